@@ -1,0 +1,52 @@
+import type { Facts } from "./cluster.ts";
+import type { InjectorConfig } from "./config.ts";
+import { decide, type Requester, type SidecarIntent, type SkipReason } from "./decide.ts";
+import { shadowed, userContainers } from "./exposure.ts";
+import type { Finding } from "./findings.ts";
+import { credentialsUri, impostors, mutate } from "./mutate.ts";
+import type { Pod } from "./pod.ts";
+import { proxyFindings } from "./proxy.ts";
+import { tokenOf } from "./token.ts";
+
+/** What becomes of a pod, for the webhook and for the offline commands alike. */
+export type Outcome =
+  | { readonly kind: "skip"; readonly reason: SkipReason; readonly findings: readonly Finding[] }
+  | { readonly kind: "deny"; readonly findings: readonly Finding[] }
+  | {
+      readonly kind: "inject";
+      readonly before: Pod;
+      readonly after: Pod;
+      readonly guard: boolean;
+      readonly sidecar: SidecarIntent | undefined;
+      readonly findings: readonly Finding[];
+    };
+
+/** decide, then mutate: the one path from an object to a pod. Pure but for the token it is passed. */
+export function admit(
+  object: unknown,
+  facts: Facts,
+  config: InjectorConfig,
+  newToken: () => string,
+  requester?: Requester,
+): Outcome {
+  const decision = decide(object, facts, config, requester);
+  if (decision.kind !== "inject") return decision;
+  const { pod, intent } = decision;
+  const token = tokenOf(pod) ?? newToken();
+  const foreign = impostors(pod, intent, config, token);
+  if (foreign.length > 0) return { kind: "deny", findings: [...foreign, ...decision.findings] };
+  const exposed = userContainers(pod).filter(({ name }) => intent.sidecar?.exposed.includes(name));
+  const ours = { uri: credentialsUri(config), token };
+  const findings = [
+    ...decision.findings,
+    ...exposed.flatMap((one) => [...shadowed(one, ours), ...proxyFindings(one)]),
+  ];
+  return {
+    kind: "inject",
+    before: pod,
+    after: mutate(pod, intent, config, token),
+    guard: intent.guard,
+    sidecar: intent.sidecar,
+    findings,
+  };
+}

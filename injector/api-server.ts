@@ -1,0 +1,135 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from "node:https";
+import type { KubeConfig } from "@kubernetes/client-node";
+import { systemCode } from "../sidecar/kit/errors.ts";
+import { isRecord, own } from "./read.ts";
+
+/** An answer of the API server's other than 200. The message is `HTTP <status>`; what it said itself is `said`. */
+export class Refusal extends Error {
+  readonly status: number;
+  readonly said: string;
+
+  constructor(status: number, said: string) {
+    super(`HTTP ${status}`);
+    this.name = "Refusal";
+    this.status = status;
+    this.said = said;
+  }
+}
+
+/** The reads that facts are made of. */
+export interface ApiServer {
+  /**
+   * One GET, its body parsed.
+   * @param ms for the whole of it, connecting included
+   * @throws Refusal, or Error where there was no answer
+   */
+  get(path: string, ms: number, signal: AbortSignal): Promise<unknown>;
+  /**
+   * A GET whose answer goes on: resolves once it has begun, to its lines. They end when the answer ends, breaks off, or
+   * brings nothing for `silenceMs`: to whoever follows, a stream that is over is to be taken up again, whatever ended it.
+   * @throws Refusal, or Error where there was no answer
+   */
+  lines(path: string, silenceMs: number, signal: AbortSignal): Promise<AsyncIterable<string>>;
+  /** Lets go of idle connections. */
+  close(): void;
+}
+
+/** A connection unused for longer is closed by us: the API server's side would do so later, and take a request along. */
+const IDLE_MS = 10_000;
+/** What is shown of a refusal's own words. */
+const SAID_MAX = 300;
+
+/**
+ * Reads over HTTP with the addresses and the authentication of a KubeConfig: kubeconfig files, a service account's
+ * token read again each minute, exec plugins, proxies.
+ *
+ * Not the library's own clients: those open a connection, TLS handshake included, for each request, make objects of
+ * classes of what is kept for three fields, and put all headers into the message of an error.
+ */
+export function apiServer(config: KubeConfig): ApiServer {
+  const cluster = config.getCurrentCluster();
+  const base = cluster?.server.replace(/\/$/, "") ?? "";
+  const [send, agent] = base.startsWith("http:")
+    ? ([httpRequest, new HttpAgent({ keepAlive: true, timeout: IDLE_MS })] as const)
+    : ([httpsRequest, new HttpsAgent({ keepAlive: true, timeout: IDLE_MS })] as const);
+
+  const open = async (path: string, silenceMs: number, signal: AbortSignal): Promise<IncomingMessage> => {
+    const headers = { accept: "application/json", "user-agent": "podrole-injector" };
+    const options: RequestOptions = { headers, signal };
+    await config.applyToHTTPSOptions(options);
+    // Theirs is needed for a proxy only; otherwise it would go on with the CA of its first day.
+    if (cluster?.proxyUrl === undefined) options.agent = agent;
+    signal.throwIfAborted();
+    const response = await answer(send(base + path, { ...options, timeout: silenceMs }), silenceMs);
+    response.setEncoding("utf8");
+    if (response.statusCode === 200) return response;
+    throw new Refusal(response.statusCode ?? 0, sentenceIn(await text(response)));
+  };
+
+  return {
+    get: async (path, ms, signal) => {
+      const late = AbortSignal.timeout(ms);
+      try {
+        const response = await open(path, ms, AbortSignal.any([signal, late]));
+        return JSON.parse(await text(response)) as unknown;
+      } catch (error) {
+        throw late.aborted ? new Error(`no answer within ${ms} ms`, { cause: error }) : error;
+      }
+    },
+    lines: async (path, silenceMs, signal) => linesOf(await open(path, silenceMs, signal)),
+    close: () => agent.destroy(),
+  };
+}
+
+/** The response once its headers are here. The time-out is the socket's: it starts over with every byte, body included. */
+function answer(request: ReturnType<typeof httpRequest>, silenceMs: number): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    let response: IncomingMessage | undefined;
+    request
+      // Also after the response: an error that nobody listens for ends the process.
+      .on("error", reject)
+      .once("response", (begun: IncomingMessage) => resolve((response = begun)))
+      // Not request.destroy() then: it would drop what the response still holds, and call it a reset.
+      .once("timeout", () => (response ?? request).destroy(new Error(`silent for ${silenceMs} ms`)))
+      .once("socket", (socket) => socket.setKeepAlive(true, IDLE_MS))
+      .end();
+  });
+}
+
+async function text(response: IncomingMessage): Promise<string> {
+  let body = "";
+  for await (const chunk of response) body += String(chunk);
+  return body;
+}
+
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+  let rest = "";
+  try {
+    for await (const chunk of response) {
+      const [first = "", ...parts] = String(chunk).split("\n");
+      rest += first;
+      for (const part of parts) {
+        yield rest;
+        rest = part;
+      }
+    }
+  } catch {
+    // Broken off. The line that was cut is sent again to whoever goes on from the last whole one.
+  }
+}
+
+/** The sentence of a meta/v1 Status; nothing of other bodies, which may be a proxy's whole page. */
+function sentenceIn(body: string): string {
+  try {
+    const status: unknown = JSON.parse(body);
+    const message = isRecord(status) ? own(status, "message") : undefined;
+    return typeof message === "string" ? message.slice(0, SAID_MAX) : "";
+  } catch {
+    return "";
+  }
+}
+
+/** Why a read failed, in words. Node tries all addresses of a host, and has none when no address answers. */
+export const whyOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)) || (systemCode(error) ?? "unknown error");

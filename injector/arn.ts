@@ -1,0 +1,77 @@
+/**
+ * IAM's grammar for role names and ARNs (API reference of IAM: Role, CreateRole). A value that has this type has been
+ * parsed, so no newline, no look-alike letter and no wildcard can reach a policy decision.
+ */
+export type RoleArn = string & { readonly __brand: "RoleArn" };
+
+/** Everything up to the role's name, ending in a slash: `arn:aws:iam::111122223333:role/` or with a path behind it. */
+export type BaseRoleArn = string & { readonly __brand: "BaseRoleArn" };
+
+/** aws, aws-cn, aws-us-gov, aws-iso, aws-iso-b, aws-eusc and those to come. */
+const PARTITION = "aws(?:-[a-z]{1,12}){0,3}";
+/** No step up or on the spot: IAM would take `..` for a name like any other, a proxy on the way might not. */
+const NO_DOTS = "(?!\\.{1,2}(?:/|$))";
+/** RoleName: 1 to 64 of these. `\w` is ASCII only without the `u` flag, which is what IAM means by it. */
+const NAME = `${NO_DOTS}[\\w+=,.@-]{1,64}`;
+/**
+ * Path: segments between slashes. IAM takes any printable ASCII in them; we take what a name may have, so that there
+ * is no `*`, `?`, `:` or quote in what policies compare and the sidecar (steps.ts) reads.
+ */
+const PATH = `(?:${NO_DOTS}[\\w+=,.@-]{1,128}/){0,16}`;
+
+const ROLE_ARN = new RegExp(`^arn:(${PARTITION}):iam::(\\d{12}):role/${PATH}(${NAME})$`);
+const BASE_ROLE_ARN = new RegExp(`^arn:${PARTITION}:iam::\\d{12}:role/${PATH}$`);
+const PATH_AND_NAME = new RegExp(`^/?(${PATH}${NAME})$`);
+
+export function parseRoleArn(raw: string): RoleArn | undefined {
+  return raw.length <= 660 && ROLE_ARN.test(raw) ? (raw as RoleArn) : undefined;
+}
+
+/** kube2iam's users write it with and without the slash at the end. */
+export function parseBaseRoleArn(raw: string): BaseRoleArn | undefined {
+  const withSlash = raw.endsWith("/") ? raw : `${raw}/`;
+  return withSlash.length <= 600 && BASE_ROLE_ARN.test(withSlash) ? (withSlash as BaseRoleArn) : undefined;
+}
+
+/** What an annotation names: an ARN, a name that a base completes, or nothing that IAM could know. */
+export type NamedRole =
+  | { readonly kind: "arn"; readonly arn: RoleArn }
+  | { readonly kind: "needs-base" }
+  | { readonly kind: "malformed" };
+
+export function namedRole(raw: string, base: BaseRoleArn | undefined): NamedRole {
+  if (raw.startsWith("arn:")) {
+    const arn = parseRoleArn(raw);
+    return arn === undefined ? { kind: "malformed" } : { kind: "arn", arn };
+  }
+  const pathAndName = raw.length <= 580 ? PATH_AND_NAME.exec(raw)?.[1] : undefined;
+  if (pathAndName === undefined) return { kind: "malformed" };
+  if (base === undefined) return { kind: "needs-base" };
+  const arn = parseRoleArn(base + pathAndName);
+  return arn === undefined ? { kind: "malformed" } : { kind: "arn", arn };
+}
+
+/** The partition of an ARN: which AWS it belongs to. */
+export const partitionOf = (arn: RoleArn): string => ROLE_ARN.exec(arn)?.[1] ?? "aws";
+
+/** A region of the role's partition, for STS calls where nobody has named one. */
+export function fallbackRegion(arn: RoleArn): string {
+  switch (partitionOf(arn)) {
+    case "aws-cn":
+      return "cn-north-1";
+    case "aws-us-gov":
+      return "us-gov-west-1";
+    case "aws-iso":
+      return "us-iso-east-1";
+    case "aws-iso-b":
+      return "us-isob-east-1";
+    case "aws-iso-e":
+      return "eu-isoe-west-1";
+    case "aws-iso-f":
+      return "us-isof-south-1";
+    case "aws-eusc":
+      return "eusc-de-east-1";
+    default:
+      return "us-east-1";
+  }
+}

@@ -1,0 +1,112 @@
+import { randomUUID } from "node:crypto";
+import { coded, CodedError, oneLine } from "../../../sidecar/kit/errors.ts";
+import type { Pod } from "../../pod.ts";
+import { createCleanup, type Cleanup } from "./cleanup.ts";
+import type { Example } from "./examples.ts";
+import { ADDRESS } from "./network.ts";
+import { placed, type Placement } from "./pods.ts";
+import { runPod, STS_VARIABLE } from "./podrun.ts";
+import { createProcesses } from "./processes.ts";
+import type { Progress } from "./progress.ts";
+import { resultOf, type AppReport, type DemoResult, type Facts } from "./result.ts";
+import { pickReview, reviewExamples, roleOf, suffix, type Review } from "./reviews.ts";
+import { setStage, type Setting, type Stage } from "./stage.ts";
+import { NODE } from "./standins.ts";
+
+type Draft = { -readonly [K in keyof Facts]: Facts[K] } & { readonly identities: Record<string, AppReport> };
+
+/**
+ * The whole path, from a manifest to an SDK that has its pod's role. Whatever happens, nothing of it is left when this
+ * resolves: no process, no namespace, no file.
+ * @param signal ends it early: every process is killed, and the rest follows from that
+ */
+export async function demo(
+  examples: readonly Example[],
+  setting: Setting,
+  signal: AbortSignal,
+): Promise<DemoResult> {
+  const startedAt = performance.now();
+  const facts: Draft = { examples: [], identities: {} };
+  const cleanup = createCleanup();
+  const { progress } = setting;
+  const step: Progress["step"] = async (...stepping) => {
+    signal.throwIfAborted();
+    return progress.step(...stepping);
+  };
+  try {
+    await act(examples, { ...setting, progress: { ...progress, step } }, signal, cleanup, facts);
+  } catch (error) {
+    // Killed processes fail in ways of their own; what killed them is the reason.
+    facts.error = oneLine(coded(signal.aborted ? signal.reason : error, "DEMO_FAILED"));
+  } finally {
+    await cleanup.run();
+  }
+  return resultOf(facts, performance.now() - startedAt);
+}
+
+async function act(
+  examples: readonly Example[],
+  setting: Setting,
+  signal: AbortSignal,
+  cleanup: Cleanup,
+  facts: Draft,
+): Promise<void> {
+  const { progress } = setting;
+  const processes = createProcesses(cleanup, signal);
+  const stage = await setStage(examples, setting, processes, cleanup);
+  if (stage.skipped !== undefined) facts.skipped = stage.skipped;
+
+  const reviews = await reviewExamples(examples, stage.injector, progress);
+  facts.examples = reviews.map(({ reviewed }) => reviewed);
+  const picked = pickReview(reviews);
+  const { pod, unpatched } = await podToRun(picked, stage);
+  facts.pod = { example: picked.file, name: String(pod.metadata?.name), role: roleOf(pod) };
+
+  progress.note("");
+  progress.note(`Now the pod of ${picked.file} runs here as processes, each as the patched pod says.`);
+  if (stage.network === undefined) {
+    progress.note(
+      `For want of a network of its own it is patched with ${stage.localFlags.join(" ")}; its volumes are`,
+    );
+    progress.note(
+      "below a temporary folder, paths in its variables with them, and all its containers run as you.",
+    );
+  }
+  progress.note(`The apps get one variable more, ${STS_VARIABLE}: AWS is not at hand, a stand-in is.`);
+  if (stage.network !== undefined) {
+    progress.note(
+      "The plain app is the same program with its manifest's variables and a region, without podrole's.",
+    );
+  }
+  await runPod(
+    pod,
+    unpatched,
+    stage,
+    { processes, path: setting.path, progress },
+    {
+      identity: (container, report) => (facts.identities[container] = report),
+      before: (metadata) => (facts.before = metadata),
+      after: (metadata) => (facts.after = metadata),
+    },
+  );
+}
+
+/** The pod as it lands on the node, as the webhook patched it and as it would be without podrole. */
+async function podToRun(
+  { submitted, answer, file }: Review,
+  { network, injector, localInjector }: Stage,
+): Promise<{ readonly pod: Pod; readonly unpatched: Pod }> {
+  const local = localInjector === injector ? answer : await localInjector.review(submitted, randomUUID());
+  if (local.kind === "denied")
+    throw new CodedError("DEMO_DENIED", `The pod of ${file} is denied: ${local.message}`);
+  // It went through admission, which refuses what is not shaped like a pod.
+  const [pod, unpatched] = [local.pod as Pod, submitted.pod as Pod];
+  const placement: Placement = {
+    name: `${unpatched.metadata?.generateName ?? ""}${suffix(5)}`,
+    uid: randomUUID(),
+    nodeName: NODE.name,
+    podIp: network === undefined ? "127.0.0.1" : ADDRESS.pod,
+    hostIp: ADDRESS.node,
+  };
+  return { pod: placed(pod, placement), unpatched: placed(unpatched, placement) };
+}

@@ -1,0 +1,88 @@
+import { randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage } from "node:http";
+
+export interface ImdsStandInOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0: any free port. */
+  readonly port?: number;
+  /** The node's role, the last part of the path. */
+  readonly role: string;
+  /** Asked at every read, as the node's keys change while it runs. */
+  readonly keys: () => {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken: string;
+    /** Milliseconds since the epoch. */
+    readonly expiresAt: number;
+  };
+}
+
+export interface ImdsStandIn {
+  /** `http://127.0.0.1:<port>`, for `AWS_EC2_METADATA_SERVICE_ENDPOINT` */
+  readonly url: string;
+  /** `PUT /latest/api/token` and so on, in the order of arrival. */
+  readonly requests: readonly string[];
+  readonly close: () => Promise<void>;
+}
+
+const CREDENTIALS = "/latest/meta-data/iam/security-credentials/";
+
+/** A stand-in for EC2's metadata service, version 2 only: a request without a session token of its own gets a 401. */
+export async function imdsStandIn(options: ImdsStandInOptions): Promise<ImdsStandIn> {
+  const requests: string[] = [];
+  const tokens = new Set<string>();
+  const server = createServer((request, response) => {
+    requests.push(`${request.method} ${request.url}`);
+    const [status, body] = answer(request, tokens, options);
+    response.writeHead(status, { "Content-Type": "text/plain" }).end(body);
+  });
+  const host = options.host ?? "127.0.0.1";
+  const port = await new Promise<number>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port: options.port ?? 0 }, () => {
+      const address = server.address();
+      resolve(typeof address === "object" && address !== null ? address.port : 0);
+    });
+  });
+  return {
+    url: `http://${host}:${port}`,
+    requests,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function answer(
+  request: IncomingMessage,
+  tokens: Set<string>,
+  { role, keys }: ImdsStandInOptions,
+): readonly [status: number, body: string] {
+  const { method, url, headers } = request;
+  if (method === "PUT" && url === "/latest/api/token") {
+    if (headers["x-aws-ec2-metadata-token-ttl-seconds"] === undefined) return [400, ""];
+    const token = randomBytes(32).toString("base64url");
+    tokens.add(token);
+    return [200, token];
+  }
+  if (!tokens.has(String(headers["x-aws-ec2-metadata-token"]))) return [401, ""];
+  if (method !== "GET") return [405, ""];
+  if (url === CREDENTIALS) return [200, role];
+  if (url !== CREDENTIALS + role) return [404, ""];
+  const { accessKeyId, secretAccessKey, sessionToken, expiresAt } = keys();
+  const body = {
+    Code: "Success",
+    LastUpdated: time(Date.now()),
+    Type: "AWS-HMAC",
+    AccessKeyId: accessKeyId,
+    SecretAccessKey: secretAccessKey,
+    Token: sessionToken,
+    Expiration: time(expiresAt),
+  };
+  return [200, JSON.stringify(body)];
+}
+
+const time = (epochMs: number): string => `${new Date(epochMs).toISOString().slice(0, 19)}Z`;

@@ -1,0 +1,133 @@
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { isOurs } from "../../harden.ts";
+import type { Container, Pod } from "../../pod.ts";
+import { isRecord, own, strings } from "../../read.ts";
+import { environmentOf, expand, type Environment } from "./expand.ts";
+import type { Ended, Processes, Started } from "./processes.ts";
+import type { Prepared, Sandbox } from "./sandbox.ts";
+import { privilegesOf } from "./script.ts";
+import { mountsOf, type VolumeDeps } from "./volumes.ts";
+
+/** What a stand-in kubelet needs of the world. */
+export interface KubeletDeps {
+  readonly processes: Processes;
+  readonly sandbox: Sandbox;
+  readonly path: string;
+  /** What containers of the user's run, whose images are not here. */
+  readonly userProgram: readonly string[];
+  /** Beyond what the pod says, on containers of the user's alone. */
+  readonly userEnvironment: Environment;
+  readonly mintToken: VolumeDeps["mintToken"];
+}
+
+/** One process of a container that came to its end. */
+export interface Run {
+  readonly container: string;
+  readonly ended: Ended;
+  readonly ms: number;
+}
+
+export interface Kubelet {
+  /** An init container to its end; one that restarts for ever is started, and its postStart hook is waited for. */
+  readonly startInit: (container: Container) => Promise<Run>;
+  /** A container of the user's to its end. */
+  readonly run: (container: Container) => Promise<Run>;
+  /** Ends what still runs, as the kubelet does when every container of the user's is gone. */
+  readonly stop: () => Promise<void>;
+}
+
+/** Runs one pod's containers as processes, by what the pod says. */
+export function createKubelet(pod: Pod, deps: KubeletDeps): Kubelet {
+  const sidecars: Started[] = [];
+
+  const toItsEnd = async (container: Container): Promise<Run> => {
+    const startedAt = performance.now();
+    const process = await inContainer(container, pod, deps);
+    const argv = isOurs(container) ? commandOf(container, process.environment) : deps.userProgram;
+    const ended = await deps.processes.run(process.argv(argv), process.environment);
+    if (ended.status !== 0) throw await failure(container, ended, process.prepared);
+    return { container: container.name, ended, ms: performance.now() - startedAt };
+  };
+
+  const sidecar = async (container: Container): Promise<Run> => {
+    const startedAt = performance.now();
+    const process = await inContainer(container, pod, deps);
+    const argv = process.argv(commandOf(container, process.environment));
+    const started = await deps.processes.start(argv, process.environment);
+    sidecars.push(started);
+    const hook = postStartOf(container);
+    const hooked =
+      hook === undefined ? undefined : deps.processes.run(process.argv(hook), process.environment);
+    const first = await Promise.race([started.ended, hooked]);
+    if (first === undefined)
+      return { container: container.name, ended: RUNNING, ms: performance.now() - startedAt };
+    // Either way the container is what failed; where the hook gave up first, the container has said nothing yet.
+    if (first.status !== 0 || (await hasEnded(started)))
+      throw await failure(container, first, process.prepared);
+    return { container: container.name, ended: first, ms: performance.now() - startedAt };
+  };
+
+  return {
+    startInit: (container) =>
+      container["restartPolicy"] === "Always" ? sidecar(container) : toItsEnd(container),
+    run: toItsEnd,
+    stop: async () => {
+      for (const { kill } of sidecars) kill("SIGTERM");
+      await Promise.all(sidecars.map(({ ended }) => ended));
+    },
+  };
+}
+
+const RUNNING: Ended = { status: 0, stdout: "", stderr: "" };
+
+const hasEnded = ({ ended }: Started): Promise<boolean> =>
+  Promise.race([ended.then(() => true), Promise.resolve(false)]);
+
+interface InContainer {
+  readonly prepared: Prepared;
+  readonly environment: Environment;
+  readonly argv: (command: readonly string[]) => readonly string[];
+}
+
+async function inContainer(container: Container, pod: Pod, deps: KubeletDeps): Promise<InContainer> {
+  const { sandbox, path, userEnvironment, mintToken } = deps;
+  const prepared = await sandbox.prepare({
+    name: container.name,
+    mounts: await mountsOf(container, pod, { folder: sandbox.folder, mintToken }),
+    privileges: privilegesOf(container.securityContext, pod.spec.securityContext),
+  });
+  const environment = prepared.environment({
+    HOME: sandbox.home,
+    ...environmentOf(container, pod),
+    ...(isOurs(container) ? {} : userEnvironment),
+    // An image's own PATH would name folders that are not here.
+    PATH: `${sandbox.programs}:${path}`,
+  });
+  return { prepared, environment, argv: prepared.command };
+}
+
+function commandOf(container: Container, environment: Environment): readonly string[] {
+  const words = [...strings(container["command"]), ...strings(container["args"])];
+  return words.map((word) => expand(word, environment));
+}
+
+function postStartOf(container: Container): readonly string[] | undefined {
+  const lifecycle = container["lifecycle"];
+  const hook = isRecord(lifecycle) ? own(lifecycle, "postStart") : undefined;
+  const exec = isRecord(hook) ? own(hook, "exec") : undefined;
+  return isRecord(exec) ? strings(own(exec, "command")) : undefined;
+}
+
+/** What `kubectl describe pod` would show: the termination message, or else the end of the log. */
+async function failure(
+  container: Container,
+  { status, stdout, stderr }: Ended,
+  prepared: Prepared,
+): Promise<CodedError> {
+  const message = (await prepared.terminationMessage()).trim();
+  const tail = `${stdout}\n${stderr}`.trim().split("\n").slice(-5).join("\n");
+  return new CodedError(
+    "DEMO_CONTAINER_FAILED",
+    `Container ${container.name} ended with ${status}: ${message === "" ? tail : message}`,
+  );
+}

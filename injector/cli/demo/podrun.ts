@@ -1,0 +1,126 @@
+import { join } from "node:path";
+import { APP_ENV, CONTAINER } from "../../../sidecar/contract.ts";
+import { isOurs } from "../../harden.ts";
+import { envVar, type Container, type Pod } from "../../pod.ts";
+import { createKubelet, type Kubelet, type KubeletDeps, type Run } from "./kubelet.ts";
+import type { Processes } from "./processes.ts";
+import type { Progress } from "./progress.ts";
+import type { AppReport, Metadata } from "./result.ts";
+import type { Stage } from "./stage.ts";
+import { unsignedToken } from "./volumes.ts";
+
+/** Told as it becomes known, so that a demo that ends early still has it. */
+export interface Found {
+  readonly identity: (container: string, report: AppReport) => void;
+  readonly before: (metadata: Metadata) => void;
+  readonly after: (metadata: Metadata) => void;
+}
+
+/** The variable that is on the app beyond what its pod says: the way to the STS stand-in. */
+export const STS_VARIABLE = "AWS_ENDPOINT_URL_STS";
+
+/**
+ * Runs the patched pod as its node's kubelet would: guard, sidecar, init containers, containers, one after the other.
+ * @param unpatched the same pod as it was before, of which the first container is the plain app
+ */
+export async function runPod(
+  pod: Pod,
+  unpatched: Pod,
+  stage: Stage,
+  {
+    processes,
+    path,
+    progress,
+  }: { readonly processes: Processes; readonly path: string; readonly progress: Progress },
+  found: Found,
+): Promise<void> {
+  const app = [join(stage.sandbox.programs, "node"), join(stage.sandbox.programs, "demo-app.mjs")];
+  const deps: KubeletDeps = {
+    processes,
+    sandbox: stage.sandbox,
+    path,
+    userProgram: app,
+    userEnvironment: { [STS_VARIABLE]: stage.standIns.stsUrl },
+    mintToken: async (subject, audience) => {
+      const token = unsignedToken(subject, audience, Date.now());
+      await stage.standIns.addToken(token, { subject, audience });
+      return token;
+    },
+  };
+  const kubelet = createKubelet(pod, deps);
+  const plain = plainApp(unpatched, stage, deps);
+  const served = (container: Container) => serveOne(kubelet, container, progress, found);
+
+  if (plain !== undefined) {
+    const before = await progress.step(
+      "A plain SDK app in the pod's network, no guard yet",
+      plain,
+      identityOf,
+    );
+    found.before(before);
+  }
+  for (const container of pod.spec.initContainers ?? []) {
+    if (!isOurs(container)) await served(container);
+    else await progress.step(titleOf(container), () => kubelet.startInit(container), wordsOf);
+    if (plain !== undefined && container.name === CONTAINER.guard) {
+      found.after(await progress.step("The plain SDK app again, behind the guard", plain, refusalOf));
+    }
+  }
+  for (const container of pod.spec.containers) await served(container);
+  await progress.step("The app is done: SIGTERM to the sidecar", () => kubelet.stop());
+}
+
+/** The SDK in a container of the user's, if that container was given credentials. */
+async function serveOne(
+  kubelet: Kubelet,
+  container: Container,
+  progress: Progress,
+  found: Found,
+): Promise<void> {
+  // An SDK that is sent nowhere would ask the metadata service, and that is not to be asked from this machine.
+  const isSent =
+    envVar(container, APP_ENV.fullUri) !== undefined &&
+    envVar(container, APP_ENV.metadataDisabled)?.value === "true";
+  if (!isSent) {
+    progress.note(`Container ${container.name} gets no credentials and is not run here.`);
+    return;
+  }
+  const title = `Container ${container.name}, with the AWS SDK for its program`;
+  const run = async (): Promise<AppReport> => reportOf(await kubelet.run(container));
+  found.identity(
+    container.name,
+    await progress.step(title, run, (report) => report.arn ?? report.error ?? ""),
+  );
+}
+
+function plainApp(unpatched: Pod, stage: Stage, deps: KubeletDeps): (() => Promise<Metadata>) | undefined {
+  const [container] = unpatched.spec.containers;
+  if (stage.network === undefined || container === undefined) return undefined;
+  const kubelet = createKubelet(unpatched, {
+    ...deps,
+    userProgram: [...deps.userProgram, ...stage.metadataAddresses],
+    // The SDK has to be told a region by somebody.
+    userEnvironment: { ...deps.userEnvironment, [APP_ENV.region]: "eu-west-1" },
+  });
+  return async () => {
+    const earlier = await stage.standIns.metadataRequests();
+    const report = reportOf(await kubelet.run(container));
+    const requests = await stage.standIns.metadataRequests();
+    return { report, requests: requests.length - earlier.length };
+  };
+}
+
+const titleOf = ({ name, restartPolicy }: Container): string =>
+  restartPolicy === "Always" ? `Container ${name}, and its postStart hook` : `Container ${name}`;
+
+const wordsOf = ({ ended }: Run): string => ended.stdout.trim().split("\n").at(-1) || "credentials held";
+
+const identityOf = ({ report }: Metadata): string => report.arn ?? report.error ?? "";
+
+const refusalOf = ({ report }: Metadata): string => {
+  const outcomes = report.attempts.map(({ address, outcome }) => `${address} ${outcome}`);
+  return report.arn ?? `no identity: ${outcomes.join(", ")}`;
+};
+
+/** The one line that the app prints. */
+const reportOf = ({ ended }: Run): AppReport => JSON.parse(ended.stdout) as AppReport;

@@ -1,0 +1,84 @@
+import { seconds, type Paint } from "./progress.ts";
+import type { DemoResult } from "./result.ts";
+
+/** The summary, for a person who has never heard of podrole. Pure. */
+export function summaryOf(result: DemoResult, paint: Paint): string {
+  return [
+    "",
+    paint("bold", "Summary"),
+    ...table(rowsOf(result), paint),
+    "",
+    ...verdict(result, paint),
+    "",
+  ].join("\n");
+}
+
+type Row = readonly [what: string, value: string, why: string];
+
+function rowsOf(result: DemoResult): readonly Row[] {
+  const { pod, podArn, nodeArn, skipped, before, after } = result;
+  const node = skipped === undefined ? (nodeArn ?? "unknown") : "not shown here";
+  const rows: readonly Row[] = [
+    [
+      "the pod is",
+      podArn ?? "unknown",
+      podArn === undefined ? "" : `its own role, as its manifest asks (${pod?.example})`,
+    ],
+    [
+      "the node is",
+      node,
+      skipped ?? (nodeArn === undefined ? "" : "what every pod on it could be without podrole"),
+    ],
+  ];
+  return [
+    ...rows,
+    ...(before === undefined
+      ? []
+      : [
+          [
+            "metadata, before the guard",
+            plural(before.requests, "request"),
+            "a plain app read the node's keys",
+          ] satisfies Row,
+        ]),
+    ...(after === undefined
+      ? []
+      : [
+          [
+            "metadata, behind the guard",
+            plural(after.requests, "request"),
+            endings(after.report.attempts),
+          ] satisfies Row,
+        ]),
+  ];
+}
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+const endings = (
+  attempts: readonly { readonly address: string; readonly outcome: string; readonly ms: number }[],
+) => attempts.map(({ address, outcome, ms }) => `${address} ${outcome} after ${ms} ms`).join(", ");
+
+/** What in the first column, its value behind it, the reason on a line below. */
+function table(rows: readonly Row[], paint: Paint): readonly string[] {
+  const width = Math.max(...rows.map(([what]) => what.length));
+  return rows.flatMap(([what, value, why]) => [
+    `  ${what.padEnd(width)}  ${paint("cyan", value)}`,
+    ...(why === "" ? [] : [`  ${" ".repeat(width)}  ${paint("dim", why)}`]),
+  ]);
+}
+
+function verdict(result: DemoResult, paint: Paint): readonly string[] {
+  const { ok, claims, error, elapsedMs, skipped } = result;
+  if (!ok) {
+    // After an error there is nothing to say of what did not come about any more.
+    const failed = claims.filter(({ holds }) => !holds).map(({ claim }) => `not so: ${claim}`);
+    const reasons = error === undefined ? failed : [error];
+    return [paint("red", `Failed after ${seconds(elapsedMs)}.`), ...reasons.map((reason) => `  ${reason}`)];
+  }
+  const shown =
+    skipped === undefined
+      ? "The pod and its node are two identities, and the pod cannot take the node's."
+      : "The pod has a role of its own.";
+  return [`${paint("green", shown)} Shown in ${seconds(elapsedMs)}; nothing is left behind.`];
+}

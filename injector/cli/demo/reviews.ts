@@ -1,0 +1,105 @@
+import { randomInt, randomUUID } from "node:crypto";
+import { ANNOTATION, CONTAINER, RESERVED_PREFIX } from "../../../sidecar/contract.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { isOurs } from "../../harden.ts";
+import type { Container, Pod } from "../../pod.ts";
+import { isRecord, own, type Fields } from "../../read.ts";
+import { nameOfObject } from "../workload.ts";
+import { diffObjects, type Seen } from "./diff.ts";
+import type { Example } from "./examples.ts";
+import { submittedPod, type Submitted } from "./pods.ts";
+import type { Progress } from "./progress.ts";
+import type { Reviewed } from "./result.ts";
+import type { Answer, Injector } from "./webhook.ts";
+
+/** A pod that was sent to the webhook, and what came back. */
+export interface Review {
+  readonly file: string;
+  readonly submitted: Submitted;
+  readonly answer: Answer;
+  readonly reviewed: Reviewed;
+}
+
+/** Sends the webhook the pod of every example that has one, and shows what it makes of it. */
+export async function reviewExamples(
+  examples: readonly Example[],
+  injector: Injector,
+  progress: Progress,
+): Promise<readonly Review[]> {
+  const seen = new Map<string, Seen>();
+  const reviews: Review[] = [];
+  for (const { file, object } of examples) {
+    const submitted = submittedPod(object, suffix, Date.now());
+    if (submitted === undefined) continue;
+    const title = `${file}, ${nameOfObject(object, submitted.namespace)}`;
+    const answer = await progress.step(title, () => injector.review(submitted, randomUUID()), verdictOf);
+    show(answer, submitted.pod, seen, progress);
+    if (answer.kind === "admitted") remember(answer.pod, file, seen);
+    const reviewed = {
+      file,
+      object: nameOfObject(object, submitted.namespace),
+      decision: decisionOf(answer),
+      ...(answer.kind === "denied" ? { message: answer.message } : {}),
+      warnings: answer.warnings,
+      patch: answer.kind === "admitted" ? answer.patch : [],
+    };
+    reviews.push({ file, submitted, answer, reviewed });
+  }
+  return reviews;
+}
+
+/** Without vowels and look-alikes, as Kubernetes makes them. */
+export const suffix = (length: number): string =>
+  Array.from({ length }, () => "bcdfghjklmnpqrstvwxz2456789".charAt(randomInt(27))).join("");
+
+const decisionOf = (answer: Answer): Reviewed["decision"] => {
+  if (answer.kind === "denied") return "denied";
+  return answer.patch.length === 0 ? "unchanged" : "patched";
+};
+
+function verdictOf(answer: Answer): string {
+  if (answer.kind === "denied") return "denied";
+  const names = oursIn(answer.pod).map(({ name }) => name);
+  return names.length === 0 ? "admitted as it is" : `admitted with ${names.join(" and ")}`;
+}
+
+function show(answer: Answer, before: Fields, seen: ReadonlyMap<string, Seen>, progress: Progress): void {
+  if (answer.kind === "denied") progress.note(answer.message);
+  else progress.diff(diffObjects(before, answer.pod, seen));
+  for (const warning of answer.warnings) progress.note(`warning: ${warning}`);
+}
+
+function remember(pod: Fields, where: string, seen: Map<string, Seen>): void {
+  const volumes = ((pod as Pod).spec.volumes ?? []).filter(({ name }) => name.startsWith(RESERVED_PREFIX));
+  for (const object of [...oursIn(pod), ...volumes]) {
+    if (!seen.has(object.name)) seen.set(object.name, { object, where });
+  }
+}
+
+/** Admission has seen to it that what carries our names is ours. */
+const oursIn = (pod: Fields): readonly Container[] => ((pod as Pod).spec.initContainers ?? []).filter(isOurs);
+
+/** A pod with init containers of its own shows most; any with a sidecar will do. */
+export function pickReview(reviews: readonly Review[]): Review {
+  const served = reviews.filter(
+    ({ answer }) =>
+      answer.kind === "admitted" && oursIn(answer.pod).some(({ name }) => name === CONTAINER.sidecar),
+  );
+  const hasOwn = ({ submitted }: Review): boolean =>
+    ((submitted.pod as Pod).spec.initContainers ?? []).length > 0;
+  const picked = served.find(hasOwn) ?? served[0];
+  if (picked === undefined) {
+    throw new CodedError("DEMO_NOTHING_TO_RUN", "No example's pod was given a role.", {
+      remedy:
+        "Annotate one with iam.amazonaws.com/role, in a namespace that is labelled podrole.dev/inject: enabled.",
+    });
+  }
+  return picked;
+}
+
+/** The role that admission settled on, from the annotation it leaves. */
+export function roleOf(pod: Pod): string {
+  const status: unknown = JSON.parse(pod.metadata?.annotations?.[ANNOTATION.status] ?? "null");
+  const role = isRecord(status) ? own(status, "role") : undefined;
+  return typeof role === "string" ? role : "";
+}

@@ -1,0 +1,173 @@
+import { readFile } from "node:fs/promises";
+import { text as readAll } from "node:stream/consumers";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { NAMESPACE_LABEL } from "../../sidecar/contract.ts";
+import { CodedError, systemCode } from "../../sidecar/kit/errors.ts";
+import { admit } from "../admit.ts";
+import { manifestCluster, type Cluster } from "../cluster.ts";
+import type { InjectorConfig } from "../config.ts";
+import { sentence, type Finding } from "../findings.ts";
+import { serviceAccountIn } from "../pod.ts";
+import { installationFrom, withInstallation } from "../options.ts";
+import { isRecord, own, type Fields } from "../read.ts";
+import { randomToken } from "../token.ts";
+import { concatenated, parseManifests, separated, toYaml, type Manifest } from "./manifests.ts";
+import { nameOfObject, namespaceIn, templateOf } from "./workload.ts";
+
+/** What came of a run: the documents to print, and what there is to say about which object. */
+export interface Injection {
+  readonly documents: readonly Manifest[];
+  readonly notes: readonly { readonly object: string; readonly finding: Finding }[];
+}
+
+export interface InjectDeps {
+  readonly config: InjectorConfig;
+  readonly cluster: Cluster;
+  /** Namespace of objects that name none. */
+  readonly namespace: string;
+  readonly newToken: () => string;
+}
+
+/**
+ * Puts guard and sidecar into every pod and pod template, by the webhook's own code. What holds no pod keeps its very
+ * text; an object that is denied is left out.
+ */
+export async function inject(manifests: readonly Manifest[], deps: InjectDeps): Promise<Injection> {
+  const documents: Manifest[] = [];
+  const notes: { object: string; finding: Finding }[] = [];
+  for (const manifest of manifests) {
+    const changed = await injectValue(manifest.value, deps, notes);
+    if (changed === manifest.value) documents.push(manifest);
+    else if (changed !== undefined) {
+      documents.push({ value: changed, text: separated(toYaml(changed), manifest.text) });
+    }
+  }
+  return { documents, notes };
+}
+
+/** The value with its pods injected, the very same value where there is nothing to change, undefined where denied. */
+async function injectValue(
+  value: unknown,
+  deps: InjectDeps,
+  notes: { object: string; finding: Finding }[],
+): Promise<unknown> {
+  if (!isRecord(value)) return value;
+  const items = own(value, "items");
+  if (own(value, "kind") === "List" && Array.isArray(items)) {
+    const results = await Promise.all(items.map((item) => injectValue(item, deps, notes)));
+    if (results.every((result, index) => result === items[index])) return value;
+    return { ...value, items: results.filter((result) => result !== undefined) };
+  }
+  const template = templateOf(value);
+  if (template === undefined) return value;
+  const namespace = namespaceIn(value) ?? deps.namespace;
+  const facts = await deps.cluster.facts(namespace, serviceAccountIn(template.pod));
+  const outcome = admit(template.pod, facts, deps.config, deps.newToken);
+  const object = nameOfObject(value, namespace);
+  notes.push(...outcome.findings.map((found) => ({ object, finding: found })));
+  switch (outcome.kind) {
+    case "deny":
+      return undefined;
+    case "skip":
+      return value;
+    case "inject":
+      return template.replace(outcome.after);
+  }
+}
+
+/** Every object of the input, Lists opened up: what the offline commands take for the cluster. */
+export const objectsIn = (manifests: readonly Manifest[]): readonly Fields[] =>
+  manifests.flatMap(({ value }) => flattened(value));
+
+function flattened(value: unknown): readonly Fields[] {
+  if (!isRecord(value)) return [];
+  const items = own(value, "items");
+  return own(value, "kind") === "List" && Array.isArray(items) ? items.flatMap(flattened) : [value];
+}
+
+/** As kubectl would want it back: one object as itself, several as a List. */
+function toJson(documents: readonly Manifest[]): string {
+  const values = documents.map(({ value }) => value).filter((value) => value !== null && value !== undefined);
+  const whole = values.length === 1 ? values[0] : { apiVersion: "v1", kind: "List", items: values };
+  return `${JSON.stringify(whole, null, 2)}\n`;
+}
+
+interface InjectOptions {
+  readonly filename: readonly string[];
+  readonly output: "yaml" | "json";
+  readonly namespace: string;
+  readonly namespaceLabel: Readonly<Record<string, string>>;
+  readonly namespaceAnnotation: Readonly<Record<string, string>>;
+}
+
+/** `key=value`, gathered over several uses of the option. */
+const keyValue = (
+  raw: string,
+  previous: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> => {
+  const at = raw.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("It must be key=value.");
+  return { ...previous, [raw.slice(0, at)]: raw.slice(at + 1) };
+};
+
+const LABELLED = { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
+
+/** `podrole inject`: the webhook's patch, offline. */
+export const injectCommand = (): Command =>
+  withInstallation(
+    new Command("inject")
+      .description(
+        "Put guard and sidecar into the pods of manifests, by the same code as the webhook.\n" +
+          "Namespaces, service accounts and RoleGrants in the input are taken as the cluster's.",
+      )
+      .requiredOption("-f, --filename <file...>", "manifests, YAML or JSON; - for standard input")
+      .addOption(
+        new Option("-o, --output <format>", "format of the result").choices(["yaml", "json"]).default("yaml"),
+      )
+      .option("-n, --namespace <name>", "namespace of objects that name none", "default")
+      .option(
+        "--namespace-label <key=value>",
+        "label of namespaces that the input does not hold; repeatable",
+        keyValue,
+        LABELLED,
+      )
+      .option(
+        "--namespace-annotation <key=value>",
+        "annotation of such namespaces; repeatable",
+        keyValue,
+        {},
+      ),
+  ).action(async (options: InjectOptions & Record<string, unknown>) => {
+    const config = installationFrom(options);
+    const texts = await Promise.all(options.filename.map(readInput));
+    const manifests = concatenated(texts.map(({ text, name }) => parseManifests(text, name)));
+    const assumed = { labels: options.namespaceLabel, annotations: options.namespaceAnnotation };
+    const cluster = manifestCluster(objectsIn(manifests), assumed);
+    const { documents, notes } = await inject(manifests, {
+      config,
+      cluster,
+      namespace: options.namespace,
+      newToken: randomToken,
+    });
+    for (const { object, finding } of notes)
+      console.error(`${finding.severity}  ${object}: ${sentence(finding)}`);
+    process.stdout.write(
+      options.output === "json"
+        ? toJson(documents)
+        : documents.map(({ text }) => text.replace(/[^\n]$/, "$&\n")).join(""),
+    );
+    if (notes.some(({ finding }) => finding.severity === "deny")) process.exitCode = 1;
+  });
+
+async function readInput(name: string): Promise<{ readonly text: string; readonly name: string }> {
+  if (name === "-") return { text: await readAll(process.stdin), name: "standard input" };
+  try {
+    return { text: await readFile(name, "utf8"), name };
+  } catch (error) {
+    throw new CodedError(
+      "FILE_UNREADABLE",
+      `${name} cannot be read (${systemCode(error) ?? "unknown error"}).`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import { coded, oneLine } from "../../sidecar/kit/errors.ts";
+import { VERSION } from "../version.ts";
+import { demoCommand } from "./demo/command.ts";
+import { injectCommand } from "./inject.ts";
+
+/** Of the input or of the command line, not of what was found in it. */
+const USAGE = new Set(["CONFIG_INVALID", "FILE_UNREADABLE", "MANIFEST_UNPARSABLE", "GRANT_INVALID"]);
+
+const program = new Command("podrole")
+  .description("Every Kubernetes pod its own AWS role, with nothing changed on the node.")
+  .version(VERSION)
+  .exitOverride()
+  .addHelpText("after", "\nExit codes: 0 fine, 1 findings, 2 usage.");
+for (const command of [injectCommand(), demoCommand()]) program.addCommand(command.exitOverride());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    const known = coded(error);
+    console.error(oneLine(known));
+    process.exitCode = USAGE.has(known.code) ? 2 : 1;
+  }
+}

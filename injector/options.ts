@@ -1,0 +1,205 @@
+import { isIP } from "node:net";
+import { InvalidArgumentError, Option, type Command } from "commander";
+import {
+  CREDENTIALS_PORT,
+  HEALTH_PORT,
+  METADATA_ADDRESSES,
+  SOURCES,
+  START_MODES,
+  type Source,
+} from "../sidecar/contract.ts";
+import { integer } from "../sidecar/kit/env.ts";
+import { CodedError } from "../sidecar/kit/errors.ts";
+import { LOG_LEVELS } from "../sidecar/kit/log.ts";
+import { parseBaseRoleArn, parseRoleArn, type BaseRoleArn, type RoleArn } from "./arn.ts";
+import {
+  ALLOWED_ROLES_FORMATS,
+  GUARD_MODES,
+  HOST_NETWORK_MODES,
+  HOST_PATH_MODES,
+  POLICY_MODES,
+  PULL_POLICIES,
+  type InjectorConfig,
+} from "./config.ts";
+import { durationOf, regionOf, sessionNameTemplate } from "./session.ts";
+import { VERSION } from "./version.ts";
+
+/** Commander prints "option … is invalid." before the message of this error, and exits. */
+const parsed =
+  <T>(parse: (raw: string) => T) =>
+  (raw: string): T => {
+    try {
+      return parse(raw);
+    } catch (error) {
+      throw new InvalidArgumentError(error instanceof Error ? `It ${error.message}.` : String(error));
+    }
+  };
+
+const roleArn = parsed((raw): RoleArn => {
+  const arn = parseRoleArn(raw);
+  if (arn === undefined) throw new Error("must be a role ARN such as arn:aws:iam::111122223333:role/name");
+  return arn;
+});
+
+const baseRoleArn = parsed((raw): BaseRoleArn => {
+  const base = parseBaseRoleArn(raw);
+  if (base === undefined) throw new Error("must be such as arn:aws:iam::111122223333:role/");
+  return base;
+});
+
+const sources = (raw: string): readonly Source[] =>
+  raw.split(",").map((part) => {
+    const source = SOURCES.find((known) => known === part.trim());
+    if (source === undefined) throw new Error(`must name sources among ${SOURCES.join(", ")}`);
+    return source;
+  });
+
+const addresses = (raw: string): readonly string[] =>
+  raw.split(",").map((part) => {
+    const address = part.trim();
+    if (isIP(address) === 0) throw new Error("must hold IP addresses, comma-separated");
+    // The guard refuses to cut the app off from its sidecar.
+    if (/^(?:127\.|::1?$)/.test(address))
+      throw new Error("must not hold loopback, where the sidecar listens");
+    return address;
+  });
+
+const httpUrl = (raw: string): string => {
+  const url = URL.parse(raw);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
+    throw new Error("must be an http or https URL with no user in it");
+  }
+  return raw;
+};
+
+const port = parsed(integer(1, 65_535));
+
+/** The options of an installation, the same for the webhook and for the offline commands. */
+const OPTIONS: readonly Option[] = [
+  new Option("--image <image>", "image of guard and sidecar").default(`podrole/sidecar:${VERSION}`),
+  new Option("--image-pull-policy <policy>", "how the kubelet pulls it")
+    .choices(PULL_POLICIES)
+    .default("IfNotPresent"),
+  new Option("--source <source>", "where the sidecar's own AWS identity comes from")
+    .choices(SOURCES)
+    .default("web-identity"),
+  new Option("--source-override <sources>", "sources that a namespace's annotation may choose instead")
+    .argParser(parsed(sources))
+    .default([], "none"),
+  new Option(
+    "--policy <mode>",
+    "who may use which role (default: listed for web-identity, else enforce)",
+  ).choices(POLICY_MODES),
+  new Option("--guard <mode>", "whether pods are cut off from the metadata service")
+    .choices(GUARD_MODES)
+    .default("block"),
+  new Option("--host-network <mode>", "pods on the node's network that ask for no role")
+    .choices(HOST_NETWORK_MODES)
+    .default("deny"),
+  new Option("--host-path <mode>", "pods that mount a path of the node")
+    .choices(HOST_PATH_MODES)
+    .default("deny"),
+  new Option("--base-role-arn <arn>", "completes roles that are given by name").argParser(baseRoleArn),
+  new Option("--default-role <arn>", "role of pods that name none").argParser(roleArn),
+  new Option("--hub-role <arn>", "role through which others are reached by AssumeRole").argParser(roleArn),
+  new Option("--allowed-roles-format <format>", "how a namespace's allowed-roles reads")
+    .choices(ALLOWED_ROLES_FORMATS)
+    .default("glob"),
+  new Option("--region <region>", "AWS region of the cluster").argParser(parsed(regionOf)),
+  new Option("--sts-endpoint <url>", "STS endpoint other than the region's own").argParser(parsed(httpUrl)),
+  new Option("--session-name <template>", "role session name")
+    .argParser(parsed(sessionNameTemplate))
+    .default("{namespace}.{pod}"),
+  new Option("--session-duration <duration>", "length of a session, such as 3600 or 1h")
+    .argParser(parsed(durationOf))
+    .default(3600),
+  new Option("--no-session-tags", "no kubernetes-* session tags on AssumeRole"),
+  new Option("--cluster-name <name>", "session tag kubernetes-cluster-name"),
+  new Option("--ambient-secret <name>", "source ambient: Secret with the sidecar's own credentials"),
+  new Option("--block <addresses>", "addresses that the guard blocks")
+    .argParser(parsed(addresses))
+    .default([...METADATA_ADDRESSES], METADATA_ADDRESSES.join(",")),
+  new Option("--start <mode>", "when app containers start").choices(START_MODES).default("wait"),
+  new Option("--start-timeout <seconds>", "how long a pod waits for its first credentials")
+    .argParser(parsed(integer(5, 3600)))
+    .default(120),
+  new Option("--credentials-port <port>", "port of the credentials, on 127.0.0.1")
+    .argParser(port)
+    .default(CREDENTIALS_PORT),
+  new Option("--health-port <port>", "port of health and metrics").argParser(port).default(HEALTH_PORT),
+  new Option("--sidecar-log-level <level>", "how much guard and sidecar log")
+    .choices(LOG_LEVELS)
+    .default("info"),
+];
+
+/** Adds the installation's options to a command. */
+export function withInstallation(command: Command): Command {
+  for (const option of OPTIONS) command.addOption(option);
+  return command;
+}
+
+/** The names Commander gives the options above, with the types their parsers and choices make. */
+type Parsed = Omit<
+  InjectorConfig,
+  | "policy"
+  | "hostNetwork"
+  | "sourceOverrides"
+  | "blockedAddresses"
+  | "sessionDurationSeconds"
+  | "startTimeoutSeconds"
+  | "version"
+> & {
+  readonly policy?: InjectorConfig["policy"];
+  readonly hostNetwork: InjectorConfig["hostNetwork"];
+  readonly sourceOverride: InjectorConfig["sourceOverrides"];
+  readonly block: InjectorConfig["blockedAddresses"];
+  readonly sessionDuration: number;
+  readonly startTimeout: number;
+};
+
+/**
+ * The parsed options as a configuration.
+ * @throws CodedError `CONFIG_INVALID` for options that do not go together
+ */
+export function installationFrom(options: Record<string, unknown>): InjectorConfig {
+  // Commander's options are untyped; the table above is what makes this true, and a test holds the two together.
+  const { policy, sourceOverride, block, sessionDuration, startTimeout, ...same } =
+    options as unknown as Parsed;
+  if (same.credentialsPort === same.healthPort) {
+    throw new CodedError("CONFIG_INVALID", "--credentials-port and --health-port are the same.");
+  }
+  if ([same.source, ...sourceOverride].includes("ambient") && same.ambientSecret === undefined) {
+    throw new CodedError(
+      "CONFIG_INVALID",
+      "--source or --source-override ambient needs --ambient-secret: there is no identity to start from.",
+    );
+  }
+  return Object.freeze({
+    image: same.image,
+    imagePullPolicy: same.imagePullPolicy,
+    source: same.source,
+    sourceOverrides: sourceOverride,
+    policy,
+    guard: same.guard,
+    hostNetwork: same.hostNetwork,
+    hostPath: same.hostPath,
+    baseRoleArn: same.baseRoleArn,
+    defaultRole: same.defaultRole,
+    hubRole: same.hubRole,
+    allowedRolesFormat: same.allowedRolesFormat,
+    region: same.region,
+    stsEndpoint: same.stsEndpoint,
+    sessionName: same.sessionName,
+    sessionDurationSeconds: sessionDuration,
+    sessionTags: same.sessionTags,
+    clusterName: same.clusterName,
+    ambientSecret: same.ambientSecret,
+    blockedAddresses: block,
+    start: same.start,
+    startTimeoutSeconds: startTimeout,
+    credentialsPort: same.credentialsPort,
+    healthPort: same.healthPort,
+    sidecarLogLevel: same.sidecarLogLevel,
+    version: VERSION,
+  });
+}

@@ -1,0 +1,21 @@
+/** Readers of objects that somebody else made: own properties only, and no trust in the type of anything. */
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export const isRecord = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** An own property; `__proto__` and `constructor` are keys like any other here. */
+export const own = (object: Fields, key: string): unknown =>
+  Object.hasOwn(object, key) ? object[key] : undefined;
+
+/** The entries whose values are strings, on an object without a prototype. */
+export function stringMap(value: unknown): Readonly<Record<string, string>> {
+  const map: Record<string, string> = Object.create(null) as Record<string, string>;
+  if (!isRecord(value)) return map;
+  for (const [key, entry] of Object.entries(value)) if (typeof entry === "string") map[key] = entry;
+  return map;
+}
+
+export const strings = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? value.filter((entry): entry is string => typeof entry === "string") : [];

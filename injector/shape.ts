@@ -1,0 +1,104 @@
+import { isRecord, own } from "./read.ts";
+
+/** Says where a value is not what it must be, or undefined. Null counts as absent, as it does to Kubernetes. */
+type Check = (value: unknown, at: string) => string | undefined;
+
+const scalar =
+  (type: "string" | "boolean" | "number"): Check =>
+  (value, at) =>
+    value === undefined || value === null || typeof value === type ? undefined : `${at} is not a ${type}`;
+
+const text = scalar("string");
+const flag = scalar("boolean");
+const number = scalar("number");
+
+const must =
+  (check: Check): Check =>
+  (value, at) =>
+    value === undefined || value === null ? `${at} is missing` : check(value, at);
+
+const list =
+  (check: Check): Check =>
+  (value, at) => {
+    if (value === undefined || value === null) return undefined;
+    if (!Array.isArray(value)) return `${at} is not a list`;
+    for (const [index, entry] of value.entries()) {
+      const problem = must(check)(entry, `${at}[${index}]`);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  };
+
+const object =
+  (fields: Readonly<Record<string, Check>>): Check =>
+  (value, at) => {
+    if (value === undefined || value === null) return undefined;
+    if (!isRecord(value)) return `${at} is not an object`;
+    for (const [key, check] of Object.entries(fields)) {
+      const problem = check(own(value, key), `${at}.${key}`);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  };
+
+const mapOf =
+  (check: Check): Check =>
+  (value, at) => {
+    if (value === undefined || value === null) return undefined;
+    if (!isRecord(value)) return `${at} is not an object`;
+    for (const [key, entry] of Object.entries(value)) {
+      const problem = check(entry, `${at}[${JSON.stringify(key.slice(0, 80))}]`);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  };
+
+const container = object({
+  name: must(text),
+  image: text,
+  restartPolicy: text,
+  env: list(object({ name: must(text), value: text })),
+  envFrom: list(object({})),
+  volumeMounts: list(object({ name: must(text), mountPath: must(text) })),
+  securityContext: object({
+    privileged: flag,
+    allowPrivilegeEscalation: flag,
+    runAsUser: number,
+    runAsGroup: number,
+    runAsNonRoot: flag,
+    procMount: text,
+    capabilities: object({ add: list(text), drop: list(text) }),
+  }),
+});
+
+const pod = must(
+  object({
+    metadata: object({
+      name: text,
+      generateName: text,
+      namespace: text,
+      labels: mapOf(text),
+      annotations: mapOf(text),
+    }),
+    spec: must(
+      object({
+        containers: list(container),
+        initContainers: list(container),
+        ephemeralContainers: list(container),
+        volumes: list(object({ name: must(text) })),
+        serviceAccountName: text,
+        serviceAccount: text,
+        hostNetwork: flag,
+        hostPID: flag,
+        hostIPC: flag,
+        shareProcessNamespace: flag,
+        securityContext: object({ runAsUser: number }),
+        os: object({ name: text }),
+        nodeSelector: mapOf(text),
+      }),
+    ),
+  }),
+);
+
+/** Where an object is not a pod in a field that a decision rests on, such as `pod.spec.containers[0].name is missing`. */
+export const podProblem = (value: unknown): string | undefined => pod(value, "pod");

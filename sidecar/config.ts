@@ -1,0 +1,132 @@
+import { isIP } from "node:net";
+import {
+  CREDENTIALS_PORT,
+  ENV,
+  HEALTH_PORT,
+  SOURCES,
+  START_MODES,
+  type Source,
+  type StartMode,
+  type Step,
+} from "./contract.ts";
+import { integer, list, oneOf, optional, parseEnv, required, text, type Env } from "./kit/env.ts";
+import { CodedError } from "./kit/errors.ts";
+import { LOG_LEVELS, type LogLevel } from "./kit/log.ts";
+import { sessionName, tagValue, type PodIdentity } from "./session.ts";
+import { stepsOf } from "./steps.ts";
+
+export interface SidecarConfig {
+  readonly source: Source;
+  /** In the order of the calls; placeholders are filled, and each has a duration. */
+  readonly steps: readonly (Step & { readonly durationSeconds: number })[];
+  readonly sessionName: string;
+  readonly region: string;
+  readonly stsEndpoint: string | undefined;
+  /** Set for source `web-identity`. */
+  readonly webIdentityTokenFile: string | undefined;
+  /** 32 bytes. */
+  readonly tokenSha256: Buffer;
+  readonly start: StartMode;
+  readonly startTimeoutSeconds: number;
+  readonly port: number;
+  readonly healthPort: number;
+  readonly blockedAddresses: readonly string[];
+  readonly logLevel: LogLevel;
+}
+
+const portNumber = integer(1, 65_535);
+
+/** SDKs refresh 15 minutes before the end, so a session of less than an hour soon costs a fetch a call. */
+const LAST_STEP_SECONDS = 3600;
+/** Keys of a step in between are used once, within seconds: STS's shortest session is long enough. */
+const HUB_STEP_SECONDS = 900;
+
+/** STS answers in every region, so a pod of no known region asks one that its partition is sure to have. */
+const HOME_REGION: Readonly<Record<string, string>> = {
+  aws: "us-east-1",
+  "aws-cn": "cn-north-1",
+  "aws-us-gov": "us-gov-west-1",
+  "aws-eusc": "eusc-de-east-1",
+};
+
+/** @throws CodedError `CONFIG_INVALID` naming every variable that is absent or wrong */
+export function parseConfig(env: Env): SidecarConfig {
+  const source = SOURCES.find((known) => known === env[ENV.source]);
+  const parsed = parseEnv(env, {
+    source: required(ENV.source, oneOf(SOURCES)),
+    steps: required(ENV.steps, stepsOf(source)),
+    template: optional(ENV.sessionName, text, "{namespace}.{pod}"),
+    region: optional(ENV.region, region, undefined),
+    stsEndpoint: optional(ENV.stsEndpoint, httpUrl, undefined),
+    webIdentityTokenFile:
+      source === "web-identity"
+        ? required(ENV.webIdentityTokenFile, text)
+        : optional(ENV.webIdentityTokenFile, text, undefined),
+    tokenSha256: required(ENV.tokenSha256, sha256),
+    start: optional(ENV.start, oneOf(START_MODES), "wait"),
+    startTimeoutSeconds: optional(ENV.startTimeoutSeconds, integer(1, 3600), 120),
+    port: optional(ENV.port, portNumber, CREDENTIALS_PORT),
+    healthPort: optional(ENV.healthPort, otherThan(env[ENV.port]), HEALTH_PORT),
+    blockedAddresses: optional(ENV.blockedAddresses, list(ipAddress), []),
+    logLevel: optional(ENV.logLevel, oneOf(LOG_LEVELS), "info"),
+    namespace: required(ENV.namespace, text),
+    serviceAccount: required(ENV.serviceAccount, text),
+    pod: required(ENV.podName, text),
+    podUid: required(ENV.podUid, text),
+  });
+  const { template, steps, namespace, serviceAccount, pod, podUid, ...rest } = parsed;
+  const identity = { namespace, serviceAccount, pod, podUid };
+  return Object.freeze({
+    ...rest,
+    region: rest.region ?? homeRegion(steps),
+    steps: steps.map((step, index) => completed(step, index === steps.length - 1, identity)),
+    sessionName: sessionName(template, identity),
+  });
+}
+
+function completed(step: Step, isLast: boolean, identity: PodIdentity): SidecarConfig["steps"][number] {
+  const durationSeconds = step.durationSeconds ?? (isLast ? LAST_STEP_SECONDS : HUB_STEP_SECONDS);
+  if (step.tags === undefined) return { ...step, durationSeconds };
+  const tags = Object.entries(step.tags).map(([key, value]) => [key, tagValue(value, identity)]);
+  return { ...step, durationSeconds, tags: Object.fromEntries(tags) };
+}
+
+function homeRegion(steps: readonly Step[]): string {
+  const partition = steps[0]?.roleArn.split(":")[1] ?? "aws";
+  const home = HOME_REGION[partition];
+  if (home === undefined) throw new CodedError("CONFIG_INVALID", `${ENV.region} is not set.`);
+  return home;
+}
+
+function otherThan(credentialsPort: string | undefined) {
+  return (raw: string): number => {
+    const port = portNumber(raw);
+    if (port === Number(credentialsPort || CREDENTIALS_PORT)) throw new Error(`must differ from ${ENV.port}`);
+    return port;
+  };
+}
+
+/** A region becomes part of the host name that is called, so its characters are checked, and no more. */
+function region(raw: string): string {
+  if (!/^[a-z]{2,}(?:-[a-z0-9]+){2,5}$/.test(raw)) throw new Error("is no AWS region, such as eu-west-1");
+  return raw;
+}
+
+function httpUrl(raw: string): string {
+  const url = URL.canParse(raw) ? new URL(raw) : undefined;
+  const plain = url?.username === "" && url.password === "";
+  if (!plain || !["http:", "https:"].includes(url.protocol)) {
+    throw new Error("must be an http or https URL with no user in it");
+  }
+  return raw;
+}
+
+function sha256(raw: string): Buffer {
+  if (!/^[0-9a-f]{64}$/i.test(raw)) throw new Error("must be a SHA-256 in 64 hex digits");
+  return Buffer.from(raw, "hex");
+}
+
+function ipAddress(raw: string): string {
+  if (isIP(raw) === 0) throw new Error("must be IP addresses, separated by commas");
+  return raw;
+}

@@ -1,0 +1,144 @@
+/**
+ * What the two programs agree on. The injector writes these names into a pod, the guard and the sidecar read them
+ * there. One definition, so that they cannot drift apart. This file imports nothing.
+ */
+
+/** Ports below the ephemeral range (32768), so that no outgoing connection of the pod can hold them at start. */
+export const CREDENTIALS_PORT = 16925;
+export const HEALTH_PORT = 16926;
+
+/** The literal 127.0.0.1 is the only host that every AWS SDK accepts in a FULL_URI without TLS. */
+export const LOOPBACK = "127.0.0.1";
+
+export const PATH = {
+  credentials: "/v1/credentials",
+  healthz: "/healthz",
+  readyz: "/readyz",
+  metrics: "/metrics",
+} as const;
+
+export const CONTAINER = { guard: "podrole-guard", sidecar: "podrole-sidecar" } as const;
+
+/** Container and volume names that begin so are ours: a pod that brings one of its own is denied. */
+export const RESERVED_PREFIX = "podrole-";
+
+/** The two commands of the one image, and the hook that holds the app until credentials are there. */
+export const COMMAND = {
+  guard: ["podrole-sidecar", "guard"],
+  serve: ["podrole-sidecar", "serve"],
+  wait: ["podrole-sidecar", "wait"],
+} as const;
+
+/**
+ * The sidecar's uid and gid. At most 65535, since a pod's user namespace maps no more, and not one that images
+ * commonly run as (65532, 65534, 1000): in source `node` the guard lets this uid through.
+ */
+export const SIDECAR_UID = 64169;
+
+export const TOKEN_VOLUME = {
+  name: "podrole-token",
+  mountPath: "/var/run/secrets/podrole.dev/token",
+  file: "token",
+  /** The audience that IAM's OIDC provider is registered with for AssumeRoleWithWebIdentity. */
+  audience: "sts.amazonaws.com",
+} as const;
+
+/**
+ * EC2's instance metadata service, IPv4 and IPv6. Not its neighbours: 169.254.169.253 is the VPC's DNS server and
+ * 169.254.169.123 its clock, and a pod needs both.
+ */
+export const METADATA_ADDRESSES = ["169.254.169.254", "fd00:ec2::254"] as const;
+
+/** Where the sidecar's own AWS identity comes from. */
+export const SOURCES = ["web-identity", "node", "ambient"] as const;
+export type Source = (typeof SOURCES)[number];
+
+/** `wait`: app containers start once credentials are held. `now`: once the sidecar listens. */
+export const START_MODES = ["wait", "now"] as const;
+export type StartMode = (typeof START_MODES)[number];
+
+/**
+ * One call that turns an identity into a role. The first step of source `web-identity` is an
+ * AssumeRoleWithWebIdentity, every other step an AssumeRole with the credentials of the step before.
+ * Values of `tags` may hold the placeholders of {@link PLACEHOLDERS}.
+ */
+export interface Step {
+  readonly roleArn: string;
+  /** 900 to 43200. STS allows a chained session one hour at most. */
+  readonly durationSeconds?: number;
+  readonly externalId?: string;
+  readonly policy?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** Known only once the pod exists, so filled in by the sidecar, in session names and tag values. */
+export const PLACEHOLDERS = ["{namespace}", "{serviceAccount}", "{pod}", "{podUid}"] as const;
+
+/** What guard and sidecar are configured by. */
+export const ENV = {
+  /** Both: addresses to keep out of reach, comma-separated. Empty: no guard in this pod, nothing to verify. */
+  blockedAddresses: "PODROLE_BLOCKED_ADDRESSES",
+  /** Guard: the one uid that may still reach them (source `node`), or absent. */
+  openUid: "PODROLE_OPEN_UID",
+  /** Guard, by the downward API: equal addresses mean the node's own network. */
+  podIp: "PODROLE_POD_IP",
+  hostIp: "PODROLE_HOST_IP",
+  /** Both: the file that `kubectl describe pod` shows the content of. */
+  terminationLog: "PODROLE_TERMINATION_LOG",
+
+  source: "PODROLE_SOURCE",
+  /** JSON array of {@link Step}; the last one is the pod's role. */
+  steps: "PODROLE_STEPS",
+  /** Template of the role session name, see {@link PLACEHOLDERS}. */
+  sessionName: "PODROLE_SESSION_NAME",
+  region: "PODROLE_REGION",
+  /** An STS endpoint other than the region's own, such as a VPC endpoint. */
+  stsEndpoint: "PODROLE_STS_ENDPOINT",
+  webIdentityTokenFile: "PODROLE_WEB_IDENTITY_TOKEN_FILE",
+  /** SHA-256, in hex, of the token the app presents. The sidecar never holds the token itself. */
+  tokenSha256: "PODROLE_TOKEN_SHA256",
+  start: "PODROLE_START",
+  startTimeoutSeconds: "PODROLE_START_TIMEOUT_SECONDS",
+  port: "PODROLE_PORT",
+  healthPort: "PODROLE_HEALTH_PORT",
+  logLevel: "PODROLE_LOG_LEVEL",
+  namespace: "PODROLE_NAMESPACE",
+  serviceAccount: "PODROLE_SERVICE_ACCOUNT",
+  podName: "PODROLE_POD_NAME",
+  podUid: "PODROLE_POD_UID",
+} as const;
+
+/** What the app's containers are given: the AWS SDKs' own names. */
+export const APP_ENV = {
+  fullUri: "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+  token: "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+  region: "AWS_REGION",
+  defaultRegion: "AWS_DEFAULT_REGION",
+  stsRegionalEndpoints: "AWS_STS_REGIONAL_ENDPOINTS",
+  metadataDisabled: "AWS_EC2_METADATA_DISABLED",
+} as const;
+
+/** The label that puts a namespace under podrole. */
+export const NAMESPACE_LABEL = { key: "podrole.dev/inject", value: "enabled" } as const;
+
+export const ANNOTATION = {
+  role: "iam.amazonaws.com/role",
+  externalId: "iam.amazonaws.com/external-id",
+  peerSessionName: "iam.amazonaws.com/session-name",
+  serviceAccountRole: "eks.amazonaws.com/role-arn",
+  namespaceDefaultRole: "iam.amazonaws.com/default-role",
+  namespaceAllowedRoles: "iam.amazonaws.com/allowed-roles",
+  namespacePermitted: "iam.amazonaws.com/permitted",
+  inject: "podrole.dev/inject",
+  sessionName: "podrole.dev/session-name",
+  sessionDuration: "podrole.dev/session-duration",
+  sessionTags: "podrole.dev/session-tags",
+  sessionPolicy: "podrole.dev/session-policy",
+  containers: "podrole.dev/containers",
+  skipContainers: "podrole.dev/skip-containers",
+  region: "podrole.dev/region",
+  start: "podrole.dev/start",
+  status: "podrole.dev/status",
+  guard: "podrole.dev/guard",
+  source: "podrole.dev/source",
+} as const;

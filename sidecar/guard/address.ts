@@ -1,0 +1,40 @@
+import { isIP, SocketAddress } from "node:net";
+
+/**
+ * One spelling for each IP address, so that two of them can be compared as text: lower case, zeros compressed, and an
+ * IPv4-mapped IPv6 address (`::ffff:169.254.169.254`) as the IPv4 address that goes over the wire for it.
+ * Undefined for anything else, a scoped address (`fe80::1%eth0`) included: a packet carries no scope.
+ */
+export function normalAddress(raw: string): string | undefined {
+  const version = isIP(raw);
+  if (version === 4) return raw;
+  if (version !== 6 || raw.includes("%")) return undefined;
+  const { address } = new SocketAddress({ address: raw, family: "ipv6" });
+  const mapped = /^::ffff:([\d.]+)$/.exec(address)?.[1];
+  return mapped ?? address;
+}
+
+/** @param address as {@link normalAddress} gives it */
+export function isIPv4(address: string): boolean {
+  return isIP(address) === 4;
+}
+
+/** The address as it stands in a packet: 32 or 128 bits as one number. */
+export function addressBits(address: string): bigint {
+  if (isIPv4(address)) return BigInt(`0x${address.split(".").map(hexByte).join("")}`);
+  const groups = address.split("::").map((half) => half.split(":").filter(Boolean).flatMap(hexGroups));
+  const [head = [], tail = []] = groups;
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => "0000");
+  return BigInt(`0x${[...head, ...zeros, ...tail].join("")}`);
+}
+
+function hexByte(decimal: string): string {
+  return Number(decimal).toString(16).padStart(2, "0");
+}
+
+/** One group of an IPv6 address, or the dotted quad that one may end in, which is two. */
+function hexGroups(part: string): readonly string[] {
+  if (!part.includes(".")) return [part.padStart(4, "0")];
+  const [a, b, c, d] = part.split(".").map(hexByte);
+  return [`${a}${b}`, `${c}${d}`];
+}

@@ -1,0 +1,53 @@
+import { ENV } from "../contract.ts";
+import { integer, list, oneOf, optional, parseEnv, required, type Env } from "../kit/env.ts";
+import { LOG_LEVELS, type LogLevel } from "../kit/log.ts";
+import { addressBits, normalAddress } from "./address.ts";
+
+export interface GuardConfig {
+  /** What to keep out of reach: at least one, each once, in one spelling. */
+  readonly addresses: readonly string[];
+  /** The one uid that may still reach them (source `node`). Never 0: root would open the guard for every image. */
+  readonly openUid: number | undefined;
+  readonly podIp: string;
+  readonly hostIp: string;
+  readonly logLevel: LogLevel;
+}
+
+/** A pod's user namespace maps the uids up to here. */
+const HIGHEST_UID = 65_535;
+
+/**
+ * No address to block is an error, not an empty job: the injector leaves the guard out of a pod that needs none, so
+ * whoever emptied the variable meant to switch the guard off.
+ * @throws CodedError `CONFIG_INVALID` naming every variable that is absent or wrong
+ */
+export function parseGuardConfig(env: Env): GuardConfig {
+  return parseEnv(env, {
+    addresses: required(ENV.blockedAddresses, blockedAddresses),
+    openUid: optional(ENV.openUid, integer(1, HIGHEST_UID), undefined),
+    podIp: required(ENV.podIp, ipAddress),
+    hostIp: required(ENV.hostIp, ipAddress),
+    logLevel: optional(ENV.logLevel, oneOf(LOG_LEVELS), "info"),
+  });
+}
+
+function blockedAddresses(raw: string): readonly string[] {
+  const addresses = new Set(list(blockable)(raw));
+  if (addresses.size === 0) throw new Error("names no address");
+  return [...addresses];
+}
+
+function ipAddress(raw: string): string {
+  const address = normalAddress(raw.trim());
+  if (address === undefined) throw new Error("must be an IP address");
+  return address;
+}
+
+/** Loopback is where the sidecar itself listens, and the unspecified address is another name for it. */
+function blockable(raw: string): string {
+  const address = ipAddress(raw);
+  if (address.startsWith("127.") || addressBits(address) <= 1n) {
+    throw new Error("must not block loopback, where the sidecar listens");
+  }
+  return address;
+}

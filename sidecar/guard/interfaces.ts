@@ -1,0 +1,37 @@
+import { readFile } from "node:fs/promises";
+import { CodedError } from "../kit/errors.ts";
+
+/** Of the calling process's own network namespace. `/sys/class/net` is of the namespace that mounted it. */
+const DEVICES = "/proc/self/net/dev";
+
+/** @returns the names of every interface but loopback, which no packet leaves the pod by */
+export async function interfaces(): Promise<readonly string[]> {
+  return interfaceNames(await readFile(DEVICES, "utf8"));
+}
+
+/**
+ * @param table the text of `/proc/net/dev`: two lines of heading, then `name: counters`, right-aligned. The kernel
+ *   allows no colon and no blank in a name.
+ * @throws CodedError `GUARD_INTERFACE_NAME`. A name may be the pod author's choice (Multus), and nft's language has no
+ *   escape inside quotes and reads `*` as a wildcard: a name that cannot be written down safely stops the pod.
+ */
+export function interfaceNames(table: string): readonly string[] {
+  const names = table
+    .split("\n")
+    .slice(2)
+    .filter((line) => line.trim() !== "")
+    .map((line) => line.slice(0, line.indexOf(":")).trim())
+    .filter((name) => name !== "lo");
+  for (const name of names) {
+    if (!/^[\w.-]{1,15}$/.test(name)) {
+      throw new CodedError(
+        "GUARD_INTERFACE_NAME",
+        `The interface name ${JSON.stringify(name)} cannot be guarded.`,
+        {
+          remedy: "Give the interface a name of letters, digits, '.', '_' and '-'.",
+        },
+      );
+    }
+  }
+  return names;
+}

@@ -1,0 +1,143 @@
+import { normalAddress } from "./address.ts";
+
+/** What nft says is in the kernel, in the words of rules.ts. */
+export interface Listing {
+  readonly tables: readonly ListedTable[];
+  readonly chains: readonly ListedChain[];
+  /** Interfaces that the egress chain hangs on. */
+  readonly devices: readonly string[];
+}
+
+interface ListedTable {
+  readonly family: string;
+  /** Such as `dormant`: a table that is there and does nothing. We set none. */
+  readonly hasFlags: boolean;
+}
+
+export interface ListedChain {
+  readonly family: string;
+  readonly name: string;
+  /** `filter output -300 accept`, empty for a chain without a hook. */
+  readonly base: string;
+  readonly rules: readonly ListedRule[];
+}
+
+export interface ListedRule {
+  readonly rule: string;
+  /** Undefined where the rule has no counter. */
+  readonly packets: number | undefined;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * @param documents answers of `nft -j list table …` (man 5 libnftables-json), one a table
+ * @param egress answer of `nft list chain …` for the egress chain, as text: nft 1.0.6 leaves the
+ *   interfaces out of its JSON
+ */
+export function listingOf(documents: readonly unknown[], egress: string): Listing {
+  const objects = documents.flatMap((document) => array(record(document)["nftables"])).map(record);
+  const of = (kind: string): readonly Json[] =>
+    objects.filter((object) => kind in object).map((object) => record(object[kind]));
+  const rules = of("rule");
+  return {
+    tables: of("table").map((table) => ({ family: text(table["family"]), hasFlags: "flags" in table })),
+    chains: of("chain").map((chain) => ({
+      family: text(chain["family"]),
+      name: text(chain["name"]),
+      base: ["type", "hook", "prio", "policy"]
+        .flatMap((key) => (key in chain ? [text(chain[key])] : []))
+        .join(" "),
+      rules: rules
+        .filter((rule) => rule["family"] === chain["family"] && rule["chain"] === chain["name"])
+        .map((rule) => listedRule(array(rule["expr"]).map(record))),
+    })),
+    devices: devicesIn(egress),
+  };
+}
+
+/** `device "eth0"`, or `devices = { eth0, net1 }` with or without quotes. */
+function devicesIn(chain: string): readonly string[] {
+  const found = /hook egress devices? (?:= \{ ([^}]*) \}|(\S+))/.exec(chain);
+  return (found?.[1] ?? found?.[2] ?? "").split(",").flatMap((name) => name.match(/[\w.-]+/) ?? []);
+}
+
+function listedRule(statements: readonly Json[]): ListedRule {
+  const counter = statements.find((statement) => "counter" in statement);
+  const packets = counter && record(counter["counter"])["packets"];
+  return {
+    rule: statements.map(statementText).join(" "),
+    packets: typeof packets === "number" ? packets : undefined,
+  };
+}
+
+/** Whatever we never write is given as JSON: it then equals none of our rules, which is all that matters. */
+function statementText(statement: Json): string {
+  const [kind = ""] = Object.keys(statement);
+  const value = record(statement[kind]);
+  switch (kind) {
+    case "match":
+      return matchText(value);
+    case "counter":
+    case "accept":
+    case "drop":
+      return kind;
+    case "goto":
+      return `goto ${text(value["target"])}`;
+    case "reject":
+      return value["type"] === "tcp reset" ? "reject with tcp reset" : JSON.stringify(statement);
+    default:
+      return JSON.stringify(statement);
+  }
+}
+
+function matchText(match: Json): string {
+  const { op, left, right } = match;
+  const [kind = ""] = Object.keys(record(left));
+  const of = record(record(left)[kind]);
+  if (right === true && op === "==") return `${kind} ${text(of["name"])} exists`;
+  const sign = op === "==" ? "" : ` ${text(op)}`;
+  if (kind === "payload" && "base" in of) {
+    const place = `@${text(of["base"])},${text(of["offset"])},${text(of["len"])}`;
+    return `${place}${sign} ${hex(right)}`;
+  }
+  const subject =
+    kind === "payload" ? `${text(of["protocol"])} ${text(of["field"])}` : `meta ${text(of["key"])}`;
+  if (kind !== "payload" && kind !== "meta") return JSON.stringify(match);
+  const value = /protocol$|l4proto$/.test(subject)
+    ? (PROTOCOLS[text(right)] ?? operand(right))
+    : operand(right);
+  return `${subject}${sign} ${value}`;
+}
+
+/** nft takes these names anywhere, and lists them by number where there is no /etc/protocols, as in our own image. */
+const PROTOCOLS: Readonly<Record<string, string>> = { "2": "igmp", "6": "tcp" };
+
+/** A number up to 32 bits, beyond that a string of hex digits. */
+function hex(value: unknown): string {
+  const digits = text(value);
+  return /^(?:\d+|0x[\da-f]+)$/.test(digits) ? `0x${BigInt(digits).toString(16)}` : JSON.stringify(value);
+}
+
+function operand(value: unknown): string {
+  const given = text(value);
+  return normalAddress(given) ?? given;
+}
+
+function record(value: unknown): Json {
+  return isObject(value) ? value : {};
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null;
+}
+
+function array(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" || typeof value === "number"
+    ? String(value)
+    : JSON.stringify(value ?? null);
+}

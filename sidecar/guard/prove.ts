@@ -1,0 +1,127 @@
+import type { Reach } from "../reach.ts";
+import type { Listing } from "./listing.ts";
+import { resetRule, type Chain, type Table } from "./rules.ts";
+
+/**
+ * What is wrong with the rules in the kernel: an empty list if they are exactly those we wrote, no more, no fewer, in
+ * their order. Exactly, since one accept too many or one rule too late opens the guard.
+ */
+export function differences(expected: readonly Table[], listing: Listing): readonly string[] {
+  return expected.flatMap((table) => [
+    ...tableDifferences(table, listing),
+    ...deviceDifferences(table, listing),
+  ]);
+}
+
+function tableDifferences({ family, chains }: Table, listing: Listing): readonly string[] {
+  const table = listing.tables.find((listed) => listed.family === family);
+  if (table === undefined) return [`the ${family} table is missing`];
+  const listed = listing.chains.filter((chain) => chain.family === family);
+  const strangers = listed.filter(({ name }) => !chains.some((chain) => chain.name === name));
+  return [
+    ...(table.hasFlags ? [`the ${family} table has flags, so it may be dormant`] : []),
+    ...strangers.map(({ name }) => `the ${family} table has a chain ${name} that is not ours`),
+    ...chains.flatMap((chain) => chainDifferences(family, chain, listing)),
+  ];
+}
+
+function chainDifferences(family: string, chain: Chain, listing: Listing): readonly string[] {
+  const title = `chain ${family} ${chain.name}`;
+  const listed = listing.chains.find((other) => other.family === family && other.name === chain.name);
+  if (listed === undefined) return [`${title} is missing`];
+  const hook = chain.base ? `filter ${chain.base.hook} ${chain.base.priority} ${chain.base.policy}` : "";
+  const wanted = chain.rules.map(({ rule }) => rule);
+  const found = listed.rules.map(({ rule }) => rule);
+  const missing = without(wanted, found).map((rule) => `${title} lacks "${rule}"`);
+  const extra = without(found, wanted).map((rule) => `${title} holds "${rule}", which is not ours`);
+  const inOrder = wanted.every((rule, index) => rule === found[index]);
+  return [
+    ...(listed.base === hook ? [] : [`${title} hangs on "${listed.base}" instead of "${hook}"`]),
+    ...missing,
+    ...extra,
+    ...(missing.length + extra.length > 0 || inOrder ? [] : [`${title} has its rules in another order`]),
+  ];
+}
+
+function deviceDifferences({ chains }: Table, { devices }: Listing): readonly string[] {
+  return chains
+    .flatMap(({ base }) => base?.devices ?? [])
+    .filter((device) => !devices.includes(device))
+    .map((device) => `interface ${device} is not guarded`);
+}
+
+/** Those of `all` that `others` lacks; what is there twice has to be there twice. */
+function without(all: readonly string[], others: readonly string[]): readonly string[] {
+  const left = [...others];
+  return all.filter((one) => {
+    const at = left.indexOf(one);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
+}
+
+/** One TCP connection that was tried, and how it ended. */
+export interface Attempt {
+  readonly address: string;
+  readonly port: number;
+  readonly outcome: Reach;
+}
+
+/** Where the metadata service answers, and a port where nothing does: the rules know no ports. */
+const PORTS = [80, 443] as const;
+/** A refusal takes under a millisecond. What takes this long was not refused, and an SDK would wait for it as well. */
+const ATTEMPT_TIMEOUT_MS = 1000;
+
+export function attempts(
+  addresses: readonly string[],
+  reach: (address: string, port: number, timeoutMs: number) => Promise<Reach>,
+): Promise<readonly Attempt[]> {
+  return Promise.all(
+    addresses.flatMap((address) =>
+      PORTS.map(async (port) => ({ address, port, outcome: await reach(address, port, ATTEMPT_TIMEOUT_MS) })),
+    ),
+  );
+}
+
+/** Refused by our rules, or by a pod that has no way there: no IPv6, no route, a route that prohibits or is a black hole. */
+const HELD = new Set([
+  "ECONNREFUSED",
+  "EACCES",
+  "EPERM",
+  "EINVAL",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EADDRNOTAVAIL",
+  "EAFNOSUPPORT",
+]);
+
+/**
+ * What the attempts say against the guard. A reset alone proves nothing: the other end resets too, where a network
+ * plugin sends the connection past our rules to a proxy that happens to be down. So the counter of our own reset rule
+ * has to have risen by every reset that we saw.
+ */
+export function leaks(tried: readonly Attempt[], before: Listing, after: Listing): readonly string[] {
+  const failed = tried.flatMap(({ address, port, outcome }) => {
+    const where = `${address} port ${port}`;
+    if (outcome.kind === "connected") return [`${where} answered`];
+    if (outcome.kind === "timeout") return [`${where} was not refused within ${ATTEMPT_TIMEOUT_MS} ms`];
+    return HELD.has(outcome.code) ? [] : [`${where} ended with ${outcome.code}`];
+  });
+  const elsewhere = [...new Set(tried.map(({ address }) => address))].filter((address) => {
+    const resets = tried.filter((attempt) => attempt.address === address && wasReset(attempt)).length;
+    return resetsCounted(after, address) - resetsCounted(before, address) < resets;
+  });
+  return [
+    ...failed,
+    ...elsewhere.map((address) => `${address} was refused by something other than the guard`),
+  ];
+}
+
+function wasReset({ outcome }: Attempt): boolean {
+  return outcome.kind === "refused" && outcome.code === "ECONNREFUSED";
+}
+
+function resetsCounted(listing: Listing, address: string): number {
+  const output = listing.chains.find(({ family, name }) => family === "inet" && name === "output");
+  return output?.rules.find(({ rule }) => rule === resetRule(address))?.packets ?? 0;
+}

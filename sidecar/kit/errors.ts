@@ -1,0 +1,34 @@
+/**
+ * The code is the contract: logs, metrics, tests and the troubleshooting page match on it. The message is one
+ * sentence for a person and may change; the remedy says what to do about it.
+ */
+export class CodedError<Code extends string = string> extends Error {
+  readonly code: Code;
+  readonly remedy: string | undefined;
+
+  constructor(code: Code, message: string, options: { remedy?: string; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = "CodedError";
+    this.code = code;
+    this.remedy = options.remedy;
+  }
+}
+
+/** `CODE: what happened. What to do.` on one line, whatever line breaks the parts hold. */
+export function oneLine(error: CodedError): string {
+  const text = [`${error.code}: ${error.message}`, error.remedy].filter(Boolean).join(" ");
+  return text.replaceAll(/\s+/g, " ").trim();
+}
+
+/** Anything thrown, as something with a code. */
+export function coded(thrown: unknown, code = "INTERNAL"): CodedError {
+  if (thrown instanceof CodedError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new CodedError(code, message, { cause: thrown });
+}
+
+/** The `code` of a Node system error (`ENOENT`, `EADDRINUSE`), or undefined. */
+export function systemCode(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;
+  return typeof thrown.code === "string" ? thrown.code : undefined;
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+import { ENV } from "./contract.ts";
+import type { Env } from "./kit/env.ts";
+import { coded, oneLine } from "./kit/errors.ts";
+import { writeTerminationMessage } from "./termination.ts";
+
+const USAGE = "Usage: podrole-sidecar guard | serve | wait | --version | --help";
+const EXIT = { failed: 1, usage: 2 } as const;
+
+type Command = (env: Env) => Promise<number>;
+
+/** Imported when asked for: `wait` runs beside `serve` in the same container and must stay cheap. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  guard: async () => (await import("./guard/main.ts")).guardMain,
+  serve: async () => (await import("./serve-main.ts")).serveMain,
+  wait: async () => (await import("./wait.ts")).waitMain,
+  "--version": async () => (await import("./version.ts")).versionMain,
+  "--help": async () => help,
+};
+
+const help: Command = async () => {
+  process.stdout.write(`${USAGE}\n`);
+  return 0;
+};
+
+/** On one line, with neither stack nor cause: those of the AWS SDK's errors hold whole answers. */
+function fail(thrown: unknown, env: Env): never {
+  const error = coded(thrown);
+  const line = oneLine(error);
+  process.stderr.write(`${line}\n`);
+  writeTerminationMessage(env[ENV.terminationLog], line);
+  process.exit(error.code === "CONFIG_INVALID" ? EXIT.usage : EXIT.failed);
+}
+
+async function main([name = "", ...rest]: readonly string[], env: Env): Promise<void> {
+  const load = Object.hasOwn(COMMANDS, name) && rest.length === 0 ? COMMANDS[name] : undefined;
+  if (load === undefined) {
+    process.stderr.write(`Unknown command: ${[name, ...rest].join(" ") || "none given"}. ${USAGE}\n`);
+    process.exit(EXIT.usage);
+  }
+  process.on("uncaughtException", (error) => fail(error, env));
+  // As PID 1 a process without a handler is deaf to both. The kubelet ends the sidecar when every app container is
+  // gone, so there is nothing left to finish; a guard that is cut short has not done its work.
+  const onSignal = (): never => process.exit(name === "serve" ? 0 : EXIT.failed);
+  process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  try {
+    const command = await load();
+    process.exit(await command(env));
+  } catch (error) {
+    fail(error, env);
+  }
+}
+
+await main(process.argv.slice(2), process.env);

@@ -1,0 +1,61 @@
+/** What is counted and shown. Labels are codes, never names of pods or roles. */
+export interface Metrics {
+  readonly countSts: (code: string) => void;
+  readonly countAnswer: (status: number) => void;
+  /** The text of `/metrics`, in the Prometheus text format 0.0.4. */
+  readonly text: (now: Gauges) => string;
+}
+
+interface Gauges {
+  /** Milliseconds since the epoch, or undefined while none are held. */
+  readonly expiresAt: number | undefined;
+  /** Undefined where nothing is verified, and before the first verdict. */
+  readonly imdsReachable: boolean | undefined;
+}
+
+export function createMetrics(): Metrics {
+  const sts = new Map<string, number>();
+  const answers = new Map<string, number>();
+  return {
+    countSts: (code) => increment(sts, code),
+    countAnswer: (status) => increment(answers, String(status)),
+    text: ({ expiresAt, imdsReachable }) =>
+      [
+        family(
+          "podrole_credentials_expiry_timestamp_seconds",
+          "gauge",
+          "When the credentials held end; 0 while none are held.",
+          [["", Math.floor((expiresAt ?? 0) / 1000)]],
+        ),
+        family("podrole_sts_requests_total", "counter", "Calls to STS by outcome.", byCode(sts)),
+        family(
+          "podrole_credential_requests_total",
+          "counter",
+          "Answers to the pod's programs by HTTP status.",
+          byCode(answers),
+        ),
+        imdsReachable === undefined
+          ? ""
+          : family(
+              "podrole_imds_reachable",
+              "gauge",
+              "1 while the metadata service answers in spite of the guard; credentials are withheld then.",
+              [["", imdsReachable ? 1 : 0]],
+            ),
+      ].join(""),
+  };
+}
+
+const increment = (counts: Map<string, number>, key: string): void => {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+};
+
+type Sample = readonly [labels: string, value: number];
+
+const byCode = (counts: ReadonlyMap<string, number>): readonly Sample[] =>
+  [...counts].map(([code, count]) => [`{code="${code.replaceAll(/[^\w.-]/g, "_")}"}`, count]);
+
+function family(name: string, type: "counter" | "gauge", help: string, samples: readonly Sample[]): string {
+  const lines = samples.map(([labels, value]) => `${name}${labels} ${value}\n`);
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
+}

@@ -1,0 +1,28 @@
+import { connect } from "node:net";
+import { systemCode } from "./kit/errors.ts";
+
+/** How one attempt to open a TCP connection ended. */
+export type Reach =
+  | { readonly kind: "connected" }
+  /** Turned away at once, by a reset or by the kernel; `code` is the errno's name. */
+  | { readonly kind: "refused"; readonly code: string }
+  | { readonly kind: "timeout" };
+
+/**
+ * Opens a TCP connection and closes it again without sending a byte: whoever answers must not be asked for anything.
+ * Never rejects.
+ * @param address an IPv4 or IPv6 address, not a name
+ */
+export function reach(address: string, port: number, timeoutMs: number): Promise<Reach> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port });
+    const end = (outcome: Reach): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(outcome);
+    };
+    const timer = setTimeout(() => end({ kind: "timeout" }), timeoutMs);
+    socket.once("connect", () => end({ kind: "connected" }));
+    socket.once("error", (error) => end({ kind: "refused", code: systemCode(error) ?? "UNKNOWN" }));
+  });
+}

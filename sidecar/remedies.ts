@@ -1,0 +1,48 @@
+/** What the remedy of a refusal can name. */
+export interface Refused {
+  readonly roleArn: string;
+  readonly byWebIdentity: boolean;
+  readonly region: string;
+}
+
+const CLOCK = "Set the node's clock: it differs from AWS's by more than STS allows.";
+const CALLER_KEYS =
+  "Renew the keys that the sidecar itself calls STS with (source ambient: the admin's Secret).";
+
+/** What to do about a refusal by STS, or undefined where its own sentence says it. */
+export function remedyOf(code: string, refused: Refused): string | undefined {
+  const { roleArn, region } = refused;
+  switch (code) {
+    case "AccessDenied":
+    case "AccessDeniedException":
+      return refused.byWebIdentity
+        ? `Check that the role exists and that its trust policy allows sts:AssumeRoleWithWebIdentity to this cluster's OIDC provider, with this pod's service account as sub; "podrole trust-policy" prints one.`
+        : `Check that ${roleArn} exists, that its trust policy names the calling role (for tags also sts:TagSession, and the external id if it asks for one) and that the caller may sts:AssumeRole it.`;
+    case "InvalidIdentityToken":
+      return "Register the cluster's OIDC issuer as an identity provider in the role's account, with the audience sts.amazonaws.com, and see that its discovery document and keys are public.";
+    case "IDPRejectedClaim":
+      return "Check the audience and the subject in the role's trust policy against the pod's service account token.";
+    case "IDPCommunicationError":
+      return "See that the cluster's OIDC issuer answers from the internet; it is tried again.";
+    case "ExpiredTokenException":
+      return "See whether the kubelet still renews the pod's service account token; it is read again at every attempt.";
+    case "RegionDisabledException":
+      return `Activate STS in ${region} in the account's settings, or set the annotation podrole.dev/region to a region that is active.`;
+    case "RequestExpired":
+    case "RequestTimeTooSkewed":
+    case "SignatureDoesNotMatch":
+      return code === "SignatureDoesNotMatch" ? `${CALLER_KEYS} If they are right: ${CLOCK}` : CLOCK;
+    case "InvalidClientTokenId":
+    case "UnrecognizedClientException":
+    case "ExpiredToken":
+      return CALLER_KEYS;
+    case "ValidationError":
+      return "Lower podrole.dev/session-duration to what the role's MaxSessionDuration allows (1h for a chained session), and check the other session annotations.";
+    case "PackedPolicyTooLarge":
+      return "Shorten the session policy or the session tags.";
+    case "MalformedPolicyDocument":
+      return "Correct the session policy.";
+    default:
+      return undefined;
+  }
+}

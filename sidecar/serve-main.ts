@@ -1,0 +1,19 @@
+import { once } from "node:events";
+import { parseConfig } from "./config.ts";
+import { systemClock } from "./kit/clock.ts";
+import type { Env } from "./kit/env.ts";
+import { createLog } from "./kit/log.ts";
+import { serve } from "./serve.ts";
+
+/**
+ * `podrole-sidecar serve`: never returns while all is well. Once it has served it does not end for STS's sake.
+ * @throws CodedError as {@link parseConfig}, {@link serve} and its `started`
+ */
+export async function serveMain(env: Env): Promise<number> {
+  const config = parseConfig(env);
+  const log = createLog(config.logLevel, "podrole-sidecar");
+  const serving = await serve(config, { clock: systemClock, random: Math.random, log });
+  await serving.started;
+  await once(new EventTarget(), "never");
+  return 0;
+}

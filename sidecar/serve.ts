@@ -1,0 +1,127 @@
+import type { SidecarConfig } from "./config.ts";
+import { createEngine, type Engine } from "./engine.ts";
+import { healthServer, listenEverywhere } from "./health.ts";
+import type { Clock } from "./kit/clock.ts";
+import type { CodedError } from "./kit/errors.ts";
+import type { Log } from "./kit/log.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
+import { reach } from "./reach.ts";
+import type { Random } from "./schedule.ts";
+import { close, credentialServer, listen } from "./server.ts";
+import { identitySource, issuerOver } from "./sources.ts";
+import { stsOver } from "./sts.ts";
+import { createVerifier, type Verifier } from "./verifier.ts";
+
+export interface ServeDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface Serving {
+  readonly port: number;
+  readonly healthPort: number;
+  /**
+   * Resolves once credentials could be served for the first time, or when stopped before.
+   * Rejects when that does not come about within the start time-out, with what stood in the way: STS's last refusal,
+   * if there was one.
+   */
+  readonly started: Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * Listens first, then fetches: an app that is early is told to come again instead of being refused the connection.
+ * @throws CodedError `PORT_IN_USE`, `LISTEN_FAILED`
+ */
+export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Serving> {
+  const metrics = createMetrics();
+  const engine = engineOf(config, deps, metrics);
+  const verifier = verifierOf(config, deps);
+  const obstacle = (): CodedError | undefined => verifier.obstacle() ?? engine.obstacle();
+
+  const server = credentialServer({
+    tokenSha256: config.tokenSha256,
+    credentials: async () => {
+      const open = verifier.obstacle();
+      if (open !== undefined) throw open;
+      return engine.get();
+    },
+    onAnswer: metrics.countAnswer,
+  });
+  const health = healthServer({
+    notReady: () => obstacle()?.code,
+    metrics: () =>
+      metrics.text({ expiresAt: engine.held()?.expiresAt, imdsReachable: imdsReachable(config, verifier) }),
+  });
+  const port = await listen(server, config.port);
+  const healthPort = await listenEverywhere(health, config.healthPort).catch(async (error: unknown) => {
+    await close(server);
+    throw error;
+  });
+  deps.log.info({ port, healthPort, source: config.source, sessionName: config.sessionName }, "listening");
+  verifier.start();
+  engine.start();
+
+  const stopping = new AbortController();
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    engine.stop();
+    verifier.stop();
+    await Promise.all([close(server), close(health)]);
+  };
+  const ready = Promise.all([engine.firstHeld, verifier.firstClosed]);
+  const timeout = deps.clock.sleep(config.startTimeoutSeconds * 1000, stopping.signal);
+  const started = Promise.race([ready.then(() => true), timeout.then(() => stopping.signal.aborted)]).then(
+    (fine) => {
+      const inTheWay = fine ? undefined : obstacle();
+      if (inTheWay !== undefined) throw inTheWay;
+    },
+  );
+  // Whoever wants to know awaits it; who does not, must not be ended by it.
+  started.catch(() => undefined);
+  return { port, healthPort, started, stop };
+}
+
+function engineOf(config: SidecarConfig, { clock, random, log }: ServeDeps, metrics: Metrics): Engine {
+  const assumeRole = stsOver({
+    region: config.region,
+    endpoint: config.stsEndpoint,
+    now: () => clock.now(),
+    onCall: metrics.countSts,
+  });
+  return createEngine({
+    issue: issuerOver(config, identitySource(config), assumeRole),
+    clock,
+    random,
+    onIssued: ({ roleArn, expiresAt }) =>
+      log.info({ roleArn, expiresAt: new Date(expiresAt).toISOString() }, "credentials held"),
+    onFailure: ({ code, message, remedy, kind }, retryInMs) =>
+      log.warn(
+        { code, reason: message, remedy, kind, retryInMs: Math.round(retryInMs) },
+        "no new credentials",
+      ),
+  });
+}
+
+/** In source `node` the guard lets the sidecar's own uid through, so what it could connect to would prove nothing. */
+const addressesToVerify = (config: SidecarConfig): readonly string[] =>
+  config.source === "node" ? [] : config.blockedAddresses;
+
+function verifierOf(config: SidecarConfig, { clock, log }: ServeDeps): Verifier {
+  return createVerifier({
+    addresses: addressesToVerify(config),
+    reach,
+    clock,
+    onVerdict: (verdict) =>
+      verdict.kind === "open"
+        ? log.error({ address: verdict.address }, "metadata service reachable, credentials withheld")
+        : log.info("metadata service out of reach"),
+    onTimeout: (address) => log.warn({ address }, "metadata service silent instead of refused"),
+  });
+}
+
+function imdsReachable(config: SidecarConfig, verifier: Verifier): boolean | undefined {
+  const { kind } = verifier.verdict();
+  return addressesToVerify(config).length === 0 || kind === "unknown" ? undefined : kind === "open";
+}

@@ -1,0 +1,90 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { LOOPBACK } from "./contract.ts";
+import { coded, CodedError, systemCode } from "./kit/errors.ts";
+import { answer, type WireAnswer, type WireDeps } from "./wire.ts";
+
+export interface ServerDeps extends WireDeps {
+  readonly onAnswer?: (status: number) => void;
+}
+
+/**
+ * Puts {@link answer} on a socket. node:http and no framework: there is one route, and every pod pays for the memory.
+ */
+export function credentialServer({ onAnswer, ...deps }: ServerDeps): Server {
+  const server = limitedServer((request, response) => {
+    const { method = "", url = "", headers } = request;
+    void answer({ method, path: url, headers }, deps).then((answered) => {
+      onAnswer?.(answered.status);
+      send(request, response, answered);
+    });
+  });
+  // Without this, Node asks the client to send a body that nobody reads.
+  server.on("checkContinue", (request, response) => server.emit("request", request, response));
+  return server;
+}
+
+/** An SDK's request is under 1 KiB and has no body; a client that needs more, or seconds, is none. */
+export function limitedServer(handle: (request: IncomingMessage, response: ServerResponse) => void): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: 8 * 1024,
+      headersTimeout: 5000,
+      requestTimeout: 5000,
+      connectionsCheckingInterval: 2500,
+      keepAliveTimeout: 15_000,
+    },
+    handle,
+  );
+  // Far above what one pod opens, far below what its memory limit holds.
+  server.maxConnections = 1024;
+  return server;
+}
+
+export function send(request: IncomingMessage, response: ServerResponse, answered: WireAnswer): void {
+  const { "content-length": length, "transfer-encoding": encoding } = request.headers;
+  const hasBody = encoding !== undefined || (length !== undefined && length !== "0");
+  if (hasBody) {
+    // The body is not read, so nothing after it on this connection can be understood.
+    response.shouldKeepAlive = false;
+    response.once("finish", () => request.destroy());
+  }
+  response.writeHead(answered.status, answered.headers).end(answered.body);
+}
+
+/**
+ * @returns the port that is listened on, which is the one asked for unless that was 0
+ * @throws CodedError `PORT_IN_USE`, or `LISTEN_FAILED` with Node's own code in the sentence
+ */
+export async function listen(server: Server, port: number, host: string = LOOPBACK): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => reject(listenError(error, port)));
+    server.listen({ port, host }, () => {
+      server.removeAllListeners("error");
+      server.on("error", () => undefined);
+      const address = server.address();
+      resolve(typeof address === "object" && address !== null ? address.port : port);
+    });
+  });
+}
+
+function listenError(error: Error, port: number): CodedError {
+  const code = systemCode(error);
+  if (code === "EADDRINUSE") {
+    return new CodedError("PORT_IN_USE", `Port ${port} of the pod is taken by another of its programs.`, {
+      remedy: `Have that program listen elsewhere: the sidecar needs port ${port}.`,
+    });
+  }
+  return new CodedError(
+    "LISTEN_FAILED",
+    `Port ${port} cannot be listened on: ${code ?? coded(error).message}.`,
+    { cause: error },
+  );
+}
+
+/** At once: an idle keep-alive connection would hold a gentle close for as long as its client likes. */
+export function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,142 @@
+import {
+  AssumeRoleCommand,
+  AssumeRoleWithWebIdentityCommand,
+  STSClient,
+  type AssumeRoleCommandOutput,
+  type STSClientConfig,
+} from "@aws-sdk/client-sts";
+import type { Step } from "./contract.ts";
+import type { Credentials } from "./credentials.ts";
+import { IssueError } from "./failure.ts";
+import { Secret } from "./secret.ts";
+import { CALL_TIMEOUT_MS, stsFailure } from "./sts-failure.ts";
+
+/** Long-lived or temporary keys that a call is signed with. */
+export interface Keys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: Secret;
+  readonly sessionToken?: Secret;
+}
+
+/** Whom a call is made as: the bearer of a service account token, which goes unsigned, or the owner of keys. */
+export type Caller =
+  | { readonly kind: "token"; readonly token: Secret }
+  | { readonly kind: "keys"; readonly keys: Keys };
+
+interface RoleRequest {
+  readonly caller: Caller;
+  readonly step: Step & { readonly durationSeconds: number };
+  readonly sessionName: string;
+}
+
+/** One call to STS. @throws IssueError */
+export type AssumeRole = (request: RoleRequest) => Promise<Credentials>;
+
+export interface StsOptions {
+  readonly region: string;
+  /** Absent: the region's own endpoint, in the partition's own domain. */
+  readonly endpoint: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Called once for every call with `Success` or the code of the failure. */
+  readonly onCall?: (code: string) => void;
+}
+
+const CONNECT_TIMEOUT_MS = 2000;
+
+export function stsOver(options: StsOptions): AssumeRole {
+  return async (request) => {
+    try {
+      const credentials = await call(options, request);
+      options.onCall?.("Success");
+      return credentials;
+    } catch (error) {
+      const failure = error instanceof IssueError ? error : stsFailure(error, callOf(request, options));
+      options.onCall?.(failure.code);
+      throw failure;
+    }
+  };
+}
+
+const callOf = ({ caller, step }: RoleRequest, { region, endpoint }: StsOptions) => ({
+  roleArn: step.roleArn,
+  byWebIdentity: caller.kind === "token",
+  region,
+  endpoint,
+  confidential:
+    caller.kind === "token"
+      ? [caller.token]
+      : [caller.keys.secretAccessKey, ...(caller.keys.sessionToken ? [caller.keys.sessionToken] : [])],
+});
+
+async function call(options: StsOptions, { caller, step, sessionName }: RoleRequest): Promise<Credentials> {
+  const input = {
+    RoleArn: step.roleArn,
+    RoleSessionName: sessionName,
+    DurationSeconds: step.durationSeconds,
+    ...(step.policy === undefined ? {} : { Policy: step.policy }),
+  };
+  // A client for each call: one call an hour is no reason to hold its sockets and caches for that hour.
+  const client = new STSClient(clientConfig(options, caller));
+  const abort = { abortSignal: AbortSignal.timeout(CALL_TIMEOUT_MS) };
+  try {
+    if (caller.kind === "token") {
+      const command = new AssumeRoleWithWebIdentityCommand({
+        ...input,
+        WebIdentityToken: caller.token.reveal(),
+      });
+      return credentialsFrom(await client.send(command, abort), step.roleArn, options.now());
+    }
+    const command = new AssumeRoleCommand({
+      ...input,
+      ...(step.externalId === undefined ? {} : { ExternalId: step.externalId }),
+      ...(step.tags === undefined
+        ? {}
+        : { Tags: Object.entries(step.tags).map(([Key, Value]) => ({ Key, Value })) }),
+    });
+    return credentialsFrom(await client.send(command, abort), step.roleArn, options.now());
+  } finally {
+    client.destroy();
+  }
+}
+
+function clientConfig({ region, endpoint }: StsOptions, caller: Caller): STSClientConfig {
+  return {
+    region,
+    maxAttempts: 1,
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: CALL_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+    },
+    customUserAgent: "podrole-sidecar",
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(caller.kind === "keys" ? { credentials: revealed(caller.keys) } : {}),
+  };
+}
+
+const revealed = ({ accessKeyId, secretAccessKey, sessionToken }: Keys) => ({
+  accessKeyId,
+  secretAccessKey: secretAccessKey.reveal(),
+  ...(sessionToken === undefined ? {} : { sessionToken: sessionToken.reveal() }),
+});
+
+function credentialsFrom(
+  { Credentials: granted }: Pick<AssumeRoleCommandOutput, "Credentials">,
+  roleArn: string,
+  issuedAt: number,
+): Credentials {
+  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = granted ?? {};
+  if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration) {
+    throw new IssueError("STS_ANSWER_INVALID", "STS answered without credentials.", { kind: "passing" });
+  }
+  return {
+    accessKeyId: AccessKeyId,
+    secretAccessKey: new Secret(SecretAccessKey),
+    sessionToken: new Secret(SessionToken),
+    expiresAt: Expiration.getTime(),
+    issuedAt,
+    roleArn,
+    accountId: roleArn.split(":")[4] ?? "",
+  };
+}

@@ -1,0 +1,51 @@
+import { connect } from "node:net";
+import { ENV, HEALTH_PORT, LOOPBACK, PATH, START_MODES } from "./contract.ts";
+import { systemClock, type Clock } from "./kit/clock.ts";
+import { integer, oneOf, optional, parseEnv, type Env } from "./kit/env.ts";
+import { CodedError } from "./kit/errors.ts";
+
+const POLL_MS = 25;
+/** The sidecar gives up first, and then says why; this is for one that says nothing. */
+const GRACE_MS = 5000;
+
+/**
+ * The postStart hook that holds the app's containers back. It runs beside the sidecar, inside its memory limit, so it
+ * imports neither node:http nor the logger: each costs more than all the rest.
+ * @returns 0 when credentials are held, or, with `PODROLE_START=now`, when the sidecar listens
+ * @throws CodedError `CONFIG_INVALID`, `WAIT_TIMED_OUT`
+ */
+export async function waitMain(env: Env, clock: Clock = systemClock): Promise<number> {
+  const { start, startTimeoutSeconds, healthPort } = parseEnv(env, {
+    start: optional(ENV.start, oneOf(START_MODES), "wait"),
+    startTimeoutSeconds: optional(ENV.startTimeoutSeconds, integer(1, 3600), 120),
+    healthPort: optional(ENV.healthPort, integer(1, 65_535), HEALTH_PORT),
+  });
+  const path = start === "wait" ? PATH.readyz : PATH.healthz;
+  const deadline = clock.now() + startTimeoutSeconds * 1000 + GRACE_MS;
+  while (clock.now() < deadline) {
+    if (await answers200(healthPort, path)) return 0;
+    await clock.sleep(POLL_MS);
+  }
+  throw new CodedError("WAIT_TIMED_OUT", `The sidecar did not answer 200 on ${path} of port ${healthPort}.`, {
+    remedy: "Its log and its termination message say why.",
+  });
+}
+
+/** One request over a plain socket. Never rejects: refused, reset and silent all mean not yet. */
+function answers200(port: number, path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: LOOPBACK, port });
+    const end = (ready: boolean): void => {
+      socket.destroy();
+      resolve(ready);
+    };
+    socket.setTimeout(1000, () => end(false));
+    socket.once("connect", () => {
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: ${LOOPBACK}\r\nConnection: close\r\n\r\n`);
+    });
+    // The status line is in the first piece: it is 15 bytes.
+    socket.once("data", (piece) => end(piece.toString("latin1").startsWith("HTTP/1.1 200 ")));
+    socket.once("error", () => end(false));
+    socket.once("close", () => end(false));
+  });
+}

@@ -1,0 +1,152 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import { accessSync, constants, openSync, rmSync } from "node:fs";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { KubeConfig } from "@kubernetes/client-node";
+import { freePort } from "../support/free-port.ts";
+import { until } from "../support/until.ts";
+import { kubeClient, type KubeClient } from "./kube-client.ts";
+
+/** A real API server with its store: no scheduler, no kubelet, no controllers. */
+export interface ControlPlane {
+  /** As a member of system:masters. */
+  readonly admin: KubeClient;
+  /** For user `injector`, who may do what a test has granted. */
+  readonly injectorConfig: KubeConfig;
+  /** Ends the API server as a crash would. */
+  killApiServer(): Promise<void>;
+  /** On the same port, with the same store. */
+  startApiServer(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const TOKENS = { admin: "admin-token", injector: "injector-token" };
+const READY_MS = 60_000;
+
+/** Why these tests cannot run on this machine, or undefined. Goes into the title of what is skipped. */
+export function whyNot(): string | undefined {
+  if (process.env["KUBEBUILDER_ASSETS"] === undefined) return "KUBEBUILDER_ASSETS is not set";
+  const missing = ["etcd", "kube-apiserver"].find((program) => !isExecutable(binary(program)));
+  return missing === undefined ? undefined : `no ${missing} in KUBEBUILDER_ASSETS`;
+}
+
+const binary = (program: string): string => join(process.env["KUBEBUILDER_ASSETS"] ?? "", program);
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export async function openControlPlane(): Promise<ControlPlane> {
+  const folder = await mkdtemp(join(tmpdir(), "podrole-cluster-"));
+  const running = new Set<ChildProcess>();
+  // Also when the run is cut short: a process outlives the one that started it.
+  const removeAll = (): void => {
+    for (const child of running) child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  };
+  process.once("exit", removeAll);
+  const start = (program: string, args: readonly string[]): ChildProcess => {
+    const log = openSync(join(folder, `${program}.log`), "a");
+    const child = spawn(binary(program), args, { cwd: folder, stdio: ["ignore", log, log] });
+    running.add(child.once("close", () => running.delete(child)));
+    return child;
+  };
+  const kill = async (child: ChildProcess): Promise<void> => {
+    if (!running.has(child)) return;
+    const closed = once(child, "close");
+    child.kill("SIGKILL");
+    await closed;
+  };
+  const stop = async (): Promise<void> => {
+    process.off("exit", removeAll);
+    await Promise.all([...running].map(kill));
+    removeAll();
+  };
+
+  try {
+    const [client, peer, port] = [await freePort(), await freePort(), await freePort()];
+    await writeSecrets(folder);
+    start("etcd", etcdArgs(client, peer));
+    let api = start("kube-apiserver", apiServerArgs(client, port));
+    const ca = await until("the API server's certificate", () => certificate(folder), READY_MS);
+    const admin = kubeClient({ port, ca, token: TOKENS.admin });
+    const ready = (): Promise<true> => until("the API server", () => answers(admin, api, folder), READY_MS);
+    await ready();
+    return {
+      admin,
+      injectorConfig: configFor(port, ca, TOKENS.injector),
+      killApiServer: () => kill(api),
+      startApiServer: async () => {
+        api = start("kube-apiserver", apiServerArgs(client, port));
+        await ready();
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function writeSecrets(folder: string): Promise<void> {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  await writeFile(join(folder, "sa.key"), privateKey.export({ type: "pkcs8", format: "pem" }), {
+    mode: 0o600,
+  });
+  const users = `${TOKENS.admin},admin,1,system:masters\n${TOKENS.injector},injector,2\n`;
+  await writeFile(join(folder, "tokens.csv"), users, { mode: 0o600 });
+}
+
+const etcdArgs = (client: number, peer: number): readonly string[] => [
+  "--data-dir=etcd",
+  `--listen-client-urls=http://127.0.0.1:${client}`,
+  `--advertise-client-urls=http://127.0.0.1:${client}`,
+  `--listen-peer-urls=http://127.0.0.1:${peer}`,
+  "--unsafe-no-fsync",
+  "--log-level=error",
+];
+
+const apiServerArgs = (etcd: number, port: number): readonly string[] => [
+  `--etcd-servers=http://127.0.0.1:${etcd}`,
+  "--cert-dir=certs",
+  "--bind-address=127.0.0.1",
+  "--advertise-address=127.0.0.1",
+  `--secure-port=${port}`,
+  "--service-account-key-file=sa.key",
+  "--service-account-signing-key-file=sa.key",
+  "--service-account-issuer=https://kubernetes.default.svc",
+  "--token-auth-file=tokens.csv",
+  "--authorization-mode=RBAC",
+  "--service-cluster-ip-range=10.0.0.0/24",
+  "--endpoint-reconciler-type=none",
+];
+
+/** Made by the API server for itself, and therefore its own authority. */
+const certificate = (folder: string): Promise<string | undefined> =>
+  readFile(join(folder, "certs", "apiserver.crt"), "utf8").catch(() => undefined);
+
+async function answers(admin: KubeClient, api: ChildProcess, folder: string): Promise<true | undefined> {
+  if (api.exitCode !== null) {
+    const log = await readFile(join(folder, "kube-apiserver.log"), "utf8");
+    throw new Error(`kube-apiserver ended with ${api.exitCode}: ${log.slice(-2000)}`);
+  }
+  const answer = await admin.request("GET", "/readyz").catch(() => undefined);
+  return answer?.status === 200 ? true : undefined;
+}
+
+function configFor(port: number, ca: string, token: string): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser(
+    { name: "test", server: `https://127.0.0.1:${port}`, caData: btoa(ca), skipTLSVerify: false },
+    { name: "test", token },
+  );
+  return config;
+}

@@ -1,0 +1,77 @@
+import { Agent, request } from "node:https";
+
+/** What a test does as a cluster's admin: plain JSON to the API server. */
+export interface KubeClient {
+  /** Any answer, whatever its status. */
+  request(method: string, path: string, body?: object, type?: string): Promise<KubeAnswer>;
+  /** @throws Error with the API server's own message for every status but 2xx, as all below */
+  create(path: string, object: object): Promise<KubeObject>;
+  /** A JSON merge patch. */
+  patch(path: string, changes: object): Promise<KubeObject>;
+  get(path: string): Promise<KubeObject>;
+  delete(path: string): Promise<KubeObject>;
+  /** What `kubectl get` prints. */
+  table(path: string): Promise<KubeObject>;
+}
+
+interface KubeAnswer {
+  readonly status: number;
+  /** Of JSON; everything else is its text. */
+  readonly body: KubeObject;
+}
+
+/** Read by tests, which fail where it is not what they take it for. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type KubeObject = any;
+
+interface Target {
+  readonly port: number;
+  readonly ca: string;
+  readonly token: string;
+}
+
+export function kubeClient({ port, ca, token }: Target): KubeClient {
+  const agent = new Agent({ ca });
+  const send = (
+    method: string,
+    path: string,
+    body?: object,
+    type = "application/json",
+    accept = "application/json",
+  ): Promise<KubeAnswer> =>
+    new Promise((resolve, reject) => {
+      const headers = {
+        authorization: `Bearer ${token}`,
+        accept,
+        ...(body ? { "content-type": type } : {}),
+      };
+      const sent = request({ host: "127.0.0.1", port, path, method, headers, agent }, (response) => {
+        let text = "";
+        response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, body: parsed(text) }));
+      });
+      sent.once("error", reject);
+      sent.end(body && JSON.stringify(body));
+    });
+  const must = async (...args: Parameters<typeof send>): Promise<KubeObject> => {
+    const { status, body } = await send(...args);
+    if (status >= 300) throw new Error(`${args[0]} ${args[1]}: ${status} ${body.message ?? String(body)}`);
+    return body;
+  };
+  return {
+    request: send,
+    create: (path, object) => must("POST", path, object),
+    patch: (path, changes) => must("PATCH", path, changes, "application/merge-patch+json"),
+    get: (path) => must("GET", path),
+    delete: (path) => must("DELETE", path),
+    table: (path) => must("GET", path, undefined, undefined, "application/json;as=Table;g=meta.k8s.io;v=v1"),
+  };
+}
+
+function parsed(text: string): KubeObject {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,184 @@
+import { execFile, spawn, type ExecFileException } from "node:child_process";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import type { DemoResult } from "../../injector/cli/demo/result.ts";
+import { until } from "../support/until.ts";
+
+const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const CLI = at("dist/cli.mjs");
+const isRoot = process.getuid?.() === 0;
+/** What somebody else is run as who is not root. */
+const NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"];
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A folder for temporary files which also marks every process of one run, in PATH. */
+function marker(): string {
+  const folder = mkdtempSync(join(tmpdir(), "demo-test-"));
+  chmodSync(folder, 0o777);
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+const environment = (mark: string) => ({ PATH: `${process.env["PATH"]}:${mark}`, TMPDIR: mark, HOME: mark });
+
+/** Runs in another folder, since the demo has to find its examples from anywhere. */
+function run(argv: readonly string[], mark: string): Promise<Ran> {
+  const [command = "", ...args] = argv;
+  return new Promise((resolve) => {
+    const options = { env: environment(mark), cwd: "/", maxBuffer: 1e8, timeout: 30_000 };
+    execFile(command, args, options, (error: ExecFileException | null, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
+    });
+  });
+}
+
+const demo = (...args: readonly string[]): readonly string[] => [process.execPath, CLI, "demo", ...args];
+
+/** Processes of a run, known by the folder in their PATH; namespaces without a name last as long as these. */
+const processesOf = (mark: string): readonly string[] =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && contentOf(`/proc/${name}/environ`).includes(mark))
+    .map((pid) => contentOf(`/proc/${pid}/cmdline`).replaceAll("\0", " "));
+
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    // It has ended since, or is somebody else's.
+    return "";
+  }
+}
+
+/** What a run has left: processes, files, named namespaces, mounts. */
+const leftBy = (mark: string): readonly string[] => [
+  ...(process.platform === "linux" ? processesOf(mark) : []),
+  ...readdirSync(mark),
+  ...namedNamespaces().filter((name) => name.includes("podrole")),
+  ...contentOf("/proc/self/mountinfo")
+    .split("\n")
+    .filter((line) => line.includes(mark)),
+];
+
+function namedNamespaces(): readonly string[] {
+  try {
+    return readdirSync("/run/netns");
+  } catch {
+    return [];
+  }
+}
+
+beforeAll(async () => {
+  const { code, stderr } = await run(["npm", "--prefix", at("."), "run", "--silent", "build"], tmpdir());
+  if (code !== 0) throw new Error(`the build failed: ${stderr}`);
+}, 60_000);
+
+const POD_ARN = "arn:aws:sts::111122223333:assumed-role/shop-price-reader/shop.price-server";
+
+describe("podrole demo --json", () => {
+  test("shows that the pod has its own role, and leaves nothing behind", async () => {
+    const mark = marker();
+    const { code, stdout, stderr } = await run(demo("--json"), mark);
+    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+    const result = JSON.parse(stdout) as DemoResult;
+    expect(result).toMatchObject({ ok: true, podArn: POD_ARN });
+    expect(Object.keys(result.identities)).toEqual(["fetch-prices", "refresh"]);
+    expect(result.elapsedMs).toBeLessThan(20_000);
+    expect(leftBy(mark)).toEqual([]);
+  });
+
+  test("patches every example, with no warning", async () => {
+    const { stdout } = await run(demo("--json"), marker());
+    const { examples } = JSON.parse(stdout) as DemoResult;
+    expect(examples.map(({ object, decision, warnings }) => [object, decision, ...warnings])).toEqual([
+      ["Deployment shop/catalog", "patched"],
+      ["Job shop/import-products", "patched"],
+      ["CronJob shop/nightly-report", "patched"],
+      ["Pod shop/partner-sync", "patched"],
+      ["Pod shop/price-server", "patched"],
+      ["Pod shop/static-site", "patched"],
+    ]);
+  });
+
+  test("shows as root that a plain app is the node without the guard and nobody behind it", async (context) => {
+    const { stdout } = await run(demo("--json"), marker());
+    const { skipped, before, after, nodeArn } = JSON.parse(stdout) as DemoResult;
+    if (skipped !== undefined) return context.skip(skipped);
+    expect(nodeArn).toContain(":assumed-role/node-role/");
+    expect(before?.requests).toBeGreaterThan(0);
+    expect(after).toMatchObject({ requests: 0, report: { error: expect.any(String) as string } });
+    expect(after?.report.attempts.map(({ outcome }) => outcome)).toContain("ECONNREFUSED");
+    return undefined;
+  });
+
+  test("runs the pod for whoever is not root as well, and says what it skipped", async (context) => {
+    const mark = marker();
+    const argv = isRoot ? [...NOBODY, ...demo("--json")] : demo("--json");
+    if (isRoot && (await run([...NOBODY, process.execPath, CLI, "--version"], mark)).code !== 0) {
+      return context.skip("nobody else may read this folder");
+    }
+    const { code, stdout } = await run(argv, mark);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: true,
+      podArn: POD_ARN,
+      skipped: "making network namespaces takes root",
+    });
+    expect(leftBy(mark)).toEqual([]);
+    return undefined;
+  });
+});
+
+describe("podrole demo", () => {
+  test("says on its last lines what it has shown, without colours where nobody would see them", async () => {
+    const { code, stdout } = await run(demo(), marker());
+    expect(code).toBe(0);
+    expect(stdout).toContain(`the pod is`);
+    expect(stdout).toContain(POD_ARN);
+    expect(stdout).toContain("nothing is left behind.");
+    expect(stdout).not.toContain("\u001B");
+    expect(
+      stdout.split("\n").filter((line) => line.includes("+") && line.includes("podrole-guard")),
+    ).not.toEqual([]);
+  });
+
+  test.each(["the injector", "Container podrole-sidecar"])(
+    "cleans up when it is interrupted after the step of %s",
+    async (step) => {
+      const mark = marker();
+      const child = spawn(process.execPath, [CLI, "demo"], { env: environment(mark), cwd: "/" });
+      let output = "";
+      child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+      const ended = new Promise((resolve) => void child.once("close", resolve));
+      await until(step, () =>
+        output.toLowerCase().includes(step.toLowerCase().replace("the ", "")) ? true : undefined,
+      );
+      child.kill("SIGINT");
+      expect(await ended).toBe(130);
+      expect(output).toContain("DEMO_INTERRUPTED");
+      expect(leftBy(mark)).toEqual([]);
+    },
+  );
+
+  test("ends, and cleans up, when nobody reads its output any more", async () => {
+    const mark = marker();
+    const child = spawn(process.execPath, [CLI, "demo"], { env: environment(mark), cwd: "/" });
+    child.stdout.once("data", () => child.stdout.destroy());
+    expect(await new Promise((resolve) => void child.once("exit", resolve))).toBe(1);
+    expect(leftBy(mark)).toEqual([]);
+  });
+
+  test("refuses a folder without manifests before it begins anything", async () => {
+    const mark = marker();
+    const { code, stdout, stderr } = await run(demo("--examples", mark), mark);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toBe(`FILE_UNREADABLE: ${mark} holds no manifests.\n`);
+  });
+});

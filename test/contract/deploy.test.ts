@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { admit } from "../../injector/admit.ts";
+import { ANNOTATIONS, strayAnnotations, type On } from "../../injector/annotations.ts";
+import { manifestCluster } from "../../injector/cluster.ts";
+import { parseGrant } from "../../injector/grant.ts";
+import { isRecord, own, stringMap, type Fields } from "../../injector/read.ts";
+import { config } from "../support/config.ts";
+import { ACCOUNT, base, role } from "../support/facts.ts";
+import { documentsIn } from "../support/goldens.ts";
+import { TOKEN } from "../support/pods.ts";
+
+const at = (path: string): URL => new URL(`../../deploy/${path}`, import.meta.url);
+const EXAMPLES = readdirSync(at("examples/"))
+  .filter((file) => file.endsWith(".yaml"))
+  .map((file) => ({ file, documents: documentsIn(readFileSync(at(`examples/${file}`), "utf8")) }));
+const ALL = EXAMPLES.flatMap(({ documents }) => documents);
+
+const inside = (object: unknown, ...path: readonly string[]): unknown =>
+  path.reduce((value, key) => (isRecord(value) ? own(value, key) : undefined), object);
+
+/** The pod an object makes: itself, or its template. */
+function podOf(object: Fields): Fields | undefined {
+  const places = [
+    ["spec", "template"],
+    ["spec", "jobTemplate", "spec", "template"],
+  ];
+  const template = places.map((path) => inside(object, ...path)).find((found) => isRecord(found));
+  return own(object, "kind") === "Pod" ? object : isRecord(template) ? template : undefined;
+}
+
+describe.for(EXAMPLES.map((one) => [one.file, one.documents] as const))(
+  "deploy/examples/%s",
+  ([, documents]) => {
+    test("holds only annotations that podrole reads on that kind of object", () => {
+      for (const object of documents) {
+        const kind = String(own(object, "kind"));
+        const annotations = stringMap(inside(object, "metadata", "annotations"));
+        const on = Object.values(ANNOTATIONS).find((spec) => spec.on === kind)?.on;
+        const known: readonly On[] = on === undefined ? [] : [on];
+        expect(known.flatMap((one) => strayAnnotations(one, annotations))).toEqual([]);
+        expect(strayAnnotations("Pod", stringMap(inside(podOf(object), "metadata", "annotations")))).toEqual(
+          [],
+        );
+      }
+    });
+
+    test("is let in beside the other examples without a warning", async () => {
+      const cluster = manifestCluster(ALL, { labels: {}, annotations: {} });
+      const settings = config({ baseRoleArn: base(ACCOUNT), hubRole: role(`${ACCOUNT}podrole-hub`) });
+      for (const pod of documents.map(podOf).filter((found) => found !== undefined)) {
+        const account = inside(pod, "spec", "serviceAccountName");
+        const facts = await cluster.facts("shop", typeof account === "string" ? account : "default");
+        expect(admit(pod, facts, settings, () => TOKEN)).toMatchObject({
+          kind: "inject",
+          guard: true,
+          findings: [],
+        });
+      }
+    });
+  },
+);
+
+describe("the RoleGrant CRD", () => {
+  const [crd] = documentsIn(readFileSync(at("crd/rolegrants.yaml"), "utf8"));
+  const versions = inside(crd, "spec", "versions");
+  const [version] = Array.isArray(versions) ? (versions as unknown[]) : [];
+  const spec = inside(version, "schema", "openAPIV3Schema", "properties", "spec", "properties");
+
+  test("is of the group, version and kind that manifests are read by", () => {
+    expect([
+      inside(crd, "spec", "group"),
+      inside(version, "name"),
+      inside(crd, "spec", "names", "kind"),
+    ]).toEqual(["podrole.dev", "v1alpha1", "RoleGrant"]);
+  });
+
+  test("has the fields that a grant is read from, each of which parseGrant knows, and no other", () => {
+    const example = {
+      effect: "Allow",
+      roles: [],
+      namespaces: [],
+      namespaceSelector: {},
+      serviceAccounts: [],
+      default: `${ACCOUNT}a`,
+    };
+    expect(Object.keys(isRecord(spec) ? spec : {}).toSorted()).toEqual(Object.keys(example).toSorted());
+    expect(parseGrant({ metadata: { name: "g" }, spec: example })).toMatchObject({
+      name: "g",
+      default: `${ACCOUNT}a`,
+    });
+  });
+});

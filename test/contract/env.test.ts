@@ -1,0 +1,180 @@
+import { describe, expect, test } from "vitest";
+import {
+  ANNOTATION,
+  APP_ENV,
+  CONTAINER,
+  ENV,
+  PATH,
+  SIDECAR_UID,
+  SOURCES,
+  TOKEN_VOLUME,
+} from "../../sidecar/contract.ts";
+import { parseConfig, type SidecarConfig } from "../../sidecar/config.ts";
+import { parseGuardConfig } from "../../sidecar/guard/config.ts";
+import { sha256 } from "../../injector/token.ts";
+import { config } from "../support/config.ts";
+import { ACCOUNT, BILLING, facts, role } from "../support/facts.ts";
+import { DOWNWARD, startedWith } from "../support/kubelet.ts";
+import { admitted, injected, pod, TOKEN } from "../support/pods.ts";
+
+/** The injector's pods, as the kubelet starts them, read by the programs they are for. */
+
+const HUB = role(`${ACCOUNT}hub`);
+const annotated = (annotations: Readonly<Record<string, string>> = {}) =>
+  pod({ securityContext: { runAsUser: 1000 } }, { [ANNOTATION.role]: BILLING, ...annotations });
+type Settings = Parameters<typeof config>[0];
+
+function told(one = annotated(), settings: Settings = {}): SidecarConfig {
+  return parseConfig(
+    startedWith(injected(one, facts(), config({ policy: "off", ...settings })), CONTAINER.sidecar),
+  );
+}
+const guardTold = (settings: Settings = {}) =>
+  parseGuardConfig(
+    startedWith(injected(annotated(), facts(), config({ policy: "off", ...settings })), CONTAINER.guard),
+  );
+
+describe.for(SOURCES)("with source %s", (source) => {
+  const settings = { source, ambientSecret: "identity", region: "eu-west-1" } as const;
+
+  test("the sidecar takes what the injector writes", () => {
+    const read = told(annotated(), settings);
+    expect(read).toMatchObject({
+      source,
+      region: "eu-west-1",
+      sessionName: "shop.web-5d5f-x7f2q",
+      start: "wait",
+      startTimeoutSeconds: 120,
+      port: 16925,
+      healthPort: 16926,
+      blockedAddresses: ["169.254.169.254", "fd00:ec2::254"],
+      logLevel: "info",
+      webIdentityTokenFile:
+        source === "web-identity" ? `${TOKEN_VOLUME.mountPath}/${TOKEN_VOLUME.file}` : undefined,
+    });
+    expect(read.steps.at(-1)).toMatchObject({ roleArn: BILLING, durationSeconds: 3600 });
+    expect(read.tokenSha256.toString("hex")).toBe(sha256(TOKEN));
+  });
+
+  test("the guard takes what the injector writes", () => {
+    expect(guardTold(settings)).toEqual({
+      addresses: expect.arrayContaining(["169.254.169.254"]) as string[],
+      openUid: source === "node" ? SIDECAR_UID : undefined,
+      podIp: "10.0.0.7",
+      hostIp: "10.0.0.1",
+      logLevel: "info",
+    });
+  });
+
+  test("external id, tags and policy arrive as the annotations say, through a hub", () => {
+    const policy = {
+      Statement: [{ Resource: "arn:aws:s3:::b/${aws:PrincipalTag/x}/$(HOSTNAME)/$$", Sid: 'ü"\\' }],
+    };
+    const one = annotated({
+      [ANNOTATION.externalId]: "a:b/c=d",
+      [ANNOTATION.sessionTags]: '{"owner":"{namespace}/{pod}","Größe":"L","__proto__":"kept"}',
+      [ANNOTATION.sessionPolicy]: JSON.stringify(policy),
+      [ANNOTATION.sessionName]: "{serviceAccount}@{podUid}",
+    });
+    const read = told(one, { ...settings, hubRole: HUB, clusterName: "prod-1" });
+    expect(read.steps.map(({ roleArn }) => roleArn)).toEqual([HUB, BILLING]);
+    const last = read.steps.at(-1);
+    expect(JSON.parse(last?.policy ?? "")).toEqual(policy);
+    expect(last?.externalId).toBe("a:b/c=d");
+    expect(Object.entries(last?.tags ?? {})).toEqual([
+      ["kubernetes-cluster-name", "prod-1"],
+      ["kubernetes-namespace", "shop"],
+      ["kubernetes-service-account", "default"],
+      ["kubernetes-pod-name", DOWNWARD["metadata.name"]],
+      ["kubernetes-pod-uid", DOWNWARD["metadata.uid"]],
+      ["owner", "shop/web-5d5f-x7f2q"],
+      ["Größe", "L"],
+      ["__proto__", "kept"],
+    ]);
+    expect(read.sessionName).toBe(`default@${DOWNWARD["metadata.uid"]}`);
+  });
+});
+
+describe("every setting of an installation reaches the sidecar:", () => {
+  test.for([
+    [{ stsEndpoint: "https://vpce.example/$x" }, { stsEndpoint: "https://vpce.example/$x" }],
+    [{ start: "now" }, { start: "now" }],
+    [{ startTimeoutSeconds: 5 }, { startTimeoutSeconds: 5 }],
+    [{ startTimeoutSeconds: 3600 }, { startTimeoutSeconds: 3600 }],
+    [
+      { credentialsPort: 1, healthPort: 65_535 },
+      { port: 1, healthPort: 65_535 },
+    ],
+    [{ sidecarLogLevel: "silent" }, { logLevel: "silent" }],
+    [{ sessionDurationSeconds: 900 }, { steps: [{ durationSeconds: 900 }] }],
+    [{ sessionDurationSeconds: 43_200 }, { steps: [{ durationSeconds: 43_200 }] }],
+    [{ blockedAddresses: ["100.100.100.200"] }, { blockedAddresses: ["100.100.100.200"] }],
+    [{ guard: "off" }, { blockedAddresses: [] }],
+  ] as const)("%j", ([settings, expected]) => {
+    expect(told(annotated(), settings)).toMatchObject(expected);
+  });
+});
+
+test.for([
+  ["aws", "us-east-1"],
+  ["aws-cn", "cn-north-1"],
+  ["aws-us-gov", "us-gov-west-1"],
+  ["aws-iso", "us-iso-east-1"],
+  ["aws-iso-b", "us-isob-east-1"],
+  ["aws-eusc", "eusc-de-east-1"],
+] as const)(
+  "a role of partition %s is taken, and asked for in %s where no region is named",
+  ([partition, region]) => {
+    const arn = `arn:${partition}:iam::111122223333:role/teams/a_b+c=d,e.f@g-h/x`;
+    expect(told(annotated({ [ANNOTATION.role]: arn }))).toMatchObject({ region, steps: [{ roleArn: arn }] });
+  },
+);
+
+test("every character that the injector takes in a role's path and name the sidecar takes", () => {
+  const printable = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index));
+  const taken = printable.filter((one) => {
+    const arn = `${ACCOUNT}p${one}q/n`;
+    const after = admitted(annotated({ [ANNOTATION.role]: arn }));
+    // What is not taken is refused at admission, in a sentence, and not at start by a sidecar that cannot read it.
+    return (
+      after.kind === "inject" &&
+      parseConfig(startedWith(after.after, CONTAINER.sidecar)).steps[0]?.roleArn === arn
+    );
+  });
+  expect(taken.join("")).toBe("+,-./0123456789=@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz");
+});
+
+test("as many tags, and as long a policy, external id and session name as the injector lets through are taken", () => {
+  const tags = Object.fromEntries(
+    Array.from({ length: 43 }, (_, index) => [`k${index}${"x".repeat(100)}`, "v".repeat(256)]),
+  );
+  const one = annotated({
+    [ANNOTATION.sessionTags]: JSON.stringify(tags),
+    [ANNOTATION.externalId]: "x".repeat(1224),
+    [ANNOTATION.sessionPolicy]: JSON.stringify({ a: "y".repeat(2040) }),
+    [ANNOTATION.sessionName]: "n".repeat(256),
+  });
+  const read = told(one, { hubRole: HUB, clusterName: "c" });
+  expect(Object.keys(read.steps.at(-1)?.tags ?? {})).toHaveLength(48);
+  expect(read.steps.at(-1)?.policy).toHaveLength(2048);
+  expect(read.sessionName).toHaveLength(64);
+});
+
+test("the app is told the address that the sidecar listens on, and a token whose hash the sidecar holds", () => {
+  const after = injected(annotated(), facts(), config({ policy: "off", credentialsPort: 5000 }));
+  const app = startedWith(after, "app");
+  const { port, tokenSha256 } = parseConfig(startedWith(after, CONTAINER.sidecar));
+  expect(app[APP_ENV.fullUri]).toBe(`http://127.0.0.1:${port}${PATH.credentials}`);
+  expect(sha256(app[APP_ENV.token] ?? "")).toBe(tokenSha256.toString("hex"));
+});
+
+test("guard and sidecar are told nothing but what the contract names", () => {
+  const after = injected(
+    annotated(),
+    facts(),
+    config({ policy: "off", source: "node", stsEndpoint: "https://s.example" }),
+  );
+  const known: readonly string[] = Object.values(ENV);
+  const ours = (after.spec.initContainers ?? []).flatMap(({ env = [] }) => env.map(({ name }) => name));
+  expect(ours.filter((name) => !known.includes(name))).toEqual([]);
+});

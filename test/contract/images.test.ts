@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import manifest from "../../package.json" with { type: "json" };
+import { COMMAND, SIDECAR_UID } from "../../sidecar/contract.ts";
+
+const dockerfile = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
+const sidecar = dockerfile("Dockerfile.sidecar");
+
+describe("the images", () => {
+  test("run the sidecar as the uid that the injector writes into pods", () => {
+    expect(sidecar).toContain(`USER ${SIDECAR_UID}:${SIDECAR_UID}`);
+    expect(sidecar).toContain(`podrole:x:${SIDECAR_UID}:${SIDECAR_UID}:`);
+  });
+
+  test("have the program that the injector's commands name", () => {
+    for (const [program] of Object.values(COMMAND)) expect(sidecar).toContain(`/usr/local/bin/${program}`);
+  });
+
+  test.for(["Dockerfile.sidecar", "Dockerfile.injector"])(
+    "%s ends in an image that holds only what runs",
+    (name) => {
+      const stages = dockerfile(name).split(/^(?=FROM )/m);
+      const last = stages.at(-1) ?? "";
+      expect(last).toMatch(/^FROM scratch$/m);
+      expect(last).not.toMatch(/^RUN/m);
+      expect(last).toMatch(/^USER (?!0|root)\d+:\d+$/m);
+    },
+  );
+
+  test.for(["Dockerfile.sidecar", "Dockerfile.injector"])(
+    "%s takes its base from an argument that a digest fits",
+    (name) => {
+      const bases = [...dockerfile(name).matchAll(/^FROM (\S+)/gm)].map(([, base]) => base);
+      expect(new Set(bases)).toEqual(new Set(["${NODE_IMAGE}", "scratch"]));
+      expect(dockerfile(name)).toMatch(/^ARG NODE_IMAGE=node:24-/m);
+    },
+  );
+
+  test("are built by a script that package.json has", () => {
+    expect(Object.keys(manifest.scripts)).toContain("build");
+  });
+});

@@ -1,0 +1,195 @@
+import { spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { METADATA_ADDRESSES } from "../../sidecar/contract.ts";
+import { collect, command, must, start, type Ended } from "./command.ts";
+
+/**
+ * Three network namespaces of the test's own. `node` owns the metadata addresses and answers on them, `pod` reaches it
+ * over two interfaces, and `nested` is a network behind the pod. Nothing of it touches the machine's own network.
+ *
+ *     nested  eth0 ── nested  pod  eth0 ── veth0  node  lo: 169.254.169.254, fd00:ec2::254
+ *                                  net1 ── veth1
+ */
+export interface Lab {
+  /** A program in the pod, with the capabilities of the test (all of them) unless it drops them. */
+  inPod(argv: readonly string[], options?: { input?: string; env?: Env }): Promise<Ended>;
+  inNested(argv: readonly string[]): Promise<Ended>;
+  /** Applies an nft script in the pod. */
+  nft(script: string): Promise<void>;
+  /** Every rule in the pod, without counters. */
+  ruleset(): Promise<string>;
+  startInPod(argv: readonly string[]): ChildProcessWithoutNullStreams;
+  readonly interfaces: { readonly eth0: Interface; readonly net1: Interface };
+  close(): Promise<void>;
+}
+
+export interface Interface {
+  readonly name: string;
+  readonly mac: string;
+  readonly gatewayMac: string;
+  readonly podIp: string;
+  readonly gateway: Address;
+  /** On the pod's wire, but not the pod's own: its kernel does not mix in with what a packet socket sends from it. */
+  readonly stranger: Address;
+}
+
+interface Address {
+  readonly v4: string;
+  readonly v6: string;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+export const SECRET = "the node's credentials";
+export const [METADATA_V4, METADATA_V6] = METADATA_ADDRESSES;
+/** Another table of the pod's rewrites this address into the metadata service's. Of TEST-NET-1. */
+export const REWRITTEN = "192.0.2.1";
+
+const IP = "ip";
+const STAND_IN = fileURLToPath(new URL("./stand-in.ts", import.meta.url));
+
+let opened = 0;
+
+export async function openLab(): Promise<Lab> {
+  opened += 1;
+  const space = (role: string): string => `podrole-${role}-${process.pid}-${opened}`;
+  const [pod, node, nested] = [space("pod"), space("node"), space("nested")];
+  const children: ChildProcessWithoutNullStreams[] = [];
+  const removeAll = (): void => {
+    for (const child of children) child.kill("SIGKILL");
+    for (const name of [pod, node, nested]) spawnSync(IP, ["netns", "del", name], { stdio: "ignore" });
+  };
+  // Also when the run is cut short: a namespace outlives the process that made it.
+  process.once("exit", removeAll);
+
+  try {
+    for (const name of [pod, node, nested]) await must(["ip", "netns", "add", name]);
+    const eth0 = await connect(pod, "eth0", node, "veth0", 70);
+    const net1 = await connect(pod, "net1", node, "veth1", 71);
+    await connect(nested, "eth0", pod, "nested", 72);
+    // As a network card is that was moved into the pod; a veth pair leaves checksums to its other end.
+    await must(inside(pod, ["python3", file("attacker/checksum_offload_off.py"), "net1"]));
+    await addresses(node);
+    await sysctls(pod, ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"]);
+    await sysctls(node, ACCEPT_DETOURS);
+    await must(["ip", "-n", node, "route", "add", "10.72.0.0/24", "via", "10.70.0.2"]);
+    await must(["ip", "-n", node, "-6", "route", "add", "fd72::/64", "via", "fd70::2"]);
+    const answering = [METADATA_V4, METADATA_V6, eth0.gateway.v4, eth0.gateway.v6];
+    const standIn = start(inside(node, [process.execPath, STAND_IN, SECRET, ...answering]));
+    children.push(standIn);
+    await ready(standIn);
+    await must(inside(pod, ["nft", "-f", "-"]), { input: REWRITING });
+    await settled(inside(pod, ["python3", file("attacker/socket_client.py"), METADATA_V6]));
+
+    return {
+      inPod: (argv, options) => command(inside(pod, argv), options),
+      inNested: (argv) => command(inside(nested, argv)),
+      nft: async (input) => void (await must(inside(pod, ["nft", "-f", "-"]), { input })),
+      ruleset: () => must(inside(pod, ["nft", "--stateless", "list", "ruleset"])),
+      startInPod: (argv) => {
+        const child = start(inside(pod, argv));
+        children.push(child);
+        return child;
+      },
+      interfaces: { eth0, net1 },
+      close: async () => {
+        process.off("exit", removeAll);
+        const running = children.filter((child) => child.exitCode === null && child.signalCode === null);
+        const ends = running.map((child) => once(child, "close"));
+        removeAll();
+        await Promise.all(ends);
+      },
+    };
+  } catch (error) {
+    removeAll();
+    throw error;
+  }
+}
+
+function inside(space: string, argv: readonly string[]): readonly string[] {
+  return ["ip", "netns", "exec", space, ...argv];
+}
+
+export function file(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
+}
+
+/** A pair of interfaces, the second end the first one's router: `10.<net>.0.2` and `.1`, `fd<net>::2` and `::1`. */
+async function connect(
+  from: string,
+  name: string,
+  to: string,
+  peer: string,
+  net: number,
+): Promise<Interface> {
+  const at = (host: number): Address => ({ v4: `10.${net}.0.${host}`, v6: `fd${net}::${host}` });
+  const [gateway, own, stranger] = [at(1), at(2), at(77)];
+  await ip(from, `link add ${name} type veth peer name ${peer} netns ${to}`);
+  for (const [space, device, address] of [
+    [from, name, own],
+    [to, peer, gateway],
+  ] as const) {
+    await ip(space, `address add ${address.v4}/24 dev ${device}`);
+    await ip(space, `address add ${address.v6}/64 dev ${device} nodad`);
+    await ip(space, "link set lo up");
+    await ip(space, `link set ${device} up`);
+  }
+  await ip(from, `route add default via ${gateway.v4} dev ${name} metric ${net}`);
+  await ip(from, `-6 route add default via ${gateway.v6} dev ${name} metric ${net}`);
+  const [mac, gatewayMac] = [await macOf(from, name), await macOf(to, peer)];
+  for (const address of [stranger.v4, stranger.v6]) {
+    await ip(to, `neighbour add ${address} lladdr ${mac} dev ${peer} nud permanent`);
+  }
+  return { name, mac, gatewayMac, podIp: own.v4, gateway, stranger };
+}
+
+async function addresses(node: string): Promise<void> {
+  await ip(node, `address add ${METADATA_V4}/32 dev lo`);
+  await ip(node, `address add ${METADATA_V6}/128 dev lo nodad`);
+}
+
+/** A node that is careless about source routes, and answers ARP for what it routes, as many network plugins make it. */
+const ACCEPT_DETOURS = ["all", "default", "veth0", "veth1"].flatMap((device) => [
+  `net.ipv4.conf.${device}.accept_source_route=1`,
+  `net.ipv4.conf.${device}.rp_filter=0`,
+  `net.ipv4.conf.${device}.proxy_arp=1`,
+  `net.ipv6.conf.${device}.seg6_enabled=1`,
+]);
+
+const REWRITING = `table ip rewriting {
+  chain output {
+    type nat hook output priority -100;
+    ip daddr ${REWRITTEN} dnat to ${METADATA_V4}
+  }
+}
+`;
+
+async function sysctls(space: string, settings: readonly string[]): Promise<void> {
+  await must(["ip", "netns", "exec", space, "sysctl", "--quiet", "--write", ...settings]);
+}
+
+async function ip(space: string, line: string): Promise<void> {
+  await must(["ip", "-n", space, ...line.split(" ")]);
+}
+
+async function macOf(space: string, device: string): Promise<string> {
+  const shown = await must(["ip", "-n", space, "-o", "link", "show", "dev", device]);
+  return /link\/ether (\S+)/.exec(shown)?.[1] ?? "";
+}
+
+async function ready(child: ChildProcessWithoutNullStreams): Promise<void> {
+  const ended = collect(child).then(({ stderr }) =>
+    Promise.reject(new Error(`the stand-in ended: ${stderr}`)),
+  );
+  ended.catch(() => undefined);
+  await Promise.race([once(child.stdout, "data"), ended]);
+}
+
+/** IPv6 takes a moment to come up on a new link. */
+async function settled(attempt: readonly string[]): Promise<void> {
+  for (let tries = 0; tries < 10; tries += 1) {
+    if ((await command(attempt)).stdout.includes("reached")) return;
+  }
+  throw new Error("the lab's metadata service does not answer");
+}

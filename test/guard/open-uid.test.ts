@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ENV, SIDECAR_UID } from "../../sidecar/contract.ts";
+import { outcomeOf, socketClient, WAYS } from "./attempts.ts";
+import { runGuard } from "./guard-run.ts";
+import { METADATA_V4, METADATA_V6, openLab, type Lab } from "./lab.ts";
+import { whyNot } from "./requirements.ts";
+
+const reason = whyNot();
+
+describe.skipIf(reason)(`the guard open for one uid${reason ? ` (skipped: ${reason})` : ""}`, () => {
+  let lab: Lab;
+
+  beforeAll(async () => {
+    lab = await openLab();
+    const { code, stderr } = await runGuard(lab, { [ENV.openUid]: String(SIDECAR_UID) });
+    if (code !== 0) throw new Error(stderr);
+  });
+  afterAll(() => lab?.close());
+
+  test.each([0, 1000, SIDECAR_UID - 1, SIDECAR_UID + 1, SIDECAR_UID + 65_536])(
+    "uid %i does not",
+    async (uid) => {
+      for (const address of [METADATA_V4, METADATA_V6]) {
+        const ended = await lab.inPod(socketClient(uid, address));
+        expect(outcomeOf(ended)).toMatchObject({ outcome: "refused", code: "ECONNREFUSED" });
+      }
+    },
+  );
+
+  test.each(WAYS.filter((way) => !way.passesGuard))("$name gets nothing", async ({ attempt }) => {
+    const outcome = await attempt(lab);
+    expect(["refused", "silent"]).toContain(outcome.outcome);
+  });
+
+  // Last, since it is also the control: the service was there all along.
+  test.each([
+    ["TCP", METADATA_V4, []],
+    ["TCP", METADATA_V6, []],
+    ["UDP", METADATA_V4, ["--udp"]],
+    ["UDP", METADATA_V6, ["--udp"]],
+  ])("the sidecar's uid gets through: %s to %s", async (_, address, args) => {
+    const ended = await lab.inPod(socketClient(SIDECAR_UID, address, ...args));
+    expect(outcomeOf(ended)).toMatchObject({ outcome: "reached" });
+  });
+});

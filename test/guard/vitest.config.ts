@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    root: new URL("../..", import.meta.url).pathname,
+    include: ["test/guard/**/*.test.ts"],
+    // Network namespaces are made and torn down one file at a time.
+    fileParallelism: false,
+    testTimeout: 60_000,
+  },
+});

@@ -1,0 +1,228 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+
+const CLI = fileURLToPath(new URL("../../../injector/cli/main.ts", import.meta.url));
+const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
+
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function podrole(args: readonly string[], input = ""): Promise<Run> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [CLI, ...args], (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
+    });
+    child.stdin?.end(input);
+  });
+}
+
+const inject = (input: string, ...args: readonly string[]): Promise<Run> =>
+  podrole(["inject", "-f", "-", ...args], input);
+/** As loose as YAML is: each test says what it expects of the shape. */
+// oxlint-disable-next-line typescript/no-explicit-any
+const documents = (yaml: string): any[] => parseAllDocuments(yaml).map((document) => document.toJS());
+const initNames = (spec: { initContainers?: { name: string }[] }): string[] =>
+  (spec.initContainers ?? []).map(({ name }) => name);
+
+const pod = (annotations: Record<string, string> = { "iam.amazonaws.com/role": ROLE }) =>
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: shop, annotations: ${JSON.stringify(annotations)}}\nspec: {containers: [{name: app, image: busybox}]}\n`;
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "podrole-inject-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe("podrole inject", () => {
+  test("puts guard and sidecar into every kind of workload that holds a pod", async () => {
+    const template = `{metadata: {annotations: {iam.amazonaws.com/role: "${ROLE}"}}, spec: {containers: [{name: app, image: busybox}]}}`;
+    const workload = (apiVersion: string, kind: string, spec: string) =>
+      `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: w}\nspec: ${spec}\n`;
+    const input = [
+      ...["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"].map((kind) =>
+        workload("apps/v1", kind, `{template: ${template}}`),
+      ),
+      workload("v1", "ReplicationController", `{template: ${template}}`),
+      workload("batch/v1", "Job", `{template: ${template}}`),
+      workload(
+        "batch/v1",
+        "CronJob",
+        `{schedule: "* * * * *", jobTemplate: {spec: {template: ${template}}}}`,
+      ),
+      `apiVersion: v1\nkind: PodTemplate\nmetadata: {name: w}\ntemplate: ${template}\n`,
+      pod(),
+    ].join("---\n");
+    const { code, stdout } = await inject(input);
+    expect(code).toBe(0);
+    const specs = documents(stdout).map(
+      (object) =>
+        object.spec?.jobTemplate?.spec.template.spec ??
+        object.spec?.template?.spec ??
+        object.template?.spec ??
+        object.spec,
+    );
+    expect(specs.map(initNames)).toEqual(
+      Array.from({ length: 9 }, () => ["podrole-guard", "podrole-sidecar"]),
+    );
+  });
+
+  test("passes everything else through byte for byte, comments and all", async () => {
+    const other =
+      "# why\napiVersion: v1\nkind: ConfigMap   # of ours\nmetadata: {name: x}\ndata: {mode: '0644', on:   yes}\n";
+    const { stdout } = await inject(`${other}---\n${pod()}---\n# last\nkind: Other\napiVersion: x/v1\n`);
+    expect(stdout.startsWith(`${other}---\n`)).toBe(true);
+    expect(stdout.endsWith("---\n# last\nkind: Other\napiVersion: x/v1\n")).toBe(true);
+  });
+
+  test("gives a stream without pods back as it came", async () => {
+    const input = '---\n# nothing\n---\nkind: A\n...\n---\n{"kind": "B"}\n';
+    expect((await inject(input)).stdout).toBe(input);
+    expect((await inject("")).stdout).toBe("");
+  });
+
+  test("changes nothing when run on its own output", async () => {
+    const once = (await inject(pod())).stdout;
+    expect((await inject(once)).stdout).toBe(once);
+  });
+
+  test("takes namespaces, service accounts and grants of the input for the cluster's", async () => {
+    const surroundings = [
+      "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {podrole.dev/inject: enabled}}\n",
+      `apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default, namespace: shop, annotations: {eks.amazonaws.com/role-arn: "${ROLE}"}}\n`,
+      `apiVersion: podrole.dev/v1alpha1\nkind: RoleGrant\nmetadata: {name: nobody}\nspec: {effect: Deny, roles: ["*"], namespaces: [shop]}\n`,
+    ].join("---\n");
+    const denied = await inject(`${surroundings}---\n${pod({})}`);
+    expect(denied.code).toBe(1);
+    expect(denied.stderr).toContain("RoleGrant nobody denies arn:aws:iam::111122223333:role/billing-reader");
+    const unlabelled = await inject(`apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\n${pod()}`);
+    expect(unlabelled.stdout).toContain(pod());
+    expect(unlabelled.stdout).not.toContain("podrole-guard");
+  });
+
+  test("takes what it assumes of other namespaces from flags", async () => {
+    const { code, stderr } = await inject(
+      pod(),
+      "--namespace-label",
+      "pod-security.kubernetes.io/enforce=restricted",
+    );
+    expect(code).toBe(1);
+    expect(stderr).toContain("[PSA_FORBIDS_GUARD]");
+    const { stdout } = await inject(pod(), "--namespace-annotation", "podrole.dev/guard=off");
+    expect(initNames(documents(stdout)[0].spec)).toEqual(["podrole-sidecar"]);
+  });
+
+  test("prints no output for a denied pod, its findings on stderr, and exits with 1", async () => {
+    const { code, stdout, stderr } = await inject(
+      `${pod({ "iam.amazonaws.com/role": "no role" })}---\n${pod()}`,
+    );
+    expect(code).toBe(1);
+    expect(documents(stdout)).toHaveLength(1);
+    expect(stderr).toMatch(/^deny {2}Pod shop\/p: \[ROLE_MALFORMED\] .*\n$/);
+  });
+
+  test("writes one object as JSON, and several as a List", async () => {
+    const one = await inject(pod(), "-o", "json");
+    expect(JSON.parse(one.stdout)).toMatchObject({ kind: "Pod" });
+    const two = await inject(`${pod()}---\n${pod()}`, "-o", "json");
+    expect(JSON.parse(two.stdout)).toMatchObject({ kind: "List", items: [{ kind: "Pod" }, { kind: "Pod" }] });
+  });
+
+  test("reads JSON, and pods inside of a List, leaving out the denied ones", async () => {
+    const item = (role: string) => ({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "p", annotations: { "iam.amazonaws.com/role": role } },
+      spec: { containers: [{ name: "app" }] },
+    });
+    const list = { apiVersion: "v1", kind: "List", items: [item(ROLE), item("no role"), { kind: "Secret" }] };
+    const { code, stdout } = await inject(JSON.stringify(list), "-o", "json");
+    expect(code).toBe(1);
+    const { items } = JSON.parse(stdout);
+    expect(items).toHaveLength(2);
+    expect(initNames(items[0].spec)).toEqual(["podrole-guard", "podrole-sidecar"]);
+  });
+
+  test("reads numbers and booleans as Kubernetes does, and quotes what it would read otherwise", async () => {
+    const input = pod().replace(
+      "spec: {",
+      "spec: {volumes: [{name: v, secret: {defaultMode: 0644}}], ports: 22:22, x: 'yes', d: 2026-11-21, ",
+    );
+    const [{ spec }] = documents((await inject(input, "-o", "json")).stdout);
+    expect(spec).toMatchObject({
+      volumes: [{ secret: { defaultMode: 420 } }, {}],
+      ports: "22:22",
+      x: "yes",
+      d: "2026-11-21",
+    });
+    expect((await inject(input)).stdout).toContain('x: "yes"');
+  });
+
+  test("keeps keys that JavaScript knows otherwise", async () => {
+    const input = pod().replace("image: busybox", 'image: busybox, x: {"__proto__": {a: 1}, constructor: b}');
+    const { stdout } = await inject(input, "-o", "json");
+    expect(stdout.replaceAll(/\s/g, "")).toContain('"x":{"__proto__":{"a":1},"constructor":"b"}');
+  });
+});
+
+describe("bad input to podrole inject", () => {
+  test.for([
+    ["text that is no YAML", "a: [1\nb: }", "MANIFEST_UNPARSABLE"],
+    ["a key that stands twice", "kind: Pod\nkind: Pod\n", "MANIFEST_UNPARSABLE"],
+    [
+      "a grant whose name is not one",
+      "apiVersion: podrole.dev/v1alpha1\nkind: RoleGrant\nmetadata: {name: no}\nspec: {effect: Deny, roles: ['*'], namespaces: ['*']}\n",
+      "GRANT_INVALID",
+    ],
+    [
+      "a grant that cannot be read",
+      "apiVersion: podrole.dev/v1alpha1\nkind: RoleGrant\nmetadata: {name: g}\nspec: {effect: Maybe}\n",
+      "GRANT_INVALID",
+    ],
+  ] as const)("refuses %s with one sentence and exit code 2, and prints nothing", async ([, input, code]) => {
+    const run = await inject(`${pod()}---\n${input}`);
+    expect(run).toMatchObject({ code: 2, stdout: "" });
+    expect(run.stderr).toMatch(new RegExp(`^${code}: [^\n]+\n$`));
+  });
+
+  test("survives aliases that would grow without end", async () => {
+    const bomb =
+      "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n";
+    expect(await inject(bomb)).toMatchObject({ code: 2, stdout: "" });
+  });
+
+  test("names a file that is not there", async () => {
+    const run = await podrole(["inject", "-f", join(folder, "absent.yaml")]);
+    expect(run).toMatchObject({ code: 2, stdout: "" });
+    expect(run.stderr).toMatch(/^FILE_UNREADABLE: .*absent\.yaml cannot be read \(ENOENT\)\.\n$/);
+  });
+
+  test("exits with 2 for a command line that it does not understand", async () => {
+    expect((await podrole(["inject"])).code).toBe(2);
+    expect((await podrole(["inject", "-f", "-", "--source", "magic"])).code).toBe(2);
+    expect((await podrole(["injekt"])).stderr).toContain("inject");
+    expect((await inject(pod(), "--default-role", "nobody")).stderr).toContain("role ARN");
+  });
+
+  test("denies a pod without containers, and one whose fields have the wrong type", async () => {
+    const bare = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: []}\n";
+    expect((await inject(bare)).stderr).toContain("[NO_CONTAINERS]");
+    const odd = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: 7}]}\n";
+    expect((await inject(odd)).stderr).toContain("pod.spec.containers[0].name is not a string");
+  });
+
+  test("reads several files as one input", async () => {
+    const [a, b] = [join(folder, "a.yaml"), join(folder, "b.yaml")];
+    writeFileSync(a, pod());
+    writeFileSync(b, pod());
+    const { stdout } = await podrole(["inject", "-f", a, b]);
+    expect(documents(stdout)).toHaveLength(2);
+  });
+});

@@ -1,0 +1,145 @@
+import { expect, test } from "vitest";
+import { parseConfig } from "../../sidecar/config.ts";
+import { CREDENTIALS_PORT, ENV, HEALTH_PORT } from "../../sidecar/contract.ts";
+import type { Env } from "../../sidecar/kit/env.ts";
+import { ROLE } from "../support/credentials.ts";
+import { sidecarEnv } from "../support/sidecar-env.ts";
+import { thrown } from "../support/thrown.ts";
+
+const problems = async (over: Env): Promise<string> => {
+  const error = await thrown(() => parseConfig({ ...sidecarEnv(), ...over }));
+  expect(error.code).toBe("CONFIG_INVALID");
+  return error.message;
+};
+
+const steps = (...list: readonly unknown[]): Env => ({ [ENV.steps]: JSON.stringify(list) });
+
+test("reads what the injector writes", () => {
+  expect(parseConfig(sidecarEnv())).toEqual({
+    source: "web-identity",
+    steps: [{ roleArn: ROLE, durationSeconds: 3600 }],
+    sessionName: "billing.api-0",
+    region: "eu-west-1",
+    stsEndpoint: undefined,
+    webIdentityTokenFile: "/var/run/secrets/podrole.dev/token/token",
+    tokenSha256: Buffer.alloc(32, 0xab),
+    start: "wait",
+    startTimeoutSeconds: 120,
+    port: CREDENTIALS_PORT,
+    healthPort: HEALTH_PORT,
+    blockedAddresses: [],
+    logLevel: "info",
+  });
+});
+
+test("cannot be changed afterwards", () => {
+  expect(Object.isFrozen(parseConfig(sidecarEnv()))).toBe(true);
+});
+
+test("reports every problem at once", async () => {
+  const message = await problems({
+    [ENV.source]: "web-identity",
+    [ENV.steps]: "[]",
+    [ENV.webIdentityTokenFile]: "",
+    [ENV.tokenSha256]: "abc",
+    [ENV.port]: "0",
+    [ENV.blockedAddresses]: "169.254.169.254,metadata",
+    [ENV.podUid]: undefined,
+  });
+  for (const name of [
+    ENV.steps,
+    ENV.webIdentityTokenFile,
+    ENV.tokenSha256,
+    ENV.port,
+    ENV.blockedAddresses,
+    ENV.podUid,
+  ]) {
+    expect(message).toContain(name);
+  }
+});
+
+test("repeats no value in a problem: one of them may be a secret", async () => {
+  const message = await problems({
+    ...steps({ roleArn: "hunter2", externalId: "hunter2 hunter2", policy: 7 }),
+    [ENV.tokenSha256]: "hunter2",
+    [ENV.stsEndpoint]: "https://user:hunter2@sts.example",
+  });
+  expect(message).not.toContain("hunter2");
+});
+
+test.each([
+  ["no JSON", "{", "is not JSON"],
+  ["no array", "{}", "array of steps"],
+  ["a step that is none", "[1]", "[0] must be an object"],
+  [
+    "a key that this version does not know",
+    `[{"roleArn":"${ROLE}","sourceIdentity":"x"}]`,
+    "[0].sourceIdentity is not known",
+  ],
+  ["a key of the prototype", `[{"roleArn":"${ROLE}","__proto__":"x"}]`, "[0].__proto__ is not known"],
+  ["no role", "[{}]", "[0].roleArn must be"],
+  ["a user's ARN", '[{"roleArn":"arn:aws:iam::123456789012:user/x"}]', "[0].roleArn must be"],
+  ["14 minutes", `[{"roleArn":"${ROLE}","durationSeconds":840}]`, "[0].durationSeconds must be"],
+  ["half a second", `[{"roleArn":"${ROLE}","durationSeconds":900.5}]`, "[0].durationSeconds must be"],
+  ["an empty policy", `[{"roleArn":"${ROLE}","policy":""}]`, "[0].policy must be"],
+  [
+    "a tag that is a number",
+    `[{"roleArn":"${ROLE}"},{"roleArn":"${ROLE}","tags":{"a":1}}]`,
+    "[1].tags must be",
+  ],
+])("refuses steps with %s", async (_, raw, problem) => {
+  expect(await problems({ [ENV.steps]: raw })).toContain(problem);
+});
+
+test.each([{ externalId: "xyz" }, { tags: { a: "b" } }])(
+  "refuses %j in the step that AssumeRoleWithWebIdentity makes, which has no place for it",
+  async (extra) => {
+    expect(await problems(steps({ roleArn: ROLE, ...extra }))).toContain(
+      "AssumeRoleWithWebIdentity takes none",
+    );
+  },
+);
+
+test.each(["node", "ambient"])("takes an external id and tags in the first step of source %s", (source) => {
+  const env = { ...sidecarEnv(), [ENV.source]: source, ...steps({ roleArn: ROLE, externalId: "xyz" }) };
+  expect(parseConfig(env).steps).toEqual([{ roleArn: ROLE, externalId: "xyz", durationSeconds: 3600 }]);
+});
+
+test("fills the placeholders of tags, and asks for a hub's session only as long as STS must grant", () => {
+  const hub = { roleArn: "arn:aws:iam::123456789012:role/hub" };
+  const last = { roleArn: ROLE, tags: { "kubernetes-pod-name": "{pod}" } };
+  expect(parseConfig({ ...sidecarEnv(), ...steps(hub, last) }).steps).toEqual([
+    { ...hub, durationSeconds: 900 },
+    { roleArn: ROLE, tags: { "kubernetes-pod-name": "api-0" }, durationSeconds: 3600 },
+  ]);
+});
+
+test.each([
+  ["arn:aws:iam::123456789012:role/x", "us-east-1"],
+  ["arn:aws-cn:iam::123456789012:role/x", "cn-north-1"],
+  ["arn:aws-us-gov:iam::123456789012:role/x", "us-gov-west-1"],
+])("asks for %s in %s where the pod's region is not known", (roleArn, region) => {
+  const env = { ...sidecarEnv(), [ENV.region]: undefined, ...steps({ roleArn }) };
+  expect(parseConfig(env).region).toBe(region);
+});
+
+test("insists on a region in a partition whose regions it does not know", async () => {
+  const env = { [ENV.region]: "", ...steps({ roleArn: "arn:aws-iso:iam::123456789012:role/x" }) };
+  expect(await problems(env)).toContain(ENV.region);
+});
+
+test.each(["eu-west-1.evil.example/", "EU-WEST-1", "eu", "x@y"])("refuses the region %j", async (region) => {
+  expect(await problems({ [ENV.region]: region })).toContain(ENV.region);
+});
+
+test.each(["ftp://x", "sts.example", "https://u@sts.example"])(
+  "refuses the endpoint %j",
+  async (endpoint) => {
+    expect(await problems({ [ENV.stsEndpoint]: endpoint })).toContain(ENV.stsEndpoint);
+  },
+);
+
+test("refuses one port for both servers", async () => {
+  expect(await problems({ [ENV.port]: "7000", [ENV.healthPort]: "7000" })).toContain(ENV.healthPort);
+  expect(await problems({ [ENV.healthPort]: String(CREDENTIALS_PORT) })).toContain(ENV.healthPort);
+});

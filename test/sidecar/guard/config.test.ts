@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { ENV } from "../../../sidecar/contract.ts";
+import { parseGuardConfig } from "../../../sidecar/guard/config.ts";
+
+const env = {
+  [ENV.blockedAddresses]: "169.254.169.254,fd00:ec2::254",
+  [ENV.podIp]: "10.1.2.3",
+  [ENV.hostIp]: "10.0.0.1",
+};
+
+test("reads what the injector writes", () => {
+  expect(parseGuardConfig(env)).toEqual({
+    addresses: ["169.254.169.254", "fd00:ec2::254"],
+    openUid: undefined,
+    podIp: "10.1.2.3",
+    hostIp: "10.0.0.1",
+    logLevel: "info",
+  });
+});
+
+test("keeps one of each address, in one spelling", () => {
+  const blocked = "FD00:EC2:0::254, 169.254.169.254 ,::ffff:169.254.169.254,,fd00:ec2::254";
+  const { addresses } = parseGuardConfig({ ...env, [ENV.blockedAddresses]: blocked });
+  expect(addresses).toEqual(["fd00:ec2::254", "169.254.169.254"]);
+});
+
+test("reads the uid that is let through", () => {
+  expect(parseGuardConfig({ ...env, [ENV.openUid]: "64169" }).openUid).toBe(64_169);
+});
+
+test.each([
+  ["no address at all", ENV.blockedAddresses, ""],
+  ["commas only", ENV.blockedAddresses, " , ,"],
+  ["a name", ENV.blockedAddresses, "169.254.169.254,metadata"],
+  ["a network", ENV.blockedAddresses, "169.254.0.0/16"],
+  ["a rule in disguise", ENV.blockedAddresses, "169.254.169.254 accept"],
+  ["loopback", ENV.blockedAddresses, "127.0.0.1"],
+  ["IPv6 loopback", ENV.blockedAddresses, "0::1"],
+  ["mapped loopback", ENV.blockedAddresses, "::ffff:127.0.0.1"],
+  ["the unspecified address", ENV.blockedAddresses, "0.0.0.0"],
+  ["root", ENV.openUid, "0"],
+  ["a uid beyond a user namespace", ENV.openUid, "65536"],
+  ["a uid in words", ENV.openUid, "root"],
+  ["two uids", ENV.openUid, "1,2"],
+  ["no pod address", ENV.podIp, ""],
+  ["no host address", ENV.hostIp, undefined],
+  ["a host name", ENV.hostIp, "node1"],
+  ["an unknown log level", ENV.logLevel, "loud"],
+])("refuses %s", (_, name, value) => {
+  expect(() => parseGuardConfig({ ...env, [name]: value })).toThrow(name);
+});
+
+test("names every problem at once", () => {
+  const thrower = () => parseGuardConfig({ [ENV.openUid]: "x" });
+  for (const name of [ENV.blockedAddresses, ENV.openUid, ENV.podIp, ENV.hostIp])
+    expect(thrower).toThrow(name);
+});

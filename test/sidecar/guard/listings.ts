@@ -1,0 +1,31 @@
+import { readFileSync } from "node:fs";
+import { listingOf, type Listing } from "../../../sidecar/guard/listing.ts";
+import type { RuleInput } from "../../../sidecar/guard/rules.ts";
+
+/** The pods whose rules were recorded from a kernel (Linux 6.18) with two versions of nft; see golden/. */
+export const PODS: Readonly<Record<"two-interfaces" | "open-uid", RuleInput>> = {
+  "two-interfaces": {
+    addresses: ["169.254.169.254", "fd00:ec2::254"],
+    interfaces: ["eth0", "net1"],
+    openUid: undefined,
+  },
+  "open-uid": { addresses: ["169.254.169.254", "fd00:ec2::254"], interfaces: ["eth0"], openUid: 64_169 },
+};
+
+/** Debian 12's and Debian 13's. */
+export const NFT_VERSIONS = ["1.0.6", "1.1.3"] as const;
+
+interface Options {
+  readonly version?: (typeof NFT_VERSIONS)[number];
+  /** Replaces some of nft's text on the way. */
+  readonly change?: (text: string) => string;
+}
+
+/** What nft answered. */
+export function recorded(pod: keyof typeof PODS, options: Options = {}): Listing {
+  const { version = "1.0.6", change = (text) => text } = options;
+  const [inet, netdev, egress] = ["inet.json", "netdev.json", "netdev.txt"].map((end) =>
+    change(readFileSync(new URL(`golden/${pod}.nft-${version}.${end}`, import.meta.url), "utf8")),
+  );
+  return listingOf([JSON.parse(inet ?? ""), JSON.parse(netdev ?? "")], egress ?? "");
+}

@@ -1,0 +1,92 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { failure, nft } from "../../../sidecar/guard/nft.ts";
+
+const EXIT_1 = new Error("Command failed: nft -f -");
+
+test.each([
+  [
+    "root without NET_ADMIN",
+    "GUARD_NO_CAPABILITY",
+    "netlink: Error: cache initialization failed: Operation not permitted\n",
+  ],
+  ["an ordinary user", "GUARD_NO_CAPABILITY", "Operation not permitted (you must be root)\nnetlink: Error\n"],
+  [
+    "no nf_tables",
+    "GUARD_NO_PACKET_FILTER",
+    "netlink: Error: cache initialization failed: Invalid argument\n",
+  ],
+  ["no nfnetlink", "GUARD_NO_PACKET_FILTER", "Unable to initialize Netlink socket: Protocol not supported\n"],
+  [
+    "a kernel before 5.16",
+    "GUARD_NO_EGRESS_HOOK",
+    "/dev/stdin:60:9-14: Error: Could not process rule: Operation not supported\n  chain egress {\n        ^^^^^^\n",
+  ],
+  [
+    "a kernel without netdev tables",
+    "GUARD_NO_EGRESS_HOOK",
+    "/dev/stdin:43:11-16: Error: Could not process rule: Operation not supported\ntable netdev podrole_guard {\n",
+  ],
+  [
+    "an nft that does not know the word",
+    "GUARD_NO_EGRESS_HOOK",
+    "/dev/stdin:61:22-27: Error: syntax error, unexpected string\n type filter hook egress devices = {\n",
+  ],
+  [
+    "a kernel without reject",
+    "GUARD_NOT_APPLIED",
+    "/dev/stdin:9:30-40: Error: Could not process rule: No such file or directory\n  reject with tcp reset\n",
+  ],
+  ["nothing said", "GUARD_NOT_APPLIED", ""],
+])("%s: %s", (_, code, stderr) => {
+  expect(failure(EXIT_1, stderr)).toMatchObject({ code, remedy: expect.stringMatching(/\.$/) });
+});
+
+test("a program that hangs is named so", () => {
+  expect(failure(Object.assign(new Error("killed"), { killed: true }), "").message).toContain("10 seconds");
+});
+
+test("a program that may not be started for its file capability is a matter of capabilities", () => {
+  expect(failure(Object.assign(new Error("spawn EPERM"), { code: "EPERM" }), "").code).toBe(
+    "GUARD_NO_CAPABILITY",
+  );
+});
+
+describe("with a stand-in for the program", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "podrole-nft-"));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  async function program(text: string): Promise<void> {
+    await writeFile(join(folder, "nft"), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  }
+
+  test("is not there", async () => {
+    await expect(nft(folder).apply("")).rejects.toMatchObject({ code: "GUARD_NO_PACKET_FILTER" });
+  });
+
+  test("gets the script on standard input and nothing but the PATH and the C locale from the environment", async () => {
+    await program(`{ echo "$@"; while read -r line; do echo "$line"; done; export -p; } > ${folder}/seen`);
+    await nft(folder).apply("add table inet t\n");
+    const seen = await readFile(join(folder, "seen"), "utf8");
+    expect(seen).toMatch(/^-f -\nadd table inet t\n/);
+    expect(seen).toMatch(/LC_ALL='?C'?$/m);
+    expect(seen).not.toMatch(/HOME|USER/);
+  });
+
+  test("ends before it has read a long script", async () => {
+    await program("echo 'Error: Operation not permitted' >&2; exit 1");
+    await expect(nft(folder).apply("#".repeat(1_000_000))).rejects.toMatchObject({
+      code: "GUARD_NO_CAPABILITY",
+    });
+  });
+
+  test("answers a listing with something other than JSON", async () => {
+    await program("echo Error: JSON support not compiled-in");
+    await expect(nft(folder).list()).rejects.toMatchObject({ code: "GUARD_NO_PACKET_FILTER" });
+  });
+});

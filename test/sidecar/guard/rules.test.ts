@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+import { rulesFor, type RuleInput } from "../../../sidecar/guard/rules.ts";
+import { scriptOf } from "../../../sidecar/guard/script.ts";
+import { PODS } from "./listings.ts";
+
+const CASES: Readonly<Record<string, RuleInput>> = {
+  ...PODS,
+  "one-address": { addresses: ["169.254.169.254"], interfaces: ["eth0"], openUid: undefined },
+  "no-interface": { addresses: ["fd00:ec2::254"], interfaces: [], openUid: undefined },
+};
+
+test.each(Object.keys(CASES))("writes the rules of %s", async (name) => {
+  await expect(textOf(CASES[name])).toMatchFileSnapshot(`golden/${name}.nft`);
+});
+
+test("names no table but its own", () => {
+  const tables = textOf(PODS["open-uid"]).match(/table \S+ \S+/g);
+  expect(new Set(tables)).toEqual(new Set(["table inet podrole_guard", "table netdev podrole_guard"]));
+});
+
+test("replaces its tables in the one transaction that a script is", () => {
+  const lines = textOf(PODS["two-interfaces"]).split("\n");
+  for (const family of ["inet", "netdev"]) {
+    const at = ["add table", "delete table", "table"].map((verb) =>
+      lines.findIndex((line) => line.startsWith(`${verb} ${family} podrole_guard`)),
+    );
+    expect(at).toEqual([at[0], (at[0] ?? 0) + 1, (at[0] ?? 0) + 2]);
+  }
+});
+
+test("lets no uid through unless one is named", () => {
+  expect(textOf(PODS["two-interfaces"])).not.toMatch(/skuid/);
+});
+
+test("lets one uid through by an accept that an unconditional drop follows, in every chain that knows of uids", () => {
+  const chains = rulesFor(PODS["open-uid"]).flatMap((table) => table.chains);
+  for (const name of ["output", "postrouting", "leaving"]) {
+    const rules = chains.find((chain) => chain.name === name)?.rules.map(({ rule }) => rule) ?? [];
+    for (const to of ["ip daddr 169.254.169.254", "ip6 daddr fd00:ec2::254"]) {
+      const accept = rules.indexOf(`${to} meta skuid 64169 counter accept`);
+      expect(accept).toBeGreaterThanOrEqual(0);
+      expect(rules.indexOf(`${to} counter drop`)).toBeGreaterThan(accept);
+    }
+  }
+});
+
+// A packet without a socket, forwarded or the kernel's own, has no uid and so would match neither way.
+test("never drops by what a uid is not", () => {
+  const rules = rulesFor(PODS["open-uid"]).flatMap(({ chains }) => chains.flatMap((chain) => chain.rules));
+  expect(rules.filter(({ rule }) => /skuid\s*!=/.test(rule))).toEqual([]);
+});
+
+test("forwards to no blocked address, whatever uid is let through", () => {
+  const forward = rulesFor(PODS["open-uid"])[0]?.chains.find((chain) => chain.name === "forward");
+  expect(forward?.rules.map(({ rule }) => rule)).toContain("ip daddr 169.254.169.254 counter drop");
+  expect(JSON.stringify(forward?.rules.map(({ rule }) => rule))).not.toContain("accept");
+});
+
+function textOf(input: RuleInput | undefined): string {
+  if (input === undefined) throw new Error("no such case");
+  return scriptOf(rulesFor(input));
+}

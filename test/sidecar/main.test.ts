@@ -1,0 +1,36 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import manifest from "../../package.json" with { type: "json" };
+import { writeTerminationMessage } from "../../sidecar/termination.ts";
+import { sidecar } from "../support/child.ts";
+
+test.each([[["srve"]], [[]], [["serve", "now"]], [["toString"]]])(
+  "an unknown command %j is one sentence and exit code 2",
+  async (command) => {
+    const child = sidecar(command, {});
+    expect(await child.exited).toBe(2);
+    expect(child.output()).toMatch(/^Unknown command: [^\n]*\n$/);
+  },
+);
+
+test("says its version and its usage", async () => {
+  const version = sidecar(["--version"], {});
+  const help = sidecar(["--help"], {});
+  expect([await version.exited, await help.exited]).toEqual([0, 0]);
+  expect(version.output()).toBe(`${manifest.version}\n`);
+  expect(help.output()).toContain("guard | serve | wait");
+});
+
+test("replaces what an earlier start left in the termination log, and makes no file of its own", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "podrole-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, "log");
+  writeTerminationMessage(file, "nobody reads this");
+  await expect(readFile(file)).rejects.toMatchObject({ code: "ENOENT" });
+  await writeFile(file, "a long line that an earlier start left");
+  writeTerminationMessage(file, "CODE: why.");
+  expect(await readFile(file, "utf8")).toBe("CODE: why.");
+  expect(() => writeTerminationMessage(undefined, "x")).not.toThrow();
+});

@@ -1,0 +1,255 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { accessDenied, stsStandIn, type StsStandInOptions } from "../../injector/cli/demo/sts.ts";
+import { ENV } from "../../sidecar/contract.ts";
+import type { Env } from "../../sidecar/kit/env.ts";
+import { sidecar, type Child } from "../support/child.ts";
+import { ROLE } from "../support/credentials.ts";
+import { freePort } from "../support/free-port.ts";
+import { http } from "../support/http.ts";
+import { sidecarEnv } from "../support/sidecar-env.ts";
+import { until } from "../support/until.ts";
+
+const TOKEN = "the-app's-own-token";
+const WEB_TOKEN = "header.payload-that-nobody-may-see.signature";
+
+interface Pod {
+  readonly env: Env;
+  readonly port: number;
+  readonly healthPort: number;
+  readonly terminationLog: string;
+  readonly tokenFile: string;
+}
+
+/** What a pod's sidecar finds: a token, an STS, a termination log, two ports. */
+async function pod(over: Env = {}, options: StsStandInOptions = {}) {
+  const folder = await mkdtemp(join(tmpdir(), "podrole-"));
+  const tokenFile = join(folder, "token");
+  const terminationLog = join(folder, "termination-log");
+  await Promise.all([writeFile(tokenFile, WEB_TOKEN), writeFile(terminationLog, "")]);
+  const sts = await stsStandIn({
+    tokens: {
+      [WEB_TOKEN]: { subject: "system:serviceaccount:billing:reader", audience: "sts.amazonaws.com" },
+    },
+    ...options,
+  });
+  onTestFinished(() => sts.close());
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const [port, healthPort] = await Promise.all([freePort(), freePort()]);
+  const env: Env = {
+    ...sidecarEnv(),
+    [ENV.port]: String(port),
+    [ENV.healthPort]: String(healthPort),
+    [ENV.stsEndpoint]: sts.url,
+    [ENV.webIdentityTokenFile]: tokenFile,
+    [ENV.terminationLog]: terminationLog,
+    [ENV.tokenSha256]: createHash("sha256").update(TOKEN).digest("hex"),
+    [ENV.startTimeoutSeconds]: "2",
+    [ENV.logLevel]: "trace",
+    ...over,
+  };
+  const made: Pod = { env, port, healthPort, terminationLog, tokenFile };
+  return { ...made, sts };
+}
+
+const readiness = (healthPort: number): Promise<string | undefined> =>
+  http(healthPort, "/readyz").then(
+    ({ body }) => body.trim(),
+    () => undefined,
+  );
+
+const ready = (healthPort: number): Promise<true> =>
+  until("readiness", async () => ((await readiness(healthPort)) === "ok" ? true : undefined));
+
+const termination = ({ terminationLog }: Pod): Promise<string> => readFile(terminationLog, "utf8");
+
+async function ended(child: Child, code: number): Promise<string> {
+  // The output beside the code: it says why, should the code be another.
+  expect({ code: await child.exited, output: child.output() }).toMatchObject({ code });
+  return child.output();
+}
+
+test("holds credentials, serves them, and ends at once with 0 when the pod is done", async () => {
+  const made = await pod();
+  const serving = sidecar(["serve"], made.env);
+  await ready(made.healthPort);
+  const { status, body } = await http(made.port, "/v1/credentials", { authorization: TOKEN });
+  expect(status).toBe(200);
+  expect(JSON.parse(body)).toMatchObject({ AccessKeyId: made.sts.issued[0]?.accessKeyId, RoleArn: ROLE });
+  const before = Date.now();
+  serving.kill("SIGTERM");
+  await ended(serving, 0);
+  expect(Date.now() - before).toBeLessThan(500);
+});
+
+test("the hook that holds the app back returns when credentials are held", async () => {
+  const made = await pod({ [ENV.startTimeoutSeconds]: "10" }, { fault: () => ({ delayMs: 600 }) });
+  const before = Date.now();
+  const waiting = sidecar(["wait"], made.env);
+  sidecar(["serve"], made.env);
+  await ended(waiting, 0);
+  expect(Date.now() - before).toBeGreaterThan(600);
+  expect(await readiness(made.healthPort)).toBe("ok");
+});
+
+test("with start=now the hook returns before, and the app is told to come again", async () => {
+  const made = await pod({ [ENV.start]: "now" }, { fault: () => ({ delayMs: 1500 }) });
+  sidecar(["serve"], made.env);
+  await ended(sidecar(["wait"], made.env), 0);
+  const early = await http(made.port, "/v1/credentials", { authorization: TOKEN });
+  expect(early).toMatchObject({ status: 503, body: expect.stringContaining("CREDENTIALS_NOT_READY") });
+});
+
+test("prints, counts and answers with no secret, whatever is asked of it", async () => {
+  const { sts, ...made } = await pod(
+    {
+      [ENV.steps]: JSON.stringify([
+        { roleArn: "arn:aws:iam::123456789012:role/hub" },
+        { roleArn: ROLE, externalId: "external-id-of-the-role" },
+      ]),
+      [ENV.blockedAddresses]: "127.0.0.9",
+    },
+    { lifetimeSeconds: 2 },
+  );
+  const serving = sidecar(["serve"], made.env);
+  await ready(made.healthPort);
+  await until("a renewal", () => (sts.issued.length >= 4 ? true : undefined));
+
+  const said: string[] = [];
+  const requests: readonly (readonly [string, Record<string, string>, string?])[] = [
+    ["/v1/credentials", {}],
+    ["/v1/credentials", { authorization: "guess" }],
+    ["/v1/credentials", { authorization: TOKEN, host: "evil.example" }],
+    ["/v1/credentials", { authorization: TOKEN }, "PUT"],
+    ["/v1/credentials", { authorization: TOKEN }, "HEAD"],
+    ["/other", { authorization: TOKEN }],
+  ];
+  for (const [path, headers, method] of requests) {
+    said.push((await http(made.port, path, headers, method)).body);
+  }
+  await sts.close();
+  await until("refusal", async () => {
+    const { status, body } = await http(made.port, "/v1/credentials", { authorization: TOKEN });
+    if (status === 503) said.push(body);
+    return status === 503 ? true : undefined;
+  });
+  for (const path of ["/healthz", "/readyz", "/metrics", "/v1/credentials"]) {
+    said.push((await http(made.healthPort, path, { authorization: TOKEN })).body);
+  }
+  serving.kill("SIGTERM");
+  said.push(await ended(serving, 0), await termination(made));
+
+  const everything = said.join("\n");
+  expect(everything).toContain("CREDENTIALS_NOT_READY");
+  expect(everything).toContain("podrole_sts_requests_total");
+  for (const { secretAccessKey, sessionToken } of sts.issued) {
+    expect(everything).not.toContain(secretAccessKey);
+    expect(everything).not.toContain(sessionToken);
+  }
+  for (const secret of [TOKEN, WEB_TOKEN, "payload-that-nobody-may-see", "external-id-of-the-role"]) {
+    expect(everything).not.toContain(secret);
+  }
+});
+
+test("a refusal by STS ends the start with its remedy as termination message", async () => {
+  const made = await pod({}, { refuse: accessDenied });
+  const serving = sidecar(["serve"], made.env);
+  await until("the reason", async () =>
+    (await readiness(made.healthPort)) === "AccessDenied" ? true : undefined,
+  );
+  expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 403 });
+  await ended(serving, 1);
+  const message = await termination(made);
+  expect(message).toMatch(/^AccessDenied: STS refused AssumeRoleWithWebIdentity for arn:aws:iam::/);
+  expect(message).toContain("trust policy");
+  expect(message).not.toContain("\n");
+});
+
+test("a role that is created while the pod waits lets it start", async () => {
+  let trusted = false;
+  const options: StsStandInOptions = {
+    refuse: (call) =>
+      trusted ? undefined : { ...accessDenied(call), status: 503, code: "ServiceUnavailable" },
+  };
+  const made = await pod({}, options);
+  sidecar(["serve"], made.env);
+  await until("a first refusal", () => (made.sts.calls.length > 0 ? true : undefined));
+  trusted = true;
+  await ready(made.healthPort);
+  expect(made.sts.issued.length).toBeGreaterThan(0);
+});
+
+test("an STS out of reach ends the start and says so", async () => {
+  const made = await pod({ [ENV.stsEndpoint]: `http://127.0.0.1:${await freePort()}` });
+  await ended(sidecar(["serve"], made.env), 1);
+  expect(await termination(made)).toMatch(/^STS_UNREACHABLE: .*ECONNREFUSED/);
+});
+
+test("a token file that is missing ends the start and says which", async () => {
+  const made = await pod({ [ENV.webIdentityTokenFile]: "/nowhere/token" });
+  await ended(sidecar(["serve"], made.env), 1);
+  expect(await termination(made)).toContain(
+    "TOKEN_FILE_UNREADABLE: The service account token /nowhere/token",
+  );
+});
+
+test("a metadata service within reach keeps the pod from starting, credentials or not", async ({ skip }) => {
+  const metadata = createServer();
+  const at = await new Promise<boolean>((resolve) => {
+    metadata
+      .once("error", () => resolve(false))
+      .listen({ host: "127.0.0.77", port: 80 }, () => resolve(true));
+  });
+  if (!at) skip("port 80 of the loopback cannot be listened on here");
+  onTestFinished(() => void metadata.close());
+  const made = await pod({ [ENV.blockedAddresses]: "127.0.0.77" });
+  const serving = sidecar(["serve"], made.env);
+  await until("the reason", async () =>
+    (await readiness(made.healthPort)) === "METADATA_REACHABLE" ? true : undefined,
+  );
+  const withheld = await http(made.port, "/v1/credentials", { authorization: TOKEN });
+  expect(withheld).toMatchObject({ status: 503, body: expect.stringContaining("METADATA_REACHABLE") });
+  expect((await http(made.healthPort, "/metrics")).body).toContain("podrole_imds_reachable 1\n");
+  await ended(serving, 1);
+  expect(await termination(made)).toContain("METADATA_REACHABLE");
+});
+
+test("a port that the app has taken is named", async () => {
+  const made = await pod();
+  const app = createServer().listen({ host: "127.0.0.1", port: made.port });
+  onTestFinished(() => void app.close());
+  await ended(sidecar(["serve"], made.env), 1);
+  expect(await termination(made)).toContain(`PORT_IN_USE: Port ${made.port}`);
+});
+
+test("a configuration that is wrong is refused whole, with exit code 2", async () => {
+  const made = await pod({ [ENV.steps]: "[]", [ENV.tokenSha256]: "x" });
+  const output = await ended(sidecar(["serve"], made.env), 2);
+  expect(output).toMatch(/^CONFIG_INVALID: [^\n]*\n$/);
+  expect(await termination(made)).toContain(ENV.tokenSha256);
+});
+
+test("once it has served it stays, though STS refuses for longer than the start may take", async () => {
+  let trusted = true;
+  const options: StsStandInOptions = {
+    lifetimeSeconds: 1,
+    refuse: (call) => (trusted ? undefined : accessDenied(call)),
+  };
+  const made = await pod({ [ENV.startTimeoutSeconds]: "1" }, options);
+  const serving = sidecar(["serve"], made.env);
+  await ready(made.healthPort);
+  trusted = false;
+  await until("expiry", async () =>
+    (await readiness(made.healthPort)) === "AccessDenied" ? true : undefined,
+  );
+  await new Promise((resolve) => {
+    setTimeout(resolve, 1500);
+  });
+  expect(await http(made.healthPort, "/healthz")).toMatchObject({ status: 200 });
+  serving.kill("SIGINT");
+  await ended(serving, 0);
+});

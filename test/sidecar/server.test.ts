@@ -1,0 +1,113 @@
+import { createHash } from "node:crypto";
+import { connect } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { healthServer, listenEverywhere } from "../../sidecar/health.ts";
+import { close, credentialServer, listen } from "../../sidecar/server.ts";
+import { credentials } from "../support/credentials.ts";
+import { http } from "../support/http.ts";
+import { thrown } from "../support/thrown.ts";
+
+const TOKEN = "the-token";
+
+async function listening(onAnswer?: (status: number) => void): Promise<number> {
+  const server = credentialServer({
+    tokenSha256: createHash("sha256").update(TOKEN).digest(),
+    credentials: async () => credentials(),
+    ...(onAnswer === undefined ? {} : { onAnswer }),
+  });
+  onTestFinished(() => close(server));
+  return listen(server, 0);
+}
+
+/** What comes back for these bytes until the server closes the connection. */
+function raw(port: number, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    let received = "";
+    socket.setEncoding("latin1").on("data", (text: string) => (received += text));
+    socket.once("close", () => resolve(received));
+    socket.once("error", reject);
+    socket.write(bytes);
+  });
+}
+
+test("sends the exact content type, the length and no chunks", async () => {
+  const statuses: number[] = [];
+  const port = await listening((status) => statuses.push(status));
+  const answered = await http(port, "/v1/credentials", { authorization: TOKEN });
+  expect(answered.status).toBe(200);
+  expect(answered.headers["content-type"]).toBe("application/json");
+  expect(answered.headers["content-length"]).toBe(String(Buffer.byteLength(answered.body)));
+  expect(answered.headers["transfer-encoding"]).toBeUndefined();
+  expect(statuses).toEqual([200]);
+});
+
+test("refuses a rebound name and a proxy on the wire as well", async () => {
+  const port = await listening();
+  expect(await http(port, "/v1/credentials", { authorization: TOKEN, host: "evil.example" })).toMatchObject({
+    status: 400,
+  });
+  expect(
+    await http(port, "/v1/credentials", { authorization: TOKEN, "x-forwarded-for": "10.0.0.1" }),
+  ).toMatchObject({ status: 400 });
+});
+
+test("serves an HTTP/1.0 client that names the host, and not one that does not", async () => {
+  const port = await listening();
+  const request = `GET /v1/credentials HTTP/1.0\r\nAuthorization: ${TOKEN}\r\n`;
+  expect(await raw(port, `${request}Host: localhost\r\n\r\n`)).toMatch(/^HTTP\/1\.1 200 /);
+  expect(await raw(port, `${request}\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
+});
+
+test("answers without asking for a body, and closes the connection that has one", async () => {
+  const port = await listening();
+  const head = `Host: localhost\r\nAuthorization: ${TOKEN}\r\nContent-Length: 1000000000\r\n`;
+  const expecting = await raw(port, `GET /v1/credentials HTTP/1.1\r\n${head}Expect: 100-continue\r\n\r\n`);
+  expect(expecting).toMatch(/^HTTP\/1\.1 200 /);
+  expect(await raw(port, `PUT /v1/credentials HTTP/1.1\r\n${head}\r\nabc`)).toMatch(/^HTTP\/1\.1 405 /);
+});
+
+test("answers 431 to headers no SDK would send", async () => {
+  const port = await listening();
+  expect(await raw(port, `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(9000)}\r\n\r\n`)).toMatch(
+    /^HTTP\/1\.1 431 /,
+  );
+});
+
+test("closes a connection on which the headers do not come", async () => {
+  const port = await listening();
+  expect(await raw(port, "GET /v1/credentials HTTP/1.1\r\n")).toMatch(/^HTTP\/1\.1 408 /);
+});
+
+test("survives bytes that are no HTTP", async () => {
+  const port = await listening();
+  expect(await raw(port, "\u0016\u0003\u0001 hello\r\n\r\n")).toMatch(/^HTTP\/1\.1 400 /);
+  expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+});
+
+test("is not reachable by another address of the machine", async () => {
+  const port = await listening();
+  await expect(
+    new Promise((resolve, reject) => {
+      connect({ host: "127.0.0.2", port }).once("connect", resolve).once("error", reject);
+    }),
+  ).rejects.toMatchObject({ code: "ECONNREFUSED" });
+});
+
+test("names a busy port and what to do about it", async () => {
+  const port = await listening();
+  const second = credentialServer({ tokenSha256: Buffer.alloc(32), credentials: async () => credentials() });
+  expect(await thrown(() => listen(second, port))).toMatchObject({
+    code: "PORT_IN_USE",
+    message: expect.stringContaining(String(port)),
+    remedy: expect.stringContaining("listen elsewhere"),
+  });
+});
+
+test("serves health on every address, for the kubelet calls the pod's", async () => {
+  const server = healthServer({ notReady: () => undefined, metrics: () => "" });
+  onTestFinished(() => close(server));
+  const port = await listenEverywhere(server, 0);
+  expect(await http(port, "/readyz")).toMatchObject({ status: 200, body: "ok\n" });
+  expect(await http(port, "/readyz", {}, "HEAD")).toMatchObject({ status: 200, body: "" });
+});

@@ -1,0 +1,307 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, onTestFinished, test } from "vitest";
+import {
+  accessDenied,
+  stsStandIn,
+  type StsStandIn,
+  type StsStandInOptions,
+} from "../../injector/cli/demo/sts.ts";
+import { imdsStandIn } from "../../injector/cli/demo/imds.ts";
+import type { SidecarConfig } from "../../sidecar/config.ts";
+import type { Credentials } from "../../sidecar/credentials.ts";
+import { IssueError } from "../../sidecar/failure.ts";
+import { oneLine } from "../../sidecar/kit/errors.ts";
+import { identitySource, issuerOver } from "../../sidecar/sources.ts";
+import { stsOver } from "../../sidecar/sts.ts";
+import { ROLE } from "../support/credentials.ts";
+import { freePort } from "../support/free-port.ts";
+import { setEnv } from "../support/set-env.ts";
+import { thrown } from "../support/thrown.ts";
+
+const WEB_TOKEN = "header.payload-that-nobody-may-see.signature";
+const HUB = "arn:aws:iam::123456789012:role/path/hub";
+const AMBIENT = { id: "AKIAAMBIENT", secret: "ambient-secret-key" };
+
+type Config = Pick<SidecarConfig, "source" | "steps" | "sessionName" | "webIdentityTokenFile" | "region">;
+
+const outcomes: string[] = [];
+afterEach(() => void outcomes.splice(0));
+
+async function standIn(options: StsStandInOptions = {}): Promise<StsStandIn> {
+  const sts = await stsStandIn({
+    tokens: {
+      [WEB_TOKEN]: { subject: "system:serviceaccount:billing:reader", audience: "sts.amazonaws.com" },
+    },
+    keys: { [AMBIENT.id]: "arn:aws:iam::123456789012:user/podrole" },
+    ...options,
+  });
+  onTestFinished(() => sts.close());
+  return sts;
+}
+
+async function tokenFile(content: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "podrole-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, "token");
+  await writeFile(file, content);
+  return file;
+}
+
+function issue(endpoint: string, over: Partial<Config>): Promise<Credentials> {
+  const config: Config = {
+    source: "web-identity",
+    steps: [{ roleArn: ROLE, durationSeconds: 3600 }],
+    sessionName: "billing.api-0",
+    webIdentityTokenFile: undefined,
+    region: "eu-west-1",
+    ...over,
+  };
+  const assumeRole = stsOver({
+    region: config.region,
+    endpoint,
+    now: Date.now,
+    onCall: (code) => outcomes.push(code),
+  });
+  return issuerOver(config, identitySource(config), assumeRole)();
+}
+
+async function failure(endpoint: string, over: Partial<Config>): Promise<IssueError> {
+  const error = await thrown(() => issue(endpoint, over));
+  expect(error).toBeInstanceOf(IssueError);
+  if (!(error instanceof IssueError)) throw error;
+  expect(oneLine(error)).not.toContain(WEB_TOKEN);
+  expect(oneLine(error)).not.toContain(AMBIENT.secret);
+  expect(error.cause).toBeUndefined();
+  return error;
+}
+
+test("web-identity: one unsigned call, its session as granted", async () => {
+  const sts = await standIn();
+  const granted = await issue(sts.url, { webIdentityTokenFile: await tokenFile(`${WEB_TOKEN}\n`) });
+  const [issued] = sts.issued;
+  expect(granted).toMatchObject({
+    accessKeyId: issued?.accessKeyId,
+    expiresAt: issued?.expiresAt,
+    roleArn: ROLE,
+    accountId: "123456789012",
+  });
+  expect(granted.secretAccessKey.reveal()).toBe(issued?.secretAccessKey);
+  expect(granted.sessionToken.reveal()).toBe(issued?.sessionToken);
+  expect(sts.calls).toMatchObject([
+    {
+      action: "AssumeRoleWithWebIdentity",
+      roleArn: ROLE,
+      sessionName: "billing.api-0",
+      durationSeconds: 3600,
+    },
+  ]);
+  expect(outcomes).toEqual(["Success"]);
+});
+
+test("web-identity: reads the token afresh for every attempt", async () => {
+  const sts = await standIn();
+  const file = await tokenFile("header.of-yesterday.signature");
+  expect(await failure(sts.url, { webIdentityTokenFile: file })).toMatchObject({
+    code: "InvalidIdentityToken",
+  });
+  await writeFile(file, WEB_TOKEN);
+  expect(await issue(sts.url, { webIdentityTokenFile: file })).toMatchObject({ roleArn: ROLE });
+});
+
+test.each([
+  ["missing", async () => "/nowhere/token"],
+  ["empty", () => tokenFile("\n")],
+])("web-identity: a token file that is %s is a passing failure, and STS is not asked", async (_, file) => {
+  const sts = await standIn();
+  expect(await failure(sts.url, { webIdentityTokenFile: await file() })).toMatchObject({
+    code: "TOKEN_FILE_UNREADABLE",
+    kind: "passing",
+  });
+  expect(sts.calls).toEqual([]);
+});
+
+test("chains from the token over a hub to a role with external id, tags and policy", async () => {
+  const sts = await standIn();
+  const policy = '{"Version":"2012-10-17","Statement":[]}';
+  const last = { roleArn: ROLE, durationSeconds: 3600, externalId: "xyz", tags: { team: "billing" }, policy };
+  const granted = await issue(sts.url, {
+    webIdentityTokenFile: await tokenFile(WEB_TOKEN),
+    steps: [{ roleArn: HUB, durationSeconds: 900 }, last],
+  });
+  expect(granted.roleArn).toBe(ROLE);
+  expect(sts.calls).toMatchObject([
+    { action: "AssumeRoleWithWebIdentity", roleArn: HUB, durationSeconds: 900 },
+    {
+      action: "AssumeRole",
+      caller: "arn:aws:sts::123456789012:assumed-role/hub/billing.api-0",
+      roleArn: ROLE,
+      externalId: "xyz",
+      tags: { team: "billing" },
+      policy,
+    },
+  ]);
+});
+
+test("ambient: calls with the keys of the environment", async () => {
+  const sts = await standIn();
+  setEnv({ AWS_ACCESS_KEY_ID: AMBIENT.id, AWS_SECRET_ACCESS_KEY: AMBIENT.secret });
+  expect(await issue(sts.url, { source: "ambient" })).toMatchObject({ roleArn: ROLE });
+  expect(sts.calls).toMatchObject([
+    { action: "AssumeRole", caller: "arn:aws:iam::123456789012:user/podrole" },
+  ]);
+});
+
+test("ambient: calls with the keys of the profile, and with those that replace them", async () => {
+  const sts = await standIn();
+  const profile = (id: string): string =>
+    `[default]\naws_access_key_id = ${id}\naws_secret_access_key = ${AMBIENT.secret}\n`;
+  const file = await tokenFile(profile("AKIAOLD"));
+  setEnv({ AWS_SHARED_CREDENTIALS_FILE: file, AWS_CONFIG_FILE: "/nowhere" });
+  expect(await failure(sts.url, { source: "ambient" })).toMatchObject({
+    code: "InvalidClientTokenId",
+    kind: "definite",
+    remedy: expect.stringContaining("Secret"),
+  });
+  await writeFile(file, profile(AMBIENT.id));
+  expect(await issue(sts.url, { source: "ambient" })).toMatchObject({ roleArn: ROLE });
+});
+
+test("ambient: never falls through to the node's or a container's credentials", async () => {
+  const sts = await standIn();
+  const imds = await imdsStandIn({
+    role: "node",
+    keys: () => sts.issue("arn:aws:sts::1:assumed-role/node/i", 900),
+  });
+  onTestFinished(() => imds.close());
+  setEnv({
+    AWS_SHARED_CREDENTIALS_FILE: "/nowhere",
+    AWS_CONFIG_FILE: "/nowhere",
+    AWS_EC2_METADATA_SERVICE_ENDPOINT: imds.url,
+    AWS_CONTAINER_CREDENTIALS_FULL_URI: `${imds.url}/latest`,
+  });
+  expect(await failure(sts.url, { source: "ambient" })).toMatchObject({ code: "AMBIENT_KEYS_MISSING" });
+  expect(imds.requests).toEqual([]);
+});
+
+test("node: asks the metadata service, version 2, for the node's keys and calls with them", async () => {
+  const sts = await standIn();
+  const node = "arn:aws:sts::123456789012:assumed-role/node/i-0abc";
+  const imds = await imdsStandIn({ role: "node", keys: () => sts.issue(node, 6 * 3600) });
+  onTestFinished(() => imds.close());
+  setEnv({ AWS_EC2_METADATA_SERVICE_ENDPOINT: imds.url });
+  const tags = { "kubernetes-namespace": "billing" };
+  await issue(sts.url, { source: "node", steps: [{ roleArn: ROLE, durationSeconds: 3600, tags }] });
+  expect(imds.requests).toEqual([
+    "PUT /latest/api/token",
+    "GET /latest/meta-data/iam/security-credentials/",
+    "GET /latest/meta-data/iam/security-credentials/node",
+  ]);
+  expect(sts.calls).toMatchObject([{ action: "AssumeRole", caller: node, tags }]);
+});
+
+test("node: a metadata service that is out of reach is a passing failure", async () => {
+  const sts = await standIn();
+  setEnv({ AWS_EC2_METADATA_SERVICE_ENDPOINT: `http://127.0.0.1:${await freePort()}` });
+  expect(await failure(sts.url, { source: "node" })).toMatchObject({
+    code: "NODE_IDENTITY_UNAVAILABLE",
+    kind: "passing",
+  });
+});
+
+test.each([
+  [403, "AccessDenied", "definite", /trust policy/],
+  [403, "IDPRejectedClaim", "definite", /audience/],
+  [400, "InvalidIdentityToken", "definite", /Register the cluster's OIDC issuer/],
+  [400, "ExpiredTokenException", "passing", /kubelet/],
+  [400, "IDPCommunicationError", "passing", /OIDC issuer/],
+  [400, "MalformedPolicyDocument", "definite", /session policy/],
+  [400, "PackedPolicyTooLarge", "definite", /Shorten/],
+  [400, "ValidationError", "definite", /session-duration/],
+  [403, "RegionDisabledException", "definite", /eu-west-1/],
+  [403, "InvalidClientTokenId", "definite", /Renew the keys/],
+  [403, "ExpiredToken", "passing", /Renew the keys/],
+  [403, "SignatureDoesNotMatch", "definite", /clock/],
+  [400, "RequestExpired", "definite", /clock/],
+  [400, "Throttling", "throttled", /^$/],
+  [400, "ThrottlingException", "throttled", /^$/],
+  [503, "RequestLimitExceeded", "throttled", /^$/],
+  [500, "InternalFailure", "passing", /^$/],
+  [503, "ServiceUnavailable", "passing", /^$/],
+  [418, "SomethingNew", "definite", /^$/],
+] as const)("a %i %s keeps its code and is %s", async (status, code, kind, remedy) => {
+  const sts = await standIn({ refuse: () => ({ status, code, message: "Because." }) });
+  const error = await failure(sts.url, { webIdentityTokenFile: await tokenFile(WEB_TOKEN) });
+  expect(error).toMatchObject({
+    code,
+    kind,
+    message: `STS refused AssumeRoleWithWebIdentity for ${ROLE}: Because.`,
+  });
+  expect(error.remedy ?? "").toMatch(remedy);
+  expect(outcomes).toEqual([code]);
+});
+
+test("asks once: the engine is who tries again", async () => {
+  const sts = await standIn({ refuse: () => ({ status: 503, code: "ServiceUnavailable", message: "x" }) });
+  await failure(sts.url, { webIdentityTokenFile: await tokenFile(WEB_TOKEN) });
+  expect(sts.calls).toHaveLength(1);
+});
+
+test("a refused AssumeRole names the role's trust policy and the caller's own permission", async () => {
+  const sts = await standIn({ refuse: accessDenied });
+  setEnv({ AWS_ACCESS_KEY_ID: AMBIENT.id, AWS_SECRET_ACCESS_KEY: AMBIENT.secret });
+  const error = await failure(sts.url, { source: "ambient" });
+  expect(error.message).toContain("user/podrole is not authorized to perform: sts:AssumeRole");
+  expect(error.remedy).toContain("sts:TagSession");
+});
+
+test("what was sent in confidence is taken out of STS's own text", async () => {
+  const sts = await standIn({
+    refuse: () => ({ status: 403, code: "AccessDenied", message: `No, ${WEB_TOKEN}\nis no good` }),
+  });
+  const error = await failure(sts.url, { webIdentityTokenFile: await tokenFile(WEB_TOKEN) });
+  expect(error.message).toContain("No, [secret] is no good.");
+});
+
+test("an answer that is no STS's is not quoted", async () => {
+  const body = `<html>502 ${WEB_TOKEN}`;
+  const sts = await standIn({ fault: () => ({ status: 502, body }) });
+  const error = await failure(sts.url, { webIdentityTokenFile: await tokenFile(WEB_TOKEN) });
+  expect(error).toMatchObject({ code: "STS_ANSWER_INVALID", kind: "passing" });
+  expect(error.message).toContain("HTTP 502");
+});
+
+test.each(["", "<AssumeRoleWithWebIdentityResponse/>", "no XML <"])(
+  "an answer of %j is a passing failure",
+  async (body) => {
+    const sts = await standIn({ fault: () => ({ body }) });
+    expect(await failure(sts.url, { webIdentityTokenFile: await tokenFile(WEB_TOKEN) })).toMatchObject({
+      code: "STS_ANSWER_INVALID",
+      kind: "passing",
+    });
+  },
+);
+
+test("a refused connection and a dropped one are STS_UNREACHABLE, with the remedy", async () => {
+  const webIdentityTokenFile = await tokenFile(WEB_TOKEN);
+  const closed = await failure(`http://127.0.0.1:${await freePort()}`, { webIdentityTokenFile });
+  expect(closed).toMatchObject({ code: "STS_UNREACHABLE", kind: "passing" });
+  expect(closed.message).toContain("ECONNREFUSED");
+  const sts = await standIn({ fault: () => ({ drop: true }) });
+  expect(await failure(sts.url, { webIdentityTokenFile })).toMatchObject({ code: "STS_UNREACHABLE" });
+});
+
+test("an STS that says nothing for five seconds is STS_TIMEOUT", async () => {
+  const deaf = createServer(() => undefined);
+  const port = await freePort();
+  await new Promise<void>((resolve) => {
+    deaf.listen(port, "127.0.0.1", () => resolve());
+  });
+  onTestFinished(() => void deaf.close());
+  const error = await failure(`http://127.0.0.1:${port}`, {
+    webIdentityTokenFile: await tokenFile(WEB_TOKEN),
+  });
+  expect(error).toMatchObject({ code: "STS_TIMEOUT", kind: "passing" });
+});

@@ -1,0 +1,48 @@
+import { createServer } from "node:http";
+import { expect, onTestFinished, test } from "vitest";
+import { ENV } from "../../sidecar/contract.ts";
+import { waitMain } from "../../sidecar/wait.ts";
+import { freePort } from "../support/free-port.ts";
+import { handClock } from "../support/hand-clock.ts";
+import { thrown } from "../support/thrown.ts";
+
+/** A sidecar's health port that answers with these, by path. */
+async function healthPort(status: Readonly<Record<string, number>>, port = 0): Promise<string> {
+  const server = createServer((request, response) => {
+    response.writeHead(status[request.url ?? ""] ?? 404).end("\n");
+  });
+  onTestFinished(() => void server.close());
+  return new Promise((resolve) => {
+    server.listen({ port, host: "127.0.0.1" }, () => {
+      const address = server.address();
+      resolve(String(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+test("returns once credentials are held", async () => {
+  const port = await healthPort({ "/readyz": 200 });
+  expect(await waitMain({ [ENV.healthPort]: port })).toBe(0);
+});
+
+test("with start=now returns as soon as the sidecar listens", async () => {
+  const port = await healthPort({ "/readyz": 503, "/healthz": 200 });
+  expect(await waitMain({ [ENV.healthPort]: port, [ENV.start]: "now" })).toBe(0);
+});
+
+test("goes on asking while the sidecar does not listen yet", async () => {
+  const port = await freePort();
+  const waiting = waitMain({ [ENV.healthPort]: String(port) });
+  await healthPort({ "/readyz": 200 }, port);
+  expect(await waiting).toBe(0);
+});
+
+test("gives up five seconds after the sidecar would have", async () => {
+  const port = await healthPort({ "/readyz": 503 });
+  const clock = handClock();
+  const env = { [ENV.healthPort]: port, [ENV.startTimeoutSeconds]: "10" };
+  const start = clock.now();
+  const gaveUp = thrown(() => waitMain(env, { now: () => clock.now(), sleep: async (ms) => clock.jump(ms) }));
+  expect(await gaveUp).toMatchObject({ code: "WAIT_TIMED_OUT", message: expect.stringContaining("/readyz") });
+  expect(clock.now() - start).toBe(15_000);
+});

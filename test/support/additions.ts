@@ -1,0 +1,68 @@
+import jsonPatch, { type Operation } from "fast-json-patch";
+import { patchBetween } from "../../injector/patch.ts";
+import type { Pod } from "../../injector/pod.ts";
+
+const OURS = /^podrole-(?:guard|sidecar)$/;
+
+/** Applies a patch to a copy, as the API server does. */
+export function applied(before: Pod, operations: readonly Operation[]): Pod {
+  const copy = structuredClone(before);
+  return jsonPatch.applyPatch(copy, structuredClone([...operations]), true, false).newDocument;
+}
+
+/**
+ * Takes podrole's additions off again, by going back over the patch from its end: what stands then must be the pod as
+ * it was, byte for byte.
+ */
+export function withoutAdditions(before: Pod, after: Pod): string {
+  const inverse: Operation[] = [];
+  let state = structuredClone(before);
+  for (const operation of patchBetween(before, after)) {
+    const existed = jsonPatch.getValueByPointer(state, operation.path) as unknown;
+    const insertsIntoList = /\/\d+$/.test(operation.path);
+    inverse.unshift(undoing(operation, insertsIntoList ? undefined : existed, existed));
+    state = applied(state, [operation]);
+  }
+  return JSON.stringify(applied(after, inverse));
+}
+
+/** @param replaced what an `add` has written over, if anything */
+function undoing({ op, path }: Operation, replaced: unknown, existed: unknown): Operation {
+  if (op === "add" && replaced === undefined) return { op: "remove", path };
+  if (op === "add" || op === "replace") return { op: "replace", path, value: existed };
+  if (op === "remove") return { op: "add", path, value: existed };
+  throw new Error(`a patch of ours holds no ${op}`);
+}
+
+/**
+ * What a patch does beyond adding: each operation that replaces or removes something of the user's, and each that puts
+ * down a whole list of containers. Empty for a patch as design section 3 wants it.
+ */
+export function intrusions(before: Pod, operations: readonly Operation[]): readonly string[] {
+  let state = structuredClone(before);
+  const found: string[] = [];
+  for (const operation of operations) {
+    const old = jsonPatch.getValueByPointer(state, operation.path) as unknown;
+    if (!harmless(operation, old)) found.push(`${operation.op} ${operation.path}`);
+    state = applied(state, [operation]);
+  }
+  return found;
+}
+
+function harmless(operation: Operation, old: unknown): boolean {
+  const { op, path } = operation;
+  const containerList = /^\/spec\/(?:containers|initContainers|ephemeralContainers)$/.test(path);
+  const container = /^\/spec\/(?:containers|initContainers|ephemeralContainers)\/\d+$/.test(path);
+  const name = (old as { name?: unknown } | null | undefined)?.name;
+  if (op === "remove") return container && typeof name === "string" && OURS.test(name);
+  // Null and absent are the same to Kubernetes, and an empty list of init containers holds nobody's.
+  if (containerList) return op === "add" && (old == null || (Array.isArray(old) && old.length === 0));
+  if (op === "add") return container || old === undefined || /\/\d+$/.test(path);
+  if (op !== "replace") return false;
+  return (
+    old === null ||
+    /\/env\/\d+\/value$/.test(path) ||
+    path === "/metadata/annotations/podrole.dev~1status" ||
+    path.endsWith("/securityContext/allowPrivilegeEscalation")
+  );
+}

@@ -1,0 +1,49 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+
+export interface Child {
+  readonly pid: number;
+  /** Standard output and standard error together, so far. */
+  readonly output: () => string;
+  readonly kill: (signal: NodeJS.Signals) => void;
+  /** The exit code, or the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals>;
+}
+
+const MAIN = fileURLToPath(new URL("../../sidecar/main.ts", import.meta.url));
+
+/** `podrole-sidecar <command>` as a process of its own, with these variables and no others. Ends with the test. */
+export function sidecar(
+  command: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Child {
+  return child([MAIN, ...command], env);
+}
+
+/** A Node program as a process of its own. */
+export function child(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Child {
+  return runChild(process.execPath, args, env);
+}
+
+export function runChild(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Child {
+  const spawned = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  spawned.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+  spawned.stderr.setEncoding("utf8").on("data", (text: string) => (output += text));
+  const exited = once(spawned, "close").then(([code, signal]: unknown[]) =>
+    typeof code === "number" ? code : (String(signal) as NodeJS.Signals),
+  );
+  onTestFinished(() => void spawned.kill("SIGKILL"));
+  return {
+    pid: spawned.pid ?? 0,
+    output: () => output,
+    kill: (signal) => void spawned.kill(signal),
+    exited,
+  };
+}

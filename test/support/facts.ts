@@ -1,0 +1,52 @@
+import { NAMESPACE_LABEL } from "../../sidecar/contract.ts";
+import { parseBaseRoleArn, parseRoleArn, type BaseRoleArn, type RoleArn } from "../../injector/arn.ts";
+import type { Cluster, Facts } from "../../injector/cluster.ts";
+import { parseGrant, type Grant } from "../../injector/grant.ts";
+import { isRecord } from "../../injector/read.ts";
+
+/** An ARN for tests; what is none fails the test that wrote it. */
+export function role(arn: string): RoleArn {
+  const parsed = parseRoleArn(arn);
+  if (parsed === undefined) throw new Error(`${arn} is no role ARN`);
+  return parsed;
+}
+
+export function base(arn: string): BaseRoleArn {
+  const parsed = parseBaseRoleArn(arn);
+  if (parsed === undefined) throw new Error(`${arn} is no base ARN`);
+  return parsed;
+}
+
+export const ACCOUNT = "arn:aws:iam::111122223333:role/";
+export const BILLING = role(`${ACCOUNT}billing-reader`);
+
+interface Surroundings {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Annotations of the pod's service account; absent: there is no such account. */
+  readonly account?: Readonly<Record<string, string>>;
+  readonly grants?: readonly Grant[];
+}
+
+/** A labelled namespace `shop` with nothing in it, but for what the test is about. */
+export const facts = ({ labels, annotations, account, grants }: Surroundings = {}): Facts => ({
+  namespace: {
+    name: "shop",
+    labels: { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value, ...labels },
+    annotations: annotations ?? {},
+  },
+  serviceAccount: account && { name: "default", annotations: account },
+  grants: grants ?? [],
+});
+
+/** A RoleGrant as a cluster admin writes its spec. */
+export const grant = (name: string, spec: unknown): Grant => parseGrant({ metadata: { name }, spec });
+
+export const clusterOf = (known: Facts): Cluster => ({ facts: () => Promise.resolve(known) });
+
+/** Parsed as the server would parse it, so that a `__proto__` written here is a key. */
+export function json(text: string): Readonly<Record<string, unknown>> {
+  const parsed: unknown = JSON.parse(text);
+  if (!isRecord(parsed)) throw new Error("not an object");
+  return parsed;
+}

@@ -1,0 +1,150 @@
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { KubeConfig } from "@kubernetes/client-node";
+import { onTestFinished } from "vitest";
+
+/** What an API server answers to a GET that is not served from its objects. */
+type Answer = "hang" | "reset" | number | object;
+
+export interface FakeApiServer {
+  readonly config: KubeConfig;
+  /** `GET <path>`, `LIST <path>` and `WATCH <path> <resourceVersion>`, in the order they came. */
+  readonly requests: string[];
+  /** Puts an object, or removes it, and tells the watches. */
+  put(path: string, object: FakeObject): void;
+  remove(path: string, key: string): void;
+  /** As put or remove, but no watch hears of it. */
+  readonly unseen: Pick<FakeApiServer, "put" | "remove">;
+  /** The next requests that begin so are answered thus, as long as it stands; undefined: as usual again. */
+  answer(request: string, answer: Answer | undefined): void;
+  /** Writes a line to every watch of a path. */
+  say(path: string, line: string): void;
+  /** Ends every watch of a path: in good order, or by breaking the connection. */
+  end(path: string, how: "end" | "reset"): void;
+  watches(path: string): number;
+  /** Nobody listens until `start()`, on the same port and with the objects of before. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
+interface FakeObject {
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly [key: string]: unknown };
+  readonly [key: string]: unknown;
+}
+
+const PAGE_MAX = 500;
+
+/** As much of an API server as informers need: lists in pages, watches with versions, and every way to fail. */
+export async function fakeApiServer(): Promise<FakeApiServer> {
+  const kinds = new Map<string, Map<string, FakeObject>>();
+  const answers = new Map<string, Answer>();
+  const watchers = new Map<string, Set<ServerResponse>>();
+  const requests: string[] = [];
+  let version = 100;
+  let port = 0;
+
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? "", "http://localhost");
+    const { pathname, searchParams: query } = url;
+    const watching = query.get("watch") === "true";
+    const verb = watching ? "WATCH" : query.has("limit") ? "LIST" : "GET";
+    const line = watching ? `${verb} ${pathname} ${query.get("resourceVersion")}` : `${verb} ${pathname}`;
+    requests.push(line);
+    const planned = [...answers].find(([start]) => line.startsWith(start))?.[1];
+    if (planned !== undefined) return reply(response, planned);
+    const objects = kinds.get(pathname);
+    if (watching && objects) {
+      response.writeHead(200, { "content-type": "application/json" }).flushHeaders();
+      const open = watchers.get(pathname) ?? new Set();
+      watchers.set(pathname, open.add(response));
+      return void response.once("close", () => open.delete(response));
+    }
+    if (verb === "LIST" && objects) {
+      const limit = Math.min(PAGE_MAX, Number(query.get("limit")));
+      const from = Number(query.get("continue") ?? 0);
+      const more = from + limit < objects.size ? { continue: String(from + limit) } : {};
+      const items = [...objects.values()].slice(from, from + limit);
+      return reply(response, { metadata: { resourceVersion: String(version), ...more }, items });
+    }
+    const [, listed = "", key = ""] = /^(.*)\/([^/]+)$/.exec(pathname) ?? [];
+    const inNamespace = /^\/api\/v1\/namespaces\/([^/]+)\/serviceaccounts$/.exec(listed)?.[1];
+    const found = inNamespace
+      ? kinds.get("/api/v1/serviceaccounts")?.get(`${inNamespace}/${key}`)
+      : kinds.get(listed)?.get(key);
+    return reply(response, found ?? 404);
+  });
+
+  const write = (path: string, object: FakeObject, type: "ADDED" | "MODIFIED" | "DELETED"): string => {
+    version += 1;
+    const stamped = { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } };
+    const objects = kinds.get(path) ?? new Map<string, FakeObject>();
+    kinds.set(path, objects);
+    if (type === "DELETED") objects.delete(keyOf(object));
+    else objects.set(keyOf(object), stamped);
+    return JSON.stringify({ type, object: stamped });
+  };
+  const remove = (path: string, key: string): string => {
+    const object = kinds.get(path)?.get(key);
+    if (object === undefined) throw new Error(`there is no ${key} at ${path}`);
+    return write(path, object, "DELETED");
+  };
+  const say = (path: string, line: string): void => {
+    for (const response of watchers.get(path) ?? []) response.write(`${line}\n`);
+  };
+  const put = (path: string, object: FakeObject): string =>
+    write(path, object, kinds.get(path)?.has(keyOf(object)) === true ? "MODIFIED" : "ADDED");
+  const stop = async (): Promise<void> => {
+    if (!server.listening) return;
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();
+    await closed;
+  };
+  const start = async (): Promise<void> => {
+    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+    port = (server.address() as AddressInfo).port;
+  };
+
+  await start();
+  onTestFinished(stop);
+  for (const path of ["/api/v1/namespaces", "/api/v1/serviceaccounts"]) kinds.set(path, new Map());
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser(
+    { name: "test", server: `http://127.0.0.1:${port}`, skipTLSVerify: true },
+    { name: "test" },
+  );
+  return {
+    config,
+    requests,
+    put: (path, object) => say(path, put(path, object)),
+    remove: (path, key) => say(path, remove(path, key)),
+    unseen: { put: (path, object) => void put(path, object), remove: (path, key) => void remove(path, key) },
+    answer: (request, planned) =>
+      void (planned === undefined ? answers.delete(request) : answers.set(request, planned)),
+    say,
+    end: (path, how) => {
+      for (const response of watchers.get(path) ?? [])
+        if (how === "end") response.end();
+        else response.destroy();
+    },
+    watches: (path) => watchers.get(path)?.size ?? 0,
+    stop,
+    start,
+  };
+}
+
+const keyOf = ({ metadata: { name, namespace } }: FakeObject): string =>
+  namespace === undefined ? name : `${namespace}/${name}`;
+
+function reply(response: ServerResponse, answer: Answer): void {
+  if (answer === "hang") return;
+  if (answer === "reset") return void response.destroy();
+  const status = typeof answer === "number" ? answer : 200;
+  response.writeHead(status, { "content-type": "application/json" });
+  response.end(
+    JSON.stringify(
+      typeof answer === "number"
+        ? { kind: "Status", status: "Failure", code: answer, message: `said with ${answer}` }
+        : answer,
+    ),
+  );
+}

@@ -1,0 +1,55 @@
+import type { Clock } from "../../sidecar/kit/clock.ts";
+
+/** Time that moves when a test says so. */
+export interface HandClock extends Clock {
+  /** Lets time pass: whoever sleeps is woken in the right order, and may sleep again on the way. */
+  advance(ms: number): Promise<void>;
+  /** Sets the wall clock, forwards or back. Timers know nothing of it, as on a machine that was asleep. */
+  jump(ms: number): void;
+}
+
+interface Sleeper {
+  readonly at: number;
+  readonly wake: () => void;
+}
+
+export function handClock(start = Date.UTC(2026, 10, 21, 12)): HandClock {
+  let elapsed = 0;
+  let wall = start;
+  const sleepers = new Set<Sleeper>();
+
+  const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      if (signal?.aborted === true) return resolve();
+      const sleeper = {
+        at: elapsed + Math.max(0, ms),
+        wake: () => {
+          sleepers.delete(sleeper);
+          resolve();
+        },
+      };
+      sleepers.add(sleeper);
+      signal?.addEventListener("abort", sleeper.wake, { once: true });
+    });
+
+  const advance = async (ms: number): Promise<void> => {
+    const end = elapsed + ms;
+    await settled();
+    for (let next = earliest(sleepers); next !== undefined && next.at <= end; next = earliest(sleepers)) {
+      wall += next.at - elapsed;
+      elapsed = next.at;
+      next.wake();
+      await settled();
+    }
+    wall += end - elapsed;
+    elapsed = end;
+  };
+
+  return { now: () => wall, sleep, advance, jump: (ms) => void (wall += ms) };
+}
+
+const earliest = (sleepers: ReadonlySet<Sleeper>): Sleeper | undefined =>
+  [...sleepers].sort((a, b) => a.at - b.at)[0];
+
+/** Until every promise that can go on has gone on. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,0 +1,17 @@
+import { pino } from "pino";
+import type { Log } from "../../sidecar/kit/log.ts";
+
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+/** A log that a test reads. */
+export function logLines(): { readonly log: Log; readonly lines: LogLine[] } {
+  const lines: LogLine[] = [];
+  const write = (line: string): void => void lines.push(JSON.parse(line) as LogLine);
+  return { log: pino({ level: "debug", base: {} }, { write }), lines };
+}
+
+export const silent: Log = pino({ level: "silent" });

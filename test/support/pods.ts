@@ -1,0 +1,99 @@
+import { ANNOTATION } from "../../sidecar/contract.ts";
+import { admit, type Outcome } from "../../injector/admit.ts";
+import type { Facts } from "../../injector/cluster.ts";
+import type { InjectorConfig } from "../../injector/config.ts";
+import type { FindingCode } from "../../injector/findings.ts";
+import type { Container, Pod, PodSpec } from "../../injector/pod.ts";
+import { config } from "./config.ts";
+import { BILLING, facts } from "./facts.ts";
+
+/** 43 characters, as 32 random bytes are in base64url. */
+export const TOKEN = "test-token-test-token-test-token-test-token";
+
+export const app: Container = { name: "app", image: "shop/app:1" };
+
+/** A pod that names a role and holds nothing unusual. */
+export const pod = (
+  spec: Partial<PodSpec> = {},
+  annotations: Readonly<Record<string, string>> = { [ANNOTATION.role]: BILLING },
+): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "web", annotations },
+  spec: { containers: [app], ...spec },
+});
+
+/** A pod with no role: it gets the guard alone. */
+export const plainPod = (spec: Partial<PodSpec> = {}): Pod => pod(spec, {});
+
+/** The pod with `over` on its one container. */
+export const withApp = (over: Partial<Container>, one: Pod = pod()): Pod => ({
+  ...one,
+  spec: { ...one.spec, containers: [{ ...app, ...over }] },
+});
+
+export const admitted = (
+  object: unknown,
+  known: Facts = facts(),
+  settings: InjectorConfig = config(),
+  newToken: () => string = () => TOKEN,
+): Outcome => admit(object, known, settings, newToken);
+
+/** The pod that runs; a test whose pod is not injected fails with the reasons. */
+export function injected(...args: Parameters<typeof admitted>): Pod {
+  const outcome = admitted(...args);
+  if (outcome.kind !== "inject") throw new Error(`${outcome.kind}: ${JSON.stringify(outcome.findings)}`);
+  return outcome.after;
+}
+
+export const codes = (...args: Parameters<typeof admitted>): readonly FindingCode[] =>
+  admitted(...args).findings.map(({ code }) => code);
+
+/** Codes of a pod that is denied; one that is let in gives a list that no test expects. */
+export function denials(...args: Parameters<typeof admitted>): readonly string[] {
+  const { kind, findings } = admitted(...args);
+  if (kind !== "deny") return [kind];
+  return [...new Set(findings.filter(({ severity }) => severity === "deny").map(({ code }) => code))];
+}
+
+/**
+ * The pod after a trip through the API server between two webhooks: Go leaves out what is empty, and the defaulter
+ * writes out what the manifest left open.
+ */
+export const throughApiServer = (one: Pod): Pod => JSON.parse(JSON.stringify(one, goReplacer)) as Pod;
+
+function goReplacer(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  // `omitempty`: of the fields that are no pointers in Go, those that a container of ours can hold.
+  return Object.fromEntries(
+    Object.entries(value).filter(
+      ([key, entry]) => !(key === "value" && entry === "") && !(Array.isArray(entry) && entry.length === 0),
+    ),
+  );
+}
+
+export const containerNamed = (one: Pod, name: string): Container => {
+  const found = [...(one.spec.initContainers ?? []), ...one.spec.containers].find(
+    (container) => container.name === name,
+  );
+  if (found === undefined) throw new Error(`no container ${name}`);
+  return found;
+};
+
+/** A container's literal environment, as the manifest writes it. */
+export const envOf = (container: Container): Readonly<Record<string, string | undefined>> =>
+  Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value]));
+
+export const everyContainer = (one: Pod, change: (container: Container) => Container): Pod => ({
+  ...one,
+  spec: {
+    ...one.spec,
+    initContainers: (one.spec.initContainers ?? []).map(change),
+    containers: one.spec.containers.map(change),
+  },
+});
+
+export const withInit = (one: Pod, initContainers: readonly Container[]): Pod => ({
+  ...one,
+  spec: { ...one.spec, initContainers },
+});

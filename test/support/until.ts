@@ -1,0 +1,16 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+/** Asks every 20 ms until there is an answer. @throws Error after the limit, naming what was waited for */
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined> | T | undefined,
+  limitMs = 10_000,
+): Promise<T> {
+  const deadline = Date.now() + limitMs;
+  while (Date.now() < deadline) {
+    const found = await ask();
+    if (found !== undefined) return found;
+    await delay(20);
+  }
+  throw new Error(`waited ${limitMs} ms for ${what}`);
+}

@@ -1,0 +1,74 @@
+import { pino } from "pino";
+import type { AdmissionResponse } from "../../injector/admission.ts";
+import type { Operation } from "../../injector/patch.ts";
+import { buildServer, type Deps } from "../../injector/server.ts";
+import { config } from "./config.ts";
+import { clusterOf, facts } from "./facts.ts";
+import { TOKEN } from "./pods.ts";
+
+export interface Posted {
+  readonly status: number;
+  readonly body: string;
+  /** Of an AdmissionReview. */
+  readonly response: AdmissionResponse;
+  readonly patch: readonly Operation[];
+  /** Everything that was logged. */
+  readonly log: string;
+}
+
+/** An AdmissionReview as the API server writes it, with `object` put in as text: some texts no object could be made of. */
+export const reviewText = (object: string, over: Readonly<Record<string, unknown>> = {}): string => {
+  const review = {
+    uid: "review-1",
+    kind: { group: "", version: "v1", kind: "Pod" },
+    resource: { group: "", version: "v1", resource: "pods" },
+    namespace: "shop",
+    operation: "CREATE",
+    userInfo: { username: "alice" },
+    dryRun: false,
+    ...over,
+  };
+  const fields = Object.entries(review).map(
+    ([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`,
+  );
+  return `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{${[...fields, `"object":${object}`].join(",")}}}`;
+};
+
+/** Posts a body to a webhook server of its own, and says all that came of it. */
+export async function post(
+  body: string,
+  over: Partial<Deps> = {},
+  contentType = "application/json",
+): Promise<Posted> {
+  const lines: string[] = [];
+  const log = pino({ level: "trace" }, { write: (line: string) => void lines.push(line) });
+  const app = buildServer({
+    config: config(),
+    cluster: clusterOf(facts()),
+    newToken: () => TOKEN,
+    log,
+    ...over,
+  });
+  const answer = await app.inject({
+    method: "POST",
+    url: "/mutate",
+    headers: { "content-type": contentType },
+    payload: body,
+  });
+  await app.close();
+  const parsed = answer.body.startsWith("{")
+    ? (JSON.parse(answer.body) as { response?: AdmissionResponse })
+    : {};
+  const response = parsed.response ?? { uid: "", allowed: false };
+  const patch = Buffer.from(response.patch ?? "W10=", "base64").toString();
+  return {
+    status: answer.statusCode,
+    body: answer.body,
+    response,
+    patch: JSON.parse(patch) as readonly Operation[],
+    log: lines.join(""),
+  };
+}
+
+export const postObject = (object: unknown, over: Partial<Deps> = {}, review = {}): Promise<Posted> =>
+  post(reviewText(JSON.stringify(object), review), over);
