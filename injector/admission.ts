@@ -14,6 +14,8 @@ export interface Review {
   readonly username: string;
   readonly dryRun: boolean;
   readonly object: unknown;
+  /** On UPDATE: the object as it was. */
+  readonly oldObject: unknown;
 }
 
 export interface AdmissionResponse {
@@ -57,6 +59,7 @@ export function parseReview(body: unknown): Review {
     username: isRecord(user) ? text(user, "username") : "",
     dryRun: own(request, "dryRun") === true,
     object: own(request, "object"),
+    oldObject: own(request, "oldObject"),
   };
 }
 

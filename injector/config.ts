@@ -10,6 +10,7 @@ export type GuardMode = (typeof GUARD_MODES)[number];
 
 export const HOST_NETWORK_MODES = ["deny", "warn"] as const;
 export const HOST_PATH_MODES = ["deny", "warn"] as const;
+export const WORKLOAD_MODES = ["warn", "deny", "off"] as const;
 export const ALLOWED_ROLES_FORMATS = ["glob", "regexp"] as const;
 export const PULL_POLICIES = ["Always", "IfNotPresent", "Never"] as const;
 
@@ -28,6 +29,8 @@ export interface InjectorConfig {
   readonly hostNetwork: (typeof HOST_NETWORK_MODES)[number];
   /** What becomes of a pod that mounts a path of the node. */
   readonly hostPath: (typeof HOST_PATH_MODES)[number];
+  /** What becomes of a workload whose pods would be denied, when it is applied. */
+  readonly workloads: (typeof WORKLOAD_MODES)[number];
   readonly baseRoleArn: BaseRoleArn | undefined;
   readonly defaultRole: RoleArn | undefined;
   /** The role through which others are reached where AssumeRole is needed (external id, session tags). */

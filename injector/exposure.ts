@@ -9,35 +9,42 @@ export const userContainers = ({ spec }: Pod): readonly Container[] => [
   ...spec.containers,
 ];
 
-/** Which containers get credentials, by the pod's two annotations; all of the user's where neither is set. */
+/** Peers separate by comma or by semicolon. */
+const namesIn = (pod: Pod, key: string): ReadonlySet<string> | undefined => {
+  const raw = pod.metadata?.annotations?.[key];
+  if (raw == null) return undefined;
+  // A set: an object that is yet to be validated may hold a hundred thousand names.
+  return new Set(
+    raw
+      .split(/[,;]/)
+      .map((name) => name.trim())
+      .filter((name) => name !== ""),
+  );
+};
+
+/** Whether a container of this name gets credentials, by the pod's two annotations; any does where neither is set. */
+export function exposes(pod: Pod): (name: string) => boolean {
+  const only = namesIn(pod, ANNOTATION.containers);
+  const not = namesIn(pod, ANNOTATION.skipContainers);
+  return (name) => (only?.has(name) ?? true) && not?.has(name) !== true;
+}
+
+/** The names of the user's containers that get credentials; one that the annotations name and the pod lacks is refused. */
 export function exposedContainers(pod: Pod): {
   readonly exposed: readonly string[];
   readonly findings: readonly Finding[];
 } {
   const names = userContainers(pod).map(({ name }) => name);
-  // Sets: an object that is yet to be validated may hold a hundred thousand names in either list.
   const known = new Set(names);
-  const findings: Finding[] = [];
-  const listed = (key: string): ReadonlySet<string> | undefined => {
-    const raw = pod.metadata?.annotations?.[key];
-    if (raw == null) return undefined;
-    // Peers separate by comma or by semicolon.
-    const wanted = raw
-      .split(/[,;]/)
-      .map((name) => name.trim())
-      .filter((name) => name !== "");
-    for (const name of wanted.filter((one) => !known.has(one))) {
-      const message = `The annotation ${key} names ${JSON.stringify(name.slice(0, 80))}, which is no container of the pod.`;
-      findings.push(
-        finding("CONTAINER_UNKNOWN", message, `Its containers are ${names.join(", ").slice(0, 400)}.`),
-      );
-    }
-    return new Set(wanted);
-  };
-  const only = listed(ANNOTATION.containers);
-  const not = listed(ANNOTATION.skipContainers);
-  const exposed = names.filter((name) => (only?.has(name) ?? true) && not?.has(name) !== true);
-  return { exposed, findings };
+  const findings = [ANNOTATION.containers, ANNOTATION.skipContainers].flatMap((key) =>
+    [...(namesIn(pod, key) ?? [])]
+      .filter((name) => !known.has(name))
+      .map((name) => {
+        const message = `The annotation ${key} names ${JSON.stringify(name.slice(0, 80))}, which is no container of the pod.`;
+        return finding("CONTAINER_UNKNOWN", message, `Its containers are ${names.join(", ").slice(0, 400)}.`);
+      }),
+  );
+  return { exposed: names.filter(exposes(pod)), findings };
 }
 
 /** Variables that come before the container credentials in the default chain of most SDKs. */

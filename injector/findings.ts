@@ -116,6 +116,19 @@ export const FINDINGS = {
     severity: "deny",
     about: "Source node: with privilege escalation a container can become the sidecar's uid.",
   },
+  POD_FROZEN: {
+    severity: "deny",
+    about:
+      "What podrole has decided about a running pod cannot be changed: its annotations and the images of guard and sidecar.",
+  },
+  EPHEMERAL_TARGET: {
+    severity: "deny",
+    about: "An ephemeral container aims at guard or sidecar, whose processes it would share.",
+  },
+  SERVICE_ACCOUNT_MISSING: {
+    severity: "warn",
+    about: "A workload names a service account that does not exist; its pods could not be made.",
+  },
   RESERVED_NAME: { severity: "deny", about: "A container, volume or mount takes one of podrole's names." },
   INJECTED_DIFFERENTLY: {
     severity: "deny",

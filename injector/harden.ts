@@ -186,9 +186,3 @@ function identity(container: Container, pod: Pod, { guard, sidecar, source }: Pr
   }
   return findings;
 }
-
-/** Capabilities that mutate takes from every container of the user's. */
-export const dropped = ({ guard, sidecar, source }: Omit<Protected, "hostPath">): readonly string[] => [
-  ...(guard ? ["NET_RAW"] : []),
-  ...(guard && sidecar && source === "node" ? ["SETUID", "SETGID"] : []),
-];

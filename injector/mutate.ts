@@ -5,11 +5,11 @@ import { guardContainer, sidecarContainer, tokenVolume } from "./containers.ts";
 import type { Intent, SidecarIntent } from "./decide.ts";
 import { userContainers } from "./exposure.ts";
 import { finding, type Finding } from "./findings.ts";
-import { dropped, isOurs } from "./harden.ts";
-import { envVar, type Container, type EnvVar, type ObjectMeta, type Pod, type Volume } from "./pod.ts";
-import { proxied } from "./proxy.ts";
+import { isOurs } from "./harden.ts";
+import { envVar, type Container, type ObjectMeta, type Pod, type Volume } from "./pod.ts";
 import type { Fields } from "./read.ts";
 import { isHash, tokenHash } from "./token.ts";
+import { confine, served, takesEndpoint } from "./user-container.ts";
 
 /** The annotation that makes `kubectl logs` and `exec` pick the app; kept where the user set it. */
 const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
@@ -32,17 +32,16 @@ export const credentialsUri = ({ credentialsPort }: Pick<InjectorConfig, "creden
  */
 export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, token: string): Pod {
   const { spec } = pod;
-  const drop = dropped({
+  const presence = {
     guard: intent.guard,
     sidecar: intent.sidecar !== undefined,
     source: intent.sidecar?.source ?? config.source,
-  });
+  };
   const exposed = new Set(intent.sidecar?.exposed);
+  const endpoint = { uri: credentialsUri(config), token, region: intent.sidecar?.region };
   const user = (container: Container): Container => {
-    const confined = confine(container, drop, intent);
-    return intent.sidecar !== undefined && exposed.has(container.name)
-      ? served(confined, intent.sidecar, config, token)
-      : confined;
+    const confined = confine(container, presence);
+    return exposed.has(container.name) ? served(confined, endpoint) : confined;
   };
   const ours = written(pod, intent, config, token).map((container) =>
     keptOr(container, spec.initContainers ?? []),
@@ -70,7 +69,7 @@ function written(pod: Pod, intent: Intent, config: InjectorConfig, token: string
   const presented = userContainers(pod).some(
     (container) =>
       exposed.has(container.name) &&
-      (absent(container, ENDPOINT) || envVar(container, APP_ENV.token)?.value === token),
+      (takesEndpoint(container) || envVar(container, APP_ENV.token)?.value === token),
   );
   return [
     ...(guard ? [guardContainer(config, intent)] : []),
@@ -153,70 +152,6 @@ function difference(actual: Container, ours: Container | undefined): string {
     (key) => !isDeepStrictEqual(a[key], b[key]),
   );
   return keys.length === 0 ? " (it is there twice)" : ` (${keys.join(", ").slice(0, 200)})`;
-}
-
-/** Takes capabilities that lead past the guard, and with source node what leads to the sidecar's uid. */
-function confine(container: Container, drop: readonly string[], intent: Intent): Container {
-  const context = container.securityContext ?? {};
-  // Letter by letter, unlike what is added: of `CAP_NET_RAW` containerd makes CAP_CAP_NET_RAW, and drops nothing.
-  const present = new Set(context.capabilities?.drop ?? []);
-  const missing = present.has("ALL") ? [] : drop.filter((name) => !present.has(name));
-  const escalation =
-    intent.guard && intent.sidecar?.source === "node" && context.allowPrivilegeEscalation !== false;
-  if (missing.length === 0 && !escalation) return container;
-  const capabilities =
-    missing.length === 0
-      ? {}
-      : {
-          capabilities: {
-            ...context.capabilities,
-            drop: [...(context.capabilities?.drop ?? []), ...missing],
-          },
-        };
-  return {
-    ...container,
-    securityContext: {
-      ...context,
-      ...capabilities,
-      ...(escalation ? { allowPrivilegeEscalation: false } : {}),
-    },
-  };
-}
-
-const ENDPOINT = [APP_ENV.fullUri, APP_ENV.token];
-
-const absent = (container: Container, names: readonly string[]): boolean =>
-  names.every((name) => envVar(container, name) === undefined);
-
-/** Tells the container's SDK where its credentials are. What the user set stays; see `shadowed` for the warning. */
-function served(
-  container: Container,
-  sidecar: SidecarIntent,
-  config: InjectorConfig,
-  token: string,
-): Container {
-  const added: EnvVar[] = [];
-  // Address and token belong together, as do the two regions: half a pair of the user's and half of ours fits nobody.
-  if (absent(container, ENDPOINT)) {
-    added.push(
-      { name: APP_ENV.fullUri, value: credentialsUri(config) },
-      { name: APP_ENV.token, value: token },
-    );
-  }
-  if (sidecar.region !== undefined && absent(container, [APP_ENV.region, APP_ENV.defaultRegion])) {
-    added.push(
-      { name: APP_ENV.region, value: sidecar.region },
-      { name: APP_ENV.defaultRegion, value: sidecar.region },
-    );
-  }
-  for (const [name, value] of [
-    [APP_ENV.stsRegionalEndpoints, "regional"],
-    [APP_ENV.metadataDisabled, "true"],
-  ] as const) {
-    if (absent(container, [name])) added.push({ name, value });
-  }
-  const env = proxied(container.env ?? []);
-  return added.length === 0 && env === container.env ? container : { ...container, env: [...env, ...added] };
 }
 
 function volumesWith(

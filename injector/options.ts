@@ -19,6 +19,7 @@ import {
   HOST_PATH_MODES,
   POLICY_MODES,
   PULL_POLICIES,
+  WORKLOAD_MODES,
   type InjectorConfig,
 } from "./config.ts";
 import { durationOf, regionOf, sessionNameTemplate } from "./session.ts";
@@ -99,6 +100,9 @@ const OPTIONS: readonly Option[] = [
   new Option("--host-path <mode>", "pods that mount a path of the node")
     .choices(HOST_PATH_MODES)
     .default("deny"),
+  new Option("--workloads <mode>", "workloads whose pods would be denied, when they are applied")
+    .choices(WORKLOAD_MODES)
+    .default("warn"),
   new Option("--base-role-arn <arn>", "completes roles that are given by name").argParser(baseRoleArn),
   new Option("--default-role <arn>", "role of pods that name none").argParser(roleArn),
   new Option("--hub-role <arn>", "role through which others are reached by AssumeRole").argParser(roleArn),
@@ -183,6 +187,7 @@ export function installationFrom(options: Record<string, unknown>): InjectorConf
     guard: same.guard,
     hostNetwork: same.hostNetwork,
     hostPath: same.hostPath,
+    workloads: same.workloads,
     baseRoleArn: same.baseRoleArn,
     defaultRole: same.defaultRole,
     hubRole: same.hubRole,

@@ -5,19 +5,21 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } 
 import { coded, CodedError } from "../sidecar/kit/errors.ts";
 import type { Log } from "../sidecar/kit/log.ts";
 import { allow, deny, parseReview, type AdmissionReview, type Review } from "./admission.ts";
-import { admit, type Outcome } from "./admit.ts";
 import type { Cluster } from "./cluster.ts";
 import type { InjectorConfig } from "./config.ts";
 import { finding } from "./findings.ts";
-import { patchBetween } from "./patch.ts";
-import { nameOf, serviceAccountIn } from "./pod.ts";
-import { isRecord, own } from "./read.ts";
+import { concerns, judgeReview, nameInReview, serviceAccountOfReview } from "./review.ts";
+import type { Decided, Verdict } from "./verdict.ts";
 
 export interface Deps {
   readonly config: InjectorConfig;
   readonly cluster: Cluster;
   readonly log: Log;
   readonly newToken: () => string;
+  /** Told of every decision once its answer is on the way. What it throws is logged and goes no further. */
+  readonly observe?: (decided: Decided) => void;
+  /** The text of `GET /metrics`; absent: there is none. */
+  readonly metrics?: () => Promise<string>;
   /** Whether the facts are at hand; absent: always. */
   readonly ready?: () => boolean;
   /** Absent: plain HTTP, for tests that call `inject()`. */
@@ -52,11 +54,16 @@ export function buildServer(deps: Deps): FastifyInstance {
     return reply.status(status).send({ code, message });
   });
   app.setNotFoundHandler(async (_request, reply) =>
-    reply
-      .status(404)
-      .send({ code: "NOT_FOUND", message: "There is only POST /mutate, GET /livez and GET /readyz." }),
+    reply.status(404).send({
+      code: "NOT_FOUND",
+      message: "There is only POST /mutate, GET /livez, GET /readyz and GET /metrics.",
+    }),
   );
   app.post("/mutate", async (request) => answer(parseReview(request.body), deps));
+  app.get("/metrics", async (_request, reply) => {
+    if (deps.metrics === undefined) return reply.callNotFound();
+    return reply.type("text/plain; version=0.0.4").send(await deps.metrics());
+  });
   app.get("/livez", async () => ({ status: "ok" }));
   app.get("/readyz", async (_request, reply) =>
     (deps.ready?.() ?? true)
@@ -85,22 +92,21 @@ function statusOf(error: unknown): number {
 
 /** A decision for every review that can be answered at all: what fails on the way is a denial, never an HTTP error. */
 async function answer(review: Review, deps: Deps): Promise<AdmissionReview> {
-  const { uid } = review;
-  if (review.operation !== "CREATE" || review.resource !== "/pods") return allow(uid, [], []);
+  if (!concerns(review)) return allow(review.uid, [], []);
   const startedAt = performance.now();
-  const outcome = await decided(review, deps);
-  const operations = outcome.kind === "inject" ? patchBetween(outcome.before, outcome.after) : [];
-  logDecision(review, outcome, performance.now() - startedAt, deps.log);
-  const audit = auditAnnotations(outcome);
-  return outcome.kind === "deny"
-    ? deny(uid, outcome.findings, audit)
-    : allow(uid, operations, outcome.findings, audit);
+  const verdict = await reached(review, deps);
+  const decided: Decided = { review, verdict, ms: performance.now() - startedAt };
+  setImmediate(() => told(decided, deps));
+  const audit = auditAnnotations(verdict);
+  return verdict.decision === "deny"
+    ? deny(review.uid, verdict.findings, audit)
+    : allow(review.uid, verdict.operations, verdict.findings, audit);
 }
 
-async function decided(review: Review, { config, cluster, newToken, log }: Deps): Promise<Outcome> {
+async function reached(review: Review, { config, cluster, newToken, log }: Deps): Promise<Verdict> {
   try {
-    const facts = await cluster.facts(review.namespace, serviceAccountIn(review.object));
-    return admit(review.object, facts, config, newToken, review.username);
+    const facts = await cluster.facts(review.namespace, serviceAccountOfReview(review));
+    return judgeReview(review, facts, config, newToken);
   } catch (error) {
     log.error({ err: error, uid: review.uid }, "no decision");
     // Of the facts: the API server out of reach, or a grant among them that nobody can read.
@@ -109,39 +115,42 @@ async function decided(review: Review, { config, cluster, newToken, log }: Deps)
         ? finding("FACTS_UNAVAILABLE", error.message, error.remedy ?? "Try again.")
         : finding(
             "INTERNAL",
-            "podrole failed to decide about this pod.",
+            "podrole failed to decide about this object.",
             "Look for the uid of this request in its log.",
           );
-    return { kind: "deny", findings: [found] };
+    return { decision: "deny", operations: [], findings: [found] };
   }
 }
 
-const auditAnnotations = (outcome: Outcome): Readonly<Record<string, string>> => ({
-  decision: outcome.kind,
-  ...(outcome.kind === "skip" ? { reason: outcome.reason } : {}),
-  ...(outcome.kind === "inject" && outcome.sidecar
-    ? { role: outcome.sidecar.role, rule: outcome.sidecar.rule }
-    : {}),
-  ...(outcome.findings.length > 0
-    ? { findings: [...new Set(outcome.findings.map(({ code }) => code))].join(",") }
+function told(decided: Decided, { log, observe }: Deps): void {
+  try {
+    logDecision(decided, log);
+    observe?.(decided);
+  } catch (error) {
+    log.error({ err: error }, "an observer failed");
+  }
+}
+
+const auditAnnotations = (verdict: Verdict): Readonly<Record<string, string>> => ({
+  decision: verdict.decision,
+  ...(verdict.reason === undefined ? {} : { reason: verdict.reason }),
+  ...(verdict.role === undefined ? {} : { role: verdict.role }),
+  ...(verdict.rule === undefined ? {} : { rule: verdict.rule }),
+  ...(verdict.findings.length > 0
+    ? { findings: [...new Set(verdict.findings.map(({ code }) => code))].join(",") }
     : {}),
 });
 
 /** Names and codes only: messages may repeat what a manifest holds, and a manifest may hold a secret. */
-function logDecision(review: Review, outcome: Outcome, ms: number, log: Log): void {
-  const pod = outcome.kind === "inject" ? nameOf(outcome.before).slice(0, 253) : nameIn(review.object);
+function logDecision({ review, verdict, ms }: Decided, log: Log): void {
   const fields = {
     uid: review.uid,
+    operation: review.operation,
+    resource: review.resource,
     namespace: review.namespace,
-    pod,
-    ...auditAnnotations(outcome),
+    name: nameInReview(review),
+    ...auditAnnotations(verdict),
     ms: Math.round(ms * 1000) / 1000,
   };
   log.info(review.dryRun ? { ...fields, dryRun: true } : fields, "decided");
-}
-
-function nameIn(object: unknown): string {
-  const metadata = isRecord(object) ? own(object, "metadata") : undefined;
-  const name = isRecord(metadata) ? (own(metadata, "name") ?? own(metadata, "generateName")) : undefined;
-  return typeof name === "string" ? name.slice(0, 253) : "(unnamed)";
 }

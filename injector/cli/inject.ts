@@ -1,8 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { text as readAll } from "node:stream/consumers";
-import { Command, InvalidArgumentError, Option } from "commander";
-import { NAMESPACE_LABEL } from "../../sidecar/contract.ts";
-import { CodedError, systemCode } from "../../sidecar/kit/errors.ts";
+import { Command, Option } from "commander";
 import { admit } from "../admit.ts";
 import { manifestCluster, type Cluster } from "../cluster.ts";
 import type { InjectorConfig } from "../config.ts";
@@ -11,8 +7,9 @@ import { serviceAccountIn } from "../pod.ts";
 import { installationFrom, withInstallation } from "../options.ts";
 import { isRecord, own, type Fields } from "../read.ts";
 import { randomToken } from "../token.ts";
-import { concatenated, parseManifests, separated, toYaml, type Manifest } from "./manifests.ts";
-import { nameOfObject, namespaceIn, templateOf } from "./workload.ts";
+import { assumptionsFrom, readManifests, withAssumptions, type AssumptionOptions } from "./input.ts";
+import { separated, toYaml, type Manifest } from "./manifests.ts";
+import { nameOfObject, namespaceIn, templateOf } from "../workload.ts";
 
 /** What came of a run: the documents to print, and what there is to say about which object. */
 export interface Injection {
@@ -92,57 +89,33 @@ function toJson(documents: readonly Manifest[]): string {
   return `${JSON.stringify(whole, null, 2)}\n`;
 }
 
-interface InjectOptions {
+interface InjectOptions extends AssumptionOptions {
   readonly filename: readonly string[];
   readonly output: "yaml" | "json";
   readonly namespace: string;
-  readonly namespaceLabel: Readonly<Record<string, string>>;
-  readonly namespaceAnnotation: Readonly<Record<string, string>>;
 }
-
-/** `key=value`, gathered over several uses of the option. */
-const keyValue = (
-  raw: string,
-  previous: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> => {
-  const at = raw.indexOf("=");
-  if (at < 1) throw new InvalidArgumentError("It must be key=value.");
-  return { ...previous, [raw.slice(0, at)]: raw.slice(at + 1) };
-};
-
-const LABELLED = { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
 
 /** `podrole inject`: the webhook's patch, offline. */
 export const injectCommand = (): Command =>
   withInstallation(
-    new Command("inject")
-      .description(
-        "Put guard and sidecar into the pods of manifests, by the same code as the webhook.\n" +
-          "Namespaces, service accounts and RoleGrants in the input are taken as the cluster's.",
-      )
-      .requiredOption("-f, --filename <file...>", "manifests, YAML or JSON; - for standard input")
-      .addOption(
-        new Option("-o, --output <format>", "format of the result").choices(["yaml", "json"]).default("yaml"),
-      )
-      .option("-n, --namespace <name>", "namespace of objects that name none", "default")
-      .option(
-        "--namespace-label <key=value>",
-        "label of namespaces that the input does not hold; repeatable",
-        keyValue,
-        LABELLED,
-      )
-      .option(
-        "--namespace-annotation <key=value>",
-        "annotation of such namespaces; repeatable",
-        keyValue,
-        {},
-      ),
+    withAssumptions(
+      new Command("inject")
+        .description(
+          "Put guard and sidecar into the pods of manifests, by the same code as the webhook.\n" +
+            "Namespaces, service accounts and RoleGrants in the input are taken as the cluster's.",
+        )
+        .requiredOption("-f, --filename <file...>", "manifests, YAML or JSON; - for standard input")
+        .addOption(
+          new Option("-o, --output <format>", "format of the result")
+            .choices(["yaml", "json"])
+            .default("yaml"),
+        )
+        .option("-n, --namespace <name>", "namespace of objects that name none", "default"),
+    ),
   ).action(async (options: InjectOptions & Record<string, unknown>) => {
     const config = installationFrom(options);
-    const texts = await Promise.all(options.filename.map(readInput));
-    const manifests = concatenated(texts.map(({ text, name }) => parseManifests(text, name)));
-    const assumed = { labels: options.namespaceLabel, annotations: options.namespaceAnnotation };
-    const cluster = manifestCluster(objectsIn(manifests), assumed);
+    const manifests = await readManifests(options.filename);
+    const cluster = manifestCluster(objectsIn(manifests), assumptionsFrom(options));
     const { documents, notes } = await inject(manifests, {
       config,
       cluster,
@@ -158,16 +131,3 @@ export const injectCommand = (): Command =>
     );
     if (notes.some(({ finding }) => finding.severity === "deny")) process.exitCode = 1;
   });
-
-async function readInput(name: string): Promise<{ readonly text: string; readonly name: string }> {
-  if (name === "-") return { text: await readAll(process.stdin), name: "standard input" };
-  try {
-    return { text: await readFile(name, "utf8"), name };
-  } catch (error) {
-    throw new CodedError(
-      "FILE_UNREADABLE",
-      `${name} cannot be read (${systemCode(error) ?? "unknown error"}).`,
-      { cause: error },
-    );
-  }
-}

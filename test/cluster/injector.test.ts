@@ -1,28 +1,13 @@
-import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ANNOTATION, CONTAINER } from "../../sidecar/contract.ts";
-import { certificateAuthority, servingCertificate, validFor } from "../../injector/certificates.ts";
-import { kubernetesCluster } from "../../injector/kubernetes.ts";
-import { buildServer } from "../../injector/server.ts";
-import { randomToken } from "../../injector/token.ts";
-import { config } from "../support/config.ts";
-import { logLines, type LogLine } from "../support/log-lines.ts";
+import type { LogLine } from "../support/log-lines.ts";
 import { until } from "../support/until.ts";
-import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
+import { whyNot, type ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
-import {
-  accountsOf,
-  allowInjector,
-  createNamespace,
-  grantObject,
-  GRANTS,
-  installCrd,
-  NAMESPACES,
-  podsOf,
-} from "./setting.ts";
+import { accountsOf, createNamespace, grantObject, GRANTS, NAMESPACES, podsOf } from "./setting.ts";
+import { openInjector, podObject, type Serving } from "./webhook.ts";
 
 const reason = whyNot();
-const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
 
 describe.skipIf(reason !== undefined)(
@@ -30,53 +15,24 @@ describe.skipIf(reason !== undefined)(
   () => {
     let plane: ControlPlane;
     let lines: readonly LogLine[];
-    const closing: (() => Promise<unknown>)[] = [];
+    let serving: Serving | undefined;
 
     beforeAll(async () => {
-      plane = await openControlPlane();
-      closing.push(() => plane.stop());
-      await allowInjector(plane);
-      await installCrd(plane);
-      const authority = await certificateAuthority("podrole test", validFor(1, Date.now()));
-      const written = logLines();
-      lines = written.lines;
-      const cluster = kubernetesCluster(plane.injectorConfig, { log: written.log });
-      closing.unshift(() => cluster.stop());
-      const app = buildServer({
-        config: config({ policy: "listed", region: "eu-west-1" }),
-        cluster,
-        ready: () => cluster.ready(),
-        log: written.log,
-        newToken: randomToken,
-        tls: await servingCertificate(authority, ["127.0.0.1"], validFor(1, Date.now())),
-      });
-      await app.listen({ host: "127.0.0.1", port: 0 });
-      closing.unshift(() => {
-        app.server.closeAllConnections();
-        return app.close();
-      });
-      cluster.start();
-      await until("the injector", () => cluster.ready() || undefined);
-      const { port } = app.server.address() as AddressInfo;
-      await plane.admin.create(WEBHOOKS, webhook(port, authority.cert));
-      await createNamespace(plane.admin, "canary");
-      await until("the webhook to be called", async () => {
-        const made = await plane.admin.create(`${podsOf("canary")}?dryRun=All`, pod("canary", {}));
-        return made.spec.initContainers?.[0]?.name === CONTAINER.guard || undefined;
-      });
+      serving = await openInjector();
+      ({ plane, lines } = serving);
     });
     afterAll(async () => {
-      for (const close of closing) await close();
+      await serving?.close();
     });
 
     const create = (namespace: string, object: object, query = ""): Promise<KubeObject> =>
       plane.admin.create(`${podsOf(namespace)}${query}`, object);
     const decisions = (name: string): readonly LogLine[] =>
-      lines.filter(({ msg, ["pod"]: of }) => msg === "decided" && of === name);
+      lines.filter(({ msg, ["name"]: of }) => msg === "decided" && of === name);
 
     test("patches a pod as it is created: guard first, sidecar second, credentials for the app", async () => {
       await createNamespace(plane.admin, "patched");
-      const made = await create("patched", pod("web", { [ANNOTATION.role]: ROLE }));
+      const made = await create("patched", podObject("web", { [ANNOTATION.role]: ROLE }));
       const [guard, sidecar, ...others] = made.spec.initContainers;
       expect([guard.name, sidecar.name, sidecar.restartPolicy, others.length]).toEqual([
         CONTAINER.guard,
@@ -91,7 +47,7 @@ describe.skipIf(reason !== undefined)(
 
     test("leaves a pod as it is at a second review, after the API server's defaults", async () => {
       await createNamespace(plane.admin, "twice");
-      const made = await create("twice", pod("web", { [ANNOTATION.role]: ROLE }));
+      const made = await create("twice", podObject("web", { [ANNOTATION.role]: ROLE }));
       const { annotations, labels } = made.metadata;
       const again = await create(
         "twice",
@@ -107,7 +63,7 @@ describe.skipIf(reason !== undefined)(
       await createNamespace(plane.admin, "young");
       const annotations = { [ANNOTATION.serviceAccountRole]: ROLE };
       await plane.admin.create(accountsOf("young"), { metadata: { name: "billing", annotations } });
-      const made = await create("young", pod("web", {}, { serviceAccountName: "billing" }));
+      const made = await create("young", podObject("web", {}, { serviceAccountName: "billing" }));
       expect(JSON.parse(made.metadata.annotations[ANNOTATION.status])).toMatchObject({ role: ROLE });
     });
 
@@ -120,7 +76,7 @@ describe.skipIf(reason !== undefined)(
           metadata: { labels: { "podrole.dev/inject": "enabled" } },
         });
         // The API server's own informer may be as late as ours; what it does call for must be guarded.
-        const made = await create(name, pod(`first-${n}`, {}));
+        const made = await create(name, podObject(`first-${n}`, {}));
         const called = decisions(`first-${n}`).length > 0;
         expect(made.spec.initContainers?.[0]?.name).toBe(called ? CONTAINER.guard : undefined);
       }
@@ -133,7 +89,7 @@ describe.skipIf(reason !== undefined)(
         grantObject("denied", { roles: [`${ROLE}-not`], namespaces: ["denied"] }),
       );
       const message = await until("the denial", () =>
-        create("denied", pod("web", { [ANNOTATION.role]: ROLE }), "?dryRun=All").then(
+        create("denied", podObject("web", { [ANNOTATION.role]: ROLE }), "?dryRun=All").then(
           () => undefined,
           (error: Error) => error.message,
         ),
@@ -143,45 +99,22 @@ describe.skipIf(reason !== undefined)(
       expect(message).toContain("RoleGrant denied");
       await plane.admin.patch(`${GRANTS}/denied`, { spec: { roles: [ROLE] } });
       await until("the grant", () =>
-        create("denied", pod("web", { [ANNOTATION.role]: ROLE })).catch(() => undefined),
+        create("denied", podObject("web", { [ANNOTATION.role]: ROLE })).catch(() => undefined),
       );
     });
 
     test("shows what a dry run would make, and makes nothing", async () => {
       await createNamespace(plane.admin, "dry");
-      const made = await create("dry", pod("web", { [ANNOTATION.role]: ROLE }), "?dryRun=All");
+      const made = await create("dry", podObject("web", { [ANNOTATION.role]: ROLE }), "?dryRun=All");
       expect(made.spec.initContainers[0].name).toBe(CONTAINER.guard);
       expect((await plane.admin.get(podsOf("dry"))).items).toEqual([]);
     });
 
     test("is not asked about namespaces without the label", async () => {
       await createNamespace(plane.admin, "bare", { "podrole.dev/inject": "no" });
-      const made = await create("bare", pod("unasked", { [ANNOTATION.role]: ROLE }));
+      const made = await create("bare", podObject("unasked", { [ANNOTATION.role]: ROLE }));
       expect(made.spec.initContainers).toBeUndefined();
       expect(decisions("unasked")).toEqual([]);
     });
   },
 );
-
-const pod = (name: string, annotations: object, spec: object = {}): object => ({
-  metadata: { name, annotations },
-  spec: { containers: [{ name: "app", image: "shop/app:1" }], ...spec },
-});
-
-/** As the chart registers it, but by address: there is no service network here. */
-const webhook = (port: number, ca: string): object => ({
-  metadata: { name: "podrole" },
-  webhooks: [
-    {
-      name: "pods.podrole.dev",
-      admissionReviewVersions: ["v1"],
-      sideEffects: "None",
-      failurePolicy: "Fail",
-      reinvocationPolicy: "IfNeeded",
-      timeoutSeconds: 5,
-      clientConfig: { url: `https://127.0.0.1:${port}/mutate`, caBundle: btoa(ca) },
-      namespaceSelector: { matchLabels: { "podrole.dev/inject": "enabled" } },
-      rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["pods"] }],
-    },
-  ],
-});

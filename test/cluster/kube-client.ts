@@ -18,6 +18,8 @@ interface KubeAnswer {
   readonly status: number;
   /** Of JSON; everything else is its text. */
   readonly body: KubeObject;
+  /** What admission had to say, without the header's code and agent. */
+  readonly warnings: readonly string[];
 }
 
 /** Read by tests, which fail where it is not what they take it for. */
@@ -48,7 +50,13 @@ export function kubeClient({ port, ca, token }: Target): KubeClient {
       const sent = request({ host: "127.0.0.1", port, path, method, headers, agent }, (response) => {
         let text = "";
         response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, body: parsed(text) }));
+        response.on("end", () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            body: parsed(text),
+            warnings: warningsIn(response.headersDistinct["warning"] ?? []),
+          }),
+        );
       });
       sent.once("error", reject);
       sent.end(body && JSON.stringify(body));
@@ -75,3 +83,7 @@ function parsed(text: string): KubeObject {
     return text;
   }
 }
+
+/** `299 - "text"`, quotes and backslashes in the text escaped. */
+const warningsIn = (headers: readonly string[]): readonly string[] =>
+  headers.map((header) => header.replace(/^299 \S+ "(.*)"$/, "$1").replaceAll(/\\(.)/g, "$1"));

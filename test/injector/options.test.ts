@@ -29,6 +29,7 @@ test("the defaults are what design.md says, each of its type", () => {
     guard: "block",
     hostNetwork: "deny",
     hostPath: "deny",
+    workloads: "warn",
     baseRoleArn: undefined,
     defaultRole: undefined,
     hubRole: undefined,
@@ -60,6 +61,7 @@ test.for([
   [["--guard", "off"], { guard: "off" }],
   [["--host-network", "warn"], { hostNetwork: "warn" }],
   [["--host-path", "warn"], { hostPath: "warn" }],
+  [["--workloads", "deny"], { workloads: "deny" }],
   [
     ["--base-role-arn", "arn:aws-cn:iam::111122223333:role"],
     { baseRoleArn: "arn:aws-cn:iam::111122223333:role/" },

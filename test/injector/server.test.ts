@@ -182,9 +182,9 @@ describe("any well-formed review gets a decision, whatever its object is", () =>
 });
 
 test.for([
-  ["UPDATE", { operation: "UPDATE" }],
+  ["CONNECT", { operation: "CONNECT" }],
   ["DELETE", { operation: "DELETE" }],
-  ["another resource", { resource: { group: "apps", version: "v1", resource: "deployments" } }],
+  ["another resource", { resource: { group: "", version: "v1", resource: "configmaps" } }],
   ["pods of another group", { resource: { group: "metrics.k8s.io", version: "v1", resource: "pods" } }],
   ["a subresource", { subResource: "status" }],
 ] as const)("what was not asked for is let through: %s", async ([, over]) => {

@@ -55,6 +55,8 @@ export async function post(
     headers: { "content-type": contentType },
     payload: body,
   });
+  // What is told after the answer is told in the next turn of the event loop.
+  await new Promise((resolve) => setImmediate(resolve));
   await app.close();
   const parsed = answer.body.startsWith("{")
     ? (JSON.parse(answer.body) as { response?: AdmissionResponse })

@@ -4,7 +4,7 @@ import { CodedError, systemCode } from "../../../sidecar/kit/errors.ts";
 import type { Fields } from "../../read.ts";
 import { objectsIn } from "../inject.ts";
 import { parseManifests } from "../manifests.ts";
-import { kindOf } from "../workload.ts";
+import { kindOf } from "../../workload.ts";
 
 /** An object of the examples, and the file it stands in. */
 export interface Example {

@@ -4,7 +4,7 @@ import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { isOurs } from "../../harden.ts";
 import type { Container, Pod } from "../../pod.ts";
 import { isRecord, own, type Fields } from "../../read.ts";
-import { nameOfObject } from "../workload.ts";
+import { nameOfObject } from "../../workload.ts";
 import { diffObjects, type Seen } from "./diff.ts";
 import type { Example } from "./examples.ts";
 import { submittedPod, type Submitted } from "./pods.ts";

@@ -17,6 +17,7 @@ describe("a review", () => {
       username: "somebody",
       dryRun: false,
       object: pod,
+      oldObject: null,
     });
   });
 });

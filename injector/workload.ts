@@ -1,4 +1,4 @@
-import { isRecord, own, type Fields } from "../read.ts";
+import { isRecord, own, type Fields } from "./read.ts";
 
 /** A pod inside an object: where it is, and how the object looks with another in its place. */
 export interface Template {

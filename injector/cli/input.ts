@@ -1,0 +1,62 @@
+import { readFile } from "node:fs/promises";
+import { text as readAll } from "node:stream/consumers";
+import { InvalidArgumentError, type Command } from "commander";
+import { NAMESPACE_LABEL } from "../../sidecar/contract.ts";
+import { CodedError, systemCode } from "../../sidecar/kit/errors.ts";
+import type { Assumptions } from "../cluster.ts";
+import { concatenated, parseManifests, type Manifest } from "./manifests.ts";
+
+/**
+ * The documents of several files as one stream; `-` is standard input.
+ * @throws CodedError `FILE_UNREADABLE`, `MANIFEST_UNPARSABLE`
+ */
+export async function readManifests(names: readonly string[]): Promise<readonly Manifest[]> {
+  const texts = await Promise.all(names.map(readInput));
+  return concatenated(texts.map(({ text, name }) => parseManifests(text, name)));
+}
+
+async function readInput(name: string): Promise<{ readonly text: string; readonly name: string }> {
+  if (name === "-") return { text: await readAll(process.stdin), name: "standard input" };
+  try {
+    return { text: await readFile(name, "utf8"), name };
+  } catch (error) {
+    throw new CodedError(
+      "FILE_UNREADABLE",
+      `${name} cannot be read (${systemCode(error) ?? "unknown error"}).`,
+      { cause: error },
+    );
+  }
+}
+
+export interface AssumptionOptions {
+  readonly namespaceLabel: Readonly<Record<string, string>>;
+  readonly namespaceAnnotation: Readonly<Record<string, string>>;
+}
+
+/** `key=value`, gathered over several uses of the option. */
+const keyValue = (
+  raw: string,
+  previous: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> => {
+  const at = raw.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("It must be key=value.");
+  return { ...previous, [raw.slice(0, at)]: raw.slice(at + 1) };
+};
+
+const LABELLED = { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
+
+/** Adds the options that say what a namespace is like that the input does not hold. */
+export const withAssumptions = (command: Command): Command =>
+  command
+    .option(
+      "--namespace-label <key=value>",
+      "label of namespaces that the input does not hold; repeatable",
+      keyValue,
+      LABELLED,
+    )
+    .option("--namespace-annotation <key=value>", "annotation of such namespaces; repeatable", keyValue, {});
+
+export const assumptionsFrom = ({ namespaceLabel, namespaceAnnotation }: AssumptionOptions): Assumptions => ({
+  labels: namespaceLabel,
+  annotations: namespaceAnnotation,
+});

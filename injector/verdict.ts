@@ -1,0 +1,25 @@
+import type { Operation } from "./patch.ts";
+import type { Review } from "./admission.ts";
+import type { SkipReason } from "./decide.ts";
+import type { Finding } from "./findings.ts";
+
+/** What is answered to one review, whatever it was about. */
+export interface Verdict {
+  /** `inject`: a pod was patched. `allow`: looked at, and let through as it is. */
+  readonly decision: "inject" | "allow" | "skip" | "deny";
+  /** Why nothing was done, for `skip`. */
+  readonly reason?: SkipReason;
+  readonly operations: readonly Operation[];
+  readonly findings: readonly Finding[];
+  /** The role of the pod and the rule that allowed it. */
+  readonly role?: string;
+  readonly rule?: string;
+}
+
+/** One review and what became of it, for those who count, tell and write down: after the answer, never on its way. */
+export interface Decided {
+  readonly review: Review;
+  readonly verdict: Verdict;
+  /** From the parsed request to the answer. */
+  readonly ms: number;
+}

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ANNOTATION, APP_ENV } from "../../sidecar/contract.ts";
+import { whyNot } from "./control-plane.ts";
+import type { KubeObject } from "./kube-client.ts";
+import { createNamespace, podsOf } from "./setting.ts";
+import { openInjector, podObject, type Serving } from "./webhook.ts";
+
+const reason = whyNot();
+const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
+const DEPLOYMENTS = "/apis/apps/v1/namespaces/shop/deployments";
+const PATCH = "application/merge-patch+json";
+
+const deployment = (name: string, spec: object): object => ({
+  metadata: { name },
+  spec: {
+    selector: { matchLabels: { app: name } },
+    template: {
+      metadata: { labels: { app: name }, annotations: { [ANNOTATION.role]: ROLE } },
+      spec: { containers: [{ name: "app", image: "shop/app:1" }], ...spec },
+    },
+  },
+});
+
+describe.skipIf(reason !== undefined)(
+  `what is applied and changed at a real API server${reason ? `: ${reason}` : ""}`,
+  () => {
+    let serving: Serving;
+    const send = (...args: Parameters<Serving["plane"]["admin"]["request"]>) =>
+      serving.plane.admin.request(...args);
+    const pod = (name: string): string => `${podsOf("shop")}/${name}`;
+    const debug = async (name: string, container: object): Promise<{ status: number; body: KubeObject }> => {
+      const { body } = await send("GET", pod(name));
+      body.spec.ephemeralContainers = [{ name: "debugger", image: "busybox", ...container }];
+      return send("PUT", `${pod(name)}/ephemeralcontainers`, body);
+    };
+
+    beforeAll(async () => {
+      serving = await openInjector();
+      await createNamespace(serving.plane.admin, "shop");
+      await serving.plane.admin.create(podsOf("shop"), podObject("web", { [ANNOTATION.role]: ROLE }));
+    });
+    afterAll(() => serving?.close());
+
+    test("a Deployment whose pods would be refused is applied with a warning that says why", async () => {
+      const { status, warnings } = await send("POST", DEPLOYMENTS, deployment("bad", { hostPID: true }));
+      expect(status).toBe(201);
+      expect(warnings.join("\n")).toContain("[HOST_NAMESPACE] Pods of this Deployment will be refused: ");
+    });
+
+    test("a Deployment whose pods would run is applied without a word, and its template stays as it is", async () => {
+      const { status, warnings, body } = await send("POST", DEPLOYMENTS, deployment("good", {}));
+      expect({ status, warnings }).toEqual({ status: 201, warnings: [] });
+      expect(body.spec.template.spec.initContainers).toBeUndefined();
+    });
+
+    test("a Deployment that was let in with a warning can be scaled without hearing it again", async () => {
+      const { status, warnings } = await send(
+        "PATCH",
+        `${DEPLOYMENTS}/bad`,
+        { spec: { replicas: 0 } },
+        PATCH,
+      );
+      expect({ status, warnings }).toEqual({ status: 200, warnings: [] });
+    });
+
+    test("the role of a running pod cannot be changed, a label can", async () => {
+      const role = { metadata: { annotations: { [ANNOTATION.role]: `${ROLE}-2` } } };
+      const { status, body } = await send("PATCH", pod("web"), role, PATCH);
+      expect(status).toBe(403);
+      expect(body.message).toContain("[POD_FROZEN] The annotation iam.amazonaws.com/role of a running pod");
+      const label = { metadata: { labels: { a: "b" } } };
+      expect(await send("PATCH", pod("web"), label, PATCH)).toMatchObject({ status: 200, warnings: [] });
+    });
+
+    test("the image of the guard in a running pod cannot be changed, the app's can", async () => {
+      const image = (list: string, name: string) =>
+        send(
+          "PATCH",
+          pod("web"),
+          { spec: { [list]: [{ name, image: "evil" }] } },
+          "application/strategic-merge-patch+json",
+        );
+      expect(await image("initContainers", "podrole-guard")).toMatchObject({ status: 403 });
+      expect(await image("containers", "app")).toMatchObject({ status: 200 });
+    });
+
+    test("an ephemeral container gets the pod's credentials and loses NET_RAW", async () => {
+      const { status, body } = await debug("web", {});
+      expect(status).toBe(200);
+      const [container] = body.spec.ephemeralContainers;
+      expect(container.securityContext.capabilities.drop).toEqual(["NET_RAW"]);
+      expect(container.env.map(({ name }: { name: string }) => name)).toContain(APP_ENV.token);
+    });
+
+    test.for([
+      ["privileged", { securityContext: { privileged: true } }, "PRIVILEGED"],
+      [
+        "with NET_ADMIN",
+        { securityContext: { capabilities: { add: ["NET_ADMIN"] } } },
+        "CAPABILITY_FORBIDDEN",
+      ],
+      ["aimed at the sidecar", { targetContainerName: "podrole-sidecar" }, "EPHEMERAL_TARGET"],
+    ] as const)("an ephemeral container %s is refused", async ([kind, container, code]) => {
+      const name = `debug-${kind.replaceAll(/[\W_]/g, "-").toLowerCase()}`;
+      await serving.plane.admin.create(podsOf("shop"), podObject(name, { [ANNOTATION.role]: ROLE }));
+      const { status, body } = await debug(name, container);
+      expect(status).toBe(403);
+      expect(body.message).toContain(`[${code}]`);
+    });
+  },
+);
