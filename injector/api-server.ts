@@ -4,7 +4,7 @@ import type { KubeConfig } from "@kubernetes/client-node";
 import { systemCode } from "../sidecar/kit/errors.ts";
 import { isRecord, own } from "./read.ts";
 
-/** An answer of the API server's other than 200. The message is `HTTP <status>`; what it said itself is `said`. */
+/** An answer of the API server's other than 200 (201 of a POST). The message is `HTTP <status>`; what it said itself is `said`. */
 export class Refusal extends Error {
   readonly status: number;
   readonly said: string;
@@ -17,23 +17,47 @@ export class Refusal extends Error {
   }
 }
 
-/** The reads that facts are made of. */
+/** The reads that facts are made of, and the two writes: of Events and of grants' status. */
 export interface ApiServer {
   /**
    * One GET, its body parsed.
    * @param ms for the whole of it, connecting included
+   * @param accept another form of the answer, such as {@link METADATA_ONLY}
    * @throws Refusal, or Error where there was no answer
    */
-  get(path: string, ms: number, signal: AbortSignal): Promise<unknown>;
+  get(path: string, ms: number, signal: AbortSignal, accept?: string): Promise<unknown>;
   /**
    * A GET whose answer goes on: resolves once it has begun, to its lines. They end when the answer ends, breaks off, or
    * brings nothing for `silenceMs`: to whoever follows, a stream that is over is to be taken up again, whatever ended it.
    * @throws Refusal, or Error where there was no answer
    */
   lines(path: string, silenceMs: number, signal: AbortSignal): Promise<AsyncIterable<string>>;
+  /**
+   * One POST of an object; what the API server made of it is not looked at.
+   * @param ms as for `get`
+   * @throws as `get`
+   */
+  post(path: string, object: object, ms: number, signal: AbortSignal): Promise<void>;
+  /** One PATCH with a JSON merge patch (RFC 7386); otherwise as `post`. */
+  patch(path: string, changes: object, ms: number, signal: AbortSignal): Promise<void>;
   /** Lets go of idle connections. */
   close(): void;
 }
+
+const JSON_TYPE = "application/json";
+const MERGE_PATCH = "application/merge-patch+json";
+/** A list of objects without their specs, which are most of what pods are. */
+export const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+interface Sent {
+  readonly method: "GET" | "POST" | "PATCH";
+  readonly body?: string;
+  /** Of the body. */
+  readonly type?: string;
+  readonly accept?: string;
+}
+
+const READ: Sent = { method: "GET" };
 
 /** A connection unused for longer is closed by us: the API server's side would do so later, and take a request along. */
 const IDLE_MS = 10_000;
@@ -41,7 +65,7 @@ const IDLE_MS = 10_000;
 const SAID_MAX = 300;
 
 /**
- * Reads over HTTP with the addresses and the authentication of a KubeConfig: kubeconfig files, a service account's
+ * Requests over HTTP with the addresses and the authentication of a KubeConfig: kubeconfig files, a service account's
  * token read again each minute, exec plugins, proxies.
  *
  * Not the library's own clients: those open a connection, TLS handshake included, for each request, make objects of
@@ -54,28 +78,43 @@ export function apiServer(config: KubeConfig): ApiServer {
     ? ([httpRequest, new HttpAgent({ keepAlive: true, timeout: IDLE_MS })] as const)
     : ([httpsRequest, new HttpsAgent({ keepAlive: true, timeout: IDLE_MS })] as const);
 
-  const open = async (path: string, silenceMs: number, signal: AbortSignal): Promise<IncomingMessage> => {
-    const headers = { accept: "application/json", "user-agent": "podrole-injector" };
-    const options: RequestOptions = { headers, signal };
+  const open = async (
+    path: string,
+    silenceMs: number,
+    signal: AbortSignal,
+    { method, body, type, accept = JSON_TYPE }: Sent = READ,
+  ): Promise<IncomingMessage> => {
+    const headers = { accept, "user-agent": "podrole-injector", ...(type ? { "content-type": type } : {}) };
+    const options: RequestOptions = { method, headers, signal };
     await config.applyToHTTPSOptions(options);
     // Theirs is needed for a proxy only; otherwise it would go on with the CA of its first day.
     if (cluster?.proxyUrl === undefined) options.agent = agent;
     signal.throwIfAborted();
-    const response = await answer(send(base + path, { ...options, timeout: silenceMs }), silenceMs);
+    const request = send(base + path, { ...options, timeout: silenceMs });
+    const response = await answer(request, silenceMs, body);
     response.setEncoding("utf8");
-    if (response.statusCode === 200) return response;
+    if (response.statusCode === 200 || (method === "POST" && response.statusCode === 201)) return response;
     throw new Refusal(response.statusCode ?? 0, sentenceIn(await text(response)));
   };
 
+  /** The whole answer, or none. */
+  const once = async (path: string, ms: number, signal: AbortSignal, sent?: Sent): Promise<string> => {
+    const late = AbortSignal.timeout(ms);
+    try {
+      return await text(await open(path, ms, AbortSignal.any([signal, late]), sent));
+    } catch (error) {
+      throw late.aborted ? new Error(`no answer within ${ms} ms`, { cause: error }) : error;
+    }
+  };
+
   return {
-    get: async (path, ms, signal) => {
-      const late = AbortSignal.timeout(ms);
-      try {
-        const response = await open(path, ms, AbortSignal.any([signal, late]));
-        return JSON.parse(await text(response)) as unknown;
-      } catch (error) {
-        throw late.aborted ? new Error(`no answer within ${ms} ms`, { cause: error }) : error;
-      }
+    get: async (path, ms, signal, accept = JSON_TYPE) =>
+      JSON.parse(await once(path, ms, signal, { ...READ, accept })) as unknown,
+    post: async (path, object, ms, signal) => {
+      await once(path, ms, signal, { method: "POST", body: JSON.stringify(object), type: JSON_TYPE });
+    },
+    patch: async (path, changes, ms, signal) => {
+      await once(path, ms, signal, { method: "PATCH", body: JSON.stringify(changes), type: MERGE_PATCH });
     },
     lines: async (path, silenceMs, signal) => linesOf(await open(path, silenceMs, signal)),
     close: () => agent.destroy(),
@@ -83,7 +122,11 @@ export function apiServer(config: KubeConfig): ApiServer {
 }
 
 /** The response once its headers are here. The time-out is the socket's: it starts over with every byte, body included. */
-function answer(request: ReturnType<typeof httpRequest>, silenceMs: number): Promise<IncomingMessage> {
+function answer(
+  request: ReturnType<typeof httpRequest>,
+  silenceMs: number,
+  body?: string,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     let response: IncomingMessage | undefined;
     request
@@ -93,7 +136,7 @@ function answer(request: ReturnType<typeof httpRequest>, silenceMs: number): Pro
       // Not request.destroy() then: it would drop what the response still holds, and call it a reset.
       .once("timeout", () => (response ?? request).destroy(new Error(`silent for ${silenceMs} ms`)))
       .once("socket", (socket) => socket.setKeepAlive(true, IDLE_MS))
-      .end();
+      .end(body);
   });
 }
 
@@ -130,6 +173,6 @@ function sentenceIn(body: string): string {
   }
 }
 
-/** Why a read failed, in words. Node tries all addresses of a host, and has none when no address answers. */
+/** Why a request failed, in words. Node tries all addresses of a host, and has none when no address answers. */
 export const whyOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)) || (systemCode(error) ?? "unknown error");

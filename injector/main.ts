@@ -1,11 +1,18 @@
 import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { KubeConfig } from "@kubernetes/client-node";
 import { Command, CommanderError, Option } from "commander";
+import { systemClock } from "../sidecar/kit/clock.ts";
 import { integer } from "../sidecar/kit/env.ts";
 import { coded, CodedError, oneLine, systemCode } from "../sidecar/kit/errors.ts";
 import { createLog, LOG_LEVELS, type LogLevel } from "../sidecar/kit/log.ts";
+import { apiServer } from "./api-server.ts";
+import { discoverBaseRoleArn } from "./base-role.ts";
+import { eventRecorder } from "./events.ts";
+import { keepGrantStatus } from "./grant-status.ts";
 import { kubernetesCluster } from "./kubernetes.ts";
-import { installationFrom, withInstallation } from "./options.ts";
+import { injectorMetrics } from "./metrics.ts";
+import { AUTO, installationFrom, withInstallation } from "./options.ts";
 import { buildServer } from "./server.ts";
 import { randomToken } from "./token.ts";
 import { VERSION } from "./version.ts";
@@ -21,17 +28,31 @@ interface ServeOptions {
 
 /** Composition: options, key pair, cluster, server, listen. Everything it composes is tested without it. */
 async function serve(options: ServeOptions & Record<string, unknown>): Promise<void> {
-  const config = installationFrom(options);
+  const config = installationFrom(await withBaseRole(options));
   const log = createLog(options.logLevel, "podrole-injector");
   const [cert, key] = await Promise.all([readPem(options.tlsCert), readPem(options.tlsKey)]);
   const kubeConfig = new KubeConfig();
   if (options.kubeconfig === undefined) kubeConfig.loadFromDefault();
   else kubeConfig.loadFromFile(options.kubeconfig);
   const cluster = kubernetesCluster(kubeConfig, { log });
+  const metrics = injectorMetrics({ version: VERSION, synced: () => cluster.ready() });
+  const api = apiServer(kubeConfig);
+  const events = eventRecorder({
+    api,
+    log,
+    clock: systemClock,
+    instance: hostname(),
+    count: metrics.countEvent,
+  });
   const app = buildServer({
     config,
     cluster,
     ready: () => cluster.ready(),
+    metrics: metrics.text,
+    observe: (decided) => {
+      metrics.observe(decided);
+      events.observe(decided);
+    },
     log,
     newToken: randomToken,
     tls: { cert, key },
@@ -51,13 +72,32 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     });
   }
   cluster.start();
+  const stopping = new AbortController();
+  void keepGrantStatus({ api, clock: systemClock, log }, stopping.signal);
   const stop = (): void => {
     log.info("closing");
+    stopping.abort();
     // A connection that was busy when close() looked would otherwise hold the process for its whole keep-alive.
     setInterval(() => app.server.closeIdleConnections(), 100).unref();
-    void app.close().then(() => cluster.stop());
+    void app.close().then(async () => {
+      await Promise.all([cluster.stop(), events.stop()]);
+      api.close();
+    });
   };
   process.once("SIGTERM", stop).once("SIGINT", stop);
+}
+
+/** The options with `auto` in the place of a base ARN looked up. */
+async function withBaseRole(
+  options: ServeOptions & Record<string, unknown>,
+): Promise<Record<string, unknown>> {
+  const { baseRoleArn, region, stsEndpoint } = options;
+  if (baseRoleArn !== AUTO) return options;
+  const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
+  return {
+    ...options,
+    baseRoleArn: await discoverBaseRoleArn({ region: text(region), endpoint: text(stsEndpoint) }),
+  };
 }
 
 async function readPem(path: string): Promise<Buffer> {

@@ -42,9 +42,12 @@ const roleArn = parsed((raw): RoleArn => {
   return arn;
 });
 
-const baseRoleArn = parsed((raw): BaseRoleArn => {
-  const base = parseBaseRoleArn(raw);
-  if (base === undefined) throw new Error("must be such as arn:aws:iam::111122223333:role/");
+/** Stands for the base ARN of the injector's own account until STS has told it; only the webhook asks. */
+export const AUTO = "auto";
+
+const baseRoleArn = parsed((raw): BaseRoleArn | typeof AUTO => {
+  const base = raw === AUTO ? raw : parseBaseRoleArn(raw);
+  if (base === undefined) throw new Error(`must be such as arn:aws:iam::111122223333:role/, or ${AUTO}`);
   return base;
 });
 
@@ -103,7 +106,10 @@ const OPTIONS: readonly Option[] = [
   new Option("--workloads <mode>", "workloads whose pods would be denied, when they are applied")
     .choices(WORKLOAD_MODES)
     .default("warn"),
-  new Option("--base-role-arn <arn>", "completes roles that are given by name").argParser(baseRoleArn),
+  new Option(
+    "--base-role-arn <arn>",
+    "completes roles that are given by name; auto: of the injector's own account",
+  ).argParser(baseRoleArn),
   new Option("--default-role <arn>", "role of pods that name none").argParser(roleArn),
   new Option("--hub-role <arn>", "role through which others are reached by AssumeRole").argParser(roleArn),
   new Option("--allowed-roles-format <format>", "how a namespace's allowed-roles reads")
@@ -153,6 +159,7 @@ type Parsed = Omit<
   | "startTimeoutSeconds"
   | "version"
 > & {
+  readonly baseRoleArn?: InjectorConfig["baseRoleArn"] | typeof AUTO;
   readonly policy?: InjectorConfig["policy"];
   readonly hostNetwork: InjectorConfig["hostNetwork"];
   readonly sourceOverride: InjectorConfig["sourceOverrides"];
@@ -188,7 +195,7 @@ export function installationFrom(options: Record<string, unknown>): InjectorConf
     hostNetwork: same.hostNetwork,
     hostPath: same.hostPath,
     workloads: same.workloads,
-    baseRoleArn: same.baseRoleArn,
+    baseRoleArn: baseRoleArnOf(same.baseRoleArn),
     defaultRole: same.defaultRole,
     hubRole: same.hubRole,
     allowedRolesFormat: same.allowedRolesFormat,
@@ -206,5 +213,12 @@ export function installationFrom(options: Record<string, unknown>): InjectorConf
     healthPort: same.healthPort,
     sidecarLogLevel: same.sidecarLogLevel,
     version: VERSION,
+  });
+}
+
+function baseRoleArnOf(given: InjectorConfig["baseRoleArn"] | typeof AUTO): InjectorConfig["baseRoleArn"] {
+  if (given !== AUTO) return given;
+  throw new CodedError("CONFIG_INVALID", "--base-role-arn=auto asks AWS, which this command does not.", {
+    remedy: "Write the base ARN out.",
   });
 }

@@ -12,7 +12,7 @@ export const podsOf = (namespace: string): string => `${NAMESPACES}/${namespace}
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 
-/** What the injector may do: what it needs for facts, and nothing else. */
+/** What the injector may do: read facts, write the status of grants, and nothing else. */
 export async function allowInjector({ admin }: ControlPlane): Promise<void> {
   const verbs = ["get", "list", "watch"];
   await admin.create(`${RBAC}/clusterroles`, {
@@ -20,6 +20,8 @@ export async function allowInjector({ admin }: ControlPlane): Promise<void> {
     rules: [
       { apiGroups: [""], resources: ["namespaces", "serviceaccounts"], verbs },
       { apiGroups: ["podrole.dev"], resources: ["rolegrants"], verbs: ["list", "watch"] },
+      { apiGroups: ["podrole.dev"], resources: ["rolegrants/status"], verbs: ["patch"] },
+      { apiGroups: [""], resources: ["pods"], verbs: ["list"] },
     ],
   });
   await admin.create(`${RBAC}/clusterrolebindings`, {

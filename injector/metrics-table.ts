@@ -1,0 +1,94 @@
+import type { Review } from "./admission.ts";
+import type { Verdict } from "./verdict.ts";
+
+interface MetricSpec {
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  /** Each label with what it holds. None of a tenant's choosing: names of namespaces, pods and roles have no end. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Every metric of the injector. The registry and the reference page are made from this table. */
+export const METRICS = {
+  podrole_admission_requests_total: {
+    type: "counter",
+    help: "Reviews answered, dry runs left out.",
+    labels: {
+      decision: "`inject`, `allow`, `skip` or `deny`",
+      reason: "of a skip, why nothing was done; of a denial, the code of its first finding; else empty",
+      resource: "`pods`, `apps/deployments` and so on; `other` for what podrole has nothing to say to",
+      operation: "`CREATE`, `UPDATE`, `DELETE`, `CONNECT`; else `other`",
+    },
+  },
+  podrole_admission_duration_seconds: {
+    type: "histogram",
+    help: "From the parsed review to its answer, dry runs left out.",
+    labels: {},
+  },
+  podrole_findings_total: {
+    type: "counter",
+    help: "Reviews with a finding of this code, once however often one review has it; dry runs left out.",
+    labels: {
+      code: "as in a denial's message",
+      severity: "`deny`, `warn` or `info`: what denies a pod may be a warning about its workload",
+    },
+  },
+  podrole_audit_would_deny_total: {
+    type: "counter",
+    help: "Pods that policy mode audit let in and mode enforce would deny. To stay at 0 before enforce is turned on.",
+    labels: {},
+  },
+  podrole_events_total: {
+    type: "counter",
+    help: "Kubernetes Events about denials and warnings, repetitions within five minutes left out.",
+    labels: {
+      result:
+        "`created`; `failed`: the API server did not take it; `dropped`: more at once than podrole writes",
+    },
+  },
+  podrole_facts_synced: {
+    type: "gauge",
+    help: "1 once namespaces, service accounts and grants have all been read. It stays 1 while the API server is away.",
+    labels: {},
+  },
+  podrole_build_info: { type: "gauge", help: "Always 1.", labels: { version: "of podrole" } },
+  process_cpu_seconds_total: { type: "counter", help: "CPU time spent, user and system.", labels: {} },
+  process_start_time_seconds: { type: "gauge", help: "Start of the process, Unix time.", labels: {} },
+  process_resident_memory_bytes: { type: "gauge", help: "Resident memory.", labels: {} },
+  nodejs_heap_size_used_bytes: { type: "gauge", help: "Memory of the JavaScript heap in use.", labels: {} },
+  nodejs_eventloop_utilization_ratio: {
+    type: "gauge",
+    help: "Share of the time since the last scrape in which the event loop was busy, 0 to 1.",
+    labels: {},
+  },
+} as const satisfies Record<string, MetricSpec>;
+
+/** Seconds. A decision takes well under a millisecond; what is slower has waited for the API server. */
+export const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
+
+/** What podrole has something to say to, as {@link Review.resource} spells it. */
+export const RESOURCES: ReadonlySet<string> = new Set([
+  "/pods",
+  "/pods/ephemeralcontainers",
+  "/replicationcontrollers",
+  "apps/daemonsets",
+  "apps/deployments",
+  "apps/replicasets",
+  "apps/statefulsets",
+  "batch/cronjobs",
+  "batch/jobs",
+]);
+const OPERATIONS: ReadonlySet<string> = new Set(["CREATE", "UPDATE", "DELETE", "CONNECT"]);
+const OTHER = "other";
+
+/** Whoever reaches the webhook's port can send a review of any resource: what is not known must not make a new series. */
+export const resourceLabel = ({ resource }: Pick<Review, "resource">): string =>
+  RESOURCES.has(resource) ? resource.replace(/^\//, "") : OTHER;
+
+export const operationLabel = ({ operation }: Pick<Review, "operation">): string =>
+  OPERATIONS.has(operation) ? operation : OTHER;
+
+export const reasonLabel = ({ decision, reason, findings }: Verdict): string =>
+  reason ??
+  (decision === "deny" ? findings.find(({ severity }) => severity === "deny")?.code : undefined) ??
+  "";

@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ANNOTATION } from "../../sidecar/contract.ts";
+import { systemClock } from "../../sidecar/kit/clock.ts";
+import { apiServer } from "../../injector/api-server.ts";
+import { updateGrants } from "../../injector/grant-status.ts";
+import { logLines } from "../support/log-lines.ts";
+import { until } from "../support/until.ts";
+import { whyNot } from "./control-plane.ts";
+import { createNamespace, grantObject, GRANTS, podsOf } from "./setting.ts";
+import { openInjector, podObject, type Serving } from "./webhook.ts";
+
+const reason = whyNot();
+const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
+const signal = new AbortController().signal;
+
+describe.skipIf(reason !== undefined)(
+  `the status of grants at a real API server${reason ? `: ${reason}` : ""}`,
+  () => {
+    let serving: Serving;
+
+    beforeAll(async () => {
+      serving = await openInjector({ policy: "enforce" });
+      const { admin } = serving.plane;
+      await createNamespace(admin, "shop");
+      await admin.create(GRANTS, grantObject("shop-roles", { roles: [ROLE], namespaces: ["shop"] }));
+      await until("the grant", () =>
+        admin.create(podsOf("shop"), podObject("web", { [ANNOTATION.role]: ROLE })).catch(() => undefined),
+      );
+    });
+    afterAll(() => serving?.close());
+
+    test("is written with the injector's own rights, shown by kubectl get, and then left alone", async () => {
+      const { admin, injectorConfig } = serving.plane;
+      const api = apiServer(injectorConfig);
+      const round = () => updateGrants({ api, clock: systemClock, log: logLines().log }, signal);
+      await round();
+      const grant = await admin.get(`${GRANTS}/shop-roles`);
+      expect(grant.status).toMatchObject({ podsUsing: 1, conditions: [{ type: "Valid", status: "True" }] });
+      const { columnDefinitions, rows } = await admin.table(GRANTS);
+      const shown = Object.fromEntries(
+        columnDefinitions.map(({ name }: { name: string }, index: number) => [name, rows[0].cells[index]]),
+      );
+      expect(Object.values(shown)).toContain("True");
+      await round();
+      expect((await admin.get(`${GRANTS}/shop-roles`)).metadata.resourceVersion).toBe(
+        grant.metadata.resourceVersion,
+      );
+      api.close();
+    });
+  },
+);
