@@ -1,8 +1,9 @@
 import type { Facts } from "./cluster.ts";
 import type { InjectorConfig } from "./config.ts";
-import { decide, type Requester, type SidecarIntent, type SkipReason } from "./decide.ts";
+import { decide, type Decision, type Requester, type SidecarIntent, type SkipReason } from "./decide.ts";
 import { shadowed, userContainers } from "./exposure.ts";
 import type { Finding } from "./findings.ts";
+import { findingsInTheirs, inTheirs } from "./keys.ts";
 import { credentialsUri, impostors, mutate } from "./mutate.ts";
 import type { Pod } from "./pod.ts";
 import { proxyFindings } from "./proxy.ts";
@@ -29,7 +30,7 @@ export function admit(
   newToken: () => string,
   requester?: Requester,
 ): Outcome {
-  const decision = decide(object, facts, config, requester);
+  const decision = inTheirWords(decide(object, facts, config, requester), config);
   if (decision.kind !== "inject") return decision;
   const { pod, intent } = decision;
   const token = tokenOf(pod) ?? newToken();
@@ -49,4 +50,13 @@ export function admit(
     sidecar: intent.sidecar,
     findings,
   };
+}
+
+/** The decision, with annotations called as this cluster spells them. */
+function inTheirWords(decision: Decision, { keys }: InjectorConfig): Decision {
+  const findings = findingsInTheirs(decision.findings, keys);
+  if (decision.kind !== "inject" || decision.intent.sidecar === undefined) return { ...decision, findings };
+  const { from, rule } = decision.intent.sidecar;
+  const sidecar = { ...decision.intent.sidecar, from: inTheirs(from, keys), rule: inTheirs(rule, keys) };
+  return { ...decision, findings, intent: { ...decision.intent, sidecar } };
 }

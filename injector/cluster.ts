@@ -67,6 +67,8 @@ export function manifestCluster(objects: readonly Fields[], assumed: Assumptions
       default:
     }
   }
+  // As the webhook has them, so that both name the same of two grants that decide alike.
+  grants.sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     facts: (namespace, serviceAccount) =>
       Promise.resolve({

@@ -1,5 +1,6 @@
 import type { Source, StartMode } from "../sidecar/contract.ts";
 import type { BaseRoleArn, RoleArn } from "./arn.ts";
+import type { Keys } from "./keys.ts";
 
 /** Who may use which role; see the README's table. */
 export const POLICY_MODES = ["enforce", "listed", "audit", "off"] as const;
@@ -51,6 +52,8 @@ export interface InjectorConfig {
   readonly credentialsPort: number;
   readonly healthPort: number;
   readonly sidecarLogLevel: string;
+  /** Annotations that this cluster spells otherwise, see keys.ts. */
+  readonly keys: Keys;
   /** Of podrole, for the status annotation. */
   readonly version: string;
 }

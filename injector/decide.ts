@@ -14,11 +14,13 @@ import type { InjectorConfig, PolicyMode } from "./config.ts";
 import { exposedContainers } from "./exposure.ts";
 import { denies, finding, type Finding } from "./findings.ts";
 import { hazards } from "./harden.ts";
+import { podInOurs } from "./keys.ts";
 import { serviceAccountOf, type Pod } from "./pod.ts";
 import { judge } from "./policy.ts";
-import { resolveRole } from "./role.ts";
+import { resolveRole, type ResolvedRole } from "./role.ts";
 import { sessionWishes, stepsTo } from "./session.ts";
 import { podProblem } from "./shape.ts";
+import { telling, type Tell, type Trace } from "./trace.ts";
 
 /** Everything the sidecar is to be told, and whom it serves. */
 export interface SidecarIntent {
@@ -71,30 +73,32 @@ export type Requester = string | undefined;
  *
  * `status` is not looked at. The API server shows a webhook the status a client sent along and resets it afterwards:
  * a pod that is "Succeeded" on arrival will run.
+ * @param trace hears each question that is asked on the way, for whoever has to explain the decision
  */
 export function decide(
   object: unknown,
   facts: Facts,
   config: InjectorConfig,
   requester?: Requester,
+  trace?: Trace,
 ): Decision {
-  const problem = podProblem(object);
+  const tell = telling(trace);
+  const problem = tell("problem", podProblem(object));
   if (problem !== undefined) {
     return deny([finding("OBJECT_MALFORMED", `Not a pod: ${problem}.`, "Correct the manifest.")]);
   }
-  const pod = object as Pod;
-  if (facts.namespace.labels[NAMESPACE_LABEL.key] !== NAMESPACE_LABEL.value)
-    return skip("namespace-not-labelled");
-  if (isMirror(pod, requester)) return skip("mirror-pod");
-  if (isWindows(pod)) return skip("windows-pod");
+  const pod = podInOurs(object as Pod, config.keys);
+  if (!tell("labelled", isLabelled(facts))) return skip("namespace-not-labelled");
+  if (tell("mirror", isMirror(pod, requester))) return skip("mirror-pod");
+  if (tell("windows", isWindows(pod))) return skip("windows-pod");
   if (!(pod.spec.containers ?? []).length) {
     return deny([finding("NO_CONTAINERS", "The pod has no containers.", "Give it at least one.")]);
   }
 
   const annotations = pod.metadata?.annotations ?? {};
   const strays = strayAnnotations("Pod", annotations);
-  const { source, guard, findings: settings } = namespaceSettings(facts, config);
-  const wanted = annotations[ANNOTATION.inject];
+  const { source, guard, findings: settings } = tell("settings", namespaceSettings(facts, config));
+  const wanted = tell("inject", annotations[ANNOTATION.inject]);
   if (wanted != null && !INJECT_VALUES.has(wanted)) {
     const message = `The annotation ${ANNOTATION.inject} is ${JSON.stringify(wanted.slice(0, 60))}.`;
     return deny([
@@ -103,29 +107,37 @@ export function decide(
     ]);
   }
   const optedOut = wanted === "false";
-  const resolved = optedOut ? ({ kind: "none" } as const) : resolveRole(pod, facts, config);
+  const resolved = optedOut ? NO_ROLE : tell("role", resolveRole(pod, facts, config));
   if (resolved.kind === "invalid") return deny([...resolved.findings, ...strays]);
-  if (pod.spec.hostNetwork === true) return onHostNetwork(resolved.kind === "role", config, strays);
+  if (tell("hostNetwork", pod.spec.hostNetwork === true))
+    return onHostNetwork(resolved.kind === "role", config, strays);
 
   const sidecar =
-    resolved.kind === "role" ? intendSidecar(pod, resolved, facts, { ...config, source }) : undefined;
+    resolved.kind === "role" ? intendSidecar(pod, resolved, facts, { ...config, source }, tell) : undefined;
   const irsa = facts.serviceAccount?.annotations[ANNOTATION.serviceAccountRole] !== undefined;
   const intent: Intent = { guard, sidecar: sidecar?.intent, irsa };
   const findings = [
     ...strays,
     ...settings,
     ...(sidecar?.findings ?? []),
-    ...(guard ? podSecurity(facts) : []),
+    ...(guard ? tell("podSecurity", podSecurity(facts)) : []),
     ...(guard || sidecar
-      ? hazards(pod, { guard, sidecar: sidecar !== undefined, source, hostPath: config.hostPath })
+      ? tell(
+          "hazards",
+          hazards(pod, { guard, sidecar: sidecar !== undefined, source, hostPath: config.hostPath }),
+        )
       : []),
   ];
   if (denies(findings)) return deny(findings);
-  return guard || sidecar ? { kind: "inject", pod, intent, findings } : skip("nothing-to-do", findings);
+  return guard || sidecar
+    ? { kind: "inject", pod: object as Pod, intent, findings }
+    : skip("nothing-to-do", findings);
 }
 
 /** `enabled` is how the namespace's label of the same name spells it. Anything else may be meant as a no. */
 const INJECT_VALUES: ReadonlySet<string> = new Set(["false", "true", NAMESPACE_LABEL.value]);
+
+const NO_ROLE: ResolvedRole = { kind: "none" };
 
 const deny = (findings: readonly Finding[]): Decision => ({ kind: "deny", findings });
 const skip = (reason: SkipReason, findings: readonly Finding[] = []): Decision => ({
@@ -143,13 +155,20 @@ function intendSidecar(
   resolved: { readonly arn: RoleArn; readonly from: string; readonly findings: readonly Finding[] },
   facts: Facts,
   config: InjectorConfig,
+  tell: Tell,
 ): { readonly intent: SidecarIntent | undefined; readonly findings: readonly Finding[] } {
   const { arn: role, from } = resolved;
   const annotations = pod.metadata?.annotations ?? {};
-  const verdict = judge(role, facts, serviceAccountOf(pod), policyMode(config), config);
+  const mode = policyMode(config);
+  const { verdict } = tell("policy", {
+    mode,
+    verdict: judge(role, facts, serviceAccountOf(pod), mode, config),
+  });
   const { wishes, findings: wishProblems } = sessionWishes(annotations, config);
   const { steps, findings: stepProblems } = stepsTo(role, wishes, config);
+  tell("session", { wishes, steps, findings: [...wishProblems, ...stepProblems] });
   const { exposed, findings: exposureProblems } = exposedContainers(pod);
+  tell("exposed", exposed);
   const findings = [
     ...resolved.findings,
     ...verdict.findings,
@@ -157,7 +176,7 @@ function intendSidecar(
     ...stepProblems,
     ...exposureProblems,
   ];
-  const start = annotations[ANNOTATION.start] ?? config.start;
+  const start = tell("start", annotations[ANNOTATION.start] ?? config.start);
   if (!isStartMode(start)) {
     const message = `The annotation ${ANNOTATION.start} is ${JSON.stringify(start.slice(0, 60))}.`;
     findings.push(finding("ANNOTATION_INVALID", message, `It can be ${START_MODES.join(" or ")}.`));
@@ -179,6 +198,8 @@ function intendSidecar(
   return { intent, findings };
 }
 
+const isLabelled = ({ namespace }: Facts): boolean =>
+  namespace.labels[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value;
 const isStartMode = (raw: string): raw is StartMode => (START_MODES as readonly string[]).includes(raw);
 const isSource = (raw: string): raw is Source => (SOURCES as readonly string[]).includes(raw);
 

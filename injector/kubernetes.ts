@@ -22,6 +22,8 @@ export interface ClusterDeps {
   readonly log: Log;
   readonly clock?: Clock;
   readonly timing?: Partial<Timing>;
+  /** The key that service accounts name their role by, where it is another one. */
+  readonly roleKey?: string;
 }
 
 /** The API server gives the webhook five seconds; what is left after this must do for the answer. */
@@ -34,13 +36,14 @@ const LOOKUP_MS = 2000;
  */
 export function kubernetesCluster(
   config: KubeConfig,
-  { log, clock = systemClock, timing = {} }: ClusterDeps,
+  { log, clock = systemClock, timing = {}, roleKey = ANNOTATION.serviceAccountRole }: ClusterDeps,
 ): KubernetesCluster {
   const stopping = new AbortController();
   const api = apiServer(config);
   const deps = { api, log, clock, timing };
   const namespaces = informer(NAMESPACES, deps);
-  const accounts = informer(ACCOUNTS, deps);
+  const accountKind = serviceAccounts(roleKey);
+  const accounts = informer(accountKind, deps);
   const grants = informer(
     {
       ...GRANTS,
@@ -87,7 +90,7 @@ export function kubernetesCluster(
   const accountAnnotations = async (namespace: string, name: string): Promise<Annotations | undefined> => {
     const known = accounts.get(`${namespace}/${name}`);
     if (known !== undefined || !isName(namespace) || !isName(name)) return known;
-    return lookUp(`${NAMESPACES.path}/${namespace}/serviceaccounts/${name}`, ACCOUNTS.cut);
+    return lookUp(`${NAMESPACES.path}/${namespace}/serviceaccounts/${name}`, accountKind.cut);
   };
 
   return {
@@ -118,8 +121,6 @@ export function kubernetesCluster(
 
 type Annotations = Readonly<Record<string, string>>;
 
-/** Of a service account; whatever else it carries is dropped as it comes in. */
-const ACCOUNT_ANNOTATIONS: ReadonlySet<string> = new Set([ANNOTATION.serviceAccountRole]);
 /** Shared by the many that carry nothing. */
 const NO_ANNOTATIONS: Annotations = Object.freeze({});
 /** The one annotation that is large on many objects: the manifest over again. */
@@ -141,15 +142,15 @@ const NAMESPACES: Kind<NamespaceFacts> = {
   },
 };
 
-const ACCOUNTS: Kind<Annotations> = {
+/** Of a service account the one annotation that names its role; whatever else it carries is dropped as it comes in. */
+const serviceAccounts = (roleKey: string): Kind<Annotations> => ({
   resource: "serviceaccounts",
   path: "/api/v1/serviceaccounts",
   cut: (object) => {
-    const annotations = Object.entries(stringMap(mapIn(object, "annotations")));
-    const kept = annotations.filter(([key]) => ACCOUNT_ANNOTATIONS.has(key));
-    return kept.length === 0 ? NO_ANNOTATIONS : Object.fromEntries(kept);
+    const role = own(stringMap(mapIn(object, "annotations")), roleKey);
+    return typeof role === "string" ? { [roleKey]: role } : NO_ANNOTATIONS;
   },
-};
+});
 
 const GRANTS: Kind<GrantReading> = {
   resource: "rolegrants",

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { KubeConfig } from "@kubernetes/client-node";
 import { Command, CommanderError, Option } from "commander";
+import { ANNOTATION } from "../sidecar/contract.ts";
 import { systemClock } from "../sidecar/kit/clock.ts";
 import { integer } from "../sidecar/kit/env.ts";
 import { coded, CodedError, oneLine, systemCode } from "../sidecar/kit/errors.ts";
@@ -34,7 +35,8 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
   const kubeConfig = new KubeConfig();
   if (options.kubeconfig === undefined) kubeConfig.loadFromDefault();
   else kubeConfig.loadFromFile(options.kubeconfig);
-  const cluster = kubernetesCluster(kubeConfig, { log });
+  const roleKey = config.keys[ANNOTATION.serviceAccountRole];
+  const cluster = kubernetesCluster(kubeConfig, { log, ...(roleKey === undefined ? {} : { roleKey }) });
   const metrics = injectorMetrics({ version: VERSION, synced: () => cluster.ready() });
   const api = apiServer(kubeConfig);
   const events = eventRecorder({

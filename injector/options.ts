@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import {
+  ANNOTATION,
   CREDENTIALS_PORT,
   HEALTH_PORT,
   METADATA_ADDRESSES,
@@ -22,6 +23,7 @@ import {
   WORKLOAD_MODES,
   type InjectorConfig,
 } from "./config.ts";
+import { KEY_OPTIONS, type Keys } from "./keys.ts";
 import { durationOf, regionOf, sessionNameTemplate } from "./session.ts";
 import { VERSION } from "./version.ts";
 
@@ -72,6 +74,14 @@ const httpUrl = (raw: string): string => {
   const url = URL.parse(raw);
   if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
     throw new Error("must be an http or https URL with no user in it");
+  }
+  return raw;
+};
+
+/** Kubernetes' grammar for annotation keys: a DNS name and a slash before it, or not. */
+const annotationKey = (raw: string): string => {
+  if (!/^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?$/.test(raw)) {
+    throw new Error("must be an annotation key such as example.com/role");
   }
   return raw;
 };
@@ -140,6 +150,9 @@ const OPTIONS: readonly Option[] = [
   new Option("--sidecar-log-level <level>", "how much guard and sidecar log")
     .choices(LOG_LEVELS)
     .default("info"),
+  ...Object.values(KEY_OPTIONS).map(({ flag, annotation }) =>
+    new Option(`${flag} <key>`, `spelling of the annotation ${annotation}`).argParser(parsed(annotationKey)),
+  ),
 ];
 
 /** Adds the installation's options to a command. */
@@ -212,6 +225,7 @@ export function installationFrom(options: Record<string, unknown>): InjectorConf
     credentialsPort: same.credentialsPort,
     healthPort: same.healthPort,
     sidecarLogLevel: same.sidecarLogLevel,
+    keys: keysOf(options),
     version: VERSION,
   });
 }
@@ -221,4 +235,21 @@ function baseRoleArnOf(given: InjectorConfig["baseRoleArn"] | typeof AUTO): Inje
   throw new CodedError("CONFIG_INVALID", "--base-role-arn=auto asks AWS, which this command does not.", {
     remedy: "Write the base ARN out.",
   });
+}
+
+/** Two annotations under one key would each be read as the other. */
+function keysOf(options: Readonly<Record<string, unknown>>): Keys {
+  const given = Object.entries(KEY_OPTIONS).flatMap(([name, { annotation }]): [string, string][] => {
+    const key = options[name];
+    return typeof key === "string" && key !== annotation ? [[annotation, key]] : [];
+  });
+  const keys = Object.fromEntries(given);
+  const read = Object.values(ANNOTATION).map((our) => keys[our] ?? our);
+  const twice = read.find((key, index) => read.indexOf(key) !== index);
+  if (twice !== undefined) {
+    throw new CodedError("CONFIG_INVALID", `Two annotations would be read from the key ${twice}.`, {
+      remedy: "Give each its own.",
+    });
+  }
+  return Object.freeze(keys);
 }

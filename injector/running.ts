@@ -7,6 +7,7 @@ import type { InjectorConfig } from "./config.ts";
 import { denies, finding, type Finding } from "./findings.ts";
 import { exposes, userContainers } from "./exposure.ts";
 import { hazards, isOurs } from "./harden.ts";
+import { findingsInTheirs, podInOurs } from "./keys.ts";
 import { patchBetween } from "./patch.ts";
 import { envVar, type Container, type Pod } from "./pod.ts";
 import { podProblem } from "./shape.ts";
@@ -32,10 +33,14 @@ export function judgeUpdate(review: Review, facts: Facts, config: InjectorConfig
     return refused([finding("OBJECT_MALFORMED", `Not a pod: ${problem}.`, "Correct the manifest.")]);
   }
   const [before, after] = [review.oldObject as Pod, review.object as Pod];
+  const { keys } = config;
   // A pod from before the namespace was labelled: there is nothing of ours in it to keep.
   if (!(before.spec.initContainers ?? []).some(isOurs)) return allowed;
   if (review.resource === "/pods") {
-    const frozen = [...changedAnnotations(before, after), ...changedImages(before, after)];
+    const frozen = [
+      ...findingsInTheirs(changedAnnotations(podInOurs(before, keys), podInOurs(after, keys)), keys),
+      ...changedImages(before, after),
+    ];
     return frozen.length > 0 ? refused(frozen) : allowed;
   }
   return judgeEphemeral(before, after, config);

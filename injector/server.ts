@@ -8,6 +8,7 @@ import { allow, deny, parseReview, type AdmissionReview, type Review } from "./a
 import type { Cluster } from "./cluster.ts";
 import type { InjectorConfig } from "./config.ts";
 import { finding } from "./findings.ts";
+import { clusterInOurs } from "./keys.ts";
 import { concerns, judgeReview, nameInReview, serviceAccountOfReview } from "./review.ts";
 import type { Decided, Verdict } from "./verdict.ts";
 
@@ -105,7 +106,10 @@ async function answer(review: Review, deps: Deps): Promise<AdmissionReview> {
 
 async function reached(review: Review, { config, cluster, newToken, log }: Deps): Promise<Verdict> {
   try {
-    const facts = await cluster.facts(review.namespace, serviceAccountOfReview(review));
+    const facts = await clusterInOurs(cluster, config.keys).facts(
+      review.namespace,
+      serviceAccountOfReview(review),
+    );
     return judgeReview(review, facts, config, newToken);
   } catch (error) {
     log.error({ err: error, uid: review.uid }, "no decision");

@@ -3,6 +3,7 @@ import { admit } from "../admit.ts";
 import { manifestCluster, type Cluster } from "../cluster.ts";
 import type { InjectorConfig } from "../config.ts";
 import { sentence, type Finding } from "../findings.ts";
+import { clusterInOurs } from "../keys.ts";
 import { serviceAccountIn } from "../pod.ts";
 import { installationFrom, withInstallation } from "../options.ts";
 import { isRecord, own, type Fields } from "../read.ts";
@@ -115,7 +116,10 @@ export const injectCommand = (): Command =>
   ).action(async (options: InjectOptions & Record<string, unknown>) => {
     const config = installationFrom(options);
     const manifests = await readManifests(options.filename);
-    const cluster = manifestCluster(objectsIn(manifests), assumptionsFrom(options));
+    const cluster = clusterInOurs(
+      manifestCluster(objectsIn(manifests), assumptionsFrom(options)),
+      config.keys,
+    );
     const { documents, notes } = await inject(manifests, {
       config,
       cluster,

@@ -3,17 +3,34 @@ import { Command, CommanderError } from "commander";
 import { coded, oneLine } from "../../sidecar/kit/errors.ts";
 import { VERSION } from "../version.ts";
 import { demoCommand } from "./demo/command.ts";
+import { explainCommand } from "./explain.ts";
 import { injectCommand } from "./inject.ts";
 
 /** Of the input or of the command line, not of what was found in it. */
-const USAGE = new Set(["CONFIG_INVALID", "FILE_UNREADABLE", "MANIFEST_UNPARSABLE", "GRANT_INVALID"]);
+const USAGE = new Set([
+  "USAGE",
+  "CONFIG_INVALID",
+  "FILE_UNREADABLE",
+  "MANIFEST_UNPARSABLE",
+  "GRANT_INVALID",
+  "NOTHING_TO_EXPLAIN",
+  "REFERENCE_INVALID",
+  "KUBECONFIG_MISSING",
+  "KUBECONFIG_UNREADABLE",
+  "CONTEXT_UNKNOWN",
+  "API_UNREACHABLE",
+  "API_REFUSED",
+  "OBJECT_NOT_FOUND",
+  "NAMESPACE_NOT_FOUND",
+]);
 
 const program = new Command("podrole")
   .description("Every Kubernetes pod its own AWS role, with nothing changed on the node.")
   .version(VERSION)
   .exitOverride()
   .addHelpText("after", "\nExit codes: 0 fine, 1 findings, 2 usage.");
-for (const command of [injectCommand(), demoCommand()]) program.addCommand(command.exitOverride());
+for (const command of [injectCommand(), explainCommand(), demoCommand()])
+  program.addCommand(command.exitOverride());
 
 try {
   await program.parseAsync();

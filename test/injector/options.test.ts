@@ -30,6 +30,7 @@ test("the defaults are what design.md says, each of its type", () => {
     hostNetwork: "deny",
     hostPath: "deny",
     workloads: "warn",
+    keys: {},
     baseRoleArn: undefined,
     defaultRole: undefined,
     hubRole: undefined,

@@ -1,0 +1,89 @@
+import { CONTAINER } from "../../sidecar/contract.ts";
+import type { Outcome } from "../admit.ts";
+import type { InjectorConfig } from "../config.ts";
+import type { SidecarIntent } from "../decide.ts";
+import { isOurs } from "../harden.ts";
+import type { Container, Pod } from "../pod.ts";
+
+/** What a pod looks like that has been injected: what is told to whom, and no value that is secret. */
+export interface After {
+  /** In the order in which they start. */
+  readonly containers: readonly ContainerAfter[];
+  readonly sidecar?: SidecarIntent;
+  /** Volumes and annotations that were not there before. */
+  readonly volumes: readonly string[];
+  readonly annotations: readonly string[];
+}
+
+export interface ContainerAfter {
+  readonly name: string;
+  readonly init: boolean;
+  readonly ours: boolean;
+  readonly credentials: boolean;
+  /** Names of variables that were not there before. */
+  readonly variables: readonly string[];
+  /** What has changed otherwise, each as a few words. */
+  readonly changes: readonly string[];
+}
+
+/** The differences between the two pods of an injection, container by container. */
+export function afterOf(outcome: Outcome & { readonly kind: "inject" }, config: InjectorConfig): After {
+  const { before, after, sidecar } = outcome;
+  const exposed = new Set(sidecar?.exposed);
+  const all = (pod: Pod): readonly Container[] => [
+    ...(pod.spec.initContainers ?? []),
+    ...pod.spec.containers,
+  ];
+  const inits = after.spec.initContainers?.length ?? 0;
+  // By name and not by object, which a copy shares: names are unique in a pod, or the API server refuses it.
+  const known = new Map(all(before).map((container) => [container.name, container]));
+  return {
+    containers: all(after).map((container, index): ContainerAfter => {
+      const init = index < inits;
+      const ours = init && isOurs(container);
+      const found = known.get(container.name);
+      return {
+        name: container.name,
+        init,
+        ours,
+        credentials: !ours && exposed.has(container.name),
+        variables: ours ? [] : added(namesOf(found?.env), namesOf(container.env)),
+        changes: ours
+          ? [...(found === undefined ? ["added"] : []), purposeOf(container, config)]
+          : changesOf(found, container),
+      };
+    }),
+    ...(sidecar === undefined ? {} : { sidecar }),
+    volumes: added(namesOf(before.spec.volumes), namesOf(after.spec.volumes)),
+    annotations: added(
+      Object.keys(before.metadata?.annotations ?? {}),
+      Object.keys(after.metadata?.annotations ?? {}),
+    ),
+  };
+}
+
+const purposeOf = ({ name }: Container, { blockedAddresses }: InjectorConfig): string =>
+  name === CONTAINER.guard ? `cuts the pod off from ${blockedAddresses.join(" and ")}` : "serves credentials";
+
+const namesOf = (list: readonly { readonly name: string }[] | undefined): readonly string[] =>
+  (list ?? []).map(({ name }) => name);
+
+function added(before: readonly string[], after: readonly string[]): readonly string[] {
+  const known = new Set(before);
+  return after.filter((name) => !known.has(name));
+}
+
+/** What hardening and the proxy's exemption did to a container of the user's. */
+function changesOf(before: Container | undefined, after: Container): readonly string[] {
+  const [was, is] = [before?.securityContext ?? {}, after.securityContext ?? {}];
+  const drops = added(was.capabilities?.drop ?? [], is.capabilities?.drop ?? []);
+  // By place: a name may stand twice, and what is new comes last.
+  const exempted = (after.env ?? [])
+    .slice(0, before?.env?.length ?? 0)
+    .filter(({ value }, index) => before?.env?.[index]?.value !== value);
+  return [
+    ...(drops.length === 0 ? [] : [`drops ${drops.join(", ")}`]),
+    ...(was.allowPrivilegeEscalation !== is.allowPrivilegeEscalation ? ["no privilege escalation"] : []),
+    ...exempted.map(({ name }) => `${name} extended by 127.0.0.1`),
+  ];
+}

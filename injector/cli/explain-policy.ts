@@ -1,0 +1,137 @@
+import { ANNOTATION } from "../../sidecar/contract.ts";
+import type { RoleArn } from "../arn.ts";
+import type { Facts } from "../cluster.ts";
+import type { InjectorConfig } from "../config.ts";
+import { covers, type Grant } from "../grant.ts";
+import { serviceAccountOf } from "../pod.ts";
+import { judge, type Verdict } from "../policy.ts";
+import type { Answers } from "../trace.ts";
+import { holding, yesNo, type Around, type Candidate, type Step } from "./explain-step.ts";
+
+/** Whether the role may be used, and what each rule says to it. */
+export function policyStep({ mode, verdict }: Answers["policy"], role: RoleArn, around: Around): Step {
+  const by = around.config.policy === undefined ? "the source's default" : "by --policy";
+  const refusal = isDenial(verdict)
+    ? "a RoleGrant denies it, which wins over every rule"
+    : "no rule allows it";
+  const because = verdict.allowed ? verdict.rule : refusal;
+  // In modes audit and off it is the mode itself that allows, and says so.
+  const byMode = because.includes(`policy ${mode}`) ? "" : `; policy ${mode}, ${by}`;
+  return {
+    id: "policy",
+    question: "May it use that role?",
+    answer: yesNo(verdict.allowed),
+    because: because + byMode,
+    considered: mode === "off" ? [] : rules(role, verdict, around),
+  };
+}
+
+/**
+ * Every rule there is about this pod, Deny grants first, as they are asked. What each says is found by asking the
+ * decision's own function with all the others taken away.
+ */
+function rules(role: RoleArn, verdict: Verdict, { pod, facts, config }: Around): readonly Candidate[] {
+  const account = serviceAccountOf(pod);
+  const { namespace, grants } = facts;
+  const alone = ({ annotations = {}, grants: some = [], defaultRole }: Alone): Verdict => {
+    const only: Facts = { ...facts, namespace: { ...namespace, annotations }, grants: some };
+    return judge(role, only, account, "enforce", { ...config, defaultRole });
+  };
+  const rule = (name: string, holds: string | undefined, said: Verdict): Candidate => ({
+    name,
+    ...holding(holds),
+    result: holds === undefined ? "not set" : resultOf(said),
+    decided: isDecisive(said, verdict),
+  });
+  const byAnnotation = (key: string): Candidate => {
+    const raw = namespace.annotations[key];
+    const said = alone(raw === undefined ? {} : { annotations: { [key]: raw } });
+    return rule(`annotation ${key} of namespace ${namespace.name}`, raw, said);
+  };
+  const byGrant = (grant: Grant): Candidate =>
+    rule(`RoleGrant ${grant.name} (${grant.effect})`, rolesOf(grant), alone({ grants: [grant] }));
+
+  const [covering, others] = parted(grants, (grant) => covers(grant, namespace, account));
+  const [denying, allowing] = parted(covering, ({ effect }) => effect === "Deny");
+  const { defaultRole } = config;
+  return [
+    ...denying.map(byGrant),
+    byAnnotation(ANNOTATION.namespaceAllowedRoles),
+    byAnnotation(ANNOTATION.namespacePermitted),
+    ...allowing.map(byGrant),
+    rule("the injector's --default-role", defaultRole, alone({ defaultRole })),
+    ...elsewhere(others, facts, account, (grant) => alone({ grants: [grant] }).allowed),
+  ];
+}
+
+/** What is left of the surroundings when one rule is asked. */
+interface Alone {
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly grants?: readonly Grant[];
+  readonly defaultRole?: InjectorConfig["defaultRole"];
+}
+
+const parted = <T>(all: readonly T[], is: (one: T) => boolean): readonly [readonly T[], readonly T[]] => [
+  all.filter(is),
+  all.filter((one) => !is(one)),
+];
+
+/** In mode audit the denial is a warning, and says the same. */
+const isDecisive = (said: Verdict, verdict: Verdict): boolean =>
+  said.allowed
+    ? verdict.allowed && said.rule === verdict.rule
+    : isDenial(said) &&
+      said.findings.some(({ message }) => verdict.findings.some((found) => found.message === message));
+
+const isDenial = ({ findings }: Verdict): boolean =>
+  findings.some(({ code }) => code === "ROLE_DENIED_BY_GRANT");
+
+function resultOf(said: Verdict): string {
+  if (said.allowed) return "allows it";
+  if (isDenial(said)) return "denies it";
+  return said.findings.some(({ code }) => code === "POLICY_RULE_INVALID")
+    ? "cannot be read, and so allows nothing"
+    : "does not match";
+}
+
+const rolesOf = ({ roles, default: fallback }: Grant): string =>
+  [...roles, ...(fallback === undefined ? [] : [`default ${fallback}`])].join(", ");
+
+/** The grant as if it were about every service account of its namespaces, or about all there are. */
+const ofAnyAccount = (grant: Grant): Grant => ({ ...grant, serviceAccounts: ["*"] });
+const ofEverybody = (grant: Grant): Grant => ({ ...ofAnyAccount(grant), namespaces: ["*"] });
+
+/** How many RoleGrants that allow the role to others are named; a cluster may have thousands. */
+const NEAR_MISSES_MAX = 5;
+
+/** RoleGrants that are not about this pod: by name where they allow its role, since one of them may have been meant. */
+function elsewhere(
+  grants: readonly Grant[],
+  { namespace }: Facts,
+  account: string,
+  allows: (grant: Grant) => boolean,
+): readonly Candidate[] {
+  const near = grants
+    .filter((grant) => grant.effect === "Allow" && allows(ofEverybody(grant)))
+    .slice(0, NEAR_MISSES_MAX);
+  const rest = grants.length - near.length;
+  return [
+    ...near.map((grant) => ({
+      name: `RoleGrant ${grant.name} (Allow)`,
+      ...holding(rolesOf(grant)),
+      result: covers(ofAnyAccount(grant), namespace, account)
+        ? `allows it, but not to service account ${account}`
+        : `allows it, but not in namespace ${namespace.name}`,
+      decided: false,
+    })),
+    ...(rest === 0
+      ? []
+      : [
+          {
+            name: `${rest}${near.length === 0 ? "" : " more"} RoleGrant${rest === 1 ? "" : "s"}`,
+            result: `not about ${namespace.name}/${account}`,
+            decided: false,
+          },
+        ]),
+  ];
+}

@@ -1,0 +1,88 @@
+import { isDeepStrictEqual } from "node:util";
+import { ANNOTATION } from "../../sidecar/contract.ts";
+import type { Facts } from "../cluster.ts";
+import { serviceAccountOf, type Pod } from "../pod.ts";
+import { resolveRole, type ResolvedRole } from "../role.ts";
+import { holding, type Around, type Candidate, type Step } from "./explain-step.ts";
+
+/** Which role was asked for, and what else could have named one. */
+export function roleStep(resolved: ResolvedRole, around: Around): Step {
+  const step = (answer: string, because: string): Step => ({
+    id: "role",
+    question: "Which role does it ask for?",
+    answer,
+    because,
+    considered: candidates(resolved, around),
+  });
+  switch (resolved.kind) {
+    case "none":
+      return step("none", "nothing names one");
+    case "role":
+      return step(resolved.arn, `${resolved.from}, the first that is set`);
+    case "invalid":
+      return step("none that could be", resolved.findings.map(({ message }) => message).join(" "));
+  }
+}
+
+/**
+ * In the order in which they are asked. What each would have answered is found by asking the decision's own function
+ * with all the others taken away: there is no second reading of an annotation that could differ from the first.
+ */
+function candidates(answer: ResolvedRole, { pod, facts, config, where }: Around): readonly Candidate[] {
+  const { serviceAccount, namespace, grants } = facts;
+  const silentPod: Pod = { ...pod, metadata: {} };
+  const silent: Facts = {
+    namespace: { ...namespace, annotations: {} },
+    serviceAccount: undefined,
+    grants: [],
+  };
+  const noDefault = { ...config, defaultRole: undefined };
+  const account = serviceAccountOf(pod);
+  const byGrant = resolveRole(silentPod, { ...silent, grants }, noDefault);
+
+  const candidate = (
+    name: string,
+    holds: string | null | undefined,
+    alone: ResolvedRole,
+    absent = "not set",
+  ): Candidate => {
+    const decided = alone.kind !== "none" && isDeepStrictEqual(alone, answer);
+    return { name, ...holding(holds), result: resultOf(alone, decided, absent), decided };
+  };
+  return [
+    candidate(
+      `annotation ${ANNOTATION.role} of the pod`,
+      pod.metadata?.annotations?.[ANNOTATION.role],
+      resolveRole(pod, silent, noDefault),
+    ),
+    candidate(
+      `annotation ${ANNOTATION.serviceAccountRole} of service account ${account}`,
+      serviceAccount?.annotations[ANNOTATION.serviceAccountRole],
+      resolveRole(silentPod, { ...silent, serviceAccount }, noDefault),
+      serviceAccount === undefined ? `not set: the ${where} has no such service account` : undefined,
+    ),
+    candidate(
+      byGrant.kind === "role" ? byGrant.from : "default of a RoleGrant",
+      byGrant.kind === "role" ? byGrant.arn : undefined,
+      byGrant,
+      grants.length === 0 ? "there are none" : `none for ${namespace.name}/${account} has one`,
+    ),
+    candidate(
+      `annotation ${ANNOTATION.namespaceDefaultRole} of namespace ${namespace.name}`,
+      namespace.annotations[ANNOTATION.namespaceDefaultRole],
+      resolveRole(silentPod, { ...silent, namespace }, noDefault),
+    ),
+    candidate("the injector's --default-role", config.defaultRole, resolveRole(silentPod, silent, config)),
+  ];
+}
+
+function resultOf(alone: ResolvedRole, decided: boolean, absent: string): string {
+  switch (alone.kind) {
+    case "none":
+      return absent;
+    case "role":
+      return decided ? "taken" : "passed over, an earlier one is set";
+    case "invalid":
+      return decided ? "names no role, which ends the search" : "names no role, but an earlier one is set";
+  }
+}

@@ -1,0 +1,48 @@
+import type { Outcome } from "../admit.ts";
+import { isOurs } from "../harden.ts";
+import { patchBetween } from "../patch.ts";
+import type { Pod } from "../pod.ts";
+
+/** How a pod that exists compares with what this version would make of it. */
+export interface Running {
+  readonly state: "same" | "differently" | "not-injected" | "unknown";
+  readonly because: string;
+}
+
+const PATHS_MAX = 5;
+
+/** @param outcome what this version makes of the pod as it is now */
+export function runningOf(pod: Pod, outcome: Outcome): Running {
+  const present = (pod.spec.initContainers ?? []).filter(isOurs).map(({ name }) => name);
+  const holds = `it holds ${present.join(" and ")}`;
+  switch (outcome.kind) {
+    case "skip":
+      return present.length === 0
+        ? { state: "same", because: "nothing in it is podrole's, and this version would add nothing" }
+        : { state: "differently", because: `${holds}, and this version would leave it alone` };
+    case "deny": {
+      const foreign = outcome.findings.filter(({ code }) => code === "INJECTED_DIFFERENTLY");
+      if (foreign.length > 0) {
+        return { state: "differently", because: foreign.map(({ message }) => message).join(" ") };
+      }
+      return present.length === 0
+        ? { state: "not-injected", because: "it holds neither guard nor sidecar, and would be denied now" }
+        : { state: "unknown", because: `${holds}, and there is nothing to compare: it would be denied now` };
+    }
+    case "inject": {
+      if (present.length === 0) {
+        const because = "it holds neither guard nor sidecar: it was created before, or past the webhook";
+        return { state: "not-injected", because };
+      }
+      // The annotations say which version it was; what runs is the spec.
+      const paths = patchBetween(outcome.before, outcome.after)
+        .map(({ path }) => path)
+        .filter((path) => path.startsWith("/spec/"));
+      if (paths.length === 0)
+        return { state: "same", because: "this version would change nothing in its spec" };
+      const more = paths.length > PATHS_MAX ? ` and ${paths.length - PATHS_MAX} more` : "";
+      const because = `this version would change ${paths.slice(0, PATHS_MAX).join(", ")}${more}`;
+      return { state: "differently", because };
+    }
+  }
+}

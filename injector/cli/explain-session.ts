@@ -1,0 +1,66 @@
+import { ANNOTATION, type Source, type Step as Call } from "../../sidecar/contract.ts";
+import { fallbackRegion, type RoleArn } from "../arn.ts";
+import type { InjectorConfig } from "../config.ts";
+import type { Answers } from "../trace.ts";
+import { type Around, type Step } from "./explain-step.ts";
+
+/** By which calls the role is reached, and what the session is like that comes of them. */
+export function sessionSteps(
+  { wishes, steps, findings }: Answers["session"],
+  source: Source,
+  role: RoleArn,
+  { pod, config }: Around,
+): readonly Step[] {
+  const problems = findings.filter(({ severity }) => severity === "deny").map(({ message }) => message);
+  const annotations = pod.metadata?.annotations ?? {};
+  /** The annotation that is set, or what stands in for it. */
+  const by = (fallback: string, ...keys: readonly string[]): string => {
+    const key = keys.find((one) => annotations[one] != null);
+    return key === undefined ? fallback : `annotation ${key}`;
+  };
+  const region = wishes.region ?? fallbackRegion(role);
+  const regionBy = config.region === undefined ? "the role's partition, as no --region is set" : "--region";
+  const seconds = steps.at(-1)?.durationSeconds ?? wishes.durationSeconds;
+  return [
+    {
+      id: "calls",
+      question: "By which calls to STS?",
+      answer: callsOf(steps, source) || "none",
+      because: problems.length > 0 ? problems.join(" ") : IDENTITIES[source](config),
+    },
+    {
+      id: "session",
+      question: "What is its session like?",
+      answer: `name ${wishes.sessionName}, ${seconds} seconds, STS of ${region}`,
+      because: [
+        `name by ${by("--session-name", ANNOTATION.sessionName, ANNOTATION.peerSessionName)}`,
+        `length by ${by("--session-duration", ANNOTATION.sessionDuration)}${seconds === wishes.durationSeconds ? "" : ", cut to what STS allows a chained session"}`,
+        `region by ${by(regionBy, ANNOTATION.region)}`,
+      ].join("; "),
+    },
+  ];
+}
+
+const IDENTITIES: Readonly<Record<Source, (config: InjectorConfig) => string>> = {
+  "web-identity": () => "starting from its service account's token",
+  node: () => "starting from the node's own role",
+  ambient: ({ ambientSecret }) => `starting from the keys in Secret ${ambientSecret ?? "(none)"}`,
+};
+
+/** The name of the call that a step is, by its place. */
+const callName = (index: number, source: Source): string =>
+  index === 0 && source === "web-identity" ? "AssumeRoleWithWebIdentity" : "AssumeRole";
+
+const callsOf = (calls: readonly Call[], source: Source): string =>
+  calls
+    .map((call, index) => {
+      const extras = [
+        ...(call.externalId === undefined ? [] : ["external id"]),
+        ...(call.policy === undefined ? [] : ["session policy"]),
+        ...(call.tags === undefined ? [] : [`session tags ${Object.keys(call.tags).join(", ")}`]),
+      ];
+      const withExtras = extras.length === 0 ? "" : ` with ${extras.join(" and ")}`;
+      const which = index === calls.length - 1 ? "that role" : call.roleArn;
+      return `${callName(index, source)} of ${which}${withExtras}`;
+    })
+    .join(", then ");

@@ -1,0 +1,147 @@
+import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract.ts";
+import type { Answers, Asked } from "../trace.ts";
+import { policyStep } from "./explain-policy.ts";
+import { roleStep } from "./explain-role.ts";
+import { sessionSteps } from "./explain-session.ts";
+import { shown, yesNo, type Around, type Step } from "./explain-step.ts";
+
+/** What decide has asked, in words. */
+export function stepsOf(asked: readonly Asked[], around: Around): readonly Step[] {
+  const answers = Object.fromEntries(
+    asked.map(({ question, answer }) => [question, answer]),
+  ) as Partial<Answers>;
+  return asked.flatMap((one) => stepsOfOne(one, around, answers));
+}
+
+/** @param answers of the other questions, which some wordings refer to */
+function stepsOfOne(asked: Asked, around: Around, answers: Partial<Answers>): readonly Step[] {
+  switch (asked.question) {
+    case "problem":
+      // That a pod is a pod goes without saying.
+      return asked.answer === undefined ? [] : [step("problem", "Is it a pod?", "no", asked.answer)];
+    case "settings":
+      return settingSteps(asked.answer, around);
+    case "role":
+      return [roleStep(asked.answer, around)];
+    case "policy":
+      return answers.role?.kind === "role" ? [policyStep(asked.answer, answers.role.arn, around)] : [];
+    case "session":
+      return answers.role?.kind === "role" && answers.settings !== undefined
+        ? sessionSteps(asked.answer, answers.settings.source, answers.role.arn, around)
+        : [];
+    case "exposed":
+      return [exposedStep(asked.answer, around)];
+    case "start":
+      return [startStep(asked.answer, around)];
+    case "hazards":
+      return [hazardStep(asked.answer)];
+    case "labelled":
+    case "mirror":
+    case "windows":
+    case "inject":
+    case "hostNetwork":
+    case "podSecurity":
+      return [fieldStep(asked, around)];
+  }
+}
+
+const step = (id: string, question: string, answer: string, because: string): Step => ({
+  id,
+  question,
+  answer,
+  because,
+});
+
+/** Those that one field of the pod or of its namespace answers. */
+function fieldStep(
+  asked: Asked & {
+    readonly question: "labelled" | "mirror" | "windows" | "inject" | "hostNetwork" | "podSecurity";
+  },
+  { pod, facts: { namespace } }: Around,
+): Step {
+  const annotation = (key: string): string =>
+    `annotation ${key} is ${shown(pod.metadata?.annotations?.[key])}`;
+  const label = (key: string): string => `label ${key} is ${shown(namespace.labels[key])}`;
+  const { question: id } = asked;
+  switch (id) {
+    case "labelled": {
+      const only = asked.answer ? "" : `, and only ${JSON.stringify(NAMESPACE_LABEL.value)} counts`;
+      const because = `${label(NAMESPACE_LABEL.key)}${only}`;
+      return step(id, "Is its namespace podrole's?", yesNo(asked.answer), because);
+    }
+    case "mirror": {
+      const because = annotation("kubernetes.io/config.mirror");
+      return step(id, "Is it the mirror of a static pod?", yesNo(asked.answer), because);
+    }
+    case "windows": {
+      const because = `OS ${shown(pod.spec.os?.name)}, node selector ${shown(pod.spec.nodeSelector?.["kubernetes.io/os"])}`;
+      return step(id, "Is it for Windows?", yesNo(asked.answer), because);
+    }
+    case "inject": {
+      const because = annotation(ANNOTATION.inject);
+      return step(id, "Does it decline a role?", yesNo(asked.answer === "false"), because);
+    }
+    case "hostNetwork": {
+      const because = `spec.hostNetwork is ${asked.answer ? "true" : "not true"}`;
+      return step(id, "Is it on the node's network?", yesNo(asked.answer), because);
+    }
+    case "podSecurity": {
+      const because = label("pod-security.kubernetes.io/enforce");
+      return step(id, "Does Pod Security let the guard in?", yesNo(asked.answer.length === 0), because);
+    }
+  }
+}
+
+function settingSteps({ source, guard }: Answers["settings"], { facts, config }: Around): readonly Step[] {
+  const { name, annotations } = facts.namespace;
+  const onNamespace = (key: string): string =>
+    `annotation ${key} of namespace ${name} is ${shown(annotations[key])}`;
+  const wanted = annotations[ANNOTATION.source];
+  const overridden = wanted === source && config.sourceOverrides.includes(source);
+  const ignored =
+    wanted === undefined || wanted === source
+      ? ""
+      : `; ${onNamespace(ANNOTATION.source)}, which --source-override does not allow`;
+  return [
+    step(
+      "guard",
+      "Does it get the guard?",
+      yesNo(guard),
+      annotations[ANNOTATION.guard] === undefined
+        ? `--guard is ${config.guard}`
+        : onNamespace(ANNOTATION.guard),
+    ),
+    step(
+      "source",
+      "Where would its identity come from?",
+      `source ${source}`,
+      overridden ? onNamespace(ANNOTATION.source) : `--source is ${config.source}${ignored}`,
+    ),
+  ];
+}
+
+function exposedStep(exposed: readonly string[], { pod }: Around): Step {
+  const set = [ANNOTATION.containers, ANNOTATION.skipContainers].flatMap((key) => {
+    const raw = pod.metadata?.annotations?.[key];
+    return raw == null ? [] : [`annotation ${key} is ${shown(raw)}`];
+  });
+  const because = set.length > 0 ? set.join(" and ") : "all of them, since no annotation says otherwise";
+  return step("exposed", "Which containers get credentials?", exposed.join(", ") || "none", because);
+}
+
+const STARTS: ReadonlyMap<string, string> = new Map([
+  ["wait", "once credentials are held"],
+  ["now", "once the sidecar listens"],
+]);
+
+function startStep(start: string, { pod, config }: Around): Step {
+  const isSet = pod.metadata?.annotations?.[ANNOTATION.start] != null;
+  const because = isSet ? `annotation ${ANNOTATION.start} is ${shown(start)}` : `--start is ${config.start}`;
+  return step("start", "When do they start?", STARTS.get(start) ?? "nobody can say", because);
+}
+
+function hazardStep(found: Answers["hazards"]): Step {
+  const codes = [...new Set(found.map(({ code }) => code))];
+  const because = codes.length === 0 ? "nothing was found" : `${codes.join(", ")}, see the findings`;
+  return step("hazards", "Could it undo guard or sidecar?", yesNo(codes.length > 0), because);
+}

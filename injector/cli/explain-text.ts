@@ -1,0 +1,115 @@
+import type { Severity } from "../findings.ts";
+import type { Paint } from "./demo/progress.ts";
+import type { After, ContainerAfter } from "./explain-after.ts";
+import type { Explanation } from "./explain-pod.ts";
+import type { Candidate, Step } from "./explain-step.ts";
+
+/** Behind the longest question, so that the answers stand below each other. */
+const COLUMN = 39;
+const STYLES = { deny: "red", warn: "yellow", info: "cyan" } as const satisfies Record<Severity, string>;
+const RANKS: Readonly<Record<Severity, number>> = { info: 0, warn: 1, deny: 2 };
+const DECISIONS = { deny: "red", skip: "yellow", inject: "green" } as const;
+const STATES: Readonly<Record<NonNullable<Explanation["running"]>["state"], string>> = {
+  same: "as this version would do it",
+  differently: "differently",
+  "not-injected": "not at all",
+  unknown: "nobody can say",
+};
+
+/** Explanations for a person. Pure. */
+export const textOf = (explanations: readonly Explanation[], width: number, paint: Paint): string =>
+  explanations.map((one) => `${linesOf(one, width, paint).join("\n")}\n`).join("\n");
+
+function linesOf(one: Explanation, width: number, paint: Paint): readonly string[] {
+  const section = (title: string, lines: readonly string[]): readonly string[] =>
+    lines.length === 0 ? [] : ["", paint("bold", title), ...lines];
+  // The worst last, where a terminal stops.
+  const bySeverity = [...one.findings].sort((a, b) => RANKS[a.severity] - RANKS[b.severity]);
+  const findings = bySeverity.flatMap(({ code, severity, message, remedy }) => [
+    `  ${paint(STYLES[severity], severity)}  ${code}`,
+    ...wrapped(message, width, 8),
+    ...wrapped(`To do: ${remedy}`, width, 8),
+  ]);
+  return [
+    ...wrapped(one.object, width, 0).map((line) => paint("bold", line)),
+    ...wrapped(one.summary, width, 2).map((line) => paint(DECISIONS[one.decision], line)),
+    ...one.assumptions.flatMap((text) => wrapped(text, width, 2)).map((line) => paint("dim", line)),
+    ...section(
+      "Decision",
+      one.steps.flatMap((step) => stepLines(step, width, paint)),
+    ),
+    ...section("Result", one.after === undefined ? [] : afterLines(one.after, width)),
+    ...section("Running", one.running === undefined ? [] : runningLines(one.running, width)),
+    ...section("Findings", findings),
+  ];
+}
+
+/** The answer beside its question; the reason behind it where it fits, and else below. */
+function stepLines({ question, answer, because, considered = [] }: Step, width: number, paint: Paint) {
+  const together = wrapped(`${answer}: ${because}`, width, COLUMN);
+  const lines =
+    together.length === 1 || PLAIN_ANSWERS.has(answer)
+      ? together
+      : [...wrapped(answer, width, COLUMN), ...wrapped(because, width, COLUMN)];
+  const [first = "", ...rest] = lines.map((line) => line.slice(COLUMN));
+  return [
+    `  ${question}`.padEnd(COLUMN) +
+      (first.startsWith(answer) ? first.replace(answer, () => paint("cyan", answer)) : first),
+    ...rest.map((line) => " ".repeat(COLUMN) + line),
+    ...considered.flatMap((one) => candidateLines(one, width, paint)),
+  ];
+}
+
+const PLAIN_ANSWERS: ReadonlySet<string> = new Set(["yes", "no", "none"]);
+
+function candidateLines({ name, holds, result, decided }: Candidate, width: number, paint: Paint) {
+  const text = `${name}${holds === undefined ? "" : `: ${holds}`} -> ${result}`;
+  const [first = "", ...rest] = wrapped(text, width, 8);
+  const mark = decided ? "*" : "-";
+  return [`      ${mark} ${first.trim()}`, ...rest].map((line) =>
+    decided ? paint("cyan", line) : paint("dim", line),
+  );
+}
+
+function afterLines({ containers, volumes, annotations }: After, width: number): readonly string[] {
+  const column = Math.min(30, Math.max(...containers.map(({ name }) => name.length))) + 4;
+  const named = (name: string, text: string): readonly string[] => {
+    const [first = "", ...rest] = wrapped(text, width, column);
+    return [`  ${plain(name).padEnd(column - 2)}${first.trim()}`, ...rest];
+  };
+  return [
+    ...containers.flatMap((one) => named(one.name, containerText(one))),
+    ...(volumes.length === 0 ? [] : wrapped(`New volume: ${volumes.join(", ")}`, width, 2)),
+    ...(annotations.length === 0 ? [] : wrapped(`New annotations: ${annotations.join(", ")}`, width, 2)),
+  ];
+}
+
+function containerText({ init, ours, credentials, variables, changes }: ContainerAfter): string {
+  return [
+    ...(init ? ["init"] : []),
+    ...(ours ? [] : [credentials ? "credentials" : "no credentials"]),
+    ...changes,
+    ...(variables.length === 0 ? [] : [`sets ${variables.join(", ")}`]),
+  ].join("; ");
+}
+
+const runningLines = ({ state, because }: NonNullable<Explanation["running"]>, width: number) =>
+  wrapped(`Injected ${STATES[state]}: ${because}`, width, 2);
+
+/** Names come out of manifests: control characters would let their author write lines of his own into a terminal. */
+const plain = (text: string): string => text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, " ");
+
+/** Lines of at most `width`, but for a word that is longer: an ARN that is broken cannot be copied. */
+function wrapped(text: string, width: number, indent: number): readonly string[] {
+  const margin = " ".repeat(indent);
+  const lines: string[] = [];
+  let line = "";
+  for (const word of plain(text).split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && indent + longer.length > width) {
+      lines.push(margin + line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, margin + line];
+}

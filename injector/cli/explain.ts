@@ -1,0 +1,124 @@
+import { clusterInOurs } from "../keys.ts";
+import { Command, Option } from "commander";
+import { CodedError } from "../../sidecar/kit/errors.ts";
+import { manifestCluster, type Assumptions } from "../cluster.ts";
+import type { InjectorConfig } from "../config.ts";
+import { installationFrom, withInstallation } from "../options.ts";
+import { serviceAccountIn } from "../pod.ts";
+import { isRecord, own, type Fields } from "../read.ts";
+import { kindOf, namespaceIn, templateOf } from "../workload.ts";
+import { paintFor } from "./demo/progress.ts";
+import { explain, type Explanation } from "./explain-pod.ts";
+import { textOf } from "./explain-text.ts";
+import { objectsIn } from "./inject.ts";
+import { assumptionsFrom, readManifests, withAssumptions, type AssumptionOptions } from "./input.ts";
+
+export interface ExplainDeps {
+  readonly config: InjectorConfig;
+  readonly assumed: Assumptions;
+  /** Namespace of objects that name none. */
+  readonly namespace: string;
+}
+
+/**
+ * An explanation of every pod and pod template among objects, which are taken for the cluster.
+ * @throws CodedError `GRANT_INVALID`, and `NOTHING_TO_EXPLAIN` where none of them holds a pod
+ */
+export async function explainObjects(
+  objects: readonly Fields[],
+  { config, assumed, namespace: fallback }: ExplainDeps,
+): Promise<readonly Explanation[]> {
+  const cluster = clusterInOurs(manifestCluster(objects, assumed), config.keys);
+  const namespaces = new Set(objects.filter((one) => kindOf(one) === "Namespace").map(nameIn));
+  const explanations = objects.flatMap((object) => {
+    const template = templateOf(object);
+    if (template === undefined) return [];
+    const namespace = namespaceIn(object) ?? fallback;
+    const account = serviceAccountIn(template.pod);
+    const assumptions = namespaces.has(namespace) ? [] : [assumptionOf(namespace, assumed)];
+    return [
+      cluster
+        .facts(namespace, account)
+        .then((facts) => explain(object, facts, config, { where: "input", assumptions })),
+    ];
+  });
+  if (explanations.length === 0) {
+    throw new CodedError("NOTHING_TO_EXPLAIN", "The input holds no pod and no workload with a pod in it.", {
+      remedy: "Give the manifest of a Pod, a Deployment, a Job or the like.",
+    });
+  }
+  return Promise.all(explanations);
+}
+
+function nameIn(object: Fields): unknown {
+  const metadata = own(object, "metadata");
+  return isRecord(metadata) ? own(metadata, "name") : undefined;
+}
+
+function assumptionOf(namespace: string, { labels, annotations }: Assumptions): string {
+  const list = (kind: string, map: Readonly<Record<string, string>>): readonly string[] =>
+    Object.entries(map).map(([key, value]) => `${kind} ${key}=${value}`);
+  const assumed = [...list("label", labels), ...list("annotation", annotations)].join(", ");
+  return `Namespace ${namespace} is not in the input and taken to have ${assumed || "neither labels nor annotations"}.`;
+}
+
+interface ExplainOptions extends AssumptionOptions {
+  readonly filename?: readonly string[];
+  readonly output: "text" | "json";
+  readonly namespace?: string;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+}
+
+/** `podrole explain`: each step of the decision, for manifests or for what is in a cluster. */
+export const explainCommand = (): Command =>
+  withInstallation(
+    withAssumptions(
+      new Command("explain")
+        .description(
+          "Tell how it is decided about pods, step by step, what they will look like, and what to change. " +
+            "Either of manifests, with -f: namespaces, service accounts and RoleGrants in the input are taken as " +
+            "the cluster's. Or of what is in a cluster. Give it the options that the cluster's injector runs with.",
+        )
+        .argument("[object...]", "such as pod/NAME or deployment/NAME, in the cluster")
+        .option("-f, --filename <file...>", "manifests, YAML or JSON; - for standard input")
+        .addOption(
+          new Option("-o, --output <format>", "format of the result")
+            .choices(["text", "json"])
+            .default("text"),
+        )
+        .option("-n, --namespace <name>", "namespace of objects that name none")
+        .option("--kubeconfig <file>", "kubeconfig of the cluster")
+        .option("--context <name>", "context in it"),
+    ),
+  ).action(async (references: readonly string[], options: ExplainOptions & Record<string, unknown>) => {
+    const explanations = await explanationsOf(references, options, installationFrom(options));
+    process.stdout.write(
+      options.output === "json"
+        ? `${JSON.stringify(explanations, null, 2)}\n`
+        : textOf(explanations, widthOf(process.stdout), paintFor(process.stdout)),
+    );
+    if (explanations.some(({ decision }) => decision === "deny")) process.exitCode = 1;
+  });
+
+async function explanationsOf(
+  references: readonly string[],
+  options: ExplainOptions,
+  config: InjectorConfig,
+): Promise<readonly Explanation[]> {
+  if (options.filename !== undefined && references.length === 0) {
+    const objects = objectsIn(await readManifests(options.filename));
+    const namespace = options.namespace ?? "default";
+    return explainObjects(objects, { config, assumed: assumptionsFrom(options), namespace });
+  }
+  if (options.filename !== undefined || references.length === 0) {
+    throw new CodedError("USAGE", "Give either manifests with -f or objects such as pod/NAME.");
+  }
+  // Only here: the Kubernetes client takes longer to load than everything else takes to run.
+  const { explainLive } = await import("./explain-live.ts");
+  return explainLive(references, options, config);
+}
+
+/** As wide as the terminal, within what can be read; the same everywhere else. */
+const widthOf = ({ columns, isTTY }: NodeJS.WriteStream): number =>
+  isTTY ? Math.max(80, Math.min(100, columns)) : 96;

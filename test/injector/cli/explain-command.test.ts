@@ -1,0 +1,116 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fakeApiServer } from "../../support/fake-api-server.ts";
+import { pod } from "../../support/pods.ts";
+
+const CLI = fileURLToPath(new URL("../../../injector/cli/main.ts", import.meta.url));
+const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
+
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "podrole-explain-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** In an environment without a kubeconfig, and with every sign that colours are wanted but for a terminal. */
+function explain(args: readonly string[], input = ""): Promise<Run> {
+  const env = { PATH: process.env["PATH"], HOME: folder, TERM: "xterm-256color" };
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [CLI, "explain", ...args], { env }, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
+    });
+    child.stdin?.end(input);
+  });
+}
+
+const manifest = (role: string, name = "p"): string =>
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, annotations: {iam.amazonaws.com/role: "${role}"}}\nspec: {containers: [{name: app}]}\n`;
+
+function fileOf(name: string, content: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, content);
+  return file;
+}
+
+describe("podrole explain", () => {
+  test("prints text without colours where it is no terminal, and exits with 0 where no pod is denied", async () => {
+    const { code, stdout, stderr } = await explain(["-f", "-", "-n", "shop"], manifest(ROLE));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^Pod shop\/p\n {2}injected: guard and sidecar, as arn:/);
+    expect(stdout).not.toContain("\u001b");
+  });
+
+  test("prints an array for several files, and exits with 1 where a pod would be denied", async () => {
+    const files = [fileOf("a.yaml", manifest(ROLE, "a")), fileOf("b.yaml", manifest("no role", "b"))];
+    const namespace = fileOf("ns.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: default}\n");
+    const { code, stdout } = await explain(["-f", ...files, "-o", "json"]);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject([
+      { object: "Pod default/a", decision: "inject", findings: [] },
+      { object: "Pod default/b", decision: "deny", findings: [{ code: "ROLE_MALFORMED", severity: "deny" }] },
+    ]);
+    const unlabelled = await explain(["-f", ...files, "-f", namespace, "-o", "json"]);
+    expect(unlabelled.code).toBe(0);
+    expect(JSON.parse(unlabelled.stdout)).toMatchObject([{ decision: "skip" }, { decision: "skip" }]);
+  });
+
+  test("takes what it assumes of other namespaces from flags, and says what that is", async () => {
+    const { code, stdout } = await explain(
+      ["-f", "-", "--namespace-label", "pod-security.kubernetes.io/enforce=baseline"],
+      manifest(ROLE),
+    );
+    expect(code).toBe(1);
+    expect(stdout).toContain("Namespace default is not in the input and taken to have label");
+    expect(stdout).toContain("PSA_FORBIDS_GUARD");
+  });
+
+  test("explains what is in a cluster", async () => {
+    const server = await fakeApiServer();
+    server.put("/api/v1/namespaces", {
+      metadata: { name: "shop", labels: { "podrole.dev/inject": "enabled" } },
+    });
+    server.answer("GET /api/v1/namespaces/shop/pods/web", pod());
+    const kubeconfig = fileOf("kubeconfig", server.config.exportConfig());
+    const run = await explain(["pod/web", "-n", "shop", "--kubeconfig", kubeconfig]);
+    expect(run).toMatchObject({ code: 0, stderr: "" });
+    expect(run.stdout).toContain("Injected not at all: it holds neither guard nor sidecar");
+  });
+});
+
+describe("podrole explain exits with 2, one sentence and no output", () => {
+  test.for([
+    ["nothing to explain on the command line", [], "", "USAGE"],
+    ["both files and objects", ["pod/x", "-f", "-"], manifest(ROLE), "USAGE"],
+    [
+      "input without pods",
+      ["-f", "-"],
+      "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n",
+      "NOTHING_TO_EXPLAIN",
+    ],
+    ["an empty input", ["-f", "-"], "", "NOTHING_TO_EXPLAIN"],
+    ["text that is no YAML", ["-f", "-"], "a: [1\nb: }", "MANIFEST_UNPARSABLE"],
+    [
+      "a RoleGrant that cannot be read",
+      ["-f", "-"],
+      `${manifest(ROLE)}---\napiVersion: podrole.dev/v1alpha1\nkind: RoleGrant\nmetadata: {name: g}\nspec: {effect: Maybe}\n`,
+      "GRANT_INVALID",
+    ],
+    ["no kubeconfig", ["pod/x"], "", "KUBECONFIG_MISSING"],
+    ["a name that is none", ["web"], "", "REFERENCE_INVALID"],
+    ["a file that is not there", ["-f", "absent.yaml"], "", "FILE_UNREADABLE"],
+  ] as const)("for %s", async ([, args, input, code]) => {
+    const run = await explain(args, input);
+    expect(run).toMatchObject({ code: 2, stdout: "" });
+    expect(run.stderr).toMatch(new RegExp(`^${code}: [^\n]+\n$`));
+  });
+});
