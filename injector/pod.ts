@@ -114,10 +114,6 @@ export function serviceAccountIn(object: unknown): string {
   return names.find((name): name is string => typeof name === "string" && name !== "") ?? "default";
 }
 
-/** What to call a pod that has no name yet: the controller's prefix, as kubectl shows it. */
-export const nameOf = ({ metadata }: Pod): string =>
-  metadata?.name ?? (metadata?.generateName ? `${metadata.generateName}*` : "(unnamed)");
-
 /** The variable's last entry: where a name stands twice, the kubelet lets the later one win. */
 export const envVar = (container: Container, name: string): EnvVar | undefined =>
   container.env?.findLast((variable) => variable.name === name);

@@ -1,10 +1,10 @@
-import { RE2JS } from "re2js";
 import { ANNOTATION } from "../sidecar/contract.ts";
 import { parseRoleArn, type RoleArn } from "./arn.ts";
 import type { Facts } from "./cluster.ts";
 import type { InjectorConfig, PolicyMode } from "./config.ts";
 import { finding, type Finding } from "./findings.ts";
 import { covers, globMatches } from "./grant.ts";
+import { anyMatches, patternCache, warmedUp } from "./pattern.ts";
 
 /** Whether a role may be used, and which rule said so. */
 export type Verdict =
@@ -17,11 +17,10 @@ interface Rule {
   readonly allows: (arn: RoleArn) => boolean;
 }
 
-/** Compiling and matching take time in proportion to the pattern: RE2 is linear, so a bound on its length bounds both. */
-const PATTERN_MAX = 1024;
-const PATTERNS_MAX = 256;
-const ALL_PATTERNS_MAX = 4096;
-const PROGRAM_MAX = 1280;
+const ENTRIES_MAX = 256;
+
+/** Of a pure function, so it changes nothing but the time that a decision takes. */
+const compile = warmedUp(patternCache(256));
 
 /**
  * Decides by the rules of design section 4. Pure. A `Deny` grant wins over every rule; a rule that cannot be read
@@ -54,7 +53,7 @@ export function judge(
 
   const findings: Finding[] = [];
   const rules = [
-    ...annotationRules(facts, config, findings),
+    ...annotationRules(arn, facts, config, findings),
     ...grants.filter(({ effect }) => effect === "Allow").map(grantRule),
   ];
   const rule = rules.find(({ allows }) => allows(arn));
@@ -70,7 +69,7 @@ export function judge(
       : `allowed are only: ${rules.map(({ name }) => name).join(", ")}`;
   const remedy =
     "Add the role to a RoleGrant that covers the namespace, or to the namespace's annotation " +
-    `${ANNOTATION.namespaceAllowedRoles}; \`podrole inject -f\` with the namespace in the same input tries it out.`;
+    `${ANNOTATION.namespaceAllowedRoles}; \`podrole explain -f\` shows every rule that was looked at.`;
   return refused(
     "ROLE_NOT_ALLOWED",
     `${who(facts, serviceAccount)} may not use ${arn}: ${present}.`,
@@ -111,16 +110,18 @@ const grantRule = ({ name, roles, default: fallback }: Facts["grants"][number]):
 
 /** kube2iam's list and kiam's expression. What cannot be read is reported, and stands as a rule that allows nothing. */
 function annotationRules(
+  arn: RoleArn,
   { namespace }: Facts,
   config: Pick<InjectorConfig, "allowedRolesFormat" | "baseRoleArn">,
   findings: Finding[],
 ): readonly Rule[] {
-  const rule = (key: string, compile: (raw: string) => (arn: RoleArn) => boolean): readonly Rule[] => {
+  const rule = (key: string, allows: (raw: string) => boolean): readonly Rule[] => {
     const raw = Object.hasOwn(namespace.annotations, key) ? namespace.annotations[key] : undefined;
     if (raw === undefined) return [];
     const name = `annotation ${key}`;
     try {
-      return [{ name, allows: compile(raw) }];
+      const allowed = allows(raw);
+      return [{ name, allows: () => allowed }];
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       const message = `The annotation ${key} of namespace ${namespace.name} allows nothing: ${why.slice(0, 200)}.`;
@@ -128,34 +129,35 @@ function annotationRules(
       return [{ name: `${name} (unreadable)`, allows: () => false }];
     }
   };
-  // As kube2iam does: an entry that is no ARN is meant under the base ARN, so that `*` is not every account's roles.
-  const base = config.baseRoleArn ?? "";
-  const glob = (entry: string) => {
-    const pattern = entry.startsWith("arn:") ? entry : base + entry.replace(/^\//, "");
-    return (arn: RoleArn) => globMatches(pattern, arn);
-  };
-  const expression = (entry: string) => {
-    if (/^\^?arn:/.test(entry)) return anchored(entry);
-    const name = entry.replace(/^[/^]/, "");
-    // Alone first: `x)|(?:.*` is no expression, and put between our brackets it would match past the base.
-    compiled(name);
-    return anchored(`${RE2JS.quote(base)}(?:${name})`);
-  };
+  const asGlobs = config.allowedRolesFormat === "glob";
   return [
-    ...rule(ANNOTATION.namespaceAllowedRoles, (raw) => {
-      const entries = stringList(raw);
-      const asGlobs = config.allowedRolesFormat === "glob";
-      if (!asGlobs && entries.join("").length > ALL_PATTERNS_MAX) {
-        throw new Error(`its expressions are longer than ${ALL_PATTERNS_MAX} characters together`);
-      }
-      const matchers = entries.map(asGlobs ? glob : expression);
-      return (arn) => matchers.some((matches) => matches(arn));
-    }),
-    ...rule(ANNOTATION.namespacePermitted, (raw) => anchored(raw)),
+    ...rule(ANNOTATION.namespaceAllowedRoles, (raw) =>
+      (asGlobs ? globsAllow : expressionsAllow)(entriesOf(raw), arn, config.baseRoleArn ?? ""),
+    ),
+    ...rule(ANNOTATION.namespacePermitted, (raw) => anyMatches([{ text: raw, subject: arn }], compile)),
   ];
 }
 
-function stringList(raw: string): readonly string[] {
+/** As kube2iam does: an entry that is no ARN is meant under the base ARN, so that `*` is not every account's roles. */
+const globsAllow = (entries: readonly string[], arn: RoleArn, base: string): boolean =>
+  entries.some((entry) =>
+    globMatches(entry.startsWith("arn:") ? entry : base + entry.replace(/^\//, ""), arn),
+  );
+
+/**
+ * The same for expressions, each of the whole ARN or nothing: unanchored, `role/dev` would let `role/dev-admin` through,
+ * which kube2iam does. What is meant under the base is held against what follows the base: put together with it, an
+ * expression could get out of the brackets.
+ */
+function expressionsAllow(entries: readonly string[], arn: RoleArn, base: string): boolean {
+  const name = arn.startsWith(base) ? arn.slice(base.length) : undefined;
+  const questions = entries.map((text) =>
+    /^\^?arn:/.test(text) ? { text, subject: arn } : { text: text.replace(/^[/^]/, ""), subject: name },
+  );
+  return anyMatches(questions, compile);
+}
+
+function entriesOf(raw: string): readonly string[] {
   let parsed: unknown;
   try {
     parsed = JSON.parse(raw);
@@ -165,36 +167,8 @@ function stringList(raw: string): readonly string[] {
   if (!Array.isArray(parsed) || !parsed.every((entry) => typeof entry === "string")) {
     throw new Error("it is not a JSON array of strings");
   }
-  if (parsed.length > PATTERNS_MAX) throw new Error(`it has more than ${PATTERNS_MAX} entries`);
+  if (parsed.length > ENTRIES_MAX) throw new Error(`it has more than ${ENTRIES_MAX} entries`);
   return parsed;
-}
-
-/** The whole ARN or nothing: unanchored, `role/dev` would let `role/dev-admin` through, which kube2iam does. */
-function anchored(pattern: string): (arn: RoleArn) => boolean {
-  const expression = compiled(pattern);
-  return (arn) => expression.matches(arn);
-}
-
-function compiled(pattern: string): RE2JS {
-  if (pattern.length > PATTERN_MAX) {
-    throw new Error(`the expression is longer than ${PATTERN_MAX} characters`);
-  }
-  if (unrolled(pattern) > PROGRAM_MAX) throw new Error("the expression repeats too much");
-  return RE2JS.compile(pattern);
-}
-
-/**
- * No less than the steps a pattern compiles to: RE2 writes a counted repetition out, `.{0,999}` as a thousand optional
- * dots, and the count of a group multiplies what is in it. 1 KB of such text took 0.7 s to compile and match.
- */
-function unrolled(pattern: string): number {
-  let [size, times] = [pattern.length, 1];
-  for (const [, group, least, most] of pattern.matchAll(/(\)?)\{(\d+)(?:,(\d*))?\}/g)) {
-    const count = Number(most || least);
-    if (group === ")") times *= Math.max(1, count);
-    else size += count;
-  }
-  return size * times;
 }
 
 /** What the grants name as the role of pods that name none, the first by name where several do. */

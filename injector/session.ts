@@ -43,7 +43,7 @@ export function sessionWishes(
     }
   };
   const own = read(ANNOTATION.sessionName, sessionNameTemplate);
-  const peer = read(ANNOTATION.peerSessionName, sessionNameTemplate);
+  const peer = read(ANNOTATION.peerSessionName, (raw) => sessionNameTemplate(asKiamCleans(raw)));
   const externalId = read(ANNOTATION.externalId, externalIdOf);
   const tags = read(ANNOTATION.sessionTags, tagsOf);
   const policy = read(ANNOTATION.sessionPolicy, policyOf);
@@ -70,6 +70,13 @@ export function sessionNameTemplate(raw: string): string {
   }
   return raw;
 }
+
+/** kiam takes any text and makes a dash of what STS does not take. */
+const asKiamCleans = (raw: string): string =>
+  raw.replaceAll(
+    /(\{(?:namespace|serviceAccount|pod|podUid)\})|[^\w+=,.@-]/g,
+    (_, known?: string) => known ?? "-",
+  );
 
 function externalIdOf(raw: string): string {
   if (!/^[\w+=,.@:/-]{2,1224}$/.test(raw))

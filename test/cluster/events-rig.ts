@@ -25,7 +25,7 @@ export interface EventsRig {
 
 /** A webhook registered with a real API server, whose user may do all that facts need, and may not write Events yet. */
 export async function openEventsRig(plane: ControlPlane): Promise<EventsRig> {
-  await allowInjector(plane);
+  await allowInjector(plane, "events.k8s.io");
   await installCrd(plane);
   const authority = await certificateAuthority("podrole test", validFor(1, Date.now()));
   const { log, lines } = logLines();

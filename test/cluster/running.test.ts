@@ -84,6 +84,13 @@ describe.skipIf(reason !== undefined)(
       expect(await image("containers", "app")).toMatchObject({ status: 200 });
     });
 
+    test("what is no business of podrole's is done without asking it", async () => {
+      const asked = serving.lines.length;
+      const labels = { metadata: { labels: { unasked: "yes" } } };
+      expect(await send("PATCH", pod("web"), labels, PATCH)).toMatchObject({ status: 200 });
+      expect(serving.lines.slice(asked).filter(({ msg }) => msg === "decided")).toEqual([]);
+    });
+
     test("an ephemeral container gets the pod's credentials and loses NET_RAW", async () => {
       const { status, body } = await debug("web", {});
       expect(status).toBe(200);

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { until } from "../support/until.ts";
 import type { ControlPlane } from "./control-plane.ts";
-import type { KubeClient } from "./kube-client.ts";
+import type { KubeClient, KubeObject } from "./kube-client.ts";
 
 export const NAMESPACES = "/api/v1/namespaces";
 export const GRANTS = "/apis/podrole.dev/v1alpha1/rolegrants";
@@ -12,21 +12,24 @@ export const podsOf = (namespace: string): string => `${NAMESPACES}/${namespace}
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 
-/** What the injector may do: read facts, write the status of grants, and nothing else. */
-export async function allowInjector({ admin }: ControlPlane): Promise<void> {
-  const verbs = ["get", "list", "watch"];
-  await admin.create(`${RBAC}/clusterroles`, {
-    metadata: { name: "injector" },
-    rules: [
-      { apiGroups: [""], resources: ["namespaces", "serviceaccounts"], verbs },
-      { apiGroups: ["podrole.dev"], resources: ["rolegrants"], verbs: ["list", "watch"] },
-      { apiGroups: ["podrole.dev"], resources: ["rolegrants/status"], verbs: ["patch"] },
-      { apiGroups: [""], resources: ["pods"], verbs: ["list"] },
-    ],
-  });
+/** The one object of a kind in deploy/injector.yaml. */
+export async function shippedObject(kind: string): Promise<KubeObject> {
+  const text = await readFile(new URL("../../deploy/injector.yaml", import.meta.url), "utf8");
+  const found = parseAllDocuments(text).map((document) => document.toJS());
+  return found.find((object) => object.kind === kind);
+}
+
+/**
+ * What the injector may do: what deploy/injector.yaml lets it, and nothing else.
+ * @param withheld an API group that a test keeps from it for the time being
+ */
+export async function allowInjector({ admin }: ControlPlane, withheld?: string): Promise<void> {
+  const role = await shippedObject("ClusterRole");
+  const rules = role.rules.filter(({ apiGroups }: { apiGroups: string[] }) => apiGroups[0] !== withheld);
+  await admin.create(`${RBAC}/clusterroles`, { ...role, rules });
   await admin.create(`${RBAC}/clusterrolebindings`, {
     metadata: { name: "injector" },
-    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "injector" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role.metadata.name },
     subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "injector" }],
   });
 }

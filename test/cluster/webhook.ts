@@ -8,7 +8,7 @@ import { config } from "../support/config.ts";
 import { logLines, type LogLine } from "../support/log-lines.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, type ControlPlane } from "./control-plane.ts";
-import { allowInjector, createNamespace, installCrd, podsOf } from "./setting.ts";
+import { allowInjector, createNamespace, installCrd, podsOf, shippedObject } from "./setting.ts";
 
 const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 
@@ -50,7 +50,7 @@ export async function openInjector(over: Parameters<typeof config>[0] = {}): Pro
     cluster.start();
     await until("the injector", () => cluster.ready() || undefined);
     const { port } = app.server.address() as AddressInfo;
-    await plane.admin.create(WEBHOOKS, registration(port, authority.cert));
+    await plane.admin.create(WEBHOOKS, await registration(port, authority.cert));
     await createNamespace(plane.admin, "canary");
     await until("the webhook to be called", async () => {
       const made = await plane.admin.create(`${podsOf("canary")}?dryRun=All`, podObject("canary", {}));
@@ -68,34 +68,9 @@ export const podObject = (name: string, annotations: object, spec: object = {}):
   spec: { containers: [{ name: "app", image: "shop/app:1" }], ...spec },
 });
 
-/** As the chart registers it, but by address: there is no service network here. */
-const registration = (port: number, ca: string): object => {
-  const rule = (group: string, operations: readonly string[], resources: readonly string[]) => ({
-    apiGroups: [group],
-    apiVersions: ["v1"],
-    operations,
-    resources,
-  });
-  return {
-    metadata: { name: "podrole" },
-    webhooks: [
-      {
-        name: "pods.podrole.dev",
-        admissionReviewVersions: ["v1"],
-        sideEffects: "None",
-        failurePolicy: "Fail",
-        reinvocationPolicy: "IfNeeded",
-        timeoutSeconds: 5,
-        clientConfig: { url: `https://127.0.0.1:${port}/mutate`, caBundle: btoa(ca) },
-        namespaceSelector: { matchLabels: { "podrole.dev/inject": "enabled" } },
-        rules: [
-          rule("", ["CREATE", "UPDATE"], ["pods"]),
-          rule("", ["UPDATE"], ["pods/ephemeralcontainers"]),
-          rule("", ["CREATE", "UPDATE"], ["replicationcontrollers"]),
-          rule("apps", ["CREATE", "UPDATE"], ["deployments", "statefulsets", "daemonsets", "replicasets"]),
-          rule("batch", ["CREATE", "UPDATE"], ["jobs", "cronjobs"]),
-        ],
-      },
-    ],
-  };
-};
+/** As deploy/injector.yaml registers it, but by address: there is no service network here. */
+async function registration(port: number, ca: string): Promise<object> {
+  const shipped = await shippedObject("MutatingWebhookConfiguration");
+  const clientConfig = { url: `https://127.0.0.1:${port}/mutate`, caBundle: btoa(ca) };
+  return { ...shipped, webhooks: shipped.webhooks.map((webhook: object) => ({ ...webhook, clientConfig })) };
+}

@@ -32,10 +32,23 @@ describe("the README", () => {
     expect(named.filter((name) => !known.has(name))).toEqual([]);
     expect(named).toContain("demo");
   });
+});
+
+describe.for(["README.md", "deploy/README.md"])("%s", (page) => {
+  const text = readFileSync(at(page), "utf8");
 
   test("links only to files that are there", () => {
-    const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, path]) => path ?? "");
-    expect(links.length).toBeGreaterThan(3);
-    expect(links.filter((path) => !existsSync(at(path)))).toEqual([]);
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, path]) => path ?? "");
+    expect(links.length).toBeGreaterThan(2);
+    expect(links.filter((path) => !existsSync(new URL(path, at(page))))).toEqual([]);
+  });
+
+  test("has commands that name only files of this tree", () => {
+    const commands = [...text.matchAll(/```sh\n([^]*?)```/g)].map(([, block]) => block ?? "").join("\n");
+    const files = [...commands.matchAll(/(?:-f |"? )((?:deploy\/|Dockerfile\.)[\w./-]+)/g)].map(
+      ([, file]) => file ?? "",
+    );
+    expect(files.length).toBeGreaterThan(0);
+    expect(files.filter((file) => !existsSync(at(file)))).toEqual([]);
   });
 });

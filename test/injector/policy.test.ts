@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { RE2JS } from "re2js";
 import { ANNOTATION } from "../../sidecar/contract.ts";
 import type { PolicyMode } from "../../injector/config.ts";
 import { grantDefault, judge } from "../../injector/policy.ts";
@@ -115,34 +114,13 @@ describe("expressions", () => {
     expect(judged(permitted(expression), "enforce").allowed).toBe(expected);
   });
 
-  test.for(["(a)\\1", "(?=a)a", "(?<!a)b", "a**", "[z-a]", "a{2000}", "x".repeat(1025)])(
-    "%.20j is none of RE2's and allows nothing",
+  test.for(["(a)\\1", "(?=a)a", "(?<!a)b", "a**", "[z-a]", "a{2000}", "\\pL", "\\x{41}", "[ä-ö]", "?a"])(
+    "%j is not read, and allows nothing",
     (expression) => {
-      expect(codesOf(judged(permitted(expression), "enforce"))).toContain("POLICY_RULE_INVALID");
-    },
-  );
-
-  test("a catastrophic one is run by RE2, which has no backtracking, and in few instructions", () => {
-    const catastrophic = "(a+)+$";
-    const program = RE2JS.compile(catastrophic);
-    expect(program).toBeInstanceOf(RE2JS);
-    expect(program.programSize()).toBeLessThan(20);
-    const verdict = judged(permitted(catastrophic), "enforce", role(`${ACCOUNT}${"a".repeat(64)}`));
-    expect(verdict.allowed).toBe(false);
-    expect(codesOf(verdict)).toEqual(["ROLE_NOT_ALLOWED"]);
-  });
-
-  test.for([
-    ".{0,999}".repeat(100),
-    "(?:.?){500}".repeat(10),
-    "((.{0,10}){0,10}){0,10}",
-    `(${"ab".repeat(400)}){900}`,
-  ])(
-    "%.30s is refused before it is compiled: linear in a program of a million steps is too slow",
-    (expression) => {
-      const verdict = judged(permitted(expression), "enforce");
-      expect(verdict.findings[0]?.message).toMatch(/repeat/);
-      expect(codesOf(verdict)).toContain("POLICY_RULE_INVALID");
+      const { allowed: allows, findings } = judged(permitted(expression), "enforce");
+      expect(allows).toBe(false);
+      expect(findings[0]).toMatchObject({ code: "POLICY_RULE_INVALID" });
+      expect(findings[0]?.message, "only what the tenant wrote").not.toContain("x00");
     },
   );
 
@@ -153,10 +131,11 @@ describe("expressions", () => {
     },
   );
 
-  test("a list of long expressions is refused as a whole", () => {
-    const entries = Array.from({ length: 100 }, (_, index) => `${"(a|b)".repeat(100)}${index}`);
-    const verdict = judged(allowed(JSON.stringify(entries)), "enforce", BILLING, regexp);
-    expect(codesOf(verdict)).toContain("POLICY_RULE_INVALID");
+  test("a list of names is as long as it likes: names need no program", () => {
+    const names = Array.from({ length: 200 }, (_, index) => `team-${index}/reader`);
+    const last = role(`${ACCOUNT}team-199/reader`);
+    expect(judged(allowed(JSON.stringify(names)), "enforce", last, regexp).allowed).toBe(true);
+    expect(judged(allowed(JSON.stringify(names)), "enforce", BILLING, regexp).allowed).toBe(false);
   });
 });
 

@@ -24,6 +24,9 @@ test("podrole's own spelling of the session name comes before the peers'", () =>
   const both = { [ANNOTATION.sessionName]: "ours", [ANNOTATION.peerSessionName]: "theirs" };
   expect(wishes(both).wishes.sessionName).toBe("ours");
   expect(wishes({ [ANNOTATION.peerSessionName]: "theirs" }).wishes.sessionName).toBe("theirs");
+  // kiam makes a dash of what STS does not take, so manifests hold such names.
+  const odd = { [ANNOTATION.peerSessionName]: "a/b c{d}\n{pod}" };
+  expect(wishes(odd).wishes.sessionName).toBe("a-b-c-d--{pod}");
 });
 
 test("null is as good as absent", () => {
@@ -49,7 +52,7 @@ describe.for([
     ["", "899", "43201", "14m", "13h", "1.5h", "-1h", "1h ", "1e4", "٣٦٠٠", "h", "3600\n"],
   ],
   [ANNOTATION.sessionName, ["", "a b", "a/b", "{pod", "{Pod}", "{pod_name}", "x".repeat(257), "a\n", "ä"]],
-  [ANNOTATION.peerSessionName, ["a b", "{}"]],
+  [ANNOTATION.peerSessionName, ["", "x".repeat(257)]],
   [ANNOTATION.externalId, ["", "a", "a b", "a\n", "x".repeat(1225), "ä".repeat(3), "a$b"]],
   [
     ANNOTATION.region,

@@ -1,0 +1,126 @@
+import { expect, test } from "vitest";
+import { NAMESPACE_LABEL } from "../../sidecar/contract.ts";
+import { ANNOTATIONS, type On } from "../../injector/annotations.ts";
+import { PROGRAM_MAX } from "../../injector/pattern.ts";
+import { FINDINGS, type FindingCode, type Severity } from "../../injector/findings.ts";
+
+/** The reference pages are written from the tables that the code itself uses. */
+
+const REWRITE = "npx vitest run --config test/vitest.config.ts test/contract/reference.test.ts -u";
+const WRITTEN = `This page is made from the table that the code uses: \`${REWRITE}\`.`;
+
+/** What to do about each code, for people who have only the code; a finding says it for the case at hand. */
+const REMEDIES: Readonly<Record<FindingCode, string>> = {
+  OBJECT_MALFORMED: "Correct the field that the message names.",
+  INTERNAL: "Look for the request's uid in the injector's log, and report what stands there.",
+  NO_CONTAINERS: "Give the pod at least one container.",
+  FACTS_UNAVAILABLE:
+    "Try again. If it stays, look whether the injector reaches the API server, and whether the RoleGrant that the message names can be read.",
+  ROLE_MALFORMED:
+    "Write a name such as `billing-reader`, a path and name, or an ARN such as `arn:aws:iam::111122223333:role/billing-reader`.",
+  ROLE_NEEDS_BASE_ARN: "Write the whole ARN, or have a cluster admin set `--base-role-arn`.",
+  ROLE_NOT_ALLOWED:
+    "Have the role added to a RoleGrant that covers the namespace, or to the namespace's annotation `iam.amazonaws.com/allowed-roles` or `iam.amazonaws.com/permitted`.",
+  ROLE_DENIED_BY_GRANT:
+    "Use another role, or ask a cluster admin to change the RoleGrant that the message names.",
+  ROLE_WOULD_BE_DENIED: "As for ROLE_NOT_ALLOWED or ROLE_DENIED_BY_GRANT, before the mode becomes `enforce`.",
+  POLICY_RULE_INVALID: `Correct the annotation: a JSON array of strings, or an expression of RE2's within its bounds (${PROGRAM_MAX} characters with its repetitions written out). What is longer is for a RoleGrant.`,
+  GRANT_DEFAULT_AMBIGUOUS: "Leave `spec.default` in one of the grants only.",
+  HUB_ROLE_MISSING: "Take the annotation off, or have a cluster admin set `--hub-role`.",
+  ANNOTATION_INVALID:
+    "Give the annotation a value of the form in the [annotation reference](annotations.md).",
+  ANNOTATION_UNKNOWN: "Correct the key; the message names the one that may be meant.",
+  ANNOTATION_MISPLACED: "Put the annotation on the kind of object that the message names.",
+  CONTAINER_UNKNOWN: "Correct the name in `podrole.dev/containers` or `podrole.dev/skip-containers`.",
+  SESSION_SHORTENED: "Set `podrole.dev/session-duration` to `1h`.",
+  SESSION_SHORT: "Set `podrole.dev/session-duration` to `1h`.",
+  CREDENTIALS_SHADOWED: "Take the variable off the container, if it is to use the pod's role.",
+  PROXY_NOT_EXEMPT: "Make sure that the variable holds `127.0.0.1`.",
+  GUARD_OFF: "Ask a cluster admin to take `podrole.dev/guard: off` from the namespace.",
+  HOST_NETWORK: "Take `hostNetwork` off the pod.",
+  HOST_NETWORK_UNGUARDED: "Take `hostNetwork` off the pod.",
+  HOST_PATH: "Use a volume of another kind, or run the pod in a namespace without podrole.",
+  HOST_PATH_ALLOWED: "Use a volume of another kind.",
+  PSA_FORBIDS_GUARD:
+    "Set `pod-security.kubernetes.io/enforce` to `privileged` on the namespace, or its annotation `podrole.dev/guard` to `off`.",
+  PRIVILEGED: "Set `privileged` to false, and `procMount` to `Default`.",
+  CAPABILITY_FORBIDDEN: "Remove the capability from `securityContext.capabilities.add`.",
+  HOST_NAMESPACE: "Take `hostPID`, `hostIPC` or `shareProcessNamespace` off the pod.",
+  SIDECAR_UID: "Set another `runAsUser`.",
+  UID_UNKNOWN: "Set `securityContext.runAsUser`, or use source `web-identity`.",
+  PRIVILEGE_ESCALATION: "Set `allowPrivilegeEscalation` to false, or use source `web-identity`.",
+  POD_FROZEN: "Change it in the workload, or make the pod anew.",
+  EPHEMERAL_TARGET: "Aim at a container of the app's: `kubectl debug --target=APP`.",
+  SERVICE_ACCOUNT_MISSING: "Create the service account, or correct `serviceAccountName`.",
+  RESERVED_NAME:
+    "Rename the container or volume, or remove the mount: names that begin with `podrole-` are podrole's.",
+  INJECTED_DIFFERENTLY: "Delete guard, sidecar and token volume from the manifest: podrole adds them itself.",
+};
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => "---"), ...rows]
+    .map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`)
+    .join("\n");
+
+const page = (title: string, about: string, ...parts: readonly string[]): string =>
+  `${[`# ${title}`, about, WRITTEN, ...parts].join("\n\n")}\n`;
+
+const code = (text: string): string => `\`${text}\``;
+
+const annotationsOn = (on: On): string =>
+  table(
+    ["annotation", "value", "what it does"],
+    Object.entries(ANNOTATIONS)
+      .filter(([, spec]) => spec.on === on)
+      .map(([key, { value, about }]) => [code(key), value, about]),
+  );
+
+const SECTIONS: Readonly<Record<Severity, readonly string[]>> = {
+  deny: [
+    "## The pod is denied",
+    "About a workload these are warnings, unless the injector runs with `--workloads=deny`.",
+  ],
+  warn: ["## The pod is let in, with a warning"],
+  info: ["## For information"],
+};
+
+const findingsOf = (severity: Severity): readonly string[] => {
+  const rows = Object.entries(FINDINGS)
+    .filter(([, entry]) => entry.severity === severity)
+    .map(([key, { about }]) => [code(key), about, REMEDIES[key as FindingCode]]);
+  return rows.length === 0
+    ? []
+    : [...SECTIONS[severity], table(["code", "what it is about", "what to do"], rows)];
+};
+
+const annotationsPage = page(
+  "Annotations",
+  `podrole looks at pods of namespaces with the label ${code(`${NAMESPACE_LABEL.key}: ${NAMESPACE_LABEL.value}`)}.`,
+  "## On a pod, or in a workload's pod template",
+  annotationsOn("Pod"),
+  "## On a service account",
+  annotationsOn("ServiceAccount"),
+  "## On a namespace",
+  annotationsOn("Namespace"),
+);
+
+const findingsPage = page(
+  "Findings",
+  "What podrole has to say about an object begins with one of these codes, in denials, warnings, Events, logs and `podrole` alike.",
+  ...(["deny", "warn", "info"] as const).flatMap(findingsOf),
+);
+
+test("deploy/reference/annotations.md is the table that annotations are read by", async () => {
+  await expect(annotationsPage).toMatchFileSnapshot("../../deploy/reference/annotations.md");
+  for (const key of Object.keys(ANNOTATIONS)) expect(annotationsPage).toContain(`| \`${key}\` |`);
+});
+
+test("deploy/reference/findings.md is the table of findings", async () => {
+  await expect(findingsPage).toMatchFileSnapshot("../../deploy/reference/findings.md");
+  for (const key of Object.keys(FINDINGS)) expect(findingsPage).toContain(`| \`${key}\` |`);
+});
+
+test("every code has a remedy, in a sentence, and every remedy a code", () => {
+  expect(Object.keys(REMEDIES).toSorted()).toEqual(Object.keys(FINDINGS).toSorted());
+  for (const remedy of Object.values(REMEDIES)) expect(remedy).toMatch(/^[A-Z][^\n]+\.$/);
+});

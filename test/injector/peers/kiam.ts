@@ -1,0 +1,84 @@
+import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ACCOUNT, asks, NONE, OTHER, REFUSED, RESTRICTED, UNANCHORED, type Row } from "./row.ts";
+
+/** The role a pod asks for, the expression on its namespace, and whether kiam lets it have the role. */
+const permits = (
+  ...cases: readonly (readonly [name: string, expression: string, allowed: boolean, ours?: Row["ours"]])[]
+): readonly Row[] =>
+  cases.map(([name, expression, allowed, ours]) => ({
+    example: `${JSON.stringify(expression)} for ${name}`,
+    pod: asks(name),
+    namespace: { [ANNOTATION.namespacePermitted]: expression },
+    settings: RESTRICTED,
+    theirs: !allowed ? REFUSED : name.startsWith("arn:") ? name : ACCOUNT + name.replace(/^\//, ""),
+    ...(ours === undefined ? {} : { ours }),
+  }));
+
+const permitted = permits(
+  ["reportingdb-reader", ".*", true],
+  ["/reportingdb-reader", ".*", true],
+  ["kiam/myrole", `${ACCOUNT}kiam/.*`, true],
+  ["/kiam/myrole", `${ACCOUNT}kiam/.*`, true],
+  [`${OTHER}path-prefix/another-role`, ".*", true],
+  ["red_role", "", false],
+  ["red_role", "o", false],
+  ["red_role", `^${ACCOUNT}red.*$`, true],
+  ["orange_role", `^${ACCOUNT}red.*$`, false],
+  ["test-role", "^test-role$", false],
+  [`${ACCOUNT}test-role`, ".*test-role", true],
+  ["test-role-admin", ".*test-role", false],
+  ["red_role", "(", false],
+  ["red-admin", `${ACCOUNT}red|${ACCOUNT}blue`, true, UNANCHORED],
+);
+
+const pods: readonly Row[] = [
+  {
+    example: "no role",
+    pod: {},
+    namespace: { [ANNOTATION.namespacePermitted]: ".*" },
+    settings: RESTRICTED,
+    theirs: NONE,
+  },
+  {
+    example: "an empty role",
+    pod: asks(""),
+    namespace: { [ANNOTATION.namespacePermitted]: ".*" },
+    settings: RESTRICTED,
+    theirs: NONE,
+    ours: [REFUSED, "design section 4: what the IAM grammar does not know is denied"],
+  },
+  { example: "no annotation on the namespace", pod: asks("red_role"), settings: RESTRICTED, theirs: REFUSED },
+  {
+    example: "no annotation on the namespace, in the default mode",
+    pod: asks("red_role"),
+    settings: { policy: "listed" },
+    theirs: REFUSED,
+    ours: [`${ACCOUNT}red_role`, "design section 4: mode listed leaves it to the trust policy"],
+  },
+  {
+    example: "an external id",
+    pod: { ...asks("reportingdb-reader"), [ANNOTATION.externalId]: "dac7ad46-acab-4ec3-a78e-f3962ecf45d7" },
+    namespace: { [ANNOTATION.namespacePermitted]: ".*" },
+    asking: "externalId",
+    theirs: "dac7ad46-acab-4ec3-a78e-f3962ecf45d7",
+  },
+  ...(
+    [
+      ["a session name", "my-session-name", "my-session-name"],
+      ["a session name that STS does not take", "my/session name", "my-session-name"],
+      ["no session name", undefined, "{namespace}.{pod}"],
+    ] as const
+  ).map(([example, name, ours]): Row => ({
+    example,
+    pod: {
+      ...asks("reportingdb-reader"),
+      ...(name === undefined ? {} : { [ANNOTATION.peerSessionName]: name }),
+    },
+    namespace: { [ANNOTATION.namespacePermitted]: ".*" },
+    asking: "session",
+    theirs: `kiam-${name === undefined ? "kiam" : ours}`,
+    ours: [ours, "design section 5: a template, with no product's name before it"],
+  })),
+];
+
+export const KIAM = { permitted: permitted, "annotations of a pod": pods };

@@ -1,0 +1,172 @@
+import * as fc from "fast-check";
+import type { Container, EnvVar, Pod, Volume } from "../../../injector/pod.ts";
+import { throughApiServer } from "../../support/pods.ts";
+
+/** Webhooks that other people run, as far as they and podrole can get into each other's way (research/injectors.md, 2). */
+
+/** What such a webhook makes of a pod. On a pod that it has seen already it changes nothing, as theirs do. */
+export interface Injector {
+  readonly inject: (pod: Pod) => Pod;
+  /** Names of the containers it adds. */
+  readonly adds: readonly string[];
+}
+
+const OURS = /^podrole-/;
+/** With a uid of its own, as theirs have: one that took the pod's could be refused for it. */
+const image = (name: string, capabilities: object = {}): Container => ({
+  name,
+  image: `${name}:1`,
+  env: [{ name: "MESH", value: name }],
+  securityContext: { runAsUser: 1337, ...capabilities },
+});
+const CONFINED = { capabilities: { drop: ["ALL"] } };
+
+const withAnnotations = (pod: Pod, annotations: Readonly<Record<string, string>>): Pod => ({
+  ...pod,
+  metadata: { ...pod.metadata, annotations: { ...pod.metadata?.annotations, ...annotations } },
+});
+
+function withSpec(
+  pod: Pod,
+  first: readonly Container[],
+  last: readonly Container[],
+  containers: readonly Container[],
+  volumes: readonly Volume[],
+): Pod {
+  const { spec } = pod;
+  return {
+    ...pod,
+    spec: {
+      ...spec,
+      initContainers: [...first, ...(spec.initContainers ?? []), ...last],
+      containers: [...spec.containers, ...containers],
+      volumes: [...(spec.volumes ?? []), ...volumes],
+    },
+  };
+}
+
+const everywhere = (pod: Pod, change: (container: Container) => Container): Pod => ({
+  ...pod,
+  spec: {
+    ...pod.spec,
+    initContainers: (pod.spec.initContainers ?? []).map(change),
+    containers: pod.spec.containers.map(change),
+  },
+});
+
+const has = ({ spec }: Pod, name: string): boolean =>
+  [...(spec.initContainers ?? []), ...spec.containers].some((container) => container.name === name);
+
+const once = (adds: readonly string[], inject: (pod: Pod) => Pod): Injector => ({
+  adds,
+  inject: (pod) => (adds.some((name) => has(pod, name)) ? pod : inject(pod)),
+});
+
+const memory = (name: string): Volume => ({ name, emptyDir: { medium: "Memory" } });
+
+/** With its CNI plugin: the init container of the other mode wants NET_ADMIN, which podrole refuses. */
+const istio = once(["istio-validation", "istio-proxy"], (pod) =>
+  withAnnotations(
+    withSpec(
+      pod,
+      [image("istio-validation", CONFINED), { ...image("istio-proxy", CONFINED), restartPolicy: "Always" }],
+      [],
+      [],
+      [memory("istio-envoy"), { name: "istio-token", projected: { sources: [] } }],
+    ),
+    { "sidecar.istio.io/status": "{}", "prometheus.io/scrape": "true" },
+  ),
+);
+
+const linkerd = once(["linkerd-network-validator", "linkerd-proxy"], (pod) =>
+  withAnnotations(
+    withSpec(
+      pod,
+      [image("linkerd-network-validator")],
+      [],
+      [image("linkerd-proxy")],
+      [memory("linkerd-identity-end-entity")],
+    ),
+    { "linkerd.io/proxy-version": "1", "kubectl.kubernetes.io/default-container": "app-0" },
+  ),
+);
+
+const vault = once(["vault-agent-init", "vault-agent"], (pod) => {
+  const mounted = everywhere(pod, (container) =>
+    OURS.test(container.name)
+      ? container
+      : {
+          ...container,
+          volumeMounts: [
+            ...(container.volumeMounts ?? []),
+            { name: "vault-secrets", mountPath: "/vault/secrets" },
+          ],
+        },
+  );
+  const volumes = [memory("home-init"), memory("vault-secrets")];
+  return withAnnotations(
+    withSpec(mounted, [], [image("vault-agent-init")], [image("vault-agent")], volumes),
+    {
+      "vault.hashicorp.com/agent-inject-status": "injected",
+    },
+  );
+});
+
+/** EKS's webhook for service accounts: it passes by the containers that an annotation names. */
+const irsa: Injector = {
+  adds: [],
+  inject: (pod) => {
+    const skipped = (pod.metadata?.annotations?.["eks.amazonaws.com/skip-containers"] ?? "").split(",");
+    const variables: readonly EnvVar[] = [
+      { name: "AWS_ROLE_ARN", value: "arn:aws:iam::111122223333:role/irsa" },
+      {
+        name: "AWS_WEB_IDENTITY_TOKEN_FILE",
+        value: "/var/run/secrets/eks.amazonaws.com/serviceaccount/token",
+      },
+    ];
+    const told = everywhere(pod, (container) =>
+      skipped.includes(container.name) || container.env?.some(({ name }) => name === "AWS_ROLE_ARN") === true
+        ? container
+        : { ...container, env: [...(container.env ?? []), ...variables] },
+    );
+    const present = (pod.spec.volumes ?? []).some(({ name }) => name === "aws-iam-token");
+    return present
+      ? told
+      : withSpec(told, [], [], [], [{ name: "aws-iam-token", projected: { sources: [] } }]);
+  },
+};
+
+/** Tracing: a variable before those of every container of the user's, and a container after them. */
+const tracing = once(["tracer"], (pod) =>
+  withSpec(
+    everywhere(pod, (container) =>
+      OURS.test(container.name)
+        ? container
+        : { ...container, env: [{ name: "DD_AGENT_HOST", value: "node" }, ...(container.env ?? [])] },
+    ),
+    [],
+    [],
+    [image("tracer")],
+    [],
+  ),
+);
+
+/** Admission plugins of the API server's own, which touch our containers as well. */
+const builtIn: Injector = {
+  adds: [],
+  inject: (pod) =>
+    throughApiServer(
+      everywhere(pod, (container) => ({
+        ...container,
+        imagePullPolicy: "Always",
+        resources: container["resources"] ?? { limits: { cpu: "2" } },
+      })),
+    ),
+};
+
+const INJECTORS: Readonly<Record<string, Injector>> = { istio, linkerd, vault, irsa, tracing, builtIn };
+
+export const injectorNamed = (name: string): Injector => INJECTORS[name] ?? builtIn;
+
+/** Some of them, in any order. */
+export const someInjectors = fc.shuffledSubarray(Object.keys(INJECTORS));

@@ -1,0 +1,122 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  ANNOTATION,
+  APP_ENV,
+  CONTAINER,
+  CREDENTIALS_PORT,
+  ENV,
+  PATH,
+  TOKEN_VOLUME,
+} from "../../../sidecar/contract.ts";
+import { patchBetween } from "../../../injector/patch.ts";
+import { envVar, type Container, type Pod } from "../../../injector/pod.ts";
+import { sha256 } from "../../../injector/token.ts";
+import { facts } from "../../support/facts.ts";
+import { TOKEN } from "../../support/pods.ts";
+import { pods } from "./arbitraries.ts";
+import { injectorNamed, someInjectors } from "./injectors.ts";
+import { afterPass, OTHER_TOKEN, pass, settings } from "./settings.ts";
+
+/**
+ * Other webhooks before podrole and after it, and podrole again (`reinvocationPolicy: IfNeeded`): whatever the order, the
+ * pod that runs has the guard first, the sidecar second, and nothing twice.
+ */
+
+const PODROLE = "podrole";
+const URI = `http://127.0.0.1:${CREDENTIALS_PORT}${PATH.credentials}`;
+const account = { [ANNOTATION.serviceAccountRole]: "arn:aws:iam::111122223333:role/irsa" };
+const around = facts({ account });
+
+/** The API server's two rounds: all of them in order, and again those that asked to be called again. */
+const rounds = fc
+  .tuple(
+    someInjectors,
+    fc.nat({ max: 6 }),
+    fc.subarray(["istio", "linkerd", "vault", "irsa", "tracing", "builtIn"]),
+  )
+  .map(([others, at, again]) => {
+    const first = others.toSpliced(at, 0, PODROLE);
+    return [...first, ...first.filter((name) => name === PODROLE || again.includes(name))];
+  });
+
+function run(start: Pod, order: readonly string[], name: string): Pod {
+  let pod = start;
+  for (const [index, who] of order.entries()) {
+    if (who !== PODROLE) {
+      pod = injectorNamed(who).inject(pod);
+      continue;
+    }
+    const outcome = pass(pod, name, index === 0 ? TOKEN : OTHER_TOKEN, around);
+    if (outcome.kind !== "inject") throw new Error(`${outcome.kind}: ${JSON.stringify(outcome.findings)}`);
+    pod = outcome.after;
+  }
+  return pod;
+}
+
+const named = (containers: readonly Container[] | null | undefined): readonly string[] =>
+  (containers ?? []).map(({ name }) => name);
+const isOurs = (name: string): boolean => name.startsWith("podrole-");
+const countOf = <T>(all: readonly T[], one: T): number => all.filter((other) => other === one).length;
+
+test("other injectors in any order, and podrole again, end with ours first, once each, and everything covered", () => {
+  let ran = 0;
+  fc.assert(
+    fc.property(pods, settings, rounds, (object, name, order) => {
+      const alone = afterPass(object, name, TOKEN, around);
+      if (alone === undefined) return;
+      ran += 1;
+      const start = object as unknown as Pod;
+      const end = run(start, order, name);
+      const init = named(end.spec.initContainers);
+      const users = [...(end.spec.initContainers ?? []), ...end.spec.containers].filter(
+        (container) => !isOurs(container.name),
+      );
+
+      const ours = named(alone.spec.initContainers).filter(isOurs);
+      expect(init.slice(0, ours.length)).toEqual(ours);
+      expect([...init, ...named(end.spec.containers)].filter(isOurs)).toEqual(ours);
+
+      const added = order.flatMap((who) => (who === PODROLE ? [] : injectorNamed(who).adds));
+      for (const one of added) expect(countOf(named(users), one)).toBe(1);
+      const others = new Set(added);
+      expect(named(users).filter((one) => !others.has(one))).toEqual([
+        ...named(start.spec.initContainers),
+        ...named(start.spec.containers),
+      ]);
+
+      const volumes = (end.spec.volumes ?? []).map((volume) => volume.name);
+      const wanted = (alone.spec.volumes ?? []).filter((volume) => volume.name === TOKEN_VOLUME.name);
+      expect(countOf(volumes, TOKEN_VOLUME.name)).toBe(wanted.length);
+
+      const bare = users.filter((container) => !isConfined(container));
+      expect(ours.includes(CONTAINER.guard) ? bare : []).toEqual([]);
+      expect(ours.includes(CONTAINER.sidecar) ? tokenProblems(end, users) : []).toEqual([]);
+      expect(patchBetween(end, run(end, [PODROLE], name))).toEqual([]);
+    }),
+    { numRuns: 500 },
+  );
+  expect(ran).toBeGreaterThan(100);
+});
+
+const isConfined = ({ securityContext }: Container): boolean => {
+  const drop = securityContext?.capabilities?.drop ?? [];
+  return drop.includes("NET_RAW") || drop.includes("ALL");
+};
+
+/** What podrole gives a container it gives once, and to all the same: the token whose hash the sidecar holds. */
+function tokenProblems(end: Pod, users: readonly Container[]): readonly string[] {
+  const sidecar = end.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
+  const hash = sidecar && envVar(sidecar, ENV.tokenSha256)?.value;
+  const skipped = end.metadata?.annotations?.[ANNOTATION.skipContainers];
+  return users.flatMap(({ name, env }) => {
+    const endpoint = (env ?? []).filter((one) => one.name === APP_ENV.token || one.name === APP_ENV.fullUri);
+    const given = endpoint.flatMap(({ value = "" }) =>
+      [TOKEN, OTHER_TOKEN, URI].includes(value) ? [value] : [],
+    );
+    // Whoever has set one of the two himself is left alone with both.
+    const due = name === skipped || given.length < endpoint.length ? 0 : 2;
+    const wrong = given.filter((value) => value !== URI && sha256(value) !== hash);
+    return given.length === due && wrong.length === 0 ? [] : [`${name}: ${given.join()}`];
+  });
+}

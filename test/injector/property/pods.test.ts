@@ -1,0 +1,76 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { patchBetween } from "../../../injector/patch.ts";
+import { applied, intrusions, withoutAdditions } from "../../support/additions.ts";
+import { json } from "../../support/facts.ts";
+import { throughApiServer, TOKEN } from "../../support/pods.ts";
+import { pods } from "./arbitraries.ts";
+import { afterPass, OTHER_TOKEN, pass, settings } from "./settings.ts";
+import { overreach } from "./untouched.ts";
+
+/** Properties of every pod. A failure prints the seed and the path that lead to its counterexample again. */
+
+test("the pods are of all sorts: many are injected, some are denied", () => {
+  const kinds = fc
+    .sample(fc.tuple(pods, settings), { numRuns: 300, seed: 1 })
+    .map((args) => pass(...args, TOKEN).kind);
+  expect(kinds.filter((kind) => kind === "inject").length).toBeGreaterThan(100);
+  expect(kinds.filter((kind) => kind === "deny").length).toBeGreaterThan(30);
+});
+
+test("the patch makes the pod, only adds, and taken back leaves the pod as it was, byte for byte", () => {
+  fc.assert(
+    fc.property(pods, settings, (object, name) => {
+      const text = JSON.stringify(object);
+      const outcome = pass(object, name, TOKEN);
+      expect(JSON.stringify(object)).toBe(text);
+      if (outcome.kind !== "inject") return;
+      const { before, after } = outcome;
+      const patch = patchBetween(before, after);
+      expect(applied(before, patch)).toEqual(after);
+      expect(intrusions(before, patch)).toEqual([]);
+      expect(withoutAdditions(before, after)).toBe(text);
+      expect(overreach(before, applied(before, patch))).toEqual([]);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test("twice is once, the API server's round trip in between or not", () => {
+  fc.assert(
+    fc.property(pods, settings, (object, name) => {
+      const after = afterPass(object, name, TOKEN);
+      if (after === undefined) return;
+      expect(afterPass(after, name, OTHER_TOKEN)).toEqual(after);
+      const settled = throughApiServer(after);
+      const again = afterPass(settled, name, OTHER_TOKEN);
+      expect(again && patchBetween(settled, again)).toEqual([]);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test.for([
+  ["a label", '"app":"web"', '"app":"evil"'],
+  ["an image", "shop/app:1", "shop/app:2"],
+  ["a field that is gone", ',"future":{"a":1}', ""],
+  ["a field that nobody knows", '"future"', '"past"'],
+  ["a value of the user's", '"value":"x"', '"value":"y"'],
+  ["a field in another place", '"name":"A","value":"x"', '"value":"x","name":"A"'],
+  ["a capability that is no longer dropped", '"drop":["MKNOD",', '"drop":['],
+  ["another variable", '"env":[', '"env":[{"name":"B"},'],
+  ["another container", '"containers":[', '"containers":[{"name":"b"},'],
+] as const)("what is no addition would be found: %s", ([, from, to]) => {
+  const user = {
+    name: "app",
+    image: "shop/app:1",
+    env: [{ name: "A", value: "x" }],
+    securityContext: { capabilities: { drop: ["MKNOD"] } },
+    future: { a: 1 },
+  };
+  const object = { metadata: { labels: { app: "web" } }, spec: { containers: [user] } };
+  const text = JSON.stringify(afterPass(object, "as they come", TOKEN));
+  expect(overreach(object, json(text))).toEqual([]);
+  expect(text).toContain(from);
+  expect(overreach(object, json(text.replace(from, to)))).not.toEqual([]);
+});

@@ -1,0 +1,145 @@
+import * as fc from "fast-check";
+import type { Arbitrary } from "fast-check";
+import { reviewText } from "../../support/webhook.ts";
+import { injected, pod } from "../../support/pods.ts";
+import { containers, pods } from "./arbitraries.ts";
+
+/** Reviews as text: some of what a client can send no object could be made of. */
+
+/** In place of some value of a pod. Each is JSON. */
+const oddText = fc.oneof(
+  fc.constantFrom(
+    "null",
+    "true",
+    "[]",
+    "{}",
+    "[null]",
+    '""',
+    "-0",
+    "1e999",
+    "123456789012345678901234567890",
+  ),
+  fc.constantFrom('"\\ud800"', '"\\u0000"', '{"__proto__":null}', '{"constructor":{"prototype":{"x":1}}}'),
+  fc.constantFrom(`${"[".repeat(3000)}${"]".repeat(3000)}`, `${'{"a":'.repeat(3000)}1${"}".repeat(3000)}`),
+  fc.constantFrom('{"name":"a","name":null}', `"${"x".repeat(100_000)}"`, '[{"name":"a"},{"name":"a"}]'),
+  fc.json({ maxDepth: 3 }),
+);
+
+/** An object's text with something odd in the place of one of its values, wherever that may be. */
+const withOdd = (objects: Arbitrary<unknown>): Arbitrary<string> =>
+  fc.tuple(objects, fc.nat(), oddText).map(([object, place, odd]) => {
+    const values: unknown[] = [];
+    JSON.stringify(object, (_key, value: unknown) => (values.push(value), value));
+    let index = 0;
+    const target = place % values.length;
+    const marked = JSON.stringify(object, (_key, value: unknown) => (index++ === target ? "@odd@" : value));
+    return marked.replace('"@odd@"', () => odd);
+  });
+
+const objects: Arbitrary<string> = fc.oneof(
+  { weight: 4, arbitrary: withOdd(pods) },
+  { weight: 4, arbitrary: pods.map((one) => JSON.stringify(one)) },
+  { weight: 1, arbitrary: oddText },
+);
+
+const WORKLOADS = ["deployments", "statefulsets", "daemonsets", "replicasets"];
+const resources = fc.oneof(
+  { weight: 6, arbitrary: fc.constant({ group: "", version: "v1", resource: "pods" }) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(...WORKLOADS).map((resource) => ({ group: "apps", version: "v1", resource })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<unknown>(
+      { group: "batch", version: "v1", resource: "cronjobs" },
+      { group: "", resource: "replicationcontrollers" },
+      { group: null },
+      null,
+      "pods",
+    ),
+  },
+);
+
+/** What stands around the object; of the API server's making, but for the names in it. */
+const around = fc.record(
+  {
+    uid: fc.oneof(fc.uuid(), fc.string({ minLength: 1, maxLength: 20 })),
+    operation: fc.constantFrom("CREATE", "CREATE", "CREATE", "UPDATE", "DELETE", "CONNECT", null),
+    resource: resources,
+    subResource: fc.constantFrom("", "ephemeralcontainers", "status", null),
+    namespace: fc.constantFrom("shop", "", null),
+    userInfo: fc.constantFrom({ username: "alice" }, { username: "system:node:a" }, {}, null, []),
+    dryRun: fc.constantFrom(true, false, null),
+  },
+  { requiredKeys: ["uid", "operation", "resource"] },
+);
+
+const workloadText = (template: string): string =>
+  `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"template":${template}}}`;
+
+interface Sent {
+  readonly uid: string;
+  /** As text, like the body that it is part of. */
+  readonly object: string;
+  readonly body: string;
+}
+
+const sent = (uid: string, object: string, oldObject: string, over: object): Sent => {
+  const body = reviewText(object, { ...over, uid, oldObject: "@old@" });
+  return { uid, object, body: body.replace('"@old@"', () => oldObject) };
+};
+
+const creations = fc.tuple(fc.uuid(), objects).map(([uid, object]) => sent(uid, object, "null", {}));
+
+/** `kubectl debug` on a pod that runs, and other changes to it. */
+const running = JSON.stringify(injected(pod()));
+const updates = fc
+  .tuple(
+    fc.uuid(),
+    fc.oneof(
+      containers("debug", 1).map((ephemeralContainers) => {
+        const one = injected(pod());
+        return JSON.stringify({ ...one, spec: { ...one.spec, ephemeralContainers } });
+      }),
+      withOdd(fc.constant(injected(pod()))),
+    ),
+    fc.constantFrom("", "ephemeralcontainers"),
+  )
+  .map(([uid, object, subResource]) => sent(uid, object, running, { operation: "UPDATE", subResource }));
+
+const others = fc
+  .tuple(around, objects, objects, fc.boolean())
+  .map(([{ uid, ...over }, object, oldObject, wrapped]) => {
+    const put = (text: string): string => (wrapped ? workloadText(text) : text);
+    return sent(uid, put(object), put(oldObject), over);
+  });
+
+/** Well-formed, whatever its object is. */
+export const reviews: Arbitrary<Sent> = fc.oneof(creations, updates, others);
+
+const review = reviewText("{}");
+const HEAD = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" };
+
+/** No review: no JSON, another document, or one without what an answer needs. */
+export const malformed: Arbitrary<string> = fc.oneof(
+  fc.string().filter((text) => !isJson(text)),
+  fc.nat({ max: review.length - 1 }).map((length) => review.slice(0, length)),
+  fc.json(),
+  fc.constantFrom<unknown>("", null, 7, [], {}).map((uid) => reviewText("{}", { uid })),
+  fc.jsonValue().map((request) => JSON.stringify({ ...HEAD, request })),
+  fc.constantFrom(
+    review.replace("k8s.io/v1", "k8s.io/v1beta1"),
+    review.replace('"AdmissionReview"', '"Pod"'),
+    review.replace('"AdmissionReview"', "null"),
+  ),
+);
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

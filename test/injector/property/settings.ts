@@ -1,0 +1,31 @@
+import * as fc from "fast-check";
+import { admit, type Outcome } from "../../../injector/admit.ts";
+import type { InjectorConfig } from "../../../injector/config.ts";
+import type { Pod } from "../../../injector/pod.ts";
+import { config } from "../../support/config.ts";
+import { BILLING, facts } from "../../support/facts.ts";
+
+const SETTINGS: Readonly<Record<string, InjectorConfig>> = {
+  "as they come": config(),
+  "without a guard": config({ guard: "off" }),
+  "source node": config({ source: "node", policy: "off", region: "us-east-1" }),
+  "source ambient, in audit": config({ source: "ambient", ambientSecret: "s", policy: "audit" }),
+  "a default role, and no wait": config({ defaultRole: BILLING, start: "now", region: "cn-north-1" }),
+};
+
+/** By name, so that a counterexample can be read. */
+export const settings = fc.constantFrom(...Object.keys(SETTINGS));
+
+const known = facts();
+
+export const pass = (object: unknown, name: string, token: string, around = known): Outcome =>
+  admit(object, around, SETTINGS[name] ?? config(), () => token);
+
+/** The pod that comes of it, or undefined where there is none. */
+export function afterPass(...args: Parameters<typeof pass>): Pod | undefined {
+  const outcome = pass(...args);
+  return outcome.kind === "inject" ? outcome.after : undefined;
+}
+
+/** What an earlier pass did not write, so that a token that is made anew is found out. */
+export const OTHER_TOKEN = "another-token-another-token-another-token-a";

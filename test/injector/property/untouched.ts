@@ -1,0 +1,100 @@
+import { isRecord, own, type Fields } from "../../../injector/read.ts";
+
+/**
+ * What podrole has done to a pod beyond what design section 3 lets it do, found without the patch and without anything of
+ * podrole's: by taking from `after` what may be an addition and holding the rest against `before`, byte for byte.
+ */
+export function overreach(before: Fields, after: Fields): readonly string[] {
+  return compared(before, after, "pod", { metadata: ofMetadata, spec: ofSpec });
+}
+
+type Compare = (before: unknown, after: unknown, at: string) => readonly string[];
+
+const text = (value: unknown): string => JSON.stringify(value) ?? "absent";
+
+const equal: Compare = (before, after, at) => (text(before) === text(after) ? [] : [at]);
+
+/** Every key of either side: by its own rule where it has one, and equal where it has none. */
+function compared(
+  before: unknown,
+  after: unknown,
+  at: string,
+  rules: Readonly<Record<string, Compare>>,
+): readonly string[] {
+  if (!isRecord(after)) return equal(before, after, at);
+  // Null and absent are the same to Kubernetes; where there was nothing, all there is has been added.
+  const was: Fields = isRecord(before) ? before : {};
+  const keys = [...new Set([...Object.keys(was), ...Object.keys(after)])];
+  // Of the keys that were there before, none has moved.
+  const kept = Object.keys(after).filter((key) => Object.hasOwn(was, key));
+  return [
+    ...equal(Object.keys(was), kept, `${at}, its keys`),
+    ...keys.flatMap((key) =>
+      ((own(rules, key) as Compare | undefined) ?? equal)(own(was, key), own(after, key), `${at}.${key}`),
+    ),
+  ];
+}
+
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const nameOf = (value: unknown): unknown => (isRecord(value) ? own(value, "name") : undefined);
+const isOurs = (value: unknown): boolean => String(nameOf(value)).startsWith("podrole-");
+
+/** The list as it was, each entry by the rule, and after it entries of which `added` says that they may be there. */
+const extended =
+  (rule: Compare, added: (entry: unknown) => boolean): Compare =>
+  (before, after, at) => {
+    const [was, is] = [list(before), list(after)];
+    const extra = is.slice(was.length).filter((entry) => !added(entry));
+    return [
+      ...was.flatMap((entry, index) => rule(entry, is[index], `${at}[${index}]`)),
+      ...extra.map((entry) => `${at}: ${text(entry)}`),
+    ];
+  };
+
+const ADDED_ENV = /^AWS_|^(?:NO_PROXY|no_proxy)$/;
+const ADDED_ANNOTATION = [
+  "podrole.dev/status",
+  "kubectl.kubernetes.io/default-container",
+  "eks.amazonaws.com/skip-containers",
+];
+const DROPPED = new Set<unknown>(["NET_RAW", "SETUID", "SETGID"]);
+
+const ofVariable: Compare = (before, after, at) =>
+  compared(before, after, at, {
+    value: (was, is, where) =>
+      /^no_proxy$/i.test(String(nameOf(before))) &&
+      typeof is === "string" &&
+      is.startsWith(typeof was === "string" ? was : "")
+        ? []
+        : equal(was, is, where),
+  });
+
+const ofContainer: Compare = (before, after, at) =>
+  compared(before, after, at, {
+    env: extended(ofVariable, (entry) => ADDED_ENV.test(String(nameOf(entry)))),
+    securityContext: (was, is, where) =>
+      compared(was, is, where, {
+        allowPrivilegeEscalation: (old, now, there) =>
+          now === false && old == null ? [] : equal(old, now, there),
+        capabilities: (old, now, there) =>
+          compared(old, now, there, { drop: extended(equal, (entry) => DROPPED.has(entry)) }),
+      }),
+  });
+
+const ofSpec: Compare = (before, after, at) =>
+  compared(before, after, at, {
+    initContainers: (was, is, where) =>
+      extended(ofContainer, () => false)(
+        was,
+        list(is).filter((one) => !isOurs(one)),
+        where,
+      ),
+    containers: extended(ofContainer, () => false),
+    volumes: extended(equal, isOurs),
+  });
+
+const ofMetadata: Compare = (before, after, at) =>
+  compared(before, after, at, {
+    annotations: (was, is, where) =>
+      compared(was, is, where, Object.fromEntries(ADDED_ANNOTATION.map((key) => [key, () => []]))),
+  });
