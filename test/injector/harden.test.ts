@@ -208,3 +208,13 @@ describe("a path of the node", () => {
     expect(denials(pod({ volumes: [{ name: "run", hostPath: null, emptyDir: {} }] }))).toEqual(["inject"]);
   });
 });
+
+test("an init container of the pod's own that would read the metadata service runs behind the guard", () => {
+  const thief = { name: "thief", image: "curl", command: ["curl", "http://169.254.169.254/"] };
+  const sidecarThief = { ...thief, name: "native", restartPolicy: "Always" };
+  for (const make of [pod, plainPod]) {
+    const { initContainers = [] } = injected(make({ initContainers: [thief, sidecarThief] })).spec;
+    expect(initContainers[0]?.name).toBe(CONTAINER.guard);
+    expect(initContainers.slice(-2).map(({ name }) => name)).toEqual(["thief", "native"]);
+  }
+});

@@ -166,6 +166,11 @@ describe("an ephemeral container", () => {
 
   test("in source node has to have a known uid, whatever the injector's source is by now", () => {
     expect(added({}, withNode)).toMatchObject({ decision: "deny", findings: [{ code: "UID_UNKNOWN" }] });
+    const setuid = { securityContext: { runAsUser: 1000, capabilities: { add: ["SETUID"] } } };
+    expect(added(setuid, withNode)).toMatchObject({
+      decision: "deny",
+      findings: [{ code: "CAPABILITY_FORBIDDEN" }],
+    });
     const known = result({ securityContext: { runAsUser: 1000 } }, withNode);
     expect(known.securityContext).toEqual({
       runAsUser: 1000,
