@@ -18,6 +18,21 @@ export interface Way {
   readonly passesGuard?: true;
 }
 
+const TRIES = 4;
+
+/**
+ * For attempts that are to succeed: made again while there is no answer, since on a busy machine one may come after the
+ * client's patience has ended. Those that are to fail are counted at their first.
+ */
+export const insistent =
+  (attempt: Way["attempt"]): Way["attempt"] =>
+  async (lab) => {
+    let outcome = await attempt(lab);
+    for (let tries = 1; tries < TRIES && outcome.outcome === "silent"; tries += 1)
+      outcome = await attempt(lab);
+    return outcome;
+  };
+
 /** An ordinary user; the client becomes it by itself, having read its own file, and has no capability from then on. */
 const APP_UID = 1000;
 /** Root as a container has it, with CAP_NET_RAW and without CAP_NET_ADMIN. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { METADATA_ADDRESSES } from "../../sidecar/contract.ts";
-import { outcomeOf, packetClient, WAYS, WITHOUT_RAW, type Outcome, type Way } from "./attempts.ts";
+import { insistent, outcomeOf, packetClient, WAYS, WITHOUT_RAW, type Outcome, type Way } from "./attempts.ts";
 import { runGuard } from "./guard-run.ts";
 import { METADATA_V4, openLab, SECRET, type Lab } from "./lab.ts";
 import { matrixText, type Cell } from "./matrix.ts";
@@ -40,8 +40,8 @@ describe.skipIf(reason)(`ways round the guard${reason ? ` (skipped: ${reason})` 
     process.stdout.write(matrixText(cells));
   });
 
-  async function tried(posture: Cell["posture"], way: Way): Promise<Outcome> {
-    const outcome = await way.attempt(lab);
+  async function tried(posture: Cell["posture"], way: Way, attempt = way.attempt): Promise<Outcome> {
+    const outcome = await attempt(lab);
     cells.push({ way: way.name, posture, outcome });
     return outcome;
   }
@@ -49,7 +49,7 @@ describe.skipIf(reason)(`ways round the guard${reason ? ` (skipped: ${reason})` 
   // A control: it proves that the attempt is a real one, and that these tests see a leak.
   describe("without a guard", () => {
     test.each(WAYS)("$name reads the secret", async (way) => {
-      expect(await tried("no guard", way)).toEqual(reached);
+      expect(await tried("no guard", way, insistent(way.attempt))).toEqual(reached);
     });
   });
 
@@ -62,7 +62,7 @@ describe.skipIf(reason)(`ways round the guard${reason ? ` (skipped: ${reason})` 
     });
 
     test.each(WAYS.filter((way) => way.passesOutputRule))("$name still reads the secret", async (way) => {
-      expect(await tried("output rule only", way)).toEqual(reached);
+      expect(await tried("output rule only", way, insistent(way.attempt))).toEqual(reached);
     });
 
     test.each(WAYS.filter((way) => !way.passesOutputRule))("$name is refused", async (way) => {
@@ -83,11 +83,11 @@ describe.skipIf(reason)(`ways round the guard${reason ? ` (skipped: ${reason})` 
     });
 
     test.each(WAYS.filter(({ name }) => /^TCP|^SO_BIND/.test(name)))(
-      "$name is refused within 100 ms",
+      "$name is refused before an SDK loses its patience, which is a second",
       async ({ attempt }) => {
         const outcome = await attempt(lab);
         expect(outcome).toMatchObject({ outcome: "refused", code: "ECONNREFUSED" });
-        expect(outcome.ms).toBeLessThan(100);
+        expect(outcome.ms).toBeLessThan(1000);
       },
     );
 
@@ -96,7 +96,7 @@ describe.skipIf(reason)(`ways round the guard${reason ? ` (skipped: ${reason})` 
     test.each(WAYS.filter((way) => way.passesGuard))(
       "$name still reads the secret, given CAP_NET_RAW",
       async (way) => {
-        expect(await tried("guard", way)).toEqual(reached);
+        expect(await tried("guard", way, insistent(way.attempt))).toEqual(reached);
       },
     );
 
@@ -112,7 +112,7 @@ describe.skipIf(reason)(`ways round the guard${reason ? ` (skipped: ${reason})` 
     // A control again: a service that had died would have looked like a guard that holds.
     test("the service was there all along: without the guard, every way reads the secret again", async () => {
       await lab.nft("delete table inet podrole_guard; delete table netdev podrole_guard");
-      for (const way of WAYS) expect(await way.attempt(lab)).toEqual(reached);
+      for (const way of WAYS) expect(await insistent(way.attempt)(lab)).toEqual(reached);
     });
   });
 });
