@@ -1,0 +1,102 @@
+import { fork, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+
+const alive = new Set<ChildProcess>();
+const killAll = (): void => {
+  for (const child of alive) child.kill("SIGKILL");
+};
+// Also when the bench fails or is interrupted: `exit` handlers run in both, but a signal needs one of its own first.
+process.once("exit", killAll);
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
+export interface Program {
+  readonly pid: number;
+  /** `performance.now()` just before the process was made. */
+  readonly startedAt: number;
+  /** What it wrote to standard error so far. */
+  readonly output: () => string;
+  readonly hasExited: () => boolean;
+  /** Resolves with the exit code, or undefined after a signal. */
+  readonly exited: Promise<number | undefined>;
+  /** Gently, so that a compile cache is written. */
+  readonly stop: () => Promise<void>;
+}
+
+/** Node with these arguments and these variables, and no others. */
+export function start(args: readonly string[], env: Readonly<Record<string, string>>): Program {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "pipe"] });
+  alive.add(child);
+  let output = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text));
+  const exited = once(child, "exit").then(([code]: unknown[]) => {
+    alive.delete(child);
+    return typeof code === "number" ? code : undefined;
+  });
+  return {
+    pid: child.pid ?? 0,
+    startedAt,
+    output: () => output,
+    hasExited: () => !alive.has(child),
+    exited,
+    stop: async () => {
+      child.kill("SIGTERM");
+      const impatience = setTimeout(() => child.kill("SIGKILL"), 2000);
+      await exited;
+      clearTimeout(impatience);
+    },
+  };
+}
+
+export interface Helper {
+  /** Sends a message, where there is one to send, and resolves with the next that comes back. */
+  readonly ask: (message?: object) => Promise<unknown>;
+}
+
+/** One of the bench's own programs, talked to by messages. It ends with the bench. */
+export function helper(file: string, args: readonly string[] = []): Helper {
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, { execArgv: [] });
+  alive.add(child);
+  const ended = once(child, "exit").then(([code]: unknown[]) => {
+    throw new Error(`${file} ended with ${String(code)}`);
+  });
+  // Whoever asks hears of it.
+  ended.catch(() => undefined);
+  return {
+    ask: async (message) => {
+      const answer = once(child, "message");
+      if (message !== undefined) child.send(message);
+      const [first]: unknown[] = await Promise.race([answer, ended]);
+      return first;
+    },
+  };
+}
+
+const MB = 1024 * 1024;
+
+export interface Memory {
+  readonly rssAnonMb: number;
+  readonly rssMb: number;
+}
+
+export async function memory(pid: number): Promise<Memory> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  const mb = (name: string): number => {
+    const kb = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1];
+    return (Number(kb) * 1024) / MB;
+  };
+  return { rssAnonMb: mb("RssAnon"), rssMb: mb("VmRSS") };
+}
+
+/** Linux counts in hundredths of a second for every program, whatever the kernel's own clock. */
+const MS_PER_TICK = 10;
+
+/** Of all its threads, in user and kernel mode, so far. */
+export async function cpuMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+  // The name in brackets may hold blanks, so what is counted is what comes behind it.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+}

@@ -1,0 +1,142 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { createServer, connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ENV, LOOPBACK, PATH } from "../../sidecar/contract.ts";
+import { sidecarEnv } from "../support/sidecar-env.ts";
+import { start, type Program } from "./sidecar-children.ts";
+
+export const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
+export const SIDECAR = join(DIST, "sidecar.mjs");
+
+/** What the app presents. */
+export const TOKEN = "b".repeat(43);
+
+/** A program to measure, with the variables and flags that it is started with. */
+export interface Subject {
+  readonly name: string;
+  readonly args: readonly string[];
+  /** Without the ports, which are new at every start. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * The least that Node can answer the same bytes with. Plain JavaScript: to strip types, Node would load a compiler, and
+ * the bare server would be the larger program of the two.
+ */
+const bareCode = (firstLine: string): string => `${firstLine}
+const body = process.env.BODY;
+const headers = {
+  "Content-Type": "application/json",
+  "Content-Length": String(Buffer.byteLength(body)),
+  "Cache-Control": "no-store",
+};
+createServer((request, response) => {
+  response.writeHead(200, headers).end(body);
+}).listen({ port: Number(process.env.${ENV.port}), host: "${LOOPBACK}" });
+`;
+
+/**
+ * The same server twice. An ES module that imports node:http is given all of its exports, also those that Node makes
+ * when asked for: `WebSocket` is one, and with it comes undici, which is half of that server's start and memory.
+ */
+const BARE = [
+  { name: "bare", file: "bare.cjs", firstLine: `const { createServer } = require("node:http");` },
+  { name: "bare, imports", file: "bare.mjs", firstLine: `import { createServer } from "node:http";` },
+] as const;
+
+export type Bare = (typeof BARE)[number]["name"];
+
+export async function bareServer(name: Bare, directory: string, body: string): Promise<Subject> {
+  const { file, firstLine } = BARE.find((one) => one.name === name) ?? BARE[0];
+  const path = join(directory, file);
+  await writeFile(path, bareCode(firstLine));
+  return { name, args: [path], env: { BODY: body } };
+}
+
+export function sidecar(stsUrl: string, webIdentityTokenFile: string): Subject {
+  const env = {
+    ...sidecarEnv(),
+    [ENV.stsEndpoint]: stsUrl,
+    [ENV.webIdentityTokenFile]: webIdentityTokenFile,
+    [ENV.tokenSha256]: createHash("sha256").update(TOKEN).digest("hex"),
+  };
+  return { name: "sidecar", args: [SIDECAR, "serve"], env: withoutUnset(env) };
+}
+
+const withoutUnset = (env: Readonly<Record<string, string | undefined>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+
+export interface Running extends Program {
+  readonly port: number;
+  readonly healthPort: number;
+  /** Since exec, the first connection that was accepted. */
+  readonly listeningMs: number;
+  /** Since exec, the first answer 200. */
+  readonly readyMs: number;
+  /** Of that answer. */
+  readonly body: string;
+}
+
+const START_LIMIT_MS = 15_000;
+/** How finely a start is measured. Knocking is work too, for a processor that the subject could use. */
+const POLL_MS = 2;
+
+/** Started, and seen from outside as an app would: the same for every subject, whatever it logs. */
+export async function run(subject: Subject): Promise<Running> {
+  const [port, healthPort] = [await portToBe(), await portToBe()];
+  const ports = { [ENV.port]: String(port), [ENV.healthPort]: String(healthPort) };
+  const program = start(subject.args, { ...subject.env, ...ports });
+  const since = (): number => performance.now() - program.startedAt;
+  let listeningMs: number | undefined;
+  while (!program.hasExited() && since() < START_LIMIT_MS) {
+    const socket = await connected(port);
+    if (socket !== undefined) {
+      listeningMs ??= since();
+      const body = await answer200(socket, port);
+      if (body !== undefined) return { ...program, port, healthPort, listeningMs, readyMs: since(), body };
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  throw new Error(`${subject.name} did not become ready: ${program.output()}`);
+}
+
+async function connected(port: number): Promise<Socket | undefined> {
+  const socket = connect({ host: LOOPBACK, port });
+  return once(socket, "connect").then(
+    () => socket,
+    () => undefined,
+  );
+}
+
+/** The body of a 200, or undefined after any other answer. The sidecar holds a caller until its keys are there. */
+async function answer200(socket: Socket, port: number): Promise<string | undefined> {
+  let text = "";
+  socket.setEncoding("latin1").on("data", (piece: string) => (text += piece));
+  socket.write(
+    `GET ${PATH.credentials} HTTP/1.1\r\nHost: ${LOOPBACK}:${port}\r\nAuthorization: ${TOKEN}\r\nConnection: close\r\n\r\n`,
+  );
+  await once(socket, "close");
+  return text.startsWith("HTTP/1.1 200 ") ? text.slice(text.indexOf("\r\n\r\n") + 4) : undefined;
+}
+
+/**
+ * A free port below the ephemeral range. In that range, a client that knocks at a closed port of its own machine can be
+ * given that very port for its own end, and is then connected to itself.
+ */
+async function portToBe(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer().listen({ port, host: LOOPBACK });
+    const isFree = await once(server, "listening").then(
+      () => true,
+      () => false,
+    );
+    server.close();
+    if (isFree) return port;
+  }
+}
