@@ -10,7 +10,7 @@ import type { Verdict } from "./verdict.ts";
 import { kindOf, templateOf } from "./workload.ts";
 
 /** The kinds that are judged when they are applied, long before a controller makes their first pod. */
-const WORKLOADS = new Set([
+export const WORKLOADS: ReadonlySet<string> = new Set([
   "/replicationcontrollers",
   "apps/deployments",
   "apps/statefulsets",

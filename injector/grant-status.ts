@@ -3,9 +3,9 @@ import { ANNOTATION, NAMESPACE_LABEL } from "../sidecar/contract.ts";
 import type { Clock } from "../sidecar/kit/clock.ts";
 import { oneLine } from "../sidecar/kit/errors.ts";
 import type { Log } from "../sidecar/kit/log.ts";
-import { METADATA_ONLY, whyOf, type ApiServer } from "./api-server.ts";
+import { METADATA_ONLY, Refusal, whyOf, type ApiServer } from "./api-server.ts";
 import { readGrant } from "./grant-index.ts";
-import { isRecord, own, stringMap, type Fields } from "./read.ts";
+import { isRecord, metadataOf, own, stringMap, type Fields } from "./read.ts";
 
 export interface GrantStatusDeps {
   readonly api: Pick<ApiServer, "get" | "patch">;
@@ -40,7 +40,7 @@ export async function keepGrantStatus(deps: GrantStatusDeps, signal: AbortSignal
 
 /** One round. @throws Refusal or Error as the API server's client does */
 export async function updateGrants({ api, clock }: GrantStatusDeps, signal: AbortSignal): Promise<void> {
-  const grants = await listed(api, GRANTS, signal);
+  const grants = await listed(api, GRANTS, signal).catch(noneWithoutCrd);
   if (grants.length === 0) return;
   const selector = encodeURIComponent(`${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`);
   const namespaces = await listed(api, `/api/v1/namespaces?labelSelector=${selector}`, signal, METADATA_ONLY);
@@ -56,6 +56,12 @@ export async function updateGrants({ api, clock }: GrantStatusDeps, signal: Abor
     if (isDeepStrictEqual(status, own(grant, "status"))) continue;
     await api.patch(`${GRANTS}/${nameIn(grant)}/status`, { status }, REQUEST_MS, signal);
   }
+}
+
+/** The CRD need not be installed; there are no grants then, and nothing is wrong. */
+function noneWithoutCrd(error: unknown): readonly Fields[] {
+  if (error instanceof Refusal && error.status === 404) return [];
+  throw error;
 }
 
 /**
@@ -105,11 +111,6 @@ function grantOf(pod: Fields): readonly string[] {
     return [];
   }
 }
-
-const metadataOf = (object: Fields): Fields => {
-  const metadata = own(object, "metadata");
-  return isRecord(metadata) ? metadata : {};
-};
 
 function nameIn(object: Fields): string {
   const name = metadataOf(object)["name"];

@@ -7,7 +7,7 @@ import { apiServer, Refusal, whyOf } from "./api-server.ts";
 import type { Cluster, NamespaceFacts } from "./cluster.ts";
 import { grantIndex, readGrant, type GrantIndex, type GrantReading } from "./grant-index.ts";
 import { informer, type Kind, type Timing } from "./informer.ts";
-import { isRecord, own, stringMap, type Fields } from "./read.ts";
+import { fieldsIn, isRecord, metadataOf, own, stringMap, type Fields } from "./read.ts";
 
 /** The cluster as its API server tells it, followed from `start()` to `stop()`. */
 export interface KubernetesCluster extends Cluster {
@@ -159,13 +159,7 @@ const GRANTS: Kind<GrantReading> = {
   optional: true,
 };
 
-const metadataOf = (object: Fields): Fields => fieldsIn(object, "metadata");
 const mapIn = (object: Fields, key: "labels" | "annotations"): Fields => fieldsIn(metadataOf(object), key);
-
-function fieldsIn(object: Fields, key: string): Fields {
-  const fields = own(object, key);
-  return isRecord(fields) ? fields : {};
-}
 
 /**
  * A name that an object can have. Any other is written into no path: a pod's author chooses the service account's, and

@@ -1,5 +1,5 @@
 import { Refusal } from "./api-server.ts";
-import { isRecord, own, type Fields } from "./read.ts";
+import { isRecord, metadataOf, own, type Fields } from "./read.ts";
 
 /** A part of a list. */
 export interface Page {
@@ -45,11 +45,6 @@ export function keyOf(object: Fields): string {
 
 /** Where a watch that has brought this goes on. */
 export const versionOf = (object: Fields): string => text(metadataOf(object), "resourceVersion");
-
-function metadataOf(object: Fields): Fields {
-  const metadata = own(object, "metadata");
-  return isRecord(metadata) ? metadata : {};
-}
 
 function text(fields: Fields, key: string): string {
   const value = own(fields, key);

@@ -1,3 +1,4 @@
+import { WORKLOADS } from "./early.ts";
 import type { Review } from "./admission.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -67,17 +68,7 @@ export const METRICS = {
 export const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 
 /** What podrole has something to say to, as {@link Review.resource} spells it. */
-export const RESOURCES: ReadonlySet<string> = new Set([
-  "/pods",
-  "/pods/ephemeralcontainers",
-  "/replicationcontrollers",
-  "apps/daemonsets",
-  "apps/deployments",
-  "apps/replicasets",
-  "apps/statefulsets",
-  "batch/cronjobs",
-  "batch/jobs",
-]);
+export const RESOURCES: ReadonlySet<string> = new Set(["/pods", "/pods/ephemeralcontainers", ...WORKLOADS]);
 const OPERATIONS: ReadonlySet<string> = new Set(["CREATE", "UPDATE", "DELETE", "CONNECT"]);
 const OTHER = "other";
 

@@ -9,6 +9,14 @@ export const isRecord = (value: unknown): value is Fields =>
 export const own = (object: Fields, key: string): unknown =>
   Object.hasOwn(object, key) ? object[key] : undefined;
 
+/** An object that stands under a key, or an empty one. */
+export function fieldsIn(object: Fields, key: string): Fields {
+  const fields = own(object, key);
+  return isRecord(fields) ? fields : {};
+}
+
+export const metadataOf = (object: Fields): Fields => fieldsIn(object, "metadata");
+
 /** The entries whose values are strings, on an object without a prototype. */
 export function stringMap(value: unknown): Readonly<Record<string, string>> {
   const map: Record<string, string> = Object.create(null) as Record<string, string>;

@@ -10,8 +10,13 @@ import { kindOf, namespaceIn, templateOf } from "../workload.ts";
 import { paintFor } from "./demo/progress.ts";
 import { explain, type Explanation } from "./explain-pod.ts";
 import { textOf } from "./explain-text.ts";
-import { objectsIn } from "./inject.ts";
-import { assumptionsFrom, readManifests, withAssumptions, type AssumptionOptions } from "./input.ts";
+import {
+  assumptionsFrom,
+  objectsIn,
+  readManifests,
+  withAssumptions,
+  type AssumptionOptions,
+} from "./input.ts";
 
 export interface ExplainDeps {
   readonly config: InjectorConfig;

@@ -6,9 +6,15 @@ import { sentence, type Finding } from "../findings.ts";
 import { clusterInOurs } from "../keys.ts";
 import { serviceAccountIn } from "../pod.ts";
 import { installationFrom, withInstallation } from "../options.ts";
-import { isRecord, own, type Fields } from "../read.ts";
+import { isRecord, own } from "../read.ts";
 import { randomToken } from "../token.ts";
-import { assumptionsFrom, readManifests, withAssumptions, type AssumptionOptions } from "./input.ts";
+import {
+  assumptionsFrom,
+  objectsIn,
+  readManifests,
+  withAssumptions,
+  type AssumptionOptions,
+} from "./input.ts";
 import { separated, toYaml, type Manifest } from "./manifests.ts";
 import { nameOfObject, namespaceIn, templateOf } from "../workload.ts";
 
@@ -71,16 +77,6 @@ async function injectValue(
     case "inject":
       return template.replace(outcome.after);
   }
-}
-
-/** Every object of the input, Lists opened up: what the offline commands take for the cluster. */
-export const objectsIn = (manifests: readonly Manifest[]): readonly Fields[] =>
-  manifests.flatMap(({ value }) => flattened(value));
-
-function flattened(value: unknown): readonly Fields[] {
-  if (!isRecord(value)) return [];
-  const items = own(value, "items");
-  return own(value, "kind") === "List" && Array.isArray(items) ? items.flatMap(flattened) : [value];
 }
 
 /** As kubectl would want it back: one object as itself, several as a List. */

@@ -4,6 +4,7 @@ import { InvalidArgumentError, type Command } from "commander";
 import { NAMESPACE_LABEL } from "../../sidecar/contract.ts";
 import { CodedError, systemCode } from "../../sidecar/kit/errors.ts";
 import type { Assumptions } from "../cluster.ts";
+import { isRecord, own, type Fields } from "../read.ts";
 import { concatenated, parseManifests, type Manifest } from "./manifests.ts";
 
 /**
@@ -13,6 +14,16 @@ import { concatenated, parseManifests, type Manifest } from "./manifests.ts";
 export async function readManifests(names: readonly string[]): Promise<readonly Manifest[]> {
   const texts = await Promise.all(names.map(readInput));
   return concatenated(texts.map(({ text, name }) => parseManifests(text, name)));
+}
+
+/** Every object of the input, Lists opened up: what the offline commands take for the cluster. */
+export const objectsIn = (manifests: readonly Manifest[]): readonly Fields[] =>
+  manifests.flatMap(({ value }) => flattened(value));
+
+function flattened(value: unknown): readonly Fields[] {
+  if (!isRecord(value)) return [];
+  const items = own(value, "items");
+  return own(value, "kind") === "List" && Array.isArray(items) ? items.flatMap(flattened) : [value];
 }
 
 async function readInput(name: string): Promise<{ readonly text: string; readonly name: string }> {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { Refusal } from "../../injector/api-server.ts";
 import { statusOf, updateGrants } from "../../injector/grant-status.ts";
 import { ANNOTATION } from "../../sidecar/contract.ts";
 
@@ -94,6 +95,18 @@ describe("a round of the grants", () => {
     const settled = grant("a", undefined, statusOf(grant("a"), 0, NOW - 60_000));
     const { patches } = await round({ [GRANTS]: list(settled), "/api/v1/namespaces": list() });
     expect(patches).toEqual([]);
+  });
+
+  test("is no trouble without the CRD, which is an installation's choice", async () => {
+    const api = { get: () => Promise.reject(new Refusal(404, "")), patch: () => Promise.resolve() };
+    const clock = { now: () => NOW, sleep: () => Promise.resolve() };
+    await updateGrants({ api, clock, log: undefined as never }, new AbortController().signal);
+    const refused = { ...api, get: () => Promise.reject(new Refusal(403, "")) };
+    const asked = updateGrants(
+      { api: refused, clock, log: undefined as never },
+      new AbortController().signal,
+    );
+    await expect(asked).rejects.toMatchObject({ status: 403 });
   });
 
   test("asks for no pods where there are no grants", async () => {

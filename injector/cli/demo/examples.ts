@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CodedError, systemCode } from "../../../sidecar/kit/errors.ts";
 import type { Fields } from "../../read.ts";
-import { objectsIn } from "../inject.ts";
+import { objectsIn } from "../input.ts";
 import { parseManifests } from "../manifests.ts";
 import { kindOf } from "../../workload.ts";
 

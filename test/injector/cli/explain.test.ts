@@ -6,7 +6,7 @@ import { textOf } from "../../../injector/cli/explain-text.ts";
 import { explainObjects } from "../../../injector/cli/explain.ts";
 import type { Facts } from "../../../injector/cluster.ts";
 import type { InjectorConfig } from "../../../injector/config.ts";
-import { objectsIn } from "../../../injector/cli/inject.ts";
+import { objectsIn } from "../../../injector/cli/input.ts";
 import { parseManifests } from "../../../injector/cli/manifests.ts";
 import { ANNOTATION } from "../../../sidecar/contract.ts";
 import { config, configFromFlags } from "../../support/config.ts";
