@@ -5,11 +5,14 @@ import type { Job, Load } from "./sidecar-load.ts";
 import { run, TOKEN, type Running, type Subject } from "./sidecar-subjects.ts";
 
 /** As in Dockerfile.sidecar. */
-export const IMAGE_OPTIONS = "--max-semi-space-size=1 --max-old-space-size=64";
+export const IMAGE_ENV = {
+  NODE_OPTIONS: "--max-semi-space-size=1 --max-old-space-size=64",
+  MALLOC_ARENA_MAX: "1",
+} as const;
 /** What both programs are measured with. */
 export const HEAPS = [
   { name: "Node's own heap", env: {} },
-  { name: "the image's heap flags", env: { NODE_OPTIONS: IMAGE_OPTIONS } },
+  { name: "the image's settings", env: IMAGE_ENV },
 ] as const;
 
 export const STARTS = 9;

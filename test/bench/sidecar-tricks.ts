@@ -8,11 +8,13 @@ export interface Trick {
 }
 
 /**
- * What was tried without a line here, because it takes another bundle: November 2026, Node 24.21, the image's heap flags,
+ * What was tried without a line here, because it takes another bundle: November 2026, Node 24.21, the image's settings,
  * against the sidecar of the same run (ready, private memory idle):
  *
- *     node:http required, not imported, in the whole bundle   -12 ms   -1.8 MB   undici stays out
+ *     node:http required, not imported, in the whole bundle   -15 ms   -1.7 MB   undici stays out: in, see sidecar/node-http.cjs
+ *     that for every module of Node's                            0 ms   +0.4 MB   beside node:http alone
  *     that as one CommonJS file of 730 KB                        0 ms   +1.9 MB
+ *     STS called from a worker thread that ends afterwards     +50 ms   +7.1 MB   the AWS SDK goes, the thread's heap stays
  *     startup snapshot                                         -32 ms   +6.6 MB   9 MB file; Node aborts while node:http is in it
  *     v8.setFlagsFromString("--no-concurrent-recompilation")    +3 ms    0   MB   too late, it changes nothing
  *
@@ -30,6 +32,6 @@ export const TRICKS: readonly Trick[] = [
   { name: "--lite-mode", flags: ["--lite-mode"] },
   { name: "--max-lazy", flags: ["--max-lazy"] },
   { name: "--no-opt", flags: ["--no-opt"] },
-  { name: "MALLOC_ARENA_MAX=1", env: { MALLOC_ARENA_MAX: "1" } },
+  { name: "MALLOC_ARENA_MAX unset", env: { MALLOC_ARENA_MAX: "" } },
   { name: "UV_THREADPOOL_SIZE=1", env: { UV_THREADPOOL_SIZE: "1" } },
 ];

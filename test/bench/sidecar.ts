@@ -15,7 +15,7 @@ import { helper } from "./sidecar-children.ts";
 import { createFigures, printTable, type Figures, type Row } from "./sidecar-figures.ts";
 import {
   HEAPS,
-  IMAGE_OPTIONS,
+  IMAGE_ENV,
   lifetimeMs,
   measureLoad,
   measurePaced,
@@ -66,7 +66,7 @@ async function benchBoth(plain: Subject, bench: Bench): Promise<void> {
     await running.stop();
   });
   const imports = await bareServer("bare, imports", directory, sample.body);
-  await measureOther({ ...imports, env: { ...imports.env, NODE_OPTIONS: IMAGE_OPTIONS } }, bench);
+  await measureOther({ ...imports, env: { ...imports.env, ...IMAGE_ENV } }, bench);
   await measureWait(plain, bench.figures);
   console.log(`Medians of ${STARTS} starts, and of ${ROUNDS} rounds for memory and load\n`);
   printFigures(bench.figures);
@@ -110,13 +110,13 @@ async function benchTricks(plain: Subject, bench: Bench): Promise<void> {
   const subjects = TRICKS.map(({ name, flags = [], env = {} }) => ({
     name,
     args: [...flags, ...plain.args],
-    env: { ...plain.env, NODE_OPTIONS: IMAGE_OPTIONS, ...withDirectory(env) },
+    env: { ...plain.env, ...IMAGE_ENV, ...withDirectory(env) },
   }));
   // A cache is written by the first run, at its end.
   await inTurns(1, subjects, async (subject) => (await run(subject)).stop());
   await inTurns(STARTS, subjects, (subject) => measureStart(subject, bench.figures));
   await inTurns(TRICK_ROUNDS, subjects, async (subject) => (await measureLoad(subject, bench)).stop());
-  console.log(`serve with the image's heap flags and one more offer`);
+  console.log(`serve with the image's settings and one more offer`);
   console.log(`Medians of ${STARTS} starts, and of ${TRICK_ROUNDS} rounds for memory and load\n`);
   printTricks(bench.figures);
 }

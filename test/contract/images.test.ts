@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { COMMAND, SIDECAR_UID } from "../../sidecar/contract.ts";
+import { IMAGE_ENV } from "../bench/sidecar-measure.ts";
 
 const dockerfile = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
 const sidecar = dockerfile("Dockerfile.sidecar");
@@ -35,6 +36,12 @@ describe("the images", () => {
       expect(dockerfile(name)).toMatch(/^ARG NODE_IMAGE=node:24-/m);
     },
   );
+
+  test("the sidecar's bench measures it under the variables that its image sets", () => {
+    for (const [name, value] of Object.entries(IMAGE_ENV)) {
+      expect(sidecar.replaceAll('"', "")).toContain(`\nENV ${name}=${value}\n`);
+    }
+  });
 
   test("are built by a script that package.json has", () => {
     expect(Object.keys(manifest.scripts)).toContain("build");
