@@ -7,7 +7,7 @@ import { findingsInTheirs, inTheirs } from "./keys.ts";
 import { credentialsUri, impostors, mutate } from "./mutate.ts";
 import type { Pod } from "./pod.ts";
 import { proxyFindings } from "./proxy.ts";
-import { tokenOf } from "./token.ts";
+import { tokensFor } from "./token.ts";
 
 /** What becomes of a pod, for the webhook and for the offline commands alike. */
 export type Outcome =
@@ -22,7 +22,7 @@ export type Outcome =
       readonly findings: readonly Finding[];
     };
 
-/** decide, then mutate: the one path from an object to a pod. Pure but for the token it is passed. */
+/** decide, then mutate: the one path from an object to a pod. Pure but for the tokens it is passed. */
 export function admit(
   object: unknown,
   facts: Facts,
@@ -33,19 +33,24 @@ export function admit(
   const decision = inTheirWords(decide(object, facts, config, requester), config);
   if (decision.kind !== "inject") return decision;
   const { pod, intent } = decision;
-  const token = tokenOf(pod) ?? newToken();
-  const foreign = impostors(pod, intent, config, token);
+  const identities = intent.sidecar?.identities ?? [];
+  const tokens = tokensFor(pod, identities, newToken);
+  const foreign = impostors(pod, intent, config, tokens);
   if (foreign.length > 0) return { kind: "deny", findings: [...foreign, ...decision.findings] };
-  const exposed = userContainers(pod).filter(({ name }) => intent.sidecar?.exposed.includes(name));
-  const ours = { uri: credentialsUri(config), token };
+  const uri = credentialsUri(config);
   const findings = [
     ...decision.findings,
-    ...exposed.flatMap((one) => [...shadowed(one, ours), ...proxyFindings(one)]),
+    ...userContainers(pod).flatMap((one) => {
+      const token = tokens.get(
+        identities.find(({ containers }) => containers.includes(one.name))?.name ?? "",
+      );
+      return token === undefined ? [] : [...shadowed(one, { uri, token }), ...proxyFindings(one)];
+    }),
   ];
   return {
     kind: "inject",
     before: pod,
-    after: mutate(pod, intent, config, token),
+    after: mutate(pod, intent, config, tokens),
     guard: intent.guard,
     sidecar: intent.sidecar,
     findings,
@@ -56,7 +61,11 @@ export function admit(
 function inTheirWords(decision: Decision, { keys }: InjectorConfig): Decision {
   const findings = findingsInTheirs(decision.findings, keys);
   if (decision.kind !== "inject" || decision.intent.sidecar === undefined) return { ...decision, findings };
-  const { from, rule } = decision.intent.sidecar;
-  const sidecar = { ...decision.intent.sidecar, from: inTheirs(from, keys), rule: inTheirs(rule, keys) };
+  const identities = decision.intent.sidecar.identities.map((one) => ({
+    ...one,
+    from: inTheirs(one.from, keys),
+    rule: inTheirs(one.rule, keys),
+  }));
+  const sidecar = { ...decision.intent.sidecar, identities };
   return { ...decision, findings, intent: { ...decision.intent, sidecar } };
 }

@@ -1,4 +1,4 @@
-import { ANNOTATION } from "../sidecar/contract.ts";
+import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../sidecar/contract.ts";
 import { finding, type Finding } from "./findings.ts";
 
 /** The kind of object an annotation is read from. */
@@ -14,6 +14,11 @@ export interface AnnotationSpec {
 /** Every annotation podrole reads or writes. The validator below and the reference page are made from this table. */
 export const ANNOTATIONS: Readonly<Record<string, AnnotationSpec>> = {
   [ANNOTATION.role]: { on: "Pod", value: "role name, path/name or ARN", about: "The role of this pod." },
+  [`${CONTAINER_ROLE_PREFIX}<container>`]: {
+    on: "Pod",
+    value: "role name, path/name or ARN",
+    about: "A role for this one container, in the place of the pod's.",
+  },
   [ANNOTATION.externalId]: { on: "Pod", value: "2 to 1224 characters", about: "ExternalId of AssumeRole." },
   [ANNOTATION.peerSessionName]: {
     on: "Pod",
@@ -98,18 +103,24 @@ const STRAYS_MAX = 20;
 /** Warnings about keys on `object` that would otherwise be silently ignored. */
 export function strayAnnotations(on: On, annotations: Readonly<Record<string, unknown>>): readonly Finding[] {
   return Object.keys(annotations)
-    .filter((key) => isMisplaced(on, key) || (!Object.hasOwn(ANNOTATIONS, key) && NEARLY_OURS.test(key)))
+    .filter((key) => isMisplaced(on, key) || (!isKnown(key) && NEARLY_OURS.test(key)))
     .slice(0, STRAYS_MAX)
     .flatMap((key) => stray(on, key));
 }
 
-const isMisplaced = (on: On, key: string): boolean =>
-  Object.hasOwn(ANNOTATIONS, key) && ANNOTATIONS[key]?.on !== on;
+const specOf = (key: string): AnnotationSpec | undefined => {
+  const written = key.startsWith(CONTAINER_ROLE_PREFIX) ? `${CONTAINER_ROLE_PREFIX}<container>` : key;
+  return Object.hasOwn(ANNOTATIONS, written) ? ANNOTATIONS[written] : undefined;
+};
+
+const isKnown = (key: string): boolean => specOf(key) !== undefined;
+
+const isMisplaced = (on: On, key: string): boolean => isKnown(key) && specOf(key)?.on !== on;
 
 function stray(on: On, key: string): readonly Finding[] {
-  const spec = Object.hasOwn(ANNOTATIONS, key) ? ANNOTATIONS[key] : undefined;
+  const spec = specOf(key);
   if (spec !== undefined) {
-    const message = `The annotation ${key} has no effect on a ${on}.`;
+    const message = `The annotation ${key.slice(0, 120)} has no effect on a ${on}.`;
     return [finding("ANNOTATION_MISPLACED", message, `Put it on the ${spec.on}.`)];
   }
   const meant = nearest(key);

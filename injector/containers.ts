@@ -1,6 +1,15 @@
-import { COMMAND, CONTAINER, ENV, SIDECAR_UID, TOKEN_VOLUME, type Source } from "../sidecar/contract.ts";
+import {
+  COMMAND,
+  CONTAINER,
+  ENV,
+  SIDECAR_UID,
+  TOKEN_VOLUME,
+  type Identity,
+  type Source,
+} from "../sidecar/contract.ts";
 import type { InjectorConfig } from "./config.ts";
 import type { Intent, SidecarIntent } from "./decide.ts";
+import type { IdentityIntent } from "./identities.ts";
 import type { Container, EnvVar, Volume } from "./pod.ts";
 
 /**
@@ -57,13 +66,18 @@ export function guardContainer(config: InjectorConfig, intent: Intent): Containe
   };
 }
 
-/** @param tokenSha256 hex; the token itself is for the app's containers alone */
+/** @param hashOf the SHA-256, in hex, of an identity's token; the token itself is for the app's containers alone */
 export function sidecarContainer(
   config: InjectorConfig,
   intent: Intent,
   sidecar: SidecarIntent,
-  tokenSha256: string,
+  hashOf: (identity: IdentityIntent) => string,
 ): Container {
+  const identities: readonly Identity[] = sidecar.identities.map((identity) => ({
+    name: identity.name,
+    tokenSha256: hashOf(identity),
+    steps: identity.steps,
+  }));
   return {
     name: CONTAINER.sidecar,
     ...common(config),
@@ -71,12 +85,11 @@ export function sidecarContainer(
     restartPolicy: "Always",
     env: [
       literal(ENV.source, sidecar.source),
-      literal(ENV.steps, JSON.stringify(sidecar.steps)),
+      literal(ENV.identities, JSON.stringify(identities)),
       literal(ENV.sessionName, sidecar.sessionName),
       literal(ENV.region, sidecar.stsRegion),
       ...(config.stsEndpoint === undefined ? [] : [literal(ENV.stsEndpoint, config.stsEndpoint)]),
       ...sourceEnv(sidecar.source, config.ambientSecret),
-      literal(ENV.tokenSha256, tokenSha256),
       // Absent without a guard, not empty: Go leaves an empty value out, and a second look would find another pod.
       ...(intent.guard ? [literal(ENV.blockedAddresses, config.blockedAddresses.join(","))] : []),
       literal(ENV.start, sidecar.start),

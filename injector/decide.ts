@@ -5,39 +5,34 @@ import {
   START_MODES,
   type Source,
   type StartMode,
-  type Step,
 } from "../sidecar/contract.ts";
 import { strayAnnotations } from "./annotations.ts";
-import { fallbackRegion, type RoleArn } from "./arn.ts";
+import { fallbackRegion } from "./arn.ts";
 import type { Facts } from "./cluster.ts";
-import type { InjectorConfig, PolicyMode } from "./config.ts";
+import type { InjectorConfig } from "./config.ts";
+import { containerRoles, type ContainerRole } from "./container-roles.ts";
 import { exposedContainers } from "./exposure.ts";
 import { denies, finding, type Finding } from "./findings.ts";
 import { hazards } from "./harden.ts";
+import { intendIdentities, type IdentitiesAsked, type IdentityIntent } from "./identities.ts";
 import { podInOurs } from "./keys.ts";
-import { serviceAccountOf, type Pod } from "./pod.ts";
-import { judge } from "./policy.ts";
+import type { Pod } from "./pod.ts";
 import { resolveRole, type ResolvedRole } from "./role.ts";
-import { sessionWishes, stepsTo } from "./session.ts";
+import { sessionWishes } from "./session.ts";
 import { podProblem } from "./shape.ts";
 import { telling, type Tell, type Trace } from "./trace.ts";
 
 /** Everything the sidecar is to be told, and whom it serves. */
 export interface SidecarIntent {
-  readonly role: RoleArn;
-  /** What named the role, and which rule allowed it. */
-  readonly from: string;
-  readonly rule: string;
+  /** At least one. */
+  readonly identities: readonly IdentityIntent[];
   readonly source: Source;
-  readonly steps: readonly Step[];
   readonly sessionName: string;
   /** Where STS is called. */
   readonly stsRegion: string;
   /** What the app's containers are told; undefined where nobody has said. */
   readonly region: string | undefined;
   readonly start: StartMode;
-  /** Names of the user's containers that get the token. */
-  readonly exposed: readonly string[];
 }
 
 /** Everything decided about one pod that is to be changed. */
@@ -108,12 +103,16 @@ export function decide(
   }
   const optedOut = wanted === "false";
   const resolved = optedOut ? NO_ROLE : tell("role", resolveRole(pod, facts, config));
-  if (resolved.kind === "invalid") return deny([...resolved.findings, ...strays]);
-  if (tell("hostNetwork", pod.spec.hostNetwork === true))
-    return onHostNetwork(resolved.kind === "role", config, strays);
+  const { roles: containers, findings: roleProblems } = optedOut ? NO_ROLES : containerRoles(pod, config);
+  const misnamed = [...(resolved.kind === "invalid" ? resolved.findings : []), ...roleProblems];
+  if (misnamed.length > 0) return deny([...misnamed, ...strays]);
+  const own = resolved.kind === "role" ? resolved : undefined;
+  const asksForRole = own !== undefined || containers.length > 0;
+  if (tell("hostNetwork", pod.spec.hostNetwork === true)) return onHostNetwork(asksForRole, config, strays);
 
-  const sidecar =
-    resolved.kind === "role" ? intendSidecar(pod, resolved, facts, { ...config, source }, tell) : undefined;
+  const sidecar = asksForRole
+    ? intendSidecar(pod, { own, containers }, facts, { ...config, source }, tell)
+    : undefined;
   const irsa = facts.serviceAccount?.annotations[ANNOTATION.serviceAccountRole] !== undefined;
   const intent: Intent = { guard, sidecar: sidecar?.intent, irsa };
   const findings = [
@@ -138,6 +137,7 @@ export function decide(
 const INJECT_VALUES: ReadonlySet<string> = new Set(["false", "true", NAMESPACE_LABEL.value]);
 
 const NO_ROLE: ResolvedRole = { kind: "none" };
+const NO_ROLES: ReturnType<typeof containerRoles> = { roles: [], findings: [] };
 
 const deny = (findings: readonly Finding[]): Decision => ({ kind: "deny", findings });
 const skip = (reason: SkipReason, findings: readonly Finding[] = []): Decision => ({
@@ -146,54 +146,37 @@ const skip = (reason: SkipReason, findings: readonly Finding[] = []): Decision =
   findings,
 });
 
-/** The default for sources where IAM's trust policy does not know the pod, so that nothing else would decide. */
-const policyMode = ({ policy, source }: Pick<InjectorConfig, "policy" | "source">): PolicyMode =>
-  policy ?? (source === "web-identity" ? "listed" : "enforce");
-
 function intendSidecar(
   pod: Pod,
-  resolved: { readonly arn: RoleArn; readonly from: string; readonly findings: readonly Finding[] },
+  asked: { readonly own: IdentitiesAsked["own"]; readonly containers: readonly ContainerRole[] },
   facts: Facts,
   config: InjectorConfig,
   tell: Tell,
 ): { readonly intent: SidecarIntent | undefined; readonly findings: readonly Finding[] } {
-  const { arn: role, from } = resolved;
   const annotations = pod.metadata?.annotations ?? {};
-  const mode = policyMode(config);
-  const { verdict } = tell("policy", {
-    mode,
-    verdict: judge(role, facts, serviceAccountOf(pod), mode, config),
-  });
   const { wishes, findings: wishProblems } = sessionWishes(annotations, config);
-  const { steps, findings: stepProblems } = stepsTo(role, wishes, config);
-  tell("session", { wishes, steps, findings: [...wishProblems, ...stepProblems] });
   const { exposed, findings: exposureProblems } = exposedContainers(pod);
+  const { identities, findings: identityProblems } = intendIdentities(
+    { pod, ...asked, exposed, wishes, wishProblems, facts, config },
+    tell,
+  );
   tell("exposed", exposed);
-  const findings = [
-    ...resolved.findings,
-    ...verdict.findings,
-    ...wishProblems,
-    ...stepProblems,
-    ...exposureProblems,
-  ];
+  const findings = [...identityProblems, ...wishProblems, ...exposureProblems];
   const start = tell("start", annotations[ANNOTATION.start] ?? config.start);
   if (!isStartMode(start)) {
     const message = `The annotation ${ANNOTATION.start} is ${JSON.stringify(start.slice(0, 60))}.`;
     findings.push(finding("ANNOTATION_INVALID", message, `It can be ${START_MODES.join(" or ")}.`));
     return { intent: undefined, findings };
   }
-  if (!verdict.allowed) return { intent: undefined, findings };
+  const [first] = identities;
+  if (first === undefined) return { intent: undefined, findings };
   const intent: SidecarIntent = {
-    role,
-    from,
-    rule: verdict.rule,
+    identities,
     source: config.source,
-    steps,
     sessionName: wishes.sessionName,
-    stsRegion: wishes.region ?? fallbackRegion(role),
+    stsRegion: wishes.region ?? fallbackRegion(first.role),
     region: wishes.region,
     start,
-    exposed,
   };
   return { intent, findings };
 }

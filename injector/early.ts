@@ -6,7 +6,7 @@ import type { InjectorConfig } from "./config.ts";
 import { finding, type Finding } from "./findings.ts";
 import { serviceAccountIn } from "./pod.ts";
 import { isRecord, own } from "./read.ts";
-import type { Verdict } from "./verdict.ts";
+import { rolesOf, type Verdict } from "./verdict.ts";
 import { kindOf, templateOf } from "./workload.ts";
 
 /** The kinds that are judged when they are applied, long before a controller makes their first pod. */
@@ -63,7 +63,7 @@ export function judgeWorkload(review: Review, facts: Facts, config: InjectorConf
   ];
   const refused = findings.some(({ severity }) => severity === "deny");
   const sidecar = outcome.kind === "inject" ? outcome.sidecar : undefined;
-  const role = sidecar && { role: sidecar.role, rule: sidecar.rule };
+  const role = sidecar && rolesOf(sidecar);
   return { decision: refused ? "deny" : "allow", operations: [], findings, ...role };
 }
 

@@ -1,14 +1,24 @@
 import { isDeepStrictEqual } from "node:util";
-import { ANNOTATION, APP_ENV, CONTAINER, ENV, LOOPBACK, PATH, TOKEN_VOLUME } from "../sidecar/contract.ts";
+import {
+  ANNOTATION,
+  APP_ENV,
+  CONTAINER,
+  ENV,
+  LOOPBACK,
+  PATH,
+  POD_IDENTITY,
+  TOKEN_VOLUME,
+} from "../sidecar/contract.ts";
 import type { InjectorConfig } from "./config.ts";
 import { guardContainer, sidecarContainer, tokenVolume } from "./containers.ts";
 import type { Intent, SidecarIntent } from "./decide.ts";
 import { userContainers } from "./exposure.ts";
 import { finding, type Finding } from "./findings.ts";
 import { isOurs } from "./harden.ts";
+import type { IdentityIntent } from "./identities.ts";
 import { envVar, type Container, type ObjectMeta, type Pod, type Volume } from "./pod.ts";
 import type { Fields } from "./read.ts";
-import { isHash, tokenHash } from "./token.ts";
+import { tokenHash, aroundHashes } from "./token.ts";
 import { confine, served, takesEndpoint } from "./user-container.ts";
 
 /** The annotation that makes `kubectl logs` and `exec` pick the app; kept where the user set it. */
@@ -20,6 +30,9 @@ const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
  */
 const IRSA_SKIP = "eks.amazonaws.com/skip-containers";
 
+/** What is presented to the sidecar, by the name of the identity. */
+export type Tokens = ReadonlyMap<string, string>;
+
 /** Where the app's SDK finds its credentials. */
 export const credentialsUri = ({ credentialsPort }: Pick<InjectorConfig, "credentialsPort">): string =>
   `http://${LOOPBACK}:${credentialsPort}${PATH.credentials}`;
@@ -28,22 +41,23 @@ export const credentialsUri = ({ credentialsPort }: Pick<InjectorConfig, "creden
  * The pod as it is to run. Pure and idempotent: on its own output it changes nothing, and it puts guard and sidecar
  * back in front where another webhook has put a container before them. What it does not name it passes on as it is, by
  * reference.
- * @param token what the exposed containers present to the sidecar
+ * @param tokens what the containers of each identity present to the sidecar
  */
-export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, token: string): Pod {
+export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, tokens: Tokens): Pod {
   const { spec } = pod;
   const presence = {
     guard: intent.guard,
     sidecar: intent.sidecar !== undefined,
     source: intent.sidecar?.source ?? config.source,
   };
-  const exposed = new Set(intent.sidecar?.exposed);
-  const endpoint = { uri: credentialsUri(config), token, region: intent.sidecar?.region };
+  const tokenOf = tokensByContainer(intent, tokens);
   const user = (container: Container): Container => {
     const confined = confine(container, presence);
-    return exposed.has(container.name) ? served(confined, endpoint) : confined;
+    const token = tokenOf.get(container.name);
+    if (token === undefined) return confined;
+    return served(confined, { uri: credentialsUri(config), token, region: intent.sidecar?.region });
   };
-  const ours = written(pod, intent, config, token).map((container) =>
+  const ours = written(pod, intent, config, tokens).map((container) =>
     keptOr(container, spec.initContainers ?? []),
   );
   const volumes = volumesWith(spec.volumes ?? [], intent.sidecar);
@@ -63,18 +77,31 @@ export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, token: 
 }
 
 /** Guard and sidecar as this version writes them. */
-function written(pod: Pod, intent: Intent, config: InjectorConfig, token: string): readonly Container[] {
+function written(pod: Pod, intent: Intent, config: InjectorConfig, tokens: Tokens): readonly Container[] {
   const { guard, sidecar } = intent;
-  const exposed = new Set(sidecar?.exposed);
-  const presented = userContainers(pod).some(
-    (container) =>
-      exposed.has(container.name) &&
-      (takesEndpoint(container) || envVar(container, APP_ENV.token)?.value === token),
-  );
+  const hashOf = ({ name, containers }: IdentityIntent): string => {
+    const token = tokens.get(name) ?? "";
+    const theirs = new Set(containers);
+    const presented = userContainers(pod).some(
+      (container) =>
+        theirs.has(container.name) &&
+        (takesEndpoint(container) || envVar(container, APP_ENV.token)?.value === token),
+    );
+    return tokenHash(pod, name, token, presented);
+  };
   return [
     ...(guard ? [guardContainer(config, intent)] : []),
-    ...(sidecar ? [sidecarContainer(config, intent, sidecar, tokenHash(pod, token, presented))] : []),
+    ...(sidecar ? [sidecarContainer(config, intent, sidecar, hashOf)] : []),
   ];
+}
+
+/** What each container is to present. The first identity that names it: decide gives a container one. */
+function tokensByContainer({ sidecar }: Intent, tokens: Tokens): ReadonlyMap<string, string> {
+  return new Map(
+    (sidecar?.identities ?? []).flatMap(({ name, containers }) =>
+      containers.map((container): [string, string] => [container, tokens.get(name) ?? ""]),
+    ),
+  );
 }
 
 /** The container that is there already, if it is the one we would write: others may have sized it or added a default. */
@@ -92,9 +119,9 @@ export function impostors(
   pod: Pod,
   intent: Intent,
   config: InjectorConfig,
-  token: string,
+  tokens: Tokens,
 ): readonly Finding[] {
-  const expected = written(pod, intent, config, token);
+  const expected = written(pod, intent, config, tokens);
   const remedy = "Delete it from the manifest: podrole adds it itself.";
   const containers = (pod.spec.initContainers ?? []).filter(isOurs).flatMap((container, index, all) => {
     const ours = expected.find(({ name }) => name === container.name);
@@ -132,9 +159,10 @@ function comparable(container: Container, ours: Container): Fields {
   return {
     ...rest,
     imagePullPolicy: imagePullPolicy === "Always" ? ours["imagePullPolicy"] : imagePullPolicy,
-    // JSON has no undefined, so nothing a manifest can say equals it.
     env: (container.env ?? []).map((one) =>
-      one.name === ENV.tokenSha256 && isHash(one.value) ? { ...one, value: undefined } : one,
+      one.name === ENV.identities && typeof one.value === "string"
+        ? { ...one, value: aroundHashes(one.value) }
+        : one,
     ),
     volumeMounts: mounts,
     securityContext: procMount === undefined || procMount === "Default" ? context : { ...context, procMount },
@@ -173,9 +201,7 @@ function marked(
   const status = {
     version: config.version,
     guard: intent.guard ? "block" : "off",
-    ...(sidecar
-      ? { role: sidecar.role, from: sidecar.from, rule: sidecar.rule, source: sidecar.source }
-      : {}),
+    ...(sidecar ? statusOf(sidecar) : {}),
   };
   const annotations = {
     ...metadata.annotations,
@@ -186,6 +212,21 @@ function marked(
     [ANNOTATION.status]: JSON.stringify(status),
   };
   return { ...metadata, annotations };
+}
+
+/** The pod's own role in fields of its own, as ever; a container's by its name. */
+function statusOf({ identities, source }: SidecarIntent): Fields {
+  const told = ({ role, from, rule }: IdentityIntent): Fields => ({ role, from, rule });
+  const own = identities.find(({ name }) => name === POD_IDENTITY);
+  const others = identities.filter((one) => one !== own);
+  const containers = Object.fromEntries(
+    others.flatMap((one) => one.containers.map((container) => [container, told(one)])),
+  );
+  return {
+    ...(own ? told(own) : {}),
+    source,
+    ...(others.length === 0 ? {} : { containers }),
+  };
 }
 
 /** The user's list with our containers added, each once. */

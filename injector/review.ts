@@ -7,7 +7,7 @@ import { patchBetween } from "./patch.ts";
 import { serviceAccountIn } from "./pod.ts";
 import { isRecord, own } from "./read.ts";
 import { isPodUpdate, judgeUpdate } from "./running.ts";
-import type { Verdict } from "./verdict.ts";
+import { rolesOf, type Verdict } from "./verdict.ts";
 
 const isPodCreation = ({ operation, resource }: Review): boolean =>
   operation === "CREATE" && resource === "/pods";
@@ -42,7 +42,7 @@ function judgePod(review: Review, facts: Facts, config: InjectorConfig, newToken
       return { decision: "deny", operations: [], findings };
     case "inject": {
       const { sidecar, before, after } = outcome;
-      const role = sidecar && { role: sidecar.role, rule: sidecar.rule };
+      const role = sidecar && rolesOf(sidecar);
       return { decision: "inject", operations: patchBetween(before, after), findings, ...role };
     }
   }

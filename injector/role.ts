@@ -29,12 +29,12 @@ export function resolveRole(
   const serviceAccount = serviceAccountOf(pod);
   const account = facts.serviceAccount?.annotations ?? {};
   const onPod = pod.metadata?.annotations?.[ANNOTATION.role];
-  if (onPod != null) return fromText(onPod, `annotation ${ANNOTATION.role} of the pod`, config);
+  if (onPod != null) return roleFromText(onPod, `annotation ${ANNOTATION.role} of the pod`, config);
 
   const onAccount = account[ANNOTATION.serviceAccountRole];
   if (onAccount !== undefined) {
     const from = `annotation ${ANNOTATION.serviceAccountRole} of service account ${serviceAccount}`;
-    return fromText(onAccount, from, config);
+    return roleFromText(onAccount, from, config);
   }
 
   const byGrant = grantDefault(facts, serviceAccount);
@@ -45,7 +45,7 @@ export function resolveRole(
 
   const onNamespace = facts.namespace.annotations[ANNOTATION.namespaceDefaultRole];
   if (onNamespace !== undefined) {
-    return fromText(
+    return roleFromText(
       onNamespace,
       `annotation ${ANNOTATION.namespaceDefaultRole} of namespace ${facts.namespace.name}`,
       config,
@@ -55,7 +55,8 @@ export function resolveRole(
   return { kind: "role", arn: config.defaultRole, from: "the injector's --default-role", findings: [] };
 }
 
-function fromText(
+/** What a text that names a role comes to, whoever wrote it. */
+export function roleFromText(
   raw: string,
   from: string,
   { baseRoleArn }: Pick<InjectorConfig, "baseRoleArn">,

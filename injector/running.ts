@@ -1,9 +1,19 @@
 import { isDeepStrictEqual } from "node:util";
-import { ANNOTATION, APP_ENV, CONTAINER, ENV, NAMESPACE_LABEL, SOURCES } from "../sidecar/contract.ts";
+import {
+  ANNOTATION,
+  APP_ENV,
+  CONTAINER,
+  CONTAINER_ROLE_PREFIX,
+  ENV,
+  NAMESPACE_LABEL,
+  POD_IDENTITY,
+  SOURCES,
+} from "../sidecar/contract.ts";
 import type { Review } from "./admission.ts";
 import { ANNOTATIONS } from "./annotations.ts";
 import type { Facts } from "./cluster.ts";
 import type { InjectorConfig } from "./config.ts";
+import { containerRoleKeys } from "./container-roles.ts";
 import { denies, finding, type Finding } from "./findings.ts";
 import { exposes, userContainers } from "./exposure.ts";
 import { hazards, isOurs } from "./harden.ts";
@@ -50,9 +60,13 @@ export function judgeUpdate(review: Review, facts: Facts, config: InjectorConfig
 function changedAnnotations(before: Pod, after: Pod): readonly Finding[] {
   const value = ({ metadata }: Pod, key: string): string | undefined =>
     metadata?.annotations?.[key] ?? undefined;
-  return Object.entries(ANNOTATIONS)
-    .filter(([key, { on }]) => on === "Pod" && value(before, key) !== value(after, key))
-    .map(([key]) =>
+  const ofContainers = [before, after].flatMap((pod) =>
+    [...containerRoleKeys(pod).keys()].map((container) => `${CONTAINER_ROLE_PREFIX}${container}`),
+  );
+  const ofPods = Object.keys(ANNOTATIONS).filter((key) => ANNOTATIONS[key]?.on === "Pod");
+  return [...new Set([...ofPods, ...ofContainers])]
+    .filter((key) => value(before, key) !== value(after, key))
+    .map((key) =>
       finding(
         "POD_FROZEN",
         `The annotation ${key} of a running pod cannot be changed: the pod keeps what it was started with.`,
@@ -129,9 +143,9 @@ function presenceIn({ spec }: Pod, config: InjectorConfig): Presence {
   };
 }
 
-/** As a container of the pod has it: the port may have been another one when the pod was made. */
+/** The pod's own identity, never a container's: as a container has it, for the port may have been another one when the pod was made. */
 function endpointIn(pod: Pod): Endpoint | undefined {
-  const token = tokenOf(pod);
+  const token = tokenOf(pod, POD_IDENTITY);
   const holder = userContainers(pod).find(
     (one) => token !== undefined && envVar(one, APP_ENV.token)?.value === token,
   );

@@ -1,4 +1,5 @@
 import type { Source, Step } from "../sidecar/contract.ts";
+import type { RoleArn } from "./arn.ts";
 import type { PolicyMode } from "./config.ts";
 import type { Finding } from "./findings.ts";
 import type { Verdict } from "./policy.ts";
@@ -26,6 +27,14 @@ export interface Answers {
     readonly wishes: SessionWishes;
     readonly steps: readonly Step[];
     readonly findings: readonly Finding[];
+  };
+  /** A container with a role of its own, and what was asked about that role. */
+  readonly container: {
+    readonly container: string;
+    readonly role: RoleArn;
+    readonly from: string;
+    readonly policy: { readonly mode: PolicyMode; readonly verdict: Verdict };
+    readonly steps: readonly Step[];
   };
   /** Names of the containers that get credentials. */
   readonly exposed: readonly string[];

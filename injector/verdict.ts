@@ -1,6 +1,6 @@
 import type { Operation } from "./patch.ts";
 import type { Review } from "./admission.ts";
-import type { SkipReason } from "./decide.ts";
+import type { SidecarIntent, SkipReason } from "./decide.ts";
 import type { Finding } from "./findings.ts";
 
 /** What is answered to one review, whatever it was about. */
@@ -14,6 +14,12 @@ export interface Verdict {
   /** The role of the pod and the rule that allowed it. */
   readonly role?: string;
   readonly rule?: string;
+}
+
+/** Every role of a pod, for whoever writes down who used which; separated by commas. */
+export function rolesOf({ identities }: SidecarIntent): { readonly role: string; readonly rule: string } {
+  const rules = new Set(identities.map(({ rule }) => rule));
+  return { role: identities.map(({ role }) => role).join(", "), rule: [...rules].join("; ") };
 }
 
 /** One review and what became of it, for those who count, tell and write down: after the answer, never on its way. */

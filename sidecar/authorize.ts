@@ -23,11 +23,14 @@ export function requireLoopbackHost(headers: Headers): void {
 }
 
 /**
- * Compares the raw `Authorization` value: SDKs send the token as it is, with no scheme. Digests are compared, so that
- * neither the time nor the length says anything of the token.
+ * Whose token the raw `Authorization` value is: SDKs send it as it is, with no scheme. Digests are compared, and every one
+ * of them, so that neither the time nor the length says anything of any token.
  * @throws CodedError `TOKEN_MISSING` or `TOKEN_WRONG`
  */
-export function requireToken(headers: Headers, tokenSha256: Buffer): void {
+export function requireIdentity<T extends { readonly tokenSha256: Buffer }>(
+  headers: Headers,
+  identities: readonly T[],
+): T {
   const value = headers["authorization"];
   if (typeof value !== "string" || value === "") {
     throw new CodedError("TOKEN_MISSING", "The request has no Authorization header.", {
@@ -36,7 +39,11 @@ export function requireToken(headers: Headers, tokenSha256: Buffer): void {
   }
   // Node hands header bytes over as latin1, so that is how the bytes come back.
   const digest = createHash("sha256").update(value, "latin1").digest();
-  if (!timingSafeEqual(digest, tokenSha256)) {
+  // Not `find`, which stops at the first: how long it took would tell whose token it was.
+  const matches = identities.map(({ tokenSha256 }) => timingSafeEqual(digest, tokenSha256));
+  const identity = identities[matches.indexOf(true)];
+  if (identity === undefined) {
     throw new CodedError("TOKEN_WRONG", "The Authorization header does not hold this pod's token.");
   }
+  return identity;
 }

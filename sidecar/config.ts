@@ -5,27 +5,35 @@ import {
   HEALTH_PORT,
   SOURCES,
   START_MODES,
+  type Identity,
   type Source,
   type StartMode,
   type Step,
 } from "./contract.ts";
+import { identitiesOf } from "./identities.ts";
 import { integer, list, oneOf, optional, parseEnv, required, text, type Env } from "./kit/env.ts";
 import { CodedError } from "./kit/errors.ts";
 import { LOG_LEVELS, type LogLevel } from "./kit/log.ts";
 import { sessionName, tagValue, type PodIdentity } from "./session.ts";
-import { stepsOf } from "./steps.ts";
+
+/** An {@link Identity} as the sidecar works with it. */
+export interface ConfiguredIdentity {
+  readonly name: string;
+  /** 32 bytes. */
+  readonly tokenSha256: Buffer;
+  /** In the order of the calls; placeholders are filled, and each has a duration. */
+  readonly steps: readonly (Step & { readonly durationSeconds: number })[];
+}
 
 export interface SidecarConfig {
   readonly source: Source;
-  /** In the order of the calls; placeholders are filled, and each has a duration. */
-  readonly steps: readonly (Step & { readonly durationSeconds: number })[];
+  /** At least one. */
+  readonly identities: readonly ConfiguredIdentity[];
   readonly sessionName: string;
   readonly region: string;
   readonly stsEndpoint: string | undefined;
   /** Set for source `web-identity`. */
   readonly webIdentityTokenFile: string | undefined;
-  /** 32 bytes. */
-  readonly tokenSha256: Buffer;
   readonly start: StartMode;
   readonly startTimeoutSeconds: number;
   readonly port: number;
@@ -54,7 +62,7 @@ export function parseConfig(env: Env): SidecarConfig {
   const source = SOURCES.find((known) => known === env[ENV.source]);
   const parsed = parseEnv(env, {
     source: required(ENV.source, oneOf(SOURCES)),
-    steps: required(ENV.steps, stepsOf(source)),
+    identities: required(ENV.identities, identitiesOf(source)),
     template: optional(ENV.sessionName, text, "{namespace}.{pod}"),
     region: optional(ENV.region, region, undefined),
     stsEndpoint: optional(ENV.stsEndpoint, httpUrl, undefined),
@@ -62,7 +70,6 @@ export function parseConfig(env: Env): SidecarConfig {
       source === "web-identity"
         ? required(ENV.webIdentityTokenFile, text)
         : optional(ENV.webIdentityTokenFile, text, undefined),
-    tokenSha256: required(ENV.tokenSha256, sha256),
     start: optional(ENV.start, oneOf(START_MODES), "wait"),
     startTimeoutSeconds: optional(ENV.startTimeoutSeconds, integer(1, 3600), 120),
     port: optional(ENV.port, portNumber, CREDENTIALS_PORT),
@@ -74,25 +81,29 @@ export function parseConfig(env: Env): SidecarConfig {
     pod: required(ENV.podName, text),
     podUid: required(ENV.podUid, text),
   });
-  const { template, steps, namespace, serviceAccount, pod, podUid, ...rest } = parsed;
-  const identity = { namespace, serviceAccount, pod, podUid };
+  const { template, identities, namespace, serviceAccount, pod, podUid, ...rest } = parsed;
+  const of = { namespace, serviceAccount, pod, podUid };
   return Object.freeze({
     ...rest,
-    region: rest.region ?? homeRegion(steps),
-    steps: steps.map((step, index) => completed(step, index === steps.length - 1, identity)),
-    sessionName: sessionName(template, identity),
+    region: rest.region ?? homeRegion(identities),
+    identities: identities.map(({ name, tokenSha256, steps }) => ({
+      name,
+      tokenSha256: Buffer.from(tokenSha256, "hex"),
+      steps: steps.map((step, index) => completed(step, index === steps.length - 1, of)),
+    })),
+    sessionName: sessionName(template, of),
   });
 }
 
-function completed(step: Step, isLast: boolean, identity: PodIdentity): SidecarConfig["steps"][number] {
+function completed(step: Step, isLast: boolean, of: PodIdentity): ConfiguredIdentity["steps"][number] {
   const durationSeconds = step.durationSeconds ?? (isLast ? LAST_STEP_SECONDS : HUB_STEP_SECONDS);
   if (step.tags === undefined) return { ...step, durationSeconds };
-  const tags = Object.entries(step.tags).map(([key, value]) => [key, tagValue(value, identity)]);
+  const tags = Object.entries(step.tags).map(([key, value]) => [key, tagValue(value, of)]);
   return { ...step, durationSeconds, tags: Object.fromEntries(tags) };
 }
 
-function homeRegion(steps: readonly Step[]): string {
-  const partition = steps[0]?.roleArn.split(":")[1] ?? "aws";
+function homeRegion([first]: readonly Identity[]): string {
+  const partition = first?.steps[0]?.roleArn.split(":")[1] ?? "aws";
   const home = HOME_REGION[partition];
   if (home === undefined) throw new CodedError("CONFIG_INVALID", `${ENV.region} is not set.`);
   return home;
@@ -119,11 +130,6 @@ function httpUrl(raw: string): string {
     throw new Error("must be an http or https URL with no user in it");
   }
   return raw;
-}
-
-function sha256(raw: string): Buffer {
-  if (!/^[0-9a-f]{64}$/i.test(raw)) throw new Error("must be a SHA-256 in 64 hex digits");
-  return Buffer.from(raw, "hex");
 }
 
 function ipAddress(raw: string): string {

@@ -71,6 +71,26 @@ export interface Step {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
+/**
+ * One session that the sidecar holds, and whom it serves it to. A pod has one of its own, and one more for every
+ * container that `podrole.dev/role.<container>` gives a role.
+ */
+export interface Identity {
+  /** {@link POD_IDENTITY} or {@link containerIdentity}: for logs, metrics and messages. */
+  readonly name: string;
+  /** SHA-256, in hex, of the token that its containers present. The sidecar never holds the token itself. */
+  readonly tokenSha256: string;
+  /** The last one is the identity's role. */
+  readonly steps: readonly Step[];
+}
+
+export const POD_IDENTITY = "pod";
+/** A container's name has no slash, so none can be taken for the pod. */
+export const containerIdentity = (container: string): string => `container/${container}`;
+
+/** Each costs an engine, a session and a call to STS an hour. */
+export const IDENTITIES_MAX = 10;
+
 /** Known only once the pod exists, so filled in by the sidecar, in session names and tag values. */
 export const PLACEHOLDERS = ["{namespace}", "{serviceAccount}", "{pod}", "{podUid}"] as const;
 
@@ -87,16 +107,14 @@ export const ENV = {
   terminationLog: "PODROLE_TERMINATION_LOG",
 
   source: "PODROLE_SOURCE",
-  /** JSON array of {@link Step}; the last one is the pod's role. */
-  steps: "PODROLE_STEPS",
+  /** JSON array of {@link Identity}. */
+  identities: "PODROLE_IDENTITIES",
   /** Template of the role session name, see {@link PLACEHOLDERS}. */
   sessionName: "PODROLE_SESSION_NAME",
   region: "PODROLE_REGION",
   /** An STS endpoint other than the region's own, such as a VPC endpoint. */
   stsEndpoint: "PODROLE_STS_ENDPOINT",
   webIdentityTokenFile: "PODROLE_WEB_IDENTITY_TOKEN_FILE",
-  /** SHA-256, in hex, of the token the app presents. The sidecar never holds the token itself. */
-  tokenSha256: "PODROLE_TOKEN_SHA256",
   start: "PODROLE_START",
   startTimeoutSeconds: "PODROLE_START_TIMEOUT_SECONDS",
   port: "PODROLE_PORT",
@@ -120,6 +138,9 @@ export const APP_ENV = {
 
 /** The label that puts a namespace under podrole. */
 export const NAMESPACE_LABEL = { key: "podrole.dev/inject", value: "enabled" } as const;
+
+/** `podrole.dev/role.<container>` gives one container of the pod a role of its own. */
+export const CONTAINER_ROLE_PREFIX = "podrole.dev/role.";
 
 export const ANNOTATION = {
   role: "iam.amazonaws.com/role",

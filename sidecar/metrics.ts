@@ -1,4 +1,4 @@
-/** What is counted and shown. Labels are codes, never names of pods or roles. */
+/** What is counted and shown. Labels are codes and names of containers, never names of pods or roles. */
 export interface Metrics {
   readonly countSts: (code: string) => void;
   readonly countAnswer: (status: number) => void;
@@ -7,8 +7,8 @@ export interface Metrics {
 }
 
 interface Gauges {
-  /** Milliseconds since the epoch, or undefined while none are held. */
-  readonly expiresAt: number | undefined;
+  /** By identity: milliseconds since the epoch, or undefined while none are held. */
+  readonly expiresAt: Readonly<Record<string, number | undefined>>;
   /** Undefined where nothing is verified, and before the first verdict. */
   readonly imdsReachable: boolean | undefined;
 }
@@ -25,7 +25,10 @@ export function createMetrics(): Metrics {
           "podrole_credentials_expiry_timestamp_seconds",
           "gauge",
           "When the credentials held end; 0 while none are held.",
-          [["", Math.floor((expiresAt ?? 0) / 1000)]],
+          Object.entries(expiresAt).map(([name, at]) => [
+            `{identity="${name}"}`,
+            Math.floor((at ?? 0) / 1000),
+          ]),
         ),
         family("podrole_sts_requests_total", "counter", "Calls to STS by outcome.", byCode(sts)),
         family(

@@ -1,4 +1,4 @@
-import type { SidecarConfig } from "./config.ts";
+import type { ConfiguredIdentity, SidecarConfig } from "./config.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { healthServer, listenEverywhere } from "./health.ts";
 import type { Clock } from "./kit/clock.ts";
@@ -36,23 +36,33 @@ export interface Serving {
  */
 export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Serving> {
   const metrics = createMetrics();
-  const engine = engineOf(config, deps, metrics);
   const verifier = verifierOf(config, deps);
-  const obstacle = (): CodedError | undefined => verifier.obstacle() ?? engine.obstacle();
+  const held = config.identities.map((identity) => ({
+    ...identity,
+    engine: engineOf(config, identity, deps, metrics),
+  }));
+  const engines = held.map(({ engine }) => engine);
+  const obstacle = (): CodedError | undefined =>
+    verifier.obstacle() ?? firstOf(engines, (engine) => engine.obstacle());
 
   const server = credentialServer({
-    tokenSha256: config.tokenSha256,
-    credentials: async () => {
-      const open = verifier.obstacle();
-      if (open !== undefined) throw open;
-      return engine.get();
-    },
+    identities: held.map(({ tokenSha256, engine }) => ({
+      tokenSha256,
+      credentials: async () => {
+        const open = verifier.obstacle();
+        if (open !== undefined) throw open;
+        return engine.get();
+      },
+    })),
     onAnswer: metrics.countAnswer,
   });
   const health = healthServer({
     notReady: () => obstacle()?.code,
     metrics: () =>
-      metrics.text({ expiresAt: engine.held()?.expiresAt, imdsReachable: imdsReachable(config, verifier) }),
+      metrics.text({
+        expiresAt: Object.fromEntries(held.map(({ name, engine }) => [name, engine.held()?.expiresAt])),
+        imdsReachable: imdsReachable(config, verifier),
+      }),
   });
   const port = await listen(server, config.port);
   const healthPort = await listenEverywhere(health, config.healthPort).catch(async (error: unknown) => {
@@ -61,16 +71,16 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
   });
   deps.log.info({ port, healthPort, source: config.source, sessionName: config.sessionName }, "listening");
   verifier.start();
-  engine.start();
+  for (const engine of engines) engine.start();
 
   const stopping = new AbortController();
   const stop = async (): Promise<void> => {
     stopping.abort();
-    engine.stop();
+    for (const engine of engines) engine.stop();
     verifier.stop();
     await Promise.all([close(server), close(health)]);
   };
-  const ready = Promise.all([engine.firstHeld, verifier.firstClosed]);
+  const ready = Promise.all([...engines.map((engine) => engine.firstHeld), verifier.firstClosed]);
   const timeout = deps.clock.sleep(config.startTimeoutSeconds * 1000, stopping.signal);
   const started = Promise.race([ready.then(() => true), timeout.then(() => stopping.signal.aborted)]).then(
     (fine) => {
@@ -83,7 +93,21 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
   return { port, healthPort, started, stop };
 }
 
-function engineOf(config: SidecarConfig, { clock, random, log }: ServeDeps, metrics: Metrics): Engine {
+function firstOf<T, R>(all: readonly T[], of: (one: T) => R | undefined): R | undefined {
+  for (const one of all) {
+    const found = of(one);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** One loop for each identity: what STS says of one role says nothing of another. */
+function engineOf(
+  config: SidecarConfig,
+  { name, steps }: ConfiguredIdentity,
+  { clock, random, log }: ServeDeps,
+  metrics: Metrics,
+): Engine {
   const assumeRole = stsOver({
     region: config.region,
     endpoint: config.stsEndpoint,
@@ -91,14 +115,14 @@ function engineOf(config: SidecarConfig, { clock, random, log }: ServeDeps, metr
     onCall: metrics.countSts,
   });
   return createEngine({
-    issue: issuerOver(config, identitySource(config), assumeRole),
+    issue: issuerOver({ steps, sessionName: config.sessionName }, identitySource(config), assumeRole),
     clock,
     random,
     onIssued: ({ roleArn, expiresAt }) =>
-      log.info({ roleArn, expiresAt: new Date(expiresAt).toISOString() }, "credentials held"),
+      log.info({ identity: name, roleArn, expiresAt: new Date(expiresAt).toISOString() }, "credentials held"),
     onFailure: ({ code, message, remedy, kind }, retryInMs) =>
       log.warn(
-        { code, reason: message, remedy, kind, retryInMs: Math.round(retryInMs) },
+        { identity: name, code, reason: message, remedy, kind, retryInMs: Math.round(retryInMs) },
         "no new credentials",
       ),
   });

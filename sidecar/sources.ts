@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { fromEnv, fromIni, fromInstanceMetadata } from "@aws-sdk/credential-providers";
-import type { SidecarConfig } from "./config.ts";
+import type { ConfiguredIdentity, SidecarConfig } from "./config.ts";
 import type { Source } from "./contract.ts";
 import type { Credentials } from "./credentials.ts";
 import { IssueError } from "./failure.ts";
@@ -25,7 +25,7 @@ export function identitySource(
 
 /** The steps one after the other, each called with what the one before was granted. */
 export function issuerOver(
-  config: Pick<SidecarConfig, "steps" | "sessionName">,
+  config: Pick<ConfiguredIdentity, "steps"> & Pick<SidecarConfig, "sessionName">,
   identity: IdentitySource,
   assumeRole: AssumeRole,
 ): () => Promise<Credentials> {

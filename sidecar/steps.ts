@@ -1,4 +1,4 @@
-import type { Source, Step } from "./contract.ts";
+import type { Source } from "./contract.ts";
 
 const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/;
 const EXTERNAL_ID = /^[\w+=,.@:/-]{2,1224}$/;
@@ -32,20 +32,14 @@ const CHECKS: Readonly<Record<string, Check>> = {
 };
 
 /**
- * The parser of `PODROLE_STEPS`: a JSON array of {@link Step}, not empty, with no key that this version does not know,
- * since a step that is half understood would grant more than was asked for.
- * @throws Error naming every problem; values are not repeated, an external id is a shared secret to some
+ * What is wrong with a list of {@link Step}: not empty, with no key that this version does not know, since a step that is
+ * half understood would grant more than was asked for. Values are not repeated: an external id is a shared secret to some.
  */
-export function stepsOf(source: Source | undefined) {
-  return (raw: string): readonly Step[] => {
-    const parsed = parseJson(raw);
-    if (!Array.isArray(parsed) || parsed.length === 0) throw new Error("must be a JSON array of steps");
-    const problems = parsed.flatMap((step: unknown, index) =>
-      problemsOf(step, source === "web-identity" && index === 0).map((problem) => `[${index}]${problem}`),
-    );
-    if (problems.length > 0) throw new Error(`is not valid: ${problems.join(", ")}`);
-    return parsed as readonly Step[];
-  };
+export function stepProblems(steps: unknown, source: Source | undefined): readonly string[] {
+  if (!Array.isArray(steps) || steps.length === 0) return [" must be an array of steps"];
+  return steps.flatMap((step: unknown, index) =>
+    problemsOf(step, source === "web-identity" && index === 0).map((problem) => `[${index}]${problem}`),
+  );
 }
 
 function problemsOf(step: unknown, byWebIdentity: boolean): readonly string[] {
@@ -62,16 +56,8 @@ function problemsOf(step: unknown, byWebIdentity: boolean): readonly string[] {
   });
 }
 
-const printable = (key: string): string => key.replaceAll(/[^\w.-]/g, "?").slice(0, 40);
+export const printable = (key: string): string => key.replaceAll(/[^\w.-]/g, "?").slice(0, 40);
 
-function parseJson(raw: string): unknown {
-  try {
-    return JSON.parse(raw);
-  } catch {
-    throw new Error("is not JSON");
-  }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

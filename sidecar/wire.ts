@@ -1,4 +1,4 @@
-import { requireLoopbackHost, requireToken, type Headers } from "./authorize.ts";
+import { requireIdentity, requireLoopbackHost, type Headers } from "./authorize.ts";
 import { PATH } from "./contract.ts";
 import { toWire, type Credentials } from "./credentials.ts";
 import { IssueError } from "./failure.ts";
@@ -18,10 +18,16 @@ export interface WireAnswer {
   readonly body: string;
 }
 
-export interface WireDeps {
+/** One session and the token that opens it. */
+export interface ServedIdentity {
+  /** 32 bytes. */
   readonly tokenSha256: Buffer;
   /** @throws CodedError */
   readonly credentials: () => Promise<Credentials>;
+}
+
+export interface WireDeps {
+  readonly identities: readonly ServedIdentity[];
 }
 
 /**
@@ -34,8 +40,8 @@ export async function answer(request: WireRequest, deps: WireDeps): Promise<Wire
     requireLoopbackHost(request.headers);
     requirePath(request.path);
     requireGet(request.method);
-    requireToken(request.headers, deps.tokenSha256);
-    return json(200, toWire(await deps.credentials()));
+    const identity = requireIdentity(request.headers, deps.identities);
+    return json(200, toWire(await identity.credentials()));
   } catch (error) {
     const refusal = refused(coded(error));
     return request.method === "HEAD" ? { ...refusal, body: "" } : refusal;

@@ -29,7 +29,7 @@ export interface ContainerAfter {
 /** The differences between the two pods of an injection, container by container. */
 export function afterOf(outcome: Outcome & { readonly kind: "inject" }, config: InjectorConfig): After {
   const { before, after, sidecar } = outcome;
-  const exposed = new Set(sidecar?.exposed);
+  const exposed = new Set(sidecar?.identities.flatMap(({ containers }) => containers));
   const all = (pod: Pod): readonly Container[] => [
     ...(pod.spec.initContainers ?? []),
     ...pod.spec.containers,

@@ -107,7 +107,7 @@ function summaryOf(outcome: Outcome): string {
       return `left alone: ${SKIPPED[outcome.reason]}`;
     case "inject": {
       if (outcome.sidecar === undefined) return "injected: guard, and no role";
-      return `injected: ${outcome.guard ? "guard and sidecar" : "sidecar without guard"}, as ${outcome.sidecar.role}`;
+      return `injected: ${outcome.guard ? "guard and sidecar" : "sidecar without guard"}, as ${outcome.sidecar.identities.map(({ role }) => role).join(", ")}`;
     }
   }
 }

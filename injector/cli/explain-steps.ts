@@ -29,6 +29,8 @@ function stepsOfOne(asked: Asked, around: Around, answers: Partial<Answers>): re
       return answers.role?.kind === "role" && answers.settings !== undefined
         ? sessionSteps(asked.answer, answers.settings.source, answers.role.arn, around)
         : [];
+    case "container":
+      return [containerStep(asked.answer, around)];
     case "exposed":
       return [exposedStep(asked.answer, around)];
     case "start":
@@ -127,6 +129,17 @@ function exposedStep(exposed: readonly string[], { pod }: Around): Step {
   });
   const because = set.length > 0 ? set.join(" and ") : "all of them, since no annotation says otherwise";
   return step("exposed", "Which containers get credentials?", exposed.join(", ") || "none", because);
+}
+
+function containerStep({ container, role, from, policy }: Answers["container"], around: Around): Step {
+  const { answer, because, considered = [] } = policyStep(policy, role, around);
+  return {
+    id: `container/${container}`,
+    question: `May ${container.slice(0, 20)} use its own role?`,
+    answer,
+    because: `${role}, by ${from}; ${because}`,
+    considered,
+  };
 }
 
 const STARTS: ReadonlyMap<string, string> = new Map([

@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer, connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ENV, LOOPBACK, PATH } from "../../sidecar/contract.ts";
-import { sidecarEnv } from "../support/sidecar-env.ts";
+import { hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
 import { start, type Program } from "./sidecar-children.ts";
 
 export const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
@@ -61,7 +60,7 @@ export function sidecar(stsUrl: string, webIdentityTokenFile: string): Subject {
     ...sidecarEnv(),
     [ENV.stsEndpoint]: stsUrl,
     [ENV.webIdentityTokenFile]: webIdentityTokenFile,
-    [ENV.tokenSha256]: createHash("sha256").update(TOKEN).digest("hex"),
+    ...podIdentity(undefined, hashOf(TOKEN)),
   };
   return { name: "sidecar", args: [SIDECAR, "serve"], env: withoutUnset(env) };
 }

@@ -52,8 +52,8 @@ describe.for(SOURCES)("with source %s", (source) => {
       webIdentityTokenFile:
         source === "web-identity" ? `${TOKEN_VOLUME.mountPath}/${TOKEN_VOLUME.file}` : undefined,
     });
-    expect(read.steps.at(-1)).toMatchObject({ roleArn: BILLING, durationSeconds: 3600 });
-    expect(read.tokenSha256.toString("hex")).toBe(sha256(TOKEN));
+    expect(read.identities[0]?.steps.at(-1)).toMatchObject({ roleArn: BILLING, durationSeconds: 3600 });
+    expect(read.identities[0]?.tokenSha256.toString("hex")).toBe(sha256(TOKEN));
   });
 
   test("the guard takes what the injector writes", () => {
@@ -77,8 +77,8 @@ describe.for(SOURCES)("with source %s", (source) => {
       [ANNOTATION.sessionName]: "{serviceAccount}@{podUid}",
     });
     const read = told(one, { ...settings, hubRole: HUB, clusterName: "prod-1" });
-    expect(read.steps.map(({ roleArn }) => roleArn)).toEqual([HUB, BILLING]);
-    const last = read.steps.at(-1);
+    expect(read.identities[0]?.steps.map(({ roleArn }) => roleArn)).toEqual([HUB, BILLING]);
+    const last = read.identities[0]?.steps.at(-1);
     expect(JSON.parse(last?.policy ?? "")).toEqual(policy);
     expect(last?.externalId).toBe("a:b/c=d");
     expect(Object.entries(last?.tags ?? {})).toEqual([
@@ -106,8 +106,8 @@ describe("every setting of an installation reaches the sidecar:", () => {
       { port: 1, healthPort: 65_535 },
     ],
     [{ sidecarLogLevel: "silent" }, { logLevel: "silent" }],
-    [{ sessionDurationSeconds: 900 }, { steps: [{ durationSeconds: 900 }] }],
-    [{ sessionDurationSeconds: 43_200 }, { steps: [{ durationSeconds: 43_200 }] }],
+    [{ sessionDurationSeconds: 900 }, { identities: [{ steps: [{ durationSeconds: 900 }] }] }],
+    [{ sessionDurationSeconds: 43_200 }, { identities: [{ steps: [{ durationSeconds: 43_200 }] }] }],
     [{ blockedAddresses: ["100.100.100.200"] }, { blockedAddresses: ["100.100.100.200"] }],
     [{ guard: "off" }, { blockedAddresses: [] }],
   ] as const)("%j", ([settings, expected]) => {
@@ -126,7 +126,10 @@ test.for([
   "a role of partition %s is taken, and asked for in %s where no region is named",
   ([partition, region]) => {
     const arn = `arn:${partition}:iam::111122223333:role/teams/a_b+c=d,e.f@g-h/x`;
-    expect(told(annotated({ [ANNOTATION.role]: arn }))).toMatchObject({ region, steps: [{ roleArn: arn }] });
+    expect(told(annotated({ [ANNOTATION.role]: arn }))).toMatchObject({
+      region,
+      identities: [{ steps: [{ roleArn: arn }] }],
+    });
   },
 );
 
@@ -138,7 +141,7 @@ test("every character that the injector takes in a role's path and name the side
     // What is not taken is refused at admission, in a sentence, and not at start by a sidecar that cannot read it.
     return (
       after.kind === "inject" &&
-      parseConfig(startedWith(after.after, CONTAINER.sidecar)).steps[0]?.roleArn === arn
+      parseConfig(startedWith(after.after, CONTAINER.sidecar)).identities[0]?.steps[0]?.roleArn === arn
     );
   });
   expect(taken.join("")).toBe("+,-./0123456789=@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz");
@@ -155,17 +158,17 @@ test("as many tags, and as long a policy, external id and session name as the in
     [ANNOTATION.sessionName]: "n".repeat(256),
   });
   const read = told(one, { hubRole: HUB, clusterName: "c" });
-  expect(Object.keys(read.steps.at(-1)?.tags ?? {})).toHaveLength(48);
-  expect(read.steps.at(-1)?.policy).toHaveLength(2048);
+  expect(Object.keys(read.identities[0]?.steps.at(-1)?.tags ?? {})).toHaveLength(48);
+  expect(read.identities[0]?.steps.at(-1)?.policy).toHaveLength(2048);
   expect(read.sessionName).toHaveLength(64);
 });
 
 test("the app is told the address that the sidecar listens on, and a token whose hash the sidecar holds", () => {
   const after = injected(annotated(), facts(), config({ policy: "off", credentialsPort: 5000 }));
   const app = startedWith(after, "app");
-  const { port, tokenSha256 } = parseConfig(startedWith(after, CONTAINER.sidecar));
+  const { port, identities } = parseConfig(startedWith(after, CONTAINER.sidecar));
   expect(app[APP_ENV.fullUri]).toBe(`http://127.0.0.1:${port}${PATH.credentials}`);
-  expect(sha256(app[APP_ENV.token] ?? "")).toBe(tokenSha256.toString("hex"));
+  expect(sha256(app[APP_ENV.token] ?? "")).toBe(identities[0]?.tokenSha256.toString("hex"));
 });
 
 test("guard and sidecar are told nothing but what the contract names", () => {

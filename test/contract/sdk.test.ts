@@ -28,7 +28,9 @@ async function appEnv(
   credentials: () => Promise<Credentials>,
   token = TOKEN,
 ): Promise<Record<string, string>> {
-  const server = credentialServer({ tokenSha256: createHash("sha256").update(TOKEN).digest(), credentials });
+  const server = credentialServer({
+    identities: [{ tokenSha256: createHash("sha256").update(TOKEN).digest(), credentials }],
+  });
   onTestFinished(() => close(server));
   const port = await listen(server, 0);
   return {

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { ANNOTATION } from "../../sidecar/contract.ts";
+import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../sidecar/contract.ts";
 import { ANNOTATIONS, strayAnnotations } from "../../injector/annotations.ts";
 
 test("every annotation of the contract is in the table, and no other", () => {
-  expect(Object.keys(ANNOTATIONS).toSorted()).toEqual(Object.values(ANNOTATION).toSorted());
+  expect(Object.keys(ANNOTATIONS).toSorted()).toEqual(
+    [...Object.values(ANNOTATION), `${CONTAINER_ROLE_PREFIX}<container>`].toSorted(),
+  );
 });
 
 test.for(Object.entries(ANNOTATIONS))("%s is silent where it belongs", ([key, { on }]) => {

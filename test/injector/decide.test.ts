@@ -76,7 +76,9 @@ describe("opting out", () => {
   });
 
   test.for(["true", "enabled"])("is not what %s says", (value) => {
-    expect(admitted(annotated({ [ANNOTATION.inject]: value }))).toMatchObject({ sidecar: { role: BILLING } });
+    expect(admitted(annotated({ [ANNOTATION.inject]: value }))).toMatchObject({
+      sidecar: { identities: [{ role: BILLING }] },
+    });
   });
 
   test.for(["disabled", "False", "no", "0", ""])(

@@ -28,6 +28,12 @@ function again(pod: unknown, known: Facts, config: InjectorConfig): unknown {
   return { pod: outcome.after, patch: patchBetween(outcome.before, outcome.after) };
 }
 
+/** One for each identity, the first the same in every case. */
+function tokens(): () => string {
+  let given = 0;
+  return () => (given++ === 0 ? TOKEN : `${TOKEN.slice(0, -1)}${given}`);
+}
+
 const CASES = goldens(new URL("golden/", import.meta.url));
 
 test.for(CASES.map((one) => [one.name, one] as const))(
@@ -35,7 +41,7 @@ test.for(CASES.map((one) => [one.name, one] as const))(
   async ([, { pod, facts, config, expectedFile }]) => {
     const known = await facts();
     const before = JSON.stringify(pod);
-    const outcome = admit(pod, known, config, () => TOKEN);
+    const outcome = admit(pod, known, config, tokens());
     await expect(dump(shown(outcome))).toMatchFileSnapshot(expectedFile);
     expect(JSON.stringify(pod), "the input is not written to").toBe(before);
     if (outcome.kind !== "inject") return;

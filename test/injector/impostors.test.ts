@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { APP_ENV, CONTAINER, ENV, TOKEN_VOLUME } from "../../sidecar/contract.ts";
+import { APP_ENV, CONTAINER, ENV, POD_IDENTITY, TOKEN_VOLUME } from "../../sidecar/contract.ts";
 import type { Container, Pod } from "../../injector/pod.ts";
 import { sha256, tokenOf } from "../../injector/token.ts";
 import { config } from "../support/config.ts";
@@ -101,7 +101,11 @@ describe("a container under our name with other content is refused", () => {
       "a role of its own",
       sidecarOf((one) => ({
         ...one,
-        env: (one.env ?? []).map((entry) => (entry.name === ENV.steps ? { ...entry, value: "[]" } : entry)),
+        env: (one.env ?? []).map((entry) =>
+          entry.name === ENV.identities
+            ? { ...entry, value: entry.value?.replace("role/", "role/other-") ?? "" }
+            : entry,
+        ),
       })),
     ],
     ["no hook", sidecarOf((one) => ({ ...one, lifecycle: {} }))],
@@ -110,7 +114,9 @@ describe("a container under our name with other content is refused", () => {
       sidecarOf((one) => ({
         ...one,
         env: (one.env ?? []).map((entry) =>
-          entry.name === ENV.tokenSha256 ? { ...entry, value: "" } : entry,
+          entry.name === ENV.identities
+            ? { ...entry, value: (entry.value ?? "").replace(sha256(TOKEN), "") }
+            : entry,
         ),
       })),
     ],
@@ -145,7 +151,7 @@ describe("a container under our name with other content is refused", () => {
 
 describe("the token", () => {
   test("of an earlier pass is kept, whoever makes the next one", () => {
-    expect(tokenOf(injected(pod()))).toBe(TOKEN);
+    expect(tokenOf(injected(pod()), POD_IDENTITY)).toBe(TOKEN);
     expect(injected(injected(pod()), facts(), config(), () => "x".repeat(43))).toEqual(injected(pod()));
   });
 
@@ -161,13 +167,15 @@ describe("the token", () => {
       const sidecar = (container: Container): Container => ({
         ...container,
         env: (container.env ?? []).map((entry) =>
-          entry.name === ENV.tokenSha256 ? { ...entry, value: sha256(value ?? "") } : entry,
+          entry.name === ENV.identities
+            ? { ...entry, value: (entry.value ?? "").replace(sha256(TOKEN), sha256(value ?? "")) }
+            : entry,
         ),
       });
       const attack = everyContainer(weak, (container) =>
         container.name === CONTAINER.sidecar ? sidecar(container) : container,
       );
-      expect(tokenOf(attack)).toBeUndefined();
+      expect(tokenOf(attack, POD_IDENTITY)).toBeUndefined();
       expect(admitted(attack).kind).toBe("inject");
     },
   );

@@ -30,7 +30,7 @@ describe("in a cluster that spells its annotations otherwise", () => {
     expect(found).toMatchObject({
       kind: "inject",
       before: one,
-      sidecar: { role: BILLING, from: `annotation ${THEIRS} of the pod` },
+      sidecar: { identities: [{ role: BILLING, from: `annotation ${THEIRS} of the pod` }] },
     });
     const { after } = found as Extract<typeof found, { kind: "inject" }>;
     expect(after.metadata?.annotations).toMatchObject({ [THEIRS]: "billing-reader" });
@@ -47,7 +47,10 @@ describe("in a cluster that spells its annotations otherwise", () => {
   test("the namespace's list is read from the cluster's own key, and called by it", async () => {
     const one = pod({}, { [THEIRS]: "billing-reader" });
     const allowed = await outcome(one, { annotations: { "acme.com/roles": '["billing-*"]' } });
-    expect(allowed).toMatchObject({ kind: "inject", sidecar: { rule: "annotation acme.com/roles" } });
+    expect(allowed).toMatchObject({
+      kind: "inject",
+      sidecar: { identities: [{ rule: "annotation acme.com/roles" }] },
+    });
     const denied = await outcome(one, { annotations: { "acme.com/roles": '["dev"]' } });
     expect(denied).toMatchObject({ kind: "deny", findings: [{ code: "ROLE_NOT_ALLOWED" }] });
     expect(JSON.stringify(denied)).toContain("annotation acme.com/roles");

@@ -159,7 +159,7 @@ describe("where no container presents the token", () => {
     });
     expect(envOf(containerNamed(after, "late"))[APP_ENV.token]).toBe(OTHER_TOKEN);
     const sidecar = containerNamed(after, CONTAINER.sidecar);
-    expect(envOf(sidecar)[ENV.tokenSha256]).toBe(sha256(OTHER_TOKEN));
+    expect(envOf(sidecar)[ENV.identities]).toContain(sha256(OTHER_TOKEN));
     expect(sidecar["resources"], "sized by somebody else").toEqual({ limits: { cpu: "2" } });
     expect(again(after)).toEqual(after);
   });

@@ -28,8 +28,8 @@ function outcome({ pod: annotations, namespace = {}, settings, asking, hostNetwo
   }
   if (result.sidecar === undefined) return NONE;
   if (asking === "session") return result.sidecar.sessionName;
-  if (asking === "externalId") return result.sidecar.steps.at(-1)?.externalId ?? "";
-  return result.sidecar.role;
+  if (asking === "externalId") return result.sidecar.identities[0]?.steps.at(-1)?.externalId ?? "";
+  return result.sidecar.identities[0]?.role ?? "";
 }
 
 describe.for(Object.entries({ kube2iam: KUBE2IAM, kiam: KIAM }))("%s", ([, tables]) => {

@@ -69,7 +69,10 @@ describe("the trace of a decision", () => {
   test("holds the very answers that the decision rests on", () => {
     const { decision, asked } = heard(pod());
     const answer = (question: string): unknown => asked.find((one) => one.question === question)?.answer;
-    expect(decision).toMatchObject({ kind: "inject", intent: { sidecar: { role: BILLING } } });
+    expect(decision).toMatchObject({
+      kind: "inject",
+      intent: { sidecar: { identities: [{ role: BILLING }] } },
+    });
     expect(answer("role")).toMatchObject({ kind: "role", arn: BILLING });
     expect(answer("policy")).toMatchObject({ mode: "listed", verdict: { allowed: true } });
     expect(answer("settings")).toMatchObject({ source: "web-identity", guard: true });

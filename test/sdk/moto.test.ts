@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import type { Env } from "../../sidecar/kit/env.ts";
 import { child, runChild, sidecar } from "../support/child.ts";
 import { freePort } from "../support/free-port.ts";
 import { http } from "../support/http.ts";
-import { sidecarEnv } from "../support/sidecar-env.ts";
+import { hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
 import { until } from "../support/until.ts";
 import { canImport, PYTHON } from "./python.ts";
 
@@ -43,7 +43,7 @@ describe.skipIf(!hasMoto)("against moto's STS (python package moto[server])", ()
     const step = { roleArn: ROLE, externalId: "xyz", tags: { "kubernetes-pod-name": "{pod}" } };
     const app = await podOf(moto.url, {
       [ENV.source]: "ambient",
-      [ENV.steps]: JSON.stringify([step]),
+      ...podIdentity([step], hashOf(TOKEN)),
       AWS_ACCESS_KEY_ID: "AKIAAMBIENT",
       AWS_SECRET_ACCESS_KEY: "secret",
     });
@@ -53,7 +53,7 @@ describe.skipIf(!hasMoto)("against moto's STS (python package moto[server])", ()
   test("chained: from the token over a hub to the pod's role", async () => {
     const steps = [{ roleArn: "arn:aws:iam::123456789012:role/hub" }, { roleArn: ROLE }];
     const app = await podOf(moto.url, {
-      [ENV.steps]: JSON.stringify(steps),
+      ...podIdentity(steps, hashOf(TOKEN)),
       [ENV.webIdentityTokenFile]: await file(unsignedJwt()),
     });
     expect(await identity(child([JS_CLIENT, moto.url], app))).toEqual({ arn: SESSION });
@@ -77,9 +77,8 @@ async function podOf(stsEndpoint: string, over: Env): Promise<Record<string, str
   const [port, healthPort] = await Promise.all([freePort(), freePort()]);
   const serving = sidecar(["serve"], {
     ...sidecarEnv(),
-    [ENV.steps]: JSON.stringify([{ roleArn: ROLE }]),
+    ...podIdentity([{ roleArn: ROLE }], hashOf(TOKEN)),
     [ENV.stsEndpoint]: stsEndpoint,
-    [ENV.tokenSha256]: createHash("sha256").update(TOKEN).digest("hex"),
     [ENV.port]: String(port),
     [ENV.healthPort]: String(healthPort),
     ...over,

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { requireLoopbackHost, requireToken, type Headers } from "../../sidecar/authorize.ts";
+import { requireLoopbackHost, requireIdentity, type Headers } from "../../sidecar/authorize.ts";
 import { thrown } from "../support/thrown.ts";
 
 const sha256 = (text: string): Buffer => createHash("sha256").update(text, "latin1").digest();
+const of = (token: string) => ({ tokenSha256: sha256(token) });
 
 test.each(["127.0.0.1:16925", "127.0.0.1", "localhost:16925", "LOCALHOST", "localhost:1"])(
   "takes the host %s",
@@ -35,24 +36,34 @@ test("refuses what a proxy passes on", async () => {
 });
 
 test("takes the token raw, as SDKs send it", () => {
-  expect(() => requireToken({ authorization: "to-ken" }, sha256("to-ken"))).not.toThrow();
+  expect(() => requireIdentity({ authorization: "to-ken" }, [of("to-ken")])).not.toThrow();
 });
 
 test("takes a token of any bytes that a header may hold", () => {
-  expect(() => requireToken({ authorization: "tök en" }, sha256("tök en"))).not.toThrow();
+  expect(() => requireIdentity({ authorization: "tök en" }, [of("tök en")])).not.toThrow();
 });
 
 test.each(["Bearer to-ken", "to-ke", "to-kenx", "TO-KEN", " to-ken", sha256("to-ken").toString("hex")])(
   "refuses %j",
   async (authorization) => {
-    expect(await thrown(() => requireToken({ authorization }, sha256("to-ken")))).toMatchObject({
+    expect(await thrown(() => requireIdentity({ authorization }, [of("to-ken")]))).toMatchObject({
       code: "TOKEN_WRONG",
     });
   },
 );
 
 test.each([undefined, "", ["to-ken", "to-ken"]])("refuses a request with %j for a token", async (value) => {
-  expect(await thrown(() => requireToken({ authorization: value }, sha256("to-ken")))).toMatchObject({
+  expect(await thrown(() => requireIdentity({ authorization: value }, [of("to-ken")]))).toMatchObject({
     code: "TOKEN_MISSING",
+  });
+});
+
+test("tells whose token it is, among many, and knows no other", async () => {
+  const identities = ["a", "b", "c"].map((token) => ({ ...of(token), name: token }));
+  for (const token of ["a", "b", "c"]) {
+    expect(requireIdentity({ authorization: token }, identities).name).toBe(token);
+  }
+  expect(await thrown(() => requireIdentity({ authorization: "d" }, identities))).toMatchObject({
+    code: "TOKEN_WRONG",
   });
 });

@@ -3,7 +3,7 @@ import { parseConfig } from "../../sidecar/config.ts";
 import { CREDENTIALS_PORT, ENV, HEALTH_PORT } from "../../sidecar/contract.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
 import { ROLE } from "../support/credentials.ts";
-import { sidecarEnv } from "../support/sidecar-env.ts";
+import { podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
 import { thrown } from "../support/thrown.ts";
 
 const problems = async (over: Env): Promise<string> => {
@@ -12,17 +12,27 @@ const problems = async (over: Env): Promise<string> => {
   return error.message;
 };
 
-const steps = (...list: readonly unknown[]): Env => ({ [ENV.steps]: JSON.stringify(list) });
+/** Identities that are fine but for what is said of each. */
+const one = (...over: readonly object[]): string =>
+  JSON.stringify(
+    over.map((each) => ({ name: "pod", tokenSha256: "ab".repeat(32), steps: [{ roleArn: ROLE }], ...each })),
+  );
+const steps = (...list: readonly unknown[]): Env => podIdentity(list);
 
 test("reads what the injector writes", () => {
   expect(parseConfig(sidecarEnv())).toEqual({
     source: "web-identity",
-    steps: [{ roleArn: ROLE, durationSeconds: 3600 }],
+    identities: [
+      {
+        name: "pod",
+        tokenSha256: Buffer.alloc(32, 0xab),
+        steps: [{ roleArn: ROLE, durationSeconds: 3600 }],
+      },
+    ],
     sessionName: "billing.api-0",
     region: "eu-west-1",
     stsEndpoint: undefined,
     webIdentityTokenFile: "/var/run/secrets/podrole.dev/token/token",
-    tokenSha256: Buffer.alloc(32, 0xab),
     start: "wait",
     startTimeoutSeconds: 120,
     port: CREDENTIALS_PORT,
@@ -39,29 +49,20 @@ test("cannot be changed afterwards", () => {
 test("reports every problem at once", async () => {
   const message = await problems({
     [ENV.source]: "web-identity",
-    [ENV.steps]: "[]",
+    [ENV.identities]: "[]",
     [ENV.webIdentityTokenFile]: "",
-    [ENV.tokenSha256]: "abc",
     [ENV.port]: "0",
     [ENV.blockedAddresses]: "169.254.169.254,metadata",
     [ENV.podUid]: undefined,
   });
-  for (const name of [
-    ENV.steps,
-    ENV.webIdentityTokenFile,
-    ENV.tokenSha256,
-    ENV.port,
-    ENV.blockedAddresses,
-    ENV.podUid,
-  ]) {
+  for (const name of [ENV.identities, ENV.webIdentityTokenFile, ENV.port, ENV.blockedAddresses, ENV.podUid]) {
     expect(message).toContain(name);
   }
 });
 
 test("repeats no value in a problem: one of them may be a secret", async () => {
   const message = await problems({
-    ...steps({ roleArn: "hunter2", externalId: "hunter2 hunter2", policy: 7 }),
-    [ENV.tokenSha256]: "hunter2",
+    ...podIdentity([{ roleArn: "hunter2", externalId: "hunter2 hunter2", policy: 7 }], "hunter2"),
     [ENV.stsEndpoint]: "https://user:hunter2@sts.example",
   });
   expect(message).not.toContain("hunter2");
@@ -69,8 +70,8 @@ test("repeats no value in a problem: one of them may be a secret", async () => {
 
 test.each([
   ["no JSON", "{", "is not JSON"],
-  ["no array", "{}", "array of steps"],
-  ["a step that is none", "[1]", "[0] must be an object"],
+  ["no array", "{}", "[0].steps must be an array of steps"],
+  ["a step that is none", "[1]", "[0].steps[0] must be an object"],
   [
     "a key that this version does not know",
     `[{"roleArn":"${ROLE}","sourceIdentity":"x"}]`,
@@ -88,7 +89,24 @@ test.each([
     "[1].tags must be",
   ],
 ])("refuses steps with %s", async (_, raw, problem) => {
-  expect(await problems({ [ENV.steps]: raw })).toContain(problem);
+  const identities = `[{"name":"pod","tokenSha256":"${"ab".repeat(32)}","steps":${raw}}]`;
+  expect(await problems({ [ENV.identities]: identities })).toContain(problem);
+});
+
+test.each([
+  ["no JSON", "{", "is not JSON"],
+  ["no array", "{}", "a JSON array of 1 to 10 identities"],
+  ["none", "[]", "a JSON array of 1 to 10 identities"],
+  ["too many", JSON.stringify(Array.from({ length: 11 }, () => ({}))), "a JSON array of 1 to 10 identities"],
+  ["one that is none", "[1]", "[0] must be an object"],
+  ["another name", one({ name: "app" }), "[0].name must be pod or container/NAME"],
+  ["a name of a path", one({ name: "container/../x" }), "[0].name must be"],
+  ["a hash that is none", one({ tokenSha256: "abc" }), "[0].tokenSha256 must be a SHA-256"],
+  ["a key that is not known", one({ token: "x" }), "[0].token is not known"],
+  ["one name twice", one({}, { tokenSha256: "cd".repeat(32) }), "two identities have one name"],
+  ["one token twice", one({}, { name: "container/app" }), "two identities have one tokenSha256"],
+])("refuses identities with %s", async (_, raw, problem) => {
+  expect(await problems({ [ENV.identities]: raw })).toContain(problem);
 });
 
 test.each([{ externalId: "xyz" }, { tags: { a: "b" } }])(
@@ -102,13 +120,15 @@ test.each([{ externalId: "xyz" }, { tags: { a: "b" } }])(
 
 test.each(["node", "ambient"])("takes an external id and tags in the first step of source %s", (source) => {
   const env = { ...sidecarEnv(), [ENV.source]: source, ...steps({ roleArn: ROLE, externalId: "xyz" }) };
-  expect(parseConfig(env).steps).toEqual([{ roleArn: ROLE, externalId: "xyz", durationSeconds: 3600 }]);
+  expect(parseConfig(env).identities[0]?.steps).toEqual([
+    { roleArn: ROLE, externalId: "xyz", durationSeconds: 3600 },
+  ]);
 });
 
 test("fills the placeholders of tags, and asks for a hub's session only as long as STS must grant", () => {
   const hub = { roleArn: "arn:aws:iam::123456789012:role/hub" };
   const last = { roleArn: ROLE, tags: { "kubernetes-pod-name": "{pod}" } };
-  expect(parseConfig({ ...sidecarEnv(), ...steps(hub, last) }).steps).toEqual([
+  expect(parseConfig({ ...sidecarEnv(), ...steps(hub, last) }).identities[0]?.steps).toEqual([
     { ...hub, durationSeconds: 900 },
     { roleArn: ROLE, tags: { "kubernetes-pod-name": "api-0" }, durationSeconds: 3600 },
   ]);

@@ -24,11 +24,14 @@ test("writes metrics in Prometheus's text format", () => {
   metrics.countSts("Success");
   metrics.countSts('Odd"\n');
   metrics.countAnswer(503);
-  expect(metrics.text({ expiresAt: 1_795_240_438_999, imdsReachable: true })).toBe(
+  expect(
+    metrics.text({ expiresAt: { pod: 1_795_240_438_999, "container/app": undefined }, imdsReachable: true }),
+  ).toBe(
     [
       "# HELP podrole_credentials_expiry_timestamp_seconds When the credentials held end; 0 while none are held.",
       "# TYPE podrole_credentials_expiry_timestamp_seconds gauge",
-      "podrole_credentials_expiry_timestamp_seconds 1795240438",
+      'podrole_credentials_expiry_timestamp_seconds{identity="pod"} 1795240438',
+      'podrole_credentials_expiry_timestamp_seconds{identity="container/app"} 0',
       "# HELP podrole_sts_requests_total Calls to STS by outcome.",
       "# TYPE podrole_sts_requests_total counter",
       'podrole_sts_requests_total{code="Success"} 2',
@@ -45,7 +48,7 @@ test("writes metrics in Prometheus's text format", () => {
 });
 
 test("says nothing of the metadata service where nothing was verified", () => {
-  const text = createMetrics().text({ expiresAt: undefined, imdsReachable: undefined });
-  expect(text).toContain("podrole_credentials_expiry_timestamp_seconds 0\n");
+  const text = createMetrics().text({ expiresAt: { pod: undefined }, imdsReachable: undefined });
+  expect(text).toContain('podrole_credentials_expiry_timestamp_seconds{identity="pod"} 0\n');
   expect(text).not.toContain("podrole_imds_reachable");
 });

@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { accessDenied, stsStandIn, type StsStandInOptions } from "../../injector/cli/demo/sts.ts";
 import { ENV } from "../../sidecar/contract.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
@@ -11,7 +10,7 @@ import { sidecar, type Child } from "../support/child.ts";
 import { ROLE } from "../support/credentials.ts";
 import { freePort } from "../support/free-port.ts";
 import { http } from "../support/http.ts";
-import { sidecarEnv } from "../support/sidecar-env.ts";
+import { hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
 import { until } from "../support/until.ts";
 
 const TOKEN = "the-app's-own-token";
@@ -47,7 +46,7 @@ async function pod(over: Env = {}, options: StsStandInOptions = {}) {
     [ENV.stsEndpoint]: sts.url,
     [ENV.webIdentityTokenFile]: tokenFile,
     [ENV.terminationLog]: terminationLog,
-    [ENV.tokenSha256]: createHash("sha256").update(TOKEN).digest("hex"),
+    ...podIdentity(undefined, hashOf(TOKEN)),
     [ENV.startTimeoutSeconds]: "2",
     [ENV.logLevel]: "trace",
     ...over,
@@ -107,10 +106,13 @@ test("with start=now the hook returns before, and the app is told to come again"
 test("prints, counts and answers with no secret, whatever is asked of it", async () => {
   const { sts, ...made } = await pod(
     {
-      [ENV.steps]: JSON.stringify([
-        { roleArn: "arn:aws:iam::123456789012:role/hub" },
-        { roleArn: ROLE, externalId: "external-id-of-the-role" },
-      ]),
+      ...podIdentity(
+        [
+          { roleArn: "arn:aws:iam::123456789012:role/hub" },
+          { roleArn: ROLE, externalId: "external-id-of-the-role" },
+        ],
+        hashOf(TOKEN),
+      ),
       [ENV.blockedAddresses]: "127.0.0.9",
     },
     { lifetimeSeconds: 2 },
@@ -227,10 +229,10 @@ test("a port that the app has taken is named", async () => {
 });
 
 test("a configuration that is wrong is refused whole, with exit code 2", async () => {
-  const made = await pod({ [ENV.steps]: "[]", [ENV.tokenSha256]: "x" });
+  const made = await pod({ [ENV.identities]: "[]" });
   const output = await ended(sidecar(["serve"], made.env), 2);
   expect(output).toMatch(/^CONFIG_INVALID: [^\n]*\n$/);
-  expect(await termination(made)).toContain(ENV.tokenSha256);
+  expect(await termination(made)).toContain(ENV.identities);
 });
 
 test("once it has served it stays, though STS refuses for longer than the start may take", async () => {
@@ -252,4 +254,57 @@ test("once it has served it stays, though STS refuses for longer than the start 
   expect(await http(made.healthPort, "/healthz")).toMatchObject({ status: 200 });
   serving.kill("SIGINT");
   await ended(serving, 0);
+});
+
+describe("a pod in which a container has a role of its own", () => {
+  const WRITER = "arn:aws:iam::123456789012:role/billing-writer";
+  const [mine, theirs] = ["token-of-the-pod", "token-of-the-uploader"];
+  const identities = {
+    [ENV.identities]: JSON.stringify([
+      { name: "pod", tokenSha256: hashOf(mine), steps: [{ roleArn: ROLE }] },
+      { name: "container/uploader", tokenSha256: hashOf(theirs), steps: [{ roleArn: WRITER }] },
+    ]),
+  };
+  const refused = {
+    status: 403,
+    body: "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>Not yours</Message></Error></ErrorResponse>",
+  };
+
+  test("serves each token its own role, and says of each when it ends", async () => {
+    const made = await pod(identities);
+    sidecar(["serve"], made.env);
+    await ready(made.healthPort);
+    const roleFor = async (authorization: string): Promise<unknown> =>
+      (JSON.parse((await http(made.port, "/v1/credentials", { authorization })).body) as { RoleArn?: string })
+        .RoleArn;
+    expect([await roleFor(mine), await roleFor(theirs)]).toEqual([ROLE, WRITER]);
+    const { body } = await http(made.healthPort, "/metrics");
+    for (const name of ["pod", "container/uploader"]) {
+      expect(body).toMatch(new RegExp(`expiry_timestamp_seconds\\{identity="${name}"\\} [1-9]`));
+    }
+  });
+
+  test("does not start while STS refuses one of the roles, and says which", async () => {
+    const made = await pod(identities, {
+      fault: ({ roleArn }) => (roleArn === WRITER ? refused : undefined),
+    });
+    await ended(sidecar(["serve"], made.env), 1);
+    expect(await termination(made)).toContain(
+      `AccessDenied: STS refused AssumeRoleWithWebIdentity for ${WRITER}`,
+    );
+  });
+
+  test("keeps one role though the other is refused", async () => {
+    const made = await pod(
+      { ...identities, [ENV.start]: "now", [ENV.startTimeoutSeconds]: "60" },
+      { fault: ({ roleArn }) => (roleArn === WRITER ? refused : undefined) },
+    );
+    sidecar(["serve"], made.env);
+    const asked = (authorization: string) => http(made.port, "/v1/credentials", { authorization });
+    await until("the pod's own", async () =>
+      (await asked(mine).catch(() => undefined))?.status === 200 ? true : undefined,
+    );
+    expect(await asked(theirs)).toMatchObject({ status: 403, body: expect.stringContaining("AccessDenied") });
+    expect(await readiness(made.healthPort)).toBe("AccessDenied");
+  });
 });

@@ -11,8 +11,12 @@ const TOKEN = "the-token";
 
 async function listening(onAnswer?: (status: number) => void): Promise<number> {
   const server = credentialServer({
-    tokenSha256: createHash("sha256").update(TOKEN).digest(),
-    credentials: async () => credentials(),
+    identities: [
+      {
+        tokenSha256: createHash("sha256").update(TOKEN).digest(),
+        credentials: async () => credentials(),
+      },
+    ],
     ...(onAnswer === undefined ? {} : { onAnswer }),
   });
   onTestFinished(() => close(server));
@@ -96,7 +100,9 @@ test("is not reachable by another address of the machine", async () => {
 
 test("names a busy port and what to do about it", async () => {
   const port = await listening();
-  const second = credentialServer({ tokenSha256: Buffer.alloc(32), credentials: async () => credentials() });
+  const second = credentialServer({
+    identities: [{ tokenSha256: Buffer.alloc(32), credentials: async () => credentials() }],
+  });
   expect(await thrown(() => listen(second, port))).toMatchObject({
     code: "PORT_IN_USE",
     message: expect.stringContaining(String(port)),

@@ -10,7 +10,7 @@ import {
   type StsStandInOptions,
 } from "../../injector/cli/demo/sts.ts";
 import { imdsStandIn } from "../../injector/cli/demo/imds.ts";
-import type { SidecarConfig } from "../../sidecar/config.ts";
+import type { ConfiguredIdentity, SidecarConfig } from "../../sidecar/config.ts";
 import type { Credentials } from "../../sidecar/credentials.ts";
 import { IssueError } from "../../sidecar/failure.ts";
 import { oneLine } from "../../sidecar/kit/errors.ts";
@@ -25,7 +25,8 @@ const WEB_TOKEN = "header.payload-that-nobody-may-see.signature";
 const HUB = "arn:aws:iam::123456789012:role/path/hub";
 const AMBIENT = { id: "AKIAAMBIENT", secret: "ambient-secret-key" };
 
-type Config = Pick<SidecarConfig, "source" | "steps" | "sessionName" | "webIdentityTokenFile" | "region">;
+type Config = Pick<SidecarConfig, "source" | "sessionName" | "webIdentityTokenFile" | "region"> &
+  Pick<ConfiguredIdentity, "steps">;
 
 const outcomes: string[] = [];
 afterEach(() => void outcomes.splice(0));

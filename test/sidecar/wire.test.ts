@@ -2,14 +2,25 @@ import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { IssueError } from "../../sidecar/failure.ts";
 import { CodedError } from "../../sidecar/kit/errors.ts";
-import { answer, type WireAnswer, type WireDeps, type WireRequest } from "../../sidecar/wire.ts";
+import type { Credentials } from "../../sidecar/credentials.ts";
+import {
+  answer,
+  type ServedIdentity,
+  type WireAnswer,
+  type WireDeps,
+  type WireRequest,
+} from "../../sidecar/wire.ts";
 import { credentials } from "../support/credentials.ts";
 
 const TOKEN = "the-token";
-const deps: WireDeps = {
-  tokenSha256: createHash("sha256").update(TOKEN).digest(),
-  credentials: async () => credentials(),
-};
+const identity = (
+  token: string,
+  granted: () => Promise<Credentials> = async () => credentials(),
+): ServedIdentity => ({
+  tokenSha256: createHash("sha256").update(token).digest(),
+  credentials: granted,
+});
+const deps: WireDeps = { identities: [identity(TOKEN)] };
 
 const get = (over: Partial<WireRequest> = {}, overDeps: Partial<WireDeps> = {}): Promise<WireAnswer> =>
   answer(
@@ -22,7 +33,8 @@ const get = (over: Partial<WireRequest> = {}, overDeps: Partial<WireDeps> = {}):
     { ...deps, ...overDeps },
   );
 
-const failing = (error: Error): Promise<WireAnswer> => get({}, { credentials: () => Promise.reject(error) });
+const failing = (error: Error): Promise<WireAnswer> =>
+  get({}, { identities: [identity(TOKEN, () => Promise.reject(error))] });
 
 test("answers with the nine fields that every SDK reads, and no other", async () => {
   expect(await get()).toEqual({
@@ -67,8 +79,14 @@ test("asks for no credentials on behalf of a stranger", async () => {
     asked += 1;
     return credentials();
   };
-  await get({ headers: { host: "localhost", authorization: "guess" } }, { credentials: counting });
-  await get({ headers: { host: "evil.example", authorization: TOKEN } }, { credentials: counting });
+  await get(
+    { headers: { host: "localhost", authorization: "guess" } },
+    { identities: [identity(TOKEN, counting)] },
+  );
+  await get(
+    { headers: { host: "evil.example", authorization: TOKEN } },
+    { identities: [identity(TOKEN, counting)] },
+  );
   expect(asked).toBe(0);
 });
 
@@ -111,4 +129,19 @@ test("gives every error the content type that Kotlin and Go insist on, and its l
     "Content-Length": String(Buffer.byteLength(body)),
     "Cache-Control": "no-store",
   });
+});
+
+test("serves each token its own identity, whatever becomes of the others", async () => {
+  const refused = new IssueError("AccessDenied", "STS refused.", { kind: "definite" });
+  const identities = [
+    identity("reader", async () => credentials({ accessKeyId: "ASIAREADER" })),
+    identity("writer", async () => credentials({ accessKeyId: "ASIAWRITER" })),
+    identity("nobody", () => Promise.reject(refused)),
+  ];
+  const as = (authorization: string): Promise<WireAnswer> =>
+    get({ headers: { host: "127.0.0.1", authorization } }, { identities });
+  expect(JSON.parse((await as("reader")).body)).toMatchObject({ AccessKeyId: "ASIAREADER" });
+  expect(JSON.parse((await as("writer")).body)).toMatchObject({ AccessKeyId: "ASIAWRITER" });
+  expect(await as("nobody")).toMatchObject({ status: 403 });
+  expect(await as("guess")).toMatchObject({ status: 403, body: expect.stringContaining("TOKEN_WRONG") });
 });

@@ -1,15 +1,25 @@
-import { ENV } from "../../sidecar/contract.ts";
+import { createHash } from "node:crypto";
+import { ENV, POD_IDENTITY } from "../../sidecar/contract.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
 import { ROLE } from "./credentials.ts";
+
+/** One identity, the pod's own, as the injector writes it. */
+export function podIdentity(
+  steps: readonly unknown[] = [{ roleArn: ROLE }],
+  tokenSha256: string = "ab".repeat(32),
+): Env {
+  return { [ENV.identities]: JSON.stringify([{ name: POD_IDENTITY, tokenSha256, steps }]) };
+}
+
+export const hashOf = (token: string): string => createHash("sha256").update(token).digest("hex");
 
 /** The least that `podrole-sidecar serve` needs. */
 export function sidecarEnv(): Env {
   return {
     [ENV.source]: "web-identity",
-    [ENV.steps]: JSON.stringify([{ roleArn: ROLE }]),
+    ...podIdentity(),
     [ENV.region]: "eu-west-1",
     [ENV.webIdentityTokenFile]: "/var/run/secrets/podrole.dev/token/token",
-    [ENV.tokenSha256]: "ab".repeat(32),
     [ENV.namespace]: "billing",
     [ENV.serviceAccount]: "reader",
     [ENV.podName]: "api-0",

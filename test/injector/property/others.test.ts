@@ -107,7 +107,7 @@ const isConfined = ({ securityContext }: Container): boolean => {
 /** What podrole gives a container it gives once, and to all the same: the token whose hash the sidecar holds. */
 function tokenProblems(end: Pod, users: readonly Container[]): readonly string[] {
   const sidecar = end.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
-  const hash = sidecar && envVar(sidecar, ENV.tokenSha256)?.value;
+  const told = sidecar && envVar(sidecar, ENV.identities)?.value;
   const skipped = end.metadata?.annotations?.[ANNOTATION.skipContainers];
   return users.flatMap(({ name, env }) => {
     const endpoint = (env ?? []).filter((one) => one.name === APP_ENV.token || one.name === APP_ENV.fullUri);
@@ -116,7 +116,7 @@ function tokenProblems(end: Pod, users: readonly Container[]): readonly string[]
     );
     // Whoever has set one of the two himself is left alone with both.
     const due = name === skipped || given.length < endpoint.length ? 0 : 2;
-    const wrong = given.filter((value) => value !== URI && sha256(value) !== hash);
+    const wrong = given.filter((value) => value !== URI && told?.includes(sha256(value)) !== true);
     return given.length === due && wrong.length === 0 ? [] : [`${name}: ${given.join()}`];
   });
 }

@@ -1,0 +1,93 @@
+import { containerIdentity, POD_IDENTITY, type Step } from "../sidecar/contract.ts";
+import { partitionOf, type RoleArn } from "./arn.ts";
+import type { Facts } from "./cluster.ts";
+import type { InjectorConfig, PolicyMode } from "./config.ts";
+import type { ContainerRole } from "./container-roles.ts";
+import { finding, type Finding } from "./findings.ts";
+import { serviceAccountOf, type Pod } from "./pod.ts";
+import { judge } from "./policy.ts";
+import type { ResolvedRole } from "./role.ts";
+import { stepsTo, type SessionWishes } from "./session.ts";
+import type { Tell } from "./trace.ts";
+
+/** One role, how it is reached, and the containers it is for. */
+export interface IdentityIntent {
+  readonly name: string;
+  readonly role: RoleArn;
+  /** What named the role, and which rule allowed it. */
+  readonly from: string;
+  readonly rule: string;
+  readonly steps: readonly Step[];
+  /** Names of the user's containers that get this identity's token; a container is in one identity at most. */
+  readonly containers: readonly string[];
+}
+
+export interface IdentitiesAsked {
+  readonly pod: Pod;
+  /** The pod's own role, where it has one. */
+  readonly own: Extract<ResolvedRole, { kind: "role" }> | undefined;
+  readonly containers: readonly ContainerRole[];
+  /** Names of the containers that are to get credentials. */
+  readonly exposed: readonly string[];
+  readonly wishes: SessionWishes;
+  readonly wishProblems: readonly Finding[];
+  readonly facts: Facts;
+  readonly config: InjectorConfig;
+}
+
+/** The default for sources where IAM's trust policy does not know the pod, so that nothing else would decide. */
+const policyMode = ({ policy, source }: Pick<InjectorConfig, "policy" | "source">): PolicyMode =>
+  policy ?? (source === "web-identity" ? "listed" : "enforce");
+
+/**
+ * Every role of the pod is judged by itself, by the same rules: that one is allowed says nothing for another. A pod whose
+ * containers all have their own has no use for the pod's, and no session of it.
+ */
+export function intendIdentities(
+  { pod, own, containers, exposed, wishes, wishProblems, facts, config }: IdentitiesAsked,
+  tell: Tell,
+): { readonly identities: readonly IdentityIntent[]; readonly findings: readonly Finding[] } {
+  const mode = policyMode(config);
+  const account = serviceAccountOf(pod);
+  const judged = (role: RoleArn) => ({ mode, verdict: judge(role, facts, account, mode, config) });
+  const identities: IdentityIntent[] = [];
+  const findings: Finding[] = [];
+
+  const theirs = new Set(containers.map(({ container }) => container));
+  const rest = exposed.filter((name) => !theirs.has(name));
+  if (own !== undefined && (rest.length > 0 || containers.length === 0)) {
+    const { verdict } = tell("policy", judged(own.arn));
+    const { steps, findings: problems } = stepsTo(own.arn, wishes, config);
+    tell("session", { wishes, steps, findings: [...wishProblems, ...problems] });
+    findings.push(...own.findings, ...verdict.findings, ...problems);
+    if (verdict.allowed) {
+      const { rule } = verdict;
+      identities.push({ name: POD_IDENTITY, role: own.arn, from: own.from, rule, steps, containers: rest });
+    }
+  }
+  for (const { container, resolved } of containers) {
+    const { arn: role, from } = resolved;
+    const policy = judged(role);
+    const { verdict } = policy;
+    const { steps, findings: problems } = stepsTo(role, wishes, config);
+    tell("container", { container, role, from, policy, steps });
+    const named = (one: Finding): Finding => ({ ...one, message: `Container ${container}: ${one.message}` });
+    findings.push(...verdict.findings.map(named), ...problems.map(named));
+    if (verdict.allowed) {
+      const name = containerIdentity(container);
+      identities.push({ name, role, from, rule: verdict.rule, steps, containers: [container] });
+    }
+  }
+  return { identities, findings: [...findings, ...strangers(identities)] };
+}
+
+/** The sidecar calls STS in one region, and a region is in one partition. */
+function strangers([first, ...others]: readonly IdentityIntent[]): readonly Finding[] {
+  if (first === undefined) return [];
+  return others
+    .filter(({ role }) => partitionOf(role) !== partitionOf(first.role))
+    .map(({ role }) => {
+      const message = `The role ${role} is in another AWS partition than ${first.role}.`;
+      return finding("ANNOTATION_INVALID", message, "Give a pod roles of one partition.");
+    });
+}
