@@ -9,7 +9,7 @@ import { pageOf } from "../list-watch.ts";
 import { serviceAccountIn } from "../pod.ts";
 import { isRecord, type Fields } from "../read.ts";
 import { templateOf } from "../workload.ts";
-import { kubeConfigFrom, namespaceOf, type KubeOptions } from "./explain-kubeconfig.ts";
+import { kubeConfigFrom, namespaceOf, type KubeOptions } from "./kubeconfig.ts";
 import { explain, type Explanation } from "./explain-pod.ts";
 import { isName, parseReference, pathOf } from "./explain-reference.ts";
 

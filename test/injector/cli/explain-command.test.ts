@@ -1,46 +1,14 @@
-import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { podrole, tempFile, type Run } from "../../support/cli.ts";
 import { fakeApiServer } from "../../support/fake-api-server.ts";
 import { pod } from "../../support/pods.ts";
 
-const CLI = fileURLToPath(new URL("../../../injector/cli/main.ts", import.meta.url));
 const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
 
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-let folder = "";
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "podrole-explain-"));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-
-/** In an environment without a kubeconfig, and with every sign that colours are wanted but for a terminal. */
-function explain(args: readonly string[], input = ""): Promise<Run> {
-  const env = { PATH: process.env["PATH"], HOME: folder, TERM: "xterm-256color" };
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [CLI, "explain", ...args], { env }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
-    });
-    child.stdin?.end(input);
-  });
-}
+const explain = (args: readonly string[], input = ""): Promise<Run> => podrole(["explain", ...args], input);
 
 const manifest = (role: string, name = "p"): string =>
   `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, annotations: {iam.amazonaws.com/role: "${role}"}}\nspec: {containers: [{name: app}]}\n`;
-
-function fileOf(name: string, content: string): string {
-  const file = join(folder, name);
-  writeFileSync(file, content);
-  return file;
-}
 
 describe("podrole explain", () => {
   test("prints text without colours where it is no terminal, and exits with 0 where no pod is denied", async () => {
@@ -51,8 +19,8 @@ describe("podrole explain", () => {
   });
 
   test("prints an array for several files, and exits with 1 where a pod would be denied", async () => {
-    const files = [fileOf("a.yaml", manifest(ROLE, "a")), fileOf("b.yaml", manifest("no role", "b"))];
-    const namespace = fileOf("ns.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: default}\n");
+    const files = [tempFile(manifest(ROLE, "a")), tempFile(manifest("no role", "b"))];
+    const namespace = tempFile("apiVersion: v1\nkind: Namespace\nmetadata: {name: default}\n");
     const { code, stdout } = await explain(["-f", ...files, "-o", "json"]);
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject([
@@ -80,7 +48,7 @@ describe("podrole explain", () => {
       metadata: { name: "shop", labels: { "podrole.dev/inject": "enabled" } },
     });
     server.answer("GET /api/v1/namespaces/shop/pods/web", pod());
-    const kubeconfig = fileOf("kubeconfig", server.config.exportConfig());
+    const kubeconfig = tempFile(server.config.exportConfig());
     const run = await explain(["pod/web", "-n", "shop", "--kubeconfig", kubeconfig]);
     expect(run).toMatchObject({ code: 0, stderr: "" });
     expect(run.stdout).toContain("Injected not at all: it holds neither guard nor sidecar");

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { explainLive } from "../../../injector/cli/explain-live.ts";
 import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { tempFile } from "../../support/cli.ts";
 import { config } from "../../support/config.ts";
 import { BILLING } from "../../support/facts.ts";
 import { fakeApiServer, type FakeApiServer } from "../../support/fake-api-server.ts";
@@ -26,20 +26,12 @@ async function rig(): Promise<Rig> {
   const server = await fakeApiServer();
   server.put(CORE, { metadata: { name: "shop", labels: { "podrole.dev/inject": "enabled" } } });
   server.answer(`GET ${CORE}/shop/pods/web`, throughApiServer(injected(pod())));
-  const kubeconfig = fileOf(server.config.exportConfig());
+  const kubeconfig = tempFile(server.config.exportConfig());
   return {
     server,
     kubeconfig,
     ask: (...references) => explainLive(references, { kubeconfig, namespace: "shop" }, config()),
   };
-}
-
-function fileOf(content: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "podrole-explain-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const file = join(folder, "config");
-  writeFileSync(file, content);
-  return file;
 }
 
 const refusal = (work: Promise<unknown>) => thrown(() => work);
@@ -116,7 +108,7 @@ describe("podrole explain of what is in a cluster", () => {
     const exported = JSON.parse(server.config.exportConfig());
     const [{ context }] = exported.contexts;
     exported.contexts = ["shop", "till"].map((name) => ({ name, context: { ...context, namespace: name } }));
-    const file = fileOf(JSON.stringify({ ...exported, "current-context": "shop" }));
+    const file = tempFile(JSON.stringify({ ...exported, "current-context": "shop" }));
     const [explanation] = await explainLive(["pod/web"], { kubeconfig: file }, config());
     expect(explanation).toMatchObject({ namespace: "shop" });
     const there = explainLive(["pod/web"], { kubeconfig: file, context: "till" }, config());
@@ -217,7 +209,7 @@ describe("podrole explain says in one sentence what is wrong and what to do", ()
     ["an empty file", "", ""],
     ["a context without a cluster", '{"clusters":[],"users":[],"contexts":[]}', "names no cluster"],
   ] as const)("with %s for a kubeconfig", async ([, content, words]) => {
-    const kubeconfig = content === undefined ? join(tmpdir(), "podrole-absent") : fileOf(content);
+    const kubeconfig = content === undefined ? join(tmpdir(), "podrole-absent") : tempFile(content);
     const error = await refusal(explainLive(["pod/web"], { kubeconfig }, config()));
     expect(error).toMatchObject({ code: "KUBECONFIG_UNREADABLE", message: expect.stringContaining(words) });
     expect(String(error)).not.toContain("s3cret");

@@ -1,28 +1,8 @@
-import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
+import { podrole, tempFile, type Run } from "../../support/cli.ts";
 
-const CLI = fileURLToPath(new URL("../../../injector/cli/main.ts", import.meta.url));
 const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
-
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function podrole(args: readonly string[], input = ""): Promise<Run> {
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [CLI, ...args], (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
-    });
-    child.stdin?.end(input);
-  });
-}
 
 const inject = (input: string, ...args: readonly string[]): Promise<Run> =>
   podrole(["inject", "-f", "-", ...args], input);
@@ -34,12 +14,6 @@ const initNames = (spec: { initContainers?: { name: string }[] }): string[] =>
 
 const pod = (annotations: Record<string, string> = { "iam.amazonaws.com/role": ROLE }) =>
   `apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: shop, annotations: ${JSON.stringify(annotations)}}\nspec: {containers: [{name: app, image: busybox}]}\n`;
-
-let folder = "";
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "podrole-inject-"));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("podrole inject", () => {
   test("puts guard and sidecar into every kind of workload that holds a pod", async () => {
@@ -199,9 +173,9 @@ describe("bad input to podrole inject", () => {
   });
 
   test("names a file that is not there", async () => {
-    const run = await podrole(["inject", "-f", join(folder, "absent.yaml")]);
+    const run = await podrole(["inject", "-f", "absent.yaml"]);
     expect(run).toMatchObject({ code: 2, stdout: "" });
-    expect(run.stderr).toMatch(/^FILE_UNREADABLE: .*absent\.yaml cannot be read \(ENOENT\)\.\n$/);
+    expect(run.stderr).toMatch(/^FILE_UNREADABLE: absent\.yaml cannot be read \(ENOENT\)\.\n$/);
   });
 
   test("exits with 2 for a command line that it does not understand", async () => {
@@ -219,10 +193,7 @@ describe("bad input to podrole inject", () => {
   });
 
   test("reads several files as one input", async () => {
-    const [a, b] = [join(folder, "a.yaml"), join(folder, "b.yaml")];
-    writeFileSync(a, pod());
-    writeFileSync(b, pod());
-    const { stdout } = await podrole(["inject", "-f", a, b]);
+    const { stdout } = await podrole(["inject", "-f", tempFile(pod()), tempFile(pod())]);
     expect(documents(stdout)).toHaveLength(2);
   });
 });
