@@ -3,6 +3,7 @@ import type { Paint } from "./demo/progress.ts";
 import type { After, ContainerAfter } from "./explain-after.ts";
 import type { Explanation } from "./explain-pod.ts";
 import type { Candidate, Step } from "./explain-step.ts";
+import { plain, wrapped } from "./lines.ts";
 
 /** Behind the longest question, so that the answers stand below each other. */
 const COLUMN = 39;
@@ -95,21 +96,3 @@ function containerText({ init, ours, credentials, variables, changes }: Containe
 
 const runningLines = ({ state, because }: NonNullable<Explanation["running"]>, width: number) =>
   wrapped(`Injected ${STATES[state]}: ${because}`, width, 2);
-
-/** Names come out of manifests: control characters would let their author write lines of his own into a terminal. */
-const plain = (text: string): string => text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, " ");
-
-/** Lines of at most `width`, but for a word that is longer: an ARN that is broken cannot be copied. */
-function wrapped(text: string, width: number, indent: number): readonly string[] {
-  const margin = " ".repeat(indent);
-  const lines: string[] = [];
-  let line = "";
-  for (const word of plain(text).split(" ")) {
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (line !== "" && indent + longer.length > width) {
-      lines.push(margin + line);
-      line = word;
-    } else line = longer;
-  }
-  return [...lines, margin + line];
-}

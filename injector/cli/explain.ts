@@ -10,6 +10,8 @@ import { kindOf, namespaceIn, templateOf } from "../workload.ts";
 import { paintFor } from "./demo/progress.ts";
 import { explain, type Explanation } from "./explain-pod.ts";
 import { textOf } from "./explain-text.ts";
+import { configFrom, PODROLE_NAMESPACE } from "./installed.ts";
+import { widthOf } from "./lines.ts";
 import {
   assumptionsFrom,
   objectsIn,
@@ -73,7 +75,10 @@ interface ExplainOptions extends AssumptionOptions {
   readonly namespace?: string;
   readonly kubeconfig?: string;
   readonly context?: string;
+  readonly podroleNamespace: string;
 }
+
+type Options = ExplainOptions & Record<string, unknown>;
 
 /** `podrole explain`: each step of the decision, for manifests or for what is in a cluster. */
 export const explainCommand = (): Command =>
@@ -83,7 +88,8 @@ export const explainCommand = (): Command =>
         .description(
           "Tell how it is decided about pods, step by step, what they will look like, and what to change. " +
             "Either of manifests, with -f: namespaces, service accounts and RoleGrants in the input are taken as " +
-            "the cluster's. Or of what is in a cluster. Give it the options that the cluster's injector runs with.",
+            "the cluster's; give it the options that the cluster's injector runs with. Or of what is in a cluster, " +
+            "where the options are read from the injector's Deployment, and those that are given here go before.",
         )
         .argument("[object...]", "such as pod/NAME or deployment/NAME, in the cluster")
         .option("-f, --filename <file...>", "manifests, YAML or JSON; - for standard input")
@@ -94,10 +100,11 @@ export const explainCommand = (): Command =>
         )
         .option("-n, --namespace <name>", "namespace of objects that name none")
         .option("--kubeconfig <file>", "kubeconfig of the cluster")
-        .option("--context <name>", "context in it"),
+        .option("--context <name>", "context in it")
+        .option("--podrole-namespace <name>", "where the injector is installed", PODROLE_NAMESPACE),
     ),
-  ).action(async (references: readonly string[], options: ExplainOptions & Record<string, unknown>) => {
-    const explanations = await explanationsOf(references, options, installationFrom(options));
+  ).action(async (references: readonly string[], options: Options, command: Command) => {
+    const explanations = await explanationsOf(references, options, command);
     process.stdout.write(
       options.output === "json"
         ? `${JSON.stringify(explanations, null, 2)}\n`
@@ -108,12 +115,13 @@ export const explainCommand = (): Command =>
 
 async function explanationsOf(
   references: readonly string[],
-  options: ExplainOptions,
-  config: InjectorConfig,
+  options: Options,
+  command: Command,
 ): Promise<readonly Explanation[]> {
   if (options.filename !== undefined && references.length === 0) {
     const objects = objectsIn(await readManifests(options.filename));
     const namespace = options.namespace ?? "default";
+    const config = installationFrom(options);
     return explainObjects(objects, { config, assumed: assumptionsFrom(options), namespace });
   }
   if (options.filename !== undefined || references.length === 0) {
@@ -121,9 +129,5 @@ async function explanationsOf(
   }
   // Only here: the Kubernetes client takes longer to load than everything else takes to run.
   const { explainLive } = await import("./explain-live.ts");
-  return explainLive(references, options, config);
+  return explainLive(references, options, configFrom(options, command));
 }
-
-/** As wide as the terminal, within what can be read; the same everywhere else. */
-const widthOf = ({ columns, isTTY }: NodeJS.WriteStream): number =>
-  isTTY ? Math.max(80, Math.min(100, columns)) : 96;

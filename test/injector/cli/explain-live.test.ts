@@ -2,6 +2,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { explainLive } from "../../../injector/cli/explain-live.ts";
+import type { ConfigFrom } from "../../../injector/cli/installed.ts";
 import { ANNOTATION } from "../../../sidecar/contract.ts";
 import { tempFile } from "../../support/cli.ts";
 import { config } from "../../support/config.ts";
@@ -30,9 +31,12 @@ async function rig(): Promise<Rig> {
   return {
     server,
     kubeconfig,
-    ask: (...references) => explainLive(references, { kubeconfig, namespace: "shop" }, config()),
+    ask: (...references) => explainLive(references, { kubeconfig, namespace: "shop" }, own),
   };
 }
+
+/** As where there is no Deployment to read options from. */
+const own: ConfigFrom = () => ({ config: config(), assumptions: [] });
 
 const refusal = (work: Promise<unknown>) => thrown(() => work);
 
@@ -49,6 +53,7 @@ describe("podrole explain of what is in a cluster", () => {
       `GET ${CORE}/shop`,
       `GET ${CORE}/shop/pods/web`,
       `GET ${CORE}/shop/serviceaccounts/default`,
+      "GET /apis/apps/v1/namespaces/podrole-system/deployments/podrole-injector",
       `LIST ${GRANTS}`,
     ]);
   });
@@ -109,11 +114,11 @@ describe("podrole explain of what is in a cluster", () => {
     const [{ context }] = exported.contexts;
     exported.contexts = ["shop", "till"].map((name) => ({ name, context: { ...context, namespace: name } }));
     const file = tempFile(JSON.stringify({ ...exported, "current-context": "shop" }));
-    const [explanation] = await explainLive(["pod/web"], { kubeconfig: file }, config());
+    const [explanation] = await explainLive(["pod/web"], { kubeconfig: file }, own);
     expect(explanation).toMatchObject({ namespace: "shop" });
-    const there = explainLive(["pod/web"], { kubeconfig: file, context: "till" }, config());
+    const there = explainLive(["pod/web"], { kubeconfig: file, context: "till" }, own);
     expect(await refusal(there)).toMatchObject({ message: "There is no pod till/web." });
-    const nowhere = explainLive(["pod/web"], { kubeconfig, context: "absent" }, config());
+    const nowhere = explainLive(["pod/web"], { kubeconfig, context: "absent" }, own);
     expect(await refusal(nowhere)).toMatchObject({
       code: "CONTEXT_UNKNOWN",
       remedy: "It has loaded-context.",
@@ -137,7 +142,7 @@ describe("podrole explain says in one sentence what is wrong and what to do", ()
       remedy: expect.stringContaining("kubectl get pod -n shop"),
     });
     server.answer(`GET ${CORE}/till/pods/web`, pod());
-    const elsewhere = explainLive(["pod/web"], { kubeconfig, namespace: "till" }, config());
+    const elsewhere = explainLive(["pod/web"], { kubeconfig, namespace: "till" }, own);
     expect(await refusal(elsewhere)).toMatchObject({ code: "NAMESPACE_NOT_FOUND" });
     server.answer("GET /apis/argoproj.io", { apiVersion: "argoproj.io/v1alpha1", kind: "Rollout", spec: {} });
     expect(await refusal(ask("rollout/canary"))).toMatchObject({ code: "NOTHING_TO_EXPLAIN" });
@@ -165,7 +170,7 @@ describe("podrole explain says in one sentence what is wrong and what to do", ()
 
   test("with a namespace that no namespace can be called", async () => {
     const { kubeconfig, server } = await rig();
-    const wrong = explainLive(["pod/web"], { kubeconfig, namespace: "../x" }, config());
+    const wrong = explainLive(["pod/web"], { kubeconfig, namespace: "../x" }, own);
     expect(await refusal(wrong)).toMatchObject({ code: "REFERENCE_INVALID" });
     expect(server.requests).toEqual([]);
   });
@@ -210,7 +215,7 @@ describe("podrole explain says in one sentence what is wrong and what to do", ()
     ["a context without a cluster", '{"clusters":[],"users":[],"contexts":[]}', "names no cluster"],
   ] as const)("with %s for a kubeconfig", async ([, content, words]) => {
     const kubeconfig = content === undefined ? join(tmpdir(), "podrole-absent") : tempFile(content);
-    const error = await refusal(explainLive(["pod/web"], { kubeconfig }, config()));
+    const error = await refusal(explainLive(["pod/web"], { kubeconfig }, own));
     expect(error).toMatchObject({ code: "KUBECONFIG_UNREADABLE", message: expect.stringContaining(words) });
     expect(String(error)).not.toContain("s3cret");
   });

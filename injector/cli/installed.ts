@@ -1,0 +1,134 @@
+import { Command, CommanderError } from "commander";
+import { coded, CodedError } from "../../sidecar/kit/errors.ts";
+import type { InjectorConfig } from "../config.ts";
+import { AUTO, installationFrom, withInstallation } from "../options.ts";
+import { fieldsIn, isRecord, own, strings, type Fields } from "../read.ts";
+import { VERSION } from "../version.ts";
+import type { Read } from "./reader.ts";
+
+/** What the shipped manifests call the injector's Deployment, Service and the like. */
+export const INJECTOR = "podrole-injector";
+
+/** Where the injector is installed, and nobody says otherwise. */
+export const PODROLE_NAMESPACE = "podrole-system";
+
+export interface Installation {
+  readonly config: InjectorConfig;
+  /** Where the options come from, and what is not known of them; sentences. */
+  readonly assumptions: readonly string[];
+}
+
+/** What has become of the attempt to read the injector's Deployment. */
+export interface DeploymentReading {
+  /** `Deployment podrole-system/podrole-injector`. */
+  readonly name: string;
+  readonly object?: Fields;
+  /** Why there is no object. */
+  readonly why?: string;
+}
+
+/** Makes an installation of what was read of the cluster's own. */
+export type ConfigFrom = (reading: DeploymentReading) => Installation;
+
+export async function readDeployment(read: Read, namespace: string): Promise<DeploymentReading> {
+  const name = `Deployment ${namespace}/${INJECTOR}`;
+  try {
+    const object = await read(`/apis/apps/v1/namespaces/${namespace}/deployments/${INJECTOR}`);
+    return object === undefined ? { name, why: `There is no ${name}` } : { name, object };
+  } catch (error) {
+    const { code, message } = coded(error);
+    if (code !== "API_REFUSED") throw error;
+    return { name, why: message.replace(/\.$/, "") };
+  }
+}
+
+/**
+ * The installation that a cluster's injector runs with: its Deployment's arguments, with the options that the command
+ * line itself sets put over them. Where they cannot be had, the command line's alone. Pure.
+ */
+export const configFrom =
+  (options: Record<string, unknown>, command: Command): ConfigFrom =>
+  ({ name, object, why }) => {
+    const ofOurs = (reason: string): Installation => ({
+      config: installationFrom(options),
+      assumptions: [`${reason}: the injector is taken to have the options of this command line.`],
+    });
+    if (object === undefined) return ofOurs(why ?? `${name} was not read`);
+    const given = givenIn(command);
+    try {
+      const { args, image } = injectorIn(object);
+      const { baseRoleArn, ...installed } = installedOptions(args);
+      const asksAws = baseRoleArn === AUTO && !given.has("baseRoleArn");
+      const over = Object.fromEntries([...given.keys()].map((key) => [key, options[key]]));
+      const config = installationFrom({
+        ...installed,
+        ...(baseRoleArn === AUTO ? {} : { baseRoleArn }),
+        ...over,
+      });
+      const but = given.size === 0 ? "" : `, but for ${[...given.values()].join(", ")} of this command line`;
+      return {
+        config,
+        assumptions: [
+          `The injector's options are those of ${name}${but}.`,
+          ...(asksAws
+            ? ["It asks AWS for the base of role names; give --base-role-arn to have them completed here."]
+            : []),
+          ...otherVersion(image),
+        ],
+      };
+    } catch (error) {
+      const { code, message } = coded(error);
+      if (code !== "CONFIG_INVALID") throw error;
+      return ofOurs(`The options of ${name} cannot be read (${message.replace(/\.$/, "")})`);
+    }
+  };
+
+/** The flags of an installation that a command line names, by the names of their options. */
+function givenIn(command: Command): ReadonlyMap<string, string> {
+  const known = withInstallation(new Command()).options.map((option) => option.attributeName());
+  const names = new Set(known.filter((name) => command.getOptionValueSource(name) === "cli"));
+  const flags = command.options.filter((option) => names.has(option.attributeName()));
+  return new Map(flags.map((option) => [option.attributeName(), option.long ?? option.flags]));
+}
+
+/** The arguments and the image of the container that is the injector. */
+export function injectorIn(deployment: Fields): { readonly args: readonly string[]; readonly image: string } {
+  const containers = own(fieldsIn(fieldsIn(fieldsIn(deployment, "spec"), "template"), "spec"), "containers");
+  const all = Array.isArray(containers) ? containers.filter(isRecord) : [];
+  const found = all.find((one) => own(one, "name") === "injector") ?? all[0] ?? {};
+  return {
+    args: [...strings(own(found, "command")).slice(1), ...strings(own(found, "args"))],
+    image: String(own(found, "image") ?? ""),
+  };
+}
+
+/**
+ * The installation's options among the injector's arguments. Those of its server are none of ours, and passed over.
+ * @throws CodedError `CONFIG_INVALID` for a value that this version does not take
+ */
+export function installedOptions(args: readonly string[]): Record<string, unknown> {
+  const command = withInstallation(new Command())
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption(false)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+  try {
+    return command.parse([...args], { from: "user" }).opts();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    throw new CodedError("CONFIG_INVALID", error.message.replace(/^error: /, ""), { cause: error });
+  }
+}
+
+/** The tag of an image, or undefined where it has none: a digest says nothing about the version. */
+export const tagOf = (image: string): string | undefined =>
+  /^[^@]*:(?<tag>[\w.-]{1,128})(?:@|$)/.exec(image)?.groups?.["tag"];
+
+function otherVersion(image: string): readonly string[] {
+  const tag = tagOf(image);
+  if (tag === undefined || tag === VERSION || tag === `v${VERSION}`) return [];
+  return [
+    `The injector's image is tagged ${tag} and this is podrole ${VERSION}: they may decide differently.`,
+  ];
+}

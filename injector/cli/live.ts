@@ -1,0 +1,88 @@
+import { CodedError } from "../../sidecar/kit/errors.ts";
+import { apiServer, type ApiServer } from "../api-server.ts";
+import type { Facts } from "../cluster.ts";
+import { serviceAccountIn } from "../pod.ts";
+import type { Fields } from "../read.ts";
+import { templateOf } from "../workload.ts";
+import { isName, parseReference, pathOf } from "./explain-reference.ts";
+import { PODROLE_NAMESPACE, readDeployment, type ConfigFrom, type Installation } from "./installed.ts";
+import { kubeConfigFrom, namespaceOf, type KubeOptions } from "./kubeconfig.ts";
+import { reader, type Read } from "./reader.ts";
+import { surroundingsOf } from "./surroundings.ts";
+
+export interface LiveOptions extends KubeOptions {
+  readonly namespace?: string;
+  readonly podroleNamespace?: string;
+}
+
+/** The cluster of a kubeconfig, for as long as a command looks at it. */
+export interface LiveCluster {
+  readonly api: ApiServer;
+  readonly read: Read;
+  /** URL of the API server. */
+  readonly server: string;
+  /** Of the kubeconfig's context. */
+  readonly namespace: string;
+}
+
+/** @throws CodedError where there is no kubeconfig that can be used; nothing has been asked by then */
+export async function withCluster<T>(
+  options: KubeOptions,
+  work: (cluster: LiveCluster) => Promise<T>,
+): Promise<T> {
+  const kube = kubeConfigFrom(options);
+  const api = apiServer(kube);
+  const server = kube.getCurrentCluster()?.server ?? "";
+  try {
+    return await work({ api, server, read: reader(api, server), namespace: namespaceOf(kube) ?? "default" });
+  } finally {
+    api.close();
+  }
+}
+
+export interface LiveObjects {
+  /** In the order in which they were asked for. */
+  readonly objects: readonly { readonly object: Fields; readonly facts: Facts }[];
+  readonly installation: Installation;
+}
+
+/** Objects that hold a pod, with all that is decided by. */
+export async function readObjects(
+  references: readonly string[],
+  options: LiveOptions,
+  cluster: LiveCluster,
+  configFrom: ConfigFrom,
+): Promise<LiveObjects> {
+  const parsed = references.map(parseReference);
+  const namespace = nameOrThrow(options.namespace ?? cluster.namespace, "-n");
+  const podroleNamespace = nameOrThrow(options.podroleNamespace ?? PODROLE_NAMESPACE, "--podrole-namespace");
+  const { read } = cluster;
+  const found = await Promise.all(
+    parsed.map(async (reference) => {
+      const object = await read(pathOf(reference, namespace));
+      if (object !== undefined && templateOf(object) !== undefined) return object;
+      const what = `${reference.kind} ${namespace}/${reference.name}`;
+      throw object === undefined
+        ? new CodedError("OBJECT_NOT_FOUND", `There is no ${what}.`, {
+            remedy: `See kubectl get ${reference.kind} -n ${namespace}, or choose another -n.`,
+          })
+        : new CodedError("NOTHING_TO_EXPLAIN", `The ${what} holds no pod.`);
+    }),
+  );
+  const installation = configFrom(await readDeployment(read, podroleNamespace));
+  const surroundings = await surroundingsOf(namespace, read, installation.config.keys);
+  const objects = await Promise.all(
+    found.map(async (object) => ({
+      object,
+      facts: await surroundings(serviceAccountIn(templateOf(object)?.pod)),
+    })),
+  );
+  return { objects, installation };
+}
+
+/** @throws CodedError `REFERENCE_INVALID`: any other text would lead to another path */
+export function nameOrThrow(name: string, flag: string): string {
+  if (isName(name)) return name;
+  const message = `${JSON.stringify(name.slice(0, 120))} can be no namespace's name.`;
+  throw new CodedError("REFERENCE_INVALID", message, { remedy: `Correct ${flag}.` });
+}

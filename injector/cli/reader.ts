@@ -1,0 +1,67 @@
+import { CodedError } from "../../sidecar/kit/errors.ts";
+import { Refusal, whyOf, type ApiServer } from "../api-server.ts";
+import { pageOf } from "../list-watch.ts";
+import { isRecord, type Fields } from "../read.ts";
+
+/** As many as kubectl asks for at once. */
+const PAGE = 500;
+/** For one read. A person waits for it, not an admission. */
+export const READ_MS = 10_000;
+
+/**
+ * One GET; undefined where there is no such thing.
+ * @throws CodedError `API_UNREACHABLE` or `API_REFUSED`
+ */
+export type Read = (path: string) => Promise<Fields | undefined>;
+
+export const reader =
+  (api: ApiServer, server: string): Read =>
+  async (path) => {
+    try {
+      const object = await api.get(path, READ_MS, AbortSignal.timeout(2 * READ_MS));
+      if (!isRecord(object)) throw new Error("the answer is no object");
+      return object;
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw unreachable(server, error);
+      if (error.status === 404) return undefined;
+      const said = error.said === "" ? "" : `: ${error.said.replace(/\.$/, "")}`;
+      throw new CodedError(
+        "API_REFUSED",
+        `The API server refuses GET ${path} with HTTP ${error.status}${said}.`,
+        {
+          remedy: "Use a kubeconfig whose user may read it, or give the manifests with -f.",
+          cause: error,
+        },
+      );
+    }
+  };
+
+export const unreachable = (server: string, error: unknown): CodedError =>
+  new CodedError("API_UNREACHABLE", `The API server ${server} could not be asked: ${whyOf(error)}.`, {
+    remedy: "See whether kubectl get namespaces works with the same kubeconfig and context.",
+    cause: error,
+  });
+
+/**
+ * The objects of a list, page by page; undefined where there is no such list.
+ * @param most pages, where the rest may be left out
+ * @throws as {@link Read}
+ */
+export async function readAll(
+  read: Read,
+  path: string,
+  most = Number.POSITIVE_INFINITY,
+): Promise<readonly Fields[] | undefined> {
+  const items: Fields[] = [];
+  let next: string | undefined = "";
+  for (let page = 0; next !== undefined && page < most; page += 1) {
+    const more: string = next === "" ? "" : `&continue=${encodeURIComponent(next)}`;
+    // oxlint-disable-next-line no-await-in-loop
+    const list = await read(`${path}${path.includes("?") ? "&" : "?"}limit=${PAGE}${more}`);
+    if (list === undefined) return page === 0 ? undefined : items;
+    const found = pageOf(list);
+    items.push(...found.items);
+    next = found.next;
+  }
+  return items;
+}

@@ -1,0 +1,48 @@
+import { CodedError } from "../../sidecar/kit/errors.ts";
+import { manifestCluster, type Facts } from "../cluster.ts";
+import type { Grant } from "../grant.ts";
+import { grantIndex, readGrant, type GrantReading } from "../grant-index.ts";
+import { clusterInOurs, type Keys } from "../keys.ts";
+import { isName } from "./explain-reference.ts";
+import { readAll, type Read } from "./reader.ts";
+
+const CORE = "/api/v1/namespaces";
+const GRANTS = "/apis/podrole.dev/v1alpha1/rolegrants";
+
+/** What a namespace's pods are decided by, but for their service accounts, which are read one by one. */
+export async function surroundingsOf(
+  namespace: string,
+  read: Read,
+  keys: Keys,
+): Promise<(serviceAccount: string) => Promise<Facts>> {
+  const [found, readings] = await Promise.all([read(`${CORE}/${namespace}`), allGrants(read)]);
+  if (found === undefined) {
+    throw new CodedError("NAMESPACE_NOT_FOUND", `There is no namespace ${namespace}.`, {
+      remedy: "Choose another -n or --context.",
+    });
+  }
+  return async (name) => {
+    const account = isName(name) ? await read(`${CORE}/${namespace}/serviceaccounts/${name}`) : undefined;
+    const objects = [
+      { ...found, apiVersion: "v1", kind: "Namespace" },
+      ...(account === undefined ? [] : [{ ...account, apiVersion: "v1", kind: "ServiceAccount" }]),
+    ];
+    const facts = await clusterInOurs(manifestCluster(objects, { labels: {}, annotations: {} }), keys).facts(
+      namespace,
+      name,
+    );
+    // Throws where one that cannot be read may be about this namespace, as in the webhook.
+    grantIndex(readings).covering(facts.namespace);
+    return { ...facts, grants: readable(readings) };
+  };
+}
+
+/** All grants, those of other namespaces too: one of them may have been meant. By name, as the webhook has them. */
+const readable = (readings: readonly GrantReading[]): readonly Grant[] =>
+  readings
+    .flatMap((reading) => (reading.kind === "grant" ? [reading.grant] : []))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+
+/** None where the CRD is not installed. */
+const allGrants = async (read: Read): Promise<readonly GrantReading[]> =>
+  ((await readAll(read, GRANTS)) ?? []).map(readGrant);
