@@ -17,7 +17,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The reads that facts are made of, and the two writes: of Events and of grants' status. */
+/** The reads that facts are made of, and the writes: of Events, of grants' status, and of pods that are only tried. */
 export interface ApiServer {
   /**
    * One GET, its body parsed.
@@ -38,6 +38,8 @@ export interface ApiServer {
    * @throws as `get`
    */
   post(path: string, object: object, ms: number, signal: AbortSignal): Promise<void>;
+  /** As `post`, for whoever looks at what was made of it: its body parsed. */
+  create(path: string, object: object, ms: number, signal: AbortSignal): Promise<unknown>;
   /** One PATCH with a JSON merge patch (RFC 7386); otherwise as `post`. */
   patch(path: string, changes: object, ms: number, signal: AbortSignal): Promise<void>;
   /** Lets go of idle connections. */
@@ -113,6 +115,10 @@ export function apiServer(config: KubeConfig): ApiServer {
     post: async (path, object, ms, signal) => {
       await once(path, ms, signal, { method: "POST", body: JSON.stringify(object), type: JSON_TYPE });
     },
+    create: async (path, object, ms, signal) =>
+      JSON.parse(
+        await once(path, ms, signal, { method: "POST", body: JSON.stringify(object), type: JSON_TYPE }),
+      ) as unknown,
     patch: async (path, changes, ms, signal) => {
       await once(path, ms, signal, { method: "PATCH", body: JSON.stringify(changes), type: MERGE_PATCH });
     },

@@ -62,7 +62,7 @@ export function covers(
 }
 
 /** An empty selector selects everything, as everywhere in Kubernetes. */
-function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
+export function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
   const value = (key: string): string | undefined => (Object.hasOwn(labels, key) ? labels[key] : undefined);
   const byLabels = Object.entries(selector.matchLabels ?? {}).every(([key, wanted]) => value(key) === wanted);
   return (

@@ -96,9 +96,10 @@ export function injectorIn(deployment: Fields): { readonly args: readonly string
   const containers = own(fieldsIn(fieldsIn(fieldsIn(deployment, "spec"), "template"), "spec"), "containers");
   const all = Array.isArray(containers) ? containers.filter(isRecord) : [];
   const found = all.find((one) => own(one, "name") === "injector") ?? all[0] ?? {};
+  const image = own(found, "image");
   return {
     args: [...strings(own(found, "command")).slice(1), ...strings(own(found, "args"))],
-    image: String(own(found, "image") ?? ""),
+    image: typeof image === "string" ? image : "",
   };
 }
 

@@ -5,6 +5,7 @@ import { VERSION } from "../version.ts";
 import { demoCommand } from "./demo/command.ts";
 import { explainCommand } from "./explain.ts";
 import { injectCommand } from "./inject.ts";
+import { trustPolicyCommand } from "./trust/command.ts";
 
 /** Of the input or of the command line, not of what was found in it. */
 const USAGE = new Set([
@@ -22,6 +23,17 @@ const USAGE = new Set([
   "API_REFUSED",
   "OBJECT_NOT_FOUND",
   "NAMESPACE_NOT_FOUND",
+  "ISSUER_INVALID",
+  "PRINCIPAL_INVALID",
+  "PRINCIPAL_MISSING",
+  "PROVIDER_MISSING",
+  "PARTITIONS_DIFFER",
+  "SUBJECT_INVALID",
+  "ROLE_INVALID",
+  "ROLES_DIFFER",
+  "CALLS_DIFFER",
+  "ANNOTATION_INVALID",
+  "HUB_ROLE_MISSING",
 ]);
 
 const program = new Command("podrole")
@@ -29,7 +41,7 @@ const program = new Command("podrole")
   .version(VERSION)
   .exitOverride()
   .addHelpText("after", "\nExit codes: 0 fine, 1 findings, 2 usage.");
-for (const command of [injectCommand(), explainCommand(), demoCommand()])
+for (const command of [injectCommand(), explainCommand(), trustPolicyCommand(), demoCommand()])
   program.addCommand(command.exitOverride());
 
 try {

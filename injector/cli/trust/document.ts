@@ -1,0 +1,73 @@
+/** A policy as IAM takes it. Written out, and never read back: what is in it is all our own. */
+export interface Policy {
+  readonly Version: "2012-10-17";
+  readonly Statement: readonly Statement[];
+}
+
+export interface Statement {
+  readonly Sid: string;
+  readonly Effect: "Allow";
+  readonly Principal?: { readonly Federated: string } | { readonly AWS: string };
+  readonly Action: string | readonly string[];
+  readonly Resource?: string;
+  readonly Condition?: Condition;
+}
+
+export type Condition = Readonly<
+  Partial<Record<"StringEquals" | "StringLike", Readonly<Record<string, string | readonly string[]>>>>
+>;
+
+/** A statement with what there is to say about each of its lines, and about its breadth. */
+export interface Explained {
+  readonly statement: Statement;
+  /** By the path of a line within the statement, such as `Principal.AWS`. */
+  readonly lines: Readonly<Record<string, string>>;
+}
+
+/** One line of a policy, in words. */
+export interface Explanation {
+  /** Such as `Statement[0].Condition.StringEquals.sts:ExternalId`. */
+  readonly at: string;
+  readonly text: string;
+}
+
+/** What is broader than it may be meant. The code is the contract. */
+export interface Warning {
+  readonly code: WarningCode;
+  readonly message: string;
+}
+
+export const WARNINGS = [
+  "SUBJECT_WILDCARD",
+  "SUBJECT_DEFAULT",
+  "ISSUER_PRIVATE",
+  "ISSUER_SLASH",
+  "PROVIDER_ELSEWHERE",
+  "PRINCIPAL_ACCOUNT",
+  "PRINCIPAL_SHARED",
+  "PODS_NOT_TOLD_APART",
+  "HUB_UNUSED",
+] as const;
+export type WarningCode = (typeof WARNINGS)[number];
+
+/** Which policy of those that a role needs. */
+export const DOCUMENTS = ["trust", "hub-trust", "hub-permissions", "caller-permissions"] as const;
+export type DocumentName = (typeof DOCUMENTS)[number];
+
+export interface PolicyDocument {
+  readonly document: DocumentName;
+  /** The role or user that the policy is attached to. */
+  readonly of: string;
+  readonly policy: Policy;
+  readonly explanation: readonly Explanation[];
+  readonly warnings: readonly Warning[];
+  /** What sets it, with the policy in the file `<document>.json`; undefined where it is nothing that can have one. */
+  readonly command?: string;
+}
+
+export const policyOf = (parts: readonly Explained[]): Pick<PolicyDocument, "policy" | "explanation"> => ({
+  policy: { Version: "2012-10-17", Statement: parts.map(({ statement }) => statement) },
+  explanation: parts.flatMap(({ lines }, index) =>
+    Object.entries(lines).map(([at, text]) => ({ at: `Statement[${index}].${at}`, text })),
+  ),
+});

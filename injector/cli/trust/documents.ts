@@ -1,0 +1,96 @@
+import type { Source, Step } from "../../../sidecar/contract.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { parseRoleArn, type RoleArn } from "../../arn.ts";
+import { permissions, trustOfCaller } from "./assumed.ts";
+import type { PolicyDocument } from "./document.ts";
+import { federated } from "./federated.ts";
+import { callerOfRole, nameOf, samePartition, type Caller } from "./principal.ts";
+import type { Provider } from "./provider.ts";
+import { distinct, type Subject } from "./subject.ts";
+
+/** A role, and by which calls whose pods reach it. */
+export interface Need {
+  readonly role: RoleArn;
+  readonly source: Source;
+  /** The last one is the call for the role itself. */
+  readonly steps: readonly Step[];
+  readonly subjects: readonly Subject[];
+}
+
+/** Who is there to be trusted. */
+export interface Parties {
+  /** Of source web-identity. */
+  readonly provider?: Provider;
+  /** Of the other sources: whom the sidecar starts as. */
+  readonly caller?: Caller;
+}
+
+/**
+ * Every policy that the calls need, in the order of the calls. Pure. None trusts anybody that the need does not name.
+ * @throws CodedError `PARTITIONS_DIFFER`, `PROVIDER_MISSING`, `PRINCIPAL_MISSING`
+ */
+export function documentsFor(need: Need, parties: Parties): readonly PolicyDocument[] {
+  const subjects = distinct(need.subjects);
+  return need.steps.flatMap((step, index): PolicyDocument[] => {
+    const role = roleOf(step);
+    const last = index === need.steps.length - 1;
+    const trusted = {
+      document: last ? "trust" : "hub-trust",
+      of: role,
+      command: trustCommand(role, last),
+    } as const;
+    if (index === 0 && need.source === "web-identity") {
+      return [{ ...trusted, ...federated(role, subjects, providerIn(parties)) }];
+    }
+    const before = need.steps[index - 1];
+    const caller = before === undefined ? parties.caller : callerOfRole(roleOf(before));
+    if (caller === undefined) throw missingPrincipal(need.source);
+    samePartition(role, caller.partition, caller.arn);
+    const document = before === undefined ? "caller-permissions" : "hub-permissions";
+    return [
+      {
+        document,
+        of: caller.arn,
+        ...permissions(role, step, caller),
+        ...permissionsCommand(caller, role, document),
+      },
+      { ...trusted, ...trustOfCaller(step, caller, subjects, need.source) },
+    ];
+  });
+}
+
+const roleOf = ({ roleArn }: Step): RoleArn => {
+  const role = parseRoleArn(roleArn);
+  if (role === undefined) throw new CodedError("INTERNAL", `${roleArn} is no role.`);
+  return role;
+};
+
+const trustCommand = (role: RoleArn, last: boolean): string =>
+  `aws iam update-assume-role-policy --role-name ${nameOf(role)} --policy-document file://${last ? "trust" : "hub-trust"}.json`;
+
+function permissionsCommand(caller: Caller, role: RoleArn, file: string): { readonly command?: string } {
+  if (caller.kind === "account") return {};
+  const policy = `assume-${nameOf(role)}`;
+  return {
+    command: `aws iam put-${caller.kind}-policy --${caller.kind}-name ${caller.name} --policy-name ${policy} --policy-document file://${file}.json`,
+  };
+}
+
+const missingPrincipal = (source: Source): CodedError =>
+  new CodedError("PRINCIPAL_MISSING", `Source ${source} needs to know whom the sidecar starts as.`, {
+    remedy:
+      source === "node"
+        ? "Give --principal with the ARN of the nodes' role."
+        : "Give --principal with the ARN of the role or user whose keys the Secret holds: aws sts get-caller-identity tells it.",
+  });
+
+function providerIn({ provider }: Parties): Provider {
+  if (provider === undefined) throw missingProvider();
+  return provider;
+}
+
+const missingProvider = (): CodedError =>
+  new CodedError("PROVIDER_MISSING", "Source web-identity needs the cluster's OIDC issuer.", {
+    remedy:
+      "Give --oidc-issuer with the issuer of kubectl get --raw /.well-known/openid-configuration, or --oidc-provider, or a kubeconfig of the cluster.",
+  });

@@ -1,0 +1,88 @@
+import { TOKEN_VOLUME } from "../../../sidecar/contract.ts";
+import { partitionOf, type RoleArn } from "../../arn.ts";
+import { policyOf, type Condition, type Explained, type PolicyDocument, type Warning } from "./document.ts";
+import { accountOf, samePartition } from "./principal.ts";
+import { whyPrivate, type Provider } from "./provider.ts";
+import { aboutSubjects, isWild, named, subOf, type Subject } from "./subject.ts";
+
+/** The pod's service account itself, by its token. */
+export function federated(
+  role: RoleArn,
+  subjects: readonly Subject[],
+  provider: Provider,
+): Pick<PolicyDocument, "policy" | "explanation" | "warnings"> {
+  const { hostPath, from } = provider;
+  const partition = provider.partition ?? partitionOf(role);
+  const account = provider.account ?? accountOf(role);
+  const arn = `arn:${partition}:iam::${account}:oidc-provider/${hostPath}`;
+  samePartition(role, partition, arn);
+  const statement = (some: readonly Subject[], operator: keyof Condition): Explained[] => {
+    const subs = some.map(subOf);
+    const [first] = subs;
+    if (first === undefined) return [];
+    const exact = { [`${hostPath}:aud`]: TOKEN_VOLUME.audience };
+    const sub = { [`${hostPath}:sub`]: subs.length === 1 ? first : subs };
+    return [
+      {
+        statement: {
+          Sid: operator === "StringLike" ? "PodsOfServiceAccountsLike" : "PodsOfServiceAccount",
+          Effect: "Allow",
+          Principal: { Federated: arn },
+          Action: "sts:AssumeRoleWithWebIdentity",
+          Condition:
+            operator === "StringLike"
+              ? { StringEquals: exact, StringLike: sub }
+              : { StringEquals: { ...exact, ...sub } },
+        },
+        lines: {
+          "Principal.Federated": `The cluster's OIDC issuer https://${hostPath} (${from}), as it is registered in IAM in account ${account}. aws iam list-open-id-connect-providers tells whether it is.`,
+          Action:
+            "The call that the sidecar makes with the pod's service account token. It takes no session tags.",
+          [`Condition.StringEquals.${hostPath}:aud`]: `Only tokens made for AWS. The provider has to be registered with this audience, in every partition.`,
+          [`Condition.${operator}.${hostPath}:sub`]:
+            operator === "StringLike"
+              ? `Pods of every service account whose name fits ${subs.join(" or ")}.`
+              : `Only pods of service account${subs.length === 1 ? "" : "s"} ${some.map(named).join(", ")}. Without this line every pod of the cluster could have the role.`,
+        },
+      },
+    ];
+  };
+  const exactOnes = subjects.filter((subject) => !isWild(subject));
+  const parts = [
+    ...statement(exactOnes, "StringEquals"),
+    ...statement(subjects.filter(isWild), "StringLike"),
+  ];
+  const elsewhere = account === accountOf(role) ? [] : [ELSEWHERE(account, accountOf(role))];
+  return {
+    ...policyOf(parts),
+    warnings: [...aboutSubjects(subjects), ...aboutIssuer(provider), ...elsewhere],
+  };
+}
+
+function aboutIssuer(provider: Provider): readonly Warning[] {
+  const why = whyPrivate(provider);
+  const issuer = `https://${provider.hostPath}`;
+  return [
+    ...(why === undefined
+      ? []
+      : [
+          {
+            code: "ISSUER_PRIVATE" as const,
+            message: `AWS has to fetch the keys of ${issuer} from the internet, and ${why}: set the API server's --service-account-issuer to one that is public.`,
+          },
+        ]),
+    ...(issuer.endsWith("/")
+      ? [
+          {
+            code: "ISSUER_SLASH" as const,
+            message: `${issuer} ends in a slash: keep it only if tokens name their issuer so and the provider is registered so.`,
+          },
+        ]
+      : []),
+  ];
+}
+
+const ELSEWHERE = (provider: string, role: string): Warning => ({
+  code: "PROVIDER_ELSEWHERE",
+  message: `The provider is in account ${provider} and the role in ${role}: a role can trust a provider of its own account only, so register the issuer there too.`,
+});

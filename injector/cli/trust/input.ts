@@ -1,0 +1,118 @@
+import type { Command } from "commander";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { parseBaseRoleArn, parseRoleArn } from "../../arn.ts";
+import { manifestCluster, type Facts } from "../../cluster.ts";
+import type { InjectorConfig } from "../../config.ts";
+import { clusterInOurs } from "../../keys.ts";
+import { installationFrom } from "../../options.ts";
+import { serviceAccountIn } from "../../pod.ts";
+import type { Fields } from "../../read.ts";
+import { namespaceIn, templateOf } from "../../workload.ts";
+import { parseReference } from "../explain-reference.ts";
+import { assumptionsFrom, objectsIn, readManifests } from "../input.ts";
+import { configFrom, type Installation } from "../installed.ts";
+import type { Need } from "./documents.ts";
+import { needOfPod, needOfWishes, oneNeed } from "./need.ts";
+import type { Options } from "./options.ts";
+import { parseSubject } from "./subject.ts";
+
+/** What is needed, by whichever of its three forms the command line has. */
+export async function needFrom(
+  references: readonly string[],
+  options: Options,
+  command: Command,
+): Promise<{ readonly need: Need; readonly installation: Installation }> {
+  const { filename, serviceAccount, role } = options;
+  const forms = [filename !== undefined, references.length > 0, serviceAccount !== undefined];
+  if (forms.filter(Boolean).length !== 1) {
+    throw new CodedError(
+      "USAGE",
+      "Give one of: --service-account with -n and --role, manifests with -f, or objects such as pod/NAME.",
+    );
+  }
+  if (serviceAccount !== undefined) return ofServiceAccounts(serviceAccount, options);
+  const { externalId, tags } = options;
+  if (externalId !== undefined || tags !== undefined) {
+    throw new CodedError("USAGE", "--external-id and --tags are read from the pods' own annotations here.");
+  }
+  const { objects, installation } =
+    filename === undefined
+      ? await ofCluster(references, options, command)
+      : await ofManifests(filename, options);
+  const needs = objects.flatMap(({ object, facts }) => needOfPod(object, facts, installation.config) ?? []);
+  return { need: oneNeed(needs, roleFrom(role, options)), installation };
+}
+
+function roleFrom(role: string | undefined, options: Options): Need["role"] | undefined {
+  if (role === undefined) return undefined;
+  const base = baseFrom(options);
+  const arn = parseRoleArn(role) ?? (base === undefined ? undefined : parseRoleArn(base + role));
+  if (arn === undefined) throw new CodedError("USAGE", "--role chooses among the pods' roles by ARN.");
+  return arn;
+}
+
+function ofServiceAccounts(
+  names: readonly string[],
+  options: Options,
+): { readonly need: Need; readonly installation: Installation } {
+  const { namespace, role } = options;
+  if (namespace === undefined || role === undefined) {
+    throw new CodedError("USAGE", `--service-account needs ${namespace === undefined ? "-n" : "--role"}.`, {
+      remedy:
+        "Such as: podrole trust-policy --role arn:aws:iam::111122223333:role/NAME -n shop --service-account till.",
+    });
+  }
+  const config = installationFrom(options);
+  const wanted = {
+    role,
+    base: baseFrom(options),
+    source: config.source,
+    subjects: names.map((name) => parseSubject(namespace, name)),
+    externalId: options.externalId,
+    sessionTags: options.tags,
+  };
+  return { need: needOfWishes(wanted, config), installation: { config, assumptions: [] } };
+}
+
+/** The base of role names, from whatever names an account. */
+function baseFrom({ baseRoleArn, oidcProvider, principal }: Options): InjectorConfig["baseRoleArn"] {
+  if (typeof baseRoleArn === "string") return parseBaseRoleArn(baseRoleArn);
+  const [, partition, account] = /^arn:([a-z-]+):iam::(\d{12}):/.exec(oidcProvider ?? principal ?? "") ?? [];
+  return account === undefined ? undefined : parseBaseRoleArn(`arn:${partition}:iam::${account}:role/`);
+}
+
+interface Objects {
+  readonly objects: readonly { readonly object: Fields; readonly facts: Facts }[];
+  readonly installation: Installation;
+}
+
+async function ofManifests(files: readonly string[], options: Options): Promise<Objects> {
+  const config = installationFrom(options);
+  const input = objectsIn(await readManifests(files));
+  const cluster = clusterInOurs(manifestCluster(input, assumptionsFrom(options)), config.keys);
+  const objects = await Promise.all(
+    input.flatMap((object) => {
+      const template = templateOf(object);
+      if (template === undefined) return [];
+      const namespace = namespaceIn(object) ?? options.namespace ?? "default";
+      return [cluster.facts(namespace, serviceAccountIn(template.pod)).then((facts) => ({ object, facts }))];
+    }),
+  );
+  if (objects.length === 0) {
+    throw new CodedError("NOTHING_TO_EXPLAIN", "The input holds no pod and no workload with a pod in it.");
+  }
+  return { objects, installation: { config, assumptions: [] } };
+}
+
+async function ofCluster(
+  references: readonly string[],
+  options: Options,
+  command: Command,
+): Promise<Objects> {
+  // Only here: the Kubernetes client takes longer to load than everything else takes to run.
+  const { readObjects, withCluster } = await import("../live.ts");
+  references.forEach(parseReference);
+  return withCluster(options, (cluster) =>
+    readObjects(references, options, cluster, configFrom(options, command)),
+  );
+}

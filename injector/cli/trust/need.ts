@@ -1,0 +1,126 @@
+import { ANNOTATION, type Source } from "../../../sidecar/contract.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { admit } from "../../admit.ts";
+import { namedRole, type BaseRoleArn, type RoleArn } from "../../arn.ts";
+import type { Facts } from "../../cluster.ts";
+import type { InjectorConfig } from "../../config.ts";
+import { sentence } from "../../findings.ts";
+import { serviceAccountIn } from "../../pod.ts";
+import type { Fields } from "../../read.ts";
+import { sessionWishes, stepsTo } from "../../session.ts";
+import { nameOfObject, templateOf } from "../../workload.ts";
+import type { Need } from "./documents.ts";
+import type { Warning } from "./document.ts";
+import { nameOf } from "./principal.ts";
+import type { Subject } from "./subject.ts";
+
+/** What is asked for on the command line, in the place of a pod. */
+export interface Wanted {
+  /** An ARN, or a name that the base completes. */
+  readonly role: string;
+  readonly base: BaseRoleArn | undefined;
+  readonly source: Source;
+  readonly subjects: readonly Subject[];
+  readonly externalId: string | undefined;
+  /** JSON, as in the annotation. */
+  readonly sessionTags: string | undefined;
+}
+
+/**
+ * What a pod that was annotated like this would need, found by the functions that decide about pods.
+ * @throws CodedError `ROLE_INVALID` or, for what a pod would be denied for, the finding's own code
+ */
+export function needOfWishes(wanted: Wanted, config: InjectorConfig): Need {
+  const named = namedRole(wanted.role, wanted.base);
+  if (named.kind !== "arn") {
+    const shown = JSON.stringify(wanted.role.slice(0, 200));
+    throw named.kind === "malformed"
+      ? new CodedError("ROLE_INVALID", `${shown} is no role name, path/name or role ARN.`, {
+          remedy:
+            "Write a name such as billing-reader or an ARN such as arn:aws:iam::111122223333:role/billing-reader.",
+        })
+      : new CodedError("ROLE_INVALID", `${shown} is a name, and nothing says of which account.`, {
+          remedy: "Give the whole ARN, or --base-role-arn.",
+        });
+  }
+  const annotations = {
+    ...(wanted.externalId === undefined ? {} : { [ANNOTATION.externalId]: wanted.externalId }),
+    ...(wanted.sessionTags === undefined ? {} : { [ANNOTATION.sessionTags]: wanted.sessionTags }),
+  };
+  const { wishes, findings } = sessionWishes(annotations, config);
+  const { steps, findings: problems } = stepsTo(named.arn, wishes, { ...config, source: wanted.source });
+  const denied = [...findings, ...problems].find(({ severity }) => severity === "deny");
+  if (denied !== undefined) {
+    throw new CodedError(denied.code, denied.message, { remedy: denied.remedy });
+  }
+  return { role: named.arn, source: wanted.source, steps, subjects: wanted.subjects };
+}
+
+/**
+ * What an object's pods need, as it is decided about them; undefined where they get no role.
+ * @throws CodedError `POD_DENIED`
+ */
+export function needOfPod(object: Fields, facts: Facts, config: InjectorConfig): Need | undefined {
+  const pod = templateOf(object)?.pod ?? object;
+  const outcome = admit(pod, facts, config, () => "");
+  if (outcome.kind === "deny") {
+    const reasons = outcome.findings.filter(({ severity }) => severity === "deny").map(sentence);
+    const name = nameOfObject(object, facts.namespace.name);
+    throw new CodedError(
+      "POD_DENIED",
+      `${name} would be denied, so it needs no role's trust: ${reasons.join(" ")}`,
+    );
+  }
+  if (outcome.kind !== "inject" || outcome.sidecar === undefined) return undefined;
+  const { role, source, steps } = outcome.sidecar;
+  const subject = { namespace: facts.namespace.name, serviceAccount: serviceAccountIn(pod) };
+  return { role, source, steps, subjects: [subject] };
+}
+
+/**
+ * Several pods' needs as one, where they are of one role that is reached by the same calls.
+ * @param role of which they are wanted; undefined: of the only one
+ * @throws CodedError `NO_ROLE`, `ROLES_DIFFER`, `CALLS_DIFFER`
+ */
+export function oneNeed(needs: readonly Need[], role: RoleArn | undefined): Need {
+  const roles = [...new Set(needs.map((need) => need.role))];
+  const wanted = role === undefined ? needs : needs.filter((need) => need.role === role);
+  const [first] = wanted;
+  if (first === undefined) {
+    const of = role === undefined ? "a role" : role;
+    throw new CodedError("NO_ROLE", `None of these pods gets ${of}.`, {
+      remedy: "podrole explain tells how it is decided, and what could name one.",
+    });
+  }
+  if (role === undefined && roles.length > 1) {
+    throw new CodedError("ROLES_DIFFER", "These pods have several roles, and each has a policy of its own.", {
+      remedy: `Choose one with --role: ${roles.slice(0, 20).join(", ")}.`,
+    });
+  }
+  const calls = (need: Need): string => JSON.stringify([need.source, need.steps]);
+  if (wanted.some((need) => calls(need) !== calls(first))) {
+    throw new CodedError(
+      "CALLS_DIFFER",
+      `These pods reach ${first.role} by different calls, or with different session settings.`,
+      {
+        remedy: "Ask for one of them at a time.",
+      },
+    );
+  }
+  return { ...first, subjects: wanted.flatMap(({ subjects }) => subjects) };
+}
+
+/** A hub role that is set up and not called through. */
+export function aboutHub({ steps, source }: Need, { hubRole }: InjectorConfig): readonly Warning[] {
+  if (hubRole === undefined || steps.length > 1 || source !== "web-identity") return [];
+  const message = `The hub role ${hubRole} is not called through: the pod asks for neither an external id nor session tags.`;
+  return [{ code: "HUB_UNUSED", message }];
+}
+
+/** A session longer than a role allows where nobody has said otherwise. */
+export function aboutDuration({ steps, role }: Need): readonly string[] {
+  const seconds = steps.at(-1)?.durationSeconds ?? 0;
+  if (seconds <= 3600) return [];
+  const command = `aws iam update-role --role-name ${nameOf(role)} --max-session-duration ${seconds}`;
+  return [`The session lasts ${seconds} seconds, and roles allow 3600 unless they are told: ${command}`];
+}

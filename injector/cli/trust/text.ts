@@ -1,0 +1,90 @@
+import type { Paint } from "../demo/progress.ts";
+import { wrapped } from "../lines.ts";
+import type { Explanation, PolicyDocument } from "./document.ts";
+
+/** What goes to standard output: one policy as IAM takes it, or several by their names. */
+export function policiesText(documents: readonly PolicyDocument[]): string {
+  const [first, ...rest] = documents;
+  const value =
+    rest.length === 0 && first !== undefined
+      ? first.policy
+      : Object.fromEntries(documents.map(({ document, policy }) => [document, policy]));
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+const TITLES: Readonly<Record<PolicyDocument["document"], string>> = {
+  trust: "trust policy of",
+  "hub-trust": "trust policy of the hub",
+  "hub-permissions": "permissions of the hub",
+  "caller-permissions": "permissions of",
+};
+
+/**
+ * What there is to say about policies, for a person beside them.
+ * @param others names of documents that were made too and are not shown
+ */
+export function commentary(
+  documents: readonly PolicyDocument[],
+  notes: readonly string[],
+  others: readonly string[],
+  width: number,
+  paint: Paint,
+): string {
+  const several = documents.length > 1;
+  const lines = [
+    ...notes.flatMap((note) => wrapped(note, width, 0)).map((line) => paint("dim", line)),
+    ...documents.flatMap((one) => ["", ...linesOf(one, several, width, paint)]),
+    ...(others.length === 0 ? [] : ["", `Also: ${others.map((name) => `--document ${name}`).join(", ")}.`]),
+  ];
+  return `${lines.join("\n").replace(/^\n+/, "")}\n`;
+}
+
+function linesOf(
+  { document, of, explanation, warnings, command }: PolicyDocument,
+  several: boolean,
+  width: number,
+  paint: Paint,
+): readonly string[] {
+  const apply =
+    command === undefined
+      ? []
+      : [
+          "",
+          ...wrapped(
+            document.endsWith("trust")
+              ? `To set it, with it in ${document}.json${several ? ` (--document ${document} prints it alone)` : ""}. It replaces the role's whole trust policy, so add to it whom else the role trusts:`
+              : `To set it, with it in ${document}.json${several ? ` (--document ${document} prints it alone)` : ""}:`,
+            width,
+            2,
+          ),
+          `    ${paint("cyan", command)}`,
+        ];
+  return [
+    ...wrapped(`${TITLES[document]} ${of}`, width, 0).map((line) => paint("bold", line)),
+    ...grouped(explanation).flatMap(({ at, text }) => [`  ${at}`, ...wrapped(text, width, 6)]),
+    ...warnings.flatMap(({ code, message }) => [
+      `  ${paint("yellow", "warn")}  ${code}`,
+      ...wrapped(message, width, 8),
+    ]),
+    ...apply,
+  ];
+}
+
+/** What is said of the same line of several statements, said once: `Statement[0,2].Action`. */
+function grouped(explanation: readonly Explanation[]): readonly Explanation[] {
+  const groups = new Map<
+    string,
+    { readonly indexes: string[]; readonly line: string; readonly text: string }
+  >();
+  for (const { at, text } of explanation) {
+    const [, index = "", line = ""] = /^Statement\[(\d+)\]\.(.+)$/.exec(at) ?? [];
+    const key = `${line}\n${text}`;
+    const group = groups.get(key) ?? { indexes: [], line, text };
+    groups.set(key, group);
+    group.indexes.push(index);
+  }
+  return [...groups.values()].map(({ indexes, line, text }) => ({
+    at: `Statement[${indexes.join(",")}].${line}`,
+    text,
+  }));
+}

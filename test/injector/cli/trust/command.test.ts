@@ -1,0 +1,178 @@
+import { describe, expect, test } from "vitest";
+import { podrole, tempFile, type Run } from "../../../support/cli.ts";
+import { fakeApiServer, type FakeApiServer } from "../../../support/fake-api-server.ts";
+import { pod } from "../../../support/pods.ts";
+
+const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
+const HUB = "arn:aws:iam::111122223333:role/hub";
+const NODES = "arn:aws:iam::111122223333:role/nodes";
+const ISSUER = "https://oidc.example/cluster";
+const OURS = ["--role", ROLE, "-n", "shop", "--service-account", "billing"];
+const DEPLOYMENT = "/apis/apps/v1/namespaces/podrole-system/deployments/podrole-injector";
+
+const trust = (args: readonly string[], input = ""): Promise<Run> =>
+  podrole(["trust-policy", ...args], input);
+
+const manifest = (role: string, account: string, more = ""): string =>
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: ${account}, namespace: shop, annotations: {iam.amazonaws.com/role: "${role}"${more}}}\nspec: {serviceAccountName: ${account}, containers: [{name: app}]}\n`;
+
+/** A cluster with a labelled namespace and a pod `web`, and the kubeconfig for it. */
+async function cluster(): Promise<{ readonly server: FakeApiServer; readonly kubeconfig: string }> {
+  const server = await fakeApiServer();
+  server.put("/api/v1/namespaces", {
+    metadata: { name: "shop", labels: { "podrole.dev/inject": "enabled" } },
+  });
+  server.answer("GET /api/v1/namespaces/shop/pods/web", pod({ serviceAccountName: "till" }));
+  server.answer("GET /.well-known/openid-configuration", { issuer: ISSUER });
+  return { server, kubeconfig: tempFile(server.config.exportConfig()) };
+}
+
+describe("podrole trust-policy", () => {
+  test("prints one policy and nothing else to standard output, and the words about it to standard error", async () => {
+    const { code, stdout, stderr } = await trust([...OURS, "--oidc-issuer", ISSUER]);
+    expect(code).toBe(0);
+    expect(Object.keys(JSON.parse(stdout))).toEqual(["Version", "Statement"]);
+    expect(stderr).toContain(`trust policy of ${ROLE}`);
+    expect(stderr).toContain(
+      "aws iam update-assume-role-policy --role-name billing-reader --policy-document file://trust.json",
+    );
+    expect(stderr).not.toContain("\u001b");
+  });
+
+  test("prints policies, explanations and commands as JSON, and nothing to standard error", async () => {
+    const { stdout, stderr } = await trust([...OURS, "--oidc-issuer", ISSUER, "-o", "json"]);
+    expect(stderr).toBe("");
+    expect(JSON.parse(stdout)).toMatchObject([
+      {
+        document: "trust",
+        of: ROLE,
+        policy: { Version: "2012-10-17" },
+        explanation: expect.arrayContaining([{ at: "Statement[0].Action", text: expect.any(String) }]),
+        warnings: [],
+      },
+    ]);
+  });
+
+  test("prints the policies of a chain by their names, or the one that is asked for alone", async () => {
+    const chain = [...OURS, "--oidc-issuer", ISSUER, "--hub-role", HUB, "--external-id", "tenant-7"];
+    const all = await trust(chain);
+    expect(Object.keys(JSON.parse(all.stdout))).toEqual(["hub-trust", "hub-permissions", "trust"]);
+    const one = await trust([...chain, "--document", "hub-trust"]);
+    expect(JSON.parse(one.stdout)).toEqual(JSON.parse(all.stdout)["hub-trust"]);
+  });
+
+  test("completes a role's name by the account of whatever names one", async () => {
+    const named = ["--role", "team/reader", "-n", "shop", "--service-account", "a", "-o", "json"];
+    const node = await trust([...named, "--source", "node", "--principal", NODES]);
+    expect(JSON.parse(node.stdout)).toMatchObject([{ of: "arn:aws:iam::111122223333:role/team/reader" }]);
+    const nowhere = await trust([...named, "--oidc-issuer", ISSUER]);
+    expect(nowhere).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/^ROLE_INVALID: /) });
+  });
+
+  test("takes service accounts, role and session from manifests", async () => {
+    const input = [manifest(ROLE, "a"), manifest(ROLE, "b")].join("---\n");
+    const { stdout } = await trust(["-f", "-", "--oidc-issuer", ISSUER], input);
+    expect(JSON.parse(stdout).Statement[0].Condition.StringEquals["oidc.example/cluster:sub"]).toEqual([
+      "system:serviceaccount:shop:a",
+      "system:serviceaccount:shop:b",
+    ]);
+    const tagged = manifest(ROLE, "a", `, podrole.dev/session-tags: '{"team":"x"}'`);
+    const hub = await trust(["-f", "-", "--oidc-issuer", ISSUER, "--hub-role", HUB], tagged);
+    expect(Object.keys(JSON.parse(hub.stdout))).toEqual(["hub-trust", "hub-permissions", "trust"]);
+  });
+
+  test("asks for one role where pods have several", async () => {
+    const other = `${ROLE}-2`;
+    const input = [manifest(ROLE, "a"), manifest(other, "b")].join("---\n");
+    const several = await trust(["-f", "-", "--oidc-issuer", ISSUER], input);
+    expect(several).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringMatching(/^ROLES_DIFFER: .+-2\.\n$/),
+    });
+    const one = await trust(["-f", "-", "--oidc-issuer", ISSUER, "--role", other, "-o", "json"], input);
+    expect(JSON.parse(one.stdout)).toMatchObject([{ of: other }]);
+  });
+
+  test("prints no policy for a pod that would be denied or gets no role, and exits with 1", async () => {
+    const denied = await trust(
+      ["-f", "-", "--oidc-issuer", ISSUER, "--policy", "enforce"],
+      manifest(ROLE, "a"),
+    );
+    expect(denied).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringContaining("[ROLE_NOT_ALLOWED]"),
+    });
+    const plain = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: app}]}\n";
+    expect(await trust(["-f", "-"], plain)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^NO_ROLE: /),
+    });
+  });
+});
+
+describe("podrole trust-policy of a cluster", () => {
+  test("reads pod, injector's options and issuer, and says where each is from", async () => {
+    const { server, kubeconfig } = await cluster();
+    server.answer(`GET ${DEPLOYMENT}`, {
+      spec: { template: { spec: { containers: [{ name: "injector", args: ["--session-duration=2h"] }] } } },
+    });
+    const { code, stdout, stderr } = await trust(["pod/web", "-n", "shop", "--kubeconfig", kubeconfig]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).Statement).toMatchObject([
+      {
+        Principal: { Federated: "arn:aws:iam::111122223333:oidc-provider/oidc.example/cluster" },
+        Condition: { StringEquals: { "oidc.example/cluster:sub": "system:serviceaccount:shop:till" } },
+      },
+    ]);
+    expect(stderr).toContain("those of Deployment podrole-system/podrole-injector");
+    expect(stderr.replaceAll(/\s+/g, " ")).toContain("--max-session-duration 7200");
+    expect(stderr.replaceAll(/\s+/g, " ")).toMatch(
+      /\(as the API server http:\/\/127\.0\.0\.1:\d+ names it\)/,
+    );
+  });
+
+  test("asks the API server for the issuer alone where the service account is given", async () => {
+    const { server, kubeconfig } = await cluster();
+    const { code } = await trust([...OURS, "--kubeconfig", kubeconfig]);
+    expect([code, server.requests]).toEqual([0, ["GET /.well-known/openid-configuration"]]);
+  });
+
+  test.for([
+    [403, "HTTP 403"],
+    [{ issuer: "https://issuer.example:6443" }, "port"],
+    [{}, "names none"],
+  ] as const)("says how to give the issuer where it cannot be read: %j", async ([answer, why]) => {
+    const { server, kubeconfig } = await cluster();
+    server.answer("GET /.well-known/openid-configuration", answer);
+    const run = await trust([...OURS, "--kubeconfig", kubeconfig]);
+    expect(run).toMatchObject({ code: 2, stdout: "" });
+    expect(run.stderr).toContain(why);
+    expect(run.stderr).toContain("kubectl get --raw /.well-known/openid-configuration");
+  });
+});
+
+describe("podrole trust-policy exits with 2, one sentence and no output", () => {
+  test.for([
+    ["nothing to print a policy for", [], "USAGE"],
+    ["two forms at once", [...OURS, "-f", "-"], "USAGE"],
+    ["a service account without a namespace", ["--role", ROLE, "--service-account", "a"], "USAGE"],
+    ["an issuer that is no https URL", [...OURS, "--oidc-issuer", "http://a.example"], "ISSUER_INVALID"],
+    ["no issuer and no kubeconfig", OURS, "PROVIDER_MISSING"],
+    ["no principal", [...OURS, "--source", "node"], "PRINCIPAL_MISSING"],
+    ["a principal of web identity", [...OURS, "--principal", NODES], "USAGE"],
+    ["a document that there is not", [...OURS, "--oidc-issuer", ISSUER, "--document", "hub-trust"], "USAGE"],
+    ["an external id without a hub", [...OURS, "--external-id", "x1"], "HUB_ROLE_MISSING"],
+    ["external ids beside pods of their own", ["pod/x", "--external-id", "x1"], "USAGE"],
+    [
+      "a role of another partition",
+      [...OURS, "--source", "node", "--principal", "arn:aws-cn:iam::111122223333:role/n"],
+      "PARTITIONS_DIFFER",
+    ],
+  ] as const)("for %s", async ([, args, code]) => {
+    const run = await trust(args);
+    expect(run).toMatchObject({ code: 2, stdout: "" });
+    expect(run.stderr).toMatch(new RegExp(`^${code}: [^\n]+\n$`));
+  });
+});
