@@ -17,7 +17,7 @@ export function remedyOf(code: string, refused: Refused): string | undefined {
     case "AccessDeniedException":
       return refused.byWebIdentity
         ? `Check that the role exists and that its trust policy allows sts:AssumeRoleWithWebIdentity to this cluster's OIDC provider, with this pod's service account as sub; "podrole trust-policy" prints one.`
-        : `Check that ${roleArn} exists, that its trust policy names the calling role (for tags also sts:TagSession, and the external id if it asks for one) and that the caller may sts:AssumeRole it.`;
+        : `Check that ${roleArn} exists, that its trust policy names the calling role (for tags also sts:TagSession, and the external id if it asks for one) and that the caller may sts:AssumeRole it; "podrole trust-policy" prints both policies.`;
     case "InvalidIdentityToken":
       return "Register the cluster's OIDC issuer as an identity provider in the role's account, with the audience sts.amazonaws.com, and see that its discovery document and keys are public.";
     case "IDPRejectedClaim":

@@ -85,6 +85,7 @@ export const explainCommand = (): Command =>
   withInstallation(
     withAssumptions(
       new Command("explain")
+        .summary("tell how it is decided about pods")
         .description(
           "Tell how it is decided about pods, step by step, what they will look like, and what to change. " +
             "Either of manifests, with -f: namespaces, service accounts and RoleGrants in the input are taken as " +

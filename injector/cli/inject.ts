@@ -97,6 +97,7 @@ export const injectCommand = (): Command =>
   withInstallation(
     withAssumptions(
       new Command("inject")
+        .summary("put guard and sidecar into manifests")
         .description(
           "Put guard and sidecar into the pods of manifests, by the same code as the webhook.\n" +
             "Namespaces, service accounts and RoleGrants in the input are taken as the cluster's.",

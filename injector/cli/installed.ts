@@ -16,6 +16,8 @@ export interface Installation {
   readonly config: InjectorConfig;
   /** Where the options come from, and what is not known of them; sentences. */
   readonly assumptions: readonly string[];
+  /** Why the options are not those of the injector's Deployment; a clause. */
+  readonly problem?: string;
 }
 
 /** What has become of the attempt to read the injector's Deployment. */
@@ -52,6 +54,7 @@ export const configFrom =
     const ofOurs = (reason: string): Installation => ({
       config: installationFrom(options),
       assumptions: [`${reason}: the injector is taken to have the options of this command line.`],
+      problem: reason,
     });
     if (object === undefined) return ofOurs(why ?? `${name} was not read`);
     const given = givenIn(command);

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { coded, oneLine } from "../../sidecar/kit/errors.ts";
 import { VERSION } from "../version.ts";
+import { checkCommand } from "./check/command.ts";
 import { demoCommand } from "./demo/command.ts";
 import { explainCommand } from "./explain.ts";
 import { injectCommand } from "./inject.ts";
@@ -41,7 +42,13 @@ const program = new Command("podrole")
   .version(VERSION)
   .exitOverride()
   .addHelpText("after", "\nExit codes: 0 fine, 1 findings, 2 usage.");
-for (const command of [injectCommand(), explainCommand(), trustPolicyCommand(), demoCommand()])
+for (const command of [
+  injectCommand(),
+  explainCommand(),
+  trustPolicyCommand(),
+  checkCommand(),
+  demoCommand(),
+])
   program.addCommand(command.exitOverride());
 
 try {

@@ -38,11 +38,11 @@ export async function surroundingsOf(
 }
 
 /** All grants, those of other namespaces too: one of them may have been meant. By name, as the webhook has them. */
-const readable = (readings: readonly GrantReading[]): readonly Grant[] =>
+export const readable = (readings: readonly GrantReading[]): readonly Grant[] =>
   readings
     .flatMap((reading) => (reading.kind === "grant" ? [reading.grant] : []))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 
 /** None where the CRD is not installed. */
-const allGrants = async (read: Read): Promise<readonly GrantReading[]> =>
+export const allGrants = async (read: Read): Promise<readonly GrantReading[]> =>
   ((await readAll(read, GRANTS)) ?? []).map(readGrant);

@@ -20,6 +20,7 @@ interface DemoCommandOptions {
 /** `podrole demo`: the whole path on one machine, with no cluster and no AWS account. */
 export const demoCommand = (): Command =>
   new Command("demo")
+    .summary("show the whole path on this machine")
     .description(
       "Show the whole path on this machine, with no cluster and no AWS account: the real injector patches " +
         "the example manifests, and one patched pod runs here as processes, guard and sidecar included. " +

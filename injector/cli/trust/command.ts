@@ -18,6 +18,7 @@ export const trustPolicyCommand = (): Command =>
   withInstallation(
     withAssumptions(
       new Command("trust-policy")
+        .summary("print the IAM trust policy for a role")
         .description(
           "Print the IAM trust policy that a role needs, explained line by line on standard error. For a service " +
             "account, with --role, -n and --service-account; or for pods, of manifests with -f or of what is in a " +

@@ -1,0 +1,97 @@
+import { isRecord, own, fieldsIn, type Fields } from "../../read.ts";
+import type { Attempt, CheckFacts, DryRun } from "./facts.ts";
+import { fail, judged, ok, skip, type CheckCode, type CheckResult } from "./result.ts";
+
+/** Containers that start before the app's, with what is started. */
+const startOf = (pod: Fields): readonly string[] => {
+  const inits = own(fieldsIn(pod, "spec"), "initContainers");
+  return (Array.isArray(inits) ? inits : [])
+    .filter(isRecord)
+    .map((one) => `${String(own(one, "name"))} (${String(own(one, "image"))})`);
+};
+
+/** The API server says Forbidden for both: what a user may not do, and what admission does not let in. */
+const mayNot = (said: string): boolean => /cannot create resource|User ".*" cannot/.test(said);
+const webhookFailed = (said: string): boolean => /failed calling webhook|failed to call webhook/.test(said);
+
+function unasked(code: CheckCode, attempt: Attempt): CheckResult | undefined {
+  if (attempt.kind === "unanswered") return skip(code, attempt.why);
+  if (attempt.kind === "refused" && mayNot(attempt.said))
+    return skip(code, `may not try a pod: ${attempt.said}`);
+  return undefined;
+}
+
+export const dryRunCheck = ({ dryRun }: CheckFacts): readonly CheckResult[] => {
+  const code = "DRY_RUN";
+  return judged(code, dryRun, skip(code, "no namespace is under podrole"), (run) => [judgeGood(run)]);
+};
+
+function judgeGood({ namespace, expected, withRole, good }: DryRun): CheckResult {
+  const code = "DRY_RUN";
+  const not = unasked(code, good);
+  if (not !== undefined) return not;
+  if (good.kind !== "made") {
+    const said = good.kind === "refused" ? good.said.replace(/\.$/, "") : "";
+    return webhookFailed(said)
+      ? fail(
+          code,
+          `The API server cannot call the injector for a pod in ${namespace}: ${said}.`,
+          "See the checks of Service, certificate and caBundle above, and whether a network policy keeps the API server out.",
+        )
+      : fail(
+          code,
+          `A pod in ${namespace} that nothing is wrong with is refused: ${said}.`,
+          "podrole explain tells what podrole would decide; the message tells who else has refused.",
+        );
+  }
+  if (expected.kind !== "inject") {
+    const codes = expected.findings.map((one) => one.code).join(", ");
+    return fail(
+      code,
+      `A pod in ${namespace} was let in, which this version would not do (${codes || expected.kind}).`,
+      "See INJECTOR_VERSION and INJECTOR_OPTIONS.",
+    );
+  }
+  const wanted = startOf(expected.after);
+  const got = startOf(good.object);
+  if (got.length === 0 && wanted.length > 0) {
+    return fail(
+      code,
+      `A pod in ${namespace} came back without guard and sidecar: the webhook was not called.`,
+      "A webhook that was registered just now takes some seconds: try again with --wait.",
+    );
+  }
+  if (wanted.some((one, index) => got[index] !== one)) {
+    return fail(
+      code,
+      `A pod in ${namespace} starts with ${got.join(", ")}, and not with ${wanted.join(", ")}.`,
+      "Another webhook may put containers first, or the injector may run with another --image than its Deployment says.",
+    );
+  }
+  const role = withRole
+    ? ""
+    : "; no role was asked for, since the rules there allow none that could be tried";
+  return ok(code, `A pod tried in ${namespace} starts with ${wanted.join(", ")}${role}.`);
+}
+
+export const dryRunDeniedCheck = ({ dryRun }: CheckFacts): readonly CheckResult[] => {
+  const code = "DRY_RUN_DENIED";
+  return judged(code, dryRun, skip(code, "no namespace is under podrole"), ({ namespace, bad }) => {
+    const not = unasked(code, bad);
+    if (not !== undefined) return [not];
+    if (bad.kind === "refused") {
+      return [
+        webhookFailed(bad.said)
+          ? skip(code, "the injector does not answer, so every pod is refused")
+          : ok(code, `A pod with NET_ADMIN is denied in ${namespace}.`),
+      ];
+    }
+    return [
+      fail(
+        code,
+        `A pod with NET_ADMIN is let into ${namespace}: it can remove the guard's rules.`,
+        "See the checks of the webhook and of the admission policy above.",
+      ),
+    ];
+  });
+};

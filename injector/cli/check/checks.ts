@@ -1,0 +1,42 @@
+import { dryRunCheck, dryRunDeniedCheck } from "./admission.ts";
+import { bundleCheck, certificateCheck } from "./certificates.ts";
+import type { CheckFacts } from "./facts.ts";
+import { budgetCheck, injectorCheck, injectorVersionCheck, optionsCheck, serviceCheck } from "./injector.ts";
+import { namespaceSettingsCheck, namespacesCheck, unguardedCheck } from "./namespaces.ts";
+import { bindingCheck, policyCheck } from "./policy.ts";
+import type { CheckCode, CheckResult } from "./result.ts";
+import { apiServerCheck, crdCheck, versionCheck } from "./server.ts";
+import { failureCheck, scopeCheck, settingsCheck, webhookCheck } from "./webhook.ts";
+
+/** Each a pure function of the facts. One may have several things to say, and has at least one. */
+const JUDGES: Readonly<Record<CheckCode, (facts: CheckFacts) => readonly CheckResult[]>> = {
+  API_SERVER: apiServerCheck,
+  KUBERNETES_VERSION: versionCheck,
+  CRD: crdCheck,
+  INJECTOR: injectorCheck,
+  INJECTOR_VERSION: injectorVersionCheck,
+  INJECTOR_OPTIONS: optionsCheck,
+  INJECTOR_SERVICE: serviceCheck,
+  DISRUPTION_BUDGET: budgetCheck,
+  WEBHOOK: webhookCheck,
+  WEBHOOK_FAILURE: failureCheck,
+  WEBHOOK_SCOPE: scopeCheck,
+  WEBHOOK_SETTINGS: settingsCheck,
+  CA_BUNDLE: bundleCheck,
+  CERTIFICATE: certificateCheck,
+  POLICY: policyCheck,
+  POLICY_BINDING: bindingCheck,
+  NAMESPACES: namespacesCheck,
+  NAMESPACE_SETTINGS: namespaceSettingsCheck,
+  PODS_UNGUARDED: unguardedCheck,
+  DRY_RUN: dryRunCheck,
+  DRY_RUN_DENIED: dryRunDeniedCheck,
+};
+
+/** All checks, in the order of the report. Pure. */
+export const check = (facts: CheckFacts): readonly CheckResult[] =>
+  Object.values(JUDGES).flatMap((judge) => judge(facts));
+
+/** Whether nothing is broken. What only could be better is no reason to wait for it. */
+export const isHealthy = (results: readonly CheckResult[]): boolean =>
+  results.every(({ status }) => status !== "fail");

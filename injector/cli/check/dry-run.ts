@@ -1,0 +1,58 @@
+import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { admit, type Outcome } from "../../admit.ts";
+import { Refusal, whyOf } from "../../api-server.ts";
+import type { Facts } from "../../cluster.ts";
+import type { InjectorConfig } from "../../config.ts";
+import { isRecord } from "../../read.ts";
+import type { LiveCluster } from "../live.ts";
+import { READ_MS } from "../reader.ts";
+import type { Attempt, DryRun } from "./facts.ts";
+
+/** Of nobody: an account of AWS's that there is not. The pod is never made, and STS never asked. */
+const ROLE = "arn:aws:iam::000000000000:role/podrole-check";
+
+const container = (securityContext: object): object => ({
+  name: "app",
+  image: "podrole.dev/check:never-pulled",
+  // For namespaces whose quotas ask for them.
+  resources: { requests: { cpu: "1m", memory: "1Mi" }, limits: { cpu: "1m", memory: "1Mi" } },
+  securityContext,
+});
+
+const podOf = (annotations: object, securityContext: object = {}): object => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { generateName: "podrole-check-", annotations },
+  spec: { restartPolicy: "Never", containers: [container(securityContext)] },
+});
+
+/** Tries the two pods in a namespace. Neither is made: the API server is told that it is a dry run. */
+export async function tryPods(facts: Facts, config: InjectorConfig, cluster: LiveCluster): Promise<DryRun> {
+  const [asking, plain] = [podOf({ [ANNOTATION.role]: config.defaultRole ?? ROLE }), podOf({})];
+  const withRole = expectedOf(asking, facts, config).kind === "inject";
+  const pod = withRole ? asking : plain;
+  const namespace = facts.namespace.name;
+  const [good, bad] = await Promise.all([
+    attempt(cluster, namespace, pod),
+    attempt(cluster, namespace, podOf({}, { capabilities: { add: ["NET_ADMIN"] } })),
+  ]);
+  return { namespace, expected: expectedOf(pod, facts, config), withRole, good, bad };
+}
+
+const expectedOf = (pod: object, facts: Facts, config: InjectorConfig): Outcome =>
+  admit(pod, facts, config, () => "");
+
+async function attempt({ api }: LiveCluster, namespace: string, pod: object): Promise<Attempt> {
+  const path = `/api/v1/namespaces/${namespace}/pods?dryRun=All`;
+  try {
+    // Longer than the longest time-out that a webhook can have.
+    const object = await api.create(path, pod, 4 * READ_MS, AbortSignal.timeout(5 * READ_MS));
+    return isRecord(object)
+      ? { kind: "made", object }
+      : { kind: "unanswered", why: "the answer is no object" };
+  } catch (error) {
+    return error instanceof Refusal
+      ? { kind: "refused", status: error.status, said: error.said || `HTTP ${error.status}` }
+      : { kind: "unanswered", why: whyOf(error) };
+  }
+}

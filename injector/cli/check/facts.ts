@@ -1,0 +1,63 @@
+import type { Outcome } from "../../admit.ts";
+import type { InjectorConfig } from "../../config.ts";
+import type { Facts } from "../../cluster.ts";
+import type { Fields } from "../../read.ts";
+
+/** What has become of one read. */
+export type Reading<T = Fields> =
+  | { readonly kind: "found"; readonly value: T }
+  | { readonly kind: "absent" }
+  /** `why` is a clause: the API server refuses GET … with HTTP 403. */
+  | { readonly kind: "unread"; readonly why: string };
+
+/** Everything that the checks judge, taken once. No secret is in it: of the TLS Secret, the certificates alone. */
+export interface CheckFacts {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Of this program. */
+  readonly version: string;
+  readonly server: string;
+  /** Of the installation. */
+  readonly podroleNamespace: string;
+  /** The installation's options, as far as they could be read. */
+  readonly config: InjectorConfig;
+  /** Why the options are not the Deployment's. */
+  readonly configProblem: string | undefined;
+  readonly serverVersion: Reading;
+  readonly crd: Reading;
+  readonly deployment: Reading;
+  readonly service: Reading;
+  readonly endpointSlices: Reading<readonly Fields[]>;
+  readonly disruptionBudget: Reading;
+  /** The chain that the injector serves, PEM. */
+  readonly certificate: Reading<string>;
+  readonly webhooks: Reading<readonly Fields[]>;
+  readonly policies: Reading<readonly Fields[]>;
+  readonly bindings: Reading<readonly Fields[]>;
+  /** Those that carry podrole's label, with whatever value. */
+  readonly namespaces: Reading<readonly Facts[]>;
+  /** Of namespaces under podrole. */
+  readonly pods: Reading<readonly PodsIn[]>;
+  readonly dryRun: Reading<DryRun>;
+}
+
+export interface PodsIn {
+  readonly namespace: string;
+  readonly pods: Reading<readonly Fields[]>;
+}
+
+/** Two pods that were made for nothing: one that has to come back injected, and one that must not be. */
+export interface DryRun {
+  readonly namespace: string;
+  /** What this version decides about the first one. */
+  readonly expected: Outcome;
+  /** Whether the first one asks for a role: not where no role would be allowed it. */
+  readonly withRole: boolean;
+  readonly good: Attempt;
+  readonly bad: Attempt;
+}
+
+export type Attempt =
+  | { readonly kind: "made"; readonly object: Fields }
+  | { readonly kind: "refused"; readonly status: number; readonly said: string }
+  | { readonly kind: "unanswered"; readonly why: string };

@@ -1,0 +1,134 @@
+import { NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
+import { coded } from "../../../sidecar/kit/errors.ts";
+import { manifestCluster, type Facts } from "../../cluster.ts";
+import { decide } from "../../decide.ts";
+import { clusterInOurs, type Keys } from "../../keys.ts";
+import { metadataOf, own, type Fields } from "../../read.ts";
+import { VERSION } from "../../version.ts";
+import { INJECTOR, type ConfigFrom } from "../installed.ts";
+import type { LiveCluster } from "../live.ts";
+import { readAll, type Read } from "../reader.ts";
+import { allGrants, readable, surroundingsOf } from "../surroundings.ts";
+import { chainIn } from "./certificates.ts";
+import { tryPods } from "./dry-run.ts";
+import type { CheckFacts, DryRun, PodsIn, Reading } from "./facts.ts";
+import { PLAIN, underPodrole } from "./namespaces.ts";
+
+const CORE = "/api/v1/namespaces";
+const ADMISSION = "/apis/admissionregistration.k8s.io/v1";
+/** Of 500 pods each, for one namespace: a check is to end. */
+const POD_PAGES = 10;
+
+interface Asked {
+  readonly podroleNamespace: string;
+  /** Where pods are tried; undefined: in the first namespace that will do. */
+  readonly namespace: string | undefined;
+  readonly configFrom: ConfigFrom;
+  readonly now: number;
+}
+
+/** Everything that is judged, read at once. What cannot be read is a value as well, and stops nothing else. */
+export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckFacts> {
+  const { podroleNamespace: place, configFrom, now } = asked;
+  const serverVersion = await reading(() => cluster.read("/version"));
+  // One time-out is enough, where nobody answers.
+  const read: Read = serverVersion.kind === "found" ? cluster.read : notAsked(serverVersion);
+  const one = (path: string): Promise<Reading> => reading(() => read(path));
+  const all = (path: string): Promise<Reading<readonly Fields[]>> => reading(() => readAll(read, path));
+
+  const named = `${CORE}/${place}`;
+  const deployment = await one(`/apis/apps/v1/namespaces/${place}/deployments/${INJECTOR}`);
+  const name = `Deployment ${place}/${INJECTOR}`;
+  const { config, problem } = configFrom({
+    name,
+    ...(deployment.kind === "found" ? { object: deployment.value } : {}),
+    ...(deployment.kind === "unread" ? { why: deployment.why.replace(/\.$/, "") } : {}),
+    ...(deployment.kind === "absent" ? { why: `There is no ${name}` } : {}),
+  });
+  const [crd, service, endpointSlices, disruptionBudget, secret, webhooks, policies, bindings, labelled] =
+    await Promise.all([
+      one("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rolegrants.podrole.dev"),
+      one(`${named}/services/${INJECTOR}`),
+      all(
+        `/apis/discovery.k8s.io/v1/namespaces/${place}/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D${INJECTOR}`,
+      ),
+      one(`/apis/policy/v1/namespaces/${place}/poddisruptionbudgets/${INJECTOR}`),
+      one(`${named}/secrets/${INJECTOR}-tls`),
+      all(`${ADMISSION}/mutatingwebhookconfigurations`),
+      all(`${ADMISSION}/validatingadmissionpolicies`),
+      all(`${ADMISSION}/validatingadmissionpolicybindings`),
+      all(`${CORE}?labelSelector=${encodeURIComponent(NAMESPACE_LABEL.key)}`),
+    ]);
+  const namespaces = await mapped(labelled, (found) => factsOf(found, read, config.keys));
+  const ours = namespaces.kind === "found" ? underPodrole(namespaces.value, place) : [];
+  const forEach = <T>(work: () => Promise<T>): Promise<Reading<T>> =>
+    namespaces.kind === "found" && ours.length > 0
+      ? reading(work)
+      : Promise.resolve(namespaces.kind === "found" ? { kind: "absent" } : namespaces);
+  return {
+    now,
+    version: VERSION,
+    server: cluster.server,
+    podroleNamespace: place,
+    config,
+    configProblem: problem,
+    serverVersion,
+    crd,
+    deployment,
+    service,
+    endpointSlices,
+    disruptionBudget,
+    certificate: await mapped(secret, (found) => Promise.resolve(chainIn(found) ?? "")),
+    webhooks,
+    policies,
+    bindings,
+    namespaces,
+    pods: await forEach(() => podsOf(ours, read)),
+    dryRun: await forEach<DryRun>(async () => {
+      const where = asked.namespace ?? tryIn(ours, config);
+      if (!ours.some(({ namespace }) => namespace.name === where)) {
+        throw new Error(`namespace ${where} is not under podrole`);
+      }
+      const surroundings = await surroundingsOf(where, read, config.keys);
+      return tryPods(await surroundings("default"), config, cluster);
+    }),
+  };
+}
+
+/** The first where a pod could be made at all. */
+const tryIn = (ours: readonly Facts[], config: CheckFacts["config"]): string =>
+  (ours.find((facts) => decide(PLAIN, facts, config).kind === "inject") ?? ours[0])?.namespace.name ?? "";
+
+const podsOf = (ours: readonly Facts[], read: Read): Promise<readonly PodsIn[]> =>
+  Promise.all(
+    ours.map(async ({ namespace: { name } }) => ({
+      namespace: name,
+      pods: await reading(() => readAll(read, `${CORE}/${name}/pods`, POD_PAGES)),
+    })),
+  );
+
+async function factsOf(objects: readonly Fields[], read: Read, keys: Keys): Promise<readonly Facts[]> {
+  const grants = await reading(() => allGrants(read));
+  const known = objects.map((object) => ({ ...object, apiVersion: "v1", kind: "Namespace" }));
+  const cluster = clusterInOurs(manifestCluster(known, { labels: {}, annotations: {} }), keys);
+  const names = objects.map((object) => String(own(metadataOf(object), "name"))).sort();
+  const facts = await Promise.all(names.map((name) => cluster.facts(name, "default")));
+  return facts.map((one) => ({ ...one, grants: grants.kind === "found" ? readable(grants.value) : [] }));
+}
+
+async function reading<T>(work: () => Promise<T | undefined>): Promise<Reading<T>> {
+  try {
+    const value = await work();
+    return value === undefined ? { kind: "absent" } : { kind: "found", value };
+  } catch (error) {
+    return { kind: "unread", why: coded(error).message };
+  }
+}
+
+const mapped = async <A, B>(from: Reading<A>, work: (value: A) => Promise<B>): Promise<Reading<B>> =>
+  from.kind === "found" ? { kind: "found", value: await work(from.value) } : from;
+
+const notAsked =
+  (why: Reading): Read =>
+  () =>
+    Promise.reject(new Error(why.kind === "unread" ? why.why : "the server is no Kubernetes API server"));

@@ -1,0 +1,135 @@
+import { fieldsIn, isRecord, own, type Fields } from "../../read.ts";
+import { injectorIn, INJECTOR, tagOf } from "../installed.ts";
+import type { CheckFacts } from "./facts.ts";
+import { fail, judged, ok, skip, warn, type CheckResult } from "./result.ts";
+
+const count = (object: Fields, key: string): number => {
+  const value = own(object, key);
+  return typeof value === "number" ? value : 0;
+};
+
+export const injectorCheck = ({ deployment, podroleNamespace }: CheckFacts): readonly CheckResult[] => {
+  const code = "INJECTOR";
+  const name = `${podroleNamespace}/${INJECTOR}`;
+  const absent = fail(
+    code,
+    `There is no Deployment ${name}.`,
+    "Install podrole, or say where it is with --podrole-namespace.",
+  );
+  return judged(code, deployment, absent, (object) => {
+    const wanted = own(fieldsIn(object, "spec"), "replicas");
+    const replicas = typeof wanted === "number" ? wanted : 1;
+    const status = fieldsIn(object, "status");
+    const [ready, updated] = [count(status, "readyReplicas"), count(status, "updatedReplicas")];
+    const see = `See kubectl -n ${podroleNamespace} describe pods -l app.kubernetes.io/name=${INJECTOR} and their logs.`;
+    if (ready === 0) {
+      return [
+        fail(
+          code,
+          `Deployment ${name} has 0 of ${replicas} replicas ready: no pod of a labelled namespace can be made.`,
+          see,
+        ),
+      ];
+    }
+    if (ready < replicas || updated < replicas) {
+      const message = `Deployment ${name} has ${ready} of ${replicas} replicas ready, ${updated} of them of its newest revision.`;
+      return [warn(code, message, see)];
+    }
+    if (replicas < 2) {
+      return [
+        warn(
+          code,
+          `Deployment ${name} has one replica: while it restarts, no pod of a labelled namespace can be made.`,
+          "Run two replicas.",
+        ),
+      ];
+    }
+    return [ok(code, `Deployment ${name} has ${ready} of ${replicas} replicas ready.`)];
+  });
+};
+
+export const injectorVersionCheck = ({ deployment, version }: CheckFacts): readonly CheckResult[] => {
+  const code = "INJECTOR_VERSION";
+  return judged(code, deployment, skip(code, "there is no Deployment"), (object) => {
+    const { image } = injectorIn(object);
+    const tag = tagOf(image);
+    if (tag === undefined) return [skip(code, `the image ${image} has no tag`)];
+    if (tag === version || tag === `v${version}`)
+      return [ok(code, `The injector is of version ${version}, as this podrole.`)];
+    const message = `The injector's image is tagged ${tag} and this is podrole ${version}: they may decide differently.`;
+    return [warn(code, message, "Use the podrole of the installation's version.")];
+  });
+};
+
+export const optionsCheck = ({ deployment, configProblem, config }: CheckFacts): readonly CheckResult[] => {
+  const code = "INJECTOR_OPTIONS";
+  return judged(code, deployment, skip(code, "there is no Deployment"), () =>
+    configProblem === undefined
+      ? [ok(code, `Source ${config.source}, guard ${config.guard}, sidecar image ${config.image}.`)]
+      : [
+          warn(
+            code,
+            `${configProblem}.`,
+            "Use the podrole of the installation's version, or correct the arguments.",
+          ),
+        ],
+  );
+};
+
+export const serviceCheck = ({
+  service,
+  endpointSlices,
+  podroleNamespace,
+}: CheckFacts): readonly CheckResult[] => {
+  const code = "INJECTOR_SERVICE";
+  const name = `${podroleNamespace}/${INJECTOR}`;
+  const absent = fail(
+    code,
+    `There is no Service ${name}, by which the API server calls the injector.`,
+    "Install podrole again.",
+  );
+  return judged(code, service, absent, () =>
+    judged(code, endpointSlices, skip(code, "there are no EndpointSlices"), (slices) => {
+      const ready = slices
+        .flatMap(endpointsIn)
+        .filter((one) => own(fieldsIn(one, "conditions"), "ready") !== false);
+      if (ready.length > 0)
+        return [
+          ok(
+            code,
+            `Service ${name} leads to ${ready.length} ready endpoint${ready.length === 1 ? "" : "s"}.`,
+          ),
+        ];
+      return [
+        fail(
+          code,
+          `Service ${name} leads to no endpoint that is ready.`,
+          `See whether its selector is the pods' label: kubectl -n ${podroleNamespace} get endpointslices,pods --show-labels.`,
+        ),
+      ];
+    }),
+  );
+};
+
+const endpointsIn = (slice: Fields): readonly Fields[] => {
+  const endpoints = own(slice, "endpoints");
+  return Array.isArray(endpoints) ? endpoints.filter(isRecord) : [];
+};
+
+export const budgetCheck = ({ disruptionBudget, deployment }: CheckFacts): readonly CheckResult[] => {
+  const code = "DISRUPTION_BUDGET";
+  if (deployment.kind === "absent") return [skip(code, "there is no Deployment")];
+  const absent = warn(
+    code,
+    "There is no PodDisruptionBudget: draining nodes may take all replicas at once.",
+    "Apply the one that podrole is shipped with.",
+  );
+  return judged(code, disruptionBudget, absent, (object) => {
+    const status = fieldsIn(object, "status");
+    if (own(status, "disruptionsAllowed") === 0 && count(status, "expectedPods") > 0) {
+      const message = `The PodDisruptionBudget allows no disruption: ${count(status, "currentHealthy")} of ${count(status, "desiredHealthy")} needed replicas are healthy, and a drain would wait.`;
+      return [warn(code, message, "See why a replica is not ready, or run one more than minAvailable.")];
+    }
+    return [ok(code, "A PodDisruptionBudget keeps a replica through drains.")];
+  });
+};

@@ -1,0 +1,136 @@
+import { ANNOTATION, CONTAINER, NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
+import { strayAnnotations } from "../../annotations.ts";
+import type { Facts } from "../../cluster.ts";
+import type { InjectorConfig } from "../../config.ts";
+import { decide } from "../../decide.ts";
+import type { Finding } from "../../findings.ts";
+import { fieldsIn, isRecord, metadataOf, own, type Fields } from "../../read.ts";
+import type { CheckFacts } from "./facts.ts";
+import { judged, listed, ok, skip, warn, type CheckResult } from "./result.ts";
+
+const LABEL = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
+
+const isOurs = ({ namespace }: Facts): boolean =>
+  namespace.labels[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value;
+
+/** Whose pods are sent to the webhook. */
+export const underPodrole = (all: readonly Facts[], podroleNamespace: string): readonly Facts[] =>
+  all.filter((one) => isOurs(one) && !["kube-system", podroleNamespace].includes(one.namespace.name));
+
+export const namespacesCheck = ({ namespaces, podroleNamespace }: CheckFacts): readonly CheckResult[] => {
+  const code = "NAMESPACES";
+  const absent = skip(code, "there are no namespaces");
+  return judged(code, namespaces, absent, (all) => {
+    const ours = underPodrole(all, podroleNamespace);
+    const excluded = all
+      .filter((one) => isOurs(one) && !ours.includes(one))
+      .map(({ namespace }) => namespace.name);
+    const misspelled = all
+      .filter((one) => !isOurs(one))
+      .map(({ namespace }) => `${namespace.name} (${namespace.labels[NAMESPACE_LABEL.key]})`);
+    return [
+      ours.length === 0
+        ? warn(code, "No namespace is under podrole.", `kubectl label namespace NAME ${LABEL}.`)
+        : ok(code, `Under podrole: ${listed(ours.map(({ namespace }) => namespace.name))}.`),
+      ...(misspelled.length === 0
+        ? []
+        : [
+            warn(
+              code,
+              `The label ${NAMESPACE_LABEL.key} has another value than ${NAMESPACE_LABEL.value}, and no effect, on ${listed(misspelled)}.`,
+              `kubectl label --overwrite namespace NAME ${LABEL}, or take it off.`,
+            ),
+          ]),
+      ...(excluded.length === 0
+        ? []
+        : [
+            warn(
+              code,
+              `The label has no effect on ${listed(excluded)}: the webhook is not called for it.`,
+              "Take it off there.",
+            ),
+          ]),
+    ];
+  });
+};
+
+/** A pod that holds nothing that could be found fault with. */
+export const PLAIN = {
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: {},
+  spec: { containers: [{ name: "app", image: "app" }] },
+};
+
+/** What every pod of a namespace would be told, whatever is in it. */
+const settingsOf = (facts: Facts, config: InjectorConfig): readonly Finding[] => [
+  ...decide(PLAIN, facts, config).findings,
+  ...strayAnnotations("Namespace", facts.namespace.annotations),
+];
+
+export const namespaceSettingsCheck = ({
+  namespaces,
+  config,
+  podroleNamespace,
+}: CheckFacts): readonly CheckResult[] => {
+  const code = "NAMESPACE_SETTINGS";
+  return judged(code, namespaces, skip(code, "there are no namespaces"), (all) => {
+    const ours = underPodrole(all, podroleNamespace);
+    if (ours.length === 0) return [skip(code, "no namespace is under podrole")];
+    const results = ours.flatMap((facts) =>
+      settingsOf(facts, config).map(({ code: finding, severity, message, remedy }): CheckResult => ({
+        code,
+        status: severity === "deny" ? "fail" : "warn",
+        message: `${facts.namespace.name}: [${finding}] ${message}`,
+        remedy,
+        finding,
+      })),
+    );
+    return results.length > 0
+      ? results
+      : [ok(code, "Nothing about them stands in the way of guard or sidecar.")];
+  });
+};
+
+export const unguardedCheck = ({ namespaces, pods, config }: CheckFacts): readonly CheckResult[] => {
+  const code = "PODS_UNGUARDED";
+  return judged(code, pods, skip(code, "no namespace is under podrole"), (all) => {
+    const known = namespaces.kind === "found" ? namespaces.value : [];
+    const results = all.flatMap(({ namespace, pods: reading }): readonly CheckResult[] => {
+      const facts = known.find((one) => one.namespace.name === namespace);
+      if (facts === undefined || !isGuarded(facts, config)) return [];
+      return judged(code, reading, skip(code, "there are no pods"), (found) => {
+        const names = found.filter(isUnguarded).map((pod) => String(own(metadataOf(pod), "name")));
+        if (names.length === 0) return [];
+        const some = names.length === 1 ? "A pod runs" : `${names.length} pods run`;
+        return [
+          warn(
+            code,
+            `${some} in ${namespace} without a guard, and can read the node's role: ${listed(names)}.`,
+            `They are from before the label. Restart what made them: kubectl -n ${namespace} rollout restart deployment,statefulset,daemonset.`,
+          ),
+        ];
+      });
+    });
+    return results.length > 0 ? results : [ok(code, "Every pod there has its guard.")];
+  });
+};
+
+const isGuarded = ({ namespace }: Facts, { guard }: InjectorConfig): boolean =>
+  (namespace.annotations[ANNOTATION.guard] ?? guard) !== "off";
+
+/** Of pods that run or will: one that could have a guard and has none. */
+function isUnguarded(pod: Fields): boolean {
+  const spec = fieldsIn(pod, "spec");
+  const phase = own(fieldsIn(pod, "status"), "phase");
+  if (phase === "Succeeded" || phase === "Failed") return false;
+  if (own(metadataOf(pod), "deletionTimestamp") != null || own(spec, "hostNetwork") === true) return false;
+  if (own(fieldsIn(spec, "os"), "name") === "windows") return false;
+  if (own(fieldsIn(spec, "nodeSelector"), "kubernetes.io/os") === "windows") return false;
+  if (own(fieldsIn(metadataOf(pod), "annotations"), "kubernetes.io/config.mirror") !== undefined)
+    return false;
+  const inits = own(spec, "initContainers");
+  return !(Array.isArray(inits) ? inits : [])
+    .filter(isRecord)
+    .some((container) => own(container, "name") === CONTAINER.guard);
+}

@@ -1,0 +1,69 @@
+import { fieldsIn, isRecord, metadataOf, own, strings, type Fields } from "../../read.ts";
+import type { CheckFacts } from "./facts.ts";
+import { fail, judged, listed, ok, skip, warn, type CheckResult } from "./result.ts";
+
+const APPLY = "Apply the ValidatingAdmissionPolicy and the binding that podrole is shipped with.";
+const NONE =
+  "There is no ValidatingAdmissionPolicy of podrole's: nothing but the webhook keeps pods from going without a guard.";
+
+const nameOf = (object: Fields): string => String(own(metadataOf(object), "name"));
+
+const oursIn = (policies: readonly Fields[]): readonly Fields[] =>
+  policies.filter((one) => nameOf(one).startsWith("podrole"));
+
+export const policyCheck = ({ policies }: CheckFacts): readonly CheckResult[] => {
+  const code = "POLICY";
+  const absent = warn(code, NONE, APPLY);
+  return judged(code, policies, absent, (all) => {
+    const ours = oursIn(all);
+    if (ours.length === 0) return [absent];
+    return ours.map((policy) => {
+      const name = nameOf(policy);
+      const warnings = own(fieldsIn(fieldsIn(policy, "status"), "typeChecking"), "expressionWarnings");
+      const said = (Array.isArray(warnings) ? warnings : [])
+        .filter(isRecord)
+        .map((one) => `${String(own(one, "fieldRef"))}: ${String(own(one, "warning")).split("\n")[0]}`);
+      if (said.length > 0) {
+        return warn(
+          code,
+          `The API server has doubts about expressions of ${name}: ${listed(said, 3)}.`,
+          APPLY,
+        );
+      }
+      if (own(fieldsIn(policy, "spec"), "failurePolicy") === "Ignore") {
+        return fail(
+          code,
+          `${name} has failurePolicy Ignore: an expression that fails lets the pod in.`,
+          APPLY,
+        );
+      }
+      return ok(code, `ValidatingAdmissionPolicy ${name} is installed.`);
+    });
+  });
+};
+
+export const bindingCheck = ({ policies, bindings }: CheckFacts): readonly CheckResult[] => {
+  const code = "POLICY_BINDING";
+  const ours = policies.kind === "found" ? oursIn(policies.value).map(nameOf) : [];
+  if (ours.length === 0) return [skip(code, "there is no policy of podrole's to be bound")];
+  return judged(code, bindings, fail(code, `${ours.join(", ")} is not bound.`, APPLY), (all) =>
+    ours.map((policy) => {
+      const bound = all.filter((one) => own(fieldsIn(one, "spec"), "policyName") === policy);
+      if (bound.length === 0) return fail(code, `${policy} is not bound, and so looks at no pod.`, APPLY);
+      const denying = bound.filter((one) =>
+        strings(own(fieldsIn(one, "spec"), "validationActions")).includes("Deny"),
+      );
+      if (denying.length > 0)
+        return ok(code, `${policy} is bound by ${denying.map(nameOf).join(", ")}, and denies.`);
+      return fail(
+        code,
+        `${policy} is bound, but what it finds is not denied.`,
+        "Add Deny to the binding's validationActions.",
+      );
+    }),
+  );
+};
+
+/** Whether the API server itself denies what is not guarded. */
+export const isEnforced = (facts: CheckFacts): boolean =>
+  [...policyCheck(facts), ...bindingCheck(facts)].every(({ status }) => status === "ok");

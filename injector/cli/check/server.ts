@@ -1,0 +1,104 @@
+import { isRecord, own, fieldsIn, type Fields } from "../../read.ts";
+import type { CheckFacts } from "./facts.ts";
+import { fail, judged, ok, skip, warn, type CheckResult } from "./result.ts";
+
+const NATIVE_SIDECARS = 29;
+const ADMISSION_POLICY = 30;
+
+export const apiServerCheck = ({ serverVersion, server }: CheckFacts): readonly CheckResult[] => {
+  if (serverVersion.kind === "found") return [ok("API_SERVER", `${server} answers.`)];
+  const why = serverVersion.kind === "unread" ? serverVersion.why : `${server} is no Kubernetes API server`;
+  return [
+    fail(
+      "API_SERVER",
+      `${why.replace(/\.$/, "")}.`,
+      "See whether kubectl get namespaces works with the same kubeconfig and context.",
+    ),
+  ];
+};
+
+export const versionCheck = ({ serverVersion }: CheckFacts): readonly CheckResult[] => {
+  const code = "KUBERNETES_VERSION";
+  return judged(code, serverVersion, skip(code, "the API server has no version"), (version) => {
+    // Some clouds write 30+.
+    const [major, minor] = ["major", "minor"].map((key) => Number.parseInt(String(own(version, key)), 10));
+    if (major === undefined || minor === undefined || Number.isNaN(major) || Number.isNaN(minor)) {
+      return [skip(code, "the API server tells no version")];
+    }
+    const name = `Kubernetes ${major}.${minor}`;
+    const number = major * 1000 + minor;
+    if (number < 1000 + NATIVE_SIDECARS) {
+      return [
+        fail(
+          code,
+          `${name} has no native sidecars: init containers that go on running are not known to it.`,
+          "Upgrade the cluster to 1.30 or newer.",
+        ),
+      ];
+    }
+    if (number < 1000 + ADMISSION_POLICY) {
+      return [
+        warn(
+          code,
+          `${name} has no ValidatingAdmissionPolicy, which holds when the webhook does not.`,
+          "Upgrade the cluster to 1.30 or newer.",
+        ),
+      ];
+    }
+    return [ok(code, `${name} has native sidecars and ValidatingAdmissionPolicy.`)];
+  });
+};
+
+/** Where parseGrant reads from. A field that the CRD lacks is dropped by the API server without a word. */
+const GRANT_FIELDS = ["effect", "roles", "namespaces", "namespaceSelector", "serviceAccounts", "default"];
+const APPLY = "kubectl apply -f deploy/crd/rolegrants.yaml";
+
+export const crdCheck = ({ crd }: CheckFacts): readonly CheckResult[] => {
+  const code = "CRD";
+  const absent = fail(
+    code,
+    "The CustomResourceDefinition rolegrants.podrole.dev is not installed.",
+    `${APPLY}.`,
+  );
+  return judged(code, crd, absent, (object) => {
+    const versions = own(fieldsIn(object, "spec"), "versions");
+    const version = (Array.isArray(versions) ? versions : [])
+      .filter(isRecord)
+      .find((one) => own(one, "name") === "v1alpha1" && own(one, "served") === true);
+    if (version === undefined)
+      return [fail(code, "The CRD does not serve podrole.dev/v1alpha1.", `${APPLY}.`)];
+    if (!isEstablished(object)) {
+      return [
+        fail(
+          code,
+          "The CRD is installed, but the API server does not serve it.",
+          "See the conditions of kubectl describe crd rolegrants.podrole.dev.",
+        ),
+      ];
+    }
+    const schema = fieldsIn(fieldsIn(version, "schema"), "openAPIV3Schema");
+    const known = fieldsIn(fieldsIn(fieldsIn(schema, "properties"), "spec"), "properties");
+    const missing = GRANT_FIELDS.filter((field) => !Object.hasOwn(known, field));
+    if (missing.length > 0) {
+      const message = `The CRD is of another version: it lacks spec.${missing.join(", spec.")}, which the API server drops from grants.`;
+      return [fail(code, message, `${APPLY}.`)];
+    }
+    const hasStatus = own(fieldsIn(version, "subresources"), "status") !== undefined;
+    return hasStatus
+      ? [ok(code, "RoleGrant podrole.dev/v1alpha1 is served.")]
+      : [
+          warn(
+            code,
+            "The CRD has no status, so kubectl get rolegrants cannot tell who uses a grant.",
+            `${APPLY}.`,
+          ),
+        ];
+  });
+};
+
+const isEstablished = (crd: Fields): boolean => {
+  const conditions = own(fieldsIn(crd, "status"), "conditions");
+  return (Array.isArray(conditions) ? conditions : [])
+    .filter(isRecord)
+    .some((one) => own(one, "type") === "Established" && own(one, "status") === "True");
+};

@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { podrole, tempFile } from "../support/cli.ts";
+import { config } from "../support/config.ts";
+import { ACCOUNT, base } from "../support/facts.ts";
+import { VERSION } from "../../injector/version.ts";
+import type { CheckResult } from "../../injector/cli/check/result.ts";
+import { whyNot, type ControlPlane } from "./control-plane.ts";
+import type { KubeObject } from "./kube-client.ts";
+import { createNamespace, NAMESPACES, podsOf, shippedObject } from "./setting.ts";
+import { openInjector, podObject, type Serving } from "./webhook.ts";
+
+const reason = whyNot();
+const PLACE = "podrole-system";
+const WEBHOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/podrole";
+
+describe.skipIf(reason !== undefined)(
+  `podrole check of a real API server${reason ? `: ${reason}` : ""}`,
+  () => {
+    let serving: Serving | undefined;
+    let plane: ControlPlane;
+    beforeAll(async () => {
+      serving = await openInjector({ baseRoleArn: base(ACCOUNT) });
+      ({ plane } = serving);
+      await install(plane);
+    });
+    afterAll(async () => {
+      await serving?.close();
+    });
+
+    /** As a user who may do everything, or as the injector's own. */
+    const check = async (as: "admin" | "injector", ...args: readonly string[]) => {
+      const kubeconfig = as === "admin" ? adminConfig(plane) : plane.injectorConfig.exportConfig();
+      const file = tempFile(kubeconfig);
+      const run = await podrole(["check", "--kubeconfig", file, "-o", "json", ...args]);
+      const { healthy, checks } = JSON.parse(run.stdout) as { healthy: boolean; checks: CheckResult[] };
+      const of = (code: string): readonly (readonly [string, string])[] =>
+        checks.filter((one) => one.code === code).map(({ status, message }) => [status, message]);
+      return { ...run, healthy, checks, of };
+    };
+
+    test("finds nothing broken in an installation that works, a dry run of two pods included", async () => {
+      const { code, healthy, checks, of } = await check("admin");
+      expect(checks.filter(({ status }) => status === "fail")).toEqual([]);
+      expect([code, healthy]).toEqual([0, true]);
+      expect(of("KUBERNETES_VERSION")).toMatchObject([
+        ["ok", expect.stringMatching(/^Kubernetes 1\.\d+ has/)],
+      ]);
+      expect(of("CRD")[0]?.[0]).toBe("ok");
+      expect(of("INJECTOR")).toEqual([
+        ["ok", `Deployment ${PLACE}/podrole-injector has 2 of 2 replicas ready.`],
+      ]);
+      expect(of("INJECTOR_SERVICE")[0]?.[0]).toBe("ok");
+      expect(of("WEBHOOK_SCOPE")[0]?.[0]).toBe("ok");
+      expect(of("CA_BUNDLE")[0]?.[1]).toMatch(/^The (?:caBundle|CA) /);
+      expect(of("DRY_RUN")).toEqual([
+        [
+          "ok",
+          expect.stringMatching(
+            /^A pod tried in canary starts with podrole-guard \(.+\), podrole-sidecar \(.+\)\.$/,
+          ),
+        ],
+      ]);
+      expect(of("DRY_RUN_DENIED")).toEqual([["ok", "A pod with NET_ADMIN is denied in canary."]]);
+    });
+
+    test("makes no pod", async () => {
+      await check("admin");
+      expect((await plane.admin.get(podsOf("canary"))).items).toEqual([]);
+    });
+
+    test("says of what its user may not look at that it has not, and goes on", async () => {
+      const { checks, of } = await check("injector");
+      expect(of("INJECTOR")).toEqual([["skip", expect.stringContaining("HTTP 403")]]);
+      expect(of("CERTIFICATE")).toEqual([["skip", expect.stringContaining("HTTP 403")]]);
+      expect(of("DRY_RUN")).toEqual([["skip", expect.stringContaining("may not try a pod")]]);
+      expect(of("NAMESPACES")[0]?.[0]).toBe("ok");
+      expect(checks.filter(({ status }) => status === "fail")).toEqual([]);
+    });
+
+    test("names a namespace whose Pod Security level forbids the guard, and pods from before the label", async () => {
+      await plane.admin.create(NAMESPACES, { metadata: { name: "old" } });
+      await plane.admin.create(`${NAMESPACES}/old/serviceaccounts`, { metadata: { name: "default" } });
+      await plane.admin.create(podsOf("old"), podObject("ancient", {}));
+      await plane.admin.patch(`${NAMESPACES}/old`, {
+        metadata: { labels: { "podrole.dev/inject": "enabled" } },
+      });
+      await createNamespace(plane.admin, "strict", { "pod-security.kubernetes.io/enforce": "baseline" });
+      await createNamespace(plane.admin, "typo", { "podrole.dev/inject": "yes" });
+      const { code, of } = await check("admin");
+      expect(of("PODS_UNGUARDED")).toEqual([
+        ["warn", expect.stringMatching(/A pod runs in old .+: ancient\.$/)],
+      ]);
+      expect(of("NAMESPACE_SETTINGS")).toEqual([
+        ["fail", expect.stringContaining("strict: [PSA_FORBIDS_GUARD]")],
+      ]);
+      expect(of("NAMESPACES")[1]).toEqual(["warn", expect.stringContaining("typo (yes)")]);
+      expect(code).toBe(1);
+      await plane.admin.delete(`${NAMESPACES}/strict`);
+      await plane.admin.patch(`${NAMESPACES}/strict`, {
+        metadata: { labels: { "podrole.dev/inject": null } },
+      });
+    });
+
+    test("sees a webhook that is called in vain, by the dry run, and waits until it is mended", async () => {
+      const { webhooks } = await plane.admin.get(WEBHOOK);
+      const broken = webhooks.map((one: KubeObject) => ({
+        ...one,
+        clientConfig: { ...one.clientConfig, url: "https://127.0.0.1:9/mutate" },
+      }));
+      await plane.admin.patch(WEBHOOK, { webhooks: broken });
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      const { of } = await check("admin");
+      expect(of("DRY_RUN")).toEqual([["fail", expect.stringContaining("cannot call the injector")]]);
+      expect(of("DRY_RUN_DENIED")[0]?.[0]).toBe("skip");
+
+      const waiting = check("admin", "--wait", "--timeout", "60s");
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      await plane.admin.patch(WEBHOOK, { webhooks });
+      const { code, stderr, healthy } = await waiting;
+      expect([code, healthy]).toEqual([0, true]);
+      expect(stderr).toMatch(/^waiting: DRY_RUN: .+\n$/);
+    });
+
+    test("explain takes the options of the Deployment there", async () => {
+      await plane.admin.create(podsOf("canary"), podObject("web", { "iam.amazonaws.com/role": "by-name" }));
+      const run = await podrole([
+        "explain",
+        "pod/web",
+        "-n",
+        "canary",
+        "-o",
+        "json",
+        "--kubeconfig",
+        tempFile(adminConfig(plane)),
+      ]);
+      expect(JSON.parse(run.stdout)).toMatchObject([
+        {
+          decision: "inject",
+          summary: expect.stringContaining("arn:aws:iam::111122223333:role/by-name"),
+          assumptions: [expect.stringContaining(`those of Deployment ${PLACE}/podrole-injector`)],
+          running: { state: "same" },
+        },
+      ]);
+    });
+  },
+);
+
+const adminConfig = ({ injectorConfig }: ControlPlane): string =>
+  injectorConfig.exportConfig().replaceAll("injector-token", "admin-token");
+
+/** What controllers would make of the shipped manifests, but for the webhook, which is there already. */
+async function install({ admin }: ControlPlane): Promise<void> {
+  await admin.create(NAMESPACES, { metadata: { name: PLACE } });
+  const deployment = await shippedObject("Deployment");
+  const [container] = deployment.spec.template.spec.containers;
+  container.image = `podrole/injector:${VERSION}`;
+  container.args.push(`--image=${config().image}`, "--policy=listed");
+  const deployments = `/apis/apps/v1/namespaces/${PLACE}/deployments`;
+  await admin.create(deployments, deployment);
+  const status = { replicas: 2, readyReplicas: 2, updatedReplicas: 2, availableReplicas: 2 };
+  await admin.patch(`${deployments}/podrole-injector/status`, { status });
+  await admin.create(`${NAMESPACES}/${PLACE}/services`, await shippedObject("Service"));
+  await admin.create(
+    `/apis/policy/v1/namespaces/${PLACE}/poddisruptionbudgets`,
+    await shippedObject("PodDisruptionBudget"),
+  );
+  await admin.create(`/apis/discovery.k8s.io/v1/namespaces/${PLACE}/endpointslices`, {
+    metadata: { name: "podrole-injector-1", labels: { "kubernetes.io/service-name": "podrole-injector" } },
+    addressType: "IPv4",
+    endpoints: [{ addresses: ["10.1.0.1"], conditions: { ready: true } }],
+    ports: [{ name: "webhook", port: 8443 }],
+  });
+}

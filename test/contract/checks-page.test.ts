@@ -1,0 +1,32 @@
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { WARNINGS } from "../../injector/cli/trust/document.ts";
+import { CHECKS } from "../../injector/cli/check/result.ts";
+
+const INTRODUCTION = `# Checks
+
+What \`podrole check\` looks at, in the order of its report. Each has one of four results: \`ok\`; \`warn\`, which could be better;
+\`fail\`, which is broken and makes it exit with 1; \`skip\`, which could not be looked at, with the reason.
+
+This page is made from the table that the code uses: \`npx vitest run --config test/vitest.config.ts test/contract/checks-page.test.ts -u\`.
+`;
+
+/** The page as the table has it. */
+function page(): string {
+  const groups = Map.groupBy(Object.entries(CHECKS), ([, { group }]) => group);
+  const sections = [...groups].map(([group, checks]) => {
+    const rows = checks.map(([code, { about }]) => `| \`${code}\` | ${about} |`);
+    return [`## ${group}`, "", "| check | all is well where |", "|---|---|", ...rows, ""].join("\n");
+  });
+  return [INTRODUCTION, ...sections].join("\n");
+}
+
+test("deploy/reference/checks.md has every check as the code has it", async () => {
+  const file = new URL("../../deploy/reference/checks.md", import.meta.url);
+  await expect(page()).toMatchFileSnapshot(fileURLToPath(file));
+});
+
+test("what is said of each check is one sentence, and codes are spelled as findings are", () => {
+  for (const { about } of Object.values(CHECKS)) expect(about).toMatch(/^[A-Z].+\.$/);
+  for (const code of [...Object.keys(CHECKS), ...WARNINGS]) expect(code).toMatch(/^[A-Z]+(?:_[A-Z]+)*$/);
+});

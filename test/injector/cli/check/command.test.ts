@@ -1,0 +1,88 @@
+import { describe, expect, test } from "vitest";
+import { podrole, tempFile, type Run } from "../../../support/cli.ts";
+import { fakeApiServer, type FakeApiServer } from "../../../support/fake-api-server.ts";
+
+const check = (args: readonly string[]): Promise<Run> => podrole(["check", ...args]);
+
+async function cluster(): Promise<{ readonly server: FakeApiServer; readonly kubeconfig: string }> {
+  const server = await fakeApiServer();
+  server.answer("GET /version", { major: "1", minor: "34" });
+  return { server, kubeconfig: tempFile(server.config.exportConfig()) };
+}
+
+describe("podrole check", () => {
+  test("exits with 1 for a cluster without podrole, and tells each thing that is missing and what to do", async () => {
+    const { kubeconfig } = await cluster();
+    const { code, stdout, stderr } = await check(["--kubeconfig", kubeconfig]);
+    expect([code, stderr]).toEqual([1, ""]);
+    expect(stdout).toMatch(/^API server\n {2}ok {4}API_SERVER\n/);
+    expect(stdout).toContain("There is no Deployment podrole-system/podrole-injector.");
+    expect(stdout).toContain("To do: kubectl apply -f deploy/crd/rolegrants.yaml.");
+    expect(stdout).not.toContain("\u001b");
+  });
+
+  test("looks where it is told that podrole is", async () => {
+    const { server, kubeconfig } = await cluster();
+    await check(["--kubeconfig", kubeconfig, "--podrole-namespace", "iam"]);
+    expect(server.requests).toContain("GET /apis/apps/v1/namespaces/iam/deployments/podrole-injector");
+    expect(server.requests.filter((line) => line.includes("podrole-system"))).toEqual([]);
+  });
+
+  test("asks once where nobody answers, and says so", async () => {
+    const { server, kubeconfig } = await cluster();
+    await server.stop();
+    const run = await check(["--kubeconfig", kubeconfig, "-o", "json"]);
+    expect(run.code).toBe(1);
+    const { healthy, checks } = JSON.parse(run.stdout);
+    expect(healthy).toBe(false);
+    expect(checks[0]).toMatchObject({
+      code: "API_SERVER",
+      status: "fail",
+      message: expect.stringMatching(/could not be asked: .*ECONNREFUSED/),
+    });
+    expect(new Set(checks.slice(1).map(({ status }: { status: string }) => status))).toEqual(
+      new Set(["skip"]),
+    );
+  });
+
+  test("prints nothing of a Secret but what its certificate says", async () => {
+    const { server, kubeconfig } = await cluster();
+    server.answer("GET /api/v1/namespaces/podrole-system/secrets/podrole-injector-tls", {
+      data: { "tls.crt": btoa("no certificate"), "tls.key": btoa("s3cret-key"), "ca.key": btoa("s3cret-ca") },
+    });
+    for (const output of ["text", "json"]) {
+      const { stdout, stderr } = await check(["--kubeconfig", kubeconfig, "-o", output]);
+      expect(stdout).toContain("tls.crt holds no certificate");
+      expect(stdout + stderr).not.toMatch(/s3cret|czNjcmV0/);
+    }
+  });
+
+  test("waits, and gives up when the time is over", async () => {
+    const { kubeconfig } = await cluster();
+    const { code, stderr } = await check(["--kubeconfig", kubeconfig, "--wait", "--timeout", "3s"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^waiting: CRD: .+ \(and \d more\)\n$/);
+  });
+});
+
+describe("podrole check exits with 2, one sentence and no output", () => {
+  test.for([
+    ["no kubeconfig", [], "KUBECONFIG_MISSING: "],
+    ["a namespace that none can be called", ["--podrole-namespace", "../x"], "REFERENCE_INVALID: "],
+    ["a duration that is none", ["--wait", "--timeout", "soon"], "error: option '--timeout"],
+    ["an output that there is not", ["-o", "yaml"], "error: option '-o"],
+  ] as const)("for %s", async ([, args, start]) => {
+    const { code, stdout, stderr } = await check(args);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr.startsWith(start)).toBe(true);
+  });
+});
+
+test("podrole --help lists every command with one line, and exits with 0", async () => {
+  const { code, stdout } = await podrole(["--help"]);
+  expect(code).toBe(0);
+  for (const command of ["inject", "explain", "trust-policy", "check", "demo"]) {
+    expect(stdout).toMatch(new RegExp(`^ {2}${command} .{20,}`, "m"));
+  }
+  expect((await podrole(["trust-policy", "--help"])).stdout).toContain("--oidc-issuer");
+});

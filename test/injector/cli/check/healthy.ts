@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import { certificateAuthority, servingCertificate, validFor } from "../../../../injector/certificates.ts";
+import type { CheckFacts } from "../../../../injector/cli/check/facts.ts";
+import { isRecord, type Fields } from "../../../../injector/read.ts";
+import { config } from "../../../support/config.ts";
+import { facts } from "../../../support/facts.ts";
+import { documentsIn } from "../../../support/goldens.ts";
+import { admitted, injected, pod } from "../../../support/pods.ts";
+
+/** An object that a test changes as it likes, and that fails where it is not what it is taken for. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Loose = any;
+
+export const NOW = Date.UTC(2026, 10, 24);
+export const HOST = "podrole-injector.podrole-system.svc";
+export const authority = await certificateAuthority("podrole", validFor(365, NOW));
+const serving = await servingCertificate(authority, [HOST], validFor(90, NOW));
+
+const manifest = (path: string): readonly Fields[] =>
+  documentsIn(readFileSync(new URL(`../../../../deploy/${path}`, import.meta.url), "utf8"));
+
+/** An object of deploy/injector.yaml; tests change it as they like. */
+export const shipped = (kind: string): Loose =>
+  structuredClone(manifest("injector.yaml").find((one) => one["kind"] === kind));
+
+export function webhookConfiguration(ca = authority.cert): Loose {
+  const object = shipped("MutatingWebhookConfiguration");
+  for (const webhook of object.webhooks) webhook.clientConfig.caBundle = btoa(ca);
+  return object;
+}
+
+export const found = <T>(value: T) => ({ kind: "found", value }) as const;
+
+/** A pod of a namespace under podrole, as it runs there. */
+export const running = (name: string, one = injected(pod())): Fields => ({
+  ...one,
+  metadata: { ...one.metadata, name },
+  status: { phase: "Running" },
+});
+
+/** A cluster in which all is well. */
+export const healthy = (over: Partial<CheckFacts> = {}): CheckFacts => ({
+  now: NOW,
+  version: "0.1.0",
+  server: "https://api.example",
+  podroleNamespace: "podrole-system",
+  config: config(),
+  configProblem: undefined,
+  serverVersion: found({ major: "1", minor: "34+" }),
+  crd: found({
+    ...manifest("crd/rolegrants.yaml")[0],
+    status: { conditions: [{ type: "Established", status: "True" }] },
+  }),
+  deployment: found({
+    ...shipped("Deployment"),
+    status: { replicas: 2, readyReplicas: 2, updatedReplicas: 2 },
+  }),
+  service: found(shipped("Service")),
+  endpointSlices: found([{ endpoints: [{ conditions: { ready: true } }, { conditions: { ready: true } }] }]),
+  disruptionBudget: found({ status: { disruptionsAllowed: 1, expectedPods: 2 } }),
+  certificate: found(serving.cert),
+  webhooks: found([
+    { metadata: { name: "other" }, webhooks: [{ name: "other.example" }] },
+    webhookConfiguration(),
+  ]),
+  policies: found([
+    { metadata: { name: "podrole-guard" }, spec: { failurePolicy: "Fail" }, status: { typeChecking: {} } },
+  ]),
+  bindings: found([
+    {
+      metadata: { name: "podrole-guard" },
+      spec: { policyName: "podrole-guard", validationActions: ["Deny", "Audit"] },
+    },
+  ]),
+  namespaces: found([facts()]),
+  pods: found([{ namespace: "shop", pods: found([running("web")]) }]),
+  dryRun: found({
+    namespace: "shop",
+    expected: admitted(pod()),
+    withRole: true,
+    good: { kind: "made", object: injectedFields() },
+    bad: { kind: "refused", status: 403, said: 'admission webhook "pods.podrole.dev" denied the request' },
+  }),
+  ...over,
+});
+
+function injectedFields(): Fields {
+  const one: unknown = injected(pod());
+  if (!isRecord(one)) throw new Error("no pod");
+  return one;
+}

@@ -1,0 +1,51 @@
+import { describe, expect, test } from "vitest";
+import type { CheckFacts } from "../../../../injector/cli/check/facts.ts";
+import { checkUntil } from "../../../../injector/cli/check/wait.ts";
+import { healthy } from "./healthy.ts";
+
+const broken = healthy({ service: { kind: "absent" } });
+const worse = healthy({ crd: { kind: "absent" }, service: { kind: "absent" } });
+
+/** Looks at these, one after the other and then at the last again, in a time that only sleeping spends. */
+async function waited(timeoutMs: number, ...looks: readonly CheckFacts[]) {
+  let now = 0;
+  let taken = 0;
+  const lines: string[] = [];
+  const results = await checkUntil(timeoutMs, {
+    gather: () => Promise.resolve(looks[Math.min(taken++, looks.length - 1)] ?? broken),
+    now: () => now,
+    sleep: (ms) => Promise.resolve((now += ms)),
+    say: (line) => lines.push(line),
+  });
+  return {
+    taken,
+    now,
+    lines,
+    failed: results.filter(({ status }) => status === "fail").map(({ code }) => code),
+  };
+}
+
+describe("podrole check --wait", () => {
+  test("looks once, and waits for nothing, where all is well", async () => {
+    expect(await waited(120_000, healthy())).toEqual({ taken: 1, now: 0, lines: [], failed: [] });
+  });
+
+  test("looks again until nothing is broken, and tells each thing that it waits for once", async () => {
+    const { taken, lines, failed } = await waited(120_000, worse, worse, broken, broken, broken, healthy());
+    expect([taken, failed]).toEqual([6, []]);
+    expect(lines).toEqual([
+      expect.stringMatching(/^waiting: CRD: .+ \(and 1 more\)$/),
+      expect.stringMatching(/^waiting: INJECTOR_SERVICE: .+, by which the API server calls the injector\.$/),
+    ]);
+  });
+
+  test("ends with what is broken when the time is up, and never later", async () => {
+    const { now, failed } = await waited(120_000, broken);
+    expect(failed).toEqual(["INJECTOR_SERVICE"]);
+    expect(now).toBe(120_000);
+  });
+
+  test("is one look without a time to wait", async () => {
+    expect(await waited(0, broken)).toMatchObject({ taken: 1, lines: [] });
+  });
+});
