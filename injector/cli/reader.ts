@@ -4,7 +4,7 @@ import { pageOf } from "../list-watch.ts";
 import { isRecord, type Fields } from "../read.ts";
 
 /** As many as kubectl asks for at once. */
-const PAGE = 500;
+export const PAGE = 500;
 /** For one read. A person waits for it, not an admission. */
 export const READ_MS = 10_000;
 

@@ -1,13 +1,16 @@
+import { NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
 import { isRecord, own, fieldsIn, type Fields } from "../../read.ts";
 import type { Attempt, CheckFacts, DryRun } from "./facts.ts";
+import { injectorVersionCheck } from "./injector.ts";
+import { underPodrole } from "./namespaces.ts";
 import { fail, judged, ok, skip, type CheckCode, type CheckResult } from "./result.ts";
 
-/** Containers that start before the app's, with what is started. */
-const startOf = (pod: Fields): readonly string[] => {
+/** Containers that start before the app's; with what is started, where that is known. */
+const startOf = (pod: Fields, withImages: boolean): readonly string[] => {
   const inits = own(fieldsIn(pod, "spec"), "initContainers");
   return (Array.isArray(inits) ? inits : [])
     .filter(isRecord)
-    .map((one) => `${String(own(one, "name"))} (${String(own(one, "image"))})`);
+    .map((one) => String(own(one, "name")) + (withImages ? ` (${String(own(one, "image"))})` : ""));
 };
 
 /** The API server says Forbidden for both: what a user may not do, and what admission does not let in. */
@@ -21,12 +24,23 @@ function unasked(code: CheckCode, attempt: Attempt): CheckResult | undefined {
   return undefined;
 }
 
-export const dryRunCheck = ({ dryRun }: CheckFacts): readonly CheckResult[] => {
+export const dryRunCheck = (facts: CheckFacts): readonly CheckResult[] => {
   const code = "DRY_RUN";
-  return judged(code, dryRun, skip(code, "no namespace is under podrole"), (run) => [judgeGood(run)]);
+  const { dryRun, namespaces, podroleNamespace, tryIn } = facts;
+  const ours = namespaces.kind === "found" ? underPodrole(namespaces.value, podroleNamespace) : undefined;
+  if (tryIn !== undefined && ours?.every(({ namespace }) => namespace.name !== tryIn) === true) {
+    const remedy = `kubectl label namespace ${tryIn} ${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}, or choose another -n.`;
+    return [fail(code, `Namespace ${tryIn} is not under podrole, so no pod was tried there.`, remedy)];
+  }
+  const known = facts.configProblem === undefined && isOfThisVersion(facts);
+  return judged(code, dryRun, skip(code, "no namespace is under podrole"), (run) => [judgeGood(run, known)]);
 };
 
-function judgeGood({ namespace, expected, withRole, good }: DryRun): CheckResult {
+/** Whether what an injector without an --image injects is known. */
+const isOfThisVersion = (facts: CheckFacts): boolean =>
+  injectorVersionCheck(facts).every(({ status }) => status === "ok");
+
+function judgeGood({ namespace, expected, withRole, good }: DryRun, imagesKnown: boolean): CheckResult {
   const code = "DRY_RUN";
   const not = unasked(code, good);
   if (not !== undefined) return not;
@@ -52,8 +66,8 @@ function judgeGood({ namespace, expected, withRole, good }: DryRun): CheckResult
       "See INJECTOR_VERSION and INJECTOR_OPTIONS.",
     );
   }
-  const wanted = startOf(expected.after);
-  const got = startOf(good.object);
+  const wanted = startOf(expected.after, imagesKnown);
+  const got = startOf(good.object, imagesKnown);
   if (got.length === 0 && wanted.length > 0) {
     return fail(
       code,

@@ -38,8 +38,13 @@ export interface CheckFacts {
   readonly namespaces: Reading<readonly Facts[]>;
   /** Of namespaces under podrole. */
   readonly pods: Reading<readonly PodsIn[]>;
+  /** The namespace that pods are to be tried in, where somebody has named one. */
+  readonly tryIn: string | undefined;
   readonly dryRun: Reading<DryRun>;
 }
+
+/** More pods than this are not read of one namespace: a check is to end. */
+export const PODS_MAX = 5000;
 
 export interface PodsIn {
   readonly namespace: string;

@@ -7,18 +7,15 @@ import { metadataOf, own, type Fields } from "../../read.ts";
 import { VERSION } from "../../version.ts";
 import { INJECTOR, type ConfigFrom } from "../installed.ts";
 import type { LiveCluster } from "../live.ts";
-import { readAll, type Read } from "../reader.ts";
+import { PAGE, readAll, type Read } from "../reader.ts";
 import { allGrants, readable, surroundingsOf } from "../surroundings.ts";
 import { chainIn } from "./certificates.ts";
 import { tryPods } from "./dry-run.ts";
-import type { CheckFacts, DryRun, PodsIn, Reading } from "./facts.ts";
+import { PODS_MAX, type CheckFacts, type DryRun, type PodsIn, type Reading } from "./facts.ts";
 import { PLAIN, underPodrole } from "./namespaces.ts";
 
 const CORE = "/api/v1/namespaces";
 const ADMISSION = "/apis/admissionregistration.k8s.io/v1";
-/** Of 500 pods each, for one namespace: a check is to end. */
-const POD_PAGES = 10;
-
 interface Asked {
   readonly podroleNamespace: string;
   /** Where pods are tried; undefined: in the first namespace that will do. */
@@ -84,6 +81,7 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
     bindings,
     namespaces,
     pods: await forEach(() => podsOf(ours, read)),
+    tryIn: asked.namespace,
     dryRun: await forEach<DryRun>(async () => {
       const where = asked.namespace ?? tryIn(ours, config);
       if (!ours.some(({ namespace }) => namespace.name === where)) {
@@ -103,7 +101,7 @@ const podsOf = (ours: readonly Facts[], read: Read): Promise<readonly PodsIn[]> 
   Promise.all(
     ours.map(async ({ namespace: { name } }) => ({
       namespace: name,
-      pods: await reading(() => readAll(read, `${CORE}/${name}/pods`, POD_PAGES)),
+      pods: await reading(() => readAll(read, `${CORE}/${name}/pods`, PODS_MAX / PAGE)),
     })),
   );
 

@@ -5,7 +5,7 @@ import type { InjectorConfig } from "../../config.ts";
 import { decide } from "../../decide.ts";
 import type { Finding } from "../../findings.ts";
 import { fieldsIn, isRecord, metadataOf, own, type Fields } from "../../read.ts";
-import type { CheckFacts } from "./facts.ts";
+import { PODS_MAX, type CheckFacts } from "./facts.ts";
 import { judged, listed, ok, skip, warn, type CheckResult } from "./result.ts";
 
 const LABEL = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
@@ -101,7 +101,9 @@ export const unguardedCheck = ({ namespaces, pods, config }: CheckFacts): readon
       if (facts === undefined || !isGuarded(facts, config)) return [];
       return judged(code, reading, skip(code, "there are no pods"), (found) => {
         const names = found.filter(isUnguarded).map((pod) => String(own(metadataOf(pod), "name")));
-        if (names.length === 0) return [];
+        const rest =
+          found.length < PODS_MAX ? [] : [skip(code, `more than the first ${PODS_MAX} pods of ${namespace}`)];
+        if (names.length === 0) return rest;
         const some = names.length === 1 ? "A pod runs" : `${names.length} pods run`;
         return [
           warn(
@@ -109,6 +111,7 @@ export const unguardedCheck = ({ namespaces, pods, config }: CheckFacts): readon
             `${some} in ${namespace} without a guard, and can read the node's role: ${listed(names)}.`,
             `They are from before the label. Restart what made them: kubectl -n ${namespace} rollout restart deployment,statefulset,daemonset.`,
           ),
+          ...rest,
         ];
       });
     });

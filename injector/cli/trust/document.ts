@@ -47,6 +47,7 @@ export const WARNINGS = [
   "PRINCIPAL_SHARED",
   "PODS_NOT_TOLD_APART",
   "HUB_UNUSED",
+  "POLICY_LONG",
 ] as const;
 export type WarningCode = (typeof WARNINGS)[number];
 

@@ -2,7 +2,7 @@ import type { Source, Step } from "../../../sidecar/contract.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { parseRoleArn, type RoleArn } from "../../arn.ts";
 import { permissions, trustOfCaller } from "./assumed.ts";
-import type { PolicyDocument } from "./document.ts";
+import type { PolicyDocument, Warning } from "./document.ts";
 import { federated } from "./federated.ts";
 import { callerOfRole, nameOf, samePartition, type Caller } from "./principal.ts";
 import type { Provider } from "./provider.ts";
@@ -31,7 +31,7 @@ export interface Parties {
  */
 export function documentsFor(need: Need, parties: Parties): readonly PolicyDocument[] {
   const subjects = distinct(need.subjects);
-  return need.steps.flatMap((step, index): PolicyDocument[] => {
+  const documents = need.steps.flatMap((step, index): PolicyDocument[] => {
     const role = roleOf(step);
     const last = index === need.steps.length - 1;
     const trusted = {
@@ -57,6 +57,17 @@ export function documentsFor(need: Need, parties: Parties): readonly PolicyDocum
       { ...trusted, ...trustOfCaller(step, caller, subjects, need.source) },
     ];
   });
+  return documents.map((one) => ({ ...one, warnings: [...one.warnings, ...aboutLength(one)] }));
+}
+
+/** IAM's default quota for a trust policy. White space does not count. */
+const TRUST_MAX = 2048;
+
+function aboutLength({ document, policy }: PolicyDocument): readonly Warning[] {
+  const { length } = JSON.stringify(policy);
+  if (!document.endsWith("trust") || length <= TRUST_MAX) return [];
+  const message = `The policy has ${length} characters, and IAM takes ${TRUST_MAX} unless the account's quota is raised (to 4096 at most): give some of these service accounts a role of their own.`;
+  return [{ code: "POLICY_LONG", message }];
 }
 
 const roleOf = ({ roleArn }: Step): RoleArn => {

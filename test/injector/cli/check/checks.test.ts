@@ -93,7 +93,7 @@ describe("podrole check", () => {
 
   test.for(
     Object.keys(healthy()).filter(
-      (key) => !["now", "version", "server", "podroleNamespace", "config"].includes(key),
+      (key) => !["now", "version", "server", "podroleNamespace", "config", "tryIn"].includes(key),
     ),
   )("looks at %s: a problem there changes the report", (key) => {
     const before = JSON.stringify(check(healthy()));
@@ -381,6 +381,13 @@ describe("pods from before the label", () => {
     ).toMatch(/^ok/);
   });
 
+  test("are said to be looked at in part where there are very many", () => {
+    const pods = found(Array.from({ length: 5000 }, () => running("b")));
+    expect(said("PODS_UNGUARDED", { pods: found([{ namespace: "shop", pods }]) })[0]).toMatch(
+      /^skip: .+ 5000 pods of shop/,
+    );
+  });
+
   test("do not count where the guard is off", () => {
     const namespaces = found([facts({ annotations: { [ANNOTATION.guard]: "off" } })]);
     const pods = found([{ namespace: "shop", pods: found([running("a", plainPod())]) }]);
@@ -442,6 +449,22 @@ describe("the dry run", () => {
   test("where a pod that this version would deny is let in", () => {
     const expected = admitted(pod({ hostPID: true }));
     expect(said("DRY_RUN", run({ expected }))[0]).toMatch(/^fail: .+ would not do \(HOST_NAMESPACE\)/);
+  });
+
+  test("is not judged by images that are not known: of another version, or with options that could not be read", () => {
+    const one = injected(pod());
+    const [guard, ...rest] = one.spec.initContainers ?? [];
+    const other = made({
+      ...one,
+      spec: { ...one.spec, initContainers: [{ ...guard, image: "other:1" }, ...rest] },
+    });
+    expect(said("DRY_RUN", { ...run({ good: other }), version: "0.3.0" })[0]).toMatch(/^ok/);
+    expect(said("DRY_RUN", { ...run({ good: other }), configProblem: "no right" })[0]).toMatch(/^ok/);
+  });
+
+  test("fails where it is asked for in a namespace that is not under podrole", () => {
+    expect(said("DRY_RUN", { tryIn: "till" })[0]).toMatch(/^fail: Namespace till is not under podrole/);
+    expect(said("DRY_RUN", { tryIn: "shop" })[0]).toMatch(/^ok/);
   });
 
   test("where a pod with NET_ADMIN is let in", () => {

@@ -74,6 +74,7 @@ export const healthy = (over: Partial<CheckFacts> = {}): CheckFacts => ({
   ]),
   namespaces: found([facts()]),
   pods: found([{ namespace: "shop", pods: found([running("web")]) }]),
+  tryIn: undefined,
   dryRun: found({
     namespace: "shop",
     expected: admitted(pod()),

@@ -132,6 +132,11 @@ describe("source web-identity", () => {
     expect(codesOf(documentsFor(need(), { provider: elsewhere }))).toEqual(["PROVIDER_ELSEWHERE"]);
   });
 
+  test("warns where the policy is longer than IAM takes", () => {
+    const subjects = Array.from({ length: 60 }, (_, n) => ["shop", `service-account-${n}`] as const);
+    expect(codesOf(documentsFor(need({ subjects }), { provider }))).toEqual(["POLICY_LONG"]);
+  });
+
   test("refuses what cannot be: another partition's provider, and no provider at all", () => {
     const chinese = parseProviderArn(`arn:aws-cn:iam::111122223333:oidc-provider/${ISSUER}`);
     expect(() => documentsFor(need(), { provider: chinese })).toThrow(/different AWS partitions/);
