@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { podrole, tempFile } from "../support/cli.ts";
+import { child } from "../support/child.ts";
+import { CLI, podrole, tempFile } from "../support/cli.ts";
 import { config } from "../support/config.ts";
 import { ACCOUNT, base } from "../support/facts.ts";
 import { VERSION } from "../../injector/version.ts";
+import { until } from "../support/until.ts";
 import type { CheckResult } from "../../injector/cli/check/result.ts";
 import { whyNot, type ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
@@ -108,17 +110,26 @@ describe.skipIf(reason !== undefined)(
         clientConfig: { ...one.clientConfig, url: "https://127.0.0.1:9/mutate" },
       }));
       await plane.admin.patch(WEBHOOK, { webhooks: broken });
-      await new Promise((resolve) => setTimeout(resolve, 2000));
+      await until("the API server to see it", async () => {
+        const { status } = await plane.admin.request(
+          "POST",
+          `${podsOf("canary")}?dryRun=All`,
+          podObject("x", {}),
+        );
+        return status !== 201 || undefined;
+      });
       const { of } = await check("admin");
       expect(of("DRY_RUN")).toEqual([["fail", expect.stringContaining("cannot call the injector")]]);
       expect(of("DRY_RUN_DENIED")[0]?.[0]).toBe("skip");
 
-      const waiting = check("admin", "--wait", "--timeout", "60s");
-      await new Promise((resolve) => setTimeout(resolve, 3000));
+      const waiting = child(
+        [CLI, "check", "--wait", "--timeout", "60s", "--kubeconfig", tempFile(adminConfig(plane))],
+        {},
+      );
+      await until("it to wait", () => /^waiting: DRY_RUN: .+\n$/.test(waiting.output()) || undefined);
       await plane.admin.patch(WEBHOOK, { webhooks });
-      const { code, stderr, healthy } = await waiting;
-      expect([code, healthy]).toEqual([0, true]);
-      expect(stderr).toMatch(/^waiting: DRY_RUN: .+\n$/);
+      expect(await waiting.exited).toBe(0);
+      expect(waiting.output()).toMatch(/ {2}ok {4}DRY_RUN\n/);
     });
 
     test("explain takes the options of the Deployment there", async () => {

@@ -11,7 +11,7 @@ export interface Run {
   readonly stderr: string;
 }
 
-const CLI = fileURLToPath(new URL("../../injector/cli/main.ts", import.meta.url));
+export const CLI = fileURLToPath(new URL("../../injector/cli/main.ts", import.meta.url));
 /** Where there is neither a kubeconfig nor anything else. */
 const HOME = join(tmpdir(), "podrole-nobody");
 
