@@ -12,7 +12,7 @@ import { parseReference } from "../explain-reference.ts";
 import { assumptionsFrom, objectsIn, readManifests } from "../input.ts";
 import { configFrom, type Installation } from "../installed.ts";
 import type { Need } from "./documents.ts";
-import { needOfPod, needOfWishes, oneNeed } from "./need.ts";
+import { needOfWishes, needsOfPod, oneNeed } from "./need.ts";
 import type { Options } from "./options.ts";
 import { parseSubject } from "./subject.ts";
 
@@ -39,7 +39,7 @@ export async function needFrom(
     filename === undefined
       ? await ofCluster(references, options, command)
       : await ofManifests(filename, options);
-  const needs = objects.flatMap(({ object, facts }) => needOfPod(object, facts, installation.config) ?? []);
+  const needs = objects.flatMap(({ object, facts }) => needsOfPod(object, facts, installation.config));
   return { need: oneNeed(needs, roleFrom(role, options)), installation };
 }
 

@@ -57,10 +57,10 @@ export function needOfWishes(wanted: Wanted, config: InjectorConfig): Need {
 }
 
 /**
- * What an object's pods need, as it is decided about them; undefined where they get no role.
+ * What an object's pods need, as it is decided about them: a need for each of their roles, and none where they get none.
  * @throws CodedError `POD_DENIED`
  */
-export function needOfPod(object: Fields, facts: Facts, config: InjectorConfig): Need | undefined {
+export function needsOfPod(object: Fields, facts: Facts, config: InjectorConfig): readonly Need[] {
   const pod = templateOf(object)?.pod ?? object;
   const outcome = admit(pod, facts, config, () => "");
   if (outcome.kind === "deny") {
@@ -71,10 +71,10 @@ export function needOfPod(object: Fields, facts: Facts, config: InjectorConfig):
       `${name} would be denied, so it needs no role's trust: ${reasons.join(" ")}`,
     );
   }
-  if (outcome.kind !== "inject" || outcome.sidecar === undefined) return undefined;
-  const { role, source, steps } = outcome.sidecar;
+  if (outcome.kind !== "inject" || outcome.sidecar === undefined) return [];
+  const { source, identities } = outcome.sidecar;
   const subject = { namespace: facts.namespace.name, serviceAccount: serviceAccountIn(pod) };
-  return { role, source, steps, subjects: [subject] };
+  return identities.map(({ role, steps }) => ({ role, source, steps, subjects: [subject] }));
 }
 
 /**

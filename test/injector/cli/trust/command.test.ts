@@ -81,6 +81,18 @@ describe("podrole trust-policy", () => {
     expect(Object.keys(JSON.parse(hub.stdout))).toEqual(["hub-trust", "hub-permissions", "trust"]);
   });
 
+  test("counts the role of a container among the pod's", async () => {
+    const other = `${ROLE}-2`;
+    const input = manifest(ROLE, "a", `, podrole.dev/role.app: "${other}"`).replace(
+      "containers: [",
+      "containers: [{name: other}, ",
+    );
+    const several = await trust(["-f", "-", "--oidc-issuer", ISSUER], input);
+    expect(several).toMatchObject({ code: 2, stderr: expect.stringMatching(/^ROLES_DIFFER: .+-2\.\n$/) });
+    const chosen = await trust(["-f", "-", "--oidc-issuer", ISSUER, "--role", other], input);
+    expect(chosen).toMatchObject({ code: 0 });
+  });
+
   test("asks for one role where pods have several", async () => {
     const other = `${ROLE}-2`;
     const input = [manifest(ROLE, "a"), manifest(other, "b")].join("---\n");
