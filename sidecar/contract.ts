@@ -6,6 +6,8 @@
 /** Ports below the ephemeral range (32768), so that no outgoing connection of the pod can hold them at start. */
 export const CREDENTIALS_PORT = 16925;
 export const HEALTH_PORT = 16926;
+/** Of the sidecar's own metadata endpoint, on 127.0.0.1 and ::1, where the guard sends what is asked of EC2's. */
+export const IMDS_PORT = 16927;
 
 /** The literal 127.0.0.1 is the only host that every AWS SDK accepts in a FULL_URI without TLS. */
 export const LOOPBACK = "127.0.0.1";
@@ -15,6 +17,8 @@ export const PATH = {
   healthz: "/healthz",
   readyz: "/readyz",
   metrics: "/metrics",
+  /** On the metadata endpoint: an id by which the sidecar knows itself. */
+  whoami: "/podrole/whoami",
 } as const;
 
 export const CONTAINER = { guard: "podrole-guard", sidecar: "podrole-sidecar" } as const;
@@ -48,6 +52,10 @@ export const TOKEN_VOLUME = {
  * 169.254.169.123 its clock, and a pod needs both.
  */
 export const METADATA_ADDRESSES = ["169.254.169.254", "fd00:ec2::254"] as const;
+
+/** `block`: nothing answers at the metadata addresses. `emulate`: the sidecar does, at TCP port 80. */
+export const IMDS_MODES = ["block", "emulate"] as const;
+export type ImdsMode = (typeof IMDS_MODES)[number];
 
 /** Where the sidecar's own AWS identity comes from. */
 export const SOURCES = ["web-identity", "node", "ambient"] as const;
@@ -100,6 +108,15 @@ export const ENV = {
   blockedAddresses: "PODROLE_BLOCKED_ADDRESSES",
   /** Guard: the one uid that may still reach them (source `node`), or absent. */
   openUid: "PODROLE_OPEN_UID",
+  /** Both: {@link IMDS_MODES}, absent for `block`, and the port of the sidecar's endpoint in `emulate`. */
+  imds: "PODROLE_IMDS",
+  imdsPort: "PODROLE_IMDS_PORT",
+  /** Sidecar, in `emulate`: `allowed` for clients that know no token, else `denied`. */
+  imdsV1: "PODROLE_IMDS_V1",
+  /** Sidecar, in `emulate`: what the pod may know of where it runs, as a JSON object of texts. */
+  imdsFacts: "PODROLE_IMDS_FACTS",
+  /** Sidecar, in `emulate` and source `node`: paths of the node's own service to pass on, comma-separated. */
+  imdsNodePaths: "PODROLE_IMDS_NODE_PATHS",
   /** Guard, by the downward API: equal addresses mean the node's own network. */
   podIp: "PODROLE_POD_IP",
   hostIp: "PODROLE_HOST_IP",

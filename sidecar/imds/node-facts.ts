@@ -1,0 +1,110 @@
+import type { Clock } from "../kit/clock.ts";
+import { CodedError } from "../kit/errors.ts";
+import type { Asked } from "./ask.ts";
+import type { Leaf } from "./leaves.ts";
+import type { Content } from "./pages.ts";
+
+/** Asks the node's own service. Rejects with any Error when it cannot be had. */
+export type AskNode = (question: {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}) => Promise<Asked>;
+
+/** Long enough for a flood of readers to make one request, short enough for a notice that the node will go away. */
+const FRESH_MS = 30_000;
+const TOKEN_TTL_SECONDS = 300;
+/** Asked for again well before its end. */
+const TOKEN_FRESH_MS = 240_000;
+
+/** Parts of a path that lead to the node's credentials, to proofs of its identity, or to what it was started with. */
+const NEVER = [
+  "user-data",
+  "iam",
+  "identity-credentials",
+  "managed-ssh-keys",
+  "pkcs7",
+  "rsa2048",
+  "signature",
+];
+
+/**
+ * One path of the allow-list: a leaf below a version, exactly as EC2 spells it.
+ * @throws Error saying what is wrong with it
+ */
+export function nodePath(raw: string): string {
+  const parts = raw.split("/");
+  if (!/^(?:meta-data|dynamic)(?:\/[a-z0-9][a-z0-9:.-]*)+$/.test(raw)) {
+    throw new Error("must be paths such as meta-data/placement/availability-zone, separated by commas");
+  }
+  const forbidden = NEVER.find((name) => parts.includes(name));
+  if (forbidden !== undefined) throw new Error(`may name no path with ${forbidden} in it`);
+  return raw;
+}
+
+/**
+ * What the node's own service says, for the paths of the allow-list. The path that is sent is the list's, never the
+ * client's. Asked with IMDSv2, remembered for half a minute, and one request at a time for each path.
+ */
+export function nodeLeaves(
+  paths: readonly string[],
+  askNode: AskNode,
+  clock: Pick<Clock, "now">,
+): ReadonlyMap<string, Leaf> {
+  const token = remembered(() => newToken(askNode), TOKEN_FRESH_MS, clock);
+  const get = async (path: string): Promise<Asked> =>
+    askNode({
+      method: "GET",
+      path: `/latest/${path}`,
+      headers: { "X-aws-ec2-metadata-token": await token.get() },
+    });
+
+  const read = async (path: string): Promise<Content | undefined> => {
+    let answered = await get(path);
+    if (answered.status === 401) {
+      token.forget();
+      answered = await get(path);
+    }
+    if (answered.status === 404) return undefined;
+    if (answered.status !== 200) throw unavailable(`the status ${answered.status}`);
+    return { body: answered.body, modifiedAt: clock.now() };
+  };
+  const readable = (path: string): Promise<Content | undefined> =>
+    read(path).catch((error: unknown) => {
+      throw error instanceof CodedError ? error : unavailable("no answer");
+    });
+  return new Map(paths.map((path) => [path, remembered(() => readable(path), FRESH_MS, clock).get]));
+}
+
+async function newToken(askNode: AskNode): Promise<string> {
+  const headers = { "X-aws-ec2-metadata-token-ttl-seconds": String(TOKEN_TTL_SECONDS) };
+  const { status, body } = await askNode({ method: "PUT", path: "/latest/api/token", headers });
+  if (status !== 200 || !/^[\x21-\x7E]{1,1024}$/.test(body)) {
+    throw unavailable(`no token, but the status ${status}`);
+  }
+  return body;
+}
+
+const unavailable = (why: string): CodedError =>
+  new CodedError("NODE_METADATA_UNAVAILABLE", `The node's metadata service gave ${why}.`);
+
+interface Remembered<T> {
+  readonly get: () => Promise<T>;
+  readonly forget: () => void;
+}
+
+/** The last answer while it is fresh; a failure is not kept. Whoever comes meanwhile waits for the same one. */
+function remembered<T>(fetch: () => Promise<T>, freshMs: number, clock: Pick<Clock, "now">): Remembered<T> {
+  let held: { readonly value: Promise<T>; readonly since: number } | undefined;
+  const get = (): Promise<T> => {
+    const now = clock.now();
+    if (held !== undefined && now >= held.since && now - held.since < freshMs) return held.value;
+    const current = { value: fetch(), since: now };
+    held = current;
+    current.value.catch(() => {
+      if (held === current) held = undefined;
+    });
+    return current.value;
+  };
+  return { get, forget: () => void (held = undefined) };
+}

@@ -1,0 +1,382 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Credentials } from "../../../sidecar/credentials.ts";
+import { IssueError } from "../../../sidecar/failure.ts";
+import { imdsEndpoint, type ImdsDeps } from "../../../sidecar/imds/answer.ts";
+import type { Leaf } from "../../../sidecar/imds/leaves.ts";
+import { tokensOf } from "../../../sidecar/imds/token.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import type { WireAnswer, WireRequest } from "../../../sidecar/wire.ts";
+import { credentials, ROLE } from "../../support/credentials.ts";
+
+const NOW = Date.UTC(2026, 10, 21, 12);
+const tokens = tokensOf(Buffer.alloc(32, 7), () => NOW);
+const TOKEN = tokens.issue(60);
+const HOST = "169.254.169.254";
+
+const deps: ImdsDeps = {
+  roleArn: ROLE,
+  credentials: async () => credentials(),
+  knownSince: NOW,
+  facts: {
+    region: "eu-west-1",
+    availabilityZone: "eu-west-1a",
+    instanceId: "i-0123456789abcdef0",
+    instanceType: "m7g.large",
+    localIpv4: "10.1.2.3",
+  },
+  nodeLeaves: new Map(),
+  tokens,
+  v1: "denied",
+  id: "the-id",
+};
+
+const send = (over: Partial<WireRequest>, overDeps: Partial<ImdsDeps> = {}): Promise<WireAnswer> =>
+  imdsEndpoint({ ...deps, ...overDeps })({ method: "GET", path: "/", headers: { host: HOST }, ...over });
+
+/** With a token, as an SDK of today asks. */
+const get = (path: string, overDeps: Partial<ImdsDeps> = {}): Promise<WireAnswer> =>
+  send({ path, headers: { host: HOST, "x-aws-ec2-metadata-token": TOKEN } }, overDeps);
+
+const put = (headers: WireRequest["headers"], path = "/latest/api/token"): Promise<WireAnswer> =>
+  send({ method: "PUT", path, headers: { host: HOST, ...headers } });
+
+const failing = (error: Error): Partial<ImdsDeps> => ({
+  credentials: (): Promise<Credentials> => Promise.reject(error),
+});
+
+test("gives the pod's credentials in EC2's document, with EC2's fields and no other", async () => {
+  expect(await get("/latest/meta-data/iam/security-credentials/billing-reader")).toEqual({
+    status: 200,
+    headers: {
+      Server: "EC2ws",
+      "Content-Type": "text/plain",
+      "Accept-Ranges": "none",
+      "Last-Modified": "Sat, 21 Nov 2026 12:00:00 GMT",
+      "Content-Length": "243",
+      "Cache-Control": "no-store",
+    },
+    body: `{
+  "Code" : "Success",
+  "Type" : "AWS-HMAC",
+  "LastUpdated" : "2026-11-21T12:00:00Z",
+  "AccessKeyId" : "ASIAEXAMPLE",
+  "SecretAccessKey" : "the-secret-access-key",
+  "Token" : "the-session-token",
+  "Expiration" : "2026-11-21T13:00:00Z"
+}`,
+  });
+});
+
+test.each([
+  ["/", expect.stringMatching(/^1\.0\n2007-01-19\n(?:20\d\d-\d\d-\d\d\n)+latest$/)],
+  ["/latest", "dynamic\nmeta-data"],
+  ["/latest/", "dynamic\nmeta-data"],
+  ["/1.0/", "dynamic\nmeta-data"],
+  ["/2024-04-11/", "dynamic\nmeta-data"],
+  ["/latest/meta-data/", "iam/\ninstance-id\ninstance-type\nlocal-ipv4\nplacement/\nservices/"],
+  ["/latest/meta-data", "iam/\ninstance-id\ninstance-type\nlocal-ipv4\nplacement/\nservices/"],
+  ["/latest/meta-data/iam/", "info\nsecurity-credentials/"],
+  ["/latest/meta-data/iam/security-credentials", "billing-reader"],
+  ["/latest/meta-data/iam/security-credentials/", "billing-reader"],
+  ["/latest/meta-data/placement/", "availability-zone\nregion"],
+  ["/latest/meta-data/placement/region", "eu-west-1"],
+  ["/2009-04-04/meta-data/placement/availability-zone", "eu-west-1a"],
+  ["/latest/meta-data/placement/availability-zone?x=1", "eu-west-1a"],
+  ["/latest/meta-data/instance-id", "i-0123456789abcdef0"],
+  ["/latest/meta-data/instance-type", "m7g.large"],
+  ["/latest/meta-data/local-ipv4", "10.1.2.3"],
+  ["/latest/meta-data/services/", "domain\npartition"],
+  ["/latest/meta-data/services/domain", "amazonaws.com"],
+  ["/latest/meta-data/services/partition", "aws"],
+  ["/latest/dynamic/", "instance-identity/"],
+  ["/latest/dynamic/instance-identity/", "document"],
+])("answers %s as EC2 does", async (path, body) => {
+  expect(await get(path)).toMatchObject({ status: 200, headers: { "Content-Type": "text/plain" }, body });
+});
+
+test("tells role and account in the way of an instance profile", async () => {
+  const { body } = await get("/latest/meta-data/iam/info");
+  expect(JSON.parse(body)).toEqual({
+    Code: "Success",
+    LastUpdated: "2026-11-21T12:00:00Z",
+    InstanceProfileArn: "arn:aws:iam::123456789012:instance-profile/billing-reader",
+  });
+});
+
+test("puts into the identity document what is known, and nothing else", async () => {
+  const { body } = await get("/latest/dynamic/instance-identity/document");
+  expect(JSON.parse(body)).toEqual({
+    accountId: "123456789012",
+    availabilityZone: "eu-west-1a",
+    instanceId: "i-0123456789abcdef0",
+    instanceType: "m7g.large",
+    privateIp: "10.1.2.3",
+    region: "eu-west-1",
+    version: "2017-09-30",
+  });
+});
+
+test("has no path for what it does not know", async () => {
+  const { status, body } = await get("/latest/meta-data/instance-id", { facts: {} });
+  expect(status).toBe(404);
+  expect(body).toContain("<title>404 - Not Found</title>");
+  expect(await get("/latest/meta-data/", { facts: {} })).toMatchObject({ body: "iam/\nservices/" });
+});
+
+test("names a role by the last part of its ARN, and knows it escaped as well", async () => {
+  const role = { roleArn: "arn:aws-cn:iam::123456789012:role/team/a/reader@x+y" };
+  const list = await get("/latest/meta-data/iam/security-credentials/", role);
+  expect(list.body).toBe("reader@x+y");
+  for (const name of ["reader@x+y", "reader%40x%2By", "reader%40x%2by"]) {
+    expect(await get(`/latest/meta-data/iam/security-credentials/${name}`, role)).toMatchObject({
+      status: 200,
+    });
+  }
+  expect(await get("/latest/meta-data/services/domain", role)).toMatchObject({ body: "amazonaws.com.cn" });
+  expect((await get("/latest/meta-data/iam/info", role)).body).toContain(
+    '"arn:aws-cn:iam::123456789012:instance-profile/team/a/reader@x+y"',
+  );
+});
+
+test.each([
+  "/latest/meta-data/iam/security-credentials/another-role",
+  "/latest/meta-data/iam/security-credentials/billing-reader2",
+  "/latest/meta-data/iam/security-credentials/Billing-Reader",
+  "/latest/meta-data/iam/security-credentials/arn:aws:iam::123456789012:role/billing-reader",
+  "/latest/meta-data/iam/security-credentials/%zz",
+  "/latest/meta-data/iam/security-credentials/x%2Fbilling-reader",
+  "/latest/meta-data/iam/security-credentials/billing-reader/x",
+  "/latest/meta-data/iam/security-credentials-extended/",
+  "/latest/meta-data/identity-credentials/ec2/security-credentials/ec2-instance",
+  "/latest/meta-data/public-keys/",
+  "/latest/meta-dat",
+  "/latest//meta-data/",
+  "//latest/meta-data/",
+  "/latest/meta-data//",
+  "/latest/meta-data/./placement/region",
+  "/latest/dynamic/../meta-data/placement/region",
+  "/latest/meta-data/placement%2Fregion",
+  "/LATEST/meta-data/",
+  "/latest/Meta-Data/",
+  "/2024/meta-data/",
+  "/latest/dynamic/instance-identity/signature",
+  "/latest/dynamic/instance-identity/pkcs7",
+  "/latest/dynamic/instance-identity/rsa2048",
+  "/latest/meta-data/constructor",
+  "/latest/__proto__",
+  "http://169.254.169.254/latest/meta-data/",
+  "*",
+  "",
+])("has nothing at %j", async (path) => {
+  expect(await get(path)).toMatchObject({ status: 404, headers: { "Content-Type": "text/html" } });
+});
+
+test.each([
+  "/latest/user-data",
+  "/latest/user-data/",
+  "/1.0/user-data",
+  "/2009-04-04/user-data",
+  "/2021-03-23/user-data?x",
+  "/latest/USER-DATA",
+  "/latest/%75ser-data",
+  "/latest/user%2Ddata",
+  "/latest//user-data",
+  "//latest/user-data",
+  "/latest/meta-data/../user-data",
+  "/latest/meta-data/%2e%2e/user-data",
+  "/latest/meta-data/iam/security-credentials/../../../user-data",
+  "/latest/meta-data/iam/security-credentials/..%2f..%2f..%2fuser-data",
+  "/latest/user-data;x",
+  "/latest/user-data%00",
+])("has no user data at %j", async (path) => {
+  expect(await get(path)).toMatchObject({ status: 404 });
+});
+
+test("answers whatever is asked with a status of EC2's, and user data never", async () => {
+  const part = fc.oneof(
+    fc.constantFrom(
+      ...(
+        "latest 1.0 meta-data user-data iam security-credentials billing-reader api token .. . %2e%2e %2F dynamic " +
+        "placement region podrole whoami"
+      ).split(" "),
+    ),
+    fc.constant(""),
+    fc.string({ maxLength: 12 }),
+  );
+  const paths = fc.array(part, { maxLength: 8 }).map((parts) => `/${parts.join("/")}`);
+  const methods = fc.constantFrom("GET", "HEAD", "PUT", "POST", "OPTIONS", "get");
+  const headers = fc.record(
+    {
+      host: fc.oneof(fc.constant(HOST), fc.string()),
+      "x-aws-ec2-metadata-token": fc.oneof(fc.constant(TOKEN), fc.string(), fc.constant(["a", "b"])),
+      "x-aws-ec2-metadata-token-ttl-seconds": fc.oneof(fc.constant("60"), fc.string()),
+    },
+    { requiredKeys: ["host"] },
+  );
+  const endpoint = imdsEndpoint(deps);
+  await fc.assert(
+    fc.asyncProperty(paths, methods, headers, async (path, method, sent) => {
+      const answered = await endpoint({ method, path, headers: sent });
+      expect([200, 400, 401, 404, 405]).toContain(answered.status);
+      const userData = method !== "PUT" && (path.split("?", 1)[0] ?? "").includes("user-data");
+      expect(userData && answered.status === 200).toBe(false);
+      const withToken = sent["x-aws-ec2-metadata-token"] === TOKEN;
+      expect(!withToken && answered.body.includes("the-secret-access-key")).toBe(false);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test.each(["1", "21600"])("gives a token that is good for %s seconds", async (ttl) => {
+  const answered = await put({ "x-aws-ec2-metadata-token-ttl-seconds": ttl });
+  expect(answered).toMatchObject({
+    status: 200,
+    headers: { "Content-Type": "text/plain", "X-Aws-Ec2-Metadata-Token-Ttl-Seconds": ttl },
+  });
+  expect(tokens.isValid(answered.body)).toBe(true);
+});
+
+test.each(["0", "21601", "-1", "", "60s", "1e3", " 60", undefined])(
+  "gives no token for %j seconds",
+  async (ttl) => {
+    expect(await put({ "x-aws-ec2-metadata-token-ttl-seconds": ttl })).toMatchObject({ status: 400 });
+  },
+);
+
+test("gives a token at any version's path, and by PUT alone", async () => {
+  const ttl = { "x-aws-ec2-metadata-token-ttl-seconds": "60" };
+  expect(await put(ttl, "/2021-03-23/api/token")).toMatchObject({ status: 200 });
+  expect(await put(ttl, "/latest/api/token/")).toMatchObject({ status: 200 });
+  expect(await get("/latest/api/token")).toMatchObject({ status: 405, headers: { Allow: "PUT" }, body: "" });
+  expect(await put(ttl, "/latest/meta-data/")).toMatchObject({
+    status: 405,
+    headers: { Allow: "GET, HEAD" },
+  });
+});
+
+const LIST = "/latest/meta-data/iam/security-credentials/";
+
+test("asks for a token before anything but the role's name", async () => {
+  const bare = (path: string) => send({ path });
+  expect(await bare(LIST)).toMatchObject({ status: 200, body: "billing-reader" });
+  for (const path of [
+    `${LIST}billing-reader`,
+    `${LIST}other`,
+    "/",
+    "/latest/",
+    "/latest/meta-data/iam/info",
+    "/x",
+  ]) {
+    const { status, body } = await bare(path);
+    expect([path, status]).toEqual([path, 401]);
+    expect(body).toContain("<h1>401 - Unauthorized</h1>");
+  }
+});
+
+test("serves IMDSv1 where that is chosen, and refuses a wrong token even then", async () => {
+  const allowed: Partial<ImdsDeps> = { v1: "allowed" };
+  expect(await send({ path: `${LIST}billing-reader` }, allowed)).toMatchObject({ status: 200 });
+  const headers = { host: HOST, "x-aws-ec2-metadata-token": "guess" };
+  expect(await send({ path: `${LIST}billing-reader`, headers }, allowed)).toMatchObject({ status: 401 });
+  expect(await send({ path: LIST, headers }, allowed)).toMatchObject({ status: 401 });
+});
+
+test("refuses a token that has ended, one of another process, and one that was changed", async () => {
+  let now = NOW;
+  const own = tokensOf(Buffer.alloc(32, 1), () => now);
+  const token = own.issue(60);
+  const status = async (value: string): Promise<number> => {
+    const headers = { host: HOST, "x-aws-ec2-metadata-token": value };
+    return (await send({ path: LIST, headers }, { tokens: own })).status;
+  };
+  expect(await status(token)).toBe(200);
+  expect(await status(tokensOf(Buffer.alloc(32, 2), () => now).issue(60))).toBe(401);
+  expect(await status(token.replace(/^./, (first) => (first === "A" ? "B" : "A")))).toBe(401);
+  expect(await status("")).toBe(401);
+  now += 60_000;
+  expect(await status(token)).toBe(401);
+});
+
+test.each(["169.254.169.254", "169.254.169.254:80", "[fd00:ec2::254]", "[FD00:EC2::254]:80"])(
+  "knows itself as %s",
+  async (host) => {
+    expect(await send({ path: LIST, headers: { host } })).toMatchObject({ status: 200 });
+  },
+);
+
+test.each([
+  undefined,
+  "",
+  "evil.example",
+  "169.254.169.254.evil.example",
+  "169.254.169.254@evil",
+  "10.1.2.3",
+])("answers no request that was meant for %j", async (host) => {
+  const { status, body } = await send({ path: LIST, headers: { host } });
+  expect(status).toBe(400);
+  expect(body).toContain("<title>400 - Bad Request</title>");
+});
+
+test("refuses what comes through a proxy", async () => {
+  const forwarded = { "x-forwarded-for": "10.0.0.1" };
+  expect(await put({ "x-aws-ec2-metadata-token-ttl-seconds": "60", ...forwarded })).toMatchObject({
+    status: 403,
+  });
+  expect(await send({ path: LIST, headers: { host: HOST, ...forwarded } })).toMatchObject({ status: 403 });
+});
+
+test("says 503 and why while there are no credentials, and still names the role", async () => {
+  const notReady = failing(new CodedError("CREDENTIALS_NOT_READY", "No credentials <yet>."));
+  const { status, body } = await get(`${LIST}billing-reader`, notReady);
+  expect(status).toBe(503);
+  expect(body).toContain("<p>CREDENTIALS_NOT_READY: No credentials &lt;yet>.</p>");
+  expect(await get(LIST, notReady)).toMatchObject({ status: 200, body: "billing-reader" });
+});
+
+test("tells a refusal by STS as EC2 tells one: a document with its code and no keys", async () => {
+  const refusal = new IssueError("AccessDenied", "STS refused.", { kind: "definite", remedy: "Trust it." });
+  const { status, body } = await get(`${LIST}billing-reader`, failing(refusal));
+  expect(status).toBe(200);
+  expect(JSON.parse(body)).toEqual({ Code: "AccessDenied", Message: "STS refused. Trust it." });
+});
+
+test("says what an outage is: nothing that a client should hold for an answer", async () => {
+  const outage = new IssueError("InternalFailure", "STS failed.", { kind: "passing" });
+  expect(await get(`${LIST}billing-reader`, failing(outage))).toMatchObject({ status: 503 });
+});
+
+test("answers HEAD with the length of what GET would send, and nothing else", async () => {
+  const headers = { host: HOST, "x-aws-ec2-metadata-token": TOKEN };
+  const answered = await send({ method: "HEAD", path: "/latest/meta-data/placement/region", headers });
+  expect(answered).toMatchObject({ status: 200, headers: { "Content-Length": "9" }, body: "" });
+});
+
+test("asks for no credentials on behalf of a stranger", async () => {
+  let asked = 0;
+  const counting: Partial<ImdsDeps> = {
+    credentials: async () => {
+      asked += 1;
+      return credentials();
+    },
+  };
+  const path = `${LIST}billing-reader`;
+  await send({ path }, counting);
+  await send({ path, headers: { host: "evil.example", "x-aws-ec2-metadata-token": TOKEN } }, counting);
+  await send({ path, method: "POST", headers: { host: HOST, "x-aws-ec2-metadata-token": TOKEN } }, counting);
+  expect(asked).toBe(0);
+});
+
+test("puts what the node says before what is known here", async () => {
+  const nodeLeaves = new Map<string, Leaf>([
+    ["meta-data/local-ipv4", async () => ({ body: "192.0.2.7", modifiedAt: NOW })],
+    ["meta-data/spot/instance-action", async () => undefined],
+  ]);
+  expect(await get("/latest/meta-data/local-ipv4", { nodeLeaves })).toMatchObject({ body: "192.0.2.7" });
+  expect(await get("/latest/meta-data/spot/instance-action", { nodeLeaves })).toMatchObject({ status: 404 });
+  expect(await get("/latest/meta-data/spot/", { nodeLeaves })).toMatchObject({ body: "instance-action" });
+});
+
+test("tells who it is without a token", async () => {
+  expect(await send({ path: "/podrole/whoami" })).toMatchObject({ status: 200, body: "the-id" });
+});

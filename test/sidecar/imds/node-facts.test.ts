@@ -1,0 +1,108 @@
+import { expect, test } from "vitest";
+import type { Asked } from "../../../sidecar/imds/ask.ts";
+import { nodeLeaves, nodePath, type AskNode } from "../../../sidecar/imds/node-facts.ts";
+import { handClock } from "../../support/hand-clock.ts";
+
+const ZONE = "meta-data/placement/availability-zone";
+
+/** A node's service that notes what it is asked, and answers GETs with what the test says. */
+function node(answer: (asked: number) => Asked | Error) {
+  const asked: string[] = [];
+  let gets = 0;
+  const askNode: AskNode = async ({ method, path, headers }) => {
+    asked.push(`${method} ${path} ${Object.entries(headers).join()}`);
+    if (method === "PUT") return { status: 200, body: `token-${asked.length}` };
+    gets += 1;
+    const answered = answer(gets);
+    if (answered instanceof Error) throw answered;
+    return answered;
+  };
+  return { asked, askNode };
+}
+
+const leafOver = ({ askNode }: ReturnType<typeof node>, clock = handClock()) => {
+  const leaf = nodeLeaves([ZONE], askNode, clock).get(ZONE);
+  if (leaf === undefined) throw new Error("no leaf");
+  return leaf;
+};
+
+test.each([
+  ZONE,
+  "meta-data/tags/instance/x",
+  "dynamic/instance-identity/document",
+  "meta-data/network/interfaces/macs/0a:1b:2c:3d:4e:5f/vpc-id",
+])("may be told to read %s", (path) => {
+  expect(nodePath(path)).toBe(path);
+});
+
+test.each([
+  "user-data",
+  "meta-data",
+  "meta-data/",
+  "meta-data/user-data",
+  "latest/meta-data/placement/region",
+  "/meta-data/placement/region",
+  "meta-data/../user-data",
+  "meta-data//region",
+  "meta-data/placement/",
+  "meta-data/placement/*",
+  "meta-data/%75ser-data",
+  "meta-data/region?x",
+  "Meta-Data/region",
+  "meta-data/iam/info",
+  "meta-data/iam/security-credentials/node",
+  "meta-data/identity-credentials/ec2/info",
+  "meta-data/managed-ssh-keys/signer-cert",
+  "dynamic/instance-identity/pkcs7",
+  "dynamic/instance-identity/rsa2048",
+  "dynamic/instance-identity/signature",
+  "api/token",
+])("can not be told to read %s", (path) => {
+  expect(() => nodePath(path)).toThrow(/^(must be paths such as|may name no path with)/);
+});
+
+test("asks with a token, once for any number of readers, and again after half a minute", async () => {
+  const clock = handClock();
+  const service = node(() => ({ status: 200, body: "eu-west-1a" }));
+  const leaf = leafOver(service, clock);
+  const read = await Promise.all([leaf(), leaf(), leaf()]);
+  expect(read.map((content) => content?.body)).toEqual(["eu-west-1a", "eu-west-1a", "eu-west-1a"]);
+  expect(service.asked).toEqual([
+    "PUT /latest/api/token X-aws-ec2-metadata-token-ttl-seconds,300",
+    `GET /latest/${ZONE} X-aws-ec2-metadata-token,token-1`,
+  ]);
+  await clock.advance(30_000);
+  await leaf();
+  expect(service.asked).toHaveLength(3);
+});
+
+test("gets a new token where the old one is refused", async () => {
+  const service = node((asked) => (asked === 1 ? { status: 401, body: "" } : { status: 200, body: "b" }));
+  expect(await leafOver(service)()).toMatchObject({ body: "b" });
+  expect(service.asked.map((line) => line.split(" ")[0])).toEqual(["PUT", "GET", "PUT", "GET"]);
+});
+
+test("knows of nothing where the node knows of nothing", async () => {
+  expect(await leafOver(node(() => ({ status: 404, body: "<html>" })))()).toBeUndefined();
+});
+
+test.each([
+  ["another status", { status: 500, body: "x" }],
+  ["a redirect", { status: 302, body: "x" }],
+  ["no answer", new Error("ECONNREFUSED 169.254.169.254")],
+])("fails on %s, and asks again the next time", async (_, failure) => {
+  const leaf = leafOver(node((asked) => (asked === 1 ? failure : { status: 200, body: "b" })));
+  await expect(leaf()).rejects.toMatchObject({ code: "NODE_METADATA_UNAVAILABLE" });
+  expect(await leaf()).toMatchObject({ body: "b" });
+});
+
+test("fails where the node gives no token, and does not ask without one", async () => {
+  const asked: string[] = [];
+  const askNode: AskNode = async ({ method }) => {
+    asked.push(method);
+    return { status: 403, body: "" };
+  };
+  const leaf = nodeLeaves([ZONE], askNode, handClock()).get(ZONE);
+  await expect(leaf?.()).rejects.toMatchObject({ code: "NODE_METADATA_UNAVAILABLE" });
+  expect(asked).toEqual(["PUT"]);
+});

@@ -1,0 +1,106 @@
+import { createServer } from "node:http";
+import { connect, type AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { imdsEndpoint } from "../../../sidecar/imds/answer.ts";
+import { ask } from "../../../sidecar/imds/ask.ts";
+import { reachBeyond } from "../../../sidecar/imds/own.ts";
+import { listenImds } from "../../../sidecar/imds/server.ts";
+import { tokensOf } from "../../../sidecar/imds/token.ts";
+import { reach } from "../../../sidecar/reach.ts";
+import { close, listen } from "../../../sidecar/server.ts";
+import { credentials, ROLE } from "../../support/credentials.ts";
+import { http } from "../../support/http.ts";
+
+async function listening(onAnswer?: (status: number) => void): Promise<number> {
+  const answer = imdsEndpoint({
+    roleArn: ROLE,
+    credentials: async () => credentials(),
+    knownSince: 0,
+    facts: {},
+    nodeLeaves: new Map(),
+    tokens: tokensOf(Buffer.alloc(32), () => Date.now()),
+    v1: "denied",
+    id: "the-id",
+  });
+  const imds = await listenImds({ answer, ...(onAnswer === undefined ? {} : { onAnswer }) }, 0);
+  onTestFinished(() => imds.close());
+  return imds.port;
+}
+
+test("serves a session of IMDSv2 on both loopback addresses", async () => {
+  const statuses: number[] = [];
+  const port = await listening((status) => statuses.push(status));
+  for (const address of ["127.0.0.1", "::1"]) {
+    const common = { address, port, timeoutMs: 5000 };
+    const token = await ask({
+      ...common,
+      method: "PUT",
+      path: "/latest/api/token",
+      headers: { "X-aws-ec2-metadata-token-ttl-seconds": "21600" },
+    });
+    const read = await ask({
+      ...common,
+      path: "/latest/meta-data/iam/security-credentials/billing-reader",
+      headers: { "X-aws-ec2-metadata-token": token.body },
+    });
+    expect(JSON.parse(read.body)).toMatchObject({ Code: "Success", AccessKeyId: "ASIAEXAMPLE" });
+  }
+  expect(statuses).toEqual([200, 200, 200, 200]);
+});
+
+test("is not reachable by another address of the machine", async () => {
+  const port = await listening();
+  expect(await reach("127.0.0.2", port, 1000)).toMatchObject({ kind: "refused" });
+});
+
+test("takes a PUT with the empty body that clients of some languages send", async () => {
+  const port = await listening();
+  const headers = {
+    "X-aws-ec2-metadata-token-ttl-seconds": "60",
+    "Content-Length": "0",
+    Host: "169.254.169.254",
+  };
+  expect(await http(port, "/latest/api/token", headers, "PUT")).toMatchObject({ status: 200 });
+});
+
+test("answers 431 to headers no SDK would send, and survives bytes that are no HTTP", async () => {
+  const port = await listening();
+  const long = await http(port, "/", { host: "169.254.169.254", x: "x".repeat(9000) });
+  expect(long.status).toBe(431);
+  const socket = connect({ host: "127.0.0.1", port });
+  await new Promise((resolve) => socket.once("close", resolve).resume().write("\u0016\u0003\u0001\r\n\r\n"));
+  expect(await http(port, "/podrole/whoami")).toMatchObject({ status: 200, body: "the-id" });
+});
+
+test("says which port is taken", async () => {
+  const port = await listening();
+  await expect(
+    listenImds({ answer: async () => ({ status: 200, headers: {}, body: "" }) }, port),
+  ).rejects.toMatchObject({
+    code: "PORT_IN_USE",
+  });
+});
+
+test("knows its own endpoint from another service at the same address", async () => {
+  const port = await listening();
+  expect(await reachBeyond(reach, "the-id")("127.0.0.1", port, 1000)).toEqual({
+    kind: "refused",
+    code: "OWN",
+  });
+  expect(await reachBeyond(reach, "another-id")("127.0.0.1", port, 1000)).toEqual({ kind: "connected" });
+});
+
+test.each([
+  ["answers everything with 200", "hello"],
+  ["never ends its answer", undefined],
+  ["sends more than is read", "the-id".repeat(10_000)],
+])("takes a service that %s for another one", async (_, body) => {
+  const other = createServer((_request, response) => {
+    if (body === undefined) response.write("the-id");
+    else response.end(body);
+  });
+  onTestFinished(() => close(other));
+  const port = await listen(other, 0);
+  expect((other.address() as AddressInfo).port).toBe(port);
+  expect(await reachBeyond(reach, "the-id")("127.0.0.1", port, 300)).toEqual({ kind: "connected" });
+});
