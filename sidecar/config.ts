@@ -3,6 +3,9 @@ import {
   CREDENTIALS_PORT,
   ENV,
   HEALTH_PORT,
+  IMDS_MODES,
+  IMDS_PORT,
+  POD_IDENTITY,
   SOURCES,
   START_MODES,
   type Identity,
@@ -11,6 +14,10 @@ import {
   type Step,
 } from "./contract.ts";
 import { identitiesOf } from "./identities.ts";
+import { IMDS_V1 } from "./imds/answer.ts";
+import { factsOf } from "./imds/facts.ts";
+import { nodePath } from "./imds/node-facts.ts";
+import type { ImdsConfig } from "./imds/serve.ts";
 import { integer, list, oneOf, optional, parseEnv, required, text, type Env } from "./kit/env.ts";
 import { CodedError } from "./kit/errors.ts";
 import { LOG_LEVELS, type LogLevel } from "./kit/log.ts";
@@ -39,6 +46,8 @@ export interface SidecarConfig {
   readonly port: number;
   readonly healthPort: number;
   readonly blockedAddresses: readonly string[];
+  /** Undefined where the metadata service is blocked and nothing stands in for it. */
+  readonly imds: ImdsConfig | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -75,17 +84,38 @@ export function parseConfig(env: Env): SidecarConfig {
     port: optional(ENV.port, portNumber, CREDENTIALS_PORT),
     healthPort: optional(ENV.healthPort, otherThan(env[ENV.port]), HEALTH_PORT),
     blockedAddresses: optional(ENV.blockedAddresses, list(ipAddress), []),
+    imdsMode: optional(ENV.imds, oneOf(IMDS_MODES), "block"),
+    imdsPort: optional(ENV.imdsPort, portNumber, IMDS_PORT),
+    imdsV1: optional(ENV.imdsV1, oneOf(IMDS_V1), "denied"),
+    imdsFacts: optional(ENV.imdsFacts, factsOf, {}),
+    imdsNodePaths: optional(ENV.imdsNodePaths, list(nodePathOf(source)), []),
     logLevel: optional(ENV.logLevel, oneOf(LOG_LEVELS), "info"),
     namespace: required(ENV.namespace, text),
     serviceAccount: required(ENV.serviceAccount, text),
     pod: required(ENV.podName, text),
     podUid: required(ENV.podUid, text),
   });
-  const { template, identities, namespace, serviceAccount, pod, podUid, ...rest } = parsed;
+  const { template, identities, namespace, serviceAccount, pod, podUid, ...settings } = parsed;
+  const { imdsMode, imdsPort, imdsV1, imdsFacts, imdsNodePaths, ...rest } = settings;
   const of = { namespace, serviceAccount, pod, podUid };
+  if (imdsMode !== "block" && (identities.length > 1 || identities[0]?.name !== POD_IDENTITY)) {
+    // No token comes with a request to it, so every container of the pod would be given the one role.
+    const message = `${ENV.imds}=${imdsMode} cannot tell containers with roles of their own apart.`;
+    throw new CodedError("CONFIG_INVALID", message, { remedy: "Give the pod one role, or block." });
+  }
   return Object.freeze({
     ...rest,
     region: rest.region ?? homeRegion(identities),
+    imds:
+      imdsMode === "block"
+        ? undefined
+        : {
+            port: imdsPort,
+            v1: imdsV1,
+            // The region that was set, never the one that STS is asked in for want of any.
+            facts: rest.region === undefined ? imdsFacts : { region: rest.region, ...imdsFacts },
+            nodePaths: imdsNodePaths,
+          },
     identities: identities.map(({ name, tokenSha256, steps }) => ({
       name,
       tokenSha256: Buffer.from(tokenSha256, "hex"),
@@ -114,6 +144,14 @@ function otherThan(credentialsPort: string | undefined) {
     const port = portNumber(raw);
     if (port === Number(credentialsPort || CREDENTIALS_PORT)) throw new Error(`must differ from ${ENV.port}`);
     return port;
+  };
+}
+
+/** In any other source the guard lets the sidecar through to the node's service no more than the app. */
+function nodePathOf(source: Source | undefined) {
+  return (raw: string): string => {
+    if (source !== "node") throw new Error("is for the source node alone");
+    return nodePath(raw);
   };
 }
 

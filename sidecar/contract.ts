@@ -55,7 +55,6 @@ export const METADATA_ADDRESSES = ["169.254.169.254", "fd00:ec2::254"] as const;
 
 /** `block`: nothing answers at the metadata addresses. `emulate`: the sidecar does, at TCP port 80. */
 export const IMDS_MODES = ["block", "emulate"] as const;
-export type ImdsMode = (typeof IMDS_MODES)[number];
 
 /** Where the sidecar's own AWS identity comes from. */
 export const SOURCES = ["web-identity", "node", "ambient"] as const;

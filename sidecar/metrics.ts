@@ -2,6 +2,8 @@
 export interface Metrics {
   readonly countSts: (code: string) => void;
   readonly countAnswer: (status: number) => void;
+  /** An answer of the metadata endpoint. */
+  readonly countImds: (status: number) => void;
   /** The text of `/metrics`, in the Prometheus text format 0.0.4. */
   readonly text: (now: Gauges) => string;
 }
@@ -16,9 +18,11 @@ interface Gauges {
 export function createMetrics(): Metrics {
   const sts = new Map<string, number>();
   const answers = new Map<string, number>();
+  const imds = new Map<string, number>();
   return {
     countSts: (code) => increment(sts, code),
     countAnswer: (status) => increment(answers, String(status)),
+    countImds: (status) => increment(imds, String(status)),
     text: ({ expiresAt, imdsReachable }) =>
       [
         family(
@@ -37,6 +41,14 @@ export function createMetrics(): Metrics {
           "Answers to the pod's programs by HTTP status.",
           byCode(answers),
         ),
+        imds.size === 0
+          ? ""
+          : family(
+              "podrole_imds_requests_total",
+              "counter",
+              "Answers of the pod's own metadata endpoint by HTTP status.",
+              byCode(imds),
+            ),
         imdsReachable === undefined
           ? ""
           : family(

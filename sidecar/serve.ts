@@ -1,8 +1,13 @@
+import { randomUUID } from "node:crypto";
 import type { ConfiguredIdentity, SidecarConfig } from "./config.ts";
+import type { Credentials } from "./credentials.ts";
+import { ENV } from "./contract.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { healthServer, listenEverywhere } from "./health.ts";
+import { reachBeyond } from "./imds/own.ts";
+import { serveImds } from "./imds/serve.ts";
 import type { Clock } from "./kit/clock.ts";
-import type { CodedError } from "./kit/errors.ts";
+import { CodedError } from "./kit/errors.ts";
 import type { Log } from "./kit/log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { reach } from "./reach.ts";
@@ -36,24 +41,23 @@ export interface Serving {
  */
 export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Serving> {
   const metrics = createMetrics();
-  const verifier = verifierOf(config, deps);
-  const held = config.identities.map((identity) => ({
-    ...identity,
-    engine: engineOf(config, identity, deps, metrics),
-  }));
+  const imdsId = randomUUID();
+  const verifier = verifierOf(config, deps, imdsId);
+  const held = config.identities.map((identity) => {
+    const engine = engineOf(config, identity, deps, metrics);
+    const credentials = async (): Promise<Credentials> => {
+      const open = verifier.obstacle();
+      if (open !== undefined) throw open;
+      return engine.get();
+    };
+    return { ...identity, engine, credentials };
+  });
   const engines = held.map(({ engine }) => engine);
   const obstacle = (): CodedError | undefined =>
     verifier.obstacle() ?? firstOf(engines, (engine) => engine.obstacle());
 
   const server = credentialServer({
-    identities: held.map(({ tokenSha256, engine }) => ({
-      tokenSha256,
-      credentials: async () => {
-        const open = verifier.obstacle();
-        if (open !== undefined) throw open;
-        return engine.get();
-      },
-    })),
+    identities: held,
     onAnswer: metrics.countAnswer,
   });
   const health = healthServer({
@@ -69,7 +73,23 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
     await close(server);
     throw error;
   });
-  deps.log.info({ port, healthPort, source: config.source, sessionName: config.sessionName }, "listening");
+  // Its requests bring no token: it serves the pod's own identity, and parseConfig refuses it where there are others.
+  const [own] = held;
+  if (own === undefined) throw new CodedError("CONFIG_INVALID", `${ENV.identities} is empty.`);
+  const imds = await serveImds(config.imds, {
+    id: imdsId,
+    roleArn: own.steps.at(-1)?.roleArn ?? "",
+    credentials: own.credentials,
+    clock: deps.clock,
+    onAnswer: metrics.countImds,
+  }).catch(async (error: unknown) => {
+    await Promise.all([close(server), close(health)]);
+    throw error;
+  });
+  deps.log.info(
+    { port, healthPort, imdsPort: imds?.port, source: config.source, sessionName: config.sessionName },
+    "listening",
+  );
   verifier.start();
   for (const engine of engines) engine.start();
 
@@ -78,7 +98,7 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
     stopping.abort();
     for (const engine of engines) engine.stop();
     verifier.stop();
-    await Promise.all([close(server), close(health)]);
+    await Promise.all([close(server), close(health), imds?.close()]);
   };
   const ready = Promise.all([...engines.map((engine) => engine.firstHeld), verifier.firstClosed]);
   const timeout = deps.clock.sleep(config.startTimeoutSeconds * 1000, stopping.signal);
@@ -132,10 +152,10 @@ function engineOf(
 const addressesToVerify = (config: SidecarConfig): readonly string[] =>
   config.source === "node" ? [] : config.blockedAddresses;
 
-function verifierOf(config: SidecarConfig, { clock, log }: ServeDeps): Verifier {
+function verifierOf(config: SidecarConfig, { clock, log }: ServeDeps, imdsId: string): Verifier {
   return createVerifier({
     addresses: addressesToVerify(config),
-    reach,
+    reach: config.imds === undefined ? reach : reachBeyond(reach, imdsId),
     clock,
     onVerdict: (verdict) =>
       verdict.kind === "open"

@@ -1,0 +1,54 @@
+import { randomBytes } from "node:crypto";
+import { METADATA_ADDRESSES } from "../contract.ts";
+import type { Clock } from "../kit/clock.ts";
+import { imdsEndpoint, type ImdsV1 } from "./answer.ts";
+import { ask } from "./ask.ts";
+import type { Facts } from "./facts.ts";
+import type { LeafDeps } from "./leaves.ts";
+import { nodeLeaves } from "./node-facts.ts";
+import { listenImds, type ImdsListening } from "./server.ts";
+import { tokensOf } from "./token.ts";
+
+export interface ImdsConfig {
+  readonly port: number;
+  readonly v1: ImdsV1;
+  readonly facts: Facts;
+  /** Paths that the node's own service is asked for. Empty unless in source `node`. */
+  readonly nodePaths: readonly string[];
+}
+
+export interface ServeImdsDeps extends Pick<LeafDeps, "roleArn" | "credentials"> {
+  /** Random, and no secret, see `reachBeyond`. */
+  readonly id: string;
+  readonly clock: Clock;
+  readonly onAnswer: (status: number) => void;
+}
+
+const NODE_TIMEOUT_MS = 800;
+
+/**
+ * The metadata endpoint, put together and listening; undefined where there is to be none.
+ * @throws CodedError as {@link listenImds}
+ */
+export async function serveImds(
+  config: ImdsConfig | undefined,
+  { id, roleArn, credentials, clock, onAnswer }: ServeImdsDeps,
+): Promise<ImdsListening | undefined> {
+  if (config === undefined) return undefined;
+  const [address] = METADATA_ADDRESSES;
+  const answer = imdsEndpoint({
+    id,
+    roleArn,
+    credentials,
+    facts: config.facts,
+    knownSince: clock.now(),
+    v1: config.v1,
+    tokens: tokensOf(randomBytes(32), () => clock.now()),
+    nodeLeaves: nodeLeaves(
+      config.nodePaths,
+      (question) => ask({ ...question, address, port: 80, timeoutMs: NODE_TIMEOUT_MS }),
+      clock,
+    ),
+  });
+  return listenImds({ answer, onAnswer }, config.port);
+}

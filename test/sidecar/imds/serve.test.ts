@@ -1,0 +1,98 @@
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { accessDenied } from "../../../injector/cli/demo/sts.ts";
+import { parseConfig } from "../../../sidecar/config.ts";
+import { ENV, IMDS_PORT } from "../../../sidecar/contract.ts";
+import { child } from "../../support/child.ts";
+import { http } from "../../support/http.ts";
+import { imdsPod, readiness } from "../../support/imds-pod.ts";
+import { sidecarEnv } from "../../support/sidecar-env.ts";
+
+const ROLES = "/latest/meta-data/iam/security-credentials/";
+const JS_CLIENT = fileURLToPath(new URL("../../support/sdk-client.ts", import.meta.url));
+
+/** An app that knows of no container endpoint. */
+const withImdsAlone = (imdsPort: number) => ({
+  AWS_EC2_METADATA_SERVICE_ENDPOINT: `http://127.0.0.1:${imdsPort}`,
+  AWS_REGION: "eu-west-1",
+  AWS_CONFIG_FILE: "/dev/null",
+  AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+});
+
+async function token(port: number): Promise<Readonly<Record<string, string>>> {
+  const ttl = { "x-aws-ec2-metadata-token-ttl-seconds": "60" };
+  const { body } = await http(port, "/latest/api/token", ttl, "PUT");
+  return { "x-aws-ec2-metadata-token": body };
+}
+
+test("stands in for nothing unless it is told to", () => {
+  expect(parseConfig(sidecarEnv()).imds).toBeUndefined();
+  expect(parseConfig({ ...sidecarEnv(), [ENV.imds]: "block" }).imds).toBeUndefined();
+});
+
+test("reads what it may say, the region that was set included", () => {
+  const env = { ...sidecarEnv(), [ENV.imds]: "emulate", [ENV.imdsFacts]: '{"instanceType":"m7g.large"}' };
+  expect(parseConfig(env).imds).toEqual({
+    port: IMDS_PORT,
+    v1: "denied",
+    facts: { region: "eu-west-1", instanceType: "m7g.large" },
+    nodePaths: [],
+  });
+  // STS is asked somewhere even then, but that is no fact of the pod's.
+  expect(parseConfig({ ...env, [ENV.region]: "" }).imds?.facts).toEqual({ instanceType: "m7g.large" });
+});
+
+test("takes paths of the node's service in source node alone", () => {
+  const env = { ...sidecarEnv(), [ENV.imds]: "emulate", [ENV.imdsNodePaths]: "meta-data/instance-id" };
+  expect(() => parseConfig(env)).toThrow(`${ENV.imdsNodePaths} is for the source node alone`);
+  const node = { ...env, [ENV.source]: "node" };
+  expect(parseConfig(node).imds?.nodePaths).toEqual(["meta-data/instance-id"]);
+  const forbidden = { ...node, [ENV.imdsNodePaths]: "meta-data/instance-id,meta-data/iam/info" };
+  expect(() => parseConfig(forbidden)).toThrow(`${ENV.imdsNodePaths} may name no path with iam in it`);
+});
+
+test("gives an SDK that has nothing but EC2's metadata the pod's role", async () => {
+  const pod = await imdsPod();
+  await readiness(pod);
+  const app = child([JS_CLIENT, pod.sts.url], withImdsAlone(pod.imdsPort));
+  expect(await app.exited).toBe(0);
+  expect(JSON.parse(app.output())).toEqual({
+    arn: "arn:aws:sts::123456789012:assumed-role/billing-reader/billing.api-0",
+  });
+});
+
+test("gives an SDK nothing when STS refuses, and says what STS said to whoever asks by hand", async () => {
+  const pod = await imdsPod({}, { refuse: accessDenied });
+  await readiness(pod, "AccessDenied");
+  const app = child([JS_CLIENT, pod.sts.url], withImdsAlone(pod.imdsPort));
+  await app.exited;
+  expect(JSON.parse(app.output())).toMatchObject({ name: "CredentialsProviderError" });
+  const { body } = await http(pod.imdsPort, `${ROLES}billing-reader`, await token(pod.imdsPort));
+  expect(JSON.parse(body)).toMatchObject({ Code: "AccessDenied", Message: expect.any(String) as string });
+});
+
+test("counts its answers by status and writes no secret into its log", async () => {
+  const pod = await imdsPod();
+  await readiness(pod);
+  const headers = await token(pod.imdsPort);
+  await http(pod.imdsPort, `${ROLES}billing-reader`, headers);
+  await http(pod.imdsPort, "/latest/user-data", headers);
+  await http(pod.imdsPort, "/latest/meta-data/");
+  const { body } = await http(pod.healthPort, "/metrics");
+  expect(body).toContain('podrole_imds_requests_total{code="200"} 2\n');
+  expect(body).toContain('podrole_imds_requests_total{code="404"} 1\n');
+  expect(body).toContain('podrole_imds_requests_total{code="401"} 1\n');
+  for (const { secretAccessKey, sessionToken } of pod.sts.issued) {
+    expect(pod.sidecar.output()).not.toContain(secretAccessKey);
+    expect(pod.sidecar.output()).not.toContain(sessionToken);
+  }
+  expect(pod.sidecar.output()).not.toContain(headers["x-aws-ec2-metadata-token"]);
+});
+
+test("ends with what is in the way when its port is taken", async () => {
+  const first = await imdsPod();
+  await readiness(first);
+  const second = await imdsPod({ [ENV.imdsPort]: String(first.imdsPort) });
+  expect(await second.sidecar.exited).not.toBe(0);
+  expect(second.sidecar.output()).toContain("PORT_IN_USE");
+});
