@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,6 +11,7 @@ import { freePort } from "../support/free-port.ts";
 import { http } from "../support/http.ts";
 import { hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
 import { until } from "../support/until.ts";
+import { startMoto, unsignedJwt } from "./moto.ts";
 import { canImport, PYTHON } from "./python.ts";
 
 /** moto keeps what its STS granted and knows the caller of a later call by the key: a second opinion on the whole path. */
@@ -104,30 +104,10 @@ async function identity(client: ReturnType<typeof child>): Promise<unknown> {
   return JSON.parse(client.output());
 }
 
-async function startMoto(): Promise<{ url: string; stop: () => void }> {
-  const port = await freePort();
-  const server = spawn(PYTHON, ["-m", "moto.server", "-H", LOOPBACK, "-p", String(port)], {
-    stdio: "ignore",
-  });
-  await until("moto", () => http(port, "/moto-api/").catch(() => undefined), 45_000);
-  return { url: `http://${LOOPBACK}:${port}`, stop: () => void server.kill() };
-}
-
 async function file(content: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "podrole-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   const path = join(folder, "token");
   await writeFile(path, content);
   return path;
-}
-
-/** moto reads the claims and checks no signature. */
-function unsignedJwt(): string {
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const claims = {
-    sub: "system:serviceaccount:billing:reader",
-    aud: "sts.amazonaws.com",
-    iss: "https://issuer",
-  };
-  return `${part({ alg: "none" })}.${part(claims)}.`;
 }

@@ -26,6 +26,7 @@ export interface ImdsStandIn {
   readonly close: () => Promise<void>;
 }
 
+const TTL = "x-aws-ec2-metadata-token-ttl-seconds";
 const CREDENTIALS = "/latest/meta-data/iam/security-credentials/";
 
 /** A stand-in for EC2's metadata service, version 2 only: a request without a session token of its own gets a 401. */
@@ -34,8 +35,8 @@ export async function imdsStandIn(options: ImdsStandInOptions): Promise<ImdsStan
   const tokens = new Set<string>();
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`);
-    const [status, body] = answer(request, tokens, options);
-    response.writeHead(status, { "Content-Type": "text/plain" }).end(body);
+    const [status, body, headers] = answer(request, tokens, options);
+    response.writeHead(status, { "Content-Type": "text/plain", ...headers }).end(body);
   });
   const host = options.host ?? "127.0.0.1";
   const port = await new Promise<number>((resolve, reject) => {
@@ -60,17 +61,20 @@ function answer(
   request: IncomingMessage,
   tokens: Set<string>,
   { role, keys }: ImdsStandInOptions,
-): readonly [status: number, body: string] {
+): readonly [status: number, body: string, headers?: Readonly<Record<string, string>>] {
   const { method, url, headers } = request;
   if (method === "PUT" && url === "/latest/api/token") {
-    if (headers["x-aws-ec2-metadata-token-ttl-seconds"] === undefined) return [400, ""];
+    const ttl = headers[TTL];
+    if (typeof ttl !== "string") return [400, ""];
     const token = randomBytes(32).toString("base64url");
     tokens.add(token);
-    return [200, token];
+    // Go and Rust take no token without it.
+    return [200, token, { [TTL]: ttl }];
   }
   if (!tokens.has(String(headers["x-aws-ec2-metadata-token"]))) return [401, ""];
   if (method !== "GET") return [405, ""];
-  if (url === CREDENTIALS) return [200, role];
+  // C++ leaves the last slash out.
+  if (url === CREDENTIALS || `${url}/` === CREDENTIALS) return [200, role];
   if (url !== CREDENTIALS + role) return [404, ""];
   const { accessKeyId, secretAccessKey, sessionToken, expiresAt } = keys();
   const body = {

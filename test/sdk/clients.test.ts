@@ -1,0 +1,175 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { APP_ENV } from "../../sidecar/contract.ts";
+import { until } from "../support/until.ts";
+import { CLIENTS, UNTRIED, type Client } from "./clients.ts";
+import { startMoto } from "./moto.ts";
+import { runPod, SESSION, type RunningPod, type Setting } from "./pod.ts";
+import { fleeting, lasting, type Answer, type Program } from "./program.ts";
+import { canImport } from "./python.ts";
+import { openReport } from "./report.ts";
+
+/**
+ * Real clients, each with the environment that the injector gives to an app, a sidecar of its own, and moto's STS and S3
+ * behind a front that takes no request but one with a key, a token and a signature that are good at that moment.
+ */
+const SHORT_SECONDS = 15;
+const hasMoto = canImport("moto.server");
+const built = inject("built");
+
+const whySkipped = ({ id }: Client): string | undefined => {
+  const made = built[id];
+  return made?.kind === "skipped" ? made.reason : undefined;
+};
+
+describe.skipIf(!hasMoto).concurrent("against moto's STS and S3 (python package moto[server])", () => {
+  const report = openReport();
+  let moto: Awaited<ReturnType<typeof startMoto>>;
+  beforeAll(async () => {
+    moto = await startMoto();
+  });
+  afterAll(() => {
+    moto?.stop();
+    process.stdout.write(report.text(CLIENTS, whySkipped));
+    for (const { name, reason } of UNTRIED) process.stdout.write(`not tried: ${name} (${reason})\n`);
+  });
+
+  describe.for(CLIENTS)("$name $version", (client) => {
+    const made = built[client.id];
+    const reason = whySkipped(client);
+    const trial = test.skipIf(made?.kind !== "ready");
+    type Undo = Setting["onTestFinished"];
+    const start = (env: Readonly<Record<string, string>>, onTestFinished: Undo): Program => {
+      const argv = made?.kind === "ready" ? made.argv : [];
+      const deps = { env, onTestFinished: (undo: () => void) => onTestFinished(async () => undo()) };
+      if (client.command === undefined) return lasting(argv, deps);
+      return fleeting([...argv, ...client.command(env["AWS_ENDPOINT_URL_S3"] ?? "")], deps);
+    };
+    const inPod = (pod: RunningPod, onTestFinished: Undo): Program =>
+      start({ ...pod.app, ...pod.surroundings }, onTestFinished);
+
+    test(`is built${reason === undefined ? "" : ` (skipped: ${reason})`}`, ({ skip }) => {
+      skip(reason !== undefined, reason);
+      expect(made).toMatchObject({ kind: "ready" });
+    });
+
+    trial("is the pod's role with the injected variables alone", async ({ onTestFinished }) => {
+      await report.tried(client, "first fetch", async () => {
+        const pod = await runPod({ moto: moto.url, onTestFinished });
+        const app = inPod(pod, onTestFinished);
+        expectGranted(await app.call());
+        expectGranted(await app.call());
+        expectOnlyGoodKeys(pod);
+        expect(pod.front.granted).toHaveLength(1);
+      });
+    });
+
+    trial("goes on with a new session when one has ended", async ({ onTestFinished }) => {
+      await report.tried(client, "refresh", async () => {
+        const pod = await runPod({ moto: moto.url, lifetimeSeconds: SHORT_SECONDS, onTestFinished });
+        const app = inPod(pod, onTestFinished);
+        await callsUntilEndOf(pod, app);
+        expectOnlyGoodKeys(pod);
+        expect(keysUsed(pod).size).toBeGreaterThanOrEqual(2);
+      });
+    });
+
+    trial("goes on while its sidecar is away, and after it", async ({ onTestFinished }) => {
+      await report.tried(client, "restart", async () => {
+        const [long, short] = await Promise.all([
+          runPod({ moto: moto.url, onTestFinished }),
+          runPod({ moto: moto.url, lifetimeSeconds: SHORT_SECONDS, onTestFinished }),
+        ]);
+        const [keeping, fetching] = [inPod(long, onTestFinished), inPod(short, onTestFinished)];
+        expectGranted(await keeping.call());
+        expectGranted(await fetching.call());
+        await Promise.all([long.killSidecar(), short.killSidecar()]);
+        // A command has nothing to go on with; a client that holds an hour's session asks nobody.
+        if (client.command === undefined) expectGranted(await keeping.call());
+        await Promise.all([long.startSidecar(), short.startSidecar()]);
+        await Promise.all([long.ready(), short.ready()]);
+        await callsUntilEndOf(short, fetching);
+        expectGranted(await inPod(long, onTestFinished).call());
+        for (const pod of [long, short]) {
+          expectOnlyGoodKeys(pod);
+          expect(keysUsed(pod).size).toBeGreaterThanOrEqual(2);
+        }
+      });
+    });
+
+    trial("does not notice an outage of STS while a session is held, and says so after it", async (context) => {
+      await report.tried(client, "outage", async () => {
+        const { onTestFinished } = context;
+        const pod = await runPod({ moto: moto.url, onTestFinished });
+        pod.front.outage(true);
+        expectGranted(await inPod(pod, onTestFinished).call());
+
+        const empty = await runPod({ moto: moto.url, isOut: true, onTestFinished });
+        const app = inPod(empty, onTestFinished);
+        const told = await app.call();
+        expect(told).toMatchObject({ isGranted: false, error: expect.stringMatching(/\w{5}/) as string });
+        report.said({ client: client.name, when: "no session held", ms: told.ms, error: told.error ?? "" });
+        expect(empty.front.uses.filter(({ verdict }) => verdict !== "unsigned")).toEqual([]);
+        empty.front.outage(false);
+        await empty.ready();
+        expectGranted(await app.call());
+        for (const one of [pod, empty]) expect(one.metadata.requests).toEqual([]);
+      });
+    });
+
+    trial("is nobody with a wrong token, and does not turn to the node's role", async ({ onTestFinished }) => {
+      await report.tried(client, "wrong token", async () => {
+        const pod = await runPod({ moto: moto.url, onTestFinished });
+        const guess = { ...pod.app, [APP_ENV.token]: "a-token-of-another-container" };
+        const told = await start({ ...guess, ...pod.surroundings }, onTestFinished).call();
+        expect(told).toMatchObject({ isGranted: false, error: expect.stringMatching(/\w{5}/) as string });
+        report.said({ client: client.name, when: "a wrong token", ms: told.ms, error: told.error ?? "" });
+        expect(pod.front.uses.filter(({ verdict }) => verdict !== "unsigned")).toEqual([]);
+        expect(pod.metadata.requests).toEqual([]);
+      });
+    });
+
+    // A control: it proves that the test above would see a client that turns to the metadata service.
+    test.skipIf(made?.kind !== "ready" || !client.isTrappable)(
+      "turns to the node's role where nobody has told it anything",
+      async ({ onTestFinished }) => {
+        const pod = await runPod({ moto: moto.url, onTestFinished });
+        const env = { ...pod.surroundings, [APP_ENV.region]: "eu-west-1", [APP_ENV.defaultRegion]: "eu-west-1" };
+        const told = await start(env, onTestFinished).call();
+        expect(told.isGranted).toBe(false);
+        expect(pod.metadata.requests).toContain("PUT /latest/api/token");
+        expect(pod.front.uses).toContainEqual({ accessKeyId: "ASIAOFTHENODE", verdict: "unknown" });
+      },
+    );
+  });
+});
+
+function expectGranted({ isGranted, arn, error }: Answer): void {
+  expect({ isGranted, error }).toEqual({ isGranted: true, error: undefined });
+  if (arn !== undefined) expect(arn).toBe(SESSION);
+}
+
+/** Every request of the app's was signed with a key that the sidecar had been granted, before its end. */
+function expectOnlyGoodKeys({ front, metadata }: RunningPod): void {
+  expect(front.uses.length).toBeGreaterThan(0);
+  expect(front.uses.filter(({ verdict }) => verdict !== "accepted")).toEqual([]);
+  expect(metadata.requests).toEqual([]);
+}
+
+const keysUsed = ({ front }: RunningPod): ReadonlySet<string | undefined> =>
+  new Set(front.uses.map(({ accessKeyId }) => accessKeyId));
+
+/** Calls about once a second, until the session that was held first is over, and once more. */
+async function callsUntilEndOf({ front }: RunningPod, app: Program): Promise<void> {
+  const end = front.granted[0]?.expiresAt ?? 0;
+  let calledAt = 0;
+  await until(
+    "the first session's end",
+    async () => {
+      if (Date.now() < calledAt + 1000) return undefined;
+      calledAt = Date.now();
+      expectGranted(await app.call());
+      return calledAt > end ? true : undefined;
+    },
+    40_000,
+  );
+}

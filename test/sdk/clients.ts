@@ -1,0 +1,162 @@
+import { readFileSync } from "node:fs";
+
+/** What turns the sources of a client into something that runs. */
+export type Making =
+  | { readonly by: "go" | "cargo" | "maven" | "npm" | "ruby" }
+  /** The project's own dependencies hold it. */
+  | { readonly by: "nothing" }
+  /** `isCommand`: the module itself is the client, and there is nothing of ours around it. */
+  | { readonly by: "python"; readonly module: string; readonly isCommand?: true };
+
+export interface Client {
+  /** Also the folder under `clients/` that its sources are in. */
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly making: Making;
+  /** Behind the program, where the client is a command: each call is a process of its own then. */
+  readonly command?: (endpoint: string) => readonly string[];
+  /** It reads AWS_EC2_METADATA_SERVICE_ENDPOINT, so that a way to the node's role would be seen. */
+  readonly isTrappable: boolean;
+  /** What people who use it in a pod have to know, in one or more sentences. */
+  readonly note: string;
+}
+
+/** The version that a manifest of the suite's pins, the last group of the expression. */
+function pinned(file: string, expression: RegExp): string {
+  const text = readFileSync(new URL(file, import.meta.url), "utf8");
+  const version = expression.exec(text)?.at(-1);
+  if (version === undefined) throw new Error(`${file} has no ${expression.source}`);
+  return version;
+}
+
+const fromPip = (name: string): string => pinned("requirements.txt", new RegExp(`^${name}==(.+)$`, "m"));
+
+export const CLIENTS: readonly Client[] = [
+  {
+    id: "js-v3",
+    name: "AWS SDK for JavaScript v3",
+    version: pinned("../../package.json", /"@aws-sdk\/client-sts": "(.+)"/),
+    making: { by: "nothing" },
+    isTrappable: true,
+    note: "",
+  },
+  {
+    id: "js-v2",
+    name: "AWS SDK for JavaScript v2",
+    version: pinned("clients/js-v2/package.json", /"aws-sdk": "(.+)"/),
+    making: { by: "npm" },
+    isTrappable: true,
+    note: "",
+  },
+  {
+    id: "boto3",
+    name: "boto3",
+    version: fromPip("boto3"),
+    making: { by: "python", module: "boto3" },
+    isTrappable: true,
+    note: "",
+  },
+  {
+    id: "aws-cli",
+    name: "AWS CLI v1",
+    version: fromPip("awscli"),
+    making: { by: "python", module: "awscli", isCommand: true },
+    command: () => ["sts", "get-caller-identity", "--output", "json"],
+    isTrappable: true,
+    note: "",
+  },
+  {
+    id: "go-v1",
+    name: "AWS SDK for Go v1",
+    version: pinned("clients/go-v1/go.mod", /aws-sdk-go v(\S+)/),
+    making: { by: "go" },
+    isTrappable: true,
+    note: "",
+  },
+  {
+    id: "go-v2",
+    name: "AWS SDK for Go v2",
+    version: pinned("clients/go-v2/go.mod", /aws-sdk-go-v2\/config v(\S+)/),
+    making: { by: "go" },
+    isTrappable: true,
+    note: "",
+  },
+  {
+    id: "java-v1",
+    name: "AWS SDK for Java v1",
+    version: pinned("clients/java-v1/pom.xml", /aws-java-sdk-sts<\/artifactId>\s+<version>(.+)</),
+    making: { by: "maven" },
+    isTrappable: true,
+    note: "",
+  },
+  {
+    id: "java-v2",
+    name: "AWS SDK for Java v2",
+    version: pinned("clients/java-v2/pom.xml", /sts<\/artifactId>\s+<version>(.+)</),
+    making: { by: "maven" },
+    isTrappable: true,
+    note: "",
+  },
+  {
+    id: "rust",
+    name: "AWS SDK for Rust",
+    version: pinned("clients/rust/Cargo.toml", /aws-config = \{ version = "=([^"]+)"/),
+    making: { by: "cargo" },
+    isTrappable: true,
+    note: "",
+  },
+  {
+    id: "ruby",
+    name: "AWS SDK for Ruby",
+    version: "3.168 (Debian 12)",
+    making: { by: "ruby" },
+    isTrappable: true,
+    note: "",
+  },
+  {
+    id: "cpp",
+    name: "AWS SDK for C++, in Apache Arrow",
+    version: fromPip("pyarrow"),
+    making: { by: "python", module: "pyarrow.fs" },
+    isTrappable: true,
+    note: "",
+  },
+  {
+    id: "crt",
+    name: "AWS Common Runtime (aws-c-auth), in awscrt",
+    version: fromPip("awscrt"),
+    making: { by: "python", module: "awscrt" },
+    isTrappable: true,
+    note: "",
+  },
+  {
+    id: "minio-go",
+    name: "minio-go",
+    version: pinned("clients/minio-go/go.mod", /minio-go\/v7 v(\S+)/),
+    making: { by: "go" },
+    isTrappable: false,
+    note: "",
+  },
+  {
+    id: "rclone",
+    name: "rclone",
+    version: pinned("clients/rclone/go.mod", /rclone\/rclone v(\S+)/),
+    making: { by: "go" },
+    command: (endpoint) => [
+      ...["--config", "", "lsd", ":s3:", "--s3-provider", "AWS", "--s3-env-auth", "--s3-region", "eu-west-1"],
+      ...["--s3-endpoint", endpoint, "--retries", "1", "--low-level-retries", "1"],
+    ],
+    isTrappable: true,
+    note: "",
+  },
+];
+
+/** Clients that people ask for and that this suite has not tried. */
+export const UNTRIED: readonly { readonly name: string; readonly reason: string }[] = [
+  { name: "AWS SDK for .NET", reason: "no .NET on the machine that the suite is run on" },
+  { name: "AWS SDK for Kotlin", reason: "no Kotlin compiler on the machine that the suite is run on" },
+  { name: "AWS SDK for PHP", reason: "its registry is not at hand" },
+  { name: "async-aws for PHP", reason: "Debian 12's 1.18 reads AWS_CONTAINER_CREDENTIALS_RELATIVE_URI alone" },
+  { name: "AWS CLI v2", reason: "it is in no package registry" },
+];

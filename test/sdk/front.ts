@@ -1,0 +1,154 @@
+import { timingSafeEqual } from "node:crypto";
+import { createServer, request as send, type IncomingMessage, type ServerResponse } from "node:http";
+import { close, listen } from "../../sidecar/server.ts";
+import { signatureOf, signedBy } from "./signature.ts";
+
+/** A session that moto's STS granted, as the sidecar was told of it. */
+export interface Granted {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** `unknown`: signed with a key that was never granted here, or with another session's token. */
+type Verdict = "accepted" | "expired" | "unknown" | "wrong signature" | "unsigned";
+
+/** One request of an app's, with the key that it was signed with. */
+export interface Use {
+  readonly accessKeyId: string | undefined;
+  readonly verdict: Verdict;
+}
+
+/**
+ * What stands between one pod and moto. moto grants whatever it is asked and never looks at a signature, so this side
+ * keeps AWS's part: each request must be signed with a granted key, its secret and its token, before its end.
+ */
+export interface Front {
+  readonly url: string;
+  readonly granted: readonly Granted[];
+  readonly uses: readonly Use[];
+  /** During an outage of STS nobody gets a session; requests that are signed already go on. */
+  readonly outage: (isOn: boolean) => void;
+  readonly close: () => Promise<void>;
+}
+
+/** @param lifetimeSeconds how long sessions last, where moto's own answer is not to stand */
+export async function frontOf(moto: string, lifetimeSeconds: number | undefined): Promise<Front> {
+  const granted: Granted[] = [];
+  const uses: Use[] = [];
+  let isOut = false;
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await bodyOf(request);
+    if (!body.includes("Action=AssumeRole")) {
+      const { use, refusal } = judged(request, body, granted);
+      uses.push(use);
+      return respond(response, refusal ?? (await forwarded(moto, request, body)));
+    }
+    if (isOut) return respond(response, refused(503, "ServiceUnavailable", "STS is not to be reached."));
+    const answer = withLifetime(await forwarded(moto, request, body), lifetimeSeconds);
+    if (answer.status === 200) granted.push(grantedIn(answer.body));
+    return respond(response, answer);
+  };
+  const server = createServer((request, response) => {
+    serve(request, response).catch((error: unknown) => response.destroy(error as Error));
+  });
+  const port = await listen(server, 0);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    granted,
+    uses,
+    outage: (isOn) => (isOut = isOn),
+    close: () => close(server),
+  };
+}
+
+async function bodyOf(request: AsyncIterable<Buffer>): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of request) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+function respond(response: ServerResponse, { status, type, body }: Answer): void {
+  response.writeHead(status, { "Content-Type": type, "Content-Length": Buffer.byteLength(body) }).end(body);
+}
+
+function judged(
+  request: IncomingMessage,
+  body: Buffer,
+  granted: readonly Granted[],
+): { readonly use: Use; readonly refusal?: Answer } {
+  const signed = signedBy(request);
+  if (signed === undefined) {
+    const use = { accessKeyId: undefined, verdict: "unsigned" } as const;
+    return { use, refusal: refused(403, "MissingAuthenticationToken", "The request is not signed.") };
+  }
+  const { accessKeyId, signature } = signed;
+  const refusing = (verdict: Verdict, code: string) => ({
+    use: { accessKeyId, verdict },
+    refusal: refused(403, code, `The request's key is ${verdict}.`),
+  });
+  const session = granted.find((one) => one.accessKeyId === accessKeyId);
+  if (session === undefined || session.sessionToken !== request.headers["x-amz-security-token"])
+    return refusing("unknown", "InvalidClientTokenId");
+  if (session.expiresAt <= Date.now()) return refusing("expired", "ExpiredToken");
+  const right = signatureOf(request, body, signed, session.secretAccessKey);
+  if (!timingSafeEqual(Buffer.from(signature), Buffer.from(right)))
+    return refusing("wrong signature", "SignatureDoesNotMatch");
+  return { use: { accessKeyId, verdict: "accepted" } };
+}
+
+/** STS wraps its errors and S3 does not; every SDK finds the code in either. */
+const refused = (status: number, code: string, message: string): Answer => ({
+  status,
+  type: "text/xml",
+  body: `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`,
+});
+
+function forwarded(moto: string, request: IncomingMessage, body: Buffer): Promise<Answer> {
+  const { method, url = "/", headers } = request;
+  const { host: _host, "transfer-encoding": _encoding, ...rest } = headers;
+  return new Promise((resolve, reject) => {
+    const sent = send(new URL(url, moto), { method: method ?? "GET", headers: rest, agent: false }, (from) => {
+      let text = "";
+      from.setEncoding("utf8").on("data", (piece: string) => (text += piece));
+      from.on("end", () =>
+        resolve({
+          status: from.statusCode ?? 502,
+          type: from.headers["content-type"] ?? "text/xml",
+          body: text,
+        }),
+      );
+    });
+    sent.once("error", reject);
+    sent.end(body);
+  });
+}
+
+const EXPIRATION = /<Expiration>([^<]+)<\/Expiration>/;
+
+/** STS grants 15 minutes at least, and a test cannot wait for those to end. */
+function withLifetime(answer: Answer, lifetimeSeconds: number | undefined): Answer {
+  if (lifetimeSeconds === undefined) return answer;
+  const end = new Date(Math.floor(Date.now() / 1000 + lifetimeSeconds) * 1000);
+  const text = `<Expiration>${end.toISOString().replace(".000", "")}</Expiration>`;
+  return { ...answer, body: answer.body.replace(EXPIRATION, text) };
+}
+
+function grantedIn(xml: string): Granted {
+  const text = (name: string): string => new RegExp(`<${name}>([^<]+)</${name}>`).exec(xml)?.[1] ?? "";
+  return {
+    accessKeyId: text("AccessKeyId"),
+    secretAccessKey: text("SecretAccessKey"),
+    sessionToken: text("SessionToken"),
+    expiresAt: Date.parse(text("Expiration")),
+  };
+}

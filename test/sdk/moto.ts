@@ -1,0 +1,27 @@
+import { spawn } from "node:child_process";
+import { LOOPBACK } from "../../sidecar/contract.ts";
+import { freePort } from "../support/free-port.ts";
+import { http } from "../support/http.ts";
+import { until } from "../support/until.ts";
+import { PYTHON } from "./python.ts";
+
+/** moto's server: STS and S3, as its Python package has them. */
+export async function startMoto(): Promise<{ url: string; stop: () => void }> {
+  const port = await freePort();
+  const server = spawn(PYTHON, ["-m", "moto.server", "-H", LOOPBACK, "-p", String(port)], {
+    stdio: "ignore",
+  });
+  await until("moto", () => http(port, "/moto-api/").catch(() => undefined), 45_000);
+  return { url: `http://${LOOPBACK}:${port}`, stop: () => void server.kill() };
+}
+
+/** A service account's token. moto reads the claims and checks no signature. */
+export function unsignedJwt(): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const claims = {
+    sub: "system:serviceaccount:billing:reader",
+    aud: "sts.amazonaws.com",
+    iss: "https://issuer",
+  };
+  return `${part({ alg: "none" })}.${part(claims)}.`;
+}

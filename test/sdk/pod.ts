@@ -1,0 +1,152 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { randomBytes, randomInt } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ANNOTATION, COMMAND, CONTAINER, PATH, TOKEN_VOLUME } from "../../sidecar/contract.ts";
+import { imdsStandIn, type ImdsStandIn } from "../../injector/cli/demo/imds.ts";
+import { config } from "../support/config.ts";
+import { facts } from "../support/facts.ts";
+import { http } from "../support/http.ts";
+import { startedWith } from "../support/kubelet.ts";
+import { injected, pod } from "../support/pods.ts";
+import { until } from "../support/until.ts";
+import { frontOf, type Front } from "./front.ts";
+import { unsignedJwt } from "./moto.ts";
+
+const ROLE = "arn:aws:iam::123456789012:role/billing-reader";
+/** Who an app of these pods is, to STS. */
+export const SESSION = "arn:aws:sts::123456789012:assumed-role/billing-reader/shop.web-5d5f-x7f2q";
+
+export interface Setting {
+  readonly moto: string;
+  /** How long a session lasts; absent: as long as the sidecar asked for. */
+  readonly lifetimeSeconds?: number;
+  /** STS is out from the start, so that the sidecar holds nothing. */
+  readonly isOut?: boolean;
+  readonly onTestFinished: (undo: () => Promise<void>) => void;
+}
+
+export interface RunningPod {
+  readonly front: Front;
+  /** In the place of EC2's metadata service; it would hand out the node's role. */
+  readonly metadata: ImdsStandIn;
+  /** What the injector has put on the app's container. */
+  readonly app: Readonly<Record<string, string>>;
+  /** The way to the services that the app calls, and to the metadata service's stand-in. */
+  readonly surroundings: Readonly<Record<string, string>>;
+  /** As a crash does it: SIGKILL. */
+  readonly killSidecar: () => Promise<void>;
+  readonly startSidecar: () => Promise<void>;
+  readonly ready: () => Promise<void>;
+}
+
+/** A pod as the real injector makes it, and its real sidecar as a process. */
+export async function runPod(setting: Setting): Promise<RunningPod> {
+  const { onTestFinished } = setting;
+  const front = await frontOf(setting.moto, setting.lifetimeSeconds);
+  onTestFinished(front.close);
+  front.outage(setting.isOut === true);
+  const metadata = await imdsStandIn({ role: "node", keys: nodeKeys });
+  onTestFinished(metadata.close);
+  const home = await mkdtemp(join(tmpdir(), "podrole-"));
+  onTestFinished(() => rm(home, { recursive: true, force: true }));
+  await writeFile(join(home, TOKEN_VOLUME.file), unsignedJwt());
+
+  const credentialsPort = await lowPort();
+  const healthPort = await lowPort();
+  const after = injected(
+    pod({}, { [ANNOTATION.role]: ROLE, [ANNOTATION.region]: "eu-west-1" }),
+    facts(),
+    // The guard needs a network namespace of the pod's; its own suite has one.
+    config({ policy: "off", guard: "off", stsEndpoint: front.url, credentialsPort, healthPort }),
+    () => randomBytes(32).toString("base64url"),
+  );
+  const sidecar = mounted(startedWith(after, CONTAINER.sidecar), home);
+  let kill = async (): Promise<void> => undefined;
+  const startSidecar = async (): Promise<void> => {
+    kill = startProcess(sidecar);
+    await until("the sidecar to listen", () => http(healthPort, PATH.healthz).catch(() => undefined), 30_000);
+  };
+  await startSidecar();
+  onTestFinished(() => kill());
+
+  const running: RunningPod = {
+    front,
+    metadata,
+    app: startedWith(after, "app"),
+    surroundings: {
+      AWS_ENDPOINT_URL_STS: front.url,
+      AWS_ENDPOINT_URL_S3: front.url,
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: metadata.url,
+      PATH: process.env["PATH"] ?? "",
+      HOME: home,
+    },
+    killSidecar: () => kill(),
+    startSidecar,
+    ready: () => untilReady(healthPort),
+  };
+  if (setting.isOut !== true) await running.ready();
+  return running;
+}
+
+async function untilReady(healthPort: number): Promise<void> {
+  await until(
+    "credentials to be held",
+    async () => {
+      const answered = await http(healthPort, PATH.readyz).catch(() => undefined);
+      return answered?.status === 200 ? true : undefined;
+    },
+    60_000,
+  );
+}
+
+const MAIN = fileURLToPath(new URL("../../sidecar/main.ts", import.meta.url));
+
+function startProcess(env: Readonly<Record<string, string>>): () => Promise<void> {
+  const sidecar = spawn(process.execPath, [MAIN, ...COMMAND.serve.slice(1)], { env, stdio: "ignore" });
+  const ended = once(sidecar, "exit");
+  return async () => {
+    sidecar.kill("SIGKILL");
+    await ended;
+  };
+}
+
+/** The paths of the container's mounts, as this machine has them. */
+const mounted = (env: Readonly<Record<string, string>>, home: string): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [
+      name,
+      value
+        .replaceAll(TOKEN_VOLUME.mountPath, home)
+        .replaceAll("/dev/termination-log", join(home, "termination-log")),
+    ]),
+  );
+
+/** Of nobody that STS knows: whoever signs with them has fallen through to the node. */
+const nodeKeys = () => ({
+  accessKeyId: "ASIAOFTHENODE",
+  secretAccessKey: "secret",
+  sessionToken: "token",
+  expiresAt: Date.now() + 3_600_000,
+});
+
+/** Below the ephemeral range, so that while a sidecar is away no connection of another test takes its port. */
+async function lowPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen({ port, host: "127.0.0.1" }, () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => {
+      server.close(resolve);
+    });
+    return port;
+  }
+}
