@@ -56,7 +56,8 @@ const STEPS: Readonly<Record<Toolchain, readonly (readonly string[])[]>> = {
 
 function argvOf(by: Toolchain, folder: string): readonly string[] {
   const classes = `${folder}/jars/*:${folder}/classes`;
-  if (by === "maven") return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classes, "Client"];
+  if (by === "maven")
+    return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classes, "Client"];
   if (by === "npm") return [process.execPath, join(folder, "client.cjs")];
   return [join(folder, "client")];
 }

@@ -16,9 +16,13 @@ export interface Client {
   readonly making: Making;
   /** Behind the program, where the client is a command: each call is a process of its own then. */
   readonly command?: (endpoint: string) => readonly string[];
+  /** A client that found no credentials once asks for none again; it takes a new one. */
+  readonly decidesOnce?: true;
   /** It reads AWS_EC2_METADATA_SERVICE_ENDPOINT, so that a way to the node's role would be seen. */
   readonly isTrappable: boolean;
-  /** What people who use it in a pod have to know, in one or more sentences. */
+  /** What of the sidecar's answer is in its error when there are no credentials. */
+  readonly tells: "the sidecar's sentence" | "its status" | "nothing";
+  /** What people who use it in a pod have to know, in one or more sentences, or nothing. */
   readonly note: string;
 }
 
@@ -39,7 +43,8 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("../../package.json", /"@aws-sdk\/client-sts": "(.+)"/),
     making: { by: "nothing" },
     isTrappable: true,
-    note: "",
+    tells: "nothing",
+    note: "It tries for three seconds.",
   },
   {
     id: "js-v2",
@@ -47,7 +52,8 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/js-v2/package.json", /"aws-sdk": "(.+)"/),
     making: { by: "npm" },
     isTrappable: true,
-    note: "",
+    tells: "nothing",
+    note: "It gives an answer one second. Where the sidecar fails it would go on to the metadata service; `AWS_EC2_METADATA_DISABLED`, which podrole sets, keeps it from there.",
   },
   {
     id: "boto3",
@@ -55,7 +61,8 @@ export const CLIENTS: readonly Client[] = [
     version: fromPip("boto3"),
     making: { by: "python", module: "boto3" },
     isTrappable: true,
-    note: "",
+    tells: "the sidecar's sentence",
+    note: "It tries three times, a second apart. It fetches while a client is made, so a program that makes its clients at its start ends there if no session is held yet: leave `podrole.dev/start` at `wait`.",
   },
   {
     id: "aws-cli",
@@ -64,7 +71,8 @@ export const CLIENTS: readonly Client[] = [
     making: { by: "python", module: "awscli", isCommand: true },
     command: () => ["sts", "get-caller-identity", "--output", "json"],
     isTrappable: true,
-    note: "",
+    tells: "the sidecar's sentence",
+    note: "It fetches for each command.",
   },
   {
     id: "go-v1",
@@ -72,7 +80,8 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/go-v1/go.mod", /aws-sdk-go v(\S+)/),
     making: { by: "go" },
     isTrappable: true,
-    note: "",
+    tells: "nothing",
+    note: "`CredentialsChainVerboseErrors` brings its errors to say more.",
   },
   {
     id: "go-v2",
@@ -80,6 +89,7 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/go-v2/go.mod", /aws-sdk-go-v2\/config v(\S+)/),
     making: { by: "go" },
     isTrappable: true,
+    tells: "the sidecar's sentence",
     note: "",
   },
   {
@@ -88,6 +98,7 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/java-v1/pom.xml", /aws-java-sdk-sts<\/artifactId>\s+<version>(.+)</),
     making: { by: "maven" },
     isTrappable: true,
+    tells: "the sidecar's sentence",
     note: "",
   },
   {
@@ -96,7 +107,8 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/java-v2/pom.xml", /sts<\/artifactId>\s+<version>(.+)</),
     making: { by: "maven" },
     isTrappable: true,
-    note: "",
+    tells: "nothing",
+    note: "It tries six times with no pause between. Where the sidecar fails it would go on to the metadata service; `AWS_EC2_METADATA_DISABLED`, which podrole sets, keeps it from there.",
   },
   {
     id: "rust",
@@ -104,15 +116,18 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/rust/Cargo.toml", /aws-config = \{ version = "=([^"]+)"/),
     making: { by: "cargo" },
     isTrappable: true,
+    tells: "its status",
     note: "",
   },
   {
     id: "ruby",
     name: "AWS SDK for Ruby",
-    version: "3.168 (Debian 12)",
+    version: "3.188 or newer",
     making: { by: "ruby" },
+    decidesOnce: true,
     isTrappable: true,
-    note: "",
+    tells: "nothing",
+    note: "Older versions, Debian 12's 3.168 among them, read no `AWS_CONTAINER_CREDENTIALS_FULL_URI`. A client that was made while no session was held has no credentials for as long as it lives: leave `podrole.dev/start` at `wait`.",
   },
   {
     id: "cpp",
@@ -120,7 +135,8 @@ export const CLIENTS: readonly Client[] = [
     version: fromPip("pyarrow"),
     making: { by: "python", module: "pyarrow.fs" },
     isTrappable: true,
-    note: "",
+    tells: "nothing",
+    note: "Without credentials it sends its requests unsigned, so the error is S3's about an anonymous caller.",
   },
   {
     id: "crt",
@@ -128,6 +144,7 @@ export const CLIENTS: readonly Client[] = [
     version: fromPip("awscrt"),
     making: { by: "python", module: "awscrt" },
     isTrappable: true,
+    tells: "nothing",
     note: "",
   },
   {
@@ -136,7 +153,8 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/minio-go/go.mod", /minio-go\/v7 v(\S+)/),
     making: { by: "go" },
     isTrappable: false,
-    note: "",
+    tells: "its status",
+    note: '`credentials.NewIAM("")` has to be named as its credentials. It tries once.',
   },
   {
     id: "rclone",
@@ -144,11 +162,19 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/rclone/go.mod", /rclone\/rclone v(\S+)/),
     making: { by: "go" },
     command: (endpoint) => [
-      ...["--config", "", "lsd", ":s3:", "--s3-provider", "AWS", "--s3-env-auth", "--s3-region", "eu-west-1"],
-      ...["--s3-endpoint", endpoint, "--retries", "1", "--low-level-retries", "1"],
+      "lsd",
+      ":s3:",
+      "--config=",
+      "--s3-provider=AWS",
+      "--s3-env-auth",
+      "--s3-region=eu-west-1",
+      `--s3-endpoint=${endpoint}`,
+      "--retries=1",
+      "--low-level-retries=1",
     ],
     isTrappable: true,
-    note: "",
+    tells: "the sidecar's sentence",
+    note: "Only with `env_auth = true` and no keys in the remote; else it is anonymous. It fetches for each command.",
   },
 ];
 
@@ -157,6 +183,9 @@ export const UNTRIED: readonly { readonly name: string; readonly reason: string 
   { name: "AWS SDK for .NET", reason: "no .NET on the machine that the suite is run on" },
   { name: "AWS SDK for Kotlin", reason: "no Kotlin compiler on the machine that the suite is run on" },
   { name: "AWS SDK for PHP", reason: "its registry is not at hand" },
-  { name: "async-aws for PHP", reason: "Debian 12's 1.18 reads AWS_CONTAINER_CREDENTIALS_RELATIVE_URI alone" },
+  {
+    name: "async-aws for PHP",
+    reason: "Debian 12's 1.18 reads AWS_CONTAINER_CREDENTIALS_RELATIVE_URI alone",
+  },
   { name: "AWS CLI v2", reason: "it is in no package registry" },
 ];

@@ -117,17 +117,21 @@ function forwarded(moto: string, request: IncomingMessage, body: Buffer): Promis
   const { method, url = "/", headers } = request;
   const { host: _host, "transfer-encoding": _encoding, ...rest } = headers;
   return new Promise((resolve, reject) => {
-    const sent = send(new URL(url, moto), { method: method ?? "GET", headers: rest, agent: false }, (from) => {
-      let text = "";
-      from.setEncoding("utf8").on("data", (piece: string) => (text += piece));
-      from.on("end", () =>
-        resolve({
-          status: from.statusCode ?? 502,
-          type: from.headers["content-type"] ?? "text/xml",
-          body: text,
-        }),
-      );
-    });
+    const sent = send(
+      new URL(url, moto),
+      { method: method ?? "GET", headers: rest, agent: false },
+      (from) => {
+        let text = "";
+        from.setEncoding("utf8").on("data", (piece: string) => (text += piece));
+        from.on("end", () =>
+          resolve({
+            status: from.statusCode ?? 502,
+            type: from.headers["content-type"] ?? "text/xml",
+            body: text,
+          }),
+        );
+      },
+    );
     sent.once("error", reject);
     sent.end(body);
   });

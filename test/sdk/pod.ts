@@ -42,6 +42,8 @@ export interface RunningPod {
   readonly killSidecar: () => Promise<void>;
   readonly startSidecar: () => Promise<void>;
   readonly ready: () => Promise<void>;
+  /** How often the sidecar that runs now has given an answer of this status. */
+  readonly answers: (status: number) => Promise<number>;
 }
 
 /** A pod as the real injector makes it, and its real sidecar as a process. */
@@ -88,6 +90,14 @@ export async function runPod(setting: Setting): Promise<RunningPod> {
     killSidecar: () => kill(),
     startSidecar,
     ready: () => untilReady(healthPort),
+    answers: async (status) => {
+      const { body } = await http(healthPort, PATH.metrics);
+      const counted = new RegExp(
+        `^podrole_credential_requests_total\\{code="${status}"\\} (\\d+)$`,
+        "m",
+      ).exec(body);
+      return Number(counted?.[1] ?? 0);
+    },
   };
   if (setting.isOut !== true) await running.ready();
   return running;

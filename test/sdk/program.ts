@@ -65,7 +65,9 @@ export function fleeting(argv: readonly string[], { env, onTestFinished }: Progr
 
 function answerOf(text: string, ms: number): Answer {
   if (!text.startsWith("{")) return { isGranted: true, arn: undefined, error: undefined, ms };
-  const { arn, Arn, error } = JSON.parse(text) as Readonly<Record<"arn" | "Arn" | "error", string | undefined>>;
+  const { arn, Arn, error } = JSON.parse(text) as Readonly<
+    Record<"arn" | "Arn" | "error", string | undefined>
+  >;
   return error === undefined ? { isGranted: true, arn: arn ?? Arn, error, ms } : failed(error, ms);
 }
 

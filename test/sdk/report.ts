@@ -5,15 +5,18 @@ export type Trial = (typeof TRIALS)[number];
 
 /** What a client said when it got nothing, and after how long. */
 interface Saying {
-  readonly client: string;
+  readonly client: Client;
   readonly when: string;
+  /** How often it asked the sidecar before it gave up. */
+  readonly asked: number;
+  /** With the start of its process. */
   readonly ms: number;
-  readonly error: string;
+  readonly error: string | undefined;
 }
 
 export interface Report {
-  /** Runs one trial and keeps its outcome. */
-  readonly tried: (client: Client, trial: Trial, work: () => Promise<void>) => Promise<void>;
+  /** A trial counts as failed until what this returns is called. */
+  readonly opened: (client: Client, trial: Trial) => () => void;
   readonly said: (saying: Saying) => void;
   readonly text: (clients: readonly Client[], why: (client: Client) => string | undefined) => string;
 }
@@ -22,10 +25,9 @@ export function openReport(): Report {
   const outcomes = new Map<string, string>();
   const sayings: Saying[] = [];
   return {
-    tried: async ({ id }, trial, work) => {
+    opened: ({ id }, trial) => {
       outcomes.set(`${id} ${trial}`, "FAILED");
-      await work();
-      outcomes.set(`${id} ${trial}`, "pass");
+      return () => void outcomes.set(`${id} ${trial}`, "pass");
     },
     said: (saying) => void sayings.push(saying),
     text: (clients, why) => {
@@ -36,13 +38,16 @@ export function openReport(): Report {
         return [name, version, ...TRIALS.map((trial) => outcomes.get(`${id} ${trial}`) ?? "-")];
       });
       const words = sayings
-        .toSorted((a, b) => a.when.localeCompare(b.when) || a.client.localeCompare(b.client))
-        .map(({ client, when, ms, error }) => [client, when, `${(ms / 1000).toFixed(1)} s`, shortened(error)]);
+        .toSorted((a, b) => a.when.localeCompare(b.when) || a.client.name.localeCompare(b.client.name))
+        .map(({ client, when, asked, ms, error = "" }) => {
+          const after = `${asked} times, ${(ms / 1000).toFixed(1)} s`;
+          return [client.name, when, after, shortened(error)];
+        });
       return [
         "",
         columns([["client", "version", ...TRIALS], ...rows]),
         "",
-        columns([["client", "with", "after", "it said"], ...words]),
+        columns([["client", "with", "asked", "and then said"], ...words]),
         "",
         "",
       ].join("\n");
@@ -59,6 +64,11 @@ function columns(rows: readonly (readonly string[])[]): string {
   const width = (column: number): number =>
     Math.max(...rows.map((row) => (column < row.length - 1 ? (row[column] ?? "").length : 0)));
   return rows
-    .map((row) => row.map((cell, column) => cell.padEnd(width(column))).join("  ").trimEnd())
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(width(column)))
+        .join("  ")
+        .trimEnd(),
+    )
     .join("\n");
 }
