@@ -53,8 +53,21 @@ export const TOKEN_VOLUME = {
  */
 export const METADATA_ADDRESSES = ["169.254.169.254", "fd00:ec2::254"] as const;
 
+/** Neighbours of the metadata service that no pod does without, and what each is. The guard blocks none of them. */
+export const NEVER_BLOCKED: Readonly<Record<string, string>> = {
+  "169.254.169.253": "the VPC's DNS server",
+  "fd00:ec2::253": "the VPC's DNS server",
+  "169.254.169.123": "the clock that AWS gives",
+  "fd00:ec2::123": "the clock that AWS gives",
+};
+
 /** `block`: nothing answers at the metadata addresses. `emulate`: the sidecar does, at TCP port 80. */
 export const IMDS_MODES = ["block", "emulate"] as const;
+export type ImdsMode = (typeof IMDS_MODES)[number];
+
+/** Whether a guard may do without the kernel's egress hook, see ENV.egressHook. */
+export const EGRESS_HOOK_MODES = ["require", "prefer"] as const;
+export type EgressHookMode = (typeof EGRESS_HOOK_MODES)[number];
 
 /** Where the sidecar's own AWS identity comes from. */
 export const SOURCES = ["web-identity", "node", "ambient"] as const;
@@ -107,6 +120,11 @@ export const ENV = {
   blockedAddresses: "PODROLE_BLOCKED_ADDRESSES",
   /** Guard: the one uid that may still reach them (source `node`), or absent. */
   openUid: "PODROLE_OPEN_UID",
+  /**
+   * Guard: `prefer` says that NET_RAW is dropped from every container of the pod, which is what the egress hook is the
+   * second wall against; so it may be done without. Absent: `require`.
+   */
+  egressHook: "PODROLE_EGRESS_HOOK",
   /** Both: {@link IMDS_MODES}, absent for `block`, and the port of the sidecar's endpoint in `emulate`. */
   imds: "PODROLE_IMDS",
   imdsPort: "PODROLE_IMDS_PORT",

@@ -1,13 +1,14 @@
-import { ENV } from "../contract.ts";
+import { EGRESS_HOOK_MODES, ENV, type EgressHookMode } from "../contract.ts";
+import { blockable, normalAddress } from "../kit/address.ts";
 import { integer, list, oneOf, optional, parseEnv, required, type Env } from "../kit/env.ts";
 import { LOG_LEVELS, type LogLevel } from "../kit/log.ts";
-import { addressBits, normalAddress } from "./address.ts";
 
 export interface GuardConfig {
   /** What to keep out of reach: at least one, each once, in one spelling. */
   readonly addresses: readonly string[];
   /** The one uid that may still reach them (source `node`). Never 0: root would open the guard for every image. */
   readonly openUid: number | undefined;
+  readonly egressHook: EgressHookMode;
   readonly podIp: string;
   readonly hostIp: string;
   readonly logLevel: LogLevel;
@@ -25,6 +26,7 @@ export function parseGuardConfig(env: Env): GuardConfig {
   return parseEnv(env, {
     addresses: required(ENV.blockedAddresses, blockedAddresses),
     openUid: optional(ENV.openUid, integer(1, HIGHEST_UID), undefined),
+    egressHook: optional(ENV.egressHook, oneOf(EGRESS_HOOK_MODES), "require"),
     podIp: required(ENV.podIp, ipAddress),
     hostIp: required(ENV.hostIp, ipAddress),
     logLevel: optional(ENV.logLevel, oneOf(LOG_LEVELS), "info"),
@@ -40,14 +42,5 @@ function blockedAddresses(raw: string): readonly string[] {
 function ipAddress(raw: string): string {
   const address = normalAddress(raw.trim());
   if (address === undefined) throw new Error("must be an IP address");
-  return address;
-}
-
-/** Loopback is where the sidecar itself listens, and the unspecified address is another name for it. */
-function blockable(raw: string): string {
-  const address = ipAddress(raw);
-  if (address.startsWith("127.") || addressBits(address) <= 1n) {
-    throw new Error("must not block loopback, where the sidecar listens");
-  }
   return address;
 }

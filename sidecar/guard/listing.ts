@@ -1,4 +1,4 @@
-import { normalAddress } from "./address.ts";
+import { normalAddress } from "../kit/address.ts";
 
 /** What nft says is in the kernel, in the words of rules.ts. */
 export interface Listing {

@@ -1,8 +1,8 @@
-import { addressBits, isIPv4 } from "./address.ts";
+import { addressBits, isIPv4 } from "../kit/address.ts";
 
 /** What the rules depend on, and nothing else. */
 export interface RuleInput {
-  /** Normalised, see address.ts. */
+  /** Normalised, see kit/address.ts. */
   readonly addresses: readonly string[];
   /** Every interface but loopback. */
   readonly interfaces: readonly string[];

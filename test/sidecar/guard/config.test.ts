@@ -12,6 +12,7 @@ test("reads what the injector writes", () => {
   expect(parseGuardConfig(env)).toEqual({
     addresses: ["169.254.169.254", "fd00:ec2::254"],
     openUid: undefined,
+    egressHook: "require",
     podIp: "10.1.2.3",
     hostIp: "10.0.0.1",
     logLevel: "info",
@@ -38,6 +39,11 @@ test.each([
   ["IPv6 loopback", ENV.blockedAddresses, "0::1"],
   ["mapped loopback", ENV.blockedAddresses, "::ffff:127.0.0.1"],
   ["the unspecified address", ENV.blockedAddresses, "0.0.0.0"],
+  ["the VPC's DNS server", ENV.blockedAddresses, "169.254.169.254,169.254.169.253"],
+  ["the same over IPv6", ENV.blockedAddresses, "FD00:EC2:0::253"],
+  ["the clock", ENV.blockedAddresses, "169.254.169.123"],
+  ["the clock, mapped", ENV.blockedAddresses, "::ffff:169.254.169.123"],
+  ["an unknown word on the egress hook", ENV.egressHook, "yes"],
   ["root", ENV.openUid, "0"],
   ["a uid beyond a user namespace", ENV.openUid, "65536"],
   ["a uid in words", ENV.openUid, "root"],
@@ -54,4 +60,11 @@ test("names every problem at once", () => {
   const thrower = () => parseGuardConfig({ [ENV.openUid]: "x" });
   for (const name of [ENV.blockedAddresses, ENV.openUid, ENV.podIp, ENV.hostIp])
     expect(thrower).toThrow(name);
+});
+
+test("says what it is that no pod does without", () => {
+  const dns = { ...env, [ENV.blockedAddresses]: "169.254.169.253" };
+  expect(() => parseGuardConfig(dns)).toThrow(
+    `${ENV.blockedAddresses} must not block 169.254.169.253, which is the VPC's DNS server and no pod does without.`,
+  );
 });

@@ -1,4 +1,5 @@
 import { isIP, SocketAddress } from "node:net";
+import { NEVER_BLOCKED } from "../contract.ts";
 
 /**
  * One spelling for each IP address, so that two of them can be compared as text: lower case, zeros compressed, and an
@@ -12,6 +13,23 @@ export function normalAddress(raw: string): string | undefined {
   const { address } = new SocketAddress({ address: raw, family: "ipv6" });
   const mapped = /^::ffff:([\d.]+)$/.exec(address)?.[1];
   return mapped ?? address;
+}
+
+/**
+ * An address that a guard may block, in its one spelling. Loopback is where the sidecar itself listens, and the
+ * unspecified address is another name for it.
+ * @throws Error with what it must be, to stand after the name of the setting
+ */
+export function blockable(raw: string): string {
+  const address = normalAddress(raw.trim());
+  if (address === undefined) throw new Error("must be an IP address");
+  if (address.startsWith("127.") || addressBits(address) <= 1n) {
+    throw new Error("must not block loopback, where the sidecar listens");
+  }
+  if (Object.hasOwn(NEVER_BLOCKED, address)) {
+    throw new Error(`must not block ${address}, which is ${NEVER_BLOCKED[address]} and no pod does without`);
+  }
+  return address;
 }
 
 /** @param address as {@link normalAddress} gives it */

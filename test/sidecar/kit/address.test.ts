@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { addressBits, isIPv4, normalAddress } from "../../../sidecar/guard/address.ts";
+import { addressBits, isIPv4, normalAddress } from "../../../sidecar/kit/address.ts";
 
 test.each([
   ["169.254.169.254", "169.254.169.254"],
