@@ -1,4 +1,4 @@
-import type { Source, StartMode } from "../sidecar/contract.ts";
+import type { EgressHookMode, Source, StartMode } from "../sidecar/contract.ts";
 import type { BaseRoleArn, RoleArn } from "./arn.ts";
 import type { Keys } from "./keys.ts";
 
@@ -26,6 +26,10 @@ export interface InjectorConfig {
   /** Undefined: `listed` for source web-identity, where IAM's trust policy decides as well; `enforce` for the others. */
   readonly policy: PolicyMode | undefined;
   readonly guard: GuardMode;
+  /** Whether a guard may do without the egress hook, where a node's kernel has none. */
+  readonly egressHook: EgressHookMode;
+  /** Whether the guard has NET_RAW as well, which iptables-legacy needs and nothing else of it does. */
+  readonly guardNetRaw: boolean;
   /** What becomes of a pod on the node's network that asks for no role. */
   readonly hostNetwork: (typeof HOST_NETWORK_MODES)[number];
   /** What becomes of a pod that mounts a path of the node. */

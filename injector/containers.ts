@@ -37,7 +37,8 @@ const common = (config: InjectorConfig) => ({
 
 /**
  * Root with NET_ADMIN and nothing else is the tightest that works: a non-root guard would need privilege escalation
- * for its file capability (measured on a kubelet).
+ * for its file capability (measured on a kubelet). iptables-legacy is the exception: it talks to the kernel over a raw
+ * socket, so for nodes without nf_tables an administrator may give the guard NET_RAW too.
  */
 export function guardContainer(config: InjectorConfig, intent: Intent): Container {
   const openUid = intent.sidecar?.source === "node" ? [literal(ENV.openUid, String(SIDECAR_UID))] : [];
@@ -48,6 +49,7 @@ export function guardContainer(config: InjectorConfig, intent: Intent): Containe
     env: [
       literal(ENV.blockedAddresses, config.blockedAddresses.join(",")),
       ...openUid,
+      literal(ENV.egressHook, config.egressHook),
       fromPod(ENV.podIp, "status.podIP"),
       fromPod(ENV.hostIp, "status.hostIP"),
       literal(ENV.terminationLog, TERMINATION_LOG),
@@ -60,7 +62,7 @@ export function guardContainer(config: InjectorConfig, intent: Intent): Containe
       privileged: false,
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
-      capabilities: { add: ["NET_ADMIN"], drop: ["ALL"] },
+      capabilities: { add: ["NET_ADMIN", ...(config.guardNetRaw ? ["NET_RAW"] : [])], drop: ["ALL"] },
       seccompProfile: { type: "RuntimeDefault" },
     },
   };

@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import {
   ANNOTATION,
   CREDENTIALS_PORT,
+  EGRESS_HOOK_MODES,
   HEALTH_PORT,
   METADATA_ADDRESSES,
   SOURCES,
@@ -100,6 +101,16 @@ const OPTIONS: readonly Option[] = [
   new Option("--guard <mode>", "whether pods are cut off from the metadata service")
     .choices(GUARD_MODES)
     .default("block"),
+  new Option(
+    "--egress-hook <mode>",
+    "pods on nodes whose kernel lacks it (before 5.16): held with one wall, or not started",
+  )
+    .choices(EGRESS_HOOK_MODES)
+    .default("prefer"),
+  new Option(
+    "--guard-net-raw",
+    "give the guard NET_RAW too: iptables-legacy needs it, on nodes without nf_tables",
+  ).default(false),
   new Option("--host-network <mode>", "pods on the node's network that ask for no role")
     .choices(HOST_NETWORK_MODES)
     .default("deny"),
@@ -198,6 +209,8 @@ export function installationFrom(options: Record<string, unknown>): InjectorConf
     sourceOverrides: sourceOverride,
     policy,
     guard: same.guard,
+    egressHook: same.egressHook,
+    guardNetRaw: same.guardNetRaw,
     hostNetwork: same.hostNetwork,
     hostPath: same.hostPath,
     workloads: same.workloads,

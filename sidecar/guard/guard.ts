@@ -2,14 +2,14 @@ import { CodedError } from "../kit/errors.ts";
 import type { Log } from "../kit/log.ts";
 import type { Reach } from "../reach.ts";
 import type { GuardConfig } from "./config.ts";
-import type { Nft } from "./nft.ts";
-import { attempts, differences, leaks } from "./prove.ts";
-import { rulesFor } from "./rules.ts";
-import { scriptOf } from "./script.ts";
+import type { PacketFilter, Standing } from "./filter.ts";
+import { attempts, leaks } from "./prove.ts";
+import type { RuleInput } from "./rules.ts";
 
 export interface GuardDeps {
   readonly config: GuardConfig;
-  readonly nft: Nft;
+  /** The best first; what follows is for a kernel or an image that lacks what the ones before need. */
+  readonly filters: readonly PacketFilter[];
   /** Names of every interface but loopback. */
   readonly interfaces: () => Promise<readonly string[]>;
   readonly reach: (address: string, port: number, timeoutMs: number) => Promise<Reach>;
@@ -17,10 +17,9 @@ export interface GuardDeps {
 }
 
 /** What was done, once it is proven. */
-export interface Guarded {
-  /** Chains that hang on a hook. */
-  readonly hooks: number;
-  readonly interfaces: number;
+export interface Guarded extends Pick<Standing, "hooks" | "interfaces"> {
+  readonly filter: string;
+  readonly egressHook: boolean;
 }
 
 /**
@@ -28,39 +27,72 @@ export interface Guarded {
  * is not proven is better than none, and the pod does not start on it.
  * @throws CodedError with a code that starts with `GUARD_`
  */
-export async function guard({ config, nft, interfaces, reach, log }: GuardDeps): Promise<Guarded> {
+export async function guard({ config, filters, interfaces, reach, log }: GuardDeps): Promise<Guarded> {
   refuseHostNetwork(config);
   const { addresses, openUid } = config;
-  const rulesNow = async () => rulesFor({ addresses, openUid, interfaces: await interfaces() });
+  const inputNow = async (): Promise<RuleInput> => ({ addresses, openUid, interfaces: await interfaces() });
 
-  const script = scriptOf(await rulesNow());
-  log.debug({ script }, "applying");
-  await nft.apply(script);
+  const usable = filters.filter((filter) => filter.egressHook || config.egressHook === "prefer");
+  const filter = await put(usable, await inputNow(), log);
 
   // Asked for again: an interface that has come up in the meantime is not guarded, and has to be noticed.
-  const wanted = await rulesNow();
-  const before = await nft.list();
-  const wrong = differences(wanted, before);
-  if (wrong.length > 0) {
+  const input = await inputNow();
+  const before = await filter.read(input);
+  if (before.differences.length > 0) {
     throw new CodedError(
       "GUARD_RULES_MISSING",
-      `The rules in the kernel are not those of the guard: ${wrong.join("; ")}.`,
+      `The rules in the kernel are not those of the guard: ${before.differences.join("; ")}.`,
       {
-        remedy: "Look for another program that changes nftables in this pod; the pod is started again.",
+        remedy:
+          "Look for another program that changes the packet filter in this pod; the pod is started again.",
       },
     );
   }
 
   const tried = await attempts(addresses, reach);
-  const leaking = leaks(tried, before, await nft.list());
+  const leaking = leaks(tried, before.resets, await filter.resets(input));
   if (leaking.length > 0) {
     throw new CodedError("GUARD_NOT_HOLDING", `The rules are in place, and still ${leaking.join("; ")}.`, {
       remedy:
         "Look for what carries the pod's connections past its packet filter, such as an eBPF redirect of the network plugin.",
     });
   }
-  const hooks = wanted.flatMap(({ chains }) => chains.flatMap(({ base }) => base ?? []));
-  return { hooks: hooks.length, interfaces: hooks.flatMap(({ devices }) => devices ?? []).length };
+  const { hooks, interfaces: watched } = before;
+  return { hooks, interfaces: watched, filter: filter.name, egressHook: filter.egressHook };
+}
+
+/** What the next filter may make up for. Anything else, a missing capability above all, would fail there as well. */
+const LACKING = new Set(["GUARD_NO_EGRESS_HOOK", "GUARD_NO_PACKET_FILTER"]);
+
+/** @returns the first filter that took the rules */
+async function put(filters: readonly PacketFilter[], input: RuleInput, log: Log): Promise<PacketFilter> {
+  const lacking: CodedError[] = [];
+  for (const filter of filters) {
+    try {
+      await filter.put(input);
+      return filter;
+    } catch (error) {
+      if (!(error instanceof CodedError) || !LACKING.has(error.code)) throw error;
+      log.warn({ filter: filter.name, code: error.code, reason: error.message }, "not to be had in this pod");
+      lacking.push(error);
+    }
+  }
+  throw lackingAll(lacking);
+}
+
+/** One message out of several: what was tried, and why none of it served. */
+function lackingAll(errors: readonly CodedError[]): CodedError {
+  const [first, ...others] = errors.filter(
+    (error, at) => errors.findIndex(({ message }) => message === error.message) === at,
+  );
+  if (first !== undefined && others.length === 0) return first;
+  const reasons = errors.map(({ message }) => message.replace(/\.$/, ""));
+  const remedies = new Set(errors.flatMap(({ remedy }) => remedy ?? []));
+  return new CodedError(
+    "GUARD_NO_PACKET_FILTER",
+    `Nothing in this pod can hold the addresses: ${[...new Set(reasons)].join("; ")}.`,
+    { remedy: [...remedies].join(" ") },
+  );
 }
 
 /** A pod with the node's address is in the node's network, where the rules would hold for every program of the node. */

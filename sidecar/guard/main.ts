@@ -5,38 +5,50 @@ import { createLog } from "../kit/log.ts";
 import { reach } from "../reach.ts";
 import { writeTerminationMessage } from "../termination.ts";
 import { parseGuardConfig, type GuardConfig } from "./config.ts";
+import { exitOf, HELD } from "./exits.ts";
 import { guard, type Guarded, type GuardDeps } from "./guard.ts";
 import { interfaces } from "./interfaces.ts";
+import { iptables, iptablesFilter } from "./iptables.ts";
+import { nftFilter } from "./nft-filter.ts";
 import { nft } from "./nft.ts";
 
 /** What the guard touches of the world outside. */
-export interface Surroundings extends Pick<GuardDeps, "nft" | "interfaces" | "reach"> {
+export interface Surroundings extends Pick<GuardDeps, "filters" | "interfaces" | "reach"> {
   readonly stdout: (line: string) => void;
   readonly stderr: (line: string) => void;
   /** Milliseconds, from any start. */
   readonly now: () => number;
 }
 
-/** The command `guard`. @returns the exit code: 0 guarded and proven, 1 not, 2 badly configured */
+/** The command `guard`. @returns the exit code, one of exits.ts */
 export async function guardMain(env: Env, around: Surroundings = surroundings(env)): Promise<number> {
   const started = around.now();
   try {
     const config = parseGuardConfig(env);
     const guarded = await guard({ ...around, config, log: createLog(config.logLevel, "guard") });
-    around.stdout(success(config, guarded, around.now() - started));
-    return 0;
+    const line = success(config, guarded, around.now() - started);
+    around.stdout(line);
+    writeTerminationMessage(env[ENV.terminationLog], line);
+    return HELD;
   } catch (thrown) {
     const error = coded(thrown, "GUARD_FAILED");
     const line = oneLine(error);
     around.stderr(line);
     writeTerminationMessage(env[ENV.terminationLog], line);
-    return error.code === "CONFIG_INVALID" ? 2 : 1;
+    return exitOf(error.code);
   }
 }
 
 function surroundings(env: Env): Surroundings {
+  const path = env["PATH"];
+  const program = nft(path);
   return {
-    nft: nft(env["PATH"]),
+    filters: [
+      nftFilter(program, true),
+      nftFilter(program, false),
+      iptablesFilter("nft", iptables(path, "nft")),
+      iptablesFilter("legacy", iptables(path, "legacy")),
+    ],
     interfaces,
     reach,
     stdout: (line) => process.stdout.write(`${line}\n`),
@@ -45,13 +57,15 @@ function surroundings(env: Env): Surroundings {
   };
 }
 
-function success(
-  { addresses, openUid }: GuardConfig,
-  { hooks, interfaces: count }: Guarded,
-  ms: number,
-): string {
+function success({ addresses, openUid }: GuardConfig, guarded: Guarded, ms: number): string {
   const verb = addresses.length === 1 ? "is" : "are";
   const exception = openUid === undefined ? "" : ` of every uid but ${openUid}`;
-  const facts = `${hooks} chains, ${count} ${count === 1 ? "interface" : "interfaces"}, ${Math.round(ms)} ms`;
-  return `podrole guard: ${addresses.join(" and ")} ${verb} out of reach${exception} (${facts})`;
+  const { hooks, interfaces: count, filter, egressHook } = guarded;
+  // What a person has to know of a pod that started all the same: it is held by one wall out of two.
+  const lacking = egressHook
+    ? ""
+    : ` by ${filter} without the kernel's egress hook, so only as long as no container has NET_RAW`;
+  const interfacesText = egressHook ? [`${count} ${count === 1 ? "interface" : "interfaces"}`] : [];
+  const facts = [`${hooks} chains`, ...interfacesText, `${Math.round(ms)} ms`].join(", ");
+  return `podrole guard: ${addresses.join(" and ")} ${verb} out of reach${exception}${lacking} (${facts})`;
 }

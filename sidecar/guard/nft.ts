@@ -1,32 +1,32 @@
-import { execFile } from "node:child_process";
-import { CodedError, systemCode } from "../kit/errors.ts";
+import { CodedError } from "../kit/errors.ts";
 import { listingOf, type Listing } from "./listing.ts";
-import { TABLE_NAME } from "./rules.ts";
+import { TABLE_NAME, type Table } from "./rules.ts";
+import { run as runProgram, RUN_TIMEOUT_MS, RunFailure } from "./run.ts";
 
 export interface Nft {
   /** All of the script or, if it throws, none of it. */
   apply(script: string): Promise<void>;
-  list(): Promise<Listing>;
+  /** What stands in our tables of these families. A kernel without a family cannot be asked about it. */
+  list(families: readonly Table["family"][]): Promise<Listing>;
 }
 
 const PROGRAM = "nft";
-/** It takes milliseconds; a kernel that waits longer for a lock will not be quicker for a pod that waits. */
-const TIMEOUT_MS = 10_000;
 
 /** The only place that runs the program `nft`. @param path the PATH to look for it in */
 export function nft(path: string | undefined): Nft {
+  const run = (args: readonly string[], input?: string): Promise<string> =>
+    runProgram(PROGRAM, args, { path, input }).catch((error: unknown) => {
+      throw error instanceof RunFailure ? failure(error) : error;
+    });
   return {
-    apply: async (script) => {
-      await run(path, ["-f", "-"], script);
-    },
-    list: async () => {
-      const [inet, netdev, egress] = await Promise.all([
-        run(path, ["-j", "list", "table", "inet", TABLE_NAME]),
-        run(path, ["-j", "list", "table", "netdev", TABLE_NAME]),
+    apply: async (script) => void (await run(["-f", "-"], script)),
+    list: async (families) => {
+      const [egress, ...documents] = await Promise.all([
         // The table, not the chain: a pod without interfaces has no egress chain.
-        run(path, ["list", "table", "netdev", TABLE_NAME]),
+        families.includes("netdev") ? run(["list", "table", "netdev", TABLE_NAME]) : "",
+        ...families.map((family) => run(["-j", "list", "table", family, TABLE_NAME])),
       ]);
-      return listingOf([parsed(inet), parsed(netdev)], egress);
+      return listingOf(documents.map(parsed), egress);
     },
   };
 }
@@ -46,29 +46,9 @@ function parsed(json: string): unknown {
   }
 }
 
-function run(path: string | undefined, args: readonly string[], input = ""): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = execFile(
-      PROGRAM,
-      args,
-      // The messages are read below, so in no language but the C locale's.
-      { env: { LC_ALL: "C", ...(path === undefined ? {} : { PATH: path }) }, timeout: TIMEOUT_MS },
-      (error, stdout, stderr) => (error ? reject(failure(error, stderr)) : resolve(stdout)),
-    );
-    // A program that ends without reading its input breaks the pipe; its own message says more than EPIPE does.
-    child.stdin?.on("error", () => undefined).end(input);
-  });
-}
-
-/** Node's error for a program that did not start, was killed, or ended with a code other than 0. */
-export interface RunError extends Error {
-  readonly killed?: boolean;
-}
-
 /** What nft's own words mean for the pod. They are libc's texts of errno, after a line of nft's. */
-export function failure(error: RunError, stderr: string): CodedError {
-  const said = stderr.split("\n").find((line) => /error|unable|not/i.test(line)) ?? error.message;
-  const system = systemCode(error);
+export function failure({ message, stderr, killed, system }: RunFailure): CodedError {
+  const said = stderr.split("\n").find((line) => /error|unable|not/i.test(line)) ?? message;
   if (system === "ENOENT" || system === "EACCES") {
     return new CodedError("GUARD_NO_PACKET_FILTER", "There is no program nft to be run in this image.", {
       remedy: "Use podrole's own sidecar image: it brings nft.",
@@ -84,10 +64,10 @@ export function failure(error: RunError, stderr: string): CodedError {
       },
     );
   }
-  if (error.killed) {
+  if (killed) {
     return new CodedError(
       "GUARD_NOT_APPLIED",
-      `The program nft did not end within ${TIMEOUT_MS / 1000} seconds.`,
+      `The program nft did not end within ${RUN_TIMEOUT_MS / 1000} seconds.`,
       {
         remedy: "Look for what holds the node's packet filter; the pod is started again.",
       },
@@ -106,7 +86,7 @@ export function failure(error: RunError, stderr: string): CodedError {
       `The node's kernel cannot filter what leaves an interface: ${said}.`,
       {
         remedy:
-          "Run the pod on a node with Linux 5.16 or later, CONFIG_NF_TABLES_NETDEV and CONFIG_NETFILTER_EGRESS.",
+          "Run the pod on a node with Linux 5.16 or later, CONFIG_NF_TABLES_NETDEV and CONFIG_NETFILTER_EGRESS, or let the injector run with --egress-hook=prefer.",
       },
     );
   }

@@ -1,6 +1,7 @@
 import type { Reach } from "../reach.ts";
+import type { Resets } from "./filter.ts";
 import type { Listing } from "./listing.ts";
-import { resetRule, type Chain, type Table } from "./rules.ts";
+import type { Chain, Table } from "./rules.ts";
 
 /**
  * What is wrong with the rules in the kernel: an empty list if they are exactly those we wrote, no more, no fewer, in
@@ -100,7 +101,7 @@ const HELD = new Set([
  * plugin sends the connection past our rules to a proxy that happens to be down. So the counter of our own reset rule
  * has to have risen by every reset that we saw.
  */
-export function leaks(tried: readonly Attempt[], before: Listing, after: Listing): readonly string[] {
+export function leaks(tried: readonly Attempt[], before: Resets, after: Resets): readonly string[] {
   const failed = tried.flatMap(({ address, port, outcome }) => {
     const where = `${address} port ${port}`;
     if (outcome.kind === "connected") return [`${where} answered`];
@@ -109,7 +110,7 @@ export function leaks(tried: readonly Attempt[], before: Listing, after: Listing
   });
   const elsewhere = [...new Set(tried.map(({ address }) => address))].filter((address) => {
     const resets = tried.filter((attempt) => attempt.address === address && wasReset(attempt)).length;
-    return resetsCounted(after, address) - resetsCounted(before, address) < resets;
+    return (after.get(address) ?? 0) - (before.get(address) ?? 0) < resets;
   });
   return [
     ...failed,
@@ -119,9 +120,4 @@ export function leaks(tried: readonly Attempt[], before: Listing, after: Listing
 
 function wasReset({ outcome }: Attempt): boolean {
   return outcome.kind === "refused" && outcome.code === "ECONNREFUSED";
-}
-
-function resetsCounted(listing: Listing, address: string): number {
-  const output = listing.chains.find(({ family, name }) => family === "inet" && name === "output");
-  return output?.rules.find(({ rule }) => rule === resetRule(address))?.packets ?? 0;
 }

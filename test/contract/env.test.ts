@@ -60,6 +60,7 @@ describe.for(SOURCES)("with source %s", (source) => {
     expect(guardTold(settings)).toEqual({
       addresses: expect.arrayContaining(["169.254.169.254"]) as string[],
       openUid: source === "node" ? SIDECAR_UID : undefined,
+      egressHook: "prefer",
       podIp: "10.0.0.7",
       hostIp: "10.0.0.1",
       logLevel: "info",

@@ -1,5 +1,7 @@
+import { readdir, readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { NAMESPACE_LABEL } from "../../sidecar/contract.ts";
+import { EXITS } from "../../sidecar/guard/exits.ts";
 import { ANNOTATIONS, type On } from "../../injector/annotations.ts";
 import { PROGRAM_MAX } from "../../injector/pattern.ts";
 import { FINDINGS, type FindingCode, type Severity } from "../../injector/findings.ts";
@@ -109,6 +111,32 @@ const findingsPage = page(
   "What podrole has to say about an object begins with one of these codes, in denials, warnings, Events, logs and `podrole` alike.",
   ...(["deny", "warn", "info"] as const).flatMap(findingsOf),
 );
+
+const guardPage = page(
+  "How the guard ends",
+  "The exit code of the container `podrole-guard`, and the words that its one sentence begins with: `kubectl describe pod` shows it as the container's message, the log has it too. Any exit but 0 keeps the pod from starting.",
+  table(
+    ["exit", "message begins with", "what it means", "what to do"],
+    EXITS.map(({ exit, codes, means, remedy }) => [String(exit), codes.map(code).join(", "), means, remedy]),
+  ),
+);
+
+test("deploy/reference/guard.md is the table that the guard ends by", async () => {
+  await expect(guardPage).toMatchFileSnapshot("../../deploy/reference/guard.md");
+  const numbers = EXITS.map(({ exit }) => exit);
+  expect(new Set(numbers).size, "no two ends share a number").toBe(numbers.length);
+});
+
+test("every code that the guard can end with has its row", async () => {
+  const folder = new URL("../../sidecar/guard/", import.meta.url);
+  const sources = (await readdir(folder)).map((name) => readFile(new URL(name, folder), "utf8"));
+  const inCode = (await Promise.all(sources)).join("\n").matchAll(/"(GUARD_[A-Z_]+)"/g);
+  const codes = new Set([...inCode].map(([, name]) => name));
+  expect(codes.size).toBeGreaterThan(5);
+  expect([...codes].filter((name) => !EXITS.some(({ codes: known }) => known.includes(name ?? "")))).toEqual(
+    [],
+  );
+});
 
 test("deploy/reference/annotations.md is the table that annotations are read by", async () => {
   await expect(annotationsPage).toMatchFileSnapshot("../../deploy/reference/annotations.md");

@@ -28,6 +28,8 @@ test("the defaults are what design.md says, each of its type", () => {
     policy: undefined,
     guard: "block",
     hostNetwork: "deny",
+    egressHook: "prefer",
+    guardNetRaw: false,
     hostPath: "deny",
     workloads: "warn",
     keys: {},

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ENV } from "../../../sidecar/contract.ts";
 import { guardMain, type Surroundings } from "../../../sidecar/guard/main.ts";
+import { nftFilter } from "../../../sidecar/guard/nft-filter.ts";
+import type { Nft } from "../../../sidecar/guard/nft.ts";
 import { resetRule } from "../../../sidecar/guard/rules.ts";
 import type { Listing } from "../../../sidecar/guard/listing.ts";
 import type { Reach } from "../../../sidecar/reach.ts";
@@ -31,22 +33,24 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 /** A pod where everything goes well, except for what a test puts in its place. */
-function pod(other: Partial<Surroundings> = {}) {
+function pod(other: Partial<Surroundings> = {}, kernel: Partial<Nft> = {}) {
   const steps: string[] = [];
   const lines = { stdout: [] as string[], stderr: [] as string[] };
   let [reset, time] = [0, 0];
+  const nft: Nft = {
+    apply: async () => void steps.push("apply"),
+    list: async (families) => {
+      steps.push(`list ${families.join("+")}`);
+      return withResets(recorded("two-interfaces"), reset);
+    },
+    ...kernel,
+  };
   const around: Surroundings = {
     interfaces: async () => {
       steps.push("interfaces");
       return ["eth0", "net1"];
     },
-    nft: {
-      apply: async () => void steps.push("apply"),
-      list: async () => {
-        steps.push("list");
-        return withResets(recorded("two-interfaces"), reset);
-      },
-    },
+    filters: [nftFilter(nft, true), nftFilter(nft, false)],
     reach: async () => {
       steps.push("connect");
       reset += 1;
@@ -73,7 +77,9 @@ function withResets(listing: Listing, packets: number): Listing {
 test("applies, reads back, connects and counts, in this order", async () => {
   const { around, steps, lines } = pod();
   expect(await guardMain(env, around)).toBe(0);
-  expect(steps.join(" ")).toBe("interfaces apply interfaces list connect connect connect connect list");
+  expect(steps.join(" ")).toBe(
+    "interfaces apply interfaces list inet+netdev connect connect connect connect list inet",
+  );
   expect(lines).toEqual({
     stdout: [
       "podrole guard: 169.254.169.254 and fd00:ec2::254 are out of reach (4 chains, 2 interfaces, 20 ms)",
@@ -84,7 +90,7 @@ test("applies, reads back, connects and counts, in this order", async () => {
 
 test("touches nothing in the node's own network", async () => {
   const { around, steps, lines } = pod();
-  expect(await guardMain({ ...env, [ENV.podIp]: "FD00::1", [ENV.hostIp]: "fd00:0::1" }, around)).toBe(1);
+  expect(await guardMain({ ...env, [ENV.podIp]: "FD00::1", [ENV.hostIp]: "fd00:0::1" }, around)).toBe(10);
   expect(steps).toEqual([]);
   expect(lines.stderr).toEqual([expect.stringMatching(/^GUARD_HOST_NETWORK: .* Remove hostNetwork/)]);
 });
@@ -98,17 +104,16 @@ test("touches nothing on a bad configuration, and ends with 2", async () => {
 
 test("does not look for a proof of rules that were not taken", async () => {
   const refuse = new CodedError("GUARD_NO_CAPABILITY", "No.", { remedy: "Do." });
-  const { around, steps, lines } = pod();
-  const nft = { ...around.nft, apply: () => Promise.reject(refuse) };
-  expect(await guardMain(env, { ...around, nft })).toBe(1);
+  const { around, steps, lines } = pod({}, { apply: () => Promise.reject(refuse) });
+  expect(await guardMain(env, around)).toBe(11);
   expect(steps).toEqual(["interfaces"]);
   expect(lines.stderr).toEqual(["GUARD_NO_CAPABILITY: No. Do."]);
 });
 
 test("does not connect while the rules in the kernel are not its own", async () => {
-  const { around, steps, lines } = pod();
-  const nft = { ...around.nft, list: async () => ({ tables: [], chains: [], devices: [] }) };
-  expect(await guardMain(env, { ...around, nft })).toBe(1);
+  const nothing: Listing = { tables: [], chains: [], devices: [] };
+  const { around, steps, lines } = pod({}, { list: async () => nothing });
+  expect(await guardMain(env, around)).toBe(15);
   expect(steps).not.toContain("connect");
   expect(lines.stderr).toEqual([expect.stringMatching(/^GUARD_RULES_MISSING: .*the inet table is missing/)]);
 });
@@ -119,7 +124,7 @@ test("fails for an interface that came up while it was at work", async () => {
     ["eth0", "net1", "net2"],
   ];
   const { around, lines } = pod({ interfaces: async () => seen.shift() ?? [] });
-  expect(await guardMain(env, around)).toBe(1);
+  expect(await guardMain(env, around)).toBe(15);
   expect(lines.stderr).toEqual([expect.stringContaining("interface net2 is not guarded")]);
 });
 
@@ -130,7 +135,7 @@ test.each<[string, Reach]>([
   ["a reset that no rule of its own has counted", REFUSED],
 ])("fails closed on %s", async (_, outcome) => {
   const { around, steps, lines } = pod({ reach: async () => outcome });
-  expect(await guardMain(env, around)).toBe(1);
+  expect(await guardMain(env, around)).toBe(14);
   expect(
     steps.filter((step) => step === "apply"),
     "the rules stay",
@@ -143,7 +148,7 @@ test("one address of two that answers is one too many", async () => {
   const answers = async (address: string): Promise<Reach> =>
     address.includes(":") ? { kind: "connected" } : { kind: "refused", code: "EHOSTUNREACH" };
   const { around, lines } = pod({ reach: answers });
-  expect(await guardMain(env, around)).toBe(1);
+  expect(await guardMain(env, around)).toBe(14);
   expect(lines.stderr.join()).toContain("fd00:ec2::254 port 80 answered");
 });
 
@@ -153,10 +158,64 @@ test("leaves the one line where kubectl describe pod finds it, and nothing of wh
   expect([await readFile(terminationLog, "utf8")]).toEqual(lines.stderr);
 });
 
-test("leaves the termination log alone when all went well", async () => {
-  const before = await readFile(terminationLog, "utf8");
-  await guardMain(env, pod().around);
-  expect(await readFile(terminationLog, "utf8")).toBe(before);
+test("says there too that all went well, since it may say that there is one wall only", async () => {
+  const { around, lines } = pod();
+  await guardMain(env, around);
+  expect([await readFile(terminationLog, "utf8")]).toEqual(lines.stdout);
+});
+
+const NO_HOOK = new CodedError("GUARD_NO_EGRESS_HOOK", "Not this kernel.", { remedy: "Another." });
+const NO_FILTER = new CodedError("GUARD_NO_PACKET_FILTER", "Nothing there.", { remedy: "Something." });
+
+/** A kernel that refuses each script that a test wants refused. */
+const kernel = (refusal: (script: string) => CodedError | undefined): Partial<Nft> => ({
+  apply: async (script) => {
+    const error = refusal(script);
+    if (error !== undefined) throw error;
+  },
+});
+
+test("does without the egress hook where that is allowed, and says what that rests on", async () => {
+  const { around, steps, lines } = pod(
+    {},
+    kernel((script) => (script.includes("netdev") ? NO_HOOK : undefined)),
+  );
+  expect(await guardMain({ ...env, [ENV.egressHook]: "prefer" }, around)).toBe(0);
+  expect(steps.filter((step) => step.startsWith("list"))).toEqual(["list inet", "list inet"]);
+  expect(lines.stdout).toEqual([
+    "podrole guard: 169.254.169.254 and fd00:ec2::254 are out of reach by nft without the kernel's egress hook, so only as long as no container has NET_RAW (3 chains, 20 ms)",
+  ]);
+});
+
+test("does not do without the egress hook unless it is told to", async () => {
+  const { around, lines } = pod(
+    {},
+    kernel((script) => (script.includes("netdev") ? NO_HOOK : undefined)),
+  );
+  expect(await guardMain(env, around)).toBe(13);
+  expect(lines.stderr).toEqual(["GUARD_NO_EGRESS_HOOK: Not this kernel. Another."]);
+});
+
+test("with nothing to hold by, names all that was tried", async () => {
+  const { around, lines } = pod(
+    {},
+    kernel((script) => (script.includes("netdev") ? NO_HOOK : NO_FILTER)),
+  );
+  expect(await guardMain({ ...env, [ENV.egressHook]: "prefer" }, around)).toBe(12);
+  expect(lines.stderr).toEqual([
+    "GUARD_NO_PACKET_FILTER: Nothing in this pod can hold the addresses: Not this kernel; Nothing there. Another. Something.",
+  ]);
+});
+
+test("does not try another way where the kernel refuses the guard as such", async () => {
+  let applied = 0;
+  const refuse = new CodedError("GUARD_NO_CAPABILITY", "No.");
+  const { around } = pod(
+    {},
+    kernel(() => ((applied += 1), refuse)),
+  );
+  expect(await guardMain({ ...env, [ENV.egressHook]: "prefer" }, around)).toBe(11);
+  expect(applied).toBe(1);
 });
 
 test.each([
@@ -166,7 +225,7 @@ test.each([
   const path = join(folder, name);
   const there = await stat(path).catch(() => undefined);
   const { around, lines } = pod({ reach: async () => ({ kind: "connected" }) });
-  expect(await guardMain({ ...env, [ENV.terminationLog]: path }, around)).toBe(1);
+  expect(await guardMain({ ...env, [ENV.terminationLog]: path }, around)).toBe(14);
   expect(lines.stderr).toHaveLength(1);
   expect((await stat(path).catch(() => undefined))?.ino, "it is not made").toBe(there?.ino);
 });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { failure, nft } from "../../../sidecar/guard/nft.ts";
+import { RunFailure } from "../../../sidecar/guard/run.ts";
 
 const EXIT_1 = new Error("Command failed: nft -f -");
 
@@ -41,15 +42,20 @@ test.each([
   ],
   ["nothing said", "GUARD_NOT_APPLIED", ""],
 ])("%s: %s", (_, code, stderr) => {
-  expect(failure(EXIT_1, stderr)).toMatchObject({ code, remedy: expect.stringMatching(/\.$/) });
+  expect(failure(new RunFailure(EXIT_1, stderr))).toMatchObject({
+    code,
+    remedy: expect.stringMatching(/\.$/),
+  });
 });
 
 test("a program that hangs is named so", () => {
-  expect(failure(Object.assign(new Error("killed"), { killed: true }), "").message).toContain("10 seconds");
+  expect(failure(new RunFailure(Object.assign(new Error("killed"), { killed: true }), "")).message).toContain(
+    "10 seconds",
+  );
 });
 
 test("a program that may not be started for its file capability is a matter of capabilities", () => {
-  expect(failure(Object.assign(new Error("spawn EPERM"), { code: "EPERM" }), "").code).toBe(
+  expect(failure(new RunFailure(Object.assign(new Error("spawn EPERM"), { code: "EPERM" }), "")).code).toBe(
     "GUARD_NO_CAPABILITY",
   );
 });
@@ -87,6 +93,6 @@ describe("with a stand-in for the program", () => {
 
   test("answers a listing with something other than JSON", async () => {
     await program("echo Error: JSON support not compiled-in");
-    await expect(nft(folder).list()).rejects.toMatchObject({ code: "GUARD_NO_PACKET_FILTER" });
+    await expect(nft(folder).list(["inet"])).rejects.toMatchObject({ code: "GUARD_NO_PACKET_FILTER" });
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Resets } from "../../../sidecar/guard/filter.ts";
 import type { ListedChain, ListedRule, Listing } from "../../../sidecar/guard/listing.ts";
 import { attempts, differences, leaks, type Attempt } from "../../../sidecar/guard/prove.ts";
 import { rulesFor } from "../../../sidecar/guard/rules.ts";
@@ -163,14 +164,7 @@ describe("the attempts", () => {
     expect(leaks([{ address, port: 80, outcome }], resets(0), resets(9))).toEqual([leak]);
   });
 
-  function resets(packets: number): Listing {
-    return edited("two-interfaces", "inet", "output", (rules) =>
-      rules.map(({ rule }) => ({
-        rule,
-        packets: rule.startsWith("ip daddr 169.254.169.254 meta") ? packets : 0,
-      })),
-    );
-  }
+  const resets = (packets: number): Resets => new Map([[address, packets]]);
 });
 
 function edited(

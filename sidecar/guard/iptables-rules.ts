@@ -1,0 +1,112 @@
+import { isIPv4 } from "../kit/address.ts";
+import type { RuleInput } from "./rules.ts";
+
+/**
+ * The first wall once more, for a kernel that takes no nft table of family `inet`: chains of our own in iptables' table
+ * `filter`, written in the one spelling that `iptables-save` lists them in. It comes after NAT, so what a rule of
+ * somebody else has rewritten is known by the destination that the connection was opened to (`--ctorigdst`), and what
+ * was rewritten into a blocked address has it in the packet.
+ */
+export type Version = 4 | 6;
+
+/** Built-in chain, to the chain that it jumps to first of all. */
+export const JUMPS = [
+  { from: "OUTPUT", to: "PODROLE_OUTPUT" },
+  { from: "FORWARD", to: "PODROLE_FORWARD" },
+] as const;
+
+export function iptablesRules(version: Version, input: RuleInput): readonly string[] {
+  const addresses = input.addresses.filter((address) => isIPv4(address) === (version === 4));
+  // IPv4's source route needs CAP_NET_RAW. IPv6's routing header needs nothing.
+  const detour = version === 6 ? ["-m rt -j DROP"] : [];
+  const output = [...detour, ...addresses.flatMap((address) => outputRules(address, input.openUid))];
+  const forward = [...detour, ...addresses.map((address) => `-d ${network(address)} -j DROP`)];
+  return [
+    ...output.map((rule) => `-A ${JUMPS[0].to} ${rule}`),
+    ...forward.map((rule) => `-A ${JUMPS[1].to} ${rule}`),
+  ];
+}
+
+function outputRules(address: string, openUid: number | undefined): readonly string[] {
+  const to = `-d ${network(address)}`;
+  const once = `-m conntrack --ctorigdst ${address}`;
+  return [
+    ...(openUid === undefined ? [] : [`${to} -m owner --uid-owner ${openUid} -j RETURN`]),
+    `${to} -p tcp -j ${RESET}`,
+    `${to} -j DROP`,
+    `-p tcp ${once} -j ${RESET}`,
+    `${once} -j DROP`,
+  ];
+}
+
+const RESET = "REJECT --reject-with tcp-reset";
+
+function network(address: string): string {
+  return `${address}/${isIPv4(address) ? 32 : 128}`;
+}
+
+/**
+ * For `iptables-restore --noflush`, which takes a table as one transaction and leaves all other chains alone. Naming a
+ * chain of our own empties it first, so applying twice equals once. The jumps stay as they are where they are first.
+ * @param saved what `iptables-save` says before
+ */
+export function iptablesScript(version: Version, input: RuleInput, saved: string): string {
+  const jumps = JUMPS.flatMap((jump) => {
+    const present = rulesOf(saved, jump.from);
+    if (standsFirst(present, jump)) return [];
+    const ours = present.filter((rule) => rule === jumpRule(jump));
+    return [...ours.map((rule) => rule.replace("-A", "-D")), jumpRule(jump).replace("-A", "-I")];
+  });
+  const chains = JUMPS.map(({ to }) => `:${to} - [0:0]`);
+  return `${["*filter", ...chains, ...iptablesRules(version, input), ...jumps, "COMMIT"].join("\n")}\n`;
+}
+
+type Jump = (typeof JUMPS)[number];
+
+const jumpRule = ({ from, to }: Jump): string => `-A ${from} -j ${to}`;
+
+const standsFirst = ([first, ...rest]: readonly string[], jump: Jump): boolean =>
+  first === jumpRule(jump) && !rest.includes(first);
+
+/** What `iptables-save` lists of a chain, counters left out. */
+function rulesOf(saved: string, chain: string): readonly string[] {
+  return saved
+    .split("\n")
+    .map((line) => line.replace(/^\[\d+:\d+\] /, "").trim())
+    .filter((line) => line.startsWith(`-A ${chain} `));
+}
+
+/** As prove.ts has it for nft: exactly our rules, in their order, and the jump before anything else. */
+export function iptablesDifferences(version: Version, input: RuleInput, saved: string): readonly string[] {
+  const wanted = iptablesRules(version, input);
+  return JUMPS.flatMap((jump) => {
+    const [ours, found] = [
+      wanted.filter((rule) => rule.startsWith(`-A ${jump.to} `)),
+      rulesOf(saved, jump.to),
+    ];
+    const title = `IPv${version} chain ${jump.to}`;
+    return [
+      ...(standsFirst(rulesOf(saved, jump.from), jump)
+        ? []
+        : [`IPv${version} ${jump.from} does not jump to ${jump.to} first`]),
+      ...ours.filter((rule) => !found.includes(rule)).map((rule) => `${title} lacks "${rule}"`),
+      ...found
+        .filter((rule) => !ours.includes(rule))
+        .map((rule) => `${title} holds "${rule}", which is not ours`),
+      ...(ours.length === found.length && ours.every((rule, at) => rule === found[at])
+        ? []
+        : [`${title} is not as written`]),
+    ];
+  });
+}
+
+/** How often our rules have reset a connection to the address, by either of its two rules. */
+export function iptablesResets(address: string, saved: string): number {
+  const counted = saved.split("\n").flatMap((line) => {
+    const [, packets, rule] = /^\[(\d+):\d+\] (-A PODROLE_OUTPUT .*)$/.exec(line.trim()) ?? [];
+    const meant =
+      rule?.endsWith(RESET) && rule.split(" ").some((word) => word === address || word === network(address));
+    return meant ? [Number(packets)] : [];
+  });
+  return counted.reduce((sum, packets) => sum + packets, 0);
+}

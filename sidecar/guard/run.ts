@@ -1,0 +1,50 @@
+import { execFile } from "node:child_process";
+import { systemCode } from "../kit/errors.ts";
+
+/** It takes milliseconds; a kernel that waits longer for a lock will not be quicker for a pod that waits. */
+export const RUN_TIMEOUT_MS = 10_000;
+
+/** A program that did not start, was killed, or ended with a code other than 0. */
+export class RunFailure extends Error {
+  readonly stderr: string;
+  /** Whether it was ended because its time was up. */
+  readonly killed: boolean;
+  /** The errno's name, if it did not even start. */
+  readonly system: string | undefined;
+
+  constructor(error: Error & { readonly killed?: boolean }, stderr: string) {
+    super(error.message, { cause: error });
+    this.stderr = stderr;
+    this.killed = error.killed ?? false;
+    this.system = systemCode(error);
+  }
+}
+
+interface Options {
+  /** The PATH to look for it in. */
+  readonly path: string | undefined;
+  readonly input?: string | undefined;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Runs a program and gives its standard output.
+ * @throws RunFailure
+ */
+export function run(program: string, args: readonly string[], options: Options): Promise<string> {
+  const { path, input = "", env } = options;
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      program,
+      args,
+      // Their messages are read, so in no language but the C locale's.
+      {
+        env: { LC_ALL: "C", ...env, ...(path === undefined ? {} : { PATH: path }) },
+        timeout: RUN_TIMEOUT_MS,
+      },
+      (error, stdout, stderr) => (error ? reject(new RunFailure(error, stderr)) : resolve(stdout)),
+    );
+    // A program that ends without reading its input breaks the pipe; its own message says more than EPIPE does.
+    child.stdin?.on("error", () => undefined).end(input);
+  });
+}
