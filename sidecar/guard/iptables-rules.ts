@@ -29,7 +29,8 @@ export function iptablesRules(version: Version, input: RuleInput): readonly stri
 
 function outputRules(address: string, openUid: number | undefined): readonly string[] {
   const to = `-d ${network(address)}`;
-  const once = `-m conntrack --ctorigdst ${address}`;
+  // Of this direction alone: the reset that we send is of the same connection, and must get back to the program.
+  const once = `-m conntrack --ctorigdst ${address} --ctdir ORIGINAL`;
   return [
     ...(openUid === undefined ? [] : [`${to} -m owner --uid-owner ${openUid} -j RETURN`]),
     `${to} -p tcp -j ${RESET}`,

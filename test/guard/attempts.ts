@@ -1,5 +1,17 @@
 import type { Ended } from "./command.ts";
-import { file, METADATA_V4, METADATA_V6, REWRITTEN, type Interface, type Lab } from "./lab.ts";
+import { SIDECAR_UID } from "../../sidecar/contract.ts";
+import {
+  EXTRA_V4,
+  EXTRA_V6,
+  file,
+  LATE_V4,
+  LATE_V6,
+  METADATA_V4,
+  METADATA_V6,
+  REWRITTEN,
+  type Interface,
+  type Lab,
+} from "./lab.ts";
 
 /** How an attempt ended: with the secret, with an error at once, or with no answer. */
 export interface Outcome {
@@ -12,6 +24,12 @@ export interface Outcome {
 export interface Way {
   readonly name: string;
   readonly attempt: (lab: Lab) => Promise<Outcome>;
+  /** Not to be had without CAP_NET_RAW, which no container of a guarded pod has. */
+  readonly needsRaw?: true;
+  /** Past a route that leads nowhere, which a socket bound to an interface does not ask. */
+  readonly passesRoute?: true;
+  /** Past an output rule that lets the sidecar's uid through. */
+  readonly passesExemption?: true;
   /** Past a single rule in the output hook, which is what most guards are. */
   readonly passesOutputRule?: true;
   /** Past both walls. Only CAP_NET_RAW makes it possible, which is why admission takes that away. */
@@ -66,6 +84,12 @@ function app(name: string, args: (lab: Lab) => readonly string[]): Way {
   return { name, attempt: async (lab) => outcomeOf(await lab.inPod(socketClient(APP_UID, ...args(lab)))) };
 }
 
+/** Uid 0 as containers have it by default: it may become any user, the sidecar's among them. */
+function becoming(name: string, uid: number, address: string): Way {
+  const as = ["setpriv", "--inh-caps=-all", "--bounding-set=-all,+setuid,+setgid", "--no-new-privs"];
+  return { name, attempt: async (lab) => outcomeOf(await lab.inPod([...as, ...socketClient(uid, address)])) };
+}
+
 function raw(name: string, address: string, ...args: readonly string[]): Way {
   return {
     name,
@@ -73,6 +97,7 @@ function raw(name: string, address: string, ...args: readonly string[]): Way {
       const argv = packetClient(lab.interfaces.eth0, address, ...args);
       return outcomeOf(await lab.inPod([...RAW, ...argv]));
     },
+    needsRaw: true,
   };
 }
 
@@ -85,12 +110,13 @@ function sourceRoute(name: string, type: string): Way {
       return outcomeOf(await lab.inPod([...RAW, ...socketClient(0, METADATA_V4, "--source-route", route)]));
     },
     passesOutputRule: true,
+    needsRaw: true,
   };
 }
 
 /** A packet socket is past the output hook, whatever it sends. */
 function packet(name: string, address: string, ...args: readonly string[]): Way {
-  return { ...raw(name, address, ...args), passesOutputRule: true };
+  return { ...raw(name, address, ...args), passesOutputRule: true, passesRoute: true };
 }
 
 function packetOnNet1(name: string, ...args: readonly string[]): Way {
@@ -101,6 +127,7 @@ function packetOnNet1(name: string, ...args: readonly string[]): Way {
       return outcomeOf(await lab.inPod([...RAW, ...argv]));
     },
     passesOutputRule: true,
+    needsRaw: true,
   };
 }
 
@@ -116,10 +143,22 @@ export const WAYS: readonly Way[] = [
   app("TCP to the IPv4-mapped IPv6 address", () => [`::ffff:${METADATA_V4}`]),
   app("UDP to the IPv4 address", () => [METADATA_V4, "--udp"]),
   app("UDP to the IPv6 address", () => [METADATA_V6, "--udp"]),
-  app("SO_BINDTODEVICE, IPv4", () => [METADATA_V4, "--device", "eth0"]),
-  app("SO_BINDTODEVICE, IPv6", () => [METADATA_V6, "--device", "eth0"]),
-  app("a second interface, IPv4", () => [METADATA_V4, "--device", "net1"]),
-  app("a second interface, IPv6", () => [METADATA_V6, "--device", "net1"]),
+  app("UDP to the IPv4-mapped IPv6 address", () => [`::ffff:${METADATA_V4}`, "--udp"]),
+  app("TCP to an address blocked by configuration, IPv4", () => [EXTRA_V4]),
+  app("TCP to an address blocked by configuration, IPv6", () => [EXTRA_V6]),
+  app("UDP to an address blocked by configuration", () => [EXTRA_V4, "--udp"]),
+  { ...app("SO_BINDTODEVICE, IPv4", () => [METADATA_V4, "--device", "eth0"]), passesRoute: true },
+  { ...app("SO_BINDTODEVICE, IPv6", () => [METADATA_V6, "--device", "eth0"]), passesRoute: true },
+  { ...app("a second interface, IPv4", () => [METADATA_V4, "--device", "net1"]), passesRoute: true },
+  { ...app("a second interface, IPv6", () => [METADATA_V6, "--device", "net1"]), passesRoute: true },
+  {
+    ...becoming("root with CAP_SETUID as the sidecar's uid, IPv4", SIDECAR_UID, METADATA_V4),
+    passesExemption: true,
+  },
+  {
+    ...becoming("root with CAP_SETUID as the sidecar's uid, IPv6", SIDECAR_UID, METADATA_V6),
+    passesExemption: true,
+  },
   {
     ...app("an IPv6 routing header, no capability", (lab) => [
       METADATA_V6,
@@ -150,14 +189,17 @@ export const WAYS: readonly Way[] = [
   packet("cooked packet socket (SOCK_DGRAM)", METADATA_V4, "--via", "dgram"),
   packet("obsolete packet socket (SOCK_PACKET)", METADATA_V4, "--via", "obsolete"),
   packetOnNet1("packet socket on a second interface"),
-  packet(
-    "packet socket into loopback, forwarded by the pod",
-    METADATA_V4,
-    "--into",
-    "lo",
-    "--gateway-mac",
-    "00:00:00:00:00:00",
-  ),
+  {
+    ...raw(
+      "packet socket into loopback, forwarded by the pod",
+      METADATA_V4,
+      "--into",
+      "lo",
+      "--gateway-mac",
+      "00:00:00:00:00:00",
+    ),
+    passesOutputRule: true,
+  },
   packet("frame with a VLAN-0 tag", METADATA_V4, "--tag", VLAN),
   packet("frame with a VLAN-0 tag, PACKET_QDISC_BYPASS", METADATA_V4, "--tag", VLAN, "--bypass"),
   packet("frame with a VLAN-0 tag, sent as ARP", METADATA_V4, "--tag", VLAN, "--claim", ARP),
@@ -185,4 +227,13 @@ export const WAYS: readonly Way[] = [
   { ...packetOnNet1("address completed by the kernel after the guard", "--late-address"), passesGuard: true },
   { ...packet("AF_XDP, IPv4", METADATA_V4, "--via", "xdp"), passesGuard: true },
   { ...packet("AF_XDP, IPv6", METADATA_V6, "--via", "xdp"), passesGuard: true },
+];
+
+/** What only comes once the pod runs, and the guard has ended: see {@link Lab.plugIn}. */
+export const LATE_WAYS: readonly Way[] = [
+  app("an address added later, IPv4", () => [METADATA_V4, "--source", LATE_V4]),
+  app("an address added later, IPv6", () => [METADATA_V6, "--source", LATE_V6]),
+  app("an interface added later, IPv4", () => [METADATA_V4, "--device", "net2"]),
+  app("an interface added later, IPv6", () => [METADATA_V6, "--device", "net2"]),
+  app("UDP through an interface added later", () => [METADATA_V4, "--device", "net2", "--udp"]),
 ];

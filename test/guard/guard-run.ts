@@ -1,5 +1,8 @@
+import { chmod, mkdtemp, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ENV, METADATA_ADDRESSES } from "../../sidecar/contract.ts";
-import type { Ended } from "./command.ts";
+import { must, type Ended } from "./command.ts";
 import { file, type Lab } from "./lab.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -7,8 +10,15 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** The real program, as its own process. */
 export const GUARD = [process.execPath, file("../../sidecar/main.ts"), "guard"];
 
+const bounded = (capabilities: string): readonly string[] => [
+  "setpriv",
+  "--inh-caps=-all",
+  `--bounding-set=-all,${capabilities}`,
+  "--no-new-privs",
+];
+
 /** As the guard's container is: uid 0, NET_ADMIN and nothing else, no new privileges. */
-export const AS_GUARD = ["setpriv", "--inh-caps=-all", "--bounding-set=-all,+net_admin", "--no-new-privs"];
+export const AS_GUARD = bounded("+net_admin");
 
 /** What the injector tells the guard. */
 export function guardEnv(lab: Lab): Env {
@@ -26,4 +36,48 @@ export function runGuard(lab: Lab, env: Env = {}, as: readonly string[] = AS_GUA
     ([name, value]) => `${name}=${value ?? ""}`,
   );
   return lab.inPod([...as, "/usr/bin/env", "-i", ...settings, ...GUARD]);
+}
+
+/** A machine that lacks something, and what the guard is to say that it holds by. */
+export interface Lacking {
+  readonly env: Env;
+  readonly as: readonly string[];
+  readonly says: string;
+}
+
+/**
+ * A kernel before 5.16, as far as it can be had on a newer one: an nft that gives the kernel's refusal, word for word,
+ * of a script with the egress hook, and is the real one for everything else.
+ */
+export async function withoutEgressHook(): Promise<Lacking> {
+  const folder = await mkdtemp(join(tmpdir(), "podrole-old-kernel-"));
+  const nft = (await must(["which", "nft"])).trim();
+  const refusal =
+    "/dev/stdin:60:9-14: Error: Could not process rule: Operation not supported\\n  chain egress {";
+  await writeFile(
+    join(folder, "nft"),
+    `#!/bin/sh\n[ "$1" = -f ] || exec ${nft} "$@"\ntext=$(cat)\n` +
+      `case $text in *"hook egress"*) printf '${refusal}\\n' >&2; exit 1;; esac\nprintf '%s\\n' "$text" | ${nft} -f -\n`,
+  );
+  await chmod(join(folder, "nft"), 0o755);
+  const path = `${folder}:${process.env["PATH"] ?? ""}`;
+  return { env: { PATH: path, [ENV.egressHook]: "prefer" }, as: AS_GUARD, says: "by nft without" };
+}
+
+/** An image without nft: a PATH on which there is iptables alone. */
+export async function withoutNft(): Promise<Lacking> {
+  const folder = await mkdtemp(join(tmpdir(), "podrole-no-nft-"));
+  for (const version of ["iptables", "ip6tables"]) {
+    for (const verb of ["save", "restore"]) {
+      const name = `${version}-nft-${verb}`;
+      await symlink((await must(["which", name])).trim(), join(folder, name));
+    }
+  }
+  return { env: { PATH: folder, [ENV.egressHook]: "prefer" }, as: AS_GUARD, says: "by iptables-nft without" };
+}
+
+/** A kernel without nf_tables; iptables-legacy takes NET_RAW, which the injector gives the guard on request. */
+export function withoutNfTables(): Lacking {
+  const as = ["python3", file("attacker/kernel_without_nf_tables.py"), ...bounded("+net_admin,+net_raw")];
+  return { env: { [ENV.egressHook]: "prefer" }, as, says: "by iptables-legacy without" };
 }

@@ -20,6 +20,8 @@ export interface Lab {
   /** Every rule in the pod, without counters. */
   ruleset(): Promise<string>;
   startInPod(argv: readonly string[]): ChildProcessWithoutNullStreams;
+  /** A third interface, `net2`, and a second address on `eth0`, as a network plugin may give a pod that runs already. */
+  plugIn(): Promise<void>;
   readonly interfaces: { readonly eth0: Interface; readonly net1: Interface };
   close(): Promise<void>;
 }
@@ -43,6 +45,13 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 export const SECRET = "the node's credentials";
 export const [METADATA_V4, METADATA_V6] = METADATA_ADDRESSES;
+/** Blocked by configuration: where EKS Pod Identity answers. */
+export const EXTRA_V4 = "169.254.170.23";
+export const EXTRA_V6 = "fd00:ec2::23";
+/** On the pod's wire like its own address, and given to it later. */
+export const LATE_V4 = "10.70.0.3";
+export const LATE_V6 = "fd70::3";
+export const BLOCKED = [METADATA_V4, METADATA_V6, EXTRA_V4, EXTRA_V6] as const;
 /** Another table of the pod's rewrites this address into the metadata service's. Of TEST-NET-1. */
 export const REWRITTEN = "192.0.2.1";
 
@@ -75,7 +84,7 @@ export async function openLab(): Promise<Lab> {
     await sysctls(node, ACCEPT_DETOURS);
     await must(["ip", "-n", node, "route", "add", "10.72.0.0/24", "via", "10.70.0.2"]);
     await must(["ip", "-n", node, "-6", "route", "add", "fd72::/64", "via", "fd70::2"]);
-    const answering = [METADATA_V4, METADATA_V6, eth0.gateway.v4, eth0.gateway.v6];
+    const answering = [...BLOCKED, eth0.gateway.v4, eth0.gateway.v6];
     const standIn = start(inside(node, [process.execPath, STAND_IN, SECRET, ...answering]));
     children.push(standIn);
     await ready(standIn);
@@ -91,6 +100,15 @@ export async function openLab(): Promise<Lab> {
         const child = start(inside(pod, argv));
         children.push(child);
         return child;
+      },
+      plugIn: async () => {
+        await connect(pod, "net2", node, "veth2", 73);
+        await sysctls(
+          node,
+          ACCEPT_DETOURS.map((setting) => setting.replace(/veth\d/, "veth2")),
+        );
+        await ip(pod, `address add ${LATE_V4}/24 dev eth0`);
+        await ip(pod, `address add ${LATE_V6}/64 dev eth0 nodad`);
       },
       interfaces: { eth0, net1 },
       close: async () => {
@@ -145,8 +163,8 @@ async function connect(
 }
 
 async function addresses(node: string): Promise<void> {
-  await ip(node, `address add ${METADATA_V4}/32 dev lo`);
-  await ip(node, `address add ${METADATA_V6}/128 dev lo nodad`);
+  for (const address of [METADATA_V4, EXTRA_V4]) await ip(node, `address add ${address}/32 dev lo`);
+  for (const address of [METADATA_V6, EXTRA_V6]) await ip(node, `address add ${address}/128 dev lo nodad`);
 }
 
 /** A node that is careless about source routes, and answers ARP for what it routes, as many network plugins make it. */

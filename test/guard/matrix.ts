@@ -1,28 +1,54 @@
 import type { Outcome } from "./attempts.ts";
 
-const POSTURES = ["no guard", "output rule only", "guard"] as const;
+export const POSTURES = [
+  "no guard",
+  "route only",
+  "output rule only",
+  "uid exemption",
+  "guard",
+  "guard, no egress hook",
+  "guard, iptables-nft",
+  "guard, iptables-legacy",
+] as const;
+export type Posture = (typeof POSTURES)[number];
 
 export interface Cell {
   readonly way: string;
-  readonly posture: (typeof POSTURES)[number];
+  readonly posture: Posture;
   readonly outcome: Outcome;
 }
 
+type Text = (cell: Cell) => string;
+
 /** The whole of what was tried, for the eye: one line a way round, one column a posture. */
 export function matrixText(cells: readonly Cell[]): string {
-  const ways = [...new Set(cells.map((cell) => cell.way))];
-  const rows = ways.map((way) => {
-    const of = cells.filter((cell) => cell.way === way);
-    return [way].concat(POSTURES.map((posture) => cellText(of.find((cell) => cell.posture === posture))));
-  });
-  const table = [["way round", ...POSTURES], ...rows];
+  const table = tableOf(cells, inDetail);
   const width = (column: number): number => Math.max(...table.map((row) => (row[column] ?? "").length));
   return `\n${table.map((row) => row.map((cell, column) => cell.padEnd(width(column))).join("  ")).join("\n")}\n\n`;
 }
 
-function cellText(cell: Cell | undefined): string {
-  if (cell === undefined) return "-";
-  const { outcome, code, ms } = cell.outcome;
+/** The same for the security page: what does not change from one run to the next. */
+export function matrixMarkdown(cells: readonly Cell[]): string {
+  const [head = [], ...rows] = tableOf(cells, ({ outcome }) =>
+    outcome.outcome === "reached" ? "**reads**" : "held",
+  );
+  return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+function tableOf(cells: readonly Cell[], text: Text): readonly (readonly string[])[] {
+  const ways = [...new Set(cells.map((cell) => cell.way))];
+  const rows = ways.map((way) => {
+    const of = cells.filter((cell) => cell.way === way);
+    const at = (posture: Posture): string => {
+      const cell = of.find((one) => one.posture === posture);
+      return cell === undefined ? "-" : text(cell);
+    };
+    return [way, ...POSTURES.map(at)];
+  });
+  return [["way round", ...POSTURES], ...rows];
+}
+
+function inDetail({ outcome: { outcome, code, ms } }: Cell): string {
   if (outcome === "reached") return "REACHED";
   if (outcome === "silent") return "no answer";
   return ms === undefined ? (code ?? "refused") : `${code} in ${ms} ms`;

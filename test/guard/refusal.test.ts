@@ -30,7 +30,7 @@ describe.skipIf(reason)(`the guard that cannot do its work${reason ? ` (skipped:
     const same = { [ENV.podIp]: "FD70:0::2", [ENV.hostIp]: "fd70::2", [ENV.terminationLog]: terminationLog };
     const { code, stderr } = await runGuard(lab, same);
     expect(stderr).toMatch(/^GUARD_HOST_NETWORK: .*\n$/);
-    expect(code).toBe(1);
+    expect(code).toBe(10);
     expect(await readFile(terminationLog, "utf8")).toBe(stderr.trim());
     expect(await lab.ruleset()).toBe(before);
   });
@@ -42,15 +42,22 @@ describe.skipIf(reason)(`the guard that cannot do its work${reason ? ` (skipped:
     const before = await lab.ruleset();
     const { code, stderr } = await runGuard(lab, { [ENV.terminationLog]: terminationLog }, as);
     expect(stderr).toMatch(/^GUARD_NO_CAPABILITY: .*NET_ADMIN.*\n$/);
-    expect(code).toBe(1);
+    expect(code).toBe(11);
     expect(await readFile(terminationLog, "utf8")).toBe(stderr.trim());
     expect(await lab.ruleset()).toBe(before);
   });
 
-  test("says that there is no nft", async () => {
-    const { code, stderr } = await runGuard(lab, { PATH: folder });
-    expect(stderr).toMatch(/^GUARD_NO_PACKET_FILTER: There is no program nft.*\n$/);
-    expect(code).toBe(1);
+  test.each([
+    ["require", "There is no program nft"],
+    [
+      "prefer",
+      "Nothing in this pod can hold the addresses: There is no program nft .*iptables-nft.*iptables-legacy",
+    ],
+  ])("says that there is no program to be had, with the egress hook on %s", async (egressHook, says) => {
+    const env = { PATH: folder, [ENV.egressHook]: egressHook, [ENV.logLevel]: "error" };
+    const { code, stderr } = await runGuard(lab, env);
+    expect(stderr).toMatch(new RegExp(`^GUARD_NO_PACKET_FILTER: ${says}.*\\n$`));
+    expect(code).toBe(12);
   });
 
   test("stops at an interface name that cannot be written down, and changes nothing", async () => {
@@ -68,7 +75,7 @@ describe.skipIf(reason)(`the guard that cannot do its work${reason ? ` (skipped:
     }`);
     const { code, stderr } = await runGuard(lab);
     expect(stderr).toMatch(/^GUARD_NOT_HOLDING: .*169\.254\.169\.254 was refused by something other.*\n$/);
-    expect(code).toBe(1);
+    expect(code).toBe(14);
     expect(await lab.ruleset()).toContain("table inet podrole_guard");
   });
 
@@ -79,7 +86,7 @@ describe.skipIf(reason)(`the guard that cannot do its work${reason ? ` (skipped:
     }`);
     const { code, stderr } = await runGuard(lab);
     expect(stderr).toMatch(/^GUARD_NOT_HOLDING: .*169\.254\.169\.254 port 80 was not refused within 1000 ms/);
-    expect(code).toBe(1);
+    expect(code).toBe(14);
   });
 
   test("a bad configuration is named in full and ends with 2", async () => {

@@ -14,6 +14,17 @@ export function whyNot(): string | undefined {
   return undefined;
 }
 
+/** Why the guard's fallbacks to iptables cannot be tried here, or undefined. */
+export function whyNoIptables(): string | undefined {
+  for (const backEnd of ["nft", "legacy"]) {
+    for (const program of [`iptables-${backEnd}`, `ip6tables-${backEnd}`]) {
+      if (!runs("which", program)) return `no ${program}`;
+      if (!runs("unshare", "--net", program, "-S")) return `no ${program} in this kernel`;
+    }
+  }
+  return undefined;
+}
+
 function runs(program: string, ...args: readonly string[]): boolean {
   return spawnSync(program, args, { stdio: "ignore", timeout: 10_000 }).status === 0;
 }

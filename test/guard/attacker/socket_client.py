@@ -32,6 +32,8 @@ def open_socket(options: argparse.Namespace) -> socket.socket:
     sock.settimeout(options.wait)
     if options.device:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, options.device.encode())
+    if options.source:
+        sock.bind((options.source, 0))
     if options.source_route:
         # RFC 791, as ip(7) wants it: the routers to visit, and the kernel adds the destination at the end.
         kind, via = options.source_route.split(":")
@@ -76,6 +78,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--udp", action="store_true")
     parser.add_argument("--pad", type=int, default=0, help="length of the request")
     parser.add_argument("--device")
+    parser.add_argument("--source", help="the pod's own address to send from")
     parser.add_argument("--segment-via")
     parser.add_argument("--source-route", help="type of the IP option, a colon, a router")
     parser.add_argument("--hold", action="store_true", help="connect, wait for a line on standard input, then ask")
