@@ -42,8 +42,9 @@ export function iptables(path: string | undefined, backEnd: BackEnd): Iptables {
   };
 }
 
-export function iptablesFilter(backEnd: BackEnd, { save, restore }: Iptables): PacketFilter {
-  const saved = (): Promise<readonly string[]> => Promise.all(VERSIONS.map(save));
+export function iptablesFilter(backEnd: BackEnd, program: Iptables): PacketFilter {
+  const saved = (): Promise<readonly string[]> =>
+    Promise.all(VERSIONS.map((version) => program.save(version)));
   const resetsIn = ([four = "", six = ""]: readonly string[], addresses: readonly string[]): Resets =>
     new Map(addresses.map((address) => [address, iptablesResets(address, isIPv4(address) ? four : six)]));
   return {
@@ -52,7 +53,7 @@ export function iptablesFilter(backEnd: BackEnd, { save, restore }: Iptables): P
     put: async (input) => {
       // Each IP version is a transaction of its own. What one has taken stays if the other fails: it opens nothing.
       for (const version of VERSIONS)
-        await restore(version, iptablesScript(version, input, await save(version)));
+        await program.restore(version, iptablesScript(version, input, await program.save(version)));
     },
     read: async (input) => {
       const texts = await saved();
