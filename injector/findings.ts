@@ -130,6 +130,10 @@ export const FINDINGS = {
     about: "A workload names a service account that does not exist; its pods could not be made.",
   },
   RESERVED_NAME: { severity: "deny", about: "A container, volume or mount takes one of podrole's names." },
+  GUARD_MISSING: {
+    severity: "deny",
+    about: "Said by the ValidatingAdmissionPolicy: guard is not the pod's first init container.",
+  },
   INJECTED_DIFFERENTLY: {
     severity: "deny",
     about: "The pod holds a container of ours with other content than this version writes.",

@@ -127,6 +127,8 @@ const apiServerArgs = (etcd: number, port: number): readonly string[] => [
   "--authorization-mode=RBAC",
   "--service-cluster-ip-range=10.0.0.0/24",
   "--endpoint-reconciler-type=none",
+  // As clusters have it: a privileged container is for admission to refuse, not for validation.
+  "--allow-privileged=true",
 ];
 
 /** Made by the API server for itself, and therefore its own authority. */

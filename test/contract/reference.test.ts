@@ -46,7 +46,8 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   PSA_FORBIDS_GUARD:
     "Set `pod-security.kubernetes.io/enforce` to `privileged` on the namespace, or its annotation `podrole.dev/guard` to `off`.",
   PRIVILEGED: "Set `privileged` to false, and `procMount` to `Default`.",
-  CAPABILITY_FORBIDDEN: "Remove the capability from `securityContext.capabilities.add`.",
+  CAPABILITY_FORBIDDEN:
+    "Remove the capability from `securityContext.capabilities.add`; where the message says so, write `NET_RAW` into `drop`.",
   HOST_NAMESPACE: "Take `hostPID`, `hostIPC` or `shareProcessNamespace` off the pod.",
   SIDECAR_UID: "Set another `runAsUser`.",
   UID_UNKNOWN: "Set `securityContext.runAsUser`, or use source `web-identity`.",
@@ -56,6 +57,8 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   SERVICE_ACCOUNT_MISSING: "Create the service account, or correct `serviceAccountName`.",
   RESERVED_NAME:
     "Rename the container or volume, or remove the mount: names that begin with `podrole-` are podrole's.",
+  GUARD_MISSING:
+    "See that the webhook `pods.podrole.dev` is there and that no other webhook puts a container first, and make the pod anew.",
   INJECTED_DIFFERENTLY: "Delete guard, sidecar and token volume from the manifest: podrole adds them itself.",
 };
 

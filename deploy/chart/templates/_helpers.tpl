@@ -1,0 +1,75 @@
+{{- define "podrole.name" -}}podrole-injector{{- end }}
+
+{{- define "podrole.selector" -}}
+app.kubernetes.io/name: podrole-injector
+{{- end }}
+
+{{- define "podrole.labels" -}}
+{{ include "podrole.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: podrole
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "podrole.image" -}}
+{{- with .Values.image -}}
+{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Of guard and sidecar. */}}
+{{- define "podrole.sidecarImage" -}}
+{{ .Values.options.image | default (printf "podrole/sidecar:%s" .Chart.AppVersion) }}
+{{- end }}
+
+{{/* Labelled namespaces, but for those without which the cluster, or podrole itself, would not come up again. */}}
+{{- define "podrole.namespaceSelector" -}}
+matchLabels:
+  podrole.dev/inject: enabled
+matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: NotIn
+    values: {{ concat (list "kube-system" .Release.Namespace) .Values.webhook.excludeNamespaces | uniq | toJson }}
+{{- end }}
+
+{{/* Every option as a flag: sourceOverride -> --source-override. What is null is left to the injector. */}}
+{{- define "podrole.optionArgs" -}}
+{{- $options := merge (dict "image" (include "podrole.sidecarImage" .)) .Values.options -}}
+{{- range $name, $value := $options }}
+{{- $flag := kebabcase $name -}}
+{{- if eq $name "sessionTags" }}
+{{- if eq $value false }}
+- --no-session-tags
+{{- end }}
+{{- else if kindIs "slice" $value }}
+{{- if $value }}
+- {{ printf "--%s=%s" $flag (join "," $value) | toJson }}
+{{- end }}
+{{- else if not (kindIs "invalid" $value) }}
+- {{ printf "--%s=%v" $flag $value | toJson }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What would not work is refused here, where the schema cannot see two values at once. */}}
+{{- define "podrole.checked" -}}
+{{- $v := .Values -}}
+{{- if lt (int $v.terminationGracePeriodSeconds) (add 10 (int $v.drainSeconds) | int) -}}
+{{- fail "terminationGracePeriodSeconds must exceed drainSeconds by 10 or more, or the kubelet ends the injector while it drains" -}}
+{{- end -}}
+{{- if and (eq $v.tls.mode "files") (not $v.tls.caBundle) -}}
+{{- fail "tls.mode files needs tls.caBundle: without the CA the API server refuses the injector's certificate" -}}
+{{- end -}}
+{{- if and (ne $v.tls.mode "files") $v.tls.caBundle -}}
+{{- fail "tls.caBundle is for tls.mode files: in the other modes it would undo what the injector or cert-manager has patched" -}}
+{{- end -}}
+{{- if and (eq $v.webhook.failurePolicy "Ignore") (not (and $v.admissionPolicy.enabled (has "Deny" $v.admissionPolicy.validationActions))) -}}
+{{- fail "webhook.failurePolicy Ignore needs admissionPolicy with Deny: otherwise pods run unguarded while the injector is away" -}}
+{{- end -}}
+{{- if and (or (eq $v.options.source "ambient") (has "ambient" $v.options.sourceOverride)) (not $v.options.ambientSecret) -}}
+{{- fail "options.source or options.sourceOverride ambient needs options.ambientSecret" -}}
+{{- end -}}
+{{- end }}

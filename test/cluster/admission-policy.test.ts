@@ -1,0 +1,286 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { admit } from "../../injector/admit.ts";
+import type { InjectorConfig } from "../../injector/config.ts";
+import { FINDINGS } from "../../injector/findings.ts";
+import { facts } from "../support/facts.ts";
+import { goldens } from "../support/goldens.ts";
+import { ofKind, rendered, whyNoHelm } from "../support/helm.ts";
+import { TOKEN } from "../support/pods.ts";
+import { until } from "../support/until.ts";
+import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
+import type { KubeObject } from "./kube-client.ts";
+import { ATTACKS, DEBUG_ATTACKS, SETTINGS, type AttackSetting } from "./policy-attacks.ts";
+import { accountsOf, NAMESPACES, podsOf } from "./setting.ts";
+
+const reason = whyNot() ?? whyNoHelm();
+const POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
+const BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings";
+const STRATEGIC = "application/strategic-merge-patch+json";
+
+/** Pods that hold what no API server takes, for the webhook to be tried with; the policy never sees them. */
+const NO_PODS = new Set(["fields-prototype-keys", "fields-unknown-at-every-level"]);
+
+/** The values by which the chart makes the policy of an injector that is configured so. */
+const valuesOf = (config: InjectorConfig): object => ({
+  options: {
+    image: config.image,
+    imagePullPolicy: config.imagePullPolicy,
+    source: config.source,
+    sourceOverride: config.sourceOverrides,
+    guard: config.guard,
+    hostNetwork: config.hostNetwork,
+    hostPath: config.hostPath,
+    stsEndpoint: config.stsEndpoint,
+    ambientSecret: config.ambientSecret,
+    block: config.blockedAddresses,
+  },
+});
+
+describe.skipIf(reason !== undefined)(
+  `the ValidatingAdmissionPolicy with no webhook there${reason ? `: ${reason}` : ""}`,
+  () => {
+    let plane: ControlPlane;
+    const settled = new Map<string, Promise<string>>();
+
+    beforeAll(async () => {
+      plane = await openControlPlane();
+    });
+    afterAll(() => plane?.stop());
+
+    /** Installs the policy of a configuration for namespaces with a label of its own, once; resolves to the label. */
+    function policyFor(config: InjectorConfig): Promise<string> {
+      const values = JSON.stringify(valuesOf(config));
+      const known = settled.get(values);
+      if (known !== undefined) return known;
+      const label = `config-${settled.size}`;
+      const installing = install(label, JSON.parse(values) as object);
+      settled.set(values, installing);
+      return installing;
+    }
+
+    async function install(label: string, values: object): Promise<string> {
+      const objects = rendered(values);
+      const policy = ofKind(objects, "ValidatingAdmissionPolicy") as KubeObject;
+      const binding = ofKind(objects, "ValidatingAdmissionPolicyBinding") as KubeObject;
+      policy.metadata.name = binding.metadata.name = binding.spec.policyName = label;
+      policy.spec.matchConstraints.namespaceSelector.matchLabels["test-policy"] = label;
+      await plane.admin.create(POLICIES, policy);
+      await plane.admin.create(BINDINGS, binding);
+      await namespace(`${label}-canary`, label);
+      await until(
+        "the policy to be in force",
+        async () => {
+          const canary = {
+            metadata: { name: "canary" },
+            spec: { hostPID: true, containers: [{ name: "a", image: "a" }] },
+          };
+          const sidecar = { name: "podrole-sidecar", image: "a" };
+          const { status } = await create(`${label}-canary`, {
+            ...canary,
+            spec: { ...canary.spec, initContainers: [sidecar] },
+          });
+          return status === 422 || status === 403 || undefined;
+        },
+        30_000,
+      );
+      return label;
+    }
+
+    async function namespace(name: string, policy: string, annotations: object = {}): Promise<void> {
+      await plane.admin.create(NAMESPACES, {
+        metadata: { name, labels: { "podrole.dev/inject": "enabled", "test-policy": policy }, annotations },
+      });
+      await plane.admin.create(accountsOf(name), { metadata: { name: "default" } });
+    }
+
+    const create = (into: string, pod: KubeObject, query = "?dryRun=All") =>
+      plane.admin.request("POST", `${podsOf(into)}${query}`, {
+        ...pod,
+        metadata: { ...pod.metadata, namespace: into },
+      });
+
+    // Its type checker is the controller manager's, which is not here.
+    test("is taken with strict validation and without a warning", async () => {
+      const policy = ofKind(rendered(), "ValidatingAdmissionPolicy") as KubeObject;
+      const query = "?dryRun=All&fieldValidation=Strict";
+      const { status, warnings } = await plane.admin.request("POST", POLICIES + query, policy);
+      expect({ status, warnings }).toEqual({ status: 201, warnings: [] });
+    });
+
+    test("names only codes that the findings page explains", () => {
+      const policy = ofKind(rendered(), "ValidatingAdmissionPolicy");
+      const codes = [...JSON.stringify(policy).matchAll(/\[([A-Z][A-Z_]+)\]/g)].map(([, code]) => code);
+      expect(codes.length).toBeGreaterThan(15);
+      expect(codes.filter((code) => !Object.hasOwn(FINDINGS, code ?? ""))).toEqual([]);
+    });
+
+    describe("lets in what the webhook makes", () => {
+      const cases = goldens(new URL("../injector/golden/", import.meta.url));
+      test.for(cases.map((one) => [one.name, one] as const))("%s", async ([name, golden], { skip }) => {
+        if (NO_PODS.has(name)) return skip("refused by the API server's own validation");
+        const known = await golden.facts();
+        const outcome = admit(golden.pod, known, golden.config, () => TOKEN);
+        if (outcome.kind === "deny") return skip("denied by the webhook");
+        if (outcome.kind === "skip" && outcome.reason === "namespace-not-labelled") {
+          return skip("of a namespace that the policy does not match");
+        }
+        const label = await policyFor(golden.config);
+        const own = `golden-${name}`.slice(0, 60).replace(/-$/, "");
+        await namespace(own, label, known.namespace.annotations);
+        const pod = (outcome.kind === "inject" ? outcome.after : golden.pod) as KubeObject;
+        const account = pod.spec.serviceAccountName;
+        if (account && account !== "default") {
+          await plane.admin.create(accountsOf(own), { metadata: { name: account } });
+        }
+        const { status, body } = await create(own, pod);
+        expect({ status, message: status < 300 ? "" : body.message }).toEqual({ status: 201, message: "" });
+        return undefined;
+      });
+    });
+
+    /** A pod as the webhook makes it in a setting, and the namespace where it is let in. */
+    async function good({ config, annotations }: AttackSetting, name: string, sidecar = true) {
+      const label = await policyFor(config);
+      const own = `attack-${name}`;
+      const found = await plane.admin.request("GET", `${NAMESPACES}/${own}`);
+      if (found.status === 404) await namespace(own, label, annotations);
+      const role = { "iam.amazonaws.com/role": "arn:aws:iam::111122223333:role/billing-reader" };
+      const outcome = admit(
+        {
+          metadata: { name: "web", annotations: sidecar ? role : {} },
+          spec: {
+            containers: [{ name: "app", image: "shop/app:1", securityContext: { runAsUser: 1000 } }],
+          },
+        },
+        facts({ annotations }),
+        { ...config, policy: "off" },
+        () => TOKEN,
+      );
+      if (outcome.kind !== "inject") throw new Error(JSON.stringify(outcome));
+      return { own, pod: structuredClone(outcome.after) as KubeObject };
+    }
+
+    test.for(Object.entries(SETTINGS))(
+      "the pods that attacks start from are let in: %s",
+      async ([name, setting]) => {
+        for (const sidecar of [true, ...(setting.config.guard === "off" ? [] : [false])]) {
+          const { own, pod } = await good(setting, name.toLowerCase(), sidecar);
+          const { status, body } = await create(own, pod);
+          expect({ status, message: status < 300 ? "" : body.message }).toEqual({ status: 201, message: "" });
+        }
+      },
+    );
+
+    test.for(ATTACKS.map((attack) => [attack.title, attack] as const))("denies %s", async ([, attack]) => {
+      const { own, pod } = await good(
+        SETTINGS[attack.setting ?? "plain"],
+        attack.setting ?? "plain",
+        attack.sidecar,
+      );
+      attack.change(pod);
+      const { status, body } = await create(own, pod);
+      expect({ status, says: body.message }).toEqual({
+        status: 422,
+        says: expect.stringContaining(`ValidatingAdmissionPolicy`) as string,
+      });
+      expect(body.message).toContain(`[${attack.code}]`);
+    });
+
+    describe("of a running pod", () => {
+      const at = `${podsOf("attack-plain")}/running`;
+      beforeAll(async () => {
+        const { own, pod } = await good(SETTINGS.plain, "plain");
+        pod.metadata.name = "running";
+        await create(own, pod, "");
+      });
+
+      test.for([
+        ["guard", "podrole-guard"],
+        ["sidecar", "podrole-sidecar"],
+      ])("the image of the %s cannot be changed", async ([, name]) => {
+        const change = { spec: { initContainers: [{ name, image: "evil" }] } };
+        const { status, body } = await plane.admin.request("PATCH", at, change, STRATEGIC);
+        expect(status).toBe(422);
+        expect(body.message).toContain("[POD_FROZEN]");
+      });
+
+      test("the app's image and a label can", async () => {
+        const image = { spec: { containers: [{ name: "app", image: "shop/app:2" }] } };
+        expect(await plane.admin.request("PATCH", at, image, STRATEGIC)).toMatchObject({ status: 200 });
+        const label = { metadata: { labels: { a: "b" }, finalizers: null } };
+        expect(await plane.admin.request("PATCH", at, label, STRATEGIC)).toMatchObject({ status: 200 });
+      });
+
+      const debug = async (container: object) => {
+        const { body } = await plane.admin.request("GET", at);
+        body.spec.ephemeralContainers = [{ name: "debugger", image: "busybox", ...container }];
+        return plane.admin.request("PUT", `${at}/ephemeralcontainers?dryRun=All`, body);
+      };
+
+      test("an ephemeral container without NET_RAW can be added", async () => {
+        const { status, body } = await debug({ securityContext: { capabilities: { drop: ["NET_RAW"] } } });
+        expect({ status, message: body.message }).toEqual({ status: 200, message: undefined });
+      });
+
+      test.for(DEBUG_ATTACKS)("an ephemeral container %s is denied", async ([, container, code]) => {
+        const { status, body } = await debug(container);
+        expect(status).toBe(422);
+        expect(body.message).toContain(`[${code}]`);
+      });
+    });
+
+    test("a pod from before podrole can lose its finalizer and be debugged", async () => {
+      const label = await policyFor(SETTINGS.plain.config);
+      await plane.admin.create(NAMESPACES, { metadata: { name: "older" } });
+      await plane.admin.create(accountsOf("older"), { metadata: { name: "default" } });
+      const at = `${podsOf("older")}/old`;
+      await create(
+        "older",
+        {
+          metadata: { name: "old", finalizers: ["shop.dev/a"] },
+          spec: { hostPID: true, containers: [{ name: "a", image: "a" }] },
+        },
+        "",
+      );
+      const labels = { "podrole.dev/inject": "enabled", "test-policy": label };
+      await plane.admin.patch(`${NAMESPACES}/older`, { metadata: { labels } });
+      await until(
+        "the label to count",
+        async () =>
+          (
+            await create("older", {
+              metadata: { name: "new" },
+              spec: { containers: [{ name: "a", image: "a" }] },
+            })
+          ).status === 422 || undefined,
+      );
+      const { body } = await plane.admin.request("GET", at);
+      body.spec.ephemeralContainers = [{ name: "debugger", image: "busybox" }];
+      expect(await plane.admin.request("PUT", `${at}/ephemeralcontainers`, body)).toMatchObject({
+        status: 200,
+      });
+      expect(
+        await plane.admin.request("PATCH", at, { metadata: { finalizers: null } }, STRATEGIC),
+      ).toMatchObject({ status: 200 });
+    });
+
+    test("a mirror pod is a node's to make, and nobody else's", async () => {
+      const { own, pod } = await good(SETTINGS.plain, "plain");
+      delete pod.spec.initContainers;
+      delete pod.spec.volumes;
+      pod.spec.nodeName = "node-1";
+      pod.metadata.annotations["kubernetes.io/config.mirror"] = "x";
+      const { body } = await create(own, pod);
+      expect(body.message).toContain("[GUARD_MISSING]");
+    });
+
+    test("a pod of a hundred containers with a hundred variables each is within the cost budget", async () => {
+      const { own, pod } = await good(SETTINGS.plain, "plain");
+      const [app] = pod.spec.containers;
+      const env = Array.from({ length: 100 }, (_, i) => ({ name: `NAME_${i}`, value: "value ".repeat(20) }));
+      pod.spec.containers = Array.from({ length: 100 }, (_, i) => ({ ...app, name: `app-${i}`, env }));
+      const { status, body } = await create(own, pod);
+      expect({ status, message: body.message }).toEqual({ status: 201, message: undefined });
+    });
+  },
+);

@@ -1,0 +1,394 @@
+import type { InjectorConfig } from "../../injector/config.ts";
+import type { FindingCode } from "../../injector/findings.ts";
+import { config } from "../support/config.ts";
+import type { KubeObject } from "./kube-client.ts";
+
+/** An installation and a namespace's annotations that an attack is tried in. */
+export interface AttackSetting {
+  readonly config: InjectorConfig;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export const SETTINGS = {
+  plain: { config: config(), annotations: {} },
+  node: { config: config({ source: "node" }), annotations: {} },
+  ambient: { config: config({ source: "ambient", ambientSecret: "identity" }), annotations: {} },
+  overridden: {
+    config: config({ sourceOverrides: ["node"] }),
+    annotations: { "podrole.dev/source": "node" },
+  },
+  off: { config: config({ guard: "off" }), annotations: {} },
+} as const satisfies Record<string, AttackSetting>;
+
+export interface Attack {
+  readonly title: string;
+  readonly code: FindingCode;
+  /** What is done to a pod that the webhook has made. */
+  readonly change: (pod: KubeObject) => void;
+  readonly setting?: keyof typeof SETTINGS;
+  /** Whether the pod has a role; true unless said. */
+  readonly sidecar?: boolean;
+}
+
+const guard = (pod: KubeObject): KubeObject => pod.spec.initContainers[0];
+const sidecar = (pod: KubeObject): KubeObject => pod.spec.initContainers[1];
+const app = (pod: KubeObject): KubeObject => pod.spec.containers[0];
+
+const attack = (
+  title: string,
+  code: FindingCode,
+  change: (pod: KubeObject) => void,
+  over: Pick<Attack, "setting" | "sidecar"> = {},
+): Attack => ({ title, code, change, ...over });
+
+const dropping =
+  (drop: readonly string[], add: readonly string[] = []) =>
+  (pod: KubeObject): void => {
+    app(pod).securityContext.capabilities = { drop, ...(add.length > 0 ? { add } : {}) };
+  };
+const withInit =
+  (container: object) =>
+  (pod: KubeObject): void => {
+    pod.spec.initContainers.push({
+      name: "init",
+      image: "shop/init:1",
+      securityContext: { capabilities: { drop: ["NET_RAW"] } },
+      ...container,
+    });
+  };
+
+const CAPABILITIES = [
+  "NET_ADMIN",
+  "NET_RAW",
+  "SYS_ADMIN",
+  "SYS_MODULE",
+  "SYS_RAWIO",
+  "BPF",
+  "PERFMON",
+  "ALL",
+  "SYS_PTRACE",
+];
+const SPELLINGS = [
+  "cap_net_admin",
+  "CAP_SYS_ADMIN",
+  "Net_Raw",
+  "cap_all",
+  "\u017Fys_admin",
+  "net_adm\u0131n",
+];
+
+/** Design section 8, the rows that concern admission, each tried on a pod that is otherwise as the webhook makes it. */
+export const ATTACKS: readonly Attack[] = [
+  attack("a pod that nobody has injected", "GUARD_MISSING", (pod) => {
+    delete pod.spec.initContainers;
+    delete pod.spec.volumes;
+  }),
+  attack("an opt-out without a guard", "GUARD_MISSING", (pod) => {
+    pod.metadata.annotations = { "podrole.dev/inject": "false" };
+    delete pod.spec.initContainers;
+    delete pod.spec.volumes;
+  }),
+  attack("the guard second, behind a user's init container", "GUARD_MISSING", (pod) => {
+    withInit({})(pod);
+    pod.spec.initContainers.unshift(pod.spec.initContainers.pop());
+  }),
+  attack("a guard that is an ordinary container", "GUARD_MISSING", (pod) => {
+    pod.spec.containers.push(pod.spec.initContainers.shift());
+  }),
+  attack(
+    "a status annotation in the place of a guard",
+    "GUARD_MISSING",
+    (pod) => {
+      pod.spec.initContainers = [];
+    },
+    { sidecar: false },
+  ),
+  ...(
+    [
+      ["another image", { image: "evil/guard:1" }],
+      ["command true", { command: ["true"] }],
+      ["no command", { command: [] }],
+      ["arguments", { args: ["--help"] }],
+      ["a restart policy", { restartPolicy: "Always" }],
+      ["variables of somebody's", { env: [{ name: "PODROLE_BLOCKED_ADDRESSES", value: "192.0.2.1" }] }],
+      ["no variables", { env: [] }],
+      ["variables from a ConfigMap", { envFrom: [{ configMapRef: { name: "a" } }] }],
+      ["another working directory", { workingDir: "/tmp" }],
+      ["another pull policy", { imagePullPolicy: "Never" }],
+      ["another termination log", { terminationMessagePath: "/tmp/log" }],
+      ["a terminal", { stdin: true, tty: true }],
+      ["no security context", { securityContext: undefined }],
+    ] as const
+  ).map(([what, over]) =>
+    attack(`a guard with ${what}`, "INJECTED_DIFFERENTLY", (pod) => Object.assign(guard(pod), over)),
+  ),
+  attack("a guard with one more variable", "INJECTED_DIFFERENTLY", (pod) => {
+    guard(pod).env.push({ name: "NODE_OPTIONS", value: "--require=/evil.js" });
+  }),
+  attack("a guard whose variable stands twice", "INJECTED_DIFFERENTLY", (pod) => {
+    guard(pod).env.push({ name: "PODROLE_BLOCKED_ADDRESSES", value: "192.0.2.1" });
+  }),
+  attack("a guard that lets the sidecar's uid through", "INJECTED_DIFFERENTLY", (pod) => {
+    guard(pod).env.splice(1, 0, { name: "PODROLE_OPEN_UID", value: "64169" });
+  }),
+  attack("a guard told another address of the pod", "INJECTED_DIFFERENTLY", (pod) => {
+    guard(pod).env[1] = { name: "PODROLE_POD_IP", value: "10.0.0.1" };
+  }),
+  attack("a guard with a volume over its program", "INJECTED_DIFFERENTLY", (pod) => {
+    pod.spec.volumes.push({ name: "bin", emptyDir: {} });
+    guard(pod).volumeMounts = [{ name: "bin", mountPath: "/usr/local/bin" }];
+  }),
+  attack("a guard with a volume of the API token's name elsewhere", "INJECTED_DIFFERENTLY", (pod) => {
+    pod.spec.volumes.push({ name: "kube-api-access-x", emptyDir: {} });
+    guard(pod).volumeMounts = [{ name: "kube-api-access-x", mountPath: "/usr/local/bin", readOnly: true }];
+  }),
+  attack("a guard without NET_ADMIN", "INJECTED_DIFFERENTLY", (pod) => {
+    delete guard(pod).securityContext.capabilities.add;
+  }),
+  attack("a guard that runs as another user", "INJECTED_DIFFERENTLY", (pod) => {
+    guard(pod).securityContext.runAsUser = 1000;
+  }),
+  attack("a guard in a SELinux context of somebody's", "INJECTED_DIFFERENTLY", (pod) => {
+    guard(pod).securityContext.seLinuxOptions = { type: "spc_t" };
+  }),
+  ...(
+    [
+      ["another image", { image: "evil/sidecar:1" }],
+      ["another command", { command: ["sleep", "1000"] }],
+      ["arguments", { args: ["--inspect"] }],
+      ["no hook", { lifecycle: undefined }],
+      ["another hook", { lifecycle: { postStart: { exec: { command: ["true"] } } } }],
+      ["a probe", { livenessProbe: { exec: { command: ["kill", "1"] } } }],
+      ["no restart policy", { restartPolicy: undefined, lifecycle: undefined }],
+      ["variables from a Secret", { envFrom: [{ secretRef: { name: "a" } }] }],
+      ["no token mounted", { volumeMounts: [] }],
+    ] as const
+  ).map(([what, over]) =>
+    attack(`a sidecar with ${what}`, "INJECTED_DIFFERENTLY", (pod) => Object.assign(sidecar(pod), over)),
+  ),
+  ...(
+    ["NODE_OPTIONS", "HTTPS_PROXY", "AWS_ACCESS_KEY_ID", "PODROLE_STS_ENDPOINT", "PODROLE_SOURCE"] as const
+  ).map((name) =>
+    attack(`a sidecar with a ${name} of somebody's`, "INJECTED_DIFFERENTLY", (pod) => {
+      sidecar(pod).env.push({ name, value: "https://evil.example" });
+    }),
+  ),
+  attack("a sidecar that takes its variable from a Secret", "INJECTED_DIFFERENTLY", (pod) => {
+    sidecar(pod).env.push({ name: "PODROLE_X", valueFrom: { secretKeyRef: { name: "a", key: "b" } } });
+  }),
+  attack("a sidecar that does not verify the guard", "INJECTED_DIFFERENTLY", (pod) => {
+    sidecar(pod).env = sidecar(pod).env.filter(
+      ({ name }: { name: string }) => name !== "PODROLE_BLOCKED_ADDRESSES",
+    );
+  }),
+  attack("a sidecar of source node where it is not allowed", "INJECTED_DIFFERENTLY", (pod) => {
+    sidecar(pod).env.find(({ name }: { name: string }) => name === "PODROLE_SOURCE").value = "node";
+  }),
+  attack("a sidecar with one more mount", "INJECTED_DIFFERENTLY", (pod) => {
+    pod.spec.volumes.push({ name: "shared", emptyDir: {} });
+    sidecar(pod).volumeMounts.push({ name: "shared", mountPath: "/shared" });
+  }),
+  attack("a sidecar as root", "INJECTED_DIFFERENTLY", (pod) => {
+    sidecar(pod).securityContext = { ...sidecar(pod).securityContext, runAsUser: 0, runAsNonRoot: false };
+  }),
+  attack("a sidecar behind a user's init container", "INJECTED_DIFFERENTLY", (pod) => {
+    withInit({})(pod);
+    pod.spec.initContainers.splice(1, 0, pod.spec.initContainers.pop());
+  }),
+  attack("a sidecar that is an ordinary container", "RESERVED_NAME", (pod) => {
+    const [one] = pod.spec.initContainers.splice(1, 1);
+    delete one.restartPolicy;
+    pod.spec.containers.push(one);
+    delete pod.spec.volumes;
+    one.volumeMounts = [];
+  }),
+  attack("a token volume with another audience", "RESERVED_NAME", (pod) => {
+    pod.spec.volumes[0].projected.sources[0].serviceAccountToken.audience = "vault";
+  }),
+  attack("a token volume that is a Secret", "RESERVED_NAME", (pod) => {
+    pod.spec.volumes[0] = { name: "podrole-token", secret: { secretName: "a" } };
+  }),
+  attack("a volume with a name of podrole's", "RESERVED_NAME", (pod) => {
+    pod.spec.volumes.push({ name: "podrole-x", emptyDir: {} });
+  }),
+  attack("an app that mounts the sidecar's token", "RESERVED_NAME", (pod) => {
+    app(pod).volumeMounts = [{ name: "podrole-token", mountPath: "/token" }];
+  }),
+  attack(
+    "an init container that mounts the sidecar's token",
+    "RESERVED_NAME",
+    withInit({ volumeMounts: [{ name: "podrole-token", mountPath: "/token" }] }),
+  ),
+  attack("a container with a name of podrole's", "RESERVED_NAME", (pod) => {
+    app(pod).name = "podrole-app";
+  }),
+  ...CAPABILITIES.map((name) =>
+    attack(`an app that adds ${name}`, "CAPABILITY_FORBIDDEN", dropping(["NET_RAW"], [name])),
+  ),
+  ...SPELLINGS.map((name) =>
+    attack(`an app that adds ${JSON.stringify(name)}`, "CAPABILITY_FORBIDDEN", dropping(["NET_RAW"], [name])),
+  ),
+  attack(
+    "an init container that adds NET_ADMIN",
+    "CAPABILITY_FORBIDDEN",
+    withInit({ securityContext: { capabilities: { add: ["NET_ADMIN"], drop: ["ALL"] } } }),
+  ),
+  attack(
+    "an app that adds NET_RAW, in a pod without a role",
+    "CAPABILITY_FORBIDDEN",
+    dropping(["ALL"], ["NET_RAW"]),
+    { sidecar: false },
+  ),
+  attack("an app that drops nothing", "CAPABILITY_FORBIDDEN", dropping([])),
+  attack("an app without a security context", "CAPABILITY_FORBIDDEN", (pod) => {
+    delete app(pod).securityContext;
+  }),
+  attack(
+    "an app that drops CAP_NET_RAW, which drops nothing",
+    "CAPABILITY_FORBIDDEN",
+    dropping(["CAP_NET_RAW"]),
+  ),
+  attack("an app that drops net_raw, which is another letter", "CAPABILITY_FORBIDDEN", dropping(["net_raw"])),
+  attack("an init container that drops nothing", "CAPABILITY_FORBIDDEN", withInit({ securityContext: {} })),
+  attack("a privileged app", "PRIVILEGED", (pod) => {
+    app(pod).securityContext.privileged = true;
+  }),
+  attack(
+    "a privileged init container",
+    "PRIVILEGED",
+    withInit({ securityContext: { privileged: true, capabilities: { drop: ["ALL"] } } }),
+  ),
+  attack("an app with an unmasked /proc", "PRIVILEGED", (pod) => {
+    pod.spec.hostUsers = false;
+    app(pod).securityContext.procMount = "Unmasked";
+  }),
+  attack("hostPID", "HOST_NAMESPACE", (pod) => {
+    pod.spec.hostPID = true;
+  }),
+  attack("hostIPC", "HOST_NAMESPACE", (pod) => {
+    pod.spec.hostIPC = true;
+  }),
+  attack(
+    "hostPID without a role",
+    "HOST_NAMESPACE",
+    (pod) => {
+      pod.spec.hostPID = true;
+    },
+    { sidecar: false },
+  ),
+  attack("processes shared with the sidecar", "HOST_NAMESPACE", (pod) => {
+    pod.spec.shareProcessNamespace = true;
+  }),
+  attack("the node's network", "HOST_NETWORK", (pod) => {
+    pod.spec.hostNetwork = true;
+  }),
+  attack("a path of the node", "HOST_PATH", (pod) => {
+    pod.spec.volumes.push({ name: "kubelet", hostPath: { path: "/var/lib/kubelet" } });
+  }),
+  attack("an app with the sidecar's uid", "SIDECAR_UID", (pod) => {
+    app(pod).securityContext.runAsUser = 64169;
+  }),
+  attack("a pod with the sidecar's uid", "SIDECAR_UID", (pod) => {
+    pod.spec.securityContext = { runAsUser: 64169 };
+    delete app(pod).securityContext.runAsUser;
+  }),
+  attack(
+    "source node: an app with a uid of its image's",
+    "UID_UNKNOWN",
+    (pod) => {
+      delete app(pod).securityContext.runAsUser;
+    },
+    { setting: "node" },
+  ),
+  attack(
+    "source node: an app that allows privilege escalation",
+    "PRIVILEGE_ESCALATION",
+    (pod) => {
+      app(pod).securityContext.allowPrivilegeEscalation = true;
+    },
+    { setting: "node" },
+  ),
+  attack(
+    "source node: an app that leaves privilege escalation open",
+    "PRIVILEGE_ESCALATION",
+    (pod) => {
+      delete app(pod).securityContext.allowPrivilegeEscalation;
+    },
+    { setting: "overridden" },
+  ),
+  attack(
+    "source node: an app that adds SETUID",
+    "CAPABILITY_FORBIDDEN",
+    dropping(["NET_RAW", "SETGID", "SETUID"], ["SETUID"]),
+    { setting: "node" },
+  ),
+  attack("source node: an app that keeps SETUID", "CAPABILITY_FORBIDDEN", dropping(["NET_RAW", "SETGID"]), {
+    setting: "overridden",
+  }),
+  attack(
+    "source node: a guard that opens another uid",
+    "INJECTED_DIFFERENTLY",
+    (pod) => {
+      guard(pod).env[1].value = "0";
+    },
+    { setting: "node" },
+  ),
+  attack(
+    "source ambient: keys of another Secret",
+    "INJECTED_DIFFERENTLY",
+    (pod) => {
+      for (const { valueFrom } of sidecar(pod).env)
+        if (valueFrom?.secretKeyRef) valueFrom.secretKeyRef.name = "mine";
+    },
+    { setting: "ambient" },
+  ),
+  attack(
+    "guard off: a guard of somebody's",
+    "INJECTED_DIFFERENTLY",
+    (pod) => {
+      pod.spec.initContainers.push({ name: "podrole-guard", image: "evil" });
+    },
+    { setting: "off" },
+  ),
+  attack(
+    "guard off: an app that adds SYS_PTRACE beside a sidecar",
+    "CAPABILITY_FORBIDDEN",
+    dropping([], ["SYS_PTRACE"]),
+    { setting: "off" },
+  ),
+];
+
+const DROPPED = { capabilities: { drop: ["ALL"] } };
+
+/** Ephemeral containers: what is special about one, and what it is refused for. */
+export const DEBUG_ATTACKS: readonly (readonly [string, object, FindingCode])[] = [
+  ["that drops nothing", {}, "CAPABILITY_FORBIDDEN"],
+  [
+    "that drops CAP_NET_RAW",
+    { securityContext: { capabilities: { drop: ["CAP_NET_RAW"] } } },
+    "CAPABILITY_FORBIDDEN",
+  ],
+  [
+    "with NET_ADMIN",
+    { securityContext: { capabilities: { drop: ["ALL"], add: ["NET_ADMIN"] } } },
+    "CAPABILITY_FORBIDDEN",
+  ],
+  [
+    "with SYS_PTRACE",
+    { securityContext: { capabilities: { drop: ["ALL"], add: ["SYS_PTRACE"] } } },
+    "CAPABILITY_FORBIDDEN",
+  ],
+  ["that is privileged", { securityContext: { ...DROPPED, privileged: true } }, "PRIVILEGED"],
+  [
+    "aimed at the sidecar",
+    { securityContext: DROPPED, targetContainerName: "podrole-sidecar" },
+    "EPHEMERAL_TARGET",
+  ],
+  [
+    "that mounts the token",
+    { securityContext: DROPPED, volumeMounts: [{ name: "podrole-token", mountPath: "/t" }] },
+    "RESERVED_NAME",
+  ],
+  ["with a name of podrole's", { name: "podrole-debug", securityContext: DROPPED }, "RESERVED_NAME"],
+  ["with the sidecar's uid", { securityContext: { ...DROPPED, runAsUser: 64169 } }, "SIDECAR_UID"],
+];

@@ -1,0 +1,67 @@
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseAllDocuments } from "yaml";
+
+/** A rendered object; tests fail where it is not what they take it for. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Manifest = any;
+
+export const CHART = fileURLToPath(new URL("../../deploy/chart/", import.meta.url));
+
+/** PODROLE_TEST_HELM, or the first on PATH or in KUBEBUILDER_ASSETS. */
+function helmPath(): string | undefined {
+  const named = process.env["PODROLE_TEST_HELM"];
+  if (named !== undefined && named !== "") return named;
+  const folders = [
+    ...(process.env["PATH"] ?? "").split(delimiter),
+    process.env["KUBEBUILDER_ASSETS"] ?? "",
+  ].filter((folder) => folder !== "");
+  return folders.map((folder) => join(folder, "helm")).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Why charts cannot be rendered on this machine, or undefined. Goes into the title of what is skipped. */
+export const whyNoHelm = (): string | undefined =>
+  helmPath() === undefined ? "no helm in PODROLE_TEST_HELM, PATH or KUBEBUILDER_ASSETS" : undefined;
+
+export interface HelmRun {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs helm to its end. @param input what `-f -` reads */
+export function helm(args: readonly string[], input = ""): HelmRun {
+  const { status, stdout, stderr } = spawnSync(helmPath() ?? "helm", args, { input, encoding: "utf8" });
+  return { status: status ?? -1, stdout, stderr };
+}
+
+/** A helm from `go install` takes clusters for v1.20 unless it is told. */
+export const KUBE_VERSION = ["--kube-version", "1.36.1"];
+
+/** `helm template` with the chart's defaults and these values over them. */
+export const template = (values: object = {}, ...args: readonly string[]): HelmRun =>
+  helm(
+    ["template", "podrole", CHART, "-n", "podrole-system", ...KUBE_VERSION, "-f", "-", ...args],
+    JSON.stringify(values),
+  );
+
+/** The objects of a chart that renders. @throws Error with what helm said */
+export function rendered(values: object = {}, ...args: readonly string[]): readonly Manifest[] {
+  const { status, stdout, stderr } = template(values, ...args);
+  if (status !== 0) throw new Error(stderr);
+  return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
+}
+
+export const ofKind = (objects: readonly Manifest[], kind: string): Manifest =>
+  objects.find((object) => object?.kind === kind);
