@@ -63,7 +63,6 @@ export const NEVER_BLOCKED: Readonly<Record<string, string>> = {
 
 /** `block`: nothing answers at the metadata addresses. `emulate`: the sidecar does, at TCP port 80. */
 export const IMDS_MODES = ["block", "emulate"] as const;
-export type ImdsMode = (typeof IMDS_MODES)[number];
 
 /** Whether a guard may do without the kernel's egress hook, see ENV.egressHook. */
 export const EGRESS_HOOK_MODES = ["require", "prefer"] as const;
