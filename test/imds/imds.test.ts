@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ENV, SIDECAR_UID } from "../../sidecar/contract.ts";
+import { CLIENTS } from "./clients.ts";
+import { openLab, type Lab } from "./lab.ts";
+import { NODE, POD } from "./names.ts";
+import { whyNot } from "./requirements.ts";
+
+const reason = whyNot();
+const ROLES = "http://169.254.169.254/latest/meta-data/iam/security-credentials/";
+const IPV6_ROLES = "http://[fd00:ec2::254]/latest/meta-data/iam/security-credentials/";
+
+describe.skipIf(reason)(
+  `a pod with nothing but EC2's metadata${reason ? ` (skipped: ${reason})` : ""}`,
+  () => {
+    let lab: Lab;
+    beforeEach(async () => {
+      lab = await openLab();
+    });
+    afterEach(() => lab?.close());
+
+    const curl = async (...args: readonly string[]): Promise<string> =>
+      (await lab.app(["curl", "--silent", "--globoff", "--max-time", "5", ...args])).stdout;
+
+    for (const { name, argv, missing, prints } of CLIENTS) {
+      const title = missing === undefined ? name : `${name} (skipped: ${missing})`;
+
+      test.skipIf(missing)(`${title}: is the pod's role`, async () => {
+        await lab.redirect();
+        await lab.sidecar();
+        const { stdout, stderr } = await lab.app(argv);
+        expect(stdout + stderr).toContain(prints(POD));
+      });
+
+      test.skipIf(missing)(`${title}: is the node's role where nothing is redirected (control)`, async () => {
+        const { stdout, stderr } = await lab.app(argv);
+        expect(stdout + stderr).toContain(prints(NODE));
+      });
+
+      test.skipIf(missing)(`${title}: is nobody while the sidecar has no credentials`, async () => {
+        await lab.redirect();
+        await lab.sidecar({ [ENV.stsEndpoint]: "http://127.0.0.1:9" }, "STS_UNREACHABLE");
+        const { stdout, stderr } = await lab.app(argv);
+        expect(stdout + stderr).not.toContain(prints(POD));
+        expect(stdout + stderr).not.toContain(prints(NODE));
+      });
+    }
+
+    test("a bare curl prints the role's name, as kube2iam's guides check it, and no credentials", async () => {
+      await lab.redirect();
+      await lab.sidecar();
+      expect(await curl(ROLES)).toBe(POD.role);
+      expect(await curl(IPV6_ROLES)).toBe(POD.role);
+      expect(await curl("--write-out", "%{http_code}", "--output", "/dev/null", `${ROLES}${POD.role}`)).toBe(
+        "401",
+      );
+    });
+
+    test("a bare curl prints credentials where IMDSv1 is chosen", async () => {
+      await lab.redirect();
+      await lab.sidecar({ [ENV.imdsV1]: "allowed" });
+      expect(JSON.parse(await curl(`${ROLES}${POD.role}`))).toMatchObject({ Code: "Success" });
+    });
+
+    test("credentials are withheld while what answers at EC2's address is not the sidecar", async () => {
+      await lab.sidecar({}, "METADATA_REACHABLE");
+      const local = "http://127.0.0.1:16927/latest";
+      const ttl = "X-aws-ec2-metadata-token-ttl-seconds: 60";
+      const token = await curl("--request", "PUT", "--header", ttl, `${local}/api/token`);
+      const path = `${local}/meta-data/iam/security-credentials/${POD.role}`;
+      const answered = await curl("--include", "--header", `X-aws-ec2-metadata-token: ${token}`, path);
+      expect(answered).toMatch(/^HTTP\/1\.1 503 [^]*METADATA_REACHABLE/);
+    });
+
+    test("in source node, the paths of the list are the node's own, and nothing else of it is", async () => {
+      await lab.redirect(SIDECAR_UID);
+      await lab.sidecar(
+        { [ENV.source]: "node", [ENV.imdsV1]: "allowed", [ENV.imdsNodePaths]: "meta-data/instance-id" },
+        "ok",
+      );
+      const base = "http://169.254.169.254/latest";
+      expect(await curl(`${base}/meta-data/instance-id`)).toBe("i-0123456789abcdef0");
+      expect(await curl(`${base}/meta-data/local-ipv4`)).toContain("404 - Not Found");
+      expect(await curl(ROLES)).toBe(POD.role);
+      expect(await curl(`${ROLES}node`)).toContain("404 - Not Found");
+      expect(await curl("--path-as-is", `${base}/meta-data/../user-data`)).toContain("404 - Not Found");
+    });
+  },
+);

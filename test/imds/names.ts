@@ -1,0 +1,23 @@
+/** What the suite's programs agree on. The ports are of a network namespace that has nothing else in it. */
+export const STS_PORT = 4566;
+export const S3_PORT = 4567;
+export const HEALTH_PORT = 4568;
+
+export const WEB_TOKEN = "header.payload.signature";
+
+/** Whose keys a client may be found to have. */
+export interface Owner {
+  readonly role: string;
+  /** The ARN that STS gives such a caller. */
+  readonly session: string;
+}
+
+export const POD: Owner = {
+  role: "billing-reader",
+  session: "arn:aws:sts::123456789012:assumed-role/billing-reader/billing.api-0",
+};
+export const NODE: Owner = {
+  role: "node",
+  session: "arn:aws:sts::999999999999:assumed-role/node/i-0123456789abcdef0",
+};
+export const NODE_ROLE_ARN = "arn:aws:iam::999999999999:role/node";

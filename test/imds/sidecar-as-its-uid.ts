@@ -1,0 +1,10 @@
+/**
+ * `podrole-sidecar serve` under the uid that it has in a pod. The modules are loaded before, by whoever may read them.
+ */
+import { SIDECAR_UID } from "../../sidecar/contract.ts";
+import { serveMain } from "../../sidecar/serve-main.ts";
+
+process.setgroups?.([]);
+process.setgid?.(SIDECAR_UID);
+process.setuid?.(SIDECAR_UID);
+await serveMain(process.env);
