@@ -5,7 +5,7 @@ import { coded, oneLine, type CodedError } from "../kit/errors.ts";
 import type { WireAnswer, WireRequest } from "../wire.ts";
 import { leavesOf, ROLES, type Leaf, type LeafDeps } from "./leaves.ts";
 import { isVersion, listing, VERSION_LIST } from "./listing.ts";
-import { ec2Json, errorPage, found, issued, notAllowed, type Content } from "./pages.ts";
+import { errorPage, found, issued, notAllowed, type Content } from "./pages.ts";
 import { parseTtl, type Tokens } from "./token.ts";
 
 export interface ImdsDeps extends LeafDeps {
@@ -127,12 +127,12 @@ async function contentOf(leaf: Leaf): Promise<WireAnswer> {
 }
 
 /**
- * A refusal by STS as EC2 tells of a role that it may not assume: a 200 with a `Code` that is not `Success`, and no
- * keys. SDKs that know it say so and give up; to those that do not, the document is no credentials. Anything else may
- * pass, and after a 503 SDKs try again.
+ * A refusal by STS is a 403: no client tries that again. EC2 itself answers 200 here, with a document whose `Code` is not
+ * `Success`, and it would be wrong to follow it: at that the AWS SDK for JavaScript v2 never calls back, with no error
+ * either, and s3cmd ends with a stack trace. Anything else may pass, and after a 503 SDKs try again. Both say why, since
+ * whoever looks into it does so with curl.
  */
 function refused(error: CodedError): WireAnswer {
-  if (!(error instanceof IssueError && error.kind === "definite")) return errorPage(503, oneLine(error));
-  const message = [error.message, error.remedy].filter(Boolean).join(" ");
-  return found({ body: ec2Json({ Code: error.code, Message: message }), modifiedAt: Date.now() });
+  const isDefinite = error instanceof IssueError && error.kind === "definite";
+  return errorPage(isDefinite ? 403 : 503, oneLine(error));
 }

@@ -334,11 +334,11 @@ test("says 503 and why while there are no credentials, and still names the role"
   expect(await get(LIST, notReady)).toMatchObject({ status: 200, body: "billing-reader" });
 });
 
-test("tells a refusal by STS as EC2 tells one: a document with its code and no keys", async () => {
+test("says 403 and why when STS refuses, and not the 200 that some clients never get over", async () => {
   const refusal = new IssueError("AccessDenied", "STS refused.", { kind: "definite", remedy: "Trust it." });
   const { status, body } = await get(`${LIST}billing-reader`, failing(refusal));
-  expect(status).toBe(200);
-  expect(JSON.parse(body)).toEqual({ Code: "AccessDenied", Message: "STS refused. Trust it." });
+  expect(status).toBe(403);
+  expect(body).toContain("<h1>403 - Forbidden</h1>\n  <p>AccessDenied: STS refused. Trust it.</p>");
 });
 
 test("says what an outage is: nothing that a client should hold for an answer", async () => {
