@@ -133,6 +133,8 @@ function engineOf(
     endpoint: config.stsEndpoint,
     now: () => clock.now(),
     onCall: metrics.countSts,
+    onShortened: ({ code, message, remedy }) =>
+      log.warn({ identity: name, code, reason: message, remedy }, "session shortened"),
   });
   return createEngine({
     issue: issuerOver({ steps, sessionName: config.sessionName }, identitySource(config), assumeRole),

@@ -8,6 +8,8 @@ import {
 import type { Step } from "./contract.ts";
 import type { Credentials } from "./credentials.ts";
 import { IssueError } from "./failure.ts";
+import type { CodedError } from "./kit/errors.ts";
+import { oneHourFallback } from "./one-hour.ts";
 import { Secret } from "./secret.ts";
 import { CALL_TIMEOUT_MS, stsFailure } from "./sts-failure.ts";
 
@@ -29,7 +31,7 @@ interface RoleRequest {
   readonly sessionName: string;
 }
 
-/** One call to STS. @throws IssueError */
+/** One call to STS, or two where the first session was too long for it. @throws IssueError */
 export type AssumeRole = (request: RoleRequest) => Promise<Credentials>;
 
 export interface StsOptions {
@@ -40,12 +42,15 @@ export interface StsOptions {
   readonly now: () => number;
   /** Called once for every call with `Success` or the code of the failure. */
   readonly onCall?: (code: string) => void;
+  /** Called once for every step that STS grants one hour and not the longer session asked for. */
+  readonly onShortened?: (notice: CodedError) => void;
 }
 
 const CONNECT_TIMEOUT_MS = 2000;
 
 export function stsOver(options: StsOptions): AssumeRole {
-  return async (request) => {
+  const longestGranted = oneHourFallback(options.onShortened);
+  const once: AssumeRole = async (request) => {
     try {
       const credentials = await call(options, request);
       options.onCall?.("Success");
@@ -56,6 +61,7 @@ export function stsOver(options: StsOptions): AssumeRole {
       throw failure;
     }
   };
+  return (request) => longestGranted(request.step, (step) => once({ ...request, step }));
 }
 
 const callOf = ({ caller, step }: RoleRequest, { region, endpoint }: StsOptions) => ({

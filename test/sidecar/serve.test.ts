@@ -103,6 +103,23 @@ test("with start=now the hook returns before, and the app is told to come again"
   expect(early).toMatchObject({ status: 503, body: expect.stringContaining("CREDENTIALS_NOT_READY") });
 });
 
+test("a session longer than its role allows is an hour's session, said once and no failed renewal", async () => {
+  const steps = [{ roleArn: ROLE, durationSeconds: 7200 }];
+  const message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+  const { sts, ...made } = await pod(podIdentity(steps, hashOf(TOKEN)), {
+    lifetimeSeconds: 2,
+    refuse: ({ durationSeconds }) =>
+      durationSeconds > 3600 ? { status: 400, code: "ValidationError", message } : undefined,
+  });
+  const serving = sidecar(["serve"], made.env);
+  await until("two renewals", () => (sts.issued.length >= 3 ? true : undefined));
+  serving.kill("SIGTERM");
+  const output = await ended(serving, 0);
+  expect(output.match(/SESSION_SHORTENED_BY_STS/g)).toHaveLength(1);
+  expect(output).not.toContain("no new credentials");
+  expect(sts.calls.filter(({ durationSeconds }) => durationSeconds === 7200)).toHaveLength(1);
+});
+
 test("prints, counts and answers with no secret, whatever is asked of it", async () => {
   const { sts, ...made } = await pod(
     {

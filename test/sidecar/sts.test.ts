@@ -6,6 +6,8 @@ import { afterEach, expect, onTestFinished, test } from "vitest";
 import {
   accessDenied,
   stsStandIn,
+  type StsCall,
+  type StsRefusal,
   type StsStandIn,
   type StsStandInOptions,
 } from "../../injector/cli/demo/sts.ts";
@@ -13,7 +15,7 @@ import { imdsStandIn } from "../../injector/cli/demo/imds.ts";
 import type { ConfiguredIdentity, SidecarConfig } from "../../sidecar/config.ts";
 import type { Credentials } from "../../sidecar/credentials.ts";
 import { IssueError } from "../../sidecar/failure.ts";
-import { oneLine } from "../../sidecar/kit/errors.ts";
+import { oneLine, type CodedError } from "../../sidecar/kit/errors.ts";
 import { identitySource, issuerOver } from "../../sidecar/sources.ts";
 import { stsOver } from "../../sidecar/sts.ts";
 import { ROLE } from "../support/credentials.ts";
@@ -29,7 +31,11 @@ type Config = Pick<SidecarConfig, "source" | "sessionName" | "webIdentityTokenFi
   Pick<ConfiguredIdentity, "steps">;
 
 const outcomes: string[] = [];
-afterEach(() => void outcomes.splice(0));
+const notices: CodedError[] = [];
+afterEach(() => {
+  outcomes.splice(0);
+  notices.splice(0);
+});
 
 async function standIn(options: StsStandInOptions = {}): Promise<StsStandIn> {
   const sts = await stsStandIn({
@@ -51,7 +57,10 @@ async function tokenFile(content: string): Promise<string> {
   return file;
 }
 
-function issue(endpoint: string, over: Partial<Config>): Promise<Credentials> {
+const issue = (endpoint: string, over: Partial<Config>): Promise<Credentials> => issuer(endpoint, over)();
+
+/** What is asked again and again, as by the engine: one process. */
+function issuer(endpoint: string, over: Partial<Config>): () => Promise<Credentials> {
   const config: Config = {
     source: "web-identity",
     steps: [{ roleArn: ROLE, durationSeconds: 3600 }],
@@ -65,8 +74,9 @@ function issue(endpoint: string, over: Partial<Config>): Promise<Credentials> {
     endpoint,
     now: Date.now,
     onCall: (code) => outcomes.push(code),
+    onShortened: (notice) => notices.push(notice),
   });
-  return issuerOver(config, identitySource(config), assumeRole)();
+  return issuerOver(config, identitySource(config), assumeRole);
 }
 
 async function failure(endpoint: string, over: Partial<Config>): Promise<IssueError> {
@@ -305,4 +315,86 @@ test("an STS that says nothing for five seconds is STS_TIMEOUT", async () => {
     webIdentityTokenFile: await tokenFile(WEB_TOKEN),
   });
   expect(error).toMatchObject({ code: "STS_TIMEOUT", kind: "passing" });
+});
+
+const TOO_LONG = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+const validationError = (message: string): StsRefusal => ({ status: 400, code: "ValidationError", message });
+const durations = (sts: StsStandIn): readonly number[] => sts.calls.map((call) => call.durationSeconds);
+const hoursOf = (hours: number): Config["steps"] => [{ roleArn: ROLE, durationSeconds: hours * 3600 }];
+const hourAtMost = ({ durationSeconds }: StsCall): StsRefusal | undefined =>
+  durationSeconds > 3600 ? validationError(TOO_LONG) : undefined;
+
+test("a session longer than the role allows is asked for once, then one hour, which is remembered and said once", async () => {
+  const sts = await standIn({ refuse: hourAtMost });
+  const ask = issuer(sts.url, { steps: hoursOf(4), webIdentityTokenFile: await tokenFile(WEB_TOKEN) });
+  for (let renewal = 0; renewal < 3; renewal += 1) {
+    const { expiresAt, issuedAt } = await ask();
+    expect((expiresAt - issuedAt) / 1000).toBeGreaterThan(3590);
+  }
+  expect(durations(sts)).toEqual([14_400, 3600, 3600, 3600]);
+  expect(notices).toMatchObject([
+    {
+      code: "SESSION_SHORTENED_BY_STS",
+      message: expect.stringContaining(ROLE),
+      remedy: expect.stringMatching(
+        /aws iam update-role --role-name \S+ --max-session-duration 14400.*podrole\.dev\/session-duration to 1h/,
+      ),
+    },
+  ]);
+});
+
+test("a chained session that is too long is shortened alone, and no role's MaxSessionDuration is blamed", async () => {
+  const sts = await standIn();
+  const steps = [
+    { roleArn: HUB, durationSeconds: 7200 },
+    { roleArn: ROLE, durationSeconds: 7200 },
+  ];
+  const ask = issuer(sts.url, { steps, webIdentityTokenFile: await tokenFile(WEB_TOKEN) });
+  expect(await ask()).toMatchObject({ roleArn: ROLE });
+  await ask();
+  expect(durations(sts)).toEqual([7200, 7200, 3600, 7200, 3600]);
+  expect(notices).toHaveLength(1);
+  expect(notices[0]?.remedy).not.toContain("update-role");
+});
+
+test("a role that refuses the hour too is a failure, and no third call is made", async () => {
+  const sts = await standIn({ refuse: () => validationError(TOO_LONG) });
+  const ask = issuer(sts.url, { steps: hoursOf(2), webIdentityTokenFile: await tokenFile(WEB_TOKEN) });
+  expect(await thrown(ask)).toMatchObject({ code: "ValidationError", kind: "definite" });
+  expect(await thrown(ask)).toMatchObject({ code: "ValidationError", kind: "definite" });
+  expect(durations(sts)).toEqual([7200, 3600, 3600]);
+  expect(notices).toHaveLength(1);
+});
+
+test("the hour's own failure is the one that is reported", async () => {
+  const sts = await standIn({ refuse: (call) => hourAtMost(call) ?? accessDenied(call) });
+  const ask = issuer(sts.url, { steps: hoursOf(2), webIdentityTokenFile: await tokenFile(WEB_TOKEN) });
+  expect(await thrown(ask)).toMatchObject({ code: "AccessDenied" });
+  expect(outcomes).toEqual(["ValidationError", "AccessDenied"]);
+});
+
+test.each([
+  ["an hour was asked for", 1, validationError(TOO_LONG)],
+  [
+    "another parameter is wrong",
+    2,
+    validationError("Value at 'roleSessionName' failed to satisfy constraint"),
+  ],
+  ["the code is another", 2, { status: 403, code: "AccessDenied", message: TOO_LONG }],
+] as const)("nothing shorter is asked for where %s", async (_, hours, refusal) => {
+  const sts = await standIn({ refuse: () => refusal });
+  const webIdentityTokenFile = await tokenFile(WEB_TOKEN);
+  expect(await failure(sts.url, { steps: hoursOf(hours), webIdentityTokenFile })).toMatchObject({
+    code: refusal.code,
+  });
+  expect(durations(sts)).toEqual([hours * 3600]);
+  expect(notices).toEqual([]);
+});
+
+test("a new process asks for the whole session again", async () => {
+  const sts = await standIn({ refuse: hourAtMost });
+  const webIdentityTokenFile = await tokenFile(WEB_TOKEN);
+  for (let start = 0; start < 2; start += 1)
+    await issue(sts.url, { steps: hoursOf(2), webIdentityTokenFile });
+  expect(durations(sts)).toEqual([7200, 3600, 7200, 3600]);
 });
