@@ -5,6 +5,7 @@ import {
   type AssumeRoleCommandOutput,
   type STSClientConfig,
 } from "@aws-sdk/client-sts";
+import { assertSessionOf } from "./assumed-role.ts";
 import type { Step } from "./contract.ts";
 import type { Credentials } from "./credentials.ts";
 import { IssueError } from "./failure.ts";
@@ -75,7 +76,8 @@ const callOf = ({ caller, step }: RoleRequest, { region, endpoint }: StsOptions)
       : [caller.keys.secretAccessKey, ...(caller.keys.sessionToken ? [caller.keys.sessionToken] : [])],
 });
 
-async function call(options: StsOptions, { caller, step, sessionName }: RoleRequest): Promise<Credentials> {
+async function call(options: StsOptions, request: RoleRequest): Promise<Credentials> {
+  const { caller, step, sessionName } = request;
   const input = {
     RoleArn: step.roleArn,
     RoleSessionName: sessionName,
@@ -91,7 +93,7 @@ async function call(options: StsOptions, { caller, step, sessionName }: RoleRequ
         ...input,
         WebIdentityToken: caller.token.reveal(),
       });
-      return credentialsFrom(await client.send(command, abort), step.roleArn, options.now());
+      return credentialsFrom(await client.send(command, abort), request, options.now());
     }
     const command = new AssumeRoleCommand({
       ...input,
@@ -100,7 +102,7 @@ async function call(options: StsOptions, { caller, step, sessionName }: RoleRequ
         ? {}
         : { Tags: Object.entries(step.tags).map(([Key, Value]) => ({ Key, Value })) }),
     });
-    return credentialsFrom(await client.send(command, abort), step.roleArn, options.now());
+    return credentialsFrom(await client.send(command, abort), request, options.now());
   } finally {
     client.destroy();
   }
@@ -128,14 +130,15 @@ const revealed = ({ accessKeyId, secretAccessKey, sessionToken }: Keys) => ({
 });
 
 function credentialsFrom(
-  { Credentials: granted }: Pick<AssumeRoleCommandOutput, "Credentials">,
-  roleArn: string,
+  { Credentials: granted, AssumedRoleUser }: Pick<AssumeRoleCommandOutput, "Credentials" | "AssumedRoleUser">,
+  { step: { roleArn }, sessionName }: RoleRequest,
   issuedAt: number,
 ): Credentials {
   const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = granted ?? {};
   if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration) {
     throw new IssueError("STS_ANSWER_INVALID", "STS answered without credentials.", { kind: "passing" });
   }
+  assertSessionOf(AssumedRoleUser?.Arn, { roleArn, sessionName });
   return {
     accessKeyId: AccessKeyId,
     secretAccessKey: new Secret(SecretAccessKey),

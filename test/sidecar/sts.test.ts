@@ -398,3 +398,95 @@ test("a new process asks for the whole session again", async () => {
     await issue(sts.url, { steps: hoursOf(2), webIdentityTokenFile });
   expect(durations(sts)).toEqual([7200, 3600, 7200, 3600]);
 });
+
+/** An answer of STS with good credentials of the session that `arn` names. */
+const answerFor = (arn: string | undefined): string =>
+  `<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult>
+  <Credentials><AccessKeyId>ASIAOTHER</AccessKeyId><SecretAccessKey>not-ours</SecretAccessKey>
+  <SessionToken>not-ours-either</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>
+  ${arn === undefined ? "" : `<AssumedRoleUser><Arn>${arn}</Arn><AssumedRoleId>AROA:x</AssumedRoleId></AssumedRoleUser>`}
+  </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`;
+
+const answered = async (roleArn: string, arn: string | undefined): Promise<Credentials> => {
+  const sts = await standIn({ fault: () => ({ body: answerFor(arn) }) });
+  const webIdentityTokenFile = await tokenFile(WEB_TOKEN);
+  return issue(sts.url, { steps: [{ roleArn, durationSeconds: 3600 }], webIdentityTokenFile });
+};
+
+const READER = "arn:aws:iam::123456789012:role/team/a/reader";
+
+test.each([
+  ["another role's", "arn:aws:sts::123456789012:assumed-role/admin/billing.api-0"],
+  ["another account's", "arn:aws:sts::999999999999:assumed-role/reader/billing.api-0"],
+  ["another partition's", "arn:aws-cn:sts::123456789012:assumed-role/reader/billing.api-0"],
+  ["another session's", "arn:aws:sts::123456789012:assumed-role/reader/payments.api-0"],
+  ["a session's whose name only begins so", "arn:aws:sts::123456789012:assumed-role/reader/billing.api-01"],
+  ["a federated user's", "arn:aws:sts::123456789012:federated-user/reader"],
+  ["the role's own ARN and no session's", READER],
+  ["empty", ""],
+  ["no one's", undefined],
+])("an answer that is %s is refused, and its credentials are not used", async (_, arn) => {
+  const error = await thrown(() => answered(READER, arn));
+  expect(error).toBeInstanceOf(IssueError);
+  expect(error).toMatchObject({
+    code: "STS_ANSWER_WRONG_ROLE",
+    kind: "passing",
+    message: expect.stringContaining(READER),
+    remedy: expect.stringContaining("proxy"),
+  });
+  expect(String(error)).not.toContain("not-ours");
+  expect(outcomes).toEqual(["STS_ANSWER_WRONG_ROLE"]);
+});
+
+test("what an answer says in place of an ARN is not repeated", async () => {
+  const error = await thrown(() => answered(READER, "http://user:password@proxy/ arn:aws:sts::1:x"));
+  expect(error).toMatchObject({ message: expect.stringContaining("names no role") });
+  expect(String(error)).not.toContain("password");
+});
+
+test.each([
+  ["without its path", READER, "arn:aws:sts::123456789012:assumed-role/reader/billing.api-0"],
+  [
+    "in the partition of China",
+    "arn:aws-cn:iam::123456789012:role/reader",
+    "arn:aws-cn:sts::123456789012:assumed-role/reader/billing.api-0",
+  ],
+  [
+    "of GovCloud",
+    "arn:aws-us-gov:iam::123456789012:role/reader",
+    "arn:aws-us-gov:sts::123456789012:assumed-role/reader/billing.api-0",
+  ],
+  [
+    "in the case it was made with",
+    "arn:aws:iam::123456789012:role/reader",
+    "arn:aws:sts::123456789012:assumed-role/Reader/billing.api-0",
+  ],
+  [
+    "with every sign a name may hold",
+    "arn:aws:iam::123456789012:role/a+b=c,d.e@f-g_h",
+    "arn:aws:sts::123456789012:assumed-role/a+b=c,d.e@f-g_h/billing.api-0",
+  ],
+])("an answer for the role %s is its", async (_, roleArn, arn) => {
+  expect(await answered(roleArn, arn)).toMatchObject({ roleArn, accessKeyId: "ASIAOTHER" });
+});
+
+test("a hub's answer is held against the hub before its credentials sign anything", async () => {
+  const hubAsAdmin = answerFor("arn:aws:sts::123456789012:assumed-role/admin/billing.api-0");
+  const sts = await standIn({
+    fault: ({ roleArn }) => (roleArn === HUB ? { body: hubAsAdmin } : undefined),
+  });
+  const steps = [
+    { roleArn: HUB, durationSeconds: 900 },
+    { roleArn: ROLE, durationSeconds: 3600 },
+  ];
+  const error = await failure(sts.url, { steps, webIdentityTokenFile: await tokenFile(WEB_TOKEN) });
+  expect(error).toMatchObject({ code: "STS_ANSWER_WRONG_ROLE" });
+  expect(sts.calls).toHaveLength(1);
+});
+
+test("the stand-in answers in the role's own partition", async () => {
+  const sts = await standIn();
+  const steps = [{ roleArn: "arn:aws-cn:iam::123456789012:role/path/reader", durationSeconds: 3600 }];
+  await issue(sts.url, { steps, webIdentityTokenFile: await tokenFile(WEB_TOKEN) });
+  expect(sts.issued[0]?.arn).toBe("arn:aws-cn:sts::123456789012:assumed-role/reader/billing.api-0");
+});

@@ -42,7 +42,7 @@ interface IssuedKeys {
   readonly sessionToken: string;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
-  /** `arn:aws:sts::<account>:assumed-role/<role>/<session>` */
+  /** `arn:<partition>:sts::<account>:assumed-role/<role>/<session>` */
   readonly arn: string;
 }
 
@@ -188,9 +188,9 @@ function assumed(
   }
   const refused = state.options.refuse?.(call);
   if (refused !== undefined) return refused;
-  const [account = "", role = ""] =
-    /^arn:[\w-]+:iam::(\d{12}):role\/(.+)$/.exec(call.roleArn ?? "")?.slice(1) ?? [];
-  const arn = `arn:aws:sts::${account}:assumed-role/${role.split("/").at(-1) ?? ""}/${call.sessionName ?? ""}`;
+  const [partition = "", account = "", role = ""] =
+    /^arn:([\w-]+):iam::(\d{12}):role\/(.+)$/.exec(call.roleArn ?? "")?.slice(1) ?? [];
+  const arn = `arn:${partition}:sts::${account}:assumed-role/${role.split("/").at(-1) ?? ""}/${call.sessionName ?? ""}`;
   const keys = grant(state, arn, state.options.lifetimeSeconds ?? call.durationSeconds);
   return { xml: assumedXml(call.action, keys, identity) };
 }
