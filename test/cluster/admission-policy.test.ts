@@ -60,8 +60,8 @@ describe.skipIf(reason !== undefined)(
 
     async function install(label: string, values: object): Promise<string> {
       const objects = rendered(values);
-      const policy = ofKind(objects, "ValidatingAdmissionPolicy") as KubeObject;
-      const binding = ofKind(objects, "ValidatingAdmissionPolicyBinding") as KubeObject;
+      const policy = ofKind(objects, "ValidatingAdmissionPolicy");
+      const binding = ofKind(objects, "ValidatingAdmissionPolicyBinding");
       policy.metadata.name = binding.metadata.name = binding.spec.policyName = label;
       policy.spec.matchConstraints.namespaceSelector.matchLabels["test-policy"] = label;
       await plane.admin.create(POLICIES, policy);
@@ -101,7 +101,7 @@ describe.skipIf(reason !== undefined)(
 
     // Its type checker is the controller manager's, which is not here.
     test("is taken with strict validation and without a warning", async () => {
-      const policy = ofKind(rendered(), "ValidatingAdmissionPolicy") as KubeObject;
+      const policy = ofKind(rendered(), "ValidatingAdmissionPolicy");
       const query = "?dryRun=All&fieldValidation=Strict";
       const { status, warnings } = await plane.admin.request("POST", POLICIES + query, policy);
       expect({ status, warnings }).toEqual({ status: 201, warnings: [] });

@@ -60,7 +60,7 @@ export const template = (values: object = {}, ...args: readonly string[]): HelmR
 export function rendered(values: object = {}, ...args: readonly string[]): readonly Manifest[] {
   const { status, stdout, stderr } = template(values, ...args);
   if (status !== 0) throw new Error(stderr);
-  return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
+  return parseAllDocuments(stdout).map((document) => document.toJS());
 }
 
 export const ofKind = (objects: readonly Manifest[], kind: string): Manifest =>
