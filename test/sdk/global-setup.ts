@@ -1,7 +1,7 @@
 import type { TestProject } from "vitest/node";
 import { build, type Built } from "./build.ts";
 import { CLIENTS } from "./clients.ts";
-import { canImport } from "./python.ts";
+import { canImport, PYTHON } from "./python.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -13,7 +13,10 @@ declare module "vitest" {
 export async function setup(project: TestProject): Promise<void> {
   const built: Record<string, Built> = {};
   // Without moto nothing will run, and the compilers need not either.
-  if (canImport("moto.server")) {
+  if (!canImport("moto.server")) {
+    const names = CLIENTS.map(({ name }) => name).join(", ");
+    process.stdout.write(`skipped, for ${PYTHON} has no moto.server: ${names}\n`);
+  } else {
     const queue = [...CLIENTS];
     const work = async (): Promise<void> => {
       for (let client = queue.shift(); client !== undefined; client = queue.shift()) {

@@ -68,15 +68,20 @@ export async function runPod(setting: Setting): Promise<RunningPod> {
     () => randomBytes(32).toString("base64url"),
   );
   const sidecar = mounted(startedWith(after, CONTAINER.sidecar), home);
-  let kill = async (): Promise<void> => undefined;
-  const startSidecar = async (): Promise<void> => {
-    kill = startProcess(sidecar);
-    await until("the sidecar to listen", () => http(healthPort, PATH.healthz).catch(() => undefined), 30_000);
-  };
-  await startSidecar();
-  onTestFinished(() => kill());
+  let running = startProcess(sidecar);
+  const listening = () =>
+    until("the sidecar to listen", () => http(healthPort, PATH.healthz).catch(() => undefined), 30_000);
+  onTestFinished(() => running.kill());
+  const withLog = (work: Promise<unknown>): Promise<void> =>
+    work.then(
+      () => undefined,
+      (error: unknown) => {
+        throw new Error(running.output(), { cause: error });
+      },
+    );
+  await withLog(listening());
 
-  const running: RunningPod = {
+  const runningPod: RunningPod = {
     front,
     metadata,
     app: startedWith(after, "app"),
@@ -87,9 +92,12 @@ export async function runPod(setting: Setting): Promise<RunningPod> {
       PATH: process.env["PATH"] ?? "",
       HOME: home,
     },
-    killSidecar: () => kill(),
-    startSidecar,
-    ready: () => untilReady(healthPort),
+    killSidecar: () => running.kill(),
+    startSidecar: () => {
+      running = startProcess(sidecar);
+      return withLog(listening());
+    },
+    ready: () => withLog(untilReady(healthPort)),
     answers: async (status) => {
       const { body } = await http(healthPort, PATH.metrics);
       const counted = new RegExp(
@@ -99,8 +107,8 @@ export async function runPod(setting: Setting): Promise<RunningPod> {
       return Number(counted?.[1] ?? 0);
     },
   };
-  if (setting.isOut !== true) await running.ready();
-  return running;
+  if (setting.isOut !== true) await runningPod.ready();
+  return runningPod;
 }
 
 async function untilReady(healthPort: number): Promise<void> {
@@ -116,12 +124,24 @@ async function untilReady(healthPort: number): Promise<void> {
 
 const MAIN = fileURLToPath(new URL("../../sidecar/main.ts", import.meta.url));
 
-function startProcess(env: Readonly<Record<string, string>>): () => Promise<void> {
-  const sidecar = spawn(process.execPath, [MAIN, ...COMMAND.serve.slice(1)], { env, stdio: "ignore" });
+interface Process {
+  readonly output: () => string;
+  readonly kill: () => Promise<void>;
+}
+
+function startProcess(env: Readonly<Record<string, string>>): Process {
+  const argv = [MAIN, ...COMMAND.serve.slice(1)];
+  const sidecar = spawn(process.execPath, argv, { env, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [sidecar.stdout, sidecar.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
   const ended = once(sidecar, "exit");
-  return async () => {
-    sidecar.kill("SIGKILL");
-    await ended;
+  return {
+    output: () => output,
+    kill: async () => {
+      sidecar.kill("SIGKILL");
+      await ended;
+    },
   };
 }
 

@@ -34,7 +34,7 @@ export function openReport(): Report {
       const rows = clients.map((client) => {
         const { id, name, version } = client;
         const reason = why(client);
-        if (reason !== undefined) return [name, version, `skipped: ${reason}`];
+        if (reason !== undefined) return [name, version, reason];
         return [name, version, ...TRIALS.map((trial) => outcomes.get(`${id} ${trial}`) ?? "-")];
       });
       const words = sayings
