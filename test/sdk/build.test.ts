@@ -9,10 +9,13 @@ describe("a client is skipped for", () => {
       'main.go:4:2: github.com/x/y@v1: Get "https://proxy.example/x": dial tcp: lookup proxy.example: no such host',
     ],
     ["cargo", "error: failed to download from `https://crates.example/x/1.0.0/download`"],
+    ["cargo", "warning: spurious network error (3 tries remaining): [6] Could not resolve hostname"],
     ["cargo", "  failed to get a 200 OK response, got 403"],
     ["mvn", "[ERROR] Could not find artifact a:b:jar:1 in central (https://maven.example/x)"],
     ["mvn", "[ERROR] Could not transfer artifact a:b:pom:1 from/to central: status code: 403"],
+    ["mvn", "[ERROR] No plugin found for prefix 'dependency' in the current project"],
     ["npm", "npm error code E403"],
+    ["npm", "npm error code EAI_AGAIN"],
   ] as const)("a download that %s is refused", ([program, output]) => {
     const reason = excuse(program, { code: 1, output: `first line\n${output}\n` });
     expect(reason).toMatch(/^download refused: /);

@@ -107,7 +107,8 @@ const REFUSED = new RegExp(
     /\b(?:403 Forbidden|404 Not Found|410 Gone|50[234] [A-Z][a-z]+)/,
     /\bE40[34]\b|status code: (?:40[34]|50[234])|failed to get a 200 OK response|failed to download/,
     /Could not (?:find|transfer) artifact|no such host|ENOTFOUND|ECONNREFUSED|ECONNRESET|EAI_AGAIN|ETIMEDOUT/,
-    /[Cc]ould not resolve host|[Cc]onnection refused|i\/o timeout|TLS handshake timeout/,
+    /[Cc]ould not resolve host|[Cc]onnection refused|i\/o timeout|TLS handshake timeout|network is unreachable/,
+    /dial tcp|No plugin found for prefix|server misbehaving|Temporary failure in name resolution|spurious network error|download of \S+ failed/,
   ]
     .map(({ source }) => source)
     .join("|"),
