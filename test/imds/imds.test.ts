@@ -31,6 +31,13 @@ describe.skipIf(reason)(
         expect(stdout + stderr).toContain(prints(POD));
       });
 
+      test.skipIf(missing)(`${title}: is the pod's role where it takes the IPv6 address`, async () => {
+        await lab.redirect();
+        await lab.sidecar();
+        const { stdout, stderr } = await lab.app(argv, { AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: "IPv6" });
+        expect(stdout + stderr).toContain(prints(POD));
+      });
+
       test.skipIf(missing)(`${title}: is the node's role where nothing is redirected (control)`, async () => {
         const { stdout, stderr } = await lab.app(argv);
         expect(stdout + stderr).toContain(prints(NODE));
@@ -42,6 +49,14 @@ describe.skipIf(reason)(
         const { stdout, stderr } = await lab.app(argv);
         expect(stdout + stderr).not.toContain(prints(POD));
         expect(stdout + stderr).not.toContain(prints(NODE));
+      });
+
+      test.skipIf(missing)(`${title}: says that it has no credentials when STS refuses`, async () => {
+        await lab.redirect();
+        await lab.sidecar({ [ENV.webIdentityTokenFile]: "/etc/hostname" }, "InvalidIdentityToken");
+        const { stdout, stderr } = await lab.app(argv);
+        // s3cmd says it in its own way.
+        expect(stdout + stderr).toMatch(/credential|Configuration file not available/i);
       });
     }
 
