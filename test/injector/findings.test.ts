@@ -102,6 +102,7 @@ test("the catalogue says of every code what it is about, in a sentence", () => {
 /** Raised about pods that run already and about workloads, where their tests are. */
 const ELSEWHERE = {
   POD_FROZEN: "running.test.ts",
+  GUARD_MISSING: "../cluster/policy-attacks.ts",
   EPHEMERAL_TARGET: "running.test.ts",
   SERVICE_ACCOUNT_MISSING: "early.test.ts",
 } as const;
