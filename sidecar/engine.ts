@@ -59,15 +59,16 @@ export function createEngine({ issue, clock, random, onIssued, onFailure }: Engi
   };
 
   const run = async (): Promise<void> => {
-    let kind: FailureKind | undefined;
-    let failures = 0;
+    // By kind, and since the last success: an STS that mixes throttling with 503s would else never be left alone for long.
+    let failures: Readonly<Partial<Record<FailureKind, number>>> = {};
     while (!stopping.signal.aborted) {
       inFlight = attempt();
       await inFlight;
       inFlight = undefined;
-      failures = failure?.kind === kind ? failures + 1 : 1;
-      kind = failure?.kind;
-      await sleepUntil(clock, announced(failures), stopping.signal);
+      const kind = failure?.kind;
+      failures = kind === undefined ? {} : { ...failures, [kind]: (failures[kind] ?? 0) + 1 };
+      const count = kind === undefined ? 0 : (failures[kind] ?? 0);
+      await sleepUntil(clock, announced(count), stopping.signal);
     }
   };
 

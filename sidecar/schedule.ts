@@ -22,10 +22,10 @@ export function refreshAt(issuedAt: number, expiresAt: number, random: Random): 
 const DEFINITE_MS = [20_000, 60_000, 180_000, 300_000] as const;
 
 /**
- * How long to wait after a failure. In an hour of nothing but failures of one kind, an identity makes 34 to 64 attempts
+ * How long to wait after a failure. In an hour of failures of one kind, an identity makes 34 to 64 attempts
  * where STS throttles and 12 to 19 where it refuses. In an outage it makes some 250, which is chance and no limit: of a
  * million simulated, none made 300. An attempt is one call for each step up to the one that fails.
- * @param failures failures of this kind in a row, 1 or more
+ * @param failures failures of this kind since the last success, 1 or more
  */
 export function retryDelayMs(kind: FailureKind, failures: number, random: Random): number {
   const doublings = Math.min(failures - 1, 16);

@@ -10,12 +10,15 @@ const lowest: Random = () => 0;
 const highest: Random = () => 1 - Number.EPSILON;
 
 /** How often one identity's engine asks in an hour in which every answer comes at once and is no. */
-async function attemptsInAnHour(kind: FailureKind, random: Random): Promise<number> {
+async function attemptsInAnHour(
+  kind: FailureKind | ((attempt: number) => FailureKind),
+  random: Random,
+): Promise<number> {
   const clock = handClock();
   let attempts = 0;
   const issue = async (): Promise<never> => {
     attempts += 1;
-    throw new IssueError("Refused", "No.", { kind });
+    throw new IssueError("Refused", "No.", { kind: typeof kind === "string" ? kind : kind(attempts) });
   };
   const engine = createEngine({ issue, clock, random });
   onTestFinished(() => engine.stop());
@@ -45,4 +48,11 @@ test("an hour's outage is some 250 attempts of a pod, and under 300 of every one
   expect(mean).toBeGreaterThan(235);
   expect(mean).toBeLessThan(260);
   expect(Math.max(...pods)).toBeLessThan(300);
+});
+
+test("an STS that throttles one call and fails the next is asked no more often than one that only fails", async () => {
+  const taking = (attempt: number): FailureKind => (attempt % 2 === 0 ? "throttled" : "passing");
+  for (let pod = 1; pod <= 20; pod += 1) {
+    expect(await attemptsInAnHour(taking, numbers(pod))).toBeLessThan(130);
+  }
 });
