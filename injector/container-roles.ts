@@ -11,14 +11,19 @@ export interface ContainerRole {
   readonly resolved: Extract<ResolvedRole, { kind: "role" }>;
 }
 
-/** The annotations `podrole.dev/role.<container>` of a pod, by the container they name. A key may hold anything. */
+/**
+ * The annotations `podrole.dev/role.<container>` of a pod, by the container they name. A key may hold anything. In the
+ * order of the keys, as the API server writes them: a manifest's own order would make another sidecar of the same pod.
+ */
 export const containerRoleKeys = (pod: Pod): ReadonlyMap<string, string> =>
   new Map(
-    Object.entries(pod.metadata?.annotations ?? {}).flatMap(([key, value]): [string, string][] =>
-      key.startsWith(CONTAINER_ROLE_PREFIX) && value != null
-        ? [[key.slice(CONTAINER_ROLE_PREFIX.length), value]]
-        : [],
-    ),
+    Object.entries(pod.metadata?.annotations ?? {})
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([key, value]): [string, string][] =>
+        key.startsWith(CONTAINER_ROLE_PREFIX) && value != null
+          ? [[key.slice(CONTAINER_ROLE_PREFIX.length), value]]
+          : [],
+      ),
   );
 
 /** Every bad one is a finding that denies: with one less, a container would go on with another role or with none. */

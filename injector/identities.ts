@@ -40,8 +40,8 @@ const policyMode = ({ policy, source }: Pick<InjectorConfig, "policy" | "source"
   policy ?? (source === "web-identity" ? "listed" : "enforce");
 
 /**
- * Every role of the pod is judged by itself, by the same rules: that one is allowed says nothing for another. A pod whose
- * containers all have their own has no use for the pod's, and no session of it.
+ * Every role of the pod is judged by itself, by the same rules: that one is allowed says nothing for another. The pod's own
+ * is there although all its containers may have others: a container that another webhook adds later is to get it.
  */
 export function intendIdentities(
   { pod, own, containers, exposed, wishes, wishProblems, facts, config }: IdentitiesAsked,
@@ -55,7 +55,7 @@ export function intendIdentities(
 
   const theirs = new Set(containers.map(({ container }) => container));
   const rest = exposed.filter((name) => !theirs.has(name));
-  if (own !== undefined && (rest.length > 0 || containers.length === 0)) {
+  if (own !== undefined) {
     const { verdict } = tell("policy", judged(own.arn));
     const { steps, findings: problems } = stepsTo(own.arn, wishes, config);
     tell("session", { wishes, steps, findings: [...wishProblems, ...problems] });

@@ -74,15 +74,38 @@ describe("a container with a role of its own", () => {
     expect(tokenIn(after, "uploader")).toBeDefined();
   });
 
-  test("makes the pod's own session needless where it is the only one", () => {
-    const after = settled(
+  test("leaves the pod's own role to whatever container another webhook adds, though none has it yet", () => {
+    const first = settled(
       pod(
         { containers },
         { [ANNOTATION.role]: BILLING, [roleOf("app")]: WRITER, [roleOf("uploader")]: WRITER },
       ),
     );
-    const names = parseConfig(startedWith(after, CONTAINER.sidecar)).identities.map(({ name }) => name);
-    expect(names).toEqual(["container/app", "container/uploader"]);
+    const names = parseConfig(startedWith(first, CONTAINER.sidecar)).identities.map(({ name }) => name);
+    expect(names).toEqual(["pod", "container/app", "container/uploader"]);
+    const added = {
+      ...first,
+      spec: { ...first.spec, containers: [...first.spec.containers, { name: "x" }] },
+    };
+    const again = settled(added, "b");
+    expect(tokenIn(again, "x")).toBeDefined();
+    expect(tokenIn(again, "app")).toBe(tokenIn(first, "app"));
+    expect(settled(again, "c")).toEqual(again);
+  });
+
+  test("is the same pod whatever the order of its annotations", () => {
+    const roles = { [roleOf("uploader")]: WRITER, [roleOf("app")]: BILLING };
+    const turned = Object.fromEntries(Object.entries(roles).toReversed());
+    const identities = (given: Record<string, string>) =>
+      parseConfig(startedWith(settled(pod({ containers }, given)), CONTAINER.sidecar)).identities;
+    expect(identities(turned)).toEqual(identities(roles));
+    const first = settled(pod({ containers }, roles));
+    const sorted = { ...first.metadata?.annotations, ...turned };
+    const metadata = {
+      ...first.metadata,
+      annotations: Object.fromEntries(Object.entries(sorted).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    };
+    expect(admitted({ ...first, metadata }, facts(), config(), fresh("b")).kind).toBe("inject");
   });
 });
 
