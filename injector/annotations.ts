@@ -40,7 +40,17 @@ export const ANNOTATIONS: Readonly<Record<string, AnnotationSpec>> = {
     value: "JSON object of strings",
     about: "Session tags of AssumeRole.",
   },
+  [ANNOTATION.sessionTransitiveTags]: {
+    on: "Pod",
+    value: "JSON array of strings",
+    about: "Keys of session-tags that roles assumed from this session inherit.",
+  },
   [ANNOTATION.sessionPolicy]: { on: "Pod", value: "JSON policy document", about: "Inline session policy." },
+  [ANNOTATION.sessionPolicyArns]: {
+    on: "Pod",
+    value: "JSON array of policy ARNs",
+    about: "Managed session policies, at most 10: AWS's own or of the role's account.",
+  },
   [ANNOTATION.containers]: {
     on: "Pod",
     value: "names, comma-separated",

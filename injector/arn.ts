@@ -33,6 +33,24 @@ export function parseBaseRoleArn(raw: string): BaseRoleArn | undefined {
   return withSlash.length <= 600 && BASE_ROLE_ARN.test(withSlash) ? (withSlash as BaseRoleArn) : undefined;
 }
 
+/** A managed policy: AWS's own, or an account's. */
+export type PolicyArn = string & { readonly __brand: "PolicyArn" };
+
+const POLICY_ARN = new RegExp(
+  `^arn:(${PARTITION}):iam::(aws|\\d{12}):policy/${PATH}${NO_DOTS}[\\w+=,.@-]{1,128}$`,
+);
+
+export function parsePolicyArn(raw: string): PolicyArn | undefined {
+  return raw.length <= 660 && POLICY_ARN.test(raw) ? (raw as PolicyArn) : undefined;
+}
+
+/** Whether a session of the role may name the policy: STS takes those of the role's own account, and AWS's own. */
+export function policyServes(policy: PolicyArn, role: RoleArn): boolean {
+  const [, partition, account] = POLICY_ARN.exec(policy) ?? [];
+  const [, ofRole, accountOfRole] = ROLE_ARN.exec(role) ?? [];
+  return partition === ofRole && (account === "aws" || account === accountOfRole);
+}
+
 /** What an annotation names: an ARN, a name that a base completes, or nothing that IAM could know. */
 export type NamedRole =
   | { readonly kind: "arn"; readonly arn: RoleArn }

@@ -47,6 +47,8 @@ export interface InjectorConfig {
   readonly sessionDurationSeconds: number;
   /** Whether AssumeRole carries the kubernetes-* session tags; the role's trust policy must allow sts:TagSession then. */
   readonly sessionTags: boolean;
+  /** Whether roles that the app assumes with its session inherit those tags; their trust policies need sts:TagSession then. */
+  readonly transitiveSessionTags: boolean;
   readonly clusterName: string | undefined;
   /** Source ambient: the Secret, in the pod's namespace, with the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. */
   readonly ambientSecret: string | undefined;

@@ -138,6 +138,7 @@ const OPTIONS: readonly Option[] = [
     .argParser(parsed(durationOf))
     .default(3600),
   new Option("--no-session-tags", "no kubernetes-* session tags on AssumeRole"),
+  new Option("--no-transitive-session-tags", "roles that an app assumes further do not inherit those tags"),
   new Option("--cluster-name <name>", "session tag kubernetes-cluster-name"),
   new Option("--ambient-secret <name>", "source ambient: Secret with the sidecar's own credentials"),
   new Option("--block <addresses>", "addresses that the guard blocks")
@@ -223,6 +224,7 @@ export function installationFrom(options: Record<string, unknown>): InjectorConf
     sessionName: same.sessionName,
     sessionDurationSeconds: sessionDuration,
     sessionTags: same.sessionTags,
+    transitiveSessionTags: same.transitiveSessionTags,
     clusterName: same.clusterName,
     ambientSecret: same.ambientSecret,
     blockedAddresses: block,

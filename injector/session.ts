@@ -1,5 +1,5 @@
-import { ANNOTATION, PLACEHOLDERS, type Step } from "../sidecar/contract.ts";
-import type { RoleArn } from "./arn.ts";
+import { ANNOTATION, PLACEHOLDERS, POLICY_ARNS_MAX, type Step } from "../sidecar/contract.ts";
+import { parsePolicyArn, policyServes, type PolicyArn, type RoleArn } from "./arn.ts";
 import type { InjectorConfig } from "./config.ts";
 import { finding, type Finding } from "./findings.ts";
 import { isRecord } from "./read.ts";
@@ -10,7 +10,10 @@ export interface SessionWishes {
   readonly durationSeconds: number;
   readonly externalId?: string;
   readonly tags?: Readonly<Record<string, string>>;
+  /** Keys of `tags`. */
+  readonly transitiveTagKeys?: readonly string[];
   readonly policy?: string;
+  readonly policyArns?: readonly PolicyArn[];
   readonly region?: string;
 }
 
@@ -46,14 +49,18 @@ export function sessionWishes(
   const peer = read(ANNOTATION.peerSessionName, (raw) => sessionNameTemplate(asKiamCleans(raw)));
   const externalId = read(ANNOTATION.externalId, externalIdOf);
   const tags = read(ANNOTATION.sessionTags, tagsOf);
+  const transitiveTagKeys = read(ANNOTATION.sessionTransitiveTags, (raw) => keysAmong(tags, raw));
   const policy = read(ANNOTATION.sessionPolicy, policyOf);
+  const policyArns = read(ANNOTATION.sessionPolicyArns, policyArnsOf);
   const region = read(ANNOTATION.region, regionOf) ?? config.region;
   const wishes = {
     sessionName: own ?? peer ?? config.sessionName,
     durationSeconds: read(ANNOTATION.sessionDuration, durationOf) ?? config.sessionDurationSeconds,
     ...(externalId === undefined ? {} : { externalId }),
     ...(tags === undefined ? {} : { tags }),
+    ...(transitiveTagKeys === undefined ? {} : { transitiveTagKeys }),
     ...(policy === undefined ? {} : { policy }),
+    ...(policyArns === undefined ? {} : { policyArns }),
     ...(region === undefined ? {} : { region }),
   };
   return { wishes, findings };
@@ -126,6 +133,41 @@ function tagsOf(raw: string): Readonly<Record<string, string>> {
   return Object.fromEntries(entries);
 }
 
+/** STS ignores a transitive key that is no tag's; here that is a slip of the pen. */
+function keysAmong(tags: Readonly<Record<string, string>> | undefined, raw: string): readonly string[] {
+  return listOf(raw, "keys of tags", (key) => {
+    if (tags === undefined || !Object.hasOwn(tags, key)) {
+      throw new Error(
+        `names ${JSON.stringify(key.slice(0, 60))}, which is no key in ${ANNOTATION.sessionTags}`,
+      );
+    }
+    return key;
+  });
+}
+
+function policyArnsOf(raw: string): readonly PolicyArn[] {
+  const arns = listOf(raw, "policy ARNs", (text) => {
+    const arn = parsePolicyArn(text);
+    if (arn === undefined) {
+      throw new Error(`holds ${JSON.stringify(text.slice(0, 60))}, which is no ARN of a managed policy`);
+    }
+    return arn;
+  });
+  if (arns.length > POLICY_ARNS_MAX) throw new Error(`may hold at most ${POLICY_ARNS_MAX} policy ARNs`);
+  return arns;
+}
+
+function listOf<T>(raw: string, what: string, parse: (text: string) => T): readonly T[] {
+  const parsed = json(raw);
+  if (!Array.isArray(parsed) || parsed.length === 0) throw new Error(`must be a JSON array of ${what}`);
+  const values = parsed.map((one: unknown) => {
+    if (typeof one !== "string") throw new Error(`must be a JSON array of ${what}`);
+    return parse(one);
+  });
+  if (new Set(values).size < values.length) throw new Error("holds an entry twice");
+  return values;
+}
+
 /** STS: at most 2048 characters; white space is taken out first, since it counts. */
 function policyOf(raw: string): string {
   const parsed = json(raw);
@@ -147,7 +189,10 @@ function json(raw: string): unknown {
 export function stepsTo(
   role: RoleArn,
   wishes: SessionWishes,
-  config: Pick<InjectorConfig, "source" | "hubRole" | "sessionTags" | "clusterName">,
+  config: Pick<
+    InjectorConfig,
+    "source" | "hubRole" | "sessionTags" | "transitiveSessionTags" | "clusterName"
+  >,
 ): { readonly steps: readonly Step[]; readonly findings: readonly Finding[] } {
   const needsAssumeRole = wishes.externalId !== undefined || wishes.tags !== undefined;
   const viaHub = config.hubRole !== undefined && (config.source !== "web-identity" || needsAssumeRole);
@@ -162,6 +207,13 @@ export function stepsTo(
   const shortened = chained && wishes.durationSeconds > CHAINED_MAX_SECONDS;
   const durationSeconds = shortened ? CHAINED_MAX_SECONDS : wishes.durationSeconds;
   const findings: Finding[] = [];
+  const strange = (wishes.policyArns ?? []).filter((arn) => !policyServes(arn, role));
+  if (strange.length > 0) {
+    const message = `The annotation ${ANNOTATION.sessionPolicyArns} names ${strange.join(", ")}, which is not of the account of ${role}.`;
+    const remedy =
+      "Name policies of the role's own account, or AWS's own in its partition: STS takes no others.";
+    findings.push(finding("ANNOTATION_INVALID", message, remedy));
+  }
   if (shortened) {
     const message = `The session lasts 3600 seconds instead of ${wishes.durationSeconds}: it is chained, and STS allows no more.`;
     findings.push(finding("SESSION_SHORTENED", message, `Set ${ANNOTATION.sessionDuration} to 1h.`));
@@ -172,19 +224,30 @@ export function stepsTo(
   }
 
   const byAssumeRole = viaHub || config.source !== "web-identity";
-  const tags = { ...(byAssumeRole && config.sessionTags ? podTags(config.clusterName) : {}), ...wishes.tags };
+  const ours = byAssumeRole && config.sessionTags ? podTags(config.clusterName) : {};
+  const tags = { ...ours, ...wishes.tags };
+  // Tags go on the last step alone: had the hub's session handed them down, STS would refuse the call that sets them.
+  const transitiveTagKeys = [
+    ...(config.transitiveSessionTags ? Object.keys(ours) : []),
+    ...(wishes.transitiveTagKeys ?? []),
+  ];
   const last: Step = {
     roleArn: role,
     durationSeconds,
     ...(wishes.externalId === undefined ? {} : { externalId: wishes.externalId }),
     ...(wishes.policy === undefined ? {} : { policy: wishes.policy }),
+    ...(wishes.policyArns === undefined ? {} : { policyArns: wishes.policyArns }),
     ...(Object.keys(tags).length === 0 ? {} : { tags }),
+    ...(transitiveTagKeys.length === 0 ? {} : { transitiveTagKeys }),
   };
   const hub = viaHub && config.hubRole !== undefined ? [{ roleArn: config.hubRole }] : [];
   return { steps: [...hub, last], findings };
 }
 
-/** Which pod a session belongs to, in the spelling that EKS Pod Identity made known. */
+/**
+ * Which pod a session belongs to, in the spelling that EKS Pod Identity made known. Handed down, as EKS does it: an app
+ * whose role may tag sessions could otherwise assume the next role under another pod's name.
+ */
 const podTags = (clusterName: string | undefined): Readonly<Record<string, string>> => ({
   ...(clusterName === undefined ? {} : { "kubernetes-cluster-name": clusterName }),
   "kubernetes-namespace": "{namespace}",

@@ -87,8 +87,14 @@ export interface Step {
   readonly durationSeconds?: number;
   readonly externalId?: string;
   readonly policy?: string;
+  /** ARNs of managed policies, {@link POLICY_ARNS_MAX} at most: the session may do what they allow and no more. */
+  readonly policyArns?: readonly string[];
   readonly tags?: Readonly<Record<string, string>>;
+  /** Keys of `tags` that a role assumed with this session inherits and cannot set anew. */
+  readonly transitiveTagKeys?: readonly string[];
 }
+
+export const POLICY_ARNS_MAX = 10;
 
 /**
  * One session that the sidecar holds, and whom it serves it to. A pod has one of its own, and one more for every
@@ -187,7 +193,9 @@ export const ANNOTATION = {
   sessionName: "podrole.dev/session-name",
   sessionDuration: "podrole.dev/session-duration",
   sessionTags: "podrole.dev/session-tags",
+  sessionTransitiveTags: "podrole.dev/session-transitive-tags",
   sessionPolicy: "podrole.dev/session-policy",
+  sessionPolicyArns: "podrole.dev/session-policy-arns",
   containers: "podrole.dev/containers",
   skipContainers: "podrole.dev/skip-containers",
   region: "podrole.dev/region",

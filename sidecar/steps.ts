@@ -1,11 +1,13 @@
-import type { Source } from "./contract.ts";
+import { POLICY_ARNS_MAX, type Source } from "./contract.ts";
 
 const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/;
+/** AWS's own, or an account's. */
+const POLICY_ARN = /^arn:aws[a-z-]*:iam::(?:aws|\d{12}):policy\/[\w+=,.@/-]{1,640}$/;
 const EXTERNAL_ID = /^[\w+=,.@:/-]{2,1224}$/;
 const TAGS_MAX = 50;
 const POLICY_MAX = 2048;
 
-type Check = (value: unknown) => string | undefined;
+type Check = (value: unknown, step: Readonly<Record<string, unknown>>) => string | undefined;
 
 const CHECKS: Readonly<Record<string, Check>> = {
   roleArn: (value) =>
@@ -22,6 +24,14 @@ const CHECKS: Readonly<Record<string, Check>> = {
     typeof value === "string" && value !== "" && value.length <= POLICY_MAX
       ? undefined
       : `must be a text of 1 to ${POLICY_MAX} characters`,
+  policyArns: (value) => {
+    const good =
+      Array.isArray(value) && value.every((arn) => typeof arn === "string" && POLICY_ARN.test(arn));
+    if (!good || value.length === 0 || value.length > POLICY_ARNS_MAX) {
+      return `must be 1 to ${POLICY_ARNS_MAX} ARNs of managed policies`;
+    }
+    return new Set(value).size < value.length ? "names a policy twice" : undefined;
+  },
   tags: (value) => {
     if (!isRecord(value)) return "must be an object of texts";
     const entries = Object.entries(value);
@@ -29,7 +39,19 @@ const CHECKS: Readonly<Record<string, Check>> = {
     const good = entries.every(([key, text]) => typeof text === "string" && /^.{1,128}$/u.test(key));
     return good ? undefined : "must be an object of texts with keys of 1 to 128 characters";
   },
+  transitiveTagKeys: (value, { tags }) => {
+    const known = isRecord(tags) ? tags : {};
+    const good =
+      Array.isArray(value) &&
+      value.length > 0 &&
+      value.every((key) => typeof key === "string" && Object.hasOwn(known, key));
+    if (!good) return "must be keys of tags";
+    return new Set(value).size < value.length ? "names a key twice" : undefined;
+  },
 };
+
+/** Parameters of AssumeRole that AssumeRoleWithWebIdentity has no place for. */
+const ASSUME_ROLE_ONLY: ReadonlySet<string> = new Set(["externalId", "tags", "transitiveTagKeys"]);
 
 /**
  * What is wrong with a list of {@link Step}: not empty, with no key that this version does not know, since a step that is
@@ -48,10 +70,10 @@ function problemsOf(step: unknown, byWebIdentity: boolean): readonly string[] {
   return keys.flatMap((key) => {
     const check = Object.hasOwn(CHECKS, key) ? CHECKS[key] : undefined;
     if (check === undefined) return [`.${printable(key)} is not known`];
-    if (byWebIdentity && (key === "externalId" || key === "tags")) {
+    if (byWebIdentity && ASSUME_ROLE_ONLY.has(key)) {
       return [`.${key} is not possible: AssumeRoleWithWebIdentity takes none`];
     }
-    const problem = check(step[key]);
+    const problem = check(step[key], step);
     return problem === undefined ? [] : [`.${key} ${problem}`];
   });
 }

@@ -83,6 +83,7 @@ async function call(options: StsOptions, request: RoleRequest): Promise<Credenti
     RoleSessionName: sessionName,
     DurationSeconds: step.durationSeconds,
     ...(step.policy === undefined ? {} : { Policy: step.policy }),
+    ...(step.policyArns === undefined ? {} : { PolicyArns: step.policyArns.map((arn) => ({ arn })) }),
   };
   // A client for each call: one call an hour is no reason to hold its sockets and caches for that hour.
   const client = new STSClient(clientConfig(options, caller));
@@ -101,6 +102,7 @@ async function call(options: StsOptions, request: RoleRequest): Promise<Credenti
       ...(step.tags === undefined
         ? {}
         : { Tags: Object.entries(step.tags).map(([Key, Value]) => ({ Key, Value })) }),
+      ...(step.transitiveTagKeys === undefined ? {} : { TransitiveTagKeys: [...step.transitiveTagKeys] }),
     });
     return credentialsFrom(await client.send(command, abort), request, options.now());
   } finally {

@@ -51,13 +51,19 @@ const IDENTITIES: Readonly<Record<Source, (config: InjectorConfig) => string>> =
 const callName = (index: number, source: Source): string =>
   index === 0 && source === "web-identity" ? "AssumeRoleWithWebIdentity" : "AssumeRole";
 
+const tagKeys = ({ tags = {}, transitiveTagKeys = [] }: Call): string =>
+  Object.keys(tags)
+    .map((key) => (transitiveTagKeys.includes(key) ? `${key} (handed down)` : key))
+    .join(", ");
+
 const callsOf = (calls: readonly Call[], source: Source): string =>
   calls
     .map((call, index) => {
       const extras = [
         ...(call.externalId === undefined ? [] : ["external id"]),
         ...(call.policy === undefined ? [] : ["session policy"]),
-        ...(call.tags === undefined ? [] : [`session tags ${Object.keys(call.tags).join(", ")}`]),
+        ...(call.policyArns === undefined ? [] : [`session policies ${call.policyArns.join(", ")}`]),
+        ...(call.tags === undefined ? [] : [`session tags ${tagKeys(call)}`]),
       ];
       const withExtras = extras.length === 0 ? "" : ` with ${extras.join(" and ")}`;
       const which = index === calls.length - 1 ? "that role" : call.roleArn;

@@ -74,7 +74,9 @@ describe.for(SOURCES)("with source %s", (source) => {
     const one = annotated({
       [ANNOTATION.externalId]: "a:b/c=d",
       [ANNOTATION.sessionTags]: '{"owner":"{namespace}/{pod}","Größe":"L","__proto__":"kept"}',
+      [ANNOTATION.sessionTransitiveTags]: '["owner","__proto__"]',
       [ANNOTATION.sessionPolicy]: JSON.stringify(policy),
+      [ANNOTATION.sessionPolicyArns]: '["arn:aws:iam::aws:policy/a/b_+=,.@-"]',
       [ANNOTATION.sessionName]: "{serviceAccount}@{podUid}",
     });
     const read = told(one, { ...settings, hubRole: HUB, clusterName: "prod-1" });
@@ -82,6 +84,16 @@ describe.for(SOURCES)("with source %s", (source) => {
     const last = read.identities[0]?.steps.at(-1);
     expect(JSON.parse(last?.policy ?? "")).toEqual(policy);
     expect(last?.externalId).toBe("a:b/c=d");
+    expect(last?.policyArns).toEqual(["arn:aws:iam::aws:policy/a/b_+=,.@-"]);
+    expect(last?.transitiveTagKeys).toEqual([
+      "kubernetes-cluster-name",
+      "kubernetes-namespace",
+      "kubernetes-service-account",
+      "kubernetes-pod-name",
+      "kubernetes-pod-uid",
+      "owner",
+      "__proto__",
+    ]);
     expect(Object.entries(last?.tags ?? {})).toEqual([
       ["kubernetes-cluster-name", "prod-1"],
       ["kubernetes-namespace", "shop"],

@@ -42,6 +42,7 @@ test("the defaults are what design.md says, each of its type", () => {
     sessionName: "{namespace}.{pod}",
     sessionDurationSeconds: 3600,
     sessionTags: true,
+    transitiveSessionTags: true,
     clusterName: undefined,
     ambientSecret: undefined,
     blockedAddresses: ["169.254.169.254", "fd00:ec2::254"],
@@ -76,6 +77,7 @@ test.for([
   [["--session-duration", "1h30m"], { sessionDurationSeconds: 5400 }],
   [["--session-name", "{podUid}"], { sessionName: "{podUid}" }],
   [["--no-session-tags"], { sessionTags: false }],
+  [["--no-transitive-session-tags"], { sessionTags: true, transitiveSessionTags: false }],
   [
     ["--block", "169.254.169.254, 100.100.100.200"],
     { blockedAddresses: ["169.254.169.254", "100.100.100.200"] },

@@ -60,6 +60,29 @@ describe.for([
   ],
   [ANNOTATION.sessionPolicy, ["", "[]", "null", "1", "{", `{"a":"${"x".repeat(2048)}"}`]],
   [
+    ANNOTATION.sessionTransitiveTags,
+    ["", "{}", "[]", "[1]", '"team"', '["team"]', "team", '["kubernetes-namespace"]'],
+  ],
+  [
+    ANNOTATION.sessionPolicyArns,
+    [
+      "",
+      "{}",
+      "[]",
+      "[1]",
+      "arn:aws:iam::aws:policy/ReadOnlyAccess",
+      '["ReadOnlyAccess"]',
+      '["arn:aws:iam::aws:role/x"]',
+      '["arn:aws:iam::12:policy/x"]',
+      '["arn:aws:iam::aws:policy/"]',
+      '["arn:aws:iam::aws:policy/a/../b"]',
+      '["arn:aws:iam::aws:policy/*"]',
+      '["arn:aws:iam::aws:policy/x\\n"]',
+      '["arn:aws:iam::aws:policy/x","arn:aws:iam::aws:policy/x"]',
+      JSON.stringify(Array.from({ length: 11 }, (_, index) => `arn:aws:iam::aws:policy/p${index}`)),
+    ],
+  ],
+  [
     ANNOTATION.sessionTags,
     [
       "",
@@ -139,6 +162,41 @@ describe("the steps to the role", () => {
     expect(last(steps({}, { source, sessionTags: false }).steps)?.tags).toBeUndefined();
     expect(steps({}, { source, hubRole: HUB }).steps.map(({ roleArn }) => roleArn)).toEqual([HUB, BILLING]);
   });
+
+  test("hand the pod's tags down to roles that the app assumes further, unless the installation says otherwise", () => {
+    const own = { [ANNOTATION.sessionTags]: '{"team":"red","cost":"7"}' };
+    const node = (annotations: Readonly<Record<string, string>>, over: Partial<InjectorConfig> = {}) =>
+      last(steps(annotations, { source: "node", ...over }).steps)?.transitiveTagKeys;
+    expect(node({})).toEqual(POD_TAGS);
+    expect(node(own)).toEqual(POD_TAGS);
+    const handedDown = { ...own, [ANNOTATION.sessionTransitiveTags]: '["cost"]' };
+    expect(node(handedDown)).toEqual([...POD_TAGS, "cost"]);
+    expect(node(handedDown, { transitiveSessionTags: false })).toEqual(["cost"]);
+    expect(node(own, { transitiveSessionTags: false })).toBeUndefined();
+    expect(node({}, { sessionTags: false })).toBeUndefined();
+  });
+
+  test("set no tag on the hub, whose session would hand it down to the call that sets it", () => {
+    const [hub, role] = steps({}, { source: "node", hubRole: HUB }).steps;
+    expect(hub).toEqual({ roleArn: HUB });
+    expect(role?.transitiveTagKeys).toEqual(POD_TAGS);
+  });
+
+  test("carry session policies of the role's account and of AWS, with web identity too", () => {
+    const arns = [`${ACCOUNT.replace(":role/", ":policy/")}team/a`, "arn:aws:iam::aws:policy/ReadOnlyAccess"];
+    const { steps: found, findings } = steps({ [ANNOTATION.sessionPolicyArns]: JSON.stringify(arns) }, {});
+    expect(found).toEqual([{ roleArn: BILLING, durationSeconds: 3600, policyArns: arns }]);
+    expect(findings).toEqual([]);
+  });
+
+  test.for(["arn:aws:iam::999999999999:policy/theirs", "arn:aws-cn:iam::aws:policy/ReadOnlyAccess"])(
+    "do not take the policy %s, which STS would not find in the role's account",
+    (arn) => {
+      const { findings } = steps({ [ANNOTATION.sessionPolicyArns]: JSON.stringify([arn]) }, {});
+      expect(findings).toMatchObject([{ code: "ANNOTATION_INVALID", severity: "deny" }]);
+      expect(findings[0]?.message).toContain(arn);
+    },
+  );
 
   test("cannot be told another pod by tags", () => {
     const { steps: found } = steps(

@@ -82,6 +82,37 @@ test.each([
   ["a user's ARN", '[{"roleArn":"arn:aws:iam::123456789012:user/x"}]', "[0].roleArn must be"],
   ["14 minutes", `[{"roleArn":"${ROLE}","durationSeconds":840}]`, "[0].durationSeconds must be"],
   ["half a second", `[{"roleArn":"${ROLE}","durationSeconds":900.5}]`, "[0].durationSeconds must be"],
+  [
+    "a policy ARN that is none",
+    `[{"roleArn":"${ROLE}","policyArns":["x"]}]`,
+    "[0].policyArns must be 1 to 10",
+  ],
+  ["no policy ARN", `[{"roleArn":"${ROLE}","policyArns":[]}]`, "[0].policyArns must be 1 to 10"],
+  [
+    "eleven policy ARNs",
+    `[{"roleArn":"${ROLE}","policyArns":${JSON.stringify(Array.from({ length: 11 }, (_, n) => `arn:aws:iam::aws:policy/p${n}`))}}]`,
+    "[0].policyArns must be 1 to 10",
+  ],
+  [
+    "a policy ARN twice",
+    `[{"roleArn":"${ROLE}","policyArns":["arn:aws:iam::aws:policy/a","arn:aws:iam::aws:policy/a"]}]`,
+    "[0].policyArns names a policy twice",
+  ],
+  [
+    "a transitive key that is no tag's",
+    `[{"roleArn":"${ROLE}"},{"roleArn":"${ROLE}","tags":{"a":"1"},"transitiveTagKeys":["toString"]}]`,
+    "[1].transitiveTagKeys must be keys of tags",
+  ],
+  [
+    "transitive keys and no tags",
+    `[{"roleArn":"${ROLE}"},{"roleArn":"${ROLE}","transitiveTagKeys":["a"]}]`,
+    "[1].transitiveTagKeys must be keys of tags",
+  ],
+  [
+    "a transitive key twice",
+    `[{"roleArn":"${ROLE}"},{"roleArn":"${ROLE}","tags":{"a":"1"},"transitiveTagKeys":["a","a"]}]`,
+    "[1].transitiveTagKeys names a key twice",
+  ],
   ["an empty policy", `[{"roleArn":"${ROLE}","policy":""}]`, "[0].policy must be"],
   [
     "a tag that is a number",
@@ -109,7 +140,7 @@ test.each([
   expect(await problems({ [ENV.identities]: raw })).toContain(problem);
 });
 
-test.each([{ externalId: "xyz" }, { tags: { a: "b" } }])(
+test.each([{ externalId: "xyz" }, { tags: { a: "b" } }, { transitiveTagKeys: ["a"] }])(
   "refuses %j in the step that AssumeRoleWithWebIdentity makes, which has no place for it",
   async (extra) => {
     expect(await problems(steps({ roleArn: ROLE, ...extra }))).toContain(

@@ -137,21 +137,38 @@ test.each([
 test("chains from the token over a hub to a role with external id, tags and policy", async () => {
   const sts = await standIn();
   const policy = '{"Version":"2012-10-17","Statement":[]}';
-  const last = { roleArn: ROLE, durationSeconds: 3600, externalId: "xyz", tags: { team: "billing" }, policy };
+  const last = {
+    roleArn: ROLE,
+    durationSeconds: 3600,
+    externalId: "xyz",
+    tags: { team: "billing", cost: "7" },
+    transitiveTagKeys: ["cost"],
+    policy,
+    policyArns: ["arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::123456789012:policy/a/b"],
+  };
   const granted = await issue(sts.url, {
     webIdentityTokenFile: await tokenFile(WEB_TOKEN),
-    steps: [{ roleArn: HUB, durationSeconds: 900 }, last],
+    steps: [{ roleArn: HUB, durationSeconds: 900, policyArns: ["arn:aws:iam::aws:policy/Hub"] }, last],
   });
   expect(granted.roleArn).toBe(ROLE);
   expect(sts.calls).toMatchObject([
-    { action: "AssumeRoleWithWebIdentity", roleArn: HUB, durationSeconds: 900 },
+    {
+      action: "AssumeRoleWithWebIdentity",
+      roleArn: HUB,
+      durationSeconds: 900,
+      policyArns: ["arn:aws:iam::aws:policy/Hub"],
+      tags: {},
+      transitiveTagKeys: [],
+    },
     {
       action: "AssumeRole",
       caller: "arn:aws:sts::123456789012:assumed-role/hub/billing.api-0",
       roleArn: ROLE,
       externalId: "xyz",
-      tags: { team: "billing" },
+      tags: { team: "billing", cost: "7" },
+      transitiveTagKeys: ["cost"],
       policy,
+      policyArns: last.policyArns,
     },
   ]);
 });

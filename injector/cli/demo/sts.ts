@@ -17,7 +17,9 @@ export interface StsCall {
   readonly durationSeconds: number;
   readonly externalId: string | undefined;
   readonly policy: string | undefined;
+  readonly policyArns: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
+  readonly transitiveTagKeys: readonly string[];
   readonly userAgent: string;
 }
 
@@ -267,9 +269,18 @@ function callOf(form: URLSearchParams, request: IncomingMessage, caller: string 
     durationSeconds: Number(text("DurationSeconds") ?? 3600),
     externalId: text("ExternalId"),
     policy: text("Policy"),
+    policyArns: members(form, (n) => `PolicyArns.member.${n}.arn`),
     tags,
+    transitiveTagKeys: members(form, (n) => `TransitiveTagKeys.member.${n}`),
     userAgent: request.headers["user-agent"] ?? "",
   };
+}
+
+/** A list in the query protocol: numbered from 1. */
+function members(form: URLSearchParams, name: (n: number) => string): readonly string[] {
+  const found: string[] = [];
+  for (let n = 1; form.has(name(n)); n += 1) found.push(form.get(name(n)) ?? "");
+  return found;
 }
 
 const refusal = (status: number, code: string, message: string): StsRefusal => ({ status, code, message });
