@@ -1,3 +1,4 @@
+import { getCACertificates } from "node:tls";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { CodedError } from "../sidecar/kit/errors.ts";
 import { parseBaseRoleArn, type BaseRoleArn } from "./arn.ts";
@@ -13,10 +14,19 @@ const TIMEOUT_MS = 10_000;
 export async function discoverBaseRoleArn(options: {
   readonly region: string | undefined;
   readonly endpoint: string | undefined;
+  readonly fips: boolean;
+  readonly dualStack: boolean;
+  /** PEM certificates to trust beside the public roots. */
+  readonly ca: string | undefined;
 }): Promise<BaseRoleArn> {
   const client = new STSClient({
     region: options.region ?? "us-east-1",
+    useFipsEndpoint: options.fips,
+    useDualstackEndpoint: options.dualStack,
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+    ...(options.ca === undefined
+      ? {}
+      : { requestHandler: { httpsAgent: { ca: [...getCACertificates("default"), options.ca] } } }),
   });
   try {
     const { Arn = "" } = await client.send(new GetCallerIdentityCommand(), {

@@ -43,6 +43,11 @@ export interface InjectorConfig {
   readonly allowedRolesFormat: (typeof ALLOWED_ROLES_FORMATS)[number];
   readonly region: string | undefined;
   readonly stsEndpoint: string | undefined;
+  /** Go with no `stsEndpoint`. */
+  readonly stsFips: boolean;
+  readonly stsDualStack: boolean;
+  /** PEM certificates that sidecars trust in calls to STS, beside the public roots. */
+  readonly stsCa: string | undefined;
   readonly sessionName: string;
   readonly sessionDurationSeconds: number;
   /** Whether AssumeRole carries the kubernetes-* session tags; the role's trust policy must allow sts:TagSession then. */

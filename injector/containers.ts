@@ -91,6 +91,9 @@ export function sidecarContainer(
       literal(ENV.sessionName, sidecar.sessionName),
       literal(ENV.region, sidecar.stsRegion),
       ...(config.stsEndpoint === undefined ? [] : [literal(ENV.stsEndpoint, config.stsEndpoint)]),
+      ...(config.stsFips ? [literal(ENV.stsFips, "true")] : []),
+      ...(config.stsDualStack ? [literal(ENV.stsDualStack, "true")] : []),
+      ...(config.stsCa === undefined ? [] : [literal(ENV.stsCa, config.stsCa)]),
       ...sourceEnv(sidecar.source, config.ambientSecret),
       // Absent without a guard, not empty: Go leaves an empty value out, and a second look would find another pod.
       ...(intent.guard ? [literal(ENV.blockedAddresses, config.blockedAddresses.join(","))] : []),

@@ -9,6 +9,7 @@ import { coded, CodedError, oneLine, systemCode } from "../sidecar/kit/errors.ts
 import { createLog, LOG_LEVELS, type LogLevel } from "../sidecar/kit/log.ts";
 import { apiServer } from "./api-server.ts";
 import { discoverBaseRoleArn } from "./base-role.ts";
+import { readCaFile } from "./ca-file.ts";
 import { eventRecorder } from "./events.ts";
 import { keepGrantStatus } from "./grant-status.ts";
 import { kubernetesCluster } from "./kubernetes.ts";
@@ -29,7 +30,7 @@ interface ServeOptions {
 
 /** Composition: options, key pair, cluster, server, listen. Everything it composes is tested without it. */
 async function serve(options: ServeOptions & Record<string, unknown>): Promise<void> {
-  const config = installationFrom(await withBaseRole(options));
+  const config = installationFrom(await withBaseRole(options), readCaFile);
   const log = createLog(options.logLevel, "podrole-injector");
   const [cert, key] = await Promise.all([readPem(options.tlsCert), readPem(options.tlsKey)]);
   const kubeConfig = new KubeConfig();
@@ -93,12 +94,18 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
 async function withBaseRole(
   options: ServeOptions & Record<string, unknown>,
 ): Promise<Record<string, unknown>> {
-  const { baseRoleArn, region, stsEndpoint } = options;
+  const { baseRoleArn, region, stsEndpoint, stsFips, stsDualStack, stsCaFile } = options;
   if (baseRoleArn !== AUTO) return options;
   const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
   return {
     ...options,
-    baseRoleArn: await discoverBaseRoleArn({ region: text(region), endpoint: text(stsEndpoint) }),
+    baseRoleArn: await discoverBaseRoleArn({
+      region: text(region),
+      endpoint: text(stsEndpoint),
+      fips: stsFips === true,
+      dualStack: stsDualStack === true,
+      ca: typeof stsCaFile === "string" ? readCaFile(stsCaFile) : undefined,
+    }),
   };
 }
 

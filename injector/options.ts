@@ -131,6 +131,9 @@ const OPTIONS: readonly Option[] = [
     .default("glob"),
   new Option("--region <region>", "AWS region of the cluster").argParser(parsed(regionOf)),
   new Option("--sts-endpoint <url>", "STS endpoint other than the region's own").argParser(parsed(httpUrl)),
+  new Option("--sts-fips", "call the region's FIPS endpoint of STS").default(false),
+  new Option("--sts-dual-stack", "call the region's dual-stack endpoint of STS (IPv6 too)").default(false),
+  new Option("--sts-ca-file <file>", "PEM certificates to trust in calls to STS, beside the public roots"),
   new Option("--session-name <template>", "role session name")
     .argParser(parsed(sessionNameTemplate))
     .default("{namespace}.{pod}"),
@@ -175,6 +178,7 @@ type Parsed = Omit<
   | "blockedAddresses"
   | "sessionDurationSeconds"
   | "startTimeoutSeconds"
+  | "stsCa"
   | "version"
 > & {
   readonly baseRoleArn?: InjectorConfig["baseRoleArn"] | typeof AUTO;
@@ -184,18 +188,30 @@ type Parsed = Omit<
   readonly block: InjectorConfig["blockedAddresses"];
   readonly sessionDuration: number;
   readonly startTimeout: number;
+  readonly stsCaFile?: string;
 };
 
 /**
  * The parsed options as a configuration.
+ * @param readCa reads the file of `--sts-ca-file`; absent where no pod is written
  * @throws CodedError `CONFIG_INVALID` for options that do not go together
  */
-export function installationFrom(options: Record<string, unknown>): InjectorConfig {
+export function installationFrom(
+  options: Record<string, unknown>,
+  readCa?: (path: string) => string,
+): InjectorConfig {
   // Commander's options are untyped; the table above is what makes this true, and a test holds the two together.
-  const { policy, sourceOverride, block, sessionDuration, startTimeout, ...same } =
+  const { policy, sourceOverride, block, sessionDuration, startTimeout, stsCaFile, ...same } =
     options as unknown as Parsed;
   if (same.credentialsPort === same.healthPort) {
     throw new CodedError("CONFIG_INVALID", "--credentials-port and --health-port are the same.");
+  }
+  if (same.stsEndpoint !== undefined && (same.stsFips || same.stsDualStack)) {
+    throw new CodedError(
+      "CONFIG_INVALID",
+      "--sts-endpoint goes with neither --sts-fips nor --sts-dual-stack: they choose among the region's own endpoints.",
+      { remedy: "Give one of them, or the URL of an endpoint that is both." },
+    );
   }
   if ([same.source, ...sourceOverride].includes("ambient") && same.ambientSecret === undefined) {
     throw new CodedError(
@@ -221,6 +237,9 @@ export function installationFrom(options: Record<string, unknown>): InjectorConf
     allowedRolesFormat: same.allowedRolesFormat,
     region: same.region,
     stsEndpoint: same.stsEndpoint,
+    stsFips: same.stsFips,
+    stsDualStack: same.stsDualStack,
+    stsCa: stsCaFile === undefined ? undefined : readCa?.(stsCaFile),
     sessionName: same.sessionName,
     sessionDurationSeconds: sessionDuration,
     sessionTags: same.sessionTags,

@@ -39,6 +39,9 @@ export interface SidecarConfig {
   readonly sessionName: string;
   readonly region: string;
   readonly stsEndpoint: string | undefined;
+  readonly stsFips: boolean;
+  readonly stsDualStack: boolean;
+  readonly stsCa: string | undefined;
   /** Set for source `web-identity`. */
   readonly webIdentityTokenFile: string | undefined;
   readonly start: StartMode;
@@ -75,6 +78,9 @@ export function parseConfig(env: Env): SidecarConfig {
     template: optional(ENV.sessionName, text, "{namespace}.{pod}"),
     region: optional(ENV.region, region, undefined),
     stsEndpoint: optional(ENV.stsEndpoint, httpUrl, undefined),
+    stsFips: optional(ENV.stsFips, regionsOwn(env[ENV.stsEndpoint]), false),
+    stsDualStack: optional(ENV.stsDualStack, regionsOwn(env[ENV.stsEndpoint]), false),
+    stsCa: optional(ENV.stsCa, certificates, undefined),
     webIdentityTokenFile:
       source === "web-identity"
         ? required(ENV.webIdentityTokenFile, text)
@@ -158,6 +164,22 @@ function nodePathOf(source: Source | undefined) {
 /** A region becomes part of the host name that is called, so its characters are checked, and no more. */
 function region(raw: string): string {
   if (!/^[a-z]{2,}(?:-[a-z0-9]+){2,5}$/.test(raw)) throw new Error("is no AWS region, such as eu-west-1");
+  return raw;
+}
+
+/** A custom endpoint is called as it stands: that it is FIPS or dual-stack could only be believed. */
+function regionsOwn(endpoint: string | undefined) {
+  return (raw: string): boolean => {
+    const wanted = oneOf(["true", "false"])(raw) === "true";
+    if (wanted && endpoint) throw new Error(`does not go with ${ENV.stsEndpoint}`);
+    return wanted;
+  };
+}
+
+/** That they can be decoded is the injector's to see; here, that nothing else is taken for one. */
+function certificates(raw: string): string {
+  const block = "-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\\s]+-----END CERTIFICATE-----";
+  if (!new RegExp(`^\\s*(?:${block}\\s*)+$`).test(raw)) throw new Error("must be PEM certificates");
   return raw;
 }
 

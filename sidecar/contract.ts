@@ -153,6 +153,11 @@ export const ENV = {
   region: "PODROLE_REGION",
   /** An STS endpoint other than the region's own, such as a VPC endpoint. */
   stsEndpoint: "PODROLE_STS_ENDPOINT",
+  /** `true`: the region's FIPS endpoint, its dual-stack endpoint, or the one that is both. */
+  stsFips: "PODROLE_STS_FIPS",
+  stsDualStack: "PODROLE_STS_DUAL_STACK",
+  /** PEM certificates, trusted in calls to STS beside the public roots. */
+  stsCa: "PODROLE_STS_CA",
   webIdentityTokenFile: "PODROLE_WEB_IDENTITY_TOKEN_FILE",
   start: "PODROLE_START",
   startTimeoutSeconds: "PODROLE_START_TIMEOUT_SECONDS",

@@ -9,6 +9,26 @@ const CLOCK = "Set the node's clock: it differs from AWS's by more than STS allo
 const CALLER_KEYS =
   "Renew the keys that the sidecar itself calls STS with (source ambient: the admin's Secret).";
 
+/** What Node says of a certificate that no known CA has signed, and of one that is not the host's. */
+const UNTRUSTED = /^(?:(?:DEPTH_ZERO_)?SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT))/;
+
+/**
+ * What to do about an STS that is not reached.
+ * @param why Node's code of the error
+ */
+export function unreachableRemedy(why: string, { special }: { readonly special: boolean }): string {
+  if (UNTRUSTED.test(why)) {
+    return "Give the injector the CA of the STS endpoint with --sts-ca-file, or see what intercepts the connection.";
+  }
+  if (why === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return "Call the endpoint by a name that its certificate holds (the injector's --sts-endpoint).";
+  }
+  const route = "Check the pod's DNS, egress network policies and the route to STS (or its VPC endpoint).";
+  return why === "ENOTFOUND" && special
+    ? `Not every region has a FIPS or a dual-stack endpoint: see --sts-fips and --sts-dual-stack. ${route}`
+    : route;
+}
+
 /** What to do about a refusal by STS, or undefined where its own sentence says it. */
 export function remedyOf(code: string, refused: Refused): string | undefined {
   const { roleArn, region } = refused;

@@ -131,6 +131,9 @@ function engineOf(
   const assumeRole = stsOver({
     region: config.region,
     endpoint: config.stsEndpoint,
+    fips: config.stsFips,
+    dualStack: config.stsDualStack,
+    ca: config.stsCa,
     now: () => clock.now(),
     onCall: metrics.countSts,
     onShortened: ({ code, message, remedy }) =>

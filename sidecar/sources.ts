@@ -6,7 +6,8 @@ import type { Credentials } from "./credentials.ts";
 import { IssueError } from "./failure.ts";
 import { coded, systemCode } from "./kit/errors.ts";
 import { Secret } from "./secret.ts";
-import type { AssumeRole, Caller, Keys } from "./sts.ts";
+import type { AssumeRole, Caller } from "./sts.ts";
+import type { Keys } from "./sts-client.ts";
 
 /** Where the sidecar's own identity comes from. Asked afresh for every attempt: files and node keys are renewed. */
 export type IdentitySource = () => Promise<Caller>;

@@ -1,7 +1,8 @@
 import { IssueError, kindOf } from "./failure.ts";
 import { coded, systemCode } from "./kit/errors.ts";
-import { remedyOf } from "./remedies.ts";
+import { remedyOf, unreachableRemedy } from "./remedies.ts";
 import type { Secret } from "./secret.ts";
+import { CALL_TIMEOUT_MS } from "./sts-client.ts";
 
 /** The call that failed. */
 export interface StsCall {
@@ -9,12 +10,11 @@ export interface StsCall {
   readonly byWebIdentity: boolean;
   readonly region: string;
   readonly endpoint: string | undefined;
+  /** FIPS, dual-stack or both. */
+  readonly special: boolean;
   /** What was sent and must not come back in a message. */
   readonly confidential: readonly Secret[];
 }
-
-/** For the whole call, the look-up of the name included. STS answers in some 100 ms; the engine tries again. */
-export const CALL_TIMEOUT_MS = 5000;
 
 /** What the SDK threw, as something that can be shown to anybody and acted on. */
 export function stsFailure(thrown: unknown, call: StsCall): IssueError {
@@ -45,7 +45,7 @@ function transportFailure(
   thrown: unknown,
   status: number | undefined,
   what: string,
-  { region, endpoint }: StsCall,
+  { region, endpoint, special }: StsCall,
 ): IssueError {
   const where = endpoint === undefined ? `STS in ${region}` : `the STS endpoint ${endpoint}`;
   // Never the error's own text: of an answer that is no XML, the SDK's parser quotes a piece.
@@ -54,12 +54,12 @@ function transportFailure(
     const remedy = "See what stands between the pod and STS: a proxy, a firewall, a VPC endpoint.";
     return new IssueError("STS_ANSWER_INVALID", message, { kind: "passing", remedy });
   }
-  const remedy = "Check the pod's DNS, egress network policies and the route to STS (or its VPC endpoint).";
+  const why = systemCode(thrown) ?? coded(thrown).name;
+  const remedy = unreachableRemedy(why, { special });
   if (isTimeout(thrown)) {
     const message = `${where} did not answer ${what} within ${CALL_TIMEOUT_MS / 1000} s.`;
     return new IssueError("STS_TIMEOUT", message, { kind: "passing", remedy });
   }
-  const why = systemCode(thrown) ?? coded(thrown).name;
   return new IssueError("STS_UNREACHABLE", `${where} cannot be reached (${why}) for ${what}.`, {
     kind: "passing",
     remedy,

@@ -1,9 +1,7 @@
 import {
   AssumeRoleCommand,
   AssumeRoleWithWebIdentityCommand,
-  STSClient,
   type AssumeRoleCommandOutput,
-  type STSClientConfig,
 } from "@aws-sdk/client-sts";
 import { assertSessionOf } from "./assumed-role.ts";
 import type { Step } from "./contract.ts";
@@ -12,14 +10,8 @@ import { IssueError } from "./failure.ts";
 import type { CodedError } from "./kit/errors.ts";
 import { oneHourFallback } from "./one-hour.ts";
 import { Secret } from "./secret.ts";
-import { CALL_TIMEOUT_MS, stsFailure } from "./sts-failure.ts";
-
-/** Long-lived or temporary keys that a call is signed with. */
-export interface Keys {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: Secret;
-  readonly sessionToken?: Secret;
-}
+import { CALL_TIMEOUT_MS, stsClient, type Keys, type StsEndpoint } from "./sts-client.ts";
+import { stsFailure } from "./sts-failure.ts";
 
 /** Whom a call is made as: the bearer of a service account token, which goes unsigned, or the owner of keys. */
 export type Caller =
@@ -35,10 +27,7 @@ interface RoleRequest {
 /** One call to STS, or two where the first session was too long for it. @throws IssueError */
 export type AssumeRole = (request: RoleRequest) => Promise<Credentials>;
 
-export interface StsOptions {
-  readonly region: string;
-  /** Absent: the region's own endpoint, in the partition's own domain. */
-  readonly endpoint: string | undefined;
+export interface StsOptions extends StsEndpoint {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Called once for every call with `Success` or the code of the failure. */
@@ -46,8 +35,6 @@ export interface StsOptions {
   /** Called once for every step that STS grants one hour and not the longer session asked for. */
   readonly onShortened?: (notice: CodedError) => void;
 }
-
-const CONNECT_TIMEOUT_MS = 2000;
 
 export function stsOver(options: StsOptions): AssumeRole {
   const longestGranted = oneHourFallback(options.onShortened);
@@ -65,11 +52,12 @@ export function stsOver(options: StsOptions): AssumeRole {
   return (request) => longestGranted(request.step, (step) => once({ ...request, step }));
 }
 
-const callOf = ({ caller, step }: RoleRequest, { region, endpoint }: StsOptions) => ({
+const callOf = ({ caller, step }: RoleRequest, { region, endpoint, fips, dualStack }: StsOptions) => ({
   roleArn: step.roleArn,
   byWebIdentity: caller.kind === "token",
   region,
   endpoint,
+  special: fips || dualStack,
   confidential:
     caller.kind === "token"
       ? [caller.token]
@@ -85,8 +73,7 @@ async function call(options: StsOptions, request: RoleRequest): Promise<Credenti
     ...(step.policy === undefined ? {} : { Policy: step.policy }),
     ...(step.policyArns === undefined ? {} : { PolicyArns: step.policyArns.map((arn) => ({ arn })) }),
   };
-  // A client for each call: one call an hour is no reason to hold its sockets and caches for that hour.
-  const client = new STSClient(clientConfig(options, caller));
+  const client = await stsClient(options, caller.kind === "keys" ? caller.keys : undefined);
   const abort = { abortSignal: AbortSignal.timeout(CALL_TIMEOUT_MS) };
   try {
     if (caller.kind === "token") {
@@ -109,27 +96,6 @@ async function call(options: StsOptions, request: RoleRequest): Promise<Credenti
     client.destroy();
   }
 }
-
-function clientConfig({ region, endpoint }: StsOptions, caller: Caller): STSClientConfig {
-  return {
-    region,
-    maxAttempts: 1,
-    requestHandler: {
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: CALL_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-    },
-    customUserAgent: "podrole-sidecar",
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(caller.kind === "keys" ? { credentials: revealed(caller.keys) } : {}),
-  };
-}
-
-const revealed = ({ accessKeyId, secretAccessKey, sessionToken }: Keys) => ({
-  accessKeyId,
-  secretAccessKey: secretAccessKey.reveal(),
-  ...(sessionToken === undefined ? {} : { sessionToken: sessionToken.reveal() }),
-});
 
 function credentialsFrom(
   { Credentials: granted, AssumedRoleUser }: Pick<AssumeRoleCommandOutput, "Credentials" | "AssumedRoleUser">,

@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { admit } from "../admit.ts";
 import { manifestCluster, type Cluster } from "../cluster.ts";
 import type { InjectorConfig } from "../config.ts";
+import { readCaFile } from "../ca-file.ts";
 import { sentence, type Finding } from "../findings.ts";
 import { clusterInOurs } from "../keys.ts";
 import { serviceAccountIn } from "../pod.ts";
@@ -111,7 +112,7 @@ export const injectCommand = (): Command =>
         .option("-n, --namespace <name>", "namespace of objects that name none", "default"),
     ),
   ).action(async (options: InjectOptions & Record<string, unknown>) => {
-    const config = installationFrom(options);
+    const config = installationFrom(options, readCaFile);
     const manifests = await readManifests(options.filename);
     const cluster = clusterInOurs(
       manifestCluster(objectsIn(manifests), assumptionsFrom(options)),

@@ -19,6 +19,7 @@ import { admitted, injected, pod, TOKEN } from "../support/pods.ts";
 
 /** The injector's pods, as the kubelet starts them, read by the programs they are for. */
 
+const CA = "-----BEGIN CERTIFICATE-----\nMIIB+/=\n-----END CERTIFICATE-----\n";
 const HUB = role(`${ACCOUNT}hub`);
 const annotated = (annotations: Readonly<Record<string, string>> = {}) =>
   pod({ securityContext: { runAsUser: 1000 } }, { [ANNOTATION.role]: BILLING, ...annotations });
@@ -111,6 +112,11 @@ describe.for(SOURCES)("with source %s", (source) => {
 describe("every setting of an installation reaches the sidecar:", () => {
   test.for([
     [{ stsEndpoint: "https://vpce.example/$x" }, { stsEndpoint: "https://vpce.example/$x" }],
+    [
+      { stsFips: true, stsDualStack: true },
+      { stsFips: true, stsDualStack: true },
+    ],
+    [{ stsCa: CA }, { stsCa: CA }],
     [{ start: "now" }, { start: "now" }],
     [{ startTimeoutSeconds: 5 }, { startTimeoutSeconds: 5 }],
     [{ startTimeoutSeconds: 3600 }, { startTimeoutSeconds: 3600 }],
@@ -188,7 +194,14 @@ test("guard and sidecar are told nothing but what the contract names", () => {
   const after = injected(
     annotated(),
     facts(),
-    config({ policy: "off", source: "node", stsEndpoint: "https://s.example" }),
+    config({
+      policy: "off",
+      source: "node",
+      stsEndpoint: "https://s.example",
+      stsFips: true,
+      stsDualStack: true,
+      stsCa: CA,
+    }),
   );
   const known: readonly string[] = Object.values(ENV);
   const ours = (after.spec.initContainers ?? []).flatMap(({ env = [] }) => env.map(({ name }) => name));

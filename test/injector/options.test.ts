@@ -39,6 +39,9 @@ test("the defaults are what design.md says, each of its type", () => {
     allowedRolesFormat: "glob",
     region: undefined,
     stsEndpoint: undefined,
+    stsFips: false,
+    stsDualStack: false,
+    stsCa: undefined,
     sessionName: "{namespace}.{pod}",
     sessionDurationSeconds: 3600,
     sessionTags: true,
@@ -74,6 +77,7 @@ test.for([
   [["--allowed-roles-format", "regexp"], { allowedRolesFormat: "regexp" }],
   [["--region", "us-gov-west-1"], { region: "us-gov-west-1" }],
   [["--sts-endpoint", "https://vpce.example/"], { stsEndpoint: "https://vpce.example/" }],
+  [["--sts-fips", "--sts-dual-stack"], { stsFips: true, stsDualStack: true }],
   [["--session-duration", "1h30m"], { sessionDurationSeconds: 5400 }],
   [["--session-name", "{podUid}"], { sessionName: "{podUid}" }],
   [["--no-session-tags"], { sessionTags: false }],
@@ -144,6 +148,8 @@ describe("a bad value gives a sentence that names the option and says what it is
 
 test.for([
   ["two ports that are one", ["--credentials-port", "5000", "--health-port", "5000"]],
+  ["an endpoint of its own and FIPS", ["--sts-endpoint", "https://sts.example", "--sts-fips"]],
+  ["an endpoint of its own and dual-stack", ["--sts-endpoint", "https://sts.example", "--sts-dual-stack"]],
   ["source ambient without a Secret", ["--source", "ambient"]],
   ["an override to ambient without a Secret", ["--source-override", "ambient"]],
 ] as const)("%s do not go together, and one sentence says so", async ([, flags]) => {

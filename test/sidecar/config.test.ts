@@ -6,6 +6,8 @@ import { ROLE } from "../support/credentials.ts";
 import { podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
 import { thrown } from "../support/thrown.ts";
 
+const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB+/=\n-----END CERTIFICATE-----\n";
+
 const problems = async (over: Env): Promise<string> => {
   const error = await thrown(() => parseConfig({ ...sidecarEnv(), ...over }));
   expect(error.code).toBe("CONFIG_INVALID");
@@ -32,6 +34,9 @@ test("reads what the injector writes", () => {
     sessionName: "billing.api-0",
     region: "eu-west-1",
     stsEndpoint: undefined,
+    stsFips: false,
+    stsDualStack: false,
+    stsCa: undefined,
     webIdentityTokenFile: "/var/run/secrets/podrole.dev/token/token",
     start: "wait",
     startTimeoutSeconds: 120,
@@ -189,6 +194,34 @@ test.each(["ftp://x", "sts.example", "https://u@sts.example"])(
     expect(await problems({ [ENV.stsEndpoint]: endpoint })).toContain(ENV.stsEndpoint);
   },
 );
+
+test.each([ENV.stsFips, ENV.stsDualStack])(
+  "takes %s of true and false, and of nothing else",
+  async (name) => {
+    const { stsFips, stsDualStack } = parseConfig({ ...sidecarEnv(), [name]: "true" });
+    expect([stsFips, stsDualStack].filter(Boolean)).toHaveLength(1);
+    expect(parseConfig({ ...sidecarEnv(), [name]: "false" })).toMatchObject({
+      stsFips: false,
+      stsDualStack: false,
+    });
+    expect(await problems({ [name]: "1" })).toContain(name);
+    expect(await problems({ [name]: "true", [ENV.stsEndpoint]: "https://sts.example" })).toContain(
+      `${name} does not go with ${ENV.stsEndpoint}`,
+    );
+  },
+);
+
+test.each(["x", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", `${CERTIFICATE}x`])(
+  "refuses to trust %j",
+  async (ca) => {
+    expect(await problems({ [ENV.stsCa]: ca })).toContain(`${ENV.stsCa} must be PEM certificates`);
+  },
+);
+
+test("takes certificates, one or several", () => {
+  const two = `${CERTIFICATE}\n${CERTIFICATE}`;
+  expect(parseConfig({ ...sidecarEnv(), [ENV.stsCa]: two }).stsCa).toBe(two);
+});
 
 test("refuses one port for both servers", async () => {
   expect(await problems({ [ENV.port]: "7000", [ENV.healthPort]: "7000" })).toContain(ENV.healthPort);

@@ -72,6 +72,9 @@ function issuer(endpoint: string, over: Partial<Config>): () => Promise<Credenti
   const assumeRole = stsOver({
     region: config.region,
     endpoint,
+    fips: false,
+    dualStack: false,
+    ca: undefined,
     now: Date.now,
     onCall: (code) => outcomes.push(code),
     onShortened: (notice) => notices.push(notice),

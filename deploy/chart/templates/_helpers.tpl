@@ -40,9 +40,13 @@ matchExpressions:
 {{- $options := merge (dict "image" (include "podrole.sidecarImage" .)) .Values.options -}}
 {{- range $name, $value := $options }}
 {{- $flag := kebabcase $name -}}
-{{- if eq $name "sessionTags" }}
-{{- if eq $value false }}
-- --no-session-tags
+{{- if kindIs "bool" $value }}
+{{- if has $name (list "sessionTags" "transitiveSessionTags") }}
+{{- if not $value }}
+- --no-{{ $flag }}
+{{- end }}
+{{- else if $value }}
+- --{{ $flag }}
 {{- end }}
 {{- else if kindIs "slice" $value }}
 {{- if $value }}
@@ -65,6 +69,9 @@ matchExpressions:
 {{- end -}}
 {{- if and (ne $v.tls.mode "files") $v.tls.caBundle -}}
 {{- fail "tls.caBundle is for tls.mode files: in the other modes it would undo what the injector or cert-manager has patched" -}}
+{{- end -}}
+{{- if and $v.options.stsEndpoint (or $v.options.stsFips $v.options.stsDualStack) -}}
+{{- fail "options.stsEndpoint goes with neither options.stsFips nor options.stsDualStack: they choose among the region's own endpoints" -}}
 {{- end -}}
 {{- if and (eq $v.webhook.failurePolicy "Ignore") (not (and $v.admissionPolicy.enabled (has "Deny" $v.admissionPolicy.validationActions))) -}}
 {{- fail "webhook.failurePolicy Ignore needs admissionPolicy with Deny: otherwise pods run unguarded while the injector is away" -}}
