@@ -33,8 +33,24 @@ const THROTTLED = new Set([
 /** 4xx that pass by themselves: the identity provider was out of reach, or the next token or key is a fresh one. */
 const PASSING = new Set(["IDPCommunicationError", "ExpiredToken", "ExpiredTokenException", "RequestTimeout"]);
 
-/** @param status the HTTP status that came with the code */
-export function kindOf(code: string, status: number): FailureKind {
+/**
+ * Refusals whose code says less than their text: the keys of the issuer could not be fetched; the signature was made by
+ * another clock than AWS's, and the next one is made by AWS's.
+ */
+const PASSING_BY_TEXT: Readonly<Record<string, RegExp>> = {
+  InvalidIdentityToken: /retrieve verification key/i,
+  SignatureDoesNotMatch: /^Signature (?:expired|not yet current)/,
+  RequestExpired: /./,
+  RequestTimeTooSkewed: /./,
+};
+
+/**
+ * @param status the HTTP status that came with the code
+ * @param text STS's own
+ */
+export function kindOf(code: string, status: number, text: string): FailureKind {
   if (THROTTLED.has(code) || status === 429) return "throttled";
-  return status >= 500 || PASSING.has(code) ? "passing" : "definite";
+  if (status >= 500 || PASSING.has(code)) return "passing";
+  const passing = Object.hasOwn(PASSING_BY_TEXT, code) ? PASSING_BY_TEXT[code] : undefined;
+  return passing?.test(text) === true ? "passing" : "definite";
 }

@@ -5,7 +5,8 @@ export interface Refused {
   readonly region: string;
 }
 
-const CLOCK = "Set the node's clock: it differs from AWS's by more than STS allows.";
+const CLOCK =
+  "Set the node's clock: it differs from AWS's by more than STS allows. The next attempt is signed by AWS's.";
 const CALLER_KEYS =
   "Renew the keys that the sidecar itself calls STS with (source ambient: the admin's Secret).";
 
@@ -29,17 +30,33 @@ export function unreachableRemedy(why: string, { special }: { readonly special: 
     : route;
 }
 
+function identityTokenRemedy(text: string): string {
+  if (/audience/i.test(text)) {
+    return "Add the audience sts.amazonaws.com to the identity provider of the cluster's OIDC issuer, in the role's account: the pod's token is made for it.";
+  }
+  if (/verification key/i.test(text)) {
+    return "See that the cluster's OIDC issuer shows its discovery document and keys to the internet; it is tried again.";
+  }
+  if (/No OpenIDConnect provider/i.test(text)) {
+    return "Register the cluster's OIDC issuer as an identity provider in the role's account, with the audience sts.amazonaws.com; its URL is to be the token's issuer to the letter.";
+  }
+  return "Register the cluster's OIDC issuer as an identity provider in the role's account, with the audience sts.amazonaws.com, and see that its discovery document and keys are public.";
+}
+
 /** What to do about a refusal by STS, or undefined where its own sentence says it. */
-export function remedyOf(code: string, refused: Refused): string | undefined {
+export function remedyOf(code: string, text: string, refused: Refused): string | undefined {
   const { roleArn, region } = refused;
   switch (code) {
     case "AccessDenied":
     case "AccessDeniedException":
+      if (text.includes("sts:TagSession")) {
+        return `Allow sts:TagSession beside sts:AssumeRole, in the trust policy of ${roleArn} and to the caller, or have a cluster admin set the injector's --no-session-tags.`;
+      }
       return refused.byWebIdentity
         ? `Check that the role exists and that its trust policy allows sts:AssumeRoleWithWebIdentity to this cluster's OIDC provider, with this pod's service account as sub; "podrole trust-policy" prints one.`
         : `Check that ${roleArn} exists, that its trust policy names the calling role (for tags also sts:TagSession, and the external id if it asks for one) and that the caller may sts:AssumeRole it; "podrole trust-policy" prints both policies.`;
     case "InvalidIdentityToken":
-      return "Register the cluster's OIDC issuer as an identity provider in the role's account, with the audience sts.amazonaws.com, and see that its discovery document and keys are public.";
+      return identityTokenRemedy(text);
     case "IDPRejectedClaim":
       return "Check the audience and the subject in the role's trust policy against the pod's service account token.";
     case "IDPCommunicationError":
@@ -50,8 +67,9 @@ export function remedyOf(code: string, refused: Refused): string | undefined {
       return `Activate STS in ${region} in the account's settings, or set the annotation podrole.dev/region to a region that is active.`;
     case "RequestExpired":
     case "RequestTimeTooSkewed":
+      return CLOCK;
     case "SignatureDoesNotMatch":
-      return code === "SignatureDoesNotMatch" ? `${CALLER_KEYS} If they are right: ${CLOCK}` : CLOCK;
+      return /^Signature (?:expired|not yet current)/.test(text) ? CLOCK : CALLER_KEYS;
     case "InvalidClientTokenId":
     case "UnrecognizedClientException":
     case "ExpiredToken":

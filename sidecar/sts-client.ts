@@ -1,5 +1,6 @@
 import { STSClient, type STSClientConfig } from "@aws-sdk/client-sts";
 import type { Secret } from "./secret.ts";
+import { watchAnswers } from "./sts-answer.ts";
 
 /** Where STS is. */
 export interface StsEndpoint {
@@ -23,15 +24,26 @@ export interface Keys {
   readonly sessionToken?: Secret;
 }
 
+/** How far AWS's clock is ahead of this node's, as far as is known. Less than a minute is taken for none. */
+export interface ClockOffset {
+  ms: number;
+}
+
 /** For the whole call, the look-up of the name included. STS answers in some 100 ms; the engine tries again. */
 export const CALL_TIMEOUT_MS = 5000;
 const CONNECT_TIMEOUT_MS = 2000;
+const OFFSET_MIN_MS = 60_000;
 
 /**
  * A client for one call: one call an hour is no reason to hold its sockets and caches for that hour.
  * @param keys undefined for the one call that goes unsigned
+ * @param clocks `offset` is what the call is signed by, and is set by what STS answers
  */
-export async function stsClient(where: StsEndpoint, keys: Keys | undefined): Promise<STSClient> {
+export async function stsClient(
+  where: StsEndpoint,
+  keys: Keys | undefined,
+  clocks: { readonly offset: ClockOffset; readonly now: () => number },
+): Promise<STSClient> {
   const { region, endpoint, fips, dualStack, ca } = where;
   const ownClient = {
     connectionTimeout: CONNECT_TIMEOUT_MS,
@@ -39,8 +51,9 @@ export async function stsClient(where: StsEndpoint, keys: Keys | undefined): Pro
     throwOnRequestTimeout: true,
     ...(ca === undefined ? {} : { httpsAgent: { ca: await rootsWith(ca) } }),
   };
-  return new STSClient({
+  const client = new STSClient({
     region,
+    systemClockOffset: clocks.offset.ms,
     // Said in any case: what is not said, the SDK looks for in variables and in files.
     useFipsEndpoint: fips,
     useDualstackEndpoint: dualStack,
@@ -50,6 +63,11 @@ export async function stsClient(where: StsEndpoint, keys: Keys | undefined): Pro
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(keys === undefined ? {} : { credentials: revealed(keys) }),
   });
+  watchAnswers(client, (date) => {
+    const ms = date - clocks.now();
+    clocks.offset.ms = Math.abs(ms) < OFFSET_MIN_MS ? 0 : ms;
+  });
+  return client;
 }
 
 /**

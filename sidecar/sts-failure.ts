@@ -25,9 +25,9 @@ export function stsFailure(thrown: unknown, call: StsCall): IssueError {
   if (!(thrown instanceof Error) || code === undefined || status === undefined) {
     return transportFailure(thrown, status, what, call);
   }
-  const remedy = remedyOf(code, call);
+  const remedy = remedyOf(code, thrown.message, call);
   return new IssueError(code, `STS refused ${what}: ${sentence(thrown.message, call.confidential)}`, {
-    kind: kindOf(code, status),
+    kind: kindOf(code, status, thrown.message),
     ...(remedy === undefined ? {} : { remedy }),
   });
 }

@@ -10,7 +10,7 @@ import { IssueError } from "./failure.ts";
 import type { CodedError } from "./kit/errors.ts";
 import { oneHourFallback } from "./one-hour.ts";
 import { Secret } from "./secret.ts";
-import { CALL_TIMEOUT_MS, stsClient, type Keys, type StsEndpoint } from "./sts-client.ts";
+import { CALL_TIMEOUT_MS, stsClient, type ClockOffset, type Keys, type StsEndpoint } from "./sts-client.ts";
 import { stsFailure } from "./sts-failure.ts";
 
 /** Whom a call is made as: the bearer of a service account token, which goes unsigned, or the owner of keys. */
@@ -37,10 +37,11 @@ export interface StsOptions extends StsEndpoint {
 }
 
 export function stsOver(options: StsOptions): AssumeRole {
+  const offset: ClockOffset = { ms: 0 };
   const longestGranted = oneHourFallback(options.onShortened);
   const once: AssumeRole = async (request) => {
     try {
-      const credentials = await call(options, request);
+      const credentials = await call(options, request, offset);
       options.onCall?.("Success");
       return credentials;
     } catch (error) {
@@ -58,13 +59,14 @@ const callOf = ({ caller, step }: RoleRequest, { region, endpoint, fips, dualSta
   region,
   endpoint,
   special: fips || dualStack,
-  confidential:
-    caller.kind === "token"
-      ? [caller.token]
-      : [caller.keys.secretAccessKey, ...(caller.keys.sessionToken ? [caller.keys.sessionToken] : [])],
+  confidential: [
+    ...(caller.kind === "token" ? [caller.token] : [caller.keys.secretAccessKey]),
+    ...(caller.kind === "keys" && caller.keys.sessionToken ? [caller.keys.sessionToken] : []),
+    ...(step.externalId === undefined ? [] : [new Secret(step.externalId)]),
+  ],
 });
 
-async function call(options: StsOptions, request: RoleRequest): Promise<Credentials> {
+async function call(options: StsOptions, request: RoleRequest, offset: ClockOffset): Promise<Credentials> {
   const { caller, step, sessionName } = request;
   const input = {
     RoleArn: step.roleArn,
@@ -73,7 +75,8 @@ async function call(options: StsOptions, request: RoleRequest): Promise<Credenti
     ...(step.policy === undefined ? {} : { Policy: step.policy }),
     ...(step.policyArns === undefined ? {} : { PolicyArns: step.policyArns.map((arn) => ({ arn })) }),
   };
-  const client = await stsClient(options, caller.kind === "keys" ? caller.keys : undefined);
+  const { now } = options;
+  const client = await stsClient(options, caller.kind === "keys" ? caller.keys : undefined, { offset, now });
   const abort = { abortSignal: AbortSignal.timeout(CALL_TIMEOUT_MS) };
   try {
     if (caller.kind === "token") {
@@ -81,7 +84,7 @@ async function call(options: StsOptions, request: RoleRequest): Promise<Credenti
         ...input,
         WebIdentityToken: caller.token.reveal(),
       });
-      return credentialsFrom(await client.send(command, abort), request, options.now());
+      return credentialsFrom(await client.send(command, abort), request, { offset, now });
     }
     const command = new AssumeRoleCommand({
       ...input,
@@ -91,7 +94,7 @@ async function call(options: StsOptions, request: RoleRequest): Promise<Credenti
         : { Tags: Object.entries(step.tags).map(([Key, Value]) => ({ Key, Value })) }),
       ...(step.transitiveTagKeys === undefined ? {} : { TransitiveTagKeys: [...step.transitiveTagKeys] }),
     });
-    return credentialsFrom(await client.send(command, abort), request, options.now());
+    return credentialsFrom(await client.send(command, abort), request, { offset, now });
   } finally {
     client.destroy();
   }
@@ -100,7 +103,7 @@ async function call(options: StsOptions, request: RoleRequest): Promise<Credenti
 function credentialsFrom(
   { Credentials: granted, AssumedRoleUser }: Pick<AssumeRoleCommandOutput, "Credentials" | "AssumedRoleUser">,
   { step: { roleArn }, sessionName }: RoleRequest,
-  issuedAt: number,
+  { offset, now }: { readonly offset: ClockOffset; readonly now: () => number },
 ): Credentials {
   const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = granted ?? {};
   if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration) {
@@ -111,8 +114,10 @@ function credentialsFrom(
     accessKeyId: AccessKeyId,
     secretAccessKey: new Secret(SecretAccessKey),
     sessionToken: new Secret(SessionToken),
-    expiresAt: Expiration.getTime(),
-    issuedAt,
+    // On a node whose clock is behind, the end comes earlier than STS says. On one that is ahead STS's word stands: what
+    // is over by the node's clock no SDK there would use.
+    expiresAt: Expiration.getTime() - Math.max(0, offset.ms),
+    issuedAt: now(),
     roleArn,
     accountId: roleArn.split(":")[4] ?? "",
   };

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, expect, onTestFinished, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import {
   accessDenied,
   stsStandIn,
@@ -16,6 +16,7 @@ import type { ConfiguredIdentity, SidecarConfig } from "../../sidecar/config.ts"
 import type { Credentials } from "../../sidecar/credentials.ts";
 import { IssueError } from "../../sidecar/failure.ts";
 import { oneLine, type CodedError } from "../../sidecar/kit/errors.ts";
+import { Secret } from "../../sidecar/secret.ts";
 import { identitySource, issuerOver } from "../../sidecar/sources.ts";
 import { stsOver } from "../../sidecar/sts.ts";
 import { ROLE } from "../support/credentials.ts";
@@ -254,8 +255,16 @@ test.each([
   [403, "RegionDisabledException", "definite", /eu-west-1/],
   [403, "InvalidClientTokenId", "definite", /Renew the keys/],
   [403, "ExpiredToken", "passing", /Renew the keys/],
-  [403, "SignatureDoesNotMatch", "definite", /clock/],
-  [400, "RequestExpired", "definite", /clock/],
+  [403, "SignatureDoesNotMatch", "definite", /Renew the keys/],
+  [400, "RequestExpired", "passing", /clock/],
+  [403, "RequestTimeTooSkewed", "passing", /clock/],
+  [403, "UnrecognizedClientException", "definite", /Renew the keys/],
+  [400, "RequestLimitExceeded", "throttled", /^$/],
+  [429, "TooManyRequestsException", "throttled", /^$/],
+  [429, "Whatever", "throttled", /^$/],
+  [400, "RequestTimeout", "passing", /^$/],
+  [502, "BadGateway", "passing", /^$/],
+  [504, "GatewayTimeout", "passing", /^$/],
   [400, "Throttling", "throttled", /^$/],
   [400, "ThrottlingException", "throttled", /^$/],
   [503, "RequestLimitExceeded", "throttled", /^$/],
@@ -272,6 +281,129 @@ test.each([
   });
   expect(error.remedy ?? "").toMatch(remedy);
   expect(outcomes).toEqual([code]);
+});
+
+const NOT_AUTHORIZED = "User: arn:aws:sts::123456789012:assumed-role/hub/x is not authorized to perform:";
+
+test.each([
+  [
+    "the trust policy does not trust the pod, or there is no such role: STS does not tell which",
+    [403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"],
+    ["definite", /^Check that the role exists and that its trust policy allows/],
+  ],
+  [
+    "the trust policy lets nobody tag the session",
+    [403, "AccessDenied", `${NOT_AUTHORIZED} sts:TagSession on resource: ${ROLE}`],
+    ["definite", /^Allow sts:TagSession .*--no-session-tags/],
+  ],
+  [
+    "the token's audience is not registered",
+    [400, "InvalidIdentityToken", "Incorrect token audience"],
+    ["definite", /^Add the audience sts\.amazonaws\.com to the identity provider/],
+  ],
+  [
+    "the issuer is not registered",
+    [
+      400,
+      "InvalidIdentityToken",
+      "No OpenIDConnect provider found in your account for https://oidc.example/id/ABC",
+    ],
+    ["definite", /^Register the cluster's OIDC issuer .* to the letter\.$/],
+  ],
+  [
+    "the issuer's keys could not be fetched",
+    [400, "InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider"],
+    ["passing", /keys to the internet; it is tried again/],
+  ],
+  [
+    "the region is off",
+    [403, "RegionDisabledException", "STS is not activated in this region for account:123456789012."],
+    ["definite", /^Activate STS in eu-west-1/],
+  ],
+  [
+    "this node's clock is behind",
+    [
+      403,
+      "SignatureDoesNotMatch",
+      "Signature expired: 20261121T120000Z is now earlier than 20261121T121500Z",
+    ],
+    ["passing", /^Set the node's clock/],
+  ],
+  [
+    "this node's clock is ahead",
+    [403, "SignatureDoesNotMatch", "Signature not yet current: 20261121T130000Z is still later than x"],
+    ["passing", /^Set the node's clock/],
+  ],
+  [
+    "the token has expired",
+    [
+      400,
+      "ExpiredTokenException",
+      "Token expired: current date/time must be before the expiration date/time",
+    ],
+    ["passing", /kubelet still renews/],
+  ],
+  [
+    "policy and tags are too large together",
+    [400, "PackedPolicyTooLarge", "Packed size of session tags consumes 120% of allotted space."],
+    ["definite", /^Shorten the session policy or the session tags/],
+  ],
+] as const)("%s", async (_, [status, code, message], [kind, remedy]) => {
+  const sts = await standIn({ refuse: () => ({ status, code, message }) });
+  const error = await failure(sts.url, { webIdentityTokenFile: await tokenFile(WEB_TOKEN) });
+  expect(error).toMatchObject({ code, kind, remedy: expect.stringMatching(remedy) });
+  expect(error.message).toContain(message);
+});
+
+describe("on a node whose clock is", () => {
+  /** How to ask an STS whose clock is that much ahead of this node's. */
+  async function ahead(offsetMs: number) {
+    const sts = await standIn({ now: () => Date.now() + offsetMs });
+    const where = { region: "eu-west-1", endpoint: sts.url, fips: false, dualStack: false, ca: undefined };
+    const assumeRole = stsOver({ ...where, now: Date.now });
+    const keys = { accessKeyId: AMBIENT.id, secretAccessKey: new Secret(AMBIENT.secret) };
+    const step = { roleArn: ROLE, durationSeconds: 3600 };
+    return { sts, ask: () => assumeRole({ caller: { kind: "keys", keys }, step, sessionName: "a.b" }) };
+  }
+
+  test.each([
+    ["a day behind", 86_400_000],
+    ["a day ahead", -86_400_000],
+    ["ten minutes behind", 600_000],
+    ["ten minutes ahead", -600_000],
+  ])("%s the first signed call is refused, and the next is signed by STS's", async (_, offsetMs) => {
+    const { ask } = await ahead(offsetMs);
+    expect(await thrown(ask)).toMatchObject({ code: "SignatureDoesNotMatch", kind: "passing" });
+    expect(await ask()).toMatchObject({ roleArn: ROLE });
+    expect(await ask()).toMatchObject({ roleArn: ROLE });
+  });
+
+  test("behind, credentials end by it when they end at STS, and not later", async () => {
+    const { ask, sts } = await ahead(240_000);
+    const { expiresAt } = await ask();
+    const trueEnd = (sts.issued[0]?.expiresAt ?? 0) - 240_000;
+    expect(expiresAt).toBeLessThanOrEqual(trueEnd + 1000);
+    expect(expiresAt).toBeGreaterThan(trueEnd - 2000);
+  });
+
+  test("ahead, credentials end when STS says", async () => {
+    const { ask, sts } = await ahead(-240_000);
+    expect((await ask()).expiresAt).toBe(sts.issued[0]?.expiresAt);
+  });
+});
+
+test("an external id that STS quotes back is not repeated", async () => {
+  const sts = await standIn({
+    refuse: ({ externalId }) => ({
+      status: 400,
+      code: "ValidationError",
+      message: `Value '${externalId ?? ""}' at 'externalId' failed to satisfy a constraint`,
+    }),
+  });
+  setEnv({ AWS_ACCESS_KEY_ID: AMBIENT.id, AWS_SECRET_ACCESS_KEY: AMBIENT.secret });
+  const steps = [{ roleArn: ROLE, durationSeconds: 3600, externalId: "a-shared-secret" }];
+  const error = await failure(sts.url, { source: "ambient", steps });
+  expect(error.message).toContain("Value '[secret]' at 'externalId'");
 });
 
 test("asks once: the engine is who tries again", async () => {

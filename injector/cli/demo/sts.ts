@@ -112,7 +112,10 @@ export async function stsStandIn(options: StsStandInOptions = {}): Promise<StsSt
         const refusal = "code" in outcome ? outcome : undefined;
         options.onCall?.(call, refusal?.code ?? "Success");
         return response
-          .writeHead(fault?.status ?? refusal?.status ?? 200, { "Content-Type": "text/xml" })
+          .writeHead(fault?.status ?? refusal?.status ?? 200, {
+            "Content-Type": "text/xml",
+            Date: new Date(state.now()).toUTCString(),
+          })
           .end(fault?.body ?? ("code" in outcome ? errorXml(outcome) : outcome.xml));
       })
       .catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
@@ -230,10 +233,25 @@ function ownerOf(state: State, request: IncomingMessage): Owner | StsRefusal | u
   );
   if (owner === undefined || owner.keys?.sessionToken !== request.headers["x-amz-security-token"])
     return invalidToken;
+  const skewed = notOfNow(String(request.headers["x-amz-date"] ?? ""), state.now());
+  if (skewed !== undefined) return skewed;
   if (owner.keys !== undefined && owner.keys.expiresAt <= state.now()) {
     return refusal(403, "ExpiredToken", "The security token included in the request is expired");
   }
   return owner;
+}
+
+/** STS takes a signature of up to five minutes ago or ahead. */
+function notOfNow(amzDate: string, now: number): StsRefusal | undefined {
+  const iso = amzDate.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z");
+  const lateMs = now - Date.parse(iso);
+  if (!(Math.abs(lateMs) > 5 * 60_000)) return undefined;
+  const what = lateMs > 0 ? "expired" : "not yet current";
+  return refusal(
+    403,
+    "SignatureDoesNotMatch",
+    `Signature ${what}: ${amzDate} is too far from STS's clock (5 min.)`,
+  );
 }
 
 function grant(state: State, arn: string, lifetimeSeconds: number): IssuedKeys {
