@@ -13,6 +13,8 @@ export interface StsEndpoint {
   readonly dualStack: boolean;
   /** PEM certificates that the endpoint's may be signed by, beside those that Node trusts anyway. */
   readonly ca: string | undefined;
+  /** For the whole call, the look-up of the name included. Default {@link CALL_TIMEOUT_MS}. */
+  readonly timeoutMs?: number;
   /** Sends the requests in the place of the SDK's own HTTP client. */
   readonly requestHandler?: NonNullable<STSClientConfig["requestHandler"]>;
 }
@@ -24,15 +26,14 @@ export interface Keys {
   readonly sessionToken?: Secret;
 }
 
-/** How far AWS's clock is ahead of this node's, as far as is known. Less than a minute is taken for none. */
+/** How far AWS's clock is ahead of this node's, as the last answer told: less than the truth by up to a second and its way. */
 export interface ClockOffset {
   ms: number;
 }
 
-/** For the whole call, the look-up of the name included. STS answers in some 100 ms; the engine tries again. */
+/** STS answers in some 100 ms; the engine tries again. */
 export const CALL_TIMEOUT_MS = 5000;
 const CONNECT_TIMEOUT_MS = 2000;
-const OFFSET_MIN_MS = 60_000;
 
 /**
  * A client for one call: one call an hour is no reason to hold its sockets and caches for that hour.
@@ -44,10 +45,10 @@ export async function stsClient(
   keys: Keys | undefined,
   clocks: { readonly offset: ClockOffset; readonly now: () => number },
 ): Promise<STSClient> {
-  const { region, endpoint, fips, dualStack, ca } = where;
+  const { region, endpoint, fips, dualStack, ca, timeoutMs = CALL_TIMEOUT_MS } = where;
   const ownClient = {
     connectionTimeout: CONNECT_TIMEOUT_MS,
-    requestTimeout: CALL_TIMEOUT_MS,
+    requestTimeout: timeoutMs,
     throwOnRequestTimeout: true,
     ...(ca === undefined ? {} : { httpsAgent: { ca: await rootsWith(ca) } }),
   };
@@ -64,8 +65,7 @@ export async function stsClient(
     ...(keys === undefined ? {} : { credentials: revealed(keys) }),
   });
   watchAnswers(client, (date) => {
-    const ms = date - clocks.now();
-    clocks.offset.ms = Math.abs(ms) < OFFSET_MIN_MS ? 0 : ms;
+    clocks.offset.ms = date - clocks.now();
   });
   return client;
 }

@@ -2,7 +2,6 @@ import { IssueError, kindOf } from "./failure.ts";
 import { coded, systemCode } from "./kit/errors.ts";
 import { remedyOf, unreachableRemedy } from "./remedies.ts";
 import type { Secret } from "./secret.ts";
-import { CALL_TIMEOUT_MS } from "./sts-client.ts";
 
 /** The call that failed. */
 export interface StsCall {
@@ -12,6 +11,7 @@ export interface StsCall {
   readonly endpoint: string | undefined;
   /** FIPS, dual-stack or both. */
   readonly special: boolean;
+  readonly timeoutMs: number;
   /** What was sent and must not come back in a message. */
   readonly confidential: readonly Secret[];
 }
@@ -45,7 +45,7 @@ function transportFailure(
   thrown: unknown,
   status: number | undefined,
   what: string,
-  { region, endpoint, special }: StsCall,
+  { region, endpoint, special, timeoutMs }: StsCall,
 ): IssueError {
   const where = endpoint === undefined ? `STS in ${region}` : `the STS endpoint ${endpoint}`;
   // Never the error's own text: of an answer that is no XML, the SDK's parser quotes a piece.
@@ -57,7 +57,7 @@ function transportFailure(
   const why = systemCode(thrown) ?? coded(thrown).name;
   const remedy = unreachableRemedy(why, { special });
   if (isTimeout(thrown)) {
-    const message = `${where} did not answer ${what} within ${CALL_TIMEOUT_MS / 1000} s.`;
+    const message = `${where} did not answer ${what} within ${timeoutMs / 1000} s.`;
     return new IssueError("STS_TIMEOUT", message, { kind: "passing", remedy });
   }
   return new IssueError("STS_UNREACHABLE", `${where} cannot be reached (${why}) for ${what}.`, {

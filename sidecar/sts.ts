@@ -53,12 +53,13 @@ export function stsOver(options: StsOptions): AssumeRole {
   return (request) => longestGranted(request.step, (step) => once({ ...request, step }));
 }
 
-const callOf = ({ caller, step }: RoleRequest, { region, endpoint, fips, dualStack }: StsOptions) => ({
+const callOf = ({ caller, step }: RoleRequest, options: StsOptions) => ({
   roleArn: step.roleArn,
   byWebIdentity: caller.kind === "token",
-  region,
-  endpoint,
-  special: fips || dualStack,
+  region: options.region,
+  endpoint: options.endpoint,
+  special: options.fips || options.dualStack,
+  timeoutMs: options.timeoutMs ?? CALL_TIMEOUT_MS,
   confidential: [
     ...(caller.kind === "token" ? [caller.token] : [caller.keys.secretAccessKey]),
     ...(caller.kind === "keys" && caller.keys.sessionToken ? [caller.keys.sessionToken] : []),
@@ -77,7 +78,7 @@ async function call(options: StsOptions, request: RoleRequest, offset: ClockOffs
   };
   const { now } = options;
   const client = await stsClient(options, caller.kind === "keys" ? caller.keys : undefined, { offset, now });
-  const abort = { abortSignal: AbortSignal.timeout(CALL_TIMEOUT_MS) };
+  const abort = { abortSignal: AbortSignal.timeout(options.timeoutMs ?? CALL_TIMEOUT_MS) };
   try {
     if (caller.kind === "token") {
       const command = new AssumeRoleWithWebIdentityCommand({
@@ -116,7 +117,7 @@ function credentialsFrom(
     sessionToken: new Secret(SessionToken),
     // On a node whose clock is behind, the end comes earlier than STS says. On one that is ahead STS's word stands: what
     // is over by the node's clock no SDK there would use.
-    expiresAt: Expiration.getTime() - Math.max(0, offset.ms),
+    expiresAt: Expiration.getTime() - (offset.ms > 0 ? offset.ms + 1000 : 0),
     issuedAt: now(),
     roleArn,
     accountId: roleArn.split(":")[4] ?? "",
