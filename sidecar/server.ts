@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { LOOPBACK } from "./contract.ts";
 import { coded, CodedError, systemCode } from "./kit/errors.ts";
 import { answer, type WireAnswer, type WireDeps } from "./wire.ts";
@@ -35,9 +36,35 @@ export function limitedServer(handle: (request: IncomingMessage, response: Serve
     },
     handle,
   );
+  // No limit of its own beside maxHeaderSize: past it Node drops headers in silence, and some of them are held against a
+  // request.
+  server.maxHeadersCount = 0;
   // Far above what one pod opens, far below what its memory limit holds.
   server.maxConnections = 1024;
+  limitIdle(server);
   return server;
+}
+
+/** Of {@link limitedServer}'s connections, how many may wait for their next request, or for their first. */
+export const IDLE_MAX = 512;
+
+/** The newest connection always gets in, at the cost of the one that has said nothing for longest. */
+function limitIdle(server: Server): void {
+  const idle = new Set<Socket>();
+  const wait = (socket: Socket): void => {
+    if (socket.destroyed) return;
+    idle.add(socket);
+    const [longest] = idle;
+    if (idle.size > IDLE_MAX) longest?.destroy();
+  };
+  server.on("connection", (socket) => {
+    socket.once("close", () => idle.delete(socket));
+    wait(socket);
+  });
+  server.prependListener("request", ({ socket }, response) => {
+    idle.delete(socket);
+    response.once("finish", () => wait(socket));
+  });
 }
 
 export function send(request: IncomingMessage, response: ServerResponse, answered: WireAnswer): void {

@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { healthServer, listenEverywhere } from "../../sidecar/health.ts";
-import { close, credentialServer, listen } from "../../sidecar/server.ts";
+import { close, credentialServer, IDLE_MAX, listen } from "../../sidecar/server.ts";
 import { credentials } from "../support/credentials.ts";
 import { http } from "../support/http.ts";
 import { thrown } from "../support/thrown.ts";
+import { until } from "../support/until.ts";
 
 const TOKEN = "the-token";
 
@@ -81,6 +83,98 @@ test("answers 431 to headers no SDK would send", async () => {
 test("closes a connection on which the headers do not come", async () => {
   const port = await listening();
   expect(await raw(port, "GET /v1/credentials HTTP/1.1\r\n")).toMatch(/^HTTP\/1\.1 408 /);
+});
+
+/** Opens connections that send `bytes` and no more. @returns how many the server has closed so far */
+async function hold(port: number, count: number, bytes = ""): Promise<() => number> {
+  let closed = 0;
+  const sockets = Array.from({ length: count }, () => connect({ host: "127.0.0.1", port }));
+  onTestFinished(() => sockets.forEach((socket) => socket.destroy()));
+  await Promise.all(
+    sockets.map(async (socket) => {
+      socket
+        .on("error", () => undefined)
+        .once("close", () => (closed += 1))
+        .resume();
+      await once(socket, "connect");
+      if (bytes !== "") socket.write(bytes);
+    }),
+  );
+  return () => closed;
+}
+
+test.each([
+  ["say nothing", ""],
+  ["never come to the end of their headers", "GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\n"],
+  [
+    "keep alive what they are done with",
+    `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\n\r\n`,
+  ],
+])("2,000 connections that %s keep nobody from credentials", async (_, bytes) => {
+  const port = await listening();
+  const closed = await hold(port, 1000, bytes);
+  expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+  await hold(port, 1000, bytes);
+  expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+  await until("the oldest to be closed", () => (closed() >= 1000 - IDLE_MAX ? true : undefined));
+});
+
+test("connections that say nothing are closed in the end", async () => {
+  const port = await listening();
+  const closed = await hold(port, 10);
+  await until("their end", () => (closed() === 10 ? true : undefined), 12_000);
+});
+
+test("a connection whose answer is under way is closed for nobody", async () => {
+  const slow = Promise.withResolvers<void>();
+  const server = credentialServer({
+    identities: [
+      {
+        tokenSha256: createHash("sha256").update(TOKEN).digest(),
+        credentials: async () => {
+          await slow.promise;
+          return credentials();
+        },
+      },
+    ],
+  });
+  onTestFinished(() => close(server));
+  const port = await listen(server, 0);
+  const early = http(port, "/v1/credentials", { authorization: TOKEN });
+  await hold(port, IDLE_MAX + 100);
+  slow.resolve();
+  expect(await early).toMatchObject({ status: 200 });
+});
+
+test("answers requests that come in one piece in their order, and not what stands behind a body", async () => {
+  const port = await listening();
+  const get = (path: string, more = ""): string =>
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\n${more}\r\n`;
+  const last = "Connection: close\r\n";
+  const answered = await raw(port, `${get("/v1/credentials").repeat(50)}${get("/other", last)}`);
+  expect(answered.match(/HTTP\/1\.1 \d+/g)).toEqual([
+    ...Array.from({ length: 50 }, () => "HTTP/1.1 200"),
+    "HTTP/1.1 404",
+  ]);
+  const chunked = "Transfer-Encoding: chunked\r\n";
+  const smuggled = `${get("/v1/credentials", chunked)}0\r\n\r\n${get("/other", last)}`;
+  expect((await raw(port, smuggled)).match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200"]);
+  const both = `${get("/v1/credentials", `${chunked}Content-Length: 5\r\n`)}0\r\n\r\n`;
+  expect(await raw(port, both)).toMatch(/^HTTP\/1\.1 400 /);
+});
+
+test("a header that is held against a request counts behind thousands of others too", async () => {
+  const port = await listening();
+  const head = `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\nConnection: close\r\n`;
+  const proxied = `${head}${"a:\r\n".repeat(2500)}X-Forwarded-For: 10.0.0.1\r\n\r\n`;
+  expect(await raw(port, proxied)).toMatch(/^HTTP\/1\.1 400 [^]*PROXY_REFUSED/);
+});
+
+test("makes no tunnel and speaks no other protocol", async () => {
+  const port = await listening();
+  expect(await raw(port, "CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nHost: localhost\r\n\r\n")).toBe("");
+  const upgrade = `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+  expect(await raw(port, upgrade)).toMatch(/^HTTP\/1\.1 401 /);
 });
 
 test("survives bytes that are no HTTP", async () => {
