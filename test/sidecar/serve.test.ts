@@ -3,7 +3,12 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { accessDenied, stsStandIn, type StsStandInOptions } from "../../injector/cli/demo/sts.ts";
+import {
+  accessDenied,
+  stsStandIn,
+  type StsCall,
+  type StsStandInOptions,
+} from "../../injector/cli/demo/sts.ts";
 import { ENV } from "../../sidecar/contract.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
 import { sidecar, type Child } from "../support/child.ts";
@@ -121,6 +126,16 @@ test("a session longer than its role allows is an hour's session, said once and 
 });
 
 test("prints, counts and answers with no secret, whatever is asked of it", async () => {
+  let quoting = false;
+  /** STS and proxies may send back what they were sent, in a refusal's text. */
+  const quote = ({ action, externalId = "" }: StsCall) => {
+    const { secretAccessKey = "", sessionToken = "" } = sts.issued.at(-1) ?? {};
+    const sent = action === "AssumeRole" ? `${sessionToken} ${secretAccessKey} ${externalId}` : WEB_TOKEN;
+    return { status: 503, code: "ServiceUnavailable", message: `Sent was: ${sent}` };
+  };
+  /** Now the one and now the other, so that both steps of the chain are refused at times. */
+  const quotingNow = (call: StsCall) =>
+    quoting && (call.action === "AssumeRole") === sts.calls.length % 4 < 2 ? quote(call) : undefined;
   const { sts, ...made } = await pod(
     {
       ...podIdentity(
@@ -132,7 +147,7 @@ test("prints, counts and answers with no secret, whatever is asked of it", async
       ),
       [ENV.blockedAddresses]: "127.0.0.9",
     },
-    { lifetimeSeconds: 2 },
+    { lifetimeSeconds: 2, refuse: quotingNow },
   );
   const serving = sidecar(["serve"], made.env);
   await ready(made.healthPort);
@@ -150,6 +165,12 @@ test("prints, counts and answers with no secret, whatever is asked of it", async
   for (const [path, headers, method] of requests) {
     said.push((await http(made.port, path, headers, method)).body);
   }
+  quoting = true;
+  await until("refusals of both calls", () => {
+    const output = serving.output();
+    const both = ["AssumeRole for", "AssumeRoleWithWebIdentity for"];
+    return both.every((call) => output.includes(`STS refused ${call}`)) ? true : undefined;
+  });
   await sts.close();
   await until("refusal", async () => {
     const { status, body } = await http(made.port, "/v1/credentials", { authorization: TOKEN });
@@ -164,6 +185,8 @@ test("prints, counts and answers with no secret, whatever is asked of it", async
 
   const everything = said.join("\n");
   expect(everything).toContain("CREDENTIALS_NOT_READY");
+  expect(everything).toContain("Sent was: [secret]");
+  expect(everything).not.toMatch(/AWS4-HMAC|Signature=/);
   expect(everything).toContain("podrole_sts_requests_total");
   for (const { secretAccessKey, sessionToken } of sts.issued) {
     expect(everything).not.toContain(secretAccessKey);

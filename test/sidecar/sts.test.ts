@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -124,6 +124,28 @@ test("web-identity: reads the token afresh for every attempt", async () => {
   });
   await writeFile(file, WEB_TOKEN);
   expect(await issue(sts.url, { webIdentityTokenFile: file })).toMatchObject({ roleArn: ROLE });
+});
+
+test("web-identity: follows the kubelet, which swaps a link to the folder of the day", async () => {
+  const sts = await standIn();
+  const volume = await mkdtemp(join(tmpdir(), "podrole-"));
+  onTestFinished(() => rm(volume, { recursive: true }));
+  // As the kubelet's atomic writer lays a projected volume out: token -> ..data/token, ..data -> ..<time>.
+  const renew = async (folder: string, token: string): Promise<void> => {
+    await mkdir(join(volume, folder));
+    await writeFile(join(volume, folder, "token"), token);
+    await symlink(folder, join(volume, "..data_tmp"));
+    await rename(join(volume, "..data_tmp"), join(volume, "..data"));
+  };
+  const webIdentityTokenFile = join(volume, "token");
+  await renew("..day_1", "header.of-yesterday.signature");
+  await symlink("..data/token", webIdentityTokenFile);
+  expect(await failure(sts.url, { webIdentityTokenFile })).toMatchObject({ code: "InvalidIdentityToken" });
+  await renew("..day_2", WEB_TOKEN);
+  await rm(join(volume, "..day_1"), { recursive: true });
+  expect(await issue(sts.url, { webIdentityTokenFile })).toMatchObject({ roleArn: ROLE });
+  await rm(join(volume, "..day_2"), { recursive: true });
+  expect(await failure(sts.url, { webIdentityTokenFile })).toMatchObject({ code: "TOKEN_FILE_UNREADABLE" });
 });
 
 test.each([
