@@ -2,6 +2,7 @@ import { clusterInOurs } from "../keys.ts";
 import { Command, Option } from "commander";
 import { CodedError } from "../../sidecar/kit/errors.ts";
 import { manifestCluster, type Assumptions } from "../cluster.ts";
+import { readCaFile } from "../ca-file.ts";
 import type { InjectorConfig } from "../config.ts";
 import { installationFrom, withInstallation } from "../options.ts";
 import { serviceAccountIn } from "../pod.ts";
@@ -122,7 +123,7 @@ async function explanationsOf(
   if (options.filename !== undefined && references.length === 0) {
     const objects = objectsIn(await readManifests(options.filename));
     const namespace = options.namespace ?? "default";
-    const config = installationFrom(options);
+    const config = installationFrom(options, readCaFile);
     return explainObjects(objects, { config, assumed: assumptionsFrom(options), namespace });
   }
   if (options.filename !== undefined || references.length === 0) {

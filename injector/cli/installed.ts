@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { coded, CodedError } from "../../sidecar/kit/errors.ts";
+import { readCaFile } from "../ca-file.ts";
 import type { InjectorConfig } from "../config.ts";
 import { AUTO, installationFrom, withInstallation } from "../options.ts";
 import { fieldsIn, isRecord, own, strings, type Fields } from "../read.ts";
@@ -52,7 +53,7 @@ export const configFrom =
   (options: Record<string, unknown>, command: Command): ConfigFrom =>
   ({ name, object, why }) => {
     const ofOurs = (reason: string): Installation => ({
-      config: installationFrom(options),
+      config: installationFrom(options, readCaFile),
       assumptions: [`${reason}: the injector is taken to have the options of this command line.`],
       problem: reason,
     });
@@ -63,11 +64,10 @@ export const configFrom =
       const { baseRoleArn, ...installed } = installedOptions(args);
       const asksAws = baseRoleArn === AUTO && !given.has("baseRoleArn");
       const over = Object.fromEntries([...given.keys()].map((key) => [key, options[key]]));
-      const config = installationFrom({
-        ...installed,
-        ...(baseRoleArn === AUTO ? {} : { baseRoleArn }),
-        ...over,
-      });
+      const merged = { ...installed, ...(baseRoleArn === AUTO ? {} : { baseRoleArn }), ...over };
+      // The Deployment names a file of the injector's; a file of this machine only the command line can name.
+      const ownCa = given.has("stsCaFile");
+      const config = installationFrom(merged, ownCa ? readCaFile : undefined);
       const but = given.size === 0 ? "" : `, but for ${[...given.values()].join(", ")} of this command line`;
       return {
         config,
@@ -75,6 +75,11 @@ export const configFrom =
           `The injector's options are those of ${name}${but}.`,
           ...(asksAws
             ? ["It asks AWS for the base of role names; give --base-role-arn to have them completed here."]
+            : []),
+          ...(installed["stsCaFile"] !== undefined && !ownCa
+            ? [
+                "Its sidecars trust certificates that are not known here, so one that runs looks different; give --sts-ca-file.",
+              ]
             : []),
           ...otherVersion(image),
         ],

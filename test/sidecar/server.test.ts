@@ -122,7 +122,8 @@ test.each([
 test("connections that say nothing are closed in the end", async () => {
   const port = await listening();
   const closed = await hold(port, 10);
-  await until("their end", () => (closed() === 10 ? true : undefined), 12_000);
+  expect(closed()).toBe(0);
+  expect(await until("their end", () => (closed() === 10 ? closed() : undefined), 12_000)).toBe(10);
 });
 
 test("a connection whose answer is under way is closed for nobody", async () => {

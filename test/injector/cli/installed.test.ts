@@ -1,5 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { Command } from "commander";
+import { certificateAuthority, validFor } from "../../../injector/certificates.ts";
 import { configFrom, tagOf, type Installation } from "../../../injector/cli/installed.ts";
 import { withInstallation } from "../../../injector/options.ts";
 import { VERSION } from "../../../injector/version.ts";
@@ -50,6 +54,22 @@ describe("the options of a cluster's injector", () => {
     const { config, assumptions } = installation(object, "--policy", "off");
     expect(config).toMatchObject({ policy: "off", start: "now" });
     expect(assumptions[0]).toContain("but for --policy of this command line");
+  });
+
+  test("leave a file of the injector's alone, and say so unless the command line names one here", async () => {
+    const object = deployment(["--sts-ca-file=/nowhere/ca.pem"]);
+    const { config, assumptions } = installation(object);
+    expect(config.stsCa).toBeUndefined();
+    expect(assumptions[1]).toContain("give --sts-ca-file");
+
+    const folder = await mkdtemp(join(tmpdir(), "podrole-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const { cert } = await certificateAuthority("company", validFor(1, Date.now()));
+    await writeFile(join(folder, "ca.pem"), cert);
+    const known = installation(object, "--sts-ca-file", join(folder, "ca.pem"));
+    expect(known.config.stsCa).toContain("BEGIN CERTIFICATE");
+    expect(known.assumptions).toHaveLength(1);
+    expect(() => installation(object, "--sts-ca-file", "/nowhere/mine.pem")).toThrow("/nowhere/mine.pem");
   });
 
   test.for([
