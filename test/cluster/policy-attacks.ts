@@ -167,7 +167,16 @@ export const ATTACKS: readonly Attack[] = [
     attack(`a sidecar with ${what}`, "INJECTED_DIFFERENTLY", (pod) => Object.assign(sidecar(pod), over)),
   ),
   ...(
-    ["NODE_OPTIONS", "HTTPS_PROXY", "AWS_ACCESS_KEY_ID", "PODROLE_STS_ENDPOINT", "PODROLE_SOURCE"] as const
+    [
+      "NODE_OPTIONS",
+      "HTTPS_PROXY",
+      "AWS_ACCESS_KEY_ID",
+      "PODROLE_STS_ENDPOINT",
+      "PODROLE_STS_FIPS",
+      "PODROLE_STS_DUAL_STACK",
+      "PODROLE_STS_CA",
+      "PODROLE_SOURCE",
+    ] as const
   ).map((name) =>
     attack(`a sidecar with a ${name} of somebody's`, "INJECTED_DIFFERENTLY", (pod) => {
       sidecar(pod).env.push({ name, value: "https://evil.example" });
