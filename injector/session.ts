@@ -1,4 +1,5 @@
 import { ANNOTATION, PLACEHOLDERS, POLICY_ARNS_MAX, type Step } from "../sidecar/contract.ts";
+import { parseJson } from "../sidecar/kit/json.ts";
 import { parsePolicyArn, policyServes, type PolicyArn, type RoleArn } from "./arn.ts";
 import type { InjectorConfig } from "./config.ts";
 import { finding, type Finding } from "./findings.ts";
@@ -109,7 +110,7 @@ export function durationOf(raw: string): number {
 
 /** STS: at most 50 tags, keys of 1 to 128 and values of up to 256 characters, keys compared without case. */
 function tagsOf(raw: string): Readonly<Record<string, string>> {
-  const parsed = json(raw);
+  const parsed = parseJson(raw);
   if (!isRecord(parsed)) throw new Error('must be a JSON object such as {"team":"billing"}');
   const entries = Object.entries(parsed).map(([key, value]): [string, string] => {
     if (typeof value !== "string")
@@ -158,7 +159,7 @@ function policyArnsOf(raw: string): readonly PolicyArn[] {
 }
 
 function listOf<T>(raw: string, what: string, parse: (text: string) => T): readonly T[] {
-  const parsed = json(raw);
+  const parsed = parseJson(raw);
   if (!Array.isArray(parsed) || parsed.length === 0) throw new Error(`must be a JSON array of ${what}`);
   const values = parsed.map((one: unknown) => {
     if (typeof one !== "string") throw new Error(`must be a JSON array of ${what}`);
@@ -170,19 +171,11 @@ function listOf<T>(raw: string, what: string, parse: (text: string) => T): reado
 
 /** STS: at most 2048 characters; white space is taken out first, since it counts. */
 function policyOf(raw: string): string {
-  const parsed = json(raw);
+  const parsed = parseJson(raw);
   if (!isRecord(parsed)) throw new Error("must be a JSON policy document");
   const minified = JSON.stringify(parsed);
   if (minified.length > 2048) throw new Error(`has ${minified.length} characters and STS takes 2048`);
   return minified;
-}
-
-function json(raw: string): unknown {
-  try {
-    return JSON.parse(raw);
-  } catch {
-    throw new Error("is not JSON");
-  }
 }
 
 /** The calls that lead from the source's identity to the role, or why there is no way. */

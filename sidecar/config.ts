@@ -5,6 +5,7 @@ import {
   HEALTH_PORT,
   IMDS_MODES,
   IMDS_PORT,
+  IMDS_V1,
   POD_IDENTITY,
   SOURCES,
   START_MODES,
@@ -14,7 +15,6 @@ import {
   type Step,
 } from "./contract.ts";
 import { identitiesOf } from "./identities.ts";
-import { IMDS_V1 } from "./imds/answer.ts";
 import { factsOf } from "./imds/facts.ts";
 import { nodePath } from "./imds/node-facts.ts";
 import type { ImdsConfig } from "./imds/serve.ts";

@@ -64,6 +64,10 @@ export const NEVER_BLOCKED: Readonly<Record<string, string>> = {
 /** `block`: nothing answers at the metadata addresses. `emulate`: the sidecar does, at TCP port 80. */
 export const IMDS_MODES = ["block", "emulate"] as const;
 
+/** Whether the sidecar's endpoint answers a GET without a token, IMDSv1, as it does one with a token. */
+export const IMDS_V1 = ["denied", "allowed"] as const;
+export type ImdsV1 = (typeof IMDS_V1)[number];
+
 /** Whether a guard may do without the kernel's egress hook, see ENV.egressHook. */
 export const EGRESS_HOOK_MODES = ["require", "prefer"] as const;
 export type EgressHookMode = (typeof EGRESS_HOOK_MODES)[number];

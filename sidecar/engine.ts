@@ -43,6 +43,8 @@ export function createEngine({ issue, clock, random, onIssued, onFailure }: Engi
   const first = Promise.withResolvers<void>();
   let credentials: Credentials | undefined;
   let failure: IssueError | undefined;
+  // By kind, and since the last success: an STS that mixes throttling with 503s would else never be left alone for long.
+  const failures = new Map<FailureKind, number>();
   let inFlight: Promise<void> | undefined;
 
   const held = (): Credentials | undefined =>
@@ -59,27 +61,25 @@ export function createEngine({ issue, clock, random, onIssued, onFailure }: Engi
   };
 
   const run = async (): Promise<void> => {
-    // By kind, and since the last success: an STS that mixes throttling with 503s would else never be left alone for long.
-    let failures: Readonly<Partial<Record<FailureKind, number>>> = {};
     while (!stopping.signal.aborted) {
       inFlight = attempt();
       await inFlight;
       inFlight = undefined;
-      const kind = failure?.kind;
-      failures = kind === undefined ? {} : { ...failures, [kind]: (failures[kind] ?? 0) + 1 };
-      const count = kind === undefined ? 0 : (failures[kind] ?? 0);
-      await sleepUntil(clock, announced(count), stopping.signal);
+      await sleepUntil(clock, announced(), stopping.signal);
     }
   };
 
   /** @returns when to try next, in milliseconds since the epoch */
-  const announced = (failures: number): number => {
+  const announced = (): number => {
     const now = clock.now();
     if (failure !== undefined) {
-      const delayMs = retryDelayMs(failure.kind, failures, random);
+      const count = (failures.get(failure.kind) ?? 0) + 1;
+      failures.set(failure.kind, count);
+      const delayMs = retryDelayMs(failure.kind, count, random);
       onFailure?.(failure, delayMs);
       return now + delayMs;
     }
+    failures.clear();
     if (credentials === undefined) return now;
     onIssued?.(credentials);
     return refreshAt(now, credentials.expiresAt, random);

@@ -1,7 +1,6 @@
 import type { Server } from "node:http";
 import { PATH } from "./contract.ts";
-import { CodedError, systemCode } from "./kit/errors.ts";
-import { limitedServer, listen, send } from "./server.ts";
+import { lacksAddressFamily, limitedServer, listen, send } from "./server.ts";
 import type { WireAnswer } from "./wire.ts";
 
 export interface HealthDeps {
@@ -35,8 +34,7 @@ export async function listenEverywhere(server: Server, port: number): Promise<nu
   try {
     return await listen(server, port, "::");
   } catch (error) {
-    const cause = error instanceof CodedError ? error.cause : undefined;
-    if (!["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(systemCode(cause) ?? "")) throw error;
+    if (!lacksAddressFamily(error)) throw error;
     return listen(server, port, "0.0.0.0");
   }
 }

@@ -1,5 +1,6 @@
 import { IDENTITIES_MAX, type Identity, type Source } from "./contract.ts";
-import { isRecord, printable, stepProblems } from "./steps.ts";
+import { isRecord, parseJson, printable } from "./kit/json.ts";
+import { stepProblems } from "./steps.ts";
 
 const NAME = /^(?:pod|container\/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)$/;
 const SHA256 = /^[0-9a-f]{64}$/i;
@@ -42,12 +43,4 @@ function problemsOf(identity: unknown, source: Source | undefined): readonly str
       : [".tokenSha256 must be a SHA-256 in 64 hex digits"]),
     ...stepProblems(steps, source).map((problem) => `.steps${problem}`),
   ];
-}
-
-function parseJson(raw: string): unknown {
-  try {
-    return JSON.parse(raw);
-  } catch {
-    throw new Error("is not JSON");
-  }
 }

@@ -1,3 +1,4 @@
+import { roleName } from "./arn.ts";
 import { ANNOTATION, type Step } from "./contract.ts";
 import { IssueError } from "./failure.ts";
 import { CodedError } from "./kit/errors.ts";
@@ -47,7 +48,7 @@ function limitOf(error: unknown): Limit | undefined {
 function noticeOf({ roleArn, durationSeconds }: TimedStep, limit: Limit): CodedError {
   const why = limit === "role" ? "its MaxSessionDuration is less" : "a chained session has one hour at most";
   const lower = `set ${ANNOTATION.sessionDuration} to 1h`;
-  const raise = `aws iam update-role --role-name ${roleArn.split("/").at(-1) ?? ""} --max-session-duration ${durationSeconds}`;
+  const raise = `aws iam update-role --role-name ${roleName(roleArn)} --max-session-duration ${durationSeconds}`;
   return new CodedError(
     "SESSION_SHORTENED_BY_STS",
     `STS refuses ${roleArn} for ${durationSeconds} s (${why}); this pod asks for ${ONE_HOUR_SECONDS} s until it restarts.`,

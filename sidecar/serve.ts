@@ -1,13 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { ConfiguredIdentity, SidecarConfig } from "./config.ts";
 import type { Credentials } from "./credentials.ts";
-import { ENV } from "./contract.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { healthServer, listenEverywhere } from "./health.ts";
 import { reachBeyond } from "./imds/own.ts";
-import { serveImds } from "./imds/serve.ts";
+import type { ImdsListening } from "./imds/server.ts";
 import type { Clock } from "./kit/clock.ts";
-import { CodedError } from "./kit/errors.ts";
+import type { CodedError } from "./kit/errors.ts";
 import type { Log } from "./kit/log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { reach } from "./reach.ts";
@@ -54,7 +53,7 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
   });
   const engines = held.map(({ engine }) => engine);
   const obstacle = (): CodedError | undefined =>
-    verifier.obstacle() ?? firstOf(engines, (engine) => engine.obstacle());
+    verifier.obstacle() ?? engines.map((engine) => engine.obstacle()).find((one) => one !== undefined);
 
   const server = credentialServer({
     identities: held,
@@ -73,19 +72,12 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
     await close(server);
     throw error;
   });
-  // Its requests bring no token: it serves the pod's own identity, and parseConfig refuses it where there are others.
-  const [own] = held;
-  if (own === undefined) throw new CodedError("CONFIG_INVALID", `${ENV.identities} is empty.`);
-  const imds = await serveImds(config.imds, {
-    id: imdsId,
-    roleArn: own.steps.at(-1)?.roleArn ?? "",
-    credentials: own.credentials,
-    clock: deps.clock,
-    onAnswer: metrics.countImds,
-  }).catch(async (error: unknown) => {
-    await Promise.all([close(server), close(health)]);
-    throw error;
-  });
+  const imds = await metadataEndpoint(config, held[0], imdsId, deps, metrics).catch(
+    async (error: unknown) => {
+      await Promise.all([close(server), close(health)]);
+      throw error;
+    },
+  );
   deps.log.info(
     { port, healthPort, imdsPort: imds?.port, source: config.source, sessionName: config.sessionName },
     "listening",
@@ -113,12 +105,21 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
   return { port, healthPort, started, stop };
 }
 
-function firstOf<T, R>(all: readonly T[], of: (one: T) => R | undefined): R | undefined {
-  for (const one of all) {
-    const found = of(one);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+/**
+ * Its requests bring no token: it serves the pod's own identity, and parseConfig refuses it where there are others.
+ * Imported when asked for: few pods want it.
+ */
+async function metadataEndpoint(
+  { imds }: SidecarConfig,
+  own: (ConfiguredIdentity & { readonly credentials: () => Promise<Credentials> }) | undefined,
+  id: string,
+  { clock }: ServeDeps,
+  { countImds: onAnswer }: Metrics,
+): Promise<ImdsListening | undefined> {
+  if (imds === undefined || own === undefined) return undefined;
+  const { serveImds } = await import("./imds/serve.ts");
+  const roleArn = own.steps.at(-1)?.roleArn ?? "";
+  return serveImds(imds, { id, roleArn, credentials: own.credentials, clock, onAnswer });
 }
 
 /** One loop for each identity: what STS says of one role says nothing of another. */

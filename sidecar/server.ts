@@ -2,19 +2,27 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import { LOOPBACK } from "./contract.ts";
 import { coded, CodedError, systemCode } from "./kit/errors.ts";
-import { answer, type WireAnswer, type WireDeps } from "./wire.ts";
+import { answer, type WireAnswer, type WireDeps, type WireRequest } from "./wire.ts";
 
 export interface ServerDeps extends WireDeps {
   readonly onAnswer?: (status: number) => void;
 }
 
+/** The credentials endpoint on a socket. */
+export const credentialServer = ({ onAnswer, ...deps }: ServerDeps): Server =>
+  answering((request) => answer(request, deps), onAnswer);
+
 /**
- * Puts {@link answer} on a socket. node:http and no framework: there is one route, and every pod pays for the memory.
+ * Puts a function that answers, and never rejects, on a socket. node:http and no framework: there is one route, and every
+ * pod pays for the memory.
  */
-export function credentialServer({ onAnswer, ...deps }: ServerDeps): Server {
+export function answering(
+  answerTo: (request: WireRequest) => Promise<WireAnswer>,
+  onAnswer?: (status: number) => void,
+): Server {
   const server = limitedServer((request, response) => {
     const { method = "", url = "", headers } = request;
-    void answer({ method, path: url, headers }, deps).then((answered) => {
+    void answerTo({ method, path: url, headers }).then((answered) => {
       onAnswer?.(answered.status);
       send(request, response, answered);
     });
@@ -106,6 +114,12 @@ function listenError(error: Error, port: number): CodedError {
     `Port ${port} cannot be listened on: ${code ?? coded(error).message}.`,
     { cause: error },
   );
+}
+
+/** Whether {@link listen} failed because the kernel knows no such address: it was built or started without IPv6. */
+export function lacksAddressFamily(error: unknown): boolean {
+  const cause = error instanceof CodedError ? error.cause : undefined;
+  return ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(systemCode(cause) ?? "");
 }
 
 /** At once: an idle keep-alive connection would hold a gentle close for as long as its client likes. */

@@ -1,4 +1,5 @@
 import { POLICY_ARNS_MAX, type Source } from "./contract.ts";
+import { isRecord, printable } from "./kit/json.ts";
 
 const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/;
 /** AWS's own, or an account's. */
@@ -76,10 +77,4 @@ function problemsOf(step: unknown, byWebIdentity: boolean): readonly string[] {
     const problem = check(step[key], step);
     return problem === undefined ? [] : [`.${key} ${problem}`];
   });
-}
-
-export const printable = (key: string): string => key.replaceAll(/[^\w.-]/g, "?").slice(0, 40);
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

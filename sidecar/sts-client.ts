@@ -41,11 +41,11 @@ const CONNECT_TIMEOUT_MS = 2000;
  * @param clocks `offset` is what the call is signed by, and is set by what STS answers
  */
 export async function stsClient(
-  where: StsEndpoint,
+  where: StsEndpoint & { readonly timeoutMs: number },
   keys: Keys | undefined,
   clocks: { readonly offset: ClockOffset; readonly now: () => number },
 ): Promise<STSClient> {
-  const { region, endpoint, fips, dualStack, ca, timeoutMs = CALL_TIMEOUT_MS } = where;
+  const { region, endpoint, fips, dualStack, ca, timeoutMs } = where;
   const ownClient = {
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: timeoutMs,

@@ -3,6 +3,7 @@ import {
   AssumeRoleWithWebIdentityCommand,
   type AssumeRoleCommandOutput,
 } from "@aws-sdk/client-sts";
+import { accountId } from "./arn.ts";
 import { assertSessionOf } from "./assumed-role.ts";
 import type { Step } from "./contract.ts";
 import type { Credentials } from "./credentials.ts";
@@ -39,13 +40,14 @@ export interface StsOptions extends StsEndpoint {
 export function stsOver(options: StsOptions): AssumeRole {
   const offset: ClockOffset = { ms: 0 };
   const longestGranted = oneHourFallback(options.onShortened);
+  const settled = { ...options, timeoutMs: options.timeoutMs ?? CALL_TIMEOUT_MS };
   const once: AssumeRole = async (request) => {
     try {
-      const credentials = await call(options, request, offset);
+      const credentials = await call(settled, request, offset);
       options.onCall?.("Success");
       return credentials;
     } catch (error) {
-      const failure = error instanceof IssueError ? error : stsFailure(error, callOf(request, options));
+      const failure = error instanceof IssueError ? error : stsFailure(error, callOf(request, settled));
       options.onCall?.(failure.code);
       throw failure;
     }
@@ -53,13 +55,15 @@ export function stsOver(options: StsOptions): AssumeRole {
   return (request) => longestGranted(request.step, (step) => once({ ...request, step }));
 }
 
-const callOf = ({ caller, step }: RoleRequest, options: StsOptions) => ({
+type Settled = StsOptions & { readonly timeoutMs: number };
+
+const callOf = ({ caller, step }: RoleRequest, options: Settled) => ({
   roleArn: step.roleArn,
   byWebIdentity: caller.kind === "token",
   region: options.region,
   endpoint: options.endpoint,
   special: options.fips || options.dualStack,
-  timeoutMs: options.timeoutMs ?? CALL_TIMEOUT_MS,
+  timeoutMs: options.timeoutMs,
   confidential: [
     ...(caller.kind === "token" ? [caller.token] : [caller.keys.secretAccessKey]),
     ...(caller.kind === "keys" && caller.keys.sessionToken ? [caller.keys.sessionToken] : []),
@@ -67,7 +71,7 @@ const callOf = ({ caller, step }: RoleRequest, options: StsOptions) => ({
   ],
 });
 
-async function call(options: StsOptions, request: RoleRequest, offset: ClockOffset): Promise<Credentials> {
+async function call(options: Settled, request: RoleRequest, offset: ClockOffset): Promise<Credentials> {
   const { caller, step, sessionName } = request;
   const input = {
     RoleArn: step.roleArn,
@@ -78,7 +82,7 @@ async function call(options: StsOptions, request: RoleRequest, offset: ClockOffs
   };
   const { now } = options;
   const client = await stsClient(options, caller.kind === "keys" ? caller.keys : undefined, { offset, now });
-  const abort = { abortSignal: AbortSignal.timeout(options.timeoutMs ?? CALL_TIMEOUT_MS) };
+  const abort = { abortSignal: AbortSignal.timeout(options.timeoutMs) };
   try {
     if (caller.kind === "token") {
       const command = new AssumeRoleWithWebIdentityCommand({
@@ -120,6 +124,6 @@ function credentialsFrom(
     expiresAt: Expiration.getTime() - (offset.ms > 0 ? offset.ms + 1000 : 0),
     issuedAt: now(),
     roleArn,
-    accountId: roleArn.split(":")[4] ?? "",
+    accountId: accountId(roleArn),
   };
 }

@@ -82,15 +82,14 @@ async function put(filters: readonly PacketFilter[], input: RuleInput, log: Log)
 
 /** One message out of several: what was tried, and why none of it served. */
 function lackingAll(errors: readonly CodedError[]): CodedError {
-  const [first, ...others] = errors.filter(
-    (error, at) => errors.findIndex(({ message }) => message === error.message) === at,
-  );
-  if (first !== undefined && others.length === 0) return first;
-  const reasons = errors.map(({ message }) => message.replace(/\.$/, ""));
+  const byMessage = new Map(errors.map((error) => [error.message, error]));
+  const [first] = errors;
+  if (first !== undefined && byMessage.size === 1) return first;
+  const reasons = [...byMessage.keys()].map((message) => message.replace(/\.$/, ""));
   const remedies = new Set(errors.flatMap(({ remedy }) => remedy ?? []));
   return new CodedError(
     "GUARD_NO_PACKET_FILTER",
-    `Nothing in this pod can hold the addresses: ${[...new Set(reasons)].join("; ")}.`,
+    `Nothing in this pod can hold the addresses: ${reasons.join("; ")}.`,
     { remedy: [...remedies].join(" ") },
   );
 }

@@ -1,5 +1,5 @@
 import type { Headers } from "../authorize.ts";
-import { PATH } from "../contract.ts";
+import { PATH, type ImdsV1 } from "../contract.ts";
 import { IssueError } from "../failure.ts";
 import { coded, oneLine, type CodedError } from "../kit/errors.ts";
 import type { WireAnswer, WireRequest } from "../wire.ts";
@@ -17,9 +17,6 @@ export interface ImdsDeps extends LeafDeps {
   /** Random, and no secret: by it the verifier knows that it is this process which answers. */
   readonly id: string;
 }
-
-export const IMDS_V1 = ["denied", "allowed"] as const;
-export type ImdsV1 = (typeof IMDS_V1)[number];
 
 /** What is asked for, once the target is taken apart: nothing in it is decoded, and nothing collapsed. */
 type Target =

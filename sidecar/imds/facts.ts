@@ -1,4 +1,5 @@
 import { isIPv4 } from "node:net";
+import { isRecord, parseJson, printable } from "../kit/json.ts";
 
 /**
  * What the pod may know of where it runs. A fact that is not known is a path that is not there: an invented instance id
@@ -43,7 +44,8 @@ const KNOWN: Readonly<Record<string, (value: string) => boolean>> = {
  * @throws Error naming every problem
  */
 export function factsOf(raw: string): Facts {
-  const parsed = parseObject(raw);
+  const parsed = parseJson(raw);
+  if (!isRecord(parsed)) throw new Error("must be a JSON object of texts");
   const given = Object.entries(parsed).filter(([, value]) => value !== "");
   const problems = given.flatMap(([key, value]) => {
     if (typeof value !== "string") return [`.${printable(key)} must be a text`];
@@ -61,19 +63,4 @@ export function factsOf(raw: string): Facts {
 function fromProviderId(providerId = ""): Facts {
   const [, availabilityZone, instanceId] = PROVIDER_ID.exec(providerId) ?? [];
   return availabilityZone === undefined || instanceId === undefined ? {} : { availabilityZone, instanceId };
-}
-
-const printable = (key: string): string => key.replaceAll(/[^\w.-]/g, "?").slice(0, 40);
-
-function parseObject(raw: string): Readonly<Record<string, unknown>> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(raw);
-  } catch {
-    throw new Error("is not JSON");
-  }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-    throw new Error("must be a JSON object of texts");
-  }
-  return parsed as Readonly<Record<string, unknown>>;
 }

@@ -1,3 +1,4 @@
+import { accountId, roleName } from "../arn.ts";
 import type { Credentials } from "../credentials.ts";
 import { toWire } from "../credentials.ts";
 import type { Facts } from "./facts.ts";
@@ -33,11 +34,8 @@ export function leavesOf(deps: LeafDeps): ReadonlyMap<string, Leaf> {
   ]);
 }
 
-/** As EC2 gives it: the last part, without the role's path. */
-export const roleName = (roleArn: string): string => roleArn.slice(roleArn.lastIndexOf("/") + 1);
-
 function factPaths(roleArn: string, facts: Facts): Readonly<Record<string, string | undefined>> {
-  const [, partition = "aws", , , accountId = ""] = roleArn.split(":");
+  const [, partition = "aws"] = roleArn.split(":");
   return {
     "meta-data/ami-id": facts.imageId,
     "meta-data/hostname": facts.hostname,
@@ -51,7 +49,7 @@ function factPaths(roleArn: string, facts: Facts): Readonly<Record<string, strin
     "meta-data/placement/region": facts.region,
     "meta-data/services/domain": DOMAIN[partition],
     "meta-data/services/partition": partition,
-    "dynamic/instance-identity/document": identityDocument(accountId, facts),
+    "dynamic/instance-identity/document": identityDocument(accountId(roleArn), facts),
   };
 }
 
@@ -63,9 +61,9 @@ const DOMAIN: Readonly<Record<string, string>> = {
 };
 
 /** Of the pod, and unsigned: whoever needs proof of an identity asks for the signature, which is not there. */
-function identityDocument(accountId: string, facts: Facts): string {
+function identityDocument(account: string, facts: Facts): string {
   const fields = {
-    accountId,
+    accountId: account,
     availabilityZone: facts.availabilityZone,
     imageId: facts.imageId,
     instanceId: facts.instanceId,

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { METADATA_ADDRESSES } from "../contract.ts";
+import { METADATA_ADDRESSES, type ImdsV1 } from "../contract.ts";
 import type { Clock } from "../kit/clock.ts";
-import { imdsEndpoint, type ImdsV1 } from "./answer.ts";
+import { imdsEndpoint } from "./answer.ts";
 import { ask } from "./ask.ts";
 import type { Facts } from "./facts.ts";
 import type { LeafDeps } from "./leaves.ts";
@@ -27,14 +27,13 @@ export interface ServeImdsDeps extends Pick<LeafDeps, "roleArn" | "credentials">
 const NODE_TIMEOUT_MS = 800;
 
 /**
- * The metadata endpoint, put together and listening; undefined where there is to be none.
+ * The metadata endpoint, put together and listening.
  * @throws CodedError as {@link listenImds}
  */
-export async function serveImds(
-  config: ImdsConfig | undefined,
+export function serveImds(
+  config: ImdsConfig,
   { id, roleArn, credentials, clock, onAnswer }: ServeImdsDeps,
-): Promise<ImdsListening | undefined> {
-  if (config === undefined) return undefined;
+): Promise<ImdsListening> {
   const [address] = METADATA_ADDRESSES;
   const answer = imdsEndpoint({
     id,

@@ -1,7 +1,5 @@
-import type { Server } from "node:http";
 import { LOOPBACK } from "../contract.ts";
-import { CodedError, systemCode } from "../kit/errors.ts";
-import { close, limitedServer, listen, send } from "../server.ts";
+import { answering, close, lacksAddressFamily, listen } from "../server.ts";
 import type { WireAnswer, WireRequest } from "../wire.ts";
 
 export interface ImdsListening {
@@ -21,34 +19,17 @@ const LOOPBACK_V6 = "::1";
  * kernel has no IPv6.
  * @throws CodedError `PORT_IN_USE`, `LISTEN_FAILED`
  */
-export async function listenImds(deps: ImdsServerDeps, port: number): Promise<ImdsListening> {
-  const v4 = imdsServer(deps);
-  const v6 = imdsServer(deps);
+export async function listenImds({ answer, onAnswer }: ImdsServerDeps, port: number): Promise<ImdsListening> {
+  const v4 = answering(answer, onAnswer);
+  const v6 = answering(answer, onAnswer);
   const listening = await listen(v4, port, LOOPBACK);
   try {
     await listen(v6, listening, LOOPBACK_V6);
   } catch (error) {
-    if (!hasNoIpv6(error)) {
+    if (!lacksAddressFamily(error)) {
       await close(v4);
       throw error;
     }
   }
   return { port: listening, close: async () => void (await Promise.all([close(v4), close(v6)])) };
-}
-
-function imdsServer({ answer, onAnswer }: ImdsServerDeps): Server {
-  const server = limitedServer((request, response) => {
-    const { method = "", url = "", headers } = request;
-    void answer({ method, path: url, headers }).then((answered) => {
-      onAnswer?.(answered.status);
-      send(request, response, answered);
-    });
-  });
-  server.on("checkContinue", (request, response) => server.emit("request", request, response));
-  return server;
-}
-
-function hasNoIpv6(error: unknown): boolean {
-  const cause = error instanceof CodedError ? error.cause : undefined;
-  return ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(systemCode(cause) ?? "");
 }
