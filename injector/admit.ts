@@ -4,7 +4,7 @@ import { decide, type Decision, type Requester, type SidecarIntent, type SkipRea
 import { shadowed, userContainers } from "./exposure.ts";
 import type { Finding } from "./findings.ts";
 import { findingsInTheirs, inTheirs } from "./keys.ts";
-import { credentialsUri, impostors, mutate } from "./mutate.ts";
+import { credentialsUri, impostors, mutate, tokensByContainer } from "./mutate.ts";
 import type { Pod } from "./pod.ts";
 import { proxyFindings } from "./proxy.ts";
 import { tokensFor } from "./token.ts";
@@ -33,17 +33,15 @@ export function admit(
   const decision = inTheirWords(decide(object, facts, config, requester), config);
   if (decision.kind !== "inject") return decision;
   const { pod, intent } = decision;
-  const identities = intent.sidecar?.identities ?? [];
-  const tokens = tokensFor(pod, identities, newToken);
+  const tokens = tokensFor(pod, intent.sidecar?.identities ?? [], newToken);
   const foreign = impostors(pod, intent, config, tokens);
   if (foreign.length > 0) return { kind: "deny", findings: [...foreign, ...decision.findings] };
   const uri = credentialsUri(config);
+  const tokenOf = tokensByContainer(intent, tokens);
   const findings = [
     ...decision.findings,
     ...userContainers(pod).flatMap((one) => {
-      const token = tokens.get(
-        identities.find(({ containers }) => containers.includes(one.name))?.name ?? "",
-      );
+      const token = tokenOf.get(one.name);
       return token === undefined ? [] : [...shadowed(one, { uri, token }), ...proxyFindings(one)];
     }),
   ];

@@ -47,8 +47,7 @@ export function parsePolicyArn(raw: string): PolicyArn | undefined {
 /** Whether a session of the role may name the policy: STS takes those of the role's own account, and AWS's own. */
 export function policyServes(policy: PolicyArn, role: RoleArn): boolean {
   const [, partition, account] = POLICY_ARN.exec(policy) ?? [];
-  const [, ofRole, accountOfRole] = ROLE_ARN.exec(role) ?? [];
-  return partition === ofRole && (account === "aws" || account === accountOfRole);
+  return partition === partitionOf(role) && (account === "aws" || account === accountOf(role));
 }
 
 /** What an annotation names: an ARN, a name that a base completes, or nothing that IAM could know. */
@@ -70,6 +69,9 @@ export function namedRole(raw: string, base: BaseRoleArn | undefined): NamedRole
 }
 
 /** The partition of an ARN: which AWS it belongs to. */
+/** Twelve digits. */
+export const accountOf = (arn: RoleArn): string => ROLE_ARN.exec(arn)?.[2] ?? "";
+
 export const partitionOf = (arn: RoleArn): string => ROLE_ARN.exec(arn)?.[1] ?? "aws";
 
 /** A region of the role's partition, for STS calls where nobody has named one. */

@@ -1,3 +1,4 @@
+import { NAMESPACE_LABEL } from "../sidecar/contract.ts";
 import { parseGrant } from "./grant.ts";
 import { isRecord, own, stringMap, type Fields } from "./read.ts";
 import type { Grant } from "./grant.ts";
@@ -22,6 +23,10 @@ export interface Facts {
   readonly serviceAccount: ServiceAccountFacts | undefined;
   readonly grants: readonly Grant[];
 }
+
+/** Whether the pods of the namespace are podrole's business. */
+export const isLabelled = ({ namespace }: Pick<Facts, "namespace">): boolean =>
+  namespace.labels[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value;
 
 /** Where facts come from: the API server, or the manifests of an offline command. */
 export interface Cluster {

@@ -8,7 +8,7 @@ import {
 } from "../sidecar/contract.ts";
 import { strayAnnotations } from "./annotations.ts";
 import { fallbackRegion } from "./arn.ts";
-import type { Facts } from "./cluster.ts";
+import { isLabelled, type Facts } from "./cluster.ts";
 import type { InjectorConfig } from "./config.ts";
 import { containerRoles, type ContainerRole } from "./container-roles.ts";
 import { exposedContainers } from "./exposure.ts";
@@ -181,8 +181,6 @@ function intendSidecar(
   return { intent, findings };
 }
 
-const isLabelled = ({ namespace }: Facts): boolean =>
-  namespace.labels[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value;
 const isStartMode = (raw: string): raw is StartMode => (START_MODES as readonly string[]).includes(raw);
 const isSource = (raw: string): raw is Source => (SOURCES as readonly string[]).includes(raw);
 

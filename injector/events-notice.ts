@@ -1,6 +1,6 @@
 import type { Review } from "./admission.ts";
 import { sentence, type Finding, type FindingCode } from "./findings.ts";
-import { isRecord, own, type Fields } from "./read.ts";
+import { isRecord, own, recordsIn, type Fields } from "./read.ts";
 import type { Decided } from "./verdict.ts";
 
 /** What an Event says, and on which object. */
@@ -64,11 +64,8 @@ function regarding({ object, namespace, resource, operation }: Review): ObjectRe
   return controller ?? itself ?? { apiVersion: "v1", kind: "Namespace", namespace, name: namespace };
 }
 
-function controllerIn(metadata: Fields): Fields | undefined {
-  const owners = own(metadata, "ownerReferences");
-  const all: readonly unknown[] = Array.isArray(owners) ? owners : [];
-  return all.filter(isRecord).find((owner) => own(owner, "controller") === true);
-}
+const controllerIn = (metadata: Fields): Fields | undefined =>
+  recordsIn(metadata, "ownerReferences").find((owner) => own(owner, "controller") === true);
 
 /**
  * The API server has not validated any of it yet, and takes anything in an Event: what no object is called is dropped

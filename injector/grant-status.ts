@@ -5,7 +5,7 @@ import { oneLine } from "../sidecar/kit/errors.ts";
 import type { Log } from "../sidecar/kit/log.ts";
 import { METADATA_ONLY, Refusal, whyOf, type ApiServer } from "./api-server.ts";
 import { readGrant } from "./grant-index.ts";
-import { isRecord, metadataOf, own, stringMap, type Fields } from "./read.ts";
+import { fieldsIn, isRecord, metadataOf, own, recordsIn, stringMap, type Fields } from "./read.ts";
 
 export interface GrantStatusDeps {
   readonly api: Pick<ApiServer, "get" | "patch">;
@@ -91,13 +91,8 @@ export function statusOf(grant: Fields, podsUsing: number, nowMs: number): Field
   return { conditions: [{ ...condition, lastTransitionTime }], podsUsing };
 }
 
-function conditionIn(grant: Fields): Fields | undefined {
-  const status = own(grant, "status");
-  const conditions = isRecord(status) ? own(status, "conditions") : undefined;
-  return Array.isArray(conditions)
-    ? conditions.filter(isRecord).find((condition) => own(condition, "type") === "Valid")
-    : undefined;
-}
+const conditionIn = (grant: Fields): Fields | undefined =>
+  recordsIn(fieldsIn(grant, "status"), "conditions").find((one) => own(one, "type") === "Valid");
 
 /** The grant that allowed a pod its role, as its status annotation has it. A hint for people: a pod's author can write it. */
 function grantOf(pod: Fields): readonly string[] {

@@ -22,10 +22,12 @@ export interface IdentityIntent {
   readonly containers: readonly string[];
 }
 
+type Resolved = Extract<ResolvedRole, { kind: "role" }>;
+
 export interface IdentitiesAsked {
   readonly pod: Pod;
   /** The pod's own role, where it has one. */
-  readonly own: Extract<ResolvedRole, { kind: "role" }> | undefined;
+  readonly own: Resolved | undefined;
   readonly containers: readonly ContainerRole[];
   /** Names of the containers that are to get credentials. */
   readonly exposed: readonly string[];
@@ -49,34 +51,35 @@ export function intendIdentities(
 ): { readonly identities: readonly IdentityIntent[]; readonly findings: readonly Finding[] } {
   const mode = policyMode(config);
   const account = serviceAccountOf(pod);
-  const judged = (role: RoleArn) => ({ mode, verdict: judge(role, facts, account, mode, config) });
+  const asked = (name: string, { arn: role, from }: Resolved, served: readonly string[]) => {
+    const verdict = judge(role, facts, account, mode, config);
+    const { steps, findings: problems } = stepsTo(role, wishes, config);
+    const identities: readonly IdentityIntent[] = verdict.allowed
+      ? [{ name, role, from, rule: verdict.rule, steps, containers: served }]
+      : [];
+    return { policy: { mode, verdict }, steps, problems, identities };
+  };
   const identities: IdentityIntent[] = [];
   const findings: Finding[] = [];
-
-  const theirs = new Set(containers.map(({ container }) => container));
-  const rest = exposed.filter((name) => !theirs.has(name));
   if (own !== undefined) {
-    const { verdict } = tell("policy", judged(own.arn));
-    const { steps, findings: problems } = stepsTo(own.arn, wishes, config);
+    const theirs = new Set(containers.map(({ container }) => container));
+    const rest = exposed.filter((name) => !theirs.has(name));
+    const { policy, steps, problems, identities: allowed } = asked(POD_IDENTITY, own, rest);
+    tell("policy", policy);
     tell("session", { wishes, steps, findings: [...wishProblems, ...problems] });
-    findings.push(...own.findings, ...verdict.findings, ...problems);
-    if (verdict.allowed) {
-      const { rule } = verdict;
-      identities.push({ name: POD_IDENTITY, role: own.arn, from: own.from, rule, steps, containers: rest });
-    }
+    findings.push(...own.findings, ...policy.verdict.findings, ...problems);
+    identities.push(...allowed);
   }
   for (const { container, resolved } of containers) {
-    const { arn: role, from } = resolved;
-    const policy = judged(role);
-    const { verdict } = policy;
-    const { steps, findings: problems } = stepsTo(role, wishes, config);
-    tell("container", { container, role, from, policy, steps });
+    const {
+      policy,
+      problems,
+      identities: allowed,
+    } = asked(containerIdentity(container), resolved, [container]);
+    tell("container", { container, role: resolved.arn, from: resolved.from, policy });
     const named = (one: Finding): Finding => ({ ...one, message: `Container ${container}: ${one.message}` });
-    findings.push(...verdict.findings.map(named), ...problems.map(named));
-    if (verdict.allowed) {
-      const name = containerIdentity(container);
-      identities.push({ name, role, from, rule: verdict.rule, steps, containers: [container] });
-    }
+    findings.push(...[...policy.verdict.findings, ...problems].map(named));
+    identities.push(...allowed);
   }
   return { identities, findings: [...findings, ...strangers(identities)] };
 }

@@ -18,7 +18,7 @@ import { isOurs } from "./harden.ts";
 import type { IdentityIntent } from "./identities.ts";
 import { envVar, type Container, type ObjectMeta, type Pod, type Volume } from "./pod.ts";
 import type { Fields } from "./read.ts";
-import { tokenHash, aroundHashes } from "./token.ts";
+import { aroundHashes, hashesIn, tokenHash, type Tokens } from "./token.ts";
 import { confine, served, takesEndpoint } from "./user-container.ts";
 
 /** The annotation that makes `kubectl logs` and `exec` pick the app; kept where the user set it. */
@@ -29,9 +29,6 @@ const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
  * somebody else's content under our name; this annotation makes it pass them by.
  */
 const IRSA_SKIP = "eks.amazonaws.com/skip-containers";
-
-/** What is presented to the sidecar, by the name of the identity. */
-export type Tokens = ReadonlyMap<string, string>;
 
 /** Where the app's SDK finds its credentials. */
 export const credentialsUri = ({ credentialsPort }: Pick<InjectorConfig, "credentialsPort">): string =>
@@ -79,6 +76,7 @@ export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, tokens:
 /** Guard and sidecar as this version writes them. */
 function written(pod: Pod, intent: Intent, config: InjectorConfig, tokens: Tokens): readonly Container[] {
   const { guard, sidecar } = intent;
+  const hashes = hashesIn(pod);
   const hashOf = ({ name, containers }: IdentityIntent): string => {
     const token = tokens.get(name) ?? "";
     const theirs = new Set(containers);
@@ -87,7 +85,7 @@ function written(pod: Pod, intent: Intent, config: InjectorConfig, tokens: Token
         theirs.has(container.name) &&
         (takesEndpoint(container) || envVar(container, APP_ENV.token)?.value === token),
     );
-    return tokenHash(pod, name, token, presented);
+    return tokenHash(pod, hashes.get(name), token, presented);
   };
   return [
     ...(guard ? [guardContainer(config, intent)] : []),
@@ -95,8 +93,8 @@ function written(pod: Pod, intent: Intent, config: InjectorConfig, tokens: Token
   ];
 }
 
-/** What each container is to present. The first identity that names it: decide gives a container one. */
-function tokensByContainer({ sidecar }: Intent, tokens: Tokens): ReadonlyMap<string, string> {
+/** What each container is to present, by its name. Decide puts a container into one identity at most. */
+export function tokensByContainer({ sidecar }: Intent, tokens: Tokens): ReadonlyMap<string, string> {
   return new Map(
     (sidecar?.identities ?? []).flatMap(({ name, containers }) =>
       containers.map((container): [string, string] => [container, tokens.get(name) ?? ""]),

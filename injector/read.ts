@@ -17,6 +17,15 @@ export function fieldsIn(object: Fields, key: string): Fields {
 
 export const metadataOf = (object: Fields): Fields => fieldsIn(object, "metadata");
 
+/** `metadata.name`, whatever it is, as a text. */
+export const nameOf = (object: Fields): string => String(own(metadataOf(object), "name"));
+
+/** The objects in a list that stands under a key. */
+export function recordsIn(object: Fields, key: string): readonly Fields[] {
+  const list = own(object, key);
+  return Array.isArray(list) ? list.filter(isRecord) : [];
+}
+
 /** The entries whose values are strings, on an object without a prototype. */
 export function stringMap(value: unknown): Readonly<Record<string, string>> {
   const map: Record<string, string> = Object.create(null) as Record<string, string>;

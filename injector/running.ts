@@ -5,13 +5,12 @@ import {
   CONTAINER,
   CONTAINER_ROLE_PREFIX,
   ENV,
-  NAMESPACE_LABEL,
   POD_IDENTITY,
   SOURCES,
 } from "../sidecar/contract.ts";
 import type { Review } from "./admission.ts";
 import { ANNOTATIONS } from "./annotations.ts";
-import type { Facts } from "./cluster.ts";
+import { isLabelled, type Facts } from "./cluster.ts";
 import type { InjectorConfig } from "./config.ts";
 import { containerRoleKeys } from "./container-roles.ts";
 import { denies, finding, type Finding } from "./findings.ts";
@@ -35,7 +34,7 @@ const refused = (findings: readonly Finding[]): Verdict => ({ decision: "deny", 
 
 /** Pure. What is no business of podrole's, a finalizer or a label, passes whatever else there is to say about the pod. */
 export function judgeUpdate(review: Review, facts: Facts, config: InjectorConfig): Verdict {
-  if (facts.namespace.labels[NAMESPACE_LABEL.key] !== NAMESPACE_LABEL.value) {
+  if (!isLabelled(facts)) {
     return { ...allowed, decision: "skip", reason: "namespace-not-labelled" };
   }
   const problem = podProblem(review.object) ?? podProblem(review.oldObject);
@@ -143,7 +142,10 @@ function presenceIn({ spec }: Pod, config: InjectorConfig): Presence {
   };
 }
 
-/** The pod's own identity, never a container's: as a container has it, for the port may have been another one when the pod was made. */
+/**
+ * The pod's own identity, never a container's. As a container has it: the port may have been another one when the pod was
+ * made.
+ */
 function endpointIn(pod: Pod): Endpoint | undefined {
   const token = tokenOf(pod, POD_IDENTITY);
   const holder = userContainers(pod).find(

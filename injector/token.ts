@@ -15,31 +15,33 @@ const TOKEN = /^[\w-]{43}$/;
 export const isHash = (value: unknown): value is string =>
   typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
 
+/** What is presented to the sidecar, by the name of the identity. */
+export type Tokens = ReadonlyMap<string, string>;
+
 /**
- * The token an earlier pass gave this identity of the pod: the one whose hash its sidecar holds. A second pass must not change it, or
- * the two would no longer match in a pod that a third webhook had read in between. It has the form of ours, so that a
- * manifest cannot bring one that is easily guessed.
+ * The token an earlier pass gave this identity of the pod: the one whose hash its sidecar holds. A second pass must not
+ * change it, or the two would no longer match in a pod that a third webhook had read in between. It has the form of ours,
+ * so that a manifest cannot bring one that is easily guessed.
  */
-export function tokenOf(pod: Pod, identity: string): string | undefined {
-  const hash = hashesIn(pod).get(identity);
-  return hash === undefined
-    ? undefined
-    : tokensIn(pod).find((token) => TOKEN.test(token) && sha256(token) === hash);
-}
+export const tokenOf = (pod: Pod, identity: string): string | undefined =>
+  tokenWith(pod, hashesIn(pod).get(identity));
+
+const tokenWith = (pod: Pod, hash: string | undefined): string | undefined =>
+  hash === undefined ? undefined : tokensIn(pod).find((token) => TOKEN.test(token) && sha256(token) === hash);
 
 /**
  * The hash for the sidecar. Where no container presents the token, the one of an earlier pass stays: nobody knows which
  * token it belongs to, and a new one would make another pod of it at every pass.
+ * @param hash the identity's of an earlier pass, see {@link hashesIn}
  * @param presented whether a container presents `token`
  */
-export function tokenHash(pod: Pod, identity: string, token: string, presented: boolean): string {
-  const hash = hashesIn(pod).get(identity);
+export function tokenHash(pod: Pod, hash: string | undefined, token: string, presented: boolean): string {
   const keep = hash !== undefined && !presented && !tokensIn(pod).some((one) => sha256(one) === hash);
   return keep ? hash : sha256(token);
 }
 
-/** By the identity's name. Whatever is not as we write it holds none: a manifest may bring anything. */
-function hashesIn(pod: Pod): ReadonlyMap<string, string> {
+/** Hashes of an earlier pass by the identity's name. Whatever is not as we write it holds none. */
+export function hashesIn(pod: Pod): ReadonlyMap<string, string> {
   const sidecar = pod.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
   const value = sidecar && envVar(sidecar, ENV.identities)?.value;
   const written: unknown = typeof value === "string" ? parsed(value) : undefined;
@@ -73,10 +75,11 @@ export function tokensFor(
   pod: Pod,
   identities: readonly { readonly name: string }[],
   newToken: () => string,
-): ReadonlyMap<string, string> {
+): Tokens {
+  const hashes = hashesIn(pod);
   const tokens = new Map<string, string>();
   for (const { name } of identities) {
-    const earlier = tokenOf(pod, name);
+    const earlier = tokenWith(pod, hashes.get(name));
     const taken = earlier === undefined || [...tokens.values()].includes(earlier);
     tokens.set(name, taken ? newToken() : earlier);
   }

@@ -33,8 +33,7 @@ export interface Answers {
     readonly container: string;
     readonly role: RoleArn;
     readonly from: string;
-    readonly policy: { readonly mode: PolicyMode; readonly verdict: Verdict };
-    readonly steps: readonly Step[];
+    readonly policy: Answers["policy"];
   };
   /** Names of the containers that get credentials. */
   readonly exposed: readonly string[];

@@ -3,7 +3,7 @@ import { coded, CodedError } from "../../sidecar/kit/errors.ts";
 import { readCaFile } from "../ca-file.ts";
 import type { InjectorConfig } from "../config.ts";
 import { AUTO, installationFrom, withInstallation } from "../options.ts";
-import { fieldsIn, isRecord, own, strings, type Fields } from "../read.ts";
+import { fieldsIn, own, recordsIn, strings, type Fields } from "../read.ts";
 import { VERSION } from "../version.ts";
 import type { Read } from "./reader.ts";
 
@@ -62,6 +62,7 @@ export const configFrom =
     try {
       const { args, image } = injectorIn(object);
       const { baseRoleArn, ...installed } = installedOptions(args);
+      const strange = otherVersion(image, VERSION);
       const asksAws = baseRoleArn === AUTO && !given.has("baseRoleArn");
       const over = Object.fromEntries([...given.keys()].map((key) => [key, options[key]]));
       const merged = { ...installed, ...(baseRoleArn === AUTO ? {} : { baseRoleArn }), ...over };
@@ -81,7 +82,7 @@ export const configFrom =
                 "Its sidecars trust certificates that are not known here, so one that runs looks different; give --sts-ca-file.",
               ]
             : []),
-          ...otherVersion(image),
+          ...(strange === undefined ? [] : [strange]),
         ],
       };
     } catch (error) {
@@ -101,8 +102,7 @@ function givenIn(command: Command): ReadonlyMap<string, string> {
 
 /** The arguments and the image of the container that is the injector. */
 export function injectorIn(deployment: Fields): { readonly args: readonly string[]; readonly image: string } {
-  const containers = own(fieldsIn(fieldsIn(fieldsIn(deployment, "spec"), "template"), "spec"), "containers");
-  const all = Array.isArray(containers) ? containers.filter(isRecord) : [];
+  const all = recordsIn(fieldsIn(fieldsIn(fieldsIn(deployment, "spec"), "template"), "spec"), "containers");
   const found = all.find((one) => own(one, "name") === "injector") ?? all[0] ?? {};
   const image = own(found, "image");
   return {
@@ -134,10 +134,10 @@ export function installedOptions(args: readonly string[]): Record<string, unknow
 export const tagOf = (image: string): string | undefined =>
   /^[^@]*:(?<tag>[\w.-]{1,128})(?:@|$)/.exec(image)?.groups?.["tag"];
 
-function otherVersion(image: string): readonly string[] {
+/** What there is to say of an injector's image of another version than this; undefined where it has no tag. */
+export function otherVersion(image: string, version: string): string | undefined {
   const tag = tagOf(image);
-  if (tag === undefined || tag === VERSION || tag === `v${VERSION}`) return [];
-  return [
-    `The injector's image is tagged ${tag} and this is podrole ${VERSION}: they may decide differently.`,
-  ];
+  return tag === undefined || tag === version || tag === `v${version}`
+    ? undefined
+    : `The injector's image is tagged ${tag} and this is podrole ${version}: they may decide differently.`;
 }

@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
-import { accessSync, constants, openSync, rmSync } from "node:fs";
+import { openSync, rmSync } from "node:fs";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
+import { isExecutable } from "../support/executable.ts";
 import { freePort } from "../support/free-port.ts";
 import { until } from "../support/until.ts";
 import { kubeClient, type KubeClient } from "./kube-client.ts";
@@ -34,15 +35,6 @@ export function whyNot(): string | undefined {
 }
 
 const binary = (program: string): string => join(process.env["KUBEBUILDER_ASSETS"] ?? "", program);
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 export async function openControlPlane(): Promise<ControlPlane> {
   const folder = await mkdtemp(join(tmpdir(), "podrole-cluster-"));

@@ -1,8 +1,9 @@
-import { spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { METADATA_ADDRESSES } from "../../sidecar/contract.ts";
-import { collect, command, must, start, type Ended } from "./command.ts";
+import { collect, command, must, type Ended } from "./command.ts";
+import { inside, spaces } from "./spaces.ts";
 
 /**
  * Three network namespaces of the test's own. `node` owns the metadata addresses and answers on them, `pod` reaches it
@@ -55,7 +56,6 @@ export const BLOCKED = [METADATA_V4, METADATA_V6, EXTRA_V4, EXTRA_V6] as const;
 /** Another table of the pod's rewrites this address into the metadata service's. Of TEST-NET-1. */
 export const REWRITTEN = "192.0.2.1";
 
-const IP = "ip";
 const STAND_IN = fileURLToPath(new URL("./stand-in.ts", import.meta.url));
 
 let opened = 0;
@@ -64,13 +64,7 @@ export async function openLab(): Promise<Lab> {
   opened += 1;
   const space = (role: string): string => `podrole-${role}-${process.pid}-${opened}`;
   const [pod, node, nested] = [space("pod"), space("node"), space("nested")];
-  const children: ChildProcessWithoutNullStreams[] = [];
-  const removeAll = (): void => {
-    for (const child of children) child.kill("SIGKILL");
-    for (const name of [pod, node, nested]) spawnSync(IP, ["netns", "del", name], { stdio: "ignore" });
-  };
-  // Also when the run is cut short: a namespace outlives the process that made it.
-  process.once("exit", removeAll);
+  const { start, removeAll, close } = spaces([pod, node, nested]);
 
   try {
     for (const name of [pod, node, nested]) await must(["ip", "netns", "add", name]);
@@ -86,7 +80,6 @@ export async function openLab(): Promise<Lab> {
     await must(["ip", "-n", node, "-6", "route", "add", "fd72::/64", "via", "fd70::2"]);
     const answering = [...BLOCKED, eth0.gateway.v4, eth0.gateway.v6];
     const standIn = start(inside(node, [process.execPath, STAND_IN, SECRET, ...answering]));
-    children.push(standIn);
     await ready(standIn);
     await must(inside(pod, ["nft", "-f", "-"]), { input: REWRITING });
     await settled(inside(pod, ["python3", file("attacker/socket_client.py"), METADATA_V6]));
@@ -96,11 +89,7 @@ export async function openLab(): Promise<Lab> {
       inNested: (argv) => command(inside(nested, argv)),
       nft: async (input) => void (await must(inside(pod, ["nft", "-f", "-"]), { input })),
       ruleset: () => must(inside(pod, ["nft", "--stateless", "list", "ruleset"])),
-      startInPod: (argv) => {
-        const child = start(inside(pod, argv));
-        children.push(child);
-        return child;
-      },
+      startInPod: (argv) => start(inside(pod, argv)),
       plugIn: async () => {
         await connect(pod, "net2", node, "veth2", 73);
         await sysctls(
@@ -111,22 +100,12 @@ export async function openLab(): Promise<Lab> {
         await ip(pod, `address add ${LATE_V6}/64 dev eth0 nodad`);
       },
       interfaces: { eth0, net1 },
-      close: async () => {
-        process.off("exit", removeAll);
-        const running = children.filter((child) => child.exitCode === null && child.signalCode === null);
-        const ends = running.map((child) => once(child, "close"));
-        removeAll();
-        await Promise.all(ends);
-      },
+      close,
     };
   } catch (error) {
     removeAll();
     throw error;
   }
-}
-
-function inside(space: string, argv: readonly string[]): readonly string[] {
-  return ["ip", "netns", "exec", space, ...argv];
 }
 
 export function file(name: string): string {

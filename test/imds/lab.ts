@@ -1,11 +1,12 @@
-import { spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ENV, IMDS_PORT, METADATA_ADDRESSES } from "../../sidecar/contract.ts";
-import { collect, command, must, start, type Ended } from "../guard/command.ts";
+import { collect, command, must, type Ended } from "../guard/command.ts";
+import { inside, spaces } from "../guard/spaces.ts";
 import { sidecarEnv } from "../support/sidecar-env.ts";
 import { until } from "../support/until.ts";
 import { HEALTH_PORT, STS_PORT, WEB_TOKEN } from "./names.ts";
@@ -25,7 +26,6 @@ export interface Lab {
   readonly close: () => Promise<void>;
 }
 
-const IP = "ip";
 const SIDECAR = fileURLToPath(new URL("./sidecar-as-its-uid.ts", import.meta.url));
 const SURROUNDINGS = fileURLToPath(new URL("./surroundings.ts", import.meta.url));
 
@@ -37,19 +37,9 @@ export async function openLab(): Promise<Lab> {
   const folder = await mkdtemp(join(tmpdir(), "podrole-"));
   // The sidecar reads its token in it.
   await chmod(folder, 0o755);
-  const children: ChildProcessWithoutNullStreams[] = [];
-  const removeAll = (): void => {
-    for (const child of children) child.kill("SIGKILL");
-    spawnSync(IP, ["netns", "del", space], { stdio: "ignore" });
-  };
-  // Also when the run is cut short: a namespace outlives the process that made it.
-  process.once("exit", removeAll);
-  const inside = (argv: readonly string[]): readonly string[] => ["ip", "netns", "exec", space, ...argv];
-  const run = (program: string, env: Env): ChildProcessWithoutNullStreams => {
-    const child = start(inside([process.execPath, program]), env);
-    children.push(child);
-    return child;
-  };
+  const { start, removeAll, close } = spaces([space]);
+  const run = (program: string, env: Env): ChildProcessWithoutNullStreams =>
+    start(inside(space, [process.execPath, program]), env);
 
   const sidecar = async (over: Env = {}, readyz = "ok"): Promise<void> => {
     const tokenFile = join(folder, "token");
@@ -70,7 +60,7 @@ export async function openLab(): Promise<Lab> {
     child.stderr.on("data", (part: Buffer) => (said += part.toString()));
     const url = `http://127.0.0.1:${HEALTH_PORT}/readyz`;
     await until(`readiness ${readyz}`, async () => {
-      const { stdout } = await command(inside(["curl", "--silent", "--max-time", "1", url]));
+      const { stdout } = await command(inside(space, ["curl", "--silent", "--max-time", "1", url]));
       return stdout.trim() === readyz ? true : undefined;
     }).catch((error: unknown) => {
       throw new Error(`${String(error)}; the sidecar said: ${said}`);
@@ -93,14 +83,10 @@ export async function openLab(): Promise<Lab> {
   return {
     sidecar,
     redirect: async (openUid) =>
-      void (await must(inside(["nft", "-f", "-"]), { input: redirection(openUid) })),
-    app: (argv, env = {}, input = "") => command(inside(argv), { env: { ...APP_ENV, ...env }, input }),
+      void (await must(inside(space, ["nft", "-f", "-"]), { input: redirection(openUid) })),
+    app: (argv, env = {}, input = "") => command(inside(space, argv), { env: { ...APP_ENV, ...env }, input }),
     close: async () => {
-      process.off("exit", removeAll);
-      const running = children.filter((child) => child.exitCode === null && child.signalCode === null);
-      const ends = running.map((child) => once(child, "close"));
-      removeAll();
-      await Promise.all(ends);
+      await close();
       await rm(folder, { recursive: true });
     },
   };

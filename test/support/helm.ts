@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
+import { isExecutable } from "./executable.ts";
 
 /** A rendered object; tests fail where it is not what they take it for. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -19,15 +19,6 @@ function helmPath(): string | undefined {
     process.env["KUBEBUILDER_ASSETS"] ?? "",
   ].filter((folder) => folder !== "");
   return folders.map((folder) => join(folder, "helm")).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Why charts cannot be rendered on this machine, or undefined. Goes into the title of what is skipped. */

@@ -1,17 +1,15 @@
 import { NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
-import { isRecord, own, fieldsIn, type Fields } from "../../read.ts";
+import { fieldsIn, own, recordsIn, type Fields } from "../../read.ts";
 import type { Attempt, CheckFacts, DryRun } from "./facts.ts";
 import { injectorVersionCheck } from "./injector.ts";
 import { underPodrole } from "./namespaces.ts";
 import { fail, judged, ok, skip, type CheckCode, type CheckResult } from "./result.ts";
 
 /** Containers that start before the app's; with what is started, where that is known. */
-const startOf = (pod: Fields, withImages: boolean): readonly string[] => {
-  const inits = own(fieldsIn(pod, "spec"), "initContainers");
-  return (Array.isArray(inits) ? inits : [])
-    .filter(isRecord)
-    .map((one) => String(own(one, "name")) + (withImages ? ` (${String(own(one, "image"))})` : ""));
-};
+const startOf = (pod: Fields, withImages: boolean): readonly string[] =>
+  recordsIn(fieldsIn(pod, "spec"), "initContainers").map(
+    (one) => String(own(one, "name")) + (withImages ? ` (${String(own(one, "image"))})` : ""),
+  );
 
 /** The API server says Forbidden for both: what a user may not do, and what admission does not let in. */
 const mayNot = (said: string): boolean => /cannot create resource|User ".*" cannot/.test(said);

@@ -3,7 +3,7 @@ import { coded } from "../../../sidecar/kit/errors.ts";
 import { manifestCluster, type Facts } from "../../cluster.ts";
 import { decide } from "../../decide.ts";
 import { clusterInOurs, type Keys } from "../../keys.ts";
-import { metadataOf, own, type Fields } from "../../read.ts";
+import { nameOf, type Fields } from "../../read.ts";
 import { VERSION } from "../../version.ts";
 import { INJECTOR, type ConfigFrom } from "../installed.ts";
 import type { LiveCluster } from "../live.ts";
@@ -109,7 +109,7 @@ async function factsOf(objects: readonly Fields[], read: Read, keys: Keys): Prom
   const grants = await reading(() => allGrants(read));
   const known = objects.map((object) => ({ ...object, apiVersion: "v1", kind: "Namespace" }));
   const cluster = clusterInOurs(manifestCluster(known, { labels: {}, annotations: {} }), keys);
-  const names = objects.map((object) => String(own(metadataOf(object), "name"))).sort();
+  const names = objects.map(nameOf).sort();
   const facts = await Promise.all(names.map((name) => cluster.facts(name, "default")));
   return facts.map((one) => ({ ...one, grants: grants.kind === "found" ? readable(grants.value) : [] }));
 }

@@ -1,5 +1,5 @@
-import { fieldsIn, isRecord, own, type Fields } from "../../read.ts";
-import { injectorIn, INJECTOR, tagOf } from "../installed.ts";
+import { fieldsIn, own, recordsIn, type Fields } from "../../read.ts";
+import { injectorIn, INJECTOR, otherVersion, tagOf } from "../installed.ts";
 import type { CheckFacts } from "./facts.ts";
 import { fail, judged, ok, skip, warn, type CheckResult } from "./result.ts";
 
@@ -52,12 +52,13 @@ export const injectorVersionCheck = ({ deployment, version }: CheckFacts): reado
   const code = "INJECTOR_VERSION";
   return judged(code, deployment, skip(code, "there is no Deployment"), (object) => {
     const { image } = injectorIn(object);
-    const tag = tagOf(image);
-    if (tag === undefined) return [skip(code, `the image ${image} has no tag`)];
-    if (tag === version || tag === `v${version}`)
-      return [ok(code, `The injector is of version ${version}, as this podrole.`)];
-    const message = `The injector's image is tagged ${tag} and this is podrole ${version}: they may decide differently.`;
-    return [warn(code, message, "Use the podrole of the installation's version.")];
+    if (tagOf(image) === undefined) return [skip(code, `the image ${image} has no tag`)];
+    const message = otherVersion(image, version);
+    return [
+      message === undefined
+        ? ok(code, `The injector is of version ${version}, as this podrole.`)
+        : warn(code, message, "Use the podrole of the installation's version."),
+    ];
   });
 };
 
@@ -91,7 +92,7 @@ export const serviceCheck = ({
   return judged(code, service, absent, () =>
     judged(code, endpointSlices, skip(code, "there are no EndpointSlices"), (slices) => {
       const ready = slices
-        .flatMap(endpointsIn)
+        .flatMap((slice) => recordsIn(slice, "endpoints"))
         .filter((one) => own(fieldsIn(one, "conditions"), "ready") !== false);
       if (ready.length > 0)
         return [
@@ -109,11 +110,6 @@ export const serviceCheck = ({
       ];
     }),
   );
-};
-
-const endpointsIn = (slice: Fields): readonly Fields[] => {
-  const endpoints = own(slice, "endpoints");
-  return Array.isArray(endpoints) ? endpoints.filter(isRecord) : [];
 };
 
 export const budgetCheck = ({ disruptionBudget, deployment }: CheckFacts): readonly CheckResult[] => {

@@ -1,21 +1,18 @@
 import { ANNOTATION, CONTAINER, NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
 import { strayAnnotations } from "../../annotations.ts";
-import type { Facts } from "../../cluster.ts";
+import { isLabelled, type Facts } from "../../cluster.ts";
 import type { InjectorConfig } from "../../config.ts";
 import { decide } from "../../decide.ts";
 import type { Finding } from "../../findings.ts";
-import { fieldsIn, isRecord, metadataOf, own, type Fields } from "../../read.ts";
+import { fieldsIn, metadataOf, nameOf, own, recordsIn, type Fields } from "../../read.ts";
 import { PODS_MAX, type CheckFacts } from "./facts.ts";
 import { judged, listed, ok, skip, warn, type CheckResult } from "./result.ts";
 
 const LABEL = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
 
-const isOurs = ({ namespace }: Facts): boolean =>
-  namespace.labels[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value;
-
 /** Whose pods are sent to the webhook. */
 export const underPodrole = (all: readonly Facts[], podroleNamespace: string): readonly Facts[] =>
-  all.filter((one) => isOurs(one) && !["kube-system", podroleNamespace].includes(one.namespace.name));
+  all.filter((one) => isLabelled(one) && !["kube-system", podroleNamespace].includes(one.namespace.name));
 
 export const namespacesCheck = ({ namespaces, podroleNamespace }: CheckFacts): readonly CheckResult[] => {
   const code = "NAMESPACES";
@@ -23,10 +20,10 @@ export const namespacesCheck = ({ namespaces, podroleNamespace }: CheckFacts): r
   return judged(code, namespaces, absent, (all) => {
     const ours = underPodrole(all, podroleNamespace);
     const excluded = all
-      .filter((one) => isOurs(one) && !ours.includes(one))
+      .filter((one) => isLabelled(one) && !ours.includes(one))
       .map(({ namespace }) => namespace.name);
     const misspelled = all
-      .filter((one) => !isOurs(one))
+      .filter((one) => !isLabelled(one))
       .map(({ namespace }) => `${namespace.name} (${namespace.labels[NAMESPACE_LABEL.key]})`);
     return [
       ours.length === 0
@@ -100,7 +97,7 @@ export const unguardedCheck = ({ namespaces, pods, config }: CheckFacts): readon
       const facts = known.find((one) => one.namespace.name === namespace);
       if (facts === undefined || !isGuarded(facts, config)) return [];
       return judged(code, reading, skip(code, "there are no pods"), (found) => {
-        const names = found.filter(isUnguarded).map((pod) => String(own(metadataOf(pod), "name")));
+        const names = found.filter(isUnguarded).map(nameOf);
         const rest =
           found.length < PODS_MAX ? [] : [skip(code, `more than the first ${PODS_MAX} pods of ${namespace}`)];
         if (names.length === 0) return rest;
@@ -132,8 +129,5 @@ function isUnguarded(pod: Fields): boolean {
   if (own(fieldsIn(spec, "nodeSelector"), "kubernetes.io/os") === "windows") return false;
   if (own(fieldsIn(metadataOf(pod), "annotations"), "kubernetes.io/config.mirror") !== undefined)
     return false;
-  const inits = own(spec, "initContainers");
-  return !(Array.isArray(inits) ? inits : [])
-    .filter(isRecord)
-    .some((container) => own(container, "name") === CONTAINER.guard);
+  return !recordsIn(spec, "initContainers").some((container) => own(container, "name") === CONTAINER.guard);
 }

@@ -1,12 +1,10 @@
-import { fieldsIn, isRecord, metadataOf, own, strings, type Fields } from "../../read.ts";
+import { fieldsIn, nameOf, own, recordsIn, strings, type Fields } from "../../read.ts";
 import type { CheckFacts } from "./facts.ts";
 import { fail, judged, listed, ok, skip, warn, type CheckResult } from "./result.ts";
 
 const APPLY = "Apply the ValidatingAdmissionPolicy and the binding that podrole is shipped with.";
 const NONE =
   "There is no ValidatingAdmissionPolicy of podrole's: nothing but the webhook keeps pods from going without a guard.";
-
-const nameOf = (object: Fields): string => String(own(metadataOf(object), "name"));
 
 const oursIn = (policies: readonly Fields[]): readonly Fields[] =>
   policies.filter((one) => nameOf(one).startsWith("podrole"));
@@ -19,10 +17,10 @@ export const policyCheck = ({ policies }: CheckFacts): readonly CheckResult[] =>
     if (ours.length === 0) return [absent];
     return ours.map((policy) => {
       const name = nameOf(policy);
-      const warnings = own(fieldsIn(fieldsIn(policy, "status"), "typeChecking"), "expressionWarnings");
-      const said = (Array.isArray(warnings) ? warnings : [])
-        .filter(isRecord)
-        .map((one) => `${String(own(one, "fieldRef"))}: ${String(own(one, "warning")).split("\n")[0]}`);
+      const checked = fieldsIn(fieldsIn(policy, "status"), "typeChecking");
+      const said = recordsIn(checked, "expressionWarnings").map(
+        (one) => `${String(own(one, "fieldRef"))}: ${String(own(one, "warning")).split("\n")[0]}`,
+      );
       if (said.length > 0) {
         return warn(
           code,

@@ -1,4 +1,4 @@
-import { isRecord, own, fieldsIn, type Fields } from "../../read.ts";
+import { fieldsIn, own, recordsIn, type Fields } from "../../read.ts";
 import type { CheckFacts } from "./facts.ts";
 import { fail, judged, ok, skip, warn, type CheckResult } from "./result.ts";
 
@@ -61,10 +61,9 @@ export const crdCheck = ({ crd }: CheckFacts): readonly CheckResult[] => {
     `${APPLY}.`,
   );
   return judged(code, crd, absent, (object) => {
-    const versions = own(fieldsIn(object, "spec"), "versions");
-    const version = (Array.isArray(versions) ? versions : [])
-      .filter(isRecord)
-      .find((one) => own(one, "name") === "v1alpha1" && own(one, "served") === true);
+    const version = recordsIn(fieldsIn(object, "spec"), "versions").find(
+      (one) => own(one, "name") === "v1alpha1" && own(one, "served") === true,
+    );
     if (version === undefined)
       return [fail(code, "The CRD does not serve podrole.dev/v1alpha1.", `${APPLY}.`)];
     if (!isEstablished(object)) {
@@ -96,9 +95,7 @@ export const crdCheck = ({ crd }: CheckFacts): readonly CheckResult[] => {
   });
 };
 
-const isEstablished = (crd: Fields): boolean => {
-  const conditions = own(fieldsIn(crd, "status"), "conditions");
-  return (Array.isArray(conditions) ? conditions : [])
-    .filter(isRecord)
-    .some((one) => own(one, "type") === "Established" && own(one, "status") === "True");
-};
+const isEstablished = (crd: Fields): boolean =>
+  recordsIn(fieldsIn(crd, "status"), "conditions").some(
+    (one) => own(one, "type") === "Established" && own(one, "status") === "True",
+  );

@@ -1,6 +1,6 @@
 import { NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
 import { selects, type LabelSelector } from "../../grant.ts";
-import { fieldsIn, isRecord, metadataOf, own, strings, type Fields } from "../../read.ts";
+import { fieldsIn, nameOf, own, recordsIn, strings, type Fields } from "../../read.ts";
 import type { CheckFacts } from "./facts.ts";
 import { isEnforced } from "./policy.ts";
 import { fail, judged, ok, skip, warn, type CheckCode, type CheckResult } from "./result.ts";
@@ -11,16 +11,13 @@ const APPLY = "Apply the MutatingWebhookConfiguration that podrole is shipped wi
 /** Every pod waits for it, for as long as this where the injector hangs. */
 const LONG_SECONDS = 10;
 
-const webhooksIn = (configuration: Fields): readonly Fields[] => {
-  const webhooks = own(configuration, "webhooks");
-  return Array.isArray(webhooks) ? webhooks.filter(isRecord) : [];
-};
+const webhooksIn = (configuration: Fields): readonly Fields[] => recordsIn(configuration, "webhooks");
 
-const nameOf = (object: Fields): string => String(own(object, "name"));
+const titleOf = (webhook: Fields): string => String(own(webhook, "name"));
 
 /** All webhooks of podrole's, whatever their configuration is called. */
 export const oursIn = (configurations: readonly Fields[]): readonly Fields[] =>
-  configurations.flatMap(webhooksIn).filter((one) => nameOf(one).endsWith(".podrole.dev"));
+  configurations.flatMap(webhooksIn).filter((one) => titleOf(one).endsWith(".podrole.dev"));
 
 const judgePods = (
   code: CheckCode,
@@ -29,7 +26,7 @@ const judgePods = (
 ): readonly CheckResult[] => {
   const none = skip(code, `there is no webhook ${PODS}`);
   return judged(code, webhooks, none, (all) => {
-    const pods = oursIn(all).find((one) => nameOf(one) === PODS);
+    const pods = oursIn(all).find((one) => titleOf(one) === PODS);
     return pods === undefined ? [none] : judge(pods);
   });
 };
@@ -42,15 +39,15 @@ export const webhookCheck = ({ webhooks }: CheckFacts): readonly CheckResult[] =
     APPLY,
   );
   return judged(code, webhooks, absent, (all) => {
-    const holders = all.filter((one) => webhooksIn(one).some((webhook) => nameOf(webhook) === PODS));
+    const holders = all.filter((one) => webhooksIn(one).some((webhook) => titleOf(webhook) === PODS));
     const [holder] = holders;
     if (holder === undefined) return [absent];
-    const names = holders.map((one) => String(own(metadataOf(one), "name")));
+    const names = holders.map(nameOf);
     if (holders.length > 1) {
       const message = `Several configurations register it: ${names.join(", ")}.`;
       return [warn(code, message, "Delete those that another installation has left.")];
     }
-    const pods = webhooksIn(holder).find((one) => nameOf(one) === PODS) ?? {};
+    const pods = webhooksIn(holder).find((one) => titleOf(one) === PODS) ?? {};
     const lacking = NEEDED.filter(([operation, resource]) => !rulesCover(pods, operation, resource));
     if (lacking.length > 0) {
       const what = lacking.map(([operation, resource]) => `${operation} of ${resource}`).join(", ");
@@ -67,19 +64,16 @@ const NEEDED = [
 ] as const;
 
 const rulesCover = (webhook: Fields, operation: string, resource: string): boolean => {
-  const rules = own(webhook, "rules");
   const has = (rule: Fields, key: string, value: string): boolean =>
     strings(own(rule, key)).some(
       (one) => one === value || one === "*" || (key === "resources" && one === "*/*"),
     );
-  return (Array.isArray(rules) ? rules : [])
-    .filter(isRecord)
-    .some(
-      (rule) =>
-        has(rule, "operations", operation) &&
-        has(rule, "resources", resource) &&
-        strings(own(rule, "apiGroups")).some((group) => group === "" || group === "*"),
-    );
+  return recordsIn(webhook, "rules").some(
+    (rule) =>
+      has(rule, "operations", operation) &&
+      has(rule, "resources", resource) &&
+      strings(own(rule, "apiGroups")).some((group) => group === "" || group === "*"),
+  );
 };
 
 export const failureCheck = (facts: CheckFacts): readonly CheckResult[] => {

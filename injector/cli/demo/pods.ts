@@ -1,4 +1,4 @@
-import { isRecord, own, type Fields } from "../../read.ts";
+import { isRecord, own, recordsIn, type Fields } from "../../read.ts";
 import { serviceAccountIn, type Pod } from "../../pod.ts";
 import { kindOf, namespaceIn, templateOf } from "../../workload.ts";
 
@@ -98,7 +98,7 @@ function withDefaults(pod: Fields, suffix: (length: number) => string): Fields {
       ? []
       : [accountVolume(`${API_SERVER_ADDED}${suffix(5)}`)];
   const mounts = volumes.map(({ name }) => ({ name, mountPath: ACCOUNT_TOKEN_PATH, readOnly: true }));
-  const containers = (key: string) => listOf(spec, key).map((one) => containerDefaults(one, mounts));
+  const containers = (key: string) => recordsIn(spec, key).map((one) => containerDefaults(one, mounts));
   const initContainers = containers("initContainers");
   return {
     ...pod,
@@ -122,15 +122,10 @@ function withDefaults(pod: Fields, suffix: (length: number) => string): Fields {
       serviceAccount: account,
       ...(initContainers.length > 0 ? { initContainers } : {}),
       containers: containers("containers"),
-      volumes: [...listOf(spec, "volumes"), ...volumes],
+      volumes: [...recordsIn(spec, "volumes"), ...volumes],
     },
   };
 }
-
-const listOf = (object: Fields, key: string): readonly Fields[] => {
-  const value = own(object, key);
-  return Array.isArray(value) ? value.filter(isRecord) : [];
-};
 
 const containerDefaults = (container: Fields, mounts: readonly Fields[]): Fields => ({
   resources: {},
@@ -138,7 +133,7 @@ const containerDefaults = (container: Fields, mounts: readonly Fields[]): Fields
   terminationMessagePolicy: "File",
   imagePullPolicy: /:(?!latest$)[\w.-]+$|@/.test(String(own(container, "image"))) ? "IfNotPresent" : "Always",
   ...container,
-  volumeMounts: [...listOf(container, "volumeMounts"), ...mounts],
+  volumeMounts: [...recordsIn(container, "volumeMounts"), ...mounts],
 });
 
 const accountVolume = (name: string) => ({

@@ -1,7 +1,7 @@
 import type { Source, Step } from "../../../sidecar/contract.ts";
-import type { RoleArn } from "../../arn.ts";
+import { accountOf, type RoleArn } from "../../arn.ts";
 import { policyOf, type Condition, type Explained, type PolicyDocument, type Warning } from "./document.ts";
-import { accountOf, type Caller } from "./principal.ts";
+import type { Caller } from "./principal.ts";
 import { aboutSubjects, type Subject } from "./subject.ts";
 
 /** A role or user that calls AssumeRole. */

@@ -1,7 +1,7 @@
 import { TOKEN_VOLUME } from "../../../sidecar/contract.ts";
-import { partitionOf, type RoleArn } from "../../arn.ts";
+import { accountOf, partitionOf, type RoleArn } from "../../arn.ts";
 import { policyOf, type Condition, type Explained, type PolicyDocument, type Warning } from "./document.ts";
-import { accountOf, samePartition } from "./principal.ts";
+import { samePartition } from "./principal.ts";
 import { whyPrivate, type Provider } from "./provider.ts";
 import { aboutSubjects, isWild, named, subOf, type Subject } from "./subject.ts";
 

@@ -1,5 +1,5 @@
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { parseRoleArn, partitionOf, type RoleArn } from "../../arn.ts";
+import { accountOf, parseRoleArn, partitionOf, type RoleArn } from "../../arn.ts";
 
 /** Who calls AssumeRole: a role, a user, or whole an account. */
 export interface Caller {
@@ -15,8 +15,6 @@ const ARN =
   /^arn:(?<partition>aws(?:-[a-z]{1,12}){0,3}):iam::(?<account>\d{12}):(?<resource>root|user\/(?:[\w+=,.@-]{1,128}\/){0,16}[\w+=,.@-]{1,64})$/;
 const SESSION =
   /^arn:(?<partition>aws[a-z-]{0,40}):sts::(?<account>\d{12}):assumed-role\/(?<role>[\w+=,.@-]{1,64})\//;
-
-export const accountOf = (arn: RoleArn): string => arn.split(":")[4] ?? "";
 
 /** The name of a role without its path. */
 export const nameOf = (arn: string): string => arn.slice(arn.lastIndexOf("/") + 1);
