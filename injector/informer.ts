@@ -17,11 +17,14 @@ export interface Kind<T> {
 }
 
 /** Everything of one kind as the API server last told it. */
-export interface Informer<T> extends Pick<Store<T>, "get" | "values" | "version"> {
+export interface Informer<T> extends Pick<Store<T>, "get" | "values" | "version" | "size"> {
+  readonly resource: string;
   /** Whether everything has been read once. It stays true: what was read stays in use while the API server is away. */
   listed(): boolean;
   /** Why it is not followed at the moment, or undefined. */
   problem(): string | undefined;
+  /** When the API server last said anything about it, in milliseconds since the epoch; at first when it was made. */
+  heardAt(): number;
   /** Follows until the signal; never rejects. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -71,6 +74,7 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
   const held = store(kind.cut, kind.onChange);
   const { resource } = kind;
   let listed = false;
+  let heardAt = clock.now();
   let state: string | undefined = "it has not been read yet";
 
   /** One line for each change of state, however often it is tried meanwhile. */
@@ -89,6 +93,7 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
     for (;;) {
       const resume = next === undefined ? "" : `&continue=${encodeURIComponent(next)}`;
       const page = pageOf(await api.get(`${kind.path}?limit=${PAGE}${resume}`, listMs, signal));
+      heardAt = clock.now();
       for (const item of page.items) fresh.add(item);
       next = page.next;
       if (next !== undefined) continue;
@@ -104,8 +109,10 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
     const path = `${kind.path}?${query}&resourceVersion=${encodeURIComponent(from)}`;
     const lines = await api.lines(path, silenceMs, signal);
     enter(undefined);
+    heardAt = clock.now();
     let at = from;
     for await (const line of lines) {
+      heardAt = clock.now();
       const { type, object } = eventOf(line);
       if (type === "ADDED" || type === "MODIFIED") held.put(object);
       else if (type === "DELETED") held.remove(object);
@@ -122,6 +129,7 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
       // to forget a Deny for that long would let its role through.
       if (!listed || state === ABSENT) held.replacement().commit();
       listed = true;
+      heardAt = clock.now();
       enter(ABSENT);
       return absentMs;
     }
@@ -153,11 +161,14 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
   };
 
   return {
+    resource,
     get: (key) => held.get(key),
     values: () => held.values(),
     version: () => held.version(),
     listed: () => listed,
     problem: () => state,
+    heardAt: () => heardAt,
+    size: () => held.size(),
     run,
   };
 }

@@ -16,6 +16,16 @@ export interface KubernetesCluster extends Cluster {
   stop(): Promise<void>;
   /** Whether namespaces, service accounts and grants have all been read once. */
   ready(): boolean;
+  /** How well each kind of object is followed, in one order. */
+  followed(): readonly Followed[];
+}
+
+export interface Followed {
+  /** As in the API's paths. */
+  readonly resource: string;
+  readonly objects: number;
+  /** When the API server was last heard of it, in milliseconds since the epoch. */
+  readonly heardAt: number;
 }
 
 export interface ClusterDeps {
@@ -103,6 +113,8 @@ export function kubernetesCluster(
       api.close();
     },
     ready: () => all.every((one) => one.listed()),
+    followed: () =>
+      all.map((one) => ({ resource: one.resource, objects: one.size(), heardAt: one.heardAt() })),
     facts: async (namespace, serviceAccount) => {
       // Before the look-ups, so that nobody waits for what is of no use; and after them, when they may have changed.
       grantsByNamespace();

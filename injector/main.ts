@@ -38,7 +38,12 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
   else kubeConfig.loadFromFile(options.kubeconfig);
   const roleKey = config.keys[ANNOTATION.serviceAccountRole];
   const cluster = kubernetesCluster(kubeConfig, { log, ...(roleKey === undefined ? {} : { roleKey }) });
-  const metrics = injectorMetrics({ version: VERSION, synced: () => cluster.ready() });
+  const metrics = injectorMetrics({
+    version: VERSION,
+    synced: () => cluster.ready(),
+    now: () => systemClock.now(),
+    followed: () => cluster.followed(),
+  });
   const api = apiServer(kubeConfig);
   const events = eventRecorder({
     api,

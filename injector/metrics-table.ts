@@ -52,6 +52,16 @@ export const METRICS = {
     help: "1 once namespaces, service accounts and grants have all been read. It stays 1 while the API server is away.",
     labels: {},
   },
+  podrole_facts_objects: {
+    type: "gauge",
+    help: "Objects held of each kind.",
+    labels: { resource: "`namespaces`, `serviceaccounts` or `rolegrants`" },
+  },
+  podrole_facts_age_seconds: {
+    type: "gauge",
+    help: "Since the API server was last heard of each kind; since the start, where never. Up to 120 is usual where nothing changes; over 300, decisions rest on old facts.",
+    labels: { resource: "as above" },
+  },
   podrole_build_info: { type: "gauge", help: "Always 1.", labels: { version: "of podrole" } },
   process_cpu_seconds_total: { type: "counter", help: "CPU time spent, user and system.", labels: {} },
   process_start_time_seconds: { type: "gauge", help: "Start of the process, Unix time.", labels: {} },

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Finding } from "./findings.ts";
 import { DURATION_BUCKETS, METRICS, operationLabel, reasonLabel, resourceLabel } from "./metrics-table.ts";
+import type { Followed } from "./kubernetes.ts";
 import type { Decided } from "./verdict.ts";
 
 export const EVENT_RESULTS = ["created", "failed", "dropped"] as const;
@@ -18,10 +19,14 @@ export interface MetricsDeps {
   readonly version: string;
   /** Whether the cluster has been read. */
   readonly synced: () => boolean;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  readonly followed?: () => readonly Followed[];
 }
 
 /** The injector's metrics, on a registry of their own: two injectors in one process count apart. */
-export function injectorMetrics({ version, synced }: MetricsDeps): Metrics {
+export function injectorMetrics(deps: MetricsDeps): Metrics {
+  const { version, synced } = deps;
   const registry = new Registry();
   const { counter, gauge, histogram } = makers(registry);
 
@@ -31,6 +36,7 @@ export function injectorMetrics({ version, synced }: MetricsDeps): Metrics {
   const wouldDeny = counter("podrole_audit_would_deny_total");
   const events = counter("podrole_events_total");
   gauge("podrole_facts_synced", () => (synced() ? 1 : 0));
+  factsMetrics(registry, deps);
   gauge("podrole_build_info").set({ version }, 1);
   processMetrics(registry);
   // From 0 on, since a rate cannot be taken of a series that begins with its first failure.
@@ -50,6 +56,28 @@ export function injectorMetrics({ version, synced }: MetricsDeps): Metrics {
     countEvent: (result) => events.inc({ result }),
     text: () => registry.metrics(),
   };
+}
+
+function factsMetrics(registry: Registry, { followed = () => [], now = () => 0 }: MetricsDeps): void {
+  const { gauge } = makers(registry);
+  labelled(gauge("podrole_facts_objects"), () =>
+    followed().map(({ resource, objects }) => [{ resource }, objects]),
+  );
+  labelled(gauge("podrole_facts_age_seconds"), () =>
+    followed().map(({ resource, heardAt }) => [{ resource }, Math.max(0, now() - heardAt) / 1000]),
+  );
+}
+
+type Series<L extends string> = readonly (readonly [Record<L, string>, number])[];
+
+/** A gauge whose series are asked for at every scrape; one that is no longer told of is gone. */
+function labelled<L extends string>(level: Gauge<L>, read: () => Series<L>): void {
+  Object.assign(level, {
+    collect: () => {
+      level.reset();
+      for (const [labels, value] of read()) level.set(labels, value);
+    },
+  });
 }
 
 /** The first of each kind: of the same kind a manifest may have a hundred thousand. */

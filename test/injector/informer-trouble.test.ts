@@ -13,6 +13,22 @@ import {
 } from "../support/informer-rig.ts";
 import { until } from "../support/until.ts";
 
+test("an informer tells how long ago the API server was heard, and nothing makes it younger but the API server", async () => {
+  const one = await informerRig((server) => server.put(PATH, object("a")));
+  await watched(one);
+  const before = one.informer.heardAt();
+  await delay(30);
+  expect(one.informer.heardAt()).toBe(before);
+  one.server.put(PATH, object("b"));
+  await holds(one, "a=red", "b=red");
+  const heard = one.informer.heardAt();
+  expect([heard > before, one.informer.size()]).toEqual([true, 2]);
+  await one.server.stop();
+  await until("the loss to be noticed", () => one.informer.problem());
+  await delay(200);
+  expect(one.informer.heardAt()).toBe(heard);
+});
+
 describe("an informer in trouble", () => {
   test("keeps what it has read while the API server is away, and finds what changed meanwhile", async () => {
     const one = await informerRig((server) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseReview } from "../../injector/admission.ts";
 import { finding } from "../../injector/findings.ts";
-import { injectorMetrics, type Metrics } from "../../injector/metrics.ts";
+import { injectorMetrics, type Metrics, type MetricsDeps } from "../../injector/metrics.ts";
 import { METRICS, RESOURCES } from "../../injector/metrics-table.ts";
 import { concerns } from "../../injector/review.ts";
 import { buildServer } from "../../injector/server.ts";
@@ -118,6 +118,28 @@ test.for([
   [false, "podrole_facts_synced 0"],
 ] as const)("whether the cluster has been read is asked at every scrape: %s", async ([synced, line]) => {
   expect(await samples(metricsOf(synced), "podrole_facts_synced")).toEqual([line]);
+});
+
+describe("at every scrape", () => {
+  const table = (over: Partial<MetricsDeps>): Metrics =>
+    injectorMetrics({ version: "1.2.3", synced: () => true, now: () => 100_000, ...over });
+
+  test("the age of each kind of fact, and how many there are", async () => {
+    const metrics = table({
+      followed: () => [
+        { resource: "namespaces", objects: 7, heardAt: 58_000 },
+        { resource: "rolegrants", objects: 0, heardAt: 100_500 },
+      ],
+    });
+    expect(await samples(metrics, "podrole_facts_age_seconds")).toEqual([
+      'podrole_facts_age_seconds{resource="namespaces"} 42',
+      'podrole_facts_age_seconds{resource="rolegrants"} 0',
+    ]);
+    expect(await samples(metrics, "podrole_facts_objects")).toEqual([
+      'podrole_facts_objects{resource="namespaces"} 7',
+      'podrole_facts_objects{resource="rolegrants"} 0',
+    ]);
+  });
 });
 
 test("version and process are told", async () => {
