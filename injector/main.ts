@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { hostname } from "node:os";
+import { constants, hostname } from "node:os";
 import { KubeConfig } from "@kubernetes/client-node";
 import { Command, CommanderError, Option } from "commander";
 import { ANNOTATION } from "../sidecar/contract.ts";
@@ -10,20 +10,20 @@ import { createLog, LOG_LEVELS, type LogLevel } from "../sidecar/kit/log.ts";
 import { apiServer } from "./api-server.ts";
 import { discoverBaseRoleArn } from "./base-role.ts";
 import { readCaFile } from "./ca-file.ts";
+import { drainer } from "./drain.ts";
 import { eventRecorder } from "./events.ts";
 import { keepGrantStatus } from "./grant-status.ts";
 import { kubernetesCluster } from "./kubernetes.ts";
 import { injectorMetrics } from "./metrics.ts";
 import { AUTO, installationFrom, withInstallation } from "./options.ts";
-import { buildServer } from "./server.ts";
+import { buildServer, troubleOf } from "./server.ts";
+import { servingFrom, withServing } from "./tls/options.ts";
 import { randomToken } from "./token.ts";
 import { VERSION } from "./version.ts";
 
 interface ServeOptions {
   readonly host: string;
   readonly port: number;
-  readonly tlsCert: string;
-  readonly tlsKey: string;
   readonly kubeconfig?: string;
   readonly logLevel: LogLevel;
 }
@@ -31,20 +31,27 @@ interface ServeOptions {
 /** Composition: options, key pair, cluster, server, listen. Everything it composes is tested without it. */
 async function serve(options: ServeOptions & Record<string, unknown>): Promise<void> {
   const config = installationFrom(await withBaseRole(options), readCaFile);
+  const { minVersion, drainMs, files } = servingFrom(options);
+  const [cert, key] = await Promise.all([readPem(files.cert), readPem(files.key)]);
   const log = createLog(options.logLevel, "podrole-injector");
-  const [cert, key] = await Promise.all([readPem(options.tlsCert), readPem(options.tlsKey)]);
   const kubeConfig = new KubeConfig();
   if (options.kubeconfig === undefined) kubeConfig.loadFromDefault();
   else kubeConfig.loadFromFile(options.kubeconfig);
   const roleKey = config.keys[ANNOTATION.serviceAccountRole];
   const cluster = kubernetesCluster(kubeConfig, { log, ...(roleKey === undefined ? {} : { roleKey }) });
+  const api = apiServer(kubeConfig);
+  const drain = drainer({ ms: drainMs, clock: systemClock, log });
+  const readiness = {
+    ready: () => cluster.ready(),
+    draining: () => drain.started(),
+  };
   const metrics = injectorMetrics({
     version: VERSION,
     synced: () => cluster.ready(),
     now: () => systemClock.now(),
     followed: () => cluster.followed(),
+    unready: () => troubleOf(readiness),
   });
-  const api = apiServer(kubeConfig);
   const events = eventRecorder({
     api,
     log,
@@ -53,28 +60,28 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     count: metrics.countEvent,
   });
   const app = buildServer({
+    ...readiness,
     config,
     cluster,
-    ready: () => cluster.ready(),
     metrics: metrics.text,
     observe: (decided) => {
       metrics.observe(decided);
       events.observe(decided);
     },
+    refused: metrics.countRefused,
     log,
     newToken: randomToken,
-    tls: { cert, key },
+    tls: { cert, key, minVersion },
   });
+  const { host, port } = options;
   try {
-    await app.listen({
-      host: options.host,
-      port: options.port,
-      // Fastify does not know that the server it was handed speaks TLS.
-      listenTextResolver: (address) => `listening at ${address.replace(/^http:/, "https:")}`,
-    });
+    // Fastify does not know that the server it was handed speaks TLS.
+    const listenTextResolver = (address: string): string =>
+      `listening at ${address.replace(/^http:/, "https:")}`;
+    await app.listen({ host, port, listenTextResolver });
   } catch (error) {
     if (systemCode(error) !== "EADDRINUSE") throw error;
-    throw new CodedError("PORT_IN_USE", `Port ${options.port} is taken.`, {
+    throw new CodedError("PORT_IN_USE", `Port ${port} is taken.`, {
       remedy: "Choose another --port.",
       cause: error,
     });
@@ -82,17 +89,17 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
   cluster.start();
   const stopping = new AbortController();
   void keepGrantStatus({ api, clock: systemClock, log }, stopping.signal);
-  const stop = (): void => {
-    log.info("closing");
-    stopping.abort();
-    // A connection that was busy when close() looked would otherwise hold the process for its whole keep-alive.
-    setInterval(() => app.server.closeIdleConnections(), 100).unref();
-    void app.close().then(async () => {
+  const stop = (signal: "SIGTERM" | "SIGINT"): void => {
+    // Whoever says it twice does not want to wait.
+    if (drain.started()) process.exit(128 + constants.signals[signal]);
+    // Facts are followed to the end: until then there are decisions to take.
+    void drain.run(app).then(async () => {
+      stopping.abort();
       await Promise.all([cluster.stop(), events.stop()]);
       api.close();
     });
   };
-  process.once("SIGTERM", stop).once("SIGINT", stop);
+  process.on("SIGTERM", stop).on("SIGINT", stop);
 }
 
 /** The options with `auto` in the place of a base ARN looked up. */
@@ -114,9 +121,9 @@ async function withBaseRole(
   };
 }
 
-async function readPem(path: string): Promise<Buffer> {
+async function readPem(path: string): Promise<string> {
   try {
-    return await readFile(path);
+    return await readFile(path, "utf8");
   } catch (error) {
     throw new CodedError(
       "TLS_FILE_UNREADABLE",
@@ -130,16 +137,16 @@ async function readPem(path: string): Promise<Buffer> {
 }
 
 const command = withInstallation(
-  new Command("podrole-injector")
-    .description("The admission webhook: gives every pod of a labelled namespace its guard and its role.")
-    .version(VERSION)
-    .addOption(new Option("--host <address>", "address to listen on").default("::"))
-    .addOption(new Option("--port <port>", "port to listen on").argParser(integer(1, 65_535)).default(8443))
-    .requiredOption("--tls-cert <file>", "serving certificate, PEM")
-    .requiredOption("--tls-key <file>", "its private key, PEM")
-    .option("--kubeconfig <file>", "kubeconfig; in a cluster the pod's service account is used")
-    .addOption(new Option("--log-level <level>", "how much is logged").choices(LOG_LEVELS).default("info"))
-    .exitOverride(),
+  withServing(
+    new Command("podrole-injector")
+      .description("The admission webhook: gives every pod of a labelled namespace its guard and its role.")
+      .version(VERSION)
+      .addOption(new Option("--host <address>", "address to listen on").default("::"))
+      .addOption(new Option("--port <port>", "port to listen on").argParser(integer(1, 65_535)).default(8443))
+      .option("--kubeconfig <file>", "kubeconfig; in a cluster the pod's service account is used")
+      .addOption(new Option("--log-level <level>", "how much is logged").choices(LOG_LEVELS).default("info"))
+      .exitOverride(),
+  ),
 ).action(serve);
 
 try {

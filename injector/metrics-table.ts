@@ -62,6 +62,17 @@ export const METRICS = {
     help: "Since the API server was last heard of each kind; since the start, where never. Up to 120 is usual where nothing changes; over 300, decisions rest on old facts.",
     labels: { resource: "as above" },
   },
+  podrole_unready: {
+    type: "gauge",
+    help: "1 with the reason why /readyz answers 503. No series while it answers 200.",
+    labels: { code: "`DRAINING` or `FACTS_UNAVAILABLE`" },
+  },
+  podrole_draining: { type: "gauge", help: "1 from SIGTERM on.", labels: {} },
+  podrole_connections_refused_total: {
+    type: "counter",
+    help: "Connections closed since there were too many, of one address or at all.",
+    labels: {},
+  },
   podrole_build_info: { type: "gauge", help: "Always 1.", labels: { version: "of podrole" } },
   process_cpu_seconds_total: { type: "counter", help: "CPU time spent, user and system.", labels: {} },
   process_start_time_seconds: { type: "gauge", help: "Start of the process, Unix time.", labels: {} },

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Finding } from "./findings.ts";
 import { DURATION_BUCKETS, METRICS, operationLabel, reasonLabel, resourceLabel } from "./metrics-table.ts";
+import type { Trouble } from "./server.ts";
 import type { Followed } from "./kubernetes.ts";
 import type { Decided } from "./verdict.ts";
 
@@ -11,6 +12,7 @@ export interface Metrics {
   /** Counts one decision; a dry run's not, which is no event in the cluster's life. */
   readonly observe: (decided: Decided) => void;
   readonly countEvent: (result: EventResult) => void;
+  readonly countRefused: () => void;
   /** Everything, in the Prometheus text format. */
   readonly text: () => Promise<string>;
 }
@@ -22,11 +24,13 @@ export interface MetricsDeps {
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   readonly followed?: () => readonly Followed[];
+  /** Why the server is not ready, or undefined. */
+  readonly unready?: () => Trouble | undefined;
 }
 
 /** The injector's metrics, on a registry of their own: two injectors in one process count apart. */
 export function injectorMetrics(deps: MetricsDeps): Metrics {
-  const { version, synced } = deps;
+  const { version, synced, unready = () => undefined } = deps;
   const registry = new Registry();
   const { counter, gauge, histogram } = makers(registry);
 
@@ -37,6 +41,9 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
   const events = counter("podrole_events_total");
   gauge("podrole_facts_synced", () => (synced() ? 1 : 0));
   factsMetrics(registry, deps);
+  const refused = counter("podrole_connections_refused_total");
+  labelled(gauge("podrole_unready"), () => codeOf(unready()));
+  gauge("podrole_draining", () => (unready()?.code === "DRAINING" ? 1 : 0));
   gauge("podrole_build_info").set({ version }, 1);
   processMetrics(registry);
   // From 0 on, since a rate cannot be taken of a series that begins with its first failure.
@@ -54,6 +61,7 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
         wouldDeny.inc();
     },
     countEvent: (result) => events.inc({ result }),
+    countRefused: () => refused.inc(),
     text: () => registry.metrics(),
   };
 }
@@ -69,6 +77,9 @@ function factsMetrics(registry: Registry, { followed = () => [], now = () => 0 }
 }
 
 type Series<L extends string> = readonly (readonly [Record<L, string>, number])[];
+
+const codeOf = (trouble: Trouble | undefined): Series<"code"> =>
+  trouble === undefined ? [] : [[{ code: trouble.code }, 1]];
 
 /** A gauge whose series are asked for at every scrape; one that is no longer told of is gone. */
 function labelled<L extends string>(level: Gauge<L>, read: () => Series<L>): void {

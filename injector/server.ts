@@ -1,14 +1,13 @@
-import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
-import { createServer as createHttpsServer } from "node:https";
-import type { SecureContextOptions } from "node:tls";
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { coded, CodedError } from "../sidecar/kit/errors.ts";
 import type { Log } from "../sidecar/kit/log.ts";
 import { allow, deny, parseReview, type AdmissionReview, type Review } from "./admission.ts";
+import { BODY_LIMITS, limitBodies } from "./bodies.ts";
 import type { Cluster } from "./cluster.ts";
 import type { InjectorConfig } from "./config.ts";
 import { finding } from "./findings.ts";
 import { clusterInOurs } from "./keys.ts";
+import { listener, type Limits, type ListenerTls } from "./listener.ts";
 import { concerns, judgeReview, nameInReview, serviceAccountOfReview } from "./review.ts";
 import type { Decided, Verdict } from "./verdict.ts";
 
@@ -23,14 +22,23 @@ export interface Deps {
   readonly metrics?: () => Promise<string>;
   /** Whether the facts are at hand; absent: always. */
   readonly ready?: () => boolean;
+  /** What else keeps the server from being ready, such as its certificate; absent: nothing. */
+  readonly trouble?: () => Trouble | undefined;
+  /** Whether clients are to look for another replica: every answer closes its connection. Absent: never. */
+  readonly draining?: () => boolean;
   /** Absent: plain HTTP, for tests that call `inject()`. */
-  readonly tls?: SecureContextOptions;
+  readonly tls?: ListenerTls;
+  /** Other limits than the usual, for tests. */
+  readonly limits?: Limits;
+  /** Told of each connection that was one too many. */
+  readonly refused?: () => void;
 }
 
-/** The API server keeps idle connections for 90 s. A server that hangs up first loses the request sent meanwhile. */
-const KEEP_ALIVE_MS = 150_000;
-/** A review holds objects of up to 3 MiB, two of them on UPDATE; Fastify's own limit of 1 MiB would refuse it. */
-const BODY_MAX_BYTES = 8 * 1024 * 1024;
+/** Why a server is not ready: a stable code and a sentence. */
+export interface Trouble {
+  readonly code: string;
+  readonly message: string;
+}
 
 /** The webhook server. `listen()` is the caller's; tests call `inject()`. */
 export function buildServer(deps: Deps): FastifyInstance {
@@ -38,10 +46,10 @@ export function buildServer(deps: Deps): FastifyInstance {
   const log: FastifyBaseLogger = deps.log;
   const app = Fastify({
     loggerInstance: log,
-    serverFactory: (handler) => webServer(handler, tls),
+    serverFactory: (handler) => listener(handler, tls, deps.limits, deps.refused),
     // One line a decision, written below, says more than two lines a request.
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: BODY_MAX_BYTES,
+    bodyLimit: BODY_LIMITS.maxBytes,
     // Keys of these names may stand in a pod's maps: refused, they would be a way to make the webhook fail.
     onProtoPoisoning: "ignore",
     onConstructorPoisoning: "ignore",
@@ -60,29 +68,33 @@ export function buildServer(deps: Deps): FastifyInstance {
       message: "There is only POST /mutate, GET /livez, GET /readyz and GET /metrics.",
     }),
   );
+  app.addHook("onRequest", async (_request, reply) => {
+    if (deps.draining?.() ?? false) reply.header("connection", "close");
+  });
+  limitBodies(app, BODY_LIMITS);
   app.post("/mutate", async (request) => answer(parseReview(request.body), deps));
   app.get("/metrics", async (_request, reply) => {
     if (deps.metrics === undefined) return reply.callNotFound();
     return reply.type("text/plain; version=0.0.4").send(await deps.metrics());
   });
   app.get("/livez", async () => ({ status: "ok" }));
-  app.get("/readyz", async (_request, reply) =>
-    (deps.ready?.() ?? true)
-      ? { status: "ok" }
-      : reply.status(503).send({ code: "FACTS_UNAVAILABLE", message: "The cluster has not been read yet." }),
-  );
+  app.get("/readyz", async (_request, reply) => {
+    const trouble = troubleOf(deps);
+    return trouble === undefined ? { status: "ok" } : reply.status(503).send(trouble);
+  });
   return app;
 }
 
-function webServer(handler: RequestListener, tls: SecureContextOptions | undefined): Server {
-  const server = tls
-    ? createHttpsServer({ minVersion: "TLSv1.3", ...tls }, handler)
-    : createHttpServer(handler);
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
-  // Above the keep-alive, or Node ends a reused connection while its next request's headers are on the way.
-  server.headersTimeout = KEEP_ALIVE_MS + 5000;
-  server.requestTimeout = KEEP_ALIVE_MS + 5000;
-  return server;
+/** Why a server with these is not ready, or undefined. */
+export function troubleOf({
+  draining,
+  ready,
+  trouble,
+}: Pick<Deps, "draining" | "ready" | "trouble">): Trouble | undefined {
+  if (draining?.() ?? false) return { code: "DRAINING", message: "The server is about to end." };
+  if (!(ready?.() ?? true))
+    return { code: "FACTS_UNAVAILABLE", message: "The cluster has not been read yet." };
+  return trouble?.();
 }
 
 function statusOf(error: unknown): number {

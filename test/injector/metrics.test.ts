@@ -140,6 +140,28 @@ describe("at every scrape", () => {
       'podrole_facts_objects{resource="rolegrants"} 0',
     ]);
   });
+
+  test("why it is not ready, and no series once it is", async () => {
+    let code: string | undefined = "DRAINING";
+    const metrics = table({ unready: () => (code === undefined ? undefined : { code, message: "" }) });
+    expect(await samples(metrics, "podrole_unready")).toEqual(['podrole_unready{code="DRAINING"} 1']);
+    expect(await samples(metrics, "podrole_draining")).toEqual(["podrole_draining 1"]);
+    code = "FACTS_UNAVAILABLE";
+    expect(await samples(metrics, "podrole_unready")).toEqual([
+      'podrole_unready{code="FACTS_UNAVAILABLE"} 1',
+    ]);
+    expect(await samples(metrics, "podrole_draining")).toEqual(["podrole_draining 0"]);
+    code = undefined;
+    expect(await samples(metrics, "podrole_unready")).toEqual([]);
+  });
+
+  test("how many connections were one too many", async () => {
+    const metrics = table({});
+    metrics.countRefused();
+    expect(await samples(metrics, "podrole_connections_refused_total")).toEqual([
+      "podrole_connections_refused_total 1",
+    ]);
+  });
 });
 
 test("version and process are told", async () => {

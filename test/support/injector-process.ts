@@ -1,0 +1,78 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+import { servingCertificate, validFor, type KeyPair } from "../../injector/certificates.ts";
+import { child, type Child } from "./child.ts";
+import type { FakeApiServer } from "./fake-api-server.ts";
+import { freePort } from "./free-port.ts";
+import { until } from "./until.ts";
+
+const MAIN = fileURLToPath(new URL("../../injector/main.ts", import.meta.url));
+export const SERVICE_NAME = "podrole-injector.podrole-system.svc";
+
+export interface InjectorProcess extends Child {
+  readonly port: number;
+  /** Where certificate and key are read from. */
+  readonly files: { readonly cert: string; readonly key: string };
+  readonly lines: () => readonly Record<string, unknown>[];
+}
+
+/** A folder that goes with the test. */
+export async function scratch(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "podrole-injector-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The real injector as a process of its own, with its certificate in files; resolves once it is ready. */
+export async function injectorProcess(
+  api: FakeApiServer,
+  ca: KeyPair,
+  args: readonly string[] = [],
+): Promise<InjectorProcess> {
+  const [folder, port] = [await scratch(), await freePort()];
+  const files = { cert: join(folder, "tls.crt"), key: join(folder, "tls.key") };
+  const kubeconfig = join(folder, "kubeconfig");
+  const pair = await servingCertificate(ca, [SERVICE_NAME, "127.0.0.1"], validFor(1, Date.now()));
+  await Promise.all([
+    writeFile(files.cert, pair.cert),
+    writeFile(files.key, pair.key, { mode: 0o600 }),
+    writeFile(kubeconfig, api.config.exportConfig()),
+  ]);
+  const program = child(
+    [
+      MAIN,
+      "--host=127.0.0.1",
+      `--port=${port}`,
+      `--kubeconfig=${kubeconfig}`,
+      `--tls-cert=${files.cert}`,
+      `--tls-key=${files.key}`,
+      "--region=eu-west-1",
+      ...args,
+    ],
+    { PATH: process.env["PATH"] },
+  );
+  const lines = (): readonly Record<string, unknown>[] =>
+    program
+      .output()
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  let ended = false;
+  void program.exited.then(() => (ended = true));
+  await until(
+    "the injector",
+    () => {
+      if (ended) throw new Error("it has ended");
+      const said = lines();
+      const followed = said.filter(({ msg }) => msg === "followed" || msg === "not installed");
+      return (followed.length >= 3 && program.output().includes("listening at")) || undefined;
+    },
+    30_000,
+  ).catch((error: Error) => {
+    throw new Error(`${error.message}: ${program.output()}`, { cause: error });
+  });
+  return { ...program, port, files, lines };
+}
