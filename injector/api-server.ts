@@ -17,7 +17,10 @@ export class Refusal extends Error {
   }
 }
 
-/** The reads that facts are made of, and the writes: of Events, of grants' status, and of pods that are only tried. */
+/**
+ * The reads that facts are made of, and the writes: of Events, of grants' status, of the injector's own certificates, and
+ * of pods that are only tried.
+ */
 export interface ApiServer {
   /**
    * One GET, its body parsed.
@@ -40,7 +43,9 @@ export interface ApiServer {
   post(path: string, object: object, ms: number, signal: AbortSignal): Promise<void>;
   /** As `post`, for whoever looks at what was made of it: its body parsed. */
   create(path: string, object: object, ms: number, signal: AbortSignal): Promise<unknown>;
-  /** One PATCH with a JSON merge patch (RFC 7386); otherwise as `post`. */
+  /** One PUT, which the API server refuses with 409 where the object is no longer the one that was read. */
+  put(path: string, object: object, ms: number, signal: AbortSignal): Promise<void>;
+  /** One PATCH: an array is a JSON patch (RFC 6902), an object a JSON merge patch (RFC 7386). Otherwise as `post`. */
   patch(path: string, changes: object, ms: number, signal: AbortSignal): Promise<void>;
   /** Lets go of idle connections. */
   close(): void;
@@ -48,11 +53,12 @@ export interface ApiServer {
 
 const JSON_TYPE = "application/json";
 const MERGE_PATCH = "application/merge-patch+json";
+const JSON_PATCH = "application/json-patch+json";
 /** A list of objects without their specs, which are most of what pods are. */
 export const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 interface Sent {
-  readonly method: "GET" | "POST" | "PATCH";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH";
   readonly body?: string;
   /** Of the body. */
   readonly type?: string;
@@ -119,8 +125,12 @@ export function apiServer(config: KubeConfig): ApiServer {
       JSON.parse(
         await once(path, ms, signal, { method: "POST", body: JSON.stringify(object), type: JSON_TYPE }),
       ) as unknown,
+    put: async (path, object, ms, signal) => {
+      await once(path, ms, signal, { method: "PUT", body: JSON.stringify(object), type: JSON_TYPE });
+    },
     patch: async (path, changes, ms, signal) => {
-      await once(path, ms, signal, { method: "PATCH", body: JSON.stringify(changes), type: MERGE_PATCH });
+      const type = Array.isArray(changes) ? JSON_PATCH : MERGE_PATCH;
+      await once(path, ms, signal, { method: "PATCH", body: JSON.stringify(changes), type });
     },
     lines: async (path, silenceMs, signal) => linesOf(await open(path, silenceMs, signal)),
     close: () => agent.destroy(),

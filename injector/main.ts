@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { constants, hostname } from "node:os";
 import { KubeConfig } from "@kubernetes/client-node";
 import { Command, CommanderError, Option } from "commander";
@@ -14,10 +13,12 @@ import { drainer } from "./drain.ts";
 import { eventRecorder } from "./events.ts";
 import { keepGrantStatus } from "./grant-status.ts";
 import { kubernetesCluster } from "./kubernetes.ts";
+import { serveCertificate } from "./listener.ts";
 import { injectorMetrics } from "./metrics.ts";
 import { AUTO, installationFrom, withInstallation } from "./options.ts";
 import { buildServer, troubleOf } from "./server.ts";
 import { servingFrom, withServing } from "./tls/options.ts";
+import { tlsSource } from "./tls/source.ts";
 import { randomToken } from "./token.ts";
 import { VERSION } from "./version.ts";
 
@@ -28,11 +29,10 @@ interface ServeOptions {
   readonly logLevel: LogLevel;
 }
 
-/** Composition: options, key pair, cluster, server, listen. Everything it composes is tested without it. */
+/** Composition: options, cluster, certificate, server, listen. Everything it composes is tested without it. */
 async function serve(options: ServeOptions & Record<string, unknown>): Promise<void> {
   const config = installationFrom(await withBaseRole(options), readCaFile);
-  const { minVersion, drainMs, files } = servingFrom(options);
-  const [cert, key] = await Promise.all([readPem(files.cert), readPem(files.key)]);
+  const serving = servingFrom(options);
   const log = createLog(options.logLevel, "podrole-injector");
   const kubeConfig = new KubeConfig();
   if (options.kubeconfig === undefined) kubeConfig.loadFromDefault();
@@ -40,16 +40,25 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
   const roleKey = config.keys[ANNOTATION.serviceAccountRole];
   const cluster = kubernetesCluster(kubeConfig, { log, ...(roleKey === undefined ? {} : { roleKey }) });
   const api = apiServer(kubeConfig);
-  const drain = drainer({ ms: drainMs, clock: systemClock, log });
+  const drain = drainer({ ms: serving.drainMs, clock: systemClock, log });
+  const tls = await tlsSource(serving, {
+    api,
+    kubeConfig,
+    clock: systemClock,
+    log,
+    observe: (event) => metrics.countTls(event),
+  });
   const readiness = {
     ready: () => cluster.ready(),
     draining: () => drain.started(),
+    trouble: () => tls.state().unready,
   };
   const metrics = injectorMetrics({
     version: VERSION,
     synced: () => cluster.ready(),
     now: () => systemClock.now(),
     followed: () => cluster.followed(),
+    tls: () => tls.state(),
     unready: () => troubleOf(readiness),
   });
   const events = eventRecorder({
@@ -59,6 +68,7 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     instance: hostname(),
     count: metrics.countEvent,
   });
+  const { minVersion } = serving;
   const app = buildServer({
     ...readiness,
     config,
@@ -71,7 +81,7 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     refused: metrics.countRefused,
     log,
     newToken: randomToken,
-    tls: { cert, key, minVersion },
+    tls: { ...tls.first, minVersion },
   });
   const { host, port } = options;
   try {
@@ -88,14 +98,18 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
   }
   cluster.start();
   const stopping = new AbortController();
+  const certificates = tls.run(
+    (pair) => serveCertificate(app.server, { ...pair, minVersion }),
+    stopping.signal,
+  );
   void keepGrantStatus({ api, clock: systemClock, log }, stopping.signal);
   const stop = (signal: "SIGTERM" | "SIGINT"): void => {
     // Whoever says it twice does not want to wait.
     if (drain.started()) process.exit(128 + constants.signals[signal]);
-    // Facts are followed to the end: until then there are decisions to take.
+    // Facts and certificates are followed to the end: until then there are decisions to take.
     void drain.run(app).then(async () => {
       stopping.abort();
-      await Promise.all([cluster.stop(), events.stop()]);
+      await Promise.all([cluster.stop(), events.stop(), certificates]);
       api.close();
     });
   };
@@ -119,21 +133,6 @@ async function withBaseRole(
       ca: typeof stsCaFile === "string" ? readCaFile(stsCaFile) : undefined,
     }),
   };
-}
-
-async function readPem(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw new CodedError(
-      "TLS_FILE_UNREADABLE",
-      `${path} cannot be read (${systemCode(error) ?? "unknown error"}).`,
-      {
-        remedy: "Mount the Secret with the serving certificate, or correct --tls-cert and --tls-key.",
-        cause: error,
-      },
-    );
-  }
 }
 
 const command = withInstallation(

@@ -65,13 +65,41 @@ export const METRICS = {
   podrole_unready: {
     type: "gauge",
     help: "1 with the reason why /readyz answers 503. No series while it answers 200.",
-    labels: { code: "`DRAINING` or `FACTS_UNAVAILABLE`" },
+    labels: { code: "`DRAINING`, `FACTS_UNAVAILABLE`, or why API servers would not take the certificate" },
   },
   podrole_draining: { type: "gauge", help: "1 from SIGTERM on.", labels: {} },
   podrole_connections_refused_total: {
     type: "counter",
     help: "Connections closed since there were too many, of one address or at all.",
     labels: {},
+  },
+  podrole_tls_serving_not_after_timestamp_seconds: {
+    type: "gauge",
+    help: "End of the certificate that is served, Unix time; 0 while there is none.",
+    labels: {},
+  },
+  podrole_tls_ca_not_after_timestamp_seconds: {
+    type: "gauge",
+    help: "End of the CA in the Secret, Unix time; 0 where podrole keeps none.",
+    labels: {},
+  },
+  podrole_tls_reloads_total: {
+    type: "counter",
+    help: "Certificates taken into service by this replica, the first one included.",
+    labels: {},
+  },
+  podrole_tls_actions_total: {
+    type: "counter",
+    help: "What this replica has done about certificates in the Secret and the webhook configuration; others do their part.",
+    labels: {
+      action:
+        "`create`, `restore`, `issue` (a serving certificate), `add-next` (a CA to come), `switch` (to it), `drop-previous`, `patch` (a caBundle)",
+    },
+  },
+  podrole_tls_trouble: {
+    type: "gauge",
+    help: "1 with the reason why certificates cannot be looked after. No series while all is well.",
+    labels: { code: "such as `TLS_SECRET_FORBIDDEN`; the log has the sentence and the remedy" },
   },
   podrole_build_info: { type: "gauge", help: "Always 1.", labels: { version: "of podrole" } },
   process_cpu_seconds_total: { type: "counter", help: "CPU time spent, user and system.", labels: {} },

@@ -2,6 +2,8 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Finding } from "./findings.ts";
 import { DURATION_BUCKETS, METRICS, operationLabel, reasonLabel, resourceLabel } from "./metrics-table.ts";
 import type { Trouble } from "./server.ts";
+import type { KeepEvent } from "./tls/keep.ts";
+import type { TlsSourceState } from "./tls/source.ts";
 import type { Followed } from "./kubernetes.ts";
 import type { Decided } from "./verdict.ts";
 
@@ -12,6 +14,7 @@ export interface Metrics {
   /** Counts one decision; a dry run's not, which is no event in the cluster's life. */
   readonly observe: (decided: Decided) => void;
   readonly countEvent: (result: EventResult) => void;
+  readonly countTls: (event: KeepEvent) => void;
   readonly countRefused: () => void;
   /** Everything, in the Prometheus text format. */
   readonly text: () => Promise<string>;
@@ -24,6 +27,8 @@ export interface MetricsDeps {
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   readonly followed?: () => readonly Followed[];
+  /** Of the certificate; absent: there is none. */
+  readonly tls?: () => TlsSourceState;
   /** Why the server is not ready, or undefined. */
   readonly unready?: () => Trouble | undefined;
 }
@@ -41,6 +46,7 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
   const events = counter("podrole_events_total");
   gauge("podrole_facts_synced", () => (synced() ? 1 : 0));
   factsMetrics(registry, deps);
+  const tls = tlsMetrics(registry, deps);
   const refused = counter("podrole_connections_refused_total");
   labelled(gauge("podrole_unready"), () => codeOf(unready()));
   gauge("podrole_draining", () => (unready()?.code === "DRAINING" ? 1 : 0));
@@ -61,6 +67,7 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
         wouldDeny.inc();
     },
     countEvent: (result) => events.inc({ result }),
+    countTls: tls.count,
     countRefused: () => refused.inc(),
     text: () => registry.metrics(),
   };
@@ -74,6 +81,21 @@ function factsMetrics(registry: Registry, { followed = () => [], now = () => 0 }
   labelled(gauge("podrole_facts_age_seconds"), () =>
     followed().map(({ resource, heardAt }) => [{ resource }, Math.max(0, now() - heardAt) / 1000]),
   );
+}
+
+function tlsMetrics(registry: Registry, { tls }: MetricsDeps): { readonly count: Metrics["countTls"] } {
+  const { counter, gauge } = makers(registry);
+  gauge("podrole_tls_serving_not_after_timestamp_seconds", () => (tls?.().servingNotAfter ?? 0) / 1000);
+  gauge("podrole_tls_ca_not_after_timestamp_seconds", () => (tls?.().caNotAfter ?? 0) / 1000);
+  labelled(gauge("podrole_tls_trouble"), () => codeOf(tls?.().trouble));
+  const reloads = counter("podrole_tls_reloads_total");
+  const actions = counter("podrole_tls_actions_total");
+  return {
+    count: (event) => {
+      if (event.event === "reload") reloads.inc();
+      else actions.inc({ action: event.action });
+    },
+  };
 }
 
 type Series<L extends string> = readonly (readonly [Record<L, string>, number])[];

@@ -5,6 +5,7 @@ import { ANNOTATIONS, strayAnnotations, type On } from "../../injector/annotatio
 import { manifestCluster } from "../../injector/cluster.ts";
 import { parseGrant } from "../../injector/grant.ts";
 import { isRecord, own, stringMap, type Fields } from "../../injector/read.ts";
+import { TLS_TROUBLES } from "../../injector/tls/trouble.ts";
 import { config } from "../support/config.ts";
 import { ACCOUNT, base, role } from "../support/facts.ts";
 import { documentsIn } from "../support/goldens.ts";
@@ -60,6 +61,12 @@ describe.for(EXAMPLES.map((one) => [one.file, one.documents] as const))(
     });
   },
 );
+
+test("deploy/README.md explains every reason for which certificates may be in trouble", () => {
+  const page = readFileSync(at("README.md"), "utf8");
+  const explained = page.split("\n").filter((line) => line.startsWith("| `TLS_"));
+  expect(TLS_TROUBLES.filter((code) => !explained.some((line) => line.includes(`\`${code}\``)))).toEqual([]);
+});
 
 describe("the RoleGrant CRD", () => {
   const [crd] = documentsIn(readFileSync(at("crd/rolegrants.yaml"), "utf8"));

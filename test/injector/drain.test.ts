@@ -1,9 +1,15 @@
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { certificateAuthority, validFor, type KeyPair } from "../../injector/certificates.ts";
+import {
+  certificateAuthority,
+  servingCertificate,
+  validFor,
+  type KeyPair,
+} from "../../injector/certificates.ts";
 import { fakeApiServer, type FakeApiServer } from "../support/fake-api-server.ts";
 import { injectorProcess, SERVICE_NAME, type InjectorProcess } from "../support/injector-process.ts";
 import { pod } from "../support/pods.ts";
@@ -133,6 +139,33 @@ describe("on SIGTERM", () => {
       expect(await injector.exited).toBe(signal === "SIGTERM" ? 143 : 130);
     },
   );
+});
+
+test("a certificate whose files change is served without a restart", async () => {
+  const injector = await injectorProcess(await cluster(), ca);
+  const served = async (): Promise<string> => {
+    const sent = request({
+      host: "127.0.0.1",
+      port: injector.port,
+      path: "/livez",
+      agent: false,
+      ca: ca.cert,
+      servername: SERVICE_NAME,
+    });
+    sent.end();
+    const [response] = await once(sent, "response");
+    const { serialNumber } = response.socket.getPeerCertificate();
+    response.resume();
+    return serialNumber;
+  };
+  const before = await served();
+  const next = await servingCertificate(ca, [SERVICE_NAME], validFor(1, Date.now()));
+  // One file first, as a reader may meet them.
+  await writeFile(injector.files.cert, next.cert);
+  await delay(200);
+  await writeFile(injector.files.key, next.key);
+  await until("the other certificate", async () => (await served()) !== before || undefined, 15_000);
+  expect(injector.output()).not.toContain("PRIVATE");
 });
 
 test("a rolling restart at 50 requests a second loses none", async () => {

@@ -146,21 +146,35 @@ describe("at every scrape", () => {
     const metrics = table({ unready: () => (code === undefined ? undefined : { code, message: "" }) });
     expect(await samples(metrics, "podrole_unready")).toEqual(['podrole_unready{code="DRAINING"} 1']);
     expect(await samples(metrics, "podrole_draining")).toEqual(["podrole_draining 1"]);
-    code = "FACTS_UNAVAILABLE";
-    expect(await samples(metrics, "podrole_unready")).toEqual([
-      'podrole_unready{code="FACTS_UNAVAILABLE"} 1',
-    ]);
+    code = "TLS_NOT_TRUSTED";
+    expect(await samples(metrics, "podrole_unready")).toEqual(['podrole_unready{code="TLS_NOT_TRUSTED"} 1']);
     expect(await samples(metrics, "podrole_draining")).toEqual(["podrole_draining 0"]);
     code = undefined;
     expect(await samples(metrics, "podrole_unready")).toEqual([]);
   });
 
-  test("how many connections were one too many", async () => {
-    const metrics = table({});
+  test("how long the certificates last, what is wrong with them and what was done", async () => {
+    const metrics = table({
+      tls: () => ({
+        unready: undefined,
+        trouble: { code: "TLS_SECRET_FORBIDDEN", message: "" },
+        servingNotAfter: 1_800_000_000_000,
+        caNotAfter: undefined,
+      }),
+    });
+    metrics.countTls({ event: "reload" });
+    metrics.countTls({ event: "action", action: "issue" });
     metrics.countRefused();
-    expect(await samples(metrics, "podrole_connections_refused_total")).toEqual([
+    const text = await metrics.text();
+    for (const line of [
+      "podrole_tls_serving_not_after_timestamp_seconds 1800000000",
+      "podrole_tls_ca_not_after_timestamp_seconds 0",
+      'podrole_tls_trouble{code="TLS_SECRET_FORBIDDEN"} 1',
+      "podrole_tls_reloads_total 1",
+      'podrole_tls_actions_total{action="issue"} 1',
       "podrole_connections_refused_total 1",
-    ]);
+    ])
+      expect(text.split("\n")).toContain(line);
   });
 });
 

@@ -1,0 +1,100 @@
+import { createPrivateKey } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { coded, CodedError, oneLine, systemCode } from "../../sidecar/kit/errors.ts";
+import type { Clock } from "../../sidecar/kit/clock.ts";
+import type { Log } from "../../sidecar/kit/log.ts";
+import type { KeyPair } from "../certificates.ts";
+import type { Trouble } from "../server.ts";
+import type { Served } from "./served.ts";
+import { certificateOf, isPair } from "./pem.ts";
+
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface FilesDeps {
+  readonly files: TlsFiles;
+  readonly served: Served;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly intervalMs: number;
+  readonly reloaded?: () => void;
+  /** Told after each look why the files cannot be served, or that they can. */
+  readonly trouble?: (trouble: Trouble | undefined) => void;
+}
+
+/**
+ * Both files, which are a pair.
+ * @throws CodedError `TLS_FILE_UNREADABLE` or `TLS_FILE_INVALID`; nothing of what the files hold is in it
+ */
+export async function readPair({ cert, key }: TlsFiles): Promise<KeyPair> {
+  const [certText, keyText] = await Promise.all([readPem(cert), readPem(key)]);
+  const pair = { cert: certText, key: keyText };
+  if (isPair(pair)) return pair;
+  const fault =
+    certificateOf(certText) === undefined
+      ? `${cert} holds no certificate in PEM`
+      : isKey(keyText)
+        ? `${key} is not the key of the certificate in ${cert}`
+        : `${key} holds no private key in PEM`;
+  throw new CodedError("TLS_FILE_INVALID", `${fault}.`, {
+    remedy: "Give certificate and key of one pair, neither encrypted.",
+  });
+}
+
+/**
+ * Reads the files again and again, and serves what has changed. By content and not by events of the file system: a
+ * Secret's volume is a link to a folder that is replaced, which not every file system tells. A pair that is half written
+ * is left for the next time. Until the signal; never rejects.
+ */
+export async function followFiles(deps: FilesDeps, signal: AbortSignal): Promise<void> {
+  const { files, served, clock, log, intervalMs, reloaded, trouble } = deps;
+  let why = "";
+  while (!signal.aborted) {
+    const before = why;
+    const error = await look(served, files, reloaded, log);
+    why = error === undefined ? "" : oneLine(error);
+    trouble?.(error && { code: error.code, message: why });
+    if (why !== "" && why !== before) log.error({ why }, "certificate cannot be read again");
+    await clock.sleep(intervalMs, signal);
+  }
+}
+
+async function look(
+  served: Served,
+  files: TlsFiles,
+  reloaded: FilesDeps["reloaded"],
+  log: Log,
+): Promise<CodedError | undefined> {
+  try {
+    if (served.use(await readPair(files))) {
+      reloaded?.();
+      log.info({ notAfter: new Date(served.notAfter() ?? 0).toISOString() }, "certificate in use");
+    }
+    return undefined;
+  } catch (error) {
+    return coded(error, "TLS_FILE_INVALID");
+  }
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const why = systemCode(error) ?? "unknown error";
+    throw new CodedError("TLS_FILE_UNREADABLE", `${path} cannot be read (${why}).`, {
+      remedy: "Mount the Secret with the serving certificate, or correct --tls-cert and --tls-key.",
+      cause: error,
+    });
+  }
+}
+
+function isKey(text: string): boolean {
+  try {
+    createPrivateKey(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,80 @@
+import type { KeyPair } from "../certificates.ts";
+import { metadataOf, own, stringMap, type Fields } from "../read.ts";
+import { caFacts, canSign, certificateOf, isPair, isSignedBy, namesOf, spanOf } from "./pem.ts";
+import type { TlsState } from "./plan.ts";
+
+/** What the Secret holds, keys included: for the eyes of this folder. Absent is what was not there; nothing is checked. */
+export interface Stored {
+  readonly ca?: KeyPair;
+  readonly serving?: KeyPair;
+  readonly next?: KeyPair;
+  /** Its key is forgotten. */
+  readonly previous?: string;
+}
+
+const KEYS = {
+  ca: ["ca.crt", "ca.key"],
+  serving: ["tls.crt", "tls.key"],
+  next: ["next-ca.crt", "next-ca.key"],
+} as const;
+const PREVIOUS = "previous-ca.crt";
+
+/** @param secret as the API server has it, or whatever else somebody made of it */
+export function storedIn(secret: Fields): Stored {
+  const data = stringMap(own(secret, "data"));
+  const text = (key: string): string => Buffer.from(data[key] ?? "", "base64").toString();
+  const pair = (name: keyof typeof KEYS): Pick<Stored, typeof name> => {
+    const [cert, key] = KEYS[name];
+    return text(cert) === "" ? {} : { [name]: { cert: text(cert), key: text(key) } };
+  };
+  return {
+    ...pair("ca"),
+    ...pair("serving"),
+    ...pair("next"),
+    ...(text(PREVIOUS) === "" ? {} : { previous: text(PREVIOUS) }),
+  };
+}
+
+/** The object to write. What else the Secret holds, labels, owners and keys of others, stays as it is. */
+export function secretOf(stored: Stored, name: string, namespace: string, before: Fields = {}): Fields {
+  const data: Record<string, string> = { ...stringMap(own(before, "data")) };
+  for (const key of [...Object.values(KEYS).flat(), PREVIOUS]) delete data[key];
+  const put = (key: string, value: string): void => void (data[key] = Buffer.from(value).toString("base64"));
+  for (const part of ["ca", "serving", "next"] as const) {
+    const pair = stored[part];
+    if (pair === undefined) continue;
+    put(KEYS[part][0], pair.cert);
+    put(KEYS[part][1], pair.key);
+  }
+  if (stored.previous !== undefined) put(PREVIOUS, stored.previous);
+  return {
+    ...before,
+    apiVersion: "v1",
+    kind: "Secret",
+    type: own(before, "type") ?? "kubernetes.io/tls",
+    metadata: { ...metadataOf(before), name, namespace },
+    data,
+  };
+}
+
+/** The same without keys, and without what turned out to be no certificate. */
+export function stateOf({ ca, serving, next, previous }: Stored): TlsState {
+  const facts = caFacts(ca?.cert);
+  const leaf = serving && certificateOf(serving.cert);
+  const [nextFacts, previousFacts] = [caFacts(next?.cert), caFacts(previous)];
+  return {
+    ...(ca && facts ? { ca: { ...facts, canSign: canSign(ca) } } : {}),
+    ...(serving && leaf
+      ? {
+          serving: {
+            ...spanOf(leaf),
+            byCa: facts !== undefined && isPair(serving) && isSignedBy(leaf, [facts.pem]),
+            names: namesOf(leaf),
+          },
+        }
+      : {}),
+    // One that can sign nothing is no CA to come.
+    ...(next && nextFacts && canSign(next) ? { next: nextFacts } : {}),
+    ...(previousFacts ? { previous: previousFacts } : {}),
+  };
+}

@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+import { bundleCheck, certificateCheck, chainIn } from "../../../../injector/cli/check/certificates.ts";
+import { DURATIONS } from "../../../../injector/tls/durations.ts";
+import { keeper } from "../../../../injector/tls/keep.ts";
+import { certificatesIn } from "../../../../injector/tls/pem.ts";
+import { served } from "../../../../injector/tls/served.ts";
+import { fakeTlsApi, WEBHOOKS } from "../../../support/fake-tls-api.ts";
+import { handClock } from "../../../support/hand-clock.ts";
+import { silent } from "../../../support/log-lines.ts";
+import { found, healthy, HOST, webhookConfiguration } from "./healthy.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const never = new AbortController().signal;
+
+test("podrole check finds nothing to say about certificates that the injector keeps, at any moment of their lives", async () => {
+  const [api, clock] = [fakeTlsApi(), handClock()];
+  const kept = keeper({
+    api,
+    clock,
+    log: silent,
+    places: { secret: "podrole-injector-tls", namespace: "podrole-system", webhooks: [WEBHOOKS] },
+    names: [HOST],
+    durations: DURATIONS,
+    served: served({ now: () => clock.now(), apply: () => {}, bundled: true }),
+  });
+  const said = (): readonly string[] => {
+    const facts = healthy({
+      now: clock.now(),
+      webhooks: found([webhookConfiguration(api.bundles()[0])]),
+      certificate: found(chainIn(api.secret() ?? {}) ?? ""),
+    });
+    return [...bundleCheck(facts), ...certificateCheck(facts)].map(({ status, message }) =>
+      status === "ok" ? "ok" : message,
+    );
+  };
+  const [cas, sizes, heard] = [new Set<string>(), new Set<number>(), new Set<string>()];
+  const listen = (): void => {
+    for (const word of said()) heard.add(word);
+  };
+  let before = "";
+  const look = async (): Promise<void> => {
+    await kept.round(never);
+    const bundle = certificatesIn(api.bundles()[0] ?? "");
+    for (const ca of bundle) cas.add(ca);
+    sizes.add(bundle.length);
+    const now = JSON.stringify([api.bundles(), api.secret()]);
+    if (now !== before) listen();
+    before = now;
+  };
+  for (let days = 0; days < 260; days += 4) {
+    await look();
+    clock.jump(4 * DAY_MS);
+    // What there is just before the injector looks is as good as what it leaves.
+    listen();
+  }
+  // A change of CAs takes an hour, which four days are too long for.
+  for (let count = 0; count < 400; count += 1) {
+    await look();
+    clock.jump(DURATIONS.intervalMs);
+  }
+  expect({ heard, cas: cas.size, sizes }).toEqual({ heard: new Set(["ok"]), cas: 2, sizes: new Set([1, 2]) });
+});

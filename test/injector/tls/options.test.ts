@@ -1,0 +1,74 @@
+import { Command } from "commander";
+import { describe, expect, test } from "vitest";
+import { servingFrom, withServing, type ServingOptions } from "../../../injector/tls/options.ts";
+import { thrown } from "../../support/thrown.ts";
+
+function parsed(...args: readonly string[]): ServingOptions {
+  const command = withServing(new Command().exitOverride().configureOutput({ writeErr: () => {} }));
+  command.parse(args, { from: "user" });
+  return servingFrom(command.opts());
+}
+
+describe("the serving options", () => {
+  test("by default: certificates of its own, TLS 1.3, 15 s of drain", () => {
+    expect(parsed()).toEqual({
+      minVersion: "TLSv1.3",
+      drainMs: 15_000,
+      source: {
+        mode: "self-managed",
+        secret: "podrole-injector-tls",
+        service: "podrole-injector",
+        namespace: undefined,
+        webhooks: ["mutatingwebhookconfigurations/podrole"],
+        furtherNames: [],
+      },
+    });
+  });
+
+  test("with a certificate's files: those, whether or not the mode is named", () => {
+    const files = ["--tls-cert=a.crt", "--tls-key=a.key"];
+    const source = { mode: "files", files: { cert: "a.crt", key: "a.key" } };
+    expect(parsed(...files).source).toEqual(source);
+    expect(parsed("--tls=files", ...files).source).toEqual(source);
+  });
+
+  test("take names of objects and of the certificate", () => {
+    const names = ["--tls-secret=a", "--service=b", "--namespace=c", "--webhook-configuration=d.e"];
+    expect(
+      parsed(...names, "--tls-names=10.0.0.1, x.example,FD00:0::1", "--tls-min-version=1.2"),
+    ).toMatchObject({
+      minVersion: "TLSv1.2",
+      source: {
+        secret: "a",
+        service: "b",
+        namespace: "c",
+        webhooks: ["mutatingwebhookconfigurations/d.e"],
+        furtherNames: ["10.0.0.1", "x.example", "fd00::1"],
+      },
+    });
+  });
+
+  test.for([
+    ["a mode that lacks its files", ["--tls=files"]],
+    ["half a pair", ["--tls-cert=a"]],
+    ["the other half", ["--tls-key=a"]],
+    ["files for certificates of its own", ["--tls=self-managed", "--tls-cert=a", "--tls-key=b"]],
+  ] as const)("refuse %s with a sentence", async ([, args]) => {
+    expect((await thrown(() => parsed(...args))).code).toBe("CONFIG_INVALID");
+  });
+
+  test.for([
+    "--tls=vault",
+    "--tls-min-version=1.1",
+    "--drain-seconds=-1",
+    "--drain-seconds=15s",
+    "--drain-seconds=601",
+    "--tls-secret=../secrets",
+    "--namespace=a/b",
+    "--webhook-configuration=A",
+    "--tls-names=a b",
+    "--tls-names=fd00:1",
+  ])("refuse %s", (arg) => {
+    expect(() => parsed(arg)).toThrow(/^error: option/);
+  });
+});

@@ -1,0 +1,100 @@
+import { Refusal } from "../../injector/api-server.ts";
+import type { TlsApi } from "../../injector/tls/objects.ts";
+import type { Fields } from "../../injector/read.ts";
+
+interface Held {
+  metadata: { resourceVersion: string; [key: string]: unknown };
+  [key: string]: unknown;
+}
+
+/** What of an API server certificates need: one Secret, one webhook configuration, and versions that are minded. */
+export interface FakeTlsApi extends TlsApi {
+  secret(): Fields | undefined;
+  /** Somebody else writes it. */
+  setSecret(secret: object | undefined): void;
+  /** PEM of each webhook's caBundle. */
+  bundles(): readonly string[];
+  setBundles(bundles: readonly string[] | undefined): void;
+  /** `GET secret`, `PUT secret`, `POST secret`, `GET webhooks`, `PATCH webhooks`: thrown instead of an answer. */
+  readonly failures: Map<string, Error>;
+  /** Called before each request; to change something between two of them. */
+  before: (request: string) => void;
+  readonly requests: string[];
+}
+
+export const SECRET = "/api/v1/namespaces/podrole-system/secrets";
+export const WEBHOOKS = "mutatingwebhookconfigurations/podrole";
+
+export function fakeTlsApi(): FakeTlsApi {
+  let version = 1;
+  let secret: Held | undefined;
+  let webhooks: Held | undefined = configuration(["", ""]);
+  const failures = new Map<string, Error>();
+  const requests: string[] = [];
+  const stamped = (object: object): Held => {
+    const copy = structuredClone(object) as Held;
+    copy.metadata = { ...copy.metadata, resourceVersion: String((version += 1)) };
+    return copy;
+  };
+  const enter = (request: string): void => {
+    api.before(request);
+    requests.push(request);
+    const failure = failures.get(request);
+    if (failure !== undefined) throw failure;
+  };
+  const found = <T>(object: T | undefined): T => {
+    if (object === undefined) throw new Refusal(404, "not found");
+    return structuredClone(object);
+  };
+  const api: FakeTlsApi = {
+    get: async (path) => {
+      const isSecret = path.startsWith(`${SECRET}/`);
+      enter(isSecret ? "GET secret" : "GET webhooks");
+      return found(isSecret ? secret : webhooks);
+    },
+    post: async (_path, object) => {
+      enter("POST secret");
+      if (secret !== undefined) throw new Refusal(409, "already exists");
+      secret = stamped(object);
+    },
+    put: async (_path, object) => {
+      enter("PUT secret");
+      const { resourceVersion } = found(secret).metadata;
+      if ((object as Held).metadata.resourceVersion !== resourceVersion) throw new Refusal(409, "conflict");
+      secret = stamped(object);
+    },
+    patch: async (_path, changes) => {
+      enter("PATCH webhooks");
+      const held = found(webhooks);
+      const entries = held["webhooks"] as { clientConfig: { caBundle: string } }[];
+      for (const { path, value } of changes as readonly { path: string; value: string }[]) {
+        const index = /^\/webhooks\/(\d+)\/clientConfig\/caBundle$/.exec(path)?.[1];
+        if (index !== undefined) entries[Number(index)] = { clientConfig: { caBundle: value } };
+        else if (value !== held.metadata.resourceVersion) throw new Refusal(409, "conflict");
+      }
+      webhooks = stamped(held);
+    },
+    secret: () => secret,
+    setSecret: (object) => {
+      secret = object && stamped(object);
+    },
+    bundles: () =>
+      ((webhooks?.["webhooks"] ?? []) as { clientConfig: { caBundle: string } }[]).map(({ clientConfig }) =>
+        Buffer.from(clientConfig.caBundle, "base64").toString(),
+      ),
+    setBundles: (bundles) => {
+      webhooks = bundles && stamped(configuration(bundles));
+    },
+    failures,
+    requests,
+    before: () => {},
+  };
+  return api;
+}
+
+const configuration = (bundles: readonly string[]): Held => ({
+  metadata: { name: "podrole", resourceVersion: "1" },
+  webhooks: bundles.map((text) => ({
+    clientConfig: { caBundle: Buffer.from(text).toString("base64") },
+  })),
+});
