@@ -34,6 +34,18 @@ export async function allowInjector({ admin }: ControlPlane, withheld?: string):
   });
 }
 
+/** What deploy/injector.yaml lets the injector do in its own namespace, which must be there. */
+export async function allowSecret({ admin }: ControlPlane): Promise<void> {
+  const role = await shippedObject("Role");
+  const place = `${RBAC}/namespaces/${role.metadata.namespace}`;
+  await admin.create(`${place}/roles`, role);
+  await admin.create(`${place}/rolebindings`, {
+    metadata: { name: "injector" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: role.metadata.name },
+    subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "injector" }],
+  });
+}
+
 /** Installs deploy/crd/rolegrants.yaml, and waits until the API server serves it. */
 export async function installCrd({ admin }: ControlPlane): Promise<void> {
   const manifest = await readFile(new URL("../../deploy/crd/rolegrants.yaml", import.meta.url), "utf8");

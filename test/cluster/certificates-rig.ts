@@ -1,0 +1,122 @@
+import { X509Certificate } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import { apiServer } from "../../injector/api-server.ts";
+import { certificateAuthority, validFor } from "../../injector/certificates.ts";
+import { kubernetesCluster } from "../../injector/kubernetes.ts";
+import { serveCertificate } from "../../injector/listener.ts";
+import { buildServer } from "../../injector/server.ts";
+import { DURATIONS, type Durations } from "../../injector/tls/durations.ts";
+import type { KeepEvent } from "../../injector/tls/keep.ts";
+import { tlsSource, type TlsSourceState } from "../../injector/tls/source.ts";
+import { certificatesIn } from "../../injector/tls/pem.ts";
+import { randomToken } from "../../injector/token.ts";
+import { systemClock } from "../../sidecar/kit/clock.ts";
+import { config } from "../support/config.ts";
+import { logLines, type LogLine } from "../support/log-lines.ts";
+import { until } from "../support/until.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import type { KubeObject } from "./kube-client.ts";
+import { NAMESPACES, shippedObject } from "./setting.ts";
+
+const NAMESPACE = "podrole-system";
+export const SECRETS = `${NAMESPACES}/${NAMESPACE}/secrets`;
+export const SECRET = `${SECRETS}/podrole-injector-tls`;
+const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+export const CONFIGURATION = `${WEBHOOKS}/podrole`;
+
+/** A replica that looks after its own certificates, against a real API server. */
+export interface Replica {
+  readonly port: number;
+  readonly lines: readonly LogLine[];
+  readonly events: readonly KeepEvent[];
+  readonly state: () => TlsSourceState;
+  close(): Promise<void>;
+}
+
+/**
+ * Looks twice a second; the lives of certificates as long as usual unless a test says otherwise.
+ * @param aheadMs how far its clock is ahead of the API server's
+ */
+export async function openReplica(
+  plane: ControlPlane,
+  over: Partial<Durations> = {},
+  aheadMs = 0,
+): Promise<Replica> {
+  const { log, lines } = logLines();
+  const api = apiServer(plane.injectorConfig);
+  const events: KeepEvent[] = [];
+  const tls = await tlsSource(
+    {
+      minVersion: "TLSv1.3",
+      drainMs: 0,
+      source: {
+        mode: "self-managed",
+        secret: "podrole-injector-tls",
+        service: "podrole-injector",
+        namespace: NAMESPACE,
+        webhooks: ["mutatingwebhookconfigurations/podrole"],
+        furtherNames: ["127.0.0.1"],
+      },
+    },
+    {
+      api,
+      kubeConfig: plane.injectorConfig,
+      clock: { ...systemClock, now: () => systemClock.now() + aheadMs },
+      log,
+      observe: (event) => void events.push(event),
+      durations: { ...DURATIONS, intervalMs: 500, ...over },
+    },
+  );
+  const cluster = kubernetesCluster(plane.injectorConfig, { log });
+  const app = buildServer({
+    config: config({ policy: "listed", region: "eu-west-1" }),
+    cluster,
+    log,
+    newToken: randomToken,
+    tls: tls.first,
+  });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  cluster.start();
+  const stopping = new AbortController();
+  const running = tls.run((pair) => serveCertificate(app.server, pair), stopping.signal);
+  await until("the facts", () => cluster.ready() || undefined);
+  return {
+    port: (app.server.address() as AddressInfo).port,
+    lines,
+    events,
+    state: tls.state,
+    close: async () => {
+      stopping.abort();
+      app.server.closeAllConnections();
+      await Promise.all([app.close(), cluster.stop(), running]);
+      api.close();
+    },
+  };
+}
+
+/** As deploy/injector.yaml registers it, with no caBundle, but by address. */
+export async function register(plane: ControlPlane, port: number): Promise<void> {
+  const shipped = await shippedObject("MutatingWebhookConfiguration");
+  await plane.admin.create(WEBHOOKS, {
+    ...shipped,
+    webhooks: shipped.webhooks.map((webhook: object) => ({
+      ...webhook,
+      clientConfig: { url: `https://127.0.0.1:${port}/mutate` },
+    })),
+  });
+}
+
+/** The CAs that each webhook of the configuration trusts. */
+export async function bundles({ admin }: ControlPlane): Promise<readonly (readonly string[])[]> {
+  const { webhooks } = await admin.get(CONFIGURATION);
+  return webhooks.map(({ clientConfig }: KubeObject) => certificatesIn(atob(clientConfig.caBundle ?? "")));
+}
+
+/** Another CA than any of ours. */
+export const foreignCa = async (): Promise<string> =>
+  (await certificateAuthority("foreign", validFor(1, Date.now()))).cert;
+
+export async function serialInSecret({ admin }: ControlPlane): Promise<string> {
+  const { data } = await admin.get(SECRET);
+  return new X509Certificate(atob(data["tls.crt"])).serialNumber;
+}

@@ -1,0 +1,26 @@
+import { connect, createServer, type AddressInfo } from "node:net";
+import { onTestFinished } from "vitest";
+
+/** What a Service is to a client: one address; each new connection goes to some endpoint, and stays with it. */
+export interface TcpService {
+  readonly port: number;
+  /** Ports of 127.0.0.1 that new connections go to; open ones stay where they are, as with kube-proxy. */
+  endpoints: readonly number[];
+}
+
+export async function tcpService(): Promise<TcpService> {
+  let turn = 0;
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    const endpoint = service.endpoints[(turn += 1) % service.endpoints.length];
+    if (endpoint === undefined) return client.resetAndDestroy();
+    const replica = connect({ host: "127.0.0.1", port: endpoint, allowHalfOpen: true });
+    client.pipe(replica).pipe(client);
+    client.on("error", () => replica.destroy());
+    replica.on("error", () => client.resetAndDestroy());
+    return undefined;
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const service: TcpService = { port: (server.address() as AddressInfo).port, endpoints: [] };
+  return service;
+}
