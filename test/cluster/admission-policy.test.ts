@@ -1,14 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { admit } from "../../injector/admit.ts";
 import type { InjectorConfig } from "../../injector/config.ts";
+import { decide } from "../../injector/decide.ts";
 import { FINDINGS } from "../../injector/findings.ts";
+import { mutate } from "../../injector/mutate.ts";
+import type { Pod } from "../../injector/pod.ts";
+import { tokensFor } from "../../injector/token.ts";
 import { facts } from "../support/facts.ts";
 import { goldens } from "../support/goldens.ts";
 import { ofKind, rendered, whyNoHelm } from "../support/helm.ts";
+import { numbers } from "../support/random-pods.ts";
 import { TOKEN } from "../support/pods.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
+import { podByChance } from "./pods-by-chance.ts";
 import { ATTACKS, DEBUG_ATTACKS, SETTINGS, type AttackSetting } from "./policy-attacks.ts";
 import { accountsOf, NAMESPACES, podsOf } from "./setting.ts";
 
@@ -28,9 +34,14 @@ const valuesOf = (config: InjectorConfig): object => ({
     source: config.source,
     sourceOverride: config.sourceOverrides,
     guard: config.guard,
+    egressHook: config.egressHook,
+    guardNetRaw: config.guardNetRaw,
     hostNetwork: config.hostNetwork,
     hostPath: config.hostPath,
     stsEndpoint: config.stsEndpoint,
+    stsFips: config.stsFips,
+    stsDualStack: config.stsDualStack,
+    stsCa: config.stsCa,
     ambientSecret: config.ambientSecret,
     block: config.blockedAddresses,
   },
@@ -228,6 +239,42 @@ describe.skipIf(reason !== undefined)(
         expect(body.message).toContain(`[${code}]`);
       });
     });
+
+    test.for(["plain", "node", "off"] as const)(
+      "judges three hundred pods by chance as the webhook does: setting %s",
+      async (name) => {
+        const { config, annotations } = SETTINGS[name];
+        const known = facts({ annotations });
+        const settings = { ...config, policy: "off" } as const;
+        const { own, pod: harmless } = await good(SETTINGS[name], name);
+        const told = decide(
+          podByChance(() => 0.999),
+          known,
+          settings,
+        );
+        if (told.kind !== "inject") throw new Error(`${told.kind} of ${JSON.stringify(harmless)}`);
+        const tokens = (pod: Pod) => tokensFor(pod, told.intent.sidecar?.identities ?? [], () => TOKEN);
+        const next = numbers(7);
+        const counts = { inject: 0, deny: 0, skip: 0 };
+        for (let i = 0; i < 300; i += 1) {
+          const pod = podByChance(next);
+          const { kind, findings } = decide(pod, known, settings);
+          // The webhook refuses what it could put right, so that nobody is surprised; put right, it harms nobody.
+          const mended = findings.filter(({ severity }) => severity === "deny");
+          if (mended.length > 0 && mended.every(({ code }) => code === "PRIVILEGE_ESCALATION")) continue;
+          counts[kind] += 1;
+          // What is denied is tried as it would be, had the webhook looked away.
+          const { status, body } = await create(own, mutate(pod, told.intent, settings, tokens(pod)));
+          const verdict = status < 300 ? "inject" : "deny";
+          expect({ verdict, pod, says: findings, body: status < 300 ? "" : body.message }).toMatchObject({
+            verdict: kind,
+            pod,
+            says: findings,
+          });
+        }
+        expect(Math.min(counts.inject, counts.deny)).toBeGreaterThan(20);
+      },
+    );
 
     test("a pod from before podrole can lose its finalizer and be debugged", async () => {
       const label = await policyFor(SETTINGS.plain.config);

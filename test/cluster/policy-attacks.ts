@@ -1,4 +1,6 @@
+import { X509Certificate } from "node:crypto";
 import type { InjectorConfig } from "../../injector/config.ts";
+import { certificateAuthority, validFor } from "../../injector/certificates.ts";
 import type { FindingCode } from "../../injector/findings.ts";
 import { config } from "../support/config.ts";
 import type { KubeObject } from "./kube-client.ts";
@@ -9,6 +11,10 @@ export interface AttackSetting {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** As `--sts-ca-file` is read. */
+const certificate = async (): Promise<string> =>
+  new X509Certificate((await certificateAuthority("sts", validFor(1, Date.now()))).cert).toString();
+
 export const SETTINGS = {
   plain: { config: config(), annotations: {} },
   node: { config: config({ source: "node" }), annotations: {} },
@@ -18,6 +24,18 @@ export const SETTINGS = {
     annotations: { "podrole.dev/source": "node" },
   },
   off: { config: config({ guard: "off" }), annotations: {} },
+  /** Everything that adds to guard and sidecar. */
+  full: {
+    config: config({
+      egressHook: "require",
+      guardNetRaw: true,
+      stsFips: true,
+      stsDualStack: true,
+      stsCa: (await certificate()) + (await certificate()),
+    }),
+    annotations: {},
+  },
+  endpoint: { config: config({ stsEndpoint: "https://sts.example/$(A)" }), annotations: {} },
 } as const satisfies Record<string, AttackSetting>;
 
 export interface Attack {
@@ -55,6 +73,15 @@ const withInit =
       securityContext: { capabilities: { drop: ["NET_RAW"] } },
       ...container,
     });
+  };
+
+const lessWalls = (pod: KubeObject): void => {
+  guard(pod).env.find(({ name }: { name: string }) => name === "PODROLE_EGRESS_HOOK").value = "prefer";
+};
+const valueOf =
+  (name: string, value: string) =>
+  (pod: KubeObject): void => {
+    sidecar(pod).env.find((one: { name: string }) => one.name === name).value = value;
   };
 
 const CAPABILITIES = [
@@ -142,6 +169,13 @@ export const ATTACKS: readonly Attack[] = [
     pod.spec.volumes.push({ name: "kube-api-access-x", emptyDir: {} });
     guard(pod).volumeMounts = [{ name: "kube-api-access-x", mountPath: "/usr/local/bin", readOnly: true }];
   }),
+  attack("a guard with NET_RAW where it is given none", "INJECTED_DIFFERENTLY", (pod) => {
+    guard(pod).securityContext.capabilities.add.push("NET_RAW");
+  }),
+  attack("a guard that may do with one wall less", "INJECTED_DIFFERENTLY", lessWalls, { setting: "full" }),
+  attack("a guard that is not told of the egress hook", "INJECTED_DIFFERENTLY", (pod) => {
+    guard(pod).env = guard(pod).env.filter(({ name }: { name: string }) => name !== "PODROLE_EGRESS_HOOK");
+  }),
   attack("a guard without NET_ADMIN", "INJECTED_DIFFERENTLY", (pod) => {
     delete guard(pod).securityContext.capabilities.add;
   }),
@@ -181,6 +215,20 @@ export const ATTACKS: readonly Attack[] = [
     attack(`a sidecar with a ${name} of somebody's`, "INJECTED_DIFFERENTLY", (pod) => {
       sidecar(pod).env.push({ name, value: "https://evil.example" });
     }),
+  ),
+  attack(
+    "a sidecar that trusts another CA",
+    "INJECTED_DIFFERENTLY",
+    valueOf("PODROLE_STS_CA", await certificate()),
+    {
+      setting: "full",
+    },
+  ),
+  attack(
+    "a sidecar that calls another STS than the installation's",
+    "INJECTED_DIFFERENTLY",
+    valueOf("PODROLE_STS_ENDPOINT", "https://evil.example"),
+    { setting: "endpoint" },
   ),
   attack("a sidecar that takes its variable from a Secret", "INJECTED_DIFFERENTLY", (pod) => {
     sidecar(pod).env.push({ name: "PODROLE_X", valueFrom: { secretKeyRef: { name: "a", key: "b" } } });

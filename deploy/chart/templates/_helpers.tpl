@@ -8,7 +8,6 @@ app.kubernetes.io/name: podrole-injector
 {{ include "podrole.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: podrole
-app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
@@ -37,7 +36,7 @@ matchExpressions:
 
 {{/* Every option as a flag: sourceOverride -> --source-override. What is null is left to the injector. */}}
 {{- define "podrole.optionArgs" -}}
-{{- $options := merge (dict "image" (include "podrole.sidecarImage" .)) .Values.options -}}
+{{- $options := merge (dict "image" (include "podrole.sidecarImage" .)) (omit .Values.options "stsCa") -}}
 {{- range $name, $value := $options }}
 {{- $flag := kebabcase $name -}}
 {{- if kindIs "bool" $value }}
@@ -56,13 +55,29 @@ matchExpressions:
 - {{ printf "--%s=%v" $flag $value | toJson }}
 {{- end }}
 {{- end }}
+{{- if .Values.options.stsCa }}
+- --sts-ca-file=/sts-ca/ca.pem
+{{- end }}
+{{- end }}
+
+{{- define "podrole.stsCaName" -}}podrole-sts-ca{{- end }}
+
+{{/* The certificates of options.stsCa, each written as the injector writes it to sidecars: nothing around them, lines of 64
+letters. */}}
+{{- define "podrole.stsCa" -}}
+{{- range regexFindAll "-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----" (.Values.options.stsCa | default "") -1 -}}
+-----BEGIN CERTIFICATE-----
+{{ regexReplaceAll "-----[A-Z ]+-----|\\s" . "" | wrapWith 64 "\n" }}
+-----END CERTIFICATE-----
+{{ end -}}
 {{- end }}
 
 {{/* What would not work is refused here, where the schema cannot see two values at once. */}}
 {{- define "podrole.checked" -}}
 {{- $v := .Values -}}
-{{- if lt (int $v.terminationGracePeriodSeconds) (add 10 (int $v.drainSeconds) | int) -}}
-{{- fail "terminationGracePeriodSeconds must exceed drainSeconds by 10 or more, or the kubelet ends the injector while it drains" -}}
+{{- /* After the drain, injector/drain.ts gives the last requests 20 s. */ -}}
+{{- if lt (int $v.terminationGracePeriodSeconds) (add 25 (int $v.drainSeconds) | int) -}}
+{{- fail "terminationGracePeriodSeconds must exceed drainSeconds by 25 or more, or the kubelet ends the injector while it drains" -}}
 {{- end -}}
 {{- if and (eq $v.tls.mode "files") (not $v.tls.caBundle) -}}
 {{- fail "tls.mode files needs tls.caBundle: without the CA the API server refuses the injector's certificate" -}}
@@ -75,6 +90,17 @@ matchExpressions:
 {{- end -}}
 {{- if and (eq $v.webhook.failurePolicy "Ignore") (not (and $v.admissionPolicy.enabled (has "Deny" $v.admissionPolicy.validationActions))) -}}
 {{- fail "webhook.failurePolicy Ignore needs admissionPolicy with Deny: otherwise pods run unguarded while the injector is away" -}}
+{{- end -}}
+{{- if eq (int $v.options.credentialsPort) (int $v.options.healthPort) -}}
+{{- fail "options.credentialsPort and options.healthPort are the same" -}}
+{{- end -}}
+{{- with $v.options.stsCa -}}
+{{- if regexMatch "-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----" . -}}
+{{- fail "options.stsCa holds a private key, and what it holds goes into every pod: take the key out" -}}
+{{- end -}}
+{{- if not (include "podrole.stsCa" $) -}}
+{{- fail "options.stsCa holds no certificate in PEM form" -}}
+{{- end -}}
 {{- end -}}
 {{- if and (or (eq $v.options.source "ambient") (has "ambient" $v.options.sourceOverride)) (not $v.options.ambientSecret) -}}
 {{- fail "options.source or options.sourceOverride ambient needs options.ambientSecret" -}}

@@ -1,0 +1,43 @@
+import type { Container, Pod, SecurityContext } from "../../injector/pod.ts";
+import { BILLING } from "../support/facts.ts";
+
+/** A pod that an API server takes, with a few of the things that webhook and policy have to agree about; 1 is harmless. */
+export function podByChance(next: () => number): Pod {
+  const chance = (share: number): boolean => next() < share;
+  const one = <T>(...of: readonly T[]): T => of[Math.floor(next() * of.length)] as T;
+  const context = (): SecurityContext => {
+    const add = chance(0.2)
+      ? [one("CHOWN", "net_raw", "CAP_BPF", "SYS_PTRACE", "SETUID", "Perfmon", "KILL")]
+      : [];
+    const drop = chance(0.5) ? [one("ALL", "NET_RAW", "CAP_NET_RAW", "MKNOD", "SETUID")] : [];
+    return {
+      ...(chance(0.1) ? {} : { runAsUser: chance(0.05) ? 64_169 : 1000 }),
+      ...(chance(0.05) ? { privileged: true } : {}),
+      // The API server itself refuses false beside what it would take back.
+      ...(chance(0.1) ? { allowPrivilegeEscalation: true } : {}),
+      capabilities: { ...(add.length > 0 ? { add } : {}), ...(drop.length > 0 ? { drop } : {}) },
+    };
+  };
+  const container = (name: string): Container => ({
+    name: chance(0.03) ? `podrole-${name}` : name,
+    image: "shop/app:1",
+    ...(chance(0.9) ? { securityContext: context() } : { securityContext: { runAsUser: 1000 } }),
+    ...(chance(0.1) ? { volumeMounts: [{ name: "data", mountPath: "/data" }] } : {}),
+  });
+  return {
+    metadata: { name: "web", annotations: { "iam.amazonaws.com/role": BILLING } },
+    spec: {
+      ...(chance(0.4) ? { initContainers: [container("init")] } : {}),
+      containers: [container("app"), ...(chance(0.4) ? [container("helper")] : [])],
+      volumes: [
+        { name: "data", ...(chance(0.05) ? { hostPath: { path: "/var" } } : { emptyDir: {} }) },
+        ...(chance(0.03) ? [{ name: "podrole-data", emptyDir: {} }] : []),
+      ],
+      ...(chance(0.04) ? { hostPID: true } : {}),
+      ...(chance(0.04) ? { hostIPC: true } : {}),
+      ...(chance(0.04) ? { shareProcessNamespace: true } : {}),
+      ...(chance(0.05) ? { hostNetwork: true } : {}),
+      ...(chance(0.1) ? { securityContext: { runAsUser: chance(0.2) ? 64_169 : 2000 } } : {}),
+    },
+  };
+}
