@@ -94,7 +94,7 @@ export async function openReplica(
   };
 }
 
-/** As deploy/injector.yaml registers it, with no caBundle, but by address. */
+/** As deploy/install.yaml registers it, with no caBundle, but by address. */
 export async function register(plane: ControlPlane, port: number): Promise<void> {
   const shipped = await shippedObject("MutatingWebhookConfiguration");
   await plane.admin.create(WEBHOOKS, {

@@ -100,7 +100,7 @@ describe.skipIf(reason !== undefined)(
       expect(trouble.message).toContain("let its service account create secrets, and get and update");
       expect(one.state().unready).toBeDefined();
       await expect(admit()).rejects.toThrow("failed calling webhook");
-      // What deploy/injector.yaml gives it, and no more than that.
+      // What deploy/install.yaml gives it, and no more than that.
       await allowSecret(plane);
       await ready(one);
       await admitted();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { child } from "../support/child.ts";
 import { CLI, podrole, tempFile } from "../support/cli.ts";
-import { config } from "../support/config.ts";
+import { configFromFlags } from "../support/config.ts";
 import { ACCOUNT, base } from "../support/facts.ts";
 import { VERSION } from "../../injector/version.ts";
 import { until } from "../support/until.ts";
@@ -13,7 +13,8 @@ import { openInjector, podObject, type Serving } from "./webhook.ts";
 
 const reason = whyNot();
 const PLACE = "podrole-system";
-const WEBHOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/podrole";
+const ADMISSION = "/apis/admissionregistration.k8s.io/v1";
+const WEBHOOK = `${ADMISSION}/mutatingwebhookconfigurations/podrole`;
 
 describe.skipIf(reason !== undefined)(
   `podrole check of a real API server${reason ? `: ${reason}` : ""}`,
@@ -21,7 +22,7 @@ describe.skipIf(reason !== undefined)(
     let serving: Serving | undefined;
     let plane: ControlPlane;
     beforeAll(async () => {
-      serving = await openInjector({ baseRoleArn: base(ACCOUNT) });
+      serving = await openInjector({ baseRoleArn: base(ACCOUNT), image: configFromFlags().image });
       ({ plane } = serving);
       await install(plane);
     });
@@ -54,6 +55,8 @@ describe.skipIf(reason !== undefined)(
       expect(of("INJECTOR_SERVICE")[0]?.[0]).toBe("ok");
       expect(of("WEBHOOK_SCOPE")[0]?.[0]).toBe("ok");
       expect(of("CA_BUNDLE")[0]?.[1]).toMatch(/^The (?:caBundle|CA) /);
+      expect(of("POLICY")).toEqual([["ok", "ValidatingAdmissionPolicy podrole is installed."]]);
+      expect(of("POLICY_BINDING")).toEqual([["ok", "podrole is bound by podrole, and denies."]]);
       expect(of("DRY_RUN")).toEqual([
         [
           "ok",
@@ -165,11 +168,17 @@ async function install({ admin }: ControlPlane): Promise<void> {
   const deployment = await shippedObject("Deployment");
   const [container] = deployment.spec.template.spec.containers;
   container.image = `podrole/injector:${VERSION}`;
-  container.args.push(`--image=${config().image}`, "--policy=listed");
+  container.args.push("--policy=listed", `--base-role-arn=${ACCOUNT}`, "--region=eu-west-1");
   const deployments = `/apis/apps/v1/namespaces/${PLACE}/deployments`;
   await admin.create(deployments, deployment);
   const status = { replicas: 2, readyReplicas: 2, updatedReplicas: 2, availableReplicas: 2 };
   await admin.patch(`${deployments}/podrole-injector/status`, { status });
+  await admin.create(
+    `${ADMISSION}/validatingadmissionpolicies`,
+    await shippedObject("ValidatingAdmissionPolicy"),
+  );
+  const binding = await shippedObject("ValidatingAdmissionPolicyBinding");
+  await admin.create(`${ADMISSION}/validatingadmissionpolicybindings`, binding);
   await admin.create(`${NAMESPACES}/${PLACE}/services`, await shippedObject("Service"));
   await admin.create(
     `/apis/policy/v1/namespaces/${PLACE}/poddisruptionbudgets`,

@@ -15,13 +15,32 @@ import { kubeClient, type KubeClient } from "./kube-client.ts";
 export interface ControlPlane {
   /** As a member of system:masters. */
   readonly admin: KubeClient;
+  /** The same, for programs that want a kubeconfig. */
+  readonly adminConfig: KubeConfig;
   /** For user `injector`, who may do what a test has granted. */
   readonly injectorConfig: KubeConfig;
   /** Ends the API server as a crash would. */
   killApiServer(): Promise<void>;
   /** On the same port, with the same store. */
   startApiServer(): Promise<void>;
+  /** As a service account, by a token that the API server has issued. */
+  serviceAccount(namespace: string, name: string): Promise<KubeConfig>;
+  /** What the audited user has asked so far. */
+  audited(): Promise<readonly AuditedRequest[]>;
   stop(): Promise<void>;
+}
+
+/** Of an event of the API server's audit log, what tests look at. */
+export interface AuditedRequest {
+  readonly verb: string;
+  readonly objectRef?: {
+    readonly apiGroup?: string;
+    readonly resource: string;
+    readonly subresource?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+  };
+  readonly responseStatus: { readonly code: number };
 }
 
 const TOKENS = { admin: "admin-token", injector: "injector-token" };
@@ -36,7 +55,8 @@ export function whyNot(): string | undefined {
 
 const binary = (program: string): string => join(process.env["KUBEBUILDER_ASSETS"] ?? "", program);
 
-export async function openControlPlane(): Promise<ControlPlane> {
+/** @param audit the user whose requests are written down */
+export async function openControlPlane(audit = "nobody"): Promise<ControlPlane> {
   const folder = await mkdtemp(join(tmpdir(), "podrole-cluster-"));
   const running = new Set<ChildProcess>();
   // Also when the run is cut short: a process outlives the one that started it.
@@ -66,6 +86,7 @@ export async function openControlPlane(): Promise<ControlPlane> {
   try {
     const [client, peer, port] = [await freePort(), await freePort(), await freePort()];
     await writeSecrets(folder);
+    await writeFile(join(folder, "audit.yaml"), auditPolicy(audit));
     start("etcd", etcdArgs(client, peer));
     let api = start("kube-apiserver", apiServerArgs(client, port));
     const ca = await until("the API server's certificate", () => certificate(folder), READY_MS);
@@ -74,11 +95,21 @@ export async function openControlPlane(): Promise<ControlPlane> {
     await ready();
     return {
       admin,
+      adminConfig: configFor(port, ca, TOKENS.admin),
       injectorConfig: configFor(port, ca, TOKENS.injector),
       killApiServer: () => kill(api),
       startApiServer: async () => {
         api = start("kube-apiserver", apiServerArgs(client, port));
         await ready();
+      },
+      serviceAccount: async (namespace, name) => {
+        const account = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}`;
+        const { status } = await admin.create(`${account}/token`, { spec: {} });
+        return configFor(port, ca, status.token, namespace);
+      },
+      audited: async () => {
+        const lines = (await readFile(join(folder, "audit.log"), "utf8")).split("\n");
+        return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as AuditedRequest);
       },
       stop,
     };
@@ -121,7 +152,19 @@ const apiServerArgs = (etcd: number, port: number): readonly string[] => [
   "--endpoint-reconciler-type=none",
   // As clusters have it: a privileged container is for admission to refuse, not for validation.
   "--allow-privileged=true",
+  "--audit-policy-file=audit.yaml",
+  "--audit-log-path=audit.log",
+  "--audit-log-mode=blocking",
 ];
+
+const auditPolicy = (user: string): string =>
+  JSON.stringify({
+    apiVersion: "audit.k8s.io/v1",
+    kind: "Policy",
+    // A watch is written down when it starts.
+    omitStages: ["RequestReceived"],
+    rules: [{ level: "Metadata", users: [user] }, { level: "None" }],
+  });
 
 /** Made by the API server for itself, and therefore its own authority. */
 const certificate = (folder: string): Promise<string | undefined> =>
@@ -136,11 +179,14 @@ async function answers(admin: KubeClient, api: ChildProcess, folder: string): Pr
   return answer?.status === 200 ? true : undefined;
 }
 
-function configFor(port: number, ca: string, token: string): KubeConfig {
+function configFor(port: number, ca: string, token: string, namespace?: string): KubeConfig {
   const config = new KubeConfig();
   config.loadFromClusterAndUser(
     { name: "test", server: `https://127.0.0.1:${port}`, caData: btoa(ca), skipTLSVerify: false },
     { name: "test", token },
   );
+  if (namespace !== undefined) {
+    config.contexts = config.contexts.map((context) => ({ ...context, namespace }));
+  }
   return config;
 }

@@ -2,29 +2,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
+import { placeOf } from "./places.ts";
 import { createNamespace, installCrd, NAMESPACES } from "./setting.ts";
 
 const reason = whyNot();
 const deploy = (path: string): URL => new URL(`../../deploy/${path}`, import.meta.url);
 
-/** Where each kind of deploy/ is created, but for its namespace. */
-const PLACES: Readonly<Record<string, string>> = {
-  Namespace: "/api/v1/namespaces",
-  ServiceAccount: "/api/v1/*/serviceaccounts",
-  Service: "/api/v1/*/services",
-  Pod: "/api/v1/*/pods",
-  Deployment: "/apis/apps/v1/*/deployments",
-  Job: "/apis/batch/v1/*/jobs",
-  CronJob: "/apis/batch/v1/*/cronjobs",
-  PodDisruptionBudget: "/apis/policy/v1/*/poddisruptionbudgets",
-  Role: "/apis/rbac.authorization.k8s.io/v1/*/roles",
-  RoleBinding: "/apis/rbac.authorization.k8s.io/v1/*/rolebindings",
-  ClusterRole: "/apis/rbac.authorization.k8s.io/v1/clusterroles",
-  ClusterRoleBinding: "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
-  MutatingWebhookConfiguration: "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
-};
-
-const FILES = ["injector.yaml", ...readdirSync(deploy("examples/")).map((file) => `examples/${file}`)];
+const FILES = ["install.yaml", ...readdirSync(deploy("examples/")).map((file) => `examples/${file}`)];
 
 describe.skipIf(reason !== undefined)(
   `the manifests of deploy/ at a real API server${reason ? `: ${reason}` : ""}`,
@@ -44,11 +28,9 @@ describe.skipIf(reason !== undefined)(
 
     test.for(FILES)("%s is taken with strict validation and without a warning", async (file) => {
       const documents = parseAllDocuments(readFileSync(deploy(file), "utf8"));
-      const objects = documents.map((document) => document.toJS());
+      const objects = documents.map((document) => document.toJS()).filter((object) => object !== null);
       for (const object of objects) {
-        const place = PLACES[object.kind] ?? "";
-        expect({ kind: object.kind, place }).not.toMatchObject({ place: "" });
-        const path = place.replace("*", `namespaces/${object.metadata.namespace ?? "shop"}`);
+        const path = placeOf(object);
         const query = "?dryRun=All&fieldValidation=Strict";
         const { status, body, warnings } = await plane.admin.request("POST", path + query, object);
         // A dry run makes nothing, so what a pod refers to is not there, and a namespace of the test's own is.

@@ -12,15 +12,15 @@ export const podsOf = (namespace: string): string => `${NAMESPACES}/${namespace}
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 
-/** The one object of a kind in deploy/injector.yaml. */
+/** The one object of a kind in deploy/install.yaml. */
 export async function shippedObject(kind: string): Promise<KubeObject> {
-  const text = await readFile(new URL("../../deploy/injector.yaml", import.meta.url), "utf8");
+  const text = await readFile(new URL("../../deploy/install.yaml", import.meta.url), "utf8");
   const found = parseAllDocuments(text).map((document) => document.toJS());
-  return found.find((object) => object.kind === kind);
+  return found.find((object) => object?.kind === kind);
 }
 
 /**
- * What the injector may do: what deploy/injector.yaml lets it, and nothing else.
+ * What the injector may do: what deploy/install.yaml lets it, and nothing else.
  * @param withheld an API group that a test keeps from it for the time being
  */
 export async function allowInjector({ admin }: ControlPlane, withheld?: string): Promise<void> {
@@ -34,7 +34,7 @@ export async function allowInjector({ admin }: ControlPlane, withheld?: string):
   });
 }
 
-/** What deploy/injector.yaml lets the injector do in its own namespace, which must be there. */
+/** What deploy/install.yaml lets the injector do in its own namespace, which must be there. */
 export async function allowSecret({ admin }: ControlPlane): Promise<void> {
   const role = await shippedObject("Role");
   const place = `${RBAC}/namespaces/${role.metadata.namespace}`;

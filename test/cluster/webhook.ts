@@ -1,6 +1,8 @@
 import type { AddressInfo } from "node:net";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { CONTAINER } from "../../sidecar/contract.ts";
 import { certificateAuthority, servingCertificate, validFor } from "../../injector/certificates.ts";
+import type { InjectorConfig } from "../../injector/config.ts";
 import { kubernetesCluster } from "../../injector/kubernetes.ts";
 import { buildServer } from "../../injector/server.ts";
 import { randomToken } from "../../injector/token.ts";
@@ -8,6 +10,7 @@ import { config } from "../support/config.ts";
 import { logLines, type LogLine } from "../support/log-lines.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, type ControlPlane } from "./control-plane.ts";
+import type { KubeObject } from "./kube-client.ts";
 import { allowInjector, createNamespace, installCrd, podsOf, shippedObject } from "./setting.ts";
 
 const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
@@ -20,43 +23,68 @@ export interface Serving {
   readonly close: () => Promise<void>;
 }
 
-export async function openInjector(over: Parameters<typeof config>[0] = {}): Promise<Serving> {
-  const closing: (() => Promise<unknown>)[] = [];
-  const close = async (): Promise<void> => {
-    for (const step of closing.splice(0)) await step();
-  };
+export async function openInjector(over: Partial<InjectorConfig> = {}): Promise<Serving> {
+  const plane = await openControlPlane();
   try {
-    const plane = await openControlPlane();
-    closing.push(() => plane.stop());
     await allowInjector(plane);
     await installCrd(plane);
-    const authority = await certificateAuthority("podrole test", validFor(1, Date.now()));
-    const { log, lines } = logLines();
-    const cluster = kubernetesCluster(plane.injectorConfig, { log });
-    closing.unshift(() => cluster.stop());
-    const app = buildServer({
-      config: config({ policy: "listed", region: "eu-west-1", ...over }),
-      cluster,
-      ready: () => cluster.ready(),
-      log,
-      newToken: randomToken,
-      tls: await servingCertificate(authority, ["127.0.0.1"], validFor(1, Date.now())),
-    });
+    const { lines, close } = await addInjector(plane, over);
+    const closeBoth = async (): Promise<void> => {
+      await close();
+      await plane.stop();
+    };
+    return { plane, lines, close: closeBoth };
+  } catch (error) {
+    await plane.stop();
+    throw error;
+  }
+}
+
+interface Place {
+  /** Of the webhook configuration. */
+  readonly name: string;
+  /** Namespaces with this label alone, beside other injectors. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly kubeConfig: KubeConfig;
+}
+
+/** One more injector, registered at a control plane; resolves once it is called. */
+export async function addInjector(
+  plane: ControlPlane,
+  over: Partial<InjectorConfig>,
+  { name = "podrole", labels = {}, kubeConfig = plane.injectorConfig }: Partial<Place> = {},
+): Promise<Omit<Serving, "plane">> {
+  const authority = await certificateAuthority("podrole test", validFor(1, Date.now()));
+  const { log, lines } = logLines();
+  const cluster = kubernetesCluster(kubeConfig, { log });
+  const app = buildServer({
+    config: config({ policy: "listed", region: "eu-west-1", ...over }),
+    cluster,
+    ready: () => cluster.ready(),
+    log,
+    newToken: randomToken,
+    tls: await servingCertificate(authority, ["127.0.0.1"], validFor(1, Date.now())),
+  });
+  const close = async (): Promise<void> => {
+    app.server.closeAllConnections();
+    await Promise.all([app.close(), cluster.stop()]);
+  };
+  try {
     await app.listen({ host: "127.0.0.1", port: 0 });
-    closing.unshift(() => {
-      app.server.closeAllConnections();
-      return app.close();
-    });
     cluster.start();
-    await until("the injector", () => cluster.ready() || undefined);
+    const reads = kubeConfig === plane.injectorConfig;
+    if (reads) await until("the injector", () => cluster.ready() || undefined);
     const { port } = app.server.address() as AddressInfo;
-    await plane.admin.create(WEBHOOKS, await registration(port, authority.cert));
-    await createNamespace(plane.admin, "canary");
+    await plane.admin.create(WEBHOOKS, await registration(port, authority.cert, name, labels));
+    const canary = name === "podrole" ? "canary" : `${name}-canary`;
+    await createNamespace(plane.admin, canary, labels);
     await until("the webhook to be called", async () => {
-      const made = await plane.admin.create(`${podsOf("canary")}?dryRun=All`, podObject("canary", {}));
-      return made.spec.initContainers?.[0]?.name === CONTAINER.guard || undefined;
+      const pod = podObject("canary", {});
+      const { status, body } = await plane.admin.request("POST", `${podsOf(canary)}?dryRun=All`, pod);
+      if (!reads) return String(body.message).includes("denied the request") || undefined;
+      return (status === 201 && body.spec.initContainers?.[0]?.name === CONTAINER.guard) || undefined;
     });
-    return { plane, lines, close };
+    return { lines, close };
   } catch (error) {
     await close();
     throw error;
@@ -68,9 +96,22 @@ export const podObject = (name: string, annotations: object, spec: object = {}):
   spec: { containers: [{ name: "app", image: "shop/app:1" }], ...spec },
 });
 
-/** As deploy/injector.yaml registers it, but by address: there is no service network here. */
-async function registration(port: number, ca: string): Promise<object> {
+/** As deploy/install.yaml registers it, but by address: there is no service network here. */
+async function registration(
+  port: number,
+  ca: string,
+  name: string,
+  labels: Place["labels"],
+): Promise<object> {
   const shipped = await shippedObject("MutatingWebhookConfiguration");
   const clientConfig = { url: `https://127.0.0.1:${port}/mutate`, caBundle: btoa(ca) };
-  return { ...shipped, webhooks: shipped.webhooks.map((webhook: object) => ({ ...webhook, clientConfig })) };
+  const webhooks = shipped.webhooks.map(({ namespaceSelector, ...webhook }: KubeObject) => ({
+    ...webhook,
+    clientConfig,
+    namespaceSelector: {
+      ...namespaceSelector,
+      matchLabels: { ...namespaceSelector.matchLabels, ...labels },
+    },
+  }));
+  return { ...shipped, metadata: { ...shipped.metadata, name }, webhooks };
 }

@@ -1,3 +1,4 @@
+import { delimiter, join } from "node:path";
 import { accessSync, constants } from "node:fs";
 
 export function isExecutable(path: string): boolean {
@@ -7,4 +8,12 @@ export function isExecutable(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** The first program of this name in the folders of PATH, and then in others. */
+export function executableOnPath(name: string, ...others: readonly string[]): string | undefined {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...others].filter(
+    (folder) => folder !== "",
+  );
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
 }

@@ -1,8 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
-import { isExecutable } from "./executable.ts";
+import { executableOnPath } from "./executable.ts";
 
 /** A rendered object; tests fail where it is not what they take it for. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -14,11 +13,7 @@ export const CHART = fileURLToPath(new URL("../../deploy/chart/", import.meta.ur
 function helmPath(): string | undefined {
   const named = process.env["PODROLE_TEST_HELM"];
   if (named !== undefined && named !== "") return named;
-  const folders = [
-    ...(process.env["PATH"] ?? "").split(delimiter),
-    process.env["KUBEBUILDER_ASSETS"] ?? "",
-  ].filter((folder) => folder !== "");
-  return folders.map((folder) => join(folder, "helm")).find(isExecutable);
+  return executableOnPath("helm", process.env["KUBEBUILDER_ASSETS"] ?? "");
 }
 
 /** Why charts cannot be rendered on this machine, or undefined. Goes into the title of what is skipped. */

@@ -19,9 +19,9 @@ const serving = await servingCertificate(authority, [HOST], validFor(90, NOW));
 const manifest = (path: string): readonly Fields[] =>
   documentsIn(readFileSync(new URL(`../../../../deploy/${path}`, import.meta.url), "utf8"));
 
-/** An object of deploy/injector.yaml; tests change it as they like. */
+/** An object of deploy/install.yaml; tests change it as they like. */
 export const shipped = (kind: string): Loose =>
-  structuredClone(manifest("injector.yaml").find((one) => one["kind"] === kind));
+  structuredClone(manifest("install.yaml").find((one) => one["kind"] === kind));
 
 export function webhookConfiguration(ca = authority.cert): Loose {
   const object = shipped("MutatingWebhookConfiguration");

@@ -1,0 +1,213 @@
+import { X509Certificate } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { certificateAuthority, validFor } from "../../injector/certificates.ts";
+import type { Fields } from "../../injector/read.ts";
+import { VERSION } from "../../injector/version.ts";
+import { CHART, helm, whyNoHelm, type HelmRun } from "../support/helm.ts";
+import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
+import { CRDS, GRANTS, grantObject, NAMESPACES } from "./setting.ts";
+import { until } from "../support/until.ts";
+
+const reason = whyNot() ?? whyNoHelm();
+const NAMESPACE = "podrole-system";
+const HA = fileURLToPath(new URL("../../deploy/chart/values-ha.yaml", import.meta.url));
+const REGISTRATION = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/podrole";
+const POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/podrole";
+const BINDING = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/podrole";
+const DEPLOYMENT = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/podrole-injector`;
+const SECRET = `${NAMESPACES}/${NAMESPACE}/secrets/podrole-injector-tls`;
+const certificate = async (): Promise<string> =>
+  new X509Certificate((await certificateAuthority("sts", validFor(1, Date.now()))).cert).toString();
+const CA = btoa("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
+
+describe.skipIf(reason !== undefined)(
+  `the chart through helm at a real API server${reason ? `: ${reason}` : ""}`,
+  () => {
+    let plane: ControlPlane;
+    let folder: string;
+    beforeAll(async () => {
+      plane = await openControlPlane();
+      folder = mkdtempSync(join(tmpdir(), "podrole-helm-"));
+      writeFileSync(join(folder, "kubeconfig"), plane.adminConfig.exportConfig(), { mode: 0o600 });
+    });
+    afterAll(async () => {
+      rmSync(folder, { recursive: true, force: true });
+      await plane?.stop();
+    });
+
+    const run = (...args: readonly string[]): HelmRun =>
+      helm([...args, "-n", NAMESPACE, "--kubeconfig", join(folder, "kubeconfig")]);
+    const caBundles = async (): Promise<readonly (string | undefined)[]> =>
+      (await plane.admin.get(REGISTRATION)).webhooks.map(
+        ({ clientConfig }: { clientConfig: { caBundle?: string } }) => clientConfig.caBundle,
+      );
+
+    test("is installed with one command, and says what is left to do", async () => {
+      const { status, stdout, stderr } = run("install", "podrole", CHART, "--create-namespace");
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect(stdout).toContain("No namespace is labelled podrole.dev/inject=enabled yet");
+      expect(stdout).toContain(
+        "kubectl delete mutatingwebhookconfiguration/podrole validatingadmissionpolicybinding/podrole",
+      );
+      expect(stdout).not.toContain("WARNING");
+      expect(await caBundles()).toEqual([undefined, undefined]);
+    });
+
+    test("an upgrade with other values leaves the CA and the Secret that the injector has written", async () => {
+      const registration = await plane.admin.get(REGISTRATION);
+      for (const { clientConfig } of registration.webhooks) clientConfig.caBundle = CA;
+      await plane.admin.request("PUT", REGISTRATION, registration);
+      await plane.admin.create(SECRET.replace(/\/[^/]+$/, ""), {
+        metadata: { name: "podrole-injector-tls" },
+        data: { "ca.crt": CA },
+      });
+      const { status, stderr } = run(
+        "upgrade",
+        "podrole",
+        CHART,
+        "-f",
+        HA,
+        "--set",
+        "webhook.timeoutSeconds=7,webhook.excludeNamespaces={istio-system}",
+      );
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      const { webhooks } = await plane.admin.get(REGISTRATION);
+      expect(webhooks.map((webhook: { timeoutSeconds: number }) => webhook.timeoutSeconds)).toEqual([7, 7]);
+      expect(await caBundles()).toEqual([CA, CA]);
+      expect((await plane.admin.get(SECRET)).data).toEqual({ "ca.crt": CA });
+      expect((await plane.admin.get(DEPLOYMENT)).spec.replicas).toBe(3);
+    });
+
+    test("while a roll-out lasts, the policy takes pods of the replicas before as well, and then no more", async () => {
+      const [old, next] = [await certificate(), await certificate()];
+      const before = ["options.egressHook=require", "options.stsDualStack=true", `options.stsCa=${old}`];
+      const now = [
+        "options.image=r.example/podrole-sidecar:2",
+        "options.block={169.254.169.254}",
+        "options.guardNetRaw=true",
+        `options.stsCa=${next}`,
+      ];
+      const upgrade = (values: readonly string[]) => {
+        const set = values.flatMap((one) => ["--set", one]);
+        expect(run("upgrade", "podrole", CHART, ...set)).toMatchObject({ status: 0, stderr: "" });
+      };
+      const accepted = async (): Promise<readonly Fields[]> => {
+        const { variables } = (await plane.admin.get(POLICY)).spec;
+        return JSON.parse(
+          variables.find(({ name }: { name: string }) => name === "installations").expression,
+        );
+      };
+      upgrade(before);
+      upgrade(now);
+      const both = [
+        { image: "r.example/podrole-sidecar:2", netRaw: "true", egressHook: "prefer", stsDualStack: "false" },
+        { image: `podrole/sidecar:${VERSION}`, netRaw: "false", egressHook: "require", stsDualStack: "true" },
+      ];
+      const [first, second, ...others] = await accepted();
+      expect([first, second]).toMatchObject(both);
+      expect([first?.["block"], second?.["block"]]).toEqual([
+        "169.254.169.254",
+        "169.254.169.254,fd00:ec2::254",
+      ]);
+      expect([first?.["stsCa"], second?.["stsCa"]]).toEqual([next, old]);
+      expect(others).toEqual([]);
+      upgrade(now);
+      expect(await accepted()).toEqual([first]);
+    });
+
+    test("an apply of the whole object without the CA leaves it as well", async () => {
+      const { webhooks, ...rest } = await plane.admin.get(REGISTRATION);
+      const bare = {
+        apiVersion: rest.apiVersion,
+        kind: rest.kind,
+        metadata: { name: "podrole" },
+        webhooks: webhooks.map(({ clientConfig, ...webhook }: { clientConfig: { service: object } }) => ({
+          ...webhook,
+          clientConfig: { service: clientConfig.service },
+        })),
+      };
+      const query = "?fieldManager=kubectl&force=true";
+      const { status } = await plane.admin.request(
+        "PATCH",
+        REGISTRATION + query,
+        bare,
+        "application/apply-patch+yaml",
+      );
+      expect(status).toBe(200);
+      expect(await caBundles()).toEqual([CA, CA]);
+    });
+
+    test.for([
+      ["one replica", "replicas=1,podDisruptionBudget.enabled=false", "one replica, and failurePolicy Fail"],
+      ["a budget that allows no eviction", "replicas=1", "leaves no replica to evict"],
+      ["such a budget of one's own", "podDisruptionBudget.minAvailable=2", "leaves no replica to evict"],
+      ["a budget of all", "podDisruptionBudget.minAvailable=100%", "leaves no replica to evict"],
+      ["a webhook that fails open", "webhook.failurePolicy=Ignore", "webhook.failurePolicy is Ignore"],
+      ["no budget", "podDisruptionBudget.enabled=false", "podDisruptionBudget is off"],
+      [
+        "a policy that fails open",
+        "admissionPolicy.failurePolicy=Ignore",
+        "admissionPolicy.failurePolicy is Ignore",
+      ],
+      ["policy audit", "options.policy=audit", "given all the same"],
+      ["NET_RAW for the guard", "options.guardNetRaw=true", "one capability more"],
+      ["source node for some namespaces", "options.sourceOverride={node}", "source node"],
+      ["the guard off", "options.guard=off", "options.guard is off"],
+      ["no admission policy", "admissionPolicy.enabled=false", "admissionPolicy is off"],
+      ["a policy that only warns", "admissionPolicy.validationActions={Warn}", "denies nothing"],
+      ["policy off", "options.policy=off", "options.policy is off"],
+      ["source node", "options.source=node", "source node"],
+      ["host network let in", "options.hostNetwork=warn", "without a guard"],
+      ["host paths let in", "options.hostPath=warn", "other pods' credentials"],
+    ])("warns of %s", ([, set, says]) => {
+      const args = ["upgrade", "podrole", CHART, "--dry-run=server", "--set", set ?? ""];
+      const { status, stdout } = run(...args);
+      expect(status).toBe(0);
+      expect(stdout.split("NOTES:")[1]).toMatch(new RegExp(`WARNING: .*${says ?? ""}`));
+    });
+
+    test("says nothing of labels once a namespace has one", async () => {
+      await plane.admin.create(NAMESPACES, {
+        metadata: { name: "shop", labels: { "podrole.dev/inject": "enabled" } },
+      });
+      expect(run("upgrade", "podrole", CHART, "--dry-run=server").stdout).not.toContain(
+        "No namespace is labelled",
+      );
+    });
+
+    test("a second release beside it is refused, and changes nothing", () => {
+      const { status, stderr } = run("install", "another", CHART);
+      expect(status).not.toBe(0);
+      expect(stderr).toContain("invalid ownership metadata");
+    });
+
+    test("an upgrade puts back what the emergency command has taken away", async () => {
+      await plane.admin.delete(REGISTRATION);
+      await plane.admin.delete(BINDING);
+      expect(run("upgrade", "podrole", CHART)).toMatchObject({ status: 0, stderr: "" });
+      expect((await plane.admin.get(REGISTRATION)).webhooks).toHaveLength(2);
+      expect((await plane.admin.get(BINDING)).spec.validationActions).toEqual(["Deny"]);
+    });
+
+    test("an uninstall takes the webhook and leaves the grants", async () => {
+      await until(
+        "the CRD",
+        async () => (await plane.admin.request("GET", GRANTS)).status === 200 || undefined,
+      );
+      await plane.admin.create(
+        GRANTS,
+        grantObject("kept", { roles: ["arn:aws:iam::111122223333:role/a"], namespaces: ["shop"] }),
+      );
+      expect(run("uninstall", "podrole")).toMatchObject({ status: 0 });
+      expect(await plane.admin.request("GET", REGISTRATION)).toMatchObject({ status: 404 });
+      expect(await plane.admin.request("GET", `${CRDS}/rolegrants.podrole.dev`)).toMatchObject({
+        status: 200,
+      });
+      expect(await plane.admin.request("GET", `${GRANTS}/kept`)).toMatchObject({ status: 200 });
+    });
+  },
+);

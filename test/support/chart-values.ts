@@ -1,0 +1,59 @@
+import { fileURLToPath } from "node:url";
+import { CERTIFICATE_HEAD, CHART_OPTIONS, valuesAt } from "./chart-options.ts";
+
+const HA = fileURLToPath(new URL("../../deploy/chart/values-ha.yaml", import.meta.url));
+
+/** Looks like one to a chart, which does not read it. */
+export const SOME_CERTIFICATE = `${CERTIFICATE_HEAD}\nAA==\n-----END CERTIFICATE-----\n`;
+
+/** Everything that is off by default, and every list and map with something in it. */
+const EVERYTHING: object = {
+  options: {
+    ...Object.fromEntries(
+      Object.values(CHART_OPTIONS)
+        .filter(({ at }) => at.startsWith("options.") && at !== "options.stsEndpoint")
+        .map(({ at, value }) => [at.slice("options.".length), value]),
+    ),
+    sourceOverride: ["node", "ambient"],
+  },
+  imagePullSecrets: [{ name: "registry" }],
+  image: { digest: `sha256:${"0".repeat(64)}` },
+  hostNetwork: true,
+  port: 10_260,
+  nodeSelector: { "node-role.kubernetes.io/infra": "" },
+  tolerations: [{ key: "dedicated", operator: "Exists" }],
+  affinity: { nodeAffinity: {} },
+  commonLabels: { team: "platform" },
+  podAnnotations: { "example.com/a": "b" },
+  serviceAccount: { annotations: { "example.com/a": "b" } },
+  extraEnv: [{ name: "HTTPS_PROXY", value: "http://proxy.example:3128" }],
+  namespace: { create: true },
+  webhook: { excludeNamespaces: ["istio-system"] },
+  admissionPolicy: { previousImages: ["podrole/sidecar:0.0.9"] },
+  tls: { names: ["podrole.example"] },
+  networkPolicy: { enabled: true, from: [{ ipBlock: { cidr: "10.0.0.0/28" } }] },
+  serviceMonitor: { enabled: true, labels: { release: "prometheus" } },
+  podMonitor: { enabled: true, namespaces: ["shop"], labels: { release: "prometheus" } },
+  prometheusRule: { enabled: true, labels: { release: "prometheus" } },
+  grafanaDashboard: { enabled: true, annotations: { folder: "podrole" } },
+};
+
+/** Values that the chart is tried with: a name, the values, more arguments of helm. */
+export const CHART_VALUES: readonly (readonly [string, object, readonly string[]])[] = [
+  ["its defaults", {}, []],
+  ["values-ha.yaml", {}, ["-f", HA]],
+  ["cert-manager", valuesAt("tls.mode", "cert-manager"), []],
+  [
+    "cert-manager and an issuer",
+    { tls: { mode: "cert-manager", certManager: { issuerRef: { name: "company", kind: "ClusterIssuer" } } } },
+    [],
+  ],
+  ["files", { tls: { mode: "files", caBundle: SOME_CERTIFICATE } }, []],
+  ["an STS endpoint", valuesAt("options.stsEndpoint", "https://sts.example"), []],
+  ["everything that is optional", EVERYTHING, []],
+  [
+    "everything that is optional, and cert-manager",
+    { ...EVERYTHING, ...valuesAt("tls.mode", "cert-manager") },
+    [],
+  ],
+];
