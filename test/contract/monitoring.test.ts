@@ -1,0 +1,108 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { METRICS } from "../../injector/metrics-table.ts";
+import { createMetrics } from "../../sidecar/metrics.ts";
+
+const read = (path: string): string => readFileSync(new URL(`../../deploy/${path}`, import.meta.url), "utf8");
+
+/** Of the API server and of Prometheus itself. */
+const OTHERS = new Set([
+  "up",
+  "apiserver_admission_webhook_rejection_count",
+  "apiserver_validating_admission_policy_check_total",
+]);
+const WORDS = new Set([
+  "sum",
+  "rate",
+  "increase",
+  "min",
+  "max",
+  "by",
+  "absent",
+  "histogram_quantile",
+  "time",
+]);
+
+/** Names in an expression that are neither functions nor labels. */
+function metricsIn(expr: string): readonly string[] {
+  const bare = expr
+    .replaceAll(/\{[^}]*\}/g, "")
+    .replaceAll(/\[[^\]]*\]/g, "")
+    .replaceAll(/\bby \([^)]*\)/g, "");
+  return [...bare.matchAll(/[a-z_]{2,}/gi)].map(([name]) => name).filter((name) => !WORDS.has(name));
+}
+
+const ours = new Set<string>([
+  ...Object.entries(METRICS).flatMap(([name, { type }]) =>
+    type === "histogram" ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+  ),
+  ...[
+    ...createMetrics()
+      .text({ expiresAt: { pod: 1 }, imdsReachable: false })
+      .matchAll(/^# TYPE (\S+)/gm),
+  ].map(([, name]) => name ?? ""),
+]);
+/** Of a target or of the operator, beside those of each metric's own. */
+const LABELS = new Set(["job", "pod", "namespace", "le"]);
+const labelsIn = (expr: string): readonly string[] => [
+  ...[...expr.matchAll(/[{,]\s*(\w+)=/g)].map(([, name]) => name ?? ""),
+  ...[...expr.matchAll(/by \(([^)]*)\)/g)].flatMap(([, names]) => (names ?? "").split(/,\s*/)),
+];
+const unknownLabelsIn = (expr: string): readonly string[] => {
+  const metrics = metricsIn(expr).map((name) => name.replace(/_(?:bucket|sum|count)$/, ""));
+  // Of the sidecar's and the API server's own we have no table.
+  if (!metrics.every((name) => Object.hasOwn(METRICS, name))) return [];
+  const known = new Set(metrics.flatMap((name) => Object.keys(METRICS[name as keyof typeof METRICS].labels)));
+  return labelsIn(expr).filter((label) => !LABELS.has(label) && !known.has(label));
+};
+const unknownIn = (expr: string): readonly string[] =>
+  metricsIn(expr).filter((name) => !ours.has(name) && !OTHERS.has(name));
+
+describe("alerts", () => {
+  const alerts = parse(read("chart/files/alerts.yaml")) as readonly Record<string, string>[];
+
+  test.for(alerts.map((one) => [one["alert"] ?? "", one] as const))(
+    "%s asks for metrics there are",
+    ([, { expr }]) => {
+      expect(metricsIn(expr ?? "").length).toBeGreaterThan(0);
+      expect(unknownIn(expr ?? "")).toEqual([]);
+      expect(unknownLabelsIn(expr ?? "")).toEqual([]);
+    },
+  );
+
+  test("have a section each in the troubleshooting page, by their name", () => {
+    const headings = [...read("docs/troubleshooting.md").matchAll(/^#+ (\w+)$/gm)].map(([, name]) => name);
+    for (const { alert } of alerts) expect(headings).toContain(alert);
+  });
+});
+
+describe("the dashboard", () => {
+  const dashboard = JSON.parse(read("chart/files/dashboard.json")) as {
+    readonly panels: readonly {
+      readonly id: number;
+      readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+      readonly targets: readonly { readonly expr: string; readonly refId: string }[];
+    }[];
+    readonly schemaVersion: number;
+    readonly templating: { readonly list: readonly { readonly name: string }[] };
+  };
+
+  test("has the form that Grafana imports: panels with ids of their own that do not overlap", () => {
+    expect(dashboard.schemaVersion).toBeGreaterThan(30);
+    expect(dashboard.templating.list.map(({ name }) => name)).toContain("datasource");
+    const { panels } = dashboard;
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+    const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+      Array.from({ length: w * h }, (_, i) => `${x + (i % w)},${y + Math.floor(i / w)}`),
+    );
+    expect(new Set(cells).size).toBe(cells.length);
+  });
+
+  test("asks for metrics there are", () => {
+    const exprs = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+    expect(exprs.length).toBeGreaterThan(10);
+    expect(exprs.flatMap(unknownIn)).toEqual([]);
+    expect(exprs.flatMap(unknownLabelsIn)).toEqual([]);
+  });
+});
