@@ -2,19 +2,21 @@ import { fieldsIn, nameOf, own, recordsIn, strings, type Fields } from "../../re
 import type { CheckFacts } from "./facts.ts";
 import { fail, judged, listed, ok, skip, warn, type CheckResult } from "./result.ts";
 
-const APPLY = "Apply the ValidatingAdmissionPolicy and the binding that podrole is shipped with.";
+const APPLY =
+  "Apply the ValidatingAdmissionPolicy and the binding of podrole's chart (admissionPolicy.enabled), or those of deploy/install.yaml.";
 const NONE =
-  "There is no ValidatingAdmissionPolicy of podrole's: nothing but the webhook keeps pods from going without a guard.";
+  "There is no ValidatingAdmissionPolicy of podrole's: nothing but the webhook keeps pods from going without a guard, and nothing sees what other webhooks do to a pod after it.";
 
 const oursIn = (policies: readonly Fields[]): readonly Fields[] =>
   policies.filter((one) => nameOf(one).startsWith("podrole"));
 
 export const policyCheck = ({ policies }: CheckFacts): readonly CheckResult[] => {
   const code = "POLICY";
-  const absent = warn(code, NONE, APPLY);
-  return judged(code, policies, absent, (all) => {
+  // An API server that knows no such kind is told of by its version.
+  const unknown = warn(code, NONE, "Upgrade the cluster to Kubernetes 1.30 or newer.");
+  return judged(code, policies, unknown, (all) => {
     const ours = oursIn(all);
-    if (ours.length === 0) return [absent];
+    if (ours.length === 0) return [fail(code, NONE, APPLY)];
     return ours.map((policy) => {
       const name = nameOf(policy);
       const checked = fieldsIn(fieldsIn(policy, "status"), "typeChecking");

@@ -293,11 +293,13 @@ describe("the admission policy", () => {
     policies: found([{ metadata: { name: "podrole" }, spec: {}, ...over }]),
   });
 
-  test("that is not there is a warning, one with doubtful expressions too, one that ignores failures is broken", () => {
-    expect(said("POLICY", { policies: found([]) })[0]).toMatch(/^warn: There is no/);
+  test("that is not there is broken, but for an API server that knows none; so is one that ignores failures", () => {
+    expect(said("POLICY", { policies: found([]) })[0]).toMatch(/^fail: There is no/);
+    expect(said("POLICY", { policies: absent })[0]).toMatch(/^warn: There is no/);
     const typeChecking = {
       expressionWarnings: [{ fieldRef: "spec.validations[0]", warning: "undefined field 'x'\n at" }],
     };
+    // Doubts are a warning: they are the API server's of a version that may not know what ours does.
     expect(said("POLICY", policy({ status: { typeChecking } }))).toEqual([
       "warn: The API server has doubts about expressions of podrole: spec.validations[0]: undefined field 'x'.",
     ]);
@@ -305,7 +307,9 @@ describe("the admission policy", () => {
   });
 
   test("that is bound to nothing, or only told of, is broken", () => {
-    expect(said("POLICY_BINDING", policy({}))[0]).toMatch(/^fail: podrole is not bound/);
+    expect(said("POLICY_BINDING", { ...policy({}), bindings: found([]) })[0]).toMatch(
+      /^fail: podrole is not bound/,
+    );
     const audit = { metadata: { name: "b" }, spec: { policyName: "podrole", validationActions: ["Audit"] } };
     expect(said("POLICY_BINDING", { ...policy({}), bindings: found([audit]) })[0]).toMatch(
       /^fail: .+ not denied/,

@@ -63,15 +63,8 @@ export const healthy = (over: Partial<CheckFacts> = {}): CheckFacts => ({
     { metadata: { name: "other" }, webhooks: [{ name: "other.example" }] },
     webhookConfiguration(),
   ]),
-  policies: found([
-    { metadata: { name: "podrole-guard" }, spec: { failurePolicy: "Fail" }, status: { typeChecking: {} } },
-  ]),
-  bindings: found([
-    {
-      metadata: { name: "podrole-guard" },
-      spec: { policyName: "podrole-guard", validationActions: ["Deny", "Audit"] },
-    },
-  ]),
+  policies: found([shipped("ValidatingAdmissionPolicy")]),
+  bindings: found([shipped("ValidatingAdmissionPolicyBinding")]),
   namespaces: found([facts()]),
   pods: found([{ namespace: "shop", pods: found([running("web")]) }]),
   tryIn: undefined,
