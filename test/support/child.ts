@@ -27,7 +27,14 @@ export function child(args: readonly string[], env: Readonly<Record<string, stri
   return runChild(process.execPath, args, env);
 }
 
-export function runChild(
+export function runChild(...given: Parameters<typeof startChild>): Child {
+  const started = startChild(...given);
+  onTestFinished(() => started.kill("SIGKILL"));
+  return started;
+}
+
+/** The same for hooks, which have to end it themselves. */
+export function startChild(
   program: string,
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -39,7 +46,6 @@ export function runChild(
   const exited = once(spawned, "close").then(([code, signal]: unknown[]) =>
     typeof code === "number" ? code : (String(signal) as NodeJS.Signals),
   );
-  onTestFinished(() => void spawned.kill("SIGKILL"));
   return {
     pid: spawned.pid ?? 0,
     output: () => output,

@@ -1,0 +1,82 @@
+import { ANNOTATION } from "../../sidecar/contract.ts";
+import type { InjectorConfig } from "../../injector/config.ts";
+import type { FindingCode } from "../../injector/findings.ts";
+import { ACCOUNT } from "../support/facts.ts";
+import type { KubeObject } from "./kube-client.ts";
+import { podObject } from "./webhook.ts";
+
+/** A pod that is refused, and what is around it. */
+export interface Denial {
+  readonly code: FindingCode;
+  readonly pod: object;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** The spec of a RoleGrant for the namespace. */
+  readonly grant?: object;
+  readonly config?: Partial<InjectorConfig>;
+}
+
+const ROLE = `${ACCOUNT}billing-reader`;
+const withRole = (spec: object = {}, more: Readonly<Record<string, string>> = {}): object =>
+  podObject("web", { [ANNOTATION.role]: ROLE, ...more }, spec);
+const app = (securityContext: object): object => ({
+  containers: [{ name: "app", image: "shop/app:1", securityContext }],
+});
+const node = { source: "node", policy: "off" } as const;
+
+/** For every code that denies a pod as it is made, one that gets it. */
+export const DENIALS: readonly Denial[] = [
+  { code: "NO_CONTAINERS", pod: podObject("web", {}, { containers: [] }) },
+  { code: "ROLE_MALFORMED", pod: podObject("web", { [ANNOTATION.role]: "billing reader" }) },
+  { code: "ROLE_NEEDS_BASE_ARN", pod: podObject("web", { [ANNOTATION.role]: "billing" }) },
+  {
+    code: "ROLE_NOT_ALLOWED",
+    pod: withRole(),
+    annotations: { [ANNOTATION.namespaceAllowedRoles]: '["shop-*"]' },
+  },
+  { code: "ROLE_DENIED_BY_GRANT", pod: withRole(), grant: { effect: "Deny", roles: [ROLE] } },
+  { code: "HUB_ROLE_MISSING", pod: withRole({}, { [ANNOTATION.externalId]: "partner" }) },
+  { code: "ANNOTATION_INVALID", pod: withRole({}, { [ANNOTATION.start]: "soon" }) },
+  { code: "CONTAINER_UNKNOWN", pod: withRole({}, { [ANNOTATION.containers]: "none" }) },
+  { code: "HOST_NETWORK", pod: withRole({ hostNetwork: true }) },
+  { code: "HOST_PATH", pod: withRole({ volumes: [{ name: "run", hostPath: { path: "/run" } }] }) },
+  {
+    code: "PSA_FORBIDS_GUARD",
+    pod: withRole(),
+    labels: { "pod-security.kubernetes.io/enforce": "baseline" },
+  },
+  { code: "PRIVILEGED", pod: withRole(app({ privileged: true })) },
+  { code: "CAPABILITY_FORBIDDEN", pod: withRole(app({ capabilities: { add: ["NET_RAW"] } })) },
+  { code: "HOST_NAMESPACE", pod: withRole({ hostPID: true }) },
+  { code: "SIDECAR_UID", pod: withRole(app({ runAsUser: 64_169 })) },
+  { code: "UID_UNKNOWN", pod: withRole(), config: node },
+  {
+    code: "PRIVILEGE_ESCALATION",
+    pod: withRole(app({ runAsUser: 1000, allowPrivilegeEscalation: true })),
+    config: node,
+  },
+  { code: "RESERVED_NAME", pod: withRole({ volumes: [{ name: "podrole-x", emptyDir: {} }] }) },
+  {
+    code: "INJECTED_DIFFERENTLY",
+    pod: withRole({ initContainers: [{ name: "podrole-guard", image: "evil" }] }),
+  },
+];
+
+/** Codes that no pod gets by being made, and where each is tried. */
+export const ELSEWHERE: Readonly<Partial<Record<FindingCode, string>>> = {
+  OBJECT_MALFORMED: "an API server sends no such object: test/injector/admission.test.ts",
+  INTERNAL: "no object is known that does it: test/injector/server.test.ts",
+  FACTS_UNAVAILABLE: "the cluster cannot be read: below",
+  POD_FROZEN: "a running pod: running.test.ts",
+  EPHEMERAL_TARGET: "a running pod: running.test.ts",
+  GUARD_MISSING: "said by the admission policy: admission-policy.test.ts and install.test.ts",
+};
+
+/** The namespace of a denial. */
+export const namespaceOf = ({ code, labels, annotations }: Denial): KubeObject => ({
+  metadata: {
+    name: code.toLowerCase().replaceAll("_", "-"),
+    labels: { "podrole.dev/inject": "enabled", ...labels },
+    annotations: { ...annotations },
+  },
+});

@@ -1,0 +1,108 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseAllDocuments } from "yaml";
+import { startChild, type Child } from "../support/child.ts";
+import { freePort } from "../support/free-port.ts";
+import { until } from "../support/until.ts";
+import { certificatesIn } from "../../injector/tls/pem.ts";
+import { openControlPlane, type ControlPlane } from "./control-plane.ts";
+import type { KubeObject } from "./kube-client.ts";
+import { placeOf } from "./places.ts";
+import { GRANTS } from "./setting.ts";
+
+const MAIN = fileURLToPath(new URL("../../injector/main.ts", import.meta.url));
+export const NAMESPACE = "podrole-system";
+export const INJECTOR = "podrole-injector";
+export const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+
+/** deploy/install.yaml in force at a real API server, and a way to run the injector as its Deployment would. */
+export interface Installed {
+  readonly plane: ControlPlane;
+  /** The objects of deploy/install.yaml, the webhook registered by address: there is no service network here. */
+  readonly objects: readonly KubeObject[];
+  /** The program with the Deployment's arguments, as the service account; resolves once the API server can call it. */
+  readonly start: (...args: readonly string[]) => Promise<Child>;
+  readonly close: () => Promise<void>;
+}
+
+export async function openInstallation(): Promise<Installed> {
+  const plane = await openControlPlane(`system:serviceaccount:${NAMESPACE}:${INJECTOR}`);
+  const folder = await mkdtemp(join(tmpdir(), "podrole-installed-"));
+  const running = new Set<Child>();
+  const close = async (): Promise<void> => {
+    for (const child of running) child.kill("SIGKILL");
+    await plane.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const port = await freePort();
+    const objects = (await shipped()).map((object) => byAddress(object, port));
+    for (const object of objects) await plane.admin.create(placeOf(object), object);
+    await until(
+      "the CRD",
+      async () => (await plane.admin.request("GET", GRANTS)).status === 200 || undefined,
+    );
+    const kubeconfig = join(folder, "kubeconfig");
+    const account = await plane.serviceAccount(NAMESPACE, INJECTOR);
+    await writeFile(kubeconfig, account.exportConfig(), { mode: 0o600 });
+    const deployment = objects.find(({ kind }) => kind === "Deployment");
+    const shippedArgs: readonly string[] = deployment.spec.template.spec.containers[0].args;
+    const where = [
+      "--host=127.0.0.1",
+      `--port=${port}`,
+      "--tls-names=127.0.0.1",
+      `--kubeconfig=${kubeconfig}`,
+    ];
+    const start = async (...args: readonly string[]): Promise<Child> => {
+      const env = { PATH: process.env["PATH"] };
+      const child = startChild(process.execPath, [MAIN, ...shippedArgs, ...where, ...args], env);
+      running.add(child);
+      void child.exited.then(() => running.delete(child));
+      await until("the injector", () => ready(plane, child), 30_000).catch((error: Error) => {
+        throw new Error(`${error.message}: ${child.output()}`, { cause: error });
+      });
+      return child;
+    };
+    return { plane, objects, start, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const shipped = async (): Promise<readonly KubeObject[]> => {
+  const text = await readFile(new URL("../../deploy/install.yaml", import.meta.url), "utf8");
+  return parseAllDocuments(text)
+    .map((document) => document.toJS())
+    .filter((object) => object !== null);
+};
+
+const byAddress = (object: KubeObject, port: number): KubeObject =>
+  object.kind === "MutatingWebhookConfiguration"
+    ? {
+        ...object,
+        webhooks: object.webhooks.map(({ clientConfig, ...webhook }: KubeObject) => ({
+          ...webhook,
+          clientConfig: { url: `https://127.0.0.1:${port}${clientConfig.service.path}` },
+        })),
+      }
+    : object;
+
+async function ready({ admin }: ControlPlane, child: Child): Promise<true | undefined> {
+  const ended = await Promise.race([child.exited, Promise.resolve(undefined)]);
+  if (ended !== undefined) throw new Error(`it has ended with ${ended}`);
+  const { status, body } = await admin.request("GET", `${WEBHOOKS}/podrole`);
+  if (status !== 200 || !child.output().includes("listening at")) return undefined;
+  const bundles: readonly string[] = body.webhooks.map(
+    ({ clientConfig }: KubeObject) => clientConfig.caBundle ?? "",
+  );
+  return bundles.every((bundle) => certificatesIn(atob(bundle)).length > 0) || undefined;
+}
+
+/** Ends it as a node that dies would. */
+export async function kill(child: Child): Promise<void> {
+  child.kill("SIGKILL");
+  await child.exited;
+}
