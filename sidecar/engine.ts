@@ -1,5 +1,6 @@
 import { isExpired, type Credentials } from "./credentials.ts";
 import { IssueError, type FailureKind } from "./failure.ts";
+import { held as heldBy } from "./held.ts";
 import type { Clock } from "./kit/clock.ts";
 import { coded, CodedError, oneLine } from "./kit/errors.ts";
 import { refreshAt, retryDelayMs, sleepUntil, type Random } from "./schedule.ts";
@@ -36,23 +37,21 @@ export const PATIENCE_MS = 800;
 
 /**
  * Holds one session and renews it. There is a single loop that calls `issue`, so any number of callers make one call.
- * What is held is served until it truly expires, by the wall clock, whatever STS says meanwhile.
+ * What is held is served until it truly expires, whatever STS says and whoever sets the wall clock meanwhile.
  */
 export function createEngine({ issue, clock, random, onIssued, onFailure }: EngineDeps): Engine {
   const stopping = new AbortController();
   const first = Promise.withResolvers<void>();
-  let credentials: Credentials | undefined;
+  const memory = heldBy(clock);
+  const held = memory.current;
   let failure: IssueError | undefined;
   // By kind, and since the last success: an STS that mixes throttling with 503s would else never be left alone for long.
   const failures = new Map<FailureKind, number>();
   let inFlight: Promise<void> | undefined;
 
-  const held = (): Credentials | undefined =>
-    credentials !== undefined && !isExpired(credentials, clock.now()) ? credentials : undefined;
-
   const attempt = async (): Promise<void> => {
     try {
-      credentials = notExpired(await withinLimit(issue(), clock), clock.now());
+      memory.put(notExpired(await withinLimit(issue(), clock), clock.now()));
       failure = undefined;
       first.resolve();
     } catch (error) {
@@ -80,6 +79,7 @@ export function createEngine({ issue, clock, random, onIssued, onFailure }: Engi
       return now + delayMs;
     }
     failures.clear();
+    const credentials = held();
     if (credentials === undefined) return now;
     onIssued?.(credentials);
     return refreshAt(now, credentials.expiresAt, random);

@@ -21,8 +21,8 @@ export async function waitMain(env: Env, clock: Clock = systemClock): Promise<nu
     healthPort: optional(ENV.healthPort, integer(1, 65_535), HEALTH_PORT),
   });
   const path = start === "wait" ? PATH.readyz : PATH.healthz;
-  const deadline = clock.now() + startTimeoutSeconds * 1000 + GRACE_MS;
-  while (clock.now() < deadline) {
+  const deadline = clock.elapsed() + startTimeoutSeconds * 1000 + GRACE_MS;
+  while (clock.elapsed() < deadline) {
     if (await answers200(healthPort, path)) return 0;
     await clock.sleep(POLL_MS);
   }

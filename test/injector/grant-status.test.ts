@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Refusal } from "../../injector/api-server.ts";
 import { statusOf, updateGrants } from "../../injector/grant-status.ts";
 import { ANNOTATION } from "../../sidecar/contract.ts";
+import { handClock } from "../support/hand-clock.ts";
 
 const NOW = Date.parse("2026-11-21T06:00:00Z");
 const LATER = NOW + 3_600_000;
@@ -67,7 +68,7 @@ describe("a round of the grants", () => {
         return Promise.resolve();
       },
     };
-    const clock = { now: () => NOW, sleep: () => Promise.resolve() };
+    const clock = { ...handClock(NOW), sleep: () => Promise.resolve() };
     const log = undefined as never;
     await updateGrants({ api, clock, log }, new AbortController().signal);
     return asked;
@@ -99,7 +100,7 @@ describe("a round of the grants", () => {
 
   test("is no trouble without the CRD, which is an installation's choice", async () => {
     const api = { get: () => Promise.reject(new Refusal(404, "")), patch: () => Promise.resolve() };
-    const clock = { now: () => NOW, sleep: () => Promise.resolve() };
+    const clock = { ...handClock(NOW), sleep: () => Promise.resolve() };
     await updateGrants({ api, clock, log: undefined as never }, new AbortController().signal);
     const refused = { ...api, get: () => Promise.reject(new Refusal(403, "")) };
     const asked = updateGrants(

@@ -166,6 +166,44 @@ test("a clock that is set back is followed by a fresh session", async () => {
   expect(attempts).toHaveLength(2);
 });
 
+test("a clock that is set back in an outage lengthens no session, for the pod as little as for its SDKs", async () => {
+  const { clock, engine, sts } = rig();
+  await clock.advance(SECOND);
+  sts.error = unreachable;
+  await clock.advance(10 * MINUTE);
+  clock.jump(-6 * HOUR);
+  expect((await engine.get()).expiresAt - clock.now()).toBe(50 * MINUTE - SECOND);
+  await clock.advance(50 * MINUTE - 2 * SECOND);
+  expect(engine.held()).toBeDefined();
+  await clock.advance(SECOND);
+  expect(engine.held()).toBeUndefined();
+  expect(await thrown(() => engine.get())).toMatchObject({ code: "CREDENTIALS_NOT_READY" });
+});
+
+test("a clock that is set back and right again leaves a session its end", async () => {
+  const { clock, engine, sts } = rig();
+  await clock.advance(SECOND);
+  const { expiresAt } = await engine.get();
+  sts.error = unreachable;
+  clock.jump(-HOUR);
+  expect((await engine.get()).expiresAt).toBe(expiresAt - HOUR);
+  clock.jump(HOUR);
+  expect((await engine.get()).expiresAt).toBe(expiresAt);
+});
+
+test("many small steps back count as one large one", async () => {
+  const { clock, engine, sts } = rig();
+  await clock.advance(SECOND);
+  sts.error = unreachable;
+  for (let minute = 0; minute < 59; minute += 1) {
+    clock.jump(-2 * SECOND);
+    await clock.advance(MINUTE);
+  }
+  expect(engine.held()).toBeDefined();
+  await clock.advance(MINUTE);
+  expect(engine.held()).toBeUndefined();
+});
+
 test("credentials that have expired by this node's clock are never served", async () => {
   const { clock, engine } = rig({ lifetimeMs: -MINUTE });
   await clock.advance(SECOND);

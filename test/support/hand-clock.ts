@@ -45,7 +45,7 @@ export function handClock(start = Date.UTC(2026, 10, 21, 12)): HandClock {
     elapsed = end;
   };
 
-  return { now: () => wall, sleep, advance, jump: (ms) => void (wall += ms) };
+  return { now: () => wall, elapsed: () => elapsed, sleep, advance, jump: (ms) => void (wall += ms) };
 }
 
 const earliest = (sleepers: ReadonlySet<Sleeper>): Sleeper | undefined =>

@@ -40,7 +40,7 @@ export async function informerRig(
   const { log, lines } = logLines();
   const pauses: number[] = [];
   const clock: Clock = {
-    now: () => systemClock.now(),
+    ...systemClock,
     sleep: (ms, signal) => (pauses.push(ms), systemClock.sleep(ms, signal)),
   };
   const api = apiServer(server.config);
