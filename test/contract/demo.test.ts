@@ -80,7 +80,8 @@ beforeAll(async () => {
   if (code !== 0) throw new Error(`the build failed: ${stderr}`);
 }, 60_000);
 
-const POD_ARN = "arn:aws:sts::111122223333:assumed-role/shop-price-reader/shop.price-server";
+const POD_ARN = "arn:aws:sts::111122223333:assumed-role/shop-orders/shop.orders";
+const ARCHIVE_ARN = "arn:aws:sts::111122223333:assumed-role/shop-orders-archive/shop.orders";
 
 describe("podrole demo --json", () => {
   test("shows that the pod has its own role, and leaves nothing behind", async () => {
@@ -89,7 +90,11 @@ describe("podrole demo --json", () => {
     expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
     const result = JSON.parse(stdout) as DemoResult;
     expect(result).toMatchObject({ ok: true, podArn: POD_ARN });
-    expect(Object.keys(result.identities)).toEqual(["fetch-prices", "refresh"]);
+    expect(Object.entries(result.identities).map(([container, { arn }]) => [container, arn])).toEqual([
+      ["fetch-catalog", POD_ARN],
+      ["archive", ARCHIVE_ARN],
+      ["intake", POD_ARN],
+    ]);
     expect(result.elapsedMs).toBeLessThan(20_000);
     expect(leftBy(mark)).toEqual([]);
   });
@@ -102,6 +107,7 @@ describe("podrole demo --json", () => {
       ["Job shop/import-products", "patched"],
       ["CronJob shop/nightly-report", "patched"],
       ["Pod shop/partner-sync", "patched"],
+      ["Pod shop/orders", "patched"],
       ["Pod shop/price-server", "patched"],
       ["Pod shop/static-site", "patched"],
     ]);

@@ -6,10 +6,10 @@ import { manifestCluster } from "../../injector/cluster.ts";
 import { parseGrant } from "../../injector/grant.ts";
 import { isRecord, own, stringMap, type Fields } from "../../injector/read.ts";
 import { TLS_TROUBLES } from "../../injector/tls/trouble.ts";
+import { randomToken } from "../../injector/token.ts";
 import { config } from "../support/config.ts";
 import { ACCOUNT, base, role } from "../support/facts.ts";
 import { documentsIn } from "../support/goldens.ts";
-import { TOKEN } from "../support/pods.ts";
 
 const at = (path: string): URL => new URL(`../../deploy/${path}`, import.meta.url);
 const EXAMPLES = readdirSync(at("examples/"))
@@ -52,7 +52,7 @@ describe.for(EXAMPLES.map((one) => [one.file, one.documents] as const))(
       for (const pod of documents.map(podOf).filter((found) => found !== undefined)) {
         const account = inside(pod, "spec", "serviceAccountName");
         const facts = await cluster.facts("shop", typeof account === "string" ? account : "default");
-        expect(admit(pod, facts, settings, () => TOKEN)).toMatchObject({
+        expect(admit(pod, facts, settings, randomToken)).toMatchObject({
           kind: "inject",
           guard: true,
           findings: [],

@@ -15,6 +15,7 @@ import { setEnv } from "../support/set-env.ts";
 
 const TOKEN = randomBytes(32).toString("base64url");
 const SESSION = "arn:aws:sts::123456789012:assumed-role/billing-reader/billing.api-0";
+const ARCHIVE_SESSION = "arn:aws:sts::123456789012:assumed-role/billing-archive/billing.api-0";
 const CLIENT = fileURLToPath(new URL("../support/sdk-client.ts", import.meta.url));
 
 async function sts(): Promise<StsStandIn> {
@@ -23,16 +24,24 @@ async function sts(): Promise<StsStandIn> {
   return standIn;
 }
 
-/** A sidecar that holds a session of the stand-in's, or answers with an error. @returns what the app is given */
-async function appEnv(
-  credentials: () => Promise<Credentials>,
-  token = TOKEN,
-): Promise<Record<string, string>> {
-  const server = credentialServer({
-    identities: [{ tokenSha256: createHash("sha256").update(TOKEN).digest(), credentials }],
-  });
+type Issue = () => Promise<Credentials>;
+
+/** A sidecar that answers each of these tokens with a session, or with an error. @returns its port */
+async function sidecar(byToken: Readonly<Record<string, Issue>>): Promise<number> {
+  const identities = Object.entries(byToken).map(([token, credentials]) => ({
+    tokenSha256: createHash("sha256").update(token).digest(),
+    credentials,
+  }));
+  const server = credentialServer({ identities });
   onTestFinished(() => close(server));
-  const port = await listen(server, 0);
+  return listen(server, 0);
+}
+
+/** What the app of a pod with one identity is given. */
+const appEnv = async (credentials: Issue, token = TOKEN): Promise<Record<string, string>> =>
+  envOf(await sidecar({ [TOKEN]: credentials }), token);
+
+function envOf(port: number, token: string): Record<string, string> {
   return {
     [APP_ENV.fullUri]: `http://${LOOPBACK}:${port}${PATH.credentials}`,
     [APP_ENV.token]: token,
@@ -43,8 +52,8 @@ async function appEnv(
   };
 }
 
-function held(standIn: StsStandIn): Credentials {
-  const { accessKeyId, secretAccessKey, sessionToken, expiresAt } = standIn.issue(SESSION, 3600);
+function held(standIn: StsStandIn, session = SESSION): Credentials {
+  const { accessKeyId, secretAccessKey, sessionToken, expiresAt } = standIn.issue(session, 3600);
   return {
     accessKeyId,
     secretAccessKey: new Secret(secretAccessKey),
@@ -87,6 +96,29 @@ test("a container with another container's token gets nothing", async () => {
   const env = await appEnv(async () => credentials, "a-token-of-another-container");
   expect(await callerIdentity(env, standIn)).toMatchObject({ name: "CredentialsProviderError" });
   expect(standIn.calls).toEqual([]);
+});
+
+test("two containers of one pod, each with its own token, become two roles, at the same time and again", async () => {
+  const standIn = await sts();
+  const other = randomBytes(32).toString("base64url");
+  const [own, archive] = [held(standIn), held(standIn, ARCHIVE_SESSION)];
+  const port = await sidecar({ [TOKEN]: async () => own, [other]: async () => archive });
+  const asked = [TOKEN, other, TOKEN, other].map((token) => callerIdentity(envOf(port, token), standIn));
+  const arns = [SESSION, ARCHIVE_SESSION, SESSION, ARCHIVE_SESSION];
+  expect(await Promise.all(asked)).toEqual(arns.map((arn) => ({ arn })));
+});
+
+test("a container whose role STS refuses gets the refusal, and the other its credentials", async () => {
+  const standIn = await sts();
+  const other = randomBytes(32).toString("base64url");
+  const own = held(standIn);
+  const refusal = new IssueError("AccessDenied", "STS refused.", { kind: "definite" });
+  const port = await sidecar({ [TOKEN]: async () => own, [other]: () => Promise.reject(refusal) });
+  expect(await callerIdentity(envOf(port, other), standIn)).toMatchObject({
+    name: "CredentialsProviderError",
+  });
+  expect(standIn.calls).toEqual([]);
+  expect(await callerIdentity(envOf(port, TOKEN), standIn)).toEqual({ arn: SESSION });
 });
 
 test("the AWS SDK waits for a sidecar that is not ready yet, and then goes on", async () => {

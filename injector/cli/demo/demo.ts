@@ -9,7 +9,7 @@ import { runPod, STS_VARIABLE } from "./podrun.ts";
 import { createProcesses } from "./processes.ts";
 import type { Progress } from "./progress.ts";
 import { resultOf, type AppReport, type DemoResult, type Facts } from "./result.ts";
-import { pickReview, reviewExamples, roleOf, suffix, type Review } from "./reviews.ts";
+import { pickReview, reviewExamples, rolesOf, suffix, type Review } from "./reviews.ts";
 import { setStage, type Setting, type Stage } from "./stage.ts";
 import { NODE } from "./standins.ts";
 
@@ -60,7 +60,7 @@ async function act(
   facts.examples = reviews.map(({ reviewed }) => reviewed);
   const picked = pickReview(reviews);
   const { pod, unpatched } = await podToRun(picked, stage);
-  facts.pod = { example: picked.file, name: String(pod.metadata?.name), role: roleOf(pod) };
+  facts.pod = { example: picked.file, name: String(pod.metadata?.name), ...rolesOf(pod) };
 
   progress.note("");
   progress.note(`Now the pod of ${picked.file} runs here as processes, each as the patched pod says.`);

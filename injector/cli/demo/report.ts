@@ -16,7 +16,7 @@ export function summaryOf(result: DemoResult, paint: Paint): string {
 type Row = readonly [what: string, value: string, why: string];
 
 function rowsOf(result: DemoResult): readonly Row[] {
-  const { pod, podArn, nodeArn, skipped, before, after } = result;
+  const { pod, podArn, identities, nodeArn, skipped, before, after } = result;
   const node = skipped === undefined ? (nodeArn ?? "unknown") : "not shown here";
   const rows: readonly Row[] = [
     [
@@ -24,6 +24,11 @@ function rowsOf(result: DemoResult): readonly Row[] {
       podArn ?? "unknown",
       podArn === undefined ? "" : `its own role, as its manifest asks (${pod?.example})`,
     ],
+    ...Object.keys(pod?.containerRoles ?? {}).map((container): Row => [
+      `its container ${container} is`,
+      identities[container]?.arn ?? "unknown",
+      "a role for this container alone",
+    ]),
     [
       "the node is",
       node,

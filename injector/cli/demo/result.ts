@@ -26,12 +26,22 @@ export interface Metadata {
   readonly requests: number;
 }
 
+/** The pod that runs. */
+export interface RunPod {
+  readonly example: string;
+  readonly name: string;
+  /** Its own role's ARN; empty where only its containers have roles. */
+  readonly role: string;
+  /** ARNs of the roles that single containers have in its place. */
+  readonly containerRoles: Readonly<Record<string, string>>;
+}
+
 /** What became known while the demo ran; it may have ended early. */
 export interface Facts {
   /** Undefined: the pod runs in network namespaces. */
   readonly skipped?: string;
   readonly examples: readonly Reviewed[];
-  readonly pod?: { readonly example: string; readonly name: string; readonly role: string };
+  readonly pod?: RunPod;
   /** By container: who the SDK in it says it is. */
   readonly identities: Readonly<Record<string, AppReport>>;
   readonly before?: Metadata;
@@ -56,7 +66,7 @@ export interface DemoResult extends Facts {
 
 /** Weighs what was seen. Pure. */
 export function resultOf(facts: Facts, elapsedMs: number): DemoResult {
-  const podArn = Object.values(facts.identities).at(-1)?.arn;
+  const podArn = podArnOf(facts);
   const nodeArn = facts.before?.report.arn;
   const claims = [
     ...podClaims(facts, podArn),
@@ -66,17 +76,26 @@ export function resultOf(facts: Facts, elapsedMs: number): DemoResult {
   return { ok, ...facts, podArn, nodeArn, claims, elapsedMs: Math.round(elapsedMs) };
 }
 
+/** Of the last container that has the pod's own role; where none has, of the last. */
+function podArnOf({ pod, identities }: Facts): string | undefined {
+  const all = Object.entries(identities);
+  const own = all.filter(([container]) => pod?.containerRoles[container] === undefined);
+  return (own.at(-1) ?? all.at(-1))?.[1].arn;
+}
+
 function podClaims({ examples, pod, identities }: Facts, podArn: string | undefined): readonly Claim[] {
-  const role = pod?.role.split("/").at(-1);
-  const arns = Object.values(identities).map(({ arn }) => arn);
+  const hasItsRole = ([container, { arn }]: readonly [string, AppReport]): boolean => {
+    const role = pod?.containerRoles[container] ?? pod?.role;
+    return arn !== undefined && arn.split("/")[1] === role?.split("/").at(-1);
+  };
   return [
     {
       claim: "the injector patched the examples",
       holds: examples.some(({ decision }) => decision === "patched"),
     },
     {
-      claim: "every container that gets credentials has the pod's role",
-      holds: podArn !== undefined && arns.every((arn) => arn?.split("/")[1] === role),
+      claim: "every container that gets credentials has the role that its pod gives it",
+      holds: podArn !== undefined && Object.entries(identities).every(hasItsRole),
     },
   ];
 }

@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { ANNOTATION, CONTAINER, RESERVED_PREFIX } from "../../../sidecar/contract.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { containerRoleKeys } from "../../container-roles.ts";
 import { isOurs } from "../../harden.ts";
 import type { Container, Pod } from "../../pod.ts";
 import { isRecord, own, type Fields } from "../../read.ts";
@@ -9,7 +10,7 @@ import { diffObjects, type Seen } from "./diff.ts";
 import type { Example } from "./examples.ts";
 import { submittedPod, type Submitted } from "./pods.ts";
 import type { Progress } from "./progress.ts";
-import type { Reviewed } from "./result.ts";
+import type { Reviewed, RunPod } from "./result.ts";
 import type { Answer, Injector } from "./webhook.ts";
 
 /** A pod that was sent to the webhook, and what came back. */
@@ -79,7 +80,7 @@ function remember(pod: Fields, where: string, seen: Map<string, Seen>): void {
 /** Admission has seen to it that what carries our names is ours. */
 const oursIn = (pod: Fields): readonly Container[] => ((pod as Pod).spec.initContainers ?? []).filter(isOurs);
 
-/** A pod with init containers of its own shows most; any with a sidecar will do. */
+/** A pod of two roles shows most, then one with init containers of its own; any with a sidecar will do. */
 export function pickReview(reviews: readonly Review[]): Review {
   const served = reviews.filter(
     ({ answer }) =>
@@ -87,7 +88,10 @@ export function pickReview(reviews: readonly Review[]): Review {
   );
   const hasOwn = ({ submitted }: Review): boolean =>
     ((submitted.pod as Pod).spec.initContainers ?? []).length > 0;
-  const picked = served.find(hasOwn) ?? served[0];
+  const picked =
+    served.find(({ submitted }) => containerRoleKeys(submitted.pod as Pod).size > 0) ??
+    served.find(hasOwn) ??
+    served[0];
   if (picked === undefined) {
     throw new CodedError("DEMO_NOTHING_TO_RUN", "No example's pod was given a role.", {
       remedy:
@@ -97,9 +101,19 @@ export function pickReview(reviews: readonly Review[]): Review {
   return picked;
 }
 
-/** The role that admission settled on, from the annotation it leaves. */
-export function roleOf(pod: Pod): string {
+/** The roles that admission settled on, from the annotation it leaves: the pod's own, and those of single containers. */
+export function rolesOf(pod: Pod): Pick<RunPod, "role" | "containerRoles"> {
   const status: unknown = JSON.parse(pod.metadata?.annotations?.[ANNOTATION.status] ?? "null");
-  const role = isRecord(status) ? own(status, "role") : undefined;
+  const containers = isRecord(status) ? own(status, "containers") : undefined;
+  return {
+    role: roleIn(status),
+    containerRoles: isRecord(containers)
+      ? Object.fromEntries(Object.entries(containers).map(([name, one]) => [name, roleIn(one)]))
+      : {},
+  };
+}
+
+function roleIn(value: unknown): string {
+  const role = isRecord(value) ? own(value, "role") : undefined;
   return typeof role === "string" ? role : "";
 }

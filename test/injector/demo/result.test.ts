@@ -3,15 +3,32 @@ import { summaryOf } from "../../../injector/cli/demo/report.ts";
 import { resultOf, type Facts } from "../../../injector/cli/demo/result.ts";
 
 const POD = "arn:aws:sts::111122223333:assumed-role/shop/shop.p";
+const ARCHIVE = "arn:aws:sts::111122223333:assumed-role/archive/shop.p";
 const NODE = "arn:aws:sts::111122223333:assumed-role/node-role/i-1";
 const refused = [{ address: "169.254.169.254", outcome: "ECONNREFUSED", ms: 0.4 }];
 
 const good: Facts = {
   examples: [{ file: "pod.yaml", object: "Pod shop/p", decision: "patched", warnings: [], patch: [] }],
-  pod: { example: "pod.yaml", name: "p", role: "arn:aws:iam::111122223333:role/path/shop" },
+  pod: {
+    example: "pod.yaml",
+    name: "p",
+    role: "arn:aws:iam::111122223333:role/path/shop",
+    containerRoles: {},
+  },
   identities: { init: { arn: POD, ms: 1, attempts: [] }, app: { arn: POD, ms: 1, attempts: [] } },
   before: { report: { arn: NODE, ms: 1, attempts: [] }, requests: 3 },
   after: { report: { error: "none", ms: 1, attempts: refused }, requests: 0 },
+};
+const archive = { arn: ARCHIVE, ms: 1, attempts: [] };
+const two: Facts = {
+  ...good,
+  pod: {
+    example: "pod.yaml",
+    name: "p",
+    role: "arn:aws:iam::111122223333:role/path/shop",
+    containerRoles: { archive: "arn:aws:iam::111122223333:role/archive" },
+  },
+  identities: { app: { arn: POD, ms: 1, attempts: [] }, archive },
 };
 const { before: _before, after: _after, ...alone } = good;
 const skipped: Facts = { ...alone, skipped: "it takes root" };
@@ -24,7 +41,16 @@ describe("the demo's result", () => {
     expect(resultOf(skipped, 1)).toMatchObject({ ok: true, podArn: POD, nodeArn: undefined });
   });
 
+  test("knows the pod's own role from that of one container", () => {
+    expect(resultOf(two, 1)).toMatchObject({ ok: true, podArn: POD });
+  });
+
   test.each<[string, Partial<Facts>]>([
+    [
+      "a container with a role of its own had the pod's",
+      { ...two, identities: { archive: { arn: POD, ms: 1, attempts: [] } } },
+    ],
+    ["a container had another's role", { ...two, identities: { ...two.identities, app: archive } }],
     ["nothing was patched", { examples: [] }],
     ["the demo ended early", { error: "DEMO_TIMED_OUT: It took too long." }],
     ["no container had an identity", { identities: {} }],
@@ -68,6 +94,12 @@ describe("the summary", () => {
       The pod and its node are two identities, and the pod cannot take the node's. Shown in 1.23 s; nothing is left behind.
       "
     `);
+  });
+
+  test("says which role one container has", () => {
+    expect(summary(two)).toContain(
+      `  its container archive is    ${ARCHIVE}\n                              a role for this container alone\n`,
+    );
   });
 
   test("says why the node is not shown", () => {

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import type { Arbitrary } from "fast-check";
-import { ANNOTATION, APP_ENV } from "../../../sidecar/contract.ts";
+import { ANNOTATION, APP_ENV, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract.ts";
 import { isRecord, type Fields } from "../../../injector/read.ts";
 import { BILLING } from "../../support/facts.ts";
 
@@ -110,6 +110,16 @@ export const containers = (prefix: string, least: number): Arbitrary<readonly Fi
     .integer({ min: least, max: 3 })
     .chain((length) => fc.tuple(...Array.from({ length }, (_, index) => container(`${prefix}-${index}`))));
 
+/** A pod has not all of these containers, and none can both be skipped and have a role. */
+const oftenNone = <T>(some: Arbitrary<T>): Arbitrary<T | undefined> =>
+  mostly(2, fc.constant(undefined), some);
+
+const ownRole = mostly(
+  20,
+  fc.constantFrom<string>(BILLING, BILLING.replace("reader", "writer")),
+  fc.constantFrom("", "a b"),
+);
+
 const annotations = fc
   .tuple(
     fc.array(fc.tuple(strangeKey, fc.string({ maxLength: 5 })), { maxLength: 2 }),
@@ -120,7 +130,10 @@ const annotations = fc
           fc.constant<string>(BILLING),
           fc.constantFrom("", "a\n", "no such role"),
         ),
-        [ANNOTATION.skipContainers]: mostly(12, fc.constant("app-0"), fc.constant("nobody")),
+        [`${CONTAINER_ROLE_PREFIX}app-0`]: ownRole,
+        [`${CONTAINER_ROLE_PREFIX}app-1`]: oftenNone(ownRole),
+        [`${CONTAINER_ROLE_PREFIX}init-0`]: oftenNone(ownRole),
+        [ANNOTATION.skipContainers]: oftenNone(mostly(12, fc.constant("app-0"), fc.constant("nobody"))),
         [ANNOTATION.region]: mostly(12, fc.constant("eu-west-1"), fc.constant("here")),
         [ANNOTATION.start]: fc.constantFrom("wait", "now"),
         "kubectl.kubernetes.io/default-container": fc.constant("app-0"),

@@ -4,10 +4,14 @@ import {
   ANNOTATION,
   APP_ENV,
   CONTAINER,
+  CONTAINER_ROLE_PREFIX,
+  containerIdentity,
   CREDENTIALS_PORT,
   ENV,
   PATH,
+  POD_IDENTITY,
   TOKEN_VOLUME,
+  type Identity,
 } from "../../../sidecar/contract.ts";
 import { patchBetween } from "../../../injector/patch.ts";
 import { envVar, type Container, type Pod } from "../../../injector/pod.ts";
@@ -99,24 +103,38 @@ test("other injectors in any order, and podrole again, end with ours first, once
   expect(ran).toBeGreaterThan(100);
 });
 
+/** Of ours, whichever pass made it. */
+const isGiven = (value: string | null): boolean =>
+  value === URI || [TOKEN, OTHER_TOKEN].some((token) => value?.slice(2) === token.slice(2));
+
+function toldTo(pod: Pod): readonly Identity[] {
+  const sidecar = pod.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
+  return JSON.parse((sidecar && envVar(sidecar, ENV.identities)?.value) ?? "[]") as readonly Identity[];
+}
+
 const isConfined = ({ securityContext }: Container): boolean => {
   const drop = securityContext?.capabilities?.drop ?? [];
   return drop.includes("NET_RAW") || drop.includes("ALL");
 };
 
-/** What podrole gives a container it gives once, and to all the same: the token whose hash the sidecar holds. */
+/**
+ * What podrole gives a container it gives once: the token whose hash the sidecar holds for the identity that is the
+ * container's, its own where an annotation gives it a role, else the pod's.
+ */
 function tokenProblems(end: Pod, users: readonly Container[]): readonly string[] {
-  const sidecar = end.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
-  const told = sidecar && envVar(sidecar, ENV.identities)?.value;
+  const hashes = new Map(toldTo(end).map(({ name, tokenSha256 }) => [name, tokenSha256]));
+  const hashFor = (name: string): string | undefined => {
+    const own = end.metadata?.annotations?.[`${CONTAINER_ROLE_PREFIX}${name}`] != null;
+    return hashes.get(own ? containerIdentity(name) : POD_IDENTITY);
+  };
   const skipped = end.metadata?.annotations?.[ANNOTATION.skipContainers];
   return users.flatMap(({ name, env }) => {
     const endpoint = (env ?? []).filter((one) => one.name === APP_ENV.token || one.name === APP_ENV.fullUri);
-    const given = endpoint.flatMap(({ value = "" }) =>
-      [TOKEN, OTHER_TOKEN, URI].includes(value) ? [value] : [],
-    );
+    const given = endpoint.flatMap(({ value = "" }) => (isGiven(value) ? [value] : []));
+    const hash = hashFor(name);
     // Whoever has set one of the two himself is left alone with both.
-    const due = name === skipped || given.length < endpoint.length ? 0 : 2;
-    const wrong = given.filter((value) => value !== URI && told?.includes(sha256(value)) !== true);
+    const due = hash === undefined || name === skipped || given.length < endpoint.length ? 0 : 2;
+    const wrong = given.filter((value) => value !== URI && sha256(value) !== hash);
     return given.length === due && wrong.length === 0 ? [] : [`${name}: ${given.join()}`];
   });
 }

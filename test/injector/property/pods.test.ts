@@ -11,11 +11,15 @@ import { overreach } from "./untouched.ts";
 /** Properties of every pod. A failure prints the seed and the path that lead to its counterexample again. */
 
 test("the pods are of all sorts: many are injected, some are denied", () => {
-  const kinds = fc
-    .sample(fc.tuple(pods, settings), { numRuns: 300, seed: 1 })
-    .map((args) => pass(...args, TOKEN).kind);
-  expect(kinds.filter((kind) => kind === "inject").length).toBeGreaterThan(100);
-  expect(kinds.filter((kind) => kind === "deny").length).toBeGreaterThan(30);
+  const outcomes = fc
+    .sample(fc.tuple(pods, settings), { numRuns: 400, seed: 1 })
+    .map((args) => pass(...args, TOKEN));
+  const injected = outcomes.filter((outcome) => outcome.kind === "inject");
+  expect(injected.length).toBeGreaterThan(100);
+  expect(outcomes.filter(({ kind }) => kind === "deny").length).toBeGreaterThan(30);
+  const identities = injected.map(({ sidecar }) => sidecar?.identities.length ?? 0);
+  expect(identities.filter((count) => count === 1).length).toBeGreaterThan(30);
+  expect(identities.filter((count) => count > 1).length).toBeGreaterThan(20);
 });
 
 test("the patch makes the pod, only adds, and taken back leaves the pod as it was, byte for byte", () => {
@@ -32,7 +36,7 @@ test("the patch makes the pod, only adds, and taken back leaves the pod as it wa
       expect(withoutAdditions(before, after)).toBe(text);
       expect(overreach(before, applied(before, patch))).toEqual([]);
     }),
-    { numRuns: 400 },
+    { numRuns: 500 },
   );
 });
 
@@ -46,7 +50,7 @@ test("twice is once, the API server's round trip in between or not", () => {
       const again = afterPass(settled, name, OTHER_TOKEN);
       expect(again && patchBetween(settled, again)).toEqual([]);
     }),
-    { numRuns: 400 },
+    { numRuns: 500 },
   );
 });
 
