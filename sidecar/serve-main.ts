@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { parseConfig } from "./config.ts";
+import { collectGarbage } from "./garbage.ts";
 import { systemClock } from "./kit/clock.ts";
 import type { Env } from "./kit/env.ts";
 import { createLog } from "./kit/log.ts";
@@ -12,7 +13,7 @@ import { serve } from "./serve.ts";
 export async function serveMain(env: Env): Promise<number> {
   const config = parseConfig(env);
   const log = createLog(config.logLevel, "podrole-sidecar");
-  const serving = await serve(config, { clock: systemClock, random: Math.random, log });
+  const serving = await serve(config, { clock: systemClock, random: Math.random, log, collectGarbage });
   await serving.started;
   await once(new EventTarget(), "never");
   return 0;

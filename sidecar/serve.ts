@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { ConfiguredIdentity, SidecarConfig } from "./config.ts";
 import type { Credentials } from "./credentials.ts";
 import { createEngine, type Engine } from "./engine.ts";
+import { tidyAfterwards } from "./garbage.ts";
 import { healthServer, listenEverywhere } from "./health.ts";
 import { reachBeyond } from "./imds/own.ts";
 import type { ImdsListening } from "./imds/server.ts";
@@ -20,6 +21,8 @@ export interface ServeDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Called a moment after each time that STS was called for new credentials. */
+  readonly collectGarbage: () => void;
 }
 
 export interface Serving {
@@ -40,10 +43,12 @@ export interface Serving {
  */
 export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Serving> {
   const metrics = createMetrics();
+  const stopping = new AbortController();
+  const tidy = tidyAfterwards(deps.collectGarbage, deps.clock, stopping.signal);
   const imdsId = randomUUID();
   const verifier = verifierOf(config, deps, imdsId);
   const held = config.identities.map((identity) => {
-    const engine = engineOf(config, identity, deps, metrics);
+    const engine = engineOf(config, identity, deps, metrics, tidy);
     const credentials = async (): Promise<Credentials> => {
       const open = verifier.obstacle();
       if (open !== undefined) throw open;
@@ -85,7 +90,6 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
   verifier.start();
   for (const engine of engines) engine.start();
 
-  const stopping = new AbortController();
   const stop = async (): Promise<void> => {
     stopping.abort();
     for (const engine of engines) engine.stop();
@@ -128,6 +132,7 @@ function engineOf(
   { name, steps }: ConfiguredIdentity,
   { clock, random, log }: ServeDeps,
   metrics: Metrics,
+  tidy: () => void,
 ): Engine {
   const assumeRole = stsOver({
     region: config.region,
@@ -144,8 +149,10 @@ function engineOf(
     issue: issuerOver({ steps, sessionName: config.sessionName }, identitySource(config), assumeRole),
     clock,
     random,
-    onIssued: ({ roleArn, expiresAt }) =>
-      log.info({ identity: name, roleArn, expiresAt: new Date(expiresAt).toISOString() }, "credentials held"),
+    onIssued: ({ roleArn, expiresAt }) => {
+      log.info({ identity: name, roleArn, expiresAt: new Date(expiresAt).toISOString() }, "credentials held");
+      tidy();
+    },
     onFailure: ({ code, message, remedy, kind }, retryInMs) =>
       log.warn(
         { identity: name, code, reason: message, remedy, kind, retryInMs: Math.round(retryInMs) },
