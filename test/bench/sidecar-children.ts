@@ -1,6 +1,6 @@
 import { fork, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 const alive = new Set<ChildProcess>();
@@ -92,6 +92,15 @@ export async function memory(pid: number): Promise<Memory> {
 
 /** Linux counts in hundredths of a second for every program, whatever the kernel's own clock. */
 const MS_PER_TICK = 10;
+
+/** As {@link cpuMs} and finer: what the scheduler counts in nanoseconds, of the threads that there are now. */
+export async function startCpuMs(pid: number): Promise<number> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const texts = await Promise.all(
+    threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/schedstat`, "utf8")),
+  );
+  return texts.reduce((sum, text) => sum + Number(text.split(" ")[0]), 0) / 1e6;
+}
 
 /** Of all its threads, in user and kernel mode, so far. */
 export async function cpuMs(pid: number): Promise<number> {

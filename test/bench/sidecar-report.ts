@@ -84,18 +84,35 @@ interface Output {
 
 /** From esbuild's own account: in `dist` there may be parts of an older build. */
 export async function printSize(): Promise<void> {
-  const meta = JSON.parse(await readFile(join(DIST, "sidecar.meta.json"), "utf8")) as {
-    outputs: Record<string, Output>;
-  };
-  const code = Object.entries(meta.outputs).filter(([path]) => path.endsWith(".mjs"));
+  const { outputs, needed } = await bundle();
+  const code = Object.entries(outputs).filter(([path]) => path.endsWith(".mjs"));
   const kb = (bytes: number): string => `${Math.round(bytes / 1024)} KB`;
   const total = code.reduce((sum, [, { bytes }]) => sum + bytes, 0);
-  const serve = code.find(([path]) => basename(path).startsWith("serve-main-"))?.[0] ?? "";
-  const needed = [...reached(meta.outputs, serve, new Set())];
-  const atStart = needed.reduce((sum, path) => sum + (meta.outputs[path]?.bytes ?? 0), 0);
+  const atStart = needed.reduce((sum, path) => sum + (outputs[path]?.bytes ?? 0), 0);
   console.log(
     `\nBundle: ${kb(total)} in ${code.length} files; serve imports ${kb(atStart)} in ${needed.length} at its start`,
   );
+}
+
+/** Node's own modules that `serve` imports outright. */
+export async function importsOfServe(): Promise<readonly string[]> {
+  const { outputs, needed } = await bundle();
+  const imported = needed
+    .flatMap((path) => outputs[path]?.imports ?? [])
+    .filter(({ external, kind }) => external === true && kind === "import-statement");
+  return [...new Set(imported.map(({ path }) => `node:${path.replace(/^node:/, "")}`))].toSorted();
+}
+
+/** What was built last, and which of it `serve` imports outright. */
+async function bundle(): Promise<{
+  readonly outputs: Readonly<Record<string, Output>>;
+  readonly needed: readonly string[];
+}> {
+  const { outputs } = JSON.parse(await readFile(join(DIST, "sidecar.meta.json"), "utf8")) as {
+    outputs: Record<string, Output>;
+  };
+  const serve = Object.keys(outputs).find((path) => basename(path).startsWith("serve-main-")) ?? "";
+  return { outputs, needed: [...reached(outputs, serve, new Set())] };
 }
 
 /** What is imported outright, and not when asked for. */

@@ -25,7 +25,7 @@ export interface Subject {
  * The least that Node can answer the same bytes with. Plain JavaScript: to strip types, Node would load a compiler, and
  * the bare server would be the larger program of the two.
  */
-const bareCode = (firstLine: string): string => `${firstLine}
+export const bareCode = (firstLine: string): string => `${firstLine}
 const body = process.env.BODY;
 const headers = {
   "Content-Type": "application/json",

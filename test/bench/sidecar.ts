@@ -4,6 +4,7 @@
  *
  *     npm run build && node test/bench/sidecar.ts            the table, about 80 s
  *     npm run build && node test/bench/sidecar.ts --tricks   what each of Node's other offers would bring, about 70 s
+ *     npm run build && node test/bench/sidecar.ts --layers   where the memory and the start go, about 30 s
  */
 import { rmSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
@@ -23,17 +24,19 @@ import {
   STARTS,
   type Bench,
 } from "./sidecar-measure.ts";
+import { layers, measureLayer, printLayers } from "./sidecar-layers.ts";
 import { printAims, printFigures, printSize } from "./sidecar-report.ts";
 import { bareServer, run, SIDECAR, sidecar, type Subject } from "./sidecar-subjects.ts";
 import { TRICKS } from "./sidecar-tricks.ts";
 
 const ROUNDS = 3;
 const TRICK_ROUNDS = 2;
+const LAYER_ROUNDS = 7;
 
-const { values } = parseArgs({ options: { tricks: { type: "boolean" } } });
+const { values } = parseArgs({ options: { tricks: { type: "boolean" }, layers: { type: "boolean" } } });
 const directory = await mkdtemp(join(tmpdir(), "podrole-bench-"));
 process.once("exit", () => rmSync(directory, { recursive: true }));
-await main(values.tricks === true ? benchTricks : benchBoth);
+await main(values.layers === true ? benchLayers : values.tricks === true ? benchTricks : benchBoth);
 // The channels to the helpers would hold it open.
 process.exit();
 
@@ -119,6 +122,19 @@ async function benchTricks(plain: Subject, bench: Bench): Promise<void> {
   console.log(`serve with the image's settings and one more offer`);
   console.log(`Medians of ${STARTS} starts, and of ${TRICK_ROUNDS} rounds for memory and load\n`);
   printTricks(bench.figures);
+}
+
+async function benchLayers(plain: Subject, { figures }: Bench): Promise<void> {
+  const sample = await run(plain);
+  await sample.stop();
+  const all = await layers(directory, await bareServer("bare", directory, sample.body), plain);
+  const subjects = all.map((one) => ({ ...one, env: { ...one.env, ...IMAGE_ENV } }));
+  await inTurns(LAYER_ROUNDS, subjects, (subject) => measureLayer(subject, figures));
+  console.log(`Medians of ${LAYER_ROUNDS} starts with the image's settings\n`);
+  printLayers(
+    subjects.map(({ name }) => name),
+    figures,
+  );
 }
 
 function withDirectory(env: Readonly<Record<string, string>>): Record<string, string> {
