@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import { PATH } from "./contract.ts";
-import { lacksAddressFamily, limitedServer, listen, send } from "./server.ts";
+import { limitedServer } from "./limited-server.ts";
+import { lacksAddressFamily, listen, send } from "./server.ts";
 import type { WireAnswer } from "./wire.ts";
 
 export interface HealthDeps {

@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Headers } from "./authorize.ts";
 import { LOOPBACK } from "./contract.ts";
 import { coded, CodedError, systemCode } from "./kit/errors.ts";
+import { limitedServer } from "./limited-server.ts";
 import { answer, type WireAnswer, type WireDeps, type WireRequest } from "./wire.ts";
 
 export interface ServerDeps extends WireDeps {
@@ -21,8 +22,8 @@ export function answering(
   onAnswer?: (status: number) => void,
 ): Server {
   const server = limitedServer((request, response) => {
-    const { method = "", url = "", headers } = request;
-    void answerTo({ method, path: url, headers }).then((answered) => {
+    const { method = "", url = "", headersDistinct } = request;
+    void answerTo({ method, path: url, headers: singled(headersDistinct) }).then((answered) => {
       onAnswer?.(answered.status);
       send(request, response, answered);
     });
@@ -32,48 +33,11 @@ export function answering(
   return server;
 }
 
-/** An SDK's request is under 1 KiB and has no body; a client that needs more, or seconds, is none. */
-export function limitedServer(handle: (request: IncomingMessage, response: ServerResponse) => void): Server {
-  const server = createServer(
-    {
-      maxHeaderSize: 8 * 1024,
-      headersTimeout: 5000,
-      requestTimeout: 5000,
-      connectionsCheckingInterval: 2500,
-      keepAliveTimeout: 15_000,
-    },
-    handle,
+/** Not `request.headers`: of a Host or an Authorization that comes twice, Node passes on the first and drops the other. */
+const singled = (distinct: NodeJS.Dict<string[]>): Headers =>
+  Object.fromEntries(
+    Object.entries(distinct).map(([name, values = []]) => [name, values.length === 1 ? values[0] : values]),
   );
-  // No limit of its own beside maxHeaderSize: past it Node drops headers in silence, and some of them are held against a
-  // request.
-  server.maxHeadersCount = 0;
-  // Far above what one pod opens, far below what its memory limit holds.
-  server.maxConnections = 1024;
-  limitIdle(server);
-  return server;
-}
-
-/** Of {@link limitedServer}'s connections, how many may wait for their next request, or for their first. */
-export const IDLE_MAX = 512;
-
-/** The newest connection always gets in, at the cost of the one that has said nothing for longest. */
-function limitIdle(server: Server): void {
-  const idle = new Set<Socket>();
-  const wait = (socket: Socket): void => {
-    if (socket.destroyed) return;
-    idle.add(socket);
-    const [longest] = idle;
-    if (idle.size > IDLE_MAX) longest?.destroy();
-  };
-  server.on("connection", (socket) => {
-    socket.once("close", () => idle.delete(socket));
-    wait(socket);
-  });
-  server.prependListener("request", ({ socket }, response) => {
-    idle.delete(socket);
-    response.once("finish", () => wait(socket));
-  });
-}
 
 export function send(request: IncomingMessage, response: ServerResponse, answered: WireAnswer): void {
   const { "content-length": length, "transfer-encoding": encoding } = request.headers;

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { healthServer, listenEverywhere } from "../../sidecar/health.ts";
-import { close, credentialServer, IDLE_MAX, listen } from "../../sidecar/server.ts";
+import { IDLE_MAX, limitedServer } from "../../sidecar/limited-server.ts";
+import { close, credentialServer, listen } from "../../sidecar/server.ts";
 import { credentials } from "../support/credentials.ts";
 import { http } from "../support/http.ts";
 import { thrown } from "../support/thrown.ts";
@@ -147,28 +148,78 @@ test("a connection whose answer is under way is closed for nobody", async () => 
   expect(await early).toMatchObject({ status: 200 });
 });
 
-test("answers requests that come in one piece in their order, and not what stands behind a body", async () => {
-  const port = await listening();
-  const get = (path: string, more = ""): string =>
-    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\n${more}\r\n`;
-  const last = "Connection: close\r\n";
-  const answered = await raw(port, `${get("/v1/credentials").repeat(50)}${get("/other", last)}`);
-  expect(answered.match(/HTTP\/1\.1 \d+/g)).toEqual([
-    ...Array.from({ length: 50 }, () => "HTTP/1.1 200"),
-    "HTTP/1.1 404",
-  ]);
-  const chunked = "Transfer-Encoding: chunked\r\n";
-  const smuggled = `${get("/v1/credentials", chunked)}0\r\n\r\n${get("/other", last)}`;
-  expect((await raw(port, smuggled)).match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200"]);
-  const both = `${get("/v1/credentials", `${chunked}Content-Length: 5\r\n`)}0\r\n\r\n`;
-  expect(await raw(port, both)).toMatch(/^HTTP\/1\.1 400 /);
+const get = (path: string, more = ""): string =>
+  `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\n${more}\r\n`;
+const LAST = "Connection: close\r\n";
+
+test("answers one request after the other on a connection", async () => {
+  const statuses: number[] = [];
+  const port = await listening((status) => statuses.push(status));
+  const socket = connect({ host: "127.0.0.1", port });
+  onTestFinished(() => void socket.destroy());
+  for (let request = 0; request < 20; request += 1) {
+    socket.write(get("/v1/credentials"));
+    const [piece]: unknown[] = await once(socket, "data");
+    expect(String(piece)).toMatch(/^HTTP\/1\.1 200 /);
+  }
+  expect(statuses).toHaveLength(20);
 });
 
-test("a header that is held against a request counts behind thousands of others too", async () => {
+test("reads no further where a client asks again before it was answered", async () => {
+  let requests = 0;
+  const server = limitedServer(() => undefined);
+  server.on("request", () => (requests += 1));
+  onTestFinished(() => close(server));
+  const port = await listen(server, 0);
+  expect(await raw(port, get("/v1/credentials").repeat(500))).toBe("");
+  expect(requests).toBe(2);
+});
+
+test("answers nothing that stands behind a body", async () => {
   const port = await listening();
-  const head = `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\nConnection: close\r\n`;
-  const proxied = `${head}${"a:\r\n".repeat(2500)}X-Forwarded-For: 10.0.0.1\r\n\r\n`;
-  expect(await raw(port, proxied)).toMatch(/^HTTP\/1\.1 400 [^]*PROXY_REFUSED/);
+  const chunked = "Transfer-Encoding: chunked\r\n";
+  const smuggled = `${get("/v1/credentials", chunked)}0\r\n\r\n${get("/other", LAST)}`;
+  expect((await raw(port, smuggled)).match(/HTTP\/1\.1 \d+/g) ?? []).not.toContain("HTTP/1.1 404");
+  const both = `${get("/v1/credentials", `${chunked}Content-Length: 5\r\n`)}0\r\n\r\n`;
+  expect(await raw(port, both)).toMatch(/^HTTP\/1\.1 400 /);
+  const trailer = `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\n${chunked}Trailer: Authorization\r\n\r\n0\r\nAuthorization: ${TOKEN}\r\n\r\n`;
+  expect(await raw(port, trailer)).toMatch(/^HTTP\/1\.1 401 /);
+});
+
+test.each([
+  ["Host", `Host: evil.example\r\n${LAST}`, "400"],
+  ["Authorization", `Authorization: x\r\n${LAST}`, "401"],
+])("takes neither of two %s headers", async (_, more, status) => {
+  const port = await listening();
+  expect(await raw(port, get("/v1/credentials", more))).toContain(`HTTP/1.1 ${status} `);
+});
+
+test.each([
+  ["absolute URIs", "GET http://127.0.0.1/v1/credentials HTTP/1.1", "404"],
+  ["dots", "GET /x/../v1/credentials HTTP/1.1", "404"],
+  ["escapes", "GET /v1%2fcredentials HTTP/1.1", "404"],
+  ["fragments", "GET /v1/credentials#x HTTP/1.1", "404"],
+  ["two slashes", "GET //v1/credentials HTTP/1.1", "404"],
+  ["a letter that is none", "GET /v1/credentials\u0001 HTTP/1.1", "400"],
+  ["a query", "GET /v1/credentials?x=y HTTP/1.1", "200"],
+  ["HTTP/2's first words", "PRI * HTTP/2.0", "400"],
+])("reads a path as it stands: %s", async (_, line, status) => {
+  const port = await listening();
+  const request = `${line}\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\n${LAST}\r\n`;
+  expect(await raw(port, request)).toContain(`HTTP/1.1 ${status} `);
+});
+
+test("refuses a request with so many headers that one held against it may be lost", async () => {
+  const port = await listening();
+  const head = get("/v1/credentials", LAST).slice(0, -2);
+  const proxied = "X-Forwarded-For: 10.0.0.1\r\n\r\n";
+  expect(await raw(port, `${head}${"a:\r\n".repeat(90)}${proxied}`)).toMatch(
+    /^HTTP\/1\.1 400 [^]*PROXY_REFUSED/,
+  );
+  for (const others of [96, 97, 98, 2500]) {
+    expect(await raw(port, `${head}${"a:\r\n".repeat(others)}${proxied}`)).toMatch(/^HTTP\/1\.1 4(?:00|31) /);
+  }
+  expect(await raw(port, `${head}${"a:\r\n".repeat(2500)}${proxied}`)).toMatch(/^HTTP\/1\.1 431 /);
 });
 
 test("makes no tunnel and speaks no other protocol", async () => {
