@@ -80,9 +80,8 @@ export function createEngine({ issue, clock, random, onIssued, onFailure }: Engi
     }
     failures.clear();
     const credentials = held();
-    if (credentials === undefined) return now;
-    onIssued?.(credentials);
-    return refreshAt(now, credentials.expiresAt, random);
+    if (credentials !== undefined) onIssued?.(credentials);
+    return refreshAt(now, credentials?.expiresAt ?? now, random);
   };
 
   const get = async (): Promise<Credentials> => {

@@ -5,6 +5,8 @@ import type { Clock } from "./kit/clock.ts";
 export type Random = () => number;
 
 const RESERVE_MS = 20 * 60_000;
+/** AWS grants 15 minutes at least. Whatever else grants seconds, or milliseconds, is not asked in a busy loop. */
+const SOONEST_MS = 1000;
 
 /**
  * When to replace a session: after two thirds of its life, and never less than 20 minutes before its end, since botocore
@@ -15,7 +17,7 @@ const RESERVE_MS = 20 * 60_000;
 export function refreshAt(issuedAt: number, expiresAt: number, random: Random): number {
   const lifetimeMs = Math.max(0, expiresAt - issuedAt);
   const latestMs = lifetimeMs - Math.min(RESERVE_MS, lifetimeMs / 2);
-  return issuedAt + Math.min((lifetimeMs * 2) / 3, latestMs) * (1 - 0.15 * random());
+  return issuedAt + Math.max(SOONEST_MS, Math.min((lifetimeMs * 2) / 3, latestMs) * (1 - 0.15 * random()));
 }
 
 /** A role that somebody is just creating is there within seconds; one that nobody creates is asked for 12 times an hour. */

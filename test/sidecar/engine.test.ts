@@ -220,6 +220,15 @@ test("sessions of 15 minutes are renewed half-way", async () => {
   expect(attempts.length).toBeLessThan(11);
 });
 
+test("an STS that grants milliseconds is asked once a second, and what it granted is not served beyond them", async () => {
+  const { clock, engine, attempts } = rig({ lifetimeMs: 2 });
+  await clock.advance(MINUTE);
+  expect(attempts.length).toBeGreaterThan(55);
+  expect(attempts.length).toBeLessThan(65);
+  await clock.advance(500);
+  expect(engine.held()).toBeUndefined();
+});
+
 test("an attempt that hangs is given up after half a minute and made again", async () => {
   const clock = handClock();
   let attempts = 0;
