@@ -4,7 +4,7 @@ import type { ConfiguredIdentity, SidecarConfig } from "./config.ts";
 import type { Source } from "./contract.ts";
 import type { Credentials } from "./credentials.ts";
 import { IssueError } from "./failure.ts";
-import { coded, systemCode } from "./kit/errors.ts";
+import { errorName, systemCode } from "./kit/errors.ts";
 import { Secret } from "./secret.ts";
 import type { AssumeRole, Caller } from "./sts.ts";
 import type { Keys } from "./sts-client.ts";
@@ -80,7 +80,7 @@ async function nodeIdentity(): Promise<Caller> {
   } catch (error) {
     throw new IssueError(
       "NODE_IDENTITY_UNAVAILABLE",
-      `The node's own role cannot be had from the metadata service (${whyOf(error)}).`,
+      `The node's own role cannot be had from the metadata service (${errorName(error)}).`,
       {
         kind: "passing",
         remedy:
@@ -106,7 +106,7 @@ async function ambientIdentity(region: string): Promise<Caller> {
   } catch (error) {
     throw new IssueError(
       "AMBIENT_KEYS_MISSING",
-      `Neither the sidecar's environment nor its AWS profile holds keys (${whyOf(error)}).`,
+      `Neither the sidecar's environment nor its AWS profile holds keys (${errorName(error)}).`,
       {
         kind: "passing",
         remedy: "Check the Secret that the injector's configuration gives the sidecar for source ambient.",
@@ -114,9 +114,6 @@ async function ambientIdentity(region: string): Promise<Caller> {
     );
   }
 }
-
-/** The kind of an error, never its text: a parser may quote the file it could not read. */
-const whyOf = (error: unknown): string => systemCode(error) ?? coded(error).name;
 
 function keysFrom(identity: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }): Keys {
   const { accessKeyId, secretAccessKey, sessionToken } = identity;

@@ -1,5 +1,5 @@
 import { IssueError, kindOf } from "./failure.ts";
-import { coded, systemCode } from "./kit/errors.ts";
+import { errorName, systemCode } from "./kit/errors.ts";
 import { remedyOf, unreachableRemedy } from "./remedies.ts";
 import type { Secret } from "./secret.ts";
 
@@ -54,7 +54,7 @@ function transportFailure(
     const remedy = "See what stands between the pod and STS: a proxy, a firewall, a VPC endpoint.";
     return new IssueError("STS_ANSWER_INVALID", message, { kind: "passing", remedy });
   }
-  const why = systemCode(thrown) ?? coded(thrown).name;
+  const why = errorName(thrown);
   const remedy = unreachableRemedy(why, { special });
   if (isTimeout(thrown)) {
     const message = `${where} did not answer ${what} within ${timeoutMs / 1000} s.`;

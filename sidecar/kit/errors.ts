@@ -27,6 +27,10 @@ export function coded(thrown: unknown, code = "INTERNAL"): CodedError {
   return new CodedError(code, message, { cause: thrown });
 }
 
+/** What kind of error it is, and never its text, which may quote what it failed on: Node's code, else its name. */
+export const errorName = (thrown: unknown): string =>
+  systemCode(thrown) ?? (thrown instanceof Error ? thrown.name : "unknown error");
+
 /** The `code` of a Node system error (`ENOENT`, `EADDRINUSE`), or undefined. */
 export function systemCode(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;

@@ -19,6 +19,7 @@ import { oneLine, type CodedError } from "../../sidecar/kit/errors.ts";
 import { Secret } from "../../sidecar/secret.ts";
 import { identitySource, issuerOver } from "../../sidecar/sources.ts";
 import { stsOver } from "../../sidecar/sts.ts";
+import { stsFailure } from "../../sidecar/sts-failure.ts";
 import { ROLE } from "../support/credentials.ts";
 import { freePort } from "../support/free-port.ts";
 import { setEnv } from "../support/set-env.ts";
@@ -236,7 +237,10 @@ test("ambient: never falls through to the node's or a container's credentials", 
     AWS_EC2_METADATA_SERVICE_ENDPOINT: imds.url,
     AWS_CONTAINER_CREDENTIALS_FULL_URI: `${imds.url}/latest`,
   });
-  expect(await failure(sts.url, { source: "ambient" })).toMatchObject({ code: "AMBIENT_KEYS_MISSING" });
+  expect(await failure(sts.url, { source: "ambient" })).toMatchObject({
+    code: "AMBIENT_KEYS_MISSING",
+    message: expect.stringContaining("(CredentialsProviderError)") as string,
+  });
   expect(imds.requests).toEqual([]);
 });
 
@@ -262,6 +266,7 @@ test("node: a metadata service that is out of reach is a passing failure", async
   expect(await failure(sts.url, { source: "node" })).toMatchObject({
     code: "NODE_IDENTITY_UNAVAILABLE",
     kind: "passing",
+    message: expect.stringContaining("(InstanceMetadataV1FallbackError)") as string,
   });
 });
 
@@ -426,6 +431,20 @@ test("an external id that STS quotes back is not repeated", async () => {
   const steps = [{ roleArn: ROLE, durationSeconds: 3600, externalId: "a-shared-secret" }];
   const error = await failure(sts.url, { source: "ambient", steps });
   expect(error.message).toContain("Value '[secret]' at 'externalId'");
+});
+
+test("what keeps the SDK from asking is told by its kind, and never by its text", () => {
+  const call = {
+    roleArn: ROLE,
+    byWebIdentity: true,
+    region: "eu-west-1",
+    endpoint: undefined,
+    special: false,
+  };
+  const told = (error: unknown): string =>
+    stsFailure(error, { ...call, timeoutMs: 1, confidential: [] }).message;
+  expect(told(new TypeError("the text"))).toContain("cannot be reached (TypeError) for");
+  expect(told("the text")).toContain("cannot be reached (unknown error) for");
 });
 
 test("asks once: the engine is who tries again", async () => {
