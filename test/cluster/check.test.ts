@@ -100,10 +100,15 @@ describe.skipIf(reason !== undefined)(
       ]);
       expect(of("NAMESPACES")[1]).toEqual(["warn", expect.stringContaining("typo (yes)")]);
       expect(code).toBe(1);
-      await plane.admin.delete(`${NAMESPACES}/strict`);
-      await plane.admin.patch(`${NAMESPACES}/strict`, {
-        metadata: { labels: { "podrole.dev/inject": null } },
-      });
+    });
+
+    test("passes over a namespace that is being deleted, in which no pod can be made", async () => {
+      // The first by name, which would be tried.
+      await createNamespace(plane.admin, "abandoned");
+      for (const name of ["abandoned", "strict"]) await plane.admin.delete(`${NAMESPACES}/${name}`);
+      const { of } = await check("admin");
+      expect(of("NAMESPACE_SETTINGS")).toEqual([["ok", expect.anything()]]);
+      expect(of("DRY_RUN")).toEqual([["ok", expect.stringContaining("tried in canary ")]]);
     });
 
     test("sees a webhook that is called in vain, by the dry run, and waits until it is mended", async () => {

@@ -3,7 +3,7 @@ import { coded } from "../../../sidecar/kit/errors.ts";
 import { manifestCluster, type Facts } from "../../cluster.ts";
 import { decide } from "../../decide.ts";
 import { clusterInOurs, type Keys } from "../../keys.ts";
-import { nameOf, type Fields } from "../../read.ts";
+import { isRecord, nameOf, own, type Fields } from "../../read.ts";
 import { VERSION } from "../../version.ts";
 import { INJECTOR, type ConfigFrom } from "../installed.ts";
 import type { LiveCluster } from "../live.ts";
@@ -56,7 +56,7 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
       all(`${ADMISSION}/validatingadmissionpolicybindings`),
       all(`${CORE}?labelSelector=${encodeURIComponent(NAMESPACE_LABEL.key)}`),
     ]);
-  const namespaces = await mapped(labelled, (found) => factsOf(found, read, config.keys));
+  const namespaces = await mapped(labelled, (found) => factsOf(found.filter(stays), read, config.keys));
   const ours = namespaces.kind === "found" ? underPodrole(namespaces.value, place) : [];
   const forEach = <T>(work: () => Promise<T>): Promise<Reading<T>> =>
     namespaces.kind === "found" && ours.length > 0
@@ -91,6 +91,12 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
       return tryPods(await surroundings("default"), config, cluster);
     }),
   };
+}
+
+/** In a namespace that is being deleted no pod can be made, whatever podrole would say to it. */
+function stays(namespace: Fields): boolean {
+  const metadata = own(namespace, "metadata");
+  return !isRecord(metadata) || own(metadata, "deletionTimestamp") == null;
 }
 
 /** The first where a pod could be made at all. */
