@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { APP_ENV } from "../../sidecar/contract.ts";
 import { until } from "../support/until.ts";
-import { CLIENTS, UNTRIED, type Client } from "./clients.ts";
+import { CLIENTS, isSaid, UNTRIED, type Client, type Sayings } from "./clients.ts";
 import { startMoto } from "./moto.ts";
 import { runPod, SESSION, type RunningPod, type Setting } from "./pod.ts";
 import { fleeting, lasting, type Answer, type Program } from "./program.ts";
@@ -116,6 +116,7 @@ describe.skipIf(!hasMoto).concurrent("against moto's STS and S3 (python package 
         const asked = await empty.answers(503);
         report.said({ client, when: "no session held", asked, ...told });
         expect({ asked, told: toldOf(told) }).toEqual({ asked: anyNumber, told: client.tells });
+        expectWords(client, "notHeld", told);
         expect(empty.front.uses.filter(({ verdict }) => verdict !== "unsigned")).toEqual([]);
         empty.front.outage(false);
         await empty.ready();
@@ -135,6 +136,23 @@ describe.skipIf(!hasMoto).concurrent("against moto's STS and S3 (python package 
         const asked = await pod.answers(403);
         report.said({ client, when: "a wrong token", asked, ...told });
         expect({ asked, told: toldOf(told) }).toEqual({ asked: anyNumber, told: client.tells });
+        expectWords(client, "refused", told);
+        expect(pod.front.uses.filter(({ verdict }) => verdict !== "unsigned")).toEqual([]);
+        expect(pod.metadata.requests).toEqual([]);
+        passed();
+      },
+    );
+
+    test.skipIf(isMissing)(
+      "says so where its sidecar is away, and does not turn to the node's role",
+      async ({ onTestFinished }) => {
+        const passed = report.opened(client, "no sidecar");
+        const pod = await runPod({ moto: moto.url, onTestFinished });
+        await pod.killSidecar();
+        const told = await inPod(pod, onTestFinished).call();
+        report.said({ client, when: "no sidecar", asked: 0, ...told });
+        expect(told.isGranted).toBe(false);
+        expectWords(client, "noSidecar", told);
         expect(pod.front.uses.filter(({ verdict }) => verdict !== "unsigned")).toEqual([]);
         expect(pod.metadata.requests).toEqual([]);
         passed();
@@ -177,6 +195,12 @@ function toldOf({ isGranted, error = "" }: Answer): Client["tells"] | "granted" 
   if (isGranted) return "granted";
   if (/does not hold this pod's token|No credentials yet/.test(error)) return "the sidecar's sentence";
   return /\b(?:403|503)\b/.test(error) ? "its status" : "nothing";
+}
+
+/** The troubleshooting page quotes them. */
+function expectWords({ says }: Client, when: keyof Sayings, { error = "" }: Answer): void {
+  const words = says?.[when] ?? "…";
+  expect({ words, error, isSaid: isSaid(words, error) }).toEqual({ words, error, isSaid: true });
 }
 
 /** Every request of the app's was signed with a key that the sidecar had been granted, before its end. */

@@ -20,10 +20,35 @@ export interface Client {
   readonly decidesOnce?: true;
   /** It reads AWS_EC2_METADATA_SERVICE_ENDPOINT, so that a way to the node's role would be seen. */
   readonly isTrappable: boolean;
+  /** What it says when it gets nothing; absent where it was never run here. */
+  readonly says?: Sayings;
   /** What of the sidecar's answer is in its error when there are no credentials. */
   readonly tells: "the sidecar's sentence" | "its status" | "nothing";
   /** What people who use it in a pod have to know, in one or more sentences, or nothing. */
   readonly note: string;
+}
+
+/** A client's own words by what is the matter, up to what the sidecar has said; `…` is what differs from time to time. */
+export interface Sayings {
+  /** The sidecar answers 503: it holds no session. */
+  readonly notHeld: string;
+  /** The sidecar answers 403: the token is not the pod's, or STS refuses the role. */
+  readonly refused: string;
+  /** Nobody listens. */
+  readonly noSidecar: string;
+}
+
+/** Words that say nothing of what is the matter. */
+const always = (words: string): Sayings => ({ notHeld: words, refused: words, noSidecar: words });
+
+/** Whether an error of the client's is these words. */
+export function isSaid(words: string, error: string): boolean {
+  let from = 0;
+  return words.split("…").every((part) => {
+    const at = error.indexOf(part, from);
+    from = at + part.length;
+    return at >= 0;
+  });
 }
 
 /** The version that a manifest of the suite's pins, the last group of the expression. */
@@ -43,6 +68,7 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("../../package.json", /"@aws-sdk\/client-sts": "(.+)"/),
     making: { by: "nothing" },
     isTrappable: true,
+    says: always("CredentialsProviderError: Could not load credentials from any providers"),
     tells: "nothing",
     note: "It tries for three seconds.",
   },
@@ -52,6 +78,9 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/js-v2/package.json", /"aws-sdk": "(.+)"/),
     making: { by: "npm" },
     isTrappable: true,
+    says: always(
+      "CredentialsError: Missing credentials in config, if using AWS_CONFIG_FILE, set AWS_SDK_LOAD_CONFIG=1",
+    ),
     tells: "nothing",
     note: "It gives an answer one second. Where the sidecar fails it would go on to the metadata service; `AWS_EC2_METADATA_DISABLED`, which podrole sets, keeps it from there.",
   },
@@ -61,6 +90,14 @@ export const CLIENTS: readonly Client[] = [
     version: fromPip("boto3"),
     making: { by: "python", module: "boto3" },
     isTrappable: true,
+    says: {
+      notHeld:
+        "CredentialRetrievalError: Error when retrieving credentials from container-role: Error retrieving metadata: Received non 200 response 503 from container metadata: …",
+      refused:
+        "CredentialRetrievalError: Error when retrieving credentials from container-role: Error retrieving metadata: Received non 200 response 403 from container metadata: …",
+      noSidecar:
+        'CredentialRetrievalError: Error when retrieving credentials from container-role: Error retrieving metadata: Received error when attempting to retrieve container metadata: Could not connect to the endpoint URL: "http://127.0.0.1:…/v1/credentials"',
+    },
     tells: "the sidecar's sentence",
     note: "It tries three times, a second apart. It fetches while a client is made, so a program that makes its clients at its start ends there if no session is held yet: leave `podrole.dev/start` at `wait`.",
   },
@@ -71,6 +108,14 @@ export const CLIENTS: readonly Client[] = [
     making: { by: "python", module: "awscli", isCommand: true },
     command: () => ["sts", "get-caller-identity", "--output", "json"],
     isTrappable: true,
+    says: {
+      notHeld:
+        "Error when retrieving credentials from container-role: Error retrieving metadata: Received non 200 response 503 from container metadata: …",
+      refused:
+        "Error when retrieving credentials from container-role: Error retrieving metadata: Received non 200 response 403 from container metadata: …",
+      noSidecar:
+        'Error when retrieving credentials from container-role: Error retrieving metadata: Received error when attempting to retrieve container metadata: Could not connect to the endpoint URL: "http://127.0.0.1:…/v1/credentials"',
+    },
     tells: "the sidecar's sentence",
     note: "It fetches for each command.",
   },
@@ -80,6 +125,9 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/go-v1/go.mod", /aws-sdk-go v(\S+)/),
     making: { by: "go" },
     isTrappable: true,
+    says: always(
+      "NoCredentialProviders: no valid providers in chain. Deprecated. For verbose messaging see aws.Config.CredentialsChainVerboseErrors",
+    ),
     tells: "nothing",
     note: "`CredentialsChainVerboseErrors` brings its errors to say more.",
   },
@@ -89,6 +137,14 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/go-v2/go.mod", /aws-sdk-go-v2\/config v(\S+)/),
     making: { by: "go" },
     isTrappable: true,
+    says: {
+      notHeld:
+        "get identity: get credentials: failed to refresh cached credentials, failed to load credentials, exceeded maximum number of attempts, 3, CREDENTIALS_NOT_READY: …",
+      refused:
+        "get identity: get credentials: failed to refresh cached credentials, failed to load credentials, TOKEN_WRONG: …",
+      noSidecar:
+        'get identity: get credentials: failed to refresh cached credentials, failed to load credentials, exceeded maximum number of attempts, 3, request send failed, Get "http://127.0.0.1:…/v1/credentials": dial tcp 127.0.0.1:…: connect: connection refused',
+    },
     tells: "the sidecar's sentence",
     note: "",
   },
@@ -98,6 +154,14 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/java-v1/pom.xml", /aws-java-sdk-sts<\/artifactId>\s+<version>(.+)</),
     making: { by: "maven" },
     isTrappable: true,
+    says: {
+      notHeld:
+        "com.amazonaws.SdkClientException: Unable to load AWS credentials from any provider in the chain: […EC2ContainerCredentialsProviderWrapper@…: No credentials yet: … (Service: null; Status Code: 503; Error Code: CREDENTIALS_NOT_READY; …",
+      refused:
+        "com.amazonaws.SdkClientException: Unable to load AWS credentials from any provider in the chain: […EC2ContainerCredentialsProviderWrapper@…: … (Service: null; Status Code: 403; Error Code: …",
+      noSidecar:
+        "com.amazonaws.SdkClientException: Unable to load AWS credentials from any provider in the chain: […EC2ContainerCredentialsProviderWrapper@…: Failed to connect to service endpoint: ]",
+    },
     tells: "the sidecar's sentence",
     note: "",
   },
@@ -107,6 +171,9 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/java-v2/pom.xml", /sts<\/artifactId>\s+<version>(.+)</),
     making: { by: "maven" },
     isTrappable: true,
+    says: always(
+      "software.amazon.awssdk.core.exception.SdkClientException: Unable to load credentials from any of the providers in the chain AwsCredentialsProviderChain(…ContainerCredentialsProvider(): Failed to load credentials from metadata service.…",
+    ),
     tells: "nothing",
     note: "It tries six times with no pause between. Where the sidecar fails it would go on to the metadata service; `AWS_EC2_METADATA_DISABLED`, which podrole sets, keeps it from there.",
   },
@@ -116,6 +183,14 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/rust/Cargo.toml", /aws-config = \{ version = "=([^"]+)"/),
     making: { by: "cargo" },
     isTrappable: true,
+    says: {
+      notHeld:
+        "dispatch failure: other: an error occurred while loading credentials: Non-success status from HTTP credential provider: StatusCode(503) …",
+      refused:
+        "dispatch failure: other: an error occurred while loading credentials: Non-success status from HTTP credential provider: StatusCode(403) …",
+      noSidecar:
+        "dispatch failure: other: unexpected credentials error: dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111) …",
+    },
     tells: "its status",
     note: "",
   },
@@ -135,6 +210,7 @@ export const CLIENTS: readonly Client[] = [
     version: fromPip("pyarrow"),
     making: { by: "python", module: "pyarrow.fs" },
     isTrappable: true,
+    says: always("AWS Error MISSING_AUTHENTICATION_TOKEN during … operation: The request is not signed."),
     tells: "nothing",
     note: "Without credentials it sends its requests unsigned, so the error is S3's about an anonymous caller.",
   },
@@ -144,6 +220,7 @@ export const CLIENTS: readonly Client[] = [
     version: fromPip("awscrt"),
     making: { by: "python", module: "awscrt" },
     isTrappable: true,
+    says: always("AWS_AUTH_SIGNING_NO_CREDENTIALS: Attempt to sign an http request without credentials"),
     tells: "nothing",
     note: "",
   },
@@ -153,6 +230,11 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/minio-go/go.mod", /minio-go\/v7 v(\S+)/),
     making: { by: "go" },
     isTrappable: false,
+    says: {
+      notHeld: "503 Service Unavailable",
+      refused: "403 Forbidden",
+      noSidecar: 'Get "http://127.0.0.1:…/v1/credentials": dial tcp 127.0.0.1:…: connect: connection refused',
+    },
     tells: "its status",
     note: '`credentials.NewIAM("")` has to be named as its credentials. It tries once.',
   },
@@ -173,6 +255,14 @@ export const CLIENTS: readonly Client[] = [
       "--low-level-retries=1",
     ],
     isTrappable: true,
+    says: {
+      notHeld:
+        "get identity: get credentials: failed to refresh cached credentials, failed to load credentials, exceeded maximum number of attempts, 3, CREDENTIALS_NOT_READY: …",
+      refused:
+        "get identity: get credentials: failed to refresh cached credentials, failed to load credentials, TOKEN_WRONG: …",
+      noSidecar:
+        'get identity: get credentials: failed to refresh cached credentials, failed to load credentials, exceeded maximum number of attempts, 3, request send failed, Get "http://127.0.0.1:…/v1/credentials": dial tcp 127.0.0.1:…: connect: connection refused',
+    },
     tells: "the sidecar's sentence",
     note: "Only with `env_auth = true` and no keys in the remote; else it is anonymous. It fetches for each command.",
   },

@@ -164,10 +164,15 @@ const nodeKeys = () => ({
   expiresAt: Date.now() + 3_600_000,
 });
 
+/** Pods start side by side, and a port is free until its sidecar has come up. */
+const given = new Set<number>();
+
 /** Below the ephemeral range, so that while a sidecar is away no connection of another test takes its port. */
 async function lowPort(): Promise<number> {
   for (;;) {
     const port = randomInt(20_000, 32_000);
+    if (given.has(port)) continue;
+    given.add(port);
     const server = createServer();
     const isFree = await new Promise<boolean>((resolve) => {
       server.once("error", () => resolve(false));

@@ -1,6 +1,6 @@
 import type { Client } from "./clients.ts";
 
-export const TRIALS = ["first fetch", "refresh", "restart", "outage", "wrong token"] as const;
+export const TRIALS = ["first fetch", "refresh", "restart", "outage", "wrong token", "no sidecar"] as const;
 export type Trial = (typeof TRIALS)[number];
 
 /** What a client said when it got nothing, and after how long. */
