@@ -134,6 +134,11 @@ export const FINDINGS = {
     severity: "deny",
     about: "Said by the ValidatingAdmissionPolicy: guard is not the pod's first init container.",
   },
+  SIDECAR_EXEC: {
+    severity: "deny",
+    about:
+      "Said by the ValidatingAdmissionPolicy: exec or attach into guard or sidecar, which lays the pod's credentials open.",
+  },
   INJECTED_DIFFERENTLY: {
     severity: "deny",
     about: "The pod holds a container of ours with other content than this version writes.",

@@ -69,6 +69,7 @@ export const ELSEWHERE: Readonly<Partial<Record<FindingCode, string>>> = {
   FACTS_UNAVAILABLE: "the cluster cannot be read: below",
   POD_FROZEN: "a running pod: running.test.ts",
   EPHEMERAL_TARGET: "a running pod: running.test.ts",
+  SIDECAR_EXEC: "said by the admission policy about exec: exec-policy.test.ts",
   GUARD_MISSING: "said by the admission policy: admission-policy.test.ts and install.test.ts",
 };
 

@@ -44,12 +44,17 @@ describe.skipIf(reason !== undefined)(
     const create = (namespace: string, pod: object, query = "") =>
       admin().request("POST", `${podsOf(namespace)}${query}`, pod);
     /** Until the API server, which hears of registrations a moment late, does as it is told from now on. */
+    // Longer than the ten seconds after which the injector looks at its caBundle.
     const answers = (what: string, wanted: RegExp | undefined, namespace = "shop") =>
-      until(what, async () => {
-        const { status, body } = await create(namespace, podObject("probe", {}), "?dryRun=All");
-        if (wanted !== undefined) return wanted.test(body.message ?? "") || undefined;
-        return (status === 201 && body.spec.initContainers?.[0].name === CONTAINER.guard) || undefined;
-      });
+      until(
+        what,
+        async () => {
+          const { status, body } = await create(namespace, podObject("probe", {}), "?dryRun=All");
+          if (wanted !== undefined) return wanted.test(body.message ?? "") || undefined;
+          return (status === 201 && body.spec.initContainers?.[0].name === CONTAINER.guard) || undefined;
+        },
+        25_000,
+      );
 
     beforeAll(async () => {
       installed = await openInstallation();

@@ -47,18 +47,19 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
     "Set `pod-security.kubernetes.io/enforce` to `privileged` on the namespace, or its annotation `podrole.dev/guard` to `off`.",
   PRIVILEGED: "Set `privileged` to false, and `procMount` to `Default`.",
   CAPABILITY_FORBIDDEN:
-    "Remove the capability from `securityContext.capabilities.add`; where the message says so, write `NET_RAW` into `drop`.",
+    "Remove the capability from `securityContext.capabilities.add`; where the message says so, write `NET_RAW` into `drop`. For `kubectl debug`, choose `--profile=baseline`.",
   HOST_NAMESPACE: "Take `hostPID`, `hostIPC` or `shareProcessNamespace` off the pod.",
   SIDECAR_UID: "Set another `runAsUser`.",
   UID_UNKNOWN: "Set `securityContext.runAsUser`, or use source `web-identity`.",
   PRIVILEGE_ESCALATION: "Set `allowPrivilegeEscalation` to false, or use source `web-identity`.",
   POD_FROZEN: "Change it in the workload, or make the pod anew.",
-  EPHEMERAL_TARGET: "Aim at a container of the app's: `kubectl debug --target=APP`.",
+  EPHEMERAL_TARGET: "Aim at a container of the app's: `kubectl debug --profile=baseline --target=APP`.",
   SERVICE_ACCOUNT_MISSING: "Create the service account, or correct `serviceAccountName`.",
   RESERVED_NAME:
     "Rename the container or volume, or remove the mount: names that begin with `podrole-` are podrole's.",
   GUARD_MISSING:
     "See that the webhook `pods.podrole.dev` is there and that no other webhook puts a container first, and make the pod anew.",
+  SIDECAR_EXEC: "Read the log (`kubectl logs POD -c podrole-sidecar`) and the termination message.",
   INJECTED_DIFFERENTLY: "Delete guard, sidecar and token volume from the manifest: podrole adds them itself.",
 };
 

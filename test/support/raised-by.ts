@@ -1,0 +1,66 @@
+import type { Facts } from "../../injector/cluster.ts";
+import type { FindingCode } from "../../injector/findings.ts";
+import type { SecurityContext } from "../../injector/pod.ts";
+import { ANNOTATION } from "../../sidecar/contract.ts";
+import { config } from "./config.ts";
+import { ACCOUNT, BILLING, facts, grant, role } from "./facts.ts";
+import { injected, plainPod, pod, withApp, type admitted } from "./pods.ts";
+
+const annotated = (annotations: Readonly<Record<string, string>>) =>
+  pod({}, { [ANNOTATION.role]: BILLING, ...annotations });
+const named = (value: string) => pod({}, { [ANNOTATION.role]: value });
+const grants = (...specs: readonly object[]): Facts =>
+  facts({ grants: specs.map((spec, index) => grant(`g${index}`, { namespaces: ["shop"], ...spec })) });
+const nodePath = { name: "run", hostPath: { path: "/run" } };
+const node = config({ source: "node", policy: "off" });
+const secured = (securityContext: SecurityContext) => withApp({ securityContext });
+const off = { "podrole.dev/guard": "off" };
+
+/** For every code that a pod can raise when it is made, one that does. */
+export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof admitted>])[] = [
+  ["OBJECT_MALFORMED", { spec: 7 }],
+  ["NO_CONTAINERS", { spec: {} }],
+  ["ROLE_MALFORMED", named("a b")],
+  ["ROLE_NEEDS_BASE_ARN", named("billing")],
+  ["ROLE_NOT_ALLOWED", pod(), facts(), config({ policy: "enforce" })],
+  ["ROLE_DENIED_BY_GRANT", pod(), grants({ effect: "Deny", roles: ["*"] })],
+  ["ROLE_WOULD_BE_DENIED", pod(), facts(), config({ policy: "audit" })],
+  ["POLICY_RULE_INVALID", pod(), facts({ annotations: { [ANNOTATION.namespacePermitted]: "(" } })],
+  ["GRANT_DEFAULT_AMBIGUOUS", plainPod(), grants({ default: BILLING }, { default: role(`${ACCOUNT}b`) })],
+  ["HUB_ROLE_MISSING", annotated({ [ANNOTATION.externalId]: "xx" })],
+  ["ANNOTATION_INVALID", annotated({ [ANNOTATION.start]: "x" })],
+  ["ANNOTATION_UNKNOWN", annotated({ "podrole.dev/x": "" })],
+  ["ANNOTATION_MISPLACED", annotated(off)],
+  ["CONTAINER_UNKNOWN", annotated({ [ANNOTATION.containers]: "x" })],
+  [
+    "SESSION_SHORTENED",
+    annotated({ [ANNOTATION.sessionDuration]: "2h" }),
+    facts(),
+    config({ source: "ambient", hubRole: BILLING, policy: "off" }),
+  ],
+  ["SESSION_SHORT", annotated({ [ANNOTATION.sessionDuration]: "900" })],
+  ["CREDENTIALS_SHADOWED", withApp({ env: [{ name: "AWS_PROFILE", value: "x" }] })],
+  [
+    "PROXY_NOT_EXEMPT",
+    withApp({
+      env: [
+        { name: "HTTP_PROXY", value: "x" },
+        { name: "NO_PROXY", valueFrom: {} },
+      ],
+    }),
+  ],
+  ["GUARD_OFF", pod(), facts({ annotations: off })],
+  ["HOST_NETWORK", pod({ hostNetwork: true })],
+  ["HOST_NETWORK_UNGUARDED", plainPod({ hostNetwork: true }), facts(), config({ hostNetwork: "warn" })],
+  ["HOST_PATH", pod({ volumes: [nodePath] })],
+  ["HOST_PATH_ALLOWED", pod({ volumes: [nodePath] }), facts(), config({ hostPath: "warn" })],
+  ["PSA_FORBIDS_GUARD", pod(), facts({ labels: { "pod-security.kubernetes.io/enforce": "baseline" } })],
+  ["PRIVILEGED", secured({ privileged: true })],
+  ["CAPABILITY_FORBIDDEN", secured({ capabilities: { add: ["NET_RAW"] } })],
+  ["HOST_NAMESPACE", pod({ hostPID: true })],
+  ["SIDECAR_UID", secured({ runAsUser: 64_169 })],
+  ["UID_UNKNOWN", pod(), facts(), node],
+  ["PRIVILEGE_ESCALATION", secured({ runAsUser: 1, allowPrivilegeEscalation: true }), facts(), node],
+  ["RESERVED_NAME", withApp({ name: "podrole-x" })],
+  ["INJECTED_DIFFERENTLY", injected(pod()), facts(), config({ image: "newer" })],
+];
