@@ -1,23 +1,23 @@
 import { constants, hostname } from "node:os";
 import { KubeConfig } from "@kubernetes/client-node";
-import { Command, CommanderError, Option } from "commander";
+import { CommanderError } from "commander";
 import { ANNOTATION } from "../sidecar/contract.ts";
 import { systemClock } from "../sidecar/kit/clock.ts";
-import { integer } from "../sidecar/kit/env.ts";
 import { coded, CodedError, oneLine, systemCode } from "../sidecar/kit/errors.ts";
-import { createLog, LOG_LEVELS, type LogLevel } from "../sidecar/kit/log.ts";
+import { createLog, type LogLevel } from "../sidecar/kit/log.ts";
 import { apiServer } from "./api-server.ts";
 import { discoverBaseRoleArn } from "./base-role.ts";
 import { readCaFile } from "./ca-file.ts";
+import { injectorCommand } from "./command.ts";
 import { drainer } from "./drain.ts";
 import { eventRecorder } from "./events.ts";
 import { keepGrantStatus } from "./grant-status.ts";
 import { kubernetesCluster } from "./kubernetes.ts";
 import { serveCertificate } from "./listener.ts";
 import { injectorMetrics } from "./metrics.ts";
-import { AUTO, installationFrom, withInstallation } from "./options.ts";
+import { AUTO, installationFrom } from "./options.ts";
 import { buildServer, troubleOf } from "./server.ts";
-import { servingFrom, withServing } from "./tls/options.ts";
+import { servingFrom } from "./tls/options.ts";
 import { tlsSource } from "./tls/source.ts";
 import { randomToken } from "./token.ts";
 import { VERSION } from "./version.ts";
@@ -135,18 +135,7 @@ async function withBaseRole(
   };
 }
 
-const command = withInstallation(
-  withServing(
-    new Command("podrole-injector")
-      .description("The admission webhook: gives every pod of a labelled namespace its guard and its role.")
-      .version(VERSION)
-      .addOption(new Option("--host <address>", "address to listen on").default("::"))
-      .addOption(new Option("--port <port>", "port to listen on").argParser(integer(1, 65_535)).default(8443))
-      .option("--kubeconfig <file>", "kubeconfig; in a cluster the pod's service account is used")
-      .addOption(new Option("--log-level <level>", "how much is logged").choices(LOG_LEVELS).default("info"))
-      .exitOverride(),
-  ),
-).action(serve);
+const command = injectorCommand().action(serve);
 
 try {
   await command.parseAsync();

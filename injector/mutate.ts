@@ -22,13 +22,13 @@ import { aroundHashes, hashesIn, tokenHash, type Tokens } from "./token.ts";
 import { confine, served, takesEndpoint } from "./user-container.ts";
 
 /** The annotation that makes `kubectl logs` and `exec` pick the app; kept where the user set it. */
-const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
+export const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
 
 /**
  * EKS's webhook for IRSA adds variables to every container of an annotated service account's pod. On ours they would be
  * somebody else's content under our name; this annotation makes it pass them by.
  */
-const IRSA_SKIP = "eks.amazonaws.com/skip-containers";
+export const IRSA_SKIP = "eks.amazonaws.com/skip-containers";
 
 /** Where the app's SDK finds its credentials. */
 export const credentialsUri = ({ credentialsPort }: Pick<InjectorConfig, "credentialsPort">): string =>

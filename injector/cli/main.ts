@@ -1,12 +1,7 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { coded, oneLine } from "../../sidecar/kit/errors.ts";
-import { VERSION } from "../version.ts";
-import { checkCommand } from "./check/command.ts";
-import { demoCommand } from "./demo/command.ts";
-import { explainCommand } from "./explain.ts";
-import { injectCommand } from "./inject.ts";
-import { trustPolicyCommand } from "./trust/command.ts";
+import { podroleCommand } from "./podrole.ts";
 
 /** Of the input or of the command line, not of what was found in it. */
 const USAGE = new Set([
@@ -37,22 +32,8 @@ const USAGE = new Set([
   "HUB_ROLE_MISSING",
 ]);
 
-const program = new Command("podrole")
-  .description("Every Kubernetes pod its own AWS role, with nothing changed on the node.")
-  .version(VERSION)
-  .exitOverride()
-  .addHelpText("after", "\nExit codes: 0 fine, 1 findings, 2 usage.");
-for (const command of [
-  injectCommand(),
-  explainCommand(),
-  trustPolicyCommand(),
-  checkCommand(),
-  demoCommand(),
-])
-  program.addCommand(command.exitOverride());
-
 try {
-  await program.parseAsync();
+  await podroleCommand().parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {

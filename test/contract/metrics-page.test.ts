@@ -1,27 +1,67 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { DURATION_BUCKETS, METRICS } from "../../injector/metrics-table.ts";
+import { HEALTH_PORT } from "../../sidecar/contract.ts";
+import { sidecarMetrics } from "../support/sidecar-metrics.ts";
 
-const INTRODUCTION = `# Metrics of the injector
+const INTRODUCTION = `# Metrics
+
+This page is made from the tables that the code uses: \`npx vitest run --config test/vitest.config.ts test/contract/metrics-page.test.ts -u\`.
+
+## Of the injector
 
 Served as Prometheus text at \`GET /metrics\` of the webhook's port, over TLS. No label holds a name of a tenant's choosing,
 so the number of series has an end. Dry runs are not counted.
-
-This page is made from the table that the code uses: \`npx vitest run --config test/vitest.config.ts test/contract/metrics-page.test.ts -u\`.
 `;
 
-/** The page as the table has it. */
+const OF_SIDECARS = `## Of a sidecar
+
+Served as Prometheus text at \`GET /metrics\` of the pod's port ${HEALTH_PORT} (\`--health-port\`), over HTTP; it holds no secret. To
+have them, Prometheus needs a PodMonitor or a scrape configuration of yours.
+`;
+
+/** What a label of the sidecar's holds; it has at most one a metric. */
+const LABELS: Readonly<Record<string, string>> = {
+  podrole_credentials_expiry_timestamp_seconds:
+    "`pod`, or `container/` and the name of a container that has a role of its own",
+  podrole_sts_requests_total: "`Success`, STS's code, or podrole's for what kept it from STS",
+  podrole_credential_requests_total: "the HTTP status",
+  podrole_imds_requests_total: "the HTTP status",
+};
+
+const section = (name: string, about: string, rows: readonly string[]): string =>
+  [
+    `### ${name}`,
+    "",
+    about,
+    "",
+    ...(rows.length === 0 ? [] : ["| Label | What it holds |", "|---|---|", ...rows, ""]),
+  ].join("\n");
+
+/** The page as the tables have it. */
 function page(): string {
-  const sections = Object.entries(METRICS).map(([name, { type, help, labels }]) => {
-    const buckets = type === "histogram" ? [`Buckets, in seconds: ${DURATION_BUCKETS.join(", ")}.`, ""] : [];
+  const ofInjector = Object.entries(METRICS).map(([name, { type, help, labels }]) => {
+    const buckets = type === "histogram" ? `\n\nBuckets, in seconds: ${DURATION_BUCKETS.join(", ")}.` : "";
     const rows = Object.entries(labels).map(([label, holds]) => `| \`${label}\` | ${holds} |`);
-    const table = rows.length === 0 ? [] : ["| Label | What it holds |", "|---|---|", ...rows, ""];
-    return [`## ${name}`, "", `A ${type}. ${help}`, "", ...buckets, ...table].join("\n");
+    return section(name, `A ${type}. ${help}${buckets}`, rows);
   });
-  return [INTRODUCTION, ...sections].join("\n");
+  const ofSidecars = sidecarMetrics().map(({ name, type, help, label }) =>
+    section(
+      name,
+      `A ${type}. ${help}`,
+      label === undefined ? [] : [`| \`${label}\` | ${LABELS[name] ?? ""} |`],
+    ),
+  );
+  return [INTRODUCTION, ...ofInjector, OF_SIDECARS, ...ofSidecars].join("\n");
 }
 
 test("deploy/reference/metrics.md has every metric as the code has it", async () => {
   const file = new URL("../../deploy/reference/metrics.md", import.meta.url);
   await expect(page()).toMatchFileSnapshot(fileURLToPath(file));
+});
+
+test("every label of a sidecar's is explained, and none that there is not", () => {
+  const labelled = sidecarMetrics().filter(({ label }) => label !== undefined);
+  expect(labelled.map(({ name }) => name).toSorted()).toEqual(Object.keys(LABELS).toSorted());
+  expect(sidecarMetrics().length).toBeGreaterThan(labelled.length);
 });

@@ -1,10 +1,14 @@
 import { readdir, readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { NAMESPACE_LABEL } from "../../sidecar/contract.ts";
+import type { Option } from "commander";
+import { injectorCommand } from "../../injector/command.ts";
+import { DEFAULT_CONTAINER, IRSA_SKIP } from "../../injector/mutate.ts";
+import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract.ts";
 import { EXITS } from "../../sidecar/guard/exits.ts";
 import { ANNOTATIONS, type On } from "../../injector/annotations.ts";
 import { PROGRAM_MAX } from "../../injector/pattern.ts";
 import { FINDINGS, type FindingCode, type Severity } from "../../injector/findings.ts";
+import { hasValue } from "./docs/tree.ts";
 
 /** The reference pages are written from the tables that the code itself uses. */
 
@@ -108,7 +112,64 @@ const annotationsPage = page(
   annotationsOn("ServiceAccount"),
   "## On a namespace",
   annotationsOn("Namespace"),
+  "## Of others",
+  "podrole writes these on a pod, for others to read.",
+  table(
+    ["annotation", "value", "who reads it"],
+    [
+      [
+        code(DEFAULT_CONTAINER),
+        "the app's first container",
+        "`kubectl logs` and `exec`; left as it is where it is set.",
+      ],
+      [
+        code(IRSA_SKIP),
+        "guard and sidecar, beside what is there",
+        `IRSA's webhook, which would change them; where the service account has ${code(ANNOTATION.serviceAccountRole)}.`,
+      ],
+    ],
+  ),
 );
+
+/** Values of the chart that are not among its options. */
+const CHARTS: Readonly<Record<string, string>> = {
+  host: "host",
+  port: "port",
+  logLevel: "logLevel",
+  drainSeconds: "drainSeconds",
+  tls: "tls.mode",
+  tlsSecret: "tls.secretName",
+  tlsNames: "tls.names",
+  tlsMinVersion: "tls.minVersion",
+  stsCaFile: "options.stsCa",
+};
+
+/** Every flag of the injector, and the chart's value for it where there is one of its name. */
+const optionsPage = page(
+  "Options of the injector",
+  `Flags of ${code("podrole-injector")}. \`podrole inject\`, \`explain\` and \`trust-policy\` take those that the chart has under ${code("options")}, too. Annotations' other spellings are for a cluster that comes from kube2iam or kiam.`,
+  table(
+    ["flag", "chart", "default", "what it is"],
+    injectorCommand()
+      .options.filter(({ long }) => long !== "--version")
+      .map((option) => {
+        const name = option.attributeName();
+        const value = CHARTS[name] ?? `options.${name}`;
+        const choices = option.argChoices === undefined ? "" : `; ${option.argChoices.join(", ")}`;
+        return [
+          code(option.flags),
+          hasValue(value) ? code(value) : "",
+          defaultOf(option),
+          option.description + choices,
+        ];
+      }),
+  ),
+);
+
+function defaultOf({ defaultValue, defaultValueDescription, negate }: Option): string {
+  if (negate || defaultValue === undefined || defaultValue === false) return "";
+  return code(defaultValueDescription ?? String(defaultValue));
+}
 
 const findingsPage = page(
   "Findings",
@@ -145,6 +206,12 @@ test("every code that the guard can end with has its row", async () => {
 test("deploy/reference/annotations.md is the table that annotations are read by", async () => {
   await expect(annotationsPage).toMatchFileSnapshot("../../deploy/reference/annotations.md");
   for (const key of Object.keys(ANNOTATIONS)) expect(annotationsPage).toContain(`| \`${key}\` |`);
+});
+
+test("deploy/reference/options.md has every flag of the injector", async () => {
+  await expect(optionsPage).toMatchFileSnapshot("../../deploy/reference/options.md");
+  for (const { flags } of injectorCommand().options.slice(1))
+    expect(optionsPage).toContain(`| \`${flags}\` |`);
 });
 
 test("deploy/reference/findings.md is the table of findings", async () => {

@@ -1,0 +1,111 @@
+/** A page taken apart, as far as its commands, names and links are concerned. Lines are counted from 1. */
+export interface Page {
+  /** From the root of the tree. */
+  readonly path: string;
+  readonly headings: readonly { readonly anchor: string; readonly line: number }[];
+  readonly fences: readonly Fence[];
+  /** Inline code. */
+  readonly spans: readonly Located[];
+  /** Targets of links. */
+  readonly links: readonly Located[];
+  /** Everything outside fences. */
+  readonly prose: readonly Located[];
+}
+
+export interface Located {
+  readonly text: string;
+  readonly line: number;
+}
+
+export interface Fence extends Located {
+  readonly language: string;
+}
+
+/**
+ * Reads the Markdown that these pages are written in: headings by `#`, fences by three backticks, inline links. A
+ * paragraph is taken as a whole, since inline code may run over the end of a line.
+ */
+export function parsePage(path: string, markdown: string): Page {
+  const { fences, prose } = blocksIn(markdown);
+  const spans = prose.flatMap(spansIn);
+  const links = prose.flatMap(linksIn);
+  return { path, headings: headingsIn(prose), fences, spans, links, prose };
+}
+
+function blocksIn(markdown: string): {
+  readonly fences: readonly Fence[];
+  readonly prose: readonly Located[];
+} {
+  const fences: Fence[] = [];
+  const prose: Located[] = [];
+  let fence: { language: string; line: number; lines: string[] } | undefined;
+  let paragraph: { line: number; lines: string[] } | undefined;
+  const endParagraph = (): void => {
+    if (paragraph !== undefined) prose.push({ line: paragraph.line, text: paragraph.lines.join("\n") });
+    paragraph = undefined;
+  };
+  for (const [index, line] of markdown.split("\n").entries()) {
+    const mark = /^\s*```(\w*)/.exec(line);
+    if (fence !== undefined && mark !== null) {
+      fences.push({ language: fence.language, line: fence.line, text: fence.lines.join("\n") });
+      fence = undefined;
+    } else if (fence !== undefined) {
+      fence.lines.push(line);
+    } else if (mark !== null) {
+      endParagraph();
+      fence = { language: mark[1] ?? "", line: index + 2, lines: [] };
+    } else if (
+      line.trim() === "" ||
+      line.startsWith("#") ||
+      line.startsWith("|") ||
+      line.startsWith("<!--")
+    ) {
+      endParagraph();
+      if (line.trim() !== "") prose.push({ line: index + 1, text: line });
+    } else {
+      paragraph ??= { line: index + 1, lines: [] };
+      paragraph.lines.push(line);
+    }
+  }
+  endParagraph();
+  if (fence !== undefined) throw new Error(`line ${fence.line - 1}: a fence has no end`);
+  return { fences, prose };
+}
+
+const lineAt = ({ text, line }: Located, index: number): number =>
+  line + text.slice(0, index).split("\n").length - 1;
+
+/** As many backticks at its end as at its beginning, and fewer in between. */
+export const SPAN = /(?<!`)(`+)(?!`)([^]+?)(?<!`)\1(?!`)/g;
+
+const spansIn = (block: Located): readonly Located[] =>
+  [...block.text.matchAll(SPAN)].map((match) => ({
+    text: (match[2] ?? "").replaceAll(/\s+/g, " ").replaceAll("\\|", "|").trim(),
+    line: lineAt(block, match.index),
+  }));
+
+const linksIn = (block: Located): readonly Located[] => {
+  // What stands in inline code is no link; of the same length, so that lines stay where they are.
+  const bare = block.text.replaceAll(SPAN, (code) => code.replaceAll(/[^\n]/g, "."));
+  return [...bare.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => ({
+    text: match[1] ?? "",
+    line: lineAt(block, match.index),
+  }));
+};
+
+/** As GitHub makes them: lower case, punctuation left out, blanks as dashes, a number behind what is there already. */
+function headingsIn(prose: readonly Located[]): Page["headings"] {
+  const taken = new Map<string, number>();
+  return prose.flatMap(({ text, line }) => {
+    const [, title] = /^#{1,6} +(.+)$/.exec(text) ?? [];
+    if (title === undefined) return [];
+    const plain = title.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1").trim();
+    const slug = plain
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+      .replaceAll(/\s/g, "-");
+    const before = taken.get(slug) ?? 0;
+    taken.set(slug, before + 1);
+    return [{ anchor: before === 0 ? slug : `${slug}-${before}`, line }];
+  });
+}

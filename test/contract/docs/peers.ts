@@ -1,0 +1,100 @@
+import type { Peers } from "./names.ts";
+
+const NONE: Peers = { flags: new Set(), keys: new Set() };
+
+/**
+ * What a page about a migration may name of the peer's, from the peer's own sources: kube2iam 4c4a2b4, kiam 2950404,
+ * amazon-eks-pod-identity-webhook 3bf80a3.
+ */
+const PEERS: Readonly<Record<string, Peers>> = {
+  "deploy/docs/migrate-from-kube2iam.md": {
+    keys: new Set(),
+    flags: new Set([
+      "--app-port",
+      "--metrics-port",
+      "--base-role-arn",
+      "--auto-discover-base-arn",
+      "--auto-discover-default-role",
+      "--default-role",
+      "--iam-role-key",
+      "--iam-external-id",
+      "--iam-role-session-ttl",
+      "--iam-role-error-ttl",
+      "--namespace-restrictions",
+      "--namespace-restriction-format",
+      "--namespace-key",
+      "--cache-resync-period",
+      "--resolve-duplicate-cache-ips",
+      "--backoff-max-interval",
+      "--backoff-max-elapsed-time",
+      "--metadata-addr",
+      "--iptables",
+      "--host-interface",
+      "--host-ip",
+      "--node",
+      "--use-regional-sts-endpoint",
+      "--debug",
+      "--insecure",
+      "--log-level",
+      "--log-format",
+      "--verbose",
+      "--api-server",
+      "--api-token",
+      "--kubeconfig",
+    ]),
+  },
+  "deploy/docs/migrate-from-kiam.md": {
+    keys: new Set(),
+    flags: new Set([
+      "--role-base-arn",
+      "--role-base-arn-autodetect",
+      "--assume-role-arn",
+      "--session",
+      "--session-duration",
+      "--session-refresh",
+      "--region",
+      "--disable-strict-namespace-regexp",
+      "--sync",
+      "--fetchers",
+      "--prefetch-buffer-size",
+      "--bind",
+      "--iptables",
+      "--iptables-remove",
+      "--host",
+      "--host-interface",
+      "--port",
+      "--allow-route-regexp",
+      "--whitelist-route-regexp",
+      "--allow-ip-query",
+      "--cert",
+      "--key",
+      "--ca",
+      "--server-address",
+      "--gateway-timeout-creation",
+      "--json-log",
+      "--level",
+      "--prometheus-listen-addr",
+    ]),
+  },
+  "deploy/docs/migrate-from-irsa.md": {
+    keys: new Set([
+      "eks.amazonaws.com/audience",
+      "eks.amazonaws.com/sts-regional-endpoints",
+      "eks.amazonaws.com/token-expiration",
+      "eks.amazonaws.com/skip-pod-identity-webhook",
+    ]),
+    flags: new Set([
+      "--annotation-prefix",
+      "--token-audience",
+      "--token-expiration",
+      "--token-mount-path",
+      "--aws-default-region",
+      "--sts-regional-endpoint",
+      "--watch-config-map",
+      "--compose-role-arn",
+    ]),
+  },
+};
+
+export const peersOf = (path: string): Peers =>
+  (Object.hasOwn(PEERS, path) ? PEERS[path] : undefined) ?? NONE;

@@ -1,0 +1,22 @@
+import { createMetrics } from "../../sidecar/metrics.ts";
+
+/** One family of metrics of a sidecar that has met everything it counts. */
+export interface Family {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  /** The label of its samples, if they have one. */
+  readonly label: string | undefined;
+}
+
+/** Every family of the sidecar's, as its own text has them. */
+export function sidecarMetrics(): readonly Family[] {
+  const metrics = createMetrics();
+  metrics.countSts("Success");
+  metrics.countAnswer(200);
+  metrics.countImds(200);
+  const text = metrics.text({ expiresAt: { pod: 1 }, imdsReachable: false });
+  return [...text.matchAll(/^# HELP (\S+) (.+)\n# TYPE \S+ (\S+)\n[a-z_]+(?:\{(\w+)=)?/gm)].map(
+    ([, name = "", help = "", type = "", label]) => ({ name, type, help, label }),
+  );
+}
