@@ -18,6 +18,7 @@ import { renewed } from "./renew.ts";
 import { sights } from "./seen.ts";
 import type { Served } from "./served.ts";
 import { stateOf, type Stored } from "./stored.ts";
+import { lost, unsettled } from "./trouble.ts";
 
 export interface KeepDeps {
   readonly api: TlsApi;
@@ -46,9 +47,6 @@ export interface Keeper {
   /** The end of the CA in the Secret, in milliseconds since the epoch. */
   caNotAfter(): number | undefined;
 }
-
-const WAITING =
-  "The Secret holds nothing to serve by that a caBundle trusts; replicas that serve by another CA are left to write it again.";
 
 /** Steps of one look: a CA and its bundle are two, what other replicas do meanwhile makes some more. */
 const STEPS = 12;
@@ -110,7 +108,7 @@ export function keeper(deps: KeepDeps): Keeper {
       if (problem !== undefined) throw problem;
       return false;
     }
-    if (action.do === "wait") throw new CodedError("TLS_SECRET_LOST", WAITING, { remedy: "Wait a minute." });
+    if (action.do === "wait") throw lost();
     const done =
       action.do === "patch"
         ? await allPatched(known, action.bundle, signal)
@@ -145,14 +143,7 @@ export function keeper(deps: KeepDeps): Keeper {
       // Replicas that have met at one object come back to it one after the other.
       if (count > 2) await delay(Math.random() * 50);
     }
-    throw new CodedError(
-      "TLS_UNSETTLED",
-      "Somebody else keeps changing the Secret or the webhook configuration.",
-      {
-        remedy:
-          "Look for a GitOps controller that resets caBundle, or for a second installation of the same names.",
-      },
-    );
+    throw unsettled();
   };
 
   return {

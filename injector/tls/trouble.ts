@@ -68,6 +68,21 @@ export function webhookTrouble(error: unknown, what: string): CodedError<TlsTrou
   );
 }
 
+/** While whoever may serve by what was in it is waited for. */
+export const lost = (): CodedError<TlsTrouble> =>
+  new CodedError(
+    "TLS_SECRET_LOST",
+    "The Secret holds nothing to serve by that a caBundle trusts; replicas that serve by another CA are left to write it again.",
+    { remedy: "Wait a minute." },
+  );
+
+/** After more rounds than replicas that agree would need. */
+export const unsettled = (): CodedError<TlsTrouble> =>
+  new CodedError("TLS_UNSETTLED", "Somebody else keeps changing the Secret or the webhook configuration.", {
+    remedy:
+      "Look for a GitOps controller that resets caBundle, or for a second installation of the same names.",
+  });
+
 const passing = (status: number): boolean => status === 429 || status === 408 || status >= 500;
 
 const unavailable = (what: string, why: string): CodedError<TlsTrouble> =>

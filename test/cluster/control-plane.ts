@@ -55,8 +55,11 @@ export function whyNot(): string | undefined {
 
 const binary = (program: string): string => join(process.env["KUBEBUILDER_ASSETS"] ?? "", program);
 
-/** @param audit the user whose requests are written down */
-export async function openControlPlane(audit = "nobody"): Promise<ControlPlane> {
+/**
+ * @param audit the user whose requests are written down
+ * @param flags of the API server, beside the usual
+ */
+export async function openControlPlane(audit = "nobody", ...flags: readonly string[]): Promise<ControlPlane> {
   const folder = await mkdtemp(join(tmpdir(), "podrole-cluster-"));
   const running = new Set<ChildProcess>();
   // Also when the run is cut short: a process outlives the one that started it.
@@ -88,7 +91,7 @@ export async function openControlPlane(audit = "nobody"): Promise<ControlPlane> 
     await writeSecrets(folder);
     await writeFile(join(folder, "audit.yaml"), auditPolicy(audit));
     start("etcd", etcdArgs(client, peer));
-    let api = start("kube-apiserver", apiServerArgs(client, port));
+    let api = start("kube-apiserver", [...apiServerArgs(client, port), ...flags]);
     const ca = await until("the API server's certificate", () => certificate(folder), READY_MS);
     const admin = kubeClient({ port, ca, token: TOKENS.admin });
     const ready = (): Promise<true> => until("the API server", () => answers(admin, api, folder), READY_MS);
@@ -99,7 +102,7 @@ export async function openControlPlane(audit = "nobody"): Promise<ControlPlane> 
       injectorConfig: configFor(port, ca, TOKENS.injector),
       killApiServer: () => kill(api),
       startApiServer: async () => {
-        api = start("kube-apiserver", apiServerArgs(client, port));
+        api = start("kube-apiserver", [...apiServerArgs(client, port), ...flags]);
         await ready();
       },
       serviceAccount: async (namespace, name) => {

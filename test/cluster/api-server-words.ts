@@ -1,0 +1,66 @@
+/** What stands between the API server and the injector; test/cluster/api-server-words.test.ts brings each about. */
+export type Fault =
+  | "no replica is ready"
+  | "no replica is ready, with endpoint routing"
+  | "there is no Service"
+  | "packets are dropped"
+  | "another CA"
+  | "another name"
+  | "an expired certificate"
+  | "it hangs up";
+
+interface Words {
+  readonly fault: Fault;
+  /** As the API server answers; `…` is what differs from time to time. */
+  readonly says: string;
+  readonly todo: string;
+}
+
+/** What all its messages begin with; the page says it once. */
+export const CALLING =
+  'Internal error occurred: failed calling webhook "pods.podrole.dev": failed to call webhook: Post "https://podrole-injector.podrole-system.svc:443/mutate?timeout=5s": ';
+const X509 = "tls: failed to verify certificate: x509: ";
+
+/** Why it could not call the injector, in its own words, behind {@link CALLING}. */
+export const API_SERVER_WORDS: readonly Words[] = [
+  {
+    fault: "no replica is ready",
+    says: "dial tcp …: connect: connection refused",
+    todo: "No replica is ready: `kubectl -n podrole-system get pods`, and the log of one that is not; `/readyz` has a code of the last section.",
+  },
+  {
+    fault: "no replica is ready, with endpoint routing",
+    says: 'no endpoints available for service "podrole-injector"',
+    todo: "The same, said by an API server that calls replicas by themselves, as managed ones often do.",
+  },
+  {
+    fault: "there is no Service",
+    says: 'service "podrole-injector" not found',
+    todo: "podrole was taken away and its webhook configuration was not: install it again, or take the way of [uninstall](operations.md#uninstall).",
+  },
+  {
+    fault: "packets are dropped",
+    says: "context deadline exceeded",
+    todo: "Something between control plane and replicas drops packets: a security group, a firewall rule (private GKE: `port: 10250`), the chart's NetworkPolicy. Or the control plane reaches no pod address: `hostNetwork: true`.",
+  },
+  {
+    fault: "another CA",
+    says: `${X509}certificate signed by unknown authority`,
+    todo: "The `caBundle` is not the CA of what is served. podrole puts it right within ten seconds; if it stays, a GitOps tool resets it, or a `TLS_` code in the log says why not.",
+  },
+  {
+    fault: "another name",
+    says: `${X509}certificate is valid for …, not podrole-injector.podrole-system.svc`,
+    todo: "With `tls.mode` files or cert-manager: make the certificate for the name behind `not`. Otherwise `--service` or `--namespace` is not that of the Service.",
+  },
+  {
+    fault: "an expired certificate",
+    says: `${X509}certificate has expired or is not yet valid: …`,
+    todo: "With `tls.mode` files or cert-manager: renew it. Otherwise look at the clocks, and for a `TLS_` code in the injector's log.",
+  },
+  {
+    fault: "it hangs up",
+    says: "EOF",
+    todo: "What answered ended in the midst of it, or is no injector. Try again; then look at the restarts of the replicas, and at what stands between.",
+  },
+];

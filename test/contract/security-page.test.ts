@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { isThere, textOf } from "./docs/tree.ts";
+
+/** Each threat names what proves that it is stopped, and that is there. */
+
+const page = textOf("deploy/docs/security.md");
+const rows = page
+  .slice(page.indexOf("## Threats"), page.indexOf("## What an attacker gets"))
+  .split("\n")
+  .filter((line) => line.startsWith("| "))
+  .slice(2)
+  .map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()))
+  .map(([, attempt = "", stoppedBy = "", provedBy = ""]) => ({ attempt, stoppedBy, provedBy }));
+
+/** `test/a.test.ts` "title", "title"; or [matrix](guard-matrix.md) "line", "line". */
+const proofsIn = (cell: string): readonly (readonly [where: string, title: string])[] =>
+  cell.split(";").flatMap((part) => {
+    const where = /`(test\/[\w./-]+\.ts)`|\[(matrix)\]/.exec(part);
+    const titles = [...part.matchAll(/"([^"]+)"/g)].map(([, title]) => title ?? "");
+    return titles.map((title): readonly [string, string] => [where?.[1] ?? where?.[2] ?? "", title]);
+  });
+
+/** Column of the guard as it is where nothing is lacking. */
+const GUARD = "guard";
+
+function problemOf(where: string, title: string): string | undefined {
+  if (where === "matrix") {
+    const [head = "", , ...lines] = textOf("deploy/docs/guard-matrix.md")
+      .split("\n")
+      .filter((line) => line.startsWith("| "));
+    const column = head.split("|").findIndex((cell) => cell.trim() === GUARD);
+    const line = lines
+      .map((one) => one.split("|").map((cell) => cell.trim()))
+      .find(([, way]) => way === title);
+    return line?.[column] === "held" ? undefined : `the matrix has no line "${title}" that the guard holds`;
+  }
+  if (!isThere(where)) return `there is no ${where}`;
+  return textOf(where).includes(`"${title}"`) ? undefined : `${where} has no "${title}"`;
+}
+
+test("every threat of the security model names a test that is there", () => {
+  expect(rows.length).toBeGreaterThan(25);
+  for (const { attempt, stoppedBy, provedBy } of rows) {
+    const proofs = proofsIn(provedBy);
+    expect({ attempt, stoppedBy, proofs }).toEqual({
+      attempt,
+      stoppedBy: expect.stringMatching(/\w/) as string,
+      proofs: expect.arrayContaining([expect.anything()]) as unknown,
+    });
+    expect(
+      proofs.map(([where, title]) => problemOf(where, title)).filter((one) => one !== undefined),
+    ).toEqual([]);
+  }
+});
+
+test("a proof that is none is told from one", () => {
+  expect(problemOf("test/injector/harden.test.ts", "a thing that nobody tries")).toMatch(/has no "a thing/);
+  expect(problemOf("test/nowhere.test.ts", "x")).toBe("there is no test/nowhere.test.ts");
+  expect(problemOf("matrix", "[NET_RAW] AF_XDP, IPv4")).toMatch(/no line .* that the guard holds/);
+  expect(proofsIn("somewhere, somehow")).toEqual([]);
+});

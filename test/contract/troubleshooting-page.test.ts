@@ -1,0 +1,98 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { FINDINGS } from "../../injector/findings.ts";
+import { TLS_TROUBLES } from "../../injector/tls/trouble.ts";
+import { EXITS } from "../../sidecar/guard/exits.ts";
+import { API_SERVER_WORDS, CALLING } from "../cluster/api-server-words.ts";
+import { clientRows } from "./troubleshooting/clients.ts";
+import { findingRows, POLICY_ALONE, policyRows } from "./troubleshooting/denials.ts";
+import { optionRows, tlsRows } from "./troubleshooting/injector.ts";
+import { codesMadeIn, sourceOf, tableOf, type Row } from "./troubleshooting/row.ts";
+import { answerRows, sidecarRows } from "./troubleshooting/sidecar.ts";
+import { stsRows } from "./troubleshooting/sts.ts";
+
+/** The page quotes what the programs say by having them say it, so that no message changes without the page. */
+
+const FILE = new URL("../../deploy/docs/troubleshooting.md", import.meta.url);
+const page = readFileSync(FILE, "utf8");
+
+const guardRows: readonly Row[] = EXITS.filter(({ exit }) => exit !== 0).map(
+  ({ exit, codes, means, remedy }) => ({
+    says: `exit ${exit}, ${codes.map((code) => `${code}: …`).join(" or ")}`,
+    todo: `${means} ${remedy}`,
+  }),
+);
+
+const TABLES: Readonly<Record<string, () => Promise<readonly Row[]> | readonly Row[]>> = {
+  denials: () => findingRows("deny"),
+  warnings: () => findingRows("warn"),
+  policy: policyRows,
+  "api server": () => API_SERVER_WORDS,
+  guard: () => guardRows,
+  sts: stsRows,
+  sidecar: sidecarRows,
+  answers: answerRows,
+  clients: clientRows,
+  certificates: tlsRows,
+  options: optionRows,
+};
+
+test("deploy/docs/troubleshooting.md quotes every message as the programs say it", async () => {
+  const marks = [...page.matchAll(/<!-- said: ([a-z ]+) -->/g)].map(([, name]) => name ?? "");
+  expect(marks.toSorted()).toEqual(Object.keys(TABLES).toSorted());
+  let filled = page;
+  expect(page).toContain(CALLING.trim());
+  for (const [name, rows] of Object.entries(TABLES)) {
+    const table = tableOf(["says", "what to do"], await rows());
+    filled = filled.replace(
+      new RegExp(`<!-- said: ${name} -->[^]*?<!-- /said -->`),
+      () => `<!-- said: ${name} -->\n\n${table}\n\n<!-- /said -->`,
+    );
+  }
+  await expect(filled).toMatchFileSnapshot(fileURLToPath(FILE));
+});
+
+const saidIn = async (...names: readonly string[]): Promise<string> =>
+  (await Promise.all(names.map(async (name) => TABLES[name]?.() ?? [])))
+    .flat()
+    .map(({ says }) => says)
+    .join("\n");
+
+test("no row is without its advice", async () => {
+  for (const rows of Object.values(TABLES)) {
+    expect((await rows()).filter(({ todo }) => !/^\S.*[.?]$/s.test(todo))).toEqual([]);
+  }
+});
+
+test("every finding is quoted, by the webhook's words or the policy's", async () => {
+  const said = await saidIn("denials", "warnings", "policy");
+  expect(Object.keys(FINDINGS).filter((code) => !said.includes(`[${code}] `))).toEqual([]);
+  const byWebhook = await saidIn("denials", "warnings");
+  expect(Object.keys(FINDINGS).filter((code) => !byWebhook.includes(`[${code}] `))).toEqual([
+    ...POLICY_ALONE,
+  ]);
+});
+
+test("every code of the sidecar's is quoted, and every refusal of STS's that has a remedy", async () => {
+  const said = await saidIn("sts", "sidecar", "answers");
+  const made = codesMadeIn(sourceOf("sidecar"));
+  expect(made.size).toBeGreaterThan(20);
+  const ofTheGuard = new Set(EXITS.flatMap(({ codes }) => codes));
+  const quoted = [...made].filter((code) => !ofTheGuard.has(code) && !ELSEWHERE.has(code));
+  expect(quoted.filter((code) => !said.includes(`${code}: `))).toEqual([]);
+  const remedies = readFileSync(new URL("../../sidecar/remedies.ts", import.meta.url), "utf8");
+  const refusals = [...remedies.matchAll(/case "(\w+)":/g)].map(([, code]) => code ?? "");
+  expect(refusals.length).toBeGreaterThan(10);
+  expect(refusals.filter((code) => code !== "AccessDeniedException" && !said.includes(`${code}: `))).toEqual(
+    [],
+  );
+});
+
+/** Of the metadata endpoint, whose page has them. */
+const ELSEWHERE = new Set(["NODE_METADATA_UNAVAILABLE"]);
+
+test("every trouble with certificates is quoted", async () => {
+  const said = await saidIn("certificates");
+  expect(TLS_TROUBLES.filter((code) => !said.includes(`${code}: `))).toEqual([]);
+});

@@ -1,0 +1,114 @@
+import { readFileSync } from "node:fs";
+import { parseAllDocuments } from "yaml";
+import { parseReview } from "../../../injector/admission.ts";
+import { FINDINGS, type Finding, type FindingCode, type Severity } from "../../../injector/findings.ts";
+import { parseGrant } from "../../../injector/grant.ts";
+import { isRecord, own } from "../../../injector/read.ts";
+import { judgeReview } from "../../../injector/review.ts";
+import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { config } from "../../support/config.ts";
+import { facts } from "../../support/facts.ts";
+import { admitted, app, injected, pod, TOKEN } from "../../support/pods.ts";
+import { RAISED_BY } from "../../support/raised-by.ts";
+import { thrown } from "../../support/thrown.ts";
+import { postObject } from "../../support/webhook.ts";
+import type { Row } from "./row.ts";
+
+const rowOf = ({ code, message, remedy }: Finding): Row => ({ says: `[${code}] ${message}`, todo: remedy });
+
+/** Of each severity, what the webhook says, by having it say it. */
+export async function findingRows(severity: Severity): Promise<readonly Row[]> {
+  const byPods = RAISED_BY.flatMap(([code, ...args]) =>
+    admitted(...args)
+      .findings.filter((found) => found.code === code)
+      .slice(0, 1),
+  );
+  const all = [...byPods, ...aboutOthers(), ...(await fromTheServer())];
+  const first = new Map(all.map((found) => [found.code, found]));
+  return (Object.keys(FINDINGS) as readonly FindingCode[])
+    .filter((code) => FINDINGS[code].severity === severity)
+    .flatMap((code) => first.get(code) ?? [])
+    .map(rowOf);
+}
+
+/** Codes that are nobody's to raise but the admission policy's. */
+export const POLICY_ALONE: ReadonlySet<string> = new Set<FindingCode>(["GUARD_MISSING", "SIDECAR_EXEC"]);
+
+/** About pods that run already and about workloads. */
+function aboutOthers(): readonly Finding[] {
+  const running = injected(pod());
+  const { metadata, spec } = running;
+  const annotations = { ...metadata?.annotations, [ANNOTATION.role]: "another" };
+  const aimed = { name: "debugger", image: "busybox", targetContainerName: "podrole-sidecar" };
+  const update = { operation: "UPDATE", resource: { group: "", resource: "pods" }, oldObject: running };
+  const template = { spec: { containers: [app], serviceAccountName: "billing" } };
+  const deployment = {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "web" },
+    spec: { template },
+  };
+  return [
+    { ...update, object: { ...running, metadata: { ...metadata, annotations } } },
+    {
+      ...update,
+      subResource: "ephemeralcontainers",
+      object: { ...running, spec: { ...spec, ephemeralContainers: [aimed] } },
+    },
+    { operation: "CREATE", resource: { group: "apps", resource: "deployments" }, object: deployment },
+  ].flatMap((request) => {
+    const body = {
+      apiVersion: "admission.k8s.io/v1",
+      kind: "AdmissionReview",
+      request: { uid: "u", namespace: "shop", ...request },
+    };
+    return judgeReview(parseReview(body), facts(), config(), () => TOKEN).findings;
+  });
+}
+
+/** What keeps the server from deciding, as it answers to it. */
+async function fromTheServer(): Promise<readonly Finding[]> {
+  const grant = await thrown(() => parseGrant({ metadata: { name: "billing" }, spec: { roles: "*" } }));
+  const answers = await Promise.all(
+    [grant, new Error("x")].map((error) =>
+      postObject(pod(), { cluster: { facts: () => Promise.reject(error) } }),
+    ),
+  );
+  return answers.map(({ response }) => {
+    const [, code = "", message = "", remedy = ""] =
+      /^\[(\w+)\] (.+?\.) (.+)$/.exec(response.status?.message ?? "") ?? [];
+    return { code: code as FindingCode, severity: "deny", message, remedy };
+  });
+}
+
+/** The admission policy's words, from install.yaml: each sentence, and the last of it as what to do. */
+export function policyRows(): readonly Row[] {
+  const text = readFileSync(new URL("../../../deploy/install.yaml", import.meta.url), "utf8");
+  const policies = parseAllDocuments(text)
+    .map((document): unknown => document.toJS())
+    .filter((object) => isRecord(object) && own(object, "kind") === "ValidatingAdmissionPolicy");
+  const validations = policies.flatMap(
+    (policy) => (policy as { spec: { validations: readonly Validation[] } }).spec.validations,
+  );
+  return validations.map(({ message, messageExpression }) => {
+    const words = message ?? spelledOut(messageExpression ?? "");
+    const [, says = words, todo = ""] = /^(.+?[^.]\.) (.+)$/s.exec(words) ?? [];
+    return { says, todo };
+  });
+}
+
+interface Validation {
+  readonly message?: string;
+  readonly messageExpression?: string;
+}
+
+/** CEL that puts a sentence together: its texts, and `…` for what is filled in; of two alternatives the second. */
+const spelledOut = (expression: string): string =>
+  expression
+    .replaceAll(/\(variables\.\w+ \? '(?:[^'\\]|\\.)*' : ('(?:[^'\\]|\\.)*')\)/g, "$1")
+    .replaceAll(/variables\.\w+\.join\(', '\)/g, "'…'")
+    .split(/' \+\s*'/)
+    .join("")
+    .replace(/^\s*'/, "")
+    .replace(/'\s*$/, "")
+    .replaceAll("\\'", "'");

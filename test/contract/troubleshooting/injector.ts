@@ -1,0 +1,118 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { baseOf } from "../../../injector/base-role.ts";
+import { certificateAuthority, servingCertificate, validFor } from "../../../injector/certificates.ts";
+import { Refusal } from "../../../injector/api-server.ts";
+import { injectorCommand } from "../../../injector/command.ts";
+import { installationFrom } from "../../../injector/options.ts";
+import { readPair } from "../../../injector/tls/files.ts";
+import { servingFrom } from "../../../injector/tls/options.ts";
+import { served } from "../../../injector/tls/served.ts";
+import { lost, secretTrouble, unsettled, webhookTrouble } from "../../../injector/tls/trouble.ts";
+import type { CodedError } from "../../../sidecar/kit/errors.ts";
+import { thrown } from "../../support/thrown.ts";
+import type { Row } from "./row.ts";
+
+const SECRET = ["podrole-injector-tls", "podrole-system"] as const;
+const WEBHOOK = "mutatingwebhookconfigurations/podrole";
+const SINCE = Date.UTC(2026, 0, 1);
+
+/** Where the trouble itself names no remedy: it is another one that does. */
+const OTHERS = "Wait ten seconds; if it stays, another code of this table is in the log and says why.";
+
+const row = ({ code, message, remedy }: Pick<CodedError, "code" | "message" | "remedy">): Row => ({
+  says: `${code}: ${message}`,
+  todo: remedy ?? OTHERS,
+});
+
+/** What `/readyz`, the log and the metric say of certificates. */
+export async function tlsRows(): Promise<readonly Row[]> {
+  const folder = await mkdtemp(join(tmpdir(), "podrole-"));
+  try {
+    return [
+      secretTrouble(new Refusal(403, ""), ...SECRET),
+      secretTrouble(new Refusal(422, ""), ...SECRET),
+      secretTrouble(new Refusal(404, ""), ...SECRET),
+      webhookTrouble(new Refusal(403, ""), WEBHOOK),
+      webhookTrouble(new Refusal(404, ""), WEBHOOK),
+      webhookTrouble(new Refusal(422, ""), WEBHOOK),
+      secretTrouble(Object.assign(new Error(), { code: "ECONNREFUSED" }), ...SECRET),
+      lost(),
+      unsettled(),
+      ...(await servedTroubles()),
+      ...(await fileTroubles(folder)),
+    ].map(row);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function servedTroubles() {
+  const authority = await certificateAuthority("podrole", validFor(1, SINCE));
+  const pair = await servingCertificate(authority, ["podrole"], validFor(1, SINCE));
+  const at = (now: number) => {
+    const one = served({ now: () => now, apply: () => undefined, bundled: true });
+    if (now > 0) one.use(pair);
+    return one;
+  };
+  const foreign = at(SINCE + 3_600_000);
+  const { cert } = await certificateAuthority("another", validFor(1, SINCE));
+  foreign.trust([[cert]]);
+  return [at(0), at(SINCE + 3_600_000), foreign, at(SINCE + 90 * 86_400_000)].map((one) => {
+    const trouble = one.trouble();
+    if (trouble === undefined) throw new Error("no trouble");
+    return { ...trouble, remedy: undefined };
+  });
+}
+
+async function fileTroubles(folder: string): Promise<readonly CodedError[]> {
+  const empty = join(folder, "tls.crt");
+  await writeFile(empty, "");
+  const mounted = (error: CodedError): CodedError =>
+    Object.assign(error, { message: error.message.replaceAll(folder, "/tls") });
+  return [
+    mounted(await thrown(() => readPair({ cert: join(folder, "missing"), key: empty }))),
+    mounted(await thrown(() => readPair({ cert: empty, key: empty }))),
+  ];
+}
+
+/** Command lines that the injector does not start with; it exits with 2, but for the last with 1. */
+export async function optionRows(): Promise<readonly Row[]> {
+  const said = (...args: readonly string[]): Row => {
+    let text = "";
+    const command = injectorCommand().configureOutput({ writeErr: (one) => (text += one) });
+    try {
+      command.parse([...args], { from: "user" });
+    } catch {
+      return { says: text.trim(), todo: "" };
+    }
+    throw new Error(`${args.join(" ")} is fine`);
+  };
+  const together = async (...args: readonly string[]): Promise<Row> => {
+    const options = injectorCommand()
+      .parse([...args], { from: "user" })
+      .opts();
+    return row(
+      await thrown(() => {
+        installationFrom(options);
+        servingFrom(options);
+      }),
+    );
+  };
+  const listed = "See what the option takes: `--help`, or `values.yaml` of the chart.";
+  const rows = [
+    said("--polcy=off"),
+    said("--policy=enforced"),
+    said("--default-role=billing-reader"),
+    said("--block=169.254.169.253"),
+    await together("--credentials-port=20000", "--health-port=20000"),
+    await together("--source=ambient"),
+    await together("--sts-endpoint=https://sts.example", "--sts-fips"),
+    await together("--role-key=podrole.dev/region"),
+    await together("--tls=files"),
+    await together("--tls=self-managed", "--tls-cert=a"),
+    row(await thrown(() => baseOf("arn:aws:iam::aws:nobody"))),
+  ];
+  return rows.map(({ says, todo }) => ({ says, todo: todo === "" || todo === OTHERS ? listed : todo }));
+}

@@ -1,0 +1,176 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { answer, type WireRequest } from "../../../sidecar/wire.ts";
+import { parseConfig } from "../../../sidecar/config.ts";
+import { APP_ENV, PATH } from "../../../sidecar/contract.ts";
+import type { Credentials } from "../../../sidecar/credentials.ts";
+import { createEngine } from "../../../sidecar/engine.ts";
+import { IssueError } from "../../../sidecar/failure.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { oneHourFallback } from "../../../sidecar/one-hour.ts";
+import { credentialServer, listen } from "../../../sidecar/server.ts";
+import { identitySource } from "../../../sidecar/sources.ts";
+import { createVerifier } from "../../../sidecar/verifier.ts";
+import { waitMain } from "../../../sidecar/wait.ts";
+import { credentials } from "../../support/credentials.ts";
+import { freePort } from "../../support/free-port.ts";
+import { handClock } from "../../support/hand-clock.ts";
+import { setEnv } from "../../support/set-env.ts";
+import { thrown } from "../../support/thrown.ts";
+import type { Row } from "./row.ts";
+
+const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
+
+/** What to do, where the sidecar itself leaves it open. */
+const TODO: Readonly<Record<string, string>> = {
+  CONFIG_INVALID:
+    "Let the injector write the sidecar; correct the injector's option that the variable is made from.",
+  LISTEN_FAILED: "Read the kernel's word in it; a policy may forbid the pod to listen.",
+  ATTEMPT_TIMED_OUT: "See whether the pod's token volume hangs; it is tried again.",
+  GUARD_NOT_VERIFIED: "Wait a second: the addresses are being tried.",
+};
+
+const row = (error: CodedError): Row => ({
+  says: `${error.code}: ${error.message}`,
+  todo: error.remedy ?? TODO[error.code] ?? "",
+});
+
+const source = (kind: "web-identity" | "node" | "ambient") =>
+  identitySource({
+    source: kind,
+    region: "eu-west-1",
+    webIdentityTokenFile: "/var/run/secrets/podrole.dev/token/token",
+  });
+
+/** Why a sidecar has nothing to serve, beside what STS says. */
+export async function sidecarRows(): Promise<readonly Row[]> {
+  setEnv({
+    AWS_EC2_METADATA_SERVICE_ENDPOINT: `http://127.0.0.1:${await freePort()}`,
+    AWS_SHARED_CREDENTIALS_FILE: "/nowhere",
+    AWS_CONFIG_FILE: "/nowhere",
+  });
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as AddressInfo;
+  const server = (): ReturnType<typeof credentialServer> => credentialServer({ identities: [] });
+  const errors = [
+    await thrown(() => source("web-identity")()),
+    await thrown(() => source("node")()),
+    await thrown(() => source("ambient")()),
+    await engineFailure(() => Promise.resolve(credentials({ expiresAt: 0 }))),
+    await engineFailure(() => new Promise(() => undefined), 30_000),
+    await openVerdict("open"),
+    await openVerdict("unknown"),
+    await shortened(),
+    await thrown(() => parseConfig({})),
+    await thrown(() => listen(server(), port)),
+    await thrown(() => listen(server(), 16_925, "192.0.2.1")),
+    await waitedInVain(),
+  ];
+  taken.close();
+  return errors.map((error) => {
+    const { says, todo } = row(error);
+    const usual = (text: string): string => text.replaceAll(String(port), "16925");
+    return { says: usual(says), todo: usual(todo) };
+  });
+}
+
+async function engineFailure(issue: () => Promise<Credentials>, afterMs = 0): Promise<CodedError> {
+  const clock = handClock();
+  const engine = createEngine({ issue, clock, random: () => 0.5 });
+  engine.start();
+  await clock.advance(afterMs);
+  engine.stop();
+  const error = engine.obstacle();
+  if (error === undefined) throw new Error("credentials are held");
+  return error;
+}
+
+async function openVerdict(kind: "open" | "unknown"): Promise<CodedError> {
+  const clock = handClock();
+  const verifier = createVerifier({
+    addresses: ["169.254.169.254"],
+    reach: async () => ({ kind: "connected" }),
+    clock,
+  });
+  if (kind === "open") verifier.start();
+  await clock.advance(0);
+  verifier.stop();
+  const error = verifier.obstacle();
+  if (error === undefined) throw new Error("nothing is in the way");
+  return error;
+}
+
+async function shortened(): Promise<CodedError> {
+  const notices: CodedError[] = [];
+  const grant = oneHourFallback((notice) => notices.push(notice));
+  await grant({ roleArn: ROLE, durationSeconds: 7200 }, async ({ durationSeconds }) => {
+    if (durationSeconds <= 3600) return;
+    throw new IssueError("ValidationError", "DurationSeconds exceeds the MaxSessionDuration", {
+      kind: "definite",
+    });
+  });
+  const [notice] = notices;
+  if (notice === undefined) throw new Error("nothing was said");
+  return notice;
+}
+
+async function waitedInVain(): Promise<CodedError> {
+  const clock = handClock();
+  const impatient = { ...clock, sleep: () => clock.advance(200_000) };
+  const error = await thrown(async () =>
+    waitMain({ PODROLE_HEALTH_PORT: String(await freePort()) }, impatient),
+  );
+  return new CodedError(error.code, error.message.replace(/port \d+/, "port 16926"), {
+    remedy: error.remedy ?? "",
+  });
+}
+
+/** What the credentials endpoint answers instead of credentials: `status CODE: sentence`. */
+export async function answerRows(): Promise<readonly Row[]> {
+  const asked = (
+    over: Partial<WireRequest> & { readonly headers?: WireRequest["headers"] },
+  ): WireRequest => ({
+    method: "GET",
+    path: PATH.credentials,
+    headers: { host: "127.0.0.1:16925", authorization: "x" },
+    ...over,
+  });
+  const requests: readonly (readonly [WireRequest, string])[] = [
+    [asked({ headers: { host: "127.0.0.1:16925" } }), ""],
+    [
+      asked({}),
+      `Leave \`${APP_ENV.token}\` as podrole sets it; a container with a role of its own has another one than its neighbours.`,
+    ],
+    [
+      asked({ headers: { host: "metadata.example", authorization: "x" } }),
+      `Call the address in \`${APP_ENV.fullUri}\` as it is; a proxy or a name that leads to 127.0.0.1 is refused.`,
+    ],
+    [asked({ headers: { host: "127.0.0.1", "x-forwarded-for": "10.0.0.1" } }), ""],
+    [asked({ path: "/" }), `Use \`${APP_ENV.fullUri}\` whole.`],
+    [asked({ method: "POST" }), "Use an AWS SDK, or GET."],
+  ];
+  const identities = [
+    { tokenSha256: Buffer.alloc(32), credentials: () => Promise.reject(new Error("not reached")) },
+  ];
+  const refusals = await Promise.all(
+    requests.map(async ([request, todo]) => {
+      const { status, body } = await answer(request, { identities });
+      const { Code, Message } = JSON.parse(body) as Readonly<Record<"Code" | "Message", string>>;
+      return { says: `${status} ${Code}: ${Message}`, todo };
+    }),
+  );
+  const notReady = await engineFailure(() =>
+    Promise.reject(
+      new IssueError("STS_TIMEOUT", "STS in eu-west-1 did not answer.", { kind: "passing", remedy: "" }),
+    ),
+  );
+  return [
+    ...refusals.map(({ says, todo }) => ({ says, todo: todo === "" ? "What it says." : todo })),
+    {
+      says: `503 CREDENTIALS_NOT_READY: No credentials yet: ${notReady.code}: …`,
+      todo: "Behind the second colon is why: see the tables above. It is tried again by itself.",
+    },
+    { says: "403 AccessDenied: …", todo: "STS refuses the role: see the table above." },
+  ];
+}

@@ -1,0 +1,97 @@
+import { assertSessionOf } from "../../../sidecar/assumed-role.ts";
+import { stsFailure, type StsCall } from "../../../sidecar/sts-failure.ts";
+import { thrown } from "../../support/thrown.ts";
+import type { Row } from "./row.ts";
+
+const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
+const CALL: StsCall = {
+  roleArn: ROLE,
+  byWebIdentity: true,
+  region: "eu-west-1",
+  endpoint: undefined,
+  special: false,
+  timeoutMs: 5000,
+  confidential: [],
+};
+const AS_HUB: StsCall = { ...CALL, byWebIdentity: false };
+const NOT_AUTHORIZED =
+  "User: arn:aws:sts::111122223333:assumed-role/hub/shop.web is not authorized to perform:";
+
+/** What STS has been seen to answer: code, text, status, and the call where it is no AssumeRoleWithWebIdentity. */
+const REFUSALS: readonly (readonly [code: string, text: string, status: number, call?: StsCall])[] = [
+  ["AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403],
+  ["AccessDenied", `${NOT_AUTHORIZED} sts:AssumeRole on resource: ${ROLE}`, 403, AS_HUB],
+  ["AccessDenied", `${NOT_AUTHORIZED} sts:TagSession on resource: ${ROLE}`, 403, AS_HUB],
+  [
+    "InvalidIdentityToken",
+    "No OpenIDConnect provider found in your account for https://oidc.example/id/ABC",
+    400,
+  ],
+  ["InvalidIdentityToken", "Incorrect token audience", 400],
+  ["InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider", 400],
+  ["InvalidIdentityToken", "The ID Token provided is not a valid JWT.", 400],
+  ["IDPRejectedClaim", "The identity provider's claim was rejected", 403],
+  ["IDPCommunicationError", "The identity provider could not be reached", 400],
+  ["ExpiredTokenException", "Token expired: current date/time must be before the expiration date/time", 400],
+  ["RegionDisabledException", "STS is not activated in this region for account:111122223333.", 403],
+  [
+    "SignatureDoesNotMatch",
+    "Signature expired: 20261121T120000Z is now earlier than 20261121T121500Z",
+    403,
+    AS_HUB,
+  ],
+  ["SignatureDoesNotMatch", "The request signature we calculated does not match", 403, AS_HUB],
+  [
+    "RequestTimeTooSkewed",
+    "The difference between the request time and the current time is too large",
+    403,
+    AS_HUB,
+  ],
+  ["RequestExpired", "Request has expired", 400, AS_HUB],
+  ["InvalidClientTokenId", "The security token included in the request is invalid.", 403, AS_HUB],
+  ["UnrecognizedClientException", "The security token included in the request is invalid.", 403, AS_HUB],
+  ["ExpiredToken", "The security token included in the request is expired", 403, AS_HUB],
+  ["ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.", 400],
+  ["PackedPolicyTooLarge", "Packed size of session tags consumes 120% of allotted space.", 400, AS_HUB],
+  ["MalformedPolicyDocument", "Syntax errors in policy.", 400],
+  ["Throttling", "Rate exceeded", 400],
+];
+
+const refusal = (code: string, message: string, httpStatusCode: number): Error =>
+  Object.assign(new Error(message), { $fault: "client", Code: code, $metadata: { httpStatusCode } });
+
+/** STS could not be asked, or what answered was not STS. */
+const TRANSPORT: readonly (readonly [thrown: unknown, call?: StsCall])[] = [
+  [Object.assign(new Error(), { code: "ENOTFOUND" }), { ...CALL, special: true }],
+  [Object.assign(new Error(), { code: "SELF_SIGNED_CERT_IN_CHAIN" })],
+  [
+    Object.assign(new Error(), { code: "ERR_TLS_CERT_ALTNAME_INVALID" }),
+    { ...CALL, endpoint: "https://sts.example" },
+  ],
+  [Object.assign(new Error(), { name: "TimeoutError" })],
+  [Object.assign(new Error(), { $metadata: { httpStatusCode: 502 } })],
+];
+
+/** Where the failure itself knows no remedy. */
+const TODO: Readonly<Record<string, string>> = {
+  Throttling:
+    "Nothing at once: it is tried again with longer pauses. If it stays, look at who else in the account calls STS that often.",
+};
+
+/** STS's refusals, each as the sidecar tells it; `CODE: ` and what to do are apart. */
+export async function stsRows(): Promise<readonly Row[]> {
+  const failures = [
+    ...REFUSALS.map(([code, text, status, call = CALL]) => stsFailure(refusal(code, text, status), call)),
+    ...TRANSPORT.map(([error, call = CALL]) => stsFailure(error, call)),
+    await thrown(() =>
+      assertSessionOf("arn:aws:sts::111122223333:assumed-role/other/shop.web", {
+        roleArn: ROLE,
+        sessionName: "shop.web",
+      }),
+    ),
+  ];
+  return failures.map(({ code, message, remedy = TODO[code] ?? "" }) => ({
+    says: `${code}: ${message.replaceAll(ROLE, "ROLE")}`,
+    todo: remedy.replaceAll(ROLE, "the role"),
+  }));
+}
