@@ -16,10 +16,10 @@ import {
 } from "./contract.ts";
 import { identitiesOf } from "./identities.ts";
 import { factsOf } from "./imds/facts.ts";
-import { nodePath } from "./imds/node-facts.ts";
 import type { ImdsConfig } from "./imds/serve.ts";
 import { integer, list, oneOf, optional, parseEnv, required, text, type Env } from "./kit/env.ts";
 import { CodedError } from "./kit/errors.ts";
+import { nodePath } from "./kit/node-path.ts";
 import { LOG_LEVELS, type LogLevel } from "./kit/log.ts";
 import { sessionName, tagValue, type PodIdentity } from "./session.ts";
 
@@ -115,13 +115,7 @@ export function parseConfig(env: Env): SidecarConfig {
     imds:
       imdsMode === "block"
         ? undefined
-        : {
-            port: imdsPort,
-            v1: imdsV1,
-            // The region that was set, never the one that STS is asked in for want of any.
-            facts: rest.region === undefined ? imdsFacts : { region: rest.region, ...imdsFacts },
-            nodePaths: imdsNodePaths,
-          },
+        : { port: imdsPort, v1: imdsV1, facts: imdsFacts, nodePaths: imdsNodePaths },
     identities: identities.map(({ name, tokenSha256, steps }) => ({
       name,
       tokenSha256: Buffer.from(tokenSha256, "hex"),

@@ -17,8 +17,6 @@ export const PATH = {
   healthz: "/healthz",
   readyz: "/readyz",
   metrics: "/metrics",
-  /** On the metadata endpoint: an id by which the sidecar knows itself. */
-  whoami: "/podrole/whoami",
 } as const;
 
 export const CONTAINER = { guard: "podrole-guard", sidecar: "podrole-sidecar" } as const;
@@ -63,10 +61,33 @@ export const NEVER_BLOCKED: Readonly<Record<string, string>> = {
 
 /** `block`: nothing answers at the metadata addresses. `emulate`: the sidecar does, at TCP port 80. */
 export const IMDS_MODES = ["block", "emulate"] as const;
+export type ImdsMode = (typeof IMDS_MODES)[number];
 
 /** Whether the sidecar's endpoint answers a GET without a token, IMDSv1, as it does one with a token. */
 export const IMDS_V1 = ["denied", "allowed"] as const;
 export type ImdsV1 = (typeof IMDS_V1)[number];
+
+const NAME = /^[A-Za-z0-9](?:[\w.-]{0,251}[A-Za-z0-9])?$/;
+const OCTET = "(?:25[0-5]|2[0-4]\\d|1?\\d?\\d)";
+
+/**
+ * What the emulated service can be told of where the pod runs, and the form of each. Label values, host names and AWS's own
+ * ids are all made of the characters of a name.
+ */
+export const IMDS_FACTS = {
+  region: NAME,
+  availabilityZone: NAME,
+  availabilityZoneId: NAME,
+  instanceId: /^i-[0-9a-f]{8,32}$/,
+  instanceType: NAME,
+  /** The pod's own addresses. */
+  localIpv4: new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`),
+  ipv6: /^[0-9a-f:.]{2,45}$/,
+  hostname: NAME,
+  imageId: NAME,
+  mac: /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/,
+} as const satisfies Readonly<Record<string, RegExp>>;
+export type ImdsFact = keyof typeof IMDS_FACTS;
 
 /** Whether a guard may do without the kernel's egress hook, see ENV.egressHook. */
 export const EGRESS_HOOK_MODES = ["require", "prefer"] as const;
@@ -139,7 +160,10 @@ export const ENV = {
   imdsPort: "PODROLE_IMDS_PORT",
   /** Sidecar, in `emulate`: `allowed` for clients that know no token, else `denied`. */
   imdsV1: "PODROLE_IMDS_V1",
-  /** Sidecar, in `emulate`: what the pod may know of where it runs, as a JSON object of texts. */
+  /**
+   * Sidecar, in `emulate`: what the pod may know of where it runs, as a JSON object of texts with the keys of
+   * {@link IMDS_FACTS}, and of `podIps`, the pod's addresses, comma-separated, and `providerId`, its node's.
+   */
   imdsFacts: "PODROLE_IMDS_FACTS",
   /** Sidecar, in `emulate` and source `node`: paths of the node's own service to pass on, comma-separated. */
   imdsNodePaths: "PODROLE_IMDS_NODE_PATHS",

@@ -1,9 +1,15 @@
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { systemCode } from "./kit/errors.ts";
 
-/** How one attempt to open a TCP connection ended. */
+/** One end of a TCP connection. */
+export interface End {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** How one attempt to open a TCP connection ended; `from` is our end of it. */
 export type Reach =
-  | { readonly kind: "connected" }
+  | { readonly kind: "connected"; readonly from?: End }
   /** Turned away at once, by a reset or by the kernel; `code` is the errno's name. */
   | { readonly kind: "refused"; readonly code: string }
   | { readonly kind: "timeout" };
@@ -22,7 +28,14 @@ export function reach(address: string, port: number, timeoutMs: number): Promise
       resolve(outcome);
     };
     const timer = setTimeout(() => end({ kind: "timeout" }), timeoutMs);
-    socket.once("connect", () => end({ kind: "connected" }));
+    socket.once("connect", () => end(connected(socket)));
     socket.once("error", (error) => end({ kind: "refused", code: systemCode(error) ?? "UNKNOWN" }));
   });
+}
+
+/** A connection that is gone again by now has no ends left to be told. */
+function connected({ localAddress: address, localPort: port }: Socket): Reach {
+  return address === undefined || port === undefined
+    ? { kind: "connected" }
+    : { kind: "connected", from: { address, port } };
 }

@@ -1,10 +1,9 @@
-import { randomUUID } from "node:crypto";
 import type { ConfiguredIdentity, SidecarConfig } from "./config.ts";
 import type { Credentials } from "./credentials.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { tidyAfterwards } from "./garbage.ts";
 import { healthServer, listenEverywhere } from "./health.ts";
-import { reachBeyond } from "./imds/own.ts";
+import { createArrivals, reachBeyond, type Arrivals } from "./imds/own.ts";
 import type { ImdsListening } from "./imds/server.ts";
 import type { Clock } from "./kit/clock.ts";
 import type { CodedError } from "./kit/errors.ts";
@@ -45,8 +44,8 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
   const metrics = createMetrics();
   const stopping = new AbortController();
   const tidy = tidyAfterwards(deps.collectGarbage, deps.clock, stopping.signal);
-  const imdsId = randomUUID();
-  const verifier = verifierOf(config, deps, imdsId);
+  const arrivals = createArrivals();
+  const verifier = verifierOf(config, deps, arrivals);
   const held = config.identities.map((identity) => {
     const engine = engineOf(config, identity, deps, metrics, tidy);
     const credentials = async (): Promise<Credentials> => {
@@ -77,7 +76,7 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
     await close(server);
     throw error;
   });
-  const imds = await metadataEndpoint(config, held[0], imdsId, deps, metrics).catch(
+  const imds = await metadataEndpoint(config, held[0], arrivals, deps, metrics).catch(
     async (error: unknown) => {
       await Promise.all([close(server), close(health)]);
       throw error;
@@ -116,14 +115,20 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
 async function metadataEndpoint(
   { imds }: SidecarConfig,
   own: (ConfiguredIdentity & { readonly credentials: () => Promise<Credentials> }) | undefined,
-  id: string,
+  { note: onConnection }: Arrivals,
   { clock }: ServeDeps,
   { countImds: onAnswer }: Metrics,
 ): Promise<ImdsListening | undefined> {
   if (imds === undefined || own === undefined) return undefined;
   const { serveImds } = await import("./imds/serve.ts");
   const roleArn = own.steps.at(-1)?.roleArn ?? "";
-  return serveImds(imds, { id, roleArn, credentials: own.credentials, clock, onAnswer });
+  return serveImds(imds, {
+    roleArn,
+    credentials: own.credentials,
+    clock,
+    onAnswer,
+    onConnection,
+  });
 }
 
 /** One loop for each identity: what STS says of one role says nothing of another. */
@@ -165,10 +170,10 @@ function engineOf(
 const addressesToVerify = (config: SidecarConfig): readonly string[] =>
   config.source === "node" ? [] : config.blockedAddresses;
 
-function verifierOf(config: SidecarConfig, { clock, log }: ServeDeps, imdsId: string): Verifier {
+function verifierOf(config: SidecarConfig, { clock, log }: ServeDeps, arrivals: Arrivals): Verifier {
   return createVerifier({
     addresses: addressesToVerify(config),
-    reach: config.imds === undefined ? reach : reachBeyond(reach, imdsId),
+    reach: config.imds === undefined ? reach : reachBeyond(reach, arrivals),
     clock,
     onVerdict: (verdict) =>
       verdict.kind === "open"

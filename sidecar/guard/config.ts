@@ -1,4 +1,11 @@
-import { EGRESS_HOOK_MODES, ENV, type EgressHookMode } from "../contract.ts";
+import {
+  EGRESS_HOOK_MODES,
+  ENV,
+  IMDS_MODES,
+  IMDS_PORT,
+  type EgressHookMode,
+  type ImdsMode,
+} from "../contract.ts";
 import { blockable, normalAddress } from "../kit/address.ts";
 import { integer, list, oneOf, optional, parseEnv, required, type Env } from "../kit/env.ts";
 import { LOG_LEVELS, type LogLevel } from "../kit/log.ts";
@@ -9,6 +16,9 @@ export interface GuardConfig {
   /** The one uid that may still reach them (source `node`). Never 0: root would open the guard for every image. */
   readonly openUid: number | undefined;
   readonly egressHook: EgressHookMode;
+  readonly imds: ImdsMode;
+  /** Of the sidecar's metadata endpoint, which `emulate` leads to. */
+  readonly imdsPort: number;
   readonly podIp: string;
   readonly hostIp: string;
   readonly logLevel: LogLevel;
@@ -27,6 +37,8 @@ export function parseGuardConfig(env: Env): GuardConfig {
     addresses: required(ENV.blockedAddresses, blockedAddresses),
     openUid: optional(ENV.openUid, integer(1, HIGHEST_UID), undefined),
     egressHook: optional(ENV.egressHook, oneOf(EGRESS_HOOK_MODES), "require"),
+    imds: optional(ENV.imds, oneOf(IMDS_MODES), "block"),
+    imdsPort: optional(ENV.imdsPort, integer(1, 65_535), IMDS_PORT),
     podIp: required(ENV.podIp, ipAddress),
     hostIp: required(ENV.hostIp, ipAddress),
     logLevel: optional(ENV.logLevel, oneOf(LOG_LEVELS), "info"),

@@ -49,7 +49,8 @@ export const EXITS: readonly Exit[] = [
   {
     exit: 12,
     codes: ["GUARD_NO_PACKET_FILTER"],
-    means: "Neither nftables nor iptables can be had: a program or a part of the kernel is missing.",
+    means:
+      "Neither nftables nor iptables can be had: a program or a part of the kernel is missing. To emulate the metadata service it takes nftables.",
     remedy:
       "Run the pod on a node with nf_tables, or with ip_tables and `--guard-net-raw`, and use podrole's own sidecar image.",
   },
@@ -65,9 +66,9 @@ export const EXITS: readonly Exit[] = [
     exit: 14,
     codes: ["GUARD_NOT_HOLDING"],
     means:
-      "Not held: the rules are in place, and still an address answered, was silent, or was refused by somebody else. The message names the address, the port and how.",
+      "Not held: the rules are in place, and still an address answered, was silent, or was refused by somebody else; or, where the metadata service is emulated, its port does not lead to the sidecar's. The message names the address, the port and how.",
     remedy:
-      "Look for what carries connections past the pod's packet filter, such as an eBPF redirect of the network plugin.",
+      "Look for what carries connections past the pod's packet filter, such as an eBPF redirect of the network plugin, or for a NAT rule of another agent that comes first.",
   },
   {
     exit: 15,

@@ -3,8 +3,9 @@ import type { Log } from "../kit/log.ts";
 import type { Reach } from "../reach.ts";
 import type { GuardConfig } from "./config.ts";
 import type { PacketFilter, Standing } from "./filter.ts";
-import { attempts, leaks } from "./prove.ts";
-import type { RuleInput } from "./rules.ts";
+import type { Heard, StandIn } from "./emulation.ts";
+import { attempts, leaks, notUs } from "./prove.ts";
+import { isEmulated, type RuleInput } from "./rules.ts";
 
 export interface GuardDeps {
   readonly config: GuardConfig;
@@ -13,6 +14,11 @@ export interface GuardDeps {
   /** Names of every interface but loopback. */
   readonly interfaces: () => Promise<readonly string[]>;
   readonly reach: (address: string, port: number, timeoutMs: number) => Promise<Reach>;
+  /** See emulation.ts. */
+  readonly hear: (address: string, port: number, timeoutMs: number) => Promise<Heard>;
+  readonly standIn: (port: number, word: string) => Promise<StandIn>;
+  /** What nobody else in the pod can know. */
+  readonly word: () => string;
   readonly log: Log;
 }
 
@@ -27,10 +33,17 @@ export interface Guarded extends Pick<Standing, "hooks" | "interfaces"> {
  * is not proven is better than none, and the pod does not start on it.
  * @throws CodedError with a code that starts with `GUARD_`
  */
-export async function guard({ config, filters, interfaces, reach, log }: GuardDeps): Promise<Guarded> {
+export async function guard(deps: GuardDeps): Promise<Guarded> {
+  const { config, filters, interfaces, reach, log } = deps;
   refuseHostNetwork(config);
   const { addresses, openUid } = config;
-  const inputNow = async (): Promise<RuleInput> => ({ addresses, openUid, interfaces: await interfaces() });
+  const emulatedAt = config.imds === "emulate" ? config.imdsPort : undefined;
+  const inputNow = async (): Promise<RuleInput> => ({
+    addresses,
+    openUid,
+    emulatedAt,
+    interfaces: await interfaces(),
+  });
 
   const usable = filters.filter((filter) => filter.egressHook || config.egressHook === "prefer");
   const filter = await put(usable, await inputNow(), log);
@@ -49,8 +62,12 @@ export async function guard({ config, filters, interfaces, reach, log }: GuardDe
     );
   }
 
-  const tried = await attempts(addresses, reach);
-  const leaking = leaks(tried, before.resets, await filter.resets(input));
+  const led = addresses.filter((address) => isEmulated(input, address));
+  const tried = await attempts(addresses, reach, (address) => led.includes(address));
+  const leaking = [
+    ...leaks(tried, before.resets, await filter.resets(input)),
+    ...(led.length === 0 ? [] : await notUsAt(led, config.imdsPort, deps)),
+  ];
   if (leaking.length > 0) {
     throw new CodedError("GUARD_NOT_HOLDING", `The rules are in place, and still ${leaking.join("; ")}.`, {
       remedy:
@@ -92,6 +109,21 @@ function lackingAll(errors: readonly CodedError[]): CodedError {
     `Nothing in this pod can hold the addresses: ${reasons.join("; ")}.`,
     { remedy: [...remedies].join(" ") },
   );
+}
+
+/** The sidecar does not run yet, so the guard stands in for it. */
+async function notUsAt(
+  addresses: readonly string[],
+  port: number,
+  deps: Pick<GuardDeps, "hear" | "standIn" | "word">,
+): Promise<readonly string[]> {
+  const word = deps.word();
+  const standIn = await deps.standIn(port, word);
+  try {
+    return await notUs(addresses, word, deps.hear);
+  } finally {
+    await standIn.close();
+  }
 }
 
 /** A pod with the node's address is in the node's network, where the rules would hold for every program of the node. */

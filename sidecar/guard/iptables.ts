@@ -51,6 +51,7 @@ export function iptablesFilter(backEnd: BackEnd, program: Iptables): PacketFilte
     name: `iptables-${backEnd}`,
     egressHook: false,
     put: async (input) => {
+      if (input.emulatedAt !== undefined) throw cannotEmulate(backEnd);
       // Each IP version is a transaction of its own. What one has taken stays if the other fails: it opens nothing.
       for (const version of VERSIONS)
         await program.restore(version, iptablesScript(version, input, await program.save(version)));
@@ -67,6 +68,17 @@ export function iptablesFilter(backEnd: BackEnd, program: Iptables): PacketFilte
     resets: async (input) => resetsIn(await saved(), input.addresses),
   };
 }
+
+/**
+ * By choice. Every kernel that runs Kubernetes with native sidecars can have nf_tables; and iptables' NAT, which the pod's
+ * other agents share, knows no order among them, so that a redirect of theirs could come before ours.
+ */
+const cannotEmulate = (backEnd: BackEnd): CodedError =>
+  new CodedError(
+    "GUARD_NO_PACKET_FILTER",
+    `iptables-${backEnd} can block the metadata service and not emulate it.`,
+    { remedy: "Run the pod on a node whose kernel has nf_tables, or without podrole.dev/imds: emulate." },
+  );
 
 /** Whatever keeps iptables from its work, there is no packet filter to be had by it; the words say why. */
 function failure(name: string, { stderr, message, system }: RunFailure): CodedError {

@@ -82,6 +82,8 @@ function statementText(statement: Json): string {
     case "accept":
     case "drop":
       return kind;
+    case "redirect":
+      return `redirect to :${text(value["port"])}`;
     case "goto":
       return `goto ${text(value["target"])}`;
     case "reject":
@@ -101,13 +103,26 @@ function matchText(match: Json): string {
     const place = `@${text(of["base"])},${text(of["offset"])},${text(of["len"])}`;
     return `${place}${sign} ${hex(right)}`;
   }
-  const subject =
-    kind === "payload" ? `${text(of["protocol"])} ${text(of["field"])}` : `meta ${text(of["key"])}`;
-  if (kind !== "payload" && kind !== "meta") return JSON.stringify(match);
+  const subject = subjectText(kind, of);
+  if (subject === undefined) return JSON.stringify(match);
   const value = /protocol$|l4proto$/.test(subject)
     ? (PROTOCOLS[text(right)] ?? operand(right))
     : operand(right);
   return `${subject}${sign} ${value}`;
+}
+
+/** What is compared, or undefined for a kind that we never write. */
+function subjectText(kind: string, of: Json): string | undefined {
+  switch (kind) {
+    case "payload":
+      return `${text(of["protocol"])} ${text(of["field"])}`;
+    case "meta":
+      return `meta ${text(of["key"])}`;
+    case "ct":
+      return ["ct", ...("dir" in of ? [text(of["dir"])] : []), text(of["key"])].join(" ");
+    default:
+      return undefined;
+  }
 }
 
 /** nft takes these names anywhere, and lists them by number where there is no /etc/protocols, as in our own image. */

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { ENV } from "../contract.ts";
 import type { Env } from "../kit/env.ts";
 import { coded, oneLine } from "../kit/errors.ts";
@@ -5,6 +6,7 @@ import { createLog } from "../kit/log.ts";
 import { reach } from "../reach.ts";
 import { writeTerminationMessage } from "../termination.ts";
 import { parseGuardConfig, type GuardConfig } from "./config.ts";
+import { hear, standIn } from "./emulation.ts";
 import { exitOf, HELD } from "./exits.ts";
 import { guard, type Guarded, type GuardDeps } from "./guard.ts";
 import { interfaces } from "./interfaces.ts";
@@ -13,7 +15,10 @@ import { nftFilter } from "./nft-filter.ts";
 import { nft } from "./nft.ts";
 
 /** What the guard touches of the world outside. */
-export interface Surroundings extends Pick<GuardDeps, "filters" | "interfaces" | "reach"> {
+export interface Surroundings extends Pick<
+  GuardDeps,
+  "filters" | "interfaces" | "reach" | "hear" | "standIn" | "word"
+> {
   readonly stdout: (line: string) => void;
   readonly stderr: (line: string) => void;
   /** Milliseconds, from any start. */
@@ -51,13 +56,16 @@ function surroundings(env: Env): Surroundings {
     ],
     interfaces,
     reach,
+    hear,
+    standIn,
+    word: () => randomBytes(16).toString("hex"),
     stdout: (line) => process.stdout.write(`${line}\n`),
     stderr: (line) => process.stderr.write(`${line}\n`),
     now: () => performance.now(),
   };
 }
 
-function success({ addresses, openUid }: GuardConfig, guarded: Guarded, ms: number): string {
+function success({ addresses, openUid, imds, imdsPort }: GuardConfig, guarded: Guarded, ms: number): string {
   const verb = addresses.length === 1 ? "is" : "are";
   const exception = openUid === undefined ? "" : ` of every uid but ${openUid}`;
   const { hooks, interfaces: count, filter, egressHook } = guarded;
@@ -65,7 +73,11 @@ function success({ addresses, openUid }: GuardConfig, guarded: Guarded, ms: numb
   const lacking = egressHook
     ? ""
     : ` by ${filter} without the kernel's egress hook, so only as long as no container has NET_RAW`;
+  const emulated =
+    imds === "emulate"
+      ? `; the sidecar answers at port 80 in place of the metadata service, from port ${imdsPort}`
+      : "";
   const interfacesText = egressHook ? [`${count} ${count === 1 ? "interface" : "interfaces"}`] : [];
   const facts = [`${hooks} chains`, ...interfacesText, `${Math.round(ms)} ms`].join(", ");
-  return `podrole guard: ${addresses.join(" and ")} ${verb} out of reach${exception}${lacking} (${facts})`;
+  return `podrole guard: ${addresses.join(" and ")} ${verb} out of reach${exception}${lacking}${emulated} (${facts})`;
 }

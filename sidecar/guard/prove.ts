@@ -1,4 +1,5 @@
 import type { Reach } from "../reach.ts";
+import type { Heard } from "./emulation.ts";
 import type { Resets } from "./filter.ts";
 import type { Listing } from "./listing.ts";
 import type { Chain, Table } from "./rules.ts";
@@ -30,7 +31,9 @@ function chainDifferences(family: string, chain: Chain, listing: Listing): reado
   const title = `chain ${family} ${chain.name}`;
   const listed = listing.chains.find((other) => other.family === family && other.name === chain.name);
   if (listed === undefined) return [`${title} is missing`];
-  const hook = chain.base ? `filter ${chain.base.hook} ${chain.base.priority} ${chain.base.policy}` : "";
+  const hook = chain.base
+    ? `${chain.base.type ?? "filter"} ${chain.base.hook} ${chain.base.priority} ${chain.base.policy}`
+    : "";
   const wanted = chain.rules.map(({ rule }) => rule);
   const found = listed.rules.map(({ rule }) => rule);
   const missing = without(wanted, found).map((rule) => `${title} lacks "${rule}"`);
@@ -68,18 +71,24 @@ export interface Attempt {
   readonly outcome: Reach;
 }
 
-/** Where the metadata service answers, and a port where nothing does: the rules know no ports. */
-const PORTS = [80, 443] as const;
+/** Where the metadata service answers, and a port where nothing does. */
+const HTTP_PORT = 80;
+const PORTS = [HTTP_PORT, 443] as const;
 /** A refusal takes under a millisecond. What takes this long was not refused, and an SDK would wait for it as well. */
 const ATTEMPT_TIMEOUT_MS = 1000;
 
 export function attempts(
   addresses: readonly string[],
   reach: (address: string, port: number, timeoutMs: number) => Promise<Reach>,
+  isEmulated: (address: string) => boolean = () => false,
 ): Promise<readonly Attempt[]> {
   return Promise.all(
     addresses.flatMap((address) =>
-      PORTS.map(async (port) => ({ address, port, outcome: await reach(address, port, ATTEMPT_TIMEOUT_MS) })),
+      PORTS.filter((port) => port !== HTTP_PORT || !isEmulated(address)).map(async (port) => ({
+        address,
+        port,
+        outcome: await reach(address, port, ATTEMPT_TIMEOUT_MS),
+      })),
     ),
   );
 }
@@ -120,4 +129,31 @@ export function leaks(tried: readonly Attempt[], before: Resets, after: Resets):
 
 function wasReset({ outcome }: Attempt): boolean {
   return outcome.kind === "refused" && outcome.code === "ECONNREFUSED";
+}
+
+/**
+ * The proof turned round: at the emulated addresses somebody answers, and it has to be us. A word that nobody else can
+ * know tells; the metadata service says nothing before it is asked. Where a pod has no way there, nobody answers at all.
+ */
+export async function notUs(
+  addresses: readonly string[],
+  word: string,
+  hear: (address: string, port: number, timeoutMs: number) => Promise<Heard>,
+): Promise<readonly string[]> {
+  const heard = await Promise.all(
+    addresses.map(async (address) => ({
+      address,
+      outcome: await hear(address, HTTP_PORT, ATTEMPT_TIMEOUT_MS),
+    })),
+  );
+  return heard.flatMap(({ address, outcome }) => {
+    const where = `${address} port ${HTTP_PORT}`;
+    if (outcome.kind === "timeout") return [`${where} was silent`];
+    if (outcome.kind === "connected") {
+      return outcome.said === word ? [] : [`${where} answered, and it was not the sidecar's port`];
+    }
+    // Somebody listens at our own port for as long as this takes.
+    if (outcome.code === "ECONNREFUSED") return [`${where} was refused, and not led to the sidecar's port`];
+    return HELD.has(outcome.code) ? [] : [`${where} ended with ${outcome.code}`];
+  });
 }

@@ -1,3 +1,4 @@
+import { METADATA_ADDRESSES } from "../contract.ts";
 import { addressBits, isIPv4 } from "../kit/address.ts";
 
 /** What the rules depend on, and nothing else. */
@@ -7,6 +8,8 @@ export interface RuleInput {
   /** Every interface but loopback. */
   readonly interfaces: readonly string[];
   readonly openUid: number | undefined;
+  /** Where TCP port 80 of the metadata service leads to, on loopback, or undefined: nowhere. */
+  readonly emulatedAt: number | undefined;
 }
 
 /**
@@ -28,7 +31,9 @@ export interface Chain {
 }
 
 export interface Base {
-  readonly hook: "output" | "forward" | "postrouting" | "egress";
+  /** `filter` if absent. */
+  readonly type?: "filter" | "nat";
+  readonly hook: "input" | "output" | "forward" | "postrouting" | "egress";
   readonly priority: number;
   readonly policy: "accept" | "drop";
   readonly devices?: readonly string[];
@@ -43,8 +48,12 @@ export const TABLE_NAME = "podrole_guard";
 
 /** nft's `raw`: ahead of connection tracking (-200), and so of every chain that may rewrite an address (NAT). */
 const BEFORE_NAT = -300;
+/** One ahead of where a mesh redirects (-100): the first NAT rule that a connection meets decides. */
+const BEFORE_MESH = -101;
 /** Behind source NAT (100), the last that a NAT rule can have a say in. */
 const AFTER_NAT = 300;
+/** nft's `filter`. */
+const FILTER = 0;
 
 /**
  * Two walls. The `inet` table sees what goes through the kernel's IP stack, refuses it at once, and is complete for a
@@ -52,21 +61,83 @@ const AFTER_NAT = 300;
  */
 export function rulesFor(input: RuleInput): readonly Table[] {
   return [
-    { family: "inet", chains: [output(input), forward(input), postrouting(input)] },
+    {
+      family: "inet",
+      chains: [output(input), ...emulation(input), forward(input), postrouting(input)],
+    },
     { family: "netdev", chains: input.interfaces.length === 0 ? [] : [leaving(input), egress(input)] },
   ];
 }
 
-function output({ addresses, openUid }: RuleInput): Chain {
+function output(input: RuleInput): Chain {
+  const { addresses, openUid } = input;
+  const led = (address: string): readonly Rule[] =>
+    isEmulated(input, address)
+      ? [
+          {
+            why: "On to the chain `emulate`. What is not rewritten there ends in `postrouting`, as if this were not here.",
+            rule: `${toHttp(address)} counter accept`,
+          },
+        ]
+      : [];
   return {
     name: "output",
     why: "What this pod sends. Before NAT: a mesh's redirect would put its own proxy's address in place of the real one.",
     base: { hook: "output", priority: BEFORE_NAT, policy: "accept" },
     rules: [
       ...detours,
-      ...addresses.flatMap((address) => [...opening(address, openUid), ...refusal(address)]),
+      ...addresses.flatMap((address) => [...opening(address, openUid), ...led(address), ...refusal(address)]),
     ],
   };
+}
+
+/** Only where the metadata service is emulated. */
+function emulation(input: RuleInput): readonly Chain[] {
+  const addresses = input.addresses.filter((address) => isEmulated(input, address));
+  if (input.emulatedAt === undefined || addresses.length === 0) return [];
+  return [emulate(addresses, input.emulatedAt, input.openUid), arriving(addresses, input.emulatedAt)];
+}
+
+function emulate(addresses: readonly string[], port: number, openUid: number | undefined): Chain {
+  return {
+    name: "emulate",
+    why: "To the sidecar, which answers in the place of the metadata service.",
+    base: { type: "nat", hook: "output", priority: BEFORE_MESH, policy: "accept" },
+    rules: addresses.flatMap((address) => [
+      ...opening(address, openUid),
+      { rule: `${toHttp(address)} counter redirect to :${port}` },
+    ]),
+  };
+}
+
+/**
+ * That it listens on loopback is not enough: a pod may be given `route_localnet`, with which its neighbours reach
+ * 127.0.0.1, and `kubectl port-forward` is a program of the node's that connects to it inside the pod.
+ */
+function arriving(addresses: readonly string[], port: number): Chain {
+  return {
+    name: "arriving",
+    why: "At the sidecar's port arrives what this pod has sent to the metadata service, and nothing else.",
+    base: { hook: "input", priority: FILTER, policy: "accept" },
+    rules: [
+      ...addresses.map((address) => ({
+        rule: `meta iif lo ct original ${to(address)} tcp dport ${port} accept`,
+      })),
+      {
+        why: "Of this direction alone: a program's own connection may come from a port of this number.",
+        rule: `tcp dport ${port} ct direction original counter reject with tcp reset`,
+      },
+    ],
+  };
+}
+
+/** The metadata service alone: an address that is blocked by configuration has nothing to answer for it. */
+export function isEmulated({ emulatedAt }: RuleInput, address: string): boolean {
+  return emulatedAt !== undefined && METADATA_ADDRESSES.some((one) => one === address);
+}
+
+function toHttp(address: string): string {
+  return `${to(address)} tcp dport 80`;
 }
 
 function forward({ addresses }: RuleInput): Chain {
@@ -78,13 +149,31 @@ function forward({ addresses }: RuleInput): Chain {
   };
 }
 
-function postrouting({ addresses, openUid }: RuleInput): Chain {
+function postrouting(input: RuleInput): Chain {
   return {
     name: "postrouting",
     why: "Once more after NAT: an address that a rule of somebody else has only now rewritten into a blocked one.",
     base: { hook: "postrouting", priority: AFTER_NAT, policy: "accept" },
-    rules: addresses.flatMap((address) => [...opening(address, openUid), drop(address)]),
+    rules: input.addresses.flatMap((address) => [
+      ...opening(address, input.openUid),
+      drop(address),
+      ...ledElsewhere(input, address),
+    ]),
   };
+}
+
+/** `output` has let these pass for the sake of `emulate`, but another NAT rule may have come first. */
+function ledElsewhere(input: RuleInput, address: string): readonly Rule[] {
+  if (!isEmulated(input, address)) return [];
+  const meant = `ct direction original ct original ${to(address)}`;
+  const sidecar = `${to(isIPv4(address) ? "127.0.0.1" : "::1")} tcp dport ${input.emulatedAt}`;
+  return [
+    {
+      why: "What was meant for the metadata service goes to the sidecar or nowhere, whoever has rewritten it.",
+      rule: `meta oif lo ${meant} ${sidecar} accept`,
+    },
+    { rule: `${meant} counter drop` },
+  ];
 }
 
 /** The way in for frames: only what is what it claims to be goes on to the addresses. */

@@ -27,9 +27,9 @@ function chainText({ name, why, base, rules }: Chain): string {
     .join("\n");
 }
 
-function baseText({ hook, priority, policy, devices }: Base): string {
+function baseText({ type = "filter", hook, priority, policy, devices }: Base): string {
   const on = devices ? ` devices = { ${devices.map((device) => `"${device}"`).join(", ")} }` : "";
-  return `type filter hook ${hook}${on} priority ${priority}; policy ${policy};`;
+  return `type ${type} hook ${hook}${on} priority ${priority}; policy ${policy};`;
 }
 
 function comment(why: string | undefined): readonly string[] {

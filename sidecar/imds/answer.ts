@@ -1,5 +1,5 @@
 import type { Headers } from "../authorize.ts";
-import { PATH, type ImdsV1 } from "../contract.ts";
+import type { ImdsV1 } from "../contract.ts";
 import { IssueError } from "../failure.ts";
 import { coded, oneLine, type CodedError } from "../kit/errors.ts";
 import type { WireAnswer, WireRequest } from "../wire.ts";
@@ -14,13 +14,11 @@ export interface ImdsDeps extends LeafDeps {
   readonly v1: ImdsV1;
   /** Leaves of the node's own service, by path. They go before what is known here. */
   readonly nodeLeaves: ReadonlyMap<string, Leaf>;
-  /** Random, and no secret: by it the verifier knows that it is this process which answers. */
-  readonly id: string;
 }
 
 /** What is asked for, once the target is taken apart: nothing in it is decoded, and nothing collapsed. */
 type Target =
-  | { readonly kind: "versions" | "token" | "whoami" | "nothing" }
+  | { readonly kind: "versions" | "token" | "nothing" }
   | { readonly kind: "path"; readonly path: string };
 
 /**
@@ -50,7 +48,6 @@ async function answer(
   if (target.kind === "token") return method === "PUT" ? newToken(headers, deps.tokens) : notAllowed("PUT");
   if (method !== "GET" && method !== "HEAD") return notAllowed("GET, HEAD");
   const known = (body: string): WireAnswer => found({ body, modifiedAt: deps.knownSince });
-  if (target.kind === "whoami") return known(deps.id);
   if (!mayRead(headers, target, deps)) return errorPage(401);
   if (target.kind === "versions") return known(VERSION_LIST);
   if (target.kind !== "path") return errorPage(404);
@@ -79,7 +76,6 @@ function isOurHost(headers: Headers): boolean {
 function targetOf(target: string): Target {
   const [path = ""] = target.split("?", 1);
   if (path === "/") return { kind: "versions" };
-  if (path === PATH.whoami) return { kind: "whoami" };
   const [root, version = "", ...rest] = (path.endsWith("/") ? path.slice(0, -1) : path).split("/");
   if (root !== "" || !isVersion(version)) return { kind: "nothing" };
   const below = rest.join("/");

@@ -41,6 +41,7 @@ function factPaths(roleArn: string, facts: Facts): Readonly<Record<string, strin
     "meta-data/hostname": facts.hostname,
     "meta-data/instance-id": facts.instanceId,
     "meta-data/instance-type": facts.instanceType,
+    "meta-data/ipv6": facts.ipv6,
     "meta-data/local-hostname": facts.hostname,
     "meta-data/local-ipv4": facts.localIpv4,
     "meta-data/mac": facts.mac,

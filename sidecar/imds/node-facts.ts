@@ -17,31 +17,6 @@ const TOKEN_TTL_SECONDS = 300;
 /** Asked for again well before its end. */
 const TOKEN_FRESH_MS = 240_000;
 
-/** Parts of a path that lead to the node's credentials, to proofs of its identity, or to what it was started with. */
-const NEVER = [
-  "user-data",
-  "iam",
-  "identity-credentials",
-  "managed-ssh-keys",
-  "pkcs7",
-  "rsa2048",
-  "signature",
-];
-
-/**
- * One path of the allow-list: a leaf below a version, exactly as EC2 spells it.
- * @throws Error saying what is wrong with it
- */
-export function nodePath(raw: string): string {
-  const parts = raw.split("/");
-  if (!/^(?:meta-data|dynamic)(?:\/[a-z0-9][a-z0-9:.-]*)+$/.test(raw)) {
-    throw new Error("must be paths such as meta-data/placement/availability-zone, separated by commas");
-  }
-  const forbidden = NEVER.find((name) => parts.includes(name));
-  if (forbidden !== undefined) throw new Error(`may name no path with ${forbidden} in it`);
-  return raw;
-}
-
 /**
  * What the node's own service says, for the paths of the allow-list. The path that is sent is the list's, never the
  * client's. Asked with IMDSv2, remembered for half a minute, and one request at a time for each path.

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { METADATA_ADDRESSES, type ImdsV1 } from "../contract.ts";
 import type { Clock } from "../kit/clock.ts";
+import type { End } from "../reach.ts";
 import { imdsEndpoint } from "./answer.ts";
 import { ask } from "./ask.ts";
 import type { Facts } from "./facts.ts";
@@ -18,10 +19,10 @@ export interface ImdsConfig {
 }
 
 export interface ServeImdsDeps extends Pick<LeafDeps, "roleArn" | "credentials"> {
-  /** Random, and no secret, see `reachBeyond`. */
-  readonly id: string;
   readonly clock: Clock;
   readonly onAnswer: (status: number) => void;
+  /** See own.ts. */
+  readonly onConnection: (from: End) => void;
 }
 
 const NODE_TIMEOUT_MS = 800;
@@ -32,11 +33,10 @@ const NODE_TIMEOUT_MS = 800;
  */
 export function serveImds(
   config: ImdsConfig,
-  { id, roleArn, credentials, clock, onAnswer }: ServeImdsDeps,
+  { roleArn, credentials, clock, onAnswer, onConnection }: ServeImdsDeps,
 ): Promise<ImdsListening> {
   const [address] = METADATA_ADDRESSES;
   const answer = imdsEndpoint({
-    id,
     roleArn,
     credentials,
     facts: config.facts,
@@ -49,5 +49,5 @@ export function serveImds(
       clock,
     ),
   });
-  return listenImds({ answer, onAnswer }, config.port);
+  return listenImds({ answer, onAnswer, onConnection }, config.port);
 }

@@ -1,4 +1,5 @@
 import { LOOPBACK } from "../contract.ts";
+import type { End } from "../reach.ts";
 import { answering, close, lacksAddressFamily, listen } from "../server.ts";
 import type { WireAnswer, WireRequest } from "../wire.ts";
 
@@ -10,18 +11,34 @@ export interface ImdsListening {
 export interface ImdsServerDeps {
   readonly answer: (request: WireRequest) => Promise<WireAnswer>;
   readonly onAnswer?: (status: number) => void;
+  /** Told the other end of every connection, of those too that are one too many. */
+  readonly onConnection?: (from: End) => void;
 }
 
 const LOOPBACK_V6 = "::1";
+
+/** Of a socket, or of what Node says in its place of one that it has not kept. */
+interface Ends {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
 
 /**
  * Puts the endpoint on both loopback addresses, where the guard redirects what goes to EC2's; on IPv4's alone where the
  * kernel has no IPv6.
  * @throws CodedError `PORT_IN_USE`, `LISTEN_FAILED`
  */
-export async function listenImds({ answer, onAnswer }: ImdsServerDeps, port: number): Promise<ImdsListening> {
-  const v4 = answering(answer, onAnswer);
-  const v6 = answering(answer, onAnswer);
+export async function listenImds(
+  { answer, onAnswer, onConnection = () => undefined }: ImdsServerDeps,
+  port: number,
+): Promise<ImdsListening> {
+  const [v4, v6] = [answering(answer, onAnswer), answering(answer, onAnswer)];
+  for (const server of [v4, v6]) {
+    const tell = ({ remoteAddress: address, remotePort }: Ends = {}): void => {
+      if (address !== undefined && remotePort !== undefined) onConnection({ address, port: remotePort });
+    };
+    server.on("connection", tell).on("drop", tell);
+  }
   const listening = await listen(v4, port, LOOPBACK);
   try {
     await listen(v6, listening, LOOPBACK_V6);

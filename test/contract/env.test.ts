@@ -62,6 +62,8 @@ describe.for(SOURCES)("with source %s", (source) => {
       addresses: expect.arrayContaining(["169.254.169.254"]) as string[],
       openUid: source === "node" ? SIDECAR_UID : undefined,
       egressHook: "prefer",
+      imds: "block",
+      imdsPort: 16_927,
       podIp: "10.0.0.7",
       hostIp: "10.0.0.1",
       logLevel: "info",

@@ -32,6 +32,10 @@ export interface Way {
   readonly passesExemption?: true;
   /** Past a single rule in the output hook, which is what most guards are. */
   readonly passesOutputRule?: true;
+  /** Past a rule that redirects port 80 to another program, which is what most emulations are. */
+  readonly passesRedirect?: true;
+  /** An ordinary connection to port 80: where the metadata service is emulated, the sidecar is to answer it. */
+  readonly isEmulated?: true;
   /** Past both walls. Only CAP_NET_RAW makes it possible, which is why admission takes that away. */
   readonly passesGuard?: true;
 }
@@ -84,6 +88,12 @@ function app(name: string, args: (lab: Lab) => readonly string[]): Way {
   return { name, attempt: async (lab) => outcomeOf(await lab.inPod(socketClient(APP_UID, ...args(lab)))) };
 }
 
+/** What a rule for TCP port 80 of the metadata service knows nothing of. */
+const beside = (name: string, ...args: readonly string[]): Way => ({
+  ...app(name, () => args),
+  passesRedirect: true,
+});
+
 /** Uid 0 as containers have it by default: it may become any user, the sidecar's among them. */
 function becoming(name: string, uid: number, address: string): Way {
   const as = ["setpriv", "--inh-caps=-all", "--bounding-set=-all,+setuid,+setgid", "--no-new-privs"];
@@ -116,7 +126,7 @@ function sourceRoute(name: string, type: string): Way {
 
 /** A packet socket is past the output hook, whatever it sends. */
 function packet(name: string, address: string, ...args: readonly string[]): Way {
-  return { ...raw(name, address, ...args), passesOutputRule: true, passesRoute: true };
+  return { ...raw(name, address, ...args), passesOutputRule: true, passesRoute: true, passesRedirect: true };
 }
 
 function packetOnNet1(name: string, ...args: readonly string[]): Way {
@@ -138,15 +148,20 @@ const VLAN = "0x8100";
 const SERVICE_VLAN = "0x88a8";
 
 export const WAYS: readonly Way[] = [
-  app("TCP to the IPv4 address", () => [METADATA_V4]),
-  app("TCP to the IPv6 address", () => [METADATA_V6]),
-  app("TCP to the IPv4-mapped IPv6 address", () => [`::ffff:${METADATA_V4}`]),
-  app("UDP to the IPv4 address", () => [METADATA_V4, "--udp"]),
-  app("UDP to the IPv6 address", () => [METADATA_V6, "--udp"]),
-  app("UDP to the IPv4-mapped IPv6 address", () => [`::ffff:${METADATA_V4}`, "--udp"]),
-  app("TCP to an address blocked by configuration, IPv4", () => [EXTRA_V4]),
-  app("TCP to an address blocked by configuration, IPv6", () => [EXTRA_V6]),
-  app("UDP to an address blocked by configuration", () => [EXTRA_V4, "--udp"]),
+  { ...app("TCP to the IPv4 address", () => [METADATA_V4]), isEmulated: true },
+  { ...app("TCP to the IPv6 address", () => [METADATA_V6]), isEmulated: true },
+  {
+    ...app("TCP to the IPv4-mapped IPv6 address", () => [`::ffff:${METADATA_V4}`]),
+    isEmulated: true,
+  },
+  beside("TCP to another port, IPv4", METADATA_V4, "--port", "8080"),
+  beside("TCP to another port, IPv6", METADATA_V6, "--port", "8080"),
+  beside("UDP to the IPv4 address", METADATA_V4, "--udp"),
+  beside("UDP to the IPv6 address", METADATA_V6, "--udp"),
+  beside("UDP to the IPv4-mapped IPv6 address", `::ffff:${METADATA_V4}`, "--udp"),
+  beside("TCP to an address blocked by configuration, IPv4", EXTRA_V4),
+  beside("TCP to an address blocked by configuration, IPv6", EXTRA_V6),
+  beside("UDP to an address blocked by configuration", EXTRA_V4, "--udp"),
   { ...app("SO_BINDTODEVICE, IPv4", () => [METADATA_V4, "--device", "eth0"]), passesRoute: true },
   { ...app("SO_BINDTODEVICE, IPv6", () => [METADATA_V6, "--device", "eth0"]), passesRoute: true },
   { ...app("a second interface, IPv4", () => [METADATA_V4, "--device", "net1"]), passesRoute: true },
@@ -154,10 +169,12 @@ export const WAYS: readonly Way[] = [
   {
     ...becoming("root with CAP_SETUID as the sidecar's uid, IPv4", SIDECAR_UID, METADATA_V4),
     passesExemption: true,
+    isEmulated: true,
   },
   {
     ...becoming("root with CAP_SETUID as the sidecar's uid, IPv6", SIDECAR_UID, METADATA_V6),
     passesExemption: true,
+    isEmulated: true,
   },
   {
     ...app("an IPv6 routing header, no capability", (lab) => [
@@ -166,17 +183,24 @@ export const WAYS: readonly Way[] = [
       lab.interfaces.eth0.gateway.v6,
     ]),
     passesOutputRule: true,
+    passesRedirect: true,
   },
-  { ...app("an address that NAT rewrites into the blocked one", () => [REWRITTEN]), passesOutputRule: true },
+  {
+    ...app("an address that NAT rewrites into the blocked one", () => [REWRITTEN]),
+    passesOutputRule: true,
+    passesRedirect: true,
+  },
   {
     name: "forwarding from a nested network, IPv4",
     attempt: async (lab) => outcomeOf(await lab.inNested(socketClient(APP_UID, METADATA_V4))),
     passesOutputRule: true,
+    passesRedirect: true,
   },
   {
     name: "forwarding from a nested network, IPv6",
     attempt: async (lab) => outcomeOf(await lab.inNested(socketClient(APP_UID, METADATA_V6))),
     passesOutputRule: true,
+    passesRedirect: true,
   },
   raw("raw IP socket, IPv4", METADATA_V4, "--via", "ip"),
   raw("raw IP socket, IPv6", METADATA_V6, "--via", "ip"),
@@ -231,8 +255,14 @@ export const WAYS: readonly Way[] = [
 
 /** What only comes once the pod runs, and the guard has ended: see {@link Lab.plugIn}. */
 export const LATE_WAYS: readonly Way[] = [
-  app("an address added later, IPv4", () => [METADATA_V4, "--source", LATE_V4]),
-  app("an address added later, IPv6", () => [METADATA_V6, "--source", LATE_V6]),
+  {
+    ...app("an address added later, IPv4", () => [METADATA_V4, "--source", LATE_V4]),
+    isEmulated: true,
+  },
+  {
+    ...app("an address added later, IPv6", () => [METADATA_V6, "--source", LATE_V6]),
+    isEmulated: true,
+  },
   app("an interface added later, IPv4", () => [METADATA_V4, "--device", "net2"]),
   app("an interface added later, IPv6", () => [METADATA_V6, "--device", "net2"]),
   app("UDP through an interface added later", () => [METADATA_V4, "--device", "net2", "--udp"]),

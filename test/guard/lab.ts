@@ -16,6 +16,8 @@ export interface Lab {
   /** A program in the pod, with the capabilities of the test (all of them) unless it drops them. */
   inPod(argv: readonly string[], options?: { input?: string; env?: Env }): Promise<Ended>;
   inNested(argv: readonly string[]): Promise<Ended>;
+  /** On the other end of the pod's wires: the node, or a neighbour. */
+  inNode(argv: readonly string[]): Promise<Ended>;
   /** Applies an nft script in the pod. */
   nft(script: string): Promise<void>;
   /** Every rule in the pod, without counters. */
@@ -23,6 +25,8 @@ export interface Lab {
   startInPod(argv: readonly string[]): ChildProcessWithoutNullStreams;
   /** A third interface, `net2`, and a second address on `eth0`, as a network plugin may give a pod that runs already. */
   plugIn(): Promise<void>;
+  /** As before {@link plugIn}. */
+  unplug(): Promise<void>;
   readonly interfaces: { readonly eth0: Interface; readonly net1: Interface };
   close(): Promise<void>;
 }
@@ -87,6 +91,7 @@ export async function openLab(): Promise<Lab> {
     return {
       inPod: (argv, options) => command(inside(pod, argv), options),
       inNested: (argv) => command(inside(nested, argv)),
+      inNode: (argv) => command(inside(node, argv)),
       nft: async (input) => void (await must(inside(pod, ["nft", "-f", "-"]), { input })),
       ruleset: () => must(inside(pod, ["nft", "--stateless", "list", "ruleset"])),
       startInPod: (argv) => start(inside(pod, argv)),
@@ -98,6 +103,11 @@ export async function openLab(): Promise<Lab> {
         );
         await ip(pod, `address add ${LATE_V4}/24 dev eth0`);
         await ip(pod, `address add ${LATE_V6}/64 dev eth0 nodad`);
+      },
+      unplug: async () => {
+        await ip(pod, "link del net2");
+        await ip(pod, `address del ${LATE_V4}/24 dev eth0`);
+        await ip(pod, `address del ${LATE_V6}/64 dev eth0`);
       },
       interfaces: { eth0, net1 },
       close,

@@ -1,11 +1,14 @@
 import type { Outcome } from "./attempts.ts";
+import { OURS } from "./emulated.ts";
 
 export const POSTURES = [
   "no guard",
   "route only",
   "output rule only",
   "uid exemption",
+  "redirect only",
   "guard",
+  "guard, emulating",
   "guard, no egress hook",
   "guard, iptables-nft",
   "guard, iptables-legacy",
@@ -29,9 +32,10 @@ export function matrixText(cells: readonly Cell[]): string {
 
 /** The same for the security page: what does not change from one run to the next. */
 export function matrixMarkdown(cells: readonly Cell[]): string {
-  const [head = [], ...rows] = tableOf(cells, ({ outcome }) =>
-    outcome.outcome === "reached" ? "**reads**" : "held",
-  );
+  const [head = [], ...rows] = tableOf(cells, ({ outcome }) => {
+    if (outcome.outcome !== "reached") return "held";
+    return isOurs(outcome) ? "sidecar" : "**reads**";
+  });
   return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
 
@@ -48,8 +52,11 @@ function tableOf(cells: readonly Cell[], text: Text): readonly (readonly string[
   return [["way round", ...POSTURES], ...rows];
 }
 
-function inDetail({ outcome: { outcome, code, ms } }: Cell): string {
-  if (outcome === "reached") return "REACHED";
+const isOurs = ({ body }: Outcome): boolean => body === OURS;
+
+function inDetail({ outcome: ended }: Cell): string {
+  const { outcome, code, ms } = ended;
+  if (outcome === "reached") return isOurs(ended) ? "the sidecar" : "REACHED";
   if (outcome === "silent") return "no answer";
   return ms === undefined ? (code ?? "refused") : `${code} in ${ms} ms`;
 }

@@ -1,5 +1,6 @@
 /**
- * Stands in for the metadata service in a network namespace of the test's own: the same answer over TCP and UDP.
+ * Stands in for the metadata service in a network namespace of the test's own: the same answer over TCP and UDP, and on
+ * another port, as if something else were to be had there.
  * `node stand-in.ts <secret> <address>...`; prints `ready` once all of it listens.
  */
 import { createSocket } from "node:dgram";
@@ -10,11 +11,13 @@ import { isIPv6 } from "node:net";
 const [secret = "", ...addresses] = process.argv.slice(2);
 const answer = `HTTP/1.0 200 OK\r\n\r\n${secret}\r\n\r\n`;
 
-const server = createServer((socket) => {
-  socket.on("error", () => undefined);
-  socket.once("data", () => socket.end(answer));
-});
-await once(server.listen(80, "::"), "listening");
+for (const port of [80, 8080]) {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => socket.end(answer));
+  });
+  await once(server.listen(port, "::"), "listening");
+}
 
 // One socket an address: an answer from a wildcard socket would come from the interface's own address.
 await Promise.all(

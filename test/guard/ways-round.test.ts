@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ENV, SIDECAR_UID } from "../../sidecar/contract.ts";
+import { ENV, IMDS_PORT, SIDECAR_UID } from "../../sidecar/contract.ts";
 import {
   insistent,
   LATE_WAYS,
@@ -10,6 +10,7 @@ import {
   type Outcome,
   type Way,
 } from "./attempts.ts";
+import { EMULATE, OURS, startSidecar, WITHOUT_GUARD } from "./emulated.ts";
 import {
   AS_GUARD,
   runGuard,
@@ -18,7 +19,7 @@ import {
   withoutNft,
   type Lacking,
 } from "./guard-run.ts";
-import { BLOCKED, METADATA_V4, openLab, SECRET, type Lab } from "./lab.ts";
+import { BLOCKED, METADATA_V4, METADATA_V6, openLab, SECRET, type Lab } from "./lab.ts";
 import { matrixMarkdown, matrixText, type Cell, type Posture } from "./matrix.ts";
 import { whyNoIptables, whyNot } from "./requirements.ts";
 
@@ -40,6 +41,16 @@ function refusing(address: string): string {
   return `${to} meta l4proto tcp reject with tcp reset\n${to} drop`;
 }
 
+/** What emulations are that lead and do not block. */
+const REDIRECT_ONLY = `table inet redirect_only {
+  chain output {
+    type nat hook output priority -101;
+    ip daddr ${METADATA_V4} tcp dport 80 redirect to :${IMDS_PORT}
+    ip6 daddr ${METADATA_V6} tcp dport 80 redirect to :${IMDS_PORT}
+  }
+}
+`;
+
 const reached: unknown = expect.objectContaining({
   outcome: "reached",
   body: expect.stringContaining(SECRET),
@@ -52,10 +63,13 @@ const page = (table: string): string => `# The guard against every way round it
 Made by \`npm run test:guard -- -u\` and compared with each run of it. Each line is a program that tries to read the
 metadata service from a network namespace of the test's own (test/guard/attempts.ts), each column what stands in its way.
 
-- **reads**: it has read the node's credentials. **held**: it has not. **-**: not tried there.
-- The first four columns are controls: nothing, a route that leads nowhere, one rule in the output hook, and the same with
-  an exception for the sidecar's uid. They have to leak, else the test would not see a leak.
-- *guard* is the guard as it is on Linux 5.16 and later. The three columns after it are what it falls back to, with
+- **reads**: it has read the node's credentials. **held**: it has not. **sidecar**: it was answered by the pod's own sidecar.
+  **-**: not tried there.
+- The first five columns are controls: nothing, a route that leads nowhere, one rule in the output hook, the same with an
+  exception for the sidecar's uid, and one rule that redirects port 80 to the sidecar. They have to leak, else the test would
+  not see a leak.
+- *guard* is the guard as it is on Linux 5.16 and later; *guard, emulating* is the same in a pod with
+  [\`podrole.dev/imds: emulate\`](../metadata.md). The three columns after them are what the guard falls back to, with
   \`--egress-hook=prefer\`: a kernel without the egress hook, an image without nft, a kernel without nf_tables.
 - Lines that begin with *[NET_RAW]* need that capability, which admission takes from every container of a guarded pod;
   a test shows that none of their sockets can be had without it. Where the guard's column says **reads**, this is why it is
@@ -151,9 +165,73 @@ describe.skipIf(reason)(`ways round the guard${reason ? ` (skipped: ${reason})` 
     });
   });
 
+  describe("with a rule that redirects port 80 to the sidecar, and no guard", () => {
+    let end: () => void;
+    beforeAll(async () => {
+      end = await startSidecar(lab);
+      await lab.nft(REDIRECT_ONLY);
+    });
+    afterAll(async () => {
+      await lab.nft("delete table inet redirect_only");
+      end();
+    });
+
+    test.each(WAYS.filter((way) => way.passesRedirect))("$name still reads the secret", async (way) => {
+      expect(await tried("redirect only", way, insistent(way.attempt))).toEqual(reached);
+    });
+
+    test.each(WAYS.filter((way) => way.isEmulated))("$name is answered by the sidecar", async (way) => {
+      expect(await tried("redirect only", way, insistent(way.attempt))).toMatchObject({ body: OURS });
+    });
+  });
+
+  describe("with the guard that emulates", () => {
+    let end: () => void;
+    beforeAll(async () => {
+      await guarded(EMULATE);
+      end = await startSidecar(lab);
+    });
+    afterAll(async () => {
+      await lab.nft(WITHOUT_GUARD);
+      end();
+    });
+
+    test.each(WAYS.filter((way) => way.isEmulated))("$name is answered by the sidecar", async (way) => {
+      expect(await tried("guard, emulating", way, insistent(way.attempt))).toMatchObject({
+        outcome: "reached",
+        body: OURS,
+      });
+    });
+
+    test.each(WAYS.filter((way) => !way.isEmulated && !way.passesGuard))(
+      "$name gets nothing, of the node or of the sidecar",
+      async (way) => {
+        const outcome = await tried("guard, emulating", way);
+        expect(outcome).toEqual(held);
+        expect(outcome.body).toBeUndefined();
+      },
+    );
+
+    test.each(WAYS.filter(({ name }) => name.startsWith("TCP to a")))(
+      "$name is refused before an SDK loses its patience, which is a second",
+      async ({ attempt }) => {
+        const outcome = await attempt(lab);
+        expect(outcome).toMatchObject({ outcome: "refused", code: "ECONNREFUSED" });
+        expect(outcome.ms).toBeLessThan(1000);
+      },
+    );
+
+    test.each(WAYS.filter((way) => way.passesGuard))(
+      "$name still reads the secret, given CAP_NET_RAW",
+      async (way) => {
+        expect(await tried("guard, emulating", way, insistent(way.attempt))).toEqual(reached);
+      },
+    );
+  });
+
   describe("with the guard", () => {
     beforeAll(() => guarded());
-    afterAll(() => lab.nft("delete table inet podrole_guard; delete table netdev podrole_guard"));
+    afterAll(() => lab.nft(WITHOUT_GUARD));
 
     test.each(WAYS.filter((way) => !way.passesGuard))("$name gets nothing", async (way) => {
       const outcome = await tried("guard", way);
@@ -194,6 +272,29 @@ describe.skipIf(reason)(`ways round the guard${reason ? ` (skipped: ${reason})` 
       test.each(LATE_WAYS)("$name gets nothing", async (way) => {
         expect(await tried("guard", way)).toEqual(held);
       });
+    });
+  });
+
+  describe("with the guard that emulates, and what comes to the pod later", () => {
+    let end: () => void;
+    beforeAll(async () => {
+      await lab.unplug();
+      await guarded(EMULATE);
+      end = await startSidecar(lab);
+      await lab.plugIn();
+    });
+    afterAll(async () => {
+      await lab.nft(WITHOUT_GUARD);
+      end();
+    });
+
+    test.each(LATE_WAYS)("$name gets nothing of the node", async (way) => {
+      const outcome = await tried(
+        "guard, emulating",
+        way,
+        way.isEmulated ? insistent(way.attempt) : undefined,
+      );
+      expect(outcome.body).toBe(way.isEmulated ? OURS : undefined);
     });
   });
 

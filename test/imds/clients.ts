@@ -1,7 +1,9 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { build, type Built } from "../sdk/build.ts";
+import { CLIENTS as SDK_CLIENTS } from "../sdk/clients.ts";
 import { canImport, PYTHON } from "../sdk/python.ts";
-import { S3_PORT, STS_PORT, type Owner } from "./names.ts";
+import { NODE_IP, S3_PORT, STS_PORT, type Owner } from "./names.ts";
 import { runs } from "./requirements.ts";
 
 /** A program as people run it in a pod. It prints whose keys it was given, in some way of its own. */
@@ -14,8 +16,8 @@ export interface Client {
   readonly prints: (owner: Owner) => string;
 }
 
-const STS = `http://127.0.0.1:${STS_PORT}`;
-const S3 = `127.0.0.1:${S3_PORT}`;
+const STS = `http://${NODE_IP}:${STS_PORT}`;
+const S3 = `${NODE_IP}:${S3_PORT}`;
 
 const BOTO3 = `
 import boto3
@@ -30,6 +32,8 @@ new STS({ endpoint: "${STS}" }).getCallerIdentity((error, data) => console.log(e
 const JS_V2_FOLDER = process.env["PODROLE_TEST_AWS_SDK_V2"];
 
 const session = (owner: Owner): string => owner.session;
+
+const goV1 = await built("go-v1");
 
 export const CLIENTS: readonly Client[] = [
   {
@@ -57,6 +61,12 @@ export const CLIENTS: readonly Client[] = [
     prints: session,
   },
   {
+    name: "AWS SDK for Go v1",
+    argv: goV1.kind === "ready" ? goV1.argv : [],
+    missing: goV1.kind === "skipped" ? goV1.reason : undefined,
+    prints: session,
+  },
+  {
     name: "rclone, on the AWS SDK for Go",
     argv: words(
       "rclone --config /dev/null --retries 1 --low-level-retries 1 lsd :s3:",
@@ -72,6 +82,18 @@ export const CLIENTS: readonly Client[] = [
     prints: ({ role }) => `s3://${role}`,
   },
 ];
+
+/**
+ * A program of test/sdk/clients, which makes one call for each line that it is given.
+ * @throws Error when it is a fault of ours that it cannot be built
+ */
+async function built(id: string): Promise<Built> {
+  const client = SDK_CLIENTS.find((one) => one.id === id);
+  if (client === undefined) throw new Error(`test/sdk has no client ${id}`);
+  const made = await build(client);
+  if (made.kind === "failed") throw new Error(made.output);
+  return made;
+}
 
 function words(...lines: readonly string[]): readonly string[] {
   return lines.join(" ").split(" ");

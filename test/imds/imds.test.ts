@@ -7,6 +7,9 @@ import { whyNot } from "./requirements.ts";
 
 const reason = whyNot();
 const ROLES = "http://169.254.169.254/latest/meta-data/iam/security-credentials/";
+const IPV6 = { AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: "IPv6" };
+/** Some clients make a call for each line that they are given. */
+const ONE_CALL = "\n";
 const IPV6_ROLES = "http://[fd00:ec2::254]/latest/meta-data/iam/security-credentials/";
 
 describe.skipIf(reason)(
@@ -25,43 +28,52 @@ describe.skipIf(reason)(
       const title = missing === undefined ? name : `${name} (skipped: ${missing})`;
 
       test.skipIf(missing)(`${title}: is the pod's role`, async () => {
-        await lab.redirect();
+        await lab.guard();
         await lab.sidecar();
-        const { stdout, stderr } = await lab.app(argv);
+        const { stdout, stderr } = await lab.app(argv, {}, ONE_CALL);
         expect(stdout + stderr).toContain(prints(POD));
+        expect(stdout + stderr).not.toContain(prints(NODE));
       });
 
       test.skipIf(missing)(`${title}: is the pod's role where it takes the IPv6 address`, async () => {
-        await lab.redirect();
+        await lab.guard();
         await lab.sidecar();
-        const { stdout, stderr } = await lab.app(argv, { AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: "IPv6" });
+        const { stdout, stderr } = await lab.app(argv, IPV6, ONE_CALL);
         expect(stdout + stderr).toContain(prints(POD));
+        expect(stdout + stderr).not.toContain(prints(NODE));
       });
 
-      test.skipIf(missing)(`${title}: is the node's role where nothing is redirected (control)`, async () => {
-        const { stdout, stderr } = await lab.app(argv);
+      test.skipIf(missing)(`${title}: is the node's role where there is no guard (control)`, async () => {
+        const { stdout, stderr } = await lab.app(argv, {}, ONE_CALL);
         expect(stdout + stderr).toContain(prints(NODE));
       });
 
+      test.skipIf(missing)(`${title}: is nobody where the guard blocks`, async () => {
+        await lab.guard({ [ENV.imds]: "block" });
+        const { stdout, stderr } = await lab.app(argv, {}, ONE_CALL);
+        expect(stdout + stderr).not.toContain(prints(POD));
+        expect(stdout + stderr).not.toContain(prints(NODE));
+      });
+
       test.skipIf(missing)(`${title}: is nobody while the sidecar has no credentials`, async () => {
-        await lab.redirect();
+        await lab.guard();
         await lab.sidecar({ [ENV.stsEndpoint]: "http://127.0.0.1:9" }, "STS_UNREACHABLE");
-        const { stdout, stderr } = await lab.app(argv);
+        const { stdout, stderr } = await lab.app(argv, {}, ONE_CALL);
         expect(stdout + stderr).not.toContain(prints(POD));
         expect(stdout + stderr).not.toContain(prints(NODE));
       });
 
       test.skipIf(missing)(`${title}: says that it has no credentials when STS refuses`, async () => {
-        await lab.redirect();
+        await lab.guard();
         await lab.sidecar({ [ENV.webIdentityTokenFile]: "/etc/hostname" }, "InvalidIdentityToken");
-        const { stdout, stderr } = await lab.app(argv);
+        const { stdout, stderr } = await lab.app(argv, {}, ONE_CALL);
         // s3cmd says it in its own way.
         expect(stdout + stderr).toMatch(/credential|Configuration file not available/i);
       });
     }
 
     test("a bare curl prints the role's name, as kube2iam's guides check it, and no credentials", async () => {
-      await lab.redirect();
+      await lab.guard();
       await lab.sidecar();
       expect(await curl(ROLES)).toBe(POD.role);
       expect(await curl(IPV6_ROLES)).toBe(POD.role);
@@ -71,7 +83,7 @@ describe.skipIf(reason)(
     });
 
     test("a bare curl prints credentials where IMDSv1 is chosen", async () => {
-      await lab.redirect();
+      await lab.guard();
       await lab.sidecar({ [ENV.imdsV1]: "allowed" });
       expect(JSON.parse(await curl(`${ROLES}${POD.role}`))).toMatchObject({ Code: "Success" });
     });
@@ -87,7 +99,7 @@ describe.skipIf(reason)(
     });
 
     test("in source node, the paths of the list are the node's own, and nothing else of it is", async () => {
-      await lab.redirect(SIDECAR_UID);
+      await lab.guard({ [ENV.openUid]: String(SIDECAR_UID) });
       await lab.sidecar(
         { [ENV.source]: "node", [ENV.imdsV1]: "allowed", [ENV.imdsNodePaths]: "meta-data/instance-id" },
         "ok",
@@ -96,7 +108,7 @@ describe.skipIf(reason)(
       expect(await curl(`${base}/meta-data/instance-id`)).toBe("i-0123456789abcdef0");
       expect(await curl(`${base}/meta-data/local-ipv4`)).toContain("404 - Not Found");
       expect(await curl(ROLES)).toBe(POD.role);
-      expect(await curl(`${ROLES}node`)).toContain("404 - Not Found");
+      expect(await curl(`${ROLES}${NODE.role}`)).toContain("404 - Not Found");
       expect(await curl("--path-as-is", `${base}/meta-data/../user-data`)).toContain("404 - Not Found");
     });
   },

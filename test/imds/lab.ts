@@ -4,21 +4,23 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ENV, IMDS_PORT, METADATA_ADDRESSES } from "../../sidecar/contract.ts";
+import { ENV, METADATA_ADDRESSES } from "../../sidecar/contract.ts";
 import { collect, command, must, type Ended } from "../guard/command.ts";
+import { AS_GUARD, GUARD } from "../guard/guard-run.ts";
 import { inside, spaces } from "../guard/spaces.ts";
 import { sidecarEnv } from "../support/sidecar-env.ts";
 import { until } from "../support/until.ts";
-import { HEALTH_PORT, STS_PORT, WEB_TOKEN } from "./names.ts";
+import { HEALTH_PORT, NODE_IP, POD_IP, STS_PORT, WEB_TOKEN } from "./names.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * One network namespace of the test's own, in which EC2's real addresses are the node's service, until
- * {@link Lab.redirect} sends what is for them to the sidecar, as the guard does.
+ * Two network namespaces of the test's own. In the node's, EC2's real addresses are its own service; from the pod's they
+ * can be reached, until {@link Lab.guard} sends what is for them to the sidecar.
  */
 export interface Lab {
-  readonly redirect: (openUid?: number) => Promise<void>;
+  /** The real guard, told to emulate. */
+  readonly guard: (over?: Env) => Promise<void>;
   /** The sidecar of a pod that is emulated for; resolves when `/readyz` says `readyz`. */
   readonly sidecar: (over?: Env, readyz?: string) => Promise<void>;
   /** An app of the pod: these variables and no others. */
@@ -28,69 +30,83 @@ export interface Lab {
 
 const SIDECAR = fileURLToPath(new URL("./sidecar-as-its-uid.ts", import.meta.url));
 const SURROUNDINGS = fileURLToPath(new URL("./surroundings.ts", import.meta.url));
+const STS = `http://${NODE_IP}:${STS_PORT}`;
 
 let opened = 0;
 
 export async function openLab(): Promise<Lab> {
   opened += 1;
-  const space = `podrole-imds-${process.pid}-${opened}`;
+  const [pod, node] = ["pod", "node"].map((role) => `podrole-imds-${role}-${process.pid}-${opened}`) as [
+    string,
+    string,
+  ];
   const folder = await mkdtemp(join(tmpdir(), "podrole-"));
   // The sidecar reads its token in it.
   await chmod(folder, 0o755);
-  const { start, removeAll, close } = spaces([space]);
-  const run = (program: string, env: Env): ChildProcessWithoutNullStreams =>
+  const { start, removeAll, close } = spaces([pod, node]);
+  const run = (space: string, program: string, env: Env): ChildProcessWithoutNullStreams =>
     start(inside(space, [process.execPath, program]), env);
 
   const sidecar = async (over: Env = {}, readyz = "ok"): Promise<void> => {
     const tokenFile = join(folder, "token");
     await writeFile(tokenFile, WEB_TOKEN);
-    const child = run(SIDECAR, {
+    const child = run(pod, SIDECAR, {
       PATH: process.env["PATH"],
       // As a container runtime sets it for a uid that is in no list of users.
       HOME: "/",
       ...sidecarEnv(),
-      [ENV.imds]: "emulate",
+      ...EMULATE,
       [ENV.healthPort]: String(HEALTH_PORT),
-      [ENV.stsEndpoint]: `http://127.0.0.1:${STS_PORT}`,
+      [ENV.stsEndpoint]: STS,
       [ENV.webIdentityTokenFile]: tokenFile,
-      [ENV.blockedAddresses]: METADATA_ADDRESSES.join(","),
       ...over,
     });
     let said = "";
     child.stderr.on("data", (part: Buffer) => (said += part.toString()));
     const url = `http://127.0.0.1:${HEALTH_PORT}/readyz`;
     await until(`readiness ${readyz}`, async () => {
-      const { stdout } = await command(inside(space, ["curl", "--silent", "--max-time", "1", url]));
+      const { stdout } = await command(inside(pod, ["curl", "--silent", "--max-time", "1", url]));
       return stdout.trim() === readyz ? true : undefined;
     }).catch((error: unknown) => {
       throw new Error(`${String(error)}; the sidecar said: ${said}`);
     });
   };
 
+  const guard = async (over: Env = {}): Promise<void> => {
+    const env = { ...EMULATE, [ENV.podIp]: POD_IP, [ENV.hostIp]: NODE_IP, ...over };
+    const settings = Object.entries(env).map(([name, value]) => `${name}=${value ?? ""}`);
+    const path = `PATH=${process.env["PATH"] ?? ""}`;
+    await must(inside(pod, [...AS_GUARD, "/usr/bin/env", "-i", path, ...settings, ...GUARD]));
+  };
+
   try {
-    await must(["ip", "netns", "add", space]);
-    for (const line of network()) await must(["ip", "-n", space, ...line.split(" ")]);
-    const around = run(SURROUNDINGS, { PATH: process.env["PATH"] });
+    for (const space of [pod, node]) await must(["ip", "netns", "add", space]);
+    for (const line of network(node)) await must(["ip", "-n", pod, ...line.split(" ")]);
+    for (const line of NODE_NETWORK) await must(["ip", "-n", node, ...line.split(" ")]);
+    const around = run(node, SURROUNDINGS, { PATH: process.env["PATH"] });
     const ended = collect(around).then(({ stderr }) =>
       Promise.reject(new Error(`the surroundings ended: ${stderr}`)),
     );
     ended.catch(() => undefined);
     await Promise.race([once(around.stdout, "data"), ended]);
+    await Promise.all(METADATA_ADDRESSES.map((address) => answers(pod, address)));
   } catch (error) {
     removeAll();
     throw error;
   }
   return {
     sidecar,
-    redirect: async (openUid) =>
-      void (await must(inside(space, ["nft", "-f", "-"]), { input: redirection(openUid) })),
-    app: (argv, env = {}, input = "") => command(inside(space, argv), { env: { ...APP_ENV, ...env }, input }),
+    guard,
+    app: (argv, env = {}, input = "") => command(inside(pod, argv), { env: { ...APP_ENV, ...env }, input }),
     close: async () => {
       await close();
       await rm(folder, { recursive: true });
     },
   };
 }
+
+/** What guard and sidecar are told alike. */
+const EMULATE = { [ENV.imds]: "emulate", [ENV.blockedAddresses]: METADATA_ADDRESSES.join(",") };
 
 /** No container endpoint, no metadata endpoint, no files: EC2's own address is all there is. */
 const APP_ENV: Env = {
@@ -100,25 +116,34 @@ const APP_ENV: Env = {
   AWS_DEFAULT_REGION: "eu-west-1",
   AWS_CONFIG_FILE: "/dev/null",
   AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
-  AWS_ENDPOINT_URL_STS: `http://127.0.0.1:${STS_PORT}`,
+  AWS_ENDPOINT_URL_STS: STS,
 };
 
-/** Loopback alone, with EC2's addresses on it: what is asked of them leads somewhere, and nothing else does. */
-function network(): readonly string[] {
-  const [v4, v6] = METADATA_ADDRESSES;
-  return ["link set lo up", `address add ${v4}/32 dev lo`, `address add ${v6}/128 dev lo nodad`];
-}
+const network = (node: string): readonly string[] => [
+  "link set lo up",
+  `link add eth0 type veth peer name veth0 netns ${node}`,
+  `address add ${POD_IP}/24 dev eth0`,
+  "address add fd90::2/64 dev eth0 nodad",
+  "link set eth0 up",
+  `route add default via ${NODE_IP}`,
+  "-6 route add default via fd90::1",
+];
 
-/** As plain as it can be, so that this suite is about the endpoint; the guard's own rules have a suite of their own. */
-function redirection(openUid: number | undefined): string {
-  const [v4, v6] = METADATA_ADDRESSES;
-  return `table inet podrole_imds_test {
-  chain output {
-    type nat hook output priority -100;
-    ${openUid === undefined ? "" : `meta skuid ${openUid} return`}
-    ip daddr ${v4} tcp dport 80 redirect to :${IMDS_PORT}
-    ip6 daddr ${v6} tcp dport 80 redirect to :${IMDS_PORT}
-  }
-}
-`;
-}
+/** EC2's addresses on the node's loopback: what the pod asks of them leads there, as on an instance. */
+const NODE_NETWORK: readonly string[] = [
+  "link set lo up",
+  `address add ${NODE_IP}/24 dev veth0`,
+  "address add fd90::1/64 dev veth0 nodad",
+  "link set veth0 up",
+  ...METADATA_ADDRESSES.map((address) =>
+    address.includes(":") ? `address add ${address}/128 dev lo nodad` : `address add ${address}/32 dev lo`,
+  ),
+];
+
+/** IPv6 takes a moment to come up on a new link. */
+const answers = (pod: string, address: string): Promise<true> =>
+  until(`the node's service at ${address}`, async () => {
+    const url = `http://${address.includes(":") ? `[${address}]` : address}/`;
+    const asked = await command(inside(pod, ["curl", "--silent", "--globoff", "--max-time", "1", url]));
+    return asked.code === 0 ? true : undefined;
+  });

@@ -1,4 +1,6 @@
-/** What the suite's programs agree on. The ports are of a network namespace that has nothing else in it. */
+/** What the suite's programs agree on. The ports are of network namespaces that have nothing else in them. */
+export const NODE_IP = "10.90.0.1";
+export const POD_IP = "10.90.0.2";
 export const STS_PORT = 4566;
 export const S3_PORT = 4567;
 export const HEALTH_PORT = 4568;
@@ -17,7 +19,7 @@ export const POD: Owner = {
   session: "arn:aws:sts::123456789012:assumed-role/billing-reader/billing.api-0",
 };
 export const NODE: Owner = {
-  role: "node",
-  session: "arn:aws:sts::999999999999:assumed-role/node/i-0123456789abcdef0",
+  role: "the-nodes-own",
+  session: "arn:aws:sts::999999999999:assumed-role/the-nodes-own/i-0123456789abcdef0",
 };
-export const NODE_ROLE_ARN = "arn:aws:iam::999999999999:role/node";
+export const NODE_ROLE_ARN = "arn:aws:iam::999999999999:role/the-nodes-own";

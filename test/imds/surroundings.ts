@@ -1,5 +1,5 @@
 /**
- * What a pod has around it, in a network namespace of the test's own: an STS, an S3 that tells whose keys it was asked
+ * What a pod has around it, in the node's network namespace: an STS, an S3 that tells whose keys it was asked
  * with, and at EC2's addresses the node's metadata service, which holds the node's credentials.
  * `node surroundings.ts`; prints `ready` once all of it listens, and ends with its standard input.
  */
@@ -10,10 +10,10 @@ import { imdsEndpoint } from "../../sidecar/imds/answer.ts";
 import { tokensOf } from "../../sidecar/imds/token.ts";
 import { Secret } from "../../sidecar/secret.ts";
 import { listen } from "../../sidecar/server.ts";
-import { NODE, NODE_ROLE_ARN, S3_PORT, STS_PORT, WEB_TOKEN } from "./names.ts";
+import { NODE, NODE_IP, NODE_ROLE_ARN, S3_PORT, STS_PORT, WEB_TOKEN } from "./names.ts";
 
 const identity = { subject: "system:serviceaccount:billing:reader", audience: "sts.amazonaws.com" };
-const sts = await stsStandIn({ port: STS_PORT, tokens: { [WEB_TOKEN]: identity } });
+const sts = await stsStandIn({ host: NODE_IP, port: STS_PORT, tokens: { [WEB_TOKEN]: identity } });
 
 /** The owner of the keys is the name of the only bucket. */
 const s3 = createServer((request, response) => {
@@ -30,11 +30,10 @@ const s3 = createServer((request, response) => {
         : "<Error><Code>AccessDenied</Code><Message>no</Message></Error>",
     );
 });
-await listen(s3, S3_PORT);
+await listen(s3, S3_PORT, NODE_IP);
 
 const issued = sts.issue(NODE.session, 3600);
 const answer = imdsEndpoint({
-  id: "the-node",
   roleArn: NODE_ROLE_ARN,
   credentials: async () => ({
     accessKeyId: issued.accessKeyId,

@@ -1,16 +1,17 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ENV } from "../../../sidecar/contract.ts";
 import { guardMain, type Surroundings } from "../../../sidecar/guard/main.ts";
 import { nftFilter } from "../../../sidecar/guard/nft-filter.ts";
 import type { Nft } from "../../../sidecar/guard/nft.ts";
-import { resetRule } from "../../../sidecar/guard/rules.ts";
+import type { Heard } from "../../../sidecar/guard/emulation.ts";
+import { resetRule, rulesFor, type Table } from "../../../sidecar/guard/rules.ts";
 import type { Listing } from "../../../sidecar/guard/listing.ts";
 import type { Reach } from "../../../sidecar/reach.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { recorded } from "./listings.ts";
+import { PODS, recorded } from "./listings.ts";
 
 const REFUSED: Reach = { kind: "refused", code: "ECONNREFUSED" };
 
@@ -56,6 +57,15 @@ function pod(other: Partial<Surroundings> = {}, kernel: Partial<Nft> = {}) {
       reset += 1;
       return REFUSED;
     },
+    hear: async (address) => {
+      steps.push(`hear ${address}`);
+      return { kind: "connected", said: "word" };
+    },
+    standIn: async (port) => {
+      steps.push(`listen ${port}`);
+      return { close: async () => void steps.push("close") };
+    },
+    word: () => "word",
     stdout: (line) => void lines.stdout.push(line),
     stderr: (line) => void lines.stderr.push(line),
     now: () => (time += 20.4),
@@ -235,3 +245,64 @@ test("gives an error that nobody foresaw a code as well", async () => {
   expect(await guardMain(env, around)).toBe(1);
   expect(lines.stderr).toEqual(["GUARD_FAILED: open /proc"]);
 });
+
+describe("where the metadata service is emulated", () => {
+  const PAIR = ["169.254.169.254", "fd00:ec2::254"];
+  const emulated = (): Record<string, string> => ({ ...env, [ENV.imds]: "emulate" });
+  /** The kernel as it is with the rules of this mode. */
+  const taken = (): Partial<Nft> => {
+    const tables = rulesFor(PODS.emulate);
+    let calls = 0;
+    const list = async (): Promise<Listing> => {
+      calls += 1;
+      return listingFrom(tables, calls);
+    };
+    return { list };
+  };
+
+  test("listens where the sidecar will, and hears itself at the metadata addresses", async () => {
+    const { around, steps, lines } = pod({}, taken());
+    expect({ code: await guardMain(emulated(), around), ...lines }).toMatchObject({ code: 0, stderr: [] });
+    expect(steps.slice(-4)).toEqual(["listen 16927", ...PAIR.map((address) => `hear ${address}`), "close"]);
+    expect(lines.stdout[0]).toContain("answers at port 80 in place of the metadata service, from port 16927");
+  });
+
+  test.each<[string, Heard, string]>([
+    ["a word that is not its own", { kind: "connected", said: "HTTP" }, "and it was not the sidecar's port"],
+    [
+      "a service that says nothing by itself",
+      { kind: "connected", said: "" },
+      "and it was not the sidecar's port",
+    ],
+    ["silence", { kind: "timeout" }, "was silent"],
+    ["a refusal by somebody", { kind: "refused", code: "ECONNREFUSED" }, "not led to the sidecar's port"],
+    ["an error of its own", { kind: "refused", code: "EMFILE" }, "ended with EMFILE"],
+  ])("fails closed on %s, and closes its port", async (_, outcome, says) => {
+    const { around, steps, lines } = pod({ hear: async () => outcome }, taken());
+    expect(await guardMain(emulated(), around)).toBe(14);
+    expect(lines.stderr[0]).toMatch(/^GUARD_NOT_HOLDING: /);
+    for (const address of PAIR) expect(lines.stderr[0]).toContain(`${address} port 80`);
+    expect(lines.stderr[0]).toContain(says);
+    expect(steps.at(-1)).toBe("close");
+  });
+
+  test("is held where the pod has no way there", async () => {
+    const { around } = pod({ hear: async () => ({ kind: "refused", code: "ENETUNREACH" }) }, taken());
+    expect(await guardMain(emulated(), around)).toBe(0);
+  });
+});
+
+/** What nft would list of these tables. `calls`: each time it is asked, another two connections have been reset. */
+function listingFrom(tables: readonly Table[], calls: number): Listing {
+  const chains = tables.flatMap((table) => table.chains.map((chain) => ({ ...chain, family: table.family })));
+  return {
+    tables: tables.map(({ family }) => ({ family, hasFlags: false })),
+    devices: ["eth0", "net1"],
+    chains: chains.map(({ family, name, base, rules }) => ({
+      family,
+      name,
+      base: base ? `${base.type ?? "filter"} ${base.hook} ${base.priority} ${base.policy}` : "",
+      rules: rules.map(({ rule }) => ({ rule, packets: calls * 2 })),
+    })),
+  };
+}

@@ -2,15 +2,21 @@ import { readFileSync } from "node:fs";
 import { listingOf, type Listing } from "../../../sidecar/guard/listing.ts";
 import type { RuleInput } from "../../../sidecar/guard/rules.ts";
 
-/** The pods whose rules were recorded from a kernel (Linux 6.18) with two versions of nft; see golden/. */
-export const PODS: Readonly<Record<"two-interfaces" | "open-uid", RuleInput>> = {
-  "two-interfaces": {
-    addresses: ["169.254.169.254", "fd00:ec2::254"],
-    interfaces: ["eth0", "net1"],
-    openUid: undefined,
-  },
-  "open-uid": { addresses: ["169.254.169.254", "fd00:ec2::254"], interfaces: ["eth0"], openUid: 64_169 },
+const TWO_INTERFACES: RuleInput = {
+  addresses: ["169.254.169.254", "fd00:ec2::254"],
+  interfaces: ["eth0", "net1"],
+  openUid: undefined,
+  emulatedAt: undefined,
 };
+const OPEN_UID: RuleInput = { ...TWO_INTERFACES, interfaces: ["eth0"], openUid: 64_169 };
+
+/** The pods whose rules were recorded from a kernel (Linux 6.18) with two versions of nft; see golden/. */
+export const PODS = {
+  "two-interfaces": TWO_INTERFACES,
+  "open-uid": OPEN_UID,
+  emulate: { ...TWO_INTERFACES, emulatedAt: 16_927 },
+  "emulate-open-uid": { ...OPEN_UID, emulatedAt: 16_927 },
+} as const satisfies Readonly<Record<string, RuleInput>>;
 
 /** Debian 12's and Debian 13's. */
 export const NFT_VERSIONS = ["1.0.6", "1.1.3"] as const;

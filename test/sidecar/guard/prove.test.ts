@@ -5,7 +5,10 @@ import { attempts, differences, leaks, type Attempt } from "../../../sidecar/gua
 import { rulesFor } from "../../../sidecar/guard/rules.ts";
 import { NFT_VERSIONS, PODS, recorded } from "./listings.ts";
 
-const names = ["two-interfaces", "open-uid"] as const;
+const names = ["two-interfaces", "open-uid", "emulate", "emulate-open-uid"] as const;
+const BLOCKING = ["inet output", "inet forward", "inet postrouting", "netdev leaving", "netdev egress"];
+const chainsOf = (pod: keyof typeof PODS): readonly string[] =>
+  pod.startsWith("emulate") ? [...BLOCKING, "inet emulate", "inet arriving"] : BLOCKING;
 
 describe.each(names)("the rules of %s, read back", (pod) => {
   const wanted = rulesFor(PODS[pod]);
@@ -37,24 +40,18 @@ describe.each(names)("the rules of %s, read back", (pod) => {
     expect(differences(wanted, swapped)).toEqual([`chain ${family} ${name} has its rules in another order`]);
   });
 
-  test.each(["inet output", "inet forward", "inet postrouting", "netdev leaving", "netdev egress"])(
-    "%s begins with an accept",
-    (chain) => {
-      const [family = "", name = ""] = chain.split(" ");
-      const opened = edited(pod, family, name, (rules) => [{ rule: "accept", packets: undefined }, ...rules]);
-      expect(differences(wanted, opened)).not.toEqual([]);
-    },
-  );
+  test.each(chainsOf(pod))("%s begins with an accept", (chain) => {
+    const [family = "", name = ""] = chain.split(" ");
+    const opened = edited(pod, family, name, (rules) => [{ rule: "accept", packets: undefined }, ...rules]);
+    expect(differences(wanted, opened)).not.toEqual([]);
+  });
 
-  test.each(["inet output", "inet forward", "inet postrouting", "netdev leaving", "netdev egress"])(
-    "%s is gone",
-    (chain) => {
-      const [family, name] = chain.split(" ");
-      const listing = recorded(pod);
-      const chains = listing.chains.filter((other) => other.family !== family || other.name !== name);
-      expect(differences(wanted, { ...listing, chains })).toEqual([`chain ${chain} is missing`]);
-    },
-  );
+  test.each(chainsOf(pod))("%s is gone", (chain) => {
+    const [family, name] = chain.split(" ");
+    const listing = recorded(pod);
+    const chains = listing.chains.filter((other) => other.family !== family || other.name !== name);
+    expect(differences(wanted, { ...listing, chains })).toEqual([`chain ${chain} is missing`]);
+  });
 });
 
 describe("a weakened guard is noticed", () => {
@@ -96,14 +93,50 @@ describe("a weakened guard is noticed", () => {
     expect(differences(rulesFor(PODS["open-uid"]), listing)).not.toEqual([]);
   });
 
+  test.each([
+    ["another port to be led to", '{"redirect": {"port": 16927}}', '{"redirect": {"port": 16925}}'],
+    ["a redirect to the same port number", '{"redirect": {"port": 16927}}', '{"redirect": null}'],
+    ["a destination of somebody's", '{"redirect": {"port": 16927}}', '{"dnat": {"addr": "10.70.0.1"}}'],
+    ["a chain behind the mesh's", '"prio": -101', '"prio": -99'],
+    ["a chain that rewrites nothing", '"type": "nat"', '"type": "filter"'],
+    [
+      "an arrival from any interface",
+      '{"meta": {"key": "iif"}}, "right": "lo"',
+      '{"meta": {"key": "iif"}}, "right": "eth0"',
+    ],
+    [
+      "an arrival of what was sent elsewhere",
+      '"key": "ip daddr", "dir": "original"',
+      '"key": "ip saddr", "dir": "original"',
+    ],
+    [
+      "an arrival by the way back",
+      '"key": "ip daddr", "dir": "original"',
+      '"key": "ip daddr", "dir": "reply"',
+    ],
+    [
+      "a direction that nothing has",
+      '{"ct": {"key": "direction"}}, "right": "original"',
+      '{"ct": {"key": "direction"}}, "right": "reply"',
+    ],
+  ])("where it emulates: %s", (_, from, to) => {
+    let found = false;
+    const change = (text: string): string => {
+      found ||= text.includes(from);
+      return text.replaceAll(from, to);
+    };
+    const listing = recorded("emulate", { change });
+    expect(found).toBe(true);
+    expect(differences(rulesFor(PODS.emulate), listing)).not.toEqual([]);
+  });
+
   test("a table that is not there", () => {
     const empty = { tables: [], chains: [], devices: [] };
     expect(differences(rulesFor(PODS["open-uid"]), empty)).toContain("the inet table is missing");
   });
 
   test("an interface that came up after the rules", () => {
-    const { addresses, openUid } = PODS["two-interfaces"];
-    const wanted = rulesFor({ addresses, openUid, interfaces: ["eth0", "net1", "net2"] });
+    const wanted = rulesFor({ ...PODS["two-interfaces"], interfaces: ["eth0", "net1", "net2"] });
     expect(differences(wanted, recorded("two-interfaces"))).toEqual(["interface net2 is not guarded"]);
   });
 

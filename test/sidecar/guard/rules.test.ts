@@ -1,12 +1,17 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { rulesFor, type RuleInput } from "../../../sidecar/guard/rules.ts";
 import { scriptOf } from "../../../sidecar/guard/script.ts";
 import { PODS } from "./listings.ts";
 
 const CASES: Readonly<Record<string, RuleInput>> = {
   ...PODS,
-  "one-address": { addresses: ["169.254.169.254"], interfaces: ["eth0"], openUid: undefined },
-  "no-interface": { addresses: ["fd00:ec2::254"], interfaces: [], openUid: undefined },
+  "one-address": {
+    addresses: ["169.254.169.254"],
+    interfaces: ["eth0"],
+    openUid: undefined,
+    emulatedAt: undefined,
+  },
+  "no-interface": { addresses: ["fd00:ec2::254"], interfaces: [], openUid: undefined, emulatedAt: undefined },
 };
 
 test.each(Object.keys(CASES))("writes the rules of %s", async (name) => {
@@ -54,6 +59,50 @@ test("forwards to no blocked address, whatever uid is let through", () => {
   const forward = rulesFor(PODS["open-uid"])[0]?.chains.find((chain) => chain.name === "forward");
   expect(forward?.rules.map(({ rule }) => rule)).toContain("ip daddr 169.254.169.254 counter drop");
   expect(JSON.stringify(forward?.rules.map(({ rule }) => rule))).not.toContain("accept");
+});
+
+describe("where the metadata service is emulated", () => {
+  const chain = (name: string): readonly string[] =>
+    rulesFor(PODS.emulate)
+      .flatMap(({ chains }) => chains)
+      .find((one) => one.name === name)
+      ?.rules.map(({ rule }) => rule) ?? [];
+
+  test("what is let past the first chain ends at the sidecar's port or nowhere, for each address", () => {
+    for (const to of ["ip daddr 169.254.169.254", "ip6 daddr fd00:ec2::254"]) {
+      expect(chain("output")).toContain(`${to} tcp dport 80 counter accept`);
+      expect(chain("emulate")).toContain(`${to} tcp dport 80 counter redirect to :16927`);
+      const after = chain("postrouting");
+      expect(after).toContain(`${to} counter drop`);
+      expect(after).toContain(`ct direction original ct original ${to} counter drop`);
+      expect(after.filter((rule) => rule.includes(`original ${to}`) && rule.endsWith("accept"))).toEqual([
+        expect.stringMatching(
+          /^meta oif lo .* (?:ip daddr 127\.0\.0\.1|ip6 daddr ::1) tcp dport 16927 accept$/,
+        ),
+      ]);
+    }
+  });
+
+  test("nothing arrives at the sidecar's port that was not sent to the metadata service", () => {
+    const rules = chain("arriving");
+    expect(rules.slice(0, -1)).toEqual([
+      "meta iif lo ct original ip daddr 169.254.169.254 tcp dport 16927 accept",
+      "meta iif lo ct original ip6 daddr fd00:ec2::254 tcp dport 16927 accept",
+    ]);
+    expect(rules.at(-1)).toBe("tcp dport 16927 ct direction original counter reject with tcp reset");
+  });
+
+  test("an address that is blocked by configuration is emulated by nobody", () => {
+    const addresses = [...PODS.emulate.addresses, "169.254.170.23"];
+    const text = textOf({ ...PODS.emulate, addresses });
+    expect(text).not.toMatch(/170\.23 tcp dport|original ip daddr 169\.254\.170\.23/);
+    expect(text).toContain("ip daddr 169.254.169.254 tcp dport 80 counter redirect to :16927");
+  });
+
+  test("the second wall is the same, so that no frame leaves for the node's service", () => {
+    const netdev = (input: RuleInput) => rulesFor(input).filter(({ family }) => family === "netdev");
+    expect(netdev(PODS.emulate)).toEqual(netdev(PODS["two-interfaces"]));
+  });
 });
 
 function textOf(input: RuleInput | undefined): string {

@@ -28,7 +28,6 @@ const deps: ImdsDeps = {
   nodeLeaves: new Map(),
   tokens,
   v1: "denied",
-  id: "the-id",
 };
 
 const send = (over: Partial<WireRequest>, overDeps: Partial<ImdsDeps> = {}): Promise<WireAnswer> =>
@@ -198,7 +197,7 @@ test("answers whatever is asked with a status of EC2's, and user data never", as
     fc.constantFrom(
       ...(
         "latest 1.0 meta-data user-data iam security-credentials billing-reader api token .. . %2e%2e %2F dynamic " +
-        "placement region podrole whoami"
+        "placement region"
       ).split(" "),
     ),
     fc.constant(""),
@@ -375,8 +374,4 @@ test("puts what the node says before what is known here", async () => {
   expect(await get("/latest/meta-data/local-ipv4", { nodeLeaves })).toMatchObject({ body: "192.0.2.7" });
   expect(await get("/latest/meta-data/spot/instance-action", { nodeLeaves })).toMatchObject({ status: 404 });
   expect(await get("/latest/meta-data/spot/", { nodeLeaves })).toMatchObject({ body: "instance-action" });
-});
-
-test("tells who it is without a token", async () => {
-  expect(await send({ path: "/podrole/whoami" })).toMatchObject({ status: 200, body: "the-id" });
 });

@@ -35,6 +35,23 @@ test("reads zone and instance from a node's provider id, and nothing from anothe
 });
 
 test.each([
+  ["10.1.2.3", { localIpv4: "10.1.2.3" }],
+  ["10.1.2.3,fd00::7", { localIpv4: "10.1.2.3", ipv6: "fd00::7" }],
+  ["fd00::7", { ipv6: "fd00::7" }],
+  ["", {}],
+  ["somewhere", {}],
+])("reads the addresses of a pod from the downward API's list: %j", (podIps, facts) => {
+  expect(factsOf(JSON.stringify({ podIps }))).toEqual(facts);
+});
+
+test.each(["10.1.2.256", "10.1.2", "10.1.2.3.4", "010.1.2.3"])(
+  "takes %s for no IPv4 address",
+  (localIpv4) => {
+    expect(() => factsOf(JSON.stringify({ localIpv4 }))).toThrow(".localIpv4 is not well-formed");
+  },
+);
+
+test.each([
   ["{", "is not JSON"],
   ["[]", "must be a JSON object of texts"],
   ["null", "must be a JSON object of texts"],

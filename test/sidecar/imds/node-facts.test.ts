@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Asked } from "../../../sidecar/imds/ask.ts";
-import { nodeLeaves, nodePath, type AskNode } from "../../../sidecar/imds/node-facts.ts";
+import { nodeLeaves, type AskNode } from "../../../sidecar/imds/node-facts.ts";
 import { handClock } from "../../support/hand-clock.ts";
 
 const ZONE = "meta-data/placement/availability-zone";
@@ -25,41 +25,6 @@ const leafOver = ({ askNode }: ReturnType<typeof node>, clock = handClock()) => 
   if (leaf === undefined) throw new Error("no leaf");
   return leaf;
 };
-
-test.each([
-  ZONE,
-  "meta-data/tags/instance/x",
-  "dynamic/instance-identity/document",
-  "meta-data/network/interfaces/macs/0a:1b:2c:3d:4e:5f/vpc-id",
-])("may be told to read %s", (path) => {
-  expect(nodePath(path)).toBe(path);
-});
-
-test.each([
-  "user-data",
-  "meta-data",
-  "meta-data/",
-  "meta-data/user-data",
-  "latest/meta-data/placement/region",
-  "/meta-data/placement/region",
-  "meta-data/../user-data",
-  "meta-data//region",
-  "meta-data/placement/",
-  "meta-data/placement/*",
-  "meta-data/%75ser-data",
-  "meta-data/region?x",
-  "Meta-Data/region",
-  "meta-data/iam/info",
-  "meta-data/iam/security-credentials/node",
-  "meta-data/identity-credentials/ec2/info",
-  "meta-data/managed-ssh-keys/signer-cert",
-  "dynamic/instance-identity/pkcs7",
-  "dynamic/instance-identity/rsa2048",
-  "dynamic/instance-identity/signature",
-  "api/token",
-])("can not be told to read %s", (path) => {
-  expect(() => nodePath(path)).toThrow(/^(must be paths such as|may name no path with)/);
-});
 
 test("asks with a token, once for any number of readers, and again after half a minute", async () => {
   const clock = handClock();

@@ -30,16 +30,16 @@ test("stands in for nothing unless it is told to", () => {
   expect(parseConfig({ ...sidecarEnv(), [ENV.imds]: "block" }).imds).toBeUndefined();
 });
 
-test("reads what it may say, the region that was set included", () => {
+// The region that STS is asked in is one that the injector had to name, of the partition if nobody has set any.
+test("reads what it may say, and takes the region that STS is asked in for no fact", () => {
   const env = { ...sidecarEnv(), [ENV.imds]: "emulate", [ENV.imdsFacts]: '{"instanceType":"m7g.large"}' };
+  expect(parseConfig(env)).toMatchObject({ region: "eu-west-1" });
   expect(parseConfig(env).imds).toEqual({
     port: IMDS_PORT,
     v1: "denied",
-    facts: { region: "eu-west-1", instanceType: "m7g.large" },
+    facts: { instanceType: "m7g.large" },
     nodePaths: [],
   });
-  // STS is asked somewhere even then, but that is no fact of the pod's.
-  expect(parseConfig({ ...env, [ENV.region]: "" }).imds?.facts).toEqual({ instanceType: "m7g.large" });
 });
 
 test("takes paths of the node's service in source node alone", () => {

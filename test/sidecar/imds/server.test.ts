@@ -1,13 +1,10 @@
-import { createServer } from "node:http";
-import { connect, type AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { imdsEndpoint } from "../../../sidecar/imds/answer.ts";
 import { ask } from "../../../sidecar/imds/ask.ts";
-import { reachBeyond } from "../../../sidecar/imds/own.ts";
 import { listenImds } from "../../../sidecar/imds/server.ts";
 import { tokensOf } from "../../../sidecar/imds/token.ts";
 import { reach } from "../../../sidecar/reach.ts";
-import { close, listen } from "../../../sidecar/server.ts";
 import { credentials, ROLE } from "../../support/credentials.ts";
 import { http } from "../../support/http.ts";
 
@@ -20,7 +17,6 @@ async function listening(onAnswer?: (status: number) => void): Promise<number> {
     nodeLeaves: new Map(),
     tokens: tokensOf(Buffer.alloc(32), () => Date.now()),
     v1: "denied",
-    id: "the-id",
   });
   const imds = await listenImds({ answer, ...(onAnswer === undefined ? {} : { onAnswer }) }, 0);
   onTestFinished(() => imds.close());
@@ -69,7 +65,7 @@ test("answers 431 to headers no SDK would send, and survives bytes that are no H
   expect(long.status).toBe(431);
   const socket = connect({ host: "127.0.0.1", port });
   await new Promise((resolve) => socket.once("close", resolve).resume().write("\u0016\u0003\u0001\r\n\r\n"));
-  expect(await http(port, "/podrole/whoami")).toMatchObject({ status: 200, body: "the-id" });
+  expect(await http(port, "/")).toMatchObject({ status: 401 });
 });
 
 test("says which port is taken", async () => {
@@ -79,28 +75,4 @@ test("says which port is taken", async () => {
   ).rejects.toMatchObject({
     code: "PORT_IN_USE",
   });
-});
-
-test("knows its own endpoint from another service at the same address", async () => {
-  const port = await listening();
-  expect(await reachBeyond(reach, "the-id")("127.0.0.1", port, 1000)).toEqual({
-    kind: "refused",
-    code: "OWN",
-  });
-  expect(await reachBeyond(reach, "another-id")("127.0.0.1", port, 1000)).toEqual({ kind: "connected" });
-});
-
-test.each([
-  ["answers everything with 200", "hello"],
-  ["never ends its answer", undefined],
-  ["sends more than is read", "the-id".repeat(10_000)],
-])("takes a service that %s for another one", async (_, body) => {
-  const other = createServer((_request, response) => {
-    if (body === undefined) response.write("the-id");
-    else response.end(body);
-  });
-  onTestFinished(() => close(other));
-  const port = await listen(other, 0);
-  expect((other.address() as AddressInfo).port).toBe(port);
-  expect(await reachBeyond(reach, "the-id")("127.0.0.1", port, 300)).toEqual({ kind: "connected" });
 });

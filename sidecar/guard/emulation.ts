@@ -1,0 +1,70 @@
+import { connect, createServer, type Server } from "node:net";
+import { LOOPBACK } from "../contract.ts";
+import { CodedError, systemCode } from "../kit/errors.ts";
+import type { Reach } from "../reach.ts";
+
+/** How one attempt to hear who is at an address ended. Whoever is there was not sent a byte. */
+export type Heard =
+  | Exclude<Reach, { kind: "connected" }>
+  | { readonly kind: "connected"; readonly said: string };
+
+/** Stands where the sidecar will, for as long as the proof takes. */
+export interface StandIn {
+  close(): Promise<void>;
+}
+
+/** A pod without IPv6 has no ::1, and then no connection that could be led there either. */
+const NO_IPV6 = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
+
+/**
+ * Listens on the port of the sidecar's metadata endpoint and says one word to whoever connects.
+ * @throws CodedError `GUARD_NOT_APPLIED` if the port is taken
+ */
+export async function standIn(port: number, word: string): Promise<StandIn> {
+  const servers: Server[] = [];
+  const close = async (): Promise<void> =>
+    void (await Promise.all(
+      servers.map((server) => new Promise<void>((resolve) => void server.close(() => resolve()))),
+    ));
+  try {
+    for (const host of [LOOPBACK, "::1"]) {
+      const server = createServer((socket) => socket.on("error", () => undefined).end(word));
+      const listening = new Promise<void>((resolve, reject) => {
+        server.once("error", reject).listen({ port, host, ipv6Only: true }, resolve);
+      });
+      await listening.then(
+        () => servers.push(server),
+        (error: unknown) => {
+          if (host === LOOPBACK || !NO_IPV6.has(systemCode(error) ?? "")) throw error;
+        },
+      );
+    }
+  } catch (cause) {
+    await close();
+    const message = `The port ${port} of the metadata endpoint cannot be had: ${systemCode(cause) ?? "UNKNOWN"}.`;
+    const remedy = "Let no other program of the pod listen on it, or choose another.";
+    throw new CodedError("GUARD_NOT_APPLIED", message, { remedy, cause });
+  }
+  return { close };
+}
+
+/**
+ * Connects and listens to what the other end says by itself. EC2's service waits for a request and says nothing.
+ * Never rejects.
+ */
+export function hear(address: string, port: number, timeoutMs: number): Promise<Heard> {
+  return new Promise((resolve) => {
+    let [connected, said] = [false, ""];
+    const socket = connect({ host: address, port });
+    const end = (outcome: Heard): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(connected ? { kind: "connected", said } : outcome);
+    };
+    const timer = setTimeout(() => end({ kind: "timeout" }), timeoutMs);
+    socket.once("connect", () => (connected = true));
+    socket.on("data", (part: Buffer) => (said += part.toString("latin1")));
+    socket.once("end", () => end({ kind: "timeout" }));
+    socket.once("error", (error) => end({ kind: "refused", code: systemCode(error) ?? "UNKNOWN" }));
+  });
+}

@@ -1,0 +1,22 @@
+import { ENV, IMDS_PORT } from "../../sidecar/contract.ts";
+import { BLOCKED, type Lab } from "./lab.ts";
+
+/** What the guard is told in a pod whose metadata service is emulated. */
+export const EMULATE = { [ENV.imds]: "emulate", [ENV.blockedAddresses]: BLOCKED.join(",") };
+
+export const OURS = "the sidecar";
+
+/** In the sidecar's place: an answer to whatever is asked, at its port and on its addresses. */
+const STAND_IN = `for (const host of ["127.0.0.1", "::1"]) require("net")
+  .createServer((socket) => socket.once("data", () => socket.end("${OURS}")).on("error", () => 0))
+  .listen({ port: ${IMDS_PORT}, host, ipv6Only: true }, () => host === "::1" && console.log("up"));`;
+
+/** @returns what ends it */
+export async function startSidecar(lab: Lab): Promise<() => void> {
+  const child = lab.startInPod([process.execPath, "-e", STAND_IN]);
+  await new Promise((resolve) => child.stdout.once("data", resolve));
+  return () => void child.kill("SIGKILL");
+}
+
+/** A pod that has nothing of podrole's in it any more. */
+export const WITHOUT_GUARD = "delete table inet podrole_guard; delete table netdev podrole_guard";

@@ -1,0 +1,119 @@
+import { connect, createServer, type AddressInfo, type Server } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { createArrivals, reachBeyond } from "../../../sidecar/imds/own.ts";
+import { listenImds } from "../../../sidecar/imds/server.ts";
+import { freePort } from "../../support/free-port.ts";
+import { reach, type Reach } from "../../../sidecar/reach.ts";
+
+/** The endpoint of this process, and what tells its connections from others. */
+async function own(): Promise<{
+  readonly port: number;
+  readonly look: (address: string, port: number) => Promise<Reach>;
+}> {
+  const arrivals = createArrivals();
+  const answer = async () => ({ status: 200, headers: {}, body: "" });
+  const imds = await listenImds({ answer, onConnection: arrivals.note }, 0);
+  onTestFinished(() => imds.close());
+  return { port: imds.port, look: (address, port) => reachBeyond(reach, arrivals)(address, port, 300) };
+}
+
+async function listening(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+const OWN = { kind: "refused", code: "OWN" };
+
+describe("a connection is known for one's own", () => {
+  test.each(["127.0.0.1", "::1"])("when it arrives at the endpoint by %s", async (address) => {
+    const { port, look } = await own();
+    expect(await look(address, port)).toEqual(OWN);
+    expect(await look(address, port), "and the next one as well").toEqual(OWN);
+  });
+
+  test("when several are looked at together", async () => {
+    const { port, look } = await own();
+    const looks = Array.from({ length: 20 }, (_, index) => look(index % 2 ? "127.0.0.1" : "::1", port));
+    expect(new Set((await Promise.all(looks)).map((one) => JSON.stringify(one)))).toEqual(
+      new Set([JSON.stringify(OWN)]),
+    );
+  });
+
+  test("when the process stands still, so that the time is over before what has arrived is heard", async () => {
+    const arrivals = createArrivals();
+    const answer = async () => ({ status: 200, headers: {}, body: "" });
+    const imds = await listenImds({ answer, onConnection: arrivals.note }, 0);
+    onTestFinished(() => imds.close());
+    const localPort = await freePort();
+    // Timers come before arrivals from here on.
+    await new Promise((resolve) => void setImmediate(resolve));
+    const look = arrivals.look();
+    const saw = look.saw({ address: "127.0.0.1", port: localPort }, 10);
+    const client = connect({ host: "127.0.0.1", port: imds.port, localAddress: "127.0.0.1", localPort });
+    onTestFinished(() => void client.destroy());
+    process.nextTick(() => {
+      const until = Date.now() + 50;
+      while (Date.now() < until);
+    });
+    expect(await saw).toBe(true);
+  });
+
+  test("when it is one too many for the endpoint to keep", async () => {
+    const arrivals = createArrivals();
+    const full = createServer((socket) => void socket.on("error", () => undefined));
+    full.maxConnections = 0;
+    full.on("drop", (ends) => {
+      arrivals.note({ address: ends?.remoteAddress ?? "", port: ends?.remotePort ?? 0 });
+    });
+    expect(await reachBeyond(reach, arrivals)("127.0.0.1", await listening(full), 300)).toEqual(OWN);
+  });
+});
+
+describe("a connection is taken for the metadata service's", () => {
+  test("when another server takes it, which is not sent a byte", async () => {
+    const received: Buffer[] = [];
+    const { look } = await own();
+    const other = createServer((socket) => void socket.on("data", (part: Buffer) => received.push(part)));
+    expect(await look("127.0.0.1", await listening(other))).toMatchObject({ kind: "connected" });
+    expect(received).toEqual([]);
+  });
+
+  test("when a proxy takes it that passes all it hears on to the endpoint", async () => {
+    const { port, look } = await own();
+    const proxy = createServer((socket) => {
+      const onward = connect({ host: "127.0.0.1", port });
+      socket.on("error", () => undefined).pipe(onward);
+      onward.on("error", () => undefined).pipe(socket);
+    });
+    expect(await look("127.0.0.1", await listening(proxy))).toMatchObject({ kind: "connected" });
+  });
+
+  test("when others come to the endpoint meanwhile", async () => {
+    const { port, look } = await own();
+    const other = createServer(() => connect({ host: "127.0.0.1", port }).on("error", () => undefined));
+    expect(await look("127.0.0.1", await listening(other))).toMatchObject({ kind: "connected" });
+  });
+
+  test("when it is not known where it came from", async () => {
+    const { look } = createArrivals();
+    const unknown = async (): Promise<Reach> => ({ kind: "connected" });
+    expect(await reachBeyond(unknown, { look })("192.0.2.1", 80, 10)).toEqual({ kind: "connected" });
+  });
+});
+
+test.each<Reach>([{ kind: "timeout" }, { kind: "refused", code: "ECONNREFUSED" }])(
+  "what was no connection is told as it is: %j",
+  async (outcome) => {
+    expect(await reachBeyond(async () => outcome, createArrivals())("192.0.2.1", 80, 10)).toEqual(outcome);
+  },
+);
+
+test("the interface that a link-local address is shown with makes no difference", async () => {
+  const arrivals = createArrivals();
+  const through = async (): Promise<Reach> => {
+    arrivals.note({ address: "fe80::1%lo", port: 40_000 });
+    return { kind: "connected", from: { address: "fe80::1%eth0", port: 40_000 } };
+  };
+  expect(await reachBeyond(through, arrivals)("fd00:ec2::254", 80, 10)).toEqual(OWN);
+});
