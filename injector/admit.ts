@@ -3,6 +3,7 @@ import type { InjectorConfig } from "./config.ts";
 import { decide, type Decision, type Requester, type SidecarIntent, type SkipReason } from "./decide.ts";
 import { shadowed, userContainers } from "./exposure.ts";
 import type { Finding } from "./findings.ts";
+import { imdsShadowed } from "./imds-env.ts";
 import { findingsInTheirs, inTheirs } from "./keys.ts";
 import { credentialsUri, impostors, mutate, tokensByContainer } from "./mutate.ts";
 import type { Pod } from "./pod.ts";
@@ -42,8 +43,11 @@ export function admit(
     ...decision.findings,
     ...userContainers(pod).flatMap((one) => {
       const token = tokenOf.get(one.name);
-      return token === undefined ? [] : [...shadowed(one, { uri, token }), ...proxyFindings(one)];
+      return token === undefined
+        ? []
+        : [...shadowed(one, { uri, token }), ...proxyFindings(one, intent.imds !== undefined)];
     }),
+    ...(intent.imds === undefined ? [] : imdsShadowed(pod, userContainers(pod))),
   ];
   return {
     kind: "inject",

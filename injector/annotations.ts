@@ -6,6 +6,8 @@ export type On = "Pod" | "ServiceAccount" | "Namespace";
 
 export interface AnnotationSpec {
   readonly on: On;
+  /** On a namespace too, for its pods. */
+  readonly alsoOn?: { readonly Namespace: string };
   /** The form of its value. */
   readonly value: string;
   readonly about: string;
@@ -67,6 +69,25 @@ export const ANNOTATIONS: Readonly<Record<string, AnnotationSpec>> = {
     value: "wait or now",
     about: "wait: app containers start once credentials are held. now: once the sidecar listens.",
   },
+  [ANNOTATION.imds]: {
+    on: "Pod",
+    alsoOn: {
+      Namespace:
+        "emulate: the metadata service is emulated in pods that do not say. block: in no pod, whatever it says.",
+    },
+    value: "block or emulate",
+    about:
+      "emulate: the sidecar answers in the place of the metadata service, where the injector's configuration allows it.",
+  },
+  [ANNOTATION.imdsV1]: {
+    on: "Pod",
+    alsoOn: {
+      Namespace:
+        "allowed: without a token in emulated pods that do not say. denied: in no pod, whatever it says.",
+    },
+    value: "denied or allowed",
+    about: "Whether the emulated service answers requests without a token (IMDSv1).",
+  },
   [ANNOTATION.inject]: { on: "Pod", value: "false", about: "No sidecar for this pod. The guard stays." },
   [ANNOTATION.status]: { on: "Pod", value: "JSON", about: "Written by podrole: what was decided." },
   [ANNOTATION.serviceAccountRole]: {
@@ -125,7 +146,10 @@ const specOf = (key: string): AnnotationSpec | undefined => {
 
 const isKnown = (key: string): boolean => specOf(key) !== undefined;
 
-const isMisplaced = (on: On, key: string): boolean => isKnown(key) && specOf(key)?.on !== on;
+const isMisplaced = (on: On, key: string): boolean => {
+  const spec = specOf(key);
+  return spec !== undefined && spec.on !== on && !(on === "Namespace" && spec.alsoOn !== undefined);
+};
 
 function stray(on: On, key: string): readonly Finding[] {
   const spec = specOf(key);

@@ -1,4 +1,4 @@
-import type { EgressHookMode, Source, StartMode } from "../sidecar/contract.ts";
+import type { EgressHookMode, ImdsFact, Source, StartMode } from "../sidecar/contract.ts";
 import type { BaseRoleArn, RoleArn } from "./arn.ts";
 import type { Keys } from "./keys.ts";
 
@@ -8,6 +8,14 @@ export type PolicyMode = (typeof POLICY_MODES)[number];
 
 export const GUARD_MODES = ["block", "off"] as const;
 export type GuardMode = (typeof GUARD_MODES)[number];
+
+/** Whether pods may have the metadata service emulated, and whether without IMDSv2's token. */
+export const IMDS_ALLOWANCES = ["block", "allow-emulate", "allow-emulate-v1"] as const;
+
+/** A fact that emulated pods are told of where they run: the same for all, or a label of the pod's. */
+export type ImdsFactSetting =
+  | { readonly fact: ImdsFact; readonly value: string }
+  | { readonly fact: ImdsFact; readonly label: string };
 
 export const HOST_NETWORK_MODES = ["deny", "warn"] as const;
 export const HOST_PATH_MODES = ["deny", "warn"] as const;
@@ -58,6 +66,12 @@ export interface InjectorConfig {
   /** Source ambient: the Secret, in the pod's namespace, with the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. */
   readonly ambientSecret: string | undefined;
   readonly blockedAddresses: readonly string[];
+  readonly imds: (typeof IMDS_ALLOWANCES)[number];
+  readonly imdsPort: number;
+  /** Each fact once. */
+  readonly imdsFacts: readonly ImdsFactSetting[];
+  /** Source node: paths of the node's own service that the sidecar passes on. */
+  readonly imdsNodePaths: readonly string[];
   readonly start: StartMode;
   readonly startTimeoutSeconds: number;
   readonly credentialsPort: number;

@@ -9,8 +9,9 @@ import {
 } from "../sidecar/contract.ts";
 import type { InjectorConfig } from "./config.ts";
 import type { Intent, SidecarIntent } from "./decide.ts";
+import { imdsEnv, imdsMode } from "./imds-env.ts";
 import type { IdentityIntent } from "./identities.ts";
-import type { Container, EnvVar, Volume } from "./pod.ts";
+import { fieldVar, type Container, type EnvVar, type Volume } from "./pod.ts";
 
 /**
  * The two containers and the volume, every field written out: nothing is inherited from the pod, and what the API
@@ -21,11 +22,6 @@ const TERMINATION_LOG = "/dev/termination-log";
 
 /** A literal for the kubelet, which expands `$(NAME)` in every value and takes `$$` for a dollar sign. */
 const literal = (name: string, value: string): EnvVar => ({ name, value: value.replaceAll("$", "$$$$") });
-
-const fromPod = (name: string, fieldPath: string): EnvVar => ({
-  name,
-  valueFrom: { fieldRef: { apiVersion: "v1", fieldPath } },
-});
 
 const common = (config: InjectorConfig) => ({
   image: config.image,
@@ -50,8 +46,9 @@ export function guardContainer(config: InjectorConfig, intent: Intent): Containe
       literal(ENV.blockedAddresses, config.blockedAddresses.join(",")),
       ...openUid,
       literal(ENV.egressHook, config.egressHook),
-      fromPod(ENV.podIp, "status.podIP"),
-      fromPod(ENV.hostIp, "status.hostIP"),
+      ...(intent.imds === undefined ? [] : imdsMode(config)),
+      fieldVar(ENV.podIp, "status.podIP"),
+      fieldVar(ENV.hostIp, "status.hostIP"),
       literal(ENV.terminationLog, TERMINATION_LOG),
     ],
     resources: { requests: { cpu: "10m", memory: "64Mi" }, limits: { cpu: "1", memory: "128Mi" } },
@@ -97,16 +94,17 @@ export function sidecarContainer(
       ...sourceEnv(sidecar.source, config.ambientSecret),
       // Absent without a guard, not empty: Go leaves an empty value out, and a second look would find another pod.
       ...(intent.guard ? [literal(ENV.blockedAddresses, config.blockedAddresses.join(","))] : []),
+      ...(intent.imds === undefined ? [] : imdsEnv(intent.imds, sidecar, config)),
       literal(ENV.start, sidecar.start),
       literal(ENV.startTimeoutSeconds, String(config.startTimeoutSeconds)),
       literal(ENV.port, String(config.credentialsPort)),
       literal(ENV.healthPort, String(config.healthPort)),
       literal(ENV.logLevel, config.sidecarLogLevel),
       literal(ENV.terminationLog, TERMINATION_LOG),
-      fromPod(ENV.namespace, "metadata.namespace"),
-      fromPod(ENV.serviceAccount, "spec.serviceAccountName"),
-      fromPod(ENV.podName, "metadata.name"),
-      fromPod(ENV.podUid, "metadata.uid"),
+      fieldVar(ENV.namespace, "metadata.namespace"),
+      fieldVar(ENV.serviceAccount, "spec.serviceAccountName"),
+      fieldVar(ENV.podName, "metadata.name"),
+      fieldVar(ENV.podUid, "metadata.uid"),
     ],
     lifecycle: { postStart: { exec: { command: [...COMMAND.wait] } } },
     resources: { requests: { cpu: "10m", memory: "96Mi" }, limits: { cpu: "1", memory: "192Mi" } },

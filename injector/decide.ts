@@ -14,6 +14,7 @@ import { containerRoles, type ContainerRole } from "./container-roles.ts";
 import { exposedContainers } from "./exposure.ts";
 import { denies, finding, type Finding } from "./findings.ts";
 import { hazards } from "./harden.ts";
+import { intendImds, type ImdsIntent } from "./imds.ts";
 import { intendIdentities, type IdentitiesAsked, type IdentityIntent } from "./identities.ts";
 import { podInOurs } from "./keys.ts";
 import type { Pod } from "./pod.ts";
@@ -39,6 +40,8 @@ export interface SidecarIntent {
 export interface Intent {
   readonly guard: boolean;
   readonly sidecar: SidecarIntent | undefined;
+  /** Undefined where the metadata service is not emulated; else there are a guard and a sidecar. */
+  readonly imds: ImdsIntent | undefined;
   /** Whether EKS's own webhook will look at this pod, see `marked` in mutate.ts. */
   readonly irsa: boolean;
 }
@@ -113,12 +116,17 @@ export function decide(
   const sidecar = asksForRole
     ? intendSidecar(pod, { own, containers }, facts, { ...config, source }, tell)
     : undefined;
+  const { imds, findings: imdsFindings } = tell(
+    "imds",
+    intendImds({ pod, facts, config, guard, hasRole: own !== undefined, containers }),
+  );
   const irsa = facts.serviceAccount?.annotations[ANNOTATION.serviceAccountRole] !== undefined;
-  const intent: Intent = { guard, sidecar: sidecar?.intent, irsa };
+  const intent: Intent = { guard, sidecar: sidecar?.intent, imds, irsa };
   const findings = [
     ...strays,
     ...settings,
     ...(sidecar?.findings ?? []),
+    ...imdsFindings,
     ...(guard ? tell("podSecurity", podSecurity(facts)) : []),
     ...(guard || sidecar
       ? tell(

@@ -71,6 +71,32 @@ export const FINDINGS = {
     severity: "warn",
     about: "The container has a proxy and a NO_PROXY that cannot be extended.",
   },
+  IMDS_NOT_ALLOWED: {
+    severity: "deny",
+    about:
+      "An annotation asks for the metadata service to be emulated, and the injector or the namespace does not allow it.",
+  },
+  IMDS_NEEDS_GUARD: {
+    severity: "deny",
+    about: "The metadata service is to be emulated where the guard is off: the node's own would answer.",
+  },
+  IMDS_SHARED: {
+    severity: "deny",
+    about:
+      "The metadata service is to be emulated in a pod whose containers are not all to have the pod's role.",
+  },
+  IMDS_WITHOUT_ROLE: {
+    severity: "warn",
+    about: "The metadata service is to be emulated in a pod without a role: it is blocked instead.",
+  },
+  IMDS_V1_ALLOWED: {
+    severity: "warn",
+    about: "The emulated metadata service answers requests without a token (IMDSv1).",
+  },
+  IMDS_SHADOWED: {
+    severity: "warn",
+    about: "A variable or an alias of the user's keeps clients from the emulated metadata service.",
+  },
   GUARD_OFF: {
     severity: "warn",
     about: "The guard is turned off for this namespace: the node's role is within the pod's reach.",

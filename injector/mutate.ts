@@ -52,7 +52,12 @@ export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, tokens:
     const confined = confine(container, presence);
     const token = tokenOf.get(container.name);
     if (token === undefined) return confined;
-    return served(confined, { uri: credentialsUri(config), token, region: intent.sidecar?.region });
+    return served(confined, {
+      uri: credentialsUri(config),
+      token,
+      region: intent.sidecar?.region,
+      emulated: intent.imds !== undefined,
+    });
   };
   const ours = written(pod, intent, config, tokens).map((container) =>
     keptOr(container, spec.initContainers ?? []),
@@ -199,6 +204,8 @@ function marked(
   const status = {
     version: config.version,
     guard: intent.guard ? "block" : "off",
+    ...(intent.imds === undefined ? {} : { imds: "emulate" }),
+    ...(intent.imds?.v1 === "allowed" ? { imdsV1: "allowed" } : {}),
     ...(sidecar ? statusOf(sidecar) : {}),
   };
   const annotations = {

@@ -4,24 +4,30 @@ import {
   CREDENTIALS_PORT,
   EGRESS_HOOK_MODES,
   HEALTH_PORT,
+  IMDS_FACTS,
+  IMDS_PORT,
   METADATA_ADDRESSES,
   SOURCES,
   START_MODES,
+  type ImdsFact,
   type Source,
 } from "../sidecar/contract.ts";
 import { blockable } from "../sidecar/kit/address.ts";
 import { integer } from "../sidecar/kit/env.ts";
 import { CodedError } from "../sidecar/kit/errors.ts";
 import { LOG_LEVELS } from "../sidecar/kit/log.ts";
+import { nodePath } from "../sidecar/kit/node-path.ts";
 import { parseBaseRoleArn, parseRoleArn, type BaseRoleArn, type RoleArn } from "./arn.ts";
 import {
   ALLOWED_ROLES_FORMATS,
   GUARD_MODES,
   HOST_NETWORK_MODES,
   HOST_PATH_MODES,
+  IMDS_ALLOWANCES,
   POLICY_MODES,
   PULL_POLICIES,
   WORKLOAD_MODES,
+  type ImdsFactSetting,
   type InjectorConfig,
 } from "./config.ts";
 import { KEY_OPTIONS, type Keys } from "./keys.ts";
@@ -64,6 +70,27 @@ const sources = (raw: string): readonly Source[] =>
 /** As the guard takes them, one by one: it refuses to cut the app off from its sidecar, DNS or the clock. */
 const addresses = (raw: string): readonly string[] => raw.split(",").map(blockable);
 
+/** Only the pod itself knows its addresses. */
+const isSettable = (fact: string): fact is ImdsFact =>
+  Object.hasOwn(IMDS_FACTS, fact) && fact !== "localIpv4" && fact !== "ipv6";
+
+const imdsFacts = (raw: string): readonly ImdsFactSetting[] => {
+  const settings = raw.split(",").map((part): ImdsFactSetting => {
+    const [, fact = "", value = ""] = /^([A-Za-z]+)=(.*)$/.exec(part.trim()) ?? [];
+    if (!isSettable(fact)) {
+      throw new Error(`must name facts among ${Object.keys(IMDS_FACTS).filter(isSettable).join(", ")}`);
+    }
+    const label = value.startsWith("label:") ? annotationKey(value.slice("label:".length)) : undefined;
+    if (label !== undefined) return { fact, label };
+    if (!IMDS_FACTS[fact].test(value)) throw new Error(`holds a value that ${fact} cannot have`);
+    return { fact, value };
+  });
+  if (new Set(settings.map(({ fact }) => fact)).size < settings.length) throw new Error("names a fact twice");
+  return settings;
+};
+
+const imdsNodePaths = (raw: string): readonly string[] => raw.split(",").map((part) => nodePath(part.trim()));
+
 const httpUrl = (raw: string): string => {
   const url = URL.parse(raw);
   if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
@@ -72,10 +99,10 @@ const httpUrl = (raw: string): string => {
   return raw;
 };
 
-/** Kubernetes' grammar for annotation keys: a DNS name and a slash before it, or not. */
+/** Kubernetes' grammar for keys of annotations and labels: a DNS name and a slash before it, or not. */
 const annotationKey = (raw: string): string => {
   if (!/^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?$/.test(raw)) {
-    throw new Error("must be an annotation key such as example.com/role");
+    throw new Error("must be a key such as example.com/role");
   }
   return raw;
 };
@@ -147,6 +174,19 @@ const OPTIONS: readonly Option[] = [
   new Option("--block <addresses>", "addresses that the guard blocks")
     .argParser(parsed(addresses))
     .default([...METADATA_ADDRESSES], METADATA_ADDRESSES.join(",")),
+  new Option("--imds <mode>", "whether a pod may have the sidecar stand in for the metadata service")
+    .choices(IMDS_ALLOWANCES)
+    .default("block"),
+  new Option("--imds-port <port>", "port at which it does, on loopback").argParser(port).default(IMDS_PORT),
+  new Option(
+    "--imds-facts <facts>",
+    "what it knows of where a pod runs: instanceType=m7g.large, or instanceType=label:KEY for a label of the pod's",
+  )
+    .argParser(parsed(imdsFacts))
+    .default([], "none"),
+  new Option("--imds-node-paths <paths>", "source node: paths of the node's own service that it passes on")
+    .argParser(parsed(imdsNodePaths))
+    .default([], "none"),
   new Option("--start <mode>", "when app containers start").choices(START_MODES).default("wait"),
   new Option("--start-timeout <seconds>", "how long a pod waits for its first credentials")
     .argParser(parsed(integer(5, 3600)))
@@ -203,9 +243,8 @@ export function installationFrom(
   // Commander's options are untyped; the table above is what makes this true, and a test holds the two together.
   const { policy, sourceOverride, block, sessionDuration, startTimeout, stsCaFile, ...same } =
     options as unknown as Parsed;
-  if (same.credentialsPort === same.healthPort) {
-    throw new CodedError("CONFIG_INVALID", "--credentials-port and --health-port are the same.");
-  }
+  refuseSharedPorts(same);
+  refuseOpenAddress(same.imds, block);
   if (same.stsEndpoint !== undefined && (same.stsFips || same.stsDualStack)) {
     throw new CodedError(
       "CONFIG_INVALID",
@@ -247,6 +286,10 @@ export function installationFrom(
     clusterName: same.clusterName,
     ambientSecret: same.ambientSecret,
     blockedAddresses: block,
+    imds: same.imds,
+    imdsPort: same.imdsPort,
+    imdsFacts: same.imdsFacts,
+    imdsNodePaths: same.imdsNodePaths,
     start: same.start,
     startTimeoutSeconds: startTimeout,
     credentialsPort: same.credentialsPort,
@@ -255,6 +298,31 @@ export function installationFrom(
     keys: keysOf(options),
     version: VERSION,
   });
+}
+
+function refuseSharedPorts({
+  credentialsPort,
+  healthPort,
+  imdsPort,
+}: Pick<InjectorConfig, "credentialsPort" | "healthPort" | "imdsPort">): void {
+  const ports = Object.entries({
+    "--credentials-port": credentialsPort,
+    "--health-port": healthPort,
+    "--imds-port": imdsPort,
+  });
+  for (const [index, [option, number]] of ports.entries()) {
+    const other = ports.slice(0, index).find(([, taken]) => taken === number);
+    if (other) throw new CodedError("CONFIG_INVALID", `${other[0]} and ${option} are the same.`);
+  }
+}
+
+function refuseOpenAddress(imds: InjectorConfig["imds"], block: readonly string[]): void {
+  const open = METADATA_ADDRESSES.filter((address) => !block.includes(address));
+  if (imds === "block" || open.length === 0) return;
+  throw new CodedError(
+    "CONFIG_INVALID",
+    `--imds=${imds} needs ${open.join(" and ")} in --block: at an address that is not blocked the node's own service answers.`,
+  );
 }
 
 function baseRoleArnOf(given: InjectorConfig["baseRoleArn"] | typeof AUTO): InjectorConfig["baseRoleArn"] {

@@ -114,6 +114,12 @@ export function serviceAccountIn(object: unknown): string {
   return names.find((name): name is string => typeof name === "string" && name !== "") ?? "default";
 }
 
+/** A variable that the kubelet fills in, with a field of the pod. */
+export const fieldVar = (name: string, fieldPath: string): EnvVar => ({
+  name,
+  valueFrom: { fieldRef: { apiVersion: "v1", fieldPath } },
+});
+
 /** The variable's last entry: where a name stands twice, the kubelet lets the later one win. */
 export const envVar = (container: Container, name: string): EnvVar | undefined =>
   container.env?.findLast((variable) => variable.name === name);

@@ -153,5 +153,7 @@ function endpointIn(pod: Pod): Endpoint | undefined {
   );
   const uri = holder && envVar(holder, APP_ENV.fullUri)?.value;
   if (holder === undefined || token === undefined || uri === undefined) return undefined;
-  return { uri, token, region: envVar(holder, APP_ENV.region)?.value };
+  const sidecar = pod.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
+  const emulated = sidecar !== undefined && envVar(sidecar, ENV.imds)?.value === "emulate";
+  return { uri, token, region: envVar(holder, APP_ENV.region)?.value, emulated };
 }

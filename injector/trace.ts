@@ -3,6 +3,7 @@ import type { RoleArn } from "./arn.ts";
 import type { PolicyMode } from "./config.ts";
 import type { Finding } from "./findings.ts";
 import type { Verdict } from "./policy.ts";
+import type { ImdsIntent } from "./imds.ts";
 import type { ResolvedRole } from "./role.ts";
 import type { SessionWishes } from "./session.ts";
 
@@ -35,6 +36,7 @@ export interface Answers {
     readonly from: string;
     readonly policy: Answers["policy"];
   };
+  readonly imds: { readonly imds: ImdsIntent | undefined; readonly findings: readonly Finding[] };
   /** Names of the containers that get credentials. */
   readonly exposed: readonly string[];
   /** When app containers start, as it stands. */

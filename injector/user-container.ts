@@ -39,6 +39,8 @@ export interface Endpoint {
   readonly uri: string;
   readonly token: string;
   readonly region: string | undefined;
+  /** Whether the sidecar stands in for the metadata service, so that SDKs may ask that as well. */
+  readonly emulated: boolean;
 }
 
 const absent = (container: Container, names: readonly string[]): boolean =>
@@ -49,7 +51,7 @@ export const takesEndpoint = (container: Container): boolean =>
   absent(container, [APP_ENV.fullUri, APP_ENV.token]);
 
 /** Tells the container's SDK where its credentials are. What the user set stays; see `shadowed` for the warning. */
-export function served(container: Container, { uri, token, region }: Endpoint): Container {
+export function served(container: Container, { uri, token, region, emulated }: Endpoint): Container {
   const added: EnvVar[] = [];
   if (takesEndpoint(container)) {
     added.push({ name: APP_ENV.fullUri, value: uri }, { name: APP_ENV.token, value: token });
@@ -59,10 +61,10 @@ export function served(container: Container, { uri, token, region }: Endpoint): 
   }
   for (const [name, value] of [
     [APP_ENV.stsRegionalEndpoints, "regional"],
-    [APP_ENV.metadataDisabled, "true"],
+    ...(emulated ? [] : [[APP_ENV.metadataDisabled, "true"] as const]),
   ] as const) {
     if (absent(container, [name])) added.push({ name, value });
   }
-  const env = proxied(container.env ?? []);
+  const env = proxied(container.env ?? [], emulated);
   return added.length === 0 && env === container.env ? container : { ...container, env: [...env, ...added] };
 }

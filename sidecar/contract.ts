@@ -165,6 +165,8 @@ export const ENV = {
    * {@link IMDS_FACTS}, and of `podIps`, the pod's addresses, comma-separated, and `providerId`, its node's.
    */
   imdsFacts: "PODROLE_IMDS_FACTS",
+  /** Sidecar, in `emulate`, by the downward API, for `imdsFacts` to refer to; see {@link imdsFactVariable} too. */
+  imdsPodIps: "PODROLE_IMDS_POD_IPS",
   /** Sidecar, in `emulate` and source `node`: paths of the node's own service to pass on, comma-separated. */
   imdsNodePaths: "PODROLE_IMDS_NODE_PATHS",
   /** Guard, by the downward API: equal addresses mean the node's own network. */
@@ -197,6 +199,10 @@ export const ENV = {
   podName: "PODROLE_POD_NAME",
   podUid: "PODROLE_POD_UID",
 } as const;
+
+/** The variable that holds a label of the pod's, for ENV.imdsFacts to refer to: `PODROLE_IMDS_FACT_INSTANCE_TYPE`. */
+export const imdsFactVariable = (fact: ImdsFact): string =>
+  `PODROLE_IMDS_FACT_${fact.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 
 /** What the app's containers are given: the AWS SDKs' own names. */
 export const APP_ENV = {
@@ -232,6 +238,8 @@ export const ANNOTATION = {
   containers: "podrole.dev/containers",
   skipContainers: "podrole.dev/skip-containers",
   region: "podrole.dev/region",
+  imds: "podrole.dev/imds",
+  imdsV1: "podrole.dev/imds-v1",
   start: "podrole.dev/start",
   status: "podrole.dev/status",
   guard: "podrole.dev/guard",

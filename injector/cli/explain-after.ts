@@ -1,9 +1,9 @@
-import { CONTAINER } from "../../sidecar/contract.ts";
+import { CONTAINER, ENV } from "../../sidecar/contract.ts";
 import type { Outcome } from "../admit.ts";
 import type { InjectorConfig } from "../config.ts";
 import type { SidecarIntent } from "../decide.ts";
 import { isOurs } from "../harden.ts";
-import type { Container, Pod } from "../pod.ts";
+import { envVar, type Container, type Pod } from "../pod.ts";
 
 /** What a pod looks like that has been injected: what is told to whom, and no value that is secret. */
 export interface After {
@@ -62,8 +62,14 @@ export function afterOf(outcome: Outcome & { readonly kind: "inject" }, config: 
   };
 }
 
-const purposeOf = ({ name }: Container, { blockedAddresses }: InjectorConfig): string =>
-  name === CONTAINER.guard ? `cuts the pod off from ${blockedAddresses.join(" and ")}` : "serves credentials";
+function purposeOf(container: Container, { blockedAddresses }: InjectorConfig): string {
+  const emulates = envVar(container, ENV.imds)?.value === "emulate";
+  if (container.name === CONTAINER.sidecar) {
+    return emulates ? "serves credentials, in the place of the metadata service too" : "serves credentials";
+  }
+  const cut = `cuts the pod off from ${blockedAddresses.join(" and ")}`;
+  return emulates ? `${cut}, and leads requests for metadata to the sidecar` : cut;
+}
 
 const namesOf = (list: readonly { readonly name: string }[] | undefined): readonly string[] =>
   (list ?? []).map(({ name }) => name);
@@ -80,10 +86,11 @@ function changesOf(before: Container | undefined, after: Container): readonly st
   // By place: a name may stand twice, and what is new comes last.
   const exempted = (after.env ?? [])
     .slice(0, before?.env?.length ?? 0)
-    .filter(({ value }, index) => before?.env?.[index]?.value !== value);
+    .map(({ name, value }, index) => ({ name, value: value ?? "", was: before?.env?.[index]?.value ?? "" }))
+    .filter((one) => one.was !== one.value);
   return [
     ...(drops.length === 0 ? [] : [`drops ${drops.join(", ")}`]),
     ...(was.allowPrivilegeEscalation !== is.allowPrivilegeEscalation ? ["no privilege escalation"] : []),
-    ...exempted.map(({ name }) => `${name} extended by 127.0.0.1`),
+    ...exempted.map((one) => `${one.name} extended by ${one.value.slice(one.was.length).replace(/^,/, "")}`),
   ];
 }

@@ -31,6 +31,8 @@ function stepsOfOne(asked: Asked, around: Around, answers: Partial<Answers>): re
         : [];
     case "container":
       return [containerStep(asked.answer, around)];
+    case "imds":
+      return [imdsStep(asked.answer, around)];
     case "exposed":
       return [exposedStep(asked.answer, around)];
     case "start":
@@ -129,6 +131,32 @@ function exposedStep(exposed: readonly string[], { pod }: Around): Step {
   });
   const because = set.length > 0 ? set.join(" and ") : "all of them, since no annotation says otherwise";
   return step("exposed", "Which containers get credentials?", exposed.join(", ") || "none", because);
+}
+
+function imdsStep({ imds, findings }: Answers["imds"], { pod, facts, config }: Around): Step {
+  const set = [
+    ["", pod.metadata?.annotations],
+    [` of namespace ${facts.namespace.name}`, facts.namespace.annotations],
+  ] as const;
+  const annotations = [ANNOTATION.imds, ANNOTATION.imdsV1].flatMap((key) =>
+    set.flatMap(([whose, all]) => {
+      const raw = all?.[key];
+      return raw == null ? [] : [`annotation ${key}${whose} is ${shown(raw)}`];
+    }),
+  );
+  const codes = findings.filter(({ severity }) => severity === "deny").map(({ code }) => code);
+  const because = [
+    `--imds is ${config.imds}`,
+    ...(annotations.length === 0 ? ["no annotation asks for it"] : annotations),
+    ...(codes.length === 0 ? [] : [`${codes.join(", ")}, see the findings`]),
+  ].join("; ");
+  const tokens = imds?.v1 === "allowed" ? "with a token or without" : "with a token";
+  return step(
+    "imds",
+    "Is the metadata service emulated?",
+    imds === undefined ? "no" : `yes, ${tokens}`,
+    because,
+  );
 }
 
 function containerStep({ container, role, from, policy }: Answers["container"], around: Around): Step {

@@ -15,7 +15,7 @@ import { until } from "../support/until.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { podByChance } from "./pods-by-chance.ts";
-import { ATTACKS, DEBUG_ATTACKS, SETTINGS, type AttackSetting } from "./policy-attacks.ts";
+import { ATTACKS, DEBUG_ATTACKS, EMULATION_ATTACKS, SETTINGS, type AttackSetting } from "./policy-attacks.ts";
 import { accountsOf, NAMESPACES, podsOf } from "./setting.ts";
 
 const reason = whyNot() ?? whyNoHelm();
@@ -44,6 +44,9 @@ const valuesOf = (config: InjectorConfig): object => ({
     stsCa: config.stsCa,
     ambientSecret: config.ambientSecret,
     block: config.blockedAddresses,
+    imds: config.imds,
+    imdsPort: config.imdsPort,
+    imdsNodePaths: config.imdsNodePaths,
   },
 });
 
@@ -150,15 +153,19 @@ describe.skipIf(reason !== undefined)(
     });
 
     /** A pod as the webhook makes it in a setting, and the namespace where it is let in. */
-    async function good({ config, annotations }: AttackSetting, name: string, sidecar = true) {
+    async function good(
+      { config, annotations, pod: asked = {} }: AttackSetting,
+      name: string,
+      sidecar = true,
+    ) {
       const label = await policyFor(config);
-      const own = `attack-${name}`;
+      const own = `attack-${name.toLowerCase()}`;
       const found = await plane.admin.request("GET", `${NAMESPACES}/${own}`);
       if (found.status === 404) await namespace(own, label, annotations);
       const role = { "iam.amazonaws.com/role": "arn:aws:iam::111122223333:role/billing-reader" };
       const outcome = admit(
         {
-          metadata: { name: "web", annotations: sidecar ? role : {} },
+          metadata: { name: "web", annotations: { ...(sidecar ? role : {}), ...asked } },
           spec: {
             containers: [{ name: "app", image: "shop/app:1", securityContext: { runAsUser: 1000 } }],
           },
@@ -182,20 +189,23 @@ describe.skipIf(reason !== undefined)(
       },
     );
 
-    test.for(ATTACKS.map((attack) => [attack.title, attack] as const))("denies %s", async ([, attack]) => {
-      const { own, pod } = await good(
-        SETTINGS[attack.setting ?? "plain"],
-        attack.setting ?? "plain",
-        attack.sidecar,
-      );
-      attack.change(pod);
-      const { status, body } = await create(own, pod);
-      expect({ status, says: body.message }).toEqual({
-        status: 422,
-        says: expect.stringContaining(`ValidatingAdmissionPolicy`) as string,
-      });
-      expect(body.message).toContain(`[${attack.code}]`);
-    });
+    test.for([...ATTACKS, ...EMULATION_ATTACKS].map((attack) => [attack.title, attack] as const))(
+      "denies %s",
+      async ([, attack]) => {
+        const { own, pod } = await good(
+          SETTINGS[attack.setting ?? "plain"],
+          attack.setting ?? "plain",
+          attack.sidecar,
+        );
+        attack.change(pod);
+        const { status, body } = await create(own, pod);
+        expect({ status, says: body.message }).toEqual({
+          status: 422,
+          says: expect.stringContaining(`ValidatingAdmissionPolicy`) as string,
+        });
+        expect(body.message).toContain(`[${attack.code}]`);
+      },
+    );
 
     describe("of a running pod", () => {
       const at = `${podsOf("attack-plain")}/running`;

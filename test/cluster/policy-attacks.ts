@@ -9,11 +9,15 @@ import type { KubeObject } from "./kube-client.ts";
 export interface AttackSetting {
   readonly config: InjectorConfig;
   readonly annotations: Readonly<Record<string, string>>;
+  /** Annotations of the pod. */
+  readonly pod?: Readonly<Record<string, string>>;
 }
 
 /** As `--sts-ca-file` is read. */
 const certificate = async (): Promise<string> =>
   new X509Certificate((await certificateAuthority("sts", validFor(1, Date.now()))).cert).toString();
+const EMULATE = { "podrole.dev/imds": "emulate" };
+const V1 = { "podrole.dev/imds-v1": "allowed" };
 
 export const SETTINGS = {
   plain: { config: config(), annotations: {} },
@@ -36,6 +40,21 @@ export const SETTINGS = {
     annotations: {},
   },
   endpoint: { config: config({ stsEndpoint: "https://sts.example/$(A)" }), annotations: {} },
+  emulated: { config: config({ imds: "allow-emulate" }), annotations: {}, pod: EMULATE },
+  unasked: { config: config({ imds: "allow-emulate-v1" }), annotations: {} },
+  tokenless: {
+    config: config({ imds: "allow-emulate-v1", imdsPort: 8169 }),
+    annotations: { ...EMULATE, ...V1 },
+  },
+  forbidden: {
+    config: config({ imds: "allow-emulate-v1" }),
+    annotations: { "podrole.dev/imds": "block", "podrole.dev/imds-v1": "denied" },
+  },
+  emulatedNode: {
+    config: config({ source: "node", imds: "allow-emulate", imdsNodePaths: ["meta-data/instance-id"] }),
+    annotations: {},
+    pod: EMULATE,
+  },
 } as const satisfies Record<string, AttackSetting>;
 
 export interface Attack {
@@ -412,6 +431,82 @@ export const ATTACKS: readonly Attack[] = [
     "CAPABILITY_FORBIDDEN",
     dropping([], ["SYS_PTRACE"]),
     { setting: "off" },
+  ),
+];
+
+type Variables = Readonly<Record<string, string>>;
+
+/** Sets variables of a container of ours, in their place or before the last ones; an empty value takes one away. */
+function setting(container: KubeObject, variables: Variables): void {
+  for (const [name, value] of Object.entries(variables)) {
+    const at = container.env.findIndex((one: { name: string }) => one.name === name);
+    if (value === "") container.env.splice(at, 1);
+    else if (at >= 0) container.env[at] = { name, value };
+    else container.env.splice(-4, 0, { name, value });
+  }
+}
+
+const emulation = (
+  title: string,
+  where: keyof typeof SETTINGS,
+  change: { readonly guard?: Variables; readonly sidecar?: Variables; readonly pod?: Variables },
+): Attack =>
+  attack(
+    title,
+    "INJECTED_DIFFERENTLY",
+    (pod) => {
+      setting(guard(pod), change.guard ?? {});
+      setting(sidecar(pod), change.sidecar ?? {});
+      Object.assign(pod.metadata.annotations, change.pod ?? {});
+    },
+    { setting: where },
+  );
+
+/** Guard and sidecar told of an emulation as the injector tells them, by hand. */
+const GUARD_EMULATES = { PODROLE_IMDS: "emulate", PODROLE_IMDS_PORT: "16927" };
+const BY_HAND = { guard: GUARD_EMULATES, sidecar: { ...GUARD_EMULATES, PODROLE_IMDS_V1: "denied" } };
+
+/** Who may have the metadata service emulated, and what guard and sidecar are told then. */
+export const EMULATION_ATTACKS: readonly Attack[] = [
+  emulation("an emulation that the installation does not allow", "plain", { ...BY_HAND, pod: EMULATE }),
+  emulation("an emulation that nobody has asked for", "unasked", BY_HAND),
+  emulation("an emulation that the namespace forbids", "forbidden", { ...BY_HAND, pod: EMULATE }),
+  emulation("a guard that emulates where the sidecar does not", "unasked", { guard: GUARD_EMULATES }),
+  emulation("a sidecar that emulates where the guard blocks", "unasked", { sidecar: BY_HAND.sidecar }),
+  emulation("a pod that asks and whose guard and sidecar block", "unasked", { pod: EMULATE }),
+  emulation("a guard that blocks where the sidecar emulates", "emulated", {
+    guard: { PODROLE_IMDS: "", PODROLE_IMDS_PORT: "" },
+  }),
+  emulation("a sidecar that does not emulate where the guard does", "emulated", {
+    sidecar: { PODROLE_IMDS: "", PODROLE_IMDS_PORT: "" },
+  }),
+  emulation("a guard that leads to another port", "emulated", { guard: { PODROLE_IMDS_PORT: "8080" } }),
+  emulation("a sidecar that listens at another port", "emulated", { sidecar: { PODROLE_IMDS_PORT: "8080" } }),
+  emulation("a sidecar whose port is left to its default", "tokenless", {
+    sidecar: { PODROLE_IMDS_PORT: "" },
+  }),
+  emulation("a sidecar that blocks by another word", "emulated", { sidecar: { PODROLE_IMDS: "block" } }),
+  emulation("answers without a token that the installation does not allow", "emulated", {
+    sidecar: { PODROLE_IMDS_V1: "allowed" },
+    pod: V1,
+  }),
+  emulation("answers without a token that nobody has asked for", "tokenless", {
+    pod: { "podrole.dev/imds-v1": "denied" },
+  }),
+  emulation("paths of the node's service that the installation does not name", "emulatedNode", {
+    sidecar: { PODROLE_IMDS_NODE_PATHS: "meta-data/instance-id,meta-data/tags/instance/owner" },
+  }),
+  emulation("paths of the node's service in another source", "emulated", {
+    sidecar: { PODROLE_IMDS_NODE_PATHS: "meta-data/instance-id" },
+  }),
+  attack(
+    "a guard that emulates in a pod without a role",
+    "INJECTED_DIFFERENTLY",
+    (pod) => {
+      setting(guard(pod), GUARD_EMULATES);
+      pod.metadata.annotations = EMULATE;
+    },
+    { setting: "unasked", sidecar: false },
   ),
 ];
 

@@ -4,10 +4,13 @@ import {
   APP_ENV,
   CONTAINER,
   ENV,
+  IMDS_FACTS,
+  imdsFactVariable,
   PATH,
   SIDECAR_UID,
   SOURCES,
   TOKEN_VOLUME,
+  type ImdsFact,
 } from "../../sidecar/contract.ts";
 import { parseConfig, type SidecarConfig } from "../../sidecar/config.ts";
 import { parseGuardConfig } from "../../sidecar/guard/config.ts";
@@ -111,6 +114,68 @@ describe.for(SOURCES)("with source %s", (source) => {
   });
 });
 
+describe("where the metadata service is emulated", () => {
+  const emulated = (annotations: Readonly<Record<string, string>> = {}) =>
+    annotated({ [ANNOTATION.imds]: "emulate", ...annotations });
+  const allowed: Settings = { imds: "allow-emulate-v1", region: "eu-west-1" };
+
+  test("guard and sidecar take the same port, and the sidecar what it may say", () => {
+    const settings = { ...allowed, policy: "off", imdsPort: 8169 } as const;
+    const after = injected(emulated(), facts(), config(settings));
+    expect(parseGuardConfig(startedWith(after, CONTAINER.guard))).toMatchObject({
+      imds: "emulate",
+      imdsPort: 8169,
+    });
+    expect(parseConfig(startedWith(after, CONTAINER.sidecar)).imds).toEqual({
+      port: 8169,
+      v1: "denied",
+      facts: {
+        region: "eu-west-1",
+        availabilityZone: "eu-west-1b",
+        localIpv4: "10.0.0.7",
+        ipv6: "fd00::7",
+      },
+      nodePaths: [],
+    });
+  });
+
+  test("answers without a token, an admin's facts and the node's paths arrive as they were set", () => {
+    const settings: Settings = {
+      ...allowed,
+      source: "node",
+      imdsFacts: [
+        { fact: "region", value: "eu-central-1" },
+        { fact: "instanceType", label: "node.kubernetes.io/instance-type" },
+        { fact: "imageId", value: "ami-0123456789abcdef0" },
+      ],
+      imdsNodePaths: ["meta-data/instance-id"],
+    };
+    expect(told(emulated({ [ANNOTATION.imdsV1]: "allowed" }), settings).imds).toEqual({
+      port: 16_927,
+      v1: "allowed",
+      facts: {
+        region: "eu-central-1",
+        availabilityZone: "eu-west-1b",
+        imageId: "ami-0123456789abcdef0",
+        localIpv4: "10.0.0.7",
+        ipv6: "fd00::7",
+      },
+      nodePaths: ["meta-data/instance-id"],
+    });
+  });
+
+  test("a region that nobody has set is no fact, though STS is asked in one", () => {
+    const read = told(emulated(), { imds: "allow-emulate" });
+    expect(read.region).toBe("us-east-1");
+    expect(read.imds?.facts).not.toHaveProperty("region");
+  });
+
+  test("guard and sidecar are told nothing of it in a pod that does not ask", () => {
+    expect(told(annotated(), allowed).imds).toBeUndefined();
+    expect(guardTold(allowed)).toMatchObject({ imds: "block" });
+  });
+});
+
 describe("every setting of an installation reaches the sidecar:", () => {
   test.for([
     [{ stsEndpoint: "https://vpce.example/$x" }, { stsEndpoint: "https://vpce.example/$x" }],
@@ -194,7 +259,7 @@ test("the app is told the address that the sidecar listens on, and a token whose
 
 test("guard and sidecar are told nothing but what the contract names", () => {
   const after = injected(
-    annotated(),
+    annotated({ [ANNOTATION.imds]: "emulate" }),
     facts(),
     config({
       policy: "off",
@@ -203,9 +268,15 @@ test("guard and sidecar are told nothing but what the contract names", () => {
       stsFips: true,
       stsDualStack: true,
       stsCa: CA,
+      imds: "allow-emulate",
+      imdsFacts: [{ fact: "availabilityZoneId", label: "a" }],
+      imdsNodePaths: ["meta-data/instance-id"],
     }),
   );
-  const known: readonly string[] = Object.values(ENV);
+  const known = new Set<string>([
+    ...Object.values(ENV),
+    ...Object.keys(IMDS_FACTS).map((fact) => imdsFactVariable(fact as ImdsFact)),
+  ]);
   const ours = (after.spec.initContainers ?? []).flatMap(({ env = [] }) => env.map(({ name }) => name));
-  expect(ours.filter((name) => !known.includes(name))).toEqual([]);
+  expect(ours.filter((name) => !known.has(name))).toEqual([]);
 });

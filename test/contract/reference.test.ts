@@ -42,6 +42,15 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   SESSION_SHORT: "Set `podrole.dev/session-duration` to `1h`.",
   CREDENTIALS_SHADOWED: "Take the variable off the container, if it is to use the pod's role.",
   PROXY_NOT_EXEMPT: "Make sure that the variable holds `127.0.0.1`.",
+  IMDS_NOT_ALLOWED:
+    "Take `podrole.dev/imds` or `podrole.dev/imds-v1` off, or have a cluster admin set `--imds` to `allow-emulate` or `allow-emulate-v1`.",
+  IMDS_NEEDS_GUARD:
+    "Ask a cluster admin to take `podrole.dev/guard: off` from the namespace, or set `podrole.dev/imds` to `block` on the pod.",
+  IMDS_SHARED:
+    "Set `podrole.dev/imds` to `block` on the pod, or take `podrole.dev/containers`, `podrole.dev/skip-containers` and `podrole.dev/role.<container>` off it.",
+  IMDS_WITHOUT_ROLE: "Give the pod a role, or take `podrole.dev/imds` off it.",
+  IMDS_V1_ALLOWED: "Take `podrole.dev/imds-v1` off, unless a client knows no IMDSv2.",
+  IMDS_SHADOWED: "Take the variable or the alias off, if clients are to ask the emulated service.",
   GUARD_OFF: "Ask a cluster admin to take `podrole.dev/guard: off` from the namespace.",
   HOST_NETWORK: "Take `hostNetwork` off the pod.",
   HOST_NETWORK_UNGUARDED: "Take `hostNetwork` off the pod.",
@@ -80,9 +89,10 @@ const code = (text: string): string => `\`${text}\``;
 const annotationsOn = (on: On): string =>
   table(
     ["annotation", "value", "what it does"],
-    Object.entries(ANNOTATIONS)
-      .filter(([, spec]) => spec.on === on)
-      .map(([key, { value, about }]) => [code(key), value, about]),
+    Object.entries(ANNOTATIONS).flatMap(([key, { on: kind, alsoOn, value, about }]) => {
+      const here = kind === on ? about : on === "Namespace" ? alsoOn?.Namespace : undefined;
+      return here === undefined ? [] : [[code(key), value, here]];
+    }),
   );
 
 const SECTIONS: Readonly<Record<Severity, readonly string[]>> = {

@@ -12,6 +12,16 @@ test.for(Object.entries(ANNOTATIONS))("%s is silent where it belongs", ([key, { 
   expect(strayAnnotations(on, { [key]: "x" })).toEqual([]);
 });
 
+test("what a namespace may set for its pods is silent on both, and on a service account it is not", () => {
+  for (const key of [ANNOTATION.imds, ANNOTATION.imdsV1]) {
+    expect(strayAnnotations("Pod", { [key]: "x" })).toEqual([]);
+    expect(strayAnnotations("Namespace", { [key]: "x" })).toEqual([]);
+    expect(strayAnnotations("ServiceAccount", { [key]: "x" })).toMatchObject([
+      { code: "ANNOTATION_MISPLACED" },
+    ]);
+  }
+});
+
 describe("did you mean", () => {
   test.for([
     ["iam.amazonaws.com/rolle", ANNOTATION.role],

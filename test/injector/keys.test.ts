@@ -107,7 +107,7 @@ describe("a key", () => {
   test.for(["", "a b", "Acme.com/role", "acme.com/", "/role", "acme.com/a/b", "x".repeat(64)])(
     "that is none is refused: %j",
     (key) => {
-      expect(() => configFromFlags("--role-key", key)).toThrow("annotation key");
+      expect(() => configFromFlags("--role-key", key)).toThrow("must be a key such as");
     },
   );
 

@@ -53,21 +53,25 @@ const annotated = (key: string, value: string | undefined): Pod => ({
 });
 
 describe("of a running pod", () => {
-  test.for([ANNOTATION.role, ANNOTATION.status, ANNOTATION.externalId, ANNOTATION.containers])(
-    "the annotation %s can be neither changed, nor added, nor taken off",
-    (key) => {
-      const before = annotated(key, "before");
-      for (const [was, is] of [
-        [before, annotated(key, "after")],
-        [annotated(key, undefined), before],
-        [before, annotated(key, undefined)],
-      ] as const) {
-        const verdict = updated(is, was);
-        expect(verdict).toMatchObject({ decision: "deny", operations: [] });
-        expect(verdict.findings.map(({ code }) => code)).toEqual(["POD_FROZEN"]);
-      }
-    },
-  );
+  test.for([
+    ANNOTATION.role,
+    ANNOTATION.status,
+    ANNOTATION.externalId,
+    ANNOTATION.containers,
+    ANNOTATION.imds,
+    ANNOTATION.imdsV1,
+  ])("the annotation %s can be neither changed, nor added, nor taken off", (key) => {
+    const before = annotated(key, "before");
+    for (const [was, is] of [
+      [before, annotated(key, "after")],
+      [annotated(key, undefined), before],
+      [before, annotated(key, undefined)],
+    ] as const) {
+      const verdict = updated(is, was);
+      expect(verdict).toMatchObject({ decision: "deny", operations: [] });
+      expect(verdict.findings.map(({ code }) => code)).toEqual(["POD_FROZEN"]);
+    }
+  });
 
   test.for(["podrole-guard", "podrole-sidecar"])("the image of %s cannot be changed", (name) => {
     const changed = everyContainer(running, (one) => (one.name === name ? { ...one, image: "evil" } : one));

@@ -25,7 +25,7 @@ const questions = (...args: Parameters<typeof heard>): string =>
     .join(" ");
 
 const ALL =
-  "problem labelled mirror windows settings inject role hostNetwork policy session exposed start podSecurity hazards";
+  "problem labelled mirror windows settings inject role hostNetwork policy session exposed start imds podSecurity hazards";
 const upTo = (question: string): string => ALL.slice(0, ALL.indexOf(question) + question.length);
 
 describe("the trace of a decision", () => {
@@ -58,12 +58,12 @@ describe("the trace of a decision", () => {
   });
 
   test("leaves out what does not matter for a pod with no role, or one that declined it", () => {
-    const rest = "podSecurity hazards";
+    const rest = "imds podSecurity hazards";
     expect(questions(plainPod())).toBe(`${upTo("hostNetwork")} ${rest}`);
     expect(questions(pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.inject]: "false" }))).toBe(
       `${upTo("inject")} hostNetwork ${rest}`,
     );
-    expect(questions(plainPod(), facts(), config({ guard: "off" }))).toBe(upTo("hostNetwork"));
+    expect(questions(plainPod(), facts(), config({ guard: "off" }))).toBe(`${upTo("hostNetwork")} imds`);
   });
 
   test("holds the very answers that the decision rests on", () => {

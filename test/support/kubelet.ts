@@ -7,6 +7,8 @@ export const DOWNWARD: Readonly<Record<string, string>> = {
   "metadata.uid": "5a2f1c1e-0000-4000-8000-000000000001",
   "spec.serviceAccountName": "default",
   "status.podIP": "10.0.0.7",
+  "status.podIPs": "10.0.0.7,fd00::7",
+  "metadata.labels['topology.kubernetes.io/zone']": "eu-west-1b",
   "status.hostIP": "10.0.0.1",
 };
 

@@ -14,6 +14,8 @@ const grants = (...specs: readonly object[]): Facts =>
 const nodePath = { name: "run", hostPath: { path: "/run" } };
 const node = config({ source: "node", policy: "off" });
 const secured = (securityContext: SecurityContext) => withApp({ securityContext });
+const emulate = { [ANNOTATION.imds]: "emulate" };
+const allowing = config({ imds: "allow-emulate-v1" });
 const off = { "podrole.dev/guard": "off" };
 
 /** For every code that a pod can raise when it is made, one that does. */
@@ -48,6 +50,17 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
         { name: "NO_PROXY", valueFrom: {} },
       ],
     }),
+  ],
+  ["IMDS_NOT_ALLOWED", annotated(emulate)],
+  ["IMDS_NEEDS_GUARD", annotated(emulate), facts({ annotations: off }), allowing],
+  ["IMDS_SHARED", annotated({ ...emulate, [ANNOTATION.skipContainers]: "app" }), facts(), allowing],
+  ["IMDS_WITHOUT_ROLE", pod({}, emulate), facts(), allowing],
+  ["IMDS_V1_ALLOWED", annotated({ ...emulate, [ANNOTATION.imdsV1]: "allowed" }), facts(), allowing],
+  [
+    "IMDS_SHADOWED",
+    withApp({ env: [{ name: "AWS_EC2_METADATA_DISABLED", value: "true" }] }, annotated(emulate)),
+    facts(),
+    allowing,
   ],
   ["GUARD_OFF", pod(), facts({ annotations: off })],
   ["HOST_NETWORK", pod({ hostNetwork: true })],

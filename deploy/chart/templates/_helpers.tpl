@@ -88,6 +88,9 @@ letters. */}}
 {{- if and $v.options.stsEndpoint (or $v.options.stsFips $v.options.stsDualStack) -}}
 {{- fail "options.stsEndpoint goes with neither options.stsFips nor options.stsDualStack: they choose among the region's own endpoints" -}}
 {{- end -}}
+{{- if and (ne $v.options.imds "block") (not (and (has "169.254.169.254" $v.options.block) (has "fd00:ec2::254" $v.options.block))) -}}
+{{- fail "options.imds other than block needs both metadata addresses in options.block: at one that is not blocked the node's own service answers" -}}
+{{- end -}}
 {{- if and (eq $v.webhook.failurePolicy "Ignore") (not (and $v.admissionPolicy.enabled (has "Deny" $v.admissionPolicy.validationActions))) -}}
 {{- fail "webhook.failurePolicy Ignore needs admissionPolicy with Deny: otherwise pods run unguarded while the injector is away" -}}
 {{- end -}}

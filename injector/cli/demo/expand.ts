@@ -1,6 +1,6 @@
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import type { Container, EnvVar, Pod } from "../../pod.ts";
-import { isRecord, own } from "../../read.ts";
+import { isRecord, own, recordsIn } from "../../read.ts";
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -65,6 +65,10 @@ export function fieldOf(pod: Pod, path: string): string | undefined {
       return text(pod.spec.serviceAccountName);
     case "status.podIP":
       return text(pod.status?.["podIP"]);
+    case "status.podIPs":
+      return recordsIn(pod.status ?? {}, "podIPs")
+        .map((one) => text(own(one, "ip")))
+        .join(",");
     case "status.hostIP":
       return text(pod.status?.["hostIP"]);
     default:

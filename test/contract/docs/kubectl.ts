@@ -28,12 +28,13 @@ const KUBECTL: Readonly<Record<string, readonly string[]>> = {
   logs: ["-c", "--previous", "--tail", "--since", "-l"],
   exec: ["-c", "-it"],
   debug: ["-it", "--image", "--target", "--profile"],
+  "port-forward": [],
   drain: [],
   auth: ["--as"],
 };
 const ROLLOUTS = new Set(["status", "restart", "history", "undo"]);
 /** Verbs whose first word is a pod, unless it says otherwise. */
-const OF_PODS = new Set(["logs", "exec", "debug"]);
+const OF_PODS = new Set(["logs", "exec", "debug", "port-forward"]);
 
 /** Objects that the installation or the examples make, or that the page has a placeholder for. */
 export function kubectl(args: readonly string[], around: Around): readonly string[] {

@@ -120,28 +120,42 @@ const ownRole = mostly(
   fc.constantFrom("", "a b"),
 );
 
+/** Apart from roles of single containers, with which it cannot be had. */
+const emulation = fc.record(
+  {
+    [ANNOTATION.role]: fc.constant<string>(BILLING),
+    [ANNOTATION.imds]: mostly(12, fc.constantFrom("block", "emulate", "emulate"), fc.constant("emulated")),
+    [ANNOTATION.imdsV1]: fc.constantFrom("denied", "allowed"),
+  },
+  { requiredKeys: [ANNOTATION.role, ANNOTATION.imds] },
+);
+
 const annotations = fc
   .tuple(
     fc.array(fc.tuple(strangeKey, fc.string({ maxLength: 5 })), { maxLength: 2 }),
-    fc.record(
-      {
-        [ANNOTATION.role]: mostly(
-          12,
-          fc.constant<string>(BILLING),
-          fc.constantFrom("", "a\n", "no such role"),
-        ),
-        [`${CONTAINER_ROLE_PREFIX}app-0`]: ownRole,
-        [`${CONTAINER_ROLE_PREFIX}app-1`]: oftenNone(ownRole),
-        [`${CONTAINER_ROLE_PREFIX}init-0`]: oftenNone(ownRole),
-        [ANNOTATION.skipContainers]: oftenNone(mostly(12, fc.constant("app-0"), fc.constant("nobody"))),
-        [ANNOTATION.region]: mostly(12, fc.constant("eu-west-1"), fc.constant("here")),
-        [ANNOTATION.start]: fc.constantFrom("wait", "now"),
-        "kubectl.kubernetes.io/default-container": fc.constant("app-0"),
-        "podrole.dev/in\nject": fc.constant(""),
-        "eks.amazonaws.com/skip-containers": fc.constantFrom("", "app-0", "a,,b"),
-      },
-      // A pod without one has no metadata, or none that is not null.
-      { requiredKeys: [ANNOTATION.role] },
+    mostly<Readonly<Record<string, string | undefined>>>(
+      3,
+      fc.record(
+        {
+          [ANNOTATION.role]: mostly(
+            12,
+            fc.constant<string>(BILLING),
+            fc.constantFrom("", "a\n", "no such role"),
+          ),
+          [`${CONTAINER_ROLE_PREFIX}app-0`]: ownRole,
+          [`${CONTAINER_ROLE_PREFIX}app-1`]: oftenNone(ownRole),
+          [`${CONTAINER_ROLE_PREFIX}init-0`]: oftenNone(ownRole),
+          [ANNOTATION.skipContainers]: oftenNone(mostly(12, fc.constant("app-0"), fc.constant("nobody"))),
+          [ANNOTATION.region]: mostly(12, fc.constant("eu-west-1"), fc.constant("here")),
+          [ANNOTATION.start]: fc.constantFrom("wait", "now"),
+          "kubectl.kubernetes.io/default-container": fc.constant("app-0"),
+          "podrole.dev/in\nject": fc.constant(""),
+          "eks.amazonaws.com/skip-containers": fc.constantFrom("", "app-0", "a,,b"),
+        },
+        // A pod without one has no metadata, or none that is not null.
+        { requiredKeys: [ANNOTATION.role] },
+      ),
+      emulation,
     ),
   )
   .map(([others, known]) => parsed([...others, ...Object.entries(known)]));

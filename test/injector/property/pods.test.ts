@@ -20,6 +20,8 @@ test("the pods are of all sorts: many are injected, some are denied", () => {
   const identities = injected.map(({ sidecar }) => sidecar?.identities.length ?? 0);
   expect(identities.filter((count) => count === 1).length).toBeGreaterThan(30);
   expect(identities.filter((count) => count > 1).length).toBeGreaterThan(20);
+  const emulated = injected.filter(({ after }) => JSON.stringify(after).includes('"PODROLE_IMDS_PORT"'));
+  expect(emulated.length).toBeGreaterThan(5);
 });
 
 test("the patch makes the pod, only adds, and taken back leaves the pod as it was, byte for byte", () => {
