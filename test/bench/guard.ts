@@ -25,6 +25,7 @@ const SUBJECTS = {
   "nft list ruleset": ["nft", "list", "ruleset"],
   "podrole-sidecar --help": [process.execPath, BUNDLE, "--help"],
   "podrole-sidecar guard": [process.execPath, BUNDLE, "guard"],
+  "the same, emulating": ["env", `${ENV.imds}=emulate`, process.execPath, BUNDLE, "guard"],
 };
 
 const env = {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { outcomeOf, packetClient, socketClient } from "./attempts.ts";
 import { collect, command } from "./command.ts";
+import { ENV } from "../../sidecar/contract.ts";
 import { AS_GUARD, GUARD, guardEnv, runGuard } from "./guard-run.ts";
 import { METADATA_V4, METADATA_V6, openLab, type Lab } from "./lab.ts";
 import { whyNot } from "./requirements.ts";
@@ -155,8 +156,8 @@ describe.skipIf(reason)(`the guard in a pod's network${reason ? ` (skipped: ${re
   });
 
   // As the kubelet makes one with hostUsers: false. There is no way in from outside, so it has its own interfaces.
-  test("is proven in a user namespace", async () => {
-    const env = { ...process.env, ...guardEnv(lab) };
+  test.each(["block", "emulate"])("is proven in a user namespace, told to %s", async (imds) => {
+    const env = { ...process.env, ...guardEnv(lab), [ENV.imds]: imds };
     const script = `ip link set lo up && ip link add eth0 type veth peer name peer && ip link set eth0 up &&
       ip address add 10.81.0.2/24 dev eth0 && ip route add default dev eth0 && exec "$@"`;
     const argv = ["unshare", "-Urn", "sh", "-c", script, "sh", ...GUARD];

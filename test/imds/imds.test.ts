@@ -82,6 +82,30 @@ describe.skipIf(reason)(
       );
     });
 
+    test("tells what the pod may know of where it runs, and of the node nothing", async () => {
+      await lab.guard();
+      await lab.sidecar();
+      const ttl = "X-aws-ec2-metadata-token-ttl-seconds: 60";
+      const token = await curl(
+        "--request",
+        "PUT",
+        "--header",
+        ttl,
+        "http://169.254.169.254/latest/api/token",
+      );
+      const fact = (path: string): Promise<string> =>
+        curl(
+          "--header",
+          `X-aws-ec2-metadata-token: ${token}`,
+          `http://169.254.169.254/latest/meta-data/${path}`,
+        );
+      expect(await fact("placement/region")).toBe("eu-west-1");
+      expect(await fact("placement/availability-zone")).toBe("eu-west-1b");
+      expect(await fact("local-ipv4")).toBe("10.0.0.7");
+      expect(await fact("ipv6")).toBe("fd00::7");
+      expect(await fact("instance-id")).toContain("404 - Not Found");
+    });
+
     test("a bare curl prints credentials where IMDSv1 is chosen", async () => {
       await lab.guard();
       await lab.sidecar({ [ENV.imdsV1]: "allowed" });
@@ -106,7 +130,7 @@ describe.skipIf(reason)(
       );
       const base = "http://169.254.169.254/latest";
       expect(await curl(`${base}/meta-data/instance-id`)).toBe("i-0123456789abcdef0");
-      expect(await curl(`${base}/meta-data/local-ipv4`)).toContain("404 - Not Found");
+      expect(await curl(`${base}/meta-data/local-ipv4`), "the pod's own").toBe("10.0.0.7");
       expect(await curl(ROLES)).toBe(POD.role);
       expect(await curl(`${ROLES}${NODE.role}`)).toContain("404 - Not Found");
       expect(await curl("--path-as-is", `${base}/meta-data/../user-data`)).toContain("404 - Not Found");

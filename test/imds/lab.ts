@@ -4,11 +4,14 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ENV, METADATA_ADDRESSES } from "../../sidecar/contract.ts";
+import { ANNOTATION, CONTAINER, ENV, METADATA_ADDRESSES } from "../../sidecar/contract.ts";
 import { collect, command, must, type Ended } from "../guard/command.ts";
 import { AS_GUARD, GUARD } from "../guard/guard-run.ts";
 import { inside, spaces } from "../guard/spaces.ts";
-import { sidecarEnv } from "../support/sidecar-env.ts";
+import { config } from "../support/config.ts";
+import { BILLING, facts } from "../support/facts.ts";
+import { startedWith } from "../support/kubelet.ts";
+import { injected, pod as podWith } from "../support/pods.ts";
 import { until } from "../support/until.ts";
 import { HEALTH_PORT, NODE_IP, POD_IP, STS_PORT, WEB_TOKEN } from "./names.ts";
 
@@ -51,14 +54,14 @@ export async function openLab(): Promise<Lab> {
     const tokenFile = join(folder, "token");
     await writeFile(tokenFile, WEB_TOKEN);
     const child = run(pod, SIDECAR, {
-      PATH: process.env["PATH"],
       // As a container runtime sets it for a uid that is in no list of users.
       HOME: "/",
-      ...sidecarEnv(),
-      ...EMULATE,
+      ...startedWith(INJECTED, CONTAINER.sidecar),
       [ENV.healthPort]: String(HEALTH_PORT),
       [ENV.stsEndpoint]: STS,
       [ENV.webIdentityTokenFile]: tokenFile,
+      [ENV.terminationLog]: "",
+      PATH: process.env["PATH"],
       ...over,
     });
     let said = "";
@@ -73,10 +76,16 @@ export async function openLab(): Promise<Lab> {
   };
 
   const guard = async (over: Env = {}): Promise<void> => {
-    const env = { ...EMULATE, [ENV.podIp]: POD_IP, [ENV.hostIp]: NODE_IP, ...over };
+    const env = {
+      ...startedWith(INJECTED, CONTAINER.guard),
+      PATH: process.env["PATH"],
+      [ENV.podIp]: POD_IP,
+      [ENV.hostIp]: NODE_IP,
+      [ENV.terminationLog]: "",
+      ...over,
+    };
     const settings = Object.entries(env).map(([name, value]) => `${name}=${value ?? ""}`);
-    const path = `PATH=${process.env["PATH"] ?? ""}`;
-    await must(inside(pod, [...AS_GUARD, "/usr/bin/env", "-i", path, ...settings, ...GUARD]));
+    await must(inside(pod, [...AS_GUARD, "/usr/bin/env", "-i", ...settings, ...GUARD]));
   };
 
   try {
@@ -105,8 +114,12 @@ export async function openLab(): Promise<Lab> {
   };
 }
 
-/** What guard and sidecar are told alike. */
-const EMULATE = { [ENV.imds]: "emulate", [ENV.blockedAddresses]: METADATA_ADDRESSES.join(",") };
+/** As the injector makes it: guard and sidecar are told what their containers say. */
+const INJECTED = injected(
+  podWith({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.imds]: "emulate" }),
+  facts(),
+  config({ imds: "allow-emulate", region: "eu-west-1" }),
+);
 
 /** No container endpoint, no metadata endpoint, no files: EC2's own address is all there is. */
 const APP_ENV: Env = {

@@ -16,7 +16,7 @@ export interface Owner {
 
 export const POD: Owner = {
   role: "billing-reader",
-  session: "arn:aws:sts::123456789012:assumed-role/billing-reader/billing.api-0",
+  session: "arn:aws:sts::111122223333:assumed-role/billing-reader/shop.web-5d5f-x7f2q",
 };
 export const NODE: Owner = {
   role: "the-nodes-own",
