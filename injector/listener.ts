@@ -1,6 +1,7 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import type { SecureVersion } from "node:tls";
+import { expectNothing, oneAtATime } from "../sidecar/kit/one-at-a-time.ts";
 import type { KeyPair } from "./certificates.ts";
 import { limitConnections, type ConnectionLimits } from "./connections.ts";
 
@@ -56,12 +57,14 @@ export function listener(
     requestTimeout: limits.headersMs + limits.bodyMs,
     connectionsCheckingInterval: limits.checkMs,
   };
+  const waited = oneAtATime(handler);
   const server = tls
     ? createHttpsServer(
         { ...options, minVersion: MIN_VERSION, ...tls, handshakeTimeout: limits.handshakeMs },
-        handler,
+        waited,
       )
-    : createHttpServer(options, handler);
+    : createHttpServer(options, waited);
+  expectNothing(server);
   limitConnections(server, limits, refused);
   limitBodyTime(server, limits);
   return server;

@@ -1,8 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
+import { expectNothing, oneAtATime } from "./kit/one-at-a-time.ts";
 
 /** An SDK's request is under 1 KiB and has no body; a client that needs more, or seconds, is none. */
-export function limitedServer(handle: Handle): Server {
+export function limitedServer(handle: RequestListener): Server {
   const server = createServer(
     {
       maxHeaderSize: 8 * 1024,
@@ -13,16 +14,13 @@ export function limitedServer(handle: Handle): Server {
     },
     oneAtATime(fewHeaders(handle)),
   );
-  // Without this, Node answers by itself, and as often as it is asked.
-  server.on("checkExpectation", (request, response) => server.emit("request", request, response));
+  expectNothing(server);
   server.maxHeadersCount = HEADERS_MAX;
   // Far above what one pod opens, far below what its memory limit holds.
   server.maxConnections = 1024;
   limitIdle(server);
   return server;
 }
-
-type Handle = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** SDKs send ten. Without a limit, 8 KiB are 8,000 headers of one letter, and some hundred connections fill the heap. */
 const HEADERS_MAX = 100;
@@ -32,38 +30,11 @@ const HEADERS_MAX = 100;
  * against a request.
  */
 const fewHeaders =
-  (handle: Handle): Handle =>
+  (handle: RequestListener): RequestListener =>
   (request, response) => {
     if (request.rawHeaders.length < 2 * HEADERS_MAX) handle(request, response);
     else response.writeHead(431, { Connection: "close", "Content-Length": "0" }).end();
   };
-
-/**
- * Closes a connection that asks again before it was answered; SDKs wait. Node takes all requests of a piece of 64 KiB at
- * once, which are 600, and makes an answer for each: some hundred connections of a client that never reads were more
- * than the heap.
- */
-function oneAtATime(handle: Handle): Handle {
-  const asking = new WeakSet<Socket>();
-  return (request, response) => {
-    const { socket } = request;
-    if (asking.has(socket)) readNoFurther(socket);
-    if (socket.destroyed) return;
-    asking.add(socket);
-    response.once("finish", () => asking.delete(socket));
-    handle(request, response);
-  };
-}
-
-/** What onIncoming returns for an upgrade: that what follows is no HTTP. */
-const NO_MORE_HTTP = 2;
-
-/** A socket that is destroyed is still read to the end of the piece; for less than that Node has no public way. */
-function readNoFurther(socket: Socket): void {
-  const { parser } = socket as Socket & { readonly parser?: { onIncoming?: unknown } | null };
-  if (parser != null) parser.onIncoming = () => NO_MORE_HTTP;
-  socket.destroy();
-}
 
 /** Of {@link limitedServer}'s connections, how many may wait for their next request, or for their first. */
 export const IDLE_MAX = 512;

@@ -12,7 +12,13 @@ import {
   validFor,
   type KeyPair,
 } from "../../injector/certificates.ts";
-import { LIMITS, serveCertificate, type Limits, type ListenerTls } from "../../injector/listener.ts";
+import {
+  LIMITS,
+  listener,
+  serveCertificate,
+  type Limits,
+  type ListenerTls,
+} from "../../injector/listener.ts";
 import { buildServer } from "../../injector/server.ts";
 import { config } from "../support/config.ts";
 import { clusterOf, facts } from "../support/facts.ts";
@@ -327,6 +333,36 @@ describe("a flood of long bodies", () => {
     await dawdling(port, { count: 4, read: 3, last: 3 });
     await dawdling(port, { count: 4, read: 0, last: 4 });
     expect((await review(port, agentFor([ca]), LONG_REVIEW)).status).toBe(200);
+  });
+});
+
+describe("a client that asks again before it was answered", () => {
+  test("is read no further, whatever it asks for", async () => {
+    let requests = 0;
+    const tls = await fresh();
+    const server = listener(() => void (requests += 1), tls, LIMITS);
+    onTestFinished(() => void server.close());
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address() as AddressInfo;
+    for (const [line, more] of [
+      ["GET /readyz", ""],
+      ["POST /mutate", "Content-Length: 0\r\n"],
+      ["GET /readyz", "Expect: something\r\n"],
+    ] as const) {
+      requests = 0;
+      const socket = await raw(port);
+      socket.write(`${line} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`.repeat(200));
+      expect((await hungUp(socket)).said).toBe("");
+      expect(requests).toBe(1);
+    }
+  });
+
+  test("is none that has read its answer, a thousand times over", async () => {
+    const { port } = await listening();
+    const agent = agentFor([ca]);
+    const statuses = new Set<number>();
+    for (let count = 0; count < 1000; count += 1) statuses.add((await review(port, agent)).status);
+    expect([...statuses]).toEqual([200]);
   });
 });
 
