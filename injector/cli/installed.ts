@@ -112,11 +112,14 @@ export function injectorIn(deployment: Fields): { readonly args: readonly string
 }
 
 /**
- * The installation's options among the injector's arguments. Those of its server are none of ours, and passed over.
+ * The installation's options among the injector's arguments, or others that it has. What is none of them is passed over.
  * @throws CodedError `CONFIG_INVALID` for a value that this version does not take
  */
-export function installedOptions(args: readonly string[]): Record<string, unknown> {
-  const command = withInstallation(new Command())
+export function installedOptions(
+  args: readonly string[],
+  withOptions: (command: Command) => Command = withInstallation,
+): Record<string, unknown> {
+  const command = withOptions(new Command())
     .allowUnknownOption()
     .allowExcessArguments()
     .helpOption(false)

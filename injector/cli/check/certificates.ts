@@ -3,6 +3,7 @@ import { fieldsIn, own, type Fields } from "../../read.ts";
 import { INJECTOR } from "../installed.ts";
 import type { CheckFacts } from "./facts.ts";
 import { fail, judged, ok, skip, warn, type CheckCode, type CheckResult } from "./result.ts";
+import { tlsSecretIn } from "./tls-secret.ts";
 import { oursIn } from "./webhook.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -48,7 +49,7 @@ export const certificateCheck = (facts: CheckFacts): readonly CheckResult[] => {
   const code = "CERTIFICATE";
   const absent = skip(
     code,
-    `there is no Secret ${facts.podroleNamespace}/${INJECTOR}-tls; the dry run below tells more`,
+    `there is no Secret ${facts.podroleNamespace}/${tlsSecretIn(facts.deployment)}; the dry run below tells more`,
   );
   return judged(code, facts.certificate, absent, (pem) => {
     const [leaf, ...between] = parsed(pem) ?? [];

@@ -13,6 +13,7 @@ import { chainIn } from "./certificates.ts";
 import { tryPods } from "./dry-run.ts";
 import { PODS_MAX, type CheckFacts, type DryRun, type PodsIn, type Reading } from "./facts.ts";
 import { PLAIN, underPodrole } from "./namespaces.ts";
+import { tlsSecretIn } from "./tls-secret.ts";
 
 const CORE = "/api/v1/namespaces";
 const ADMISSION = "/apis/admissionregistration.k8s.io/v1";
@@ -50,7 +51,7 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
         `/apis/discovery.k8s.io/v1/namespaces/${place}/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D${INJECTOR}`,
       ),
       one(`/apis/policy/v1/namespaces/${place}/poddisruptionbudgets/${INJECTOR}`),
-      one(`${named}/secrets/${INJECTOR}-tls`),
+      one(`${named}/secrets/${tlsSecretIn(deployment)}`),
       all(`${ADMISSION}/mutatingwebhookconfigurations`),
       all(`${ADMISSION}/validatingadmissionpolicies`),
       all(`${ADMISSION}/validatingadmissionpolicybindings`),
