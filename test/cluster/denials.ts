@@ -22,6 +22,7 @@ const withRole = (spec: object = {}, more: Readonly<Record<string, string>> = {}
 const app = (securityContext: object): object => ({
   containers: [{ name: "app", image: "shop/app:1", securityContext }],
 });
+const emulate = { [ANNOTATION.imds]: "emulate" };
 const node = { source: "node", policy: "off" } as const;
 
 /** For every code that denies a pod as it is made, one that gets it. */
@@ -38,6 +39,18 @@ export const DENIALS: readonly Denial[] = [
   { code: "HUB_ROLE_MISSING", pod: withRole({}, { [ANNOTATION.externalId]: "partner" }) },
   { code: "ANNOTATION_INVALID", pod: withRole({}, { [ANNOTATION.start]: "soon" }) },
   { code: "CONTAINER_UNKNOWN", pod: withRole({}, { [ANNOTATION.containers]: "none" }) },
+  { code: "IMDS_NOT_ALLOWED", pod: withRole({}, emulate) },
+  {
+    code: "IMDS_NEEDS_GUARD",
+    pod: withRole({}, emulate),
+    annotations: { [ANNOTATION.guard]: "off" },
+    config: { imds: "allow-emulate" },
+  },
+  {
+    code: "IMDS_SHARED",
+    pod: withRole({}, { ...emulate, [ANNOTATION.containers]: "" }),
+    config: { imds: "allow-emulate" },
+  },
   { code: "HOST_NETWORK", pod: withRole({ hostNetwork: true }) },
   { code: "HOST_PATH", pod: withRole({ volumes: [{ name: "run", hostPath: { path: "/run" } }] }) },
   {
