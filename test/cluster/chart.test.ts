@@ -155,6 +155,7 @@ describe.skipIf(reason !== undefined)(
       ],
       ["policy audit", "options.policy=audit", "given all the same"],
       ["NET_RAW for the guard", "options.guardNetRaw=true", "one capability more"],
+      ["metadata without a token", "options.imds=allow-emulate-v1", "without a token"],
       ["source node for some namespaces", "options.sourceOverride={node}", "source node"],
       ["the guard off", "options.guard=off", "options.guard is off"],
       ["no admission policy", "admissionPolicy.enabled=false", "admissionPolicy is off"],
