@@ -39,15 +39,16 @@ export function admit(
   if (foreign.length > 0) return { kind: "deny", findings: [...foreign, ...decision.findings] };
   const uri = credentialsUri(config);
   const tokenOf = tokensByContainer(intent, tokens);
+  const theirs = userContainers(pod);
   const findings = [
     ...decision.findings,
-    ...userContainers(pod).flatMap((one) => {
+    ...theirs.flatMap((one) => {
       const token = tokenOf.get(one.name);
       return token === undefined
         ? []
         : [...shadowed(one, { uri, token }), ...proxyFindings(one, intent.imds !== undefined)];
     }),
-    ...(intent.imds === undefined ? [] : imdsShadowed(pod, userContainers(pod))),
+    ...(intent.imds === undefined ? [] : imdsShadowed(pod, theirs)),
   ];
   return {
     kind: "inject",

@@ -75,7 +75,6 @@ export function imdsShadowed({ spec }: Pod, containers: readonly Container[]): r
     const isMetadata = typeof ip === "string" && metadata.includes(normalAddress(ip) ?? "");
     return strings(own(alias, "hostnames"))
       .filter((name) => OWN_NAMES.has(name) !== isMetadata)
-      .filter((name) => isMetadata || OWN_NAMES.has(name))
       .map((name) =>
         finding(
           "IMDS_SHADOWED",

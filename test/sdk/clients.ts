@@ -41,6 +41,16 @@ export interface Sayings {
 /** Words that say nothing of what is the matter. */
 const always = (words: string): Sayings => ({ notHeld: words, refused: words, noSidecar: words });
 
+/** Of the AWS SDK for Go v2, and so of what is built on it. */
+const GO_V2: Sayings = {
+  notHeld:
+    "get identity: get credentials: failed to refresh cached credentials, failed to load credentials, exceeded maximum number of attempts, 3, CREDENTIALS_NOT_READY: …",
+  refused:
+    "get identity: get credentials: failed to refresh cached credentials, failed to load credentials, TOKEN_WRONG: …",
+  noSidecar:
+    'get identity: get credentials: failed to refresh cached credentials, failed to load credentials, exceeded maximum number of attempts, 3, request send failed, Get "http://127.0.0.1:…/v1/credentials": dial tcp 127.0.0.1:…: connect: connection refused',
+};
+
 /** Whether an error of the client's is these words. */
 export function isSaid(words: string, error: string): boolean {
   let from = 0;
@@ -137,14 +147,7 @@ export const CLIENTS: readonly Client[] = [
     version: pinned("clients/go-v2/go.mod", /aws-sdk-go-v2\/config v(\S+)/),
     making: { by: "go" },
     isTrappable: true,
-    says: {
-      notHeld:
-        "get identity: get credentials: failed to refresh cached credentials, failed to load credentials, exceeded maximum number of attempts, 3, CREDENTIALS_NOT_READY: …",
-      refused:
-        "get identity: get credentials: failed to refresh cached credentials, failed to load credentials, TOKEN_WRONG: …",
-      noSidecar:
-        'get identity: get credentials: failed to refresh cached credentials, failed to load credentials, exceeded maximum number of attempts, 3, request send failed, Get "http://127.0.0.1:…/v1/credentials": dial tcp 127.0.0.1:…: connect: connection refused',
-    },
+    says: GO_V2,
     tells: "the sidecar's sentence",
     note: "",
   },
@@ -255,14 +258,7 @@ export const CLIENTS: readonly Client[] = [
       "--low-level-retries=1",
     ],
     isTrappable: true,
-    says: {
-      notHeld:
-        "get identity: get credentials: failed to refresh cached credentials, failed to load credentials, exceeded maximum number of attempts, 3, CREDENTIALS_NOT_READY: …",
-      refused:
-        "get identity: get credentials: failed to refresh cached credentials, failed to load credentials, TOKEN_WRONG: …",
-      noSidecar:
-        'get identity: get credentials: failed to refresh cached credentials, failed to load credentials, exceeded maximum number of attempts, 3, request send failed, Get "http://127.0.0.1:…/v1/credentials": dial tcp 127.0.0.1:…: connect: connection refused',
-    },
+    says: GO_V2,
     tells: "the sidecar's sentence",
     note: "Only with `env_auth = true` and no keys in the remote; else it is anonymous. It fetches for each command.",
   },
