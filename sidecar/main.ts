@@ -2,7 +2,7 @@
 import { ENV } from "./contract.ts";
 import type { Env } from "./kit/env.ts";
 import { coded, oneLine } from "./kit/errors.ts";
-import { writeTerminationMessage } from "./termination.ts";
+import { writeTerminationMessage } from "./kit/termination.ts";
 
 const USAGE = "Usage: podrole-sidecar guard | serve | wait | --version | --help";
 const EXIT = { failed: 1, usage: 2 } as const;

@@ -1,20 +1,20 @@
-import type { ConfiguredIdentity, SidecarConfig } from "./config.ts";
-import type { Credentials } from "./credentials.ts";
-import { createEngine, type Engine } from "./engine.ts";
-import { tidyAfterwards } from "./garbage.ts";
-import { healthServer, listenEverywhere } from "./health.ts";
+import type { ConfiguredIdentity, SidecarConfig } from "./config/config.ts";
+import type { Credentials } from "./sts/credentials.ts";
+import { createEngine, type Engine } from "./engine/engine.ts";
+import { tidyAfterwards } from "./engine/garbage.ts";
+import { healthServer, listenEverywhere } from "./wire/health.ts";
 import { createArrivals, reachBeyond, type Arrivals } from "./imds/own.ts";
 import type { ImdsListening } from "./imds/server.ts";
 import type { Clock } from "./kit/clock.ts";
 import type { CodedError } from "./kit/errors.ts";
 import type { Log } from "./kit/log.ts";
-import { createMetrics, type Metrics } from "./metrics.ts";
-import { reach } from "./reach.ts";
-import type { Random } from "./schedule.ts";
-import { close, credentialServer, listen } from "./server.ts";
-import { identitySource, issuerOver } from "./sources.ts";
-import { stsOver } from "./sts.ts";
-import { createVerifier, type Verifier } from "./verifier.ts";
+import { createMetrics, type Metrics } from "./wire/metrics.ts";
+import { reach } from "./kit/reach.ts";
+import type { Random } from "./engine/schedule.ts";
+import { close, credentialServer, listen } from "./wire/server.ts";
+import { identitySource, issuerOver } from "./sts/sources.ts";
+import { stsOver } from "./sts/assume-role.ts";
+import { createVerifier, type Verifier } from "./guard-check.ts";
 
 export interface ServeDeps {
   readonly clock: Clock;

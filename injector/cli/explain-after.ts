@@ -1,9 +1,9 @@
 import { CONTAINER, ENV } from "../../sidecar/contract.ts";
-import type { Outcome } from "../admit.ts";
-import type { InjectorConfig } from "../config.ts";
-import type { SidecarIntent } from "../decide.ts";
-import { isOurs } from "../harden.ts";
-import { envVar, type Container, type Pod } from "../pod.ts";
+import type { Outcome } from "../review/admit.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import type { SidecarIntent } from "../decide/decide.ts";
+import { isOurs } from "../model/user-containers.ts";
+import { envVar, type Container, type Pod } from "../model/pod.ts";
 
 /** What a pod looks like that has been injected: what is told to whom, and no value that is secret. */
 export interface After {

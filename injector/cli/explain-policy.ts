@@ -1,11 +1,11 @@
 import { ANNOTATION } from "../../sidecar/contract.ts";
-import type { RoleArn } from "../arn.ts";
-import type { Facts } from "../cluster.ts";
-import type { InjectorConfig } from "../config.ts";
-import { covers, type Grant } from "../grant.ts";
-import { serviceAccountOf } from "../pod.ts";
-import { judge, type Verdict } from "../policy.ts";
-import type { Answers } from "../trace.ts";
+import type { RoleArn } from "../model/arn.ts";
+import type { Facts } from "../model/facts.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import { covers, type Grant } from "../model/grant.ts";
+import { serviceAccountOf } from "../model/pod.ts";
+import { judge, type Verdict } from "../decide/policy.ts";
+import type { Answers } from "../decide/trace.ts";
 import { holding, yesNo, type Around, type Candidate, type Step } from "./explain-step.ts";
 
 /** Whether the role may be used, and what each rule says to it. */

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { ANNOTATION } from "../../sidecar/contract.ts";
-import type { Facts } from "../cluster.ts";
-import { serviceAccountOf, type Pod } from "../pod.ts";
-import { resolveRole, type ResolvedRole } from "../role.ts";
+import type { Facts } from "../model/facts.ts";
+import { serviceAccountOf, type Pod } from "../model/pod.ts";
+import { resolveRole, type ResolvedRole } from "../decide/role.ts";
 import { holding, type Around, type Candidate, type Step } from "./explain-step.ts";
 
 /** Which role was asked for, and what else could have named one. */

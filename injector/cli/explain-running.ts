@@ -1,7 +1,7 @@
-import type { Outcome } from "../admit.ts";
-import { isOurs } from "../harden.ts";
-import { patchBetween } from "../patch.ts";
-import type { Pod } from "../pod.ts";
+import type { Outcome } from "../review/admit.ts";
+import { isOurs } from "../model/user-containers.ts";
+import { patchBetween } from "../mutate/patch.ts";
+import type { Pod } from "../model/pod.ts";
 
 /** How a pod that exists compares with what this version would make of it. */
 export interface Running {

@@ -1,7 +1,7 @@
 import { ANNOTATION, type Source, type Step as Call } from "../../sidecar/contract.ts";
-import { fallbackRegion, type RoleArn } from "../arn.ts";
-import type { InjectorConfig } from "../config.ts";
-import type { Answers } from "../trace.ts";
+import { fallbackRegion, type RoleArn } from "../model/arn.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import type { Answers } from "../decide/trace.ts";
 import { type Around, type Step } from "./explain-step.ts";
 
 /** By which calls the role is reached, and what the session is like that comes of them. */

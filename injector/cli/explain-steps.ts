@@ -1,5 +1,5 @@
 import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract.ts";
-import type { Answers, Asked } from "../trace.ts";
+import type { Answers, Asked } from "../decide/trace.ts";
 import { policyStep } from "./explain-policy.ts";
 import { roleStep } from "./explain-role.ts";
 import { sessionSteps } from "./explain-session.ts";

@@ -1,4 +1,4 @@
-import type { Severity } from "../findings.ts";
+import type { Severity } from "../model/findings.ts";
 import type { Paint } from "./demo/progress.ts";
 import type { After, ContainerAfter } from "./explain-after.ts";
 import type { Explanation } from "./explain-pod.ts";

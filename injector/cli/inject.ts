@@ -1,14 +1,15 @@
 import { Command, Option } from "commander";
-import { admit } from "../admit.ts";
-import { manifestCluster, type Cluster } from "../cluster.ts";
-import type { InjectorConfig } from "../config.ts";
-import { readCaFile } from "../ca-file.ts";
-import { sentence, type Finding } from "../findings.ts";
-import { clusterInOurs } from "../keys.ts";
-import { serviceAccountIn } from "../pod.ts";
-import { installationFrom, withInstallation } from "../options.ts";
-import { isRecord, own } from "../read.ts";
-import { randomToken } from "../token.ts";
+import { admit } from "../review/admit.ts";
+import { type Cluster } from "../model/facts.ts";
+import { manifestCluster } from "../cluster/manifest-cluster.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import { readCaFile } from "../config/ca-file.ts";
+import { sentence, type Finding } from "../model/findings.ts";
+import { clusterInOurs } from "../config/keys.ts";
+import { serviceAccountIn } from "../model/pod.ts";
+import { installationFrom, withInstallation } from "../config/options.ts";
+import { isRecord, own } from "../model/read.ts";
+import { randomToken } from "../mutate/token.ts";
 import {
   assumptionsFrom,
   objectsIn,
@@ -17,7 +18,7 @@ import {
   type AssumptionOptions,
 } from "./input.ts";
 import { separated, toYaml, type Manifest } from "./manifests.ts";
-import { nameOfObject, namespaceIn, templateOf } from "../workload.ts";
+import { nameOfObject, namespaceIn, templateOf } from "../model/workload.ts";
 
 /** What came of a run: the documents to print, and what there is to say about which object. */
 export interface Injection {

@@ -3,8 +3,8 @@ import { text as readAll } from "node:stream/consumers";
 import { InvalidArgumentError, type Command } from "commander";
 import { NAMESPACE_LABEL } from "../../sidecar/contract.ts";
 import { CodedError, systemCode } from "../../sidecar/kit/errors.ts";
-import type { Assumptions } from "../cluster.ts";
-import { isRecord, own, type Fields } from "../read.ts";
+import type { Assumptions } from "../cluster/manifest-cluster.ts";
+import { isRecord, own, type Fields } from "../model/read.ts";
 import { concatenated, parseManifests, type Manifest } from "./manifests.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { VERSION } from "../version.ts";
+import { VERSION } from "../model/version.ts";
 import { checkCommand } from "./check/command.ts";
 import { demoCommand } from "./demo/command.ts";
 import { explainCommand } from "./explain.ts";

@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { coded, CodedError, oneLine, systemCode } from "../../sidecar/kit/errors.ts";
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
-import type { KeyPair } from "../certificates.ts";
-import type { Trouble } from "../server.ts";
+import type { KeyPair } from "./certificates.ts";
+import type { Trouble } from "../model/trouble.ts";
 import type { Served } from "./served.ts";
 import { certificateOf, isPair } from "./pem.ts";
 

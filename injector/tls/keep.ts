@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import { coded, CodedError, oneLine } from "../../sidecar/kit/errors.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
-import type { Trouble } from "../server.ts";
+import type { Trouble } from "../model/trouble.ts";
 import type { Durations } from "./durations.ts";
 import {
   patchWebhooks,

@@ -1,5 +1,5 @@
-import { Refusal, type ApiServer } from "../api-server.ts";
-import { fieldsIn, isRecord, metadataOf, own, type Fields } from "../read.ts";
+import { Refusal, type ApiServer } from "../cluster/api-server.ts";
+import { fieldsIn, isRecord, metadataOf, own, type Fields } from "../model/read.ts";
 import { certificatesIn } from "./pem.ts";
 import { secretOf, storedIn, type Stored } from "./stored.ts";
 import { secretTrouble, webhookTrouble } from "./trouble.ts";

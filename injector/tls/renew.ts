@@ -1,4 +1,4 @@
-import { certificateAuthority, servingCertificate, type KeyPair, type Validity } from "../certificates.ts";
+import { certificateAuthority, servingCertificate, type KeyPair, type Validity } from "./certificates.ts";
 import type { Durations } from "./durations.ts";
 import { caFacts, canSign } from "./pem.ts";
 import { lasting, validAt, type Action } from "./plan.ts";

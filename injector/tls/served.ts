@@ -1,6 +1,6 @@
 import type { X509Certificate } from "node:crypto";
-import type { KeyPair } from "../certificates.ts";
-import type { Trouble } from "../server.ts";
+import type { KeyPair } from "./certificates.ts";
+import type { Trouble } from "../model/trouble.ts";
 import { certificateOf, isPair, isSignedBy, spanOf } from "./pem.ts";
 import { inAll, validAt } from "./plan.ts";
 

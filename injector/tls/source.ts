@@ -1,8 +1,8 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
-import { certificateAuthority, servingCertificate, validFor, type KeyPair } from "../certificates.ts";
-import type { Trouble } from "../server.ts";
+import { certificateAuthority, servingCertificate, validFor, type KeyPair } from "./certificates.ts";
+import type { Trouble } from "../model/trouble.ts";
 import { DURATIONS, type Durations } from "./durations.ts";
 import { followFiles, readPair } from "./files.ts";
 import { keeper, type KeepEvent } from "./keep.ts";

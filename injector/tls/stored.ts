@@ -1,5 +1,5 @@
-import type { KeyPair } from "../certificates.ts";
-import { metadataOf, own, stringMap, type Fields } from "../read.ts";
+import type { KeyPair } from "./certificates.ts";
+import { metadataOf, own, stringMap, type Fields } from "../model/read.ts";
 import { caFacts, canSign, certificateOf, isPair, isSignedBy, namesOf, spanOf } from "./pem.ts";
 import type { TlsState } from "./plan.ts";
 

@@ -1,5 +1,5 @@
 import { CodedError } from "../../sidecar/kit/errors.ts";
-import { Refusal, whyOf } from "../api-server.ts";
+import { Refusal, whyOf } from "../cluster/api-server.ts";
 
 /** Why certificates are not as they should be. Each is a value of the metric `podrole_tls_trouble`. */
 export const TLS_TROUBLES = [

@@ -1,7 +1,7 @@
 import { connect, createServer, type Server } from "node:net";
 import { LOOPBACK } from "../contract.ts";
 import { CodedError, systemCode } from "../kit/errors.ts";
-import type { Reach } from "../reach.ts";
+import type { Reach } from "../kit/reach.ts";
 
 /** How one attempt to hear who is at an address ended. Whoever is there was not sent a byte. */
 export type Heard =

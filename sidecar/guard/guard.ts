@@ -1,6 +1,6 @@
 import { CodedError } from "../kit/errors.ts";
 import type { Log } from "../kit/log.ts";
-import type { Reach } from "../reach.ts";
+import type { Reach } from "../kit/reach.ts";
 import type { GuardConfig } from "./config.ts";
 import type { PacketFilter, Standing } from "./filter.ts";
 import type { Heard, StandIn } from "./emulation.ts";

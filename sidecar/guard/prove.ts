@@ -1,4 +1,4 @@
-import type { Reach } from "../reach.ts";
+import type { Reach } from "../kit/reach.ts";
 import type { Heard } from "./emulation.ts";
 import type { Resets } from "./filter.ts";
 import type { Listing } from "./listing.ts";

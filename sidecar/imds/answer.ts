@@ -1,8 +1,8 @@
-import type { Headers } from "../authorize.ts";
+import type { Headers } from "../wire/authorize.ts";
 import type { ImdsV1 } from "../contract.ts";
-import { IssueError } from "../failure.ts";
+import { IssueError } from "../sts/issue-error.ts";
 import { coded, oneLine, type CodedError } from "../kit/errors.ts";
-import type { WireAnswer, WireRequest } from "../wire.ts";
+import type { WireAnswer, WireRequest } from "../wire/answers.ts";
 import { leavesOf, ROLES, type Leaf, type LeafDeps } from "./leaves.ts";
 import { isVersion, listing, VERSION_LIST } from "./listing.ts";
 import { errorPage, found, issued, notAllowed, type Content } from "./pages.ts";

@@ -1,7 +1,7 @@
-import { accountId, roleName } from "../arn.ts";
-import type { Credentials } from "../credentials.ts";
-import { toWire } from "../credentials.ts";
-import type { Facts } from "./facts.ts";
+import { accountId, roleName } from "../sts/arn.ts";
+import type { Credentials } from "../sts/credentials.ts";
+import { toWire } from "../sts/credentials.ts";
+import type { Facts } from "../config/imds-facts.ts";
 import { ec2Json, type Content } from "./pages.ts";
 
 /** What one path answers with. Undefined: there is no such thing after all. It may reject with a CodedError. */

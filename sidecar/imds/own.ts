@@ -1,4 +1,4 @@
-import type { End, Reach } from "../reach.ts";
+import type { End, Reach } from "../kit/reach.ts";
 
 type ReachFunction = (address: string, port: number, timeoutMs: number) => Promise<Reach>;
 

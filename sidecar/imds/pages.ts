@@ -1,4 +1,4 @@
-import type { WireAnswer } from "../wire.ts";
+import type { WireAnswer } from "../wire/answers.ts";
 
 /** What a path answers with, and since when it says so, in milliseconds since the epoch. */
 export interface Content {

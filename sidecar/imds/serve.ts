@@ -1,22 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { METADATA_ADDRESSES, type ImdsV1 } from "../contract.ts";
+import { METADATA_ADDRESSES } from "../contract.ts";
 import type { Clock } from "../kit/clock.ts";
-import type { End } from "../reach.ts";
+import type { End } from "../kit/reach.ts";
 import { imdsEndpoint } from "./answer.ts";
 import { ask } from "./ask.ts";
-import type { Facts } from "./facts.ts";
+import type { ImdsConfig } from "../config/config.ts";
 import type { LeafDeps } from "./leaves.ts";
 import { nodeLeaves } from "./node-facts.ts";
 import { listenImds, type ImdsListening } from "./server.ts";
 import { tokensOf } from "./token.ts";
-
-export interface ImdsConfig {
-  readonly port: number;
-  readonly v1: ImdsV1;
-  readonly facts: Facts;
-  /** Paths that the node's own service is asked for. Empty unless in source `node`. */
-  readonly nodePaths: readonly string[];
-}
 
 export interface ServeImdsDeps extends Pick<LeafDeps, "roleArn" | "credentials"> {
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 import { LOOPBACK } from "../contract.ts";
-import type { End } from "../reach.ts";
-import { answering, close, lacksAddressFamily, listen } from "../server.ts";
-import type { WireAnswer, WireRequest } from "../wire.ts";
+import type { End } from "../kit/reach.ts";
+import { answering, close, lacksAddressFamily, listen } from "../wire/server.ts";
+import type { WireAnswer, WireRequest } from "../wire/answers.ts";
 
 export interface ImdsListening {
   readonly port: number;

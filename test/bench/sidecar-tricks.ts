@@ -17,7 +17,7 @@ export interface Trick {
  *     STS called from a worker thread that ends afterwards     +50 ms   +7.1 MB   the AWS SDK goes, the thread's heap stays
  *     startup snapshot                                         -32 ms   +6.6 MB   9 MB file; Node aborts while node:http is in it
  *     v8.setFlagsFromString("--no-concurrent-recompilation")    +3 ms    0   MB   too late, it changes nothing
- *     V8's last-resort collection, once STS was called          0 ms   -2.8 MB   25 ms of CPU: in, see sidecar/garbage.ts
+ *     V8's last-resort collection, once STS was called          0 ms   -2.8 MB   25 ms of CPU: in, see sidecar/engine/garbage.ts
  *     a plain full collection in its place                      0 ms   +0.4 MB   nothing of the start's code goes
  *     the inspector's HeapProfiler.collectGarbage               0 ms   -2.8 MB   the same by a longer way
  *     v8.queryObjects, which collects first                     0 ms   +1.5 MB   and 100 ms of CPU

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { readCaFile } from "../../injector/ca-file.ts";
-import { certificateAuthority, validFor } from "../../injector/certificates.ts";
-import { VERSION } from "../../injector/version.ts";
+import { readCaFile } from "../../injector/config/ca-file.ts";
+import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
+import { VERSION } from "../../injector/model/version.ts";
 import { CERTIFICATE_HEAD, CHART_OPTIONS, injectorFlags, valuesAt } from "../support/chart-options.ts";
 import { CHART_VALUES, SOME_CERTIFICATE as CA } from "../support/chart-values.ts";
 import { tempFile } from "../support/cli.ts";

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { admit } from "../../injector/admit.ts";
-import type { InjectorConfig } from "../../injector/config.ts";
-import { decide } from "../../injector/decide.ts";
-import { FINDINGS } from "../../injector/findings.ts";
-import { mutate } from "../../injector/mutate.ts";
-import type { Pod } from "../../injector/pod.ts";
-import { tokensFor } from "../../injector/token.ts";
+import { admit } from "../../injector/review/admit.ts";
+import type { InjectorConfig } from "../../injector/config/installation.ts";
+import { decide } from "../../injector/decide/decide.ts";
+import { FINDINGS } from "../../injector/model/findings.ts";
+import { mutate } from "../../injector/mutate/mutate.ts";
+import type { Pod } from "../../injector/model/pod.ts";
+import { tokensFor } from "../../injector/mutate/token.ts";
 import { facts } from "../support/facts.ts";
 import { goldens } from "../support/goldens.ts";
 import { ofKind, rendered, whyNoHelm } from "../support/helm.ts";

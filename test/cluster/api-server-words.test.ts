@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer as createTcpServer, type AddressInfo, type Server } from "node:net";
 import { createServer as createTlsServer } from "node:https";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { certificateAuthority, servingCertificate, validFor } from "../../injector/certificates.ts";
+import { certificateAuthority, servingCertificate, validFor } from "../../injector/tls/certificates.ts";
 import { freePort } from "../support/free-port.ts";
 import { isSaid } from "../sdk/clients.ts";
 import { API_SERVER_WORDS, CALLING, type Fault } from "./api-server-words.ts";

@@ -3,7 +3,7 @@ import { child } from "../support/child.ts";
 import { CLI, podrole, tempFile } from "../support/cli.ts";
 import { configFromFlags } from "../support/config.ts";
 import { ACCOUNT, base } from "../support/facts.ts";
-import { VERSION } from "../../injector/version.ts";
+import { VERSION } from "../../injector/model/version.ts";
 import { until } from "../support/until.ts";
 import type { CheckResult } from "../../injector/cli/check/result.ts";
 import { whyNot, type ControlPlane } from "./control-plane.ts";

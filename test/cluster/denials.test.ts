@@ -1,7 +1,7 @@
 import { KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { InjectorConfig } from "../../injector/config.ts";
-import { FINDINGS } from "../../injector/findings.ts";
+import type { InjectorConfig } from "../../injector/config/installation.ts";
+import { FINDINGS } from "../../injector/model/findings.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import { DENIALS, ELSEWHERE, namespaceOf } from "./denials.ts";

@@ -1,6 +1,6 @@
 import { ANNOTATION } from "../../sidecar/contract.ts";
-import type { InjectorConfig } from "../../injector/config.ts";
-import type { FindingCode } from "../../injector/findings.ts";
+import type { InjectorConfig } from "../../injector/config/installation.ts";
+import type { FindingCode } from "../../injector/model/findings.ts";
 import { ACCOUNT } from "../support/facts.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { podObject } from "./webhook.ts";
@@ -77,11 +77,11 @@ export const DENIALS: readonly Denial[] = [
 
 /** Codes that no pod gets by being made, and where each is tried. */
 export const ELSEWHERE: Readonly<Partial<Record<FindingCode, string>>> = {
-  OBJECT_MALFORMED: "an API server sends no such object: test/injector/admission.test.ts",
-  INTERNAL: "no object is known that does it: test/injector/server.test.ts",
+  OBJECT_MALFORMED: "an API server sends no such object: test/injector/review/admission-review.test.ts",
+  INTERNAL: "no object is known that does it: test/injector/serve/server.test.ts",
   FACTS_UNAVAILABLE: "the cluster cannot be read: below",
-  POD_FROZEN: "a running pod: running.test.ts",
-  EPHEMERAL_TARGET: "a running pod: running.test.ts",
+  POD_FROZEN: "a running pod: review/pod-update.test.ts",
+  EPHEMERAL_TARGET: "a running pod: review/pod-update.test.ts",
   SIDECAR_EXEC: "said by the admission policy about exec: exec-policy.test.ts",
   GUARD_MISSING: "said by the admission policy: admission-policy.test.ts and install.test.ts",
 };

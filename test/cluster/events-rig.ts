@@ -1,11 +1,11 @@
 import type { AddressInfo } from "node:net";
-import { apiServer } from "../../injector/api-server.ts";
-import { certificateAuthority, servingCertificate, validFor } from "../../injector/certificates.ts";
-import { eventRecorder, type EventRecorder } from "../../injector/events.ts";
-import { kubernetesCluster } from "../../injector/kubernetes.ts";
-import type { EventResult } from "../../injector/metrics.ts";
-import { buildServer } from "../../injector/server.ts";
-import { randomToken } from "../../injector/token.ts";
+import { apiServer } from "../../injector/cluster/api-server.ts";
+import { certificateAuthority, servingCertificate, validFor } from "../../injector/tls/certificates.ts";
+import { eventRecorder, type EventRecorder } from "../../injector/serve/events.ts";
+import { kubernetesCluster } from "../../injector/cluster/kubernetes.ts";
+import type { EventResult } from "../../injector/serve/metrics.ts";
+import { buildServer } from "../../injector/serve/server.ts";
+import { randomToken } from "../../injector/mutate/token.ts";
 import { systemClock } from "../../sidecar/kit/clock.ts";
 import { config } from "../support/config.ts";
 import { logLines, type LogLine } from "../support/log-lines.ts";

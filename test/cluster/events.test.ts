@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { denied } from "../injector/events-fixtures.ts";
+import { denied } from "../injector/serve/events-fixtures.ts";
 import { silent } from "../support/log-lines.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";

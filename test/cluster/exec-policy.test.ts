@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { documentsIn } from "../support/goldens.ts";
-import { nameOf, own } from "../../injector/read.ts";
+import { nameOf, own } from "../../injector/model/read.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import { createNamespace, NAMESPACES, podsOf } from "./setting.ts";

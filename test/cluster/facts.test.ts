@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import type { Facts } from "../../injector/cluster.ts";
-import { kubernetesCluster, type KubernetesCluster } from "../../injector/kubernetes.ts";
+import type { Facts } from "../../injector/model/facts.ts";
+import { kubernetesCluster, type KubernetesCluster } from "../../injector/cluster/kubernetes.ts";
 import { logLines, type LogLine } from "../support/log-lines.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";

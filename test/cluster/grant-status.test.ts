@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../sidecar/contract.ts";
 import { systemClock } from "../../sidecar/kit/clock.ts";
-import { apiServer } from "../../injector/api-server.ts";
-import { updateGrants } from "../../injector/grant-status.ts";
+import { apiServer } from "../../injector/cluster/api-server.ts";
+import { updateGrants } from "../../injector/controller/grant-status.ts";
 import { logLines } from "../support/log-lines.ts";
 import { until } from "../support/until.ts";
 import { whyNot } from "./control-plane.ts";

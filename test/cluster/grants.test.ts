@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseGrant } from "../../injector/grant.ts";
+import { parseGrant } from "../../injector/model/grant.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import { grantObject, GRANTS, installCrd } from "./setting.ts";
 

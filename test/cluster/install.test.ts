@@ -7,7 +7,7 @@ import { parseAllDocuments } from "yaml";
 import type { Child } from "../support/child.ts";
 import { ACCOUNT } from "../support/facts.ts";
 import { until } from "../support/until.ts";
-import { certificateAuthority, servingCertificate, validFor } from "../../injector/certificates.ts";
+import { certificateAuthority, servingCertificate, validFor } from "../../injector/tls/certificates.ts";
 import { CONTAINER } from "../../sidecar/contract.ts";
 import { whyNot } from "./control-plane.ts";
 import { INJECTOR, kill, NAMESPACE, openInstallation, WEBHOOKS, type Installed } from "./installation.ts";

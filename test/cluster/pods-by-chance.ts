@@ -1,4 +1,4 @@
-import type { Container, Pod, SecurityContext } from "../../injector/pod.ts";
+import type { Container, Pod, SecurityContext } from "../../injector/model/pod.ts";
 import { BILLING } from "../support/facts.ts";
 
 /** A pod that an API server takes, with a few of the things that webhook and policy have to agree about; 1 is harmless. */

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
-import type { InjectorConfig } from "../../injector/config.ts";
-import { certificateAuthority, validFor } from "../../injector/certificates.ts";
-import type { FindingCode } from "../../injector/findings.ts";
+import type { InjectorConfig } from "../../injector/config/installation.ts";
+import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
+import type { FindingCode } from "../../injector/model/findings.ts";
 import { config } from "../support/config.ts";
 import type { KubeObject } from "./kube-client.ts";
 

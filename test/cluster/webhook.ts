@@ -1,11 +1,11 @@
 import type { AddressInfo } from "node:net";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { CONTAINER } from "../../sidecar/contract.ts";
-import { certificateAuthority, servingCertificate, validFor } from "../../injector/certificates.ts";
-import type { InjectorConfig } from "../../injector/config.ts";
-import { kubernetesCluster } from "../../injector/kubernetes.ts";
-import { buildServer } from "../../injector/server.ts";
-import { randomToken } from "../../injector/token.ts";
+import { certificateAuthority, servingCertificate, validFor } from "../../injector/tls/certificates.ts";
+import type { InjectorConfig } from "../../injector/config/installation.ts";
+import { kubernetesCluster } from "../../injector/cluster/kubernetes.ts";
+import { buildServer } from "../../injector/serve/server.ts";
+import { randomToken } from "../../injector/mutate/token.ts";
 import { config } from "../support/config.ts";
 import { logLines, type LogLine } from "../support/log-lines.ts";
 import { until } from "../support/until.ts";

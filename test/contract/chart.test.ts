@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { withInstallation } from "../../injector/options.ts";
-import { isRecord } from "../../injector/read.ts";
-import { VERSION } from "../../injector/version.ts";
+import { withInstallation } from "../../injector/config/options.ts";
+import { isRecord } from "../../injector/model/read.ts";
+import { VERSION } from "../../injector/model/version.ts";
 import { withServing } from "../../injector/tls/options.ts";
 import { CHART_OPTIONS, injectorFlags, NO_VALUES } from "../support/chart-options.ts";
 

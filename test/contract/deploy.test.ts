@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { admit } from "../../injector/admit.ts";
-import { ANNOTATIONS, strayAnnotations, type On } from "../../injector/annotations.ts";
-import { manifestCluster } from "../../injector/cluster.ts";
-import { parseGrant } from "../../injector/grant.ts";
-import { isRecord, own, stringMap, type Fields } from "../../injector/read.ts";
+import { admit } from "../../injector/review/admit.ts";
+import { ANNOTATIONS, strayAnnotations, type On } from "../../injector/model/annotations.ts";
+import { manifestCluster } from "../../injector/cluster/manifest-cluster.ts";
+import { parseGrant } from "../../injector/model/grant.ts";
+import { isRecord, own, stringMap, type Fields } from "../../injector/model/read.ts";
 import { TLS_TROUBLES } from "../../injector/tls/trouble.ts";
-import { randomToken } from "../../injector/token.ts";
+import { randomToken } from "../../injector/mutate/token.ts";
 import { config } from "../support/config.ts";
 import { ACCOUNT, base, role } from "../support/facts.ts";
 import { documentsIn } from "../support/goldens.ts";

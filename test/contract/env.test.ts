@@ -12,9 +12,9 @@ import {
   TOKEN_VOLUME,
   type ImdsFact,
 } from "../../sidecar/contract.ts";
-import { parseConfig, type SidecarConfig } from "../../sidecar/config.ts";
+import { parseConfig, type SidecarConfig } from "../../sidecar/config/config.ts";
 import { parseGuardConfig } from "../../sidecar/guard/config.ts";
-import { sha256 } from "../../injector/token.ts";
+import { sha256 } from "../../injector/mutate/token.ts";
 import { config } from "../support/config.ts";
 import { ACCOUNT, BILLING, facts, role } from "../support/facts.ts";
 import { DOWNWARD, startedWith } from "../support/kubelet.ts";

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { DURATION_BUCKETS, METRICS } from "../../injector/metrics-table.ts";
+import { DURATION_BUCKETS, METRICS } from "../../injector/serve/metrics-table.ts";
 import { HEALTH_PORT } from "../../sidecar/contract.ts";
 import { sidecarMetrics } from "../support/sidecar-metrics.ts";
 

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { METRICS } from "../../injector/metrics-table.ts";
-import { createMetrics } from "../../sidecar/metrics.ts";
+import { METRICS } from "../../injector/serve/metrics-table.ts";
+import { createMetrics } from "../../sidecar/wire/metrics.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../../deploy/${path}`, import.meta.url), "utf8");
 

@@ -1,13 +1,13 @@
 import { readdir, readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import type { Option } from "commander";
-import { injectorCommand } from "../../injector/command.ts";
-import { DEFAULT_CONTAINER, IRSA_SKIP } from "../../injector/mutate.ts";
+import { injectorCommand } from "../../injector/serve/command.ts";
+import { DEFAULT_CONTAINER, IRSA_SKIP } from "../../injector/mutate/mutate.ts";
 import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract.ts";
 import { EXITS } from "../../sidecar/guard/exits.ts";
-import { ANNOTATIONS, type On } from "../../injector/annotations.ts";
-import { PROGRAM_MAX } from "../../injector/pattern.ts";
-import { FINDINGS, type FindingCode, type Severity } from "../../injector/findings.ts";
+import { ANNOTATIONS, type On } from "../../injector/model/annotations.ts";
+import { PROGRAM_MAX } from "../../injector/decide/pattern.ts";
+import { FINDINGS, type FindingCode, type Severity } from "../../injector/model/findings.ts";
 import { hasValue } from "./docs/tree.ts";
 
 /** The reference pages are written from the tables that the code itself uses. */

@@ -54,7 +54,9 @@ test("every threat of the security model names a test that is there", () => {
 });
 
 test("a proof that is none is told from one", () => {
-  expect(problemOf("test/injector/harden.test.ts", "a thing that nobody tries")).toMatch(/has no "a thing/);
+  expect(problemOf("test/injector/decide/harden.test.ts", "a thing that nobody tries")).toMatch(
+    /has no "a thing/,
+  );
   expect(problemOf("test/nowhere.test.ts", "x")).toBe("there is no test/nowhere.test.ts");
   expect(problemOf("matrix", "[NET_RAW] AF_XDP, IPv4")).toMatch(/no line .* that the guard holds/);
   expect(proofsIn("somewhere, somehow")).toEqual([]);

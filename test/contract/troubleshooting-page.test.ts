@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { FINDINGS } from "../../injector/findings.ts";
+import { FINDINGS } from "../../injector/model/findings.ts";
 import { TLS_TROUBLES } from "../../injector/tls/trouble.ts";
 import { EXITS } from "../../sidecar/guard/exits.ts";
 import { API_SERVER_WORDS, CALLING } from "../cluster/api-server-words.ts";
@@ -81,7 +81,7 @@ test("every code of the sidecar's is quoted, and every refusal of STS's that has
   const ofTheGuard = new Set(EXITS.flatMap(({ codes }) => codes));
   const quoted = [...made].filter((code) => !ofTheGuard.has(code) && !ELSEWHERE.has(code));
   expect(quoted.filter((code) => !said.includes(`${code}: `))).toEqual([]);
-  const remedies = readFileSync(new URL("../../sidecar/remedies.ts", import.meta.url), "utf8");
+  const remedies = readFileSync(new URL("../../sidecar/sts/remedies.ts", import.meta.url), "utf8");
   const refusals = [...remedies.matchAll(/case "(\w+)":/g)].map(([, code]) => code ?? "");
   expect(refusals.length).toBeGreaterThan(10);
   expect(refusals.filter((code) => code !== "AccessDeniedException" && !said.includes(`${code}: `))).toEqual(

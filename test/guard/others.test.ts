@@ -10,8 +10,8 @@ const APP_UID = 1000;
 
 /** The sidecar's verifier, looking once at the real addresses as an unprivileged program of the pod. */
 const LOOK = `
-  const { createVerifier } = await import(${JSON.stringify(file("../../sidecar/verifier.ts"))});
-  const { reach } = await import(${JSON.stringify(file("../../sidecar/reach.ts"))});
+  const { createVerifier } = await import(${JSON.stringify(file("../../sidecar/guard-check.ts"))});
+  const { reach } = await import(${JSON.stringify(file("../../sidecar/kit/reach.ts"))});
   const clock = { now: () => 0, sleep: () => new Promise(() => undefined) };
   const addresses = ["${METADATA_V4}", "${METADATA_V6}"];
   const verifier = createVerifier({ addresses, reach, clock, onVerdict: (verdict) => {

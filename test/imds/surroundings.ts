@@ -8,8 +8,8 @@ import { stsStandIn } from "../../injector/cli/demo/sts.ts";
 import { METADATA_ADDRESSES } from "../../sidecar/contract.ts";
 import { imdsEndpoint } from "../../sidecar/imds/answer.ts";
 import { tokensOf } from "../../sidecar/imds/token.ts";
-import { Secret } from "../../sidecar/secret.ts";
-import { listen } from "../../sidecar/server.ts";
+import { Secret } from "../../sidecar/kit/secret.ts";
+import { listen } from "../../sidecar/wire/server.ts";
 import { NODE, NODE_IP, NODE_ROLE_ARN, S3_PORT, STS_PORT, WEB_TOKEN } from "./names.ts";
 
 const identity = { subject: "system:serviceaccount:billing:reader", audience: "sts.amazonaws.com" };

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { admit, type Outcome } from "../../injector/admit.ts";
-import type { Facts } from "../../injector/cluster.ts";
-import type { InjectorConfig } from "../../injector/config.ts";
-import { patchBetween } from "../../injector/patch.ts";
-import { sentence } from "../../injector/findings.ts";
+import { admit, type Outcome } from "../../injector/review/admit.ts";
+import type { Facts } from "../../injector/model/facts.ts";
+import type { InjectorConfig } from "../../injector/config/installation.ts";
+import { patchBetween } from "../../injector/mutate/patch.ts";
+import { sentence } from "../../injector/model/findings.ts";
 import { applied, intrusions, withoutAdditions } from "../support/additions.ts";
 import { dump, goldens } from "../support/goldens.ts";
 import { throughApiServer, TOKEN } from "../support/pods.ts";

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { createServer, request as send, type IncomingMessage, type ServerResponse } from "node:http";
-import { close, listen } from "../../sidecar/server.ts";
+import { close, listen } from "../../sidecar/wire/server.ts";
 import { signatureOf, signedBy } from "./signature.ts";
 
 /** A session that moto's STS granted, as the sidecar was told of it. */

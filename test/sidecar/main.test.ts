@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
-import { writeTerminationMessage } from "../../sidecar/termination.ts";
+import { writeTerminationMessage } from "../../sidecar/kit/termination.ts";
 import { sidecar } from "../support/child.ts";
 
 test.each([[["srve"]], [[]], [["serve", "now"]], [["toString"]]])(

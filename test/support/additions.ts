@@ -1,6 +1,6 @@
 import jsonPatch, { type Operation } from "fast-json-patch";
-import { patchBetween } from "../../injector/patch.ts";
-import type { Pod } from "../../injector/pod.ts";
+import { patchBetween } from "../../injector/mutate/patch.ts";
+import type { Pod } from "../../injector/model/pod.ts";
 
 const OURS = /^podrole-(?:guard|sidecar)$/;
 

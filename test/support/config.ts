@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import type { InjectorConfig } from "../../injector/config.ts";
-import { installationFrom, withInstallation } from "../../injector/options.ts";
+import type { InjectorConfig } from "../../injector/config/installation.ts";
+import { installationFrom, withInstallation } from "../../injector/config/options.ts";
 
 /** What a command line gives, by the options an administrator has. */
 export function configFromFlags(...flags: readonly string[]): InjectorConfig {

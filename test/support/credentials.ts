@@ -1,5 +1,5 @@
-import type { Credentials } from "../../sidecar/credentials.ts";
-import { Secret } from "../../sidecar/secret.ts";
+import type { Credentials } from "../../sidecar/sts/credentials.ts";
+import { Secret } from "../../sidecar/kit/secret.ts";
 
 export const ROLE = "arn:aws:iam::123456789012:role/billing-reader";
 

@@ -1,8 +1,8 @@
 import { NAMESPACE_LABEL } from "../../sidecar/contract.ts";
-import { parseBaseRoleArn, parseRoleArn, type BaseRoleArn, type RoleArn } from "../../injector/arn.ts";
-import type { Cluster, Facts } from "../../injector/cluster.ts";
-import { parseGrant, type Grant } from "../../injector/grant.ts";
-import { isRecord } from "../../injector/read.ts";
+import { parseBaseRoleArn, parseRoleArn, type BaseRoleArn, type RoleArn } from "../../injector/model/arn.ts";
+import type { Cluster, Facts } from "../../injector/model/facts.ts";
+import { parseGrant, type Grant } from "../../injector/model/grant.ts";
+import { isRecord } from "../../injector/model/read.ts";
 
 /** An ARN for tests; what is none fails the test that wrote it. */
 export function role(arn: string): RoleArn {

@@ -1,6 +1,6 @@
-import { Refusal } from "../../injector/api-server.ts";
+import { Refusal } from "../../injector/cluster/api-server.ts";
 import type { TlsApi } from "../../injector/tls/objects.ts";
-import type { Fields } from "../../injector/read.ts";
+import type { Fields } from "../../injector/model/read.ts";
 
 interface Held {
   metadata: { resourceVersion: string; [key: string]: unknown };

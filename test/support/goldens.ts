@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { parseAllDocuments, stringify } from "yaml";
-import { manifestCluster, type Facts } from "../../injector/cluster.ts";
-import type { InjectorConfig } from "../../injector/config.ts";
-import { isRecord, own, type Fields } from "../../injector/read.ts";
+import { type Facts } from "../../injector/model/facts.ts";
+import { manifestCluster } from "../../injector/cluster/manifest-cluster.ts";
+import type { InjectorConfig } from "../../injector/config/installation.ts";
+import { isRecord, own, type Fields } from "../../injector/model/read.ts";
 import { config } from "./config.ts";
 
 export interface Golden {

@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
-import { apiServer } from "../../injector/api-server.ts";
-import { informer, type Informer, type Kind } from "../../injector/informer.ts";
-import { own, type Fields } from "../../injector/read.ts";
+import { apiServer } from "../../injector/cluster/api-server.ts";
+import { informer, type Informer, type Kind } from "../../injector/cluster/informer.ts";
+import { own, type Fields } from "../../injector/model/read.ts";
 import { systemClock, type Clock } from "../../sidecar/kit/clock.ts";
 import { fakeApiServer, type FakeApiServer } from "./fake-api-server.ts";
 import { logLines, type LogLine } from "./log-lines.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { servingCertificate, validFor, type KeyPair } from "../../injector/certificates.ts";
+import { servingCertificate, validFor, type KeyPair } from "../../injector/tls/certificates.ts";
 import { child, type Child } from "./child.ts";
 import type { FakeApiServer } from "./fake-api-server.ts";
 import { freePort } from "./free-port.ts";

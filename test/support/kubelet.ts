@@ -1,4 +1,4 @@
-import type { Container, Pod } from "../../injector/pod.ts";
+import type { Container, Pod } from "../../injector/model/pod.ts";
 
 /** What the downward API says of the one pod of these tests. */
 export const DOWNWARD: Readonly<Record<string, string>> = {

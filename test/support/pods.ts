@@ -1,9 +1,9 @@
 import { ANNOTATION } from "../../sidecar/contract.ts";
-import { admit, type Outcome } from "../../injector/admit.ts";
-import type { Facts } from "../../injector/cluster.ts";
-import type { InjectorConfig } from "../../injector/config.ts";
-import type { FindingCode } from "../../injector/findings.ts";
-import type { Container, Pod, PodSpec } from "../../injector/pod.ts";
+import { admit, type Outcome } from "../../injector/review/admit.ts";
+import type { Facts } from "../../injector/model/facts.ts";
+import type { InjectorConfig } from "../../injector/config/installation.ts";
+import type { FindingCode } from "../../injector/model/findings.ts";
+import type { Container, Pod, PodSpec } from "../../injector/model/pod.ts";
 import { config } from "./config.ts";
 import { BILLING, facts } from "./facts.ts";
 

@@ -1,6 +1,6 @@
-import type { Facts } from "../../injector/cluster.ts";
-import type { FindingCode } from "../../injector/findings.ts";
-import type { SecurityContext } from "../../injector/pod.ts";
+import type { Facts } from "../../injector/model/facts.ts";
+import type { FindingCode } from "../../injector/model/findings.ts";
+import type { SecurityContext } from "../../injector/model/pod.ts";
 import { ANNOTATION } from "../../sidecar/contract.ts";
 import { config } from "./config.ts";
 import { ACCOUNT, BILLING, facts, grant, role } from "./facts.ts";

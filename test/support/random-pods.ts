@@ -1,5 +1,5 @@
 import { ANNOTATION, APP_ENV } from "../../sidecar/contract.ts";
-import type { Fields } from "../../injector/read.ts";
+import type { Fields } from "../../injector/model/read.ts";
 import { BILLING } from "./facts.ts";
 
 /** Numbers from 0 to 1, the same ones for the same seed (mulberry32). */

@@ -1,4 +1,4 @@
-import { createMetrics } from "../../sidecar/metrics.ts";
+import { createMetrics } from "../../sidecar/wire/metrics.ts";
 
 /** One family of metrics of a sidecar that has met everything it counts. */
 export interface Family {

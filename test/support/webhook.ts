@@ -1,7 +1,7 @@
 import { pino } from "pino";
-import type { AdmissionResponse } from "../../injector/admission.ts";
-import type { Operation } from "../../injector/patch.ts";
-import { buildServer, type Deps } from "../../injector/server.ts";
+import type { AdmissionResponse } from "../../injector/review/admission-review.ts";
+import type { Operation } from "../../injector/mutate/patch.ts";
+import { buildServer, type Deps } from "../../injector/serve/server.ts";
 import { config } from "./config.ts";
 import { clusterOf, facts } from "./facts.ts";
 import { TOKEN } from "./pods.ts";

@@ -75,7 +75,7 @@ letters. */}}
 {{/* What would not work is refused here, where the schema cannot see two values at once. */}}
 {{- define "podrole.checked" -}}
 {{- $v := .Values -}}
-{{- /* After the drain, injector/drain.ts gives the last requests 20 s. */ -}}
+{{- /* After the drain, injector/serve/drain.ts gives the last requests 20 s. */ -}}
 {{- if lt (int $v.terminationGracePeriodSeconds) (add 25 (int $v.drainSeconds) | int) -}}
 {{- fail "terminationGracePeriodSeconds must exceed drainSeconds by 25 or more, or the kubelet ends the injector while it drains" -}}
 {{- end -}}

@@ -1,5 +1,5 @@
 import { NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
-import { fieldsIn, own, recordsIn, type Fields } from "../../read.ts";
+import { fieldsIn, own, recordsIn, type Fields } from "../../model/read.ts";
 import type { Attempt, CheckFacts, DryRun } from "./facts.ts";
 import { injectorVersionCheck } from "./injector.ts";
 import { underPodrole } from "./namespaces.ts";

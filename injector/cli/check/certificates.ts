@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { fieldsIn, own, type Fields } from "../../read.ts";
+import { fieldsIn, own, type Fields } from "../../model/read.ts";
 import { INJECTOR } from "../installed.ts";
 import type { CheckFacts } from "./facts.ts";
 import { fail, judged, ok, skip, warn, type CheckCode, type CheckResult } from "./result.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../../../sidecar/kit/clock.ts";
-import { withInstallation } from "../../options.ts";
+import { withInstallation } from "../../config/options.ts";
 import { paintFor } from "../demo/progress.ts";
 import { configFrom, PODROLE_NAMESPACE } from "../installed.ts";
 import type { KubeOptions } from "../kubeconfig.ts";

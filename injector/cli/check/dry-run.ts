@@ -1,9 +1,9 @@
 import { ANNOTATION } from "../../../sidecar/contract.ts";
-import { admit, type Outcome } from "../../admit.ts";
-import { Refusal, whyOf } from "../../api-server.ts";
-import type { Facts } from "../../cluster.ts";
-import type { InjectorConfig } from "../../config.ts";
-import { isRecord } from "../../read.ts";
+import { admit, type Outcome } from "../../review/admit.ts";
+import { Refusal, whyOf } from "../../cluster/api-server.ts";
+import type { Facts } from "../../model/facts.ts";
+import type { InjectorConfig } from "../../config/installation.ts";
+import { isRecord } from "../../model/read.ts";
 import type { LiveCluster } from "../live.ts";
 import { READ_MS } from "../reader.ts";
 import type { Attempt, DryRun } from "./facts.ts";

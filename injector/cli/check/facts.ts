@@ -1,7 +1,7 @@
-import type { Outcome } from "../../admit.ts";
-import type { InjectorConfig } from "../../config.ts";
-import type { Facts } from "../../cluster.ts";
-import type { Fields } from "../../read.ts";
+import type { Outcome } from "../../review/admit.ts";
+import type { InjectorConfig } from "../../config/installation.ts";
+import type { Facts } from "../../model/facts.ts";
+import type { Fields } from "../../model/read.ts";
 
 /** What has become of one read. */
 export type Reading<T = Fields> =

@@ -1,10 +1,11 @@
 import { NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
 import { coded } from "../../../sidecar/kit/errors.ts";
-import { manifestCluster, type Facts } from "../../cluster.ts";
-import { decide } from "../../decide.ts";
-import { clusterInOurs, type Keys } from "../../keys.ts";
-import { isRecord, nameOf, own, type Fields } from "../../read.ts";
-import { VERSION } from "../../version.ts";
+import { type Facts } from "../../model/facts.ts";
+import { manifestCluster } from "../../cluster/manifest-cluster.ts";
+import { decide } from "../../decide/decide.ts";
+import { clusterInOurs, type Keys } from "../../config/keys.ts";
+import { isRecord, nameOf, own, type Fields } from "../../model/read.ts";
+import { VERSION } from "../../model/version.ts";
 import { INJECTOR, type ConfigFrom } from "../installed.ts";
 import type { LiveCluster } from "../live.ts";
 import { PAGE, readAll, type Read } from "../reader.ts";

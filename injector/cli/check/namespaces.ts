@@ -1,10 +1,10 @@
 import { ANNOTATION, CONTAINER, NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
-import { strayAnnotations } from "../../annotations.ts";
-import { isLabelled, type Facts } from "../../cluster.ts";
-import type { InjectorConfig } from "../../config.ts";
-import { decide } from "../../decide.ts";
-import type { Finding } from "../../findings.ts";
-import { fieldsIn, metadataOf, nameOf, own, recordsIn, type Fields } from "../../read.ts";
+import { strayAnnotations } from "../../model/annotations.ts";
+import { isLabelled, type Facts } from "../../model/facts.ts";
+import type { InjectorConfig } from "../../config/installation.ts";
+import { decide } from "../../decide/decide.ts";
+import type { Finding } from "../../model/findings.ts";
+import { fieldsIn, metadataOf, nameOf, own, recordsIn, type Fields } from "../../model/read.ts";
 import { PODS_MAX, type CheckFacts } from "./facts.ts";
 import { judged, listed, ok, skip, warn, type CheckResult } from "./result.ts";
 

@@ -1,4 +1,4 @@
-import { fieldsIn, nameOf, own, recordsIn, strings, type Fields } from "../../read.ts";
+import { fieldsIn, nameOf, own, recordsIn, strings, type Fields } from "../../model/read.ts";
 import type { CheckFacts } from "./facts.ts";
 import { fail, judged, listed, ok, skip, warn, type CheckResult } from "./result.ts";
 

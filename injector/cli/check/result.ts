@@ -1,4 +1,4 @@
-import type { FindingCode } from "../../findings.ts";
+import type { FindingCode } from "../../model/findings.ts";
 import type { Reading } from "./facts.ts";
 
 export const STATUSES = ["ok", "warn", "fail", "skip"] as const;

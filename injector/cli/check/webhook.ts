@@ -1,6 +1,6 @@
 import { NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
-import { selects, type LabelSelector } from "../../grant.ts";
-import { fieldsIn, nameOf, own, recordsIn, strings, type Fields } from "../../read.ts";
+import { selects, type LabelSelector } from "../../model/grant.ts";
+import { fieldsIn, nameOf, own, recordsIn, strings, type Fields } from "../../model/read.ts";
 import type { CheckFacts } from "./facts.ts";
 import { isEnforced } from "./policy.ts";
 import { fail, judged, ok, skip, warn, type CheckCode, type CheckResult } from "./result.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { coded, CodedError, oneLine } from "../../../sidecar/kit/errors.ts";
-import type { Pod } from "../../pod.ts";
+import type { Pod } from "../../model/pod.ts";
 import { createCleanup, type Cleanup } from "./cleanup.ts";
 import type { Example } from "./examples.ts";
 import { ADDRESS } from "./network.ts";

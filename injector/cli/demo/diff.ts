@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { isRecord, own, type Fields } from "../../read.ts";
+import { isRecord, own, type Fields } from "../../model/read.ts";
 import { toYaml } from "../manifests.ts";
 
 /** One line of a diff: added, taken away, context, or in the place of lines left out. */

@@ -1,10 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CodedError, systemCode } from "../../../sidecar/kit/errors.ts";
-import type { Fields } from "../../read.ts";
+import type { Fields } from "../../model/read.ts";
 import { objectsIn } from "../input.ts";
 import { parseManifests } from "../manifests.ts";
-import { kindOf } from "../../workload.ts";
+import { kindOf } from "../../model/workload.ts";
 
 /** An object of the examples, and the file it stands in. */
 export interface Example {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { APP_ENV, CONTAINER } from "../../../sidecar/contract.ts";
-import { isOurs } from "../../harden.ts";
-import { envVar, type Container, type Pod } from "../../pod.ts";
+import { isOurs } from "../../model/user-containers.ts";
+import { envVar, type Container, type Pod } from "../../model/pod.ts";
 import { createKubelet, type Kubelet, type KubeletDeps, type Run } from "./kubelet.ts";
 import type { Processes } from "./processes.ts";
 import type { Progress } from "./progress.ts";

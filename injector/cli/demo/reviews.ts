@@ -1,11 +1,11 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { ANNOTATION, CONTAINER, RESERVED_PREFIX } from "../../../sidecar/contract.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { containerRoleKeys } from "../../container-roles.ts";
-import { isOurs } from "../../harden.ts";
-import type { Container, Pod } from "../../pod.ts";
-import { isRecord, own, type Fields } from "../../read.ts";
-import { nameOfObject } from "../../workload.ts";
+import { containerRoleKeys } from "../../decide/container-roles.ts";
+import { isOurs } from "../../model/user-containers.ts";
+import type { Container, Pod } from "../../model/pod.ts";
+import { isRecord, own, type Fields } from "../../model/read.ts";
+import { nameOfObject } from "../../model/workload.ts";
 import { diffObjects, type Seen } from "./diff.ts";
 import type { Example } from "./examples.ts";
 import { submittedPod, type Submitted } from "./pods.ts";

@@ -1,4 +1,4 @@
-import type { SecurityContext } from "../../pod.ts";
+import type { SecurityContext } from "../../model/pod.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 
 /** A folder of ours, and the path at which a container is to find it. */

@@ -1,9 +1,9 @@
 import { createServer, type AddressInfo } from "node:net";
 import { Command } from "commander";
 import { METADATA_ADDRESSES } from "../../../sidecar/contract.ts";
-import { manifestCluster } from "../../cluster.ts";
-import type { InjectorConfig } from "../../config.ts";
-import { installationFrom, withInstallation } from "../../options.ts";
+import { manifestCluster } from "../../cluster/manifest-cluster.ts";
+import type { InjectorConfig } from "../../config/installation.ts";
+import { installationFrom, withInstallation } from "../../config/options.ts";
 import type { Cleanup } from "./cleanup.ts";
 import type { Example } from "./examples.ts";
 import { ADDRESS, makeNetwork, obstacle, type Network } from "./network.ts";

@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline";
-import { isRecord, own, strings } from "../../read.ts";
+import { isRecord, own, strings } from "../../model/read.ts";
 import type { Environment } from "./expand.ts";
 import { imdsStandIn } from "./imds.ts";
 import type { Processes } from "./processes.ts";

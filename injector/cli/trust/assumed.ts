@@ -1,5 +1,5 @@
 import type { Source, Step } from "../../../sidecar/contract.ts";
-import { accountOf, type RoleArn } from "../../arn.ts";
+import { accountOf, type RoleArn } from "../../model/arn.ts";
 import { policyOf, type Condition, type Explained, type PolicyDocument, type Warning } from "./document.ts";
 import type { Caller } from "./principal.ts";
 import { aboutSubjects, type Subject } from "./subject.ts";

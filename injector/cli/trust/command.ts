@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { withInstallation } from "../../options.ts";
+import { withInstallation } from "../../config/options.ts";
 import { paintFor } from "../demo/progress.ts";
 import { withAssumptions } from "../input.ts";
 import { PODROLE_NAMESPACE } from "../installed.ts";

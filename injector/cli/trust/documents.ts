@@ -1,6 +1,6 @@
 import type { Source, Step } from "../../../sidecar/contract.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { parseRoleArn, type RoleArn } from "../../arn.ts";
+import { parseRoleArn, type RoleArn } from "../../model/arn.ts";
 import { permissions, trustOfCaller } from "./assumed.ts";
 import type { PolicyDocument, Warning } from "./document.ts";
 import { federated } from "./federated.ts";

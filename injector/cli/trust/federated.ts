@@ -1,5 +1,5 @@
 import { TOKEN_VOLUME } from "../../../sidecar/contract.ts";
-import { accountOf, partitionOf, type RoleArn } from "../../arn.ts";
+import { accountOf, partitionOf, type RoleArn } from "../../model/arn.ts";
 import { policyOf, type Condition, type Explained, type PolicyDocument, type Warning } from "./document.ts";
 import { samePartition } from "./principal.ts";
 import { whyPrivate, type Provider } from "./provider.ts";

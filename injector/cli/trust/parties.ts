@@ -1,6 +1,6 @@
 import { SOURCES } from "../../../sidecar/contract.ts";
 import { coded, CodedError } from "../../../sidecar/kit/errors.ts";
-import { own } from "../../read.ts";
+import { own } from "../../model/read.ts";
 import type { Need, Parties } from "./documents.ts";
 import type { Options } from "./options.ts";
 import { parsePrincipal } from "./principal.ts";

@@ -1,5 +1,5 @@
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { accountOf, parseRoleArn, partitionOf, type RoleArn } from "../../arn.ts";
+import { accountOf, parseRoleArn, partitionOf, type RoleArn } from "../../model/arn.ts";
 
 /** Who calls AssumeRole: a role, a user, or whole an account. */
 export interface Caller {

@@ -1,8 +1,8 @@
 import { dirname, join } from "node:path/posix";
-import { parseGrant } from "../../../injector/grant.ts";
-import { strayAnnotations, type On } from "../../../injector/annotations.ts";
-import { isRecord, own, stringMap } from "../../../injector/read.ts";
-import { templateOf } from "../../../injector/workload.ts";
+import { parseGrant } from "../../../injector/model/grant.ts";
+import { strayAnnotations, type On } from "../../../injector/model/annotations.ts";
+import { isRecord, own, stringMap } from "../../../injector/model/read.ts";
+import { templateOf } from "../../../injector/model/workload.ts";
 import { documentsIn } from "../../support/goldens.ts";
 import { parsePage, SPAN, type Fence, type Located, type Page } from "./markdown.ts";
 import { keyComplaints, nameComplaints } from "./names.ts";

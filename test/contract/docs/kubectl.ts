@@ -1,4 +1,4 @@
-import { strayAnnotations, type On } from "../../../injector/annotations.ts";
+import { strayAnnotations, type On } from "../../../injector/model/annotations.ts";
 import { NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
 import { missing, split, valuesOf, type Around } from "./arguments.ts";
 import { KINDS, OBJECTS } from "./tree.ts";

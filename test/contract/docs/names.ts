@@ -1,11 +1,11 @@
 import { readdirSync } from "node:fs";
 import type { Command } from "commander";
-import { ANNOTATIONS } from "../../../injector/annotations.ts";
+import { ANNOTATIONS } from "../../../injector/model/annotations.ts";
 import { CHECKS } from "../../../injector/cli/check/result.ts";
 import { podroleCommand } from "../../../injector/cli/podrole.ts";
-import { injectorCommand } from "../../../injector/command.ts";
-import { FINDINGS } from "../../../injector/findings.ts";
-import { METRICS } from "../../../injector/metrics-table.ts";
+import { injectorCommand } from "../../../injector/serve/command.ts";
+import { FINDINGS } from "../../../injector/model/findings.ts";
+import { METRICS } from "../../../injector/serve/metrics-table.ts";
 import { CONTAINER_ROLE_PREFIX, NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
 import { sidecarMetrics } from "../../support/sidecar-metrics.ts";
 import { settings } from "./helm.ts";

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { parse, parseAllDocuments } from "yaml";
-import { isRecord, own } from "../../../injector/read.ts";
+import { isRecord, own } from "../../../injector/model/read.ts";
 
 /** What the tree has that a page can name. */
 

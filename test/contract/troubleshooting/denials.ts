@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { parseAllDocuments } from "yaml";
-import { parseReview } from "../../../injector/admission.ts";
-import { FINDINGS, type Finding, type FindingCode, type Severity } from "../../../injector/findings.ts";
-import { parseGrant } from "../../../injector/grant.ts";
-import { isRecord, own } from "../../../injector/read.ts";
-import { judgeReview } from "../../../injector/review.ts";
+import { parseReview } from "../../../injector/review/admission-review.ts";
+import { FINDINGS, type Finding, type FindingCode, type Severity } from "../../../injector/model/findings.ts";
+import { parseGrant } from "../../../injector/model/grant.ts";
+import { isRecord, own } from "../../../injector/model/read.ts";
+import { judgeReview } from "../../../injector/review/review.ts";
 import { ANNOTATION } from "../../../sidecar/contract.ts";
 import { config } from "../../support/config.ts";
 import { facts } from "../../support/facts.ts";

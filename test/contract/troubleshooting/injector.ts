@@ -1,11 +1,11 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { baseOf } from "../../../injector/base-role.ts";
-import { certificateAuthority, servingCertificate, validFor } from "../../../injector/certificates.ts";
-import { Refusal } from "../../../injector/api-server.ts";
-import { injectorCommand } from "../../../injector/command.ts";
-import { installationFrom } from "../../../injector/options.ts";
+import { baseOf } from "../../../injector/config/base-role.ts";
+import { certificateAuthority, servingCertificate, validFor } from "../../../injector/tls/certificates.ts";
+import { Refusal } from "../../../injector/cluster/api-server.ts";
+import { injectorCommand } from "../../../injector/serve/command.ts";
+import { installationFrom } from "../../../injector/config/options.ts";
 import { readPair } from "../../../injector/tls/files.ts";
 import { servingFrom } from "../../../injector/tls/options.ts";
 import { served } from "../../../injector/tls/served.ts";

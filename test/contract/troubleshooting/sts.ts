@@ -1,5 +1,5 @@
-import { assertSessionOf } from "../../../sidecar/assumed-role.ts";
-import { stsFailure, type StsCall } from "../../../sidecar/sts-failure.ts";
+import { assertSessionOf } from "../../../sidecar/sts/assumed-role.ts";
+import { stsFailure, type StsCall } from "../../../sidecar/sts/refusals.ts";
 import { thrown } from "../../support/thrown.ts";
 import type { Row } from "./row.ts";
 

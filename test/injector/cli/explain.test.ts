@@ -4,8 +4,8 @@ import { explain, type Explanation } from "../../../injector/cli/explain-pod.ts"
 import type { Candidate } from "../../../injector/cli/explain-step.ts";
 import { textOf } from "../../../injector/cli/explain-text.ts";
 import { explainObjects } from "../../../injector/cli/explain.ts";
-import type { Facts } from "../../../injector/cluster.ts";
-import type { InjectorConfig } from "../../../injector/config.ts";
+import type { Facts } from "../../../injector/model/facts.ts";
+import type { InjectorConfig } from "../../../injector/config/installation.ts";
 import { objectsIn } from "../../../injector/cli/input.ts";
 import { parseManifests } from "../../../injector/cli/manifests.ts";
 import { ANNOTATION } from "../../../sidecar/contract.ts";

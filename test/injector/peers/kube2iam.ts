@@ -1,5 +1,5 @@
 import { ANNOTATION } from "../../../sidecar/contract.ts";
-import type { InjectorConfig } from "../../../injector/config.ts";
+import type { InjectorConfig } from "../../../injector/config/installation.ts";
 import { role } from "../../support/facts.ts";
 import { ACCOUNT, asks, NONE, OTHER, REFUSED, RESTRICTED, UNANCHORED, type Row } from "./row.ts";
 

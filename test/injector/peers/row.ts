@@ -1,5 +1,5 @@
 import { ANNOTATION } from "../../../sidecar/contract.ts";
-import type { InjectorConfig } from "../../../injector/config.ts";
+import type { InjectorConfig } from "../../../injector/config/installation.ts";
 
 export const ACCOUNT = "arn:aws:iam::123456789012:role/";
 export const OTHER = "arn:aws:iam::999999999999:role/";

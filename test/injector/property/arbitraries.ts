@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import type { Arbitrary } from "fast-check";
 import { ANNOTATION, APP_ENV, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract.ts";
-import { isRecord, type Fields } from "../../../injector/read.ts";
+import { isRecord, type Fields } from "../../../injector/model/read.ts";
 import { BILLING } from "../../support/facts.ts";
 
 /** Pods of good shape with all sorts of things in them, of which a few get them denied. */

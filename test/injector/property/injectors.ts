@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import type { Container, EnvVar, Pod, Volume } from "../../../injector/pod.ts";
+import type { Container, EnvVar, Pod, Volume } from "../../../injector/model/pod.ts";
 import { throughApiServer } from "../../support/pods.ts";
 
 /** Webhooks that other people run, as far as they and podrole can get into each other's way (research/injectors.md, 2). */

@@ -13,9 +13,9 @@ import {
   TOKEN_VOLUME,
   type Identity,
 } from "../../../sidecar/contract.ts";
-import { patchBetween } from "../../../injector/patch.ts";
-import { envVar, type Container, type Pod } from "../../../injector/pod.ts";
-import { sha256 } from "../../../injector/token.ts";
+import { patchBetween } from "../../../injector/mutate/patch.ts";
+import { envVar, type Container, type Pod } from "../../../injector/model/pod.ts";
+import { sha256 } from "../../../injector/mutate/token.ts";
 import { facts } from "../../support/facts.ts";
 import { TOKEN } from "../../support/pods.ts";
 import { pods } from "./arbitraries.ts";

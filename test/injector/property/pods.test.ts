@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { patchBetween } from "../../../injector/patch.ts";
+import { patchBetween } from "../../../injector/mutate/patch.ts";
 import { applied, intrusions, withoutAdditions } from "../../support/additions.ts";
 import { json } from "../../support/facts.ts";
 import { throughApiServer, TOKEN } from "../../support/pods.ts";

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
-import { admit, type Outcome } from "../../../injector/admit.ts";
-import type { InjectorConfig } from "../../../injector/config.ts";
-import type { Pod } from "../../../injector/pod.ts";
+import { admit, type Outcome } from "../../../injector/review/admit.ts";
+import type { InjectorConfig } from "../../../injector/config/installation.ts";
+import type { Pod } from "../../../injector/model/pod.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
 

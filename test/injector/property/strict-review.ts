@@ -1,4 +1,4 @@
-import { isRecord, own, type Fields } from "../../../injector/read.ts";
+import { isRecord, own, type Fields } from "../../../injector/model/read.ts";
 
 /**
  * What is wrong with an answer to an AdmissionReview, by the API reference of `admission.k8s.io/v1` and what the API

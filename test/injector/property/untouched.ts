@@ -1,4 +1,4 @@
-import { isRecord, own, type Fields } from "../../../injector/read.ts";
+import { isRecord, own, type Fields } from "../../../injector/model/read.ts";
 
 /**
  * What podrole has done to a pod beyond what design section 3 lets it do, found without the patch and without anything of

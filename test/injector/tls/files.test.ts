@@ -6,10 +6,10 @@ import {
   servingCertificate,
   validFor,
   type KeyPair,
-} from "../../../injector/certificates.ts";
+} from "../../../injector/tls/certificates.ts";
 import { followFiles, readPair, type TlsFiles } from "../../../injector/tls/files.ts";
 import { served, type Served } from "../../../injector/tls/served.ts";
-import type { Trouble } from "../../../injector/server.ts";
+import type { Trouble } from "../../../injector/model/trouble.ts";
 import { handClock, type HandClock } from "../../support/hand-clock.ts";
 import { scratch } from "../../support/injector-process.ts";
 import { logLines, type LogLine } from "../../support/log-lines.ts";

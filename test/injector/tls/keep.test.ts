@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { certificateAuthority, servingCertificate, validFor } from "../../../injector/certificates.ts";
-import { Refusal } from "../../../injector/api-server.ts";
-import type { KeyPair } from "../../../injector/certificates.ts";
+import { certificateAuthority, servingCertificate, validFor } from "../../../injector/tls/certificates.ts";
+import { Refusal } from "../../../injector/cluster/api-server.ts";
+import type { KeyPair } from "../../../injector/tls/certificates.ts";
 import { DURATIONS } from "../../../injector/tls/durations.ts";
 import { keeper, type Keeper, type KeepEvent } from "../../../injector/tls/keep.ts";
 import { certificatesIn } from "../../../injector/tls/pem.ts";

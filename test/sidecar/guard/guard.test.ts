@@ -9,7 +9,7 @@ import type { Nft } from "../../../sidecar/guard/nft.ts";
 import type { Heard } from "../../../sidecar/guard/emulation.ts";
 import { resetRule, rulesFor, type Table } from "../../../sidecar/guard/rules.ts";
 import type { Listing } from "../../../sidecar/guard/listing.ts";
-import type { Reach } from "../../../sidecar/reach.ts";
+import type { Reach } from "../../../sidecar/kit/reach.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { PODS, recorded } from "./listings.ts";
 

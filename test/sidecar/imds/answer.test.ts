@@ -1,12 +1,12 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Credentials } from "../../../sidecar/credentials.ts";
-import { IssueError } from "../../../sidecar/failure.ts";
+import type { Credentials } from "../../../sidecar/sts/credentials.ts";
+import { IssueError } from "../../../sidecar/sts/issue-error.ts";
 import { imdsEndpoint, type ImdsDeps } from "../../../sidecar/imds/answer.ts";
 import type { Leaf } from "../../../sidecar/imds/leaves.ts";
 import { tokensOf } from "../../../sidecar/imds/token.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import type { WireAnswer, WireRequest } from "../../../sidecar/wire.ts";
+import type { WireAnswer, WireRequest } from "../../../sidecar/wire/answers.ts";
 import { credentials, ROLE } from "../../support/credentials.ts";
 
 const NOW = Date.UTC(2026, 10, 21, 12);

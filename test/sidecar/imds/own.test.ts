@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { createArrivals, reachBeyond } from "../../../sidecar/imds/own.ts";
 import { listenImds } from "../../../sidecar/imds/server.ts";
 import { freePort } from "../../support/free-port.ts";
-import { reach, type Reach } from "../../../sidecar/reach.ts";
+import { reach, type Reach } from "../../../sidecar/kit/reach.ts";
 
 /** The endpoint of this process, and what tells its connections from others. */
 async function own(): Promise<{

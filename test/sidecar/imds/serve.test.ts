@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { accessDenied } from "../../../injector/cli/demo/sts.ts";
-import { parseConfig } from "../../../sidecar/config.ts";
+import { parseConfig } from "../../../sidecar/config/config.ts";
 import { ENV, IMDS_PORT } from "../../../sidecar/contract.ts";
 import { child } from "../../support/child.ts";
 import { http } from "../../support/http.ts";

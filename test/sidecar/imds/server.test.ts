@@ -4,7 +4,7 @@ import { imdsEndpoint } from "../../../sidecar/imds/answer.ts";
 import { ask } from "../../../sidecar/imds/ask.ts";
 import { listenImds } from "../../../sidecar/imds/server.ts";
 import { tokensOf } from "../../../sidecar/imds/token.ts";
-import { reach } from "../../../sidecar/reach.ts";
+import { reach } from "../../../sidecar/kit/reach.ts";
 import { credentials, ROLE } from "../../support/credentials.ts";
 import { http } from "../../support/http.ts";
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../../../sidecar/contract.ts";
-import { certificateAuthority, servingCertificate, validFor } from "../../../../injector/certificates.ts";
+import { certificateAuthority, servingCertificate, validFor } from "../../../../injector/tls/certificates.ts";
 import { check, isHealthy } from "../../../../injector/cli/check/checks.ts";
 import type { Attempt, CheckFacts, DryRun } from "../../../../injector/cli/check/facts.ts";
 import { CHECKS, type CheckCode } from "../../../../injector/cli/check/result.ts";
 import { reportOf } from "../../../../injector/cli/check/text.ts";
-import { isRecord, type Fields } from "../../../../injector/read.ts";
+import { isRecord, type Fields } from "../../../../injector/model/read.ts";
 import { facts } from "../../../support/facts.ts";
 import { admitted, injected, plainPod, pod } from "../../../support/pods.ts";
 import {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { certificateAuthority, servingCertificate, validFor } from "../../../../injector/certificates.ts";
+import { certificateAuthority, servingCertificate, validFor } from "../../../../injector/tls/certificates.ts";
 import type { CheckFacts } from "../../../../injector/cli/check/facts.ts";
-import { isRecord, type Fields } from "../../../../injector/read.ts";
+import { isRecord, type Fields } from "../../../../injector/model/read.ts";
 import { config } from "../../../support/config.ts";
 import { facts } from "../../../support/facts.ts";
 import { documentsIn } from "../../../support/goldens.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { tlsSecretIn } from "../../../../injector/cli/check/tls-secret.ts";
-import type { Fields } from "../../../../injector/read.ts";
+import type { Fields } from "../../../../injector/model/read.ts";
 import { found } from "./healthy.ts";
 
 const deployment = (args: readonly string[], secretName = "ours", mountPath = "/tls"): Fields => ({

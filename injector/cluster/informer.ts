@@ -1,0 +1,178 @@
+import type { Clock } from "../../sidecar/kit/clock.ts";
+import type { Log } from "../../sidecar/kit/log.ts";
+import { Refusal, whyOf, type ApiServer } from "./api-server.ts";
+import { eventOf, pageOf, versionOf } from "./list-watch.ts";
+import type { Fields } from "../model/read.ts";
+import { store, type Store } from "./store.ts";
+
+/** A kind of object that is followed, and what is kept of one. */
+export interface Kind<T> {
+  /** As in the API's paths, for log lines. */
+  readonly resource: string;
+  readonly path: string;
+  readonly cut: (object: Fields) => T;
+  readonly onChange?: (value: T) => void;
+  /** Of a CRD that an installation may do without: not there means that there are none. */
+  readonly optional?: boolean;
+}
+
+/** Everything of one kind as the API server last told it. */
+export interface Informer<T> extends Pick<Store<T>, "get" | "values" | "version" | "size"> {
+  readonly resource: string;
+  /** Whether everything has been read once. It stays true: what was read stays in use while the API server is away. */
+  listed(): boolean;
+  /** Why it is not followed at the moment, or undefined. */
+  problem(): string | undefined;
+  /** When the API server last said anything about it, in milliseconds since the epoch; at first when it was made. */
+  heardAt(): number;
+  /** Follows until the signal; never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface InformerDeps {
+  readonly api: ApiServer;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Other times than the usual, for tests. */
+  readonly timing?: Partial<Timing>;
+}
+
+/** Milliseconds. */
+export interface Timing {
+  /** For one page of a list. */
+  readonly listMs: number;
+  /** After which a watch that brings nothing is taken for dead. */
+  readonly silenceMs: number;
+  readonly firstPauseMs: number;
+  readonly lastPauseMs: number;
+  /** How often an absent CRD is looked for. */
+  readonly absentMs: number;
+}
+
+const TIMING: Timing = {
+  listMs: 30_000,
+  // The API server sends a bookmark a minute where nothing else happens, the first after two (measured on 1.36).
+  silenceMs: 150_000,
+  firstPauseMs: 1000,
+  lastPauseMs: 30_000,
+  absentMs: 30_000,
+};
+/** Objects in a page of a list: about a megabyte of JSON, some ten milliseconds of the event loop. */
+const PAGE = 500;
+/** After which the API server ends a watch by itself, so that watches spread over its replicas again. */
+const WATCH_SECONDS = 600;
+const ABSENT = "there is no such resource";
+
+/**
+ * Lists, then watches, and lists again when the watch cannot be taken up where it ended.
+ *
+ * Not the library's ListWatch: it keeps every object whole, asks for a list in one piece, stops for good at the first
+ * error other than 410, waits for a list without limit, and swallows what its callbacks throw.
+ */
+export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: InformerDeps): Informer<T> {
+  const { listMs, silenceMs, firstPauseMs, lastPauseMs, absentMs } = { ...TIMING, ...timing };
+  const held = store(kind.cut, kind.onChange);
+  const { resource } = kind;
+  let listed = false;
+  let heardAt = clock.now();
+  let state: string | undefined = "it has not been read yet";
+
+  /** One line for each change of state, however often it is tried meanwhile. */
+  const enter = (next: string | undefined, said = ""): void => {
+    if (next === state) return;
+    state = next;
+    if (next === undefined) log.info({ resource, count: held.size() }, "followed");
+    else if (next === ABSENT) log.info({ resource }, "not installed");
+    else log.warn({ resource, why: next, said, stale: listed }, "not followed");
+  };
+
+  /** @returns where a watch goes on from */
+  const list = async (signal: AbortSignal): Promise<string> => {
+    const fresh = held.replacement();
+    let next: string | undefined;
+    for (;;) {
+      const resume = next === undefined ? "" : `&continue=${encodeURIComponent(next)}`;
+      const page = pageOf(await api.get(`${kind.path}?limit=${PAGE}${resume}`, listMs, signal));
+      heardAt = clock.now();
+      for (const item of page.items) fresh.add(item);
+      next = page.next;
+      if (next !== undefined) continue;
+      fresh.commit();
+      listed = true;
+      return page.resourceVersion;
+    }
+  };
+
+  /** Follows one watch to its end. @returns where the next one goes on */
+  const watch = async (from: string, signal: AbortSignal): Promise<string> => {
+    const query = `watch=true&allowWatchBookmarks=true&timeoutSeconds=${WATCH_SECONDS}`;
+    const path = `${kind.path}?${query}&resourceVersion=${encodeURIComponent(from)}`;
+    const lines = await api.lines(path, silenceMs, signal);
+    enter(undefined);
+    heardAt = clock.now();
+    let at = from;
+    for await (const line of lines) {
+      heardAt = clock.now();
+      const { type, object } = eventOf(line);
+      if (type === "ADDED" || type === "MODIFIED") held.put(object);
+      else if (type === "DELETED") held.remove(object);
+      at = versionOf(object);
+    }
+    return at;
+  };
+
+  /** @returns how long to wait before it is listed again */
+  const failed = (error: unknown, failures: number, listing: boolean): number => {
+    const refusal = error instanceof Refusal ? error : undefined;
+    if (listing && kind.optional === true && refusal?.status === 404) {
+      // Of what was there, the first 404 is not believed: an API server that is starting may not know the CRD yet, and
+      // to forget a Deny for that long would let its role through.
+      if (!listed || state === ABSENT) held.replacement().commit();
+      listed = true;
+      heardAt = clock.now();
+      enter(ABSENT);
+      return absentMs;
+    }
+    // 410 is nothing wrong: the API server remembers for some minutes only, and a list brings what was missed.
+    if (refusal?.status !== 410) enter(whyOf(error), refusal?.said);
+    return pauseMs(failures, firstPauseMs, lastPauseMs);
+  };
+
+  const run = async (signal: AbortSignal): Promise<void> => {
+    let from: string | undefined;
+    let failures = 0;
+    while (!signal.aborted) {
+      let wait = 0;
+      try {
+        from ??= await list(signal);
+        const openedAt = clock.now();
+        from = await watch(from, signal);
+        // One that lived for a while is no failure, whatever ended it; one that ends at once, again and again, is.
+        failures = clock.now() - openedAt >= firstPauseMs ? 0 : failures + 1;
+        wait = pauseMs(failures, firstPauseMs, lastPauseMs);
+      } catch (error) {
+        if (signal.aborted) return;
+        failures += 1;
+        wait = failed(error, failures, from === undefined);
+        from = undefined;
+      }
+      if (wait > 0) await clock.sleep(wait, signal);
+    }
+  };
+
+  return {
+    resource,
+    get: (key) => held.get(key),
+    values: () => held.values(),
+    version: () => held.version(),
+    listed: () => listed,
+    problem: () => state,
+    heardAt: () => heardAt,
+    size: () => held.size(),
+    run,
+  };
+}
+
+/** Twice as long each time, less up to a half by chance, so that replicas of ours do not come back in step. */
+const pauseMs = (failures: number, first: number, last: number): number =>
+  failures === 0 ? 0 : Math.min(last, first * 2 ** (failures - 1)) * (1 - Math.random() / 2);

@@ -1,0 +1,188 @@
+import type { KubeConfig } from "@kubernetes/client-node";
+import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract.ts";
+import { systemClock, type Clock } from "../../sidecar/kit/clock.ts";
+import { CodedError } from "../../sidecar/kit/errors.ts";
+import type { Log } from "../../sidecar/kit/log.ts";
+import { apiServer, Refusal, whyOf } from "./api-server.ts";
+import type { Cluster, NamespaceFacts } from "../model/facts.ts";
+import { grantIndex, readGrant, type GrantIndex, type GrantReading } from "./grant-index.ts";
+import { informer, type Kind, type Timing } from "./informer.ts";
+import { fieldsIn, isRecord, metadataOf, own, stringMap, type Fields } from "../model/read.ts";
+
+/** The cluster as its API server tells it, followed from `start()` to `stop()`. */
+export interface KubernetesCluster extends Cluster {
+  start(): void;
+  /** Resolves when nothing is left running. */
+  stop(): Promise<void>;
+  /** Whether namespaces, service accounts and grants have all been read once. */
+  ready(): boolean;
+  /** How well each kind of object is followed, in one order. */
+  followed(): readonly Followed[];
+}
+
+export interface Followed {
+  /** As in the API's paths. */
+  readonly resource: string;
+  readonly objects: number;
+  /** When the API server was last heard of it, in milliseconds since the epoch. */
+  readonly heardAt: number;
+}
+
+export interface ClusterDeps {
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly timing?: Partial<Timing>;
+  /** The key that service accounts name their role by, where it is another one. */
+  readonly roleKey?: string;
+}
+
+/** The API server gives the webhook five seconds; what is left after this must do for the answer. */
+const LOOKUP_MS = 2000;
+
+/**
+ * Facts out of memory. Where the namespace or the service account is not there yet, since both may be older than the
+ * pod by a moment only, one GET each, side by side; grants are never asked for, and until they have been read once
+ * there are no facts.
+ */
+export function kubernetesCluster(
+  config: KubeConfig,
+  { log, clock = systemClock, timing = {}, roleKey = ANNOTATION.serviceAccountRole }: ClusterDeps,
+): KubernetesCluster {
+  const stopping = new AbortController();
+  const api = apiServer(config);
+  const deps = { api, log, clock, timing };
+  const namespaces = informer(NAMESPACES, deps);
+  const accountKind = serviceAccounts(roleKey);
+  const accounts = informer(accountKind, deps);
+  const grants = informer(
+    {
+      ...GRANTS,
+      onChange: (reading) =>
+        reading.kind === "unreadable" && log.error({ err: reading.error }, "grant unreadable"),
+    },
+    deps,
+  );
+  const all = [namespaces, accounts, grants];
+  let running: Promise<unknown> = Promise.resolve();
+
+  let indexed: { readonly version: number; readonly index: GrantIndex } | undefined;
+  const grantsByNamespace = (): GrantIndex => {
+    if (!grants.listed()) throw unavailable("The RoleGrants have not been read yet", grants.problem());
+    const version = grants.version();
+    if (indexed?.version !== version) indexed = { version, index: grantIndex(grants.values()) };
+    return indexed.index;
+  };
+
+  /** @returns undefined where there is no such object */
+  const lookUp = async <T>(path: string, cut: (object: Fields) => T): Promise<T | undefined> => {
+    try {
+      const object = await api.get(path, LOOKUP_MS, stopping.signal);
+      if (!isRecord(object)) throw new Error("the answer is no object");
+      return cut(object);
+    } catch (error) {
+      if (error instanceof Refusal && error.status === 404) return undefined;
+      throw unavailable(
+        "The API server could not be asked about namespace and service account",
+        whyOf(error),
+        error,
+      );
+    }
+  };
+  const namespaceFacts = async (name: string): Promise<NamespaceFacts> => {
+    const held = namespaces.get(name);
+    // The API server calls for labelled namespaces only. One that is held without the label got it a moment ago: to
+    // believe what is held would let its first pods through with no guard.
+    if (held?.labels[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value) return held;
+    const found = isName(name) ? await lookUp(`${NAMESPACES.path}/${name}`, NAMESPACES.cut) : undefined;
+    if (found !== undefined) return found;
+    throw unavailable(`The API server knows no namespace ${JSON.stringify(name.slice(0, 63))}`);
+  };
+  const accountAnnotations = async (namespace: string, name: string): Promise<Annotations | undefined> => {
+    const known = accounts.get(`${namespace}/${name}`);
+    if (known !== undefined || !isName(namespace) || !isName(name)) return known;
+    return lookUp(`${NAMESPACES.path}/${namespace}/serviceaccounts/${name}`, accountKind.cut);
+  };
+
+  return {
+    start: () => {
+      running = Promise.all(all.map((one) => one.run(stopping.signal)));
+    },
+    stop: async () => {
+      stopping.abort();
+      await running;
+      api.close();
+    },
+    ready: () => all.every((one) => one.listed()),
+    followed: () =>
+      all.map((one) => ({ resource: one.resource, objects: one.size(), heardAt: one.heardAt() })),
+    facts: async (namespace, serviceAccount) => {
+      // Before the look-ups, so that nobody waits for what is of no use; and after them, when they may have changed.
+      grantsByNamespace();
+      const [ns, annotations] = await Promise.all([
+        namespaceFacts(namespace),
+        accountAnnotations(namespace, serviceAccount),
+      ]);
+      return {
+        namespace: ns,
+        serviceAccount: annotations && { name: serviceAccount, annotations },
+        grants: grantsByNamespace().covering(ns),
+      };
+    },
+  };
+}
+
+type Annotations = Readonly<Record<string, string>>;
+
+/** Shared by the many that carry nothing. */
+const NO_ANNOTATIONS: Annotations = Object.freeze({});
+/** The one annotation that is large on many objects: the manifest over again. */
+const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
+
+const NAMESPACES: Kind<NamespaceFacts> = {
+  resource: "namespaces",
+  path: "/api/v1/namespaces",
+  // All labels, since a grant may select by any. All annotations but one, since which of them hold a policy is the
+  // installation's choice, and one that is dropped by mistake would free the namespace of it.
+  cut: (object) => {
+    const { [LAST_APPLIED]: _, ...annotations } = mapIn(object, "annotations");
+    const name = own(metadataOf(object), "name");
+    return {
+      name: typeof name === "string" ? name : "",
+      labels: stringMap(mapIn(object, "labels")),
+      annotations: stringMap(annotations),
+    };
+  },
+};
+
+/** Of a service account the one annotation that names its role; whatever else it carries is dropped as it comes in. */
+const serviceAccounts = (roleKey: string): Kind<Annotations> => ({
+  resource: "serviceaccounts",
+  path: "/api/v1/serviceaccounts",
+  cut: (object) => {
+    const role = own(stringMap(mapIn(object, "annotations")), roleKey);
+    return typeof role === "string" ? { [roleKey]: role } : NO_ANNOTATIONS;
+  },
+});
+
+const GRANTS: Kind<GrantReading> = {
+  resource: "rolegrants",
+  path: "/apis/podrole.dev/v1alpha1/rolegrants",
+  cut: readGrant,
+  optional: true,
+};
+
+const mapIn = (object: Fields, key: "labels" | "annotations"): Fields => fieldsIn(metadataOf(object), key);
+
+/**
+ * A name that an object can have. Any other is written into no path: a pod's author chooses the service account's, and
+ * `..` would read the namespace instead, with annotations that are not the account's.
+ */
+const isName = (name: string): boolean =>
+  name.length <= 253 && /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(name);
+
+function unavailable(what: string, why = "", cause?: unknown): CodedError {
+  return new CodedError("FACTS_UNAVAILABLE", why === "" ? `${what}.` : `${what}: ${why}.`, {
+    remedy: "Try again; if it stays so, look at podrole's RBAC and the API server.",
+    cause,
+  });
+}

@@ -1,0 +1,53 @@
+import { parseGrant, type Grant } from "../model/grant.ts";
+import type { Cluster, NamespaceFacts, ServiceAccountFacts } from "../model/facts.ts";
+import { isRecord, own, stringMap, type Fields } from "../model/read.ts";
+
+/** What an offline command knows of a namespace that its input does not hold. */
+export interface Assumptions {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/**
+ * A cluster made of manifests: namespaces, service accounts and grants among `objects` are taken as the cluster's, and
+ * a namespace that is not among them is as `assumed`.
+ * @throws CodedError `GRANT_INVALID`
+ */
+export function manifestCluster(objects: readonly Fields[], assumed: Assumptions): Cluster {
+  const namespaces = new Map<string, NamespaceFacts>();
+  const accounts = new Map<string, ServiceAccountFacts>();
+  const grants: Grant[] = [];
+  for (const object of objects) {
+    const kind = `${String(own(object, "apiVersion"))}/${String(own(object, "kind"))}`;
+    // Before anything else can pass it over: a grant that is not read may be a Deny.
+    if (kind === "podrole.dev/v1alpha1/RoleGrant") grants.push(parseGrant(object));
+    const metadata = own(object, "metadata");
+    const name = isRecord(metadata) ? own(metadata, "name") : undefined;
+    if (!isRecord(metadata) || typeof name !== "string") continue;
+    const annotations = stringMap(own(metadata, "annotations"));
+    switch (kind) {
+      case "v1/Namespace":
+        namespaces.set(name, { name, labels: stringMap(own(metadata, "labels")), annotations });
+        break;
+      case "v1/ServiceAccount": {
+        const namespace = own(metadata, "namespace");
+        accounts.set(`${typeof namespace === "string" ? namespace : "default"}/${name}`, {
+          name,
+          annotations,
+        });
+        break;
+      }
+      default:
+    }
+  }
+  // As the webhook has them, so that both name the same of two grants that decide alike.
+  grants.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return {
+    facts: (namespace, serviceAccount) =>
+      Promise.resolve({
+        namespace: namespaces.get(namespace) ?? { name: namespace, ...assumed },
+        serviceAccount: accounts.get(`${namespace}/${serviceAccount}`),
+        grants,
+      }),
+  };
+}

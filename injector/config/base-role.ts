@@ -1,0 +1,57 @@
+import { getCACertificates } from "node:tls";
+import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { CodedError } from "../../sidecar/kit/errors.ts";
+import { parseBaseRoleArn, type BaseRoleArn } from "../model/arn.ts";
+
+/** STS answers in some 100 ms; the SDK tries three times. */
+const TIMEOUT_MS = 10_000;
+
+/**
+ * The base ARN of the account that the injector itself is in, as STS tells it: `--base-role-arn=auto`. Roles with a path
+ * still need theirs in the annotation.
+ * @throws CodedError `BASE_ROLE_UNKNOWN` where STS cannot be asked: without it, every role given by name would be refused
+ */
+export async function discoverBaseRoleArn(options: {
+  readonly region: string | undefined;
+  readonly endpoint: string | undefined;
+  readonly fips: boolean;
+  readonly dualStack: boolean;
+  /** PEM certificates to trust beside the public roots. */
+  readonly ca: string | undefined;
+}): Promise<BaseRoleArn> {
+  const client = new STSClient({
+    region: options.region ?? "us-east-1",
+    useFipsEndpoint: options.fips,
+    useDualstackEndpoint: options.dualStack,
+    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+    ...(options.ca === undefined
+      ? {}
+      : { requestHandler: { httpsAgent: { ca: [...getCACertificates("default"), options.ca] } } }),
+  });
+  try {
+    const { Arn = "" } = await client.send(new GetCallerIdentityCommand(), {
+      abortSignal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    return baseOf(Arn);
+  } catch (error) {
+    if (error instanceof CodedError) throw error;
+    const why = error instanceof Error ? error.name : "unknown error";
+    throw unknown(`STS could not be asked who the injector is (${why})`, error);
+  } finally {
+    client.destroy();
+  }
+}
+
+/** `arn:aws:sts::111122223333:assumed-role/node/i-1` is of the account whose roles begin `arn:aws:iam::111122223333:role/`. */
+export function baseOf(callerArn: string): BaseRoleArn {
+  const [, partition = "", account = ""] = /^arn:([a-z-]+):(?:sts|iam)::(\d{12}):/.exec(callerArn) ?? [];
+  const base = parseBaseRoleArn(`arn:${partition}:iam::${account}:role/`);
+  if (base === undefined) throw unknown("STS named an identity of no account");
+  return base;
+}
+
+const unknown = (what: string, cause?: unknown): CodedError =>
+  new CodedError("BASE_ROLE_UNKNOWN", `${what}, so --base-role-arn=auto finds no base ARN.`, {
+    remedy: "Give the injector an AWS identity, or write the base ARN out.",
+    cause,
+  });

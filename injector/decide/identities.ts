@@ -1,0 +1,96 @@
+import { containerIdentity, POD_IDENTITY, type Step } from "../../sidecar/contract.ts";
+import { partitionOf, type RoleArn } from "../model/arn.ts";
+import type { Facts } from "../model/facts.ts";
+import type { InjectorConfig, PolicyMode } from "../config/installation.ts";
+import type { ContainerRole } from "./container-roles.ts";
+import { finding, type Finding } from "../model/findings.ts";
+import { serviceAccountOf, type Pod } from "../model/pod.ts";
+import { judge } from "./policy.ts";
+import type { ResolvedRole } from "./role.ts";
+import { stepsTo, type SessionWishes } from "./session.ts";
+import type { Tell } from "./trace.ts";
+
+/** One role, how it is reached, and the containers it is for. */
+export interface IdentityIntent {
+  readonly name: string;
+  readonly role: RoleArn;
+  /** What named the role, and which rule allowed it. */
+  readonly from: string;
+  readonly rule: string;
+  readonly steps: readonly Step[];
+  /** Names of the user's containers that get this identity's token; a container is in one identity at most. */
+  readonly containers: readonly string[];
+}
+
+type Resolved = Extract<ResolvedRole, { kind: "role" }>;
+
+export interface IdentitiesAsked {
+  readonly pod: Pod;
+  /** The pod's own role, where it has one. */
+  readonly own: Resolved | undefined;
+  readonly containers: readonly ContainerRole[];
+  /** Names of the containers that are to get credentials. */
+  readonly exposed: readonly string[];
+  readonly wishes: SessionWishes;
+  readonly wishProblems: readonly Finding[];
+  readonly facts: Facts;
+  readonly config: InjectorConfig;
+}
+
+/** The default for sources where IAM's trust policy does not know the pod, so that nothing else would decide. */
+const policyMode = ({ policy, source }: Pick<InjectorConfig, "policy" | "source">): PolicyMode =>
+  policy ?? (source === "web-identity" ? "listed" : "enforce");
+
+/**
+ * Every role of the pod is judged by itself, by the same rules: that one is allowed says nothing for another. The pod's own
+ * is there although all its containers may have others: a container that another webhook adds later is to get it.
+ */
+export function intendIdentities(
+  { pod, own, containers, exposed, wishes, wishProblems, facts, config }: IdentitiesAsked,
+  tell: Tell,
+): { readonly identities: readonly IdentityIntent[]; readonly findings: readonly Finding[] } {
+  const mode = policyMode(config);
+  const account = serviceAccountOf(pod);
+  const asked = (name: string, { arn: role, from }: Resolved, served: readonly string[]) => {
+    const verdict = judge(role, facts, account, mode, config);
+    const { steps, findings: problems } = stepsTo(role, wishes, config);
+    const identities: readonly IdentityIntent[] = verdict.allowed
+      ? [{ name, role, from, rule: verdict.rule, steps, containers: served }]
+      : [];
+    return { policy: { mode, verdict }, steps, problems, identities };
+  };
+  const identities: IdentityIntent[] = [];
+  const findings: Finding[] = [];
+  if (own !== undefined) {
+    const theirs = new Set(containers.map(({ container }) => container));
+    const rest = exposed.filter((name) => !theirs.has(name));
+    const { policy, steps, problems, identities: allowed } = asked(POD_IDENTITY, own, rest);
+    tell("policy", policy);
+    tell("session", { wishes, steps, findings: [...wishProblems, ...problems] });
+    findings.push(...own.findings, ...policy.verdict.findings, ...problems);
+    identities.push(...allowed);
+  }
+  for (const { container, resolved } of containers) {
+    const {
+      policy,
+      problems,
+      identities: allowed,
+    } = asked(containerIdentity(container), resolved, [container]);
+    tell("container", { container, role: resolved.arn, from: resolved.from, policy });
+    const named = (one: Finding): Finding => ({ ...one, message: `Container ${container}: ${one.message}` });
+    findings.push(...[...policy.verdict.findings, ...problems].map(named));
+    identities.push(...allowed);
+  }
+  return { identities, findings: [...findings, ...strangers(identities)] };
+}
+
+/** The sidecar calls STS in one region, and a region is in one partition. */
+function strangers([first, ...others]: readonly IdentityIntent[]): readonly Finding[] {
+  if (first === undefined) return [];
+  return others
+    .filter(({ role }) => partitionOf(role) !== partitionOf(first.role))
+    .map(({ role }) => {
+      const message = `The role ${role} is in another AWS partition than ${first.role}.`;
+      return finding("ANNOTATION_INVALID", message, "Give a pod roles of one partition.");
+    });
+}

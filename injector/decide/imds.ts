@@ -1,0 +1,149 @@
+import { ANNOTATION, IMDS_MODES, IMDS_V1, type ImdsMode, type ImdsV1 } from "../../sidecar/contract.ts";
+import type { Facts } from "../model/facts.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import type { ContainerRole } from "./container-roles.ts";
+import { exposes } from "./exposure.ts";
+import { userContainers } from "../model/user-containers.ts";
+import { finding, type Finding } from "../model/findings.ts";
+import type { Pod } from "../model/pod.ts";
+
+/** How the metadata service is emulated in one pod. */
+export interface ImdsIntent {
+  /** Whether a request without a token is answered. */
+  readonly v1: ImdsV1;
+}
+
+export interface ImdsAsked {
+  readonly pod: Pod;
+  readonly facts: Pick<Facts, "namespace">;
+  readonly config: Pick<InjectorConfig, "imds">;
+  readonly guard: boolean;
+  /** Whether the pod has a role of its own, as opposed to one of its containers. */
+  readonly hasRole: boolean;
+  readonly containers: readonly ContainerRole[];
+}
+
+/** What is decided about one setting, and by whom. */
+interface Wish<T> {
+  readonly value: T;
+  /** Whether the pod itself names the value. */
+  readonly byPod: boolean;
+}
+
+/**
+ * Whether the sidecar stands in for the metadata service. The pod asks, or its namespace for the pods that say nothing;
+ * the injector's configuration allows it; and an admin who writes the other value on a namespace forbids it there. Nothing
+ * of what is asked for falls back in silence to less: an old client would find nobody, and not say why.
+ */
+export function intendImds(asked: ImdsAsked): {
+  readonly imds: ImdsIntent | undefined;
+  readonly findings: readonly Finding[];
+} {
+  const mode = wishOf<ImdsMode>(asked, ANNOTATION.imds, IMDS_MODES, "block");
+  const v1 = wishOf<ImdsV1>(asked, ANNOTATION.imdsV1, IMDS_V1, "denied");
+  const misread = [mode, v1].flatMap((one) => ("findings" in one ? one.findings : []));
+  if ("findings" in mode || "findings" in v1) return { imds: undefined, findings: misread };
+  if (mode.value === "block") return { imds: undefined, findings: [] };
+
+  const { config, facts, guard, hasRole, containers } = asked;
+  const { name, annotations } = facts.namespace;
+  const findings: Finding[] = [];
+  if (config.imds === "block") {
+    findings.push(notAllowed(asked, mode.byPod, ANNOTATION.imds, "emulate", "--imds=allow-emulate"));
+  } else if (annotations[ANNOTATION.imds] === "block") {
+    findings.push(forbiddenThere(name, ANNOTATION.imds, "block"));
+  }
+  if (v1.value === "allowed" && config.imds === "allow-emulate") {
+    findings.push(notAllowed(asked, v1.byPod, ANNOTATION.imdsV1, "allowed", "--imds=allow-emulate-v1"));
+  } else if (v1.value === "allowed" && annotations[ANNOTATION.imdsV1] === "denied") {
+    findings.push(forbiddenThere(name, ANNOTATION.imdsV1, "denied"));
+  }
+  if (findings.length > 0) return { imds: undefined, findings };
+
+  if (!hasRole && containers.length === 0) {
+    return { imds: undefined, findings: mode.byPod ? [withoutRole()] : [] };
+  }
+  if (!guard) return { imds: undefined, findings: [needsGuard(name)] };
+  const apart = keptApart(asked);
+  if (apart !== undefined) return { imds: undefined, findings: [shared(apart)] };
+  return { imds: { v1: v1.value }, findings: v1.value === "allowed" ? [v1Allowed()] : [] };
+}
+
+/** The pod's annotation, else its namespace's, else the fallback; or what is wrong with one of the two. */
+function wishOf<T extends string>(
+  { pod, facts }: ImdsAsked,
+  key: string,
+  values: readonly T[],
+  fallback: T,
+): Wish<T> | { readonly findings: readonly Finding[] } {
+  const own = pod.metadata?.annotations?.[key] ?? undefined;
+  const { name, annotations } = facts.namespace;
+  const admins = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
+  const read = (raw: string | undefined): T | undefined => values.find((value) => value === raw);
+  const misread = (raw: string, where: string): Finding => {
+    const message = `The annotation ${key}${where} is ${JSON.stringify(raw.slice(0, 60))}.`;
+    return finding("ANNOTATION_INVALID", message, `It can be ${values.join(" or ")}.`);
+  };
+  const findings = [
+    ...(own !== undefined && read(own) === undefined ? [misread(own, "")] : []),
+    ...(admins !== undefined && read(admins) === undefined ? [misread(admins, ` of namespace ${name}`)] : []),
+  ];
+  if (findings.length > 0) return { findings };
+  return { value: read(own) ?? read(admins) ?? fallback, byPod: own !== undefined };
+}
+
+/** A request for metadata names no container, so every program of the pod is given the pod's own role. */
+function keptApart(asked: ImdsAsked): string | undefined {
+  const [first] = asked.containers;
+  if (first !== undefined) return `container ${JSON.stringify(first.container)} has a role of its own`;
+  const exposed = exposes(asked.pod);
+  const skipped = userContainers(asked.pod).find(({ name }) => !exposed(name));
+  return skipped && `container ${JSON.stringify(skipped.name.slice(0, 80))} is to get no credentials`;
+}
+
+function notAllowed(
+  { facts }: ImdsAsked,
+  byPod: boolean,
+  key: string,
+  value: string,
+  option: string,
+): Finding {
+  const whose = byPod ? "" : ` of namespace ${facts.namespace.name}`;
+  const message = `The annotation ${key}${whose} is ${value}, which the injector does not allow.`;
+  return finding("IMDS_NOT_ALLOWED", message, `Have a cluster admin set the injector's ${option}.`);
+}
+
+const forbiddenThere = (namespace: string, key: string, value: string): Finding =>
+  finding(
+    "IMDS_NOT_ALLOWED",
+    `The annotation ${key} of namespace ${namespace} is ${value}, so no pod of it may ask for more.`,
+    "Take the annotation off the pod, or ask a cluster admin to take it off the namespace.",
+  );
+
+const withoutRole = (): Finding =>
+  finding(
+    "IMDS_WITHOUT_ROLE",
+    "The pod has no role, so there is no sidecar to stand in for the metadata service: it stays blocked.",
+    `Give the pod a role, or take ${ANNOTATION.imds} off it.`,
+  );
+
+const needsGuard = (namespace: string): Finding =>
+  finding(
+    "IMDS_NEEDS_GUARD",
+    `The guard is off in namespace ${namespace}, so the node's own metadata service would answer and not the sidecar.`,
+    `Ask a cluster admin to turn the guard on, or set ${ANNOTATION.imds} to block on the pod.`,
+  );
+
+const shared = (why: string): Finding =>
+  finding(
+    "IMDS_SHARED",
+    `The metadata service gives every program of the pod the pod's role, and ${why}.`,
+    `Set ${ANNOTATION.imds} to block on the pod, or let all its containers have the pod's role.`,
+  );
+
+const v1Allowed = (): Finding =>
+  finding(
+    "IMDS_V1_ALLOWED",
+    "The sidecar answers metadata requests without a token: whoever can make the app fetch a URL can have its credentials.",
+    `Take ${ANNOTATION.imdsV1} off, unless a client knows no IMDSv2.`,
+  );

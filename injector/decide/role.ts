@@ -1,0 +1,93 @@
+import { ANNOTATION } from "../../sidecar/contract.ts";
+import { namedRole, type RoleArn } from "../model/arn.ts";
+import type { Facts } from "../model/facts.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import { finding, type Finding } from "../model/findings.ts";
+import { serviceAccountOf, type Pod } from "../model/pod.ts";
+import { grantDefault } from "./policy.ts";
+
+/** The role a pod is to have and what named it, or nothing, or something that names no role. */
+export type ResolvedRole =
+  | {
+      readonly kind: "role";
+      readonly arn: RoleArn;
+      readonly from: string;
+      readonly findings: readonly Finding[];
+    }
+  | { readonly kind: "none" }
+  | { readonly kind: "invalid"; readonly findings: readonly Finding[] };
+
+/**
+ * The first that names a role wins: pod, service account, grant, namespace, cluster. One that names it badly ends the
+ * search: to pass on to the next would give a pod a role that nobody meant for it.
+ */
+export function resolveRole(
+  pod: Pod,
+  facts: Facts,
+  config: Pick<InjectorConfig, "baseRoleArn" | "defaultRole">,
+): ResolvedRole {
+  const serviceAccount = serviceAccountOf(pod);
+  const account = facts.serviceAccount?.annotations ?? {};
+  const onPod = pod.metadata?.annotations?.[ANNOTATION.role];
+  if (onPod != null) return roleFromText(onPod, `annotation ${ANNOTATION.role} of the pod`, config);
+
+  const onAccount = account[ANNOTATION.serviceAccountRole];
+  if (onAccount !== undefined) {
+    const from = `annotation ${ANNOTATION.serviceAccountRole} of service account ${serviceAccount}`;
+    return roleFromText(onAccount, from, config);
+  }
+
+  const byGrant = grantDefault(facts, serviceAccount);
+  if (byGrant !== undefined) {
+    const { arn, grant, others } = byGrant;
+    return { kind: "role", arn, from: `default of RoleGrant ${grant}`, findings: ambiguity(grant, others) };
+  }
+
+  const onNamespace = facts.namespace.annotations[ANNOTATION.namespaceDefaultRole];
+  if (onNamespace !== undefined) {
+    return roleFromText(
+      onNamespace,
+      `annotation ${ANNOTATION.namespaceDefaultRole} of namespace ${facts.namespace.name}`,
+      config,
+    );
+  }
+  if (config.defaultRole === undefined) return { kind: "none" };
+  return { kind: "role", arn: config.defaultRole, from: "the injector's --default-role", findings: [] };
+}
+
+/** What a text that names a role comes to, whoever wrote it. */
+export function roleFromText(
+  raw: string,
+  from: string,
+  { baseRoleArn }: Pick<InjectorConfig, "baseRoleArn">,
+): ResolvedRole {
+  const named = namedRole(raw, baseRoleArn);
+  const shown = JSON.stringify(raw.slice(0, 120));
+  switch (named.kind) {
+    case "arn":
+      return { kind: "role", arn: named.arn, from, findings: [] };
+    case "needs-base":
+      return invalid(
+        "ROLE_NEEDS_BASE_ARN",
+        `The ${from} gives the name ${shown}, and the injector has no base ARN to complete it with.`,
+        "Write the whole role ARN, or have a cluster admin set the injector's --base-role-arn.",
+      );
+    case "malformed":
+      return invalid(
+        "ROLE_MALFORMED",
+        `The ${from} is ${shown}, which is no role name, path/name or role ARN.`,
+        "Write a name such as billing-reader or an ARN such as arn:aws:iam::111122223333:role/billing-reader.",
+      );
+  }
+}
+
+const invalid = (...[code, message, remedy]: Parameters<typeof finding>): ResolvedRole => ({
+  kind: "invalid",
+  findings: [finding(code, message, remedy)],
+});
+
+function ambiguity(grant: string, others: readonly string[]): readonly Finding[] {
+  if (others.length === 0) return [];
+  const message = `RoleGrant ${grant} gives the default role; ${others.join(", ")} would give one too.`;
+  return [finding("GRANT_DEFAULT_AMBIGUOUS", message, "Leave `default` in one of them only.")];
+}

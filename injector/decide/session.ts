@@ -1,0 +1,144 @@
+import { ANNOTATION, type Step } from "../../sidecar/contract.ts";
+import { policyServes, type PolicyArn, type RoleArn } from "../model/arn.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import { finding, type Finding } from "../model/findings.ts";
+import {
+  asKiamCleans,
+  durationOf,
+  externalIdOf,
+  keysAmong,
+  policyArnsOf,
+  policyOf,
+  regionOf,
+  sessionNameTemplate,
+  tagsOf,
+} from "../model/session-values.ts";
+
+/** What the pod's annotations ask of its session, checked against STS's limits. */
+export interface SessionWishes {
+  readonly sessionName: string;
+  readonly durationSeconds: number;
+  readonly externalId?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Keys of `tags`. */
+  readonly transitiveTagKeys?: readonly string[];
+  readonly policy?: string;
+  readonly policyArns?: readonly PolicyArn[];
+  readonly region?: string;
+}
+
+/** STS: a session obtained with another role's session lasts at most this long. */
+const CHAINED_MAX_SECONDS = 3600;
+/** SDKs refresh up to 15 minutes before the end: a shorter session makes some of them fetch before every call. */
+const COMFORTABLE_SECONDS = 1800;
+
+/** Reads the session annotations; every bad one is a finding that denies. */
+export function sessionWishes(
+  annotations: Readonly<Record<string, string>>,
+  config: Pick<InjectorConfig, "sessionName" | "sessionDurationSeconds" | "region">,
+): { readonly wishes: SessionWishes; readonly findings: readonly Finding[] } {
+  const findings: Finding[] = [];
+  const read = <T>(key: string, parse: (raw: string) => T): T | undefined => {
+    const raw = annotations[key];
+    if (raw == null) return undefined;
+    try {
+      return parse(raw);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      findings.push(
+        finding("ANNOTATION_INVALID", `The annotation ${key} ${why}.`, "Correct it or take it off."),
+      );
+      return undefined;
+    }
+  };
+  const own = read(ANNOTATION.sessionName, sessionNameTemplate);
+  const peer = read(ANNOTATION.peerSessionName, (raw) => sessionNameTemplate(asKiamCleans(raw)));
+  const externalId = read(ANNOTATION.externalId, externalIdOf);
+  const tags = read(ANNOTATION.sessionTags, tagsOf);
+  const transitiveTagKeys = read(ANNOTATION.sessionTransitiveTags, (raw) => keysAmong(tags, raw));
+  const policy = read(ANNOTATION.sessionPolicy, policyOf);
+  const policyArns = read(ANNOTATION.sessionPolicyArns, policyArnsOf);
+  const region = read(ANNOTATION.region, regionOf) ?? config.region;
+  const wishes = {
+    sessionName: own ?? peer ?? config.sessionName,
+    durationSeconds: read(ANNOTATION.sessionDuration, durationOf) ?? config.sessionDurationSeconds,
+    ...(externalId === undefined ? {} : { externalId }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(transitiveTagKeys === undefined ? {} : { transitiveTagKeys }),
+    ...(policy === undefined ? {} : { policy }),
+    ...(policyArns === undefined ? {} : { policyArns }),
+    ...(region === undefined ? {} : { region }),
+  };
+  return { wishes, findings };
+}
+
+/** The calls that lead from the source's identity to the role, or why there is no way. */
+export function stepsTo(
+  role: RoleArn,
+  wishes: SessionWishes,
+  config: Pick<
+    InjectorConfig,
+    "source" | "hubRole" | "sessionTags" | "transitiveSessionTags" | "clusterName"
+  >,
+): { readonly steps: readonly Step[]; readonly findings: readonly Finding[] } {
+  const needsAssumeRole = wishes.externalId !== undefined || wishes.tags !== undefined;
+  const viaHub = config.hubRole !== undefined && (config.source !== "web-identity" || needsAssumeRole);
+  if (config.source === "web-identity" && needsAssumeRole && !viaHub) {
+    const what = wishes.externalId === undefined ? ANNOTATION.sessionTags : ANNOTATION.externalId;
+    const message = `The annotation ${what} needs AssumeRole, and source web-identity has no hub role to call it from.`;
+    const remedy = "Take the annotation off, or have a cluster admin set the injector's --hub-role.";
+    return { steps: [], findings: [finding("HUB_ROLE_MISSING", message, remedy)] };
+  }
+
+  const chained = viaHub || config.source === "node";
+  const shortened = chained && wishes.durationSeconds > CHAINED_MAX_SECONDS;
+  const durationSeconds = shortened ? CHAINED_MAX_SECONDS : wishes.durationSeconds;
+  const findings: Finding[] = [];
+  const strange = (wishes.policyArns ?? []).filter((arn) => !policyServes(arn, role));
+  if (strange.length > 0) {
+    const message = `The annotation ${ANNOTATION.sessionPolicyArns} names ${strange.join(", ")}, which is not of the account of ${role}.`;
+    const remedy =
+      "Name policies of the role's own account, or AWS's own in its partition: STS takes no others.";
+    findings.push(finding("ANNOTATION_INVALID", message, remedy));
+  }
+  if (shortened) {
+    const message = `The session lasts 3600 seconds instead of ${wishes.durationSeconds}: it is chained, and STS allows no more.`;
+    findings.push(finding("SESSION_SHORTENED", message, `Set ${ANNOTATION.sessionDuration} to 1h.`));
+  }
+  if (durationSeconds < COMFORTABLE_SECONDS) {
+    const message = `Sessions of ${durationSeconds} seconds make some SDKs fetch credentials before every call.`;
+    findings.push(finding("SESSION_SHORT", message, `Set ${ANNOTATION.sessionDuration} to 1h.`));
+  }
+
+  const byAssumeRole = viaHub || config.source !== "web-identity";
+  const ours = byAssumeRole && config.sessionTags ? podTags(config.clusterName) : {};
+  const tags = { ...ours, ...wishes.tags };
+  // Tags go on the last step alone: had the hub's session handed them down, STS would refuse the call that sets them.
+  const transitiveTagKeys = [
+    ...(config.transitiveSessionTags ? Object.keys(ours) : []),
+    ...(wishes.transitiveTagKeys ?? []),
+  ];
+  const last: Step = {
+    roleArn: role,
+    durationSeconds,
+    ...(wishes.externalId === undefined ? {} : { externalId: wishes.externalId }),
+    ...(wishes.policy === undefined ? {} : { policy: wishes.policy }),
+    ...(wishes.policyArns === undefined ? {} : { policyArns: wishes.policyArns }),
+    ...(Object.keys(tags).length === 0 ? {} : { tags }),
+    ...(transitiveTagKeys.length === 0 ? {} : { transitiveTagKeys }),
+  };
+  const hub = viaHub && config.hubRole !== undefined ? [{ roleArn: config.hubRole }] : [];
+  return { steps: [...hub, last], findings };
+}
+
+/**
+ * Which pod a session belongs to, in the spelling that EKS Pod Identity made known. Handed down, as EKS does it: an app
+ * whose role may tag sessions could otherwise assume the next role under another pod's name.
+ */
+const podTags = (clusterName: string | undefined): Readonly<Record<string, string>> => ({
+  ...(clusterName === undefined ? {} : { "kubernetes-cluster-name": clusterName }),
+  "kubernetes-namespace": "{namespace}",
+  "kubernetes-service-account": "{serviceAccount}",
+  "kubernetes-pod-name": "{pod}",
+  "kubernetes-pod-uid": "{podUid}",
+});

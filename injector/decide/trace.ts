@@ -1,0 +1,69 @@
+import type { Source, Step } from "../../sidecar/contract.ts";
+import type { RoleArn } from "../model/arn.ts";
+import type { PolicyMode } from "../config/installation.ts";
+import type { Finding } from "../model/findings.ts";
+import type { Verdict } from "./policy.ts";
+import type { ImdsIntent } from "./imds.ts";
+import type { ResolvedRole } from "./role.ts";
+import type { SessionWishes } from "./session.ts";
+
+/** The questions that decide asks on its way to a decision, and what each answer looks like. */
+export interface Answers {
+  /** Where the object is not a pod, or undefined. */
+  readonly problem: string | undefined;
+  readonly labelled: boolean;
+  readonly mirror: boolean;
+  readonly windows: boolean;
+  readonly settings: {
+    readonly source: Source;
+    readonly guard: boolean;
+    readonly findings: readonly Finding[];
+  };
+  /** The annotation that opts a pod out, as it stands. */
+  readonly inject: string | null | undefined;
+  readonly role: ResolvedRole;
+  readonly hostNetwork: boolean;
+  readonly policy: { readonly mode: PolicyMode; readonly verdict: Verdict };
+  readonly session: {
+    readonly wishes: SessionWishes;
+    readonly steps: readonly Step[];
+    readonly findings: readonly Finding[];
+  };
+  /** A container with a role of its own, and what was asked about that role. */
+  readonly container: {
+    readonly container: string;
+    readonly role: RoleArn;
+    readonly from: string;
+    readonly policy: Answers["policy"];
+  };
+  readonly imds: { readonly imds: ImdsIntent | undefined; readonly findings: readonly Finding[] };
+  /** Names of the containers that get credentials. */
+  readonly exposed: readonly string[];
+  /** When app containers start, as it stands. */
+  readonly start: string;
+  readonly podSecurity: readonly Finding[];
+  readonly hazards: readonly Finding[];
+}
+
+export type Question = keyof Answers;
+
+/** One question with its answer. Values and no words: how to tell them is the listener's business. */
+export type Asked = {
+  readonly [Q in Question]: { readonly question: Q; readonly answer: Answers[Q] };
+}[Question];
+
+/** Hears each question as it is answered, in order; those that an earlier answer settled are never asked. */
+export type Trace = (asked: Asked) => void;
+
+/** Passes an answer on to the one who asked, and tells it to the trace on the way, so that the two cannot differ. */
+export type Tell = <Q extends Question>(question: Q, answer: Answers[Q]) => Answers[Q];
+
+const untold: Tell = (_question, answer) => answer;
+
+export const telling = (trace: Trace | undefined): Tell =>
+  trace === undefined
+    ? untold
+    : (question, answer) => {
+        trace({ question, answer } as Asked);
+        return answer;
+      };

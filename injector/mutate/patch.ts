@@ -1,0 +1,46 @@
+import jsonPatch, { type Operation } from "fast-json-patch";
+import { isOurs } from "../model/user-containers.ts";
+import type { Container, Pod } from "../model/pod.ts";
+
+export type { Operation };
+
+const INIT = "/spec/initContainers";
+
+/**
+ * What turns one pod into the other, as RFC 6902 operations. Our containers go in as single insertions: compared index
+ * by index, putting one in front would read as "replace name, replace image …" on every init container of the user's,
+ * and an audit log could not be read.
+ */
+export function patchBetween(before: Pod, after: Pod): readonly Operation[] {
+  const { operations, aligned } = alignInitContainers(before, after);
+  return [...operations, ...jsonPatch.compare(aligned, after)];
+}
+
+function alignInitContainers(
+  before: Pod,
+  after: Pod,
+): { readonly operations: readonly Operation[]; readonly aligned: Pod } {
+  const present = before.spec.initContainers;
+  const wanted = after.spec.initContainers ?? [];
+  if (wanted.length === 0) return { operations: [], aligned: before };
+  if (!present?.length) {
+    return {
+      operations: [{ op: "add", path: INIT, value: wanted }],
+      aligned: { ...before, spec: { ...before.spec, initContainers: wanted } },
+    };
+  }
+  const ours = wanted.filter(isOurs);
+  const inPlace = ours.every((container, index) => present[index] === container);
+  if (inPlace) return { operations: [], aligned: before };
+  const users = present.filter((container) => !isOurs(container));
+  const removals = present
+    .map((container, index): { container: Container; index: number } => ({ container, index }))
+    .filter(({ container }) => isOurs(container))
+    .toReversed()
+    .map(({ index }): Operation => ({ op: "remove", path: `${INIT}/${index}` }));
+  const insertions = ours.map((value, index): Operation => ({ op: "add", path: `${INIT}/${index}`, value }));
+  return {
+    operations: [...removals, ...insertions],
+    aligned: { ...before, spec: { ...before.spec, initContainers: [...ours, ...users] } },
+  };
+}

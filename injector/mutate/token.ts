@@ -1,0 +1,90 @@
+import { createHash, randomBytes } from "node:crypto";
+import { APP_ENV, CONTAINER, ENV } from "../../sidecar/contract.ts";
+import { userContainers } from "../model/user-containers.ts";
+import { envVar, type Pod } from "../model/pod.ts";
+import { isRecord, own } from "../model/read.ts";
+
+/** What the app's containers present and the sidecar checks: 32 random bytes, base64url. */
+export const randomToken = (): string => randomBytes(32).toString("base64url");
+
+/** What the sidecar is given of it. */
+export const sha256 = (token: string): string => createHash("sha256").update(token).digest("hex");
+
+const TOKEN = /^[\w-]{43}$/;
+
+export const isHash = (value: unknown): value is string =>
+  typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
+
+/** What is presented to the sidecar, by the name of the identity. */
+export type Tokens = ReadonlyMap<string, string>;
+
+/**
+ * The token an earlier pass gave this identity of the pod: the one whose hash its sidecar holds. A second pass must not
+ * change it, or the two would no longer match in a pod that a third webhook had read in between. It has the form of ours,
+ * so that a manifest cannot bring one that is easily guessed.
+ */
+export const tokenOf = (pod: Pod, identity: string): string | undefined =>
+  tokenWith(pod, hashesIn(pod).get(identity));
+
+const tokenWith = (pod: Pod, hash: string | undefined): string | undefined =>
+  hash === undefined ? undefined : tokensIn(pod).find((token) => TOKEN.test(token) && sha256(token) === hash);
+
+/**
+ * The hash for the sidecar. Where no container presents the token, the one of an earlier pass stays: nobody knows which
+ * token it belongs to, and a new one would make another pod of it at every pass.
+ * @param hash the identity's of an earlier pass, see {@link hashesIn}
+ * @param presented whether a container presents `token`
+ */
+export function tokenHash(pod: Pod, hash: string | undefined, token: string, presented: boolean): string {
+  const keep = hash !== undefined && !presented && !tokensIn(pod).some((one) => sha256(one) === hash);
+  return keep ? hash : sha256(token);
+}
+
+/** Hashes of an earlier pass by the identity's name. Whatever is not as we write it holds none. */
+export function hashesIn(pod: Pod): ReadonlyMap<string, string> {
+  const sidecar = pod.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
+  const value = sidecar && envVar(sidecar, ENV.identities)?.value;
+  const written: unknown = typeof value === "string" ? parsed(value) : undefined;
+  if (!Array.isArray(written)) return new Map();
+  return new Map(
+    written.flatMap((one: unknown): [string, string][] => {
+      if (!isRecord(one)) return [];
+      const [name, hash] = [own(one, "name"), own(one, "tokenSha256")];
+      return typeof name === "string" && isHash(hash) ? [[name, hash]] : [];
+    }),
+  );
+}
+
+function parsed(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * What the sidecar is told, cut where a hash stands: the rest must be ours to the letter. Pieces and no text with gaps, so
+ * that nothing a manifest can write in a hash's place equals it.
+ */
+export const aroundHashes = (identities: string): readonly string[] =>
+  identities.split(/(?<="tokenSha256":")[0-9a-f]{64}(?=")/);
+
+/** Tokens by identity: those of an earlier pass, and new ones for the rest; never one for two. */
+export function tokensFor(
+  pod: Pod,
+  identities: readonly { readonly name: string }[],
+  newToken: () => string,
+): Tokens {
+  const hashes = hashesIn(pod);
+  const tokens = new Map<string, string>();
+  for (const { name } of identities) {
+    const earlier = tokenWith(pod, hashes.get(name));
+    const taken = earlier === undefined || [...tokens.values()].includes(earlier);
+    tokens.set(name, taken ? newToken() : earlier);
+  }
+  return tokens;
+}
+
+const tokensIn = (pod: Pod): readonly string[] =>
+  userContainers(pod).flatMap((container) => envVar(container, APP_ENV.token)?.value ?? []);

@@ -1,0 +1,70 @@
+import { APP_ENV } from "../../sidecar/contract.ts";
+import type { Protected } from "../decide/harden.ts";
+import { envVar, type Container, type EnvVar } from "../model/pod.ts";
+import { proxied } from "./proxy.ts";
+
+/** What podrole changes in the containers of the user's. */
+
+/** What of podrole is in the pod. */
+export type Presence = Pick<Protected, "guard" | "sidecar" | "source">;
+
+/** With source node the sidecar's uid is let through the guard, so nobody else may become it. */
+const hasOpenUid = ({ guard, sidecar, source }: Presence): boolean => guard && sidecar && source === "node";
+
+/** Takes capabilities that lead past the guard, and with an open uid what leads to it. */
+export function confine(container: Container, presence: Presence): Container {
+  const wanted = [
+    ...(presence.guard ? ["NET_RAW"] : []),
+    ...(hasOpenUid(presence) ? ["SETUID", "SETGID"] : []),
+  ];
+  const context = container.securityContext ?? {};
+  // Letter by letter, unlike what is added: of `CAP_NET_RAW` containerd makes CAP_CAP_NET_RAW, and drops nothing.
+  const present = new Set(context.capabilities?.drop ?? []);
+  const missing = present.has("ALL") ? [] : wanted.filter((name) => !present.has(name));
+  const escalation = hasOpenUid(presence) && context.allowPrivilegeEscalation !== false;
+  if (missing.length === 0 && !escalation) return container;
+  const drop = [...(context.capabilities?.drop ?? []), ...missing];
+  return {
+    ...container,
+    securityContext: {
+      ...context,
+      ...(missing.length === 0 ? {} : { capabilities: { ...context.capabilities, drop } }),
+      ...(escalation ? { allowPrivilegeEscalation: false } : {}),
+    },
+  };
+}
+
+/** Where credentials are, and what has to be presented there. */
+export interface Endpoint {
+  readonly uri: string;
+  readonly token: string;
+  readonly region: string | undefined;
+  /** Whether the sidecar stands in for the metadata service, so that SDKs may ask that as well. */
+  readonly emulated: boolean;
+}
+
+const absent = (container: Container, names: readonly string[]): boolean =>
+  names.every((name) => envVar(container, name) === undefined);
+
+/** Address and token belong together, as do the two regions: half a pair of the user's and half of ours fits nobody. */
+export const takesEndpoint = (container: Container): boolean =>
+  absent(container, [APP_ENV.fullUri, APP_ENV.token]);
+
+/** Tells the container's SDK where its credentials are. What the user set stays; see `shadowed` for the warning. */
+export function served(container: Container, { uri, token, region, emulated }: Endpoint): Container {
+  const added: EnvVar[] = [];
+  if (takesEndpoint(container)) {
+    added.push({ name: APP_ENV.fullUri, value: uri }, { name: APP_ENV.token, value: token });
+  }
+  if (region !== undefined && absent(container, [APP_ENV.region, APP_ENV.defaultRegion])) {
+    added.push({ name: APP_ENV.region, value: region }, { name: APP_ENV.defaultRegion, value: region });
+  }
+  for (const [name, value] of [
+    [APP_ENV.stsRegionalEndpoints, "regional"],
+    ...(emulated ? [] : [[APP_ENV.metadataDisabled, "true"] as const]),
+  ] as const) {
+    if (absent(container, [name])) added.push({ name, value });
+  }
+  const env = proxied(container.env ?? [], emulated);
+  return added.length === 0 && env === container.env ? container : { ...container, env: [...env, ...added] };
+}

@@ -1,0 +1,31 @@
+import type { Operation } from "../mutate/patch.ts";
+import type { Review } from "./admission-review.ts";
+import type { SidecarIntent, SkipReason } from "../decide/decide.ts";
+import type { Finding } from "../model/findings.ts";
+
+/** What is answered to one review, whatever it was about. */
+export interface Verdict {
+  /** `inject`: a pod was patched. `allow`: looked at, and let through as it is. */
+  readonly decision: "inject" | "allow" | "skip" | "deny";
+  /** Why nothing was done, for `skip`. */
+  readonly reason?: SkipReason;
+  readonly operations: readonly Operation[];
+  readonly findings: readonly Finding[];
+  /** The role of the pod and the rule that allowed it. */
+  readonly role?: string;
+  readonly rule?: string;
+}
+
+/** Every role of a pod, for whoever writes down who used which; separated by commas. */
+export function rolesOf({ identities }: SidecarIntent): { readonly role: string; readonly rule: string } {
+  const rules = new Set(identities.map(({ rule }) => rule));
+  return { role: identities.map(({ role }) => role).join(", "), rule: [...rules].join("; ") };
+}
+
+/** One review and what became of it, for those who count, tell and write down: after the answer, never on its way. */
+export interface Decided {
+  readonly review: Review;
+  readonly verdict: Verdict;
+  /** From the parsed request to the answer. */
+  readonly ms: number;
+}

@@ -1,0 +1,132 @@
+import type { Operation } from "../mutate/patch.ts";
+import { CodedError } from "../../sidecar/kit/errors.ts";
+import { sentence, type Finding, type Severity } from "../model/findings.ts";
+import { isRecord, own } from "../model/read.ts";
+
+/** One request of the API server's, as far as a decision needs it. The object is still anything. */
+export interface Review {
+  readonly uid: string;
+  readonly operation: string;
+  /** `group/resource[/subresource]`, the group empty for the core API. */
+  readonly resource: string;
+  /** From the request: in the object it may be missing. */
+  readonly namespace: string;
+  readonly username: string;
+  readonly dryRun: boolean;
+  readonly object: unknown;
+  /** On UPDATE: the object as it was. */
+  readonly oldObject: unknown;
+}
+
+export interface AdmissionResponse {
+  readonly uid: string;
+  readonly allowed: boolean;
+  readonly status?: { readonly code: number; readonly reason: string; readonly message: string };
+  readonly patchType?: "JSONPatch";
+  /** Base64 of an RFC 6902 document. */
+  readonly patch?: string;
+  readonly warnings?: readonly string[];
+  readonly auditAnnotations?: Readonly<Record<string, string>>;
+}
+
+export interface AdmissionReview {
+  readonly apiVersion: "admission.k8s.io/v1";
+  readonly kind: "AdmissionReview";
+  readonly response: AdmissionResponse;
+}
+
+/**
+ * Reads an AdmissionReview, `admission.k8s.io/v1`.
+ * @throws CodedError `REVIEW_INVALID`: without a uid there is nobody to answer. What is odd about the object itself is
+ *   a decision, not an error, or a pod's author could make the webhook fail by the look of his pod.
+ */
+export function parseReview(body: unknown): Review {
+  const request = isRecord(body) ? own(body, "request") : undefined;
+  if (!isRecord(body) || !isRecord(request)) throw invalid("has no request");
+  if (own(body, "apiVersion") !== "admission.k8s.io/v1" || own(body, "kind") !== "AdmissionReview") {
+    throw invalid("is not of apiVersion admission.k8s.io/v1 and kind AdmissionReview");
+  }
+  const uid = text(request, "uid");
+  if (uid === "") throw invalid("has no request.uid");
+  const resource = own(request, "resource");
+  const user = own(request, "userInfo");
+  const parts = isRecord(resource) ? [text(resource, "group"), text(resource, "resource")] : ["", ""];
+  return {
+    uid,
+    operation: text(request, "operation"),
+    resource: [...parts, text(request, "subResource")].join("/").replace(/\/$/, ""),
+    namespace: text(request, "namespace"),
+    username: isRecord(user) ? text(user, "username") : "",
+    dryRun: own(request, "dryRun") === true,
+    object: own(request, "object"),
+    oldObject: own(request, "oldObject"),
+  };
+}
+
+const text = (object: Readonly<Record<string, unknown>>, key: string): string => {
+  const value = own(object, key);
+  return typeof value === "string" ? value : "";
+};
+
+const invalid = (why: string): CodedError =>
+  new CodedError("REVIEW_INVALID", `The AdmissionReview ${why}.`, {
+    remedy: "Send what a Kubernetes API server sends to a mutating webhook.",
+  });
+
+const answer = (response: AdmissionResponse): AdmissionReview => ({
+  apiVersion: "admission.k8s.io/v1",
+  kind: "AdmissionReview",
+  response,
+});
+
+/** A person mends so many in one round; a manifest could be made to give a hundred thousand. */
+const TOLD_MAX = 20;
+
+const told = (findings: readonly Finding[], severity: Severity): readonly string[] => {
+  const all = findings.filter((one) => one.severity === severity);
+  const more = all.length - TOLD_MAX;
+  return [...all.slice(0, TOLD_MAX).map((one) => sentence(one)), ...(more > 0 ? [`And ${more} more.`] : [])];
+};
+
+/** The API server shows a warning cut at 120 characters or so, and each in a line of its own. */
+const WARNING_MAX = 240;
+
+const warnings = (findings: readonly Finding[]): Partial<AdmissionResponse> => {
+  const lines = told(findings, "warn").map((line) =>
+    line.length > WARNING_MAX ? `${line.slice(0, WARNING_MAX - 1)}…` : line,
+  );
+  return lines.length === 0 ? {} : { warnings: lines };
+};
+
+/** @param audit keys without the webhook's name, which the API server puts before them */
+export function allow(
+  uid: string,
+  operations: readonly Operation[],
+  findings: readonly Finding[],
+  audit: Readonly<Record<string, string>> = {},
+): AdmissionReview {
+  const patch = Buffer.from(JSON.stringify(operations)).toString("base64");
+  return answer({
+    uid,
+    allowed: true,
+    ...(operations.length === 0 ? {} : { patchType: "JSONPatch", patch }),
+    ...warnings(findings),
+    ...(Object.keys(audit).length === 0 ? {} : { auditAnnotations: audit }),
+  });
+}
+
+/** The message names every reason (up to a number that nobody reads), so that a manifest is mended in one round. */
+export function deny(
+  uid: string,
+  findings: readonly Finding[],
+  audit: Readonly<Record<string, string>> = {},
+): AdmissionReview {
+  const message = told(findings, "deny").join(" ");
+  return answer({
+    uid,
+    allowed: false,
+    status: { code: 403, reason: "Forbidden", message },
+    ...warnings(findings),
+    ...(Object.keys(audit).length === 0 ? {} : { auditAnnotations: audit }),
+  });
+}

@@ -1,0 +1,81 @@
+import type { Facts } from "../model/facts.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import {
+  decide,
+  type Decision,
+  type Requester,
+  type SidecarIntent,
+  type SkipReason,
+} from "../decide/decide.ts";
+import { shadowed } from "../decide/exposure.ts";
+import { userContainers } from "../model/user-containers.ts";
+import type { Finding } from "../model/findings.ts";
+import { imdsShadowed } from "../mutate/imds-env.ts";
+import { findingsInTheirs, inTheirs } from "../config/keys.ts";
+import { credentialsUri, impostors, mutate, tokensByContainer } from "../mutate/mutate.ts";
+import type { Pod } from "../model/pod.ts";
+import { proxyFindings } from "../mutate/proxy.ts";
+import { tokensFor } from "../mutate/token.ts";
+
+/** What becomes of a pod, for the webhook and for the offline commands alike. */
+export type Outcome =
+  | { readonly kind: "skip"; readonly reason: SkipReason; readonly findings: readonly Finding[] }
+  | { readonly kind: "deny"; readonly findings: readonly Finding[] }
+  | {
+      readonly kind: "inject";
+      readonly before: Pod;
+      readonly after: Pod;
+      readonly guard: boolean;
+      readonly sidecar: SidecarIntent | undefined;
+      readonly findings: readonly Finding[];
+    };
+
+/** decide, then mutate: the one path from an object to a pod. Pure but for the tokens it is passed. */
+export function admit(
+  object: unknown,
+  facts: Facts,
+  config: InjectorConfig,
+  newToken: () => string,
+  requester?: Requester,
+): Outcome {
+  const decision = inTheirWords(decide(object, facts, config, requester), config);
+  if (decision.kind !== "inject") return decision;
+  const { pod, intent } = decision;
+  const tokens = tokensFor(pod, intent.sidecar?.identities ?? [], newToken);
+  const foreign = impostors(pod, intent, config, tokens);
+  if (foreign.length > 0) return { kind: "deny", findings: [...foreign, ...decision.findings] };
+  const uri = credentialsUri(config);
+  const tokenOf = tokensByContainer(intent, tokens);
+  const theirs = userContainers(pod);
+  const findings = [
+    ...decision.findings,
+    ...theirs.flatMap((one) => {
+      const token = tokenOf.get(one.name);
+      return token === undefined
+        ? []
+        : [...shadowed(one, { uri, token }), ...proxyFindings(one, intent.imds !== undefined)];
+    }),
+    ...(intent.imds === undefined ? [] : imdsShadowed(pod, theirs)),
+  ];
+  return {
+    kind: "inject",
+    before: pod,
+    after: mutate(pod, intent, config, tokens),
+    guard: intent.guard,
+    sidecar: intent.sidecar,
+    findings,
+  };
+}
+
+/** The decision, with annotations called as this cluster spells them. */
+function inTheirWords(decision: Decision, { keys }: InjectorConfig): Decision {
+  const findings = findingsInTheirs(decision.findings, keys);
+  if (decision.kind !== "inject" || decision.intent.sidecar === undefined) return { ...decision, findings };
+  const identities = decision.intent.sidecar.identities.map((one) => ({
+    ...one,
+    from: inTheirs(one.from, keys),
+    rule: inTheirs(one.rule, keys),
+  }));
+  const sidecar = { ...decision.intent.sidecar, identities };
+  return { ...decision, findings, intent: { ...decision.intent, sidecar } };
+}

@@ -1,0 +1,58 @@
+import type { Review } from "./admission-review.ts";
+import { admit } from "./admit.ts";
+import type { Facts } from "../model/facts.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import { isWorkload, judgeWorkload, serviceAccountOfTemplate } from "./workload-admission.ts";
+import { patchBetween } from "../mutate/patch.ts";
+import { serviceAccountIn } from "../model/pod.ts";
+import { isRecord, own } from "../model/read.ts";
+import { isPodUpdate, judgeUpdate } from "./pod-update.ts";
+import { rolesOf, type Verdict } from "./admission-result.ts";
+
+const isPodCreation = ({ operation, resource }: Review): boolean =>
+  operation === "CREATE" && resource === "/pods";
+
+/** Whether podrole has anything to say to a review; all others are let through without a look at the cluster. */
+export const concerns = (review: Review): boolean =>
+  isPodCreation(review) || isPodUpdate(review) || isWorkload(review);
+
+/** The service account whose facts the verdict rests on. */
+export const serviceAccountOfReview = (review: Review): string =>
+  isWorkload(review) ? serviceAccountOfTemplate(review) : serviceAccountIn(review.object);
+
+/** The verdict on one review. Pure but for the token it is passed. */
+export function judgeReview(
+  review: Review,
+  facts: Facts,
+  config: InjectorConfig,
+  newToken: () => string,
+): Verdict {
+  if (isWorkload(review)) return judgeWorkload(review, facts, config);
+  if (isPodUpdate(review)) return judgeUpdate(review, facts, config);
+  return judgePod(review, facts, config, newToken);
+}
+
+function judgePod(review: Review, facts: Facts, config: InjectorConfig, newToken: () => string): Verdict {
+  const outcome = admit(review.object, facts, config, newToken, review.username);
+  const { findings } = outcome;
+  switch (outcome.kind) {
+    case "skip":
+      return { decision: "skip", reason: outcome.reason, operations: [], findings };
+    case "deny":
+      return { decision: "deny", operations: [], findings };
+    case "inject": {
+      const { sidecar, before, after } = outcome;
+      const role = sidecar && rolesOf(sidecar);
+      return { decision: "inject", operations: patchBetween(before, after), findings, ...role };
+    }
+  }
+}
+
+/** What to call the object of a review: its name, or the prefix that its controller gave it. */
+export function nameInReview({ object }: Review): string {
+  const metadata = isRecord(object) ? own(object, "metadata") : undefined;
+  if (!isRecord(metadata)) return "(unnamed)";
+  const [name, prefix] = [own(metadata, "name"), own(metadata, "generateName")];
+  if (typeof name === "string" && name !== "") return name.slice(0, 253);
+  return typeof prefix === "string" && prefix !== "" ? `${prefix.slice(0, 252)}*` : "(unnamed)";
+}

@@ -1,0 +1,83 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Review } from "./admission-review.ts";
+import { admit } from "./admit.ts";
+import type { Facts } from "../model/facts.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import { finding, type Finding } from "../model/findings.ts";
+import { serviceAccountIn } from "../model/pod.ts";
+import { isRecord, own } from "../model/read.ts";
+import { rolesOf, type Verdict } from "./admission-result.ts";
+import { kindOf, templateOf } from "../model/workload.ts";
+
+/** The kinds that are judged when they are applied, long before a controller makes their first pod. */
+export const WORKLOADS: ReadonlySet<string> = new Set([
+  "/replicationcontrollers",
+  "apps/deployments",
+  "apps/statefulsets",
+  "apps/daemonsets",
+  "apps/replicasets",
+  "batch/jobs",
+  "batch/cronjobs",
+]);
+
+export const isWorkload = ({ operation, resource }: Review): boolean =>
+  WORKLOADS.has(resource) && (operation === "CREATE" || operation === "UPDATE");
+
+/** The pod template of what is applied, or undefined where somebody else's change is all there is to it. */
+function changedTemplate({ object, oldObject, operation }: Review): unknown {
+  if (!isRecord(object) || isControlled(object)) return undefined;
+  const pod = templateOf(object)?.pod;
+  const before = isRecord(oldObject) ? templateOf(oldObject)?.pod : undefined;
+  // Scaling a workload or taking a finalizer off it must work, whatever has become of its template's standing.
+  return operation === "UPDATE" && isDeepStrictEqual(pod, before) ? undefined : pod;
+}
+
+/** A ReplicaSet of a Deployment, a Job of a CronJob: its owner was judged. */
+function isControlled(object: Readonly<Record<string, unknown>>): boolean {
+  const metadata = own(object, "metadata");
+  const owners = isRecord(metadata) ? own(metadata, "ownerReferences") : undefined;
+  return (
+    Array.isArray(owners) && owners.some((owner) => isRecord(owner) && own(owner, "controller") === true)
+  );
+}
+
+export const serviceAccountOfTemplate = (review: Review): string =>
+  serviceAccountIn(isRecord(review.object) ? templateOf(review.object)?.pod : undefined);
+
+/**
+ * Tells whoever applies a workload what would otherwise be found out by a controller, in an Event that nobody reads. It
+ * is the same decision as the pod's, and nothing is patched: a template with guard and sidecar in it would be out of
+ * date with the next version of podrole.
+ */
+export function judgeWorkload(review: Review, facts: Facts, config: InjectorConfig): Verdict {
+  const pod = config.workloads === "off" ? undefined : changedTemplate(review);
+  if (pod === undefined) return { decision: "allow", operations: [], findings: [] };
+  const outcome = admit(pod, facts, config, () => "");
+  if (outcome.kind === "skip" && outcome.reason !== "nothing-to-do") {
+    return { decision: "skip", reason: outcome.reason, operations: [], findings: outcome.findings };
+  }
+  const kind = isRecord(review.object) ? kindOf(review.object) : "workload";
+  const findings = [
+    ...outcome.findings.map((found) => ofPods(found, kind, config)),
+    ...missingAccount(review, facts),
+  ];
+  const refused = findings.some(({ severity }) => severity === "deny");
+  const sidecar = outcome.kind === "inject" ? outcome.sidecar : undefined;
+  const role = sidecar && rolesOf(sidecar);
+  return { decision: refused ? "deny" : "allow", operations: [], findings, ...role };
+}
+
+/** What denies a pod is a warning about its workload, unless the admin wants it refused as early as that. */
+function ofPods(found: Finding, kind: string, { workloads }: InjectorConfig): Finding {
+  if (found.severity !== "deny") return found;
+  const message = `Pods of this ${kind} will be refused: ${found.message}`;
+  return { ...found, message, severity: workloads === "deny" ? "deny" : "warn" };
+}
+
+function missingAccount(review: Review, { serviceAccount, namespace }: Facts): readonly Finding[] {
+  const name = serviceAccountOfTemplate(review);
+  // `default` is made with its namespace, a moment later.
+  if (serviceAccount !== undefined || name === "default") return [];
+  const message = `There is no service account ${JSON.stringify(name)} in namespace ${namespace.name}.`;
+  return [finding("SERVICE_ACCOUNT_MISSING", message, "Create it, or correct serviceAccountName.")];
+}

@@ -1,0 +1,25 @@
+import { Command, Option } from "commander";
+import { integer } from "../../sidecar/kit/env.ts";
+import { LOG_LEVELS } from "../../sidecar/kit/log.ts";
+import { withInstallation } from "../config/options.ts";
+import { withServing } from "../tls/options.ts";
+import { VERSION } from "../model/version.ts";
+
+/** The injector's command line, apart from the process it runs in, so that a test can hold the docs against it. */
+export const injectorCommand = (): Command =>
+  withInstallation(
+    withServing(
+      new Command("podrole-injector")
+        .description("The admission webhook: gives every pod of a labelled namespace its guard and its role.")
+        .version(VERSION)
+        .addOption(new Option("--host <address>", "address to listen on").default("::"))
+        .addOption(
+          new Option("--port <port>", "port to listen on").argParser(integer(1, 65_535)).default(8443),
+        )
+        .option("--kubeconfig <file>", "kubeconfig; in a cluster the pod's service account is used")
+        .addOption(
+          new Option("--log-level <level>", "how much is logged").choices(LOG_LEVELS).default("info"),
+        )
+        .exitOverride(),
+    ),
+  );

@@ -1,0 +1,134 @@
+import { WORKLOADS } from "../review/workload-admission.ts";
+import type { Review } from "../review/admission-review.ts";
+import type { Verdict } from "../review/admission-result.ts";
+
+interface MetricSpec {
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  /** Each label with what it holds. None of a tenant's choosing: names of namespaces, pods and roles have no end. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Every metric of the injector. The registry and the reference page are made from this table. */
+export const METRICS = {
+  podrole_admission_requests_total: {
+    type: "counter",
+    help: "Reviews answered, dry runs left out.",
+    labels: {
+      decision: "`inject`, `allow`, `skip` or `deny`",
+      reason: "of a skip, why nothing was done; of a denial, the code of its first finding; else empty",
+      resource: "`pods`, `apps/deployments` and so on; `other` for what podrole has nothing to say to",
+      operation: "`CREATE`, `UPDATE`, `DELETE`, `CONNECT`; else `other`",
+    },
+  },
+  podrole_admission_duration_seconds: {
+    type: "histogram",
+    help: "From the parsed review to its answer, dry runs left out.",
+    labels: {},
+  },
+  podrole_findings_total: {
+    type: "counter",
+    help: "Reviews with a finding of this code, once however often one review has it; dry runs left out.",
+    labels: {
+      code: "as in a denial's message",
+      severity: "`deny`, `warn` or `info`: what denies a pod may be a warning about its workload",
+    },
+  },
+  podrole_audit_would_deny_total: {
+    type: "counter",
+    help: "Pods that policy mode audit let in and mode enforce would deny. To stay at 0 before enforce is turned on.",
+    labels: {},
+  },
+  podrole_events_total: {
+    type: "counter",
+    help: "Kubernetes Events about denials and warnings, repetitions within five minutes left out.",
+    labels: {
+      result:
+        "`created`; `failed`: the API server did not take it; `dropped`: more at once than podrole writes",
+    },
+  },
+  podrole_facts_synced: {
+    type: "gauge",
+    help: "1 once namespaces, service accounts and grants have all been read. It stays 1 while the API server is away.",
+    labels: {},
+  },
+  podrole_facts_objects: {
+    type: "gauge",
+    help: "Objects held of each kind.",
+    labels: { resource: "`namespaces`, `serviceaccounts` or `rolegrants`" },
+  },
+  podrole_facts_age_seconds: {
+    type: "gauge",
+    help: "Since the API server was last heard of each kind; since the start, where never. Up to 120 is usual where nothing changes; over 300, decisions rest on old facts.",
+    labels: { resource: "as above" },
+  },
+  podrole_unready: {
+    type: "gauge",
+    help: "1 with the reason why /readyz answers 503. No series while it answers 200.",
+    labels: { code: "`DRAINING`, `FACTS_UNAVAILABLE`, or why API servers would not take the certificate" },
+  },
+  podrole_draining: { type: "gauge", help: "1 from SIGTERM on.", labels: {} },
+  podrole_connections_refused_total: {
+    type: "counter",
+    help: "Connections closed since there were too many, of one address or at all.",
+    labels: {},
+  },
+  podrole_tls_serving_not_after_timestamp_seconds: {
+    type: "gauge",
+    help: "End of the certificate that is served, Unix time; 0 while there is none.",
+    labels: {},
+  },
+  podrole_tls_ca_not_after_timestamp_seconds: {
+    type: "gauge",
+    help: "End of the CA in the Secret, Unix time; 0 where podrole keeps none.",
+    labels: {},
+  },
+  podrole_tls_reloads_total: {
+    type: "counter",
+    help: "Certificates taken into service by this replica, the first one included.",
+    labels: {},
+  },
+  podrole_tls_actions_total: {
+    type: "counter",
+    help: "What this replica has done about certificates in the Secret and the webhook configuration; others do their part.",
+    labels: {
+      action:
+        "`create`, `restore`, `issue` (a serving certificate), `add-next` (a CA to come), `switch` (to it), `drop-previous`, `patch` (a caBundle)",
+    },
+  },
+  podrole_tls_trouble: {
+    type: "gauge",
+    help: "1 with the reason why certificates cannot be looked after. No series while all is well.",
+    labels: { code: "such as `TLS_SECRET_FORBIDDEN`; the log has the sentence and the remedy" },
+  },
+  podrole_build_info: { type: "gauge", help: "Always 1.", labels: { version: "of podrole" } },
+  process_cpu_seconds_total: { type: "counter", help: "CPU time spent, user and system.", labels: {} },
+  process_start_time_seconds: { type: "gauge", help: "Start of the process, Unix time.", labels: {} },
+  process_resident_memory_bytes: { type: "gauge", help: "Resident memory.", labels: {} },
+  nodejs_heap_size_used_bytes: { type: "gauge", help: "Memory of the JavaScript heap in use.", labels: {} },
+  nodejs_eventloop_utilization_ratio: {
+    type: "gauge",
+    help: "Share of the time since the last scrape in which the event loop was busy, 0 to 1.",
+    labels: {},
+  },
+} as const satisfies Record<string, MetricSpec>;
+
+/** Seconds. A decision takes well under a millisecond; what is slower has waited for the API server. */
+export const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
+
+/** What podrole has something to say to, as {@link Review.resource} spells it. */
+export const RESOURCES: ReadonlySet<string> = new Set(["/pods", "/pods/ephemeralcontainers", ...WORKLOADS]);
+const OPERATIONS: ReadonlySet<string> = new Set(["CREATE", "UPDATE", "DELETE", "CONNECT"]);
+const OTHER = "other";
+
+/** Whoever reaches the webhook's port can send a review of any resource: what is not known must not make a new series. */
+export const resourceLabel = ({ resource }: Pick<Review, "resource">): string =>
+  RESOURCES.has(resource) ? resource.replace(/^\//, "") : OTHER;
+
+export const operationLabel = ({ operation }: Pick<Review, "operation">): string =>
+  OPERATIONS.has(operation) ? operation : OTHER;
+
+export const reasonLabel = ({ decision, reason, findings }: Verdict): string =>
+  reason ??
+  (decision === "deny" ? findings.find(({ severity }) => severity === "deny")?.code : undefined) ??
+  "";

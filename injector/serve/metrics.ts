@@ -1,0 +1,177 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Finding } from "../model/findings.ts";
+import { DURATION_BUCKETS, METRICS, operationLabel, reasonLabel, resourceLabel } from "./metrics-table.ts";
+import type { Trouble } from "../model/trouble.ts";
+import type { KeepEvent } from "../tls/keep.ts";
+import type { TlsSourceState } from "../tls/source.ts";
+import type { Followed } from "../cluster/kubernetes.ts";
+import type { Decided } from "../review/admission-result.ts";
+
+export const EVENT_RESULTS = ["created", "failed", "dropped"] as const;
+export type EventResult = (typeof EVENT_RESULTS)[number];
+
+export interface Metrics {
+  /** Counts one decision; a dry run's not, which is no event in the cluster's life. */
+  readonly observe: (decided: Decided) => void;
+  readonly countEvent: (result: EventResult) => void;
+  readonly countTls: (event: KeepEvent) => void;
+  readonly countRefused: () => void;
+  /** Everything, in the Prometheus text format. */
+  readonly text: () => Promise<string>;
+}
+
+export interface MetricsDeps {
+  readonly version: string;
+  /** Whether the cluster has been read. */
+  readonly synced: () => boolean;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  readonly followed?: () => readonly Followed[];
+  /** Of the certificate; absent: there is none. */
+  readonly tls?: () => TlsSourceState;
+  /** Why the server is not ready, or undefined. */
+  readonly unready?: () => Trouble | undefined;
+}
+
+/** The injector's metrics, on a registry of their own: two injectors in one process count apart. */
+export function injectorMetrics(deps: MetricsDeps): Metrics {
+  const { version, synced, unready = () => undefined } = deps;
+  const registry = new Registry();
+  const { counter, gauge, histogram } = makers(registry);
+
+  const requests = counter("podrole_admission_requests_total");
+  const durations = histogram("podrole_admission_duration_seconds");
+  const found = counter("podrole_findings_total");
+  const wouldDeny = counter("podrole_audit_would_deny_total");
+  const events = counter("podrole_events_total");
+  gauge("podrole_facts_synced", () => (synced() ? 1 : 0));
+  factsMetrics(registry, deps);
+  const tls = tlsMetrics(registry, deps);
+  const refused = counter("podrole_connections_refused_total");
+  labelled(gauge("podrole_unready"), () => codeOf(unready()));
+  gauge("podrole_draining", () => (unready()?.code === "DRAINING" ? 1 : 0));
+  gauge("podrole_build_info").set({ version }, 1);
+  processMetrics(registry);
+  // From 0 on, since a rate cannot be taken of a series that begins with its first failure.
+  for (const result of EVENT_RESULTS) events.inc({ result }, 0);
+
+  return {
+    observe: ({ review, verdict, ms }) => {
+      if (review.dryRun) return;
+      const [resource, operation] = [resourceLabel(review), operationLabel(review)];
+      requests.inc({ decision: verdict.decision, reason: reasonLabel(verdict), resource, operation });
+      durations.observe(ms / 1000);
+      for (const { code, severity } of distinct(verdict.findings)) found.inc({ code, severity });
+      // Not of the workload, whose pods come by later and would be counted once more.
+      if (resource === "pods" && verdict.findings.some(({ code }) => code === "ROLE_WOULD_BE_DENIED"))
+        wouldDeny.inc();
+    },
+    countEvent: (result) => events.inc({ result }),
+    countTls: tls.count,
+    countRefused: () => refused.inc(),
+    text: () => registry.metrics(),
+  };
+}
+
+function factsMetrics(registry: Registry, { followed = () => [], now = () => 0 }: MetricsDeps): void {
+  const { gauge } = makers(registry);
+  labelled(gauge("podrole_facts_objects"), () =>
+    followed().map(({ resource, objects }) => [{ resource }, objects]),
+  );
+  labelled(gauge("podrole_facts_age_seconds"), () =>
+    followed().map(({ resource, heardAt }) => [{ resource }, Math.max(0, now() - heardAt) / 1000]),
+  );
+}
+
+function tlsMetrics(registry: Registry, { tls }: MetricsDeps): { readonly count: Metrics["countTls"] } {
+  const { counter, gauge } = makers(registry);
+  gauge("podrole_tls_serving_not_after_timestamp_seconds", () => (tls?.().servingNotAfter ?? 0) / 1000);
+  gauge("podrole_tls_ca_not_after_timestamp_seconds", () => (tls?.().caNotAfter ?? 0) / 1000);
+  labelled(gauge("podrole_tls_trouble"), () => codeOf(tls?.().trouble));
+  const reloads = counter("podrole_tls_reloads_total");
+  const actions = counter("podrole_tls_actions_total");
+  return {
+    count: (event) => {
+      if (event.event === "reload") reloads.inc();
+      else actions.inc({ action: event.action });
+    },
+  };
+}
+
+type Series<L extends string> = readonly (readonly [Record<L, string>, number])[];
+
+const codeOf = (trouble: Trouble | undefined): Series<"code"> =>
+  trouble === undefined ? [] : [[{ code: trouble.code }, 1]];
+
+/** A gauge whose series are asked for at every scrape; one that is no longer told of is gone. */
+function labelled<L extends string>(level: Gauge<L>, read: () => Series<L>): void {
+  Object.assign(level, {
+    collect: () => {
+      level.reset();
+      for (const [labels, value] of read()) level.set(labels, value);
+    },
+  });
+}
+
+/** The first of each kind: of the same kind a manifest may have a hundred thousand. */
+const distinct = (findings: readonly Finding[]): Iterable<Finding> =>
+  new Map(findings.map((one) => [`${one.code} ${one.severity}`, one])).values();
+
+/**
+ * Not the library's default metrics: four dozen series, a timer every 10 ms and an observer of each garbage collection,
+ * for a process that is asked once in a while. The names are those that dashboards know.
+ */
+function processMetrics(registry: Registry): void {
+  const { counter, gauge } = makers(registry);
+  counter("process_cpu_seconds_total", () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
+  gauge("process_start_time_seconds").set(Math.round(performance.timeOrigin / 1000));
+  gauge("process_resident_memory_bytes", () => process.memoryUsage.rss());
+  gauge("nodejs_heap_size_used_bytes", () => process.memoryUsage().heapUsed);
+  let since = performance.eventLoopUtilization();
+  gauge("nodejs_eventloop_utilization_ratio", () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, since);
+    since = now;
+    return utilization;
+  });
+}
+
+type Table = typeof METRICS;
+type Named<Type> = { [N in keyof Table]: Table[N]["type"] extends Type ? N : never }[keyof Table];
+type LabelsOf<N extends keyof Table> = Extract<keyof Table[N]["labels"], string>;
+
+/** Metrics by their name in the table. @param read asked at every scrape, for what is known elsewhere */
+function makers(registry: Registry) {
+  const described = <N extends keyof Table>(name: N) => ({
+    name,
+    help: METRICS[name].help,
+    labelNames: Object.keys(METRICS[name].labels) as LabelsOf<N>[],
+    registers: [registry],
+  });
+  return {
+    counter: <N extends Named<"counter">>(name: N, read?: () => number): Counter<LabelsOf<N>> => {
+      const total: Counter<LabelsOf<N>> = new Counter({
+        ...described(name),
+        ...(read && {
+          collect: () => {
+            total.reset();
+            total.inc(read());
+          },
+        }),
+      });
+      return total;
+    },
+    gauge: <N extends Named<"gauge">>(name: N, read?: () => number): Gauge<LabelsOf<N>> => {
+      const level: Gauge<LabelsOf<N>> = new Gauge({
+        ...described(name),
+        ...(read && { collect: () => level.set(read()) }),
+      });
+      return level;
+    },
+    histogram: <N extends Named<"histogram">>(name: N): Histogram<LabelsOf<N>> =>
+      new Histogram({ ...described(name), buckets: DURATION_BUCKETS }),
+  };
+}

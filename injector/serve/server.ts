@@ -1,0 +1,167 @@
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import { coded, CodedError } from "../../sidecar/kit/errors.ts";
+import type { Log } from "../../sidecar/kit/log.ts";
+import { allow, deny, parseReview, type AdmissionReview, type Review } from "../review/admission-review.ts";
+import { BODY_LIMITS, limitBodies } from "./bodies.ts";
+import type { Cluster } from "../model/facts.ts";
+import type { Trouble } from "../model/trouble.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import { finding } from "../model/findings.ts";
+import { clusterInOurs } from "../config/keys.ts";
+import { listener, type Limits, type ListenerTls } from "./listener.ts";
+import { concerns, judgeReview, nameInReview, serviceAccountOfReview } from "../review/review.ts";
+import type { Decided, Verdict } from "../review/admission-result.ts";
+
+export interface Deps {
+  readonly config: InjectorConfig;
+  readonly cluster: Cluster;
+  readonly log: Log;
+  readonly newToken: () => string;
+  /** Told of every decision once its answer is on the way. What it throws is logged and goes no further. */
+  readonly observe?: (decided: Decided) => void;
+  /** The text of `GET /metrics`; absent: there is none. */
+  readonly metrics?: () => Promise<string>;
+  /** Whether the facts are at hand; absent: always. */
+  readonly ready?: () => boolean;
+  /** What else keeps the server from being ready, such as its certificate; absent: nothing. */
+  readonly trouble?: () => Trouble | undefined;
+  /** Whether clients are to look for another replica: every answer closes its connection. Absent: never. */
+  readonly draining?: () => boolean;
+  /** Absent: plain HTTP, for tests that call `inject()`. */
+  readonly tls?: ListenerTls;
+  /** Other limits than the usual, for tests. */
+  readonly limits?: Limits;
+  /** Told of each connection that was one too many. */
+  readonly refused?: () => void;
+}
+
+/** The webhook server. `listen()` is the caller's; tests call `inject()`. */
+export function buildServer(deps: Deps): FastifyInstance {
+  const { tls } = deps;
+  const log: FastifyBaseLogger = deps.log;
+  const app = Fastify({
+    loggerInstance: log,
+    serverFactory: (handler) => listener(handler, tls, deps.limits, deps.refused),
+    // One line a decision, written below, says more than two lines a request.
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMITS.maxBytes,
+    // Keys of these names may stand in a pod's maps: refused, they would be a way to make the webhook fail.
+    onProtoPoisoning: "ignore",
+    onConstructorPoisoning: "ignore",
+    // While draining we go on answering: a 503 would meet the API server's failurePolicy.
+    return503OnClosing: false,
+  });
+  app.setErrorHandler(async (error, _request, reply) => {
+    const { code, message } = coded(error, "REQUEST_INVALID");
+    const status = statusOf(error);
+    if (status >= 500) log.error({ err: error }, "request failed");
+    return reply.status(status).send({ code, message });
+  });
+  app.setNotFoundHandler(async (_request, reply) =>
+    reply.status(404).send({
+      code: "NOT_FOUND",
+      message: "There is only POST /mutate, GET /livez, GET /readyz and GET /metrics.",
+    }),
+  );
+  app.addHook("onRequest", async (_request, reply) => {
+    if (deps.draining?.() ?? false) reply.header("connection", "close");
+  });
+  limitBodies(app, BODY_LIMITS);
+  app.post("/mutate", async (request) => answer(parseReview(request.body), deps));
+  app.get("/metrics", async (_request, reply) => {
+    if (deps.metrics === undefined) return reply.callNotFound();
+    return reply.type("text/plain; version=0.0.4").send(await deps.metrics());
+  });
+  app.get("/livez", async () => ({ status: "ok" }));
+  app.get("/readyz", async (_request, reply) => {
+    const trouble = troubleOf(deps);
+    return trouble === undefined ? { status: "ok" } : reply.status(503).send(trouble);
+  });
+  return app;
+}
+
+/** Why a server with these is not ready, or undefined. */
+export function troubleOf({
+  draining,
+  ready,
+  trouble,
+}: Pick<Deps, "draining" | "ready" | "trouble">): Trouble | undefined {
+  if (draining?.() ?? false) return { code: "DRAINING", message: "The server is about to end." };
+  if (!(ready?.() ?? true))
+    return { code: "FACTS_UNAVAILABLE", message: "The cluster has not been read yet." };
+  return trouble?.();
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof CodedError && error.code === "REVIEW_INVALID") return 400;
+  const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
+  return typeof status === "number" && status >= 400 ? status : 500;
+}
+
+/** A decision for every review that can be answered at all: what fails on the way is a denial, never an HTTP error. */
+async function answer(review: Review, deps: Deps): Promise<AdmissionReview> {
+  if (!concerns(review)) return allow(review.uid, [], []);
+  const startedAt = performance.now();
+  const verdict = await reached(review, deps);
+  const decided: Decided = { review, verdict, ms: performance.now() - startedAt };
+  setImmediate(() => told(decided, deps));
+  const audit = auditAnnotations(verdict);
+  return verdict.decision === "deny"
+    ? deny(review.uid, verdict.findings, audit)
+    : allow(review.uid, verdict.operations, verdict.findings, audit);
+}
+
+async function reached(review: Review, { config, cluster, newToken, log }: Deps): Promise<Verdict> {
+  try {
+    const facts = await clusterInOurs(cluster, config.keys).facts(
+      review.namespace,
+      serviceAccountOfReview(review),
+    );
+    return judgeReview(review, facts, config, newToken);
+  } catch (error) {
+    log.error({ err: error, uid: review.uid }, "no decision");
+    // Of the facts: the API server out of reach, or a grant among them that nobody can read.
+    const found =
+      error instanceof CodedError
+        ? finding("FACTS_UNAVAILABLE", error.message, error.remedy ?? "Try again.")
+        : finding(
+            "INTERNAL",
+            "podrole failed to decide about this object.",
+            "Look for the uid of this request in its log.",
+          );
+    return { decision: "deny", operations: [], findings: [found] };
+  }
+}
+
+function told(decided: Decided, { log, observe }: Deps): void {
+  try {
+    logDecision(decided, log);
+    observe?.(decided);
+  } catch (error) {
+    log.error({ err: error }, "an observer failed");
+  }
+}
+
+const auditAnnotations = (verdict: Verdict): Readonly<Record<string, string>> => ({
+  decision: verdict.decision,
+  ...(verdict.reason === undefined ? {} : { reason: verdict.reason }),
+  ...(verdict.role === undefined ? {} : { role: verdict.role }),
+  ...(verdict.rule === undefined ? {} : { rule: verdict.rule }),
+  ...(verdict.findings.length > 0
+    ? { findings: [...new Set(verdict.findings.map(({ code }) => code))].join(",") }
+    : {}),
+});
+
+/** Names and codes only: messages may repeat what a manifest holds, and a manifest may hold a secret. */
+function logDecision({ review, verdict, ms }: Decided, log: Log): void {
+  const fields = {
+    uid: review.uid,
+    operation: review.operation,
+    resource: review.resource,
+    namespace: review.namespace,
+    name: nameInReview(review),
+    ...auditAnnotations(verdict),
+    ms: Math.round(ms * 1000) / 1000,
+  };
+  log.info(review.dryRun ? { ...fields, dryRun: true } : fields, "decided");
+}

@@ -1,0 +1,46 @@
+import { IDENTITIES_MAX, type Identity, type Source } from "../contract.ts";
+import { isRecord, parseJson, printable } from "../kit/json.ts";
+import { stepProblems } from "./steps.ts";
+
+const NAME = /^(?:pod|container\/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)$/;
+const SHA256 = /^[0-9a-f]{64}$/i;
+const KEYS: ReadonlySet<string> = new Set(["name", "tokenSha256", "steps"]);
+
+/**
+ * The parser of `PODROLE_IDENTITIES`. Two identities under one name or with one token are refused: which of the two a
+ * caller is would be a matter of chance.
+ * @throws Error naming every problem, and no value
+ */
+export function identitiesOf(source: Source | undefined) {
+  return (raw: string): readonly Identity[] => {
+    const parsed = parseJson(raw);
+    if (!Array.isArray(parsed) || parsed.length === 0 || parsed.length > IDENTITIES_MAX) {
+      throw new Error(`must be a JSON array of 1 to ${IDENTITIES_MAX} identities`);
+    }
+    const problems = parsed.flatMap((one: unknown, index) =>
+      problemsOf(one, source).map((problem) => `[${index}]${problem}`),
+    );
+    if (problems.length > 0) throw new Error(`is not valid: ${problems.join(", ")}`);
+    const identities = parsed as readonly Identity[];
+    for (const key of ["name", "tokenSha256"] as const) {
+      const values = new Set(identities.map((one) => one[key].toLowerCase()));
+      if (values.size < identities.length) throw new Error(`is not valid: two identities have one ${key}`);
+    }
+    return identities;
+  };
+}
+
+function problemsOf(identity: unknown, source: Source | undefined): readonly string[] {
+  if (!isRecord(identity)) return [" must be an object"];
+  const { name, tokenSha256, steps } = identity;
+  return [
+    ...Object.keys(identity)
+      .filter((key) => !KEYS.has(key))
+      .map((key) => `.${printable(key)} is not known`),
+    ...(typeof name === "string" && NAME.test(name) ? [] : [".name must be pod or container/NAME"]),
+    ...(typeof tokenSha256 === "string" && SHA256.test(tokenSha256)
+      ? []
+      : [".tokenSha256 must be a SHA-256 in 64 hex digits"]),
+    ...stepProblems(steps, source).map((problem) => `.steps${problem}`),
+  ];
+}

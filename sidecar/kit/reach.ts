@@ -1,0 +1,41 @@
+import { connect, type Socket } from "node:net";
+import { systemCode } from "./errors.ts";
+
+/** One end of a TCP connection. */
+export interface End {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** How one attempt to open a TCP connection ended; `from` is our end of it. */
+export type Reach =
+  | { readonly kind: "connected"; readonly from?: End }
+  /** Turned away at once, by a reset or by the kernel; `code` is the errno's name. */
+  | { readonly kind: "refused"; readonly code: string }
+  | { readonly kind: "timeout" };
+
+/**
+ * Opens a TCP connection and closes it again without sending a byte: whoever answers must not be asked for anything.
+ * Never rejects.
+ * @param address an IPv4 or IPv6 address, not a name
+ */
+export function reach(address: string, port: number, timeoutMs: number): Promise<Reach> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port });
+    const end = (outcome: Reach): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(outcome);
+    };
+    const timer = setTimeout(() => end({ kind: "timeout" }), timeoutMs);
+    socket.once("connect", () => end(connected(socket)));
+    socket.once("error", (error) => end({ kind: "refused", code: systemCode(error) ?? "UNKNOWN" }));
+  });
+}
+
+/** A connection that is gone again by now has no ends left to be told. */
+function connected({ localAddress: address, localPort: port }: Socket): Reach {
+  return address === undefined || port === undefined
+    ? { kind: "connected" }
+    : { kind: "connected", from: { address, port } };
+}

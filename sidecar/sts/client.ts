@@ -1,0 +1,87 @@
+import { STSClient, type STSClientConfig } from "@aws-sdk/client-sts";
+import type { Secret } from "../kit/secret.ts";
+import { watchAnswers } from "./answer.ts";
+
+/** Where STS is. */
+export interface StsEndpoint {
+  readonly region: string;
+  /** Absent: the region's own endpoint, in the partition's own domain. Never the global one. */
+  readonly endpoint: string | undefined;
+  /** The region's FIPS 140 endpoint. It goes with no `endpoint`. */
+  readonly fips: boolean;
+  /** The region's endpoint that has IPv6 addresses too. It goes with no `endpoint`. */
+  readonly dualStack: boolean;
+  /** PEM certificates that the endpoint's may be signed by, beside those that Node trusts anyway. */
+  readonly ca: string | undefined;
+  /** For the whole call, the look-up of the name included. Default {@link CALL_TIMEOUT_MS}. */
+  readonly timeoutMs?: number;
+  /** Sends the requests in the place of the SDK's own HTTP client. */
+  readonly requestHandler?: NonNullable<STSClientConfig["requestHandler"]>;
+}
+
+/** Long-lived or temporary keys that a call is signed with. */
+export interface Keys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: Secret;
+  readonly sessionToken?: Secret;
+}
+
+/** How far AWS's clock is ahead of this node's, as the last answer told: less than the truth by up to a second and its way. */
+export interface ClockOffset {
+  ms: number;
+}
+
+/** STS answers in some 100 ms; the engine tries again. */
+export const CALL_TIMEOUT_MS = 5000;
+const CONNECT_TIMEOUT_MS = 2000;
+
+/**
+ * A client for one call: one call an hour is no reason to hold its sockets and caches for that hour.
+ * @param keys undefined for the one call that goes unsigned
+ * @param clocks `offset` is what the call is signed by, and is set by what STS answers
+ */
+export async function stsClient(
+  where: StsEndpoint & { readonly timeoutMs: number },
+  keys: Keys | undefined,
+  clocks: { readonly offset: ClockOffset; readonly now: () => number },
+): Promise<STSClient> {
+  const { region, endpoint, fips, dualStack, ca, timeoutMs } = where;
+  const ownClient = {
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    requestTimeout: timeoutMs,
+    throwOnRequestTimeout: true,
+    ...(ca === undefined ? {} : { httpsAgent: { ca: await rootsWith(ca) } }),
+  };
+  const client = new STSClient({
+    region,
+    systemClockOffset: clocks.offset.ms,
+    // Said in any case: what is not said, the SDK looks for in variables and in files.
+    useFipsEndpoint: fips,
+    useDualstackEndpoint: dualStack,
+    maxAttempts: 1,
+    requestHandler: where.requestHandler ?? ownClient,
+    customUserAgent: "podrole-sidecar",
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(keys === undefined ? {} : { credentials: revealed(keys) }),
+  });
+  watchAnswers(client, (date) => {
+    clocks.offset.ms = date - clocks.now();
+  });
+  return client;
+}
+
+/**
+ * Added to Node's own roots, since `ca` alone would replace them and the endpoint may move to a public certificate.
+ * Imported when asked for: an ES module that imports node:tls is given all of its exports, and one of them decodes all
+ * roots.
+ */
+async function rootsWith(ca: string): Promise<string[]> {
+  const { getCACertificates } = await import("node:tls");
+  return [...getCACertificates("default"), ca];
+}
+
+const revealed = ({ accessKeyId, secretAccessKey, sessionToken }: Keys) => ({
+  accessKeyId,
+  secretAccessKey: secretAccessKey.reveal(),
+  ...(sessionToken === undefined ? {} : { sessionToken: sessionToken.reveal() }),
+});

@@ -1,0 +1,41 @@
+import type { Secret } from "../kit/secret.ts";
+
+/** One session, as STS granted it. Times are milliseconds since the epoch. */
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: Secret;
+  readonly sessionToken: Secret;
+  readonly expiresAt: number;
+  readonly issuedAt: number;
+  /** The role that was asked for, not the session's own ARN. */
+  readonly roleArn: string;
+  /** Twelve digits. */
+  readonly accountId: string;
+}
+
+/**
+ * The body of a 200, in the spelling of the ECS credentials endpoint. No field beyond these, and none null or empty:
+ * old .NET SDKs fail on an unknown one, minio-go on an empty time, Rust on a `Code` other than `Success`.
+ */
+export function toWire(credentials: Credentials): Readonly<Record<string, string>> {
+  return {
+    Code: "Success",
+    Type: "AWS-HMAC",
+    LastUpdated: wholeSeconds(credentials.issuedAt),
+    AccessKeyId: credentials.accessKeyId,
+    SecretAccessKey: credentials.secretAccessKey.reveal(),
+    Token: credentials.sessionToken.reveal(),
+    Expiration: wholeSeconds(credentials.expiresAt),
+    AccountId: credentials.accountId,
+    RoleArn: credentials.roleArn,
+  };
+}
+
+/** RFC 3339 in UTC with the suffix `Z`: JS v3 and Rust refuse an offset. Rounded down: never later than the truth. */
+function wholeSeconds(epochMs: number): string {
+  return `${new Date(epochMs).toISOString().slice(0, 19)}Z`;
+}
+
+/** Written so that an end which is no number has passed. */
+export const isExpired = (credentials: Credentials, nowMs: number): boolean =>
+  !(credentials.expiresAt > nowMs);

@@ -1,0 +1,103 @@
+import { requireIdentity, requireLoopbackHost, type Headers } from "./authorize.ts";
+import { PATH } from "../contract.ts";
+import { toWire, type Credentials } from "../sts/credentials.ts";
+import { IssueError } from "../sts/issue-error.ts";
+import { coded, CodedError } from "../kit/errors.ts";
+
+export interface WireRequest {
+  readonly method: string;
+  /** The request target, query string included. */
+  readonly path: string;
+  readonly headers: Headers;
+}
+
+export interface WireAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Empty for HEAD. */
+  readonly body: string;
+}
+
+/** One session and the token that opens it. */
+export interface ServedIdentity {
+  /** 32 bytes. */
+  readonly tokenSha256: Buffer;
+  /** @throws CodedError */
+  readonly credentials: () => Promise<Credentials>;
+}
+
+export interface WireDeps {
+  readonly identities: readonly ServedIdentity[];
+}
+
+/**
+ * The credentials endpoint as a function, without a socket. It never rejects.
+ *
+ * No `WWW-Authenticate` goes with the 401: there is no scheme to name, and Java's client would act on one.
+ */
+export async function answer(request: WireRequest, deps: WireDeps): Promise<WireAnswer> {
+  try {
+    requireLoopbackHost(request.headers);
+    requirePath(request.path);
+    requireGet(request.method);
+    const identity = requireIdentity(request.headers, deps.identities);
+    return json(200, toWire(await identity.credentials()));
+  } catch (error) {
+    const refusal = refused(coded(error));
+    return request.method === "HEAD" ? { ...refusal, body: "" } : refusal;
+  }
+}
+
+function requirePath(target: string): void {
+  const [path] = target.split("?", 1);
+  if (path !== PATH.credentials) throw new CodedError("PATH_UNKNOWN", `Only ${PATH.credentials} is served.`);
+}
+
+function requireGet(method: string): void {
+  if (method !== "GET") throw new CodedError("METHOD_REFUSED", "Only GET is served.");
+}
+
+const STATUS: Readonly<Record<string, number>> = {
+  HOST_REFUSED: 400,
+  PROXY_REFUSED: 400,
+  TOKEN_MISSING: 401,
+  TOKEN_WRONG: 403,
+  PATH_UNKNOWN: 404,
+  METHOD_REFUSED: 405,
+};
+
+/** STS's own ways of saying that the caller may not. */
+const DENIED = new Set([
+  "AccessDenied",
+  "AccessDeniedException",
+  "IDPRejectedClaim",
+  "RegionDisabledException",
+  "InvalidClientTokenId",
+  "SignatureDoesNotMatch",
+]);
+
+/** Most SDKs try again after a 5xx and never after a 4xx, so 4xx is for what will not pass by itself. */
+function statusOf(error: CodedError): number {
+  if (error instanceof IssueError && error.kind === "definite") return DENIED.has(error.code) ? 403 : 400;
+  return STATUS[error.code] ?? 503;
+}
+
+function refused(error: CodedError): WireAnswer {
+  const message = [error.message, error.remedy].filter(Boolean).join(" ");
+  // Both spellings: JS and Kotlin read the first, Java and Go the second.
+  const body = { Code: error.code, Message: message, code: error.code, message };
+  const status = statusOf(error);
+  const refusal = json(status, body);
+  return status === 405 ? { ...refusal, headers: { ...refusal.headers, Allow: "GET" } } : refusal;
+}
+
+/** Exactly `application/json`: with a charset behind it, Kotlin and newer Go read no error body. */
+function json(status: number, fields: Readonly<Record<string, string>>): WireAnswer {
+  const body = JSON.stringify(fields);
+  const headers = {
+    "Content-Type": "application/json",
+    "Content-Length": String(Buffer.byteLength(body)),
+    "Cache-Control": "no-store",
+  };
+  return { status, headers, body };
+}

@@ -1,0 +1,50 @@
+import type { Server } from "node:http";
+import { PATH } from "../contract.ts";
+import { limitedServer } from "./limited-server.ts";
+import { lacksAddressFamily, listen, send } from "./server.ts";
+import type { WireAnswer } from "./answers.ts";
+
+export interface HealthDeps {
+  /** Undefined when credentials would be served now, else the code of what is in the way. */
+  readonly notReady: () => string | undefined;
+  readonly metrics: () => string;
+}
+
+/** The second port, open to the cluster: it knows codes and counts, and holds no secret. */
+export function healthAnswer(method: string, target: string, deps: HealthDeps): WireAnswer {
+  if (method !== "GET" && method !== "HEAD") return plain(405, "METHOD_REFUSED\n");
+  const [path] = target.split("?", 1);
+  if (path === PATH.healthz) return plain(200, "ok\n");
+  if (path === PATH.metrics) {
+    return plain(200, deps.metrics(), "text/plain; version=0.0.4; charset=utf-8");
+  }
+  if (path !== PATH.readyz) return plain(404, "PATH_UNKNOWN\n");
+  const reason = deps.notReady();
+  return reason === undefined ? plain(200, "ok\n") : plain(503, `${reason}\n`);
+}
+
+export function healthServer(deps: HealthDeps): Server {
+  return limitedServer((request, response) => {
+    const { method = "", url = "" } = request;
+    send(request, response, healthAnswer(method, url, deps));
+  });
+}
+
+/** On every address, of IPv6 and IPv4; on IPv4's alone where the kernel has no IPv6. */
+export async function listenEverywhere(server: Server, port: number): Promise<number> {
+  try {
+    return await listen(server, port, "::");
+  } catch (error) {
+    if (!lacksAddressFamily(error)) throw error;
+    return listen(server, port, "0.0.0.0");
+  }
+}
+
+function plain(status: number, body: string, type = "text/plain; charset=utf-8"): WireAnswer {
+  const headers = {
+    "Content-Type": type,
+    "Content-Length": String(Buffer.byteLength(body)),
+    "Cache-Control": "no-store",
+  };
+  return { status, headers, body };
+}

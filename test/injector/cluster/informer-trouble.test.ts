@@ -1,0 +1,162 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import {
+  EXPIRED,
+  holds,
+  informerRig,
+  listed,
+  messages,
+  object,
+  PATH,
+  TIMING,
+  watched,
+} from "../../support/informer-rig.ts";
+import { until } from "../../support/until.ts";
+
+test("an informer tells how long ago the API server was heard, and nothing makes it younger but the API server", async () => {
+  const one = await informerRig((server) => server.put(PATH, object("a")));
+  await watched(one);
+  const before = one.informer.heardAt();
+  await delay(30);
+  expect(one.informer.heardAt()).toBe(before);
+  one.server.put(PATH, object("b"));
+  await holds(one, "a=red", "b=red");
+  const heard = one.informer.heardAt();
+  expect([heard > before, one.informer.size()]).toEqual([true, 2]);
+  await one.server.stop();
+  await until("the loss to be noticed", () => one.informer.problem());
+  await delay(200);
+  expect(one.informer.heardAt()).toBe(heard);
+});
+
+describe("an informer in trouble", () => {
+  test("keeps what it has read while the API server is away, and finds what changed meanwhile", async () => {
+    const one = await informerRig((server) => {
+      server.put(PATH, object("a"));
+      server.put(PATH, object("b"));
+    });
+    await watched(one);
+    await one.server.stop();
+    await until("the loss to be noticed", () => one.informer.problem());
+    expect(one.held()).toEqual(["a=red", "b=red"]);
+    expect(one.informer.listed()).toBe(true);
+    one.server.unseen.remove(PATH, "a");
+    one.server.unseen.put(PATH, object("c"));
+    await delay(300);
+    await one.server.start();
+    await holds(one, "b=red", "c=red");
+    await watched(one);
+    expect(messages(one)).toEqual(["followed", "not followed", "followed"]);
+    expect(one.lines[1]).toMatchObject({ why: expect.stringContaining("ECONNREFUSED"), stale: true });
+  });
+
+  test.for([403, 500, "reset", "hang", { kind: "NamespaceList" }, { items: [{}] }] as const)(
+    "tries a list again that is answered with %o, more and more slowly, and says so once",
+    async (answer) => {
+      const one = await informerRig((server) => {
+        server.put(PATH, object("a"));
+        server.answer(`LIST ${PATH}`, answer);
+      });
+      const tries = answer === "hang" ? 2 : 5;
+      await until("some tries", () => one.pauses[tries - 1]);
+      expect(one.informer.listed()).toBe(false);
+      expect(messages(one)).toEqual(["not followed"]);
+      for (const [index, most] of [20, 40, 80, 80, 80].slice(0, tries).entries()) {
+        expect(one.pauses[index]).toBeGreaterThanOrEqual(most / 2);
+        expect(one.pauses[index]).toBeLessThanOrEqual(most);
+      }
+      one.server.answer(`LIST ${PATH}`, undefined);
+      await holds(one, "a=red");
+      await until("the second line", () => one.lines[1]);
+      expect(messages(one)).toEqual(["not followed", "followed"]);
+    },
+  );
+
+  test("says why, in the API server's words, and nothing of other bodies", async () => {
+    const one = await informerRig((server) => server.answer(`LIST ${PATH}`, 403));
+    await until("the line", () => one.lines[0]);
+    expect(one.lines[0]).toMatchObject({ why: "HTTP 403", said: "said with 403", stale: false });
+  });
+
+  test("is read but not followed where it may list and not watch", async () => {
+    const one = await informerRig((server) => {
+      server.put(PATH, object("a"));
+      server.answer(`WATCH ${PATH}`, 403);
+    });
+    await listed(one);
+    await until("a pause", () => one.pauses[3]);
+    one.server.unseen.put(PATH, object("b"));
+    await holds(one, "a=red", "b=red");
+    expect(messages(one)).toEqual(["not followed"]);
+  });
+
+  test.for(["no JSON", "[]", '{"type":"ADDED"}', '{"type":"ADDED","object":{"metadata":{}}}'])(
+    "lists again after a line that it cannot read: %s",
+    async (line) => {
+      const one = await informerRig((server) => server.put(PATH, object("a")));
+      await watched(one);
+      one.server.unseen.put(PATH, object("b"));
+      one.server.say(PATH, line);
+      expect(await holds(one, "a=red", "b=red")).toBe(true);
+    },
+  );
+
+  test("does not take half a list for the whole of it", async () => {
+    const one = await informerRig((server) => {
+      for (let n = 0; n < 600; n += 1) server.put(PATH, object(`ns-${n}`));
+    });
+    await watched(one);
+    const version = one.informer.version();
+    // The first page as it is, with a change in it and one gone; the second never.
+    const page = { metadata: { resourceVersion: "1", continue: "500" }, items: [object("ns-1", "blue")] };
+    one.server.answer(`LIST ${PATH}`, page);
+    one.server.say(PATH, JSON.stringify(EXPIRED));
+    await until("the list", () => one.server.requests.filter((line) => line.startsWith("LIST"))[3]);
+    expect(one.held()).toHaveLength(600);
+    expect(one.informer.get("ns-1")).toBe("ns-1=red");
+    expect(one.informer.version()).toBe(version);
+  });
+
+  test("stops at once, whatever it is at, and leaves nothing open", async () => {
+    for (const answer of ["hang", 500, undefined] as const) {
+      const one = await informerRig((server) => server.answer(`LIST ${PATH}`, answer));
+      await until("a request", () => one.server.requests[0]);
+      await delay(10);
+      const before = performance.now();
+      await one.stop();
+      expect(performance.now() - before).toBeLessThan(TIMING.listMs / 2);
+      const { length } = one.server.requests;
+      await delay(100);
+      expect(one.server.requests).toHaveLength(length);
+      expect(one.server.watches(PATH)).toBe(0);
+    }
+  });
+});
+
+describe("an informer of a CRD that may be missing", () => {
+  const CRD = "/apis/podrole.dev/v1alpha1/rolegrants";
+  const optional = { path: CRD, resource: "rolegrants", optional: true };
+
+  test("holds nothing without it, and finds it when it comes", async () => {
+    const one = await informerRig(() => {}, optional);
+    await listed(one);
+    expect(one.held()).toEqual([]);
+    await until("a look", () => one.pauses[1]);
+    expect(one.pauses[1]).toBe(TIMING.absentMs);
+    expect(messages(one)).toEqual(["not installed"]);
+    one.server.put(CRD, object("g"));
+    await holds(one, "g=red");
+    await watched(one, CRD);
+    expect(messages(one)).toEqual(["not installed", "followed"]);
+  });
+
+  test("does not forget what there was for one 404, which an API server may answer while it starts", async () => {
+    const one = await informerRig((server) => server.put(CRD, object("g")), optional);
+    await watched(one, CRD);
+    one.server.answer(`LIST ${CRD}`, 404);
+    one.server.say(CRD, JSON.stringify(EXPIRED));
+    await until("the first 404", () => one.informer.problem());
+    expect(one.held()).toEqual(["g=red"]);
+    await holds(one);
+  });
+});

@@ -1,0 +1,137 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import type { FakeApiServer } from "../../support/fake-api-server.ts";
+import {
+  EXPIRED,
+  holds,
+  informerRig,
+  messages,
+  object,
+  PATH,
+  TIMING,
+  watched,
+} from "../../support/informer-rig.ts";
+import { until } from "../../support/until.ts";
+
+describe("an informer", () => {
+  test("holds what was there, and follows what comes, changes and goes", async () => {
+    const one = await informerRig((server) => server.put(PATH, object("a")));
+    await watched(one);
+    expect(one.held()).toEqual(["a=red"]);
+    one.server.put(PATH, object("b"));
+    one.server.put(PATH, object("a", "blue"));
+    await holds(one, "a=blue", "b=red");
+    one.server.remove(PATH, "b");
+    await holds(one, "a=blue");
+    expect(one.changes).toEqual(["a=red", "b=red", "a=blue"]);
+  });
+
+  test("reads long lists in pages, and watches from the version of the list", async () => {
+    const one = await informerRig((server) => {
+      for (let n = 0; n < 1200; n += 1) server.put(PATH, object(`ns-${n}`));
+    });
+    await watched(one);
+    expect(one.held()).toHaveLength(1200);
+    expect(one.server.requests).toEqual([
+      `LIST ${PATH}`,
+      `LIST ${PATH}`,
+      `LIST ${PATH}`,
+      `WATCH ${PATH} 1300`,
+    ]);
+  });
+
+  test("tells a change from the same thing told again", async () => {
+    const one = await informerRig((server) => server.put(PATH, object("a")));
+    await watched(one);
+    const [version, value] = [one.informer.version(), one.informer.get("a")];
+    one.server.put(PATH, { ...object("a"), status: "of no interest" });
+    one.server.put(PATH, object("b"));
+    await holds(one, "a=red", "b=red");
+    expect(one.informer.version()).toBe(version + 1);
+    expect(one.informer.get("a")).toBe(value);
+  });
+
+  test("takes up a watch that ends or breaks where it ended, without a new list", async () => {
+    const one = await informerRig((server) => server.put(PATH, object("a")));
+    await watched(one);
+    for (const [index, how] of (["end", "reset"] as const).entries()) {
+      one.server.put(PATH, object(how));
+      await until(how, () => one.informer.get(how));
+      await delay(TIMING.firstPauseMs);
+      one.server.end(PATH, how);
+      await until("the next watch", () => one.server.requests[index + 2]);
+    }
+    expect(one.server.requests).toEqual([
+      `LIST ${PATH}`,
+      `WATCH ${PATH} 101`,
+      `WATCH ${PATH} 102`,
+      `WATCH ${PATH} 103`,
+    ]);
+    expect(messages(one)).toEqual(["followed"]);
+  });
+
+  test("takes up a watch that ends at once more and more slowly", async () => {
+    const one = await informerRig((server) => server.answer(`WATCH ${PATH}`, {}));
+    await until("some watches", () => one.pauses[4]);
+    expect(one.pauses[0]).toBeLessThanOrEqual(20);
+    expect(one.pauses[4]).toBeGreaterThanOrEqual(40);
+    expect(one.server.requests.filter((line) => line.startsWith("LIST"))).toHaveLength(1);
+  });
+
+  test("goes on from a bookmark", async () => {
+    const one = await informerRig();
+    await watched(one);
+    one.server.say(
+      PATH,
+      JSON.stringify({ type: "BOOKMARK", object: { metadata: { resourceVersion: "777" } } }),
+    );
+    await delay(TIMING.firstPauseMs);
+    one.server.end(PATH, "end");
+    await until("the next watch", () => one.server.requests.find((line) => line === `WATCH ${PATH} 777`));
+    expect(one.held()).toEqual([]);
+  });
+
+  test.for([
+    ["by an event", (server: FakeApiServer) => server.say(PATH, JSON.stringify(EXPIRED))],
+    [
+      "by a status",
+      (server: FakeApiServer) => {
+        server.answer(`WATCH ${PATH} 10`, 410);
+        server.end(PATH, "end");
+      },
+    ],
+  ] as const)(
+    "lists again when the version is gone (told %s), and drops what was deleted unseen",
+    async ([, expire]) => {
+      const one = await informerRig((server) => {
+        server.put(PATH, object("a"));
+        server.put(PATH, object("b"));
+      });
+      await watched(one);
+      one.server.unseen.remove(PATH, "a");
+      for (let n = 0; n < 10; n += 1) one.server.unseen.put(PATH, object("c", `shade-${n}`));
+      expire(one.server);
+      await holds(one, "b=red", "c=shade-9");
+      expect(messages(one), "nothing was wrong").toEqual(["followed"]);
+    },
+  );
+
+  test("opens a watch anew that has fallen silent", async () => {
+    const one = await informerRig();
+    await watched(one);
+    one.server.unseen.put(PATH, object("a"));
+    await until("a second watch", () => one.server.requests.filter((line) => line.startsWith("WATCH"))[1]);
+    expect(messages(one)).toEqual(["followed"]);
+  });
+
+  test("is not silent while events come", async () => {
+    const one = await informerRig();
+    await watched(one);
+    for (let n = 0; n < 8; n += 1) {
+      await delay(TIMING.silenceMs / 4);
+      one.server.put(PATH, object("a", `shade-${n}`));
+    }
+    await holds(one, "a=shade-7");
+    expect(one.server.requests).toHaveLength(2);
+  });
+});

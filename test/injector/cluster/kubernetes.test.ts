@@ -1,0 +1,275 @@
+import { KubeConfig } from "@kubernetes/client-node";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { kubernetesCluster, type KubernetesCluster } from "../../../injector/cluster/kubernetes.ts";
+import { buildServer } from "../../../injector/serve/server.ts";
+import { config } from "../../support/config.ts";
+import { fakeApiServer, type FakeApiServer } from "../../support/fake-api-server.ts";
+import { logLines, silent } from "../../support/log-lines.ts";
+import { thrown } from "../../support/thrown.ts";
+import { until } from "../../support/until.ts";
+
+const NAMESPACES = "/api/v1/namespaces";
+const ACCOUNTS = "/api/v1/serviceaccounts";
+const GRANTS = "/apis/podrole.dev/v1alpha1/rolegrants";
+const ROLE = "eks.amazonaws.com/role-arn";
+const TIMING = { firstPauseMs: 20, lastPauseMs: 80, absentMs: 40 };
+
+const namespace = (name: string, labels = {}, annotations = {}) => ({
+  metadata: {
+    name,
+    labels: { "podrole.dev/inject": "enabled", ...labels },
+    annotations,
+    managedFields: [{ manager: "kubectl" }],
+  },
+  spec: { finalizers: ["kubernetes"] },
+});
+const account = (name: string, annotations = {}) => ({
+  metadata: { name, namespace: "shop", annotations },
+  secrets: [{ name: "token" }],
+});
+const grant = (name: string, spec: object) => ({ metadata: { name }, spec });
+
+interface Rig {
+  readonly server: FakeApiServer;
+  readonly cluster: KubernetesCluster;
+}
+
+/** A cluster with a namespace `shop` and a service account `billing`, started; what else is in it is the test's. */
+async function rig(prepare: (server: FakeApiServer) => void = () => {}, log = silent): Promise<Rig> {
+  const server = await fakeApiServer();
+  server.put(NAMESPACES, namespace("shop", {}, { a: "b" }));
+  server.put(ACCOUNTS, account("billing", { [ROLE]: "x" }));
+  prepare(server);
+  const cluster = kubernetesCluster(server.config, { log, timing: TIMING });
+  onTestFinished(() => cluster.stop());
+  cluster.start();
+  return { server, cluster };
+}
+
+async function ready(one: Rig): Promise<Rig> {
+  await until("everything to be read", () => one.cluster.ready() || undefined);
+  return one;
+}
+
+/** Codes and messages are what the denial shows. */
+const refusal = (one: Rig, where = "shop", who = "billing") => thrown(() => one.cluster.facts(where, who));
+const gets = ({ server }: Rig): readonly string[] => server.requests.filter((line) => line.startsWith("GET"));
+
+describe("facts", () => {
+  test("are the namespace's labels and annotations, the service account's role and the grants, without a request", async () => {
+    const one = await ready(
+      await rig((server) => server.put(GRANTS, grant("g", { roles: ["*"], namespaces: ["shop"] }))),
+    );
+    expect(await one.cluster.facts("shop", "billing")).toEqual({
+      namespace: {
+        name: "shop",
+        labels: { "podrole.dev/inject": "enabled" },
+        annotations: { a: "b" },
+      },
+      serviceAccount: { name: "billing", annotations: { [ROLE]: "x" } },
+      grants: [{ name: "g", effect: "Allow", roles: ["*"], namespaces: ["shop"] }],
+    });
+    expect(gets(one)).toEqual([]);
+  });
+
+  test("hold of annotations what decisions need: of a namespace all but the manifest repeated, of an account the role", async () => {
+    const one = await ready(
+      await rig((server) => {
+        const applied = { "kubectl.kubernetes.io/last-applied-configuration": "{}" };
+        server.put(NAMESPACES, namespace("shop", {}, { ...applied, "acme.example/allowed": "[]" }));
+        server.put(ACCOUNTS, account("billing", { ...applied, [ROLE]: "x", other: "y" }));
+      }),
+    );
+    const facts = await one.cluster.facts("shop", "billing");
+    expect(facts.namespace.annotations).toEqual({ "acme.example/allowed": "[]" });
+    expect(facts.serviceAccount?.annotations).toEqual({ [ROLE]: "x" });
+  });
+
+  test("take keys such as __proto__ for keys", async () => {
+    const one = await ready(
+      await rig((server) => {
+        const annotations: unknown = JSON.parse('{"__proto__": "x", "constructor": "y"}');
+        server.put(NAMESPACES, namespace("shop", {}, annotations as object));
+      }),
+    );
+    const { annotations } = (await one.cluster.facts("shop", "billing")).namespace;
+    expect(Object.entries(annotations)).toEqual([
+      ["__proto__", "x"],
+      ["constructor", "y"],
+    ]);
+  });
+
+  test("follow the cluster", async () => {
+    const one = await ready(await rig((server) => server.put(GRANTS, grant("z", { namespaces: ["shop"] }))));
+    await until(
+      "the watches",
+      () => one.server.watches(ACCOUNTS) + one.server.watches(GRANTS) === 2 || undefined,
+    );
+    one.server.put(ACCOUNTS, account("billing", { [ROLE]: "other" }));
+    one.server.put(GRANTS, grant("a", { namespaceSelector: { matchLabels: { team: "a" } } }));
+    const roleAndGrants = async (): Promise<string> => {
+      const { serviceAccount, grants } = await one.cluster.facts("shop", "billing");
+      return [serviceAccount?.annotations[ROLE], ...grants.map(({ name }) => name)].join();
+    };
+    const becomes = (wanted: string) =>
+      until(wanted, async () => (await roleAndGrants()) === wanted || undefined);
+    await becomes("other,z");
+    one.server.put(NAMESPACES, namespace("shop", { team: "a" }));
+    await becomes("other,a,z");
+    one.server.remove(GRANTS, "z");
+    await becomes("other,a");
+    expect(gets(one)).toEqual([]);
+  });
+
+  test("are asked for where namespace or service account are not there yet, once each and at the same time", async () => {
+    const one = await ready(await rig());
+    one.server.unseen.put(NAMESPACES, namespace("new", { team: "a" }));
+    one.server.unseen.put(ACCOUNTS, {
+      metadata: { name: "young", namespace: "new", annotations: { [ROLE]: "y" } },
+    });
+    const facts = await one.cluster.facts("new", "young");
+    expect(facts.namespace).toMatchObject({ name: "new", labels: { team: "a" } });
+    expect(facts.serviceAccount).toEqual({ name: "young", annotations: { [ROLE]: "y" } });
+    expect([...gets(one)].sort()).toEqual([
+      `GET ${NAMESPACES}/new`,
+      `GET ${NAMESPACES}/new/serviceaccounts/young`,
+    ]);
+  });
+
+  test("are asked for where the namespace is held without the label that the API server calls for", async () => {
+    const one = await ready(
+      await rig((server) => server.put(NAMESPACES, namespace("shop", { "podrole.dev/inject": "no" }))),
+    );
+    one.server.unseen.put(NAMESPACES, namespace("shop"));
+    expect((await one.cluster.facts("shop", "billing")).namespace.labels).toEqual({
+      "podrole.dev/inject": "enabled",
+    });
+    expect(gets(one)).toEqual([`GET ${NAMESPACES}/shop`]);
+  });
+
+  test("have no service account where there is none, and no grants where the CRD is not installed", async () => {
+    const one = await ready(await rig());
+    expect(await one.cluster.facts("shop", "nobody")).toMatchObject({
+      serviceAccount: undefined,
+      grants: [],
+    });
+  });
+
+  test.for(["..", ".", "", "a/b", "a%2fb", "../../shop", "Billing", "x".repeat(254)])(
+    "are asked for under no name that an object cannot have: %s",
+    async (name) => {
+      const one = await ready(await rig());
+      expect(await one.cluster.facts("shop", name)).toMatchObject({ serviceAccount: undefined });
+      expect(await refusal(one, name)).toMatchObject({ code: "FACTS_UNAVAILABLE" });
+      expect(gets(one)).toEqual([]);
+    },
+  );
+});
+
+test("the server is ready when all facts have been read, and answers before", async () => {
+  const one = await rig((server) => server.answer(`LIST ${ACCOUNTS}`, 500));
+  const app = buildServer({
+    config: config(),
+    cluster: one.cluster,
+    ready: () => one.cluster.ready(),
+    log: silent,
+    newToken: () => "",
+  });
+  onTestFinished(() => app.close());
+  const readyz = async (): Promise<number> => (await app.inject({ url: "/readyz" })).statusCode;
+  expect(await readyz()).toBe(503);
+  await until("grants", () => one.server.watches(NAMESPACES) || undefined);
+  expect(await readyz()).toBe(503);
+  one.server.answer(`LIST ${ACCOUNTS}`, undefined);
+  await ready(one);
+  expect(await readyz()).toBe(200);
+});
+
+describe("facts cannot be had", () => {
+  test("of a namespace that is not there", async () => {
+    const one = await ready(await rig());
+    expect(await refusal(one, "nowhere")).toMatchObject({
+      code: "FACTS_UNAVAILABLE",
+      message: 'The API server knows no namespace "nowhere".',
+    });
+  });
+
+  test.for([403, 500])("while the API server answers %d for grants that were never read", async (status) => {
+    const one = await rig((server) => server.answer(`LIST ${GRANTS}`, status));
+    await until("the answer", () => one.server.requests.find((line) => line === `LIST ${GRANTS}`));
+    await until("the reason", async () => (await refusal(one)).message.includes("HTTP") || undefined);
+    expect(await refusal(one)).toMatchObject({
+      code: "FACTS_UNAVAILABLE",
+      message: `The RoleGrants have not been read yet: HTTP ${status}.`,
+    });
+    expect(one.cluster.ready()).toBe(false);
+    expect(await refusal(one, "new", "young")).toMatchObject({ code: "FACTS_UNAVAILABLE" });
+    expect(gets(one), "nobody waits for what is of no use").toEqual([]);
+  });
+
+  test.for([403, "reset"] as const)(
+    "of a service account that is not held, while it is answered with %s",
+    async (answer) => {
+      const one = await ready(
+        await rig((server) => server.answer(`GET ${NAMESPACES}/shop/serviceaccounts`, answer)),
+      );
+      expect(await refusal(one, "shop", "young")).toMatchObject({ code: "FACTS_UNAVAILABLE" });
+      expect(await one.cluster.facts("shop", "billing"), "those that are held go on").toBeDefined();
+    },
+  );
+
+  test("later than after two seconds", async () => {
+    const one = await ready(await rig((server) => server.answer("GET", "hang")));
+    const before = performance.now();
+    expect(await refusal(one, "new", "young")).toMatchObject({
+      code: "FACTS_UNAVAILABLE",
+      message: expect.stringContaining("no answer within 2000 ms"),
+    });
+    expect(performance.now() - before).toBeLessThan(2500);
+  });
+
+  test("from an API server that is not there, which ends no process and hangs no stop()", async () => {
+    const nowhere = new KubeConfig();
+    nowhere.loadFromClusterAndUser(
+      { name: "test", server: "http://127.0.0.1:9", skipTLSVerify: true },
+      { name: "test" },
+    );
+    const cluster = kubernetesCluster(nowhere, { log: silent });
+    cluster.start();
+    expect(await thrown(() => cluster.facts("shop", "billing"))).toMatchObject({ code: "FACTS_UNAVAILABLE" });
+    await cluster.stop();
+  });
+});
+
+describe("a grant that cannot be read, which may be a Deny,", () => {
+  test("stops decisions where it could cover, and nowhere else", async () => {
+    const { log, lines } = logLines();
+    const one = await ready(
+      await rig((server) => {
+        server.put(NAMESPACES, namespace("till"));
+        server.put(GRANTS, grant("broken", { effect: "deny", namespaces: ["shop*"] }));
+        server.put(GRANTS, grant("fine", { namespaces: ["*"] }));
+      }, log),
+    );
+    expect(await refusal(one)).toMatchObject({
+      code: "GRANT_INVALID",
+      message: "RoleGrant broken spec.effect is neither Allow nor Deny.",
+    });
+    expect(await one.cluster.facts("till", "default")).toMatchObject({ grants: [{ name: "fine" }] });
+    expect(lines.filter(({ msg }) => msg === "grant unreadable")).toHaveLength(1);
+    await until("the watch", () => one.server.watches(GRANTS) || undefined);
+    one.server.put(GRANTS, grant("broken", { effect: "Deny", namespaces: ["shop*"] }));
+    await until("its repair", () => one.cluster.facts("shop", "billing").catch(() => undefined));
+  });
+
+  test.for([{ effect: "Deny" }, { namespaces: "shop" }, { namespaceSelector: { matchLabel: { a: "b" } } }])(
+    "stops all decisions where nobody can tell what it covers: %o",
+    async (spec) => {
+      const one = await ready(await rig((server) => server.put(GRANTS, grant("broken", spec))));
+      expect(await refusal(one)).toMatchObject({
+        code: "GRANT_INVALID",
+        message: expect.stringContaining("RoleGrant broken "),
+      });
+    },
+  );
+});

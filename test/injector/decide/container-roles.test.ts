@@ -1,0 +1,193 @@
+import { describe, expect, test } from "vitest";
+import { judgeUpdate } from "../../../injector/review/pod-update.ts";
+import { sha256 } from "../../../injector/mutate/token.ts";
+import { ANNOTATION, APP_ENV, CONTAINER, CONTAINER_ROLE_PREFIX, ENV } from "../../../sidecar/contract.ts";
+import { parseConfig } from "../../../sidecar/config/config.ts";
+import { config } from "../../support/config.ts";
+import { BILLING, facts } from "../../support/facts.ts";
+import { startedWith } from "../../support/kubelet.ts";
+import { admitted, containerNamed, denials, envOf, injected, pod } from "../../support/pods.ts";
+
+const WRITER = "arn:aws:iam::111122223333:role/billing-writer";
+const roleOf = (container: string): string => `${CONTAINER_ROLE_PREFIX}${container}`;
+const containers = [
+  { name: "app", image: "shop/app:1" },
+  { name: "uploader", image: "shop/uploader:1" },
+];
+const two = (annotations: Readonly<Record<string, string>> = {}) =>
+  pod({ containers }, { [ANNOTATION.role]: BILLING, [roleOf("uploader")]: WRITER, ...annotations });
+
+/** As the webhook makes them: never one twice. */
+function fresh(prefix = "a"): () => string {
+  let given = 0;
+  return () => `${prefix}${given++}`.padEnd(43, "-");
+}
+const settled = (one = two(), prefix?: string) => injected(one, facts(), config(), fresh(prefix));
+const tokenIn = (one: ReturnType<typeof settled>, name: string): string | undefined =>
+  envOf(containerNamed(one, name))[APP_ENV.token];
+
+describe("a container with a role of its own", () => {
+  test("presents a token of its own, and the sidecar reads which role it is for", () => {
+    const after = settled();
+    const { identities } = parseConfig(startedWith(after, CONTAINER.sidecar));
+    expect(
+      identities.map(({ name, steps, tokenSha256 }) => [
+        name,
+        steps.at(-1)?.roleArn,
+        tokenSha256.toString("hex"),
+      ]),
+    ).toEqual([
+      ["pod", BILLING, sha256(tokenIn(after, "app") ?? "")],
+      ["container/uploader", WRITER, sha256(tokenIn(after, "uploader") ?? "")],
+    ]);
+    expect(tokenIn(after, "app")).not.toBe(tokenIn(after, "uploader"));
+  });
+
+  test("keeps its token at every later pass, whatever the order of the containers has become", () => {
+    const first = settled();
+    expect(settled(first, "b")).toEqual(first);
+    const turned = { ...first, spec: { ...first.spec, containers: first.spec.containers.toReversed() } };
+    const again = settled(turned, "b");
+    for (const name of ["app", "uploader"]) expect(tokenIn(again, name)).toBe(tokenIn(first, name));
+  });
+
+  test("shares nothing with a container that another webhook adds", () => {
+    const first = settled();
+    const added = {
+      ...first,
+      spec: { ...first.spec, containers: [...first.spec.containers, { name: "x" }] },
+    };
+    expect(tokenIn(settled(added, "b"), "x")).toBe(tokenIn(first, "app"));
+  });
+
+  test("is judged by the rules for its own role", () => {
+    const enforced = config({ policy: "enforce" });
+    const known = (roles: string) => facts({ annotations: { [ANNOTATION.namespaceAllowedRoles]: roles } });
+    expect(denials(two(), known('["*billing-reader"]'), enforced)).toEqual(["ROLE_NOT_ALLOWED"]);
+    expect(denials(two(), known('["*billing-writer"]'), enforced)).toEqual(["ROLE_NOT_ALLOWED"]);
+    expect(admitted(two(), known('["*billing-*"]'), enforced).kind).toBe("inject");
+  });
+
+  test("leaves the others without a token where the pod has no role", () => {
+    const after = settled(pod({ containers }, { [roleOf("uploader")]: WRITER }));
+    expect(tokenIn(after, "app")).toBeUndefined();
+    expect(tokenIn(after, "uploader")).toBeDefined();
+  });
+
+  test("leaves the pod's own role to whatever container another webhook adds, though none has it yet", () => {
+    const first = settled(
+      pod(
+        { containers },
+        { [ANNOTATION.role]: BILLING, [roleOf("app")]: WRITER, [roleOf("uploader")]: WRITER },
+      ),
+    );
+    const names = parseConfig(startedWith(first, CONTAINER.sidecar)).identities.map(({ name }) => name);
+    expect(names).toEqual(["pod", "container/app", "container/uploader"]);
+    const added = {
+      ...first,
+      spec: { ...first.spec, containers: [...first.spec.containers, { name: "x" }] },
+    };
+    const again = settled(added, "b");
+    expect(tokenIn(again, "x")).toBeDefined();
+    expect(tokenIn(again, "app")).toBe(tokenIn(first, "app"));
+    expect(settled(again, "c")).toEqual(again);
+  });
+
+  test("is the same pod whatever the order of its annotations", () => {
+    const roles = { [roleOf("uploader")]: WRITER, [roleOf("app")]: BILLING };
+    const turned = Object.fromEntries(Object.entries(roles).toReversed());
+    const identities = (given: Record<string, string>) =>
+      parseConfig(startedWith(settled(pod({ containers }, given)), CONTAINER.sidecar)).identities;
+    expect(identities(turned)).toEqual(identities(roles));
+    const first = settled(pod({ containers }, roles));
+    const sorted = { ...first.metadata?.annotations, ...turned };
+    const metadata = {
+      ...first.metadata,
+      annotations: Object.fromEntries(Object.entries(sorted).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    };
+    expect(admitted({ ...first, metadata }, facts(), config(), fresh("b")).kind).toBe("inject");
+  });
+});
+
+test("a manifest with two identities on one token is given two", () => {
+  const first = settled();
+  const [a, b] = [tokenIn(first, "app") ?? "", tokenIn(first, "uploader") ?? ""];
+  const forged = JSON.parse(
+    JSON.stringify(first).replaceAll(sha256(b), sha256(a)).replaceAll(b, a),
+  ) as typeof first;
+  const { identities } = parseConfig(startedWith(settled(forged, "b"), CONTAINER.sidecar));
+  expect(new Set(identities.map(({ tokenSha256 }) => tokenSha256.toString("hex"))).size).toBe(2);
+});
+
+test("a sidecar that is told another role under our name is refused", () => {
+  const forged = JSON.parse(JSON.stringify(settled()).replace("billing-writer", "admin")) as unknown;
+  // Once in the annotation, which then names what the sidecar is to be told.
+  expect(denials(forged, facts(), config(), fresh("b"))).toEqual(["INJECTED_DIFFERENTLY"]);
+});
+
+describe("a role is refused", () => {
+  test.for([
+    ["for a container that the pod has not", { [roleOf("nobody")]: WRITER }, "CONTAINER_UNKNOWN"],
+    ["for no container at all", { [roleOf("")]: WRITER }, "CONTAINER_UNKNOWN"],
+    ["for a key of every object", { [roleOf("constructor")]: WRITER }, "CONTAINER_UNKNOWN"],
+    ["for our own container", { [roleOf(CONTAINER.sidecar)]: WRITER }, "CONTAINER_UNKNOWN"],
+    ["that is none", { [roleOf("app")]: "admin admin" }, "ROLE_MALFORMED"],
+    ["that is empty", { [roleOf("app")]: "" }, "ROLE_MALFORMED"],
+    ["that needs a base", { [roleOf("app")]: "admin" }, "ROLE_NEEDS_BASE_ARN"],
+    [
+      "to a container that gets no credentials",
+      { [roleOf("app")]: WRITER, [ANNOTATION.skipContainers]: "app" },
+      "ANNOTATION_INVALID",
+    ],
+    [
+      "of another partition",
+      { [roleOf("app")]: "arn:aws-cn:iam::111122223333:role/x" },
+      "ANNOTATION_INVALID",
+    ],
+  ] as const)("%s", ([, annotations, code]) => {
+    expect(denials(two(annotations), facts(), config(), fresh())).toEqual([code]);
+  });
+
+  test("to more containers than a sidecar holds sessions for", () => {
+    const many = Array.from({ length: 10 }, (_, index) => ({ name: `c${index}` }));
+    const roles = Object.fromEntries(many.map(({ name }) => [roleOf(name), WRITER]));
+    expect(denials(pod({ containers: many }, roles))).toEqual(["ANNOTATION_INVALID"]);
+    const { [roleOf("c9")]: _, ...nine } = roles;
+    expect(admitted(pod({ containers: many }, { ...nine, [ANNOTATION.role]: BILLING })).kind).toBe("inject");
+  });
+
+  test("on the node's network, though the pod has none", () => {
+    const one = pod({ containers, hostNetwork: true }, { [roleOf("app")]: WRITER });
+    expect(denials(one, facts(), config({ hostNetwork: "warn" }))).toEqual(["HOST_NETWORK"]);
+  });
+});
+
+test.for([
+  ["changed", { [roleOf("uploader")]: BILLING }],
+  ["added", { [roleOf("app")]: BILLING }],
+] as const)("an annotation that gives a container a role cannot be %s while the pod runs", ([, over]) => {
+  const before = settled();
+  const annotations = { ...before.metadata?.annotations, ...over };
+  const review = {
+    uid: "1",
+    operation: "UPDATE",
+    resource: "/pods",
+    namespace: "shop",
+    username: "dev",
+    dryRun: false,
+    object: { ...before, metadata: { ...before.metadata, annotations } },
+    oldObject: before,
+  };
+  const { decision, findings } = judgeUpdate(review, facts(), config());
+  expect([decision, findings.map(({ code }) => code)]).toEqual(["deny", ["POD_FROZEN"]]);
+});
+
+test("the sidecar holds no token, and each container none but its own", () => {
+  const after = settled();
+  const sidecar = JSON.stringify(containerNamed(after, CONTAINER.sidecar));
+  const [a, b] = [tokenIn(after, "app") ?? "?", tokenIn(after, "uploader") ?? "?"];
+  expect([sidecar.includes(a), sidecar.includes(b)]).toEqual([false, false]);
+  expect(JSON.stringify(containerNamed(after, "app"))).not.toContain(b);
+  expect(JSON.stringify(containerNamed(after, "uploader"))).not.toContain(a);
+  expect(envOf(containerNamed(after, CONTAINER.sidecar))[ENV.identities]).toContain(sha256(b));
+});

@@ -1,0 +1,192 @@
+import { describe, expect, test } from "vitest";
+import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { decide } from "../../../injector/decide/decide.ts";
+import { config } from "../../support/config.ts";
+import { BILLING, facts, json } from "../../support/facts.ts";
+import { admitted, codes, denials, plainPod, pod } from "../../support/pods.ts";
+
+const annotated = (annotations: Readonly<Record<string, string>>) =>
+  pod({}, { [ANNOTATION.role]: BILLING, ...annotations });
+const onNamespace = (annotations: Readonly<Record<string, string>>) => facts({ annotations });
+
+describe("left alone", () => {
+  test("is a pod of a namespace without the label, or with the label set to anything else", () => {
+    for (const value of ["disabled", "", "Enabled", "true"]) {
+      const decision = decide(pod(), facts({ labels: { "podrole.dev/inject": value } }), config());
+      expect(decision).toMatchObject({ kind: "skip", reason: "namespace-not-labelled" });
+    }
+  });
+
+  test("is a mirror pod that the node itself makes, and nobody else's that only says so", () => {
+    const mirror = pod({}, { "kubernetes.io/config.mirror": "x", [ANNOTATION.role]: BILLING });
+    const by = (requester: string | undefined) => decide(mirror, facts(), config(), requester);
+    expect(by("system:node:worker-1")).toMatchObject({ kind: "skip", reason: "mirror-pod" });
+    for (const user of [
+      "alice",
+      "",
+      "system:serviceaccount:shop:x",
+      "system:nodes:x",
+      "x system:node:a",
+      "SYSTEM:NODE:a",
+    ]) {
+      expect(by(user)).toMatchObject({ kind: "inject" });
+    }
+  });
+
+  test.for([
+    [{ os: { name: "windows" } }, "skip"],
+    [{ nodeSelector: { "kubernetes.io/os": "windows" } }, "skip"],
+    [{ os: { name: "linux" }, nodeSelector: { "kubernetes.io/os": "windows" } }, "inject"],
+    [{ os: { name: "Windows" } }, "inject"],
+    [{ nodeSelector: { "beta.kubernetes.io/os": "windows" } }, "inject"],
+  ] as const)("is a pod for Windows: %j is %s", ([spec, kind]) => {
+    expect(admitted(plainPod(spec)).kind).toBe(kind);
+  });
+
+  test("is a pod with neither guard nor role", () => {
+    expect(admitted(plainPod(), facts(), config({ guard: "off" }))).toMatchObject({
+      reason: "nothing-to-do",
+    });
+  });
+});
+
+describe("on the node's network", () => {
+  const host = { hostNetwork: true };
+  test("a pod is refused with a role, whatever the setting, and with none unless the setting warns only", () => {
+    const warn = config({ hostNetwork: "warn" });
+    expect(denials(pod(host), facts(), warn)).toEqual(["HOST_NETWORK"]);
+    expect(denials(plainPod(host))).toEqual(["HOST_NETWORK"]);
+    expect(codes(plainPod(host), facts(), warn)).toEqual(["HOST_NETWORK_UNGUARDED"]);
+  });
+
+  test("opting out of the sidecar is no way in", () => {
+    expect(denials(pod(host, { [ANNOTATION.role]: BILLING, [ANNOTATION.inject]: "false" }))).toEqual([
+      "HOST_NETWORK",
+    ]);
+  });
+});
+
+describe("opting out", () => {
+  test("takes the sidecar away and leaves the guard", () => {
+    expect(admitted(annotated({ [ANNOTATION.inject]: "false" }))).toMatchObject({
+      kind: "inject",
+      guard: true,
+      sidecar: undefined,
+    });
+  });
+
+  test.for(["true", "enabled"])("is not what %s says", (value) => {
+    expect(admitted(annotated({ [ANNOTATION.inject]: value }))).toMatchObject({
+      sidecar: { identities: [{ role: BILLING }] },
+    });
+  });
+
+  test.for(["disabled", "False", "no", "0", ""])(
+    "is refused where it is spelt %j: what was meant is not clear",
+    (value) => {
+      expect(denials(annotated({ [ANNOTATION.inject]: value }))).toEqual(["ANNOTATION_INVALID"]);
+    },
+  );
+});
+
+describe("the namespace's settings", () => {
+  test("turn the guard off with a warning on every pod", () => {
+    expect(codes(pod(), onNamespace({ [ANNOTATION.guard]: "off" }))).toEqual(["GUARD_OFF"]);
+    expect(
+      admitted(pod(), onNamespace({ [ANNOTATION.guard]: "block" }), config({ guard: "off" })),
+    ).toMatchObject({
+      guard: true,
+    });
+  });
+
+  test.for(["Off", "false", "", "none"])("refuse every pod where the guard is %j", (value) => {
+    expect(denials(pod(), onNamespace({ [ANNOTATION.guard]: value }))).toEqual(["ANNOTATION_INVALID"]);
+  });
+
+  test("choose a source only where the installation lets them, and the policy follows the source", () => {
+    const wanted = onNamespace({ [ANNOTATION.source]: "ambient" });
+    expect(denials(pod(), wanted)).toEqual(["ANNOTATION_INVALID"]);
+    expect(denials(pod(), wanted, config({ sourceOverrides: ["ambient"] }))).toEqual(["ROLE_NOT_ALLOWED"]);
+    const off = config({ sourceOverrides: ["ambient"], policy: "off" });
+    expect(admitted(pod(), wanted, off)).toMatchObject({ sidecar: { source: "ambient" } });
+    expect(admitted(pod(), onNamespace({ [ANNOTATION.source]: "web-identity" }))).toMatchObject({
+      kind: "inject",
+    });
+  });
+
+  test("a pod cannot choose for itself", () => {
+    const chooses = annotated({ [ANNOTATION.guard]: "off", [ANNOTATION.source]: "node" });
+    expect(admitted(chooses)).toMatchObject({ guard: true, sidecar: { source: "web-identity" } });
+    expect(codes(chooses)).toEqual(["ANNOTATION_MISPLACED", "ANNOTATION_MISPLACED"]);
+  });
+
+  test.for(["baseline", "restricted"])(
+    "of Pod Security %s are in the guard's way, and only there",
+    (level) => {
+      const labels = { "pod-security.kubernetes.io/enforce": level };
+      expect(denials(plainPod(), facts({ labels }))).toEqual(["PSA_FORBIDS_GUARD"]);
+      expect(admitted(pod(), facts({ labels, annotations: { [ANNOTATION.guard]: "off" } })).kind).toBe(
+        "inject",
+      );
+    },
+  );
+});
+
+describe("no pod at all", () => {
+  test.for([
+    null,
+    undefined,
+    7,
+    "pod",
+    [],
+    {},
+    { spec: null },
+    { spec: [] },
+    { spec: {}, metadata: "x" },
+    { spec: { containers: {} } },
+    { spec: { containers: [null] } },
+    { spec: { containers: [[]] } },
+    { spec: { containers: [{}] } },
+    { spec: { containers: [{ name: 1 }] } },
+    { spec: { containers: [{ name: "a", env: [{ value: "x" }] }] } },
+    { spec: { containers: [{ name: "a", env: [{ name: "x", value: 1 }] }] } },
+    { spec: { containers: [{ name: "a", volumeMounts: [{ name: "x" }] }] } },
+    { spec: { containers: [{ name: "a", securityContext: { capabilities: { add: "NET_RAW" } } }] } },
+    { spec: { containers: [{ name: "a", securityContext: { capabilities: { drop: [null] } } }] } },
+    { spec: { containers: [{ name: "a", securityContext: { privileged: "true" } }] } },
+    { spec: { containers: [{ name: "a" }], hostNetwork: "true" } },
+    { spec: { containers: [{ name: "a" }], hostPID: 1 } },
+    { spec: { containers: [{ name: "a" }], initContainers: "x" } },
+    { spec: { containers: [{ name: "a" }], volumes: [{}] } },
+    { spec: { containers: [{ name: "a" }] }, metadata: { annotations: [] } },
+    { spec: { containers: [{ name: "a" }] }, metadata: { annotations: { a: 1 } } },
+    { spec: { containers: [{ name: "a" }] }, metadata: { annotations: { a: {} } } },
+  ])("%j is refused and says where", (object) => {
+    const { kind, findings } = admitted(object);
+    expect(kind).toBe("deny");
+    expect(findings).toMatchObject([{ code: "OBJECT_MALFORMED" }]);
+    expect(findings[0]?.message).toMatch(/^Not a pod: pod\S* is /);
+  });
+
+  test("a pod without containers is refused", () => {
+    for (const containers of [[], null, undefined]) {
+      expect(denials({ spec: { containers } })).toEqual(["NO_CONTAINERS"]);
+    }
+  });
+
+  test("a field under __proto__ is no field of the pod", () => {
+    expect(denials(json('{"__proto__":{"spec":{"containers":[{"name":"a"}]}}}'))).toEqual([
+      "OBJECT_MALFORMED",
+    ]);
+    const hidden = json('{"spec":{"containers":[{"name":"a"}],"__proto__":{"hostNetwork":true}}}');
+    expect(admitted(hidden).kind).toBe("inject");
+  });
+});
+
+test("a start mode is wait or now, the pod's before the installation's", () => {
+  expect(admitted(annotated({ [ANNOTATION.start]: "now" }))).toMatchObject({ sidecar: { start: "now" } });
+  expect(admitted(pod(), facts(), config({ start: "now" }))).toMatchObject({ sidecar: { start: "now" } });
+  for (const value of ["", "Now", "constructor"]) {
+    expect(denials(annotated({ [ANNOTATION.start]: value }))).toEqual(["ANNOTATION_INVALID"]);
+  }
+});

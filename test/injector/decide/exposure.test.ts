@@ -1,0 +1,119 @@
+import { describe, expect, test } from "vitest";
+import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { exposedContainers, shadowed } from "../../../injector/decide/exposure.ts";
+import { proxied, proxyFindings } from "../../../injector/mutate/proxy.ts";
+import { app, pod, withApp } from "../../support/pods.ts";
+
+const three = (annotations: Readonly<Record<string, string>>) =>
+  pod({ initContainers: [{ name: "setup" }], containers: [app, { name: "logs" }] }, annotations);
+const exposed = (annotations: Readonly<Record<string, string>>) => exposedContainers(three(annotations));
+
+describe("credentials go to", () => {
+  test.for([
+    ["every container", {}, ["setup", "app", "logs"]],
+    ["the ones named", { [ANNOTATION.containers]: "app" }, ["app"]],
+    ["all but the ones skipped", { [ANNOTATION.skipContainers]: "logs" }, ["setup", "app"]],
+    ["those of a list by comma and blanks", { [ANNOTATION.containers]: " app , setup," }, ["setup", "app"]],
+    ["those of a list by semicolon", { [ANNOTATION.skipContainers]: "logs;setup" }, ["app"]],
+    [
+      "one that is named and not skipped",
+      { [ANNOTATION.containers]: "app,logs", [ANNOTATION.skipContainers]: "logs" },
+      ["app"],
+    ],
+    ["nobody, where the list is empty", { [ANNOTATION.containers]: "" }, []],
+  ] as const)("%s", ([, annotations, expected]) => {
+    expect(exposed(annotations)).toEqual({ exposed: expected, findings: [] });
+  });
+
+  test.for(["ap", "App", "app logs", "podrole-sidecar", "__proto__", "x".repeat(100_000)])(
+    "nobody but with a refusal where a name such as %.20s is unknown",
+    (name) => {
+      for (const key of [ANNOTATION.containers, ANNOTATION.skipContainers]) {
+        const { findings } = exposed({ [key]: name });
+        expect(findings).toMatchObject([{ code: "CONTAINER_UNKNOWN", severity: "deny" }]);
+        expect(findings[0]?.message.length).toBeLessThan(300);
+      }
+    },
+  );
+
+  test("containers in the time it takes to read them, however many names are given", () => {
+    const containers = Array.from({ length: 40_000 }, (_, index) => ({ name: `c${index}` }));
+    const names = containers.map(({ name }) => name);
+    const started = process.cpuUsage().user;
+    const one = pod(
+      { containers },
+      { [ANNOTATION.containers]: names.join(), [ANNOTATION.skipContainers]: names.join() },
+    );
+    expect(exposedContainers(one)).toEqual({ exposed: [], findings: [] });
+    expect(process.cpuUsage().user - started).toBeLessThan(1_000_000);
+  });
+});
+
+describe("a warning that the user's variable wins", () => {
+  const ours = { uri: "http://127.0.0.1:1/x", token: "t" };
+  const names = (env: NonNullable<(typeof app)["env"]>) =>
+    shadowed({ name: "app", env }, ours).map(({ message }) => /sets (\S+),/.exec(message)?.[1]);
+
+  test.for([
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_PROFILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+  ])("names %s and never its value", (name) => {
+    const env = [{ name, value: "hunter2" }];
+    expect(names(env)).toEqual([name]);
+    expect(names([{ name, valueFrom: { secretKeyRef: { name: "s", key: "k" } } }])).toEqual([name]);
+    expect(JSON.stringify(shadowed({ name: "app", env }, ours))).not.toContain("hunter2");
+  });
+
+  test("is not given for what podrole wrote, unless a later entry of the same name overrides it", () => {
+    const written = [
+      { name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", value: ours.uri },
+      { name: "AWS_CONTAINER_AUTHORIZATION_TOKEN", value: ours.token },
+    ];
+    expect(names(written)).toEqual([]);
+    expect(names([...written, { name: "AWS_CONTAINER_AUTHORIZATION_TOKEN", value: "x" }])).toEqual([
+      "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    ]);
+  });
+});
+
+describe("127.0.0.1 is exempt from the proxy", () => {
+  const proxy = { name: "https_proxy", value: "http://p:1" };
+  test.for([
+    ["in both spellings, where none is there", [proxy], { NO_PROXY: "127.0.0.1", no_proxy: "127.0.0.1" }],
+    ["after what is there", [proxy, { name: "no_proxy", value: ".svc" }], { no_proxy: ".svc,127.0.0.1" }],
+    ["in an empty list", [proxy, { name: "NO_PROXY" }], { NO_PROXY: "127.0.0.1" }],
+    ["once", [proxy, { name: "NO_PROXY", value: "a, 127.0.0.1" }], { NO_PROXY: "a, 127.0.0.1" }],
+    ["by a star", [proxy, { name: "NO_PROXY", value: "*" }], { NO_PROXY: "*" }],
+  ] as const)("%s", ([, env, expected]) => {
+    const after = proxied(env);
+    expect(Object.fromEntries(after.map(({ name, value }) => [name, value]))).toMatchObject(expected);
+    expect(proxied(after), "twice is once").toBe(after);
+    expect(proxyFindings({ name: "app", env })).toEqual([]);
+  });
+
+  test("in every entry of a name that stands twice", () => {
+    const env = [proxy, { name: "NO_PROXY", value: "a" }, { name: "NO_PROXY", value: "b" }];
+    expect(proxied(env).map(({ value }) => value)).toEqual(["http://p:1", "a,127.0.0.1", "b,127.0.0.1"]);
+  });
+
+  test("not where the list comes from elsewhere, and that is told without the proxy's password", () => {
+    const env = [
+      { name: "HTTP_PROXY", value: "http://user:hunter2@p:1" },
+      { name: "NO_PROXY", valueFrom: { configMapKeyRef: { name: "c", key: "k" } } },
+    ];
+    expect(proxied(env)).toBe(env);
+    const found = proxyFindings({ name: "app", env });
+    expect(found).toMatchObject([{ code: "PROXY_NOT_EXEMPT", severity: "warn" }]);
+    expect(JSON.stringify(found)).not.toContain("hunter2");
+  });
+
+  test("not where there is no proxy", () => {
+    const { env = [] } = withApp({ env: [{ name: "NO_PROXY", value: ".svc" }] }).spec.containers[0] ?? app;
+    expect(proxied(env)).toBe(env);
+  });
+});

@@ -1,0 +1,220 @@
+import { describe, expect, test } from "vitest";
+import { CONTAINER, SIDECAR_UID, TOKEN_VOLUME } from "../../../sidecar/contract.ts";
+import type { Container, SecurityContext } from "../../../injector/model/pod.ts";
+import { config } from "../../support/config.ts";
+import { facts, json } from "../../support/facts.ts";
+import { app, codes, containerNamed, denials, injected, plainPod, pod, withApp } from "../../support/pods.ts";
+
+/** Design section 8: one test for each row that admission stops, with the attack in it. */
+
+const node = config({ source: "node", policy: "off" });
+const secured = (securityContext: SecurityContext): Container => ({ ...app, securityContext });
+
+describe("a capability that goes round the guard", () => {
+  test.for(["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "BPF", "PERFMON", "ALL"])(
+    "%s is refused, with a role and without one, in every list and spelling",
+    (name) => {
+      for (const spelling of [
+        name,
+        name.toLowerCase(),
+        `CAP_${name}`,
+        `cap_${name.toLowerCase()}`,
+        `Cap_${name}`,
+      ]) {
+        const evil = { ...secured({ capabilities: { add: ["CHOWN", spelling] } }), name: "evil" };
+        for (const make of [pod, plainPod]) {
+          expect(denials(make({ containers: [evil] }))).toEqual(["CAPABILITY_FORBIDDEN"]);
+          expect(denials(make({ initContainers: [evil] }))).toEqual(["CAPABILITY_FORBIDDEN"]);
+          expect(denials(make({ ephemeralContainers: [evil] }))).toEqual(["CAPABILITY_FORBIDDEN"]);
+        }
+      }
+    },
+  );
+
+  test("is refused even where ALL is dropped beside it", () => {
+    const context = { capabilities: { add: ["NET_RAW"], drop: ["ALL"] } };
+    expect(denials(pod({ containers: [secured(context)] }))).toEqual(["CAPABILITY_FORBIDDEN"]);
+  });
+
+  test("is no matter where there is no guard to go round", () => {
+    const off = facts({ annotations: { "podrole.dev/guard": "off" } });
+    expect(denials(pod({ containers: [secured({ capabilities: { add: ["NET_ADMIN"] } })] }), off)).toEqual([
+      "inject",
+    ]);
+    expect(denials(pod({ containers: [secured({ capabilities: { add: ["sys_ptrace"] } })] }), off)).toEqual([
+      "CAPABILITY_FORBIDDEN",
+    ]);
+  });
+});
+
+test("a packet socket needs NET_RAW, which is dropped from every container of the user's", () => {
+  const after = injected(pod({ initContainers: [{ name: "setup" }], containers: [app, { name: "two" }] }));
+  for (const name of ["setup", "app", "two"]) {
+    expect(containerNamed(after, name).securityContext?.capabilities?.drop).toEqual(["NET_RAW"]);
+  }
+});
+
+test.for(["CAP_NET_RAW", "cap_net_raw", "net_raw", "CAP_ALL", "all", "NET_RAW "])(
+  "NET_RAW dropped as %j is dropped plainly as well: of CAP_NET_RAW containerd makes CAP_CAP_NET_RAW",
+  (spelling) => {
+    const after = injected(pod({ containers: [secured({ capabilities: { drop: [spelling] } })] }));
+    expect(containerNamed(after, "app").securityContext?.capabilities?.drop).toEqual([spelling, "NET_RAW"]);
+  },
+);
+
+test("a privileged container is refused", () => {
+  for (const list of ["containers", "initContainers", "ephemeralContainers"]) {
+    const evil = { ...secured({ privileged: true }), name: "evil" };
+    expect(denials(plainPod({ [list]: [evil] }))).toEqual(["PRIVILEGED"]);
+  }
+});
+
+test.for(["Unmasked", "unmasked", "", "Something-new"])(
+  "a /proc that is mounted %j is refused",
+  (procMount) => {
+    expect(denials(plainPod({ containers: [secured({ procMount })] }))).toEqual(["PRIVILEGED"]);
+  },
+);
+
+describe("a shared namespace", () => {
+  test.for(["hostPID", "hostIPC"])("%s is refused, to a pod without a role as well", (field) => {
+    expect(denials(pod({ [field]: true }))).toEqual(["HOST_NAMESPACE"]);
+    expect(denials(plainPod({ [field]: true }))).toEqual(["HOST_NAMESPACE"]);
+  });
+
+  test("shareProcessNamespace is refused where there is a sidecar to look into", () => {
+    expect(denials(pod({ shareProcessNamespace: true }))).toEqual(["HOST_NAMESPACE"]);
+    expect(denials(plainPod({ shareProcessNamespace: true }))).toEqual(["inject"]);
+  });
+
+  test.for(["SYS_PTRACE", "cap_sys_ptrace"])("%s is refused beside a sidecar", (name) => {
+    expect(denials(pod({ containers: [secured({ capabilities: { add: [name] } })] }))).toEqual([
+      "CAPABILITY_FORBIDDEN",
+    ]);
+  });
+});
+
+describe("the sidecar's uid", () => {
+  test("is refused on a container, on the pod, and written as 6.4169e4", () => {
+    const attacks = [
+      pod({ containers: [secured({ runAsUser: SIDECAR_UID })] }),
+      pod({ securityContext: { runAsUser: SIDECAR_UID } }),
+      pod({ initContainers: [{ ...secured({ runAsUser: SIDECAR_UID }), name: "setup" }] }),
+      json(JSON.stringify(pod({ securityContext: { runAsUser: SIDECAR_UID } })).replace("64169", "6.4169e4")),
+    ];
+    for (const attack of attacks) expect(denials(attack)).toEqual(["SIDECAR_UID"]);
+  });
+
+  test("may stand on the pod where every container has another", () => {
+    const safe = pod({
+      securityContext: { runAsUser: SIDECAR_UID },
+      containers: [secured({ runAsUser: 1000 })],
+    });
+    expect(denials(safe)).toEqual(["inject"]);
+  });
+
+  test.for(["64169", true, [64_169], { uid: 64_169 }])(
+    "given as %j is no number and refused as such",
+    (runAsUser) => {
+      for (const at of [
+        withApp({ securityContext: { runAsUser } as never }),
+        pod({ securityContext: { runAsUser } as never }),
+      ]) {
+        expect(denials(at)).toEqual(["OBJECT_MALFORMED"]);
+      }
+    },
+  );
+});
+
+describe("with source node, where the guard lets the sidecar's uid through", () => {
+  test("an image that chooses its own uid is refused", () => {
+    expect(denials(pod(), facts(), node)).toEqual(["UID_UNKNOWN"]);
+    expect(denials(pod({ securityContext: { runAsNonRoot: true } }), facts(), node)).toEqual(["UID_UNKNOWN"]);
+    const mixed = { securityContext: { runAsUser: 1000 }, initContainers: [{ name: "setup" }] };
+    expect(denials(pod(mixed), facts(), node)).toEqual(["inject"]);
+  });
+
+  test.for(["SETUID", "cap_setgid"])("%s, with which root becomes the sidecar's uid, is refused", (name) => {
+    const evil = secured({ runAsUser: 0, capabilities: { add: [name], drop: ["ALL"] } });
+    expect(denials(pod({ containers: [evil] }), facts(), node)).toEqual(["CAPABILITY_FORBIDDEN"]);
+    expect(denials(pod({ containers: [evil] }))).toEqual(["inject"]);
+  });
+
+  test("SETUID and SETGID are dropped and privilege escalation is turned off", () => {
+    const after = injected(pod({ containers: [secured({ runAsUser: 0 })] }), facts(), node);
+    expect(containerNamed(after, "app").securityContext).toEqual({
+      runAsUser: 0,
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ["NET_RAW", "SETUID", "SETGID"] },
+    });
+  });
+
+  test("a container that insists on privilege escalation is refused", () => {
+    const evil = secured({ runAsUser: 1000, allowPrivilegeEscalation: true });
+    expect(denials(pod({ containers: [evil] }), facts(), node)).toEqual(["PRIVILEGE_ESCALATION"]);
+    expect(denials(pod({ containers: [evil] }))).toEqual(["inject"]);
+  });
+});
+
+describe("podrole's names", () => {
+  test.for([CONTAINER.guard, CONTAINER.sidecar, "podrole-", "podrole-other"])(
+    "a container of the user's called %s is refused where it is not ours to write",
+    (name) => {
+      const evil = { name, image: "evil" };
+      expect(denials(pod({ containers: [app, evil] }))).toContain("RESERVED_NAME");
+      expect(denials(pod({ ephemeralContainers: [evil] }))).toContain("RESERVED_NAME");
+    },
+  );
+
+  test.for(["podrole-cache", "podrole-"])("a volume called %s is refused", (name) => {
+    expect(denials(pod({ volumes: [{ name, emptyDir: {} }] }))).toEqual(["RESERVED_NAME"]);
+  });
+
+  test("a mount of the sidecar's token volume is refused, in every list", () => {
+    const thief = { name: "thief", volumeMounts: [{ name: TOKEN_VOLUME.name, mountPath: "/stolen" }] };
+    for (const list of ["containers", "initContainers", "ephemeralContainers"]) {
+      expect(denials(pod({ [list]: [thief] }))).toEqual(["RESERVED_NAME"]);
+    }
+  });
+});
+
+test("every reason is told at once", () => {
+  const worst = secured({ privileged: true, runAsUser: SIDECAR_UID, capabilities: { add: ["NET_ADMIN"] } });
+  expect(denials(pod({ hostPID: true, containers: [{ ...worst, name: "podrole-x" }] }))).toEqual([
+    "HOST_NAMESPACE",
+    "RESERVED_NAME",
+    "PRIVILEGED",
+    "CAPABILITY_FORBIDDEN",
+    "SIDECAR_UID",
+  ]);
+});
+
+describe("a path of the node", () => {
+  const socket = { name: "run", hostPath: { path: "/run/containerd" } };
+
+  test.for(["hostPath with a path", "hostPath without one"])("is refused as a volume: %s", (how) => {
+    const volume = how.endsWith("one") ? { name: "run", hostPath: {} } : socket;
+    expect(denials(pod({ volumes: [volume] }))).toEqual(["HOST_PATH"]);
+    expect(denials(plainPod({ volumes: [volume] }))).toEqual(["HOST_PATH"]);
+  });
+
+  test("is let in with a warning where the injector says so", () => {
+    expect(codes(pod({ volumes: [socket] }), facts(), config({ hostPath: "warn" }))).toEqual([
+      "HOST_PATH_ALLOWED",
+    ]);
+  });
+
+  test("is not what a volume of another kind is taken for", () => {
+    expect(denials(pod({ volumes: [{ name: "run", hostPath: null, emptyDir: {} }] }))).toEqual(["inject"]);
+  });
+});
+
+test("an init container of the pod's own that would read the metadata service runs behind the guard", () => {
+  const thief = { name: "thief", image: "curl", command: ["curl", "http://169.254.169.254/"] };
+  const sidecarThief = { ...thief, name: "native", restartPolicy: "Always" };
+  for (const make of [pod, plainPod]) {
+    const { initContainers = [] } = injected(make({ initContainers: [thief, sidecarThief] })).spec;
+    expect(initContainers[0]?.name).toBe(CONTAINER.guard);
+    expect(initContainers.slice(-2).map(({ name }) => name)).toEqual(["thief", "native"]);
+  }
+});

@@ -1,0 +1,312 @@
+import { describe, expect, test } from "vitest";
+import { parseReview } from "../../../injector/review/admission-review.ts";
+import { patchBetween } from "../../../injector/mutate/patch.ts";
+import type { Container, Pod } from "../../../injector/model/pod.ts";
+import { judgeReview } from "../../../injector/review/review.ts";
+import { ANNOTATION, APP_ENV, CONTAINER, ENV } from "../../../sidecar/contract.ts";
+import { applied } from "../../support/additions.ts";
+import { config } from "../../support/config.ts";
+import { ACCOUNT, BILLING, facts } from "../../support/facts.ts";
+import {
+  admitted,
+  app,
+  codes,
+  containerNamed,
+  denials,
+  envOf,
+  everyContainer,
+  injected,
+  plainPod,
+  pod,
+  throughApiServer,
+  TOKEN,
+} from "../../support/pods.ts";
+
+const EMULATE = { [ANNOTATION.imds]: "emulate" };
+const allowing = config({ imds: "allow-emulate" });
+const allowingV1 = config({ imds: "allow-emulate-v1" });
+const asking = (
+  annotations: Readonly<Record<string, string>> = {},
+  containers: readonly Container[] = [app],
+) => pod({ containers }, { [ANNOTATION.role]: BILLING, ...EMULATE, ...annotations });
+const namespace = (annotations: Readonly<Record<string, string>>) => facts({ annotations });
+const isEmulated = (one: Pod): boolean =>
+  [CONTAINER.guard, CONTAINER.sidecar].every(
+    (name) => envOf(containerNamed(one, name))[ENV.imds] === "emulate",
+  );
+
+describe("the metadata service is emulated", () => {
+  test("where the pod asks for it and the injector allows it", () => {
+    expect(isEmulated(injected(asking(), facts(), allowing))).toBe(true);
+    expect(codes(asking(), facts(), allowing)).toEqual([]);
+  });
+
+  test("where the namespace says so for pods that do not say", () => {
+    expect(isEmulated(injected(pod(), namespace(EMULATE), allowing))).toBe(true);
+  });
+
+  test("for no pod that says block, and none that says nothing", () => {
+    const block = pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.imds]: "block" });
+    expect(isEmulated(injected(block, namespace(EMULATE), allowing))).toBe(false);
+    expect(isEmulated(injected(pod(), facts(), allowingV1))).toBe(false);
+  });
+
+  test("where all containers are named one by one, since then none is kept apart", () => {
+    const all = asking({ [ANNOTATION.containers]: "app,logs" }, [app, { name: "logs" }]);
+    expect(isEmulated(injected(all, facts(), allowing))).toBe(true);
+  });
+
+  test.for(["web-identity", "node", "ambient"] as const)("in source %s", (source) => {
+    const settings = config({ imds: "allow-emulate", source, ambientSecret: "s", policy: "off" });
+    const secured = { ...app, securityContext: { runAsUser: 1000 } };
+    expect(isEmulated(injected(asking({}, [secured]), facts(), settings))).toBe(true);
+  });
+});
+
+describe("a pod that asks for it is denied", () => {
+  test("where the injector does not allow it, whoever has asked", () => {
+    expect(denials(asking())).toEqual(["IMDS_NOT_ALLOWED"]);
+    expect(denials(pod(), namespace(EMULATE))).toEqual(["IMDS_NOT_ALLOWED"]);
+    expect(denials(plainPod(), namespace(EMULATE))).toEqual(["IMDS_NOT_ALLOWED"]);
+  });
+
+  test("where an admin has written block on the namespace", () => {
+    expect(denials(asking(), namespace({ [ANNOTATION.imds]: "block" }), allowingV1)).toEqual([
+      "IMDS_NOT_ALLOWED",
+    ]);
+  });
+
+  test("where it is to answer without a token, and the injector or the namespace does not allow that", () => {
+    const v1 = asking({ [ANNOTATION.imdsV1]: "allowed" });
+    expect(denials(v1, facts(), allowing)).toEqual(["IMDS_NOT_ALLOWED"]);
+    expect(denials(v1, namespace({ [ANNOTATION.imdsV1]: "denied" }), allowingV1)).toEqual([
+      "IMDS_NOT_ALLOWED",
+    ]);
+    expect(denials(asking(), namespace({ [ANNOTATION.imdsV1]: "allowed" }), allowing)).toEqual([
+      "IMDS_NOT_ALLOWED",
+    ]);
+  });
+
+  test("where the guard is off, so that the node's service would answer", () => {
+    expect(denials(asking(), namespace({ [ANNOTATION.guard]: "off" }), allowing)).toEqual([
+      "IMDS_NEEDS_GUARD",
+    ]);
+    expect(denials(asking(), facts(), config({ imds: "allow-emulate", guard: "off" }))).toEqual([
+      "IMDS_NEEDS_GUARD",
+    ]);
+  });
+
+  test.for([
+    ["a container is skipped", { [ANNOTATION.skipContainers]: "logs" }],
+    ["only one container is named", { [ANNOTATION.containers]: "app" }],
+    ["no container is named", { [ANNOTATION.containers]: "" }],
+    ["a container has a role of its own", { [`podrole.dev/role.logs`]: `${ACCOUNT}logs` }],
+    [
+      "every container has a role of its own",
+      { [`podrole.dev/role.app`]: `${ACCOUNT}app`, [`podrole.dev/role.logs`]: `${ACCOUNT}logs` },
+    ],
+  ] as const)("where %s, which it could not keep apart", ([, annotations]) => {
+    const two = asking(annotations, [app, { name: "logs" }]);
+    expect(denials(two, facts(), allowing)).toEqual(["IMDS_SHARED"]);
+  });
+
+  test("where only an init container is skipped", () => {
+    const one = pod(
+      { initContainers: [{ name: "setup" }] },
+      { [ANNOTATION.role]: BILLING, ...EMULATE, [ANNOTATION.skipContainers]: "setup" },
+    );
+    expect(denials(one, facts(), allowing)).toEqual(["IMDS_SHARED"]);
+  });
+
+  test("where only containers have roles, and the pod none", () => {
+    const one = pod({}, { ...EMULATE, "podrole.dev/role.app": BILLING });
+    expect(denials(one, facts(), allowing)).toEqual(["IMDS_SHARED"]);
+  });
+
+  test.for([
+    [ANNOTATION.imds, "Emulate"],
+    [ANNOTATION.imds, ""],
+    [ANNOTATION.imdsV1, "true"],
+    [ANNOTATION.imdsV1, "allowed\n"],
+  ] as const)("where %s is %j, on it or on its namespace", ([key, value]) => {
+    expect(denials(asking({ [key]: value }), facts(), allowingV1)).toEqual(["ANNOTATION_INVALID"]);
+    expect(denials(asking(), namespace({ [key]: value }), allowingV1)).toEqual(["ANNOTATION_INVALID"]);
+  });
+});
+
+test("a pod without a role has nobody to stand in, and is told so if it has asked itself", () => {
+  const plain = plainPod({});
+  const asks = pod({}, EMULATE);
+  expect(codes(asks, facts(), allowing)).toEqual(["IMDS_WITHOUT_ROLE"]);
+  expect(codes(plain, namespace(EMULATE), allowing)).toEqual([]);
+  for (const [one, known] of [
+    [asks, facts()],
+    [plain, namespace(EMULATE)],
+  ] as const) {
+    expect(envOf(containerNamed(injected(one, known, allowing), CONTAINER.guard))[ENV.imds]).toBeUndefined();
+  }
+});
+
+test("answers without a token are warned of on every pod", () => {
+  expect(codes(asking({ [ANNOTATION.imdsV1]: "allowed" }), facts(), allowingV1)).toEqual(["IMDS_V1_ALLOWED"]);
+});
+
+test("containers are told where their credentials are as ever, and not that there is no metadata service", () => {
+  const env = envOf(containerNamed(injected(asking(), facts(), allowing), "app"));
+  expect(env).toMatchObject({ [APP_ENV.fullUri]: expect.stringContaining("127.0.0.1") as string });
+  expect(env).not.toHaveProperty(APP_ENV.metadataDisabled);
+  expect(envOf(containerNamed(injected(pod(), facts(), allowing), "app"))).toHaveProperty(
+    APP_ENV.metadataDisabled,
+    "true",
+  );
+});
+
+test.for([
+  [{ name: "AWS_EC2_METADATA_DISABLED", value: "true" }, ["IMDS_SHADOWED"]],
+  [{ name: "AWS_EC2_METADATA_DISABLED", value: "TRUE" }, ["IMDS_SHADOWED"]],
+  [{ name: "AWS_EC2_METADATA_DISABLED", valueFrom: {} }, ["IMDS_SHADOWED"]],
+  [{ name: "AWS_EC2_METADATA_DISABLED", value: "false" }, []],
+  [{ name: "AWS_EC2_METADATA_SERVICE_ENDPOINT", value: "http://x" }, ["IMDS_SHADOWED"]],
+] as const)("a variable that keeps SDKs away from it stays and is told of: %j", ([variable, expected]) => {
+  const one = asking({}, [{ ...app, env: [variable] }]);
+  expect(codes(one, facts(), allowing)).toEqual(expected);
+  expect(containerNamed(injected(one, facts(), allowing), "app").env).toContainEqual(variable);
+});
+
+test("a proxy is not asked for it, in whatever way the container has one", () => {
+  const proxy = { name: "HTTPS_PROXY", value: "http://proxy:3128" };
+  const noProxy = (...env: readonly object[]): string | undefined =>
+    envOf(
+      containerNamed(
+        injected(asking({}, [{ ...app, env: [proxy, ...env] as Container["env"] & {} }]), facts(), allowing),
+        "app",
+      ),
+    )["NO_PROXY"];
+  const all = "127.0.0.1,169.254.169.254,fd00:ec2::254";
+  expect(noProxy()).toBe(all);
+  expect(noProxy({ name: "NO_PROXY", value: ".svc" })).toBe(`.svc,${all}`);
+  expect(noProxy({ name: "NO_PROXY", value: "169.254.169.254 , 127.0.0.1" })).toBe(
+    "169.254.169.254 , 127.0.0.1,fd00:ec2::254",
+  );
+  expect(noProxy({ name: "NO_PROXY", value: "*" })).toBe("*");
+  const elsewhere = { name: "NO_PROXY", valueFrom: { configMapKeyRef: { name: "a", key: "b" } } };
+  const { findings } = admitted(asking({}, [{ ...app, env: [proxy, elsewhere] }]), facts(), allowing);
+  expect(findings).toMatchObject([
+    { code: "PROXY_NOT_EXEMPT", remedy: expect.stringContaining("169.254.169.254") as string },
+  ]);
+});
+
+test("a second pass changes nothing, the API server's round trip in between or not", () => {
+  for (const annotations of [{}, { [ANNOTATION.imdsV1]: "allowed" }]) {
+    const after = injected(asking(annotations), facts(), allowingV1);
+    expect(injected(after, facts(), allowingV1)).toEqual(after);
+    const settled = throughApiServer(after);
+    expect(patchBetween(settled, injected(settled, facts(), allowingV1))).toEqual([]);
+  }
+});
+
+describe("a pod that brings guard and sidecar of its own is denied", () => {
+  const emulated = injected(asking(), facts(), allowing);
+  const blocking = injected(pod(), facts(), allowing);
+  const asked = { ...EMULATE, ...blocking.metadata?.annotations };
+
+  test("where they emulate and it has not asked", () => {
+    const { [ANNOTATION.imds]: _, ...annotations } = emulated.metadata?.annotations ?? {};
+    expect(denials({ ...emulated, metadata: { annotations } }, facts(), allowing)).toEqual([
+      "INJECTED_DIFFERENTLY",
+    ]);
+  });
+
+  test("where they block and it has asked", () => {
+    expect(denials({ ...blocking, metadata: { annotations: asked } }, facts(), allowing)).toEqual([
+      "INJECTED_DIFFERENTLY",
+    ]);
+  });
+
+  test.for([
+    [CONTAINER.sidecar, ENV.imdsV1, "allowed"],
+    [CONTAINER.sidecar, ENV.imdsNodePaths, "meta-data/instance-id"],
+    [CONTAINER.sidecar, ENV.imdsFacts, "{}"],
+    [CONTAINER.sidecar, ENV.imdsPort, "1"],
+    [CONTAINER.guard, ENV.imdsPort, "1"],
+    [CONTAINER.guard, ENV.imds, "block"],
+  ] as const)("where %s has another %s", ([name, variable, value]) => {
+    const forged = everyContainer(emulated, (one) =>
+      one.name === name
+        ? {
+            ...one,
+            env: [...(one.env ?? []).filter((each) => each.name !== variable), { name: variable, value }],
+          }
+        : one,
+    );
+    expect(denials(forged, facts(), allowing)).toEqual(["INJECTED_DIFFERENTLY"]);
+  });
+});
+
+test("what kubectl debug adds to an emulated pod may ask the service as well", () => {
+  const running = injected(asking(), facts(), allowing);
+  const debugged = {
+    ...running,
+    spec: { ...running.spec, ephemeralContainers: [{ name: "debugger", image: "busybox" }] },
+  };
+  const review = parseReview({
+    apiVersion: "admission.k8s.io/v1",
+    kind: "AdmissionReview",
+    request: {
+      uid: "u",
+      resource: { group: "", resource: "pods" },
+      subResource: "ephemeralcontainers",
+      namespace: "shop",
+      operation: "UPDATE",
+      object: debugged,
+      oldObject: running,
+    },
+  });
+  const { operations } = judgeReview(review, facts(), allowing, () => TOKEN);
+  const after = applied(debugged, operations);
+  const [added] = after.spec.ephemeralContainers ?? [];
+  const env = envOf(added ?? app);
+  expect(env).toHaveProperty(APP_ENV.token, TOKEN);
+  expect(env).not.toHaveProperty(APP_ENV.metadataDisabled);
+});
+
+test("the status says so, and nothing about it where it is blocked", () => {
+  const statusOf = (one: Pod): unknown => JSON.parse(one.metadata?.annotations?.[ANNOTATION.status] ?? "");
+  expect(statusOf(injected(asking(), facts(), allowing))).toMatchObject({ guard: "block", imds: "emulate" });
+  expect(statusOf(injected(asking(), facts(), allowing))).not.toHaveProperty("imdsV1");
+  const v1 = injected(asking({ [ANNOTATION.imdsV1]: "allowed" }), facts(), allowingV1);
+  expect(statusOf(v1)).toMatchObject({ imds: "emulate", imdsV1: "allowed" });
+  expect(statusOf(injected(pod(), facts(), allowing))).not.toHaveProperty("imds");
+});
+
+test("whoever applies a workload is told what its pods would be denied for", () => {
+  const template = {
+    metadata: { annotations: { [ANNOTATION.role]: BILLING, ...EMULATE } },
+    spec: { containers: [app] },
+  };
+  const object = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web" }, spec: { template } };
+  const review = parseReview({
+    apiVersion: "admission.k8s.io/v1",
+    kind: "AdmissionReview",
+    request: {
+      uid: "u",
+      resource: { group: "apps", resource: "deployments" },
+      namespace: "shop",
+      operation: "CREATE",
+      object,
+    },
+  });
+  const { findings } = judgeReview(review, facts({ account: {} }), config(), () => TOKEN);
+  expect(findings).toMatchObject([{ code: "IMDS_NOT_ALLOWED", severity: "warn" }]);
+});
+
+test("a huge value and a huge name are not repeated whole", () => {
+  const outcomes = [
+    admitted(asking({ [ANNOTATION.imds]: "x".repeat(200_000) }), facts(), allowing),
+    admitted(asking({ [ANNOTATION.containers]: "" }, [{ name: "x".repeat(200_000) }]), facts(), allowing),
+  ];
+  for (const { findings } of outcomes) {
+    expect(findings.length).toBeGreaterThan(0);
+    for (const { message } of findings) expect(message.length).toBeLessThan(700);
+  }
+});

@@ -1,0 +1,111 @@
+import { RE2JS } from "re2js";
+import { expect, test, vi } from "vitest";
+import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { compilePattern, patternCache, PROGRAM_MAX, STEPS_MAX } from "../../../injector/decide/pattern.ts";
+import { judge, type Verdict } from "../../../injector/decide/policy.ts";
+import { config } from "../../support/config.ts";
+import { ACCOUNT, BILLING, facts, role } from "../../support/facts.ts";
+
+/** A tenant's expression cannot hold the event loop: held by steps and by the engine, since a clock would lie. */
+
+const permitted = (expression: string, arn = BILLING): Verdict =>
+  judge(
+    arn,
+    facts({ annotations: { [ANNOTATION.namespacePermitted]: expression } }),
+    "default",
+    "enforce",
+    config(),
+  );
+const listed = (entries: readonly string[]): Verdict =>
+  judge(
+    BILLING,
+    facts({ annotations: { [ANNOTATION.namespaceAllowedRoles]: JSON.stringify(entries) } }),
+    "default",
+    "enforce",
+    config({ allowedRolesFormat: "regexp" }),
+  );
+const codesOf = ({ findings }: Verdict): readonly string[] => findings.map(({ code }) => code);
+const TOO_MUCH = ["POLICY_RULE_INVALID", "ROLE_NOT_ALLOWED"];
+
+/** How often RE2's engine looks at an instruction, compiling included. */
+function counted<T>(run: () => T): { readonly steps: number; readonly result: T } {
+  const looks = vi.spyOn(Object.getPrototypeOf(RE2JS.compile("a|bc").re2().prog), "getInst");
+  const result = run();
+  const steps = looks.mock.calls.length;
+  looks.mockRestore();
+  return { steps, result };
+}
+
+const filled = (unit: string): string => unit.repeat(Math.floor((PROGRAM_MAX - 10) / unit.length));
+const letters = Array.from("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+const SHORTEST = role(`${ACCOUNT}aaa`);
+const LONGEST = role(`${ACCOUNT}${`${"a".repeat(64)}/`.repeat(8)}${"a".repeat(64)}`);
+
+test.for([
+  ["(a+)+$", "(a+)+$"],
+  ["(.*a)*!", "(.*a)*!"],
+  [".? after .?", `${filled(".?")}!`],
+  ["(.*) after (.*)", `${filled("(.*)")}!`],
+  [".*a after .*a", `${filled(".*a")}!`],
+  ["alternatives that begin alike", `${filled("(a|aa)*")}!`],
+  ["^a?b?c?", `^${letters.map((letter) => `${letter}?`).join("")}!`],
+  ["classes without case", `(?i)${filled("[^k]?")}!`],
+  [".{0,180}", ".{0,180}!"],
+] as const)("%s takes a bounded number of steps", ([, expression]) => {
+  for (const arn of [SHORTEST, role(`${ACCOUNT}${"a".repeat(64)}`), LONGEST]) {
+    const { steps, result } = counted(() => permitted(expression, arn));
+    expect(steps).toBeLessThan(4 * STEPS_MAX);
+    expect(result.allowed).toBe(false);
+  }
+  expect(codesOf(permitted(expression, SHORTEST))).toEqual(["ROLE_NOT_ALLOWED"]);
+});
+
+test("what would run for too long on a long ARN is refused for that ARN, and says so", () => {
+  const expression = `${filled("(.*)")}.*`;
+  expect(permitted(expression, SHORTEST).allowed).toBe(true);
+  const verdict = permitted(expression, LONGEST);
+  expect(codesOf(verdict)).toEqual(TOO_MUCH);
+  expect(verdict.findings[0]?.message).toMatch(/too long or repeats too much for a role ARN of this length/);
+});
+
+test.for([
+  ["(?:.{0,9}){20}", "(?:.{0,9}){20}!"],
+  [".{0,999} after .{0,999}", ".{0,999}".repeat(50)],
+  ["(?:.?){500} after (?:.?){500}", "(?:.?){500}".repeat(10)],
+  ["((.{0,10}){0,10}){0,10}", "((.{0,10}){0,10}){0,10}"],
+  ["(abab){900}", `(${"ab".repeat(100)}){900}`],
+  ["one that is too long", ".".repeat(PROGRAM_MAX + 1)],
+] as const)("%s is refused before RE2 sees it", ([, expression]) => {
+  const { steps, result } = counted(() => permitted(expression));
+  expect(steps).toBe(0);
+  expect(codesOf(result)).toEqual(TOO_MUCH);
+  expect(result.findings[0]?.message).toMatch(/allows nothing: it is too long or repeats too much\.$/);
+});
+
+test("a list of expressions is bounded as a whole", () => {
+  const { steps, result } = counted(() =>
+    listed(Array.from({ length: 100 }, (_, index) => `(a|b)*${index}`)),
+  );
+  expect(steps).toBe(0);
+  expect(codesOf(result)).toEqual(TOO_MUCH);
+});
+
+test("no program is a one-pass one, which takes RE2JS cubic time to make", () => {
+  const compiling = vi.spyOn(RE2JS, "compile");
+  for (const text of ["^a?b?c?$", "\\Aa?b?", "(?:^(?:a?b?))", "(?-m)^x*y*$"]) compilePattern(text);
+  RE2JS.compile("^a?b?c?$");
+  const programs = compiling.mock.results.map(({ value }) => value as RE2JS);
+  compiling.mockRestore();
+  expect(programs.map((program) => program.re2().onepass === null)).toEqual([true, true, true, true, false]);
+});
+
+test("an expression is compiled once for as long as it is among the last that were asked for", () => {
+  const compiled: string[] = [];
+  const compile = patternCache(2, (text) => (compiled.push(text), compilePattern(text)));
+  const failed = (): unknown => compile("(");
+  for (const text of ["a.", "b.", "a.", "c.", "a.", "b."]) expect(compile(text).matches(text)).toBe(true);
+  expect(compiled).toEqual(["a.", "b.", "c.", "b."]);
+  expect(failed).toThrow(/missing closing/);
+  expect(failed).toThrow(/missing closing/);
+  expect(compiled).toEqual(["a.", "b.", "c.", "b.", "("]);
+});

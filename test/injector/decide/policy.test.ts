@@ -1,0 +1,175 @@
+import { describe, expect, test } from "vitest";
+import { ANNOTATION } from "../../../sidecar/contract.ts";
+import type { PolicyMode } from "../../../injector/config/installation.ts";
+import { grantDefault, judge } from "../../../injector/decide/policy.ts";
+import { config } from "../../support/config.ts";
+import { ACCOUNT, base, BILLING, facts, grant, role } from "../../support/facts.ts";
+
+const allowed = (value: string) => ({ annotations: { [ANNOTATION.namespaceAllowedRoles]: value } });
+const permitted = (value: string) => ({ annotations: { [ANNOTATION.namespacePermitted]: value } });
+const granted = (...roles: readonly string[]) => ({ grants: [grant("g", { namespaces: ["shop"], roles })] });
+const denied = (...roles: readonly string[]) => ({
+  grants: [
+    grant("a-all", { namespaces: ["*"], roles: ["*"] }),
+    grant("z-deny", { effect: "Deny", namespaces: ["shop"], roles }),
+  ],
+});
+
+const settings = config({ baseRoleArn: base(ACCOUNT) });
+const regexp = config({ baseRoleArn: base(ACCOUNT), allowedRolesFormat: "regexp" });
+const judged = (around: Parameters<typeof facts>[0], mode: PolicyMode, arn = BILLING, conf = settings) =>
+  judge(arn, facts(around), "default", mode, conf);
+const codesOf = (verdict: ReturnType<typeof judge>) => verdict.findings.map(({ code }) => code);
+
+describe.for([
+  ["no rule", {}, { enforce: false, listed: true }],
+  ["a list that has the role", allowed('["billing-*"]'), { enforce: true, listed: true }],
+  ["a list that has it not", allowed('["dev"]'), { enforce: false, listed: false }],
+  ["an empty list", allowed("[]"), { enforce: false, listed: false }],
+  ["a list that cannot be read", allowed("billing-reader"), { enforce: false, listed: false }],
+  ["an expression that matches", permitted(".*:role/billing-[a-z]+"), { enforce: true, listed: true }],
+  ["an expression that does not", permitted("dev"), { enforce: false, listed: false }],
+  ["an expression that cannot be read", permitted("("), { enforce: false, listed: false }],
+  ["a grant that has the role", granted(`${ACCOUNT}billing-*`), { enforce: true, listed: true }],
+  ["a grant that has it not", granted(`${ACCOUNT}dev`), { enforce: false, listed: false }],
+  [
+    "a grant elsewhere",
+    { grants: [grant("g", { namespaces: ["other"], roles: ["*"] })] },
+    { enforce: false, listed: true },
+  ],
+  ["a Deny beside an Allow", denied("*billing*"), { enforce: false, listed: false }],
+  ["a Deny in another spelling", denied("*:role/Billing-READER"), { enforce: false, listed: false }],
+  ["a Deny of something else", denied("*admin*"), { enforce: true, listed: true }],
+] as const)("with %s", ([, around, expected]) => {
+  test.for(["enforce", "listed"] as const)("in mode %s", (mode) => {
+    expect(judged(around, mode).allowed).toBe(expected[mode]);
+  });
+
+  test("in mode audit the pod is let in, with a warning where enforce would refuse", () => {
+    const verdict = judged(around, "audit");
+    expect(verdict.allowed).toBe(true);
+    expect(codesOf(verdict).includes("ROLE_WOULD_BE_DENIED")).toBe(!expected.enforce);
+  });
+
+  test("in mode off nothing is looked at", () => {
+    expect(judged(around, "off")).toEqual({ allowed: true, rule: "policy off", findings: [] });
+  });
+});
+
+test("the default role of the cluster is allowed to everybody but whom a Deny names", () => {
+  const conf = config({ defaultRole: BILLING });
+  expect(judged(allowed('["dev"]'), "enforce", BILLING, conf).allowed).toBe(true);
+  expect(codesOf(judged(denied("*"), "enforce", BILLING, conf))).toEqual(["ROLE_DENIED_BY_GRANT"]);
+});
+
+describe("kube2iam's list", () => {
+  test.for([
+    ["a name under the base", "billing-reader", true],
+    ["a leading slash", "/billing-reader", true],
+    ["a whole ARN", BILLING, true],
+    ["a star, under the base only", "*", true],
+    ["a substring", "billing", false],
+    ["a name with something in front", "reader", false],
+  ] as const)("%s", ([, entry, expected]) => {
+    expect(judged(allowed(JSON.stringify([entry])), "enforce").allowed).toBe(expected);
+    expect(
+      judged(allowed(JSON.stringify([entry.replace("*", ".*")])), "enforce", BILLING, regexp).allowed,
+    ).toBe(expected);
+  });
+
+  test("a star is not every account's roles", () => {
+    const foreign = role("arn:aws:iam::999900001111:role/admin");
+    expect(judged(allowed('["*"]'), "enforce", foreign).allowed).toBe(false);
+    expect(judged(allowed('[".*"]'), "enforce", foreign, regexp).allowed).toBe(false);
+  });
+
+  test("an expression that closes the group it is put in does not get out of the base", () => {
+    const foreign = role("arn:aws:iam::999900001111:role/admin");
+    const verdict = judged(allowed('["x)|(?:.*"]'), "enforce", foreign, regexp);
+    expect(verdict.allowed).toBe(false);
+    expect(codesOf(verdict)).toContain("POLICY_RULE_INVALID");
+  });
+
+  test.for(["{}", '"*"', "[1]", '["a", null]', "null", "", "[", `[${'"a",'.repeat(256)}"a"]`])(
+    "%.20s is no list and allows nothing",
+    (value) => {
+      const verdict = judged(allowed(value), "listed");
+      expect(verdict.allowed).toBe(false);
+      expect(codesOf(verdict)).toEqual(["POLICY_RULE_INVALID", "ROLE_NOT_ALLOWED"]);
+    },
+  );
+});
+
+describe("expressions", () => {
+  test.for([
+    [".*:role/billing", false],
+    ["^.*:role/billing-reader$", true],
+    ["billing-reader", false],
+    [".*:role/dev|.*:role/billing-reader", true],
+    [".*:role/dev|billing-reader", false],
+    ["(?i).*:ROLE/BILLING-READER", true],
+    ["(?m)^arn:.*$", true],
+    [".*\n", false],
+  ] as const)("%j is anchored at both ends: %s", ([expression, expected]) => {
+    expect(judged(permitted(expression), "enforce").allowed).toBe(expected);
+  });
+
+  test.for(["(a)\\1", "(?=a)a", "(?<!a)b", "a**", "[z-a]", "a{2000}", "\\pL", "\\x{41}", "[ä-ö]", "?a"])(
+    "%j is not read, and allows nothing",
+    (expression) => {
+      const { allowed: allows, findings } = judged(permitted(expression), "enforce");
+      expect(allows).toBe(false);
+      expect(findings[0]).toMatchObject({ code: "POLICY_RULE_INVALID" });
+      expect(findings[0]?.message, "only what the tenant wrote").not.toContain("x00");
+    },
+  );
+
+  test.for(["arn:aws:iam::\\d{12}:role/[a-z]{1,64}-[a-z]{2,10}", ".*/[\\w+=,.@-]{1,64}"])(
+    "%s is as much repetition as anybody needs",
+    (expression) => {
+      expect(judged(permitted(expression), "enforce").allowed).toBe(true);
+    },
+  );
+
+  test("a list of names is as long as it likes: names need no program", () => {
+    const names = Array.from({ length: 200 }, (_, index) => `team-${index}/reader`);
+    const last = role(`${ACCOUNT}team-199/reader`);
+    expect(judged(allowed(JSON.stringify(names)), "enforce", last, regexp).allowed).toBe(true);
+    expect(judged(allowed(JSON.stringify(names)), "enforce", BILLING, regexp).allowed).toBe(false);
+  });
+});
+
+describe("the default of a grant", () => {
+  test("is allowed by the grant itself", () => {
+    const grants = [grant("g", { namespaces: ["shop"], roles: [], default: BILLING })];
+    expect(judged({ grants }, "enforce")).toMatchObject({ allowed: true, rule: "RoleGrant g" });
+    expect(judged({ grants }, "enforce", role(`${ACCOUNT}other`)).allowed).toBe(false);
+  });
+
+  test("is the first by name, whatever the order, and never a Deny's", () => {
+    const grants = [
+      grant("b", { namespaces: ["shop"], default: `${ACCOUNT}b` }),
+      grant("a", { namespaces: ["shop"], default: `${ACCOUNT}a` }),
+      grant("0", { effect: "Deny", namespaces: ["shop"], default: `${ACCOUNT}0` }),
+      grant("1", { namespaces: ["elsewhere"], default: `${ACCOUNT}1` }),
+    ];
+    for (const some of [grants, grants.toReversed()]) {
+      expect(grantDefault(facts({ grants: some }), "default")).toEqual({
+        arn: `${ACCOUNT}a`,
+        grant: "a",
+        others: ["b"],
+      });
+    }
+    expect(grantDefault(facts(), "default")).toBeUndefined();
+  });
+});
+
+test("a refusal names who, what, the rules there are and what to do", () => {
+  const verdict = judged({ ...allowed('["dev"]'), ...granted(`${ACCOUNT}dev`) }, "enforce");
+  expect(verdict.findings[0]).toEqual({
+    code: "ROLE_NOT_ALLOWED",
+    severity: "deny",
+    message: `Service account shop/default may not use ${BILLING}: allowed are only: annotation ${ANNOTATION.namespaceAllowedRoles}, RoleGrant g.`,
+    remedy: expect.stringContaining("RoleGrant") as string,
+  });
+});

@@ -1,0 +1,79 @@
+import { expect, test } from "vitest";
+import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { resolveRole } from "../../../injector/decide/role.ts";
+import { config } from "../../support/config.ts";
+import { ACCOUNT, base, facts, grant, role } from "../../support/facts.ts";
+import { pod } from "../../support/pods.ts";
+
+const named = (who: string) => `${ACCOUNT}${who}`;
+const onPod = (value: string) => pod({}, { [ANNOTATION.role]: value });
+const onAccount = (value: string) => ({ account: { [ANNOTATION.serviceAccountRole]: value } });
+const byGrant = { grants: [grant("g", { namespaces: ["shop"], default: named("grant") })] };
+const onNamespace = (value: string) => ({ annotations: { [ANNOTATION.namespaceDefaultRole]: value } });
+const everywhere = { ...onAccount(named("account")), ...byGrant, ...onNamespace(named("namespace")) };
+const cluster = config({ defaultRole: role(named("cluster")), baseRoleArn: base(ACCOUNT) });
+
+test.for([
+  ["the pod's annotation", onPod(named("pod")), everywhere, "pod"],
+  ["the service account's annotation", pod({}, {}), everywhere, "account"],
+  ["the default of a grant", pod({}, {}), { ...byGrant, ...onNamespace(named("namespace")) }, "grant"],
+  ["the namespace's default", pod({}, {}), onNamespace(named("namespace")), "namespace"],
+  ["the cluster's default", pod({}, {}), {}, "cluster"],
+] as const)("%s comes before what follows", ([, one, around, expected]) => {
+  expect(resolveRole(one, facts(around), cluster)).toMatchObject({ kind: "role", arn: named(expected) });
+});
+
+test.for([
+  ["on the pod", onPod("not a role"), everywhere],
+  ["on the pod, being empty", onPod(""), everywhere],
+  ["on the service account", pod({}, {}), { ...everywhere, ...onAccount("a\nb") }],
+  ["on the namespace", pod({}, {}), onNamespace("arn:aws:iam::1:role/x")],
+] as const)("a role that is malformed %s ends the search", ([, one, around]) => {
+  expect(resolveRole(one, facts(around), cluster)).toMatchObject({
+    kind: "invalid",
+    findings: [{ code: "ROLE_MALFORMED" }],
+  });
+});
+
+test("a name with nothing to complete it ends the search", () => {
+  const settings = config({ defaultRole: role(named("cluster")) });
+  expect(resolveRole(onPod("billing"), facts(everywhere), settings)).toMatchObject({
+    kind: "invalid",
+    findings: [{ code: "ROLE_NEEDS_BASE_ARN" }],
+  });
+});
+
+test("where nothing names a role there is none", () => {
+  expect(resolveRole(pod({}, {}), facts(), config())).toEqual({ kind: "none" });
+});
+
+test("what named the role is told", () => {
+  const told = [onPod("x"), pod({ serviceAccountName: "biller" }, {})].map((one) =>
+    resolveRole(one, facts(onAccount("y")), cluster),
+  );
+  expect(told).toMatchObject([
+    { from: "annotation iam.amazonaws.com/role of the pod" },
+    { from: "annotation eks.amazonaws.com/role-arn of service account biller" },
+  ]);
+});
+
+test("the service account may stand in the field's old name", () => {
+  const old = pod({ serviceAccount: "biller" }, {});
+  const grants = [
+    grant("g", { namespaces: ["shop"], serviceAccounts: ["biller"], default: named("biller") }),
+  ];
+  expect(resolveRole(old, facts({ grants }), config())).toMatchObject({ arn: named("biller") });
+});
+
+test("of several grants with a default one is taken, and the others are told of", () => {
+  const grants = ["b", "a"].map((name) => grant(name, { namespaces: ["shop"], default: named(name) }));
+  expect(resolveRole(pod({}, {}), facts({ grants }), config())).toMatchObject({
+    arn: named("a"),
+    findings: [{ code: "GRANT_DEFAULT_AMBIGUOUS", severity: "warn" }],
+  });
+});
+
+test("annotations that have the names of an object's own properties name no role", () => {
+  const odd = pod({}, { constructor: named("x"), toString: named("x"), __proto__: named("x") });
+  expect(resolveRole(odd, facts({ account: {}, annotations: {} }), config())).toEqual({ kind: "none" });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+import { decide, type Decision } from "../../../injector/decide/decide.ts";
+import type { Asked } from "../../../injector/decide/trace.ts";
+import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { config } from "../../support/config.ts";
+import { BILLING, facts } from "../../support/facts.ts";
+import { goldens } from "../../support/goldens.ts";
+import { plainPod, pod } from "../../support/pods.ts";
+
+interface Heard {
+  readonly decision: Decision;
+  readonly asked: readonly Asked[];
+}
+
+function heard(
+  ...[object, known = facts(), settings = config(), requester]: Partial<Parameters<typeof decide>>
+): Heard {
+  const asked: Asked[] = [];
+  return { decision: decide(object, known, settings, requester, (one) => asked.push(one)), asked };
+}
+
+const questions = (...args: Parameters<typeof heard>): string =>
+  heard(...args)
+    .asked.map(({ question }) => question)
+    .join(" ");
+
+const ALL =
+  "problem labelled mirror windows settings inject role hostNetwork policy session exposed start imds podSecurity hazards";
+const upTo = (question: string): string => ALL.slice(0, ALL.indexOf(question) + question.length);
+
+describe("the trace of a decision", () => {
+  test("holds every question that was asked about a pod with a role, in order", () => {
+    expect(questions(pod())).toBe(ALL);
+  });
+
+  test.for([
+    ["an object that is no pod", "problem", { spec: 7 }, facts(), undefined],
+    [
+      "a namespace without the label",
+      "labelled",
+      pod(),
+      facts({ labels: { "podrole.dev/inject": "" } }),
+      undefined,
+    ],
+    ["a mirror pod", "mirror", pod({}, { "kubernetes.io/config.mirror": "x" }), facts(), "system:node:a"],
+    ["a pod for Windows", "windows", pod({ os: { name: "windows" } }), facts(), undefined],
+    [
+      "an annotation that is neither yes nor no",
+      "inject",
+      pod({}, { [ANNOTATION.inject]: "maybe" }),
+      facts(),
+      undefined,
+    ],
+    ["a role that is none", "role", pod({}, { [ANNOTATION.role]: "no role" }), facts(), undefined],
+    ["the node's network", "hostNetwork", pod({ hostNetwork: true }), facts(), undefined],
+  ] as const)("ends where the decision is settled: with %s", ([, last, object, known, requester]) => {
+    expect(questions(object, known, config(), requester)).toBe(upTo(last));
+  });
+
+  test("leaves out what does not matter for a pod with no role, or one that declined it", () => {
+    const rest = "imds podSecurity hazards";
+    expect(questions(plainPod())).toBe(`${upTo("hostNetwork")} ${rest}`);
+    expect(questions(pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.inject]: "false" }))).toBe(
+      `${upTo("inject")} hostNetwork ${rest}`,
+    );
+    expect(questions(plainPod(), facts(), config({ guard: "off" }))).toBe(`${upTo("hostNetwork")} imds`);
+  });
+
+  test("holds the very answers that the decision rests on", () => {
+    const { decision, asked } = heard(pod());
+    const answer = (question: string): unknown => asked.find((one) => one.question === question)?.answer;
+    expect(decision).toMatchObject({
+      kind: "inject",
+      intent: { sidecar: { identities: [{ role: BILLING }] } },
+    });
+    expect(answer("role")).toMatchObject({ kind: "role", arn: BILLING });
+    expect(answer("policy")).toMatchObject({ mode: "listed", verdict: { allowed: true } });
+    expect(answer("settings")).toMatchObject({ source: "web-identity", guard: true });
+    expect(answer("exposed")).toEqual(["app"]);
+  });
+
+  test("changes nothing of the decision", async () => {
+    for (const one of goldens(new URL("../golden/", import.meta.url))) {
+      const known = await one.facts();
+      const { decision } = heard(one.pod, known, one.config);
+      expect({ name: one.name, decision }).toEqual({
+        name: one.name,
+        decision: decide(one.pod, known, one.config),
+      });
+    }
+  });
+});

@@ -1,0 +1,72 @@
+import { describe, expect, test } from "vitest";
+import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract.ts";
+import { ANNOTATIONS, strayAnnotations } from "../../../injector/model/annotations.ts";
+
+test("every annotation of the contract is in the table, and no other", () => {
+  expect(Object.keys(ANNOTATIONS).toSorted()).toEqual(
+    [...Object.values(ANNOTATION), `${CONTAINER_ROLE_PREFIX}<container>`].toSorted(),
+  );
+});
+
+test.for(Object.entries(ANNOTATIONS))("%s is silent where it belongs", ([key, { on }]) => {
+  expect(strayAnnotations(on, { [key]: "x" })).toEqual([]);
+});
+
+test("what a namespace may set for its pods is silent on both, and on a service account it is not", () => {
+  for (const key of [ANNOTATION.imds, ANNOTATION.imdsV1]) {
+    expect(strayAnnotations("Pod", { [key]: "x" })).toEqual([]);
+    expect(strayAnnotations("Namespace", { [key]: "x" })).toEqual([]);
+    expect(strayAnnotations("ServiceAccount", { [key]: "x" })).toMatchObject([
+      { code: "ANNOTATION_MISPLACED" },
+    ]);
+  }
+});
+
+describe("did you mean", () => {
+  test.for([
+    ["iam.amazonaws.com/rolle", ANNOTATION.role],
+    ["iam.amazonaws.com/Role", ANNOTATION.role],
+    ["iam.amazon.com/role", ANNOTATION.role],
+    ["iam.amazonaws.com/session-names", ANNOTATION.peerSessionName],
+    ["podrole.dev/skip-container", ANNOTATION.skipContainers],
+    ["podrole.dev/sesion-duration", ANNOTATION.sessionDuration],
+    ["podrole.io/region", ANNOTATION.region],
+  ] as const)("%s: %s", ([key, meant]) => {
+    expect(strayAnnotations("Pod", { [key]: "x" })).toMatchObject([{ remedy: `Did you mean ${meant}?` }]);
+  });
+
+  test.for(["podrole.dev/nothing-of-the-kind", "podrole.dev/constructor"])(
+    "%s is like none of ours",
+    (key) => {
+      expect(strayAnnotations("Pod", { [key]: "x" })).toMatchObject([
+        { remedy: "See the annotation reference." },
+      ]);
+    },
+  );
+
+  test.for([
+    "prometheus.io/scrape",
+    "iam.amazonaws.com/instance-profile-arn",
+    "role",
+    "__proto__",
+    "constructor",
+    "",
+  ])("nothing is said about %j", (key) => {
+    expect(strayAnnotations("Pod", { [key]: "x" })).toEqual([]);
+  });
+});
+
+test("one that is known but on the wrong object is told where to go", () => {
+  expect(strayAnnotations("Pod", { [ANNOTATION.guard]: "off" })).toMatchObject([
+    { code: "ANNOTATION_MISPLACED", severity: "warn", remedy: "Put it on the Namespace." },
+  ]);
+});
+
+test("a huge key and hordes of odd keys are neither repeated whole nor all looked at", () => {
+  const huge = strayAnnotations("Pod", { [`podrole.dev/${"x".repeat(300_000)}`]: "" });
+  expect(JSON.stringify(huge).length).toBeLessThan(600);
+  const horde = Object.fromEntries(
+    Array.from({ length: 100_000 }, (_, index) => [`podrole.dev/x${index}`, ""]),
+  );
+  expect(strayAnnotations("Pod", horde).length).toBeLessThanOrEqual(20);
+});

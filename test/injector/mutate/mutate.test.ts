@@ -1,0 +1,187 @@
+import { describe, expect, test } from "vitest";
+import { ANNOTATION, APP_ENV, CONTAINER, ENV } from "../../../sidecar/contract.ts";
+import { admit } from "../../../injector/review/admit.ts";
+import { patchBetween } from "../../../injector/mutate/patch.ts";
+import type { Container, Pod } from "../../../injector/model/pod.ts";
+import { sha256 } from "../../../injector/mutate/token.ts";
+import { applied, intrusions } from "../../support/additions.ts";
+import { config } from "../../support/config.ts";
+import { BILLING, facts } from "../../support/facts.ts";
+import {
+  containerNamed,
+  envOf,
+  everyContainer,
+  injected,
+  plainPod,
+  pod,
+  throughApiServer,
+  TOKEN,
+  withApp,
+  withInit,
+} from "../../support/pods.ts";
+
+const OTHER_TOKEN = "another-token-another-token-another-token-a";
+const ours = (one: Pod, change: (container: Container) => Container): Pod =>
+  everyContainer(one, (container) => (container.name.startsWith("podrole-") ? change(container) : container));
+const order = (one: Pod) => (one.spec.initContainers ?? []).map(({ name }) => name);
+const again = (one: Pod): Pod => {
+  const outcome = admit(one, facts(), config(), () => OTHER_TOKEN);
+  if (outcome.kind !== "inject") throw new Error(JSON.stringify(outcome.findings));
+  expect(intrusions(outcome.before, patchBetween(outcome.before, outcome.after))).toEqual([]);
+  expect(applied(outcome.before, patchBetween(outcome.before, outcome.after))).toEqual(outcome.after);
+  return outcome.after;
+};
+
+/** What other webhooks and the API server's own plugins do to a pod that podrole has seen already. */
+const INNOCENT: Readonly<Record<string, (one: Pod) => Pod>> = {
+  "the API server's round trip": throughApiServer,
+  "LimitRanger or an autoscaler sizing every container": (one) =>
+    everyContainer(one, (container) => ({ ...container, resources: { limits: { memory: "1Gi" } } })),
+  "the service account plugin mounting its token everywhere": (one) =>
+    everyContainer(one, (container) => ({
+      ...container,
+      volumeMounts: [
+        ...(container.volumeMounts ?? []),
+        {
+          name: "kube-api-access-x7f2q",
+          mountPath: "/var/run/secrets/kubernetes.io/serviceaccount",
+          readOnly: true,
+        },
+      ],
+    })),
+  "the defaulter writing procMount and resizePolicy out": (one) =>
+    everyContainer(one, (container) => ({
+      ...container,
+      resizePolicy: [{ resourceName: "cpu", restartPolicy: "NotRequired" }],
+      securityContext: { ...container.securityContext, procMount: "Default" },
+    })),
+  "AlwaysPullImages setting the pull policy": (one) =>
+    everyContainer(one, (container) => ({ ...container, imagePullPolicy: "Always" })),
+  "a webhook that adds labels, volumes and tolerations": (one) => ({
+    ...one,
+    metadata: { ...one.metadata, labels: { mesh: "on" } },
+    spec: {
+      ...one.spec,
+      tolerations: [{ operator: "Exists" }],
+      volumes: [...(one.spec.volumes ?? []), { name: "mesh" }],
+    },
+  }),
+};
+
+describe("a second pass after", () => {
+  test.for(Object.entries(INNOCENT))("%s changes nothing", ([, change]) => {
+    for (const one of [injected(pod()), injected(plainPod({ initContainers: [{ name: "setup" }] }))]) {
+      const changed = change(one);
+      expect(again(changed)).toEqual(changed);
+      expect(patchBetween(changed, again(changed))).toEqual([]);
+    }
+  });
+
+  test("all of them, in either order, changes nothing", () => {
+    const changes = Object.values(INNOCENT);
+    for (const some of [changes, changes.toReversed()]) {
+      const changed = some.reduce((one, change) => change(one), injected(pod()));
+      expect(again(changed)).toEqual(changed);
+    }
+  });
+
+  test.for([
+    ["in front", (list: readonly Container[], mesh: Container) => [mesh, ...list]],
+    [
+      "between ours",
+      ([guard, ...rest]: readonly Container[], mesh: Container) => [...(guard ? [guard] : []), mesh, ...rest],
+    ],
+    ["at the end", (list: readonly Container[], mesh: Container) => [...list, mesh]],
+  ] as const)("another webhook's init container %s puts ours first and serves the new one", ([, insert]) => {
+    const first = injected(pod({ initContainers: [{ name: "setup" }] }));
+    const mesh = { name: "mesh", image: "mesh:1" };
+    const after = again(withInit(first, insert(first.spec.initContainers ?? [], mesh)));
+    expect(order(after).slice(0, 2)).toEqual([CONTAINER.guard, CONTAINER.sidecar]);
+    expect(order(after).slice(2).toSorted()).toEqual(["mesh", "setup"]);
+    expect(envOf(containerNamed(after, "mesh"))[APP_ENV.token]).toBe(TOKEN);
+    expect(containerNamed(after, "mesh").securityContext?.capabilities?.drop).toEqual(["NET_RAW"]);
+    expect(again(after)).toEqual(after);
+  });
+
+  test("ours being put last or turned round puts them first again", () => {
+    const first = injected(pod({ initContainers: [{ name: "setup" }] }));
+    const reversed = withInit(first, (first.spec.initContainers ?? []).toReversed());
+    expect(again(reversed)).toEqual(first);
+  });
+
+  test("one of ours being removed puts it back", () => {
+    const first = injected(plainPod());
+    expect(again(withInit(first, []))).toEqual(first);
+  });
+
+  test("a webhook that adds a variable to every container changes ours, and is refused by the name of the field", () => {
+    const changed = everyContainer(injected(pod()), (container) => ({
+      ...container,
+      env: [...(container.env ?? []), { name: "AGENT_HOST", value: "10.0.0.1" }],
+    }));
+    const outcome = admit(changed, facts(), config(), () => OTHER_TOKEN);
+    expect(outcome.kind).toBe("deny");
+    expect(outcome.findings.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/podrole-guard .+\(env\)\.$/),
+      expect.stringMatching(/podrole-sidecar .+\(env\)\.$/),
+    ]);
+  });
+
+  test("another webhook's app container covers it", () => {
+    const first = injected(pod());
+    const after = again({
+      ...first,
+      spec: { ...first.spec, containers: [{ name: "proxy" }, ...first.spec.containers] },
+    });
+    expect(envOf(containerNamed(after, "proxy"))[APP_ENV.token]).toBe(TOKEN);
+    expect(after.metadata?.annotations?.["kubectl.kubernetes.io/default-container"]).toBe("app");
+  });
+});
+
+describe("where no container presents the token", () => {
+  const nobody = pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.skipContainers]: "app" });
+  const shadowed = withApp({ env: [{ name: APP_ENV.fullUri, value: "http://127.0.0.1:1/" }] });
+
+  test.for([
+    ["all are skipped", nobody],
+    ["all have their own endpoint", shadowed],
+  ] as const)("since %s, a second pass changes nothing", ([, one]) => {
+    const first = injected(one);
+    expect(again(first)).toEqual(first);
+  });
+
+  test("a container that comes later gets one that the sidecar knows", () => {
+    const first = injected(nobody);
+    const sized = ours(first, (container) => ({ ...container, resources: { limits: { cpu: "2" } } }));
+    const after = again({
+      ...sized,
+      spec: { ...sized.spec, containers: [...sized.spec.containers, { name: "late" }] },
+    });
+    expect(envOf(containerNamed(after, "late"))[APP_ENV.token]).toBe(OTHER_TOKEN);
+    const sidecar = containerNamed(after, CONTAINER.sidecar);
+    expect(envOf(sidecar)[ENV.identities]).toContain(sha256(OTHER_TOKEN));
+    expect(sidecar["resources"], "sized by somebody else").toEqual({ limits: { cpu: "2" } });
+    expect(again(after)).toEqual(after);
+  });
+});
+
+describe("a pod of a service account that EKS's own webhook looks after", () => {
+  const SKIP = "eks.amazonaws.com/skip-containers";
+  const irsa = facts({ account: { [ANNOTATION.serviceAccountRole]: BILLING } });
+
+  test("tells that webhook to pass our containers by, beside those the user named", () => {
+    expect(injected(pod(), irsa).metadata?.annotations?.[SKIP]).toBe("podrole-guard,podrole-sidecar");
+    const one = plainPod();
+    const named = { ...one, metadata: { ...one.metadata, annotations: { [SKIP]: "web, podrole-guard" } } };
+    expect(injected(named, irsa).metadata?.annotations?.[SKIP]).toBe("web,podrole-guard,podrole-sidecar");
+  });
+
+  test("says it once, however often it is looked at", () => {
+    const once = injected(pod(), irsa);
+    expect(injected(once, irsa)).toEqual(once);
+  });
+
+  test("is the only one that is told", () => {
+    expect(injected(pod()).metadata?.annotations).not.toHaveProperty([SKIP]);
+  });
+});

@@ -1,0 +1,43 @@
+import { describe, expect, test } from "vitest";
+import type { InjectorConfig } from "../../../injector/config/installation.ts";
+import { config } from "../../support/config.ts";
+import { base, facts, role } from "../../support/facts.ts";
+import { admitted, denials, pod } from "../../support/pods.ts";
+import { KIAM } from "./kiam.ts";
+import { KUBE2IAM } from "./kube2iam.ts";
+import { ACCOUNT, NONE, REFUSED, type Row } from "./row.ts";
+
+/**
+ * The annotations that kube2iam's and kiam's documentation and tests give as examples, what becomes of them there, and
+ * that the same becomes of them here (research/peers.md, sections 1 and 2). Where it does not, a row says which section
+ * of the design wants it so.
+ */
+
+/** A cluster that has moved over: the base that the peer was given, and a hub where the peer had its own identity. */
+const MOVED: Partial<InjectorConfig> = { baseRoleArn: base(ACCOUNT), hubRole: role(`${ACCOUNT}hub`) };
+/** Refused for another reason than these would be refused by accident. */
+const REASONS: ReadonlySet<string> = new Set(["ROLE_NOT_ALLOWED", "ROLE_MALFORMED", "HOST_NETWORK"]);
+
+function outcome({ pod: annotations, namespace = {}, settings, asking, hostNetwork }: Row): string {
+  const one = pod(hostNetwork === undefined ? {} : { hostNetwork }, annotations);
+  const around = [facts({ annotations: namespace }), config({ ...MOVED, ...settings })] as const;
+  const result = admitted(one, ...around);
+  if (result.kind !== "inject") {
+    const reasons = denials(one, ...around);
+    return reasons.every((code) => REASONS.has(code)) ? REFUSED : reasons.join();
+  }
+  if (result.sidecar === undefined) return NONE;
+  if (asking === "session") return result.sidecar.sessionName;
+  if (asking === "externalId") return result.sidecar.identities[0]?.steps.at(-1)?.externalId ?? "";
+  return result.sidecar.identities[0]?.role ?? "";
+}
+
+describe.for(Object.entries({ kube2iam: KUBE2IAM, kiam: KIAM }))("%s", ([, tables]) => {
+  describe.for(Object.entries<readonly Row[]>(tables))("%s", ([, rows]) => {
+    test.for(rows.map((row) => [row.example, row] as const))("%s", ([, row]) => {
+      expect(outcome(row)).toBe(row.ours?.[0] ?? row.theirs);
+      // A row that is marked as different is different.
+      expect(row.ours?.[0]).not.toBe(row.theirs);
+    });
+  });
+});

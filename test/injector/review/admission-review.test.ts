@@ -1,0 +1,105 @@
+import { describe, expect, test } from "vitest";
+import { allow, deny, parseReview } from "../../../injector/review/admission-review.ts";
+import { finding, sentence } from "../../../injector/model/findings.ts";
+import { json } from "../../support/facts.ts";
+import { thrown } from "../../support/thrown.ts";
+import { reviewText } from "../../support/webhook.ts";
+
+const parsed = (over: Readonly<Record<string, unknown>>) => parseReview(json(reviewText("{}", over)));
+const denial = finding("HOST_NAMESPACE", "The pod sets hostPID.", "Take it off.");
+const warning = finding("GUARD_OFF", "The guard is off.", "Turn it on.");
+
+describe("a review", () => {
+  test("is read with the namespace, the user and the resource of its request", () => {
+    expect(parsed({ dryRun: true, subResource: "ephemeralcontainers" })).toEqual({
+      uid: "review-1",
+      operation: "CREATE",
+      resource: "/pods/ephemeralcontainers",
+      namespace: "shop",
+      username: "alice",
+      dryRun: true,
+      object: {},
+    });
+    expect(parsed({ resource: { group: "apps", resource: "deployments" } }).resource).toBe(
+      "apps/deployments",
+    );
+  });
+
+  test("with fields of other types than they are to have reads as one without them", () => {
+    const odd = {
+      namespace: 7,
+      userInfo: [],
+      operation: null,
+      dryRun: "true",
+      resource: "pods",
+      subResource: {},
+    };
+    expect(parsed(odd)).toMatchObject({
+      namespace: "",
+      username: "",
+      operation: "",
+      dryRun: false,
+      resource: "/",
+    });
+  });
+
+  test("with its uid under __proto__ has none", async () => {
+    const hidden = json(
+      '{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"__proto__":{"uid":"x"}}}',
+    );
+    expect(await thrown(() => parseReview(hidden))).toMatchObject({ code: "REVIEW_INVALID" });
+  });
+});
+
+describe("an answer", () => {
+  test("that allows and has nothing to say has only uid and allowed", () => {
+    expect(allow("u", [], [])).toEqual({
+      apiVersion: "admission.k8s.io/v1",
+      kind: "AdmissionReview",
+      response: { uid: "u", allowed: true },
+    });
+  });
+
+  test("carries its patch in base64, as UTF-8", () => {
+    const operations = [{ op: "add" as const, path: "/x", value: "ü\ud800" }];
+    const { response } = allow("u", operations, []);
+    expect(response.patchType).toBe("JSONPatch");
+    expect(JSON.parse(Buffer.from(response.patch ?? "", "base64").toString("utf8"))).toEqual(operations);
+  });
+
+  test("gives warnings apart from the reasons of a denial", () => {
+    const { response } = deny("u", [warning, denial], { decision: "deny" });
+    expect(response).toEqual({
+      uid: "u",
+      allowed: false,
+      status: {
+        code: 403,
+        reason: "Forbidden",
+        message: "[HOST_NAMESPACE] The pod sets hostPID. Take it off.",
+      },
+      warnings: ["[GUARD_OFF] The guard is off. Turn it on."],
+      auditAnnotations: { decision: "deny" },
+    });
+  });
+
+  test("stays short: of very many findings the first, of a very long one its beginning", () => {
+    const many = Array.from({ length: 1000 }, () => [
+      denial,
+      finding("GUARD_OFF", "x".repeat(10_000), "y"),
+    ]).flat();
+    const { response } = deny("u", many);
+    expect(response.status?.message).toMatch(/And 980 more\.$/);
+    expect(response.warnings).toHaveLength(21);
+    expect(response.warnings?.every((line) => line.length <= 240)).toBe(true);
+    expect(JSON.stringify(response).length).toBeLessThan(10_000);
+  });
+});
+
+test.for(["\n", "\r\n", "\u2028", "\u2029", "\u0085", "\u001b[2J", "\0"])(
+  "a sentence stays on one line and moves no cursor, though a name holds %j",
+  (nasty) => {
+    const line = sentence(finding("RESERVED_NAME", `Container a${nasty}b is x.`, "Rename it."));
+    expect(line).toMatch(/^[^\p{Cc}\p{Zl}\p{Zp}]+$/u);
+    expect(line).toMatch(/^\[RESERVED_NAME\] Container a .*b is x\. Rename it\.$/);
+  },
+);

@@ -1,0 +1,197 @@
+import { describe, expect, test } from "vitest";
+import { parseReview } from "../../../injector/review/admission-review.ts";
+import type { Container, Pod } from "../../../injector/model/pod.ts";
+import { judgeReview } from "../../../injector/review/review.ts";
+import type { Verdict } from "../../../injector/review/admission-result.ts";
+import { ANNOTATION, APP_ENV, SIDECAR_UID } from "../../../sidecar/contract.ts";
+import { applied } from "../../support/additions.ts";
+import { config } from "../../support/config.ts";
+import { BILLING, facts } from "../../support/facts.ts";
+import { app, envOf, everyContainer, injected, plainPod, pod, TOKEN } from "../../support/pods.ts";
+
+const running = injected(pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.region]: "eu-west-1" }));
+const guardedOnly = injected(plainPod());
+const node = config({ source: "node", policy: "off" });
+const withNode = injected(
+  pod({ containers: [{ ...app, securityContext: { runAsUser: 1000 } }] }),
+  facts(),
+  node,
+);
+
+const updated = (
+  object: unknown,
+  oldObject: unknown = running,
+  subResource = "",
+  known = facts(),
+  settings = config(),
+): Verdict =>
+  judgeReview(
+    parseReview({
+      apiVersion: "admission.k8s.io/v1",
+      kind: "AdmissionReview",
+      request: {
+        uid: "u",
+        resource: { group: "", resource: "pods" },
+        subResource,
+        namespace: "shop",
+        operation: "UPDATE",
+        object,
+        oldObject,
+      },
+    }),
+    known,
+    settings,
+    () => TOKEN,
+  );
+
+const annotated = (key: string, value: string | undefined): Pod => ({
+  ...running,
+  metadata: {
+    ...running.metadata,
+    annotations: JSON.parse(JSON.stringify({ ...running.metadata?.annotations, [key]: value })),
+  },
+});
+
+describe("of a running pod", () => {
+  test.for([
+    ANNOTATION.role,
+    ANNOTATION.status,
+    ANNOTATION.externalId,
+    ANNOTATION.containers,
+    ANNOTATION.imds,
+    ANNOTATION.imdsV1,
+  ])("the annotation %s can be neither changed, nor added, nor taken off", (key) => {
+    const before = annotated(key, "before");
+    for (const [was, is] of [
+      [before, annotated(key, "after")],
+      [annotated(key, undefined), before],
+      [before, annotated(key, undefined)],
+    ] as const) {
+      const verdict = updated(is, was);
+      expect(verdict).toMatchObject({ decision: "deny", operations: [] });
+      expect(verdict.findings.map(({ code }) => code)).toEqual(["POD_FROZEN"]);
+    }
+  });
+
+  test.for(["podrole-guard", "podrole-sidecar"])("the image of %s cannot be changed", (name) => {
+    const changed = everyContainer(running, (one) => (one.name === name ? { ...one, image: "evil" } : one));
+    expect(updated(changed)).toMatchObject({ decision: "deny", findings: [{ code: "POD_FROZEN" }] });
+  });
+
+  test("everything else can be changed: other annotations, labels, finalizers, the app's image", () => {
+    const changed: Pod = {
+      ...annotated("example.com/note", "x"),
+      spec: {
+        ...running.spec,
+        containers: [{ ...(running.spec.containers[0] ?? app), image: "shop/app:2" }],
+      },
+    };
+    const labelled = { ...changed, metadata: { ...changed.metadata, labels: { a: "b" }, finalizers: [] } };
+    expect(updated(labelled)).toEqual({ decision: "allow", operations: [], findings: [] });
+  });
+
+  test("that podrole has nothing in, or that is in a namespace without the label, anything can be changed", () => {
+    const [before, after] = [pod(), pod({}, { [ANNOTATION.role]: "other" })];
+    expect(updated(after, before)).toMatchObject({ decision: "allow" });
+    const elsewhere = facts({ labels: { "podrole.dev/inject": "" } });
+    expect(updated(annotated(ANNOTATION.role, "x"), running, "", elsewhere)).toMatchObject({
+      decision: "skip",
+    });
+  });
+
+  test.for([null, 7, {}, { spec: 7 }])("an odd update is denied: %j", (odd) => {
+    expect(updated(odd)).toMatchObject({ decision: "deny", findings: [{ code: "OBJECT_MALFORMED" }] });
+    expect(updated(running, odd)).toMatchObject({
+      decision: "deny",
+      findings: [{ code: "OBJECT_MALFORMED" }],
+    });
+  });
+});
+
+describe("an ephemeral container", () => {
+  const debug = (over: Partial<Container> = {}): Container => ({
+    name: "debugger",
+    image: "busybox",
+    ...over,
+  });
+  const debugged = (over: Partial<Container>, one: Pod = running): Pod => ({
+    ...one,
+    spec: { ...one.spec, ephemeralContainers: [...(one.spec.ephemeralContainers ?? []), debug(over)] },
+  });
+  const added = (over: Partial<Container> = {}, one: Pod = running): Verdict =>
+    updated(debugged(over, one), one, "ephemeralcontainers");
+  const result = (over: Partial<Container> = {}, one: Pod = running): Container => {
+    const after = applied(debugged(over, one), added(over, one).operations);
+    return after.spec.ephemeralContainers?.at(-1) ?? debug();
+  };
+
+  test("is given the pod's credentials and region, and loses NET_RAW", () => {
+    const { env = [], securityContext } = result();
+    const [first] = running.spec.containers;
+    expect(envOf({ name: "x", env })).toEqual(envOf(first ?? app));
+    expect(envOf({ name: "x", env })[APP_ENV.token]).toBe(TOKEN);
+    expect(envOf({ name: "x", env })[APP_ENV.region]).toBe("eu-west-1");
+    expect(securityContext?.capabilities?.drop).toEqual(["NET_RAW"]);
+  });
+
+  test("gets no credentials in a pod that has none, nor where the pod names other containers for them", () => {
+    expect(result({}, guardedOnly)).toEqual(
+      debug({ securityContext: { capabilities: { drop: ["NET_RAW"] } } }),
+    );
+    const picked = injected(pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.containers]: "app" }));
+    expect(result({}, picked).env).toBeUndefined();
+  });
+
+  test.for([
+    ["privileged", { securityContext: { privileged: true } }, "PRIVILEGED"],
+    ["with NET_ADMIN", { securityContext: { capabilities: { add: ["NET_ADMIN"] } } }, "CAPABILITY_FORBIDDEN"],
+    ["with NET_RAW", { securityContext: { capabilities: { add: ["cap_net_raw"] } } }, "CAPABILITY_FORBIDDEN"],
+    [
+      "with SYS_PTRACE",
+      { securityContext: { capabilities: { add: ["SYS_PTRACE"] } } },
+      "CAPABILITY_FORBIDDEN",
+    ],
+    ["as the sidecar's uid", { securityContext: { runAsUser: SIDECAR_UID } }, "SIDECAR_UID"],
+    [
+      "that mounts the token's volume",
+      { volumeMounts: [{ name: "podrole-token", mountPath: "/t" }] },
+      "RESERVED_NAME",
+    ],
+    ["with a name of ours", { name: "podrole-debug" }, "RESERVED_NAME"],
+    ["that aims at the sidecar", { targetContainerName: "podrole-sidecar" }, "EPHEMERAL_TARGET"],
+    ["that aims at the guard", { targetContainerName: "podrole-guard" }, "EPHEMERAL_TARGET"],
+  ] as const)("%s is denied", ([, over, code]) => {
+    expect(added(over)).toMatchObject({ decision: "deny", operations: [], findings: [{ code }] });
+  });
+
+  test("may aim at a container of the app's", () => {
+    expect(added({ targetContainerName: "app" })).toMatchObject({ decision: "inject", findings: [] });
+  });
+
+  test("in source node has to have a known uid, whatever the injector's source is by now", () => {
+    expect(added({}, withNode)).toMatchObject({ decision: "deny", findings: [{ code: "UID_UNKNOWN" }] });
+    const setuid = { securityContext: { runAsUser: 1000, capabilities: { add: ["SETUID"] } } };
+    expect(added(setuid, withNode)).toMatchObject({
+      decision: "deny",
+      findings: [{ code: "CAPABILITY_FORBIDDEN" }],
+    });
+    const known = result({ securityContext: { runAsUser: 1000 } }, withNode);
+    expect(known.securityContext).toEqual({
+      runAsUser: 1000,
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ["NET_RAW", "SETUID", "SETGID"] },
+    });
+  });
+
+  test("that is there already is neither judged nor changed again", () => {
+    const before = debugged({ securityContext: { privileged: true } });
+    const after = debugged({ name: "second" }, before);
+    const { decision, operations } = updated(after, before, "ephemeralcontainers");
+    expect(decision).toBe("inject");
+    expect(operations.every(({ path }) => path.startsWith("/spec/ephemeralContainers/1/"))).toBe(true);
+  });
+
+  test("is not looked at in a pod that podrole has nothing in", () => {
+    expect(added({ securityContext: { privileged: true } }, pod())).toMatchObject({ decision: "allow" });
+  });
+});

@@ -1,0 +1,161 @@
+import { describe, expect, test } from "vitest";
+import { parseReview } from "../../../injector/review/admission-review.ts";
+import { concerns, judgeReview, serviceAccountOfReview } from "../../../injector/review/review.ts";
+import type { Verdict } from "../../../injector/review/admission-result.ts";
+import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { config } from "../../support/config.ts";
+import { BILLING, facts } from "../../support/facts.ts";
+import { app, TOKEN } from "../../support/pods.ts";
+
+const template = (spec: object = {}, role: string = BILLING) => ({
+  metadata: { annotations: { [ANNOTATION.role]: role } },
+  spec: { containers: [app], ...spec },
+});
+const workload = (apiVersion: string, kind: string, spec: object, metadata: object = {}) => ({
+  apiVersion,
+  kind,
+  metadata: { name: "web", ...metadata },
+  spec,
+});
+const deployment = (pod: object, metadata: object = {}) =>
+  workload("apps/v1", "Deployment", { replicas: 1, template: pod }, metadata);
+
+const review = (object: unknown, resource = "deployments", group = "apps", over: object = {}) =>
+  parseReview({
+    apiVersion: "admission.k8s.io/v1",
+    kind: "AdmissionReview",
+    request: {
+      uid: "u",
+      resource: { group, resource },
+      namespace: "shop",
+      operation: "CREATE",
+      object,
+      ...over,
+    },
+  });
+
+const judged = (
+  one: ReturnType<typeof review>,
+  over: Parameters<typeof config>[0] = {},
+  known = facts(),
+): Verdict => judgeReview(one, known, config(over), () => TOKEN);
+
+const codes = ({ findings }: Verdict): readonly string[] =>
+  findings.map(({ code, severity }) => `${severity} ${code}`);
+const refused = template({ hostNetwork: true });
+
+describe("a workload that is applied", () => {
+  test.for([
+    ["apps", "deployments", deployment(refused)],
+    ["apps", "statefulsets", workload("apps/v1", "StatefulSet", { template: refused })],
+    ["apps", "daemonsets", workload("apps/v1", "DaemonSet", { template: refused })],
+    ["apps", "replicasets", workload("apps/v1", "ReplicaSet", { template: refused })],
+    ["", "replicationcontrollers", workload("v1", "ReplicationController", { template: refused })],
+    ["batch", "jobs", workload("batch/v1", "Job", { template: refused })],
+    ["batch", "cronjobs", workload("batch/v1", "CronJob", { jobTemplate: { spec: { template: refused } } })],
+  ] as const)("of %s/%s is told at once what its pods would be refused for", ([group, resource, object]) => {
+    const one = review(object, resource, group);
+    expect(concerns(one)).toBe(true);
+    const verdict = judged(one);
+    expect(verdict).toMatchObject({ decision: "allow", operations: [] });
+    expect(codes(verdict)).toEqual(["warn HOST_NETWORK"]);
+    expect(verdict.findings[0]?.message).toBe(
+      `Pods of this ${object.kind} will be refused: The pod uses the node's network, where a guard would cut the node itself off from its metadata service.`,
+    );
+  });
+
+  test("is denied where the admin wants it refused as early as that", () => {
+    expect(judged(review(deployment(refused)), { workloads: "deny" })).toMatchObject({ decision: "deny" });
+  });
+
+  test("is not looked at where the admin wants none of it", () => {
+    expect(judged(review(deployment(refused)), { workloads: "off" })).toEqual({
+      decision: "allow",
+      operations: [],
+      findings: [],
+    });
+  });
+
+  test("is let through unchanged where its pods would be, with the role that they will have", () => {
+    expect(judged(review(deployment(template())))).toMatchObject({
+      decision: "allow",
+      operations: [],
+      role: BILLING,
+    });
+  });
+
+  test("hears the warnings of its pods in every mode", () => {
+    const shadowed = template({ containers: [{ ...app, env: [{ name: "AWS_PROFILE", value: "x" }] }] });
+    for (const workloads of ["warn", "deny"] as const) {
+      expect(codes(judged(review(deployment(shadowed)), { workloads }))).toEqual([
+        "warn CREDENTIALS_SHADOWED",
+      ]);
+    }
+  });
+
+  test("hears of a Pod Security level that its pods could not be made under", () => {
+    const known = facts({ labels: { "pod-security.kubernetes.io/enforce": "restricted" } });
+    expect(codes(judged(review(deployment(template())), {}, known))).toEqual(["warn PSA_FORBIDS_GUARD"]);
+  });
+
+  test("hears of a service account that does not exist, but for `default`, which is made a moment later", () => {
+    const one = review(deployment(template({ serviceAccountName: "billing" })));
+    expect(serviceAccountOfReview(one)).toBe("billing");
+    expect(codes(judged(one))).toEqual(["warn SERVICE_ACCOUNT_MISSING"]);
+    expect(codes(judged(one, {}, facts({ account: {} })))).toEqual([]);
+    expect(codes(judged(review(deployment(template()))))).toEqual([]);
+  });
+
+  test("in a namespace without the label is left alone", () => {
+    const known = facts({ labels: { "podrole.dev/inject": "" } });
+    expect(judged(review(deployment(refused)), { workloads: "deny" }, known)).toMatchObject({
+      decision: "skip",
+      reason: "namespace-not-labelled",
+      findings: [],
+    });
+  });
+});
+
+describe("a workload that was judged before", () => {
+  const deny = { workloads: "deny" } as const;
+  const update = (object: unknown, oldObject: unknown) =>
+    review(object, "deployments", "apps", { operation: "UPDATE", oldObject });
+
+  test("can be scaled and loses its finalizers, whatever its template is by now", () => {
+    const before = deployment(refused, { finalizers: ["x"] });
+    const scaled = { ...deployment(refused), spec: { replicas: 0, template: refused } };
+    expect(judged(update(scaled, before), deny)).toEqual({ decision: "allow", operations: [], findings: [] });
+  });
+
+  test("is judged again when its template changes", () => {
+    expect(judged(update(deployment(refused), deployment(template())), deny)).toMatchObject({
+      decision: "deny",
+    });
+  });
+
+  test("as another's ReplicaSet or Job is not judged twice", () => {
+    const owned = { ownerReferences: [{ kind: "Deployment", name: "web", controller: true }] };
+    const replicaSet = workload("apps/v1", "ReplicaSet", { template: refused }, owned);
+    expect(judged(review(replicaSet, "replicasets"), deny)).toMatchObject({
+      decision: "allow",
+      findings: [],
+    });
+    const merely = { ownerReferences: [{ kind: "Thing", name: "x" }] };
+    const other = workload("apps/v1", "ReplicaSet", { template: refused }, merely);
+    expect(judged(review(other, "replicasets"), deny)).toMatchObject({ decision: "deny" });
+  });
+});
+
+describe("an odd workload", () => {
+  test.for([null, 7, [], {}, { spec: null }, deployment({ spec: 7 }), deployment({})])(
+    "is answered: %j",
+    (object) => {
+      expect(["allow", "deny"]).toContain(judged(review(object), { workloads: "deny" }).decision);
+    },
+  );
+
+  test("whose template is no pod is told where", () => {
+    const verdict = judged(review(deployment({ spec: { containers: [{ name: 7 }] } })));
+    expect(verdict.findings[0]?.message).toContain("pod.spec.containers[0].name is not a string");
+  });
+});

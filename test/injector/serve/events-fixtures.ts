@@ -1,0 +1,37 @@
+import type { Review } from "../../../injector/review/admission-review.ts";
+import { finding, type Finding } from "../../../injector/model/findings.ts";
+import type { Decided, Verdict } from "../../../injector/review/admission-result.ts";
+
+export const HOST_PID: Finding = finding("HOST_NAMESPACE", "The pod uses hostPID.", "Take it off.");
+export const wouldDeny = (): Finding => finding("ROLE_WOULD_BE_DENIED", "Enforce would deny.", "Grant it.");
+export const guardOff = (): readonly Finding[] => [finding("GUARD_OFF", "The guard is off.", "Turn it on.")];
+
+/** As the ReplicaSet's controller sends it: without a name. */
+export const OWNED = {
+  metadata: {
+    generateName: "web-5d5f-",
+    ownerReferences: [
+      { apiVersion: "apps/v1", kind: "ReplicaSet", name: "web-5d5f", uid: "u-1", controller: true },
+    ],
+  },
+};
+
+/** A pod of namespace `shop` that was injected in 0.8 ms, but for what the test is about. */
+export const decided = (verdict: Partial<Verdict> = {}, review: Partial<Review> = {}): Decided => ({
+  review: {
+    uid: "review-1",
+    operation: "CREATE",
+    resource: "/pods",
+    namespace: "shop",
+    username: "alice",
+    dryRun: false,
+    object: { metadata: { name: "web" } },
+    oldObject: null,
+    ...review,
+  },
+  verdict: { decision: "inject", operations: [], findings: [], ...verdict },
+  ms: 0.8,
+});
+
+export const denied = (findings: readonly Finding[], review: Partial<Review> = {}): Decided =>
+  decided({ decision: "deny", findings }, review);

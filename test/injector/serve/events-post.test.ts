@@ -1,0 +1,66 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { KubeConfig } from "@kubernetes/client-node";
+import { expect, onTestFinished, test } from "vitest";
+import { apiServer, Refusal, type ApiServer } from "../../../injector/cluster/api-server.ts";
+
+/** An API server that answers every request with one status, and what it was sent. */
+async function rig(status: number | "hang"): Promise<{ api: ApiServer; requests: unknown[] }> {
+  const requests: unknown[] = [];
+  const server = createServer((request, response) => {
+    let body = "";
+    request.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
+    request.once("end", () => {
+      const { method, url, headers } = request;
+      requests.push({ method, url, type: headers["content-type"], body });
+      if (status === "hang") return;
+      response.writeHead(status).end(JSON.stringify({ kind: "Status", message: `said with ${status}` }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser(
+    { name: "test", server: `http://127.0.0.1:${port}`, skipTLSVerify: true },
+    { name: "test" },
+  );
+  const api = apiServer(config);
+  onTestFinished(() => {
+    api.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  return { api, requests };
+}
+
+const forever = (): AbortSignal => new AbortController().signal;
+
+test("an object is sent as JSON, and done with when the API server has made it", async () => {
+  const { api, requests } = await rig(201);
+  await api.post("/apis/a/b", { note: "ünï😀" }, 1000, forever());
+  await api.post("/apis/a/b", { note: "second" }, 1000, forever());
+  expect(requests).toEqual([
+    { method: "POST", url: "/apis/a/b", type: "application/json", body: '{"note":"ünï😀"}' },
+    { method: "POST", url: "/apis/a/b", type: "application/json", body: '{"note":"second"}' },
+  ]);
+});
+
+test.for([202, 302, 403, 409, 500])("HTTP %i is a refusal", async (status) => {
+  const { api } = await rig(status);
+  const refused = api.post("/apis/a/b", {}, 1000, forever());
+  await expect(refused).rejects.toBeInstanceOf(Refusal);
+  await expect(refused).rejects.toMatchObject({ status, said: `said with ${status}` });
+});
+
+test("no answer in time is an error", async () => {
+  const { api } = await rig("hang");
+  await expect(api.post("/apis/a/b", {}, 50, forever())).rejects.toThrow("no answer within 50 ms");
+});
+
+test("it ends with its signal", async () => {
+  const { api } = await rig("hang");
+  const stopping = new AbortController();
+  const sent = api.post("/apis/a/b", {}, 60_000, stopping.signal);
+  setTimeout(() => stopping.abort(), 20);
+  await expect(sent).rejects.toThrow("aborted");
+});

@@ -1,0 +1,54 @@
+import { readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { connect } from "node:tls";
+import { expect, onTestFinished, test } from "vitest";
+import { certificateAuthority, validFor } from "../../../injector/tls/certificates.ts";
+import { fakeApiServer } from "../../support/fake-api-server.ts";
+import { injectorProcess } from "../../support/injector-process.ts";
+import { pod } from "../../support/pods.ts";
+import { reviewText } from "../../support/webhook.ts";
+
+/** What any pod that reaches the webhook's port can do to the injector: nothing here has a certificate of its own. */
+
+const KIB_PER_MIB = 1024;
+const REVIEW = reviewText(JSON.stringify(pod()));
+const GET = "GET /readyz HTTP/1.1\r\nHost: localhost\r\n";
+const POST = `POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(REVIEW)}\r\n\r\n${REVIEW}`;
+
+async function residentMiB(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / KIB_PER_MIB;
+}
+
+/** Connections that send these bytes and read nothing. */
+function flood(port: number, count: number, bytes: string): void {
+  const sockets = Array.from({ length: count }, () => {
+    const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+    socket.on("error", () => undefined).pause();
+    socket.write(bytes, "latin1");
+    return socket;
+  });
+  onTestFinished(() => sockets.forEach((socket) => socket.destroy()));
+}
+
+// Without the limit, 500 to 1,600 MiB.
+test.skipIf(process.platform !== "linux").each([
+  ["ask whether it is ready", `${GET}\r\n`.repeat(2000)],
+  ["expect something", `${GET}Expect: something\r\n\r\n`.repeat(2000)],
+  ["ask for reviews", POST.repeat(200)],
+])(
+  "500 connections that %s without end, and read nothing, take little of its memory",
+  async (_, bytes) => {
+    const api = await fakeApiServer();
+    const injector = await injectorProcess(api, await certificateAuthority("test", validFor(1, Date.now())));
+    const before = await residentMiB(injector.pid);
+    flood(injector.port, 500, bytes);
+    let most = 0;
+    for (let look = 0; look < 40; look += 1) {
+      await delay(100);
+      most = Math.max(most, await residentMiB(injector.pid));
+    }
+    expect(most - before).toBeLessThan(200);
+  },
+  60_000,
+);

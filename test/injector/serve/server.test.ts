@@ -1,0 +1,230 @@
+import { describe, expect, test } from "vitest";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import type { Pod } from "../../../injector/model/pod.ts";
+import { applied } from "../../support/additions.ts";
+import { facts } from "../../support/facts.ts";
+import { app, injected, plainPod, pod, TOKEN } from "../../support/pods.ts";
+import { post, postObject, reviewText } from "../../support/webhook.ts";
+
+const container = (extra: string): string => `{"spec":{"containers":[{"name":"app"${extra}}]}}`;
+const guarded = (text: string): boolean => text.includes("/spec/initContainers");
+
+describe("a pod", () => {
+  test("is answered with the patch that makes it", async () => {
+    const { status, response, patch } = await postObject(pod());
+    expect(status).toBe(200);
+    expect(response).toMatchObject({ uid: "review-1", allowed: true, patchType: "JSONPatch" });
+    expect(applied(pod(), patch)).toEqual(injected(pod()));
+    expect(response.auditAnnotations).toEqual({
+      decision: "inject",
+      role: "arn:aws:iam::111122223333:role/billing-reader",
+      rule: expect.any(String) as string,
+    });
+  });
+
+  test("that is injected already is answered with no patch", async () => {
+    const { response } = await postObject(injected(pod()));
+    expect(response.allowed).toBe(true);
+    expect(response.patch).toBeUndefined();
+    expect(response.patchType).toBeUndefined();
+  });
+
+  test("that is denied is told why, and what to do", async () => {
+    const { status, response } = await postObject(pod({ hostPID: true }));
+    expect(status).toBe(200);
+    expect(response).toMatchObject({ allowed: false, status: { code: 403, reason: "Forbidden" } });
+    expect(response.status?.message).toMatch(/^\[HOST_NAMESPACE\] .+ Take hostPID off the pod\.$/);
+    expect(response.patch).toBeUndefined();
+  });
+
+  test.for(["Succeeded", "Failed", "Running"])(
+    "that says of itself to have %s is guarded all the same",
+    async (phase) => {
+      const { patch } = await postObject({ ...plainPod(), status: { phase } });
+      expect(guarded(JSON.stringify(patch))).toBe(true);
+    },
+  );
+
+  test("that says of itself to be a node's mirror is guarded, unless the node makes it", async () => {
+    const mirror = pod({}, { "kubernetes.io/config.mirror": "abc" });
+    const by = async (username: unknown) =>
+      guarded(JSON.stringify((await postObject(mirror, {}, { userInfo: { username } })).patch));
+    for (const user of ["alice", "", null, 7, "system:serviceaccount:kube-system:job-controller"]) {
+      expect(await by(user)).toBe(true);
+    }
+    expect(await by("system:node:worker-1")).toBe(false);
+  });
+
+  test("takes its namespace from the request, and the service account from itself", async () => {
+    const asked: string[][] = [];
+    const cluster = { facts: (...of: [string, string]) => (asked.push(of), Promise.resolve(facts())) };
+    await postObject(pod({ serviceAccountName: "biller" }), { cluster });
+    await postObject(pod({ serviceAccount: "old" }), { cluster });
+    await postObject(
+      { metadata: { namespace: "kube-system" }, spec: { serviceAccountName: 7 } },
+      { cluster },
+    );
+    expect(asked).toEqual([
+      ["shop", "biller"],
+      ["shop", "old"],
+      ["shop", "default"],
+    ]);
+  });
+});
+
+describe("any well-formed review gets a decision, whatever its object is", () => {
+  test.for([
+    ["null", "null", false],
+    ["a number", "7", false],
+    ["a text", '"pod"', false],
+    ["a list", "[]", false],
+    ["nothing in it", "{}", false],
+    ["a spec of null", '{"spec":null}', false],
+    ["containers of null", '{"spec":{"containers":null}}', false],
+    ["a container of null", '{"spec":{"containers":[null]}}', false],
+    ["a container that is a list", '{"spec":{"containers":[[]]}}', false],
+    ["env that is an object", container(',"env":{}'), false],
+    ["env of null", container(',"env":null'), true],
+    ["an env entry of null", container(',"env":[null]'), false],
+    ["metadata of null", '{"metadata":null,"spec":{"containers":[{"name":"app"}]}}', true],
+    [
+      "annotations that are a list",
+      '{"metadata":{"annotations":[]},"spec":{"containers":[{"name":"app"}]}}',
+      false,
+    ],
+    [
+      "__proto__ everywhere",
+      container(
+        ',"__proto__":{"securityContext":{"privileged":true}},"env":[{"name":"__proto__","value":"x","__proto__":null}]',
+      ),
+      true,
+    ],
+    ["constructor.prototype", container(',"constructor":{"prototype":{"allowed":true}}'), true],
+    ["the same key twice, the later one a null", container(',"env":[],"env":null'), true],
+    [
+      "a number past 2^53",
+      container(',"terminationGracePeriodSeconds":123456789012345678901234567890'),
+      true,
+    ],
+    ["a number of no size", container(',"x":1e999'), true],
+    [
+      "a lone surrogate",
+      '{"metadata":{"annotations":{"x":"\\ud800"}},"spec":{"containers":[{"name":"\\udfff"}]}}',
+      true,
+    ],
+    [
+      "a null character",
+      '{"metadata":{"name":"a\\u0000b"},"spec":{"containers":[{"name":"app\\u0000"}]}}',
+      true,
+    ],
+    ["nesting of 10,000 levels", container(`,"x":${"[".repeat(10_000)}${"]".repeat(10_000)}`), true],
+    ["objects 10,000 deep", container(`,"x":${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}`), true],
+    [
+      "nesting where a list of containers is due",
+      `{"spec":{"containers":${"[".repeat(10_000)}${"]".repeat(10_000)}}}`,
+      false,
+    ],
+    [
+      "1.4 MB in one annotation",
+      `{"metadata":{"annotations":{"x":"${"y".repeat(1_400_000)}"}},"spec":{"containers":[{"name":"app"}]}}`,
+      true,
+    ],
+    [
+      "1.4 MB in a name",
+      `{"metadata":{"name":"${"n".repeat(1_400_000)}"},"spec":{"containers":[{"name":"${"c".repeat(1000)}"}]}}`,
+      true,
+    ],
+  ] as const)("%s", async ([, object, allowed]) => {
+    const { status, response, log } = await post(reviewText(object));
+    expect(status).toBe(200);
+    expect(response).toMatchObject({ uid: "review-1", allowed });
+    expect(log.length, "a log line has a length").toBeLessThan(2000);
+    expect({}).not.toHaveProperty("securityContext");
+  });
+
+  test("500 containers", async () => {
+    const containers = Array.from({ length: 500 }, (_, index) => ({ ...app, name: `app-${index}` }));
+    const { response, patch } = await postObject(pod({ containers }));
+    expect(response.allowed).toBe(true);
+    expect(applied(pod({ containers }), patch)).toEqual(injected(pod({ containers })));
+  });
+
+  test("100,000 containers, every one with a reason to be denied, in an answer that can be read", async () => {
+    const evil = `{"name":"a","securityContext":{"privileged":true}}`;
+    const { status, response, body, log } = await post(
+      reviewText(`{"spec":{"containers":[${Array(50_000).fill(evil).join()}]}}`),
+    );
+    expect(status).toBe(200);
+    expect(response.allowed).toBe(false);
+    expect(body.length).toBeLessThan(10_000);
+    expect(log.length).toBeLessThan(2000);
+    const { body: harmless } = await post(
+      reviewText(
+        `{"metadata":${JSON.stringify(pod().metadata)},"spec":{"containers":[${Array(100_000).fill('{"name":"a"}').join()}]}}`,
+      ),
+    );
+    expect(harmless).toContain('"allowed":true');
+  });
+
+  test("one whose facts cannot be had, or on which podrole fails, is denied", async () => {
+    const failing = (error: Error) => ({ cluster: { facts: () => Promise.reject(error) } });
+    const unavailable = new CodedError("FACTS_UNAVAILABLE", "The API server does not answer.", {
+      remedy: "Wait.",
+    });
+    const first = await postObject(pod(), failing(unavailable));
+    expect(first).toMatchObject({ status: 200, response: { allowed: false } });
+    expect(first.response.status?.message).toBe("[FACTS_UNAVAILABLE] The API server does not answer. Wait.");
+    const second = await postObject(pod(), failing(new TypeError("secret in an error")));
+    expect(second).toMatchObject({ status: 200, response: { allowed: false } });
+    expect(second.response.status?.message).toMatch(/^\[INTERNAL\]/);
+    expect(second.body).not.toContain("secret");
+  });
+});
+
+test.for([
+  ["CONNECT", { operation: "CONNECT" }],
+  ["DELETE", { operation: "DELETE" }],
+  ["another resource", { resource: { group: "", version: "v1", resource: "configmaps" } }],
+  ["pods of another group", { resource: { group: "metrics.k8s.io", version: "v1", resource: "pods" } }],
+  ["a subresource", { subResource: "status" }],
+] as const)("what was not asked for is let through: %s", async ([, over]) => {
+  const { status, response, patch } = await postObject(pod(), {}, over);
+  expect(status).toBe(200);
+  expect(response).toEqual({ uid: "review-1", allowed: true });
+  expect(patch).toEqual([]);
+});
+
+describe("a request that is no review gets a 4xx with a code and a sentence", () => {
+  test.for([
+    ["no JSON", "{", 400],
+    ["an empty body", "", 400],
+    ["a list", "[]", 400],
+    ["null", "null", 400],
+    ["no request", '{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}', 400],
+    ["no uid", reviewText("{}", { uid: "" }), 400],
+    ["a uid that is no text", reviewText("{}", { uid: 7 }), 400],
+    ["v1beta1", reviewText("{}").replace("k8s.io/v1", "k8s.io/v1beta1"), 400],
+    ["another kind", reviewText("{}").replace('"AdmissionReview"', '"Pod"'), 400],
+    ["more than 8 MiB", reviewText(`"${"x".repeat(8 * 1024 * 1024)}"`), 413],
+  ] as const)("%s", async ([, body, status]) => {
+    const answer = await post(body);
+    expect(answer.status).toBe(status);
+    expect(JSON.parse(answer.body)).toEqual({
+      code: expect.any(String) as string,
+      message: expect.any(String) as string,
+    });
+    expect(answer.log).toBe("");
+  });
+
+  test("another content type", async () => {
+    expect((await post("a=b", {}, "application/x-www-form-urlencoded")).status).toBe(415);
+  });
+});
+
+test("an object that looks like the pod it is no copy of is not written to", async () => {
+  const one: Pod = pod();
+  const frozen = JSON.stringify(one);
+  await postObject(one);
+  expect(JSON.stringify(one)).toBe(frozen);
+  expect(frozen).not.toContain(TOKEN);
+});

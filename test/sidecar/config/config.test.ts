@@ -1,0 +1,238 @@
+import { expect, test } from "vitest";
+import { parseConfig } from "../../../sidecar/config/config.ts";
+import { CREDENTIALS_PORT, ENV, HEALTH_PORT } from "../../../sidecar/contract.ts";
+import type { Env } from "../../../sidecar/kit/env.ts";
+import { ROLE } from "../../support/credentials.ts";
+import { podIdentity, sidecarEnv } from "../../support/sidecar-env.ts";
+import { thrown } from "../../support/thrown.ts";
+
+const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB+/=\n-----END CERTIFICATE-----\n";
+
+const problems = async (over: Env): Promise<string> => {
+  const error = await thrown(() => parseConfig({ ...sidecarEnv(), ...over }));
+  expect(error.code).toBe("CONFIG_INVALID");
+  return error.message;
+};
+
+/** Identities that are fine but for what is said of each. */
+const one = (...over: readonly object[]): string =>
+  JSON.stringify(
+    over.map((each) => ({ name: "pod", tokenSha256: "ab".repeat(32), steps: [{ roleArn: ROLE }], ...each })),
+  );
+const steps = (...list: readonly unknown[]): Env => podIdentity(list);
+
+test("reads what the injector writes", () => {
+  expect(parseConfig(sidecarEnv())).toEqual({
+    source: "web-identity",
+    identities: [
+      {
+        name: "pod",
+        tokenSha256: Buffer.alloc(32, 0xab),
+        steps: [{ roleArn: ROLE, durationSeconds: 3600 }],
+      },
+    ],
+    sessionName: "billing.api-0",
+    region: "eu-west-1",
+    stsEndpoint: undefined,
+    stsFips: false,
+    stsDualStack: false,
+    stsCa: undefined,
+    webIdentityTokenFile: "/var/run/secrets/podrole.dev/token/token",
+    start: "wait",
+    startTimeoutSeconds: 120,
+    port: CREDENTIALS_PORT,
+    healthPort: HEALTH_PORT,
+    blockedAddresses: [],
+    logLevel: "info",
+  });
+});
+
+test("cannot be changed afterwards", () => {
+  expect(Object.isFrozen(parseConfig(sidecarEnv()))).toBe(true);
+});
+
+test("reports every problem at once", async () => {
+  const message = await problems({
+    [ENV.source]: "web-identity",
+    [ENV.identities]: "[]",
+    [ENV.webIdentityTokenFile]: "",
+    [ENV.port]: "0",
+    [ENV.blockedAddresses]: "169.254.169.254,metadata",
+    [ENV.podUid]: undefined,
+  });
+  for (const name of [ENV.identities, ENV.webIdentityTokenFile, ENV.port, ENV.blockedAddresses, ENV.podUid]) {
+    expect(message).toContain(name);
+  }
+});
+
+test("repeats no value in a problem: one of them may be a secret", async () => {
+  const message = await problems({
+    ...podIdentity([{ roleArn: "hunter2", externalId: "hunter2 hunter2", policy: 7 }], "hunter2"),
+    [ENV.stsEndpoint]: "https://user:hunter2@sts.example",
+  });
+  expect(message).not.toContain("hunter2");
+});
+
+test.each([
+  ["no JSON", "{", "is not JSON"],
+  ["no array", "{}", "[0].steps must be an array of steps"],
+  ["a step that is none", "[1]", "[0].steps[0] must be an object"],
+  [
+    "a key that this version does not know",
+    `[{"roleArn":"${ROLE}","sourceIdentity":"x"}]`,
+    "[0].sourceIdentity is not known",
+  ],
+  ["a key of the prototype", `[{"roleArn":"${ROLE}","__proto__":"x"}]`, "[0].__proto__ is not known"],
+  ["no role", "[{}]", "[0].roleArn must be"],
+  ["a user's ARN", '[{"roleArn":"arn:aws:iam::123456789012:user/x"}]', "[0].roleArn must be"],
+  ["14 minutes", `[{"roleArn":"${ROLE}","durationSeconds":840}]`, "[0].durationSeconds must be"],
+  ["half a second", `[{"roleArn":"${ROLE}","durationSeconds":900.5}]`, "[0].durationSeconds must be"],
+  [
+    "a policy ARN that is none",
+    `[{"roleArn":"${ROLE}","policyArns":["x"]}]`,
+    "[0].policyArns must be 1 to 10",
+  ],
+  ["no policy ARN", `[{"roleArn":"${ROLE}","policyArns":[]}]`, "[0].policyArns must be 1 to 10"],
+  [
+    "eleven policy ARNs",
+    `[{"roleArn":"${ROLE}","policyArns":${JSON.stringify(Array.from({ length: 11 }, (_, n) => `arn:aws:iam::aws:policy/p${n}`))}}]`,
+    "[0].policyArns must be 1 to 10",
+  ],
+  [
+    "a policy ARN twice",
+    `[{"roleArn":"${ROLE}","policyArns":["arn:aws:iam::aws:policy/a","arn:aws:iam::aws:policy/a"]}]`,
+    "[0].policyArns names a policy twice",
+  ],
+  [
+    "a transitive key that is no tag's",
+    `[{"roleArn":"${ROLE}"},{"roleArn":"${ROLE}","tags":{"a":"1"},"transitiveTagKeys":["toString"]}]`,
+    "[1].transitiveTagKeys must be keys of tags",
+  ],
+  [
+    "transitive keys and no tags",
+    `[{"roleArn":"${ROLE}"},{"roleArn":"${ROLE}","transitiveTagKeys":["a"]}]`,
+    "[1].transitiveTagKeys must be keys of tags",
+  ],
+  [
+    "a transitive key twice",
+    `[{"roleArn":"${ROLE}"},{"roleArn":"${ROLE}","tags":{"a":"1"},"transitiveTagKeys":["a","a"]}]`,
+    "[1].transitiveTagKeys names a key twice",
+  ],
+  ["an empty policy", `[{"roleArn":"${ROLE}","policy":""}]`, "[0].policy must be"],
+  [
+    "a tag that is a number",
+    `[{"roleArn":"${ROLE}"},{"roleArn":"${ROLE}","tags":{"a":1}}]`,
+    "[1].tags must be",
+  ],
+])("refuses steps with %s", async (_, raw, problem) => {
+  const identities = `[{"name":"pod","tokenSha256":"${"ab".repeat(32)}","steps":${raw}}]`;
+  expect(await problems({ [ENV.identities]: identities })).toContain(problem);
+});
+
+test.each([
+  ["no JSON", "{", "is not JSON"],
+  ["no array", "{}", "a JSON array of 1 to 10 identities"],
+  ["none", "[]", "a JSON array of 1 to 10 identities"],
+  ["too many", JSON.stringify(Array.from({ length: 11 }, () => ({}))), "a JSON array of 1 to 10 identities"],
+  ["one that is none", "[1]", "[0] must be an object"],
+  ["another name", one({ name: "app" }), "[0].name must be pod or container/NAME"],
+  ["a name of a path", one({ name: "container/../x" }), "[0].name must be"],
+  ["a hash that is none", one({ tokenSha256: "abc" }), "[0].tokenSha256 must be a SHA-256"],
+  ["a key that is not known", one({ token: "x" }), "[0].token is not known"],
+  ["one name twice", one({}, { tokenSha256: "cd".repeat(32) }), "two identities have one name"],
+  ["one token twice", one({}, { name: "container/app" }), "two identities have one tokenSha256"],
+])("refuses identities with %s", async (_, raw, problem) => {
+  expect(await problems({ [ENV.identities]: raw })).toContain(problem);
+});
+
+test.each([{ externalId: "xyz" }, { tags: { a: "b" } }, { transitiveTagKeys: ["a"] }])(
+  "refuses %j in the step that AssumeRoleWithWebIdentity makes, which has no place for it",
+  async (extra) => {
+    expect(await problems(steps({ roleArn: ROLE, ...extra }))).toContain(
+      "AssumeRoleWithWebIdentity takes none",
+    );
+  },
+);
+
+test.each(["node", "ambient"])("takes an external id and tags in the first step of source %s", (source) => {
+  const env = { ...sidecarEnv(), [ENV.source]: source, ...steps({ roleArn: ROLE, externalId: "xyz" }) };
+  expect(parseConfig(env).identities[0]?.steps).toEqual([
+    { roleArn: ROLE, externalId: "xyz", durationSeconds: 3600 },
+  ]);
+});
+
+test("fills the placeholders of tags, and asks for a hub's session only as long as STS must grant", () => {
+  const hub = { roleArn: "arn:aws:iam::123456789012:role/hub" };
+  const last = { roleArn: ROLE, tags: { "kubernetes-pod-name": "{pod}" } };
+  expect(parseConfig({ ...sidecarEnv(), ...steps(hub, last) }).identities[0]?.steps).toEqual([
+    { ...hub, durationSeconds: 900 },
+    { roleArn: ROLE, tags: { "kubernetes-pod-name": "api-0" }, durationSeconds: 3600 },
+  ]);
+});
+
+test.each([
+  ["arn:aws:iam::123456789012:role/x", "us-east-1"],
+  ["arn:aws-cn:iam::123456789012:role/x", "cn-north-1"],
+  ["arn:aws-us-gov:iam::123456789012:role/x", "us-gov-west-1"],
+])("asks for %s in %s where the pod's region is not known", (roleArn, region) => {
+  const env = { ...sidecarEnv(), [ENV.region]: undefined, ...steps({ roleArn }) };
+  expect(parseConfig(env).region).toBe(region);
+});
+
+test("insists on a region in a partition whose regions it does not know", async () => {
+  const env = { [ENV.region]: "", ...steps({ roleArn: "arn:aws-iso:iam::123456789012:role/x" }) };
+  expect(await problems(env)).toContain(ENV.region);
+});
+
+test.each(["eu-west-1.evil.example/", "EU-WEST-1", "eu", "x@y"])("refuses the region %j", async (region) => {
+  expect(await problems({ [ENV.region]: region })).toContain(ENV.region);
+});
+
+test.each(["ftp://x", "sts.example", "https://u@sts.example"])(
+  "refuses the endpoint %j",
+  async (endpoint) => {
+    expect(await problems({ [ENV.stsEndpoint]: endpoint })).toContain(ENV.stsEndpoint);
+  },
+);
+
+test.each([ENV.stsFips, ENV.stsDualStack])(
+  "takes %s of true and false, and of nothing else",
+  async (name) => {
+    const { stsFips, stsDualStack } = parseConfig({ ...sidecarEnv(), [name]: "true" });
+    expect([stsFips, stsDualStack].filter(Boolean)).toHaveLength(1);
+    expect(parseConfig({ ...sidecarEnv(), [name]: "false" })).toMatchObject({
+      stsFips: false,
+      stsDualStack: false,
+    });
+    expect(await problems({ [name]: "1" })).toContain(name);
+    expect(await problems({ [name]: "true", [ENV.stsEndpoint]: "https://sts.example" })).toContain(
+      `${name} does not go with ${ENV.stsEndpoint}`,
+    );
+  },
+);
+
+test.each(["x", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", `${CERTIFICATE}x`])(
+  "refuses to trust %j",
+  async (ca) => {
+    expect(await problems({ [ENV.stsCa]: ca })).toContain(`${ENV.stsCa} must be PEM certificates`);
+  },
+);
+
+test("takes certificates, one or several", () => {
+  const two = `${CERTIFICATE}\n${CERTIFICATE}`;
+  expect(parseConfig({ ...sidecarEnv(), [ENV.stsCa]: two }).stsCa).toBe(two);
+});
+
+test("refuses one port for both servers", async () => {
+  expect(await problems({ [ENV.port]: "7000", [ENV.healthPort]: "7000" })).toContain(ENV.healthPort);
+  expect(await problems({ [ENV.healthPort]: String(CREDENTIALS_PORT) })).toContain(ENV.healthPort);
+});
+
+test("refuses to stand in for the metadata service where containers have roles of their own", async () => {
+  const two = one({}, { name: "container/app", tokenSha256: "cd".repeat(32) });
+  for (const identities of [two, one({ name: "container/app" })]) {
+    expect(await problems({ [ENV.imds]: "emulate", [ENV.identities]: identities })).toContain(
+      "cannot tell containers with roles of their own apart",
+    );
+  }
+});

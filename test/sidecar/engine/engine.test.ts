@@ -1,0 +1,271 @@
+import { expect, onTestFinished, test } from "vitest";
+import type { Credentials } from "../../../sidecar/sts/credentials.ts";
+import { createEngine, PATIENCE_MS, type Engine } from "../../../sidecar/engine/engine.ts";
+import { IssueError } from "../../../sidecar/sts/issue-error.ts";
+import { credentials } from "../../support/credentials.ts";
+import { handClock, type HandClock } from "../../support/hand-clock.ts";
+import { thrown } from "../../support/thrown.ts";
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+const denied = new IssueError("AccessDenied", "STS refused.", { kind: "definite", remedy: "Trust it." });
+const unreachable = new IssueError("STS_UNREACHABLE", "STS cannot be reached.", { kind: "passing" });
+const throttled = new IssueError("Throttling", "Rate exceeded.", { kind: "throttled" });
+
+interface Rig {
+  readonly clock: HandClock;
+  readonly engine: Engine;
+  /** When each attempt was made, in milliseconds since the start. */
+  readonly attempts: readonly number[];
+  /** What STS does from now on: an error to throw, or how long it takes to grant an hour. */
+  sts: { error?: IssueError; tookMs?: number; lifetimeMs?: number };
+}
+
+function rig(sts: Rig["sts"] = {}): Rig {
+  const clock = handClock();
+  const start = clock.now();
+  const attempts: number[] = [];
+  const issue = async (): Promise<Credentials> => {
+    attempts.push(clock.now() - start);
+    const { error, tookMs = 0, lifetimeMs = HOUR } = made.sts;
+    if (tookMs > 0) await clock.sleep(tookMs);
+    if (error !== undefined) throw error;
+    const issuedAt = clock.now();
+    return credentials({
+      accessKeyId: `ASIA${attempts.length}`,
+      issuedAt,
+      expiresAt: issuedAt + lifetimeMs,
+    });
+  };
+  const engine = createEngine({ issue, clock, random: () => 0.5 });
+  const made: Rig = { clock, engine, attempts, sts };
+  onTestFinished(() => engine.stop());
+  engine.start();
+  return made;
+}
+
+test("a day of sessions is some forty calls, and more than 20 minutes are left at every minute of it", async () => {
+  const { clock, engine, attempts } = rig();
+  await clock.advance(SECOND);
+  for (let minute = 0; minute < 24 * 60; minute += 1) {
+    await clock.advance(MINUTE);
+    expect((engine.held()?.expiresAt ?? 0) - clock.now()).toBeGreaterThan(20 * MINUTE);
+  }
+  expect(attempts.length).toBeGreaterThan(36);
+  expect(attempts.length).toBeLessThan(42);
+});
+
+test("10,000 callers at once make one call to STS and all get its credentials", async () => {
+  const { clock, engine, attempts } = rig({ tookMs: 300 });
+  const callers = Array.from({ length: 10_000 }, () => engine.get());
+  await clock.advance(300);
+  const answers = await Promise.all(callers);
+  expect(new Set(answers.map(({ accessKeyId }) => accessKeyId))).toEqual(new Set(["ASIA1"]));
+  expect(attempts).toHaveLength(1);
+});
+
+test("a caller waits 0.8 s for a slow STS and is then told to come again", async () => {
+  const { clock, engine } = rig({ tookMs: 4 * SECOND });
+  const refused = thrown(() => engine.get());
+  await clock.advance(PATIENCE_MS);
+  expect(await refused).toMatchObject({ code: "CREDENTIALS_NOT_READY" });
+  await clock.advance(4 * SECOND);
+  expect(await engine.get()).toMatchObject({ accessKeyId: "ASIA1" });
+});
+
+test("nobody waits while a renewal is under way", async () => {
+  const { clock, engine, attempts, ...rest } = rig();
+  await clock.advance(SECOND);
+  Object.assign(rest.sts, { tookMs: 4 * SECOND });
+  while (attempts.length < 2) await clock.advance(SECOND);
+  expect(await engine.get()).toMatchObject({ accessKeyId: "ASIA1" });
+});
+
+test("an outage goes unnoticed for as long as the credentials last, and no second longer", async () => {
+  const { clock, engine, sts } = rig();
+  await clock.advance(SECOND);
+  sts.error = unreachable;
+  await clock.advance(HOUR - 2 * SECOND);
+  expect(await engine.get()).toMatchObject({ accessKeyId: "ASIA1" });
+  await clock.advance(SECOND);
+  expect(engine.held()).toBeUndefined();
+  expect(await thrown(() => engine.get())).toMatchObject({
+    code: "CREDENTIALS_NOT_READY",
+    message: expect.stringContaining("STS_UNREACHABLE"),
+  });
+});
+
+test("after an outage of hours the pod has credentials again within half a minute", async () => {
+  const { clock, engine, sts } = rig();
+  await clock.advance(SECOND);
+  sts.error = unreachable;
+  await clock.advance(5 * HOUR);
+  delete sts.error;
+  await clock.advance(30 * SECOND);
+  expect(engine.held()).toBeDefined();
+});
+
+test("an outage of an hour costs STS a few calls a minute", async () => {
+  const { clock, attempts } = rig({ error: unreachable });
+  await clock.advance(HOUR);
+  expect(attempts.length).toBeLessThan(4 * 60 + 10);
+});
+
+test("a definite refusal reaches the caller at once, under STS's own code and with its remedy", async () => {
+  const { clock, engine } = rig({ error: denied });
+  await clock.advance(SECOND);
+  expect(await thrown(() => engine.get())).toMatchObject({ code: "AccessDenied", remedy: "Trust it." });
+  expect(engine.obstacle()).toMatchObject({ code: "AccessDenied" });
+});
+
+test("a definite refusal is asked about ever more slowly, and a role that is created heals the pod", async () => {
+  const { clock, engine, attempts, sts } = rig({ error: denied });
+  await clock.advance(HOUR);
+  expect(attempts.slice(0, 5).map((at) => Math.round(at / SECOND))).toEqual([0, 20, 80, 260, 560]);
+  expect(attempts.length).toBeLessThan(17);
+  delete sts.error;
+  await clock.advance(6 * MINUTE);
+  expect(await engine.get()).toBeDefined();
+});
+
+test("a role that is deleted while the pod runs is served until its last session ends", async () => {
+  const { clock, engine, sts } = rig();
+  await clock.advance(SECOND);
+  sts.error = denied;
+  await clock.advance(50 * MINUTE);
+  expect(await engine.get()).toMatchObject({ accessKeyId: "ASIA1" });
+  await clock.advance(11 * MINUTE);
+  expect(await thrown(() => engine.get())).toMatchObject({ code: "AccessDenied" });
+});
+
+test("a throttling STS is asked less often than one that is down", async () => {
+  const slow = rig({ error: throttled });
+  await slow.clock.advance(10 * MINUTE);
+  const down = rig({ error: unreachable });
+  await down.clock.advance(10 * MINUTE);
+  expect(slow.attempts.length).toBeLessThan(15);
+  expect(slow.attempts.length).toBeLessThan(down.attempts.length / 2);
+});
+
+test("a laptop lid closed for a day: expired credentials are not served, and new ones are there in ten seconds", async () => {
+  const { clock, engine } = rig();
+  await clock.advance(MINUTE);
+  clock.jump(24 * HOUR);
+  expect(engine.held()).toBeUndefined();
+  await clock.advance(10 * SECOND);
+  expect(await engine.get()).toMatchObject({ accessKeyId: "ASIA2" });
+});
+
+test("a clock that is set back is followed by a fresh session", async () => {
+  const { clock, attempts } = rig();
+  await clock.advance(MINUTE);
+  clock.jump(-HOUR);
+  await clock.advance(10 * SECOND);
+  expect(attempts).toHaveLength(2);
+});
+
+test("a clock that is set back in an outage lengthens no session, for the pod as little as for its SDKs", async () => {
+  const { clock, engine, sts } = rig();
+  await clock.advance(SECOND);
+  sts.error = unreachable;
+  await clock.advance(10 * MINUTE);
+  clock.jump(-6 * HOUR);
+  expect((await engine.get()).expiresAt - clock.now()).toBe(50 * MINUTE - SECOND);
+  await clock.advance(50 * MINUTE - 2 * SECOND);
+  expect(engine.held()).toBeDefined();
+  await clock.advance(SECOND);
+  expect(engine.held()).toBeUndefined();
+  expect(await thrown(() => engine.get())).toMatchObject({ code: "CREDENTIALS_NOT_READY" });
+});
+
+test("a clock that is set back and right again leaves a session its end", async () => {
+  const { clock, engine, sts } = rig();
+  await clock.advance(SECOND);
+  const { expiresAt } = await engine.get();
+  sts.error = unreachable;
+  clock.jump(-HOUR);
+  expect((await engine.get()).expiresAt).toBe(expiresAt - HOUR);
+  clock.jump(HOUR);
+  expect((await engine.get()).expiresAt).toBe(expiresAt);
+});
+
+test("many small steps back count as one large one", async () => {
+  const { clock, engine, sts } = rig();
+  await clock.advance(SECOND);
+  sts.error = unreachable;
+  for (let minute = 0; minute < 59; minute += 1) {
+    clock.jump(-2 * SECOND);
+    await clock.advance(MINUTE);
+  }
+  expect(engine.held()).toBeDefined();
+  await clock.advance(MINUTE);
+  expect(engine.held()).toBeUndefined();
+});
+
+test("credentials that have expired by this node's clock are never served", async () => {
+  const { clock, engine } = rig({ lifetimeMs: -MINUTE });
+  await clock.advance(SECOND);
+  expect(await thrown(() => engine.get())).toMatchObject({
+    code: "CREDENTIALS_NOT_READY",
+    message: expect.stringContaining("CREDENTIALS_EXPIRED_ON_ARRIVAL"),
+  });
+});
+
+test("sessions of 15 minutes are renewed half-way", async () => {
+  const { clock, attempts } = rig({ lifetimeMs: 15 * MINUTE });
+  await clock.advance(HOUR);
+  expect(attempts.length).toBeGreaterThan(7);
+  expect(attempts.length).toBeLessThan(11);
+});
+
+test("an STS that grants milliseconds is asked once a second, and what it granted is not served beyond them", async () => {
+  const { clock, engine, attempts } = rig({ lifetimeMs: 2 });
+  await clock.advance(MINUTE);
+  expect(attempts.length).toBeGreaterThan(55);
+  expect(attempts.length).toBeLessThan(65);
+  await clock.advance(500);
+  expect(engine.held()).toBeUndefined();
+});
+
+test("an attempt that hangs is given up after half a minute and made again", async () => {
+  const clock = handClock();
+  let attempts = 0;
+  const issue = (): Promise<Credentials> => {
+    attempts += 1;
+    return attempts === 1
+      ? new Promise(() => undefined)
+      : Promise.resolve(credentials({ expiresAt: clock.now() + HOUR }));
+  };
+  const engine = createEngine({ issue, clock, random: () => 0.5 });
+  onTestFinished(() => engine.stop());
+  engine.start();
+  await clock.advance(29 * SECOND);
+  expect(engine.obstacle()).toMatchObject({ code: "CREDENTIALS_NOT_READY" });
+  await clock.advance(2 * SECOND);
+  expect(engine.held()).toBeDefined();
+});
+
+test("an error that nobody foresaw counts as passing", async () => {
+  const clock = handClock();
+  const engine = createEngine({ issue: () => Promise.reject(new TypeError("x")), clock, random: () => 0 });
+  engine.start();
+  await clock.advance(SECOND);
+  engine.stop();
+  expect(await thrown(() => engine.get())).toMatchObject({ code: "CREDENTIALS_NOT_READY" });
+});
+
+test("before it is started nobody waits", async () => {
+  const clock = handClock();
+  const engine = createEngine({ issue: async () => credentials(), clock, random: () => 0 });
+  expect(await thrown(() => engine.get())).toMatchObject({ code: "CREDENTIALS_NOT_READY" });
+});
+
+test("a stopped engine calls nobody", async () => {
+  const { clock, engine, attempts } = rig();
+  await clock.advance(SECOND);
+  engine.stop();
+  await clock.advance(24 * HOUR);
+  expect(attempts).toHaveLength(1);
+});

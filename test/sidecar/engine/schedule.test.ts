@@ -1,0 +1,74 @@
+import { expect, test } from "vitest";
+import { refreshAt, retryDelayMs, sleepUntil } from "../../../sidecar/engine/schedule.ts";
+import { handClock } from "../../support/hand-clock.ts";
+
+const MINUTE = 60_000;
+const latest = (): number => 0;
+const earliest = (): number => 1 - Number.EPSILON;
+
+test.each([
+  { minutes: 15, from: 6.375, to: 7.5 },
+  { minutes: 30, from: 12.75, to: 15 },
+  { minutes: 45, from: 21.25, to: 25 },
+  { minutes: 60, from: 34, to: 40 },
+  { minutes: 720, from: 408, to: 480 },
+])("replaces a session of $minutes minutes when it is $from to $to minutes old", ({ minutes, from, to }) => {
+  expect(refreshAt(0, minutes * MINUTE, earliest) / MINUTE).toBeCloseTo(from);
+  expect(refreshAt(0, minutes * MINUTE, latest) / MINUTE).toBeCloseTo(to);
+});
+
+test("leaves over 15 minutes of every session that has at least 30", () => {
+  for (let minutes = 31; minutes <= 720; minutes += 1) {
+    expect(minutes - refreshAt(0, minutes * MINUTE, latest) / MINUTE).toBeGreaterThan(15);
+  }
+});
+
+test("waits longer the longer an outage lasts, to half a minute at most", () => {
+  expect(retryDelayMs("passing", 1, earliest)).toBeCloseTo(500);
+  expect(retryDelayMs("passing", 4, earliest)).toBeCloseTo(4000);
+  expect(retryDelayMs("passing", 1000, earliest)).toBeCloseTo(30_000);
+});
+
+test("never retries in a busy loop, however the dice fall", () => {
+  expect(retryDelayMs("passing", 1, latest)).toBe(100);
+});
+
+test("gives a throttling STS at least half of the time it had coming", () => {
+  expect(retryDelayMs("throttled", 1, latest)).toBe(2000);
+  expect(retryDelayMs("throttled", 1000, latest)).toBe(60_000);
+  expect(retryDelayMs("throttled", 1000, earliest)).toBeCloseTo(120_000);
+});
+
+test("asks again after a definite refusal in 20 seconds, then ever more slowly up to 5 minutes", () => {
+  const middle = (): number => 0.5;
+  const delays = [1, 2, 3, 4, 99].map((failures) => retryDelayMs("definite", failures, middle));
+  expect(delays).toEqual([20_000, 60_000, 180_000, 300_000, 300_000]);
+});
+
+test("notices within ten seconds that the wall clock was set forward", async () => {
+  const clock = handClock();
+  let awake = false;
+  void sleepUntil(clock, clock.now() + 60 * MINUTE, new AbortController().signal).then(() => (awake = true));
+  await clock.advance(1000);
+  clock.jump(60 * MINUTE);
+  await clock.advance(10_000);
+  expect(awake).toBe(true);
+});
+
+test("wakes when the wall clock was set back, since its hour may by now be too late", async () => {
+  const clock = handClock();
+  let awake = false;
+  void sleepUntil(clock, clock.now() + 60 * MINUTE, new AbortController().signal).then(() => (awake = true));
+  await clock.advance(1000);
+  clock.jump(-60 * MINUTE);
+  await clock.advance(10_000);
+  expect(awake).toBe(true);
+});
+
+test("stops sleeping when told to", async () => {
+  const clock = handClock();
+  const stopping = new AbortController();
+  const sleeping = sleepUntil(clock, clock.now() + MINUTE, stopping.signal);
+  stopping.abort();
+  await expect(sleeping).resolves.toBeUndefined();
+});

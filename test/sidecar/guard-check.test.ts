@@ -1,0 +1,94 @@
+import { expect, onTestFinished, test } from "vitest";
+import type { Reach } from "../../sidecar/kit/reach.ts";
+import { createVerifier, type Verifier } from "../../sidecar/guard-check.ts";
+import { handClock, type HandClock } from "../support/hand-clock.ts";
+
+const REFUSED: Reach = { kind: "refused", code: "ECONNREFUSED" };
+const CONNECTED: Reach = { kind: "connected" };
+const MINUTE = 60_000;
+
+interface Rig {
+  readonly clock: HandClock;
+  readonly verifier: Verifier;
+  readonly looks: readonly string[];
+  readonly silent: readonly string[];
+  outcomes: Readonly<Record<string, Reach>>;
+}
+
+function rig(outcomes: Rig["outcomes"]): Rig {
+  const clock = handClock();
+  const looks: string[] = [];
+  const silent: string[] = [];
+  const verifier = createVerifier({
+    addresses: Object.keys(outcomes),
+    clock,
+    reach: async (address, port) => {
+      looks.push(`${address} ${port}`);
+      return made.outcomes[address] ?? REFUSED;
+    },
+    onTimeout: (address) => silent.push(address),
+  });
+  const made: Rig = { clock, verifier, looks, silent, outcomes };
+  onTestFinished(() => verifier.stop());
+  verifier.start();
+  return made;
+}
+
+test("holds everything back before the first verdict", () => {
+  expect(rig({ "127.0.0.9": REFUSED }).verifier.obstacle()).toMatchObject({ code: "GUARD_NOT_VERIFIED" });
+});
+
+test("lets go when each address refuses, and looks again every minute", async () => {
+  const { clock, verifier, looks } = rig({ "127.0.0.9": REFUSED, "::1": REFUSED });
+  await clock.advance(1);
+  expect(verifier.obstacle()).toBeUndefined();
+  await clock.advance(2 * MINUTE);
+  expect(looks).toHaveLength(6);
+  expect(looks.slice(0, 2)).toEqual(["127.0.0.9 80", "::1 80"]);
+});
+
+test("withholds when one of them connects, and names it", async () => {
+  const { clock, verifier } = rig({ "127.0.0.9": REFUSED, "127.0.0.10": CONNECTED });
+  await clock.advance(1);
+  expect(verifier.obstacle()).toMatchObject({
+    code: "METADATA_REACHABLE",
+    message: expect.stringContaining("127.0.0.10"),
+  });
+});
+
+test("withholds from a pod whose guard was taken down while it ran, and recovers when it is back", async () => {
+  const made = rig({ "127.0.0.9": REFUSED });
+  await made.clock.advance(MINUTE / 2);
+  made.outcomes = { "127.0.0.9": CONNECTED };
+  await made.clock.advance(MINUTE);
+  expect(made.verifier.verdict()).toEqual({ kind: "open", address: "127.0.0.9" });
+  made.outcomes = { "127.0.0.9": REFUSED };
+  await made.clock.advance(10_000);
+  expect(made.verifier.obstacle()).toBeUndefined();
+});
+
+test("takes silence for out of reach, but mentions it", async () => {
+  const { clock, verifier, silent } = rig({ "127.0.0.9": { kind: "timeout" } });
+  await clock.advance(1);
+  expect(verifier.obstacle()).toBeUndefined();
+  expect(silent).toEqual(["127.0.0.9"]);
+});
+
+test("takes no verdict from an attempt for which there was no socket", async () => {
+  const made = rig({ "127.0.0.9": { kind: "refused", code: "EMFILE" } });
+  await made.clock.advance(1);
+  expect(made.verifier.obstacle()).toMatchObject({ code: "GUARD_NOT_VERIFIED" });
+  made.outcomes = { "127.0.0.9": CONNECTED };
+  await made.clock.advance(MINUTE);
+  made.outcomes = { "127.0.0.9": { kind: "refused", code: "EMFILE" } };
+  await made.clock.advance(MINUTE);
+  expect(made.verifier.obstacle()).toMatchObject({ code: "METADATA_REACHABLE" });
+});
+
+test("has nothing to verify without addresses", async () => {
+  const { clock, verifier, looks } = rig({});
+  expect(verifier.obstacle()).toBeUndefined();
+  await verifier.firstClosed;
+  await clock.advance(MINUTE);
+  expect(looks).toEqual([]);
+});

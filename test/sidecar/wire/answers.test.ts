@@ -1,0 +1,147 @@
+import { createHash } from "node:crypto";
+import { expect, test } from "vitest";
+import { IssueError } from "../../../sidecar/sts/issue-error.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import type { Credentials } from "../../../sidecar/sts/credentials.ts";
+import {
+  answer,
+  type ServedIdentity,
+  type WireAnswer,
+  type WireDeps,
+  type WireRequest,
+} from "../../../sidecar/wire/answers.ts";
+import { credentials } from "../../support/credentials.ts";
+
+const TOKEN = "the-token";
+const identity = (
+  token: string,
+  granted: () => Promise<Credentials> = async () => credentials(),
+): ServedIdentity => ({
+  tokenSha256: createHash("sha256").update(token).digest(),
+  credentials: granted,
+});
+const deps: WireDeps = { identities: [identity(TOKEN)] };
+
+const get = (over: Partial<WireRequest> = {}, overDeps: Partial<WireDeps> = {}): Promise<WireAnswer> =>
+  answer(
+    {
+      method: "GET",
+      path: "/v1/credentials",
+      headers: { host: "127.0.0.1:16925", authorization: TOKEN },
+      ...over,
+    },
+    { ...deps, ...overDeps },
+  );
+
+const failing = (error: Error): Promise<WireAnswer> =>
+  get({}, { identities: [identity(TOKEN, () => Promise.reject(error))] });
+
+test("answers with the nine fields that every SDK reads, and no other", async () => {
+  expect(await get()).toEqual({
+    status: 200,
+    headers: { "Content-Type": "application/json", "Content-Length": "292", "Cache-Control": "no-store" },
+    body:
+      '{"Code":"Success","Type":"AWS-HMAC","LastUpdated":"2026-11-21T12:00:00Z","AccessKeyId":"ASIAEXAMPLE",' +
+      '"SecretAccessKey":"the-secret-access-key","Token":"the-session-token","Expiration":"2026-11-21T13:00:00Z",' +
+      '"AccountId":"123456789012","RoleArn":"arn:aws:iam::123456789012:role/billing-reader"}',
+  });
+});
+
+test("ignores a query string", async () => {
+  expect(await get({ path: "/v1/credentials?x=1" })).toMatchObject({ status: 200 });
+});
+
+const denied = new IssueError("AccessDenied", "STS refused.", { kind: "definite", remedy: "Trust it." });
+
+test.each([
+  ["a strange host", { headers: { host: "evil.example", authorization: TOKEN } }, 400, "HOST_REFUSED"],
+  [
+    "a proxied request",
+    { headers: { host: "localhost", authorization: TOKEN, "x-forwarded-for": "10.0.0.1" } },
+    400,
+    "PROXY_REFUSED",
+  ],
+  ["no token", { headers: { host: "localhost" } }, 401, "TOKEN_MISSING"],
+  ["a wrong token", { headers: { host: "localhost", authorization: "guess" } }, 403, "TOKEN_WRONG"],
+  ["another path", { path: "/latest/meta-data" }, 404, "PATH_UNKNOWN"],
+  ["a path above ours", { path: "/v1/credentials/.." }, 404, "PATH_UNKNOWN"],
+  ["an absolute target", { path: "http://127.0.0.1/v1/credentials" }, 404, "PATH_UNKNOWN"],
+  ["another method", { method: "PUT" }, 405, "METHOD_REFUSED"],
+])("refuses %s", async (_, request, status, code) => {
+  const { body, ...refusal } = await get(request);
+  expect(refusal.status).toBe(status);
+  expect(JSON.parse(body)).toMatchObject({ Code: code, code });
+});
+
+test("asks for no credentials on behalf of a stranger", async () => {
+  let asked = 0;
+  const counting = async () => {
+    asked += 1;
+    return credentials();
+  };
+  await get(
+    { headers: { host: "localhost", authorization: "guess" } },
+    { identities: [identity(TOKEN, counting)] },
+  );
+  await get(
+    { headers: { host: "evil.example", authorization: TOKEN } },
+    { identities: [identity(TOKEN, counting)] },
+  );
+  expect(asked).toBe(0);
+});
+
+test("says with a 405 what it does serve, and nothing in the body of a HEAD", async () => {
+  expect(await get({ method: "HEAD" })).toMatchObject({ status: 405, headers: { Allow: "GET" }, body: "" });
+});
+
+test.each([
+  ["AccessDenied", 403],
+  ["IDPRejectedClaim", 403],
+  ["RegionDisabledException", 403],
+  ["ValidationError", 400],
+  ["PackedPolicyTooLarge", 400],
+  ["InvalidIdentityToken", 400],
+])("passes STS's definite %s on as a %i, which no SDK repeats", async (code, status) => {
+  const refusal = await failing(new IssueError(code, "No.", { kind: "definite" }));
+  expect(refusal.status).toBe(status);
+});
+
+test("writes an error in both spellings, its remedy in the message", async () => {
+  const { body } = await failing(denied);
+  const message = "STS refused. Trust it.";
+  expect(JSON.parse(body)).toEqual({ Code: "AccessDenied", Message: message, code: "AccessDenied", message });
+});
+
+test.each([
+  new CodedError("CREDENTIALS_NOT_READY", "No credentials yet."),
+  new CodedError("METADATA_REACHABLE", "The pod can connect."),
+  new IssueError("STS_TIMEOUT", "No answer.", { kind: "passing" }),
+  new IssueError("Throttling", "Rate exceeded.", { kind: "throttled" }),
+  new TypeError("unforeseen"),
+])("answers 503, which every SDK repeats, to what may pass: %s", async (error) => {
+  expect(await failing(error)).toMatchObject({ status: 503 });
+});
+
+test("gives every error the content type that Kotlin and Go insist on, and its length in bytes", async () => {
+  const { headers, body } = await failing(new CodedError("X", "Zoë."));
+  expect(headers).toEqual({
+    "Content-Type": "application/json",
+    "Content-Length": String(Buffer.byteLength(body)),
+    "Cache-Control": "no-store",
+  });
+});
+
+test("serves each token its own identity, whatever becomes of the others", async () => {
+  const refused = new IssueError("AccessDenied", "STS refused.", { kind: "definite" });
+  const identities = [
+    identity("reader", async () => credentials({ accessKeyId: "ASIAREADER" })),
+    identity("writer", async () => credentials({ accessKeyId: "ASIAWRITER" })),
+    identity("nobody", () => Promise.reject(refused)),
+  ];
+  const as = (authorization: string): Promise<WireAnswer> =>
+    get({ headers: { host: "127.0.0.1", authorization } }, { identities });
+  expect(JSON.parse((await as("reader")).body)).toMatchObject({ AccessKeyId: "ASIAREADER" });
+  expect(JSON.parse((await as("writer")).body)).toMatchObject({ AccessKeyId: "ASIAWRITER" });
+  expect(await as("nobody")).toMatchObject({ status: 403 });
+  expect(await as("guess")).toMatchObject({ status: 403, body: expect.stringContaining("TOKEN_WRONG") });
+});

@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { healthAnswer } from "../../../sidecar/wire/health.ts";
+import { createMetrics } from "../../../sidecar/wire/metrics.ts";
+
+const deps = { notReady: () => "AccessDenied", metrics: () => "text" };
+
+test("is alive whatever STS says", () => {
+  expect(healthAnswer("GET", "/healthz", deps)).toMatchObject({ status: 200 });
+});
+
+test("is ready only when nothing is in the way, and says what is", () => {
+  expect(healthAnswer("GET", "/readyz", deps)).toMatchObject({ status: 503, body: "AccessDenied\n" });
+  expect(healthAnswer("GET", "/readyz?verbose", { ...deps, notReady: () => undefined }).status).toBe(200);
+});
+
+test("serves nothing else", () => {
+  expect(healthAnswer("GET", "/v1/credentials", deps).status).toBe(404);
+  expect(healthAnswer("POST", "/readyz", deps).status).toBe(405);
+});
+
+test("writes metrics in Prometheus's text format", () => {
+  const metrics = createMetrics();
+  metrics.countSts("Success");
+  metrics.countSts("Success");
+  metrics.countSts('Odd"\n');
+  metrics.countAnswer(503);
+  expect(
+    metrics.text({ expiresAt: { pod: 1_795_240_438_999, "container/app": undefined }, imdsReachable: true }),
+  ).toBe(
+    [
+      "# HELP podrole_credentials_expiry_timestamp_seconds When the credentials held end; 0 while none are held.",
+      "# TYPE podrole_credentials_expiry_timestamp_seconds gauge",
+      'podrole_credentials_expiry_timestamp_seconds{identity="pod"} 1795240438',
+      'podrole_credentials_expiry_timestamp_seconds{identity="container/app"} 0',
+      "# HELP podrole_sts_requests_total Calls to STS by outcome.",
+      "# TYPE podrole_sts_requests_total counter",
+      'podrole_sts_requests_total{code="Success"} 2',
+      'podrole_sts_requests_total{code="Odd__"} 1',
+      "# HELP podrole_credential_requests_total Answers to the pod's programs by HTTP status.",
+      "# TYPE podrole_credential_requests_total counter",
+      'podrole_credential_requests_total{code="503"} 1',
+      "# HELP podrole_imds_reachable 1 while the metadata service answers in spite of the guard; credentials are withheld then.",
+      "# TYPE podrole_imds_reachable gauge",
+      "podrole_imds_reachable 1",
+      "",
+    ].join("\n"),
+  );
+});
+
+test("says nothing of the metadata service where nothing was verified", () => {
+  const text = createMetrics().text({ expiresAt: { pod: undefined }, imdsReachable: undefined });
+  expect(text).toContain('podrole_credentials_expiry_timestamp_seconds{identity="pod"} 0\n');
+  expect(text).not.toContain("podrole_imds_reachable");
+});

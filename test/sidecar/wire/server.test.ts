@@ -1,0 +1,265 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { healthServer, listenEverywhere } from "../../../sidecar/wire/health.ts";
+import { IDLE_MAX, limitedServer } from "../../../sidecar/wire/limited-server.ts";
+import { close, credentialServer, listen } from "../../../sidecar/wire/server.ts";
+import { credentials } from "../../support/credentials.ts";
+import { http } from "../../support/http.ts";
+import { thrown } from "../../support/thrown.ts";
+import { until } from "../../support/until.ts";
+
+const TOKEN = "the-token";
+
+async function listening(onAnswer?: (status: number) => void): Promise<number> {
+  const server = credentialServer({
+    identities: [
+      {
+        tokenSha256: createHash("sha256").update(TOKEN).digest(),
+        credentials: async () => credentials(),
+      },
+    ],
+    ...(onAnswer === undefined ? {} : { onAnswer }),
+  });
+  onTestFinished(() => close(server));
+  return listen(server, 0);
+}
+
+/** What comes back for these bytes until the server closes the connection. */
+function raw(port: number, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    let received = "";
+    socket.setEncoding("latin1").on("data", (text: string) => (received += text));
+    socket.once("close", () => resolve(received));
+    socket.once("error", reject);
+    socket.write(bytes);
+  });
+}
+
+test("sends the exact content type, the length and no chunks", async () => {
+  const statuses: number[] = [];
+  const port = await listening((status) => statuses.push(status));
+  const answered = await http(port, "/v1/credentials", { authorization: TOKEN });
+  expect(answered.status).toBe(200);
+  expect(answered.headers["content-type"]).toBe("application/json");
+  expect(answered.headers["content-length"]).toBe(String(Buffer.byteLength(answered.body)));
+  expect(answered.headers["transfer-encoding"]).toBeUndefined();
+  expect(statuses).toEqual([200]);
+});
+
+test("refuses a rebound name and a proxy on the wire as well", async () => {
+  const port = await listening();
+  expect(await http(port, "/v1/credentials", { authorization: TOKEN, host: "evil.example" })).toMatchObject({
+    status: 400,
+  });
+  expect(
+    await http(port, "/v1/credentials", { authorization: TOKEN, "x-forwarded-for": "10.0.0.1" }),
+  ).toMatchObject({ status: 400 });
+});
+
+test("serves an HTTP/1.0 client that names the host, and not one that does not", async () => {
+  const port = await listening();
+  const request = `GET /v1/credentials HTTP/1.0\r\nAuthorization: ${TOKEN}\r\n`;
+  expect(await raw(port, `${request}Host: localhost\r\n\r\n`)).toMatch(/^HTTP\/1\.1 200 /);
+  expect(await raw(port, `${request}\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
+});
+
+test("answers without asking for a body, and closes the connection that has one", async () => {
+  const port = await listening();
+  const head = `Host: localhost\r\nAuthorization: ${TOKEN}\r\nContent-Length: 1000000000\r\n`;
+  const expecting = await raw(port, `GET /v1/credentials HTTP/1.1\r\n${head}Expect: 100-continue\r\n\r\n`);
+  expect(expecting).toMatch(/^HTTP\/1\.1 200 /);
+  expect(await raw(port, `PUT /v1/credentials HTTP/1.1\r\n${head}\r\nabc`)).toMatch(/^HTTP\/1\.1 405 /);
+});
+
+test("answers 431 to headers no SDK would send", async () => {
+  const port = await listening();
+  expect(await raw(port, `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(9000)}\r\n\r\n`)).toMatch(
+    /^HTTP\/1\.1 431 /,
+  );
+});
+
+test("closes a connection on which the headers do not come", async () => {
+  const port = await listening();
+  expect(await raw(port, "GET /v1/credentials HTTP/1.1\r\n")).toMatch(/^HTTP\/1\.1 408 /);
+});
+
+/** Opens connections that send `bytes` and no more. @returns how many the server has closed so far */
+async function hold(port: number, count: number, bytes = ""): Promise<() => number> {
+  let closed = 0;
+  const sockets = Array.from({ length: count }, () => connect({ host: "127.0.0.1", port }));
+  onTestFinished(() => sockets.forEach((socket) => socket.destroy()));
+  await Promise.all(
+    sockets.map(async (socket) => {
+      socket
+        .on("error", () => undefined)
+        .once("close", () => (closed += 1))
+        .resume();
+      await once(socket, "connect");
+      if (bytes !== "") socket.write(bytes);
+    }),
+  );
+  return () => closed;
+}
+
+test.each([
+  ["say nothing", ""],
+  ["never come to the end of their headers", "GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\n"],
+  [
+    "keep alive what they are done with",
+    `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\n\r\n`,
+  ],
+])("2,000 connections that %s keep nobody from credentials", async (_, bytes) => {
+  const port = await listening();
+  const closed = await hold(port, 1000, bytes);
+  expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+  await hold(port, 1000, bytes);
+  expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+  await until("the oldest to be closed", () => (closed() >= 1000 - IDLE_MAX ? true : undefined));
+});
+
+test("connections that say nothing are closed in the end", async () => {
+  const port = await listening();
+  const closed = await hold(port, 10);
+  expect(closed()).toBe(0);
+  expect(await until("their end", () => (closed() === 10 ? closed() : undefined), 12_000)).toBe(10);
+});
+
+test("a connection whose answer is under way is closed for nobody", async () => {
+  const slow = Promise.withResolvers<void>();
+  const server = credentialServer({
+    identities: [
+      {
+        tokenSha256: createHash("sha256").update(TOKEN).digest(),
+        credentials: async () => {
+          await slow.promise;
+          return credentials();
+        },
+      },
+    ],
+  });
+  onTestFinished(() => close(server));
+  const port = await listen(server, 0);
+  const early = http(port, "/v1/credentials", { authorization: TOKEN });
+  await hold(port, IDLE_MAX + 100);
+  slow.resolve();
+  expect(await early).toMatchObject({ status: 200 });
+});
+
+const get = (path: string, more = ""): string =>
+  `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\n${more}\r\n`;
+const LAST = "Connection: close\r\n";
+
+test("answers one request after the other on a connection", async () => {
+  const statuses: number[] = [];
+  const port = await listening((status) => statuses.push(status));
+  const socket = connect({ host: "127.0.0.1", port });
+  onTestFinished(() => void socket.destroy());
+  for (let request = 0; request < 20; request += 1) {
+    socket.write(get("/v1/credentials"));
+    const [piece]: unknown[] = await once(socket, "data");
+    expect(String(piece)).toMatch(/^HTTP\/1\.1 200 /);
+  }
+  expect(statuses).toHaveLength(20);
+});
+
+test("reads no further where a client asks again before it was answered", async () => {
+  let requests = 0;
+  const server = limitedServer(() => undefined);
+  server.on("request", () => (requests += 1));
+  onTestFinished(() => close(server));
+  const port = await listen(server, 0);
+  expect(await raw(port, get("/v1/credentials").repeat(500))).toBe("");
+  expect(requests).toBe(2);
+});
+
+test("answers nothing that stands behind a body", async () => {
+  const port = await listening();
+  const chunked = "Transfer-Encoding: chunked\r\n";
+  const smuggled = `${get("/v1/credentials", chunked)}0\r\n\r\n${get("/other", LAST)}`;
+  expect((await raw(port, smuggled)).match(/HTTP\/1\.1 \d+/g) ?? []).not.toContain("HTTP/1.1 404");
+  const both = `${get("/v1/credentials", `${chunked}Content-Length: 5\r\n`)}0\r\n\r\n`;
+  expect(await raw(port, both)).toMatch(/^HTTP\/1\.1 400 /);
+  const trailer = `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\n${chunked}Trailer: Authorization\r\n\r\n0\r\nAuthorization: ${TOKEN}\r\n\r\n`;
+  expect(await raw(port, trailer)).toMatch(/^HTTP\/1\.1 401 /);
+});
+
+test.each([
+  ["Host", `Host: evil.example\r\n${LAST}`, "400"],
+  ["Authorization", `Authorization: x\r\n${LAST}`, "401"],
+])("takes neither of two %s headers", async (_, more, status) => {
+  const port = await listening();
+  expect(await raw(port, get("/v1/credentials", more))).toContain(`HTTP/1.1 ${status} `);
+});
+
+test.each([
+  ["absolute URIs", "GET http://127.0.0.1/v1/credentials HTTP/1.1", "404"],
+  ["dots", "GET /x/../v1/credentials HTTP/1.1", "404"],
+  ["escapes", "GET /v1%2fcredentials HTTP/1.1", "404"],
+  ["fragments", "GET /v1/credentials#x HTTP/1.1", "404"],
+  ["two slashes", "GET //v1/credentials HTTP/1.1", "404"],
+  ["a letter that is none", "GET /v1/credentials\u0001 HTTP/1.1", "400"],
+  ["a query", "GET /v1/credentials?x=y HTTP/1.1", "200"],
+  ["HTTP/2's first words", "PRI * HTTP/2.0", "400"],
+])("reads a path as it stands: %s", async (_, line, status) => {
+  const port = await listening();
+  const request = `${line}\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\n${LAST}\r\n`;
+  expect(await raw(port, request)).toContain(`HTTP/1.1 ${status} `);
+});
+
+test("refuses a request with so many headers that one held against it may be lost", async () => {
+  const port = await listening();
+  const head = get("/v1/credentials", LAST).slice(0, -2);
+  const proxied = "X-Forwarded-For: 10.0.0.1\r\n\r\n";
+  expect(await raw(port, `${head}${"a:\r\n".repeat(90)}${proxied}`)).toMatch(
+    /^HTTP\/1\.1 400 [^]*PROXY_REFUSED/,
+  );
+  for (const others of [96, 97, 98, 2500]) {
+    expect(await raw(port, `${head}${"a:\r\n".repeat(others)}${proxied}`)).toMatch(/^HTTP\/1\.1 4(?:00|31) /);
+  }
+  expect(await raw(port, `${head}${"a:\r\n".repeat(2500)}${proxied}`)).toMatch(/^HTTP\/1\.1 431 /);
+});
+
+test("makes no tunnel and speaks no other protocol", async () => {
+  const port = await listening();
+  expect(await raw(port, "CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nHost: localhost\r\n\r\n")).toBe("");
+  const upgrade = `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+  expect(await raw(port, upgrade)).toMatch(/^HTTP\/1\.1 401 /);
+});
+
+test("survives bytes that are no HTTP", async () => {
+  const port = await listening();
+  expect(await raw(port, "\u0016\u0003\u0001 hello\r\n\r\n")).toMatch(/^HTTP\/1\.1 400 /);
+  expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+});
+
+test("is not reachable by another address of the machine", async () => {
+  const port = await listening();
+  await expect(
+    new Promise((resolve, reject) => {
+      connect({ host: "127.0.0.2", port }).once("connect", resolve).once("error", reject);
+    }),
+  ).rejects.toMatchObject({ code: "ECONNREFUSED" });
+});
+
+test("names a busy port and what to do about it", async () => {
+  const port = await listening();
+  const second = credentialServer({
+    identities: [{ tokenSha256: Buffer.alloc(32), credentials: async () => credentials() }],
+  });
+  expect(await thrown(() => listen(second, port))).toMatchObject({
+    code: "PORT_IN_USE",
+    message: expect.stringContaining(String(port)),
+    remedy: expect.stringContaining("listen elsewhere"),
+  });
+});
+
+test("serves health on every address, for the kubelet calls the pod's", async () => {
+  const server = healthServer({ notReady: () => undefined, metrics: () => "" });
+  onTestFinished(() => close(server));
+  const port = await listenEverywhere(server, 0);
+  expect(await http(port, "/readyz")).toMatchObject({ status: 200, body: "ok\n" });
+  expect(await http(port, "/readyz", {}, "HEAD")).toMatchObject({ status: 200, body: "" });
+});
