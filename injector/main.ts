@@ -74,9 +74,9 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     config,
     cluster,
     metrics: metrics.text,
-    observe: (decided) => {
-      metrics.observe(decided);
-      events.observe(decided);
+    observe: (answered) => {
+      metrics.observe(answered);
+      events.observe(answered);
     },
     refused: metrics.countRefused,
     log,

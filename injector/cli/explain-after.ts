@@ -1,5 +1,5 @@
 import { CONTAINER, ENV } from "../../sidecar/contract.ts";
-import type { Outcome } from "../review/admit.ts";
+import type { PodOutcome } from "../review/admit-pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { SidecarIntent } from "../decide/decide.ts";
 import { isOurs } from "../model/user-containers.ts";
@@ -27,7 +27,7 @@ export interface ContainerAfter {
 }
 
 /** The differences between the two pods of an injection, container by container. */
-export function afterOf(outcome: Outcome & { readonly kind: "inject" }, config: InjectorConfig): After {
+export function afterOf(outcome: PodOutcome & { readonly kind: "inject" }, config: InjectorConfig): After {
   const { before, after, sidecar } = outcome;
   const exposed = new Set(sidecar?.identities.flatMap(({ containers }) => containers));
   const all = (pod: Pod): readonly Container[] => [

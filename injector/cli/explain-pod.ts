@@ -1,5 +1,5 @@
 import { inTheirs, podInOurs } from "../config/keys.ts";
-import { admit, type Outcome } from "../review/admit.ts";
+import { admitPod, type PodOutcome } from "../review/admit-pod.ts";
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { decide, type SkipReason } from "../decide/decide.ts";
@@ -19,7 +19,7 @@ export interface Explanation {
   readonly object: string;
   readonly namespace: string;
   readonly serviceAccount: string;
-  readonly decision: Outcome["kind"];
+  readonly decision: PodOutcome["kind"];
   readonly reason?: SkipReason;
   /** The decision in a few words. */
   readonly summary: string;
@@ -54,7 +54,7 @@ export function explain(
   const pod = templateOf(object)?.pod ?? object;
   const asked: Asked[] = [];
   const decision = decide(pod, facts, config, undefined, (one) => asked.push(one));
-  const outcome = admit(pod, facts, config, noToken);
+  const outcome = admitPod(pod, facts, config, noToken);
   // Not looked into where it is none: nothing is asked after "Is it a pod?" then.
   const around: Around = { pod: podInOurs(pod as unknown as Pod, config.keys), facts, config, where };
   const foreign = decision.kind === "inject" && outcome.kind === "deny";
@@ -97,7 +97,7 @@ const SKIPPED: Readonly<Record<SkipReason, string>> = {
   "nothing-to-do": "it is to have neither guard nor role",
 };
 
-function summaryOf(outcome: Outcome): string {
+function summaryOf(outcome: PodOutcome): string {
   switch (outcome.kind) {
     case "deny": {
       const codes = outcome.findings.filter(({ severity }) => severity === "deny").map(({ code }) => code);

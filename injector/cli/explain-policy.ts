@@ -4,25 +4,25 @@ import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { covers, type Grant } from "../model/grant.ts";
 import { serviceAccountOf } from "../model/pod.ts";
-import { judge, type Verdict } from "../decide/policy.ts";
+import { decideRole, type RoleDecision } from "../decide/policy.ts";
 import type { Answers } from "../decide/trace.ts";
 import { holding, yesNo, type Around, type Candidate, type Step } from "./explain-step.ts";
 
 /** Whether the role may be used, and what each rule says to it. */
-export function policyStep({ mode, verdict }: Answers["policy"], role: RoleArn, around: Around): Step {
+export function policyStep({ mode, decision }: Answers["policy"], role: RoleArn, around: Around): Step {
   const by = around.config.policy === undefined ? "the source's default" : "by --policy";
-  const refusal = isDenial(verdict)
+  const refusal = isDenial(decision)
     ? "a RoleGrant denies it, which wins over every rule"
     : "no rule allows it";
-  const because = verdict.allowed ? verdict.rule : refusal;
+  const because = decision.allowed ? decision.rule : refusal;
   // In modes audit and off it is the mode itself that allows, and says so.
   const byMode = because.includes(`policy ${mode}`) ? "" : `; policy ${mode}, ${by}`;
   return {
     id: "policy",
     question: "May it use that role?",
-    answer: yesNo(verdict.allowed),
+    answer: yesNo(decision.allowed),
     because: because + byMode,
-    considered: mode === "off" ? [] : rules(role, verdict, around),
+    considered: mode === "off" ? [] : rules(role, decision, around),
   };
 }
 
@@ -30,18 +30,18 @@ export function policyStep({ mode, verdict }: Answers["policy"], role: RoleArn, 
  * Every rule there is about this pod, Deny grants first, as they are asked. What each says is found by asking the
  * decision's own function with all the others taken away.
  */
-function rules(role: RoleArn, verdict: Verdict, { pod, facts, config }: Around): readonly Candidate[] {
+function rules(role: RoleArn, decision: RoleDecision, { pod, facts, config }: Around): readonly Candidate[] {
   const account = serviceAccountOf(pod);
   const { namespace, grants } = facts;
-  const alone = ({ annotations = {}, grants: some = [], defaultRole }: Alone): Verdict => {
+  const alone = ({ annotations = {}, grants: some = [], defaultRole }: Alone): RoleDecision => {
     const only: Facts = { ...facts, namespace: { ...namespace, annotations }, grants: some };
-    return judge(role, only, account, "enforce", { ...config, defaultRole });
+    return decideRole(role, only, account, "enforce", { ...config, defaultRole });
   };
-  const rule = (name: string, holds: string | undefined, said: Verdict): Candidate => ({
+  const rule = (name: string, holds: string | undefined, said: RoleDecision): Candidate => ({
     name,
     ...holding(holds),
     result: holds === undefined ? "not set" : resultOf(said),
-    decided: isDecisive(said, verdict),
+    decided: isDecisive(said, decision),
   });
   const byAnnotation = (key: string): Candidate => {
     const raw = namespace.annotations[key];
@@ -77,16 +77,16 @@ const parted = <T>(all: readonly T[], is: (one: T) => boolean): readonly [readon
 ];
 
 /** In mode audit the denial is a warning, and says the same. */
-const isDecisive = (said: Verdict, verdict: Verdict): boolean =>
+const isDecisive = (said: RoleDecision, decision: RoleDecision): boolean =>
   said.allowed
-    ? verdict.allowed && said.rule === verdict.rule
+    ? decision.allowed && said.rule === decision.rule
     : isDenial(said) &&
-      said.findings.some(({ message }) => verdict.findings.some((found) => found.message === message));
+      said.findings.some(({ message }) => decision.findings.some((found) => found.message === message));
 
-const isDenial = ({ findings }: Verdict): boolean =>
+const isDenial = ({ findings }: RoleDecision): boolean =>
   findings.some(({ code }) => code === "ROLE_DENIED_BY_GRANT");
 
-function resultOf(said: Verdict): string {
+function resultOf(said: RoleDecision): string {
   if (said.allowed) return "allows it";
   if (isDenial(said)) return "denies it";
   return said.findings.some(({ code }) => code === "POLICY_RULE_INVALID")

@@ -1,4 +1,4 @@
-import type { Outcome } from "../review/admit.ts";
+import type { PodOutcome } from "../review/admit-pod.ts";
 import { isOurs } from "../model/user-containers.ts";
 import { patchBetween } from "../mutate/patch.ts";
 import type { Pod } from "../model/pod.ts";
@@ -12,7 +12,7 @@ export interface Running {
 const PATHS_MAX = 5;
 
 /** @param outcome what this version makes of the pod as it is now */
-export function runningOf(pod: Pod, outcome: Outcome): Running {
+export function runningOf(pod: Pod, outcome: PodOutcome): Running {
   const present = (pod.spec.initContainers ?? []).filter(isOurs).map(({ name }) => name);
   const holds = `it holds ${present.join(" and ")}`;
   switch (outcome.kind) {

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { admit } from "../review/admit.ts";
+import { admitPod } from "../review/admit-pod.ts";
 import { type Cluster } from "../model/facts.ts";
 import { manifestCluster } from "../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../config/installation.ts";
@@ -68,7 +68,7 @@ async function injectValue(
   if (template === undefined) return value;
   const namespace = namespaceIn(value) ?? deps.namespace;
   const facts = await deps.cluster.facts(namespace, serviceAccountIn(template.pod));
-  const outcome = admit(template.pod, facts, deps.config, deps.newToken);
+  const outcome = admitPod(template.pod, facts, deps.config, deps.newToken);
   const object = nameOfObject(value, namespace);
   notes.push(...outcome.findings.map((found) => ({ object, finding: found })));
   switch (outcome.kind) {

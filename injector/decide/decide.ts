@@ -21,7 +21,7 @@ import type { Pod } from "../model/pod.ts";
 import { resolveRole, type ResolvedRole } from "./role.ts";
 import { sessionWishes } from "./session.ts";
 import { podProblem } from "../model/pod-shape.ts";
-import { telling, type Tell, type Trace } from "./trace.ts";
+import { observing, type Observe, type Trace } from "./trace.ts";
 
 /** Everything the sidecar is to be told, and whom it serves. */
 export interface SidecarIntent {
@@ -53,7 +53,7 @@ export type SkipReason =
   | "host-network"
   | "nothing-to-do";
 
-export type Decision =
+export type PodDecision =
   | { readonly kind: "skip"; readonly reason: SkipReason; readonly findings: readonly Finding[] }
   | { readonly kind: "deny"; readonly findings: readonly Finding[] }
   | {
@@ -79,24 +79,24 @@ export function decide(
   config: InjectorConfig,
   requester?: Requester,
   trace?: Trace,
-): Decision {
-  const tell = telling(trace);
-  const problem = tell("problem", podProblem(object));
+): PodDecision {
+  const observe = observing(trace);
+  const problem = observe("problem", podProblem(object));
   if (problem !== undefined) {
     return deny([finding("OBJECT_MALFORMED", `Not a pod: ${problem}.`, "Correct the manifest.")]);
   }
   const pod = podInOurs(object as Pod, config.keys);
-  if (!tell("labelled", isLabelled(facts))) return skip("namespace-not-labelled");
-  if (tell("mirror", isMirror(pod, requester))) return skip("mirror-pod");
-  if (tell("windows", isWindows(pod))) return skip("windows-pod");
+  if (!observe("labelled", isLabelled(facts))) return skip("namespace-not-labelled");
+  if (observe("mirror", isMirror(pod, requester))) return skip("mirror-pod");
+  if (observe("windows", isWindows(pod))) return skip("windows-pod");
   if (!(pod.spec.containers ?? []).length) {
     return deny([finding("NO_CONTAINERS", "The pod has no containers.", "Give it at least one.")]);
   }
 
   const annotations = pod.metadata?.annotations ?? {};
   const strays = strayAnnotations("Pod", annotations);
-  const { source, guard, findings: settings } = tell("settings", namespaceSettings(facts, config));
-  const wanted = tell("inject", annotations[ANNOTATION.inject]);
+  const { source, guard, findings: settings } = observe("settings", namespaceSettings(facts, config));
+  const wanted = observe("inject", annotations[ANNOTATION.inject]);
   if (wanted != null && !INJECT_VALUES.has(wanted)) {
     const message = `The annotation ${ANNOTATION.inject} is ${JSON.stringify(wanted.slice(0, 60))}.`;
     return deny([
@@ -105,18 +105,19 @@ export function decide(
     ]);
   }
   const optedOut = wanted === "false";
-  const resolved = optedOut ? NO_ROLE : tell("role", resolveRole(pod, facts, config));
+  const resolved = optedOut ? NO_ROLE : observe("role", resolveRole(pod, facts, config));
   const { roles: containers, findings: roleProblems } = optedOut ? NO_ROLES : containerRoles(pod, config);
   const misnamed = [...(resolved.kind === "invalid" ? resolved.findings : []), ...roleProblems];
   if (misnamed.length > 0) return deny([...misnamed, ...strays]);
   const own = resolved.kind === "role" ? resolved : undefined;
   const asksForRole = own !== undefined || containers.length > 0;
-  if (tell("hostNetwork", pod.spec.hostNetwork === true)) return onHostNetwork(asksForRole, config, strays);
+  if (observe("hostNetwork", pod.spec.hostNetwork === true))
+    return onHostNetwork(asksForRole, config, strays);
 
   const sidecar = asksForRole
-    ? intendSidecar(pod, { own, containers }, facts, { ...config, source }, tell)
+    ? intendSidecar(pod, { own, containers }, facts, { ...config, source }, observe)
     : undefined;
-  const { imds, findings: imdsFindings } = tell(
+  const { imds, findings: imdsFindings } = observe(
     "imds",
     intendImds({ pod, facts, config, guard, hasRole: own !== undefined, containers }),
   );
@@ -127,9 +128,9 @@ export function decide(
     ...settings,
     ...(sidecar?.findings ?? []),
     ...imdsFindings,
-    ...(guard ? tell("podSecurity", podSecurity(facts)) : []),
+    ...(guard ? observe("podSecurity", podSecurity(facts)) : []),
     ...(guard || sidecar
-      ? tell(
+      ? observe(
           "hazards",
           hazards(pod, { guard, sidecar: sidecar !== undefined, source, hostPath: config.hostPath }),
         )
@@ -147,8 +148,8 @@ const INJECT_VALUES: ReadonlySet<string> = new Set(["false", "true", NAMESPACE_L
 const NO_ROLE: ResolvedRole = { kind: "none" };
 const NO_ROLES: ReturnType<typeof containerRoles> = { roles: [], findings: [] };
 
-const deny = (findings: readonly Finding[]): Decision => ({ kind: "deny", findings });
-const skip = (reason: SkipReason, findings: readonly Finding[] = []): Decision => ({
+const deny = (findings: readonly Finding[]): PodDecision => ({ kind: "deny", findings });
+const skip = (reason: SkipReason, findings: readonly Finding[] = []): PodDecision => ({
   kind: "skip",
   reason,
   findings,
@@ -159,18 +160,18 @@ function intendSidecar(
   asked: { readonly own: IdentitiesAsked["own"]; readonly containers: readonly ContainerRole[] },
   facts: Facts,
   config: InjectorConfig,
-  tell: Tell,
+  observe: Observe,
 ): { readonly intent: SidecarIntent | undefined; readonly findings: readonly Finding[] } {
   const annotations = pod.metadata?.annotations ?? {};
   const { wishes, findings: wishProblems } = sessionWishes(annotations, config);
   const { exposed, findings: exposureProblems } = exposedContainers(pod);
   const { identities, findings: identityProblems } = intendIdentities(
     { pod, ...asked, exposed, wishes, wishProblems, facts, config },
-    tell,
+    observe,
   );
-  tell("exposed", exposed);
+  observe("exposed", exposed);
   const findings = [...identityProblems, ...wishProblems, ...exposureProblems];
-  const start = tell("start", annotations[ANNOTATION.start] ?? config.start);
+  const start = observe("start", annotations[ANNOTATION.start] ?? config.start);
   if (!isStartMode(start)) {
     const message = `The annotation ${ANNOTATION.start} is ${JSON.stringify(start.slice(0, 60))}.`;
     findings.push(finding("ANNOTATION_INVALID", message, `It can be ${START_MODES.join(" or ")}.`));
@@ -234,7 +235,11 @@ function namespaceSettings(
   return { source: overridden ? wantedSource : config.source, guard, findings };
 }
 
-function onHostNetwork(asksForRole: boolean, config: InjectorConfig, strays: readonly Finding[]): Decision {
+function onHostNetwork(
+  asksForRole: boolean,
+  config: InjectorConfig,
+  strays: readonly Finding[],
+): PodDecision {
   const remedy = "Take hostNetwork off the pod.";
   if (asksForRole || config.hostNetwork === "deny") {
     const message =

@@ -5,10 +5,10 @@ import type { InjectorConfig, PolicyMode } from "../config/installation.ts";
 import type { ContainerRole } from "./container-roles.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { serviceAccountOf, type Pod } from "../model/pod.ts";
-import { judge } from "./policy.ts";
+import { decideRole } from "./policy.ts";
 import type { ResolvedRole } from "./role.ts";
 import { stepsTo, type SessionWishes } from "./session.ts";
-import type { Tell } from "./trace.ts";
+import type { Observe } from "./trace.ts";
 
 /** One role, how it is reached, and the containers it is for. */
 export interface IdentityIntent {
@@ -47,17 +47,17 @@ const policyMode = ({ policy, source }: Pick<InjectorConfig, "policy" | "source"
  */
 export function intendIdentities(
   { pod, own, containers, exposed, wishes, wishProblems, facts, config }: IdentitiesAsked,
-  tell: Tell,
+  observe: Observe,
 ): { readonly identities: readonly IdentityIntent[]; readonly findings: readonly Finding[] } {
   const mode = policyMode(config);
   const account = serviceAccountOf(pod);
   const asked = (name: string, { arn: role, from }: Resolved, served: readonly string[]) => {
-    const verdict = judge(role, facts, account, mode, config);
+    const decision = decideRole(role, facts, account, mode, config);
     const { steps, findings: problems } = stepsTo(role, wishes, config);
-    const identities: readonly IdentityIntent[] = verdict.allowed
-      ? [{ name, role, from, rule: verdict.rule, steps, containers: served }]
+    const identities: readonly IdentityIntent[] = decision.allowed
+      ? [{ name, role, from, rule: decision.rule, steps, containers: served }]
       : [];
-    return { policy: { mode, verdict }, steps, problems, identities };
+    return { policy: { mode, decision }, steps, problems, identities };
   };
   const identities: IdentityIntent[] = [];
   const findings: Finding[] = [];
@@ -65,9 +65,9 @@ export function intendIdentities(
     const theirs = new Set(containers.map(({ container }) => container));
     const rest = exposed.filter((name) => !theirs.has(name));
     const { policy, steps, problems, identities: allowed } = asked(POD_IDENTITY, own, rest);
-    tell("policy", policy);
-    tell("session", { wishes, steps, findings: [...wishProblems, ...problems] });
-    findings.push(...own.findings, ...policy.verdict.findings, ...problems);
+    observe("policy", policy);
+    observe("session", { wishes, steps, findings: [...wishProblems, ...problems] });
+    findings.push(...own.findings, ...policy.decision.findings, ...problems);
     identities.push(...allowed);
   }
   for (const { container, resolved } of containers) {
@@ -76,16 +76,16 @@ export function intendIdentities(
       problems,
       identities: allowed,
     } = asked(containerIdentity(container), resolved, [container]);
-    tell("container", { container, role: resolved.arn, from: resolved.from, policy });
+    observe("container", { container, role: resolved.arn, from: resolved.from, policy });
     const named = (one: Finding): Finding => ({ ...one, message: `Container ${container}: ${one.message}` });
-    findings.push(...[...policy.verdict.findings, ...problems].map(named));
+    findings.push(...[...policy.decision.findings, ...problems].map(named));
     identities.push(...allowed);
   }
-  return { identities, findings: [...findings, ...strangers(identities)] };
+  return { identities, findings: [...findings, ...partitionMismatches(identities)] };
 }
 
 /** The sidecar calls STS in one region, and a region is in one partition. */
-function strangers([first, ...others]: readonly IdentityIntent[]): readonly Finding[] {
+function partitionMismatches([first, ...others]: readonly IdentityIntent[]): readonly Finding[] {
   if (first === undefined) return [];
   return others
     .filter(({ role }) => partitionOf(role) !== partitionOf(first.role))

@@ -7,7 +7,7 @@ import { covers, globMatches } from "../model/grant.ts";
 import { anyMatches, patternCache, warmedUp } from "./pattern.ts";
 
 /** Whether a role may be used, and which rule said so. */
-export type Verdict =
+export type RoleDecision =
   | { readonly allowed: true; readonly rule: string; readonly findings: readonly Finding[] }
   | { readonly allowed: false; readonly findings: readonly Finding[] };
 
@@ -27,13 +27,13 @@ const compile = warmedUp(patternCache(256));
  * allows nothing, and counts as a rule: a namespace with a broken list is a restricted namespace, not a free one.
  * @param serviceAccount name of the pod's service account
  */
-export function judge(
+export function decideRole(
   arn: RoleArn,
   facts: Facts,
   serviceAccount: string,
   mode: PolicyMode,
   config: Pick<InjectorConfig, "allowedRolesFormat" | "baseRoleArn" | "defaultRole">,
-): Verdict {
+): RoleDecision {
   if (mode === "off") return { allowed: true, rule: "policy off", findings: [] };
 
   const grants = facts.grants.filter((grant) => covers(grant, facts.namespace, serviceAccount));
@@ -91,7 +91,7 @@ function refused(
   remedy: string,
   mode: PolicyMode,
   findings: readonly Finding[],
-): Verdict {
+): RoleDecision {
   if (mode === "audit") {
     const would = finding("ROLE_WOULD_BE_DENIED", message, remedy);
     return {

@@ -2,7 +2,7 @@ import type { Source, Step } from "../../sidecar/contract.ts";
 import type { RoleArn } from "../model/arn.ts";
 import type { PolicyMode } from "../config/installation.ts";
 import type { Finding } from "../model/findings.ts";
-import type { Verdict } from "./policy.ts";
+import type { RoleDecision } from "./policy.ts";
 import type { ImdsIntent } from "./imds.ts";
 import type { ResolvedRole } from "./role.ts";
 import type { SessionWishes } from "./session.ts";
@@ -23,7 +23,7 @@ export interface Answers {
   readonly inject: string | null | undefined;
   readonly role: ResolvedRole;
   readonly hostNetwork: boolean;
-  readonly policy: { readonly mode: PolicyMode; readonly verdict: Verdict };
+  readonly policy: { readonly mode: PolicyMode; readonly decision: RoleDecision };
   readonly session: {
     readonly wishes: SessionWishes;
     readonly steps: readonly Step[];
@@ -47,7 +47,7 @@ export interface Answers {
 
 export type Question = keyof Answers;
 
-/** One question with its answer. Values and no words: how to tell them is the listener's business. */
+/** One question with its answer. Values and no words: how to word them is for the listener. */
 export type Asked = {
   readonly [Q in Question]: { readonly question: Q; readonly answer: Answers[Q] };
 }[Question];
@@ -56,13 +56,13 @@ export type Asked = {
 export type Trace = (asked: Asked) => void;
 
 /** Passes an answer on to the one who asked, and tells it to the trace on the way, so that the two cannot differ. */
-export type Tell = <Q extends Question>(question: Q, answer: Answers[Q]) => Answers[Q];
+export type Observe = <Q extends Question>(question: Q, answer: Answers[Q]) => Answers[Q];
 
-const untold: Tell = (_question, answer) => answer;
+const unobserved: Observe = (_question, answer) => answer;
 
-export const telling = (trace: Trace | undefined): Tell =>
+export const observing = (trace: Trace | undefined): Observe =>
   trace === undefined
-    ? untold
+    ? unobserved
     : (question, answer) => {
         trace({ question, answer } as Asked);
         return answer;

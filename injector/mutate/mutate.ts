@@ -118,7 +118,7 @@ function keptOr(ours: Container, present: readonly Container[]): Container {
  * Containers and a volume under our names whose content is not ours. Decided by the content, never by a marker or a
  * name, since a pod's author can write both.
  */
-export function impostors(
+export function tamperedContainers(
   pod: Pod,
   intent: Intent,
   config: InjectorConfig,

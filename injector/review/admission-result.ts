@@ -4,7 +4,7 @@ import type { SidecarIntent, SkipReason } from "../decide/decide.ts";
 import type { Finding } from "../model/findings.ts";
 
 /** What is answered to one review, whatever it was about. */
-export interface Verdict {
+export interface AdmissionResult {
   /** `inject`: a pod was patched. `allow`: looked at, and let through as it is. */
   readonly decision: "inject" | "allow" | "skip" | "deny";
   /** Why nothing was done, for `skip`. */
@@ -23,9 +23,9 @@ export function rolesOf({ identities }: SidecarIntent): { readonly role: string;
 }
 
 /** One review and what became of it, for those who count, tell and write down: after the answer, never on its way. */
-export interface Decided {
+export interface AnsweredReview {
   readonly review: Review;
-  readonly verdict: Verdict;
+  readonly result: AdmissionResult;
   /** From the parsed request to the answer. */
   readonly ms: number;
 }

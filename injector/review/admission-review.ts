@@ -80,19 +80,22 @@ const answer = (response: AdmissionResponse): AdmissionReview => ({
 });
 
 /** A person mends so many in one round; a manifest could be made to give a hundred thousand. */
-const TOLD_MAX = 20;
+const MESSAGES_MAX = 20;
 
-const told = (findings: readonly Finding[], severity: Severity): readonly string[] => {
+const messagesFor = (findings: readonly Finding[], severity: Severity): readonly string[] => {
   const all = findings.filter((one) => one.severity === severity);
-  const more = all.length - TOLD_MAX;
-  return [...all.slice(0, TOLD_MAX).map((one) => sentence(one)), ...(more > 0 ? [`And ${more} more.`] : [])];
+  const more = all.length - MESSAGES_MAX;
+  return [
+    ...all.slice(0, MESSAGES_MAX).map((one) => sentence(one)),
+    ...(more > 0 ? [`And ${more} more.`] : []),
+  ];
 };
 
 /** The API server shows a warning cut at 120 characters or so, and each in a line of its own. */
 const WARNING_MAX = 240;
 
 const warnings = (findings: readonly Finding[]): Partial<AdmissionResponse> => {
-  const lines = told(findings, "warn").map((line) =>
+  const lines = messagesFor(findings, "warn").map((line) =>
     line.length > WARNING_MAX ? `${line.slice(0, WARNING_MAX - 1)}…` : line,
   );
   return lines.length === 0 ? {} : { warnings: lines };
@@ -121,7 +124,7 @@ export function deny(
   findings: readonly Finding[],
   audit: Readonly<Record<string, string>> = {},
 ): AdmissionReview {
-  const message = told(findings, "deny").join(" ");
+  const message = messagesFor(findings, "deny").join(" ");
   return answer({
     uid,
     allowed: false,

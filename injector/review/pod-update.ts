@@ -24,18 +24,22 @@ import { envVar, type Container, type Pod } from "../model/pod.ts";
 import { podProblem } from "../model/pod-shape.ts";
 import { tokenOf } from "../mutate/token.ts";
 import { confine, served, type Endpoint, type Presence } from "../mutate/user-container.ts";
-import type { Verdict } from "./admission-result.ts";
+import type { AdmissionResult } from "./admission-result.ts";
 
 /** Pods that run already: what may still be changed about them, and what may be added. */
 
 export const isPodUpdate = ({ operation, resource }: Review): boolean =>
   operation === "UPDATE" && (resource === "/pods" || resource === "/pods/ephemeralcontainers");
 
-const allowed: Verdict = { decision: "allow", operations: [], findings: [] };
-const refused = (findings: readonly Finding[]): Verdict => ({ decision: "deny", operations: [], findings });
+const allowed: AdmissionResult = { decision: "allow", operations: [], findings: [] };
+const refused = (findings: readonly Finding[]): AdmissionResult => ({
+  decision: "deny",
+  operations: [],
+  findings,
+});
 
 /** Pure. What is no business of podrole's, a finalizer or a label, passes whatever else there is to say about the pod. */
-export function judgeUpdate(review: Review, facts: Facts, config: InjectorConfig): Verdict {
+export function resultForPodUpdate(review: Review, facts: Facts, config: InjectorConfig): AdmissionResult {
   if (!isLabelled(facts)) {
     return { ...allowed, decision: "skip", reason: "namespace-not-labelled" };
   }
@@ -54,7 +58,7 @@ export function judgeUpdate(review: Review, facts: Facts, config: InjectorConfig
     ];
     return frozen.length > 0 ? refused(frozen) : allowed;
   }
-  return judgeEphemeral(before, after, config);
+  return resultForEphemeral(before, after, config);
 }
 
 /** They have been acted upon. Changed, they would tell whoever reads them something that is not so. */
@@ -91,7 +95,7 @@ function changedImages(before: Pod, after: Pod): readonly Finding[] {
  * What `kubectl debug` adds: judged like any container of the pod's, then given the same credentials and restrictions.
  * What the pod is otherwise has been judged when it was made.
  */
-function judgeEphemeral(before: Pod, after: Pod, config: InjectorConfig): Verdict {
+function resultForEphemeral(before: Pod, after: Pod, config: InjectorConfig): AdmissionResult {
   const known = before.spec.ephemeralContainers ?? [];
   const isNew = (container: Container): boolean => !known.some((one) => isDeepStrictEqual(one, container));
   const added = (after.spec.ephemeralContainers ?? []).filter(isNew);

@@ -1,13 +1,13 @@
 import type { Review } from "./admission-review.ts";
-import { admit } from "./admit.ts";
+import { admitPod } from "./admit-pod.ts";
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
-import { isWorkload, judgeWorkload, serviceAccountOfTemplate } from "./workload-admission.ts";
+import { isWorkload, resultForWorkload, serviceAccountOfTemplate } from "./workload-admission.ts";
 import { patchBetween } from "../mutate/patch.ts";
 import { serviceAccountIn } from "../model/pod.ts";
 import { isRecord, own } from "../model/read.ts";
-import { isPodUpdate, judgeUpdate } from "./pod-update.ts";
-import { rolesOf, type Verdict } from "./admission-result.ts";
+import { isPodUpdate, resultForPodUpdate } from "./pod-update.ts";
+import { rolesOf, type AdmissionResult } from "./admission-result.ts";
 
 const isPodCreation = ({ operation, resource }: Review): boolean =>
   operation === "CREATE" && resource === "/pods";
@@ -16,24 +16,29 @@ const isPodCreation = ({ operation, resource }: Review): boolean =>
 export const concerns = (review: Review): boolean =>
   isPodCreation(review) || isPodUpdate(review) || isWorkload(review);
 
-/** The service account whose facts the verdict rests on. */
+/** The service account whose facts the result rests on. */
 export const serviceAccountOfReview = (review: Review): string =>
   isWorkload(review) ? serviceAccountOfTemplate(review) : serviceAccountIn(review.object);
 
-/** The verdict on one review. Pure but for the token it is passed. */
-export function judgeReview(
+/** What is answered to one review. Pure but for the token it is passed. */
+export function resultForReview(
   review: Review,
   facts: Facts,
   config: InjectorConfig,
   newToken: () => string,
-): Verdict {
-  if (isWorkload(review)) return judgeWorkload(review, facts, config);
-  if (isPodUpdate(review)) return judgeUpdate(review, facts, config);
-  return judgePod(review, facts, config, newToken);
+): AdmissionResult {
+  if (isWorkload(review)) return resultForWorkload(review, facts, config);
+  if (isPodUpdate(review)) return resultForPodUpdate(review, facts, config);
+  return resultForPod(review, facts, config, newToken);
 }
 
-function judgePod(review: Review, facts: Facts, config: InjectorConfig, newToken: () => string): Verdict {
-  const outcome = admit(review.object, facts, config, newToken, review.username);
+function resultForPod(
+  review: Review,
+  facts: Facts,
+  config: InjectorConfig,
+  newToken: () => string,
+): AdmissionResult {
+  const outcome = admitPod(review.object, facts, config, newToken, review.username);
   const { findings } = outcome;
   switch (outcome.kind) {
     case "skip":

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Review } from "./admission-review.ts";
-import { admit } from "./admit.ts";
+import { admitPod } from "./admit-pod.ts";
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { serviceAccountIn } from "../model/pod.ts";
 import { isRecord, own } from "../model/read.ts";
-import { rolesOf, type Verdict } from "./admission-result.ts";
+import { rolesOf, type AdmissionResult } from "./admission-result.ts";
 import { kindOf, templateOf } from "../model/workload.ts";
 
 /** The kinds that are judged when they are applied, long before a controller makes their first pod. */
@@ -49,10 +49,10 @@ export const serviceAccountOfTemplate = (review: Review): string =>
  * is the same decision as the pod's, and nothing is patched: a template with guard and sidecar in it would be out of
  * date with the next version of podrole.
  */
-export function judgeWorkload(review: Review, facts: Facts, config: InjectorConfig): Verdict {
+export function resultForWorkload(review: Review, facts: Facts, config: InjectorConfig): AdmissionResult {
   const pod = config.workloads === "off" ? undefined : changedTemplate(review);
   if (pod === undefined) return { decision: "allow", operations: [], findings: [] };
-  const outcome = admit(pod, facts, config, () => "");
+  const outcome = admitPod(pod, facts, config, () => "");
   if (outcome.kind === "skip" && outcome.reason !== "nothing-to-do") {
     return { decision: "skip", reason: outcome.reason, operations: [], findings: outcome.findings };
   }

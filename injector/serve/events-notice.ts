@@ -1,7 +1,7 @@
 import type { Review } from "../review/admission-review.ts";
 import { sentence, type Finding, type FindingCode } from "../model/findings.ts";
 import { isRecord, own, recordsIn, type Fields } from "../model/read.ts";
-import type { Decided } from "../review/admission-result.ts";
+import type { AnsweredReview } from "../review/admission-result.ts";
 
 /** What an Event says, and on which object. */
 export interface Notice {
@@ -27,22 +27,22 @@ const WOULD_BE_DENIED: ReadonlySet<FindingCode> = new Set(["ROLE_WOULD_BE_DENIED
 const UNGUARDED: ReadonlySet<FindingCode> = new Set(["GUARD_OFF", "HOST_NETWORK_UNGUARDED"]);
 
 /** What is to be told of a decision in the cluster: nothing of a dry run, and nothing of what went as wished. */
-export function noticesOf({ review, verdict }: Decided): readonly Notice[] {
+export function noticesOf({ review, result }: AnsweredReview): readonly Notice[] {
   const { namespace, resource, operation } = review;
   if (review.dryRun || !isNamespace(namespace)) return [];
   const notice = (reason: Notice["reason"], findings: readonly Finding[]): readonly Notice[] =>
     findings.length === 0
       ? []
       : [{ namespace, regarding: regarding(review), reason, note: noteOf(findings) }];
-  if (verdict.decision === "deny") {
-    const findings = verdict.findings.filter(({ severity }) => severity === "deny");
+  if (result.decision === "deny") {
+    const findings = result.findings.filter(({ severity }) => severity === "deny");
     return notice(of(findings, BY_POLICY).length > 0 ? "RoleDenied" : "PodDenied", findings);
   }
   // A workload's pods come by themselves, and a pod's later changes leave it guarded or not as it was.
   if (resource !== "/pods" || operation !== "CREATE") return [];
   return [
-    ...notice("RoleWouldBeDenied", of(verdict.findings, WOULD_BE_DENIED)),
-    ...notice("GuardOff", of(verdict.findings, UNGUARDED)),
+    ...notice("RoleWouldBeDenied", of(result.findings, WOULD_BE_DENIED)),
+    ...notice("GuardOff", of(result.findings, UNGUARDED)),
   ];
 }
 

@@ -4,11 +4,11 @@ import { Refusal, whyOf, type ApiServer } from "../cluster/api-server.ts";
 import { noticesOf, type Notice } from "./events-notice.ts";
 import { seriesBook, type Series } from "./events-series.ts";
 import type { EventResult } from "./metrics.ts";
-import type { Decided } from "../review/admission-result.ts";
+import type { AnsweredReview } from "../review/admission-result.ts";
 
 export interface EventRecorder {
   /** Writes Events about a decision, where there is anything to tell, some time after this has returned. */
-  readonly observe: (decided: Decided) => void;
+  readonly observe: (decided: AnsweredReview) => void;
   /** Gives up what is still waiting. Resolves when nothing is left running. */
   readonly stop: () => Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { WORKLOADS } from "../review/workload-admission.ts";
 import type { Review } from "../review/admission-review.ts";
-import type { Verdict } from "../review/admission-result.ts";
+import type { AdmissionResult } from "../review/admission-result.ts";
 
 interface MetricSpec {
   readonly type: "counter" | "gauge" | "histogram";
@@ -128,7 +128,7 @@ export const resourceLabel = ({ resource }: Pick<Review, "resource">): string =>
 export const operationLabel = ({ operation }: Pick<Review, "operation">): string =>
   OPERATIONS.has(operation) ? operation : OTHER;
 
-export const reasonLabel = ({ decision, reason, findings }: Verdict): string =>
+export const reasonLabel = ({ decision, reason, findings }: AdmissionResult): string =>
   reason ??
   (decision === "deny" ? findings.find(({ severity }) => severity === "deny")?.code : undefined) ??
   "";

@@ -5,14 +5,14 @@ import type { Trouble } from "../model/trouble.ts";
 import type { KeepEvent } from "../tls/keep.ts";
 import type { TlsSourceState } from "../tls/source.ts";
 import type { Followed } from "../cluster/kubernetes.ts";
-import type { Decided } from "../review/admission-result.ts";
+import type { AnsweredReview } from "../review/admission-result.ts";
 
 export const EVENT_RESULTS = ["created", "failed", "dropped"] as const;
 export type EventResult = (typeof EVENT_RESULTS)[number];
 
 export interface Metrics {
   /** Counts one decision; a dry run's not, which is no event in the cluster's life. */
-  readonly observe: (decided: Decided) => void;
+  readonly observe: (decided: AnsweredReview) => void;
   readonly countEvent: (result: EventResult) => void;
   readonly countTls: (event: KeepEvent) => void;
   readonly countRefused: () => void;
@@ -56,14 +56,14 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
   for (const result of EVENT_RESULTS) events.inc({ result }, 0);
 
   return {
-    observe: ({ review, verdict, ms }) => {
+    observe: ({ review, result, ms }) => {
       if (review.dryRun) return;
       const [resource, operation] = [resourceLabel(review), operationLabel(review)];
-      requests.inc({ decision: verdict.decision, reason: reasonLabel(verdict), resource, operation });
+      requests.inc({ decision: result.decision, reason: reasonLabel(result), resource, operation });
       durations.observe(ms / 1000);
-      for (const { code, severity } of distinct(verdict.findings)) found.inc({ code, severity });
+      for (const { code, severity } of distinct(result.findings)) found.inc({ code, severity });
       // Not of the workload, whose pods come by later and would be counted once more.
-      if (resource === "pods" && verdict.findings.some(({ code }) => code === "ROLE_WOULD_BE_DENIED"))
+      if (resource === "pods" && result.findings.some(({ code }) => code === "ROLE_WOULD_BE_DENIED"))
         wouldDeny.inc();
     },
     countEvent: (result) => events.inc({ result }),

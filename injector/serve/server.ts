@@ -9,8 +9,8 @@ import type { InjectorConfig } from "../config/installation.ts";
 import { finding } from "../model/findings.ts";
 import { clusterInOurs } from "../config/keys.ts";
 import { listener, type Limits, type ListenerTls } from "./listener.ts";
-import { concerns, judgeReview, nameInReview, serviceAccountOfReview } from "../review/review.ts";
-import type { Decided, Verdict } from "../review/admission-result.ts";
+import { concerns, resultForReview, nameInReview, serviceAccountOfReview } from "../review/review.ts";
+import type { AnsweredReview, AdmissionResult } from "../review/admission-result.ts";
 
 export interface Deps {
   readonly config: InjectorConfig;
@@ -18,7 +18,7 @@ export interface Deps {
   readonly log: Log;
   readonly newToken: () => string;
   /** Told of every decision once its answer is on the way. What it throws is logged and goes no further. */
-  readonly observe?: (decided: Decided) => void;
+  readonly observe?: (answered: AnsweredReview) => void;
   /** The text of `GET /metrics`; absent: there is none. */
   readonly metrics?: () => Promise<string>;
   /** Whether the facts are at hand; absent: always. */
@@ -102,22 +102,22 @@ function statusOf(error: unknown): number {
 async function answer(review: Review, deps: Deps): Promise<AdmissionReview> {
   if (!concerns(review)) return allow(review.uid, [], []);
   const startedAt = performance.now();
-  const verdict = await reached(review, deps);
-  const decided: Decided = { review, verdict, ms: performance.now() - startedAt };
-  setImmediate(() => told(decided, deps));
-  const audit = auditAnnotations(verdict);
-  return verdict.decision === "deny"
-    ? deny(review.uid, verdict.findings, audit)
-    : allow(review.uid, verdict.operations, verdict.findings, audit);
+  const result = await resultOf(review, deps);
+  const answered: AnsweredReview = { review, result, ms: performance.now() - startedAt };
+  setImmediate(() => notifyObservers(answered, deps));
+  const audit = auditAnnotations(result);
+  return result.decision === "deny"
+    ? deny(review.uid, result.findings, audit)
+    : allow(review.uid, result.operations, result.findings, audit);
 }
 
-async function reached(review: Review, { config, cluster, newToken, log }: Deps): Promise<Verdict> {
+async function resultOf(review: Review, { config, cluster, newToken, log }: Deps): Promise<AdmissionResult> {
   try {
     const facts = await clusterInOurs(cluster, config.keys).facts(
       review.namespace,
       serviceAccountOfReview(review),
     );
-    return judgeReview(review, facts, config, newToken);
+    return resultForReview(review, facts, config, newToken);
   } catch (error) {
     log.error({ err: error, uid: review.uid }, "no decision");
     // Of the facts: the API server out of reach, or a grant among them that nobody can read.
@@ -133,34 +133,34 @@ async function reached(review: Review, { config, cluster, newToken, log }: Deps)
   }
 }
 
-function told(decided: Decided, { log, observe }: Deps): void {
+function notifyObservers(answered: AnsweredReview, { log, observe }: Deps): void {
   try {
-    logDecision(decided, log);
-    observe?.(decided);
+    logDecision(answered, log);
+    observe?.(answered);
   } catch (error) {
     log.error({ err: error }, "an observer failed");
   }
 }
 
-const auditAnnotations = (verdict: Verdict): Readonly<Record<string, string>> => ({
-  decision: verdict.decision,
-  ...(verdict.reason === undefined ? {} : { reason: verdict.reason }),
-  ...(verdict.role === undefined ? {} : { role: verdict.role }),
-  ...(verdict.rule === undefined ? {} : { rule: verdict.rule }),
-  ...(verdict.findings.length > 0
-    ? { findings: [...new Set(verdict.findings.map(({ code }) => code))].join(",") }
+const auditAnnotations = (result: AdmissionResult): Readonly<Record<string, string>> => ({
+  decision: result.decision,
+  ...(result.reason === undefined ? {} : { reason: result.reason }),
+  ...(result.role === undefined ? {} : { role: result.role }),
+  ...(result.rule === undefined ? {} : { rule: result.rule }),
+  ...(result.findings.length > 0
+    ? { findings: [...new Set(result.findings.map(({ code }) => code))].join(",") }
     : {}),
 });
 
 /** Names and codes only: messages may repeat what a manifest holds, and a manifest may hold a secret. */
-function logDecision({ review, verdict, ms }: Decided, log: Log): void {
+function logDecision({ review, result, ms }: AnsweredReview, log: Log): void {
   const fields = {
     uid: review.uid,
     operation: review.operation,
     resource: review.resource,
     namespace: review.namespace,
     name: nameInReview(review),
-    ...auditAnnotations(verdict),
+    ...auditAnnotations(result),
     ms: Math.round(ms * 1000) / 1000,
   };
   log.info(review.dryRun ? { ...fields, dryRun: true } : fields, "decided");

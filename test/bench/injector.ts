@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { KubeConfig } from "@kubernetes/client-node";
 import { parseReview, type Review } from "../../injector/review/admission-review.ts";
-import { admit } from "../../injector/review/admit.ts";
+import { admitPod } from "../../injector/review/admit-pod.ts";
 import type { Cluster } from "../../injector/model/facts.ts";
 import { kubernetesCluster } from "../../injector/cluster/kubernetes.ts";
 import { patchBetween } from "../../injector/mutate/patch.ts";
@@ -78,7 +78,7 @@ async function measure(port: number): Promise<void> {
 
 async function answered(cluster: Cluster, review: Review): Promise<void> {
   const facts = await cluster.facts(review.namespace, "worker");
-  const outcome = admit(review.object, facts, settings, randomToken, review.username);
+  const outcome = admitPod(review.object, facts, settings, randomToken, review.username);
   if (outcome.kind !== "inject")
     throw new Error(`the pod is not injected: ${JSON.stringify(outcome.findings)}`);
   patchBetween(outcome.before, outcome.after);

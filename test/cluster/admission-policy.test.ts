@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { admit } from "../../injector/review/admit.ts";
+import { admitPod } from "../../injector/review/admit-pod.ts";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { decide } from "../../injector/decide/decide.ts";
 import { FINDINGS } from "../../injector/model/findings.ts";
@@ -133,7 +133,7 @@ describe.skipIf(reason !== undefined)(
       test.for(cases.map((one) => [one.name, one] as const))("%s", async ([name, golden], { skip }) => {
         if (NO_PODS.has(name)) return skip("refused by the API server's own validation");
         const known = await golden.facts();
-        const outcome = admit(golden.pod, known, golden.config, () => TOKEN);
+        const outcome = admitPod(golden.pod, known, golden.config, () => TOKEN);
         if (outcome.kind === "deny") return skip("denied by the webhook");
         if (outcome.kind === "skip" && outcome.reason === "namespace-not-labelled") {
           return skip("of a namespace that the policy does not match");
@@ -163,7 +163,7 @@ describe.skipIf(reason !== undefined)(
       const found = await plane.admin.request("GET", `${NAMESPACES}/${own}`);
       if (found.status === 404) await namespace(own, label, annotations);
       const role = { "iam.amazonaws.com/role": "arn:aws:iam::111122223333:role/billing-reader" };
-      const outcome = admit(
+      const outcome = admitPod(
         {
           metadata: { name: "web", annotations: { ...(sidecar ? role : {}), ...asked } },
           spec: {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { admit } from "../../injector/review/admit.ts";
+import { admitPod } from "../../injector/review/admit-pod.ts";
 import { ANNOTATIONS, strayAnnotations, type On } from "../../injector/model/annotations.ts";
 import { manifestCluster } from "../../injector/cluster/manifest-cluster.ts";
 import { parseGrant } from "../../injector/model/grant.ts";
@@ -52,7 +52,7 @@ describe.for(EXAMPLES.map((one) => [one.file, one.documents] as const))(
       for (const pod of documents.map(podOf).filter((found) => found !== undefined)) {
         const account = inside(pod, "spec", "serviceAccountName");
         const facts = await cluster.facts("shop", typeof account === "string" ? account : "default");
-        expect(admit(pod, facts, settings, randomToken)).toMatchObject({
+        expect(admitPod(pod, facts, settings, randomToken)).toMatchObject({
           kind: "inject",
           guard: true,
           findings: [],

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { admit, type Outcome } from "../../injector/review/admit.ts";
+import { admitPod, type PodOutcome } from "../../injector/review/admit-pod.ts";
 import type { Facts } from "../../injector/model/facts.ts";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { patchBetween } from "../../injector/mutate/patch.ts";
@@ -12,7 +12,7 @@ const refusingToken = (): string => {
   throw new Error("a second pass asked for a new token");
 };
 
-const shown = (outcome: Outcome): unknown =>
+const shown = (outcome: PodOutcome): unknown =>
   outcome.kind === "inject"
     ? outcome.after
     : {
@@ -23,7 +23,7 @@ const shown = (outcome: Outcome): unknown =>
 
 /** What a second pass makes of a pod, and the patch that says so. */
 function again(pod: unknown, known: Facts, config: InjectorConfig): unknown {
-  const outcome = admit(pod, known, config, () => "another-token-another-token-another-token-a");
+  const outcome = admitPod(pod, known, config, () => "another-token-another-token-another-token-a");
   if (outcome.kind !== "inject") return outcome;
   return { pod: outcome.after, patch: patchBetween(outcome.before, outcome.after) };
 }
@@ -41,7 +41,7 @@ test.for(CASES.map((one) => [one.name, one] as const))(
   async ([, { pod, facts, config, expectedFile }]) => {
     const known = await facts();
     const before = JSON.stringify(pod);
-    const outcome = admit(pod, known, config, tokens());
+    const outcome = admitPod(pod, known, config, tokens());
     await expect(dump(shown(outcome))).toMatchFileSnapshot(expectedFile);
     expect(JSON.stringify(pod), "the input is not written to").toBe(before);
     if (outcome.kind !== "inject") return;
@@ -65,7 +65,7 @@ test("a pod injected already keeps its token without a new one being made", asyn
   const plain = CASES.find(({ name }) => name === "pod-plain");
   if (plain === undefined) throw new Error("pod-plain is gone");
   const known = await plain.facts();
-  const first = admit(plain.pod, known, plain.config, () => TOKEN);
+  const first = admitPod(plain.pod, known, plain.config, () => TOKEN);
   if (first.kind !== "inject") throw new Error(first.kind);
-  expect(admit(first.after, known, plain.config, refusingToken)).toMatchObject({ after: first.after });
+  expect(admitPod(first.after, known, plain.config, refusingToken)).toMatchObject({ after: first.after });
 });

@@ -1,5 +1,5 @@
 import { ANNOTATION } from "../../sidecar/contract.ts";
-import { admit, type Outcome } from "../../injector/review/admit.ts";
+import { admitPod, type PodOutcome } from "../../injector/review/admit-pod.ts";
 import type { Facts } from "../../injector/model/facts.ts";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import type { FindingCode } from "../../injector/model/findings.ts";
@@ -37,7 +37,7 @@ export const admitted = (
   known: Facts = facts(),
   settings: InjectorConfig = config(),
   newToken: () => string = () => TOKEN,
-): Outcome => admit(object, known, settings, newToken);
+): PodOutcome => admitPod(object, known, settings, newToken);
 
 /** The pod that runs; a test whose pod is not injected fails with the reasons. */
 export function injected(...args: Parameters<typeof admitted>): Pod {

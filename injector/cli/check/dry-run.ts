@@ -1,5 +1,5 @@
 import { ANNOTATION } from "../../../sidecar/contract.ts";
-import { admit, type Outcome } from "../../review/admit.ts";
+import { admitPod, type PodOutcome } from "../../review/admit-pod.ts";
 import { Refusal, whyOf } from "../../cluster/api-server.ts";
 import type { Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
@@ -39,8 +39,8 @@ export async function tryPods(facts: Facts, config: InjectorConfig, cluster: Liv
   return { namespace, expected: expectedOf(pod, facts, config), withRole, good, bad };
 }
 
-const expectedOf = (pod: object, facts: Facts, config: InjectorConfig): Outcome =>
-  admit(pod, facts, config, () => "");
+const expectedOf = (pod: object, facts: Facts, config: InjectorConfig): PodOutcome =>
+  admitPod(pod, facts, config, () => "");
 
 async function attempt({ api }: LiveCluster, namespace: string, pod: object): Promise<Attempt> {
   const path = `/api/v1/namespaces/${namespace}/pods?dryRun=All`;

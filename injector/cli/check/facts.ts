@@ -1,4 +1,4 @@
-import type { Outcome } from "../../review/admit.ts";
+import type { PodOutcome } from "../../review/admit-pod.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import type { Facts } from "../../model/facts.ts";
 import type { Fields } from "../../model/read.ts";
@@ -55,7 +55,7 @@ export interface PodsIn {
 export interface DryRun {
   readonly namespace: string;
   /** What this version decides about the first one. */
-  readonly expected: Outcome;
+  readonly expected: PodOutcome;
   /** Whether the first one asks for a role: not where no role would be allowed it. */
   readonly withRole: boolean;
   readonly good: Attempt;

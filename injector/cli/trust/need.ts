@@ -1,6 +1,6 @@
 import { ANNOTATION, type Source } from "../../../sidecar/contract.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { admit } from "../../review/admit.ts";
+import { admitPod } from "../../review/admit-pod.ts";
 import { namedRole, type BaseRoleArn, type RoleArn } from "../../model/arn.ts";
 import type { Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
@@ -62,7 +62,7 @@ export function needOfWishes(wanted: Wanted, config: InjectorConfig): Need {
  */
 export function needsOfPod(object: Fields, facts: Facts, config: InjectorConfig): readonly Need[] {
   const pod = templateOf(object)?.pod ?? object;
-  const outcome = admit(pod, facts, config, () => "");
+  const outcome = admitPod(pod, facts, config, () => "");
   if (outcome.kind === "deny") {
     const reasons = outcome.findings.filter(({ severity }) => severity === "deny").map(sentence);
     const name = nameOfObject(object, facts.namespace.name);

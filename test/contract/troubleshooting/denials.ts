@@ -4,7 +4,7 @@ import { parseReview } from "../../../injector/review/admission-review.ts";
 import { FINDINGS, type Finding, type FindingCode, type Severity } from "../../../injector/model/findings.ts";
 import { parseGrant } from "../../../injector/model/grant.ts";
 import { isRecord, own } from "../../../injector/model/read.ts";
-import { judgeReview } from "../../../injector/review/review.ts";
+import { resultForReview } from "../../../injector/review/review.ts";
 import { ANNOTATION } from "../../../sidecar/contract.ts";
 import { config } from "../../support/config.ts";
 import { facts } from "../../support/facts.ts";
@@ -62,7 +62,7 @@ function aboutOthers(): readonly Finding[] {
       kind: "AdmissionReview",
       request: { uid: "u", namespace: "shop", ...request },
     };
-    return judgeReview(parseReview(body), facts(), config(), () => TOKEN).findings;
+    return resultForReview(parseReview(body), facts(), config(), () => TOKEN).findings;
   });
 }
 

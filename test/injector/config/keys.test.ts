@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { parseReview } from "../../../injector/review/admission-review.ts";
-import { admit } from "../../../injector/review/admit.ts";
+import { admitPod } from "../../../injector/review/admit-pod.ts";
 import { clusterInOurs, KEY_OPTIONS } from "../../../injector/config/keys.ts";
-import { judgeReview } from "../../../injector/review/review.ts";
+import { resultForReview } from "../../../injector/review/review.ts";
 import { ANNOTATION } from "../../../sidecar/contract.ts";
 import { configFromFlags } from "../../support/config.ts";
 import { ACCOUNT, BILLING, clusterOf, facts } from "../../support/facts.ts";
@@ -20,7 +20,7 @@ const renamed = configFromFlags(
 
 async function outcome(one: unknown, around: Parameters<typeof facts>[0] = {}, settings = renamed) {
   const known = await clusterInOurs(clusterOf(facts(around)), settings.keys).facts("shop", "default");
-  return admit(one, known, settings, () => TOKEN);
+  return admitPod(one, known, settings, () => TOKEN);
 }
 
 describe("in a cluster that spells its annotations otherwise", () => {
@@ -80,7 +80,7 @@ describe("in a cluster that spells its annotations otherwise", () => {
   });
 
   test("the cluster's own key of a running pod is frozen", () => {
-    const before = admit(pod({}, { [THEIRS]: "billing-reader" }), facts(), renamed, () => TOKEN);
+    const before = admitPod(pod({}, { [THEIRS]: "billing-reader" }), facts(), renamed, () => TOKEN);
     if (before.kind !== "inject") throw new Error("not injected");
     const after = {
       ...before.after,
@@ -97,9 +97,9 @@ describe("in a cluster that spells its annotations otherwise", () => {
       oldObject: before.after,
     };
     const review = parseReview({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", request });
-    const verdict = judgeReview(review, facts(), renamed, () => TOKEN);
-    expect(verdict).toMatchObject({ decision: "deny", findings: [{ code: "POD_FROZEN" }] });
-    expect(verdict.findings[0]?.message).toContain(THEIRS);
+    const result = resultForReview(review, facts(), renamed, () => TOKEN);
+    expect(result).toMatchObject({ decision: "deny", findings: [{ code: "POD_FROZEN" }] });
+    expect(result.findings[0]?.message).toContain(THEIRS);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { judgeUpdate } from "../../../injector/review/pod-update.ts";
+import { resultForPodUpdate } from "../../../injector/review/pod-update.ts";
 import { sha256 } from "../../../injector/mutate/token.ts";
 import { ANNOTATION, APP_ENV, CONTAINER, CONTAINER_ROLE_PREFIX, ENV } from "../../../sidecar/contract.ts";
 import { parseConfig } from "../../../sidecar/config/config.ts";
@@ -178,7 +178,7 @@ test.for([
     object: { ...before, metadata: { ...before.metadata, annotations } },
     oldObject: before,
   };
-  const { decision, findings } = judgeUpdate(review, facts(), config());
+  const { decision, findings } = resultForPodUpdate(review, facts(), config());
   expect([decision, findings.map(({ code }) => code)]).toEqual(["deny", ["POD_FROZEN"]]);
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parseReview } from "../../../injector/review/admission-review.ts";
 import { patchBetween } from "../../../injector/mutate/patch.ts";
 import type { Container, Pod } from "../../../injector/model/pod.ts";
-import { judgeReview } from "../../../injector/review/review.ts";
+import { resultForReview } from "../../../injector/review/review.ts";
 import { ANNOTATION, APP_ENV, CONTAINER, ENV } from "../../../sidecar/contract.ts";
 import { applied } from "../../support/additions.ts";
 import { config } from "../../support/config.ts";
@@ -262,7 +262,7 @@ test("what kubectl debug adds to an emulated pod may ask the service as well", (
       oldObject: running,
     },
   });
-  const { operations } = judgeReview(review, facts(), allowing, () => TOKEN);
+  const { operations } = resultForReview(review, facts(), allowing, () => TOKEN);
   const after = applied(debugged, operations);
   const [added] = after.spec.ephemeralContainers ?? [];
   const env = envOf(added ?? app);
@@ -296,7 +296,7 @@ test("whoever applies a workload is told what its pods would be denied for", () 
       object,
     },
   });
-  const { findings } = judgeReview(review, facts({ account: {} }), config(), () => TOKEN);
+  const { findings } = resultForReview(review, facts({ account: {} }), config(), () => TOKEN);
   expect(findings).toMatchObject([{ code: "IMDS_NOT_ALLOWED", severity: "warn" }]);
 });
 

@@ -2,29 +2,29 @@ import { RE2JS } from "re2js";
 import { expect, test, vi } from "vitest";
 import { ANNOTATION } from "../../../sidecar/contract.ts";
 import { compilePattern, patternCache, PROGRAM_MAX, STEPS_MAX } from "../../../injector/decide/pattern.ts";
-import { judge, type Verdict } from "../../../injector/decide/policy.ts";
+import { decideRole, type RoleDecision } from "../../../injector/decide/policy.ts";
 import { config } from "../../support/config.ts";
 import { ACCOUNT, BILLING, facts, role } from "../../support/facts.ts";
 
 /** A tenant's expression cannot hold the event loop: held by steps and by the engine, since a clock would lie. */
 
-const permitted = (expression: string, arn = BILLING): Verdict =>
-  judge(
+const permitted = (expression: string, arn = BILLING): RoleDecision =>
+  decideRole(
     arn,
     facts({ annotations: { [ANNOTATION.namespacePermitted]: expression } }),
     "default",
     "enforce",
     config(),
   );
-const listed = (entries: readonly string[]): Verdict =>
-  judge(
+const listed = (entries: readonly string[]): RoleDecision =>
+  decideRole(
     BILLING,
     facts({ annotations: { [ANNOTATION.namespaceAllowedRoles]: JSON.stringify(entries) } }),
     "default",
     "enforce",
     config({ allowedRolesFormat: "regexp" }),
   );
-const codesOf = ({ findings }: Verdict): readonly string[] => findings.map(({ code }) => code);
+const codesOf = ({ findings }: RoleDecision): readonly string[] => findings.map(({ code }) => code);
 const TOO_MUCH = ["POLICY_RULE_INVALID", "ROLE_NOT_ALLOWED"];
 
 /** How often RE2's engine looks at an instruction, compiling included. */
@@ -63,9 +63,9 @@ test.for([
 test("what would run for too long on a long ARN is refused for that ARN, and says so", () => {
   const expression = `${filled("(.*)")}.*`;
   expect(permitted(expression, SHORTEST).allowed).toBe(true);
-  const verdict = permitted(expression, LONGEST);
-  expect(codesOf(verdict)).toEqual(TOO_MUCH);
-  expect(verdict.findings[0]?.message).toMatch(/too long or repeats too much for a role ARN of this length/);
+  const decision = permitted(expression, LONGEST);
+  expect(codesOf(decision)).toEqual(TOO_MUCH);
+  expect(decision.findings[0]?.message).toMatch(/too long or repeats too much for a role ARN of this length/);
 });
 
 test.for([

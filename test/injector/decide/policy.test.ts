@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../../sidecar/contract.ts";
 import type { PolicyMode } from "../../../injector/config/installation.ts";
-import { grantDefault, judge } from "../../../injector/decide/policy.ts";
+import { grantDefault, decideRole } from "../../../injector/decide/policy.ts";
 import { config } from "../../support/config.ts";
 import { ACCOUNT, base, BILLING, facts, grant, role } from "../../support/facts.ts";
 
@@ -18,8 +18,8 @@ const denied = (...roles: readonly string[]) => ({
 const settings = config({ baseRoleArn: base(ACCOUNT) });
 const regexp = config({ baseRoleArn: base(ACCOUNT), allowedRolesFormat: "regexp" });
 const judged = (around: Parameters<typeof facts>[0], mode: PolicyMode, arn = BILLING, conf = settings) =>
-  judge(arn, facts(around), "default", mode, conf);
-const codesOf = (verdict: ReturnType<typeof judge>) => verdict.findings.map(({ code }) => code);
+  decideRole(arn, facts(around), "default", mode, conf);
+const codesOf = (decision: ReturnType<typeof decideRole>) => decision.findings.map(({ code }) => code);
 
 describe.for([
   ["no rule", {}, { enforce: false, listed: true }],
@@ -46,9 +46,9 @@ describe.for([
   });
 
   test("in mode audit the pod is let in, with a warning where enforce would refuse", () => {
-    const verdict = judged(around, "audit");
-    expect(verdict.allowed).toBe(true);
-    expect(codesOf(verdict).includes("ROLE_WOULD_BE_DENIED")).toBe(!expected.enforce);
+    const decision = judged(around, "audit");
+    expect(decision.allowed).toBe(true);
+    expect(codesOf(decision).includes("ROLE_WOULD_BE_DENIED")).toBe(!expected.enforce);
   });
 
   test("in mode off nothing is looked at", () => {
@@ -85,17 +85,17 @@ describe("kube2iam's list", () => {
 
   test("an expression that closes the group it is put in does not get out of the base", () => {
     const foreign = role("arn:aws:iam::999900001111:role/admin");
-    const verdict = judged(allowed('["x)|(?:.*"]'), "enforce", foreign, regexp);
-    expect(verdict.allowed).toBe(false);
-    expect(codesOf(verdict)).toContain("POLICY_RULE_INVALID");
+    const decision = judged(allowed('["x)|(?:.*"]'), "enforce", foreign, regexp);
+    expect(decision.allowed).toBe(false);
+    expect(codesOf(decision)).toContain("POLICY_RULE_INVALID");
   });
 
   test.for(["{}", '"*"', "[1]", '["a", null]', "null", "", "[", `[${'"a",'.repeat(256)}"a"]`])(
     "%.20s is no list and allows nothing",
     (value) => {
-      const verdict = judged(allowed(value), "listed");
-      expect(verdict.allowed).toBe(false);
-      expect(codesOf(verdict)).toEqual(["POLICY_RULE_INVALID", "ROLE_NOT_ALLOWED"]);
+      const decision = judged(allowed(value), "listed");
+      expect(decision.allowed).toBe(false);
+      expect(codesOf(decision)).toEqual(["POLICY_RULE_INVALID", "ROLE_NOT_ALLOWED"]);
     },
   );
 });
@@ -165,8 +165,8 @@ describe("the default of a grant", () => {
 });
 
 test("a refusal names who, what, the rules there are and what to do", () => {
-  const verdict = judged({ ...allowed('["dev"]'), ...granted(`${ACCOUNT}dev`) }, "enforce");
-  expect(verdict.findings[0]).toEqual({
+  const decision = judged({ ...allowed('["dev"]'), ...granted(`${ACCOUNT}dev`) }, "enforce");
+  expect(decision.findings[0]).toEqual({
     code: "ROLE_NOT_ALLOWED",
     severity: "deny",
     message: `Service account shop/default may not use ${BILLING}: allowed are only: annotation ${ANNOTATION.namespaceAllowedRoles}, RoleGrant g.`,

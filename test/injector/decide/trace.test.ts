@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { decide, type Decision } from "../../../injector/decide/decide.ts";
+import { decide, type PodDecision } from "../../../injector/decide/decide.ts";
 import type { Asked } from "../../../injector/decide/trace.ts";
 import { ANNOTATION } from "../../../sidecar/contract.ts";
 import { config } from "../../support/config.ts";
@@ -8,7 +8,7 @@ import { goldens } from "../../support/goldens.ts";
 import { plainPod, pod } from "../../support/pods.ts";
 
 interface Heard {
-  readonly decision: Decision;
+  readonly decision: PodDecision;
   readonly asked: readonly Asked[];
 }
 
@@ -74,7 +74,7 @@ describe("the trace of a decision", () => {
       intent: { sidecar: { identities: [{ role: BILLING }] } },
     });
     expect(answer("role")).toMatchObject({ kind: "role", arn: BILLING });
-    expect(answer("policy")).toMatchObject({ mode: "listed", verdict: { allowed: true } });
+    expect(answer("policy")).toMatchObject({ mode: "listed", decision: { allowed: true } });
     expect(answer("settings")).toMatchObject({ source: "web-identity", guard: true });
     expect(answer("exposed")).toEqual(["app"]);
   });

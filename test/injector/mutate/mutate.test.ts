@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ANNOTATION, APP_ENV, CONTAINER, ENV } from "../../../sidecar/contract.ts";
-import { admit } from "../../../injector/review/admit.ts";
+import { admitPod } from "../../../injector/review/admit-pod.ts";
 import { patchBetween } from "../../../injector/mutate/patch.ts";
 import type { Container, Pod } from "../../../injector/model/pod.ts";
 import { sha256 } from "../../../injector/mutate/token.ts";
@@ -25,7 +25,7 @@ const ours = (one: Pod, change: (container: Container) => Container): Pod =>
   everyContainer(one, (container) => (container.name.startsWith("podrole-") ? change(container) : container));
 const order = (one: Pod) => (one.spec.initContainers ?? []).map(({ name }) => name);
 const again = (one: Pod): Pod => {
-  const outcome = admit(one, facts(), config(), () => OTHER_TOKEN);
+  const outcome = admitPod(one, facts(), config(), () => OTHER_TOKEN);
   if (outcome.kind !== "inject") throw new Error(JSON.stringify(outcome.findings));
   expect(intrusions(outcome.before, patchBetween(outcome.before, outcome.after))).toEqual([]);
   expect(applied(outcome.before, patchBetween(outcome.before, outcome.after))).toEqual(outcome.after);
@@ -119,7 +119,7 @@ describe("a second pass after", () => {
       ...container,
       env: [...(container.env ?? []), { name: "AGENT_HOST", value: "10.0.0.1" }],
     }));
-    const outcome = admit(changed, facts(), config(), () => OTHER_TOKEN);
+    const outcome = admitPod(changed, facts(), config(), () => OTHER_TOKEN);
     expect(outcome.kind).toBe("deny");
     expect(outcome.findings.map(({ message }) => message)).toEqual([
       expect.stringMatching(/podrole-guard .+\(env\)\.$/),

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { admit, type Outcome } from "../../../injector/review/admit.ts";
+import { admitPod, type PodOutcome } from "../../../injector/review/admit-pod.ts";
 import type { InjectorConfig } from "../../../injector/config/installation.ts";
 import type { Pod } from "../../../injector/model/pod.ts";
 import { config } from "../../support/config.ts";
@@ -20,10 +20,10 @@ export const settings = fc.constantFrom(...Object.keys(SETTINGS), "as they come"
 const known = facts();
 
 /** @param token the first that is made; those that follow differ from it in how they begin */
-export function pass(object: unknown, name: string, token: string, around = known): Outcome {
+export function pass(object: unknown, name: string, token: string, around = known): PodOutcome {
   let made = 0;
   const newToken = (): string => (made++ === 0 ? token : `${made}${token.slice(String(made).length)}`);
-  return admit(object, around, SETTINGS[name] ?? config(), newToken);
+  return admitPod(object, around, SETTINGS[name] ?? config(), newToken);
 }
 
 /** The pod that comes of it, or undefined where there is none. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { parseReview } from "../../../injector/review/admission-review.ts";
 import type { Container, Pod } from "../../../injector/model/pod.ts";
-import { judgeReview } from "../../../injector/review/review.ts";
-import type { Verdict } from "../../../injector/review/admission-result.ts";
+import { resultForReview } from "../../../injector/review/review.ts";
+import type { AdmissionResult } from "../../../injector/review/admission-result.ts";
 import { ANNOTATION, APP_ENV, SIDECAR_UID } from "../../../sidecar/contract.ts";
 import { applied } from "../../support/additions.ts";
 import { config } from "../../support/config.ts";
@@ -24,8 +24,8 @@ const updated = (
   subResource = "",
   known = facts(),
   settings = config(),
-): Verdict =>
-  judgeReview(
+): AdmissionResult =>
+  resultForReview(
     parseReview({
       apiVersion: "admission.k8s.io/v1",
       kind: "AdmissionReview",
@@ -67,9 +67,9 @@ describe("of a running pod", () => {
       [annotated(key, undefined), before],
       [before, annotated(key, undefined)],
     ] as const) {
-      const verdict = updated(is, was);
-      expect(verdict).toMatchObject({ decision: "deny", operations: [] });
-      expect(verdict.findings.map(({ code }) => code)).toEqual(["POD_FROZEN"]);
+      const result = updated(is, was);
+      expect(result).toMatchObject({ decision: "deny", operations: [] });
+      expect(result.findings.map(({ code }) => code)).toEqual(["POD_FROZEN"]);
     }
   });
 
@@ -118,7 +118,7 @@ describe("an ephemeral container", () => {
     ...one,
     spec: { ...one.spec, ephemeralContainers: [...(one.spec.ephemeralContainers ?? []), debug(over)] },
   });
-  const added = (over: Partial<Container> = {}, one: Pod = running): Verdict =>
+  const added = (over: Partial<Container> = {}, one: Pod = running): AdmissionResult =>
     updated(debugged(over, one), one, "ephemeralcontainers");
   const result = (over: Partial<Container> = {}, one: Pod = running): Container => {
     const after = applied(debugged(over, one), added(over, one).operations);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseReview } from "../../../injector/review/admission-review.ts";
-import { concerns, judgeReview, serviceAccountOfReview } from "../../../injector/review/review.ts";
-import type { Verdict } from "../../../injector/review/admission-result.ts";
+import { concerns, resultForReview, serviceAccountOfReview } from "../../../injector/review/review.ts";
+import type { AdmissionResult } from "../../../injector/review/admission-result.ts";
 import { ANNOTATION } from "../../../sidecar/contract.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
@@ -38,9 +38,9 @@ const judged = (
   one: ReturnType<typeof review>,
   over: Parameters<typeof config>[0] = {},
   known = facts(),
-): Verdict => judgeReview(one, known, config(over), () => TOKEN);
+): AdmissionResult => resultForReview(one, known, config(over), () => TOKEN);
 
-const codes = ({ findings }: Verdict): readonly string[] =>
+const codes = ({ findings }: AdmissionResult): readonly string[] =>
   findings.map(({ code, severity }) => `${severity} ${code}`);
 const refused = template({ hostNetwork: true });
 
@@ -56,10 +56,10 @@ describe("a workload that is applied", () => {
   ] as const)("of %s/%s is told at once what its pods would be refused for", ([group, resource, object]) => {
     const one = review(object, resource, group);
     expect(concerns(one)).toBe(true);
-    const verdict = judged(one);
-    expect(verdict).toMatchObject({ decision: "allow", operations: [] });
-    expect(codes(verdict)).toEqual(["warn HOST_NETWORK"]);
-    expect(verdict.findings[0]?.message).toBe(
+    const result = judged(one);
+    expect(result).toMatchObject({ decision: "allow", operations: [] });
+    expect(codes(result)).toEqual(["warn HOST_NETWORK"]);
+    expect(result.findings[0]?.message).toBe(
       `Pods of this ${object.kind} will be refused: The pod uses the node's network, where a guard would cut the node itself off from its metadata service.`,
     );
   });
@@ -155,7 +155,7 @@ describe("an odd workload", () => {
   );
 
   test("whose template is no pod is told where", () => {
-    const verdict = judged(review(deployment({ spec: { containers: [{ name: 7 }] } })));
-    expect(verdict.findings[0]?.message).toContain("pod.spec.containers[0].name is not a string");
+    const result = judged(review(deployment({ spec: { containers: [{ name: 7 }] } })));
+    expect(result.findings[0]?.message).toContain("pod.spec.containers[0].name is not a string");
   });
 });

@@ -1,6 +1,6 @@
 import type { Review } from "../../../injector/review/admission-review.ts";
 import { finding, type Finding } from "../../../injector/model/findings.ts";
-import type { Decided, Verdict } from "../../../injector/review/admission-result.ts";
+import type { AnsweredReview, AdmissionResult } from "../../../injector/review/admission-result.ts";
 
 export const HOST_PID: Finding = finding("HOST_NAMESPACE", "The pod uses hostPID.", "Take it off.");
 export const wouldDeny = (): Finding => finding("ROLE_WOULD_BE_DENIED", "Enforce would deny.", "Grant it.");
@@ -17,7 +17,10 @@ export const OWNED = {
 };
 
 /** A pod of namespace `shop` that was injected in 0.8 ms, but for what the test is about. */
-export const decided = (verdict: Partial<Verdict> = {}, review: Partial<Review> = {}): Decided => ({
+export const decided = (
+  result: Partial<AdmissionResult> = {},
+  review: Partial<Review> = {},
+): AnsweredReview => ({
   review: {
     uid: "review-1",
     operation: "CREATE",
@@ -29,9 +32,9 @@ export const decided = (verdict: Partial<Verdict> = {}, review: Partial<Review> 
     oldObject: null,
     ...review,
   },
-  verdict: { decision: "inject", operations: [], findings: [], ...verdict },
+  result: { decision: "inject", operations: [], findings: [], ...result },
   ms: 0.8,
 });
 
-export const denied = (findings: readonly Finding[], review: Partial<Review> = {}): Decided =>
+export const denied = (findings: readonly Finding[], review: Partial<Review> = {}): AnsweredReview =>
   decided({ decision: "deny", findings }, review);

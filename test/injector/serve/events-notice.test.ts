@@ -25,8 +25,8 @@ describe("what is told of a decision", () => {
   });
 
   test("what audit would deny and a guard that is off are two stories", () => {
-    const verdict = { decision: "inject", operations: [], findings: [...guardOff(), wouldDeny()] } as const;
-    expect(noticesOf(decided(verdict)).map(({ reason, note }) => [reason, note])).toEqual([
+    const result = { decision: "inject", operations: [], findings: [...guardOff(), wouldDeny()] } as const;
+    expect(noticesOf(decided(result)).map(({ reason, note }) => [reason, note])).toEqual([
       ["RoleWouldBeDenied", "[ROLE_WOULD_BE_DENIED] Enforce would deny. Grant it."],
       ["GuardOff", "[GUARD_OFF] The guard is off. Turn it on."],
     ]);
@@ -34,8 +34,8 @@ describe("what is told of a decision", () => {
 
   test("a pod on the node's network that is let in without a guard", () => {
     const found = finding("HOST_NETWORK_UNGUARDED", "No guard.", "Take hostNetwork off.");
-    const verdict = { decision: "skip", reason: "host-network", operations: [], findings: [found] } as const;
-    expect(noticesOf(decided(verdict))).toMatchObject([{ reason: "GuardOff" }]);
+    const result = { decision: "skip", reason: "host-network", operations: [], findings: [found] } as const;
+    expect(noticesOf(decided(result))).toMatchObject([{ reason: "GuardOff" }]);
   });
 
   test.for([

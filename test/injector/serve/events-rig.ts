@@ -1,6 +1,6 @@
 import { onTestFinished } from "vitest";
 import { eventRecorder } from "../../../injector/serve/events.ts";
-import type { Decided } from "../../../injector/review/admission-result.ts";
+import type { AnsweredReview } from "../../../injector/review/admission-result.ts";
 import { handClock } from "../../support/hand-clock.ts";
 import { logLines } from "../../support/log-lines.ts";
 
@@ -29,7 +29,7 @@ export function eventsRig() {
     count: (result) => void results.push(result),
   });
   onTestFinished(() => recorder.stop());
-  const observe = async (...all: readonly Decided[]): Promise<void> => {
+  const observe = async (...all: readonly AnsweredReview[]): Promise<void> => {
     for (const one of all) recorder.observe(one);
     await clock.advance(0);
   };

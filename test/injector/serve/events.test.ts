@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { Refusal } from "../../../injector/cluster/api-server.ts";
 import { finding } from "../../../injector/model/findings.ts";
-import type { Decided } from "../../../injector/review/admission-result.ts";
+import type { AnsweredReview } from "../../../injector/review/admission-result.ts";
 import { decided, denied, HOST_PID, OWNED } from "./events-fixtures.ts";
 import { eventsRig } from "./events-rig.ts";
 
-const about = (name: string, namespace = "shop"): Decided =>
+const about = (name: string, namespace = "shop"): AnsweredReview =>
   denied([HOST_PID], { namespace, object: { metadata: { name } } });
-const many = (count: number, namespace = "shop"): readonly Decided[] =>
+const many = (count: number, namespace = "shop"): readonly AnsweredReview[] =>
   Array.from({ length: count }, (_, index) => about(`web-${index}`, namespace));
 const minutes = (count: number): number => count * 60_000;
 

@@ -2,7 +2,7 @@ import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import {
   decide,
-  type Decision,
+  type PodDecision,
   type Requester,
   type SidecarIntent,
   type SkipReason,
@@ -12,13 +12,13 @@ import { userContainers } from "../model/user-containers.ts";
 import type { Finding } from "../model/findings.ts";
 import { imdsShadowed } from "../mutate/imds-env.ts";
 import { findingsInTheirs, inTheirs } from "../config/keys.ts";
-import { credentialsUri, impostors, mutate, tokensByContainer } from "../mutate/mutate.ts";
+import { credentialsUri, tamperedContainers, mutate, tokensByContainer } from "../mutate/mutate.ts";
 import type { Pod } from "../model/pod.ts";
 import { proxyFindings } from "../mutate/proxy.ts";
 import { tokensFor } from "../mutate/token.ts";
 
 /** What becomes of a pod, for the webhook and for the offline commands alike. */
-export type Outcome =
+export type PodOutcome =
   | { readonly kind: "skip"; readonly reason: SkipReason; readonly findings: readonly Finding[] }
   | { readonly kind: "deny"; readonly findings: readonly Finding[] }
   | {
@@ -31,18 +31,18 @@ export type Outcome =
     };
 
 /** decide, then mutate: the one path from an object to a pod. Pure but for the tokens it is passed. */
-export function admit(
+export function admitPod(
   object: unknown,
   facts: Facts,
   config: InjectorConfig,
   newToken: () => string,
   requester?: Requester,
-): Outcome {
+): PodOutcome {
   const decision = inTheirWords(decide(object, facts, config, requester), config);
   if (decision.kind !== "inject") return decision;
   const { pod, intent } = decision;
   const tokens = tokensFor(pod, intent.sidecar?.identities ?? [], newToken);
-  const foreign = impostors(pod, intent, config, tokens);
+  const foreign = tamperedContainers(pod, intent, config, tokens);
   if (foreign.length > 0) return { kind: "deny", findings: [...foreign, ...decision.findings] };
   const uri = credentialsUri(config);
   const tokenOf = tokensByContainer(intent, tokens);
@@ -68,7 +68,7 @@ export function admit(
 }
 
 /** The decision, with annotations called as this cluster spells them. */
-function inTheirWords(decision: Decision, { keys }: InjectorConfig): Decision {
+function inTheirWords(decision: PodDecision, { keys }: InjectorConfig): PodDecision {
   const findings = findingsInTheirs(decision.findings, keys);
   if (decision.kind !== "inject" || decision.intent.sidecar === undefined) return { ...decision, findings };
   const identities = decision.intent.sidecar.identities.map((one) => ({
