@@ -1,7 +1,7 @@
 import { constants, hostname } from "node:os";
 import { KubeConfig } from "@kubernetes/client-node";
 import { CommanderError } from "commander";
-import { ANNOTATION } from "../sidecar/contract.ts";
+import { ANNOTATION } from "../sidecar/contract/annotations.ts";
 import { systemClock } from "../sidecar/kit/clock.ts";
 import { coded, CodedError, oneLine, systemCode } from "../sidecar/kit/errors.ts";
 import { createLog, type LogLevel } from "../sidecar/kit/log.ts";

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { ENV } from "./contract.ts";
+import { ENV } from "./contract/env.ts";
 import type { Env } from "./kit/env.ts";
 import { coded, oneLine } from "./kit/errors.ts";
 import { writeTerminationMessage } from "./kit/termination.ts";

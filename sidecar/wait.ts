@@ -1,5 +1,6 @@
 import { connect } from "node:net";
-import { ENV, HEALTH_PORT, LOOPBACK, PATH, START_MODES } from "./contract.ts";
+import { ENV, START_MODES } from "./contract/env.ts";
+import { HEALTH_PORT, LOOPBACK, PATH } from "./contract/pod.ts";
 import { systemClock, type Clock } from "./kit/clock.ts";
 import { integer, oneOf, optional, parseEnv, type Env } from "./kit/env.ts";
 import { CodedError } from "./kit/errors.ts";

@@ -1,4 +1,5 @@
-import { CONTAINER, ENV } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import type { PodOutcome } from "../review/admit-pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { SidecarIntent } from "../decide/decide.ts";

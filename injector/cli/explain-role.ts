@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { ANNOTATION } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { Facts } from "../model/facts.ts";
 import { serviceAccountOf, type Pod } from "../model/pod.ts";
 import { resolveRole, type ResolvedRole } from "../decide/role.ts";

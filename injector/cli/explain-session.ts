@@ -1,4 +1,5 @@
-import { ANNOTATION, type Source, type Step as Call } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import type { Source, Step as Call } from "../../sidecar/contract/session.ts";
 import { fallbackRegion, type RoleArn } from "../model/arn.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { Answers } from "../decide/trace.ts";

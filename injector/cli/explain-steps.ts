@@ -1,4 +1,4 @@
-import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract.ts";
+import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import type { Answers, Asked } from "../decide/trace.ts";
 import { policyStep } from "./explain-policy.ts";
 import { roleStep } from "./explain-role.ts";

@@ -1,5 +1,5 @@
 import type { KubeConfig } from "@kubernetes/client-node";
-import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract.ts";
+import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import { systemClock, type Clock } from "../../sidecar/kit/clock.ts";
 import { CodedError } from "../../sidecar/kit/errors.ts";
 import type { Log } from "../../sidecar/kit/log.ts";

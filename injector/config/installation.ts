@@ -1,4 +1,6 @@
-import type { EgressHookMode, ImdsFact, Source, StartMode } from "../../sidecar/contract.ts";
+import type { EgressHookMode, StartMode } from "../../sidecar/contract/env.ts";
+import type { Source } from "../../sidecar/contract/session.ts";
+import type { ImdsFact } from "../../sidecar/contract/metadata.ts";
 import type { BaseRoleArn, RoleArn } from "../model/arn.ts";
 import type { Keys } from "./keys.ts";
 

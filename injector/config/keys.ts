@@ -1,4 +1,4 @@
-import { ANNOTATION } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { Cluster } from "../model/facts.ts";
 import type { Finding } from "../model/findings.ts";
 import type { Pod } from "../model/pod.ts";

@@ -1,17 +1,9 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
-import {
-  ANNOTATION,
-  CREDENTIALS_PORT,
-  EGRESS_HOOK_MODES,
-  HEALTH_PORT,
-  IMDS_FACTS,
-  IMDS_PORT,
-  METADATA_ADDRESSES,
-  SOURCES,
-  START_MODES,
-  type ImdsFact,
-  type Source,
-} from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { EGRESS_HOOK_MODES, START_MODES } from "../../sidecar/contract/env.ts";
+import { SOURCES, type Source } from "../../sidecar/contract/session.ts";
+import { IMDS_FACTS, METADATA_ADDRESSES, type ImdsFact } from "../../sidecar/contract/metadata.ts";
+import { CREDENTIALS_PORT, HEALTH_PORT, IMDS_PORT } from "../../sidecar/contract/pod.ts";
 import { blockable } from "../../sidecar/kit/address.ts";
 import { integer } from "../../sidecar/kit/env.ts";
 import { CodedError } from "../../sidecar/kit/errors.ts";

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract.ts";
+import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import { oneLine } from "../../sidecar/kit/errors.ts";
 import type { Log } from "../../sidecar/kit/log.ts";

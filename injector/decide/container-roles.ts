@@ -1,4 +1,5 @@
-import { ANNOTATION, CONTAINER_ROLE_PREFIX, IDENTITIES_MAX } from "../../sidecar/contract.ts";
+import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../sidecar/contract/annotations.ts";
+import { IDENTITIES_MAX } from "../../sidecar/contract/session.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { exposes } from "./exposure.ts";
 import { userContainers } from "../model/user-containers.ts";

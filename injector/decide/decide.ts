@@ -1,11 +1,6 @@
-import {
-  ANNOTATION,
-  NAMESPACE_LABEL,
-  SOURCES,
-  START_MODES,
-  type Source,
-  type StartMode,
-} from "../../sidecar/contract.ts";
+import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
+import { START_MODES, type StartMode } from "../../sidecar/contract/env.ts";
+import { SOURCES, type Source } from "../../sidecar/contract/session.ts";
 import { strayAnnotations } from "../model/annotations.ts";
 import { fallbackRegion } from "../model/arn.ts";
 import { isLabelled, type Facts } from "../model/facts.ts";

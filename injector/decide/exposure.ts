@@ -1,4 +1,5 @@
-import { ANNOTATION, APP_ENV } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { APP_ENV } from "../../sidecar/contract/pod.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { userContainers } from "../model/user-containers.ts";
 import { envVar, type Container, type Pod } from "../model/pod.ts";

@@ -1,4 +1,5 @@
-import { RESERVED_PREFIX, SIDECAR_UID, TOKEN_VOLUME, type Source } from "../../sidecar/contract.ts";
+import type { Source } from "../../sidecar/contract/session.ts";
+import { RESERVED_PREFIX, SIDECAR_UID, TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { isOurs } from "../model/user-containers.ts";

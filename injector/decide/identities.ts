@@ -1,4 +1,4 @@
-import { containerIdentity, POD_IDENTITY, type Step } from "../../sidecar/contract.ts";
+import { containerIdentity, POD_IDENTITY, type Step } from "../../sidecar/contract/session.ts";
 import { partitionOf, type RoleArn } from "../model/arn.ts";
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig, PolicyMode } from "../config/installation.ts";

@@ -1,4 +1,5 @@
-import { ANNOTATION, IMDS_MODES, IMDS_V1, type ImdsMode, type ImdsV1 } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { IMDS_MODES, IMDS_V1, type ImdsMode, type ImdsV1 } from "../../sidecar/contract/metadata.ts";
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { ContainerRole } from "./container-roles.ts";

@@ -1,4 +1,4 @@
-import { ANNOTATION } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { parseRoleArn, type RoleArn } from "../model/arn.ts";
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig, PolicyMode } from "../config/installation.ts";

@@ -1,4 +1,5 @@
-import { ANNOTATION, type Step } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import type { Step } from "../../sidecar/contract/session.ts";
 import { policyServes, type PolicyArn, type RoleArn } from "../model/arn.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { finding, type Finding } from "../model/findings.ts";

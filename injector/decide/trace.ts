@@ -1,4 +1,4 @@
-import type { Source, Step } from "../../sidecar/contract.ts";
+import type { Source, Step } from "../../sidecar/contract/session.ts";
 import type { RoleArn } from "../model/arn.ts";
 import type { PolicyMode } from "../config/installation.ts";
 import type { Finding } from "../model/findings.ts";

@@ -1,4 +1,4 @@
-import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../sidecar/contract.ts";
+import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../sidecar/contract/annotations.ts";
 import { finding, type Finding } from "./findings.ts";
 
 /** The kind of object an annotation is read from. */

@@ -1,4 +1,4 @@
-import { NAMESPACE_LABEL } from "../../sidecar/contract.ts";
+import { NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import type { Grant } from "./grant.ts";
 
 /** What a decision needs to know of a namespace. */

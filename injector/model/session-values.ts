@@ -1,4 +1,5 @@
-import { ANNOTATION, PLACEHOLDERS, POLICY_ARNS_MAX } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { PLACEHOLDERS, POLICY_ARNS_MAX } from "../../sidecar/contract/session.ts";
 import { parseJson } from "../../sidecar/kit/json.ts";
 import { parsePolicyArn, type PolicyArn } from "./arn.ts";
 import { isRecord } from "./read.ts";

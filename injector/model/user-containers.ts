@@ -1,4 +1,4 @@
-import { CONTAINER } from "../../sidecar/contract.ts";
+import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import type { Container, Pod } from "./pod.ts";
 
 export const isOurs = (container: Container): boolean =>

@@ -1,12 +1,6 @@
-import {
-  COMMAND,
-  CONTAINER,
-  ENV,
-  SIDECAR_UID,
-  TOKEN_VOLUME,
-  type Identity,
-  type Source,
-} from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import type { Identity, Source } from "../../sidecar/contract/session.ts";
+import { COMMAND, CONTAINER, SIDECAR_UID, TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { Intent, SidecarIntent } from "../decide/decide.ts";
 import { imdsEnv, imdsMode } from "./imds-env.ts";

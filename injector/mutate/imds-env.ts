@@ -1,4 +1,5 @@
-import { ENV, imdsFactVariable, METADATA_ADDRESSES, type ImdsFact } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { imdsFactVariable, METADATA_ADDRESSES, type ImdsFact } from "../../sidecar/contract/metadata.ts";
 import { normalAddress } from "../../sidecar/kit/address.ts";
 import type { ImdsFactSetting, InjectorConfig } from "../config/installation.ts";
 import type { SidecarIntent } from "../decide/decide.ts";

@@ -1,14 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import {
-  ANNOTATION,
-  APP_ENV,
-  CONTAINER,
-  ENV,
-  LOOPBACK,
-  PATH,
-  POD_IDENTITY,
-  TOKEN_VOLUME,
-} from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { POD_IDENTITY } from "../../sidecar/contract/session.ts";
+import { APP_ENV, CONTAINER, LOOPBACK, PATH, TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { guardContainer, sidecarContainer, tokenVolume } from "./containers.ts";
 import type { Intent, SidecarIntent } from "../decide/decide.ts";

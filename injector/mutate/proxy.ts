@@ -1,4 +1,5 @@
-import { LOOPBACK, METADATA_ADDRESSES } from "../../sidecar/contract.ts";
+import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
+import { LOOPBACK } from "../../sidecar/contract/pod.ts";
 import type { Container, EnvVar } from "../model/pod.ts";
 import { finding, type Finding } from "../model/findings.ts";
 

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { APP_ENV, CONTAINER, ENV } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { APP_ENV, CONTAINER } from "../../sidecar/contract/pod.ts";
 import { userContainers } from "../model/user-containers.ts";
 import { envVar, type Pod } from "../model/pod.ts";
 import { isRecord, own } from "../model/read.ts";

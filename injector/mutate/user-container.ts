@@ -1,4 +1,4 @@
-import { APP_ENV } from "../../sidecar/contract.ts";
+import { APP_ENV } from "../../sidecar/contract/pod.ts";
 import type { Protected } from "../decide/harden.ts";
 import { envVar, type Container, type EnvVar } from "../model/pod.ts";
 import { proxied } from "./proxy.ts";

@@ -1,13 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import {
-  ANNOTATION,
-  APP_ENV,
-  CONTAINER,
-  CONTAINER_ROLE_PREFIX,
-  ENV,
-  POD_IDENTITY,
-  SOURCES,
-} from "../../sidecar/contract.ts";
+import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../sidecar/contract/annotations.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { POD_IDENTITY, SOURCES } from "../../sidecar/contract/session.ts";
+import { APP_ENV, CONTAINER } from "../../sidecar/contract/pod.ts";
 import type { Review } from "./admission-review.ts";
 import { ANNOTATIONS } from "../model/annotations.ts";
 import { isLabelled, type Facts } from "../model/facts.ts";

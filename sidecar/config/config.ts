@@ -1,20 +1,8 @@
 import { isIP } from "node:net";
-import {
-  CREDENTIALS_PORT,
-  ENV,
-  HEALTH_PORT,
-  IMDS_MODES,
-  IMDS_PORT,
-  IMDS_V1,
-  POD_IDENTITY,
-  SOURCES,
-  START_MODES,
-  type Identity,
-  type ImdsV1,
-  type Source,
-  type StartMode,
-  type Step,
-} from "../contract.ts";
+import { ENV, START_MODES, type StartMode } from "../contract/env.ts";
+import { POD_IDENTITY, SOURCES, type Identity, type Source, type Step } from "../contract/session.ts";
+import { IMDS_MODES, IMDS_V1, type ImdsV1 } from "../contract/metadata.ts";
+import { CREDENTIALS_PORT, HEALTH_PORT, IMDS_PORT } from "../contract/pod.ts";
 import { identitiesOf } from "./identities.ts";
 import { factsOf, type Facts } from "./imds-facts.ts";
 import { integer, list, oneOf, optional, parseEnv, required, text, type Env } from "../kit/env.ts";

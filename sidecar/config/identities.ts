@@ -1,4 +1,4 @@
-import { IDENTITIES_MAX, type Identity, type Source } from "../contract.ts";
+import { IDENTITIES_MAX, type Identity, type Source } from "../contract/session.ts";
 import { isRecord, parseJson, printable } from "../kit/json.ts";
 import { stepProblems } from "./steps.ts";
 

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { IMDS_FACTS, type ImdsFact } from "../contract.ts";
+import { IMDS_FACTS, type ImdsFact } from "../contract/metadata.ts";
 import { isRecord, parseJson, printable } from "../kit/json.ts";
 
 /**

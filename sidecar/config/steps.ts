@@ -1,4 +1,4 @@
-import { POLICY_ARNS_MAX, type Source } from "../contract.ts";
+import { POLICY_ARNS_MAX, type Source } from "../contract/session.ts";
 import { isRecord, printable } from "../kit/json.ts";
 
 const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/;

@@ -1,11 +1,6 @@
-import {
-  EGRESS_HOOK_MODES,
-  ENV,
-  IMDS_MODES,
-  IMDS_PORT,
-  type EgressHookMode,
-  type ImdsMode,
-} from "../contract.ts";
+import { EGRESS_HOOK_MODES, ENV, type EgressHookMode } from "../contract/env.ts";
+import { IMDS_MODES, type ImdsMode } from "../contract/metadata.ts";
+import { IMDS_PORT } from "../contract/pod.ts";
 import { blockable, normalAddress } from "../kit/address.ts";
 import { integer, list, oneOf, optional, parseEnv, required, type Env } from "../kit/env.ts";
 import { LOG_LEVELS, type LogLevel } from "../kit/log.ts";

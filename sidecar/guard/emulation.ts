@@ -1,5 +1,5 @@
 import { connect, createServer, type Server } from "node:net";
-import { LOOPBACK } from "../contract.ts";
+import { LOOPBACK } from "../contract/pod.ts";
 import { CodedError, systemCode } from "../kit/errors.ts";
 import type { Reach } from "../kit/reach.ts";
 

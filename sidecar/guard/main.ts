@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { ENV } from "../contract.ts";
+import { ENV } from "../contract/env.ts";
 import type { Env } from "../kit/env.ts";
 import { coded, oneLine } from "../kit/errors.ts";
 import { createLog } from "../kit/log.ts";

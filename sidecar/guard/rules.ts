@@ -1,4 +1,4 @@
-import { METADATA_ADDRESSES } from "../contract.ts";
+import { METADATA_ADDRESSES } from "../contract/metadata.ts";
 import { addressBits, isIPv4 } from "../kit/address.ts";
 
 /** What the rules depend on, and nothing else. */

@@ -1,5 +1,5 @@
 import type { Headers } from "../wire/authorize.ts";
-import type { ImdsV1 } from "../contract.ts";
+import type { ImdsV1 } from "../contract/metadata.ts";
 import { IssueError } from "../sts/issue-error.ts";
 import { coded, oneLine, type CodedError } from "../kit/errors.ts";
 import type { WireAnswer, WireRequest } from "../wire/answers.ts";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { METADATA_ADDRESSES } from "../contract.ts";
+import { METADATA_ADDRESSES } from "../contract/metadata.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { End } from "../kit/reach.ts";
 import { imdsEndpoint } from "./answer.ts";

@@ -1,4 +1,4 @@
-import { LOOPBACK } from "../contract.ts";
+import { LOOPBACK } from "../contract/pod.ts";
 import type { End } from "../kit/reach.ts";
 import { answering, close, lacksAddressFamily, listen } from "../wire/server.ts";
 import type { WireAnswer, WireRequest } from "../wire/answers.ts";

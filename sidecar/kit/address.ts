@@ -1,5 +1,5 @@
 import { isIP, SocketAddress } from "node:net";
-import { NEVER_BLOCKED } from "../contract.ts";
+import { NEVER_BLOCKED } from "../contract/metadata.ts";
 
 /**
  * One spelling for each IP address, so that two of them can be compared as text: lower case, zeros compressed, and an

@@ -5,7 +5,7 @@ import {
 } from "@aws-sdk/client-sts";
 import { accountId } from "./arn.ts";
 import { assertSessionOf } from "./assumed-role.ts";
-import type { Step } from "../contract.ts";
+import type { Step } from "../contract/session.ts";
 import type { Credentials } from "./credentials.ts";
 import { IssueError } from "./issue-error.ts";
 import type { CodedError } from "../kit/errors.ts";

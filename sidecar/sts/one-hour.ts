@@ -1,5 +1,6 @@
 import { roleName } from "./arn.ts";
-import { ANNOTATION, type Step } from "../contract.ts";
+import { ANNOTATION } from "../contract/annotations.ts";
+import type { Step } from "../contract/session.ts";
 import { IssueError } from "./issue-error.ts";
 import { CodedError } from "../kit/errors.ts";
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fromEnv, fromIni, fromInstanceMetadata } from "@aws-sdk/credential-providers";
 import type { ConfiguredIdentity, SidecarConfig } from "../config/config.ts";
-import type { Source } from "../contract.ts";
+import type { Source } from "../contract/session.ts";
 import type { Credentials } from "./credentials.ts";
 import { IssueError } from "./issue-error.ts";
 import { errorName, systemCode } from "../kit/errors.ts";

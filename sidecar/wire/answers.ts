@@ -1,5 +1,5 @@
 import { requireIdentity, requireLoopbackHost, type Headers } from "./authorize.ts";
-import { PATH } from "../contract.ts";
+import { PATH } from "../contract/pod.ts";
 import { toWire, type Credentials } from "../sts/credentials.ts";
 import { IssueError } from "../sts/issue-error.ts";
 import { coded, CodedError } from "../kit/errors.ts";

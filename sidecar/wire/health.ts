@@ -1,5 +1,5 @@
 import type { Server } from "node:http";
-import { PATH } from "../contract.ts";
+import { PATH } from "../contract/pod.ts";
 import { limitedServer } from "./limited-server.ts";
 import { lacksAddressFamily, listen, send } from "./server.ts";
 import type { WireAnswer } from "./answers.ts";

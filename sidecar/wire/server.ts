@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Headers } from "./authorize.ts";
-import { LOOPBACK } from "../contract.ts";
+import { LOOPBACK } from "../contract/pod.ts";
 import { coded, CodedError, systemCode } from "../kit/errors.ts";
 import { limitedServer } from "./limited-server.ts";
 import { answer, type WireAnswer, type WireDeps, type WireRequest } from "./answers.ts";

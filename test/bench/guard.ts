@@ -8,7 +8,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { ENV, METADATA_ADDRESSES } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 
 const AIM_MS = 150;
 /** The image sets it for every process of the pod. */

@@ -1,5 +1,5 @@
 import { cpuMs, memory, start, type Helper } from "./sidecar-children.ts";
-import { PATH } from "../../sidecar/contract.ts";
+import { PATH } from "../../sidecar/contract/pod.ts";
 import type { Figures } from "./sidecar-figures.ts";
 import type { Job, Load } from "./sidecar-load.ts";
 import { run, TOKEN, type Running, type Subject } from "./sidecar-subjects.ts";

@@ -3,7 +3,8 @@ import { writeFile } from "node:fs/promises";
 import { createServer, connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ENV, LOOPBACK, PATH } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { LOOPBACK, PATH } from "../../sidecar/contract/pod.ts";
 import { hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
 import { start, type Program } from "./sidecar-children.ts";
 

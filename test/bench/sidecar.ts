@@ -11,7 +11,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { ENV } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
 import { helper } from "./sidecar-children.ts";
 import { createFigures, printTable, type Figures, type Row } from "./sidecar-figures.ts";
 import {

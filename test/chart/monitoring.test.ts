@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { CONTAINER } from "../../sidecar/contract.ts";
+import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { tempFile } from "../support/cli.ts";
 import { executableOnPath } from "../support/executable.ts";
 import { ofKind, rendered, whyNoHelm } from "../support/helm.ts";

@@ -1,4 +1,4 @@
-import { ANNOTATION } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import type { FindingCode } from "../../injector/model/findings.ts";
 import { ACCOUNT } from "../support/facts.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ANNOTATION } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { systemClock } from "../../sidecar/kit/clock.ts";
 import { apiServer } from "../../injector/cluster/api-server.ts";
 import { updateGrants } from "../../injector/controller/grant-status.ts";

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ANNOTATION, CONTAINER } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import type { LogLine } from "../support/log-lines.ts";
 import { until } from "../support/until.ts";
 import { whyNot, type ControlPlane } from "./control-plane.ts";

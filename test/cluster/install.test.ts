@@ -8,7 +8,7 @@ import type { Child } from "../support/child.ts";
 import { ACCOUNT } from "../support/facts.ts";
 import { until } from "../support/until.ts";
 import { certificateAuthority, servingCertificate, validFor } from "../../injector/tls/certificates.ts";
-import { CONTAINER } from "../../sidecar/contract.ts";
+import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { whyNot } from "./control-plane.ts";
 import { INJECTOR, kill, NAMESPACE, openInstallation, WEBHOOKS, type Installed } from "./installation.ts";
 import type { KubeObject } from "./kube-client.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { CONTAINER } from "../../sidecar/contract.ts";
+import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { tcpService } from "../support/tcp-service.ts";
 import { until } from "../support/until.ts";
 import { register } from "./certificates-rig.ts";

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ANNOTATION, APP_ENV } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { APP_ENV } from "../../sidecar/contract/pod.ts";
 import { whyNot } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { createNamespace, podsOf } from "./setting.ts";

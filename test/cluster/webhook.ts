@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import type { KubeConfig } from "@kubernetes/client-node";
-import { CONTAINER } from "../../sidecar/contract.ts";
+import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { certificateAuthority, servingCertificate, validFor } from "../../injector/tls/certificates.ts";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { kubernetesCluster } from "../../injector/cluster/kubernetes.ts";

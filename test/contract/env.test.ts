@@ -1,17 +1,9 @@
 import { describe, expect, test } from "vitest";
-import {
-  ANNOTATION,
-  APP_ENV,
-  CONTAINER,
-  ENV,
-  IMDS_FACTS,
-  imdsFactVariable,
-  PATH,
-  SIDECAR_UID,
-  SOURCES,
-  TOKEN_VOLUME,
-  type ImdsFact,
-} from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { SOURCES } from "../../sidecar/contract/session.ts";
+import { IMDS_FACTS, imdsFactVariable, type ImdsFact } from "../../sidecar/contract/metadata.ts";
+import { APP_ENV, CONTAINER, PATH, SIDECAR_UID, TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
 import { parseConfig, type SidecarConfig } from "../../sidecar/config/config.ts";
 import { parseGuardConfig } from "../../sidecar/guard/config.ts";
 import { sha256 } from "../../injector/mutate/token.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
-import { COMMAND, SIDECAR_UID } from "../../sidecar/contract.ts";
+import { COMMAND, SIDECAR_UID } from "../../sidecar/contract/pod.ts";
 import { IMAGE_ENV } from "../bench/sidecar-measure.ts";
 
 const dockerfile = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { DURATION_BUCKETS, METRICS } from "../../injector/serve/metrics-table.ts";
-import { HEALTH_PORT } from "../../sidecar/contract.ts";
+import { HEALTH_PORT } from "../../sidecar/contract/pod.ts";
 import { sidecarMetrics } from "../support/sidecar-metrics.ts";
 
 const INTRODUCTION = `# Metrics

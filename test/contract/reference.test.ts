@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Option } from "commander";
 import { injectorCommand } from "../../injector/serve/command.ts";
 import { DEFAULT_CONTAINER, IRSA_SKIP } from "../../injector/mutate/mutate.ts";
-import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract.ts";
+import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import { EXITS } from "../../sidecar/guard/exits.ts";
 import { ANNOTATIONS, type On } from "../../injector/model/annotations.ts";
 import { PROGRAM_MAX } from "../../injector/decide/pattern.ts";

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { fromHttp } from "@aws-sdk/credential-providers";
 import { expect, onTestFinished, test } from "vitest";
 import { stsStandIn, type StsStandIn } from "../../injector/cli/demo/sts.ts";
-import { APP_ENV, LOOPBACK, PATH } from "../../sidecar/contract.ts";
+import { APP_ENV, LOOPBACK, PATH } from "../../sidecar/contract/pod.ts";
 import type { Credentials } from "../../sidecar/sts/credentials.ts";
 import { IssueError } from "../../sidecar/sts/issue-error.ts";
 import { CodedError } from "../../sidecar/kit/errors.ts";

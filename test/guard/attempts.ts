@@ -1,5 +1,5 @@
 import type { Ended } from "./command.ts";
-import { SIDECAR_UID } from "../../sidecar/contract.ts";
+import { SIDECAR_UID } from "../../sidecar/contract/pod.ts";
 import {
   EXTRA_V4,
   EXTRA_V6,

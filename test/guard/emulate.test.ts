@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ENV, IMDS_PORT, SIDECAR_UID } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { IMDS_PORT, SIDECAR_UID } from "../../sidecar/contract/pod.ts";
 import { outcomeOf, socketClient, type Outcome } from "./attempts.ts";
 import { collect } from "./command.ts";
 import { EMULATE, OURS, startSidecar, WITHOUT_GUARD } from "./emulated.ts";

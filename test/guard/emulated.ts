@@ -1,4 +1,5 @@
-import { ENV, IMDS_PORT } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { IMDS_PORT } from "../../sidecar/contract/pod.ts";
 import { BLOCKED, type Lab } from "./lab.ts";
 
 /** What the guard is told in a pod whose metadata service is emulated. */

@@ -1,7 +1,8 @@
 import { chmod, mkdtemp, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ENV, METADATA_ADDRESSES } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 import { must, type Ended } from "./command.ts";
 import { file, type Lab } from "./lab.ts";
 

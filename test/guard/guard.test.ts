@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { outcomeOf, packetClient, socketClient } from "./attempts.ts";
 import { collect, command } from "./command.ts";
-import { ENV } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
 import { AS_GUARD, GUARD, guardEnv, runGuard } from "./guard-run.ts";
 import { METADATA_V4, METADATA_V6, openLab, type Lab } from "./lab.ts";
 import { whyNot } from "./requirements.ts";

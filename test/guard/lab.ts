@@ -1,7 +1,7 @@
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { METADATA_ADDRESSES } from "../../sidecar/contract.ts";
+import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 import { collect, command, must, type Ended } from "./command.ts";
 import { inside, spaces } from "./spaces.ts";
 

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ENV } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
 import { runGuard } from "./guard-run.ts";
 import { METADATA_V4, METADATA_V6, openLab, type Lab } from "./lab.ts";
 import { whyNot } from "./requirements.ts";

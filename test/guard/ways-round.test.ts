@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ENV, IMDS_PORT, SIDECAR_UID } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { IMDS_PORT, SIDECAR_UID } from "../../sidecar/contract/pod.ts";
 import {
   insistent,
   LATE_WAYS,

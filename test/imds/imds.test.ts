@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ENV, SIDECAR_UID } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { SIDECAR_UID } from "../../sidecar/contract/pod.ts";
 import { CLIENTS } from "./clients.ts";
 import { openLab, type Lab } from "./lab.ts";
 import { NODE, POD } from "./names.ts";

@@ -5,7 +5,7 @@
  */
 import { createServer, type Server } from "node:http";
 import { stsStandIn } from "../../injector/cli/demo/sts.ts";
-import { METADATA_ADDRESSES } from "../../sidecar/contract.ts";
+import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 import { imdsEndpoint } from "../../sidecar/imds/answer.ts";
 import { tokensOf } from "../../sidecar/imds/token.ts";
 import { Secret } from "../../sidecar/kit/secret.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { APP_ENV } from "../../sidecar/contract.ts";
+import { APP_ENV } from "../../sidecar/contract/pod.ts";
 import { until } from "../support/until.ts";
 import { CLIENTS, isSaid, UNTRIED, type Client, type Sayings } from "./clients.ts";
 import { startMoto } from "./moto.ts";

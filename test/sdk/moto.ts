@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { LOOPBACK } from "../../sidecar/contract.ts";
+import { LOOPBACK } from "../../sidecar/contract/pod.ts";
 import { freePort } from "../support/free-port.ts";
 import { http } from "../support/http.ts";
 import { until } from "../support/until.ts";

@@ -9,7 +9,7 @@ import {
   type StsCall,
   type StsStandInOptions,
 } from "../../injector/cli/demo/sts.ts";
-import { ENV } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
 import { sidecar, type Child } from "../support/child.ts";
 import { ROLE } from "../support/credentials.ts";

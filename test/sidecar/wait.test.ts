@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import { expect, onTestFinished, test } from "vitest";
-import { ENV } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
 import { waitMain } from "../../sidecar/wait.ts";
 import { freePort } from "../support/free-port.ts";
 import { handClock } from "../support/hand-clock.ts";

@@ -1,4 +1,4 @@
-import { NAMESPACE_LABEL } from "../../sidecar/contract.ts";
+import { NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import { parseBaseRoleArn, parseRoleArn, type BaseRoleArn, type RoleArn } from "../../injector/model/arn.ts";
 import type { Cluster, Facts } from "../../injector/model/facts.ts";
 import { parseGrant, type Grant } from "../../injector/model/grant.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { stsStandIn, type StsStandIn, type StsStandInOptions } from "../../injector/cli/demo/sts.ts";
-import { ENV } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
 import { sidecar, type Child } from "./child.ts";
 import { freePort } from "./free-port.ts";

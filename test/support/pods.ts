@@ -1,4 +1,4 @@
-import { ANNOTATION } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { admitPod, type PodOutcome } from "../../injector/review/admit-pod.ts";
 import type { Facts } from "../../injector/model/facts.ts";
 import type { InjectorConfig } from "../../injector/config/installation.ts";

@@ -1,7 +1,7 @@
 import type { Facts } from "../../injector/model/facts.ts";
 import type { FindingCode } from "../../injector/model/findings.ts";
 import type { SecurityContext } from "../../injector/model/pod.ts";
-import { ANNOTATION } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { config } from "./config.ts";
 import { ACCOUNT, BILLING, facts, grant, role } from "./facts.ts";
 import { injected, plainPod, pod, withApp, type admitted } from "./pods.ts";

@@ -1,4 +1,5 @@
-import { ANNOTATION, APP_ENV } from "../../sidecar/contract.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { APP_ENV } from "../../sidecar/contract/pod.ts";
 import type { Fields } from "../../injector/model/read.ts";
 import { BILLING } from "./facts.ts";
 

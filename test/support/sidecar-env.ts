@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { ENV, POD_IDENTITY } from "../../sidecar/contract.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { POD_IDENTITY } from "../../sidecar/contract/session.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
 import { ROLE } from "./credentials.ts";
 

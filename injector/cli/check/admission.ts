@@ -1,4 +1,4 @@
-import { NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
+import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { fieldsIn, own, recordsIn, type Fields } from "../../model/read.ts";
 import type { Attempt, CheckFacts, DryRun } from "./facts.ts";
 import { injectorVersionCheck } from "./injector.ts";

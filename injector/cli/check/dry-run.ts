@@ -1,4 +1,4 @@
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { admitPod, type PodOutcome } from "../../review/admit-pod.ts";
 import { Refusal, whyOf } from "../../cluster/api-server.ts";
 import type { Facts } from "../../model/facts.ts";

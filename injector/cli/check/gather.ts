@@ -1,4 +1,4 @@
-import { NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
+import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { coded } from "../../../sidecar/kit/errors.ts";
 import { type Facts } from "../../model/facts.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";

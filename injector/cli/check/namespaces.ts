@@ -1,4 +1,5 @@
-import { ANNOTATION, CONTAINER, NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
+import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
+import { CONTAINER } from "../../../sidecar/contract/pod.ts";
 import { strayAnnotations } from "../../model/annotations.ts";
 import { isLabelled, type Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";

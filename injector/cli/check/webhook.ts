@@ -1,4 +1,4 @@
-import { NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
+import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { selects, type LabelSelector } from "../../model/grant.ts";
 import { fieldsIn, nameOf, own, recordsIn, strings, type Fields } from "../../model/read.ts";
 import type { CheckFacts } from "./facts.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { APP_ENV, CONTAINER } from "../../../sidecar/contract.ts";
+import { APP_ENV, CONTAINER } from "../../../sidecar/contract/pod.ts";
 import { isOurs } from "../../model/user-containers.ts";
 import { envVar, type Container, type Pod } from "../../model/pod.ts";
 import { createKubelet, type Kubelet, type KubeletDeps, type Run } from "./kubelet.ts";

@@ -1,5 +1,6 @@
 import { randomInt, randomUUID } from "node:crypto";
-import { ANNOTATION, CONTAINER, RESERVED_PREFIX } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import { CONTAINER, RESERVED_PREFIX } from "../../../sidecar/contract/pod.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { containerRoleKeys } from "../../decide/container-roles.ts";
 import { isOurs } from "../../model/user-containers.ts";

@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo } from "node:net";
 import { Command } from "commander";
-import { METADATA_ADDRESSES } from "../../../sidecar/contract.ts";
+import { METADATA_ADDRESSES } from "../../../sidecar/contract/metadata.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { installationFrom, withInstallation } from "../../config/options.ts";

@@ -1,4 +1,4 @@
-import type { Source, Step } from "../../../sidecar/contract.ts";
+import type { Source, Step } from "../../../sidecar/contract/session.ts";
 import { accountOf, type RoleArn } from "../../model/arn.ts";
 import { policyOf, type Condition, type Explained, type PolicyDocument, type Warning } from "./document.ts";
 import type { Caller } from "./principal.ts";

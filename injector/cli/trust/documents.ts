@@ -1,4 +1,4 @@
-import type { Source, Step } from "../../../sidecar/contract.ts";
+import type { Source, Step } from "../../../sidecar/contract/session.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { parseRoleArn, type RoleArn } from "../../model/arn.ts";
 import { permissions, trustOfCaller } from "./assumed.ts";

@@ -1,4 +1,4 @@
-import { TOKEN_VOLUME } from "../../../sidecar/contract.ts";
+import { TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
 import { accountOf, partitionOf, type RoleArn } from "../../model/arn.ts";
 import { policyOf, type Condition, type Explained, type PolicyDocument, type Warning } from "./document.ts";
 import { samePartition } from "./principal.ts";

@@ -1,4 +1,5 @@
-import { ANNOTATION, type Source } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import type { Source } from "../../../sidecar/contract/session.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { admitPod } from "../../review/admit-pod.ts";
 import { namedRole, type BaseRoleArn, type RoleArn } from "../../model/arn.ts";

@@ -1,4 +1,4 @@
-import { SOURCES } from "../../../sidecar/contract.ts";
+import { SOURCES } from "../../../sidecar/contract/session.ts";
 import { coded, CodedError } from "../../../sidecar/kit/errors.ts";
 import { own } from "../../model/read.ts";
 import type { Need, Parties } from "./documents.ts";

@@ -1,5 +1,5 @@
 import { strayAnnotations, type On } from "../../../injector/model/annotations.ts";
-import { NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
+import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { missing, split, valuesOf, type Around } from "./arguments.ts";
 import { KINDS, OBJECTS } from "./tree.ts";
 

@@ -6,7 +6,7 @@ import { podroleCommand } from "../../../injector/cli/podrole.ts";
 import { injectorCommand } from "../../../injector/serve/command.ts";
 import { FINDINGS } from "../../../injector/model/findings.ts";
 import { METRICS } from "../../../injector/serve/metrics-table.ts";
-import { CONTAINER_ROLE_PREFIX, NAMESPACE_LABEL } from "../../../sidecar/contract.ts";
+import { CONTAINER_ROLE_PREFIX, NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { sidecarMetrics } from "../../support/sidecar-metrics.ts";
 import { settings } from "./helm.ts";
 import { flagComplaints, isCalled } from "./podrole.ts";

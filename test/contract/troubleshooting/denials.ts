@@ -5,7 +5,7 @@ import { FINDINGS, type Finding, type FindingCode, type Severity } from "../../.
 import { parseGrant } from "../../../injector/model/grant.ts";
 import { isRecord, own } from "../../../injector/model/read.ts";
 import { resultForReview } from "../../../injector/review/review.ts";
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { config } from "../../support/config.ts";
 import { facts } from "../../support/facts.ts";
 import { admitted, app, injected, pod, TOKEN } from "../../support/pods.ts";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { answer, type WireRequest } from "../../../sidecar/wire/answers.ts";
 import { parseConfig } from "../../../sidecar/config/config.ts";
-import { APP_ENV, PATH } from "../../../sidecar/contract.ts";
+import { APP_ENV, PATH } from "../../../sidecar/contract/pod.ts";
 import type { Credentials } from "../../../sidecar/sts/credentials.ts";
 import { createEngine } from "../../../sidecar/engine/engine.ts";
 import { IssueError } from "../../../sidecar/sts/issue-error.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { explainLive } from "../../../injector/cli/explain-live.ts";
 import type { ConfigFrom } from "../../../injector/cli/installed.ts";
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { tempFile } from "../../support/cli.ts";
 import { config } from "../../support/config.ts";
 import { BILLING } from "../../support/facts.ts";

@@ -8,7 +8,7 @@ import type { Facts } from "../../../injector/model/facts.ts";
 import type { InjectorConfig } from "../../../injector/config/installation.ts";
 import { objectsIn } from "../../../injector/cli/input.ts";
 import { parseManifests } from "../../../injector/cli/manifests.ts";
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { config, configFromFlags } from "../../support/config.ts";
 import { ACCOUNT, BILLING, facts, grant, role } from "../../support/facts.ts";
 import { goldens } from "../../support/goldens.ts";

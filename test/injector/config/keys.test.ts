@@ -3,7 +3,7 @@ import { parseReview } from "../../../injector/review/admission-review.ts";
 import { admitPod } from "../../../injector/review/admit-pod.ts";
 import { clusterInOurs, KEY_OPTIONS } from "../../../injector/config/keys.ts";
 import { resultForReview } from "../../../injector/review/review.ts";
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { configFromFlags } from "../../support/config.ts";
 import { ACCOUNT, BILLING, clusterOf, facts } from "../../support/facts.ts";
 import { pod, TOKEN } from "../../support/pods.ts";

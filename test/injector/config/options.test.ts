@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { CommanderError } from "commander";
-import { SOURCES, START_MODES } from "../../../sidecar/contract.ts";
+import { START_MODES } from "../../../sidecar/contract/env.ts";
+import { SOURCES } from "../../../sidecar/contract/session.ts";
 import { GUARD_MODES, POLICY_MODES } from "../../../injector/config/installation.ts";
 import { parseBaseRoleArn, parseRoleArn } from "../../../injector/model/arn.ts";
 import { configFromFlags } from "../../support/config.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Refusal } from "../../../injector/cluster/api-server.ts";
 import { statusOf, updateGrants } from "../../../injector/controller/grant-status.ts";
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { handClock } from "../../support/hand-clock.ts";
 
 const NOW = Date.parse("2026-11-21T06:00:00Z");

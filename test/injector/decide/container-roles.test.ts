@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { resultForPodUpdate } from "../../../injector/review/pod-update.ts";
 import { sha256 } from "../../../injector/mutate/token.ts";
-import { ANNOTATION, APP_ENV, CONTAINER, CONTAINER_ROLE_PREFIX, ENV } from "../../../sidecar/contract.ts";
+import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract/annotations.ts";
+import { ENV } from "../../../sidecar/contract/env.ts";
+import { APP_ENV, CONTAINER } from "../../../sidecar/contract/pod.ts";
 import { parseConfig } from "../../../sidecar/config/config.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { decide } from "../../../injector/decide/decide.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts, json } from "../../support/facts.ts";

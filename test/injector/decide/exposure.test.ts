@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { exposedContainers, shadowed } from "../../../injector/decide/exposure.ts";
 import { proxied, proxyFindings } from "../../../injector/mutate/proxy.ts";
 import { app, pod, withApp } from "../../support/pods.ts";

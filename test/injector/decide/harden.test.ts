@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { CONTAINER, SIDECAR_UID, TOKEN_VOLUME } from "../../../sidecar/contract.ts";
+import { CONTAINER, SIDECAR_UID, TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
 import type { Container, SecurityContext } from "../../../injector/model/pod.ts";
 import { config } from "../../support/config.ts";
 import { facts, json } from "../../support/facts.ts";

@@ -1,6 +1,6 @@
 import { RE2JS } from "re2js";
 import { expect, test, vi } from "vitest";
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { compilePattern, patternCache, PROGRAM_MAX, STEPS_MAX } from "../../../injector/decide/pattern.ts";
 import { decideRole, type RoleDecision } from "../../../injector/decide/policy.ts";
 import { config } from "../../support/config.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import type { PolicyMode } from "../../../injector/config/installation.ts";
 import { grantDefault, decideRole } from "../../../injector/decide/policy.ts";
 import { config } from "../../support/config.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { resolveRole } from "../../../injector/decide/role.ts";
 import { config } from "../../support/config.ts";
 import { ACCOUNT, base, facts, grant, role } from "../../support/facts.ts";

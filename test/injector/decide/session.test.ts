@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { ANNOTATION, type Step } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import type { Step } from "../../../sidecar/contract/session.ts";
 import type { InjectorConfig } from "../../../injector/config/installation.ts";
 import { sessionWishes, stepsTo } from "../../../injector/decide/session.ts";
 import { config } from "../../support/config.ts";

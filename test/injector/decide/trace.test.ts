@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { decide, type PodDecision } from "../../../injector/decide/decide.ts";
 import type { Asked } from "../../../injector/decide/trace.ts";
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
 import { goldens } from "../../support/goldens.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract.ts";
+import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract/annotations.ts";
 import { ANNOTATIONS, strayAnnotations } from "../../../injector/model/annotations.ts";
 
 test("every annotation of the contract is in the table, and no other", () => {

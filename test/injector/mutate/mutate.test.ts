@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { ANNOTATION, APP_ENV, CONTAINER, ENV } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import { ENV } from "../../../sidecar/contract/env.ts";
+import { APP_ENV, CONTAINER } from "../../../sidecar/contract/pod.ts";
 import { admitPod } from "../../../injector/review/admit-pod.ts";
 import { patchBetween } from "../../../injector/mutate/patch.ts";
 import type { Container, Pod } from "../../../injector/model/pod.ts";

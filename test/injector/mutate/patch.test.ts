@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { CONTAINER } from "../../../sidecar/contract.ts";
+import { CONTAINER } from "../../../sidecar/contract/pod.ts";
 import { patchBetween } from "../../../injector/mutate/patch.ts";
 import type { Pod } from "../../../injector/model/pod.ts";
 import { applied, intrusions, withoutAdditions } from "../../support/additions.ts";

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { APP_ENV, CONTAINER, ENV, POD_IDENTITY, TOKEN_VOLUME } from "../../../sidecar/contract.ts";
+import { ENV } from "../../../sidecar/contract/env.ts";
+import { POD_IDENTITY } from "../../../sidecar/contract/session.ts";
+import { APP_ENV, CONTAINER, TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
 import type { Container, Pod } from "../../../injector/model/pod.ts";
 import { sha256, tokenOf } from "../../../injector/mutate/token.ts";
 import { config } from "../../support/config.ts";

@@ -1,4 +1,4 @@
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { ACCOUNT, asks, NONE, OTHER, REFUSED, RESTRICTED, UNANCHORED, type Row } from "./row.ts";
 
 /** The role a pod asks for, the expression on its namespace, and whether kiam lets it have the role. */

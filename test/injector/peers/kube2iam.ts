@@ -1,4 +1,4 @@
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import type { InjectorConfig } from "../../../injector/config/installation.ts";
 import { role } from "../../support/facts.ts";
 import { ACCOUNT, asks, NONE, OTHER, REFUSED, RESTRICTED, UNANCHORED, type Row } from "./row.ts";

@@ -1,4 +1,4 @@
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import type { InjectorConfig } from "../../../injector/config/installation.ts";
 
 export const ACCOUNT = "arn:aws:iam::123456789012:role/";

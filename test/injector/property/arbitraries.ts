@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import type { Arbitrary } from "fast-check";
-import { ANNOTATION, APP_ENV, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract.ts";
+import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract/annotations.ts";
+import { APP_ENV } from "../../../sidecar/contract/pod.ts";
 import { isRecord, type Fields } from "../../../injector/model/read.ts";
 import { BILLING } from "../../support/facts.ts";
 

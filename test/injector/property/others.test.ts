@@ -1,18 +1,9 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  ANNOTATION,
-  APP_ENV,
-  CONTAINER,
-  CONTAINER_ROLE_PREFIX,
-  containerIdentity,
-  CREDENTIALS_PORT,
-  ENV,
-  PATH,
-  POD_IDENTITY,
-  TOKEN_VOLUME,
-  type Identity,
-} from "../../../sidecar/contract.ts";
+import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract/annotations.ts";
+import { ENV } from "../../../sidecar/contract/env.ts";
+import { containerIdentity, POD_IDENTITY, type Identity } from "../../../sidecar/contract/session.ts";
+import { APP_ENV, CONTAINER, CREDENTIALS_PORT, PATH, TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
 import { patchBetween } from "../../../injector/mutate/patch.ts";
 import { envVar, type Container, type Pod } from "../../../injector/model/pod.ts";
 import { sha256 } from "../../../injector/mutate/token.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parseReview } from "../../../injector/review/admission-review.ts";
 import { concerns, resultForReview, serviceAccountOfReview } from "../../../injector/review/review.ts";
 import type { AdmissionResult } from "../../../injector/review/admission-result.ts";
-import { ANNOTATION } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
 import { app, TOKEN } from "../../support/pods.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { ANNOTATION, APP_ENV } from "../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import { APP_ENV } from "../../../sidecar/contract/pod.ts";
 import { admitted, app, injected, pod, TOKEN, withApp } from "../../support/pods.ts";
 import { BILLING } from "../../support/facts.ts";
 import { post, postObject, reviewText } from "../../support/webhook.ts";

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { parseConfig } from "../../../sidecar/config/config.ts";
-import { CREDENTIALS_PORT, ENV, HEALTH_PORT } from "../../../sidecar/contract.ts";
+import { ENV } from "../../../sidecar/contract/env.ts";
+import { CREDENTIALS_PORT, HEALTH_PORT } from "../../../sidecar/contract/pod.ts";
 import type { Env } from "../../../sidecar/kit/env.ts";
 import { ROLE } from "../../support/credentials.ts";
 import { podIdentity, sidecarEnv } from "../../support/sidecar-env.ts";

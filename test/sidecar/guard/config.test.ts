@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ENV } from "../../../sidecar/contract.ts";
+import { ENV } from "../../../sidecar/contract/env.ts";
 import { parseGuardConfig } from "../../../sidecar/guard/config.ts";
 
 const env = {

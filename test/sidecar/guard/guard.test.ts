@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ENV } from "../../../sidecar/contract.ts";
+import { ENV } from "../../../sidecar/contract/env.ts";
 import { guardMain, type Surroundings } from "../../../sidecar/guard/main.ts";
 import { nftFilter } from "../../../sidecar/guard/nft-filter.ts";
 import type { Nft } from "../../../sidecar/guard/nft.ts";

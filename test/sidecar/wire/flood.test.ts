@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { stsStandIn } from "../../../injector/cli/demo/sts.ts";
-import { ENV } from "../../../sidecar/contract.ts";
+import { ENV } from "../../../sidecar/contract/env.ts";
 import { sidecar } from "../../support/child.ts";
 import { freePort } from "../../support/free-port.ts";
 import { http } from "../../support/http.ts";

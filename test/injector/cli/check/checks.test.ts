@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ANNOTATION } from "../../../../sidecar/contract.ts";
+import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
 import { certificateAuthority, servingCertificate, validFor } from "../../../../injector/tls/certificates.ts";
 import { check, isHealthy } from "../../../../injector/cli/check/checks.ts";
 import type { Attempt, CheckFacts, DryRun } from "../../../../injector/cli/check/facts.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Source } from "../../../../sidecar/contract.ts";
+import type { Source } from "../../../../sidecar/contract/session.ts";
 import { documentsFor, type Need } from "../../../../injector/cli/trust/documents.ts";
 import { aboutHub, needOfWishes } from "../../../../injector/cli/trust/need.ts";
 import { parsePrincipal } from "../../../../injector/cli/trust/principal.ts";

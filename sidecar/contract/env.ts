@@ -1,0 +1,63 @@
+/** Whether a guard may do without the kernel's egress hook, see {@link ENV}. */
+export const EGRESS_HOOK_MODES = ["require", "prefer"] as const;
+export type EgressHookMode = (typeof EGRESS_HOOK_MODES)[number];
+
+/** `wait`: app containers start once credentials are held. `now`: once the sidecar listens. */
+export const START_MODES = ["wait", "now"] as const;
+export type StartMode = (typeof START_MODES)[number];
+
+/** The variables that guard and sidecar are configured by. */
+export const ENV = {
+  /** Both: addresses to keep out of reach, comma-separated. Empty: no guard in this pod, nothing to verify. */
+  blockedAddresses: "PODROLE_BLOCKED_ADDRESSES",
+  /** Guard: the one uid that may still reach them (source `node`), or absent. */
+  openUid: "PODROLE_OPEN_UID",
+  /**
+   * Guard: `prefer` says that NET_RAW is dropped from every container of the pod, which is what the egress hook is the
+   * second wall against; so it may be done without. Absent: `require`.
+   */
+  egressHook: "PODROLE_EGRESS_HOOK",
+  /** Both: {@link IMDS_MODES}, absent for `block`, and the port of the sidecar's endpoint in `emulate`. */
+  imds: "PODROLE_IMDS",
+  imdsPort: "PODROLE_IMDS_PORT",
+  /** Sidecar, in `emulate`: `allowed` for clients that know no token, else `denied`. */
+  imdsV1: "PODROLE_IMDS_V1",
+  /**
+   * Sidecar, in `emulate`: what the pod may know of where it runs, as a JSON object of texts with the keys of
+   * {@link IMDS_FACTS}, and of `podIps`, the pod's addresses, comma-separated, and `providerId`, its node's.
+   */
+  imdsFacts: "PODROLE_IMDS_FACTS",
+  /** Sidecar, in `emulate`, by the downward API, for `imdsFacts` to refer to; see {@link imdsFactVariable} too. */
+  imdsPodIps: "PODROLE_IMDS_POD_IPS",
+  /** Sidecar, in `emulate` and source `node`: paths of the node's own service to pass on, comma-separated. */
+  imdsNodePaths: "PODROLE_IMDS_NODE_PATHS",
+  /** Guard, by the downward API: equal addresses mean the node's own network. */
+  podIp: "PODROLE_POD_IP",
+  hostIp: "PODROLE_HOST_IP",
+  /** Both: the file that `kubectl describe pod` shows the content of. */
+  terminationLog: "PODROLE_TERMINATION_LOG",
+
+  source: "PODROLE_SOURCE",
+  /** JSON array of {@link Identity}. */
+  identities: "PODROLE_IDENTITIES",
+  /** Template of the role session name, see {@link PLACEHOLDERS}. */
+  sessionName: "PODROLE_SESSION_NAME",
+  region: "PODROLE_REGION",
+  /** An STS endpoint other than the region's own, such as a VPC endpoint. */
+  stsEndpoint: "PODROLE_STS_ENDPOINT",
+  /** `true`: the region's FIPS endpoint, its dual-stack endpoint, or the one that is both. */
+  stsFips: "PODROLE_STS_FIPS",
+  stsDualStack: "PODROLE_STS_DUAL_STACK",
+  /** PEM certificates, trusted in calls to STS beside the public roots. */
+  stsCa: "PODROLE_STS_CA",
+  webIdentityTokenFile: "PODROLE_WEB_IDENTITY_TOKEN_FILE",
+  start: "PODROLE_START",
+  startTimeoutSeconds: "PODROLE_START_TIMEOUT_SECONDS",
+  port: "PODROLE_PORT",
+  healthPort: "PODROLE_HEALTH_PORT",
+  logLevel: "PODROLE_LOG_LEVEL",
+  namespace: "PODROLE_NAMESPACE",
+  serviceAccount: "PODROLE_SERVICE_ACCOUNT",
+  podName: "PODROLE_POD_NAME",
+  podUid: "PODROLE_POD_UID",
+} as const;

@@ -1,0 +1,56 @@
+/**
+ * What the two programs agree on: the injector writes it into a pod, the guard and the sidecar find it there. One
+ * definition, so that they cannot drift apart. Files of this folder import nothing.
+ */
+
+/** Ports below the ephemeral range (32768), so that no outgoing connection of the pod can hold them at start. */
+export const CREDENTIALS_PORT = 16925;
+export const HEALTH_PORT = 16926;
+/** Of the sidecar's own metadata endpoint, on 127.0.0.1 and ::1, where the guard sends what is asked of EC2's. */
+export const IMDS_PORT = 16927;
+
+/** The literal 127.0.0.1 is the only host that every AWS SDK accepts in a FULL_URI without TLS. */
+export const LOOPBACK = "127.0.0.1";
+
+export const PATH = {
+  credentials: "/v1/credentials",
+  healthz: "/healthz",
+  readyz: "/readyz",
+  metrics: "/metrics",
+} as const;
+
+export const CONTAINER = { guard: "podrole-guard", sidecar: "podrole-sidecar" } as const;
+
+/** Container and volume names that begin so are ours: a pod that brings one of its own is denied. */
+export const RESERVED_PREFIX = "podrole-";
+
+/** The two commands of the one image, and the hook that holds the app until credentials are there. */
+export const COMMAND = {
+  guard: ["podrole-sidecar", "guard"],
+  serve: ["podrole-sidecar", "serve"],
+  wait: ["podrole-sidecar", "wait"],
+} as const;
+
+/**
+ * The sidecar's uid and gid. At most 65535, since a pod's user namespace maps no more, and not one that images
+ * commonly run as (65532, 65534, 1000): in source `node` the guard lets this uid through.
+ */
+export const SIDECAR_UID = 64169;
+
+export const TOKEN_VOLUME = {
+  name: "podrole-token",
+  mountPath: "/var/run/secrets/podrole.dev/token",
+  file: "token",
+  /** The audience that IAM's OIDC provider is registered with for AssumeRoleWithWebIdentity. */
+  audience: "sts.amazonaws.com",
+} as const;
+
+/** What the app's containers are given: the AWS SDKs' own names. */
+export const APP_ENV = {
+  fullUri: "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+  token: "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+  region: "AWS_REGION",
+  defaultRegion: "AWS_DEFAULT_REGION",
+  stsRegionalEndpoints: "AWS_STS_REGIONAL_ENDPOINTS",
+  metadataDisabled: "AWS_EC2_METADATA_DISABLED",
+} as const;

@@ -1,0 +1,46 @@
+/** Where the sidecar's own AWS identity comes from. */
+export const SOURCES = ["web-identity", "node", "ambient"] as const;
+export type Source = (typeof SOURCES)[number];
+
+/**
+ * One call that turns an identity into a role. The first step of source `web-identity` is an
+ * AssumeRoleWithWebIdentity, every other step an AssumeRole with the credentials of the step before.
+ * Values of `tags` may hold the placeholders of {@link PLACEHOLDERS}.
+ */
+export interface Step {
+  readonly roleArn: string;
+  /** 900 to 43200. STS allows a chained session one hour at most. */
+  readonly durationSeconds?: number;
+  readonly externalId?: string;
+  readonly policy?: string;
+  /** ARNs of managed policies, {@link POLICY_ARNS_MAX} at most: the session may do what they allow and no more. */
+  readonly policyArns?: readonly string[];
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Keys of `tags` that a role assumed with this session inherits and cannot set anew. */
+  readonly transitiveTagKeys?: readonly string[];
+}
+
+export const POLICY_ARNS_MAX = 10;
+
+/**
+ * One session that the sidecar holds, and whom it serves it to. A pod has one of its own, and one more for every
+ * container that `podrole.dev/role.<container>` gives a role.
+ */
+export interface Identity {
+  /** {@link POD_IDENTITY} or {@link containerIdentity}: for logs, metrics and messages. */
+  readonly name: string;
+  /** SHA-256, in hex, of the token that its containers present. The sidecar never holds the token itself. */
+  readonly tokenSha256: string;
+  /** The last one is the identity's role. */
+  readonly steps: readonly Step[];
+}
+
+export const POD_IDENTITY = "pod";
+/** A container's name has no slash, so none can be taken for the pod. */
+export const containerIdentity = (container: string): string => `container/${container}`;
+
+/** Each costs an engine, a session and a call to STS an hour. */
+export const IDENTITIES_MAX = 10;
+
+/** Known only once the pod exists, so filled in by the sidecar, in session names and tag values. */
+export const PLACEHOLDERS = ["{namespace}", "{serviceAccount}", "{pod}", "{podUid}"] as const;
