@@ -1,6 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { onTestFinished } from "vitest";
+import { Secret } from "../../sidecar/kit/secret.ts";
+import { stsOver } from "../../sidecar/sts/assume-role.ts";
+import type { Credentials } from "../../sidecar/sts/credentials.ts";
 import { ROLE } from "./credentials.ts";
 
 /** What an STS, or what stands in between, can do to one call. */
@@ -77,6 +80,19 @@ export async function faultySts(now: () => number): Promise<FaultySts> {
   return Object.assign(made, {
     url: `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
   });
+}
+
+/** A call of the sidecar's own to this STS, which by default does not wait for long. */
+export function issuerAt(
+  sts: FaultySts,
+  now: () => number,
+  limits: { readonly timeoutMs?: number } = { timeoutMs: 150 },
+): () => Promise<Credentials> {
+  const where = { region: "eu-west-1", endpoint: sts.url, fips: false, dualStack: false, ca: undefined };
+  const assumeRole = stsOver({ ...where, ...limits, now });
+  const caller = { kind: "token", token: new Secret("header.payload.signature") } as const;
+  const step = { roleArn: ROLE, durationSeconds: 3600 };
+  return () => assumeRole({ caller, step, sessionName: "billing.api-0" });
 }
 
 function answer(

@@ -1,5 +1,4 @@
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
@@ -495,19 +494,6 @@ test("a refused connection and a dropped one are STS_UNREACHABLE, with the remed
   expect(closed.message).toContain("ECONNREFUSED");
   const sts = await standIn({ fault: () => ({ drop: true }) });
   expect(await failure(sts.url, { webIdentityTokenFile })).toMatchObject({ code: "STS_UNREACHABLE" });
-});
-
-test("an STS that says nothing for five seconds is STS_TIMEOUT", async () => {
-  const deaf = createServer(() => undefined);
-  const port = await freePort();
-  await new Promise<void>((resolve) => {
-    deaf.listen(port, "127.0.0.1", () => resolve());
-  });
-  onTestFinished(() => void deaf.close());
-  const error = await failure(`http://127.0.0.1:${port}`, {
-    webIdentityTokenFile: await tokenFile(WEB_TOKEN),
-  });
-  expect(error).toMatchObject({ code: "STS_TIMEOUT", kind: "passing" });
 });
 
 const TOO_LONG = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";

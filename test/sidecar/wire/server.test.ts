@@ -1,42 +1,13 @@
-import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { healthServer, listenEverywhere } from "../../../sidecar/wire/health.ts";
-import { IDLE_MAX, limitedServer } from "../../../sidecar/wire/limited-server.ts";
+import { limitedServer } from "../../../sidecar/wire/limited-server.ts";
 import { close, credentialServer, listen } from "../../../sidecar/wire/server.ts";
 import { credentials } from "../../support/credentials.ts";
 import { http } from "../../support/http.ts";
 import { thrown } from "../../support/thrown.ts";
-import { until } from "../../support/until.ts";
-
-const TOKEN = "the-token";
-
-async function listening(onAnswer?: (status: number) => void): Promise<number> {
-  const server = credentialServer({
-    identities: [
-      {
-        tokenSha256: createHash("sha256").update(TOKEN).digest(),
-        credentials: async () => credentials(),
-      },
-    ],
-    ...(onAnswer === undefined ? {} : { onAnswer }),
-  });
-  onTestFinished(() => close(server));
-  return listen(server, 0);
-}
-
-/** What comes back for these bytes until the server closes the connection. */
-function raw(port: number, bytes: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: "127.0.0.1", port });
-    let received = "";
-    socket.setEncoding("latin1").on("data", (text: string) => (received += text));
-    socket.once("close", () => resolve(received));
-    socket.once("error", reject);
-    socket.write(bytes);
-  });
-}
+import { listening, raw, TOKEN } from "./credential-server.ts";
 
 test("sends the exact content type, the length and no chunks", async () => {
   const statuses: number[] = [];
@@ -79,73 +50,6 @@ test("answers 431 to headers no SDK would send", async () => {
   expect(await raw(port, `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(9000)}\r\n\r\n`)).toMatch(
     /^HTTP\/1\.1 431 /,
   );
-});
-
-test("closes a connection on which the headers do not come", async () => {
-  const port = await listening();
-  expect(await raw(port, "GET /v1/credentials HTTP/1.1\r\n")).toMatch(/^HTTP\/1\.1 408 /);
-});
-
-/** Opens connections that send `bytes` and no more. @returns how many the server has closed so far */
-async function hold(port: number, count: number, bytes = ""): Promise<() => number> {
-  let closed = 0;
-  const sockets = Array.from({ length: count }, () => connect({ host: "127.0.0.1", port }));
-  onTestFinished(() => sockets.forEach((socket) => socket.destroy()));
-  await Promise.all(
-    sockets.map(async (socket) => {
-      socket
-        .on("error", () => undefined)
-        .once("close", () => (closed += 1))
-        .resume();
-      await once(socket, "connect");
-      if (bytes !== "") socket.write(bytes);
-    }),
-  );
-  return () => closed;
-}
-
-test.each([
-  ["say nothing", ""],
-  ["never come to the end of their headers", "GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\n"],
-  [
-    "keep alive what they are done with",
-    `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\n\r\n`,
-  ],
-])("2,000 connections that %s keep nobody from credentials", async (_, bytes) => {
-  const port = await listening();
-  const closed = await hold(port, 1000, bytes);
-  expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
-  await hold(port, 1000, bytes);
-  expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
-  await until("the oldest to be closed", () => (closed() >= 1000 - IDLE_MAX ? true : undefined));
-});
-
-test("connections that say nothing are closed in the end", async () => {
-  const port = await listening();
-  const closed = await hold(port, 10);
-  expect(closed()).toBe(0);
-  expect(await until("their end", () => (closed() === 10 ? closed() : undefined), 12_000)).toBe(10);
-});
-
-test("a connection whose answer is under way is closed for nobody", async () => {
-  const slow = Promise.withResolvers<void>();
-  const server = credentialServer({
-    identities: [
-      {
-        tokenSha256: createHash("sha256").update(TOKEN).digest(),
-        credentials: async () => {
-          await slow.promise;
-          return credentials();
-        },
-      },
-    ],
-  });
-  onTestFinished(() => close(server));
-  const port = await listen(server, 0);
-  const early = http(port, "/v1/credentials", { authorization: TOKEN });
-  await hold(port, IDLE_MAX + 100);
-  slow.resolve();
-  expect(await early).toMatchObject({ status: 200 });
 });
 
 const get = (path: string, more = ""): string =>

@@ -1,0 +1,169 @@
+import { array, assert, asyncProperty, constantFrom, integer, oneof, record } from "fast-check";
+import { expect, onTestFinished, test } from "vitest";
+import { createEngine } from "../../../sidecar/engine/engine.ts";
+import { FAULTS, faultySts, issuerAt, type Fault, type FaultySts } from "../../support/faulty-sts.ts";
+import { handClock } from "../../support/hand-clock.ts";
+import { numbers } from "../../support/random-pods.ts";
+import { thrown } from "../../support/thrown.ts";
+
+/** The engine by a clock of the test's, over the SDK and real sockets, against an STS that fails in every way. */
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+test("an STS that says nothing for five seconds is STS_TIMEOUT", async () => {
+  const sts = await faultySts(Date.now);
+  sts.fault = "silence";
+  expect(await thrown(issuerAt(sts, Date.now, {}))).toMatchObject({ code: "STS_TIMEOUT", kind: "passing" });
+});
+
+interface Rig {
+  readonly sts: FaultySts;
+  /** Lets time pass, real calls included. @param check is called for every second of it */
+  readonly pass: (ms: number, check?: () => Promise<void>) => Promise<void>;
+  /** Asks as an app would and holds the answer against all that was ever granted. */
+  readonly check: () => Promise<void>;
+  readonly jump: (ms: number) => void;
+  readonly attempts: () => number;
+}
+
+/** @param aheadMs how far STS's clock is ahead of the node's */
+async function rig(aheadMs: number, seed: number): Promise<Rig> {
+  const clock = handClock();
+  let set = 0;
+  const stsNow = (): number => clock.now() - set + aheadMs;
+  const sts = await faultySts(stsNow);
+  const issue = issuerAt(sts, () => clock.now());
+  let attempts = 0;
+  let inFlight: Promise<unknown> = Promise.resolve();
+  /** The last that came through whole, with how long it had to live then. */
+  let last: { readonly expiresAt: number; readonly leftMs: number; readonly at: number } | undefined;
+  const engine = createEngine({
+    issue: () => {
+      attempts += 1;
+      const call = issue().then((credentials) => {
+        const { expiresAt } = credentials;
+        const leftMs = expiresAt - clock.now();
+        if (leftMs > 0) last = { expiresAt, leftMs, at: clock.elapsed() };
+        return credentials;
+      });
+      inFlight = call.catch(() => undefined);
+      return call;
+    },
+    clock,
+    random: numbers(seed),
+  });
+  onTestFinished(() => engine.stop());
+  engine.start();
+
+  const check = async (): Promise<void> => {
+    const held = engine.held();
+    const due = last !== undefined && last.expiresAt > clock.now() && last.leftMs > clock.elapsed() - last.at;
+    expect(held !== undefined).toBe(due);
+    const before = sts.calls;
+    const answers = await Promise.allSettled([engine.get(), engine.get(), engine.get()]);
+    expect(sts.calls).toBe(before);
+    for (const answer of answers) {
+      expect(answer.status).toBe(due ? "fulfilled" : "rejected");
+      if (answer.status === "rejected") continue;
+      const granted = sts.granted.get(answer.value.accessKeyId);
+      expect(granted?.ours).toBe(true);
+      expect(answer.value.expiresAt).toBeGreaterThan(clock.now());
+      // STS's own word for it, by its own clock.
+      expect(granted?.expiresAt).toBeGreaterThan(stsNow());
+    }
+  };
+  const settled = async (): Promise<void> => {
+    for (let before = -1; before !== attempts;) {
+      before = attempts;
+      await inFlight;
+      await clock.advance(0);
+    }
+  };
+  return {
+    sts,
+    check,
+    attempts: () => attempts,
+    jump: (ms) => {
+      clock.jump(ms);
+      set += ms;
+    },
+    pass: async (ms, each) => {
+      for (let passed = 0; passed < ms; passed += SECOND) {
+        await clock.advance(SECOND);
+        await settled();
+        await each?.();
+      }
+    },
+  };
+}
+
+const lifetimeSeconds = constantFrom(undefined, 900, 3600, 43_200);
+const SLOW: readonly Fault[] = ["silence", "a drip"];
+/** What STS does for some minutes; few of them where every call takes real time. */
+const phase = oneof(
+  {
+    weight: 6,
+    arbitrary: record({
+      fault: constantFrom(...FAULTS.filter((one) => !SLOW.includes(one))),
+      minutes: integer({ min: 1, max: 70 }),
+      lifetimeSeconds,
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: record({
+      fault: constantFrom(undefined),
+      minutes: integer({ min: 1, max: 70 }),
+      lifetimeSeconds,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: record({ fault: constantFrom(...SLOW), minutes: constantFrom(1), lifetimeSeconds }),
+  },
+);
+
+test("through any sequence of faults no credential of another, none expired and none too few is served", async () => {
+  const minutes = constantFrom(0, 0, 0.3, 10, -10, 55, -55);
+  await assert(
+    asyncProperty(
+      array(phase, { minLength: 2, maxLength: 8 }),
+      minutes,
+      integer(),
+      async (phases, ahead, seed) => {
+        const { sts, pass, check, attempts } = await rig(ahead * MINUTE, seed);
+        for (const one of phases) {
+          sts.fault = one.fault;
+          sts.lifetimeSeconds = one.lifetimeSeconds;
+          await pass(one.minutes * MINUTE, check);
+        }
+        // One call for each attempt: neither the SDK nor any caller adds one. On a busy machine an attempt may be over
+        // before its call has reached STS.
+        expect(sts.calls).toBeLessThanOrEqual(attempts());
+        expect(sts.calls).toBeGreaterThan(attempts() * 0.9);
+        Object.assign(sts, { fault: undefined, lifetimeSeconds: undefined });
+        // The longest wait is that of a definite refusal, with its jitter.
+        await pass(7 * MINUTE, check);
+      },
+    ),
+    { numRuns: 12 },
+  );
+}, 120_000);
+
+test("clocks that are set while STS fails let nothing out that is over, and heal", async () => {
+  const jumps = constantFrom(8 * 24 * HOUR, HOUR, 5 * MINUTE, -5 * MINUTE, -HOUR, -8 * 24 * HOUR);
+  await assert(
+    asyncProperty(array(record({ phase, jump: jumps }), { minLength: 1, maxLength: 5 }), async (phases) => {
+      const { sts, pass, check, jump } = await rig(0, 1);
+      for (const one of phases) {
+        sts.fault = one.phase.fault;
+        await pass(one.phase.minutes * MINUTE, check);
+        jump(one.jump);
+        await check();
+      }
+    }),
+    { numRuns: 10 },
+  );
+}, 120_000);
