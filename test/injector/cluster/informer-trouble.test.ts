@@ -15,7 +15,7 @@ import { until } from "../../support/until.ts";
 
 test("an informer tells how long ago the API server was heard, and nothing makes it younger but the API server", async () => {
   const one = await informerRig((server) => server.put(PATH, object("a")));
-  await watched(one);
+  await until("the watch's answer", () => one.informer.problem() === undefined || undefined);
   const before = one.informer.heardAt();
   await delay(30);
   expect(one.informer.heardAt()).toBe(before);
