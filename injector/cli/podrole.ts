@@ -2,8 +2,8 @@ import { Command } from "commander";
 import { VERSION } from "../model/version.ts";
 import { checkCommand } from "./check/command.ts";
 import { demoCommand } from "./demo/command.ts";
-import { explainCommand } from "./explain.ts";
-import { injectCommand } from "./inject.ts";
+import { explainCommand } from "./explain/command.ts";
+import { injectCommand } from "./inject/command.ts";
 import { trustPolicyCommand } from "./trust/command.ts";
 
 /** The command line `podrole`, apart from the process it runs in, so that a test can hold the docs against it. */

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../../../sidecar/kit/clock.ts";
 import { withInstallation } from "../../config/options.ts";
-import { paintFor } from "../demo/progress.ts";
-import { configFrom, PODROLE_NAMESPACE } from "../installed.ts";
-import type { KubeOptions } from "../kubeconfig.ts";
-import { widthOf } from "../lines.ts";
+import { paintFor } from "../print/paint.ts";
+import { configFrom, PODROLE_NAMESPACE } from "../live/installed.ts";
+import type { KubeOptions } from "../live/kubeconfig.ts";
+import { widthOf } from "../print/lines.ts";
 import { isHealthy } from "./checks.ts";
 import { reportOf } from "./text.ts";
 import { checkUntil } from "./wait.ts";
@@ -48,7 +48,7 @@ export const checkCommand = (): Command => {
 
 async function run(options: Options): Promise<void> {
   // Only here: the Kubernetes client takes longer to load than everything else takes to run.
-  const { nameOrThrow, withCluster } = await import("../live.ts");
+  const { nameOrThrow, withCluster } = await import("../live/cluster.ts");
   const { gather } = await import("./gather.ts");
   // It takes no options of an installation: where the injector's cannot be read, their defaults stand in.
   const defaults = withInstallation(new Command());

@@ -4,8 +4,8 @@ import { Refusal, whyOf } from "../../cluster/api-server.ts";
 import type { Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { isRecord } from "../../model/read.ts";
-import type { LiveCluster } from "../live.ts";
-import { READ_MS } from "../reader.ts";
+import type { LiveCluster } from "../live/cluster.ts";
+import { READ_MS } from "../live/reader.ts";
 import type { Attempt, DryRun } from "./facts.ts";
 
 /** Of nobody: an account of AWS's that there is not. The pod is never made, and STS never asked. */

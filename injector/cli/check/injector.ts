@@ -1,5 +1,5 @@
 import { fieldsIn, own, recordsIn, type Fields } from "../../model/read.ts";
-import { injectorIn, INJECTOR, otherVersion, tagOf } from "../installed.ts";
+import { injectorIn, INJECTOR, otherVersion, tagOf } from "../live/installed.ts";
 import type { CheckFacts } from "./facts.ts";
 import { fail, judged, ok, skip, warn, type CheckResult } from "./result.ts";
 

@@ -1,5 +1,5 @@
-import type { Paint } from "../demo/progress.ts";
-import { plain, wrapped } from "../lines.ts";
+import type { Paint } from "../print/paint.ts";
+import { plain, wrapped } from "../print/lines.ts";
 import { CHECKS, STATUSES, type CheckResult, type Status } from "./result.ts";
 
 const STYLES = { ok: "green", warn: "yellow", fail: "red", skip: "dim" } as const satisfies Record<

@@ -2,7 +2,7 @@ import { dirname } from "node:path/posix";
 import { fieldsIn, own, recordsIn, type Fields } from "../../model/read.ts";
 import { withServing } from "../../tls/options.ts";
 import type { Reading } from "./facts.ts";
-import { INJECTOR, injectorIn, installedOptions } from "../installed.ts";
+import { INJECTOR, injectorIn, installedOptions } from "../live/installed.ts";
 
 const DEFAULT = `${INJECTOR}-tls`;
 

@@ -4,7 +4,8 @@ import { Command } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { demo } from "./demo.ts";
 import { readExamples } from "./examples.ts";
-import { createProgress, paintFor } from "./progress.ts";
+import { createProgress } from "./progress.ts";
+import { paintFor } from "../print/paint.ts";
 import { summaryOf } from "./report.ts";
 import { serveStandIns, STAND_INS, type StandInsPlan } from "./standins.ts";
 

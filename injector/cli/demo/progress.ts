@@ -1,4 +1,4 @@
-import { styleText } from "node:util";
+import type { Paint } from "../print/paint.ts";
 import type { DiffLine } from "./diff.ts";
 
 /** Tells a person what is going on, while it goes on. */
@@ -10,20 +10,11 @@ export interface Progress {
   readonly diff: (lines: readonly DiffLine[]) => void;
 }
 
-type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
-export type Paint = (style: Style, text: string) => string;
-
-/** Colours on a terminal only, and not where NO_COLOR or its like asks for none. */
-export const paintFor =
-  (stream: NodeJS.WriteStream): Paint =>
-  (style, text) =>
-    styleText(style, text, { stream });
-
 export const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
 
 /** Behind the longest title, so that the times stand below each other. */
 const COLUMN = 64;
-const STYLES: Readonly<Record<DiffLine["sign"], Style | undefined>> = {
+const STYLES: Readonly<Record<DiffLine["sign"], Parameters<Paint>[0] | undefined>> = {
   "+": "green",
   "-": "red",
   "…": "dim",

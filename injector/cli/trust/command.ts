@@ -1,10 +1,10 @@
 import { Command, Option } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { withInstallation } from "../../config/options.ts";
-import { paintFor } from "../demo/progress.ts";
-import { withAssumptions } from "../input.ts";
-import { PODROLE_NAMESPACE } from "../installed.ts";
-import { widthOf } from "../lines.ts";
+import { paintFor } from "../print/paint.ts";
+import { withAssumptions } from "../input/files.ts";
+import { PODROLE_NAMESPACE } from "../live/installed.ts";
+import { widthOf } from "../print/lines.ts";
 import { DOCUMENTS, type DocumentName, type PolicyDocument } from "./document.ts";
 import { documentsFor, type Need } from "./documents.ts";
 import { needFrom } from "./input.ts";

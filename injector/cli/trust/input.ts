@@ -9,9 +9,9 @@ import { installationFrom } from "../../config/options.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
 import { namespaceIn, templateOf } from "../../model/workload.ts";
-import { parseReference } from "../explain-reference.ts";
-import { assumptionsFrom, objectsIn, readManifests } from "../input.ts";
-import { configFrom, type Installation } from "../installed.ts";
+import { parseReference } from "../live/reference.ts";
+import { assumptionsFrom, objectsIn, readManifests } from "../input/files.ts";
+import { configFrom, type Installation } from "../live/installed.ts";
 import type { Need } from "./documents.ts";
 import { needOfWishes, needsOfPod, oneNeed } from "./need.ts";
 import type { Options } from "./options.ts";
@@ -111,7 +111,7 @@ async function ofCluster(
   command: Command,
 ): Promise<Objects> {
   // Only here: the Kubernetes client takes longer to load than everything else takes to run.
-  const { readObjects, withCluster } = await import("../live.ts");
+  const { readObjects, withCluster } = await import("../live/cluster.ts");
   references.forEach(parseReference);
   return withCluster(options, (cluster) =>
     readObjects(references, options, cluster, configFrom(options, command)),

@@ -1,4 +1,4 @@
-import type { AssumptionOptions } from "../input.ts";
+import type { AssumptionOptions } from "../input/files.ts";
 import type { DocumentName } from "./document.ts";
 
 /** What Commander makes of the command's own options; the installation's stand beside them. */

@@ -31,7 +31,7 @@ async function providerFrom(options: Options): Promise<Provider> {
 
 /** The issuer as the API server tells it to whoever has to check its tokens. */
 async function issuerOfCluster(options: Options): Promise<Provider> {
-  const { withCluster } = await import("../live.ts");
+  const { withCluster } = await import("../live/cluster.ts");
   const PATH = "/.well-known/openid-configuration";
   try {
     return await withCluster(options, async ({ read, server }) => {

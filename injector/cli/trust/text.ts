@@ -1,5 +1,5 @@
-import type { Paint } from "../demo/progress.ts";
-import { wrapped } from "../lines.ts";
+import type { Paint } from "../print/paint.ts";
+import { wrapped } from "../print/lines.ts";
 import type { Explanation, PolicyDocument } from "./document.ts";
 
 /** What goes to standard output: one policy as IAM takes it, or several by their names. */

@@ -1,10 +1,10 @@
 import { Command, CommanderError } from "commander";
-import { coded, CodedError } from "../../sidecar/kit/errors.ts";
-import { readCaFile } from "../config/ca-file.ts";
-import type { InjectorConfig } from "../config/installation.ts";
-import { AUTO, installationFrom, withInstallation } from "../config/options.ts";
-import { fieldsIn, own, recordsIn, strings, type Fields } from "../model/read.ts";
-import { VERSION } from "../model/version.ts";
+import { coded, CodedError } from "../../../sidecar/kit/errors.ts";
+import { readCaFile } from "../../config/ca-file.ts";
+import type { InjectorConfig } from "../../config/installation.ts";
+import { AUTO, installationFrom, withInstallation } from "../../config/options.ts";
+import { fieldsIn, own, recordsIn, strings, type Fields } from "../../model/read.ts";
+import { VERSION } from "../../model/version.ts";
 import type { Read } from "./reader.ts";
 
 /** What the shipped manifests call the injector's Deployment, Service and the like. */

@@ -1,7 +1,7 @@
-import { explain, type Explanation } from "./explain-pod.ts";
-import { parseReference } from "./explain-reference.ts";
-import type { ConfigFrom } from "./installed.ts";
-import { readObjects, withCluster, type LiveOptions } from "./live.ts";
+import { explain, type Explanation } from "./explanation.ts";
+import { parseReference } from "../live/reference.ts";
+import type { ConfigFrom } from "../live/installed.ts";
+import { readObjects, withCluster, type LiveOptions } from "../live/cluster.ts";
 
 /** Explanations of objects of a cluster, in the order in which they were asked for. */
 export async function explainLive(

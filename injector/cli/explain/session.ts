@@ -1,9 +1,9 @@
-import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
-import type { Source, Step as Call } from "../../sidecar/contract/session.ts";
-import { fallbackRegion, type RoleArn } from "../model/arn.ts";
-import type { InjectorConfig } from "../config/installation.ts";
-import type { Answers } from "../decide/trace.ts";
-import { type Around, type Step } from "./explain-step.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import type { Source, Step as Call } from "../../../sidecar/contract/session.ts";
+import { fallbackRegion, type RoleArn } from "../../model/arn.ts";
+import type { InjectorConfig } from "../../config/installation.ts";
+import type { Answers } from "../../decide/trace.ts";
+import { type Around, type Step } from "./step.ts";
 
 /** By which calls the role is reached, and what the session is like that comes of them. */
 export function sessionSteps(

@@ -1,15 +1,15 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { explainLive } from "../../../injector/cli/explain-live.ts";
-import type { ConfigFrom } from "../../../injector/cli/installed.ts";
-import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
-import { tempFile } from "../../support/cli.ts";
-import { config } from "../../support/config.ts";
-import { BILLING } from "../../support/facts.ts";
-import { fakeApiServer, type FakeApiServer } from "../../support/fake-api-server.ts";
-import { injected, plainPod, pod, throughApiServer } from "../../support/pods.ts";
-import { thrown } from "../../support/thrown.ts";
+import { explainLive } from "../../../../injector/cli/explain/live.ts";
+import type { ConfigFrom } from "../../../../injector/cli/live/installed.ts";
+import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
+import { tempFile } from "../../../support/cli.ts";
+import { config } from "../../../support/config.ts";
+import { BILLING } from "../../../support/facts.ts";
+import { fakeApiServer, type FakeApiServer } from "../../../support/fake-api-server.ts";
+import { injected, plainPod, pod, throughApiServer } from "../../../support/pods.ts";
+import { thrown } from "../../../support/thrown.ts";
 
 const CORE = "/api/v1/namespaces";
 const GRANTS = "/apis/podrole.dev/v1alpha1/rolegrants";

@@ -1,5 +1,5 @@
 import { parseAllDocuments, stringify, type Tags } from "yaml";
-import { CodedError } from "../../sidecar/kit/errors.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
 
 /** One document of a stream: what it holds, and the very text it was written as. */
 export interface Manifest {

@@ -1,9 +1,9 @@
-import type { Severity } from "../model/findings.ts";
-import type { Paint } from "./demo/progress.ts";
-import type { After, ContainerAfter } from "./explain-after.ts";
-import type { Explanation } from "./explain-pod.ts";
-import type { Candidate, Step } from "./explain-step.ts";
-import { plain, wrapped } from "./lines.ts";
+import type { Severity } from "../../model/findings.ts";
+import type { Paint } from "../print/paint.ts";
+import type { After, ContainerAfter } from "./after.ts";
+import type { Explanation } from "./explanation.ts";
+import type { Candidate, Step } from "./step.ts";
+import { plain, wrapped } from "../print/lines.ts";
 
 /** Behind the longest question, so that the answers stand below each other. */
 const COLUMN = 39;

@@ -1,17 +1,17 @@
-import { inTheirs, podInOurs } from "../config/keys.ts";
-import { admitPod, type PodOutcome } from "../review/admit-pod.ts";
-import type { Facts } from "../model/facts.ts";
-import type { InjectorConfig } from "../config/installation.ts";
-import { decide, type SkipReason } from "../decide/decide.ts";
-import type { Finding } from "../model/findings.ts";
-import { serviceAccountIn, type Pod } from "../model/pod.ts";
-import type { Fields } from "../model/read.ts";
-import type { Asked } from "../decide/trace.ts";
-import { kindOf, nameOfObject, templateOf } from "../model/workload.ts";
-import { afterOf, type After } from "./explain-after.ts";
-import { runningOf, type Running } from "./explain-running.ts";
-import type { Around, Step } from "./explain-step.ts";
-import { stepsOf } from "./explain-steps.ts";
+import { inTheirs, podInOurs } from "../../config/keys.ts";
+import { admitPod, type PodOutcome } from "../../review/admit-pod.ts";
+import type { Facts } from "../../model/facts.ts";
+import type { InjectorConfig } from "../../config/installation.ts";
+import { decide, type SkipReason } from "../../decide/decide.ts";
+import type { Finding } from "../../model/findings.ts";
+import { serviceAccountIn, type Pod } from "../../model/pod.ts";
+import type { Fields } from "../../model/read.ts";
+import type { Asked } from "../../decide/trace.ts";
+import { kindOf, nameOfObject, templateOf } from "../../model/workload.ts";
+import { afterOf, type After } from "./after.ts";
+import { runningOf, type Running } from "./running.ts";
+import type { Around, Step } from "./step.ts";
+import { stepsOf } from "./steps.ts";
 
 /** Why a pod, or the pods of a workload, become what they become. All of it may be shown to anybody who sees the pod. */
 export interface Explanation {

@@ -1,5 +1,5 @@
 import { KubeConfig } from "@kubernetes/client-node";
-import { CodedError } from "../../sidecar/kit/errors.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
 
 export interface KubeOptions {
   readonly kubeconfig?: string;

@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Command } from "commander";
-import { certificateAuthority, validFor } from "../../../injector/tls/certificates.ts";
-import { configFrom, tagOf, type Installation } from "../../../injector/cli/installed.ts";
-import { withInstallation } from "../../../injector/config/options.ts";
-import { VERSION } from "../../../injector/model/version.ts";
-import type { Fields } from "../../../injector/model/read.ts";
-import { configFromFlags } from "../../support/config.ts";
-import { documentsIn } from "../../support/goldens.ts";
+import { certificateAuthority, validFor } from "../../../../injector/tls/certificates.ts";
+import { configFrom, tagOf, type Installation } from "../../../../injector/cli/live/installed.ts";
+import { withInstallation } from "../../../../injector/config/options.ts";
+import { VERSION } from "../../../../injector/model/version.ts";
+import type { Fields } from "../../../../injector/model/read.ts";
+import { configFromFlags } from "../../../support/config.ts";
+import { documentsIn } from "../../../support/goldens.ts";
 import { readFileSync } from "node:fs";
 
 const NAME = "Deployment podrole-system/podrole-injector";
@@ -108,7 +108,7 @@ describe("the options of a cluster's injector", () => {
   });
 
   test("are read from the Deployment that podrole ships", () => {
-    const text = readFileSync(new URL("../../../deploy/install.yaml", import.meta.url), "utf8");
+    const text = readFileSync(new URL("../../../../deploy/install.yaml", import.meta.url), "utf8");
     const written = text.replace(
       "            - --drain-seconds=15\n",
       (line) => `${line}            - --region=eu-west-1\n`,

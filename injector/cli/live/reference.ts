@@ -1,4 +1,4 @@
-import { CodedError } from "../../sidecar/kit/errors.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
 
 /** An object as it is named on the command line. */
 export interface Reference {

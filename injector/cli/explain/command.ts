@@ -1,25 +1,25 @@
-import { clusterInOurs } from "../config/keys.ts";
+import { clusterInOurs } from "../../config/keys.ts";
 import { Command, Option } from "commander";
-import { CodedError } from "../../sidecar/kit/errors.ts";
-import { manifestCluster, type Assumptions } from "../cluster/manifest-cluster.ts";
-import { readCaFile } from "../config/ca-file.ts";
-import type { InjectorConfig } from "../config/installation.ts";
-import { installationFrom, withInstallation } from "../config/options.ts";
-import { serviceAccountIn } from "../model/pod.ts";
-import { isRecord, own, type Fields } from "../model/read.ts";
-import { kindOf, namespaceIn, templateOf } from "../model/workload.ts";
-import { paintFor } from "./demo/progress.ts";
-import { explain, type Explanation } from "./explain-pod.ts";
-import { textOf } from "./explain-text.ts";
-import { configFrom, PODROLE_NAMESPACE } from "./installed.ts";
-import { widthOf } from "./lines.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { manifestCluster, type Assumptions } from "../../cluster/manifest-cluster.ts";
+import { readCaFile } from "../../config/ca-file.ts";
+import type { InjectorConfig } from "../../config/installation.ts";
+import { installationFrom, withInstallation } from "../../config/options.ts";
+import { serviceAccountIn } from "../../model/pod.ts";
+import { isRecord, own, type Fields } from "../../model/read.ts";
+import { kindOf, namespaceIn, templateOf } from "../../model/workload.ts";
+import { paintFor } from "../print/paint.ts";
+import { explain, type Explanation } from "./explanation.ts";
+import { textOf } from "./text.ts";
+import { configFrom, PODROLE_NAMESPACE } from "../live/installed.ts";
+import { widthOf } from "../print/lines.ts";
 import {
   assumptionsFrom,
   objectsIn,
   readManifests,
   withAssumptions,
   type AssumptionOptions,
-} from "./input.ts";
+} from "../input/files.ts";
 
 export interface ExplainDeps {
   readonly config: InjectorConfig;
@@ -130,6 +130,6 @@ async function explanationsOf(
     throw new CodedError("USAGE", "Give either manifests with -f or objects such as pod/NAME.");
   }
   // Only here: the Kubernetes client takes longer to load than everything else takes to run.
-  const { explainLive } = await import("./explain-live.ts");
+  const { explainLive } = await import("./live.ts");
   return explainLive(references, options, configFrom(options, command));
 }

@@ -1,6 +1,6 @@
-import type { Facts } from "../model/facts.ts";
-import type { InjectorConfig } from "../config/installation.ts";
-import type { Pod } from "../model/pod.ts";
+import type { Facts } from "../../model/facts.ts";
+import type { InjectorConfig } from "../../config/installation.ts";
+import type { Pod } from "../../model/pod.ts";
 
 /** One question of a decision, in words. */
 export interface Step {

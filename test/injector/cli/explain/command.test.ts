@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { podrole, tempFile, type Run } from "../../support/cli.ts";
-import { fakeApiServer } from "../../support/fake-api-server.ts";
-import { pod } from "../../support/pods.ts";
+import { podrole, tempFile, type Run } from "../../../support/cli.ts";
+import { fakeApiServer } from "../../../support/fake-api-server.ts";
+import { pod } from "../../../support/pods.ts";
 
 const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
 

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { InvalidArgumentError, type Command } from "commander";
-import { NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
-import { CodedError, systemCode } from "../../sidecar/kit/errors.ts";
-import type { Assumptions } from "../cluster/manifest-cluster.ts";
-import { isRecord, own, type Fields } from "../model/read.ts";
+import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
+import { CodedError, systemCode } from "../../../sidecar/kit/errors.ts";
+import type { Assumptions } from "../../cluster/manifest-cluster.ts";
+import { isRecord, own, type Fields } from "../../model/read.ts";
 import { concatenated, parseManifests, type Manifest } from "./manifests.ts";
 
 /**

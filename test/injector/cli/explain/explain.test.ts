@@ -1,21 +1,21 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { explain, type Explanation } from "../../../injector/cli/explain-pod.ts";
-import type { Candidate } from "../../../injector/cli/explain-step.ts";
-import { textOf } from "../../../injector/cli/explain-text.ts";
-import { explainObjects } from "../../../injector/cli/explain.ts";
-import type { Facts } from "../../../injector/model/facts.ts";
-import type { InjectorConfig } from "../../../injector/config/installation.ts";
-import { objectsIn } from "../../../injector/cli/input.ts";
-import { parseManifests } from "../../../injector/cli/manifests.ts";
-import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
-import { config, configFromFlags } from "../../support/config.ts";
-import { ACCOUNT, BILLING, facts, grant, role } from "../../support/facts.ts";
-import { goldens } from "../../support/goldens.ts";
-import { injected, plainPod, pod, throughApiServer, withApp } from "../../support/pods.ts";
-import { numbers, randomPod } from "../../support/random-pods.ts";
+import { explain, type Explanation } from "../../../../injector/cli/explain/explanation.ts";
+import type { Candidate } from "../../../../injector/cli/explain/step.ts";
+import { textOf } from "../../../../injector/cli/explain/text.ts";
+import { explainObjects } from "../../../../injector/cli/explain/command.ts";
+import type { Facts } from "../../../../injector/model/facts.ts";
+import type { InjectorConfig } from "../../../../injector/config/installation.ts";
+import { objectsIn } from "../../../../injector/cli/input/files.ts";
+import { parseManifests } from "../../../../injector/cli/input/manifests.ts";
+import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
+import { config, configFromFlags } from "../../../support/config.ts";
+import { ACCOUNT, BILLING, facts, grant, role } from "../../../support/facts.ts";
+import { goldens } from "../../../support/goldens.ts";
+import { injected, plainPod, pod, throughApiServer, withApp } from "../../../support/pods.ts";
+import { numbers, randomPod } from "../../../support/random-pods.ts";
 
-const FOLDER = new URL("golden/", import.meta.url);
+const FOLDER = new URL("./golden/", import.meta.url);
 const WIDTH = 96;
 const LABELLED = { labels: { "podrole.dev/inject": "enabled" }, annotations: {} };
 const plainPaint = (_style: string, text: string): string => text;
@@ -49,7 +49,7 @@ test.for(CASES)("the text of %s is as in its file", async (file) => {
 /** Pods and surroundings of all sorts: those of the injector's goldens, and random ones. */
 async function everySort(): Promise<readonly (readonly [string, object, Facts, InjectorConfig])[]> {
   const files = await Promise.all(
-    goldens(new URL("../golden/", import.meta.url)).map(
+    goldens(new URL("../../golden/", import.meta.url)).map(
       async (one) => [one.name, one.pod, await one.facts(), one.config] as const,
     ),
   );

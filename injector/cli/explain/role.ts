@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
-import type { Facts } from "../model/facts.ts";
-import { serviceAccountOf, type Pod } from "../model/pod.ts";
-import { resolveRole, type ResolvedRole } from "../decide/role.ts";
-import { holding, type Around, type Candidate, type Step } from "./explain-step.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import type { Facts } from "../../model/facts.ts";
+import { serviceAccountOf, type Pod } from "../../model/pod.ts";
+import { resolveRole, type ResolvedRole } from "../../decide/role.ts";
+import { holding, type Around, type Candidate, type Step } from "./step.ts";
 
 /** Which role was asked for, and what else could have named one. */
 export function roleStep(resolved: ResolvedRole, around: Around): Step {

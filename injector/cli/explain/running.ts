@@ -1,7 +1,7 @@
-import type { PodOutcome } from "../review/admit-pod.ts";
-import { isOurs } from "../model/user-containers.ts";
-import { patchBetween } from "../mutate/patch.ts";
-import type { Pod } from "../model/pod.ts";
+import type { PodOutcome } from "../../review/admit-pod.ts";
+import { isOurs } from "../../model/user-containers.ts";
+import { patchBetween } from "../../mutate/patch.ts";
+import type { Pod } from "../../model/pod.ts";
 
 /** How a pod that exists compares with what this version would make of it. */
 export interface Running {

@@ -1,9 +1,9 @@
-import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
-import type { Answers, Asked } from "../decide/trace.ts";
-import { policyStep } from "./explain-policy.ts";
-import { roleStep } from "./explain-role.ts";
-import { sessionSteps } from "./explain-session.ts";
-import { shown, yesNo, type Around, type Step } from "./explain-step.ts";
+import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
+import type { Answers, Asked } from "../../decide/trace.ts";
+import { policyStep } from "./policy.ts";
+import { roleStep } from "./role.ts";
+import { sessionSteps } from "./session.ts";
+import { shown, yesNo, type Around, type Step } from "./step.ts";
 
 /** What decide has asked, in words. */
 export function stepsOf(asked: readonly Asked[], around: Around): readonly Step[] {

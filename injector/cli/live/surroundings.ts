@@ -1,10 +1,10 @@
-import { CodedError } from "../../sidecar/kit/errors.ts";
-import { type Facts } from "../model/facts.ts";
-import { manifestCluster } from "../cluster/manifest-cluster.ts";
-import type { Grant } from "../model/grant.ts";
-import { grantIndex, readGrant, type GrantReading } from "../cluster/grant-index.ts";
-import { clusterInOurs, type Keys } from "../config/keys.ts";
-import { isName } from "./explain-reference.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { type Facts } from "../../model/facts.ts";
+import { manifestCluster } from "../../cluster/manifest-cluster.ts";
+import type { Grant } from "../../model/grant.ts";
+import { grantIndex, readGrant, type GrantReading } from "../../cluster/grant-index.ts";
+import { clusterInOurs, type Keys } from "../../config/keys.ts";
+import { isName } from "./reference.ts";
 import { readAll, type Read } from "./reader.ts";
 
 const CORE = "/api/v1/namespaces";

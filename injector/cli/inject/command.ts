@@ -1,24 +1,24 @@
 import { Command, Option } from "commander";
-import { admitPod } from "../review/admit-pod.ts";
-import { type Cluster } from "../model/facts.ts";
-import { manifestCluster } from "../cluster/manifest-cluster.ts";
-import type { InjectorConfig } from "../config/installation.ts";
-import { readCaFile } from "../config/ca-file.ts";
-import { sentence, type Finding } from "../model/findings.ts";
-import { clusterInOurs } from "../config/keys.ts";
-import { serviceAccountIn } from "../model/pod.ts";
-import { installationFrom, withInstallation } from "../config/options.ts";
-import { isRecord, own } from "../model/read.ts";
-import { randomToken } from "../mutate/token.ts";
+import { admitPod } from "../../review/admit-pod.ts";
+import { type Cluster } from "../../model/facts.ts";
+import { manifestCluster } from "../../cluster/manifest-cluster.ts";
+import type { InjectorConfig } from "../../config/installation.ts";
+import { readCaFile } from "../../config/ca-file.ts";
+import { sentence, type Finding } from "../../model/findings.ts";
+import { clusterInOurs } from "../../config/keys.ts";
+import { serviceAccountIn } from "../../model/pod.ts";
+import { installationFrom, withInstallation } from "../../config/options.ts";
+import { isRecord, own } from "../../model/read.ts";
+import { randomToken } from "../../mutate/token.ts";
 import {
   assumptionsFrom,
   objectsIn,
   readManifests,
   withAssumptions,
   type AssumptionOptions,
-} from "./input.ts";
-import { separated, toYaml, type Manifest } from "./manifests.ts";
-import { nameOfObject, namespaceIn, templateOf } from "../model/workload.ts";
+} from "../input/files.ts";
+import { separated, toYaml, type Manifest } from "../input/manifests.ts";
+import { nameOfObject, namespaceIn, templateOf } from "../../model/workload.ts";
 
 /** What came of a run: the documents to print, and what there is to say about which object. */
 export interface Injection {

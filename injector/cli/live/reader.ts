@@ -1,7 +1,7 @@
-import { CodedError } from "../../sidecar/kit/errors.ts";
-import { Refusal, whyOf, type ApiServer } from "../cluster/api-server.ts";
-import { pageOf } from "../cluster/list-watch.ts";
-import { isRecord, type Fields } from "../model/read.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { Refusal, whyOf, type ApiServer } from "../../cluster/api-server.ts";
+import { pageOf } from "../../cluster/list-watch.ts";
+import { isRecord, type Fields } from "../../model/read.ts";
 
 /** As many as kubectl asks for at once. */
 export const PAGE = 500;

@@ -1,10 +1,10 @@
-import { CodedError } from "../../sidecar/kit/errors.ts";
-import { apiServer, type ApiServer } from "../cluster/api-server.ts";
-import type { Facts } from "../model/facts.ts";
-import { serviceAccountIn } from "../model/pod.ts";
-import type { Fields } from "../model/read.ts";
-import { templateOf } from "../model/workload.ts";
-import { isName, parseReference, pathOf } from "./explain-reference.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { apiServer, type ApiServer } from "../../cluster/api-server.ts";
+import type { Facts } from "../../model/facts.ts";
+import { serviceAccountIn } from "../../model/pod.ts";
+import type { Fields } from "../../model/read.ts";
+import { templateOf } from "../../model/workload.ts";
+import { isName, parseReference, pathOf } from "./reference.ts";
 import { PODROLE_NAMESPACE, readDeployment, type ConfigFrom, type Installation } from "./installed.ts";
 import { kubeConfigFrom, namespaceOf, type KubeOptions } from "./kubeconfig.ts";
 import { reader, type Read } from "./reader.ts";

@@ -1,12 +1,12 @@
-import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
-import type { RoleArn } from "../model/arn.ts";
-import type { Facts } from "../model/facts.ts";
-import type { InjectorConfig } from "../config/installation.ts";
-import { covers, type Grant } from "../model/grant.ts";
-import { serviceAccountOf } from "../model/pod.ts";
-import { decideRole, type RoleDecision } from "../decide/policy.ts";
-import type { Answers } from "../decide/trace.ts";
-import { holding, yesNo, type Around, type Candidate, type Step } from "./explain-step.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import type { RoleArn } from "../../model/arn.ts";
+import type { Facts } from "../../model/facts.ts";
+import type { InjectorConfig } from "../../config/installation.ts";
+import { covers, type Grant } from "../../model/grant.ts";
+import { serviceAccountOf } from "../../model/pod.ts";
+import { decideRole, type RoleDecision } from "../../decide/policy.ts";
+import type { Answers } from "../../decide/trace.ts";
+import { holding, yesNo, type Around, type Candidate, type Step } from "./step.ts";
 
 /** Whether the role may be used, and what each rule says to it. */
 export function policyStep({ mode, decision }: Answers["policy"], role: RoleArn, around: Around): Step {
