@@ -7,7 +7,9 @@ import { coded, CodedError, oneLine, systemCode } from "../sidecar/kit/errors.ts
 import { createLog, type LogLevel } from "../sidecar/kit/log.ts";
 import { apiServer } from "./cluster/api-server.ts";
 import { discoverBaseRoleArn } from "./config/base-role.ts";
-import { readCaFile } from "./config/ca-file.ts";
+import { settingsIn } from "./config/flags.ts";
+import type { InjectorConfig } from "./config/installation.ts";
+import { configFrom, configInvalid } from "./config/read-config.ts";
 import { injectorCommand } from "./serve/command.ts";
 import { drainer } from "./serve/drain.ts";
 import { eventRecorder } from "./serve/events.ts";
@@ -15,7 +17,6 @@ import { keepGrantStatus } from "./controller/grant-status.ts";
 import { kubernetesCluster } from "./cluster/kubernetes.ts";
 import { serveCertificate } from "./serve/listener.ts";
 import { injectorMetrics } from "./serve/metrics.ts";
-import { AUTO, installationFrom } from "./config/options.ts";
 import { buildServer, troubleOf } from "./serve/server.ts";
 import { servingFrom } from "./tls/options.ts";
 import { tlsSource } from "./tls/source.ts";
@@ -31,7 +32,7 @@ interface ServeOptions {
 
 /** Composition: options, cluster, certificate, server, listen. Everything it composes is tested without it. */
 async function serve(options: ServeOptions & Record<string, unknown>): Promise<void> {
-  const config = installationFrom(await withBaseRole(options), readCaFile);
+  const config = await configOf(options);
   const serving = servingFrom(options);
   const log = createLog(options.logLevel, "podrole-injector");
   const kubeConfig = new KubeConfig();
@@ -116,23 +117,12 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
   process.on("SIGTERM", stop).on("SIGINT", stop);
 }
 
-/** The options with `auto` in the place of a base ARN looked up. */
-async function withBaseRole(
-  options: ServeOptions & Record<string, unknown>,
-): Promise<Record<string, unknown>> {
-  const { baseRoleArn, region, stsEndpoint, stsFips, stsDualStack, stsCaFile } = options;
-  if (baseRoleArn !== AUTO) return options;
-  const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
-  return {
-    ...options,
-    baseRoleArn: await discoverBaseRoleArn({
-      region: text(region),
-      endpoint: text(stsEndpoint),
-      fips: stsFips === true,
-      dualStack: stsDualStack === true,
-      ca: typeof stsCaFile === "string" ? readCaFile(stsCaFile) : undefined,
-    }),
-  };
+/** The settings among the options, with the base ARN of the injector's own account in the place of `auto`. */
+async function configOf(options: Readonly<Record<string, unknown>>): Promise<InjectorConfig> {
+  const reading = configFrom(settingsIn(options));
+  if ("problems" in reading) throw configInvalid(reading.problems);
+  const { config, asksForBase } = reading;
+  return asksForBase ? { ...config, baseRoleArn: await discoverBaseRoleArn(config) } : config;
 }
 
 const command = injectorCommand().action(serve);

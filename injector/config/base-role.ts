@@ -2,31 +2,28 @@ import { getCACertificates } from "node:tls";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { CodedError } from "../../sidecar/kit/errors.ts";
 import { parseBaseRoleArn, type BaseRoleArn } from "../model/arn.ts";
+import type { InjectorConfig } from "./installation.ts";
 
 /** STS answers in some 100 ms; the SDK tries three times. */
 const TIMEOUT_MS = 10_000;
 
+type StsSettings = Pick<InjectorConfig, "region" | "stsEndpoint" | "stsFips" | "stsDualStack" | "stsCa">;
+
 /**
- * The base ARN of the account that the injector itself is in, as STS tells it: `--base-role-arn=auto`. Roles with a path
+ * The base ARN of the account that the injector itself is in, as STS tells it: `baseRoleArn: auto`. Roles with a path
  * still need theirs in the annotation.
  * @throws CodedError `BASE_ROLE_UNKNOWN` where STS cannot be asked: without it, every role given by name would be refused
  */
-export async function discoverBaseRoleArn(options: {
-  readonly region: string | undefined;
-  readonly endpoint: string | undefined;
-  readonly fips: boolean;
-  readonly dualStack: boolean;
-  /** PEM certificates to trust beside the public roots. */
-  readonly ca: string | undefined;
-}): Promise<BaseRoleArn> {
+export async function discoverBaseRoleArn(config: StsSettings): Promise<BaseRoleArn> {
+  const { region, stsEndpoint, stsFips, stsDualStack, stsCa } = config;
   const client = new STSClient({
-    region: options.region ?? "us-east-1",
-    useFipsEndpoint: options.fips,
-    useDualstackEndpoint: options.dualStack,
-    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
-    ...(options.ca === undefined
+    region: region ?? "us-east-1",
+    useFipsEndpoint: stsFips,
+    useDualstackEndpoint: stsDualStack,
+    ...(stsEndpoint === undefined ? {} : { endpoint: stsEndpoint }),
+    ...(stsCa === undefined
       ? {}
-      : { requestHandler: { httpsAgent: { ca: [...getCACertificates("default"), options.ca] } } }),
+      : { requestHandler: { httpsAgent: { ca: [...getCACertificates("default"), stsCa] } } }),
   });
   try {
     const { Arn = "" } = await client.send(new GetCallerIdentityCommand(), {
@@ -51,7 +48,7 @@ export function baseOf(callerArn: string): BaseRoleArn {
 }
 
 const unknown = (what: string, cause?: unknown): CodedError =>
-  new CodedError("BASE_ROLE_UNKNOWN", `${what}, so --base-role-arn=auto finds no base ARN.`, {
+  new CodedError("BASE_ROLE_UNKNOWN", `${what}, so baseRoleArn auto finds no base ARN.`, {
     remedy: "Give the injector an AWS identity, or write the base ARN out.",
     cause,
   });

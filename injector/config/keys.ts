@@ -1,4 +1,3 @@
-import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { Cluster } from "../model/facts.ts";
 import type { Finding } from "../model/findings.ts";
 import type { Pod } from "../model/pod.ts";
@@ -9,17 +8,6 @@ import type { Pod } from "../model/pod.ts";
  * would be two ways to name a role where the admin wanted one.
  */
 export type Keys = Readonly<Record<string, string>>;
-
-/** The annotations that can be spelled otherwise, by the option that does it. */
-export const KEY_OPTIONS = {
-  roleKey: { flag: "--role-key", annotation: ANNOTATION.role },
-  externalIdKey: { flag: "--external-id-key", annotation: ANNOTATION.externalId },
-  sessionNameKey: { flag: "--session-name-key", annotation: ANNOTATION.peerSessionName },
-  serviceAccountKey: { flag: "--service-account-key", annotation: ANNOTATION.serviceAccountRole },
-  defaultRoleKey: { flag: "--default-role-key", annotation: ANNOTATION.namespaceDefaultRole },
-  namespaceKey: { flag: "--namespace-key", annotation: ANNOTATION.namespaceAllowedRoles },
-  permittedKey: { flag: "--permitted-key", annotation: ANNOTATION.namespacePermitted },
-} as const;
 
 type Annotations = Readonly<Record<string, string>>;
 

@@ -210,7 +210,7 @@ function namespaceSettings(
   const findings: Finding[] = [];
   const wantedSource = namespace.annotations[ANNOTATION.source];
   const overridden =
-    wantedSource !== undefined && isSource(wantedSource) && config.sourceOverrides.includes(wantedSource);
+    wantedSource !== undefined && isSource(wantedSource) && config.sourceOverride.includes(wantedSource);
   if (wantedSource !== undefined && !overridden && wantedSource !== config.source) {
     const message = `The annotation ${ANNOTATION.source} of namespace ${namespace.name} is ${JSON.stringify(wantedSource.slice(0, 60))}, which the injector does not allow.`;
     findings.push(

@@ -36,7 +36,7 @@ const COMFORTABLE_SECONDS = 1800;
 /** Reads the session annotations; every bad one is a finding that denies. */
 export function sessionWishes(
   annotations: Readonly<Record<string, string>>,
-  config: Pick<InjectorConfig, "sessionName" | "sessionDurationSeconds" | "region">,
+  config: Pick<InjectorConfig, "sessionName" | "sessionDuration" | "region">,
 ): { readonly wishes: SessionWishes; readonly findings: readonly Finding[] } {
   const findings: Finding[] = [];
   const read = <T>(key: string, parse: (raw: string) => T): T | undefined => {
@@ -62,7 +62,7 @@ export function sessionWishes(
   const region = read(ANNOTATION.region, regionOf) ?? config.region;
   const wishes = {
     sessionName: own ?? peer ?? config.sessionName,
-    durationSeconds: read(ANNOTATION.sessionDuration, durationOf) ?? config.sessionDurationSeconds,
+    durationSeconds: read(ANNOTATION.sessionDuration, durationOf) ?? config.sessionDuration,
     ...(externalId === undefined ? {} : { externalId }),
     ...(tags === undefined ? {} : { tags }),
     ...(transitiveTagKeys === undefined ? {} : { transitiveTagKeys }),

@@ -1,5 +1,6 @@
 import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../sidecar/contract/annotations.ts";
 import { finding, type Finding } from "./findings.ts";
+import { nearest } from "./nearest.ts";
 
 /** The kind of object an annotation is read from. */
 export type On = "Pod" | "ServiceAccount" | "Namespace";
@@ -157,32 +158,9 @@ function stray(on: On, key: string): readonly Finding[] {
     const message = `The annotation ${key.slice(0, 120)} has no effect on a ${on}.`;
     return [finding("ANNOTATION_MISPLACED", message, `Put it on the ${spec.on}.`)];
   }
-  const meant = nearest(key);
+  const meant = nearest(key, KNOWN);
   if (meant === undefined && !OURS.test(key)) return [];
   const remedy = meant === undefined ? "See the annotation reference." : `Did you mean ${meant}?`;
   const message = `The annotation ${key.slice(0, 120)} is not known and has no effect.`;
   return [finding("ANNOTATION_UNKNOWN", message, remedy)];
-}
-
-function nearest(key: string): string | undefined {
-  // Longer than any of ours by more than the distance: no need to compute it.
-  if (key.length > 60) return undefined;
-  const [best] = KNOWN.map((known) => ({ known, distance: editDistance(key, known) })).sort(
-    (a, b) => a.distance - b.distance,
-  );
-  return best !== undefined && best.distance <= 3 ? best.known : undefined;
-}
-
-/** Levenshtein's distance: how many single-character edits lie between the two. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitute = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitute, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

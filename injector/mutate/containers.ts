@@ -37,7 +37,7 @@ export function guardContainer(config: InjectorConfig, intent: Intent): Containe
     ...common(config),
     command: [...COMMAND.guard],
     env: [
-      literal(ENV.blockedAddresses, config.blockedAddresses.join(",")),
+      literal(ENV.blockedAddresses, config.block.join(",")),
       ...openUid,
       literal(ENV.egressHook, config.egressHook),
       ...(intent.imds === undefined ? [] : imdsMode(config)),
@@ -87,10 +87,10 @@ export function sidecarContainer(
       ...(config.stsCa === undefined ? [] : [literal(ENV.stsCa, config.stsCa)]),
       ...sourceEnv(sidecar.source, config.ambientSecret),
       // Absent without a guard, not empty: Go leaves an empty value out, and a second look would find another pod.
-      ...(intent.guard ? [literal(ENV.blockedAddresses, config.blockedAddresses.join(","))] : []),
+      ...(intent.guard ? [literal(ENV.blockedAddresses, config.block.join(","))] : []),
       ...(intent.imds === undefined ? [] : imdsEnv(intent.imds, sidecar, config)),
       literal(ENV.start, sidecar.start),
-      literal(ENV.startTimeoutSeconds, String(config.startTimeoutSeconds)),
+      literal(ENV.startTimeoutSeconds, String(config.startTimeout)),
       literal(ENV.port, String(config.credentialsPort)),
       literal(ENV.healthPort, String(config.healthPort)),
       literal(ENV.logLevel, config.sidecarLogLevel),

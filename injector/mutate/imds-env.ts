@@ -1,7 +1,8 @@
 import { ENV } from "../../sidecar/contract/env.ts";
 import { imdsFactVariable, METADATA_ADDRESSES, type ImdsFact } from "../../sidecar/contract/metadata.ts";
 import { normalAddress } from "../../sidecar/kit/address.ts";
-import type { ImdsFactSetting, InjectorConfig } from "../config/installation.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import type { ImdsFactSetting } from "../config/pod-kinds.ts";
 import type { SidecarIntent } from "../decide/decide.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import type { ImdsIntent } from "../decide/imds.ts";

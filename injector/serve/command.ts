@@ -1,13 +1,13 @@
 import { Command, Option } from "commander";
 import { integer } from "../../sidecar/kit/env.ts";
 import { LOG_LEVELS } from "../../sidecar/kit/log.ts";
-import { withInstallation } from "../config/options.ts";
+import { withSettings } from "../config/flags.ts";
 import { withServing } from "../tls/options.ts";
 import { VERSION } from "../model/version.ts";
 
 /** The injector's command line, apart from the process it runs in, so that a test can hold the docs against it. */
 export const injectorCommand = (): Command =>
-  withInstallation(
+  withSettings(
     withServing(
       new Command("podrole-injector")
         .description("The admission webhook: gives every pod of a labelled namespace its guard and its role.")

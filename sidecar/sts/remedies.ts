@@ -19,14 +19,14 @@ const UNTRUSTED = /^(?:(?:DEPTH_ZERO_)?SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY_LEAF
  */
 export function unreachableRemedy(why: string, { special }: { readonly special: boolean }): string {
   if (UNTRUSTED.test(why)) {
-    return "Give the injector the CA of the STS endpoint with --sts-ca-file, or see what intercepts the connection.";
+    return "Give the injector the CA of the STS endpoint with the setting stsCa, or see what intercepts the connection.";
   }
   if (why === "ERR_TLS_CERT_ALTNAME_INVALID") {
-    return "Call the endpoint by a name that its certificate holds (the injector's --sts-endpoint).";
+    return "Call the endpoint by a name that its certificate holds (the setting stsEndpoint).";
   }
   const route = "Check the pod's DNS, egress network policies and the route to STS (or its VPC endpoint).";
   return why === "ENOTFOUND" && special
-    ? `Not every region has a FIPS or a dual-stack endpoint: see --sts-fips and --sts-dual-stack. ${route}`
+    ? `Not every region has a FIPS or a dual-stack endpoint: see the settings stsFips and stsDualStack. ${route}`
     : route;
 }
 
@@ -50,7 +50,7 @@ export function remedyOf(code: string, text: string, refused: Refused): string |
     case "AccessDenied":
     case "AccessDeniedException":
       if (text.includes("sts:TagSession")) {
-        return `Allow sts:TagSession beside sts:AssumeRole, in the trust policy of ${roleArn} and to the caller, or have a cluster admin set the injector's --no-session-tags.`;
+        return `Allow sts:TagSession beside sts:AssumeRole, in the trust policy of ${roleArn} and to the caller, or have a cluster admin set sessionTags to false.`;
       }
       return refused.byWebIdentity
         ? `Check that the role exists and that its trust policy allows sts:AssumeRoleWithWebIdentity to this cluster's OIDC provider, with this pod's service account as sub; "podrole trust-policy" prints one.`

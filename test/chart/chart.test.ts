@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { readCaFile } from "../../injector/config/ca-file.ts";
+import { certificates } from "../../injector/config/certificates-kind.ts";
 import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
 import { VERSION } from "../../injector/model/version.ts";
-import { CERTIFICATE_HEAD, CHART_OPTIONS, injectorFlags, valuesAt } from "../support/chart-options.ts";
-import { CHART_VALUES, SOME_CERTIFICATE as CA } from "../support/chart-values.ts";
-import { tempFile } from "../support/cli.ts";
+import { CHART_OPTIONS, injectorFlags, valuesAt } from "../support/chart-options.ts";
+import { CHART_VALUES } from "../support/chart-values.ts";
+import { SOME_CERTIFICATE as CA } from "../support/setting-samples.ts";
 import { configFromFlags } from "../support/config.ts";
 import {
   CHART,
@@ -21,6 +21,7 @@ const reason = whyNoHelm();
 
 const injector = (objects: readonly Manifest[]): Manifest =>
   ofKind(objects, "Deployment").spec.template.spec.containers[0];
+const CERTIFICATE_HEAD = "-----BEGIN CERTIFICATE-----";
 const allArguments = (objects: readonly Manifest[]): readonly string[] => injector(objects).args;
 /** The arguments of the installation: those the offline commands know as well. */
 const SERVER =
@@ -132,7 +133,7 @@ describe.skipIf(reason !== undefined)(`the options of the chart${reason ? `: ${r
 
   test("are not refused by the injector beside each other", () => {
     const args = installation(rendered({ options: { stsFips: true, sourceOverride: ["node"], stsCa: CA } }));
-    expect(configFromFlags(...args)).toMatchObject({ stsFips: true, sourceOverrides: ["node"] });
+    expect(configFromFlags(...args)).toMatchObject({ stsFips: true, sourceOverride: ["node"] });
   });
 });
 
@@ -144,7 +145,7 @@ describe.skipIf(reason !== undefined)(`a private CA of STS${reason ? `: ${reason
     for (const stsCa of [one, odd]) {
       const objects = rendered({ options: { stsCa } });
       const pem = ofKind(objects, "ConfigMap").data["ca.pem"];
-      expect(readCaFile(tempFile(stsCa))).toBe(pem);
+      expect(certificates.parse(stsCa)).toBe(pem);
       const { expression } = ofKind(objects, "ValidatingAdmissionPolicy").spec.variables.find(
         ({ name }: { name: string }) => name === "installations",
       );

@@ -13,7 +13,7 @@ export interface AttackSetting {
   readonly pod?: Readonly<Record<string, string>>;
 }
 
-/** As `--sts-ca-file` is read. */
+/** As `stsCa` is read. */
 const certificate = async (): Promise<string> =>
   new X509Certificate((await certificateAuthority("sts", validFor(1, Date.now()))).cert).toString();
 const EMULATE = { "podrole.dev/imds": "emulate" };
@@ -24,7 +24,7 @@ export const SETTINGS = {
   node: { config: config({ source: "node" }), annotations: {} },
   ambient: { config: config({ source: "ambient", ambientSecret: "identity" }), annotations: {} },
   overridden: {
-    config: config({ sourceOverrides: ["node"] }),
+    config: config({ sourceOverride: ["node"] }),
     annotations: { "podrole.dev/source": "node" },
   },
   off: { config: config({ guard: "off" }), annotations: {} },

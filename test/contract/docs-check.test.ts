@@ -20,7 +20,7 @@ describe("a command that is made up is told, with its line", () => {
       "node dist/cli.mjs explain -f deploy/examples/none.yaml",
       "there is no file `deploy/examples/none.yaml`",
     ],
-    ["node dist/cli.mjs explain -f deploy/examples/job.yaml --policy=strict", "Allowed choices are"],
+    ["node dist/cli.mjs explain -f deploy/examples/job.yaml --policy=strict", "It must be one of"],
     [
       "node dist/cli.mjs inject --region eu-west-1",
       "required option '-f, --filename <file...>' not specified",
@@ -66,7 +66,7 @@ describe("a command that is made up is told, with its line", () => {
 describe("what is named in a sentence and is not there is told", () => {
   test.for([
     ["`--polcy`", "has an option `--polcy`"],
-    ["`--policy=strict`", "Allowed choices are"],
+    ["`--policy=strict`", "It must be one of"],
     ["`--namespace-restrictions`", "has an option `--namespace-restrictions`"],
     ["`podrole chekc`", "podrole has no command `chekc`"],
     ["`podrole explain --polite`", "explain has no option `--polite`"],

@@ -177,16 +177,16 @@ describe("every setting of an installation reaches the sidecar:", () => {
     ],
     [{ stsCa: CA }, { stsCa: CA }],
     [{ start: "now" }, { start: "now" }],
-    [{ startTimeoutSeconds: 5 }, { startTimeoutSeconds: 5 }],
-    [{ startTimeoutSeconds: 3600 }, { startTimeoutSeconds: 3600 }],
+    [{ startTimeout: 5 }, { startTimeoutSeconds: 5 }],
+    [{ startTimeout: 3600 }, { startTimeoutSeconds: 3600 }],
     [
       { credentialsPort: 1, healthPort: 65_535 },
       { port: 1, healthPort: 65_535 },
     ],
     [{ sidecarLogLevel: "silent" }, { logLevel: "silent" }],
-    [{ sessionDurationSeconds: 900 }, { identities: [{ steps: [{ durationSeconds: 900 }] }] }],
-    [{ sessionDurationSeconds: 43_200 }, { identities: [{ steps: [{ durationSeconds: 43_200 }] }] }],
-    [{ blockedAddresses: ["100.100.100.200"] }, { blockedAddresses: ["100.100.100.200"] }],
+    [{ sessionDuration: 900 }, { identities: [{ steps: [{ durationSeconds: 900 }] }] }],
+    [{ sessionDuration: 43_200 }, { identities: [{ steps: [{ durationSeconds: 43_200 }] }] }],
+    [{ block: ["100.100.100.200"] }, { blockedAddresses: ["100.100.100.200"] }],
     [{ guard: "off" }, { blockedAddresses: [] }],
   ] as const)("%j", ([settings, expected]) => {
     expect(told(annotated(), settings)).toMatchObject(expected);

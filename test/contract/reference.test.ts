@@ -1,14 +1,11 @@
 import { readdir, readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import type { Option } from "commander";
-import { injectorCommand } from "../../injector/serve/command.ts";
 import { DEFAULT_CONTAINER, IRSA_SKIP } from "../../injector/mutate/mutate.ts";
 import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import { EXITS } from "../../sidecar/guard/exits.ts";
 import { ANNOTATIONS, type On } from "../../injector/model/annotations.ts";
 import { PROGRAM_MAX } from "../../injector/decide/pattern.ts";
 import { FINDINGS, type FindingCode, type Severity } from "../../injector/model/findings.ts";
-import { hasValue } from "./docs/tree.ts";
 
 /** The reference pages are written from the tables that the code itself uses. */
 
@@ -141,46 +138,6 @@ const annotationsPage = page(
   ),
 );
 
-/** Values of the chart that are not among its options. */
-const CHARTS: Readonly<Record<string, string>> = {
-  host: "host",
-  port: "port",
-  logLevel: "logLevel",
-  drainSeconds: "drainSeconds",
-  tls: "tls.mode",
-  tlsSecret: "tls.secretName",
-  tlsNames: "tls.names",
-  tlsMinVersion: "tls.minVersion",
-  stsCaFile: "options.stsCa",
-};
-
-/** Every flag of the injector, and the chart's value for it where there is one of its name. */
-const optionsPage = page(
-  "Options of the injector",
-  `Flags of ${code("podrole-injector")}. \`podrole inject\`, \`explain\` and \`trust-policy\` take those that the chart has under ${code("options")}, too. Annotations' other spellings are for a cluster that comes from kube2iam or kiam.`,
-  table(
-    ["flag", "chart", "default", "what it is"],
-    injectorCommand()
-      .options.filter(({ long }) => long !== "--version")
-      .map((option) => {
-        const name = option.attributeName();
-        const value = CHARTS[name] ?? `options.${name}`;
-        const choices = option.argChoices === undefined ? "" : `; ${option.argChoices.join(", ")}`;
-        return [
-          code(option.flags),
-          hasValue(value) ? code(value) : "",
-          defaultOf(option),
-          option.description + choices,
-        ];
-      }),
-  ),
-);
-
-function defaultOf({ defaultValue, defaultValueDescription, negate }: Option): string {
-  if (negate || defaultValue === undefined || defaultValue === false) return "";
-  return code(defaultValueDescription ?? String(defaultValue));
-}
-
 const findingsPage = page(
   "Findings",
   "What podrole has to say about an object begins with one of these codes, in denials, warnings, Events, logs and `podrole` alike.",
@@ -216,12 +173,6 @@ test("every code that the guard can end with has its row", async () => {
 test("deploy/reference/annotations.md is the table that annotations are read by", async () => {
   await expect(annotationsPage).toMatchFileSnapshot("../../deploy/reference/annotations.md");
   for (const key of Object.keys(ANNOTATIONS)) expect(annotationsPage).toContain(`| \`${key}\` |`);
-});
-
-test("deploy/reference/options.md has every flag of the injector", async () => {
-  await expect(optionsPage).toMatchFileSnapshot("../../deploy/reference/options.md");
-  for (const { flags } of injectorCommand().options.slice(1))
-    expect(optionsPage).toContain(`| \`${flags}\` |`);
 });
 
 test("deploy/reference/findings.md is the table of findings", async () => {

@@ -1,82 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-
-/** A value of the chart that is not its default, and the injector's argument that it becomes. */
-export interface ChartOption {
-  /** Of the value, such as `options.image`. */
-  readonly at: string;
-  readonly value: unknown;
-  readonly argument: string;
-}
-
-const ROLE = "arn:aws:iam::111122223333:role/";
-const KEY = "a.example/b";
-
-export const CERTIFICATE_HEAD = "-----BEGIN CERTIFICATE-----";
+import { SETTING_OPTIONS, type ChartOption } from "./setting-samples.ts";
 
 /** Every option of the injector that the chart's values set, by its flag. */
 export const CHART_OPTIONS: Readonly<Record<string, ChartOption>> = {
-  ...Object.fromEntries(
-    (
-      [
-        ["image", "r.example/p@sha256:0"],
-        ["imagePullPolicy", "Always"],
-        ["source", "node"],
-        ["sourceOverride", ["node", "web-identity"]],
-        ["policy", "enforce"],
-        ["guard", "off"],
-        ["egressHook", "require"],
-        ["guardNetRaw", true],
-        ["hostNetwork", "warn"],
-        ["hostPath", "warn"],
-        ["workloads", "deny"],
-        ["baseRoleArn", ROLE],
-        ["defaultRole", `${ROLE}a`],
-        ["hubRole", `${ROLE}a`],
-        ["allowedRolesFormat", "regexp"],
-        ["region", "eu-west-1"],
-        ["stsEndpoint", "https://sts.example"],
-        ["stsFips", true],
-        ["stsDualStack", true],
-        ["sessionName", "{pod}"],
-        ["sessionDuration", "1h30m"],
-        ["clusterName", "prod"],
-        ["ambientSecret", "identity"],
-        ["block", ["169.254.169.254", "fd00:ec2::254", "169.254.170.2"]],
-        ["imds", "allow-emulate"],
-        ["imdsPort", 20_002],
-        ["imdsFacts", ["instanceType=m7g.large", "availabilityZone=label:a.example/zone"]],
-        ["imdsNodePaths", ["meta-data/instance-id"]],
-        ["start", "now"],
-        ["startTimeout", 3600],
-        ["credentialsPort", 20_000],
-        ["healthPort", 20_001],
-        ["sidecarLogLevel", "debug"],
-        ["roleKey", KEY],
-        ["externalIdKey", KEY],
-        ["sessionNameKey", KEY],
-        ["serviceAccountKey", KEY],
-        ["defaultRoleKey", KEY],
-        ["namespaceKey", KEY],
-        ["permittedKey", KEY],
-      ] as const
-    ).map(([name, value]): [string, ChartOption] => {
-      const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-      const text = typeof value === "object" ? value.join(",") : String(value);
-      return [flag, { at: `options.${name}`, value, argument: value === true ? flag : `${flag}=${text}` }];
-    }),
-  ),
-  "--no-session-tags": { at: "options.sessionTags", value: false, argument: "--no-session-tags" },
-  "--no-transitive-session-tags": {
-    at: "options.transitiveSessionTags",
-    value: false,
-    argument: "--no-transitive-session-tags",
-  },
-  "--sts-ca-file": {
-    at: "options.stsCa",
-    value: `${CERTIFICATE_HEAD}\nAA==\n-----END CERTIFICATE-----\n`,
-    argument: "--sts-ca-file=/sts-ca/ca.pem",
-  },
+  ...SETTING_OPTIONS,
   "--host": { at: "host", value: "0.0.0.0", argument: "--host=0.0.0.0" },
   "--port": { at: "port", value: 10_250, argument: "--port=10250" },
   "--log-level": { at: "logLevel", value: "debug", argument: "--log-level=debug" },

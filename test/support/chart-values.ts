@@ -1,10 +1,8 @@
 import { fileURLToPath } from "node:url";
-import { CERTIFICATE_HEAD, CHART_OPTIONS, valuesAt } from "./chart-options.ts";
+import { CHART_OPTIONS, valuesAt } from "./chart-options.ts";
+import { SOME_CERTIFICATE } from "./setting-samples.ts";
 
 const HA = fileURLToPath(new URL("../../deploy/chart/values-ha.yaml", import.meta.url));
-
-/** Looks like one to a chart, which does not read it. */
-export const SOME_CERTIFICATE = `${CERTIFICATE_HEAD}\nAA==\n-----END CERTIFICATE-----\n`;
 
 /** Everything that is off by default, and every list and map with something in it. */
 const EVERYTHING: object = {

@@ -1,13 +1,14 @@
 import { Command } from "commander";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
-import { installationFrom, withInstallation } from "../../injector/config/options.ts";
+import { settingsIn, withSettings } from "../../injector/config/flags.ts";
+import { requireConfig } from "../../injector/config/read-config.ts";
 
 /** What a command line gives, by the options an administrator has. */
 export function configFromFlags(...flags: readonly string[]): InjectorConfig {
-  const command = withInstallation(new Command())
+  const command = withSettings(new Command())
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
-  return installationFrom(command.parse([...flags], { from: "user" }).opts());
+  return requireConfig(settingsIn(command.parse([...flags], { from: "user" }).opts()));
 }
 
 /** The real defaults, but for a version that stays the same in golden files, and for what the test is about. */

@@ -37,26 +37,16 @@ matchExpressions:
 {{/* Every option as a flag: sourceOverride -> --source-override. What is null is left to the injector. */}}
 {{- define "podrole.optionArgs" -}}
 {{- $options := merge (dict "image" (include "podrole.sidecarImage" .)) (omit .Values.options "stsCa") -}}
+{{- with include "podrole.stsCa" . }}{{ $_ := set $options "stsCa" . }}{{ end -}}
 {{- range $name, $value := $options }}
 {{- $flag := kebabcase $name -}}
-{{- if kindIs "bool" $value }}
-{{- if has $name (list "sessionTags" "transitiveSessionTags") }}
-{{- if not $value }}
-- --no-{{ $flag }}
-{{- end }}
-{{- else if $value }}
-- --{{ $flag }}
-{{- end }}
-{{- else if kindIs "slice" $value }}
+{{- if kindIs "slice" $value }}
 {{- if $value }}
 - {{ printf "--%s=%s" $flag (join "," $value) | toJson }}
 {{- end }}
 {{- else if not (kindIs "invalid" $value) }}
 - {{ printf "--%s=%v" $flag $value | toJson }}
 {{- end }}
-{{- end }}
-{{- if .Values.options.stsCa }}
-- --sts-ca-file=/sts-ca/ca.pem
 {{- end }}
 {{- end }}
 

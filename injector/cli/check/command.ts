@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../../../sidecar/kit/clock.ts";
-import { withInstallation } from "../../config/options.ts";
 import { paintFor } from "../print/paint.ts";
-import { configFrom, PODROLE_NAMESPACE } from "../live/installed.ts";
+import { installationFrom, PODROLE_NAMESPACE } from "../live/installed.ts";
 import type { KubeOptions } from "../live/kubeconfig.ts";
 import { widthOf } from "../print/lines.ts";
 import { isHealthy } from "./checks.ts";
@@ -51,11 +50,10 @@ async function run(options: Options): Promise<void> {
   const { nameOrThrow, withCluster } = await import("../live/cluster.ts");
   const { gather } = await import("./gather.ts");
   // It takes no options of an installation: where the injector's cannot be read, their defaults stand in.
-  const defaults = withInstallation(new Command());
   const asked = {
     podroleNamespace: nameOrThrow(options.podroleNamespace, "--podrole-namespace"),
     namespace: options.namespace === undefined ? undefined : nameOrThrow(options.namespace, "-n"),
-    configFrom: configFrom(defaults.opts(), defaults),
+    configFrom: installationFrom({}),
   };
   const results = await withCluster(options, (cluster) =>
     checkUntil(options.wait === true ? options.timeout : 0, {

@@ -3,7 +3,8 @@ import { Command } from "commander";
 import { METADATA_ADDRESSES } from "../../../sidecar/contract/metadata.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { installationFrom, withInstallation } from "../../config/options.ts";
+import { settingsIn, withSettings } from "../../config/flags.ts";
+import { requireConfig } from "../../config/read-config.ts";
 import type { Cleanup } from "./cleanup.ts";
 import type { Example } from "./examples.ts";
 import { ADDRESS, makeNetwork, obstacle, type Network } from "./network.ts";
@@ -125,6 +126,6 @@ async function freePorts(): Promise<readonly [number, number]> {
 
 /** By the very options that the injector's own command takes. */
 function configOf(flags: readonly string[]): InjectorConfig {
-  const command = withInstallation(new Command("injector")).exitOverride();
-  return installationFrom(command.parse([...flags], { from: "user" }).opts());
+  const command = withSettings(new Command("injector")).exitOverride();
+  return requireConfig(settingsIn(command.parse([...flags], { from: "user" }).opts()));
 }

@@ -63,12 +63,12 @@ export function afterOf(outcome: PodOutcome & { readonly kind: "inject" }, confi
   };
 }
 
-function purposeOf(container: Container, { blockedAddresses }: InjectorConfig): string {
+function purposeOf(container: Container, { block }: InjectorConfig): string {
   const emulates = envVar(container, ENV.imds)?.value === "emulate";
   if (container.name === CONTAINER.sidecar) {
     return emulates ? "serves credentials, in the place of the metadata service too" : "serves credentials";
   }
-  const cut = `cuts the pod off from ${blockedAddresses.join(" and ")}`;
+  const cut = `cuts the pod off from ${block.join(" and ")}`;
   return emulates ? `${cut}, and leads requests for metadata to the sidecar` : cut;
 }
 

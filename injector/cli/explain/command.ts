@@ -2,16 +2,16 @@ import { clusterInOurs } from "../../config/keys.ts";
 import { Command, Option } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { manifestCluster, type Assumptions } from "../../cluster/manifest-cluster.ts";
-import { readCaFile } from "../../config/ca-file.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { installationFrom, withInstallation } from "../../config/options.ts";
+import { settingsIn, withSettings } from "../../config/flags.ts";
+import { requireConfig } from "../../config/read-config.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import { isRecord, own, type Fields } from "../../model/read.ts";
 import { kindOf, namespaceIn, templateOf } from "../../model/workload.ts";
 import { paintFor } from "../print/paint.ts";
 import { explain, type Explanation } from "./explanation.ts";
 import { textOf } from "./text.ts";
-import { configFrom, PODROLE_NAMESPACE } from "../live/installed.ts";
+import { installationFrom, PODROLE_NAMESPACE } from "../live/installed.ts";
 import { widthOf } from "../print/lines.ts";
 import {
   assumptionsFrom,
@@ -83,7 +83,7 @@ type Options = ExplainOptions & Record<string, unknown>;
 
 /** `podrole explain`: each step of the decision, for manifests or for what is in a cluster. */
 export const explainCommand = (): Command =>
-  withInstallation(
+  withSettings(
     withAssumptions(
       new Command("explain")
         .summary("tell how it is decided about pods")
@@ -105,8 +105,8 @@ export const explainCommand = (): Command =>
         .option("--context <name>", "context in it")
         .option("--podrole-namespace <name>", "where the injector is installed", PODROLE_NAMESPACE),
     ),
-  ).action(async (references: readonly string[], options: Options, command: Command) => {
-    const explanations = await explanationsOf(references, options, command);
+  ).action(async (references: readonly string[], options: Options) => {
+    const explanations = await explanationsOf(references, options);
     process.stdout.write(
       options.output === "json"
         ? `${JSON.stringify(explanations, null, 2)}\n`
@@ -118,12 +118,11 @@ export const explainCommand = (): Command =>
 async function explanationsOf(
   references: readonly string[],
   options: Options,
-  command: Command,
 ): Promise<readonly Explanation[]> {
   if (options.filename !== undefined && references.length === 0) {
     const objects = objectsIn(await readManifests(options.filename));
     const namespace = options.namespace ?? "default";
-    const config = installationFrom(options, readCaFile);
+    const config = requireConfig(settingsIn(options));
     return explainObjects(objects, { config, assumed: assumptionsFrom(options), namespace });
   }
   if (options.filename !== undefined || references.length === 0) {
@@ -131,5 +130,5 @@ async function explanationsOf(
   }
   // Only here: the Kubernetes client takes longer to load than everything else takes to run.
   const { explainLive } = await import("./live.ts");
-  return explainLive(references, options, configFrom(options, command));
+  return explainLive(references, options, installationFrom(settingsIn(options)));
 }

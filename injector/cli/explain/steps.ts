@@ -101,7 +101,7 @@ function settingSteps({ source, guard }: Answers["settings"], { facts, config }:
   const onNamespace = (key: string): string =>
     `annotation ${key} of namespace ${name} is ${shown(annotations[key])}`;
   const wanted = annotations[ANNOTATION.source];
-  const overridden = wanted === source && config.sourceOverrides.includes(source);
+  const overridden = wanted === source && config.sourceOverride.includes(source);
   const ignored =
     wanted === undefined || wanted === source
       ? ""

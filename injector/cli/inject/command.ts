@@ -3,11 +3,11 @@ import { admitPod } from "../../review/admit-pod.ts";
 import { type Cluster } from "../../model/facts.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { readCaFile } from "../../config/ca-file.ts";
 import { sentence, type Finding } from "../../model/findings.ts";
 import { clusterInOurs } from "../../config/keys.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
-import { installationFrom, withInstallation } from "../../config/options.ts";
+import { settingsIn, withSettings } from "../../config/flags.ts";
+import { requireConfig } from "../../config/read-config.ts";
 import { isRecord, own } from "../../model/read.ts";
 import { randomToken } from "../../mutate/token.ts";
 import {
@@ -96,7 +96,7 @@ interface InjectOptions extends AssumptionOptions {
 
 /** `podrole inject`: the webhook's patch, offline. */
 export const injectCommand = (): Command =>
-  withInstallation(
+  withSettings(
     withAssumptions(
       new Command("inject")
         .summary("put guard and sidecar into manifests")
@@ -113,7 +113,7 @@ export const injectCommand = (): Command =>
         .option("-n, --namespace <name>", "namespace of objects that name none", "default"),
     ),
   ).action(async (options: InjectOptions & Record<string, unknown>) => {
-    const config = installationFrom(options, readCaFile);
+    const config = requireConfig(settingsIn(options));
     const manifests = await readManifests(options.filename);
     const cluster = clusterInOurs(
       manifestCluster(objectsIn(manifests), assumptionsFrom(options)),

@@ -1,8 +1,9 @@
 import { Command, CommanderError } from "commander";
 import { coded, CodedError } from "../../../sidecar/kit/errors.ts";
-import { readCaFile } from "../../config/ca-file.ts";
+import { flagOf, settingsIn, withSettings } from "../../config/flags.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { AUTO, installationFrom, withInstallation } from "../../config/options.ts";
+import { configFrom, requireConfig, type Written } from "../../config/read-config.ts";
+import type { SettingName } from "../../config/settings.ts";
 import { fieldsIn, own, recordsIn, strings, type Fields } from "../../model/read.ts";
 import { VERSION } from "../../model/version.ts";
 import type { Read } from "./reader.ts";
@@ -46,59 +47,46 @@ export async function readDeployment(read: Read, namespace: string): Promise<Dep
 }
 
 /**
- * The installation that a cluster's injector runs with: its Deployment's arguments, with the options that the command
- * line itself sets put over them. Where they cannot be had, the command line's alone. Pure.
+ * The installation that a cluster's injector runs with: its Deployment's arguments, with the settings that the command
+ * line itself gives put over them. Where they cannot be had, the command line's alone. Pure.
  */
-export const configFrom =
-  (options: Record<string, unknown>, command: Command): ConfigFrom =>
+export const installationFrom =
+  (given: Written): ConfigFrom =>
   ({ name, object, why }) => {
     const ofOurs = (reason: string): Installation => ({
-      config: installationFrom(options, readCaFile),
+      config: requireConfig(given),
       assumptions: [`${reason}: the injector is taken to have the options of this command line.`],
       problem: reason,
     });
     if (object === undefined) return ofOurs(why ?? `${name} was not read`);
-    const given = givenIn(command);
+    const { args, image } = injectorIn(object);
+    let installed: Record<string, unknown>;
     try {
-      const { args, image } = injectorIn(object);
-      const { baseRoleArn, ...installed } = installedOptions(args);
-      const strange = otherVersion(image, VERSION);
-      const asksAws = baseRoleArn === AUTO && !given.has("baseRoleArn");
-      const over = Object.fromEntries([...given.keys()].map((key) => [key, options[key]]));
-      const merged = { ...installed, ...(baseRoleArn === AUTO ? {} : { baseRoleArn }), ...over };
-      // The Deployment names a file of the injector's; a file of this machine only the command line can name.
-      const ownCa = given.has("stsCaFile");
-      const config = installationFrom(merged, ownCa ? readCaFile : undefined);
-      const but = given.size === 0 ? "" : `, but for ${[...given.values()].join(", ")} of this command line`;
-      return {
-        config,
-        assumptions: [
-          `The injector's options are those of ${name}${but}.`,
-          ...(asksAws
-            ? ["It asks AWS for the base of role names; give --base-role-arn to have them completed here."]
-            : []),
-          ...(installed["stsCaFile"] !== undefined && !ownCa
-            ? [
-                "Its sidecars trust certificates that are not known here, so one that runs looks different; give --sts-ca-file.",
-              ]
-            : []),
-          ...(strange === undefined ? [] : [strange]),
-        ],
-      };
+      installed = installedOptions(args);
     } catch (error) {
       const { code, message } = coded(error);
       if (code !== "CONFIG_INVALID") throw error;
       return ofOurs(`The options of ${name} cannot be read (${message.replace(/\.$/, "")})`);
     }
+    const reading = configFrom({ ...settingsIn(installed), ...given });
+    if ("problems" in reading) {
+      const reasons = reading.problems.map(({ message }) => message.replace(/\.$/, "")).join("; ");
+      return ofOurs(`The options of ${name} cannot be read (${reasons})`);
+    }
+    const names = Object.keys(given) as readonly SettingName[];
+    const but = names.length === 0 ? "" : `, but for ${names.map(flagOf).join(", ")} of this command line`;
+    const strange = otherVersion(image, VERSION);
+    return {
+      config: reading.config,
+      assumptions: [
+        `The injector's options are those of ${name}${but}.`,
+        ...(reading.asksForBase
+          ? ["It asks AWS for the base of role names; give --base-role-arn to have them completed here."]
+          : []),
+        ...(strange === undefined ? [] : [strange]),
+      ],
+    };
   };
-
-/** The flags of an installation that a command line names, by the names of their options. */
-function givenIn(command: Command): ReadonlyMap<string, string> {
-  const known = withInstallation(new Command()).options.map((option) => option.attributeName());
-  const names = new Set(known.filter((name) => command.getOptionValueSource(name) === "cli"));
-  const flags = command.options.filter((option) => names.has(option.attributeName()));
-  return new Map(flags.map((option) => [option.attributeName(), option.long ?? option.flags]));
-}
 
 /** The arguments and the image of the container that is the injector. */
 export function injectorIn(deployment: Fields): { readonly args: readonly string[]; readonly image: string } {
@@ -117,7 +105,7 @@ export function injectorIn(deployment: Fields): { readonly args: readonly string
  */
 export function installedOptions(
   args: readonly string[],
-  withOptions: (command: Command) => Command = withInstallation,
+  withOptions: (command: Command) => Command = withSettings,
 ): Record<string, unknown> {
   const command = withOptions(new Command())
     .allowUnknownOption()

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { withInstallation } from "../../config/options.ts";
+import { withSettings } from "../../config/flags.ts";
 import { paintFor } from "../print/paint.ts";
 import { withAssumptions } from "../input/files.ts";
 import { PODROLE_NAMESPACE } from "../live/installed.ts";
@@ -15,7 +15,7 @@ import { commentary, policiesText } from "./text.ts";
 
 /** `podrole trust-policy`: what IAM has to be told, so that pods get their role and nobody else does. */
 export const trustPolicyCommand = (): Command =>
-  withInstallation(
+  withSettings(
     withAssumptions(
       new Command("trust-policy")
         .summary("print the IAM trust policy for a role")
@@ -44,8 +44,8 @@ export const trustPolicyCommand = (): Command =>
         .option("--context <name>", "context in it")
         .option("--podrole-namespace <name>", "where the injector is installed", PODROLE_NAMESPACE),
     ),
-  ).action(async (references: readonly string[], options: Options, command: Command) => {
-    const { need, installation } = await needFrom(references, options, command);
+  ).action(async (references: readonly string[], options: Options) => {
+    const { need, installation } = await needFrom(references, options);
     const parties = await partiesFrom(options, need);
     const hub = aboutHub(need, installation.config);
     const all = documentsFor(need, parties).map((one) =>

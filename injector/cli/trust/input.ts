@@ -1,17 +1,17 @@
-import type { Command } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { parseBaseRoleArn, parseRoleArn } from "../../model/arn.ts";
 import { type Facts } from "../../model/facts.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { clusterInOurs } from "../../config/keys.ts";
-import { installationFrom } from "../../config/options.ts";
+import { settingsIn } from "../../config/flags.ts";
+import { requireConfig } from "../../config/read-config.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
 import { namespaceIn, templateOf } from "../../model/workload.ts";
 import { parseReference } from "../live/reference.ts";
 import { assumptionsFrom, objectsIn, readManifests } from "../input/files.ts";
-import { configFrom, type Installation } from "../live/installed.ts";
+import { installationFrom, type Installation } from "../live/installed.ts";
 import type { Need } from "./documents.ts";
 import { needOfWishes, needsOfPod, oneNeed } from "./need.ts";
 import type { Options } from "./options.ts";
@@ -21,7 +21,6 @@ import { parseSubject } from "./subject.ts";
 export async function needFrom(
   references: readonly string[],
   options: Options,
-  command: Command,
 ): Promise<{ readonly need: Need; readonly installation: Installation }> {
   const { filename, serviceAccount, role } = options;
   const forms = [filename !== undefined, references.length > 0, serviceAccount !== undefined];
@@ -37,9 +36,7 @@ export async function needFrom(
     throw new CodedError("USAGE", "--external-id and --tags are read from the pods' own annotations here.");
   }
   const { objects, installation } =
-    filename === undefined
-      ? await ofCluster(references, options, command)
-      : await ofManifests(filename, options);
+    filename === undefined ? await ofCluster(references, options) : await ofManifests(filename, options);
   const needs = objects.flatMap(({ object, facts }) => needsOfPod(object, facts, installation.config));
   return { need: oneNeed(needs, roleFrom(role, options)), installation };
 }
@@ -63,7 +60,7 @@ function ofServiceAccounts(
         "Such as: podrole trust-policy --role arn:aws:iam::111122223333:role/NAME -n shop --service-account till.",
     });
   }
-  const config = installationFrom(options);
+  const config = requireConfig(settingsIn(options));
   const wanted = {
     role,
     base: baseFrom(options),
@@ -88,7 +85,7 @@ interface Objects {
 }
 
 async function ofManifests(files: readonly string[], options: Options): Promise<Objects> {
-  const config = installationFrom(options);
+  const config = requireConfig(settingsIn(options));
   const input = objectsIn(await readManifests(files));
   const cluster = clusterInOurs(manifestCluster(input, assumptionsFrom(options)), config.keys);
   const objects = await Promise.all(
@@ -105,15 +102,11 @@ async function ofManifests(files: readonly string[], options: Options): Promise<
   return { objects, installation: { config, assumptions: [] } };
 }
 
-async function ofCluster(
-  references: readonly string[],
-  options: Options,
-  command: Command,
-): Promise<Objects> {
+async function ofCluster(references: readonly string[], options: Options): Promise<Objects> {
   // Only here: the Kubernetes client takes longer to load than everything else takes to run.
   const { readObjects, withCluster } = await import("../live/cluster.ts");
   references.forEach(parseReference);
   return withCluster(options, (cluster) =>
-    readObjects(references, options, cluster, configFrom(options, command)),
+    readObjects(references, options, cluster, installationFrom(settingsIn(options))),
   );
 }

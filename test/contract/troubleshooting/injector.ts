@@ -5,7 +5,8 @@ import { baseOf } from "../../../injector/config/base-role.ts";
 import { certificateAuthority, servingCertificate, validFor } from "../../../injector/tls/certificates.ts";
 import { Refusal } from "../../../injector/cluster/api-server.ts";
 import { injectorCommand } from "../../../injector/serve/command.ts";
-import { installationFrom } from "../../../injector/config/options.ts";
+import { settingsIn } from "../../../injector/config/flags.ts";
+import { requireConfig } from "../../../injector/config/read-config.ts";
 import { readPair } from "../../../injector/tls/files.ts";
 import { servingFrom } from "../../../injector/tls/options.ts";
 import { served } from "../../../injector/tls/served.ts";
@@ -95,7 +96,7 @@ export async function optionRows(): Promise<readonly Row[]> {
       .opts();
     return row(
       await thrown(() => {
-        installationFrom(options);
+        requireConfig(settingsIn(options));
         servingFrom(options);
       }),
     );

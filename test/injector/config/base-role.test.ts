@@ -4,7 +4,7 @@ import { stsStandIn, type StsStandIn } from "../../../injector/cli/demo/sts.ts";
 import { configFromFlags } from "../../support/config.ts";
 import { setEnv } from "../../support/set-env.ts";
 
-const PLAIN = { region: "eu-west-1", fips: false, dualStack: false, ca: undefined };
+const PLAIN = configFromFlags("--region=eu-west-1");
 
 describe("the base ARN of the injector's own account", () => {
   test.for([
@@ -19,7 +19,7 @@ describe("the base ARN of the injector's own account", () => {
     expect(() => baseOf(caller)).toThrow(expect.objectContaining({ code: "BASE_ROLE_UNKNOWN" }) as Error);
   });
 
-  test("is no matter for the offline commands, which ask nobody", () => {
+  test("is not asked for by the offline commands, which ask nobody", () => {
     expect(() => configFromFlags("--base-role-arn", "auto")).toThrow(
       expect.objectContaining({ code: "CONFIG_INVALID" }) as Error,
     );
@@ -37,14 +37,14 @@ describe("asked of STS", () => {
 
   test("it is the account of whoever the injector is", async () => {
     setEnv({ AWS_ACCESS_KEY_ID: "AKIDINJECTOR", AWS_SECRET_ACCESS_KEY: "secret" });
-    expect(await discoverBaseRoleArn({ ...PLAIN, endpoint: sts.url })).toBe(
+    expect(await discoverBaseRoleArn({ ...PLAIN, stsEndpoint: sts.url })).toBe(
       "arn:aws:iam::444455556666:role/",
     );
   });
 
   test("a refusal ends the start with a sentence that says what to do", async () => {
     setEnv({ AWS_ACCESS_KEY_ID: "AKIDNOBODY", AWS_SECRET_ACCESS_KEY: "secret" });
-    await expect(discoverBaseRoleArn({ ...PLAIN, endpoint: sts.url })).rejects.toMatchObject({
+    await expect(discoverBaseRoleArn({ ...PLAIN, stsEndpoint: sts.url })).rejects.toMatchObject({
       code: "BASE_ROLE_UNKNOWN",
       remedy: "Give the injector an AWS identity, or write the base ARN out.",
     });

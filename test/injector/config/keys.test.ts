@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { parseReview } from "../../../injector/review/admission-review.ts";
 import { admitPod } from "../../../injector/review/admit-pod.ts";
-import { clusterInOurs, KEY_OPTIONS } from "../../../injector/config/keys.ts";
+import { clusterInOurs } from "../../../injector/config/keys.ts";
+import { requireConfig } from "../../../injector/config/read-config.ts";
+import { SETTING_NAMES, SETTINGS, type Setting } from "../../../injector/config/settings.ts";
 import { resultForReview } from "../../../injector/review/review.ts";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { configFromFlags } from "../../support/config.ts";
@@ -58,13 +60,15 @@ describe("in a cluster that spells its annotations otherwise", () => {
   });
 
   test("the service account's role, the external id and all the others are read so too", async () => {
-    const flags = Object.values(KEY_OPTIONS).flatMap(({ flag }, index) => [flag, `acme.com/key-${index}`]);
-    const { keys } = configFromFlags(...flags);
-    expect(Object.keys(keys).toSorted()).toEqual(
-      Object.values(KEY_OPTIONS)
-        .map(({ annotation }) => annotation)
-        .toSorted(),
+    const spelled = SETTING_NAMES.flatMap((name) => {
+      const { spells }: Setting = SETTINGS[name];
+      return spells === undefined ? [] : [{ name, spells }];
+    });
+    const { keys } = requireConfig(
+      Object.fromEntries(spelled.map(({ name }, index) => [name, `acme.com/key-${index}`])),
     );
+    expect(spelled.length).toBe(7);
+    expect(Object.keys(keys).toSorted()).toEqual(spelled.map(({ spells }) => spells).toSorted());
     const known = await clusterInOurs(
       clusterOf(facts({ account: { [keys[ANNOTATION.serviceAccountRole] ?? ""]: BILLING } })),
       keys,

@@ -106,8 +106,8 @@ describe("the namespace's settings", () => {
   test("choose a source only where the installation lets them, and the policy follows the source", () => {
     const wanted = onNamespace({ [ANNOTATION.source]: "ambient" });
     expect(denials(pod(), wanted)).toEqual(["ANNOTATION_INVALID"]);
-    expect(denials(pod(), wanted, config({ sourceOverrides: ["ambient"] }))).toEqual(["ROLE_NOT_ALLOWED"]);
-    const off = config({ sourceOverrides: ["ambient"], policy: "off" });
+    expect(denials(pod(), wanted, config({ sourceOverride: ["ambient"] }))).toEqual(["ROLE_NOT_ALLOWED"]);
+    const off = config({ sourceOverride: ["ambient"], policy: "off" });
     expect(admitted(pod(), wanted, off)).toMatchObject({ sidecar: { source: "ambient" } });
     expect(admitted(pod(), onNamespace({ [ANNOTATION.source]: "web-identity" }))).toMatchObject({
       kind: "inject",

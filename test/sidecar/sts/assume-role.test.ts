@@ -320,7 +320,7 @@ test.each([
   [
     "the trust policy lets nobody tag the session",
     [403, "AccessDenied", `${NOT_AUTHORIZED} sts:TagSession on resource: ${ROLE}`],
-    ["definite", /^Allow sts:TagSession .*--no-session-tags/],
+    ["definite", /^Allow sts:TagSession .*sessionTags to false/],
   ],
   [
     "the token's audience is not registered",

@@ -105,7 +105,7 @@ test("a name that cannot be looked up makes one think of FIPS and dual-stack whe
     httpHandlerConfigs: () => ({}),
   };
   const special = await thrown(() => call({ ...OPTIONS, fips: true, requestHandler }));
-  expect(special).toMatchObject({ code: "STS_UNREACHABLE", remedy: expect.stringContaining("--sts-fips") });
+  expect(special).toMatchObject({ code: "STS_UNREACHABLE", remedy: expect.stringContaining("stsFips") });
   const plain = await thrown(() => call({ ...OPTIONS, requestHandler }));
   expect(plain.remedy).toMatch(/^Check the pod's DNS/);
 });
@@ -163,7 +163,7 @@ describe("an endpoint with a certificate of a company's own CA", () => {
     expect(await thrown(() => call({ ...OPTIONS, endpoint: where, ca: ca() }))).toMatchObject({
       code: "STS_UNREACHABLE",
       kind: "passing",
-      remedy: expect.stringContaining("--sts-ca-file"),
+      remedy: expect.stringContaining("stsCa"),
     });
   });
 
@@ -172,7 +172,7 @@ describe("an endpoint with a certificate of a company's own CA", () => {
     expect(await thrown(() => call({ ...OPTIONS, endpoint: where, ca: authority.cert }))).toMatchObject({
       code: "STS_UNREACHABLE",
       message: expect.stringContaining("ERR_TLS_CERT_ALTNAME_INVALID"),
-      remedy: expect.stringContaining("--sts-endpoint"),
+      remedy: expect.stringContaining("stsEndpoint"),
     });
   });
 });

@@ -1,11 +1,7 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Command } from "commander";
-import { certificateAuthority, validFor } from "../../../../injector/tls/certificates.ts";
-import { configFrom, tagOf, type Installation } from "../../../../injector/cli/live/installed.ts";
-import { withInstallation } from "../../../../injector/config/options.ts";
+import { installationFrom, tagOf, type Installation } from "../../../../injector/cli/live/installed.ts";
+import { settingsIn, withSettings } from "../../../../injector/config/flags.ts";
 import { VERSION } from "../../../../injector/model/version.ts";
 import type { Fields } from "../../../../injector/model/read.ts";
 import { configFromFlags } from "../../../support/config.ts";
@@ -28,10 +24,10 @@ const deployment = (args: readonly string[], image = `podrole/injector:${VERSION
 
 /** What a command line with these flags makes of a cluster with this Deployment. */
 function installation(object: Fields | undefined, ...flags: readonly string[]): Installation {
-  const command = withInstallation(new Command()).exitOverride();
+  const command = withSettings(new Command()).exitOverride();
   command.parse([...flags], { from: "user" });
   const reading = object === undefined ? { name: NAME, why: `There is no ${NAME}` } : { name: NAME, object };
-  return configFrom(command.opts(), command)(reading);
+  return installationFrom(settingsIn(command.opts()))(reading);
 }
 
 describe("the options of a cluster's injector", () => {
@@ -57,26 +53,10 @@ describe("the options of a cluster's injector", () => {
     expect(assumptions[0]).toContain("but for --policy of this command line");
   });
 
-  test("leave a file of the injector's alone, and say so unless the command line names one here", async () => {
-    const object = deployment(["--sts-ca-file=/nowhere/ca.pem"]);
-    const { config, assumptions } = installation(object);
-    expect(config.stsCa).toBeUndefined();
-    expect(assumptions[1]).toContain("give --sts-ca-file");
-
-    const folder = await mkdtemp(join(tmpdir(), "podrole-"));
-    onTestFinished(() => rm(folder, { recursive: true }));
-    const { cert } = await certificateAuthority("company", validFor(1, Date.now()));
-    await writeFile(join(folder, "ca.pem"), cert);
-    const known = installation(object, "--sts-ca-file", join(folder, "ca.pem"));
-    expect(known.config.stsCa).toContain("BEGIN CERTIFICATE");
-    expect(known.assumptions).toHaveLength(1);
-    expect(() => installation(object, "--sts-ca-file", "/nowhere/mine.pem")).toThrow("/nowhere/mine.pem");
-  });
-
   test.for([
     ["there is no Deployment", undefined, `There is no ${NAME}`],
-    ["it holds a value that this version does not take", deployment(["--source=magic"]), "magic"],
-    ["its options do not go together", deployment(["--source=ambient"]), "--ambient-secret"],
+    ["it holds a value that this version does not take", deployment(["--source=magic"]), "must be one of"],
+    ["its options do not go together", deployment(["--source=ambient"]), "ambientSecret"],
   ] as const)("are the command line's own where %s, which is said with the reason", ([, object, why]) => {
     const { config, assumptions } = installation(object, "--policy=off");
     expect(config).toMatchObject({ policy: "off", source: "web-identity" });

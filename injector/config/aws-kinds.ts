@@ -1,0 +1,52 @@
+import { parseBaseRoleArn, parseRoleArn, type BaseRoleArn, type RoleArn } from "../model/arn.ts";
+import { durationOf, regionOf, sessionNameTemplate } from "../model/session-values.ts";
+import { text, type Kind } from "./kinds.ts";
+
+/** Settings whose values are AWS's: ARNs, regions, sessions, endpoints. */
+
+export const roleArn: Kind<RoleArn> = text(
+  "arn",
+  (raw) => {
+    const arn = parseRoleArn(raw);
+    if (arn === undefined) throw new Error("must be a role ARN such as arn:aws:iam::111122223333:role/name");
+    return arn;
+  },
+  { pattern: "^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$" },
+);
+
+/** Stands for the base ARN of the injector's own account, which only the injector asks STS for. */
+export const AUTO = "auto";
+
+export const baseRoleArn: Kind<BaseRoleArn | typeof AUTO> = text(
+  "arn",
+  (raw) => {
+    const base = raw === AUTO ? raw : parseBaseRoleArn(raw);
+    if (base === undefined) throw new Error(`must be such as arn:aws:iam::111122223333:role/, or ${AUTO}`);
+    return base;
+  },
+  { pattern: `^(${AUTO}|arn:aws[a-z-]*:iam::[0-9]{12}:role/.*)$` },
+);
+
+export const region: Kind<string> = text("region", regionOf, { pattern: "^[a-z0-9-]+$" });
+
+export const sessionName: Kind<string> = text("template", sessionNameTemplate, { minLength: 1 });
+
+/** Seconds. */
+export const sessionDuration: Kind<number> = {
+  placeholder: "duration",
+  parse: durationOf,
+  write: String,
+  schema: { type: ["integer", "string"] },
+};
+
+export const endpoint: Kind<string> = text(
+  "url",
+  (raw) => {
+    const url = URL.parse(raw);
+    if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
+      throw new Error("must be an http or https URL with no user in it");
+    }
+    return raw;
+  },
+  { pattern: "^https?://[^@]+$" },
+);

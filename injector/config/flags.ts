@@ -1,0 +1,45 @@
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { parseSetting, type Written } from "./read-config.ts";
+import { SETTING_NAMES, SETTINGS, type Setting, type SettingName } from "./settings.ts";
+
+/** Settings as flags of a command line, each the setting's name in kebab case. */
+
+export const flagOf = (name: SettingName): string =>
+  `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** Adds every setting to a command. */
+export function withSettings(command: Command): Command {
+  for (const name of SETTING_NAMES) command.addOption(optionOf(name));
+  return command;
+}
+
+/** The settings that a command line gives, among its other options. */
+export function settingsIn(options: Readonly<Record<string, unknown>>): Written {
+  const given = SETTING_NAMES.flatMap((name): [string, string][] => {
+    const value = options[name];
+    return typeof value === "string" ? [[name, value]] : [];
+  });
+  return Object.fromEntries(given);
+}
+
+function optionOf(name: SettingName): Option {
+  const { kind, about, default: fallback = "" }: Setting = SETTINGS[name];
+  const isBoolean = kind.schema.type === "boolean";
+  const value = isBoolean ? "[boolean]" : `<${kind.placeholder}>`;
+  const words = kind.choices === undefined ? "" : ` One of ${kind.choices.join(", ")}.`;
+  const otherwise = fallback === "" ? "" : ` Default: ${fallback}.`;
+  const option = new Option(`${flagOf(name)} ${value}`, about + words + otherwise);
+  return (isBoolean ? option.preset("true") : option).argParser((raw: string) => {
+    checked(name, raw);
+    return raw;
+  });
+}
+
+/** Commander prints "option … is invalid." before the message of this error, and exits. */
+function checked(name: SettingName, raw: string): void {
+  try {
+    parseSetting(name, raw);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? `It ${error.message}.` : String(error));
+  }
+}

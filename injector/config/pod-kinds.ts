@@ -1,0 +1,77 @@
+import { IMDS_FACTS, type ImdsFact } from "../../sidecar/contract/metadata.ts";
+import { SOURCES, type Source } from "../../sidecar/contract/session.ts";
+import { blockable } from "../../sidecar/kit/address.ts";
+import { oneOf } from "../../sidecar/kit/env.ts";
+import { nodePath } from "../../sidecar/kit/node-path.ts";
+import { list, pattern, type Kind } from "./kinds.ts";
+
+/** Settings whose values are Kubernetes' or the guard's: names, keys, addresses, what emulated pods are told. */
+
+export const image = pattern("image", /^[^\s"'\\]{1,512}$/, "must be an image, by tag or by digest");
+
+export const objectName = pattern(
+  "name",
+  /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/,
+  "must be the name of a Kubernetes object",
+);
+
+/** Kubernetes' grammar for keys of annotations and labels: with a DNS name and a slash before it, or without. */
+export const annotationKey = pattern(
+  "key",
+  /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/,
+  "must be a key such as example.com/role",
+);
+
+export const sources: Kind<readonly Source[]> = list("sources", {
+  parse: oneOf(SOURCES),
+  write: String,
+  schema: { enum: SOURCES },
+});
+
+/** As the guard takes them, one by one: it refuses to cut the app off from its sidecar, DNS or the clock. */
+export const addresses: Kind<readonly string[]> = list(
+  "addresses",
+  { parse: blockable, write: String, schema: { pattern: "^[0-9a-fA-F.:]+$" } },
+  1,
+);
+
+/** Paths of the node's own metadata service. */
+export const nodePaths: Kind<readonly string[]> = list("paths", {
+  parse: nodePath,
+  write: String,
+  schema: { pattern: "^(meta-data|dynamic)(/[a-z0-9][a-z0-9:.-]*)+$" },
+});
+
+/** What emulated pods are told of where they run: the same for all, or a label of the pod's. */
+export type ImdsFactSetting =
+  | { readonly fact: ImdsFact; readonly value: string }
+  | { readonly fact: ImdsFact; readonly label: string };
+
+/** Only the pod itself knows its addresses. */
+const isSettable = (fact: string): fact is ImdsFact =>
+  Object.hasOwn(IMDS_FACTS, fact) && fact !== "localIpv4" && fact !== "ipv6";
+
+const SETTABLE = Object.keys(IMDS_FACTS).filter(isSettable);
+const LABEL = "label:";
+
+const factsList = list<ImdsFactSetting>("facts", {
+  parse: (part) => {
+    const [, fact = "", value = ""] = /^([A-Za-z]+)=(.*)$/.exec(part) ?? [];
+    if (!isSettable(fact)) throw new Error(`must name facts among ${SETTABLE.join(", ")}`);
+    if (value.startsWith(LABEL)) return { fact, label: annotationKey.parse(value.slice(LABEL.length)) };
+    if (!IMDS_FACTS[fact].test(value)) throw new Error(`holds a value that ${fact} cannot have`);
+    return { fact, value };
+  },
+  write: (one) => `${one.fact}=${"label" in one ? LABEL + one.label : one.value}`,
+  schema: { pattern: `^(${SETTABLE.join("|")})=[^,]+$` },
+});
+
+/** Each fact once. */
+export const imdsFacts: Kind<readonly ImdsFactSetting[]> = {
+  ...factsList,
+  parse: (raw) => {
+    const facts = factsList.parse(raw);
+    if (new Set(facts.map(({ fact }) => fact)).size < facts.length) throw new Error("names a fact twice");
+    return facts;
+  },
+};

@@ -1,0 +1,112 @@
+import { CodedError } from "../../sidecar/kit/errors.ts";
+import { nearest } from "../model/nearest.ts";
+import { VERSION } from "../model/version.ts";
+import { annotationKeys } from "./annotation-keys.ts";
+import { AUTO } from "./aws-kinds.ts";
+import { CONFLICTS } from "./conflicts.ts";
+import type { InjectorConfig, KeyName } from "./installation.ts";
+import { SETTING_NAMES, SETTINGS, type Setting, type SettingName, type Settings } from "./settings.ts";
+
+/** Settings by name, each written as on the command line; absent: the default. */
+export type Written = Readonly<Record<string, string>>;
+
+/** The key that says for which version of podrole the settings are. */
+export const VERSION_KEY = "version";
+/** Keys that only the controller writes, and only the admission policies read. */
+const ACCEPTED = "accepted.";
+
+export interface ConfigProblem {
+  readonly code: "CONFIG_UNKNOWN_KEY" | "CONFIG_BAD_VALUE" | "CONFIG_CONFLICT" | "CONFIG_OTHER_VERSION";
+  /** Of settings, or of what was given in the place of one. */
+  readonly keys: readonly string[];
+  /** Sentences that name the keys. No value is repeated in them: it may be a secret that was put in the wrong place. */
+  readonly message: string;
+}
+
+export type ConfigReading =
+  | {
+      readonly config: InjectorConfig;
+      /** Whether `baseRoleArn` is `auto`: somebody has to ask AWS. `config` has none then. */
+      readonly asksForBase: boolean;
+    }
+  | {
+      /** At least one, and all that there are. */
+      readonly problems: readonly ConfigProblem[];
+    };
+
+/** What settings amount to. Pure; the version that they are for is not looked at, see {@link otherVersion}. */
+export function configFrom(written: Written): ConfigReading {
+  const problems: ConfigProblem[] = Object.keys(written).filter(isUnknown).map(unknownKey);
+  const bad = new Set<SettingName>();
+  const values = SETTING_NAMES.map((name) => {
+    const { default: fallback }: Setting = SETTINGS[name];
+    const raw = Object.hasOwn(written, name) ? written[name] : undefined;
+    try {
+      const given = raw ?? fallback;
+      return [name, given === undefined ? undefined : parseSetting(name, given)];
+    } catch (error) {
+      bad.add(name);
+      problems.push({ code: "CONFIG_BAD_VALUE", keys: [name], message: `${name} ${reasonOf(error)}.` });
+      return [name, undefined];
+    }
+  });
+  // Each value was made by the parser of its own entry.
+  const settings = Object.fromEntries(values) as Settings;
+  for (const { between, sentence } of CONFLICTS) {
+    const message = between.some((name) => bad.has(name)) ? undefined : sentence(settings);
+    if (message !== undefined) problems.push({ code: "CONFIG_CONFLICT", keys: between, message });
+  }
+  return problems.length > 0 ? { problems } : taken(settings);
+}
+
+/**
+ * @throws Error whose message goes on after the setting's name
+ */
+export function parseSetting(name: SettingName, raw: string): unknown {
+  const { kind, policy }: Setting = SETTINGS[name];
+  const value = kind.parse(raw);
+  if (policy === true && kind.write(value) !== raw) {
+    // They compare texts, so two spellings of one value would be two values to them.
+    throw new Error("must be written without blanks, in the one form that podrole writes it in");
+  }
+  return value;
+}
+
+/** @throws CodedError `CONFIG_INVALID` with all problems */
+export function requireConfig(written: Written): InjectorConfig {
+  const reading = configFrom(written);
+  if ("problems" in reading) throw configInvalid(reading.problems);
+  if (reading.asksForBase) {
+    throw new CodedError("CONFIG_INVALID", "baseRoleArn auto asks AWS, which this command does not.", {
+      remedy: "Give the base ARN itself.",
+    });
+  }
+  return reading.config;
+}
+
+export const configInvalid = (problems: readonly ConfigProblem[]): CodedError<"CONFIG_INVALID"> =>
+  new CodedError("CONFIG_INVALID", problems.map(({ message }) => message).join(" "));
+
+function taken(settings: Settings): ConfigReading {
+  const same = SETTING_NAMES.filter((name) => !name.endsWith("Key")).map((name) => [name, settings[name]]);
+  const asksForBase = settings.baseRoleArn === AUTO;
+  const config: InjectorConfig = {
+    ...(Object.fromEntries(same) as Omit<Settings, KeyName>),
+    baseRoleArn: settings.baseRoleArn === AUTO ? undefined : settings.baseRoleArn,
+    keys: annotationKeys(settings),
+    version: VERSION,
+  };
+  return { config: Object.freeze(config), asksForBase };
+}
+
+const isUnknown = (key: string): boolean =>
+  !Object.hasOwn(SETTINGS, key) && key !== VERSION_KEY && !key.startsWith(ACCEPTED);
+
+function unknownKey(key: string): ConfigProblem {
+  const meant = nearest(key, SETTING_NAMES);
+  const hint = meant === undefined ? "See the reference of options." : `Did you mean ${meant}?`;
+  const shown = JSON.stringify(key.slice(0, 60));
+  return { code: "CONFIG_UNKNOWN_KEY", keys: [key], message: `${shown} is no setting. ${hint}` };
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

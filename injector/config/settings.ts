@@ -1,0 +1,218 @@
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { EGRESS_HOOK_MODES, ENV, START_MODES } from "../../sidecar/contract/env.ts";
+import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
+import { CREDENTIALS_PORT, HEALTH_PORT, IMDS_PORT } from "../../sidecar/contract/pod.ts";
+import { SOURCES } from "../../sidecar/contract/session.ts";
+import { LOG_LEVELS } from "../../sidecar/kit/log.ts";
+import { VERSION } from "../model/version.ts";
+import { baseRoleArn, endpoint, region, roleArn, sessionDuration, sessionName } from "./aws-kinds.ts";
+import { certificates } from "./certificates-kind.ts";
+import { choice, pattern, port, wholeNumber, yesOrNo, type Kind } from "./kinds.ts";
+import { addresses, annotationKey, image, imdsFacts, nodePaths, objectName, sources } from "./pod-kinds.ts";
+
+interface About {
+  /** One sentence for the person who sets it: `--help`, values.yaml and deploy/reference/options.md show it. */
+  readonly about: string;
+  /** The admission policies compare pods with it, so its value must be written as its kind writes it. */
+  readonly policy?: true;
+  /** Variable of the guard or the sidecar that always has the value, as it is written, where there is one. */
+  readonly guard?: string;
+  readonly sidecar?: string;
+  /** The annotation by which a pod, or its namespace, chooses for itself. */
+  readonly pod?: string;
+  readonly namespace?: string;
+  /** The annotation that this setting gives another key. */
+  readonly spells?: string;
+  /** In the chart's values it is null: its default is of the injector's own version. */
+  readonly ofVersion?: true;
+}
+
+/** An option of the installation. */
+export interface Setting<T = unknown> extends About {
+  readonly kind: Kind<T>;
+  /** Written as its kind writes it; undefined where the setting then has no value. */
+  readonly default: string | undefined;
+}
+
+const setting = <T>(kind: Kind<T>, fallback: string, more: About): Setting<T> => ({
+  kind,
+  default: fallback,
+  ...more,
+});
+
+/** A setting without a default. */
+const optional = <T>(kind: Kind<T>, more: About): Setting<T | undefined> => ({
+  kind,
+  default: undefined,
+  ...more,
+});
+
+const keyOf = (annotation: string): Setting<string | undefined> =>
+  optional(annotationKey, { about: `Other key of the annotation ${annotation}.`, spells: annotation });
+
+/**
+ * Every option of an installation, by its name in the chart's `options`, in the ConfigMap and, in kebab case, on the command
+ * line. Nothing in it comes from a tenant. What is made from it: InjectorConfig, flags, values.yaml, values.schema.json,
+ * deploy/reference/options.md, variables of guard and sidecar.
+ */
+export const SETTINGS = {
+  image: setting(image, `podrole/sidecar:${VERSION}`, {
+    about: "Image of guard and sidecar, by tag or by digest.",
+    policy: true,
+    ofVersion: true,
+  }),
+  imagePullPolicy: setting(choice(["Always", "IfNotPresent", "Never"], "policy"), "IfNotPresent", {
+    about: "How the kubelet pulls it.",
+    policy: true,
+  }),
+  source: setting(choice(SOURCES, "source"), "web-identity", {
+    about: "Where the sidecar's own AWS identity comes from.",
+    policy: true,
+    namespace: ANNOTATION.source,
+  }),
+  sourceOverride: setting(sources, "", {
+    about: `Sources that a namespace may choose instead, with the annotation ${ANNOTATION.source}.`,
+    policy: true,
+  }),
+  policy: optional(choice(["enforce", "listed", "audit", "off"]), {
+    about: "Who may use which role; by default listed for source web-identity, enforce for the others.",
+  }),
+  guard: setting(choice(["block", "off"]), "block", {
+    about: "Whether pods are cut off from the metadata service.",
+    policy: true,
+    namespace: ANNOTATION.guard,
+  }),
+  hostNetwork: setting(choice(["deny", "warn"]), "deny", {
+    about: "Pods on the node's network that ask for no role.",
+    policy: true,
+  }),
+  hostPath: setting(choice(["deny", "warn"]), "deny", {
+    about: "Pods that mount a path of the node.",
+    policy: true,
+  }),
+  workloads: setting(choice(["warn", "deny", "off"]), "warn", {
+    about: "Workloads whose pods would be denied, when they are applied.",
+  }),
+  baseRoleArn: optional(baseRoleArn, {
+    about:
+      "Completes roles that are given by name, such as arn:aws:iam::111122223333:role/; auto: of the injector's own account.",
+  }),
+  defaultRole: optional(roleArn, { about: "Role of pods that name none." }),
+  hubRole: optional(roleArn, {
+    about: "Role through which others are reached by AssumeRole (external ids, session tags).",
+  }),
+  allowedRolesFormat: setting(choice(["glob", "regexp"], "format"), "glob", {
+    about: `How a namespace's annotation ${ANNOTATION.namespaceAllowedRoles} reads.`,
+  }),
+  region: optional(region, { about: "AWS region of the cluster.", pod: ANNOTATION.region }),
+  stsEndpoint: optional(endpoint, {
+    about: "STS endpoint other than the region's own, such as a VPC endpoint.",
+    policy: true,
+    sidecar: ENV.stsEndpoint,
+  }),
+  stsFips: setting(yesOrNo, "false", {
+    about: "Whether the region's FIPS endpoint of STS is called; not with stsEndpoint.",
+    policy: true,
+    sidecar: ENV.stsFips,
+  }),
+  stsDualStack: setting(yesOrNo, "false", {
+    about:
+      "Whether the region's dual-stack endpoint of STS is called, which has IPv6 too; not with stsEndpoint.",
+    policy: true,
+    sidecar: ENV.stsDualStack,
+  }),
+  stsCa: optional(certificates, {
+    about:
+      "Certificates, as PEM text of at most 32 KiB, that sidecars trust in calls to STS beside the public roots.",
+    policy: true,
+    sidecar: ENV.stsCa,
+  }),
+  sessionName: setting(sessionName, "{namespace}.{pod}", {
+    about: "Role session name; {namespace}, {serviceAccount}, {pod} and {podUid} are filled in.",
+    pod: ANNOTATION.sessionName,
+  }),
+  sessionDuration: setting(sessionDuration, "3600", {
+    about: "Length of a session: seconds, or a text such as 1h30m.",
+    pod: ANNOTATION.sessionDuration,
+  }),
+  sessionTags: setting(yesOrNo, "true", {
+    about:
+      "Whether AssumeRole carries the kubernetes-* session tags; the role's trust policy must allow sts:TagSession.",
+  }),
+  transitiveSessionTags: setting(yesOrNo, "true", {
+    about: "Whether roles that an app assumes further inherit those tags, as with EKS Pod Identity.",
+  }),
+  clusterName: optional(pattern("name", /^.{1,256}$/u, "must have 1 to 256 characters"), {
+    about: "Session tag kubernetes-cluster-name.",
+  }),
+  ambientSecret: optional(objectName, {
+    about: "Source ambient: Secret, in the pod's namespace, with the sidecar's own AWS credentials.",
+    policy: true,
+  }),
+  block: setting(addresses, METADATA_ADDRESSES.join(","), {
+    about: "Addresses that the guard blocks.",
+    policy: true,
+    guard: ENV.blockedAddresses,
+  }),
+  imds: setting(choice(["block", "allow-emulate", "allow-emulate-v1"]), "block", {
+    about: `Whether a pod may have the sidecar stand in for the metadata service (${ANNOTATION.imds}); allow-emulate-v1: without a token too.`,
+    policy: true,
+  }),
+  imdsPort: setting(port, String(IMDS_PORT), {
+    about: "Port at which it does, on loopback.",
+    policy: true,
+  }),
+  imdsFacts: setting(imdsFacts, "", {
+    about:
+      "What it knows of where a pod runs, such as instanceType=m7g.large, or instanceType=label:KEY for a label of the pod's.",
+  }),
+  imdsNodePaths: setting(nodePaths, "", {
+    about: "Source node: paths of the node's own service that it passes on, such as meta-data/instance-id.",
+    policy: true,
+  }),
+  egressHook: setting(choice(EGRESS_HOOK_MODES), "prefer", {
+    about:
+      "Nodes whose kernel lacks the netdev egress hook (before 5.16): prefer blocks with one wall less and says so, require does not start the pod.",
+    policy: true,
+    guard: ENV.egressHook,
+  }),
+  guardNetRaw: setting(yesOrNo, "false", {
+    about: "Whether the guard has NET_RAW too, which iptables-legacy needs, on nodes without nf_tables.",
+    policy: true,
+  }),
+  start: setting(choice(START_MODES), "wait", {
+    about: "When app containers start; wait: once credentials are held, now: once the sidecar listens.",
+    pod: ANNOTATION.start,
+  }),
+  startTimeout: setting(wholeNumber("seconds", 5, 3600), "120", {
+    about: "Seconds that a pod waits for its first credentials.",
+    sidecar: ENV.startTimeoutSeconds,
+  }),
+  credentialsPort: setting(port, String(CREDENTIALS_PORT), {
+    about: "Port of the credentials, on 127.0.0.1.",
+    sidecar: ENV.port,
+  }),
+  healthPort: setting(port, String(HEALTH_PORT), {
+    about: "Port of the sidecar's health and metrics.",
+    sidecar: ENV.healthPort,
+  }),
+  sidecarLogLevel: setting(choice(LOG_LEVELS, "level"), "info", {
+    about: "How much guard and sidecar log.",
+    sidecar: ENV.logLevel,
+  }),
+  roleKey: keyOf(ANNOTATION.role),
+  externalIdKey: keyOf(ANNOTATION.externalId),
+  sessionNameKey: keyOf(ANNOTATION.peerSessionName),
+  serviceAccountKey: keyOf(ANNOTATION.serviceAccountRole),
+  defaultRoleKey: keyOf(ANNOTATION.namespaceDefaultRole),
+  namespaceKey: keyOf(ANNOTATION.namespaceAllowedRoles),
+  permittedKey: keyOf(ANNOTATION.namespacePermitted),
+} satisfies Readonly<Record<string, Setting>>;
+
+export type SettingName = keyof typeof SETTINGS;
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+
+/** What every setting of an installation is, by its name. */
+export type Settings = {
+  readonly [Name in SettingName]: (typeof SETTINGS)[Name] extends Setting<infer T> ? T : never;
+};

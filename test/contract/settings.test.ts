@@ -1,0 +1,148 @@
+import { describe, expect, test } from "vitest";
+import { injectorCommand } from "../../injector/serve/command.ts";
+import { flagOf } from "../../injector/config/flags.ts";
+import { SETTING_NAMES, SETTINGS, type Setting, type SettingName } from "../../injector/config/settings.ts";
+import { CHART_OPTIONS } from "../support/chart-options.ts";
+import { chartDefault } from "../support/setting-samples.ts";
+import { textOf } from "./docs/tree.ts";
+
+/**
+ * What is made of the table of settings. `-u` writes it anew:
+ * npx vitest run --config test/vitest.config.ts test/contract/settings.test.ts -u
+ */
+
+const WIDTH = 120;
+const all = SETTING_NAMES.map((name): Setting & { readonly name: SettingName } => ({
+  name,
+  ...SETTINGS[name],
+}));
+
+/** `a, b or c`. */
+const words = (list: readonly string[]): string =>
+  `${list.slice(0, -1).join(", ")}${list.length > 1 ? " or " : ""}${list.at(-1) ?? ""}`;
+
+const sentences = ({ about, kind, ofVersion }: Setting): string =>
+  [
+    about,
+    ...(kind.choices === undefined ? [] : [`One of ${words(kind.choices)}.`]),
+    ...(ofVersion === true ? ["null: the one of the chart's version."] : []),
+  ].join(" ");
+
+function comment(text: string): readonly string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = `${lines.at(-1) ?? ""} ${word}`;
+    if (line.length + "  #".length > WIDTH) lines.push(` ${word}`);
+    else lines[lines.length - 1] = line;
+  }
+  return lines.map((line) => `  #${line}`);
+}
+
+/** Flow style, the shortest that YAML reads as the value. */
+const yaml = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(yaml).join(", ")}]`;
+  return typeof value === "string" && /[:{}[\],&*#?|<>=!%@`"'-]/.test(value.replaceAll(/\b-\b/g, ""))
+    ? JSON.stringify(value)
+    : String(value);
+};
+
+const valuesBlock = [
+  "options:",
+  ...all.flatMap((one) => [...comment(sentences(one)), `  ${one.name}: ${yaml(chartDefault(one.name))}`]),
+  "",
+].join("\n");
+
+/** A setting that the chart may leave to the injector may be null. */
+function schemaOf(one: Setting & { readonly name: SettingName }): object {
+  const { schema } = one.kind;
+  if (chartDefault(one.name) !== null) return schema;
+  const choices = schema["enum"];
+  return {
+    ...schema,
+    type: [schema.type, "null"].flat(),
+    ...(Array.isArray(choices) ? { enum: [...(choices as readonly unknown[]), null] } : {}),
+  };
+}
+
+/** JSON as oxfmt leaves it: arrays of words on one line. */
+const json = (value: unknown, indent: string): string =>
+  JSON.stringify(value, null, 2)
+    .replaceAll(/\[\s+((?:"[^"]*"|null)(?:,\s+(?:"[^"]*"|null))*)\s+\]/g, (_, items: string) => {
+      return `[${items.replaceAll(/,\s+/g, ", ")}]`;
+    })
+    .replaceAll("\n", `\n${indent}`);
+
+const schemaBlock = `"options": ${json(
+  {
+    type: "object",
+    additionalProperties: false,
+    properties: Object.fromEntries(all.map((one) => [one.name, schemaOf(one)])),
+  },
+  "    ",
+)},\n    "image": {`;
+
+/** The text with what `found` matches replaced; without a place for it, there is nothing to compare. */
+function withBlock(text: string, found: RegExp, block: string): string {
+  expect(text).toMatch(found);
+  return text.replace(found, () => block);
+}
+
+const cell = (text: string): string => text.replaceAll("|", "\\|");
+const code = (text: string): string => `\`${text}\``;
+
+const choosers = ({ pod, namespace }: Setting): string =>
+  [pod && `pod: ${code(pod)}`, namespace && `namespace: ${code(namespace)}`].filter(Boolean).join(", ");
+
+const page = `# Settings
+
+What an installation is set by: the chart's value below \`options\`, the key of the ConfigMap \`podrole-config\`, and, for \`podrole inject\`, \`explain\` and \`trust-policy\`, the flag. In the ConfigMap a value is written as on the command line: lists with commas and no blanks, booleans as \`true\` and \`false\`. Settings whose names end in \`Key\` are for a cluster that comes from kube2iam or kiam.
+
+This page is made from the table that the code uses: \`npx vitest run --config test/vitest.config.ts test/contract/settings.test.ts -u\`.
+
+| setting | flag | default | what it is | annotation that chooses otherwise |
+| --- | --- | --- | --- | --- |
+${all
+  .map((one) => {
+    const written = one.default === undefined || one.default === "" ? "" : code(one.default);
+    const cells = [code(one.name), code(flagOf(one.name)), written, sentences(one), choosers(one)];
+    return `| ${cells.map(cell).join(" | ")} |`;
+  })
+  .join("\n")}
+
+## Flags of the injector itself
+
+How the process \`podrole-injector\` runs. They are no settings: the offline commands do not take them.
+
+| flag | chart | default | what it is |
+| --- | --- | --- | --- |
+${injectorCommand()
+  .options.filter((option) => option.long !== "--version" && !Object.hasOwn(SETTINGS, option.attributeName()))
+  .map((option) => {
+    const { defaultValue, defaultValueDescription, argChoices = [] } = option;
+    const written = defaultValue === undefined ? "" : code(defaultValueDescription ?? String(defaultValue));
+    const value = CHART_OPTIONS[option.long ?? ""]?.at;
+    const about = [option.description, ...(argChoices.length > 0 ? [words(argChoices)] : [])].join("; ");
+    return `| ${[code(option.flags), value === undefined ? "" : code(value), written, about].map(cell).join(" | ")} |`;
+  })
+  .join("\n")}
+`;
+
+describe("made from the table of settings", () => {
+  test("is the block `options` of values.yaml, each setting under its sentence", async () => {
+    const text = withBlock(textOf("deploy/chart/values.yaml"), /^options:\n(?: .*\n)+/m, valuesBlock);
+    await expect(text).toMatchFileSnapshot("../../deploy/chart/values.yaml");
+  });
+
+  test("is the block `options` of values.schema.json", async () => {
+    const text = withBlock(
+      textOf("deploy/chart/values.schema.json"),
+      /"options": \{[^]*?\n {4}\},\n {4}"image": \{/,
+      schemaBlock,
+    );
+    await expect(text).toMatchFileSnapshot("../../deploy/chart/values.schema.json");
+  });
+
+  test("is the page deploy/reference/options.md", async () => {
+    await expect(page).toMatchFileSnapshot("../../deploy/reference/options.md");
+  });
+});

@@ -1,0 +1,118 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { configFrom, requireConfig } from "../../../injector/config/read-config.ts";
+import { SETTING_NAMES } from "../../../injector/config/settings.ts";
+import { thrown } from "../../support/thrown.ts";
+import { SAMPLES } from "../../support/setting-samples.ts";
+
+test.for([
+  ["two ports that are one", { credentialsPort: "5000", healthPort: "5000" }],
+  ["the emulated service's port and the credentials'", { imdsPort: "16925" }],
+  ["the emulated service's port and that of health", { imdsPort: "5000", healthPort: "5000" }],
+  ["an endpoint of its own and FIPS", { stsEndpoint: "https://sts.example", stsFips: "true" }],
+  ["an endpoint of its own and dual-stack", { stsEndpoint: "https://sts.example", stsDualStack: "true" }],
+  ["emulation and an address that is not blocked", { imds: "allow-emulate", block: "169.254.169.254" }],
+  ["source ambient without a Secret", { source: "ambient" }],
+  ["an override to ambient without a Secret", { sourceOverride: "ambient" }],
+  ["two annotations under one key", { roleKey: "acme.com/x", externalIdKey: "acme.com/x" }],
+] as const)("%s do not go together, and one sentence says so", async ([, written]) => {
+  expect(configFrom(written)).toMatchObject({
+    problems: [{ code: "CONFIG_CONFLICT", message: expect.stringMatching(/^[^\n]+\.$/) as string }],
+  });
+  const error = await thrown(() => requireConfig(written));
+  expect(error.code).toBe("CONFIG_INVALID");
+});
+
+test("an unknown key is refused, with the setting that was meant", () => {
+  expect(configFrom({ sources: "node" })).toEqual({
+    problems: [
+      {
+        code: "CONFIG_UNKNOWN_KEY",
+        keys: ["sources"],
+        message: '"sources" is no setting. Did you mean source?',
+      },
+    ],
+  });
+  expect(configFrom({ "what-is-this": "x" })).toMatchObject({
+    problems: [{ message: '"what-is-this" is no setting. See the reference of options.' }],
+  });
+});
+
+test("the version and what the controller writes are no settings", () => {
+  expect(configFrom({ version: "9.9.9", "accepted.0.guard": "never", "accepted.2.version": "1" })).toEqual(
+    configFrom({}),
+  );
+});
+
+test("all problems are told at once, but no conflict with a value that is bad itself", () => {
+  const reading = configFrom({
+    gaurd: "off",
+    policy: "strict",
+    source: "ambient",
+    block: "x",
+    imds: "allow-emulate",
+  });
+  const problems = "problems" in reading ? reading.problems : [];
+  expect(problems.map(({ code, keys }) => [code, keys[0]])).toEqual([
+    ["CONFIG_UNKNOWN_KEY", "gaurd"],
+    ["CONFIG_BAD_VALUE", "policy"],
+    ["CONFIG_BAD_VALUE", "block"],
+    ["CONFIG_CONFLICT", "source"],
+  ]);
+});
+
+test("the base ARN is left open where AWS is to be asked for it", async () => {
+  expect(configFrom({ baseRoleArn: "auto" })).toMatchObject({
+    config: { baseRoleArn: undefined },
+    asksForBase: true,
+  });
+  expect(await thrown(() => requireConfig({ baseRoleArn: "auto" }))).toMatchObject({
+    code: "CONFIG_INVALID",
+    remedy: "Give the base ARN itself.",
+  });
+});
+
+const SECRET = "wJalrXUtnFEMI/K7MDENG";
+const raw = fc.oneof(
+  fc.constantFrom(...Object.values(SAMPLES)),
+  fc.string({ unit: "binary", maxLength: 80 }),
+  fc.constant(`https://user:${SECRET}@x`),
+  fc.constant(SECRET),
+);
+const keys = fc.oneof(
+  fc.constantFrom<string>(...SETTING_NAMES, "version", "accepted.0.image", "__proto__", "constructor"),
+  fc.string({ unit: "binary", maxLength: 40 }),
+);
+
+test("whatever the ConfigMap holds, it is a config or problems, and no bad key is passed over", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(keys, raw), { maxLength: 12 }), (entries) => {
+      const written: Record<string, string> = Object.fromEntries(entries);
+      const reading = configFrom(written);
+      const told = "problems" in reading ? reading.problems : [];
+      const settings: readonly string[] = SETTING_NAMES;
+      const unknown = Object.keys(written).filter(
+        (key) => !settings.includes(key) && key !== "version" && !key.startsWith("accepted."),
+      );
+      for (const key of unknown) expect(told.some((one) => one.keys.includes(key))).toBe(true);
+      for (const { message, keys: named } of told) {
+        expect(message).toMatch(/^.+\.$|\?$/s);
+        expect(named.includes(SECRET) || !message.includes(SECRET)).toBe(true);
+      }
+      expect("config" in reading).toBe(told.length === 0);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("a bad value alone is found among any number of good ones", () => {
+  const bad = fc.constantFrom(...SETTING_NAMES.filter((name) => name !== "clusterName"));
+  fc.assert(
+    fc.property(bad, fc.subarray([...SETTING_NAMES]), (name, others) => {
+      const written = { ...Object.fromEntries(others.map((one) => [one, SAMPLES[one]])), [name]: "\n" };
+      const reading = configFrom(written);
+      const problems = "problems" in reading ? reading.problems : [];
+      expect(problems.some((one) => one.code === "CONFIG_BAD_VALUE" && one.keys[0] === name)).toBe(true);
+    }),
+  );
+});

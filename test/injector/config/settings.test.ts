@@ -1,0 +1,232 @@
+import { CommanderError } from "commander";
+import { describe, expect, test } from "vitest";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import { ENV } from "../../../sidecar/contract/env.ts";
+import { flagOf } from "../../../injector/config/flags.ts";
+import { configFrom, requireConfig } from "../../../injector/config/read-config.ts";
+import {
+  SETTING_NAMES,
+  SETTINGS,
+  type Setting,
+  type SettingName,
+} from "../../../injector/config/settings.ts";
+import { ANNOTATIONS } from "../../../injector/model/annotations.ts";
+import { configFromFlags } from "../../support/config.ts";
+import { SAMPLES, SOME_CERTIFICATE } from "../../support/setting-samples.ts";
+
+const settingOf = (name: SettingName): Setting => SETTINGS[name];
+
+/** What Commander says of a flag that it does not take. */
+function complaint(flag: string): string {
+  try {
+    configFromFlags(flag);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.message;
+    throw error;
+  }
+  return "taken";
+}
+
+/** Of settings that need another one beside them. */
+const BESIDE: Readonly<Partial<Record<SettingName, Readonly<Record<string, string>>>>> = {
+  sourceOverride: { ambientSecret: "identity" },
+};
+
+describe.for(SETTING_NAMES)("the setting %s", (name) => {
+  const { kind, default: fallback, about } = settingOf(name);
+  const sample = SAMPLES[name];
+
+  test("has a default that is written as its kind writes it", () => {
+    const again = fallback === undefined ? undefined : kind.write(kind.parse(fallback));
+    expect(again).toBe(fallback);
+    expect(requireConfig(again === undefined ? {} : { [name]: again })).toEqual(requireConfig({}));
+  });
+
+  test("has the same value by flag and by key, and another than by default", () => {
+    const beside = BESIDE[name] ?? {};
+    const given = requireConfig({ ...beside, [name]: sample });
+    const flags = Object.entries({ ...beside, [name]: sample }).map(
+      ([key, value]) => `${flagOf(key as SettingName)}=${value}`,
+    );
+    expect(configFromFlags(...flags)).toEqual(given);
+    expect(given).not.toEqual(requireConfig(beside));
+  });
+
+  test("is the value again once it is written and parsed", () => {
+    expect(kind.parse(kind.write(kind.parse(sample)))).toEqual(kind.parse(sample));
+  });
+
+  test("is said in one sentence", () => {
+    expect(about).toMatch(/^[A-Z][^\n]+\.$/);
+  });
+});
+
+test("the defaults are what design.md says, each of its type", () => {
+  expect(requireConfig({})).toEqual({
+    image: expect.stringMatching(/^podrole\/sidecar:\d/) as string,
+    imagePullPolicy: "IfNotPresent",
+    source: "web-identity",
+    sourceOverride: [],
+    policy: undefined,
+    guard: "block",
+    hostNetwork: "deny",
+    egressHook: "prefer",
+    guardNetRaw: false,
+    hostPath: "deny",
+    workloads: "warn",
+    keys: {},
+    baseRoleArn: undefined,
+    defaultRole: undefined,
+    hubRole: undefined,
+    allowedRolesFormat: "glob",
+    region: undefined,
+    stsEndpoint: undefined,
+    stsFips: false,
+    stsDualStack: false,
+    stsCa: undefined,
+    sessionName: "{namespace}.{pod}",
+    sessionDuration: 3600,
+    sessionTags: true,
+    transitiveSessionTags: true,
+    clusterName: undefined,
+    ambientSecret: undefined,
+    block: ["169.254.169.254", "fd00:ec2::254"],
+    imds: "block",
+    imdsPort: 16927,
+    imdsFacts: [],
+    imdsNodePaths: [],
+    start: "wait",
+    startTimeout: 120,
+    credentialsPort: 16925,
+    healthPort: 16926,
+    sidecarLogLevel: "info",
+    version: expect.stringMatching(/^\d+\.\d+\.\d+/) as string,
+  });
+  expect(Object.isFrozen(requireConfig({}))).toBe(true);
+});
+
+test.for([
+  [
+    { baseRoleArn: "arn:aws-cn:iam::111122223333:role" },
+    { baseRoleArn: "arn:aws-cn:iam::111122223333:role/" },
+  ],
+  [{ sessionDuration: "1h30m" }, { sessionDuration: 5400 }],
+  [{ sourceOverride: "node,web-identity" }, { sourceOverride: ["node", "web-identity"] }],
+  [{ block: "169.254.169.254,100.100.100.200" }, { block: ["169.254.169.254", "100.100.100.200"] }],
+  [{ stsCa: SOME_CERTIFICATE }, { stsCa: SOME_CERTIFICATE }],
+  [
+    { imdsFacts: "instanceType=m7g.large, availabilityZone=label:shop.example/zone" },
+    {
+      imdsFacts: [
+        { fact: "instanceType", value: "m7g.large" },
+        { fact: "availabilityZone", label: "shop.example/zone" },
+      ],
+    },
+  ],
+] as const)("%j is taken", ([written, expected]) => {
+  expect(requireConfig(written)).toMatchObject(expected);
+});
+
+test("a boolean flag without a value means true", () => {
+  expect(configFromFlags("--sts-fips", "--session-tags=false")).toMatchObject({
+    stsFips: true,
+    sessionTags: false,
+  });
+});
+
+const ROLE = "arn:aws:iam::111122223333:role/a";
+const BAD: readonly (readonly [SettingName, string])[] = [
+  ["image", "a b"],
+  ["imagePullPolicy", "always"],
+  ["source", "instance"],
+  ["sourceOverride", "node,"],
+  ["sourceOverride", "node,node"],
+  ["policy", "strict"],
+  ["guard", "on"],
+  ["hostNetwork", "allow"],
+  ["baseRoleArn", "role/"],
+  ["defaultRole", "billing"],
+  ["defaultRole", `${ROLE}\n`],
+  ["hubRole", ""],
+  ["allowedRolesFormat", "regex"],
+  ["region", "europe"],
+  ["region", "eu-west-1.evil.example"],
+  ["stsEndpoint", "sts.amazonaws.com"],
+  ["stsEndpoint", "file:///etc/passwd"],
+  ["stsEndpoint", "https://user:pw@sts.example"],
+  ["stsFips", "yes"],
+  ["stsFips", ""],
+  ["sessionName", "a b"],
+  ["sessionName", "{pod_name}"],
+  ["sessionName", ""],
+  ["sessionDuration", "10m"],
+  ["sessionDuration", "soon"],
+  ["ambientSecret", "../x"],
+  ["block", "metadata"],
+  ["block", ""],
+  ["block", "169.254.169.254,"],
+  ["block", "127.0.0.1"],
+  ["block", "::1"],
+  ["block", "::ffff:127.0.0.1"],
+  ["block", "169.254.169.254,169.254.169.253"],
+  ["block", "fd00:ec2::253"],
+  ["block", "169.254.169.123"],
+  ["egressHook", "off"],
+  ["imds", "emulate"],
+  ["imdsPort", "0"],
+  ["imdsFacts", "instanceType"],
+  ["imdsFacts", "instanceType="],
+  ["imdsFacts", "instanceType=a b"],
+  ["imdsFacts", "instanceType=$(POD_IP)"],
+  ["imdsFacts", "instanceId=node-7"],
+  ["imdsFacts", "instanceType=label:"],
+  ["imdsFacts", "instanceType=label:a']['b"],
+  ["imdsFacts", "instanceType=a,instanceType=b"],
+  ["imdsFacts", "localIpv4=10.0.0.1"],
+  ["imdsFacts", "userData=x"],
+  ["imdsFacts", "__proto__=x"],
+  ["imdsNodePaths", "user-data"],
+  ["imdsNodePaths", "meta-data/instance-id,meta-data/iam/security-credentials/node"],
+  ["start", "later"],
+  ["startTimeout", "4"],
+  ["startTimeout", "1e3"],
+  ["credentialsPort", "0"],
+  ["credentialsPort", "65536"],
+  ["healthPort", "80a"],
+  ["sidecarLogLevel", "loud"],
+];
+
+test.for(BAD)(
+  "%s %j is refused in a sentence, by flag and by key, that says what it must be",
+  ([name, raw]) => {
+    expect(complaint(`${flagOf(name)}=${raw}`)).toMatch(/is invalid\. It .+\.$/);
+    const reading = configFrom({ [name]: raw });
+    expect(reading).toMatchObject({ problems: [{ code: "CONFIG_BAD_VALUE", keys: [name] }] });
+  },
+);
+
+test.for([
+  ["block", "169.254.169.254, fd00:ec2::254"],
+  ["block", "FD00:EC2:0::254,169.254.169.254"],
+  ["sourceOverride", "node, web-identity"],
+  ["imdsPort", "016927"],
+  ["stsCa", SOME_CERTIFICATE.trim()],
+] as const)("%s %j is refused, since the admission policies compare its text", ([name, raw]) => {
+  expect(configFrom({ [name]: raw })).toMatchObject({
+    problems: [{ message: expect.stringContaining("must be written without blanks") as string }],
+  });
+});
+
+test("settings name annotations and variables that exist", () => {
+  const all = SETTING_NAMES.map(settingOf);
+  const known = new Set<string | undefined>([undefined, ...Object.values(ANNOTATION)]);
+  const variables = new Set<string | undefined>([undefined, ...Object.values(ENV)]);
+  const kinds = (keys: readonly (string | undefined)[]) =>
+    new Set(keys.flatMap((key) => (key === undefined ? [] : [ANNOTATIONS[key]?.on])));
+  expect(all.flatMap((one) => [one.pod, one.namespace, one.spells]).filter((key) => !known.has(key))).toEqual(
+    [],
+  );
+  expect(all.flatMap((one) => [one.guard, one.sidecar]).filter((key) => !variables.has(key))).toEqual([]);
+  expect(kinds(all.map(({ pod }) => pod))).toEqual(new Set(["Pod"]));
+  expect(kinds(all.map(({ namespace }) => namespace))).toEqual(new Set(["Namespace"]));
+});

@@ -1,0 +1,99 @@
+import { flagOf } from "../../injector/config/flags.ts";
+import { SETTING_NAMES, SETTINGS, type Setting, type SettingName } from "../../injector/config/settings.ts";
+
+const ROLE = "arn:aws:iam::111122223333:role/";
+
+/** A CA's, self-signed, of nobody. */
+export const SOME_CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBezCCASGgAwIBAgIUBzi9vAL/sJrJePcBa9smTnM6FIowCgYIKoZIzj0EAwIw
+EjEQMA4GA1UEAwwHY29tcGFueTAgFw0yNjExMjgxNTUwMjZaGA8yMTI2MTEwNDE1
+NTAyNlowEjEQMA4GA1UEAwwHY29tcGFueTBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABHLkUraKn+eXtMWQtJ5DN/CqcEobqLv9wIRebs5oMNHVZpw2o7/yn4u1bJ7M
+onKruj2JUYr+EYYPxk1Mc8gczSGjUzBRMB0GA1UdDgQWBBSoWdyoWV5JMQi4ebS3
+VABdiPyxADAfBgNVHSMEGDAWgBSoWdyoWV5JMQi4ebS3VABdiPyxADAPBgNVHRMB
+Af8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQCAOxnvDYdL7kde53sskhl5Ysfg
+weLcqP0TnqD4g7EZ4AIgNG41zvOXT0FnDJqZGHZ7UEoKw1dS4n5U0YKIvKvhK7M=
+-----END CERTIFICATE-----
+`;
+
+/** A value of each setting that is not its default, written as a person writes it. */
+export const SAMPLES: Readonly<Record<SettingName, string>> = {
+  image: "r.example/p@sha256:0",
+  imagePullPolicy: "Always",
+  source: "node",
+  sourceOverride: "node,web-identity",
+  policy: "enforce",
+  guard: "off",
+  hostNetwork: "warn",
+  hostPath: "warn",
+  workloads: "deny",
+  baseRoleArn: ROLE,
+  defaultRole: `${ROLE}a`,
+  hubRole: `${ROLE}a`,
+  allowedRolesFormat: "regexp",
+  region: "eu-west-1",
+  stsEndpoint: "https://sts.example",
+  stsFips: "true",
+  stsDualStack: "true",
+  stsCa: SOME_CERTIFICATE,
+  sessionName: "{pod}",
+  sessionDuration: "1h30m",
+  sessionTags: "false",
+  transitiveSessionTags: "false",
+  clusterName: "prod",
+  ambientSecret: "identity",
+  block: "169.254.169.254,fd00:ec2::254,169.254.170.2",
+  imds: "allow-emulate",
+  imdsPort: "20002",
+  imdsFacts: "instanceType=m7g.large,availabilityZone=label:a.example/zone",
+  imdsNodePaths: "meta-data/instance-id",
+  egressHook: "require",
+  guardNetRaw: "true",
+  start: "now",
+  startTimeout: "3600",
+  credentialsPort: "20000",
+  healthPort: "20001",
+  sidecarLogLevel: "debug",
+  roleKey: "a.example/role",
+  externalIdKey: "a.example/external-id",
+  sessionNameKey: "a.example/session-name",
+  serviceAccountKey: "a.example/role-arn",
+  defaultRoleKey: "a.example/default-role",
+  namespaceKey: "a.example/allowed-roles",
+  permittedKey: "a.example/permitted",
+};
+
+/** A written value as the chart's `options` hold it: a boolean, a number, a list or a text. */
+export function chartValue(name: SettingName, written: string): unknown {
+  const types = new Set([SETTINGS[name].kind.schema.type].flat());
+  if (types.has("boolean")) return written === "true";
+  if (types.has("array")) return written === "" ? [] : written.split(",");
+  return types.has("integer") && /^\d+$/.test(written) ? Number(written) : written;
+}
+
+/** What `values.yaml` has where nobody says otherwise. */
+export function chartDefault(name: SettingName): unknown {
+  const { default: written, ofVersion }: Setting = SETTINGS[name];
+  return written === undefined || ofVersion === true ? null : chartValue(name, written);
+}
+
+export interface ChartOption {
+  /** Of the value, such as `options.image`. */
+  readonly at: string;
+  /** One that is not the default. */
+  readonly value: unknown;
+  /** Of the injector, that it becomes. */
+  readonly argument: string;
+}
+
+/** Every setting, by its flag. */
+export const SETTING_OPTIONS: Readonly<Record<string, ChartOption>> = Object.fromEntries(
+  SETTING_NAMES.map((name) => [
+    flagOf(name),
+    {
+      at: `options.${name}`,
+      value: chartValue(name, SAMPLES[name]),
+      argument: `${flagOf(name)}=${SAMPLES[name]}`,
+    },
+  ]),
+);
