@@ -128,19 +128,18 @@ describe.skipIf(reason !== undefined)(
       expect(codes.filter((code) => !Object.hasOwn(FINDINGS, code ?? ""))).toEqual([]);
     });
 
-    describe("lets in what the webhook makes", () => {
-      const cases = goldens(new URL("../injector/golden/", import.meta.url));
+    describe("lets in what the webhook makes", async () => {
+      const cases = await goldens(new URL("../injector/golden/", import.meta.url));
       test.for(cases.map((one) => [one.name, one] as const))("%s", async ([name, golden], { skip }) => {
         if (NO_PODS.has(name)) return skip("refused by the API server's own validation");
-        const known = await golden.facts();
-        const outcome = admitPod(golden.pod, known, golden.config, () => TOKEN);
+        const outcome = admitPod(golden.pod, golden.facts, golden.config, () => TOKEN);
         if (outcome.kind === "deny") return skip("denied by the webhook");
         if (outcome.kind === "skip" && outcome.reason === "namespace-not-labelled") {
           return skip("of a namespace that the policy does not match");
         }
         const label = await policyFor(golden.config);
         const own = `golden-${name}`.slice(0, 60).replace(/-$/, "");
-        await namespace(own, label, known.namespace.annotations);
+        await namespace(own, label, golden.facts.namespace.annotations);
         const pod = (outcome.kind === "inject" ? outcome.after : golden.pod) as KubeObject;
         const account = pod.spec.serviceAccountName;
         if (account && account !== "default") {

@@ -8,7 +8,7 @@ const golden = (name: string): string => readFileSync(at(`test/injector/golden/$
 
 /** The input holds the namespace as well; the page shows the pod. */
 const before = golden("readme.in.yaml").split("---\n").at(-1) ?? "";
-const after = golden("readme.out.yaml");
+const after = golden("readme.injected.yaml");
 
 /** The page with its two blocks filled in from the golden files. */
 function filledIn(page: string): string {

@@ -1,48 +1,55 @@
 import { readdirSync, readFileSync } from "node:fs";
+import type { Operation } from "fast-json-patch";
 import { parseAllDocuments, stringify } from "yaml";
 import { type Facts } from "../../injector/model/facts.ts";
 import { manifestCluster } from "../../injector/cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
-import { isRecord, own, type Fields } from "../../injector/model/read.ts";
+import type { Pod } from "../../injector/model/pod.ts";
+import { fieldsIn, own, type Fields } from "../../injector/model/read.ts";
+import { applied } from "./additions.ts";
 import { config } from "./config.ts";
+import { injected } from "./pods.ts";
 
 export interface Golden {
   readonly name: string;
   readonly pod: Fields;
-  readonly facts: () => Promise<Facts>;
+  readonly facts: Facts;
   readonly config: InjectorConfig;
-  readonly expectedFile: string;
 }
 
 const NAMESPACE = "shop";
 
 /** Every `*.in.yaml` of a folder; what such a file holds is told in the folder's README. */
-export function goldens(folder: URL): readonly Golden[] {
-  return readdirSync(folder)
-    .filter((file) => file.endsWith(".in.yaml"))
-    .sort()
-    .map((file) => golden(folder, file.slice(0, -".in.yaml".length)));
+export function goldens(folder: URL): Promise<readonly Golden[]> {
+  const files = readdirSync(folder).filter((file) => file.endsWith(".in.yaml"));
+  return Promise.all(files.sort().map((file) => golden(folder, file.slice(0, -".in.yaml".length))));
 }
 
-function golden(folder: URL, name: string): Golden {
+async function golden(folder: URL, name: string): Promise<Golden> {
   const documents = documentsIn(readFileSync(new URL(`${name}.in.yaml`, folder), "utf8"));
-  const pod = documents.find(({ kind }) => kind === "Pod");
+  const ofKind = (wanted: string): Fields | undefined => documents.find(({ kind }) => kind === wanted);
+  const pod = ofKind("Pod");
   if (pod === undefined) throw new Error(`${name}.in.yaml holds no Pod`);
-  const { kind: _, ...settings } = documents.find(({ kind }) => kind === "GoldenSettings") ?? {};
-  const spec = own(pod, "spec");
-  const account = isRecord(spec) ? own(spec, "serviceAccountName") : undefined;
+  const { kind: _, ...settings } = ofKind("GoldenSettings") ?? {};
+  const account = own(fieldsIn(pod, "spec"), "serviceAccountName");
   const cluster = manifestCluster(documents, {
     labels: { "podrole.dev/inject": "enabled" },
     annotations: {},
   });
+  const facts = await cluster.facts(NAMESPACE, typeof account === "string" ? account : "default");
+  const since = ofKind("ChangedSinceInjected");
   return {
     name,
-    pod,
-    facts: () => cluster.facts(NAMESPACE, typeof account === "string" ? account : "default"),
+    pod: since === undefined ? pod : changed(injected(pod, facts, config(settings)), since["operations"]),
+    facts,
     config: config(settings),
-    expectedFile: new URL(`${name}.out.yaml`, folder).pathname,
   };
 }
+
+/** The pod after others have changed it: the operations of an RFC 6902 patch. */
+const changed = (pod: Pod, operations: unknown): Fields => ({
+  ...applied(pod, operations as readonly Operation[]),
+});
 
 export function documentsIn(text: string): readonly Fields[] {
   return parseAllDocuments(text).map((document) => {
