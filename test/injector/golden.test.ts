@@ -106,8 +106,10 @@ test.for(CASES.map((one) => [one.name, one] as const))(
   },
 );
 
-test("there are enough of them", () => {
-  expect(CASES.length).toBeGreaterThan(50);
+test("every file belongs to a case", () => {
+  const names = new Set(["README", ...CASES.map(({ name }) => name)]);
+  expect(names.size).toBeGreaterThan(50);
+  expect(readdirSync(FOLDER).filter((file) => !names.has(file.split(".")[0] ?? ""))).toEqual([]);
 });
 
 test("a pod injected already keeps its token without a new one being made", () => {
