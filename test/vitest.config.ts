@@ -9,6 +9,6 @@ export default defineConfig({
     exclude: ["**/*.process.test.ts", ...CLI_TESTS],
     isolate: false,
     maxWorkers: 2,
-    testTimeout: 20_000,
+    testTimeout: 60_000,
   },
 });

@@ -18,10 +18,12 @@ const serving = await servingCertificate(authority, [HOST], validFor(90, NOW));
 
 const manifest = (path: string): readonly Fields[] =>
   documentsIn(readFileSync(new URL(`../../../../deploy/${path}`, import.meta.url), "utf8"));
+/** Read once: to parse it takes longer than all that is done with it. */
+const INSTALL = manifest("install.yaml");
+const CRD = manifest("crd/rolegrants.yaml")[0];
 
 /** An object of deploy/install.yaml; tests change it as they like. */
-export const shipped = (kind: string): Loose =>
-  structuredClone(manifest("install.yaml").find((one) => one["kind"] === kind));
+export const shipped = (kind: string): Loose => structuredClone(INSTALL.find((one) => one["kind"] === kind));
 
 export function webhookConfiguration(ca = authority.cert): Loose {
   const object = shipped("MutatingWebhookConfiguration");
@@ -48,7 +50,7 @@ export const healthy = (over: Partial<CheckFacts> = {}): CheckFacts => ({
   configProblem: undefined,
   serverVersion: found({ major: "1", minor: "34+" }),
   crd: found({
-    ...manifest("crd/rolegrants.yaml")[0],
+    ...CRD,
     status: { conditions: [{ type: "Established", status: "True" }] },
   }),
   deployment: found({
