@@ -1,11 +1,115 @@
+import { dirname, join } from "node:path/posix";
 import { describe, expect, test } from "vitest";
-import { complaintsIn } from "./docs/complaints.ts";
-import { PAGES, textOf } from "./docs/tree.ts";
+import { complaintsAbout } from "./docs/commands.ts";
+import { parsePage, type Fence, type Located, type Page } from "./docs/markdown.ts";
+import { commandsIn } from "./docs/shell.ts";
+import { isThere, PAGES, textOf } from "./docs/tree.ts";
 
-/** Whoever copies a command out of a page, or looks for what it names, finds it. */
+/** Links, anchors, commands and files of a page that are not there, as `page:line: sentence`. */
+function complaintsIn(path: string, markdown: string): readonly string[] {
+  const page = parsePage(path, markdown);
+  const made = new Set<string>();
+  const located = ({ line }: Located, complaints: readonly string[]): readonly string[] =>
+    complaints.map((complaint) => `${path}:${line}: ${complaint}.`);
+  return [
+    ...page.fences.flatMap((fence) => located(fence, complaintsAboutBlock(fence, made))),
+    ...page.spans.flatMap((span) => located(span, complaintsAboutSpan(span, made))),
+    ...page.links.flatMap((link) => located(link, complaintsAboutLink(page, link))),
+  ];
+}
 
-describe("every command, file and name in", () => {
-  test.for(PAGES)("%s is there", (page) => {
+function complaintsAboutBlock({ language, text }: Fence, made: Set<string>): readonly string[] {
+  if (["yaml", "json", "text", "mermaid", ""].includes(language)) return [];
+  if (language !== "sh") return [`a block of \`${language}\` is not looked into: write sh`];
+  return commandsIn(text).flatMap((command) => {
+    const complaints = complaintsAbout(command, { made, inPassing: false });
+    for (const file of command.writes) made.add(file);
+    return complaints;
+  });
+}
+
+function complaintsAboutSpan({ text }: Located, made: ReadonlySet<string>): readonly string[] {
+  if (/^(?:deploy|injector|sidecar|test|\.ci)\/[\w./*-]*$/.test(text)) {
+    return isThere(text.replace(/\/?\*.*$/, "")) ? [] : [`there is no file \`${text}\``];
+  }
+  // What the guard begins its message with is no command.
+  if (!/^(?:npm|npx|node|podrole|kubectl|helm) \S/.test(text) || text === "podrole guard") return [];
+  return commandsIn(text).flatMap((command) => complaintsAbout(command, { made, inPassing: true }));
+}
+
+function complaintsAboutLink({ path, headings }: Page, { text: target }: Located): readonly string[] {
+  if (/^[a-z]+:/.test(target)) return [];
+  const [file = "", anchor] = target.split("#");
+  const there = file === "" ? path : join(dirname(path), file).replace(/\/$/, "");
+  if (there !== path && !isThere(there)) return [`the link leads to \`${there}\`, which is not there`];
+  if (anchor === undefined) return [];
+  const anchors = there === path ? headings : parsePage(there, textOf(there)).headings;
+  return anchors.includes(anchor) ? [] : [`\`${there}\` has no heading \`#${anchor}\``];
+}
+
+describe("every link, command and file is there in", () => {
+  test.for(PAGES)("%s", (page) => {
     expect(complaintsIn(page, textOf(page))).toEqual([]);
   });
+});
+
+describe("the check of the docs finds what is not there, and says where", () => {
+  const shell = (command: string): string => `\`\`\`sh\n# first\n${command}\n\`\`\``;
+  test.for([
+    [shell("npm run demos"), "package.json has no script `demos`"],
+    [
+      shell("npx vitest run test/contract/nothing.test.ts"),
+      "there is no file `test/contract/nothing.test.ts`",
+    ],
+    [shell("npx vittest run"), "npx finds no program `vittest`"],
+    [shell("podctl check"), "there is no program `podctl` that the docs may use"],
+    [shell("node dist/cli.mjs chekc"), "podrole has no command `chekc`"],
+    [shell("node dist/cli.mjs check --wait-for-it"), "unknown option '--wait-for-it'"],
+    [shell("node dist/cli.mjs explain -f deploy/none.yaml"), "there is no file `deploy/none.yaml`"],
+    [shell("node dist/cli.mjs trust-policy --document=everything"), "Allowed choices are"],
+    [shell("node dist/injector.mjs"), "`node dist/injector.mjs` is no program of podrole's"],
+    [shell("helm install podrole deploy/charts/"), "there is no file `deploy/charts/`"],
+    [shell("helm explode podrole"), "helm has no command `explode`"],
+    [shell("kubectl get pods --everywhere"), "kubectl is not given `--everywhere`"],
+    [shell("kubectl -n shop frobnicate pods"), "kubectl has no command `frobnicate`"],
+    [shell("kubectl get pods | kubectl -n shop frobnicate"), "kubectl has no command `frobnicate`"],
+    [shell("kubectl get pods $(kubectl frobnicate)"), "kubectl has no command `frobnicate`"],
+    [shell("aws iam improve-role"), "`aws iam improve-role` is not known here"],
+    [shell("for n in 1 2; do kubectl get pods; done"), "there is no program `for`"],
+    ["```bash\nkubectl get pods\n```", "a block of `bash` is not looked into"],
+    ["`podrole chekc`", "podrole has no command `chekc`"],
+    ["`podrole explain --polite`", "podrole explain has no option `--polite`"],
+    ["`test/nothing/at.all.ts`", "there is no file `test/nothing/at.all.ts`"],
+    ["[a](nowhere.md)", "the link leads to `deploy/docs/nowhere.md`"],
+    ["[a](guard-matrix.md#none)", "`deploy/docs/guard-matrix.md` has no heading `#none`"],
+    ["[a](#none)", "has no heading `#none`"],
+  ])("%s", ([markdown = "", complaint = ""]) => {
+    const found = complaintsIn("deploy/docs/made-up.md", `A line.\n\n${markdown}`).join("\n");
+    expect(found).toContain(complaint);
+    expect(found).toMatch(/^deploy\/docs\/made-up\.md:[34]: /);
+  });
+
+  test("and nothing else", () => {
+    const page = [
+      "`podrole explain` says why, [guard](guard-matrix.md) is [here](#its-here-now).",
+      "## It's here: (now)",
+      "```sh",
+      "VERSION=1 helm upgrade podrole deploy/chart -f VALUES.yaml --set options.block={169.254.169.254,10.0.0.1}",
+      "kubectl -n shop get pod APP -o yaml > app.yaml # and then",
+      'node dist/cli.mjs explain -f app.yaml \\\n  && kubectl delete "mutatingwebhookconfiguration/podrole"',
+      "```",
+    ];
+    expect(complaintsIn("deploy/docs/made-up.md", page.join("\n"))).toEqual([]);
+  });
+});
+
+test("a shell's words are told apart as a shell does it", () => {
+  const block = `A=1 one "two three" fo\\ur 'fi"ve' > six # seven\n\neight $(nine ten) 2>&1 | eleven\\\n twelve`;
+  expect(commandsIn(block)).toEqual([
+    { words: ["A=1", "one", "two three", "four", 'fi"ve'], writes: ["six"] },
+    { words: ["nine", "ten"], writes: [] },
+    { words: ["eight", "$(...)"], writes: [] },
+    { words: ["eleven", "twelve"], writes: [] },
+  ]);
+  expect(() => commandsIn("one 'two")).toThrow("a quote has no end");
 });

@@ -1,15 +1,14 @@
-/** A page taken apart, as far as its commands, names and links are concerned. Lines are counted from 1. */
+/** A page taken apart, as far as its commands and links are concerned. Lines are counted from 1. */
 export interface Page {
   /** From the root of the tree. */
   readonly path: string;
-  readonly headings: readonly { readonly anchor: string; readonly line: number }[];
+  /** Their anchors. */
+  readonly headings: readonly string[];
   readonly fences: readonly Fence[];
   /** Inline code. */
   readonly spans: readonly Located[];
   /** Targets of links. */
   readonly links: readonly Located[];
-  /** Everything outside fences. */
-  readonly prose: readonly Located[];
 }
 
 export interface Located {
@@ -29,7 +28,7 @@ export function parsePage(path: string, markdown: string): Page {
   const { fences, prose } = blocksIn(markdown);
   const spans = prose.flatMap(spansIn);
   const links = prose.flatMap(linksIn);
-  return { path, headings: headingsIn(prose), fences, spans, links, prose };
+  return { path, headings: headingsIn(prose), fences, spans, links };
 }
 
 function blocksIn(markdown: string): {
@@ -76,7 +75,7 @@ const lineAt = ({ text, line }: Located, index: number): number =>
   line + text.slice(0, index).split("\n").length - 1;
 
 /** As many backticks at its end as at its beginning, and fewer in between. */
-export const SPAN = /(?<!`)(`+)(?!`)([^]+?)(?<!`)\1(?!`)/g;
+const SPAN = /(?<!`)(`+)(?!`)([^]+?)(?<!`)\1(?!`)/g;
 
 const spansIn = (block: Located): readonly Located[] =>
   [...block.text.matchAll(SPAN)].map((match) => ({
@@ -96,7 +95,7 @@ const linksIn = (block: Located): readonly Located[] => {
 /** As GitHub makes them: lower case, punctuation left out, blanks as dashes, a number behind what is there already. */
 function headingsIn(prose: readonly Located[]): Page["headings"] {
   const taken = new Map<string, number>();
-  return prose.flatMap(({ text, line }) => {
+  return prose.flatMap(({ text }) => {
     const [, title] = /^#{1,6} +(.+)$/.exec(text) ?? [];
     if (title === undefined) return [];
     const plain = title.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1").trim();
@@ -106,6 +105,6 @@ function headingsIn(prose: readonly Located[]): Page["headings"] {
       .replaceAll(/\s/g, "-");
     const before = taken.get(slug) ?? 0;
     taken.set(slug, before + 1);
-    return [{ anchor: before === 0 ? slug : `${slug}-${before}`, line }];
+    return [before === 0 ? slug : `${slug}-${before}`];
   });
 }

@@ -1,0 +1,123 @@
+import type { Command } from "commander";
+import { podroleCommand } from "../../../injector/cli/podrole.ts";
+import type { ShellCommand } from "./shell.ts";
+import { isThere, textOf } from "./tree.ts";
+
+export interface Around {
+  /** Files that commands before it on the page have written. */
+  readonly made: ReadonlySet<string>;
+  /** In the midst of a sentence: what a command cannot do without may be left out. */
+  readonly inPassing: boolean;
+}
+
+/** Why a command of a page cannot be run as it stands: sentences, none where it can. */
+export function complaintsAbout({ words }: ShellCommand, around: Around): readonly string[] {
+  const [program = "", ...args] = words.slice(words.findIndex((word) => !/^[A-Z_][A-Z0-9_]*=/.test(word)));
+  const check = Object.hasOwn(PROGRAMS, program) ? PROGRAMS[program] : undefined;
+  if (check === undefined) return [`there is no program \`${program}\` that the docs may use`];
+  const files = [...args.filter((word) => IN_TREE.test(word)), ...valuesOf(args, "-f", "--filename")];
+  return [...check(args, around), ...files.flatMap((file) => missing(file, around))];
+}
+
+type Check = (args: readonly string[], around: Around) => readonly string[];
+
+const SCRIPTS = (JSON.parse(textOf("package.json")) as { readonly scripts: object }).scripts;
+
+const PROGRAMS: Readonly<Record<string, Check>> = {
+  npm: ([verb = "", script = ""]) => {
+    const name = verb === "run" ? script : verb;
+    const isKnown = ["ci", "sbom"].includes(verb) || Object.hasOwn(SCRIPTS, name);
+    return isKnown ? [] : [`package.json has no script \`${name}\``];
+  },
+  npx: ([program = ""]) =>
+    isThere(`node_modules/.bin/${program}`) ? [] : [`npx finds no program \`${program}\``],
+  node: ([program = "", ...args], around) =>
+    program === "dist/cli.mjs" ? podrole(args, around) : [`\`node ${program}\` is no program of podrole's`],
+  podrole,
+  buildah: () => [],
+  curl: () => [],
+  // Tried with the AWS CLI: each exists and takes the flags that it is given.
+  aws: ([service = "", verb = ""]) =>
+    ["iam get-role", "iam update-assume-role-policy", "sts get-caller-identity"].includes(
+      `${service} ${verb}`,
+    )
+      ? []
+      : [`\`aws ${service} ${verb}\` is not known here`],
+  // Flags and values are for helm itself to judge: test/chart/docs.test.ts.
+  helm: ([verb = ""]) =>
+    "install upgrade template uninstall rollback history get".split(" ").includes(verb)
+      ? []
+      : [`helm has no command \`${verb}\` that the docs may use`],
+  kubectl: (args) => {
+    const verb = args.find((word, at) => !word.startsWith("-") && !WITH_NAMESPACE.has(args[at - 1] ?? ""));
+    const flags = args
+      .slice(0, (args.indexOf("--") + 1 || Infinity) - 1)
+      .filter((word) => /^--?[a-z]/i.test(word));
+    return [
+      ...(KUBECTL_VERBS.has(verb ?? "") ? [] : [`kubectl has no command \`${verb}\` that the docs may use`]),
+      ...flags
+        .filter((flag) => !KUBECTL_FLAGS.has(flag.split("=")[0] ?? ""))
+        .map((flag) => `kubectl is not given \`${flag}\` in the docs`),
+    ];
+  },
+};
+
+const WITH_NAMESPACE = new Set(["-n", "--namespace", "--context"]);
+const KUBECTL_VERBS = new Set(
+  "apply create delete get describe label annotate rollout scale logs exec debug port-forward drain auth".split(
+    " ",
+  ),
+);
+const KUBECTL_FLAGS = new Set(
+  (
+    "-n --namespace --context -f -o -l -A -w -c -it --all --all-namespaces --as --dry-run --field-selector --ignore-not-found " +
+    "--image --overwrite --previous --profile --replicas --server-side --since --sort-by --tail --target"
+  ).split(" "),
+);
+
+/** By Commander's own definitions. */
+function podrole([name = "", ...args]: readonly string[], { inPassing }: Around): readonly string[] {
+  const command = podroleCommand().commands.find((one) => one.name() === name);
+  if (command === undefined) return inPassing && name === "" ? [] : [`podrole has no command \`${name}\``];
+  return inPassing ? unknownFlags(command, args) : refusals(command, args);
+}
+
+/** What the command says to these arguments before it does anything. */
+function refusals(command: Command, args: readonly string[]): readonly string[] {
+  const said: string[] = [];
+  command
+    .action(() => undefined)
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => said.push(text.trim()), writeOut: () => undefined });
+  try {
+    command.parse([...args], { from: "user" });
+    return [];
+  } catch (error) {
+    return [`podrole ${command.name()}: ${said.join(" ") || String(error)}`];
+  }
+}
+
+const unknownFlags = (command: Command, args: readonly string[]): readonly string[] =>
+  args
+    .filter((word) => /^--?[a-z]/.test(word))
+    .map((word) => word.split("=")[0] ?? "")
+    .filter((flag) => !command.options.some(({ short, long }) => flag === short || flag === long))
+    .map((flag) => `podrole ${command.name()} has no option \`${flag}\``);
+
+const IN_TREE = /^(?:file:\/\/)?(?:deploy|test|injector|sidecar|\.ci|Dockerfile)\b.*[./]/;
+
+/** @param file as it stands on a page; `-` is standard input, capitals a file of the reader's */
+function missing(file: string, { made }: Around): readonly string[] {
+  const path = file.replace("file://", "");
+  if (path === "-" || made.has(path) || /^[A-Z]+(?:\.yaml)?$/.test(path) || isThere(path)) return [];
+  return [`there is no file \`${path}\`, and no command before it on the page makes one`];
+}
+
+/** What stands behind these flags, up to the next one. */
+const valuesOf = (args: readonly string[], ...flags: readonly string[]): readonly string[] =>
+  args.flatMap((word, index) => {
+    if (!flags.includes(word)) return [];
+    const behind = args.slice(index + 1);
+    const end = behind.findIndex((one) => one.startsWith("-") && one !== "-");
+    return behind.slice(0, end === -1 ? undefined : end);
+  });
