@@ -1,10 +1,10 @@
 import { constants, hostname } from "node:os";
-import { KubeConfig } from "@kubernetes/client-node";
 import { CommanderError } from "commander";
 import { ANNOTATION } from "../sidecar/contract/annotations.ts";
 import { systemClock } from "../sidecar/kit/clock.ts";
 import { coded, CodedError, oneLine, systemCode } from "../sidecar/kit/errors.ts";
 import { createLog, type LogLevel } from "../sidecar/kit/log.ts";
+import { findAccess } from "./cluster/access.ts";
 import { apiServer } from "./cluster/api-server.ts";
 import { discoverBaseRoleArn } from "./config/base-role.ts";
 import { settingsIn } from "./config/flags.ts";
@@ -35,16 +35,14 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
   const config = await configOf(options);
   const serving = servingFrom(options);
   const log = createLog(options.logLevel, "podrole-injector");
-  const kubeConfig = new KubeConfig();
-  if (options.kubeconfig === undefined) kubeConfig.loadFromDefault();
-  else kubeConfig.loadFromFile(options.kubeconfig);
+  const access = await findAccess(options.kubeconfig);
   const roleKey = config.keys[ANNOTATION.serviceAccountRole];
-  const cluster = kubernetesCluster(kubeConfig, { log, ...(roleKey === undefined ? {} : { roleKey }) });
-  const api = apiServer(kubeConfig);
+  const cluster = kubernetesCluster(access, { log, ...(roleKey === undefined ? {} : { roleKey }) });
+  const api = apiServer(access);
   const drain = drainer({ ms: serving.drainMs, clock: systemClock, log });
   const tls = await tlsSource(serving, {
     api,
-    kubeConfig,
+    access,
     clock: systemClock,
     log,
     observe: (event) => metrics.countTls(event),

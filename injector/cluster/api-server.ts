@@ -1,8 +1,13 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+} from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from "node:https";
-import type { KubeConfig } from "@kubernetes/client-node";
 import { systemCode } from "../../sidecar/kit/errors.ts";
 import { isRecord, own } from "../model/read.ts";
+import type { ApiAccess } from "./access.ts";
 
 /** An answer of the API server's other than 200 (201 of a POST). The message is `HTTP <status>`; what it said itself is `said`. */
 export class Refusal extends Error {
@@ -73,14 +78,13 @@ const IDLE_MS = 10_000;
 const SAID_MAX = 300;
 
 /**
- * Requests over HTTP with the addresses and the authentication of a KubeConfig: kubeconfig files, a service account's
- * token read again each minute, exec plugins, proxies.
+ * Requests over HTTP, each authenticated anew by `access`.
  *
- * Not the library's own clients: those open a connection, TLS handshake included, for each request, make objects of
- * classes of what is kept for three fields, and put all headers into the message of an error.
+ * Not client-node's own clients: they open a connection, TLS handshake included, for each request, make class instances
+ * of objects of which three fields are kept, and put all headers into the message of an error.
  */
-export function apiServer(config: KubeConfig): ApiServer {
-  const cluster = config.getCurrentCluster();
+export function apiServer(access: ApiAccess): ApiServer {
+  const cluster = access.getCurrentCluster();
   const base = cluster?.server.replace(/\/$/, "") ?? "";
   const [send, agent] = base.startsWith("http:")
     ? ([httpRequest, new HttpAgent({ keepAlive: true, timeout: IDLE_MS })] as const)
@@ -93,8 +97,8 @@ export function apiServer(config: KubeConfig): ApiServer {
     { method, body, type, accept = JSON_TYPE }: Sent = READ,
   ): Promise<IncomingMessage> => {
     const headers = { accept, "user-agent": "podrole-injector", ...(type ? { "content-type": type } : {}) };
-    const options: RequestOptions = { method, headers, signal };
-    await config.applyToHTTPSOptions(options);
+    const options: RequestOptions & { headers: OutgoingHttpHeaders } = { method, headers, signal };
+    await access.applyToHTTPSOptions(options);
     // Theirs is needed for a proxy only; otherwise it would go on with the CA of its first day.
     if (cluster?.proxyUrl === undefined) options.agent = agent;
     signal.throwIfAborted();

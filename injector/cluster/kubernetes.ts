@@ -1,8 +1,8 @@
-import type { KubeConfig } from "@kubernetes/client-node";
 import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import { systemClock, type Clock } from "../../sidecar/kit/clock.ts";
 import { CodedError } from "../../sidecar/kit/errors.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
+import type { ApiAccess } from "./access.ts";
 import { apiServer, Refusal, whyOf } from "./api-server.ts";
 import type { Cluster, NamespaceFacts } from "../model/facts.ts";
 import { grantIndex, readGrant, type GrantIndex, type GrantReading } from "./grant-index.ts";
@@ -45,11 +45,11 @@ const LOOKUP_MS = 2000;
  * there are no facts.
  */
 export function kubernetesCluster(
-  config: KubeConfig,
+  access: ApiAccess,
   { log, clock = systemClock, timing = {}, roleKey = ANNOTATION.serviceAccountRole }: ClusterDeps,
 ): KubernetesCluster {
   const stopping = new AbortController();
-  const api = apiServer(config);
+  const api = apiServer(access);
   const deps = { api, log, clock, timing };
   const namespaces = informer(NAMESPACES, deps);
   const accountKind = serviceAccounts(roleKey);

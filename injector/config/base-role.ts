@@ -1,5 +1,4 @@
 import { getCACertificates } from "node:tls";
-import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { CodedError } from "../../sidecar/kit/errors.ts";
 import { parseBaseRoleArn, type BaseRoleArn } from "../model/arn.ts";
 import type { InjectorConfig } from "./installation.ts";
@@ -16,6 +15,8 @@ type StsSettings = Pick<InjectorConfig, "region" | "stsEndpoint" | "stsFips" | "
  */
 export async function discoverBaseRoleArn(config: StsSettings): Promise<BaseRoleArn> {
   const { region, stsEndpoint, stsFips, stsDualStack, stsCa } = config;
+  // Loaded here only: the SDK takes 4 MiB of every injector's memory.
+  const { GetCallerIdentityCommand, STSClient } = await import("@aws-sdk/client-sts");
   const client = new STSClient({
     region: region ?? "us-east-1",
     useFipsEndpoint: stsFips,

@@ -1,7 +1,7 @@
-import type { KubeConfig } from "@kubernetes/client-node";
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
 import { certificateAuthority, servingCertificate, validFor, type KeyPair } from "./certificates.ts";
+import { namespaceOf, type ApiAccess } from "../cluster/access.ts";
 import type { Trouble } from "../model/trouble.ts";
 import { DURATIONS, type Durations } from "./durations.ts";
 import { followFiles, readPair } from "./files.ts";
@@ -12,7 +12,7 @@ import { served } from "./served.ts";
 
 export interface TlsDeps {
   readonly api: TlsApi;
-  readonly kubeConfig: KubeConfig;
+  readonly access: ApiAccess;
   readonly clock: Clock;
   readonly log: Log;
   readonly observe: (event: KeepEvent) => void;
@@ -79,7 +79,7 @@ export async function tlsSource({ source }: ServingOptions, deps: TlsDeps): Prom
     };
   }
   const { service, secret, webhooks, furtherNames } = source;
-  const namespace = source.namespace ?? ownNamespace(deps.kubeConfig);
+  const namespace = source.namespace ?? namespaceOf(deps.access) ?? "podrole-system";
   const names = [...serviceNames(service, namespace), ...furtherNames];
   const kept = keeper({
     api,
@@ -117,10 +117,6 @@ const serviceNames = (service: string, namespace: string): readonly string[] => 
   `${service}.${namespace}`,
   service,
 ];
-
-/** In a cluster, that of the service account; elsewhere, that of the kubeconfig's context. */
-const ownNamespace = (config: KubeConfig): string =>
-  config.getContextObject(config.getCurrentContext())?.namespace ?? "podrole-system";
 
 async function placeholder(names: readonly string[], now: number): Promise<KeyPair> {
   const validity = validFor(365, now);

@@ -60,7 +60,7 @@ export async function openReplica(
     },
     {
       api,
-      kubeConfig: plane.injectorConfig,
+      access: plane.injectorConfig,
       clock: { ...systemClock, now: () => systemClock.now() + aheadMs },
       log,
       observe: (event) => void events.push(event),

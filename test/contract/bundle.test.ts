@@ -1,0 +1,66 @@
+import { build, type Metafile } from "esbuild";
+import { describe, expect, test } from "vitest";
+
+/** The packages that a program loads when it starts, and those that it loads when something asks for them. */
+async function packagesOf(
+  entry: string,
+): Promise<{ readonly atStart: Set<string>; readonly later: Set<string> }> {
+  const { metafile } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    mainFields: ["module", "main"],
+    outdir: "dist",
+    write: false,
+    metafile: true,
+  });
+  const first = Object.keys(metafile.outputs).find((path) => metafile.outputs[path]?.entryPoint === entry);
+  const loaded = loadedWith(metafile, first ?? "");
+  const others = Object.keys(metafile.outputs).filter((path) => !loaded.has(path));
+  const atStart = packagesIn(metafile, [...loaded]);
+  return { atStart, later: packagesIn(metafile, others) };
+}
+
+/** An output and all that it imports statically. */
+function loadedWith({ outputs }: Metafile, path: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(path)) return seen;
+  seen.add(path);
+  for (const { path: next, kind, external } of outputs[path]?.imports ?? [])
+    if (kind === "import-statement" && external !== true) loadedWith({ inputs: {}, outputs }, next, seen);
+  return seen;
+}
+
+const packagesIn = ({ outputs }: Metafile, paths: readonly string[]): Set<string> =>
+  new Set(
+    paths
+      .flatMap((path) => Object.keys(outputs[path]?.inputs ?? {}))
+      .map((input) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1])
+      .filter((name) => name !== undefined),
+  );
+
+const matching = (names: Set<string>, pattern: RegExp): readonly string[] =>
+  [...names].filter((name) => pattern.test(name));
+
+const AWS = /^@(?:aws-sdk|smithy)\//;
+const KUBERNETES = /^@kubernetes\//;
+
+describe("the injector", async () => {
+  const { atStart, later } = await packagesOf("injector/main.ts");
+
+  test("starts without the AWS SDK, which --base-role-arn=auto loads", () => {
+    expect(matching(atStart, AWS)).toEqual([]);
+    expect(later).toContain("@aws-sdk/client-sts");
+  });
+
+  test("starts without client-node, which a kubeconfig loads", () => {
+    expect(matching(atStart, KUBERNETES)).toEqual([]);
+    expect(later).toContain("@kubernetes/client-node");
+  });
+});
+
+test("the sidecar has nothing of Kubernetes", async () => {
+  const { atStart, later } = await packagesOf("sidecar/main.ts");
+  expect(matching(new Set([...atStart, ...later]), KUBERNETES)).toEqual([]);
+});
