@@ -59,4 +59,4 @@ test("podrole check finds nothing to say about certificates that the injector ke
     clock.jump(DURATIONS.intervalMs);
   }
   expect({ heard, cas: cas.size, sizes }).toEqual({ heard: new Set(["ok"]), cas: 2, sizes: new Set([1, 2]) });
-});
+}, 120_000);
