@@ -1,44 +1,38 @@
 #!/usr/bin/env node
-import { CommanderError } from "commander";
-import { coded, oneLine } from "../../sidecar/kit/errors.ts";
-import { podroleCommand } from "./podrole.ts";
+import { systemCode } from "../../sidecar/kit/errors.ts";
+import { Interruption, type Output } from "./io.ts";
+import { paintFor } from "./print/paint.ts";
+import { run } from "./run.ts";
 
-/** Of the input or of the command line, not of what was found in it. */
-const USAGE = new Set([
-  "USAGE",
-  "CONFIG_INVALID",
-  "FILE_UNREADABLE",
-  "MANIFEST_UNPARSABLE",
-  "GRANT_INVALID",
-  "NOTHING_TO_EXPLAIN",
-  "REFERENCE_INVALID",
-  "KUBECONFIG_MISSING",
-  "KUBECONFIG_UNREADABLE",
-  "CONTEXT_UNKNOWN",
-  "API_UNREACHABLE",
-  "API_REFUSED",
-  "OBJECT_NOT_FOUND",
-  "NAMESPACE_NOT_FOUND",
-  "ISSUER_INVALID",
-  "PRINCIPAL_INVALID",
-  "PRINCIPAL_MISSING",
-  "PROVIDER_MISSING",
-  "PARTITIONS_DIFFER",
-  "SUBJECT_INVALID",
-  "ROLE_INVALID",
-  "ROLES_DIFFER",
-  "CALLS_DIFFER",
-  "ANNOTATION_INVALID",
-  "HUB_ROLE_MISSING",
-]);
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
-try {
-  await podroleCommand().parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else {
-    const known = coded(error);
-    console.error(oneLine(known));
-    process.exitCode = USAGE.has(known.code) ? 2 : 1;
-  }
+const unread = new AbortController();
+for (const stream of [process.stdout, process.stderr]) {
+  // A reader such as head may go away: then the rest is for nobody, which is no error.
+  stream.on("error", (error) => {
+    if (systemCode(error) !== "EPIPE") throw error;
+    unread.abort(new Interruption("Nobody reads the output.", 1));
+  });
 }
+
+function interrupted(): AbortSignal {
+  const signalled = new AbortController();
+  for (const [name, exitCode] of Object.entries(SIGNALS)) {
+    process.on(name, () => signalled.abort(new Interruption(`Ended by ${name}.`, exitCode)));
+  }
+  return AbortSignal.any([signalled.signal, unread.signal]);
+}
+
+const outputOf = (stream: NodeJS.WriteStream): Output => ({
+  write: (text) => void stream.write(text),
+  columns: stream.isTTY ? stream.columns : undefined,
+  paint: paintFor(stream),
+});
+
+process.exitCode = await run(process.argv.slice(2), {
+  stdin: process.stdin,
+  stdout: outputOf(process.stdout),
+  stderr: outputOf(process.stderr),
+  env: process.env,
+  interrupted,
+});

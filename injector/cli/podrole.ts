@@ -1,25 +1,25 @@
-import { Command } from "commander";
+import { Command, type OutputConfiguration } from "commander";
 import { VERSION } from "../model/version.ts";
 import { checkCommand } from "./check/command.ts";
 import { demoCommand } from "./demo/command.ts";
 import { explainCommand } from "./explain/command.ts";
 import { injectCommand } from "./inject/command.ts";
+import type { Bind } from "./io.ts";
 import { trustPolicyCommand } from "./trust/command.ts";
 
-/** The command line `podrole`, apart from the process it runs in, so that a test can hold the docs against it. */
-export function podroleCommand(): Command {
+/** Each in a folder of its own. Another one is its folder, a line here and its test. */
+const COMMANDS = [injectCommand, explainCommand, trustPolicyCommand, checkCommand, demoCommand] as const;
+
+const DESCRIBE_ONLY: Bind = () => () => Promise.resolve();
+
+/** The command line `podrole`. Without `bind` it does nothing but describe itself: tests hold the docs against it. */
+export function podroleCommand(bind: Bind = DESCRIBE_ONLY, output: OutputConfiguration = {}): Command {
   const program = new Command("podrole")
     .description("Every Kubernetes pod its own AWS role, with nothing changed on the node.")
     .version(VERSION)
     .exitOverride()
+    .configureOutput(output)
     .addHelpText("after", "\nExit codes: 0 fine, 1 findings, 2 usage.");
-  for (const command of [
-    injectCommand(),
-    explainCommand(),
-    trustPolicyCommand(),
-    checkCommand(),
-    demoCommand(),
-  ])
-    program.addCommand(command.exitOverride());
+  for (const make of COMMANDS) program.addCommand(make(bind).copyInheritedSettings(program));
   return program;
 }

@@ -1,9 +1,12 @@
-import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import type { Output } from "../../injector/cli/io.ts";
+import { plainPaint } from "../../injector/cli/print/paint.ts";
+import { run } from "../../injector/cli/run.ts";
 
 export interface Run {
   readonly code: number;
@@ -11,22 +14,32 @@ export interface Run {
   readonly stderr: string;
 }
 
+/** For tests that need a process of its own. */
 export const CLI = fileURLToPath(new URL("../../injector/cli/main.ts", import.meta.url));
 /** Where there is neither a kubeconfig nor anything else. */
-const HOME = join(tmpdir(), "podrole-nobody");
+export const HOME = join(tmpdir(), "podrole-nobody");
 
-/**
- * `podrole <args>` as a process of its own, without a kubeconfig at hand, and with every sign that colours are wanted
- * but for a terminal.
- */
-export function podrole(args: readonly string[], input = ""): Promise<Run> {
-  const env = { PATH: process.env["PATH"], HOME, TERM: "xterm-256color" };
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [CLI, ...args], { env }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
-    });
-    child.stdin?.end(input);
+/** `podrole <args>` in this process, with this standard input, without a terminal and without a kubeconfig at hand. */
+export async function podrole(args: readonly string[], input = ""): Promise<Run> {
+  const [stdout, stderr] = [written(), written()];
+  const code = await run(args, {
+    stdin: Readable.from([input]),
+    stdout,
+    stderr,
+    env: { HOME },
+    interrupted: () => new AbortController().signal,
   });
+  return { code, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+function written(): Output & { readonly text: () => string } {
+  const pieces: string[] = [];
+  return {
+    write: (text) => void pieces.push(text),
+    columns: undefined,
+    paint: plainPaint,
+    text: () => pieces.join(""),
+  };
 }
 
 /** The path of a file with this content, which goes with the test. */

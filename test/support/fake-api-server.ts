@@ -43,7 +43,8 @@ export async function fakeApiServer(): Promise<FakeApiServer> {
   let version = 100;
   let port = 0;
 
-  const server = createServer((request, response) => {
+  // On a busy machine a client may take long enough between two requests to meet a connection that times out.
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const url = new URL(request.url ?? "", "http://localhost");
     const { pathname, searchParams: query } = url;
     const watching = query.get("watch") === "true";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../../../sidecar/kit/clock.ts";
-import { paintFor } from "../print/paint.ts";
+import type { Bind, ExitCode, Io } from "../io.ts";
 import { installationFrom, PODROLE_NAMESPACE } from "../live/installed.ts";
 import type { KubeOptions } from "../live/kubeconfig.ts";
 import { widthOf } from "../print/lines.ts";
@@ -21,8 +21,8 @@ interface CheckOptions extends KubeOptions {
 type Options = CheckOptions & Record<string, unknown>;
 
 /** `podrole check`: whether the installation of a cluster does what it is there for. */
-export const checkCommand = (): Command => {
-  return new Command("check")
+export const checkCommand = (bind: Bind): Command =>
+  new Command("check")
     .summary("tell whether podrole works in a cluster")
     .description(
       "Tell whether podrole works in a cluster: injector, webhook, certificates, admission policy, labelled " +
@@ -42,10 +42,9 @@ export const checkCommand = (): Command => {
     .option("--podrole-namespace <name>", "where the injector is installed", PODROLE_NAMESPACE)
     .option("--kubeconfig <file>", "kubeconfig of the cluster")
     .option("--context <name>", "context in it")
-    .action(run);
-};
+    .action(bind(runCheck));
 
-async function run(options: Options): Promise<void> {
+async function runCheck(io: Io, options: Options): Promise<ExitCode> {
   // Only here: the Kubernetes client takes longer to load than everything else takes to run.
   const { nameOrThrow, withCluster } = await import("../live/cluster.ts");
   const { gather } = await import("./gather.ts");
@@ -55,21 +54,21 @@ async function run(options: Options): Promise<void> {
     namespace: options.namespace === undefined ? undefined : nameOrThrow(options.namespace, "-n"),
     configFrom: installationFrom({}),
   };
-  const results = await withCluster(options, (cluster) =>
+  const results = await withCluster({ ...options, env: io.env }, (cluster) =>
     checkUntil(options.wait === true ? options.timeout : 0, {
       gather: () => gather(cluster, { ...asked, now: systemClock.now() }),
       now: () => systemClock.now(),
       sleep: (ms) => sleep(ms),
-      say: (line) => console.error(line),
+      say: (line) => io.stderr.write(`${line}\n`),
     }),
   );
   const healthy = isHealthy(results);
-  process.stdout.write(
+  io.stdout.write(
     options.output === "json"
       ? `${JSON.stringify({ healthy, checks: results }, null, 2)}\n`
-      : reportOf(results, widthOf(process.stdout), paintFor(process.stdout)),
+      : reportOf(results, widthOf(io.stdout), io.stdout.paint),
   );
-  if (!healthy) process.exitCode = 1;
+  return healthy ? 0 : 1;
 }
 
 function durationMs(raw: string): number {

@@ -2,16 +2,15 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { Interruption, type Bind, type ExitCode, type Io } from "../io.ts";
 import { demo } from "./demo.ts";
 import { readExamples } from "./examples.ts";
 import { createProgress } from "./progress.ts";
-import { paintFor } from "../print/paint.ts";
 import { summaryOf } from "./report.ts";
 import { serveStandIns, STAND_INS, type StandInsPlan } from "./standins.ts";
 
 /** A hung step must not keep anybody waiting: the whole takes a few seconds. */
 const LIMIT_MS = 20_000;
-const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 interface DemoCommandOptions {
   readonly json: boolean;
@@ -19,7 +18,7 @@ interface DemoCommandOptions {
 }
 
 /** `podrole demo`: the whole path on one machine, with no cluster and no AWS account. */
-export const demoCommand = (): Command =>
+export const demoCommand = (bind: Bind): Command =>
   new Command("demo")
     .summary("show the whole path on this machine")
     .description(
@@ -30,50 +29,40 @@ export const demoCommand = (): Command =>
     )
     .option("--json", "print one JSON document instead; progress goes to standard error", false)
     .option("--examples <folder>", "manifests to use instead of podrole's own")
-    .action(runDemo)
-    .addCommand(
-      new Command(STAND_INS)
-        .argument("<plan>")
-        .action((plan: string) => serveStandIns(JSON.parse(plan) as StandInsPlan)),
-      { hidden: true },
-    );
+    .action(bind(runDemo))
+    .addCommand(new Command(STAND_INS).argument("<plan>").action(bind(runStandIns)), { hidden: true });
 
-async function runDemo({ json, examples: folder }: DemoCommandOptions): Promise<void> {
+async function runStandIns(io: Io, plan: string): Promise<ExitCode> {
+  await serveStandIns(JSON.parse(plan) as StandInsPlan, io);
+  return 0;
+}
+
+async function runDemo(io: Io, { json, examples: folder }: DemoCommandOptions): Promise<ExitCode> {
   // Built, this file is part of dist/cli.mjs: the other programs lie beside it, the examples in the same package.
   const self = fileURLToPath(import.meta.url);
   const dist = dirname(self);
   const examples = await readExamples(folder ?? join(dist, "../deploy/examples"));
 
-  const stream = json ? process.stderr : process.stdout;
-  const paint = paintFor(stream);
-  const progress = createProgress((text) => void stream.write(text), paint, stream.isTTY);
-  stream.write(
-    `${paint("bold", "podrole demo")}: from a manifest to an AWS SDK that has its pod's own role.\n\n`,
-  );
+  const stream = json ? io.stderr : io.stdout;
+  const { write, paint, columns } = stream;
+  const progress = createProgress(write, paint, columns !== undefined);
+  write(`${paint("bold", "podrole demo")}: from a manifest to an AWS SDK that has its pod's own role.\n\n`);
 
-  const stopping = new AbortController();
+  const tooLong = new AbortController();
   const timeout = setTimeout(() => {
-    stopping.abort(new CodedError("DEMO_TIMED_OUT", `The demo took more than ${LIMIT_MS / 1000} seconds.`));
+    tooLong.abort(new CodedError("DEMO_TIMED_OUT", `The demo took more than ${LIMIT_MS / 1000} seconds.`));
   }, LIMIT_MS);
-  const onSignal = (signal: keyof typeof SIGNALS): void => {
-    stopping.abort(new CodedError("DEMO_INTERRUPTED", `Ended by ${signal}; everything is cleaned up.`));
-    process.exitCode = SIGNALS[signal];
-  };
-  for (const signal of Object.keys(SIGNALS)) process.on(signal, onSignal);
-  // Who reads may go away, such as `head`: that must not end this process before it has cleaned up.
-  const onUnread = (): void =>
-    stopping.abort(new CodedError("DEMO_UNREAD", "Nobody reads what the demo has to say."));
-  for (const one of [process.stdout, process.stderr]) one.on("error", onUnread);
+  const interrupted = io.interrupted();
   const setting = {
     dist,
     program: [process.execPath, self, "demo"],
-    path: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
+    path: io.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
     progress,
   };
-  const result = await demo(examples, setting, stopping.signal);
+  const result = await demo(examples, setting, AbortSignal.any([interrupted, tooLong.signal]));
   clearTimeout(timeout);
-  for (const signal of Object.keys(SIGNALS)) process.off(signal, onSignal);
-  stream.write(summaryOf(result, paint));
-  if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-  if (!result.ok) process.exitCode ??= 1;
+  write(summaryOf(result, paint));
+  if (json) io.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  const { reason } = interrupted as { reason: unknown };
+  return reason instanceof Interruption ? reason.exitCode : result.ok ? 0 : 1;
 }

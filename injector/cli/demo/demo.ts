@@ -37,7 +37,9 @@ export async function demo(
     await act(examples, { ...setting, progress: { ...progress, step } }, signal, cleanup, facts);
   } catch (error) {
     // Killed processes fail in ways of their own; what killed them is the reason.
-    facts.error = oneLine(coded(signal.aborted ? signal.reason : error, "DEMO_FAILED"));
+    facts.error = oneLine(
+      signal.aborted ? coded(signal.reason, "DEMO_INTERRUPTED") : coded(error, "DEMO_FAILED"),
+    );
   } finally {
     await cleanup.run();
   }

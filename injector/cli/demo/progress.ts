@@ -1,4 +1,4 @@
-import type { Paint } from "../print/paint.ts";
+import type { Paint, Style } from "../print/paint.ts";
 import type { DiffLine } from "./diff.ts";
 
 /** Tells a person what is going on, while it goes on. */
@@ -14,7 +14,7 @@ export const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
 
 /** Behind the longest title, so that the times stand below each other. */
 const COLUMN = 64;
-const STYLES: Readonly<Record<DiffLine["sign"], Parameters<Paint>[0] | undefined>> = {
+const STYLES: Readonly<Record<DiffLine["sign"], Style | undefined>> = {
   "+": "green",
   "-": "red",
   "…": "dim",

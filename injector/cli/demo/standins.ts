@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline";
 import { isRecord, own, strings } from "../../model/read.ts";
+import type { Io } from "../io.ts";
 import type { Environment } from "./expand.ts";
 import { imdsStandIn } from "./imds.ts";
 import type { Processes } from "./processes.ts";
@@ -54,15 +55,15 @@ export async function startStandIns(
  * of standard input that names a token makes it known; each is answered by the requests that the metadata service has
  * had. The end of the input ends the process, so it does not outlive the demo.
  */
-export async function serveStandIns(plan: StandInsPlan): Promise<void> {
+export async function serveStandIns(plan: StandInsPlan, { stdin, stdout }: Io): Promise<void> {
   const sts = await stsStandIn(plan.sts);
   const keys = () => sts.issue(NODE.arn, 6 * 60 * 60);
   const metadata = await Promise.all(
     plan.metadata.map((host) => imdsStandIn({ host, port: 80, role: NODE.role, keys })),
   );
-  const say = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
+  const say = (value: unknown): void => stdout.write(`${JSON.stringify(value)}\n`);
   say({ stsUrl: new URL(sts.url).origin });
-  for await (const line of createInterface({ input: process.stdin })) {
+  for await (const line of createInterface({ input: stdin })) {
     // From the demo that started this process.
     const { token, identity } = JSON.parse(line) as { token?: string; identity?: WebIdentity };
     if (token !== undefined && identity !== undefined) sts.addToken(token, identity);

@@ -8,7 +8,8 @@ import { requireConfig } from "../../config/read-config.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import { isRecord, own, type Fields } from "../../model/read.ts";
 import { kindOf, namespaceIn, templateOf } from "../../model/workload.ts";
-import { paintFor } from "../print/paint.ts";
+import type { KubeOptions } from "../live/kubeconfig.ts";
+import type { Bind, ExitCode, Io } from "../io.ts";
 import { explain, type Explanation } from "./explanation.ts";
 import { textOf } from "./text.ts";
 import { installationFrom, PODROLE_NAMESPACE } from "../live/installed.ts";
@@ -70,19 +71,17 @@ function assumptionOf(namespace: string, { labels, annotations }: Assumptions): 
   return `Namespace ${namespace} is not in the input and taken to have ${assumed || "neither labels nor annotations"}.`;
 }
 
-interface ExplainOptions extends AssumptionOptions {
+interface ExplainOptions extends AssumptionOptions, KubeOptions {
   readonly filename?: readonly string[];
   readonly output: "text" | "json";
   readonly namespace?: string;
-  readonly kubeconfig?: string;
-  readonly context?: string;
   readonly podroleNamespace: string;
 }
 
 type Options = ExplainOptions & Record<string, unknown>;
 
 /** `podrole explain`: each step of the decision, for manifests or for what is in a cluster. */
-export const explainCommand = (): Command =>
+export const explainCommand = (bind: Bind): Command =>
   withSettings(
     withAssumptions(
       new Command("explain")
@@ -105,22 +104,25 @@ export const explainCommand = (): Command =>
         .option("--context <name>", "context in it")
         .option("--podrole-namespace <name>", "where the injector is installed", PODROLE_NAMESPACE),
     ),
-  ).action(async (references: readonly string[], options: Options) => {
-    const explanations = await explanationsOf(references, options);
-    process.stdout.write(
-      options.output === "json"
-        ? `${JSON.stringify(explanations, null, 2)}\n`
-        : textOf(explanations, widthOf(process.stdout), paintFor(process.stdout)),
-    );
-    if (explanations.some(({ decision }) => decision === "deny")) process.exitCode = 1;
-  });
+  ).action(bind(runExplain));
+
+async function runExplain(io: Io, references: readonly string[], options: Options): Promise<ExitCode> {
+  const explanations = await explanationsOf(references, options, io);
+  io.stdout.write(
+    options.output === "json"
+      ? `${JSON.stringify(explanations, null, 2)}\n`
+      : textOf(explanations, widthOf(io.stdout), io.stdout.paint),
+  );
+  return explanations.some(({ decision }) => decision === "deny") ? 1 : 0;
+}
 
 async function explanationsOf(
   references: readonly string[],
   options: Options,
+  { stdin, env }: Io,
 ): Promise<readonly Explanation[]> {
   if (options.filename !== undefined && references.length === 0) {
-    const objects = objectsIn(await readManifests(options.filename));
+    const objects = objectsIn(await readManifests(options.filename, stdin));
     const namespace = options.namespace ?? "default";
     const config = requireConfig(settingsIn(options));
     return explainObjects(objects, { config, assumed: assumptionsFrom(options), namespace });
@@ -130,5 +132,5 @@ async function explanationsOf(
   }
   // Only here: the Kubernetes client takes longer to load than everything else takes to run.
   const { explainLive } = await import("./live.ts");
-  return explainLive(references, options, installationFrom(settingsIn(options)));
+  return explainLive(references, { ...options, env }, installationFrom(settingsIn(options)));
 }

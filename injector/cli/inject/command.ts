@@ -8,6 +8,7 @@ import { clusterInOurs } from "../../config/keys.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import { settingsIn, withSettings } from "../../config/flags.ts";
 import { requireConfig } from "../../config/read-config.ts";
+import type { Bind, ExitCode, Io } from "../io.ts";
 import { isRecord, own } from "../../model/read.ts";
 import { randomToken } from "../../mutate/token.ts";
 import {
@@ -95,7 +96,7 @@ interface InjectOptions extends AssumptionOptions {
 }
 
 /** `podrole inject`: the webhook's patch, offline. */
-export const injectCommand = (): Command =>
+export const injectCommand = (bind: Bind): Command =>
   withSettings(
     withAssumptions(
       new Command("inject")
@@ -112,25 +113,24 @@ export const injectCommand = (): Command =>
         )
         .option("-n, --namespace <name>", "namespace of objects that name none", "default"),
     ),
-  ).action(async (options: InjectOptions & Record<string, unknown>) => {
-    const config = requireConfig(settingsIn(options));
-    const manifests = await readManifests(options.filename);
-    const cluster = clusterInOurs(
-      manifestCluster(objectsIn(manifests), assumptionsFrom(options)),
-      config.keys,
-    );
-    const { documents, notes } = await inject(manifests, {
-      config,
-      cluster,
-      namespace: options.namespace,
-      newToken: randomToken,
-    });
-    for (const { object, finding } of notes)
-      console.error(`${finding.severity}  ${object}: ${sentence(finding)}`);
-    process.stdout.write(
-      options.output === "json"
-        ? toJson(documents)
-        : documents.map(({ text }) => text.replace(/[^\n]$/, "$&\n")).join(""),
-    );
-    if (notes.some(({ finding }) => finding.severity === "deny")) process.exitCode = 1;
+  ).action(bind(runInject));
+
+async function runInject(io: Io, options: InjectOptions & Record<string, unknown>): Promise<ExitCode> {
+  const config = requireConfig(settingsIn(options));
+  const manifests = await readManifests(options.filename, io.stdin);
+  const cluster = clusterInOurs(manifestCluster(objectsIn(manifests), assumptionsFrom(options)), config.keys);
+  const { documents, notes } = await inject(manifests, {
+    config,
+    cluster,
+    namespace: options.namespace,
+    newToken: randomToken,
   });
+  for (const { object, finding } of notes)
+    io.stderr.write(`${finding.severity}  ${object}: ${sentence(finding)}\n`);
+  io.stdout.write(
+    options.output === "json"
+      ? toJson(documents)
+      : documents.map(({ text }) => text.replace(/[^\n]$/, "$&\n")).join(""),
+  );
+  return notes.some(({ finding }) => finding.severity === "deny") ? 1 : 0;
+}

@@ -5,14 +5,18 @@ import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { CodedError, systemCode } from "../../../sidecar/kit/errors.ts";
 import type { Assumptions } from "../../cluster/manifest-cluster.ts";
 import { isRecord, own, type Fields } from "../../model/read.ts";
+import type { Io } from "../io.ts";
 import { concatenated, parseManifests, type Manifest } from "./manifests.ts";
 
 /**
  * The documents of several files as one stream; `-` is standard input.
  * @throws CodedError `FILE_UNREADABLE`, `MANIFEST_UNPARSABLE`
  */
-export async function readManifests(names: readonly string[]): Promise<readonly Manifest[]> {
-  const texts = await Promise.all(names.map(readInput));
+export async function readManifests(
+  names: readonly string[],
+  stdin: Io["stdin"],
+): Promise<readonly Manifest[]> {
+  const texts = await Promise.all(names.map((name) => readInput(name, stdin)));
   return concatenated(texts.map(({ text, name }) => parseManifests(text, name)));
 }
 
@@ -26,8 +30,11 @@ function flattened(value: unknown): readonly Fields[] {
   return own(value, "kind") === "List" && Array.isArray(items) ? items.flatMap(flattened) : [value];
 }
 
-async function readInput(name: string): Promise<{ readonly text: string; readonly name: string }> {
-  if (name === "-") return { text: await readAll(process.stdin), name: "standard input" };
+async function readInput(
+  name: string,
+  stdin: Io["stdin"],
+): Promise<{ readonly text: string; readonly name: string }> {
+  if (name === "-") return { text: await readAll(stdin), name: "standard input" };
   try {
     return { text: await readFile(name, "utf8"), name };
   } catch (error) {

@@ -1,20 +1,27 @@
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
+import type { Environment } from "../io.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 
 export interface KubeOptions {
   readonly kubeconfig?: string;
   readonly context?: string;
+  /** Where a kubeconfig is looked for that is not named. */
+  readonly env?: Environment;
 }
 
 /**
  * The kubeconfig that kubectl would use.
  * @throws CodedError `KUBECONFIG_MISSING`, `KUBECONFIG_UNREADABLE` or `CONTEXT_UNKNOWN`
  */
-export function kubeConfigFrom({ kubeconfig, context }: KubeOptions): KubeConfig {
+export function kubeConfigFrom({ kubeconfig, context, env = {} }: KubeOptions): KubeConfig {
   const config = new KubeConfig();
+  const files = kubeconfig === undefined ? filesFrom(env) : [kubeconfig];
+  const inCluster = existsSync(TOKEN_FILE);
   try {
-    if (kubeconfig === undefined) config.loadFromDefault();
-    else config.loadFromFile(kubeconfig);
+    for (const file of files) add(config, file);
+    if (files.length === 0 && inCluster) config.loadFromCluster();
   } catch (error) {
     // The first line alone: a YAML parser's others quote the file, which holds keys.
     const [why = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
@@ -23,7 +30,7 @@ export function kubeConfigFrom({ kubeconfig, context }: KubeOptions): KubeConfig
       error,
     );
   }
-  if (kubeconfig === undefined && isLastResort(config)) {
+  if (files.length === 0 && !inCluster) {
     throw new CodedError(
       "KUBECONFIG_MISSING",
       "There is no kubeconfig, and this is no pod of a cluster either.",
@@ -45,10 +52,22 @@ export function kubeConfigFrom({ kubeconfig, context }: KubeOptions): KubeConfig
   return config;
 }
 
-/** What the library makes up where it finds nothing: an API server that nobody has asked for. */
-const isLastResort = (config: KubeConfig): boolean =>
-  config.getCurrentContext() === "loaded-context" &&
-  config.getCurrentCluster()?.server === "http://localhost:8080";
+/** Of every pod that has a service account. */
+const TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/** As kubectl looks for them: those of KUBECONFIG, else the one in the home folder where there is one. */
+function filesFrom({ KUBECONFIG = "", HOME, USERPROFILE }: Environment): readonly string[] {
+  const named = KUBECONFIG.split(delimiter).filter((file) => file !== "");
+  const own = join(HOME ?? USERPROFILE ?? "/", ".kube", "config");
+  return named.length > 0 ? named : [own].filter((file) => existsSync(file));
+}
+
+/** As kubectl does it: of several files the first that names a current context decides. */
+function add(config: KubeConfig, file: string): void {
+  const one = new KubeConfig();
+  one.loadFromFile(file);
+  config.mergeConfig(one, Boolean(config.currentContext));
+}
 
 export const namespaceOf = (config: KubeConfig): string | undefined =>
   config.getContextObject(config.getCurrentContext())?.namespace;

@@ -1,3 +1,5 @@
+import type { Output } from "../io.ts";
+
 /** Names come out of manifests: control characters would let their author write lines of his own into a terminal. */
 export const plain = (text: string): string =>
   text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, " ");
@@ -18,5 +20,5 @@ export function wrapped(text: string, width: number, indent: number): readonly s
 }
 
 /** As wide as the terminal, within what can be read; the same everywhere else. */
-export const widthOf = ({ columns, isTTY }: NodeJS.WriteStream): number =>
-  isTTY ? Math.max(80, Math.min(100, columns)) : 96;
+export const widthOf = ({ columns }: Output): number =>
+  columns === undefined ? 96 : Math.max(80, Math.min(100, columns));

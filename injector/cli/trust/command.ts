@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { withSettings } from "../../config/flags.ts";
-import { paintFor } from "../print/paint.ts";
+import type { Bind, ExitCode, Io } from "../io.ts";
 import { withAssumptions } from "../input/files.ts";
 import { PODROLE_NAMESPACE } from "../live/installed.ts";
 import { widthOf } from "../print/lines.ts";
@@ -14,7 +14,7 @@ import { partiesFrom } from "./parties.ts";
 import { commentary, policiesText } from "./text.ts";
 
 /** `podrole trust-policy`: what IAM has to be told, so that pods get their role and nobody else does. */
-export const trustPolicyCommand = (): Command =>
+export const trustPolicyCommand = (bind: Bind): Command =>
   withSettings(
     withAssumptions(
       new Command("trust-policy")
@@ -44,23 +44,27 @@ export const trustPolicyCommand = (): Command =>
         .option("--context <name>", "context in it")
         .option("--podrole-namespace <name>", "where the injector is installed", PODROLE_NAMESPACE),
     ),
-  ).action(async (references: readonly string[], options: Options) => {
-    const { need, installation } = await needFrom(references, options);
-    const parties = await partiesFrom(options, need);
-    const hub = aboutHub(need, installation.config);
-    const all = documentsFor(need, parties).map((one) =>
-      one.document === "trust" ? { ...one, warnings: [...one.warnings, ...hub] } : one,
-    );
-    const shown = chosen(all, options.document, need);
-    const notes = [...installation.assumptions, ...aboutDuration(need)];
-    if (options.output === "json") {
-      process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
-      return;
-    }
-    const others = all.filter((one) => !shown.includes(one)).map(({ document }) => document);
-    process.stdout.write(policiesText(shown));
-    process.stderr.write(commentary(shown, notes, others, widthOf(process.stderr), paintFor(process.stderr)));
-  });
+  ).action(bind(runTrustPolicy));
+
+async function runTrustPolicy(io: Io, references: readonly string[], given: Options): Promise<ExitCode> {
+  const options = { ...given, env: io.env };
+  const { need, installation } = await needFrom(references, options, io.stdin);
+  const parties = await partiesFrom(options, need);
+  const hub = aboutHub(need, installation.config);
+  const all = documentsFor(need, parties).map((one) =>
+    one.document === "trust" ? { ...one, warnings: [...one.warnings, ...hub] } : one,
+  );
+  const shown = chosen(all, options.document, need);
+  const notes = [...installation.assumptions, ...aboutDuration(need)];
+  if (options.output === "json") {
+    io.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
+    return 0;
+  }
+  const others = all.filter((one) => !shown.includes(one)).map(({ document }) => document);
+  io.stdout.write(policiesText(shown));
+  io.stderr.write(commentary(shown, notes, others, widthOf(io.stderr), io.stderr.paint));
+  return 0;
+}
 
 /** What the calls need on the way to the role; of one call, the role's trust alone. */
 function chosen(

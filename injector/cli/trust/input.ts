@@ -9,6 +9,7 @@ import { requireConfig } from "../../config/read-config.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
 import { namespaceIn, templateOf } from "../../model/workload.ts";
+import type { Io } from "../io.ts";
 import { parseReference } from "../live/reference.ts";
 import { assumptionsFrom, objectsIn, readManifests } from "../input/files.ts";
 import { installationFrom, type Installation } from "../live/installed.ts";
@@ -21,6 +22,7 @@ import { parseSubject } from "./subject.ts";
 export async function needFrom(
   references: readonly string[],
   options: Options,
+  stdin: Io["stdin"],
 ): Promise<{ readonly need: Need; readonly installation: Installation }> {
   const { filename, serviceAccount, role } = options;
   const forms = [filename !== undefined, references.length > 0, serviceAccount !== undefined];
@@ -36,7 +38,9 @@ export async function needFrom(
     throw new CodedError("USAGE", "--external-id and --tags are read from the pods' own annotations here.");
   }
   const { objects, installation } =
-    filename === undefined ? await ofCluster(references, options) : await ofManifests(filename, options);
+    filename === undefined
+      ? await ofCluster(references, options)
+      : await ofManifests(filename, options, stdin);
   const needs = objects.flatMap(({ object, facts }) => needsOfPod(object, facts, installation.config));
   return { need: oneNeed(needs, roleFrom(role, options)), installation };
 }
@@ -84,9 +88,9 @@ interface Objects {
   readonly installation: Installation;
 }
 
-async function ofManifests(files: readonly string[], options: Options): Promise<Objects> {
+async function ofManifests(files: readonly string[], options: Options, stdin: Io["stdin"]): Promise<Objects> {
   const config = requireConfig(settingsIn(options));
-  const input = objectsIn(await readManifests(files));
+  const input = objectsIn(await readManifests(files, stdin));
   const cluster = clusterInOurs(manifestCluster(input, assumptionsFrom(options)), config.keys);
   const objects = await Promise.all(
     input.flatMap((object) => {

@@ -1,8 +1,9 @@
 import type { AssumptionOptions } from "../input/files.ts";
+import type { KubeOptions } from "../live/kubeconfig.ts";
 import type { DocumentName } from "./document.ts";
 
 /** What Commander makes of the command's own options; the installation's stand beside them. */
-export interface TrustOptions extends AssumptionOptions {
+export interface TrustOptions extends AssumptionOptions, KubeOptions {
   readonly filename?: readonly string[];
   readonly output: "text" | "json";
   readonly namespace?: string;
@@ -14,8 +15,6 @@ export interface TrustOptions extends AssumptionOptions {
   readonly externalId?: string;
   readonly tags?: string;
   readonly document?: DocumentName;
-  readonly kubeconfig?: string;
-  readonly context?: string;
   readonly podroleNamespace: string;
 }
 
