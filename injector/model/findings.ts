@@ -160,6 +160,11 @@ export const FINDINGS = {
     severity: "deny",
     about: "Said by the ValidatingAdmissionPolicy: guard is not the pod's first init container.",
   },
+  SETTINGS_INVALID: {
+    severity: "deny",
+    about:
+      "The ConfigMap podrole-config has no version, or a setting has a value that it cannot have (admission policy).",
+  },
   SIDECAR_EXEC: {
     severity: "deny",
     about:

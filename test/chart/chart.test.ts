@@ -19,6 +19,10 @@ import {
 
 const reason = whyNoHelm();
 
+/** The data of the ConfigMap that an installation with these options is configured by. */
+const settings = (options: object = {}): Readonly<Record<string, string>> =>
+  ofKind(rendered({ options }), "ConfigMap").data;
+
 const injector = (objects: readonly Manifest[]): Manifest =>
   ofKind(objects, "Deployment").spec.template.spec.containers[0];
 const CERTIFICATE_HEAD = "-----BEGIN CERTIFICATE-----";
@@ -83,20 +87,6 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
     for (const { namespaceSelector } of webhooks) expect(namespaceSelector).toEqual(policy);
   });
 
-  test("has the admission policy accept images of before, where Helm cannot look them up", () => {
-    const policy = ofKind(
-      rendered({ admissionPolicy: { previousImages: ["r.example/old:1"] } }),
-      "ValidatingAdmissionPolicy",
-    );
-    const { expression } = policy.spec.variables.find(
-      ({ name }: { name: string }) => name === "installations",
-    );
-    expect(JSON.parse(expression)).toMatchObject([
-      { image: `podrole/sidecar:${VERSION}` },
-      { image: "r.example/old:1" },
-    ]);
-  });
-
   test("gives no right over Secrets or webhooks where certificates come from elsewhere", () => {
     const objects = rendered({ tls: { mode: "cert-manager" } });
     const rules = JSON.stringify(objects.filter(({ kind }) => kind.endsWith("Role")).map((one) => one.rules));
@@ -137,27 +127,54 @@ describe.skipIf(reason !== undefined)(`the options of the chart${reason ? `: ${r
   });
 });
 
+describe.skipIf(reason !== undefined)(`the ConfigMap of settings${reason ? `: ${reason}` : ""}`, () => {
+  test("has every option under its name, lists joined by commas, and the version they are for", () => {
+    const options = {
+      image: "r.example/p:1",
+      source: "node",
+      sourceOverride: ["ambient", "web-identity"],
+      ambientSecret: "identity",
+      stsFips: true,
+      sessionTags: false,
+      imdsPort: 20_002,
+      sessionDuration: "1h30m",
+    };
+    expect(settings(options)).toMatchObject({
+      ...options,
+      version: VERSION,
+      sourceOverride: "ambient,web-identity",
+      stsFips: "true",
+      sessionTags: "false",
+      imdsPort: "20002",
+    });
+  });
+
+  test("leaves out what has no value", () => {
+    const { version, image, ...others } = settings();
+    expect([version, image]).toEqual([VERSION, `podrole/sidecar:${VERSION}`]);
+    expect(Object.keys(others)).toContain("source");
+    for (const name of [
+      "policy",
+      "region",
+      "stsEndpoint",
+      "stsCa",
+      "sourceOverride",
+      "imdsFacts",
+      "roleKey",
+    ]) {
+      expect(others).not.toHaveProperty(name);
+    }
+  });
+});
+
 describe.skipIf(reason !== undefined)(`a private CA of STS${reason ? `: ${reason}` : ""}`, () => {
-  test("is in the ConfigMap as the injector writes it to sidecars", async () => {
+  test("is in the settings as the injector writes it to sidecars", async () => {
     const [one, two] = [await certificate(), await certificate()];
     const body = one.replaceAll(/-----.+-----|\n/g, "");
     const odd = `subject=/CN=x\r\n${CERTIFICATE_HEAD}\r\n${body}\r\n-----END CERTIFICATE-----\r\n# and\n${two}`;
     for (const stsCa of [one, odd]) {
-      const objects = rendered({ options: { stsCa } });
-      const pem = ofKind(objects, "ConfigMap").data["ca.pem"];
-      expect(certificates.parse(stsCa)).toBe(pem);
-      const { expression } = ofKind(objects, "ValidatingAdmissionPolicy").spec.variables.find(
-        ({ name }: { name: string }) => name === "installations",
-      );
-      expect(JSON.parse(expression)).toMatchObject([{ stsCa: pem }]);
+      expect(certificates.parse(stsCa)).toBe(settings({ stsCa })["stsCa"]);
     }
-  });
-
-  test("makes new pods of the injector when it changes, which reads it at its start", async () => {
-    const annotations = async () =>
-      ofKind(rendered({ options: { stsCa: await certificate() } }), "Deployment").spec.template.metadata
-        .annotations;
-    expect(await annotations()).not.toEqual(await annotations());
   });
 
   test.for([

@@ -66,7 +66,7 @@ describe.skipIf(reason !== undefined)(
     );
 
     test("ships the dashboard as JSON that Grafana's sidecar finds", () => {
-      const { metadata, data } = ofKind(rendered(MONITORED), "ConfigMap");
+      const { metadata, data } = rendered(MONITORED).find((one) => one.metadata.name === "podrole-dashboard");
       expect(metadata.labels).toMatchObject({ grafana_dashboard: "1" });
       expect(JSON.parse(data["podrole.json"])).toMatchObject({ title: "podrole" });
     });

@@ -8,7 +8,7 @@ import type { Pod } from "../../injector/model/pod.ts";
 import { tokensFor } from "../../injector/mutate/token.ts";
 import { facts } from "../support/facts.ts";
 import { goldens } from "../support/goldens.ts";
-import { ofKind, rendered, whyNoHelm } from "../support/helm.ts";
+import { ofKind, rendered, whyNoHelm, type Manifest } from "../support/helm.ts";
 import { numbers } from "../support/random-pods.ts";
 import { TOKEN } from "../support/pods.ts";
 import { until } from "../support/until.ts";
@@ -21,12 +21,21 @@ import { accountsOf, NAMESPACES, podsOf } from "./setting.ts";
 const reason = whyNot() ?? whyNoHelm();
 const POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
 const BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings";
+const CONFIGS = `${NAMESPACES}/podrole-system/configmaps`;
 const STRATEGIC = "application/strategic-merge-patch+json";
 
 /** Pods that hold what no API server takes, for the webhook to be tried with; the policy never sees them. */
 const NO_PODS = new Set(["fields-prototype-keys", "fields-unknown-at-every-level"]);
 
-/** The values by which the chart makes the policy of an injector that is configured so. */
+/** Of pods that are created, and of those that run. */
+const POLICIES_OF_PODS: readonly Manifest[] =
+  reason === undefined
+    ? rendered().filter(
+        ({ kind, metadata }) => kind === "ValidatingAdmissionPolicy" && metadata.name !== "podrole-exec",
+      )
+    : [];
+
+/** The values by which the chart writes the settings of an injector that is configured so. */
 const valuesOf = (config: InjectorConfig): object => ({
   options: {
     image: config.image,
@@ -58,6 +67,8 @@ describe.skipIf(reason !== undefined)(
 
     beforeAll(async () => {
       plane = await openControlPlane();
+      await plane.admin.create(NAMESPACES, { metadata: { name: "podrole-system" } });
+      for (const policy of POLICIES_OF_PODS) await plane.admin.create(POLICIES, policy);
     });
     afterAll(() => plane?.stop());
 
@@ -74,12 +85,17 @@ describe.skipIf(reason !== undefined)(
 
     async function install(label: string, values: object): Promise<string> {
       const objects = rendered(values);
-      const policy = ofKind(objects, "ValidatingAdmissionPolicy");
-      const binding = ofKind(objects, "ValidatingAdmissionPolicyBinding");
-      policy.metadata.name = binding.metadata.name = binding.spec.policyName = label;
-      policy.spec.matchConstraints.namespaceSelector.matchLabels["test-policy"] = label;
-      await plane.admin.create(POLICIES, policy);
-      await plane.admin.create(BINDINGS, binding);
+      const settings = ofKind(objects, "ConfigMap");
+      settings.metadata.name = label;
+      await plane.admin.create(CONFIGS, settings);
+      for (const binding of objects.filter(({ kind }) => kind === "ValidatingAdmissionPolicyBinding")) {
+        const { name } = binding.metadata;
+        if (name === "podrole-exec") continue;
+        binding.metadata.name = `${name}-${label}`;
+        if (binding.spec.paramRef) binding.spec.paramRef.name = label;
+        binding.spec.matchResources = { namespaceSelector: { matchLabels: { "test-policy": label } } };
+        await plane.admin.create(BINDINGS, binding);
+      }
       await namespace(`${label}-canary`, label);
       await until(
         "the policy to be in force",
@@ -115,15 +131,18 @@ describe.skipIf(reason !== undefined)(
 
     // Its type checker is the controller manager's, which is not here.
     test("is taken with strict validation and without a warning", async () => {
-      const policy = ofKind(rendered(), "ValidatingAdmissionPolicy");
-      const query = "?dryRun=All&fieldValidation=Strict";
-      const { status, warnings } = await plane.admin.request("POST", POLICIES + query, policy);
-      expect({ status, warnings }).toEqual({ status: 201, warnings: [] });
+      for (const policy of POLICIES_OF_PODS) {
+        const other = { ...policy, metadata: { ...policy.metadata, name: "other" } };
+        const query = "?dryRun=All&fieldValidation=Strict";
+        const { status, warnings } = await plane.admin.request("POST", POLICIES + query, other);
+        expect({ status, warnings }).toEqual({ status: 201, warnings: [] });
+      }
     });
 
     test("names only codes that the findings page explains", () => {
-      const policy = ofKind(rendered(), "ValidatingAdmissionPolicy");
-      const codes = [...JSON.stringify(policy).matchAll(/\[([A-Z][A-Z_]+)\]/g)].map(([, code]) => code);
+      const codes = [...JSON.stringify(POLICIES_OF_PODS).matchAll(/\[([A-Z][A-Z_]+)\]/g)].map(
+        ([, code]) => code,
+      );
       expect(codes.length).toBeGreaterThan(15);
       expect(codes.filter((code) => !Object.hasOwn(FINDINGS, code ?? ""))).toEqual([]);
     });

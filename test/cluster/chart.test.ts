@@ -1,13 +1,10 @@
-import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
-import type { Fields } from "../../injector/model/read.ts";
 import { VERSION } from "../../injector/model/version.ts";
-import { CHART, helm, whyNoHelm, type HelmRun } from "../support/helm.ts";
+import { CHART, helm, ofKind, rendered, whyNoHelm, type HelmRun } from "../support/helm.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import { CRDS, GRANTS, grantObject, NAMESPACES } from "./setting.ts";
 import { until } from "../support/until.ts";
@@ -16,12 +13,10 @@ const reason = whyNot() ?? whyNoHelm();
 const NAMESPACE = "podrole-system";
 const HA = fileURLToPath(new URL("../../deploy/chart/values-ha.yaml", import.meta.url));
 const REGISTRATION = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/podrole";
-const POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/podrole";
 const BINDING = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/podrole";
 const DEPLOYMENT = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/podrole-injector`;
+const CONFIG = `${NAMESPACES}/${NAMESPACE}/configmaps/podrole-config`;
 const SECRET = `${NAMESPACES}/${NAMESPACE}/secrets/podrole-injector-tls`;
-const certificate = async (): Promise<string> =>
-  new X509Certificate((await certificateAuthority("sts", validFor(1, Date.now()))).cert).toString();
 const CA = btoa("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
 
 describe.skipIf(reason !== undefined)(
@@ -82,41 +77,37 @@ describe.skipIf(reason !== undefined)(
       expect((await plane.admin.get(DEPLOYMENT)).spec.replicas).toBe(3);
     });
 
-    test("while a roll-out lasts, the policy takes pods of the replicas before as well, and then no more", async () => {
-      const [old, next] = [await certificate(), await certificate()];
-      const before = ["options.egressHook=require", "options.stsDualStack=true", `options.stsCa=${old}`];
-      const now = [
-        "options.image=r.example/podrole-sidecar:2",
-        "options.block={169.254.169.254}",
-        "options.guardNetRaw=true",
-        `options.stsCa=${next}`,
-      ];
-      const upgrade = (values: readonly string[]) => {
+    test("an upgrade with other options changes their keys, and leaves those that the controller has written", async () => {
+      const data = async (): Promise<Readonly<Record<string, string>>> =>
+        (await plane.admin.get(CONFIG)).data;
+      const accepted = { "accepted.0.version": VERSION, "accepted.0.source": "web-identity" };
+      await plane.admin.patch(CONFIG, { data: accepted });
+      const upgrade = (...values: readonly string[]): void => {
         const set = values.flatMap((one) => ["--set", one]);
         expect(run("upgrade", "podrole", CHART, ...set)).toMatchObject({ status: 0, stderr: "" });
       };
-      const accepted = async (): Promise<readonly Fields[]> => {
-        const { variables } = (await plane.admin.get(POLICY)).spec;
-        return JSON.parse(
-          variables.find(({ name }: { name: string }) => name === "installations").expression,
-        );
-      };
-      upgrade(before);
-      upgrade(now);
-      const both = [
-        { image: "r.example/podrole-sidecar:2", netRaw: "true", egressHook: "prefer", stsDualStack: "false" },
-        { image: `podrole/sidecar:${VERSION}`, netRaw: "false", egressHook: "require", stsDualStack: "true" },
-      ];
-      const [first, second, ...others] = await accepted();
-      expect([first, second]).toMatchObject(both);
-      expect([first?.["block"], second?.["block"]]).toEqual([
-        "169.254.169.254",
-        "169.254.169.254,fd00:ec2::254",
-      ]);
-      expect([first?.["stsCa"], second?.["stsCa"]]).toEqual([next, old]);
-      expect(others).toEqual([]);
-      upgrade(now);
-      expect(await accepted()).toEqual([first]);
+      upgrade("options.source=node", "options.region=eu-west-1");
+      expect(await data()).toMatchObject({ ...accepted, source: "node", region: "eu-west-1" });
+      upgrade();
+      expect(await data()).toMatchObject({ ...accepted, source: "web-identity" });
+      expect(await data()).not.toHaveProperty("region");
+    });
+
+    test("an apply of install.yaml leaves them as well", async () => {
+      const { data } = ofKind(rendered({ options: { source: "node" } }), "ConfigMap");
+      const query = "?fieldManager=kubectl&force=true";
+      const body = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "podrole-config" }, data };
+      const { status } = await plane.admin.request(
+        "PATCH",
+        CONFIG + query,
+        body,
+        "application/apply-patch+yaml",
+      );
+      expect(status).toBe(200);
+      expect((await plane.admin.get(CONFIG)).data).toMatchObject({
+        source: "node",
+        "accepted.0.source": "web-identity",
+      });
     });
 
     test("an apply of the whole object without the CA leaves it as well", async () => {

@@ -12,12 +12,17 @@ export const podsOf = (namespace: string): string => `${NAMESPACES}/${namespace}
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 
-/** The one object of a kind in deploy/install.yaml. */
-export async function shippedObject(kind: string): Promise<KubeObject> {
+/** The objects of deploy/install.yaml. */
+export async function shippedObjects(): Promise<readonly KubeObject[]> {
   const text = await readFile(new URL("../../deploy/install.yaml", import.meta.url), "utf8");
-  const found = parseAllDocuments(text).map((document) => document.toJS());
-  return found.find((object) => object?.kind === kind);
+  return parseAllDocuments(text)
+    .map((document) => document.toJS())
+    .filter((object) => object !== null);
 }
+
+/** The first of a kind. */
+export const shippedObject = async (kind: string): Promise<KubeObject> =>
+  (await shippedObjects()).find((object) => object.kind === kind);
 
 /**
  * What the injector may do: what deploy/install.yaml lets it, and nothing else.

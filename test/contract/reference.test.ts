@@ -69,6 +69,8 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
     "Rename the container or volume, or remove the mount: names that begin with `podrole-` are podrole's.",
   GUARD_MISSING:
     "See that the webhook `pods.podrole.dev` is there and that no other webhook puts a container first, and make the pod anew.",
+  SETTINGS_INVALID:
+    "Correct the ConfigMap: `kubectl -n podrole-system logs deployment/podrole-injector` names the key.",
   SIDECAR_EXEC: "Read the log (`kubectl logs POD -c podrole-sidecar`) and the termination message.",
   INJECTED_DIFFERENTLY: "Delete guard, sidecar and token volume from the manifest: podrole adds them itself.",
 };

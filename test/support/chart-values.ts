@@ -27,7 +27,6 @@ const EVERYTHING: object = {
   extraEnv: [{ name: "HTTPS_PROXY", value: "http://proxy.example:3128" }],
   namespace: { create: true },
   webhook: { excludeNamespaces: ["istio-system"] },
-  admissionPolicy: { previousImages: ["podrole/sidecar:0.0.9"] },
   tls: { names: ["podrole.example"] },
   networkPolicy: { enabled: true, from: [{ ipBlock: { cidr: "10.0.0.0/28" } }] },
   serviceMonitor: { enabled: true, labels: { release: "prometheus" } },

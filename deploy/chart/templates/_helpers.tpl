@@ -50,7 +50,21 @@ matchExpressions:
 {{- end }}
 {{- end }}
 
-{{- define "podrole.stsCaName" -}}podrole-sts-ca{{- end }}
+{{- define "podrole.configName" -}}podrole-config{{- end }}
+
+{{/* Every option as the command line takes it: lists joined by commas. What is null or an empty list is left out, and has
+the injector's default. */}}
+{{- define "podrole.settings" -}}
+{{- $own := dict "image" (include "podrole.sidecarImage" .) "stsCa" (include "podrole.stsCa" .) -}}
+{{- $settings := dict -}}
+{{- range $name, $value := merge $own (omit .Values.options "image" "stsCa") -}}
+{{- $text := kindIs "slice" $value | ternary (join "," $value) (toString $value) -}}
+{{- if not (or (kindIs "invalid" $value) (eq $text "")) -}}
+{{- $_ := set $settings $name $text -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $settings -}}
+{{- end }}
 
 {{/* The certificates of options.stsCa, each written as the injector writes it to sidecars: nothing around them, lines of 64
 letters. */}}

@@ -1,0 +1,193 @@
+{{- /*
+What the admission policies are made of: the API server's own check of what injector/mutate/containers.ts writes and
+injector/decide/harden.ts denies. test/cluster/admission-policy.test.ts compares the two.
+*/ -}}
+
+{{- /* The settings that the policy reads, with the defaults of injector/config/settings.ts: test/contract/policy-settings.test.ts
+compares them. The image's default is made from the version beside it. */ -}}
+{{- define "podrole.policySettings" -}}
+imagePullPolicy: IfNotPresent
+source: web-identity
+sourceOverride: ""
+guard: block
+egressHook: prefer
+guardNetRaw: "false"
+hostNetwork: deny
+hostPath: deny
+stsEndpoint: ""
+stsFips: "false"
+stsDualStack: "false"
+stsCa: ""
+ambientSecret: ""
+block: 169.254.169.254,fd00:ec2::254
+imds: block
+imdsPort: "16927"
+imdsNodePaths: ""
+{{- end }}
+
+{{- /* The values that those of them may have that are a choice. */ -}}
+{{- define "podrole.policyChoices" -}}
+imagePullPolicy: [Always, IfNotPresent, Never]
+source: [web-identity, node, ambient]
+guard: [block, "off"]
+egressHook: [prefer, require]
+guardNetRaw: ["true", "false"]
+hostNetwork: [deny, warn]
+hostPath: [deny, warn]
+stsFips: ["true", "false"]
+stsDualStack: ["true", "false"]
+imds: [block, allow-emulate, allow-emulate-v1]
+{{- end }}
+
+{{- /* Installation `i` guards pods of this namespace, whose annotation may say otherwise. */ -}}
+{{- define "podrole.celGuards" -}}
+variables.admin[?'podrole.dev/guard'].orValue(i.guard) != 'off'
+{{- end }}
+
+{{- /* The source of installation `i` in this namespace, whose annotation may choose another where `i` allows that. */ -}}
+{{- define "podrole.celSource" -}}
+(variables.chosenSource != '' && variables.chosenSource in i.sourceOverride.split(',') ? variables.chosenSource : i.source)
+{{- end }}
+
+{{- /* A value as the kubelet is given it, see `literal` in injector/mutate/containers.ts. */ -}}
+{{- define "podrole.celLiteral" -}}
+{{ . }}.replace('$', '$$')
+{{- end }}
+
+{{- /* What guard and sidecar have in common in every installation. LimitRanger, autoscalers, AlwaysPullImages and the
+ServiceAccount plugin may change a container of podrole's: resources, resizePolicy, imagePullPolicy, procMount Default and
+one mount are not compared. */ -}}
+{{- define "podrole.celOurs" -}}
+{{ .var }}.?terminationMessagePath.orValue('') == '/dev/termination-log' &&
+{{ .var }}.?terminationMessagePolicy.orValue('') == 'FallbackToLogsOnError' &&
+{{ .var }}.?args.orValue([]).size() == 0 && {{ .var }}.?workingDir.orValue('') == '' &&
+{{ .var }}.?ports.orValue([]).size() == 0 && {{ .var }}.?envFrom.orValue([]).size() == 0 &&
+{{ .var }}.?volumeDevices.orValue([]).size() == 0 &&
+!has({{ .var }}.livenessProbe) && !has({{ .var }}.readinessProbe) && !has({{ .var }}.startupProbe) &&
+!{{ .var }}.?stdin.orValue(false) && !{{ .var }}.?stdinOnce.orValue(false) && !{{ .var }}.?tty.orValue(false) &&
+has({{ .var }}.securityContext) &&
+{{ .var }}.securityContext.?privileged.orValue(true) == false &&
+{{ .var }}.securityContext.?allowPrivilegeEscalation.orValue(true) == false &&
+{{ .var }}.securityContext.?readOnlyRootFilesystem.orValue(false) &&
+{{ .var }}.securityContext.?capabilities.?drop.orValue([]) == ['ALL'] &&
+{{ .var }}.securityContext.?seccompProfile.?type.orValue('') == 'RuntimeDefault' &&
+{{ .var }}.securityContext.?procMount.orValue('Default') == 'Default' &&
+!has({{ .var }}.securityContext.seLinuxOptions) && !has({{ .var }}.securityContext.windowsOptions) &&
+!has({{ .var }}.securityContext.appArmorProfile)
+{{- end }}
+
+{{- /* The API server's own token, which its ServiceAccount plugin mounts into every container. */ -}}
+{{- define "podrole.celApiMount" -}}
+m.mountPath == '/var/run/secrets/kubernetes.io/serviceaccount' && m.?readOnly.orValue(false) && m.name.startsWith('kube-api-access-')
+{{- end }}
+
+{{- /* An entry of `env` as one string: NAME=value, NAME<path of the pod>, NAME@Secret/key. */ -}}
+{{- define "podrole.celEnv" -}}
+e.name + (has(e.valueFrom) ? (has(e.valueFrom.fieldRef) ? '<' + e.valueFrom.fieldRef.fieldPath :
+has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('') + '/' + e.valueFrom.secretKeyRef.key : '?') :
+'=' + e.?value.orValue(''))
+{{- end }}
+
+{{- /* Image and pull policy, which differ between installations. AlwaysPullImages writes Always. */ -}}
+{{- define "podrole.celImage" -}}
+{{ .var }}.?image.orValue('') == i.image && {{ .var }}.?imagePullPolicy.orValue('') in [i.imagePullPolicy, 'Always']
+{{- end }}
+
+{{- define "podrole.celNotWindows" -}}
+# Held off Linux nodes by the scheduler and the kubelet.
+- name: not-a-windows-pod
+  expression: >-
+    !(has(object.spec.os) && has(object.spec.os.name) ? object.spec.os.name == 'windows' :
+    has(object.spec.nodeSelector) && 'kubernetes.io/os' in object.spec.nodeSelector &&
+    object.spec.nodeSelector['kubernetes.io/os'] == 'windows')
+{{- end }}
+
+{{- /* Variables: what podrole has put into the pod. */ -}}
+{{- define "podrole.celParts" -}}
+- name: inits
+  expression: "has(object.spec.initContainers) ? object.spec.initContainers : []"
+- name: guards
+  expression: variables.inits.filter(c, c.name == 'podrole-guard')
+- name: sidecars
+  expression: variables.inits.filter(c, c.name == 'podrole-sidecar')
+- name: hasGuard
+  expression: variables.guards.size() > 0
+- name: hasSidecar
+  expression: variables.sidecars.size() > 0
+# As the sidecar was told it. Of a pod that is created it is compared with the settings.
+- name: source
+  expression: >-
+    variables.hasSidecar ? variables.sidecars[0].?env.orValue([]).filter(e, e.name == 'PODROLE_SOURCE').map(e,
+    e.?value.orValue('')).join(',') : ''
+# Source node lets the sidecar's uid through the guard, so nobody else may become it.
+- name: openUid
+  expression: variables.hasGuard && variables.source == 'node'
+{{- end }}
+
+{{- /* Variables: what the containers in `others`, which are the user's, do that they may not. */ -}}
+{{- define "podrole.celContainers" -}}
+{{- $withGuard := "all|net_admin|net_raw|sys_admin|sys_module|sys_rawio|bpf|perfmon" }}
+{{- $withSidecar := "all|sys_ptrace|sys_admin" }}
+{{- $withOpenUid := "setuid|setgid" -}}
+- name: podUid
+  expression: object.spec.?securityContext.?runAsUser.orValue(-1)
+- name: adding
+  expression: >-
+    variables.others.filter(c, c.?securityContext.?capabilities.?add.orValue([]).exists(a,
+    !a.matches('^[A-Za-z0-9_]*$') ||
+    (variables.hasGuard && a.matches('(?i)^(cap_)?({{ $withGuard }})$')) ||
+    (variables.hasSidecar && a.matches('(?i)^(cap_)?({{ $withSidecar }})$')) ||
+    (variables.openUid && a.matches('(?i)^(cap_)?({{ $withOpenUid }})$')))).map(c, string(c.name))
+# Letter by letter: of CAP_NET_RAW containerd makes CAP_CAP_NET_RAW, and drops nothing.
+- name: notDropping
+  expression: >-
+    variables.others.filter(c, !c.?securityContext.?capabilities.?drop.orValue([]).exists(d, d == 'ALL') &&
+    !(variables.openUid ? ['NET_RAW', 'SETUID', 'SETGID'] : ['NET_RAW']).all(need,
+    c.?securityContext.?capabilities.?drop.orValue([]).exists(d, d == need))).map(c, string(c.name))
+- name: privileged
+  expression: >-
+    variables.others.filter(c, c.?securityContext.?privileged.orValue(false) ||
+    c.?securityContext.?procMount.orValue('Default') != 'Default').map(c, string(c.name))
+- name: takingNames
+  expression: >-
+    variables.others.filter(c, c.name.startsWith('podrole-') ||
+    c.?volumeMounts.orValue([]).exists(m, m.name.startsWith('podrole-'))).map(c, string(c.name))
+- name: withSidecarUid
+  expression: >-
+    variables.others.filter(c, c.?securityContext.?runAsUser.orValue(variables.podUid) == 64169).map(c, string(c.name))
+- name: withUnknownUid
+  expression: >-
+    variables.others.filter(c, c.?securityContext.?runAsUser.orValue(variables.podUid) == -1).map(c, string(c.name))
+- name: escalating
+  expression: >-
+    variables.others.filter(c, c.?securityContext.?allowPrivilegeEscalation.orValue(true)).map(c, string(c.name))
+{{- end }}
+
+{{- /* Validations of those containers. */ -}}
+{{- define "podrole.celContainerRules" -}}
+- expression: "!variables.judged || variables.takingNames.size() == 0"
+  messageExpression: >-
+    '[RESERVED_NAME] A name of podrole\'s or a mount of its volume is taken by: ' + variables.takingNames.join(', ') + '. Rename the container, remove the mount.'
+- expression: "!variables.judged || variables.privileged.size() == 0"
+  messageExpression: >-
+    '[PRIVILEGED] Privileged, or with an unmasked /proc: ' + variables.privileged.join(', ') + '. Set privileged to false and procMount to Default.'
+- expression: "!variables.judged || variables.adding.size() == 0"
+  messageExpression: >-
+    '[CAPABILITY_FORBIDDEN] A capability to go round the guard or read the sidecar is added by: ' + variables.adding.join(', ') +
+    '. Remove it from securityContext.capabilities.add.'
+- expression: "!variables.judged || !variables.hasGuard || variables.notDropping.size() == 0"
+  messageExpression: >-
+    '[CAPABILITY_FORBIDDEN] ' + (variables.openUid ? 'NET_RAW, SETUID and SETGID are' : 'NET_RAW is') + ' not dropped by: ' +
+    variables.notDropping.join(', ') + '. Write it, without CAP_, into securityContext.capabilities.drop; the injector does so by itself.'
+- expression: "!variables.judged || variables.withSidecarUid.size() == 0"
+  messageExpression: >-
+    '[SIDECAR_UID] These run as uid 64169, the sidecar\'s: ' + variables.withSidecarUid.join(', ') + '. Set another runAsUser.'
+- expression: "!variables.judged || !variables.openUid || variables.withUnknownUid.size() == 0"
+  messageExpression: >-
+    '[UID_UNKNOWN] Source node lets the sidecar\'s uid past the guard, and these leave theirs to the image: ' +
+    variables.withUnknownUid.join(', ') + '. Set securityContext.runAsUser.'
+- expression: "!variables.judged || !variables.openUid || variables.escalating.size() == 0"
+  messageExpression: >-
+    '[PRIVILEGE_ESCALATION] Source node lets the sidecar\'s uid past the guard, and these allow privilege escalation: ' +
+    variables.escalating.join(', ') + '. Set allowPrivilegeEscalation to false.'
+{{- end }}

@@ -1,0 +1,39 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { SETTING_NAMES, SETTINGS, type Setting } from "../../injector/config/settings.ts";
+import { VERSION } from "../../injector/model/version.ts";
+
+/** What the admission policies know of the settings, which they read from the ConfigMap themselves. */
+
+const template = readFileSync(new URL("../../deploy/chart/templates/_policy.tpl", import.meta.url), "utf8");
+
+/** The YAML that one of the template's definitions holds. */
+function defined(name: string): Readonly<Record<string, unknown>> {
+  const text = new RegExp(`define "podrole\\.${name}" -}}\\n([^]*?)\\{\\{- end`).exec(template)?.[1];
+  return parse(text ?? "") as Record<string, unknown>;
+}
+
+const OF_POLICY = SETTING_NAMES.filter((name) => (SETTINGS[name] as Setting).policy === true);
+
+test("the policies read the settings that are marked for them, and take their defaults", () => {
+  const { image, ...others } = Object.fromEntries(
+    OF_POLICY.map((name) => [name, SETTINGS[name].default ?? ""]),
+  );
+  expect(defined("policySettings")).toEqual(others);
+  // Of a version, so the policy makes it from the settings' version.
+  expect(image).toBe(`podrole/sidecar:${VERSION}`);
+});
+
+test("the policies take of a setting's choices all, and no other", () => {
+  const choices = OF_POLICY.flatMap((name): [string, readonly string[]][] => {
+    const { kind }: Setting = SETTINGS[name];
+    const words = kind.schema.type === "boolean" ? ["true", "false"] : kind.choices;
+    return words === undefined ? [] : [[name, words.toSorted()]];
+  });
+  const known = Object.entries(defined("policyChoices")).map(([name, words]): [string, readonly string[]] => [
+    name,
+    (words as readonly string[]).toSorted(),
+  ]);
+  expect(Object.fromEntries(known)).toEqual(Object.fromEntries(choices));
+});
