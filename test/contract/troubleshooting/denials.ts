@@ -32,7 +32,11 @@ export async function findingRows(severity: Severity): Promise<readonly Row[]> {
 }
 
 /** Codes that are nobody's to raise but the admission policy's. */
-export const POLICY_ALONE: ReadonlySet<string> = new Set<FindingCode>(["GUARD_MISSING", "SIDECAR_EXEC"]);
+export const POLICY_ALONE: ReadonlySet<string> = new Set<FindingCode>([
+  "GUARD_MISSING",
+  "SETTINGS_INVALID",
+  "SIDECAR_EXEC",
+]);
 
 /** About pods that run already and about workloads. */
 function aboutOthers(): readonly Finding[] {
@@ -90,8 +94,9 @@ export function policyRows(): readonly Row[] {
   const validations = policies.flatMap(
     (policy) => (policy as { spec: { validations: readonly Validation[] } }).spec.validations,
   );
-  return validations.map(({ message, messageExpression }) => {
-    const words = message ?? spelledOut(messageExpression ?? "");
+  // The policies of new and of running pods have many in common.
+  const sentences = validations.map((one) => one.message ?? spelledOut(one.messageExpression ?? ""));
+  return [...new Set(sentences)].map((words) => {
     const [, says = words, todo = ""] = /^(.+?[^.]\.) (.+)$/s.exec(words) ?? [];
     return { says, todo };
   });
