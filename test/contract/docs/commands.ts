@@ -64,7 +64,7 @@ const PROGRAMS: Readonly<Record<string, Check>> = {
 
 const WITH_NAMESPACE = new Set(["-n", "--namespace", "--context"]);
 const KUBECTL_VERBS = new Set(
-  "apply create delete get describe label annotate rollout scale logs exec debug port-forward drain auth".split(
+  "apply create delete get describe edit label annotate rollout scale logs exec debug port-forward drain auth".split(
     " ",
   ),
 );
