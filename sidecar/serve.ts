@@ -12,7 +12,7 @@ import { createMetrics, type Metrics } from "./wire/metrics.ts";
 import { reach } from "./kit/reach.ts";
 import type { Random } from "./engine/schedule.ts";
 import { close, credentialServer, listen } from "./wire/server.ts";
-import { identitySource, issuerOver } from "./sts/sources.ts";
+import { IDENTITY_SOURCES } from "./sources/sources.ts";
 import { stsOver } from "./sts/assume-role.ts";
 import { createVerifier, type Verifier } from "./guard-check.ts";
 
@@ -140,18 +140,19 @@ function engineOf(
   tidy: () => void,
 ): Engine {
   const assumeRole = stsOver({
-    region: config.region,
-    endpoint: config.stsEndpoint,
-    fips: config.stsFips,
-    dualStack: config.stsDualStack,
-    ca: config.stsCa,
+    ...config.sts,
     now: () => clock.now(),
     onCall: metrics.countSts,
     onShortened: ({ code, message, remedy }) =>
       log.warn({ identity: name, code, reason: message, remedy }, "session shortened"),
   });
   return createEngine({
-    issue: issuerOver({ steps, sessionName: config.sessionName }, identitySource(config), assumeRole),
+    issue: IDENTITY_SOURCES[config.source].issuer(config.sourceSettings, {
+      steps,
+      sessionName: config.sessionName,
+      region: config.sts.region,
+      assumeRole,
+    }),
     clock,
     random,
     onIssued: ({ roleArn, expiresAt }) => {
@@ -166,9 +167,8 @@ function engineOf(
   });
 }
 
-/** In source `node` the guard lets the sidecar's own uid through, so what it could connect to would prove nothing. */
 const addressesToVerify = (config: SidecarConfig): readonly string[] =>
-  config.source === "node" ? [] : config.blockedAddresses;
+  IDENTITY_SOURCES[config.source].reachesMetadata ? [] : config.blockedAddresses;
 
 function verifierOf(config: SidecarConfig, { clock, log }: ServeDeps, arrivals: Arrivals): Verifier {
   return createVerifier({

@@ -1,5 +1,6 @@
-import { IDENTITIES_MAX, type Identity, type Source } from "../contract/session.ts";
+import { IDENTITIES_MAX, type Identity } from "../contract/session.ts";
 import { isRecord, parseJson, printable } from "../kit/json.ts";
+import type { StsAction } from "../sts/role-request.ts";
 import { stepProblems } from "./steps.ts";
 
 const NAME = /^(?:pod|container\/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)$/;
@@ -11,14 +12,14 @@ const KEYS: ReadonlySet<string> = new Set(["name", "tokenSha256", "steps"]);
  * caller is would be a matter of chance.
  * @throws Error naming every problem, and no value
  */
-export function identitiesOf(source: Source | undefined) {
+export function identitiesOf(firstAction: StsAction | undefined) {
   return (raw: string): readonly Identity[] => {
     const parsed = parseJson(raw);
     if (!Array.isArray(parsed) || parsed.length === 0 || parsed.length > IDENTITIES_MAX) {
       throw new Error(`must be a JSON array of 1 to ${IDENTITIES_MAX} identities`);
     }
     const problems = parsed.flatMap((one: unknown, index) =>
-      problemsOf(one, source).map((problem) => `[${index}]${problem}`),
+      problemsOf(one, firstAction).map((problem) => `[${index}]${problem}`),
     );
     if (problems.length > 0) throw new Error(`is not valid: ${problems.join(", ")}`);
     const identities = parsed as readonly Identity[];
@@ -30,7 +31,7 @@ export function identitiesOf(source: Source | undefined) {
   };
 }
 
-function problemsOf(identity: unknown, source: Source | undefined): readonly string[] {
+function problemsOf(identity: unknown, firstAction: StsAction | undefined): readonly string[] {
   if (!isRecord(identity)) return [" must be an object"];
   const { name, tokenSha256, steps } = identity;
   return [
@@ -41,6 +42,6 @@ function problemsOf(identity: unknown, source: Source | undefined): readonly str
     ...(typeof tokenSha256 === "string" && SHA256.test(tokenSha256)
       ? []
       : [".tokenSha256 must be a SHA-256 in 64 hex digits"]),
-    ...stepProblems(steps, source).map((problem) => `.steps${problem}`),
+    ...stepProblems(steps, firstAction).map((problem) => `.steps${problem}`),
   ];
 }

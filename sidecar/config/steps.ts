@@ -1,5 +1,6 @@
-import { POLICY_ARNS_MAX, type Source } from "../contract/session.ts";
+import { POLICY_ARNS_MAX } from "../contract/session.ts";
 import { isRecord, printable } from "../kit/json.ts";
+import type { StsAction } from "../sts/role-request.ts";
 
 const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/;
 /** AWS's own, or an account's. */
@@ -58,20 +59,20 @@ const ASSUME_ROLE_ONLY: ReadonlySet<string> = new Set(["externalId", "tags", "tr
  * What is wrong with a list of {@link Step}: not empty, with no key that this version does not know, since a step that is
  * half understood would grant more than was asked for. Values are not repeated: an external id is a shared secret to some.
  */
-export function stepProblems(steps: unknown, source: Source | undefined): readonly string[] {
+export function stepProblems(steps: unknown, firstAction: StsAction | undefined): readonly string[] {
   if (!Array.isArray(steps) || steps.length === 0) return [" must be an array of steps"];
   return steps.flatMap((step: unknown, index) =>
-    problemsOf(step, source === "web-identity" && index === 0).map((problem) => `[${index}]${problem}`),
+    problemsOf(step, index === 0 ? firstAction : "AssumeRole").map((problem) => `[${index}]${problem}`),
   );
 }
 
-function problemsOf(step: unknown, byWebIdentity: boolean): readonly string[] {
+function problemsOf(step: unknown, action: StsAction | undefined): readonly string[] {
   if (!isRecord(step)) return [" must be an object"];
   const keys = "roleArn" in step ? Object.keys(step) : ["roleArn", ...Object.keys(step)];
   return keys.flatMap((key) => {
     const check = Object.hasOwn(CHECKS, key) ? CHECKS[key] : undefined;
     if (check === undefined) return [`.${printable(key)} is not known`];
-    if (byWebIdentity && ASSUME_ROLE_ONLY.has(key)) {
+    if (action === "AssumeRoleWithWebIdentity" && ASSUME_ROLE_ONLY.has(key)) {
       return [`.${key} is not possible: AssumeRoleWithWebIdentity takes none`];
     }
     const problem = check(step[key], step);

@@ -1,4 +1,5 @@
 import { isExpired, type Credentials } from "../sts/credentials.ts";
+import type { Issue } from "../sts/chain.ts";
 import { IssueError, type FailureKind } from "../sts/issue-error.ts";
 import { held as heldBy } from "./session-store.ts";
 import type { Clock } from "../kit/clock.ts";
@@ -6,8 +7,7 @@ import { coded, CodedError, oneLine } from "../kit/errors.ts";
 import { refreshAt, retryDelayMs, sleepUntil, type Random } from "./schedule.ts";
 
 export interface EngineDeps {
-  /** One attempt. It rejects with an {@link IssueError}; anything else counts as passing. */
-  readonly issue: () => Promise<Credentials>;
+  readonly issue: Issue;
   readonly clock: Clock;
   readonly random: Random;
   readonly onIssued?: (credentials: Credentials) => void;

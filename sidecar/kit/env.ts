@@ -9,8 +9,13 @@ export interface Field<T> {
   readonly fallback?: T;
 }
 
-type Shape = Readonly<Record<string, Field<unknown>>>;
-type Parsed<S extends Shape> = { readonly [K in keyof S]: S[K] extends Field<infer T> ? T : never };
+/** Fields, and groups of fields, by the names that their values are to have. */
+export interface Shape {
+  readonly [key: string]: Field<unknown> | Shape;
+}
+export type Parsed<S extends Shape> = {
+  readonly [K in keyof S]: S[K] extends Field<infer T> ? T : S[K] extends Shape ? Parsed<S[K]> : unknown;
+};
 
 /** Absent and empty are the same: with no fallback the variable is required. */
 export function required<T>(name: string, parse: (raw: string) => T): Field<T> {
@@ -27,21 +32,34 @@ export function optional<T, const F>(name: string, parse: (raw: string) => T, fa
  */
 export function parseEnv<S extends Shape>(env: Env, shape: S): Parsed<S> {
   const problems: string[] = [];
-  const parsed = Object.entries(shape).map(([key, field]) => {
-    const raw = env[field.name];
-    if (raw === undefined || raw === "") {
-      if (!("fallback" in field)) problems.push(`${field.name} is not set`);
-      return [key, field.fallback];
-    }
-    try {
-      return [key, field.parse(raw)];
-    } catch (error) {
-      problems.push(`${field.name} ${error instanceof Error ? error.message : String(error)}`);
-      return [key, undefined];
-    }
-  });
+  const parsed = valuesOf(env, shape, problems);
   if (problems.length > 0) throw new CodedError("CONFIG_INVALID", `${problems.join("; ")}.`);
-  return Object.freeze(Object.fromEntries(parsed)) as Parsed<S>;
+  return parsed as Parsed<S>;
+}
+
+function valuesOf(env: Env, shape: Shape, problems: string[]): Readonly<Record<string, unknown>> {
+  const values = Object.entries(shape).map(([key, field]) => [
+    key,
+    isField(field) ? valueOf(env, field, problems) : valuesOf(env, field, problems),
+  ]);
+  return Object.freeze(Object.fromEntries(values));
+}
+
+const isField = (field: Field<unknown> | Shape): field is Field<unknown> =>
+  typeof field["parse"] === "function";
+
+function valueOf(env: Env, field: Field<unknown>, problems: string[]): unknown {
+  const raw = env[field.name];
+  if (raw === undefined || raw === "") {
+    if (!("fallback" in field)) problems.push(`${field.name} is not set`);
+    return field.fallback;
+  }
+  try {
+    return field.parse(raw);
+  } catch (error) {
+    problems.push(`${field.name} ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
 }
 
 export const text = (raw: string): string => raw;

@@ -5,28 +5,14 @@ import {
 } from "@aws-sdk/client-sts";
 import { accountId } from "./arn.ts";
 import { assertSessionOf } from "./assumed-role.ts";
-import type { Step } from "../contract/session.ts";
 import type { Credentials } from "./credentials.ts";
 import { IssueError } from "./issue-error.ts";
 import type { CodedError } from "../kit/errors.ts";
 import { oneHourFallback } from "./one-hour.ts";
+import { actionOf, type AssumeRole, type RoleRequest } from "./role-request.ts";
 import { Secret } from "../kit/secret.ts";
-import { CALL_TIMEOUT_MS, stsClient, type ClockOffset, type Keys, type StsEndpoint } from "./client.ts";
+import { CALL_TIMEOUT_MS, stsClient, type ClockOffset, type StsEndpoint } from "./client.ts";
 import { stsFailure } from "./refusals.ts";
-
-/** Whom a call is made as: the bearer of a service account token, which goes unsigned, or the owner of keys. */
-export type Caller =
-  | { readonly kind: "token"; readonly token: Secret }
-  | { readonly kind: "keys"; readonly keys: Keys };
-
-interface RoleRequest {
-  readonly caller: Caller;
-  readonly step: Step & { readonly durationSeconds: number };
-  readonly sessionName: string;
-}
-
-/** One call to STS, or two where the first session was too long for it. @throws IssueError */
-export type AssumeRole = (request: RoleRequest) => Promise<Credentials>;
 
 export interface StsOptions extends StsEndpoint {
   /** Milliseconds since the epoch. */
@@ -59,7 +45,7 @@ type Settled = StsOptions & { readonly timeoutMs: number };
 
 const callOf = ({ caller, step }: RoleRequest, options: Settled) => ({
   roleArn: step.roleArn,
-  byWebIdentity: caller.kind === "token",
+  action: actionOf(caller),
   region: options.region,
   endpoint: options.endpoint,
   special: options.fips || options.dualStack,

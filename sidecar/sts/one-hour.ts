@@ -1,10 +1,8 @@
 import { roleName } from "./arn.ts";
 import { ANNOTATION } from "../contract/annotations.ts";
-import type { Step } from "../contract/session.ts";
+import type { TimedStep } from "./role-request.ts";
 import { IssueError } from "./issue-error.ts";
 import { CodedError } from "../kit/errors.ts";
-
-type TimedStep = Step & { readonly durationSeconds: number };
 
 /** What every role allows, chained or not: IAM takes no MaxSessionDuration below it. */
 const ONE_HOUR_SECONDS = 3600;

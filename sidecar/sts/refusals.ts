@@ -1,12 +1,13 @@
 import { IssueError, kindOf } from "./issue-error.ts";
 import { errorName, systemCode } from "../kit/errors.ts";
 import { remedyOf, unreachableRemedy } from "./remedies.ts";
+import type { StsAction } from "./role-request.ts";
 import type { Secret } from "../kit/secret.ts";
 
 /** The call that failed. */
 export interface StsCall {
   readonly roleArn: string;
-  readonly byWebIdentity: boolean;
+  readonly action: StsAction;
   readonly region: string;
   readonly endpoint: string | undefined;
   /** FIPS, dual-stack or both. */
@@ -18,8 +19,7 @@ export interface StsCall {
 
 /** What the SDK threw, as something that can be shown to anybody and acted on. */
 export function stsFailure(thrown: unknown, call: StsCall): IssueError {
-  const action = call.byWebIdentity ? "AssumeRoleWithWebIdentity" : "AssumeRole";
-  const what = `${action} for ${call.roleArn}`;
+  const what = `${call.action} for ${call.roleArn}`;
   const status = statusOf(thrown);
   const code = codeOf(thrown);
   if (!(thrown instanceof Error) || code === undefined || status === undefined) {

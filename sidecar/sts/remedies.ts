@@ -1,7 +1,9 @@
+import type { StsAction } from "./role-request.ts";
+
 /** What the remedy of a refusal can name. */
 export interface Refused {
   readonly roleArn: string;
-  readonly byWebIdentity: boolean;
+  readonly action: StsAction;
   readonly region: string;
 }
 
@@ -52,7 +54,7 @@ export function remedyOf(code: string, text: string, refused: Refused): string |
       if (text.includes("sts:TagSession")) {
         return `Allow sts:TagSession beside sts:AssumeRole, in the trust policy of ${roleArn} and to the caller, or have a cluster admin set sessionTags to false.`;
       }
-      return refused.byWebIdentity
+      return refused.action === "AssumeRoleWithWebIdentity"
         ? `Check that the role exists and that its trust policy allows sts:AssumeRoleWithWebIdentity to this cluster's OIDC provider, with this pod's service account as sub; "podrole trust-policy" prints one.`
         : `Check that ${roleArn} exists, that its trust policy names the calling role (for tags also sts:TagSession, and the external id if it asks for one) and that the caller may sts:AssumeRole it; "podrole trust-policy" prints both policies.`;
     case "InvalidIdentityToken":

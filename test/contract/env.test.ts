@@ -37,7 +37,7 @@ describe.for(SOURCES)("with source %s", (source) => {
     const read = told(annotated(), settings);
     expect(read).toMatchObject({
       source,
-      region: "eu-west-1",
+      sts: { region: "eu-west-1" },
       sessionName: "shop.web-5d5f-x7f2q",
       start: "wait",
       startTimeoutSeconds: 120,
@@ -45,8 +45,8 @@ describe.for(SOURCES)("with source %s", (source) => {
       healthPort: 16926,
       blockedAddresses: ["169.254.169.254", "fd00:ec2::254"],
       logLevel: "info",
-      webIdentityTokenFile:
-        source === "web-identity" ? `${TOKEN_VOLUME.mountPath}/${TOKEN_VOLUME.file}` : undefined,
+      sourceSettings:
+        source === "web-identity" ? { tokenFile: `${TOKEN_VOLUME.mountPath}/${TOKEN_VOLUME.file}` } : {},
     });
     expect(read.identities[0]?.steps.at(-1)).toMatchObject({ roleArn: BILLING, durationSeconds: 3600 });
     expect(read.identities[0]?.tokenSha256.toString("hex")).toBe(sha256(TOKEN));
@@ -158,7 +158,7 @@ describe("where the metadata service is emulated", () => {
 
   test("a region that nobody has set is no fact, though STS is asked in one", () => {
     const read = told(emulated(), { imds: "allow-emulate" });
-    expect(read.region).toBe("us-east-1");
+    expect(read.sts.region).toBe("us-east-1");
     expect(read.imds?.facts).not.toHaveProperty("region");
   });
 
@@ -170,12 +170,9 @@ describe("where the metadata service is emulated", () => {
 
 describe("every setting of an installation reaches the sidecar:", () => {
   test.for([
-    [{ stsEndpoint: "https://vpce.example/$x" }, { stsEndpoint: "https://vpce.example/$x" }],
-    [
-      { stsFips: true, stsDualStack: true },
-      { stsFips: true, stsDualStack: true },
-    ],
-    [{ stsCa: CA }, { stsCa: CA }],
+    [{ stsEndpoint: "https://vpce.example/$x" }, { sts: { endpoint: "https://vpce.example/$x" } }],
+    [{ stsFips: true, stsDualStack: true }, { sts: { fips: true, dualStack: true } }],
+    [{ stsCa: CA }, { sts: { ca: CA } }],
     [{ start: "now" }, { start: "now" }],
     [{ startTimeout: 5 }, { startTimeoutSeconds: 5 }],
     [{ startTimeout: 3600 }, { startTimeoutSeconds: 3600 }],
@@ -205,7 +202,7 @@ test.for([
   ([partition, region]) => {
     const arn = `arn:${partition}:iam::111122223333:role/teams/a_b+c=d,e.f@g-h/x`;
     expect(told(annotated({ [ANNOTATION.role]: arn }))).toMatchObject({
-      region,
+      sts: { region },
       identities: [{ steps: [{ roleArn: arn }] }],
     });
   },

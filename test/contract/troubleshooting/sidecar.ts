@@ -9,7 +9,9 @@ import { IssueError } from "../../../sidecar/sts/issue-error.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { oneHourFallback } from "../../../sidecar/sts/one-hour.ts";
 import { credentialServer, listen } from "../../../sidecar/wire/server.ts";
-import { identitySource } from "../../../sidecar/sts/sources.ts";
+import type { Issue } from "../../../sidecar/sts/chain.ts";
+import type { Source } from "../../../sidecar/contract/session.ts";
+import { IDENTITY_SOURCES } from "../../../sidecar/sources/sources.ts";
 import { createVerifier } from "../../../sidecar/guard-check.ts";
 import { waitMain } from "../../../sidecar/wait.ts";
 import { credentials } from "../../support/credentials.ts";
@@ -35,12 +37,17 @@ const row = (error: CodedError): Row => ({
   todo: error.remedy ?? TODO[error.code] ?? "",
 });
 
-const source = (kind: "web-identity" | "node" | "ambient") =>
-  identitySource({
-    source: kind,
-    region: "eu-west-1",
-    webIdentityTokenFile: "/var/run/secrets/podrole.dev/token/token",
-  });
+/** What stands in the way of a first call to STS. */
+const issuerOf = (source: Source): Issue =>
+  IDENTITY_SOURCES[source].issuer(
+    { tokenFile: "/var/run/secrets/podrole.dev/token/token" },
+    {
+      steps: [],
+      sessionName: "billing.api-0",
+      region: "eu-west-1",
+      assumeRole: () => Promise.reject(new Error("asked")),
+    },
+  );
 
 /** Why a sidecar has nothing to serve, beside what STS says. */
 export async function sidecarRows(): Promise<readonly Row[]> {
@@ -54,9 +61,9 @@ export async function sidecarRows(): Promise<readonly Row[]> {
   const { port } = taken.address() as AddressInfo;
   const server = (): ReturnType<typeof credentialServer> => credentialServer({ identities: [] });
   const errors = [
-    await thrown(() => source("web-identity")()),
-    await thrown(() => source("node")()),
-    await thrown(() => source("ambient")()),
+    await thrown(() => issuerOf("web-identity")()),
+    await thrown(() => issuerOf("node")()),
+    await thrown(() => issuerOf("ambient")()),
     await engineFailure(() => Promise.resolve(credentials({ expiresAt: 0 }))),
     await engineFailure(() => new Promise(() => undefined), 30_000),
     await openVerdict("open"),

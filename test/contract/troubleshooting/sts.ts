@@ -6,14 +6,14 @@ import type { Row } from "./row.ts";
 const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
 const CALL: StsCall = {
   roleArn: ROLE,
-  byWebIdentity: true,
+  action: "AssumeRoleWithWebIdentity",
   region: "eu-west-1",
   endpoint: undefined,
   special: false,
   timeoutMs: 5000,
   confidential: [],
 };
-const AS_HUB: StsCall = { ...CALL, byWebIdentity: false };
+const AS_HUB: StsCall = { ...CALL, action: "AssumeRole" };
 const NOT_AUTHORIZED =
   "User: arn:aws:sts::111122223333:assumed-role/hub/shop.web is not authorized to perform:";
 

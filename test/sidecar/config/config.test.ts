@@ -33,12 +33,8 @@ test("reads what the injector writes", () => {
       },
     ],
     sessionName: "billing.api-0",
-    region: "eu-west-1",
-    stsEndpoint: undefined,
-    stsFips: false,
-    stsDualStack: false,
-    stsCa: undefined,
-    webIdentityTokenFile: "/var/run/secrets/podrole.dev/token/token",
+    sourceSettings: { tokenFile: "/var/run/secrets/podrole.dev/token/token" },
+    sts: { region: "eu-west-1", endpoint: undefined, fips: false, dualStack: false, ca: undefined },
     start: "wait",
     startTimeoutSeconds: 120,
     port: CREDENTIALS_PORT,
@@ -177,7 +173,7 @@ test.each([
   ["arn:aws-us-gov:iam::123456789012:role/x", "us-gov-west-1"],
 ])("asks for %s in %s where the pod's region is not known", (roleArn, region) => {
   const env = { ...sidecarEnv(), [ENV.region]: undefined, ...steps({ roleArn }) };
-  expect(parseConfig(env).region).toBe(region);
+  expect(parseConfig(env).sts.region).toBe(region);
 });
 
 test("insists on a region in a partition whose regions it does not know", async () => {
@@ -199,11 +195,10 @@ test.each(["ftp://x", "sts.example", "https://u@sts.example"])(
 test.each([ENV.stsFips, ENV.stsDualStack])(
   "takes %s of true and false, and of nothing else",
   async (name) => {
-    const { stsFips, stsDualStack } = parseConfig({ ...sidecarEnv(), [name]: "true" });
-    expect([stsFips, stsDualStack].filter(Boolean)).toHaveLength(1);
+    const { fips, dualStack } = parseConfig({ ...sidecarEnv(), [name]: "true" }).sts;
+    expect([fips, dualStack].filter(Boolean)).toHaveLength(1);
     expect(parseConfig({ ...sidecarEnv(), [name]: "false" })).toMatchObject({
-      stsFips: false,
-      stsDualStack: false,
+      sts: { fips: false, dualStack: false },
     });
     expect(await problems({ [name]: "1" })).toContain(name);
     expect(await problems({ [name]: "true", [ENV.stsEndpoint]: "https://sts.example" })).toContain(
@@ -221,7 +216,7 @@ test.each(["x", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 
 test("takes certificates, one or several", () => {
   const two = `${CERTIFICATE}\n${CERTIFICATE}`;
-  expect(parseConfig({ ...sidecarEnv(), [ENV.stsCa]: two }).stsCa).toBe(two);
+  expect(parseConfig({ ...sidecarEnv(), [ENV.stsCa]: two }).sts.ca).toBe(two);
 });
 
 test("refuses one port for both servers", async () => {
@@ -233,7 +228,7 @@ test("refuses to stand in for the metadata service where containers have roles o
   const two = one({}, { name: "container/app", tokenSha256: "cd".repeat(32) });
   for (const identities of [two, one({ name: "container/app" })]) {
     expect(await problems({ [ENV.imds]: "emulate", [ENV.identities]: identities })).toContain(
-      "cannot tell containers with roles of their own apart",
+      "cannot tell apart containers with roles of their own",
     );
   }
 });

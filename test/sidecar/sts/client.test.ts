@@ -9,7 +9,8 @@ import {
 } from "../../../injector/tls/certificates.ts";
 import { stsStandIn } from "../../../injector/cli/demo/sts.ts";
 import { Secret } from "../../../sidecar/kit/secret.ts";
-import { stsOver, type Caller, type StsOptions } from "../../../sidecar/sts/assume-role.ts";
+import { stsOver, type StsOptions } from "../../../sidecar/sts/assume-role.ts";
+import type { Caller } from "../../../sidecar/sts/role-request.ts";
 import { ROLE } from "../../support/credentials.ts";
 import { setEnv } from "../../support/set-env.ts";
 import { thrown } from "../../support/thrown.ts";

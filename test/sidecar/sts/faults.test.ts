@@ -32,19 +32,19 @@ test.each([
 ] as const)("an STS that sends %s is %s, %s, and asked once", async (fault, code, kind) => {
   const sts = await faultySts(Date.now);
   sts.fault = fault;
-  const error = await thrown(issuerAt(sts, Date.now));
+  const error = await thrown(issuerAt(sts, Date.now, code === "STS_TIMEOUT" ? undefined : {}));
   expect(error).toBeInstanceOf(IssueError);
   expect(error).toMatchObject({ code, kind });
   expect(error.message).toMatch(/^[^\n<]{20,700}\.$/);
   expect(sts.calls).toBe(1);
   sts.fault = undefined;
-  expect(await issuerAt(sts, Date.now)()).toMatchObject({ roleArn: ROLE });
+  expect(await issuerAt(sts, Date.now, {})()).toMatchObject({ roleArn: ROLE });
 });
 
 test("10,000 first requests while STS takes its time are one call on the wire, and all have its credentials", async () => {
   const sts = await faultySts(Date.now);
   const engine = createEngine({
-    issue: issuerAt(sts, Date.now),
+    issue: issuerAt(sts, Date.now, {}),
     clock: handClock(Date.now()),
     random: () => 0.5,
   });

@@ -1,0 +1,33 @@
+import { readFile } from "node:fs/promises";
+import { ENV } from "../contract/env.ts";
+import { required, text } from "../kit/env.ts";
+import { errorName } from "../kit/errors.ts";
+import { Secret } from "../kit/secret.ts";
+import type { Caller } from "../sts/role-request.ts";
+import { issuerOf } from "../sts/chain.ts";
+import { IssueError } from "../sts/issue-error.ts";
+import { defineSource } from "./source.ts";
+
+/** The pod's projected service account token. The kubelet renews the file, so it is read again for every attempt. */
+export const webIdentity = defineSource({
+  settings: { tokenFile: required(ENV.webIdentityTokenFile, text) },
+  firstAction: "AssumeRoleWithWebIdentity",
+  reachesMetadata: false,
+  issuer: ({ tokenFile }, chain) => issuerOf(() => tokenIn(tokenFile), chain),
+});
+
+async function tokenIn(file: string): Promise<Caller> {
+  const content = await readFile(file, "utf8").catch((error: unknown) => {
+    throw unreadable(`${file} cannot be read (${errorName(error)})`);
+  });
+  const token = content.trim();
+  if (token === "") throw unreadable(`${file} is empty`);
+  return { kind: "token", token: new Secret(token) };
+}
+
+const unreadable = (problem: string): IssueError =>
+  new IssueError("TOKEN_FILE_UNREADABLE", `The service account token ${problem}.`, {
+    kind: "passing",
+    remedy:
+      "See whether the pod still has its projected token volume; the kubelet writes the file before any container starts.",
+  });

@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished } from "vitest";
+import { stsStandIn, type StsStandIn, type StsStandInOptions } from "../../injector/cli/demo/sts.ts";
+import type { Source } from "../../sidecar/contract/session.ts";
+import { oneLine, type CodedError } from "../../sidecar/kit/errors.ts";
+import { IDENTITY_SOURCES } from "../../sidecar/sources/sources.ts";
+import { stsOver } from "../../sidecar/sts/assume-role.ts";
+import type { Issue } from "../../sidecar/sts/chain.ts";
+import type { Credentials } from "../../sidecar/sts/credentials.ts";
+import { IssueError } from "../../sidecar/sts/issue-error.ts";
+import type { TimedStep } from "../../sidecar/sts/role-request.ts";
+import { ROLE } from "./credentials.ts";
+import { thrown } from "./thrown.ts";
+
+export const WEB_TOKEN = "header.payload-that-nobody-may-see.signature";
+export const HUB = "arn:aws:iam::123456789012:role/path/hub";
+/** Keys that the stand-in for STS knows. */
+export const AMBIENT = { id: "AKIAAMBIENT", secret: "ambient-secret-key" };
+
+interface Wish {
+  /** `web-identity` if absent. */
+  readonly source?: Source;
+  /** One step to ROLE, for an hour, if absent. */
+  readonly steps?: readonly TimedStep[];
+  /** A file that holds WEB_TOKEN if absent. */
+  readonly tokenFile?: string;
+  /** The stand-in's if absent. */
+  readonly endpoint?: string;
+}
+
+export interface StsRig {
+  readonly sts: StsStandIn;
+  /** What is called again and again by the engine: one process. */
+  readonly issuer: (wish?: Wish) => Issue;
+  readonly issue: (wish?: Wish) => Promise<Credentials>;
+  /** The failure of an attempt, which repeats neither token nor key. */
+  readonly failure: (wish?: Wish) => Promise<IssueError>;
+  /** `Success` or the code of each call's failure. */
+  readonly outcomes: string[];
+  /** Sessions that STS has made shorter than asked for. */
+  readonly notices: CodedError[];
+}
+
+/** A stand-in for STS for the length of one test, and a sidecar's way of calling it. */
+export async function stsRig(options: StsStandInOptions = {}): Promise<StsRig> {
+  const sts = await stsStandIn({
+    tokens: {
+      [WEB_TOKEN]: { subject: "system:serviceaccount:billing:reader", audience: "sts.amazonaws.com" },
+    },
+    keys: { [AMBIENT.id]: "arn:aws:iam::123456789012:user/podrole" },
+    ...options,
+  });
+  onTestFinished(() => sts.close());
+  const [outcomes, notices]: [string[], CodedError[]] = [[], []];
+  const region = "eu-west-1";
+  const issuer = ({ source = "web-identity", endpoint = sts.url, ...wish }: Wish = {}): Issue => {
+    const assumeRole = stsOver({
+      region,
+      endpoint,
+      fips: false,
+      dualStack: false,
+      ca: undefined,
+      now: Date.now,
+      onCall: (code) => outcomes.push(code),
+      onShortened: (notice) => notices.push(notice),
+    });
+    const { tokenFile = fileWith(`${WEB_TOKEN}\n`), steps = [{ roleArn: ROLE, durationSeconds: 3600 }] } =
+      wish;
+    const chain = { steps, sessionName: "billing.api-0", region, assumeRole };
+    return IDENTITY_SOURCES[source].issuer({ tokenFile }, chain);
+  };
+  const failure = async (wish: Wish = {}): Promise<IssueError> => {
+    const error = await thrown(issuer(wish));
+    if (!(error instanceof IssueError)) throw error;
+    expect(oneLine(error)).not.toContain(WEB_TOKEN);
+    expect(oneLine(error)).not.toContain(AMBIENT.secret);
+    expect(error.cause).toBeUndefined();
+    return error;
+  };
+  return { sts, issuer, issue: (wish) => issuer(wish)(), failure, outcomes, notices };
+}
+
+/** A file for the length of one test. */
+export function fileWith(content: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "podrole-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "token");
+  writeFileSync(file, content);
+  return file;
+}
