@@ -20,16 +20,22 @@ export interface FilesDeps {
   readonly log: Log;
   readonly intervalMs: number;
   readonly reloaded?: () => void;
-  /** Told after each look why the files cannot be served, or that they can. */
+  /** Called after each look: why the files cannot be served, or undefined. */
   readonly trouble?: (trouble: Trouble | undefined) => void;
 }
 
+/** The text of a file. @throws Error with a system's code */
+type ReadText = (path: string) => Promise<string>;
+const readText: ReadText = (path) => readFile(path, "utf8");
+
 /**
- * Both files, which are a pair.
+ * Reads both files and checks that they are a pair. One after the other, so that of two files that cannot be read the
+ * same one is named each time.
  * @throws CodedError `TLS_FILE_UNREADABLE` or `TLS_FILE_INVALID`; nothing of what the files hold is in it
  */
-export async function readPair({ cert, key }: TlsFiles): Promise<KeyPair> {
-  const [certText, keyText] = await Promise.all([readPem(cert), readPem(key)]);
+export async function readPair({ cert, key }: TlsFiles, read: ReadText = readText): Promise<KeyPair> {
+  const certText = await readPem(cert, read);
+  const keyText = await readPem(key, read);
   const pair = { cert: certText, key: keyText };
   if (isPair(pair)) return pair;
   const fault =
@@ -44,9 +50,9 @@ export async function readPair({ cert, key }: TlsFiles): Promise<KeyPair> {
 }
 
 /**
- * Reads the files again and again, and serves what has changed. By content and not by events of the file system: a
- * Secret's volume is a link to a folder that is replaced, which not every file system tells. A pair that is half written
- * is left for the next time. Until the signal; never rejects.
+ * Reads the files at every interval and serves what has changed, until the signal. Compares contents instead of watching
+ * the file system: a Secret's volume is a link to a folder that is replaced, and not every file system reports that. A
+ * pair that is only half written waits for the next interval. Never rejects.
  */
 export async function followFiles(deps: FilesDeps, signal: AbortSignal): Promise<void> {
   const { files, served, clock, log, intervalMs, reloaded, trouble } = deps;
@@ -78,9 +84,9 @@ async function look(
   }
 }
 
-async function readPem(path: string): Promise<string> {
+async function readPem(path: string, read: ReadText): Promise<string> {
   try {
-    return await readFile(path, "utf8");
+    return await read(path);
   } catch (error) {
     const why = systemCode(error) ?? "unknown error";
     throw new CodedError("TLS_FILE_UNREADABLE", `${path} cannot be read (${why}).`, {

@@ -134,4 +134,17 @@ describe("certificate and key in files", () => {
     expect(error.code).toBe("TLS_FILE_UNREADABLE");
     expect(error.message).toContain("/nowhere/tls.crt cannot be read (ENOENT)");
   });
+
+  test("name the certificate first when both are missing, whichever of the two reads ends first", async () => {
+    const reads: string[] = [];
+    const missing = async (path: string): Promise<string> => {
+      reads.push(path);
+      // The key's read would fail long before the certificate's.
+      if (path === "/tls/tls.crt") await new Promise((resolve) => setImmediate(resolve));
+      throw Object.assign(new Error("no such file"), { code: "ENOENT" });
+    };
+    const error = await thrown(() => readPair({ cert: "/tls/tls.crt", key: "/tls/tls.key" }, missing));
+    expect(error.message).toContain("/tls/tls.crt cannot be read (ENOENT)");
+    expect(reads).toEqual(["/tls/tls.crt"]);
+  });
 });
