@@ -1,4 +1,4 @@
-import { constants, hostname } from "node:os";
+import { constants } from "node:os";
 import { CommanderError } from "commander";
 import { ANNOTATION } from "../sidecar/contract/annotations.ts";
 import { systemClock } from "../sidecar/kit/clock.ts";
@@ -12,7 +12,6 @@ import type { InjectorConfig } from "./config/installation.ts";
 import { configFrom, configInvalid } from "./config/read-config.ts";
 import { injectorCommand } from "./serve/command.ts";
 import { drainer } from "./serve/drain.ts";
-import { eventRecorder } from "./serve/events.ts";
 import { keepGrantStatus } from "./controller/grant-status.ts";
 import { kubernetesCluster } from "./cluster/kubernetes.ts";
 import { serveCertificate } from "./serve/listener.ts";
@@ -60,23 +59,13 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     tls: () => tls.state(),
     unready: () => troubleOf(readiness),
   });
-  const events = eventRecorder({
-    api,
-    log,
-    clock: systemClock,
-    instance: hostname(),
-    count: metrics.countEvent,
-  });
   const { minVersion } = serving;
   const app = buildServer({
     ...readiness,
     config,
     cluster,
     metrics: metrics.text,
-    observe: (answered) => {
-      metrics.observe(answered);
-      events.observe(answered);
-    },
+    observe: metrics.observe,
     refused: metrics.countRefused,
     log,
     newToken: randomToken,
@@ -108,7 +97,7 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     // Facts and certificates are followed to the end: until then there are decisions to take.
     void drain.run(app).then(async () => {
       stopping.abort();
-      await Promise.all([cluster.stop(), events.stop(), certificates]);
+      await Promise.all([cluster.stop(), certificates]);
       api.close();
     });
   };

@@ -23,8 +23,8 @@ export class Refusal extends Error {
 }
 
 /**
- * The reads that facts are made of, and the writes: of Events, of grants' status, of the injector's own certificates, and
- * of pods that are only tried.
+ * Requests to the API server: the reads that facts are made of; the controller's writes of grants' status, settings and
+ * certificates; and dry runs of pods.
  */
 export interface ApiServer {
   /**

@@ -39,14 +39,6 @@ export const METRICS = {
     help: "Pods that policy mode audit let in and mode enforce would deny. To stay at 0 before enforce is turned on.",
     labels: {},
   },
-  podrole_events_total: {
-    type: "counter",
-    help: "Kubernetes Events about denials and warnings, repetitions within five minutes left out.",
-    labels: {
-      result:
-        "`created`; `failed`: the API server did not take it; `dropped`: more at once than podrole writes",
-    },
-  },
   podrole_facts_synced: {
     type: "gauge",
     help: "1 once namespaces, service accounts and grants have all been read. It stays 1 while the API server is away.",

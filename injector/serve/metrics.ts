@@ -7,13 +7,9 @@ import type { TlsSourceState } from "../tls/source.ts";
 import type { Followed } from "../cluster/kubernetes.ts";
 import type { AnsweredReview } from "../review/admission-result.ts";
 
-export const EVENT_RESULTS = ["created", "failed", "dropped"] as const;
-export type EventResult = (typeof EVENT_RESULTS)[number];
-
 export interface Metrics {
   /** Counts one decision; a dry run's not, which is no event in the cluster's life. */
   readonly observe: (decided: AnsweredReview) => void;
-  readonly countEvent: (result: EventResult) => void;
   readonly countTls: (event: KeepEvent) => void;
   readonly countRefused: () => void;
   /** Everything, in the Prometheus text format. */
@@ -43,7 +39,6 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
   const durations = histogram("podrole_admission_duration_seconds");
   const found = counter("podrole_findings_total");
   const wouldDeny = counter("podrole_audit_would_deny_total");
-  const events = counter("podrole_events_total");
   gauge("podrole_facts_synced", () => (synced() ? 1 : 0));
   factsMetrics(registry, deps);
   const tls = tlsMetrics(registry, deps);
@@ -52,8 +47,6 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
   gauge("podrole_draining", () => (unready()?.code === "DRAINING" ? 1 : 0));
   gauge("podrole_build_info").set({ version }, 1);
   processMetrics(registry);
-  // From 0 on, since a rate cannot be taken of a series that begins with its first failure.
-  for (const result of EVENT_RESULTS) events.inc({ result }, 0);
 
   return {
     observe: ({ review, result, ms }) => {
@@ -66,7 +59,6 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
       if (resource === "pods" && result.findings.some(({ code }) => code === "ROLE_WOULD_BE_DENIED"))
         wouldDeny.inc();
     },
-    countEvent: (result) => events.inc({ result }),
     countTls: tls.count,
     countRefused: () => refused.inc(),
     text: () => registry.metrics(),

@@ -142,7 +142,7 @@ const annotationsPage = page(
 
 const findingsPage = page(
   "Findings",
-  "What podrole has to say about an object begins with one of these codes, in denials, warnings, Events, logs and `podrole` alike.",
+  "What podrole has to say about an object begins with one of these codes, in denials, warnings, logs and `podrole` alike.",
   ...(["deny", "warn", "info"] as const).flatMap(findingsOf),
 );
 

@@ -10,7 +10,7 @@ import { clusterOf, facts } from "../../support/facts.ts";
 import { silent } from "../../support/log-lines.ts";
 import { pod, TOKEN } from "../../support/pods.ts";
 import { postObject, reviewText } from "../../support/webhook.ts";
-import { decided, denied, guardOff, HOST_PID, wouldDeny } from "./events-fixtures.ts";
+import { decided, denied, guardOff, HOST_PID, wouldDeny } from "./decisions.ts";
 
 const metricsOf = (synced = true): Metrics => injectorMetrics({ version: "1.2.3", synced: () => synced });
 
@@ -101,16 +101,6 @@ describe("series", () => {
     };
     expect([...RESOURCES].filter((one) => !about(one, "CREATE") && !about(one, "UPDATE"))).toEqual([]);
   });
-});
-
-test("Events are counted by what became of them, from 0 on", async () => {
-  const metrics = metricsOf();
-  metrics.countEvent("dropped");
-  expect(await samples(metrics, "podrole_events_total")).toEqual([
-    'podrole_events_total{result="created"} 0',
-    'podrole_events_total{result="failed"} 0',
-    'podrole_events_total{result="dropped"} 1',
-  ]);
 });
 
 test.for([

@@ -6,16 +6,6 @@ export const HOST_PID: Finding = finding("HOST_NAMESPACE", "The pod uses hostPID
 export const wouldDeny = (): Finding => finding("ROLE_WOULD_BE_DENIED", "Enforce would deny.", "Grant it.");
 export const guardOff = (): readonly Finding[] => [finding("GUARD_OFF", "The guard is off.", "Turn it on.")];
 
-/** As the ReplicaSet's controller sends it: without a name. */
-export const OWNED = {
-  metadata: {
-    generateName: "web-5d5f-",
-    ownerReferences: [
-      { apiVersion: "apps/v1", kind: "ReplicaSet", name: "web-5d5f", uid: "u-1", controller: true },
-    ],
-  },
-};
-
 /** A pod of namespace `shop` that was injected in 0.8 ms, but for what the test is about. */
 export const decided = (
   result: Partial<AdmissionResult> = {},
