@@ -6,25 +6,25 @@ import { integer, list, oneOf, optional, parseEnv, required, type Env } from "..
 import { LOG_LEVELS, type LogLevel } from "../kit/log.ts";
 
 export interface GuardConfig {
-  /** What to keep out of reach: at least one, each once, in one spelling. */
+  /** Addresses to keep out of reach: at least one, each once, normalised. */
   readonly addresses: readonly string[];
   /** The one uid that may still reach them (source `node`). Never 0: root would open the guard for every image. */
   readonly openUid: number | undefined;
   readonly egressHook: EgressHookMode;
   readonly imds: ImdsMode;
-  /** Of the sidecar's metadata endpoint, which `emulate` leads to. */
+  /** The port of the sidecar's metadata endpoint, which `emulate` redirects to. */
   readonly imdsPort: number;
   readonly podIp: string;
   readonly hostIp: string;
   readonly logLevel: LogLevel;
 }
 
-/** A pod's user namespace maps the uids up to here. */
+/** A pod's user namespace maps the uids up to this one. */
 const HIGHEST_UID = 65_535;
 
 /**
- * No address to block is an error, not an empty job: the injector leaves the guard out of a pod that needs none, so
- * whoever emptied the variable meant to switch the guard off.
+ * A list without an address is an error: the injector leaves the guard out of a pod that needs none, so whoever emptied
+ * the variable meant to switch the guard off.
  * @throws CodedError `CONFIG_INVALID` naming every variable that is absent or wrong
  */
 export function parseGuardConfig(env: Env): GuardConfig {

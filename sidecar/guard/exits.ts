@@ -1,6 +1,6 @@
 /**
- * How the guard ends. The exit code is what a controller or an alert can match on without reading a message; the
- * message begins with one of the codes. 2 to 9 are what podrole's programs mean everywhere, the guard's own begin at 10.
+ * How the guard ends. A controller or an alert can match on the exit code without reading the message, which begins
+ * with one of the codes. 2 to 9 mean the same in all of podrole's programs; the guard's own begin at 10.
  */
 export interface Exit {
   readonly exit: number;
@@ -10,39 +10,39 @@ export interface Exit {
   readonly remedy: string;
 }
 
-export const HELD = 0;
-const OTHER = 1;
+export const EXIT_OK = 0;
+const EXIT_OTHER = 1;
 
 export const EXITS: readonly Exit[] = [
   {
-    exit: HELD,
+    exit: EXIT_OK,
     codes: ["podrole guard"],
     means:
-      "Held: the rules are in the kernel, read back, and each address was tried. The message says so where there was no egress hook.",
+      "The metadata service is out of reach: the rules are in the kernel, were read back, and each address was tried. The message says so if there was no egress hook.",
     remedy: "Nothing.",
   },
   {
-    exit: OTHER,
+    exit: EXIT_OTHER,
     codes: ["GUARD_NOT_APPLIED", "GUARD_INTERFACE_NAME", "GUARD_FAILED"],
-    means: "Not done, for a reason that is none of those below.",
+    means: "The guard failed for a reason that is none of those below.",
     remedy: "Read the message; the kubelet starts the guard again.",
   },
   {
     exit: 2,
     codes: ["CONFIG_INVALID"],
-    means: "Bad configuration: each variable that is absent or wrong is named. Nothing was touched.",
-    remedy: "Let the injector write the guard; correct the injector's options.",
+    means: "Bad configuration: the message names each variable that is absent or wrong. Nothing was changed.",
+    remedy: "Let the injector write the guard; correct the setting that the variable comes from.",
   },
   {
     exit: 10,
     codes: ["GUARD_HOST_NETWORK"],
-    means: "The pod is in the node's own network. Nothing was touched.",
+    means: "The pod is in the node's own network. Nothing was changed.",
     remedy: "Remove `hostNetwork` from the pod, or move it to a namespace that podrole does not guard.",
   },
   {
     exit: 11,
     codes: ["GUARD_NO_CAPABILITY"],
-    means: "The kernel takes no rules from this container.",
+    means: "The kernel accepts no rules from this container.",
     remedy:
       "Let the guard run as uid 0 with `NET_ADMIN`; a Pod Security level or a policy may have removed it.",
   },
@@ -50,34 +50,33 @@ export const EXITS: readonly Exit[] = [
     exit: 12,
     codes: ["GUARD_NO_PACKET_FILTER"],
     means:
-      "Neither nftables nor iptables can be had: a program or a part of the kernel is missing. To emulate the metadata service it takes nftables.",
+      "Neither nftables nor iptables works: a program or a part of the kernel is missing. Emulating the metadata service needs nftables.",
     remedy:
-      "Run the pod on a node with nf_tables, or with ip_tables and `--guard-net-raw`, and use podrole's own sidecar image.",
+      "Run the pod on a node with nf_tables, or with ip_tables and the setting `guardNetRaw`, and use podrole's own sidecar image.",
   },
   {
     exit: 13,
     codes: ["GUARD_NO_EGRESS_HOOK"],
-    means:
-      "The kernel cannot filter what leaves an interface, and the injector runs with `--egress-hook=require`.",
-    remedy:
-      "Run the pod on a node with Linux 5.16 or later, or let the injector run with `--egress-hook=prefer`.",
+    means: "The kernel cannot filter what leaves an interface, and the setting `egressHook` is `require`.",
+    remedy: "Run the pod on a node with Linux 5.16 or later, or set `egressHook` to `prefer`.",
   },
   {
     exit: 14,
     codes: ["GUARD_NOT_HOLDING"],
     means:
-      "Not held: the rules are in place, and still an address answered, was silent, or was refused by somebody else; or, where the metadata service is emulated, its port does not lead to the sidecar's. The message names the address, the port and how.",
+      "The rules are in place but not effective: an address answered, was silent, or was refused by something other than the guard; or, where the metadata service is emulated, its port does not lead to the sidecar's. The message names the address, the port and what happened.",
     remedy:
-      "Look for what carries connections past the pod's packet filter, such as an eBPF redirect of the network plugin, or for a NAT rule of another agent that comes first.",
+      "Look for what carries connections past the pod's packet filter, such as an eBPF redirect of the network plugin, or for another agent's NAT rule that comes first.",
   },
   {
     exit: 15,
     codes: ["GUARD_RULES_MISSING"],
-    means: "Not held: what was read back is not what was written. The message names the rules.",
+    means:
+      "The rules that were read back are not those that were written. The message names the differences.",
     remedy: "Look for another program that changes the packet filter of the pod.",
   },
 ];
 
 export function exitOf(code: string): number {
-  return EXITS.find(({ codes }) => codes.includes(code))?.exit ?? OTHER;
+  return EXITS.find(({ codes }) => codes.includes(code))?.exit ?? EXIT_OTHER;
 }

@@ -1,104 +1,87 @@
 import { CodedError } from "../kit/errors.ts";
 import type { Log } from "../kit/log.ts";
 import type { Reach } from "../kit/reach.ts";
+import { attempts, leaks, redirectFailures } from "./attempts.ts";
 import type { GuardConfig } from "./config.ts";
-import type { PacketFilter, Standing } from "./filter.ts";
-import type { Heard, StandIn } from "./emulation.ts";
-import { attempts, leaks, notUs } from "./prove.ts";
-import { isEmulated, type RuleInput } from "./rules.ts";
+import { isEmulated, type AppliedRules, type PacketFilter, type RuleInput } from "./packet-filter.ts";
+import type { Greeting, StandIn } from "./stand-in.ts";
 
 export interface GuardDeps {
   readonly config: GuardConfig;
-  /** The best first; what follows is for a kernel or an image that lacks what the ones before need. */
+  /** The best first. The others are for a kernel or an image that lacks what the ones before need. */
   readonly filters: readonly PacketFilter[];
   /** Names of every interface but loopback. */
   readonly interfaces: () => Promise<readonly string[]>;
   readonly reach: (address: string, port: number, timeoutMs: number) => Promise<Reach>;
-  /** See emulation.ts. */
-  readonly hear: (address: string, port: number, timeoutMs: number) => Promise<Heard>;
+  /** See stand-in.ts. */
+  readonly readGreeting: (address: string, port: number, timeoutMs: number) => Promise<Greeting>;
   readonly standIn: (port: number, word: string) => Promise<StandIn>;
-  /** What nobody else in the pod can know. */
+  /** A word that nobody else in the pod can know. */
   readonly word: () => string;
   readonly log: Log;
 }
 
-/** What was done, once it is proven. */
-export interface Guarded extends Pick<Standing, "hooks" | "interfaces"> {
+/** What was done and proven. */
+export interface Guarded extends Pick<AppliedRules, "hooks" | "interfaces"> {
   readonly filter: string;
   readonly egressHook: boolean;
 }
 
 /**
- * Puts the rules in, reads them back and tries the blocked addresses. If the proof fails the rules stay: a guard that
- * is not proven is better than none, and the pod does not start on it.
+ * Applies the rules, reads them back and tries the blocked addresses. If the proof fails the rules stay: an unproven
+ * guard is better than none, and the pod does not start.
  * @throws CodedError with a code that starts with `GUARD_`
  */
 export async function guard(deps: GuardDeps): Promise<Guarded> {
-  const { config, filters, interfaces, reach, log } = deps;
+  const { config, filters, interfaces, log } = deps;
   refuseHostNetwork(config);
   const { addresses, openUid } = config;
-  const emulatedAt = config.imds === "emulate" ? config.imdsPort : undefined;
+  const redirectPort = config.imds === "emulate" ? config.imdsPort : undefined;
   const inputNow = async (): Promise<RuleInput> => ({
     addresses,
     openUid,
-    emulatedAt,
+    redirectPort,
     interfaces: await interfaces(),
   });
 
   const usable = filters.filter((filter) => filter.egressHook || config.egressHook === "prefer");
-  const filter = await put(usable, await inputNow(), log);
+  const filter = await applyFirst(usable, await inputNow(), log);
 
-  // Asked for again: an interface that has come up in the meantime is not guarded, and has to be noticed.
+  // The interfaces are read again: one that has come up in the meantime is not guarded, and has to be noticed.
   const input = await inputNow();
-  const before = await filter.read(input);
-  if (before.differences.length > 0) {
-    throw new CodedError(
-      "GUARD_RULES_MISSING",
-      `The rules in the kernel are not those of the guard: ${before.differences.join("; ")}.`,
-      {
-        remedy:
-          "Look for another program that changes the packet filter in this pod; the pod is started again.",
-      },
-    );
-  }
-
-  const led = addresses.filter((address) => isEmulated(input, address));
-  const tried = await attempts(addresses, reach, (address) => led.includes(address));
-  const leaking = [
-    ...leaks(tried, before.resets, await filter.resets(input)),
-    ...(led.length === 0 ? [] : await notUsAt(led, config.imdsPort, deps)),
-  ];
-  if (leaking.length > 0) {
-    throw new CodedError("GUARD_NOT_HOLDING", `The rules are in place, and still ${leaking.join("; ")}.`, {
-      remedy:
-        "Look for what carries the pod's connections past its packet filter, such as an eBPF redirect of the network plugin.",
-    });
-  }
-  const { hooks, interfaces: watched } = before;
+  const applied = await filter.readBack(input);
+  if (applied.differences.length > 0) throw rulesMissing(applied.differences);
+  const leaking = await leaksOf(input, filter, applied, deps);
+  if (leaking.length > 0) throw notHolding(leaking);
+  const { hooks, interfaces: watched } = applied;
   return { hooks, interfaces: watched, filter: filter.name, egressHook: filter.egressHook };
 }
 
-/** What the next filter may make up for. Anything else, a missing capability above all, would fail there as well. */
-const LACKING = new Set(["GUARD_NO_EGRESS_HOOK", "GUARD_NO_PACKET_FILTER"]);
+/** The next filter may do without what these lack. Any other failure, above all a missing capability, would recur there. */
+const LACKING: ReadonlySet<string> = new Set(["GUARD_NO_EGRESS_HOOK", "GUARD_NO_PACKET_FILTER"]);
 
 /** @returns the first filter that took the rules */
-async function put(filters: readonly PacketFilter[], input: RuleInput, log: Log): Promise<PacketFilter> {
+async function applyFirst(
+  filters: readonly PacketFilter[],
+  input: RuleInput,
+  log: Log,
+): Promise<PacketFilter> {
   const lacking: CodedError[] = [];
   for (const filter of filters) {
     try {
-      await filter.put(input);
+      await filter.apply(input);
       return filter;
     } catch (error) {
       if (!(error instanceof CodedError) || !LACKING.has(error.code)) throw error;
-      log.warn({ filter: filter.name, code: error.code, reason: error.message }, "not to be had in this pod");
+      log.warn({ filter: filter.name, code: error.code, reason: error.message }, "packet filter unavailable");
       lacking.push(error);
     }
   }
-  throw lackingAll(lacking);
+  throw noneUsable(lacking);
 }
 
-/** One message out of several: what was tried, and why none of it served. */
-function lackingAll(errors: readonly CodedError[]): CodedError {
+/** One message out of several: what was tried, and why each failed. */
+function noneUsable(errors: readonly CodedError[]): CodedError {
   const byMessage = new Map(errors.map((error) => [error.message, error]));
   const [first] = errors;
   if (first !== undefined && byMessage.size === 1) return first;
@@ -106,32 +89,54 @@ function lackingAll(errors: readonly CodedError[]): CodedError {
   const remedies = new Set(errors.flatMap(({ remedy }) => remedy ?? []));
   return new CodedError(
     "GUARD_NO_PACKET_FILTER",
-    `Nothing in this pod can hold the addresses: ${reasons.join("; ")}.`,
+    `No packet filter in this pod can block the addresses: ${reasons.join("; ")}.`,
     { remedy: [...remedies].join(" ") },
   );
 }
 
-/** The sidecar does not run yet, so the guard stands in for it. */
-async function notUsAt(
-  addresses: readonly string[],
-  port: number,
-  deps: Pick<GuardDeps, "hear" | "standIn" | "word">,
+/** Tries every address: those that are blocked have to refuse, those that are emulated to lead to the sidecar's port. */
+async function leaksOf(
+  input: RuleInput,
+  filter: PacketFilter,
+  { resetCounts }: AppliedRules,
+  { config, reach, readGreeting, ...deps }: GuardDeps,
 ): Promise<readonly string[]> {
+  const tried = await attempts(input.addresses, reach, (address) => isEmulated(input, address));
+  const leaking = leaks(tried, resetCounts, await filter.resetCounts(input));
+  const emulated = input.addresses.filter((address) => isEmulated(input, address));
+  if (emulated.length === 0) return leaking;
   const word = deps.word();
-  const standIn = await deps.standIn(port, word);
+  // The sidecar does not run yet, so something has to listen in its place.
+  const standIn = await deps.standIn(config.imdsPort, word);
   try {
-    return await notUs(addresses, word, deps.hear);
+    return [...leaking, ...(await redirectFailures(emulated, word, readGreeting))];
   } finally {
     await standIn.close();
   }
 }
 
-/** A pod with the node's address is in the node's network, where the rules would hold for every program of the node. */
+const rulesMissing = (differences: readonly string[]): CodedError =>
+  new CodedError(
+    "GUARD_RULES_MISSING",
+    `The rules in the kernel are not those of the guard: ${differences.join("; ")}.`,
+    {
+      remedy:
+        "Look for another program that changes the packet filter in this pod; the pod is started again.",
+    },
+  );
+
+const notHolding = (leaking: readonly string[]): CodedError =>
+  new CodedError("GUARD_NOT_HOLDING", `The rules are in place, and still ${leaking.join("; ")}.`, {
+    remedy:
+      "Look for what carries the pod's connections past its packet filter, such as an eBPF redirect of the network plugin.",
+  });
+
+/** A pod with the node's address is in the node's network, where the rules would apply to every program of the node. */
 function refuseHostNetwork({ podIp, hostIp }: GuardConfig): void {
   if (podIp !== hostIp) return;
   throw new CodedError(
     "GUARD_HOST_NETWORK",
-    `This pod is in the node's own network (both have the address ${hostIp}), which it must not change.`,
+    `This pod is in the node's own network (both have the address ${hostIp}), which the guard must not change.`,
     {
       remedy: "Remove hostNetwork from the pod, or move it to a namespace that podrole does not guard.",
     },

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { CodedError } from "../kit/errors.ts";
 
-/** Of the calling process's own network namespace. `/sys/class/net` is of the namespace that mounted it. */
+/** Of this process's network namespace. `/sys/class/net` shows the namespace that mounted it. */
 const DEVICES = "/proc/self/net/dev";
 
-/** @returns the names of every interface but loopback, which no packet leaves the pod by */
+/** @returns the names of every interface but loopback, by which no packet leaves the pod */
 export async function interfaces(): Promise<readonly string[]> {
   return interfaceNames(await readFile(DEVICES, "utf8"));
 }
@@ -12,8 +12,8 @@ export async function interfaces(): Promise<readonly string[]> {
 /**
  * @param table the text of `/proc/net/dev`: two lines of heading, then `name: counters`, right-aligned. The kernel
  *   allows no colon and no blank in a name.
- * @throws CodedError `GUARD_INTERFACE_NAME`. A name may be the pod author's choice (Multus), and nft's language has no
- *   escape inside quotes and reads `*` as a wildcard: a name that cannot be written down safely stops the pod.
+ * @throws CodedError `GUARD_INTERFACE_NAME`: the pod's author may choose a name (Multus), nft's language has no escape
+ *   inside quotes and reads `*` as a wildcard, so a name that cannot be written safely stops the pod.
  */
 export function interfaceNames(table: string): readonly string[] {
   const names = table

@@ -6,18 +6,18 @@ import { createLog } from "../kit/log.ts";
 import { reach } from "../kit/reach.ts";
 import { writeTerminationMessage } from "../kit/termination.ts";
 import { parseGuardConfig, type GuardConfig } from "./config.ts";
-import { hear, standIn } from "./emulation.ts";
-import { exitOf, HELD } from "./exits.ts";
+import { EXIT_OK, exitOf } from "./exits.ts";
 import { guard, type Guarded, type GuardDeps } from "./guard.ts";
 import { interfaces } from "./interfaces.ts";
-import { iptables, iptablesFilter } from "./iptables.ts";
-import { nftFilter } from "./nft-filter.ts";
-import { nft } from "./nft.ts";
+import { iptables, iptablesFilter } from "./iptables/iptables.ts";
+import { nftFilter } from "./nft/filter.ts";
+import { nft } from "./nft/nft.ts";
+import { readGreeting, standIn } from "./stand-in.ts";
 
 /** What the guard touches of the world outside. */
 export interface Surroundings extends Pick<
   GuardDeps,
-  "filters" | "interfaces" | "reach" | "hear" | "standIn" | "word"
+  "filters" | "interfaces" | "reach" | "readGreeting" | "standIn" | "word"
 > {
   readonly stdout: (line: string) => void;
   readonly stderr: (line: string) => void;
@@ -34,7 +34,7 @@ export async function guardMain(env: Env, around: Surroundings = surroundings(en
     const line = success(config, guarded, around.now() - started);
     around.stdout(line);
     writeTerminationMessage(env[ENV.terminationLog], line);
-    return HELD;
+    return EXIT_OK;
   } catch (thrown) {
     const error = coded(thrown, "GUARD_FAILED");
     const line = oneLine(error);
@@ -56,7 +56,7 @@ function surroundings(env: Env): Surroundings {
     ],
     interfaces,
     reach,
-    hear,
+    readGreeting,
     standIn,
     word: () => randomBytes(16).toString("hex"),
     stdout: (line) => process.stdout.write(`${line}\n`),
@@ -69,7 +69,7 @@ function success({ addresses, openUid, imds, imdsPort }: GuardConfig, guarded: G
   const verb = addresses.length === 1 ? "is" : "are";
   const exception = openUid === undefined ? "" : ` of every uid but ${openUid}`;
   const { hooks, interfaces: count, filter, egressHook } = guarded;
-  // What a person has to know of a pod that started all the same: it is held by one wall out of two.
+  // Worth knowing of a pod that starts all the same: only one of two walls protects it.
   const lacking = egressHook
     ? ""
     : ` by ${filter} without the kernel's egress hook, so only as long as no container has NET_RAW`;

@@ -8,7 +8,7 @@ const env = {
   [ENV.hostIp]: "10.0.0.1",
 };
 
-test("reads what the injector writes", () => {
+test("the guard reads what the injector writes", () => {
   expect(parseGuardConfig(env)).toEqual({
     addresses: ["169.254.169.254", "fd00:ec2::254"],
     openUid: undefined,
@@ -21,13 +21,13 @@ test("reads what the injector writes", () => {
   });
 });
 
-test("keeps one of each address, in one spelling", () => {
+test("the guard keeps each address once, normalised", () => {
   const blocked = "FD00:EC2:0::254, 169.254.169.254 ,::ffff:169.254.169.254,,fd00:ec2::254";
   const { addresses } = parseGuardConfig({ ...env, [ENV.blockedAddresses]: blocked });
   expect(addresses).toEqual(["fd00:ec2::254", "169.254.169.254"]);
 });
 
-test("reads the uid that is let through", () => {
+test("the guard reads the uid that is let through", () => {
   expect(parseGuardConfig({ ...env, [ENV.openUid]: "64169" }).openUid).toBe(64_169);
 });
 
@@ -46,8 +46,8 @@ test.each([
   ["the clock", ENV.blockedAddresses, "169.254.169.123"],
   ["the clock, mapped", ENV.blockedAddresses, "::ffff:169.254.169.123"],
   ["an unknown word on the egress hook", ENV.egressHook, "yes"],
-  ["a mode of the metadata service that is none", ENV.imds, "emulated"],
-  ["a port that is none", ENV.imdsPort, "65536"],
+  ["an unknown mode of the metadata service", ENV.imds, "emulated"],
+  ["a port above 65535", ENV.imdsPort, "65536"],
   ["root", ENV.openUid, "0"],
   ["a uid beyond a user namespace", ENV.openUid, "65536"],
   ["a uid in words", ENV.openUid, "root"],
@@ -56,17 +56,17 @@ test.each([
   ["no host address", ENV.hostIp, undefined],
   ["a host name", ENV.hostIp, "node1"],
   ["an unknown log level", ENV.logLevel, "loud"],
-])("refuses %s", (_, name, value) => {
+])("the guard refuses %s", (_, name, value) => {
   expect(() => parseGuardConfig({ ...env, [name]: value })).toThrow(name);
 });
 
-test("names every problem at once", () => {
+test("the guard names every problem at once", () => {
   const thrower = () => parseGuardConfig({ [ENV.openUid]: "x" });
   for (const name of [ENV.blockedAddresses, ENV.openUid, ENV.podIp, ENV.hostIp])
     expect(thrower).toThrow(name);
 });
 
-test("says what it is that no pod does without", () => {
+test("the message says what the address is that no pod does without", () => {
   const dns = { ...env, [ENV.blockedAddresses]: "169.254.169.253" };
   expect(() => parseGuardConfig(dns)).toThrow(
     `${ENV.blockedAddresses} must not block 169.254.169.253, which is the VPC's DNS server and no pod does without.`,

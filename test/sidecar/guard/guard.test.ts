@@ -4,14 +4,16 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ENV } from "../../../sidecar/contract/env.ts";
 import { guardMain, type Surroundings } from "../../../sidecar/guard/main.ts";
-import { nftFilter } from "../../../sidecar/guard/nft-filter.ts";
-import type { Nft } from "../../../sidecar/guard/nft.ts";
-import type { Heard } from "../../../sidecar/guard/emulation.ts";
-import { resetRule, rulesFor, type Table } from "../../../sidecar/guard/rules.ts";
-import type { Listing } from "../../../sidecar/guard/listing.ts";
+import { nftFilter } from "../../../sidecar/guard/nft/filter.ts";
+import type { Listing } from "../../../sidecar/guard/nft/listing.ts";
+import type { Nft } from "../../../sidecar/guard/nft/nft.ts";
+import { resetRule } from "../../../sidecar/guard/nft/rules.ts";
+import type { Table } from "../../../sidecar/guard/nft/table.ts";
+import { tablesFor } from "../../../sidecar/guard/nft/tables.ts";
+import type { Greeting } from "../../../sidecar/guard/stand-in.ts";
 import type { Reach } from "../../../sidecar/kit/reach.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { PODS, recorded } from "./listings.ts";
+import { PODS, recorded } from "./nft/listings.ts";
 
 const REFUSED: Reach = { kind: "refused", code: "ECONNREFUSED" };
 
@@ -33,7 +35,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** A pod where everything goes well, except for what a test puts in its place. */
+/** A pod where everything works, except for what a test replaces. */
 function pod(other: Partial<Surroundings> = {}, kernel: Partial<Nft> = {}) {
   const steps: string[] = [];
   const lines = { stdout: [] as string[], stderr: [] as string[] };
@@ -57,8 +59,8 @@ function pod(other: Partial<Surroundings> = {}, kernel: Partial<Nft> = {}) {
       reset += 1;
       return REFUSED;
     },
-    hear: async (address) => {
-      steps.push(`hear ${address}`);
+    readGreeting: async (address) => {
+      steps.push(`greeting ${address}`);
       return { kind: "connected", said: "word" };
     },
     standIn: async (port) => {
@@ -84,7 +86,7 @@ function withResets(listing: Listing, packets: number): Listing {
   return { ...listing, chains };
 }
 
-test("applies, reads back, connects and counts, in this order", async () => {
+test("the guard applies its rules, reads them back, connects and counts, in this order", async () => {
   const { around, steps, lines } = pod();
   expect(await guardMain(env, around)).toBe(0);
   expect(steps.join(" ")).toBe(
@@ -98,21 +100,21 @@ test("applies, reads back, connects and counts, in this order", async () => {
   });
 });
 
-test("touches nothing in the node's own network", async () => {
+test("the guard changes nothing in the node's own network", async () => {
   const { around, steps, lines } = pod();
   expect(await guardMain({ ...env, [ENV.podIp]: "FD00::1", [ENV.hostIp]: "fd00:0::1" }, around)).toBe(10);
   expect(steps).toEqual([]);
   expect(lines.stderr).toEqual([expect.stringMatching(/^GUARD_HOST_NETWORK: .* Remove hostNetwork/)]);
 });
 
-test("touches nothing on a bad configuration, and ends with 2", async () => {
+test("the guard changes nothing and exits with 2 when its configuration is bad", async () => {
   const { around, steps, lines } = pod();
   expect(await guardMain({ ...env, [ENV.blockedAddresses]: "" }, around)).toBe(2);
   expect(steps).toEqual([]);
   expect(lines.stderr).toEqual([`CONFIG_INVALID: ${ENV.blockedAddresses} is not set.`]);
 });
 
-test("does not look for a proof of rules that were not taken", async () => {
+test("the guard proves nothing when the kernel refused its rules", async () => {
   const refuse = new CodedError("GUARD_NO_CAPABILITY", "No.", { remedy: "Do." });
   const { around, steps, lines } = pod({}, { apply: () => Promise.reject(refuse) });
   expect(await guardMain(env, around)).toBe(11);
@@ -120,7 +122,7 @@ test("does not look for a proof of rules that were not taken", async () => {
   expect(lines.stderr).toEqual(["GUARD_NO_CAPABILITY: No. Do."]);
 });
 
-test("does not connect while the rules in the kernel are not its own", async () => {
+test("the guard does not connect while the rules in the kernel are not its own", async () => {
   const nothing: Listing = { tables: [], chains: [], devices: [] };
   const { around, steps, lines } = pod({}, { list: async () => nothing });
   expect(await guardMain(env, around)).toBe(15);
@@ -128,7 +130,7 @@ test("does not connect while the rules in the kernel are not its own", async () 
   expect(lines.stderr).toEqual([expect.stringMatching(/^GUARD_RULES_MISSING: .*the inet table is missing/)]);
 });
 
-test("fails for an interface that came up while it was at work", async () => {
+test("the guard fails when an interface has come up meanwhile", async () => {
   const seen = [
     ["eth0", "net1"],
     ["eth0", "net1", "net2"],
@@ -143,7 +145,7 @@ test.each<[string, Reach]>([
   ["silence", { kind: "timeout" }],
   ["an unknown error", { kind: "refused", code: "UNKNOWN" }],
   ["a reset that no rule of its own has counted", REFUSED],
-])("fails closed on %s", async (_, outcome) => {
+])("the guard fails closed on %s", async (_, outcome) => {
   const { around, steps, lines } = pod({ reach: async () => outcome });
   expect(await guardMain(env, around)).toBe(14);
   expect(
@@ -154,7 +156,7 @@ test.each<[string, Reach]>([
   expect(lines.stderr).toEqual([expect.stringMatching(/^GUARD_NOT_HOLDING: [^\n]+$/)]);
 });
 
-test("one address of two that answers is one too many", async () => {
+test("the guard fails when one address of two answers", async () => {
   const answers = async (address: string): Promise<Reach> =>
     address.includes(":") ? { kind: "connected" } : { kind: "refused", code: "EHOSTUNREACH" };
   const { around, lines } = pod({ reach: answers });
@@ -162,13 +164,13 @@ test("one address of two that answers is one too many", async () => {
   expect(lines.stderr.join()).toContain("fd00:ec2::254 port 80 answered");
 });
 
-test("leaves the one line where kubectl describe pod finds it, and nothing of what was there", async () => {
+test("the guard replaces the termination message with its one line", async () => {
   const { around, lines } = pod({ reach: async () => ({ kind: "connected" }) });
   await guardMain(env, around);
   expect([await readFile(terminationLog, "utf8")]).toEqual(lines.stderr);
 });
 
-test("says there too that all went well, since it may say that there is one wall only", async () => {
+test("the guard writes its success into the termination message too", async () => {
   const { around, lines } = pod();
   await guardMain(env, around);
   expect([await readFile(terminationLog, "utf8")]).toEqual(lines.stdout);
@@ -185,7 +187,7 @@ const kernel = (refusal: (script: string) => CodedError | undefined): Partial<Nf
   },
 });
 
-test("does without the egress hook where that is allowed, and says what that rests on", async () => {
+test("the guard does without the egress hook when it may, and says what protection then depends on", async () => {
   const { around, steps, lines } = pod(
     {},
     kernel((script) => (script.includes("netdev") ? NO_HOOK : undefined)),
@@ -197,7 +199,7 @@ test("does without the egress hook where that is allowed, and says what that res
   ]);
 });
 
-test("does not do without the egress hook unless it is told to", async () => {
+test("the guard fails without the egress hook unless it may do without", async () => {
   const { around, lines } = pod(
     {},
     kernel((script) => (script.includes("netdev") ? NO_HOOK : undefined)),
@@ -206,18 +208,18 @@ test("does not do without the egress hook unless it is told to", async () => {
   expect(lines.stderr).toEqual(["GUARD_NO_EGRESS_HOOK: Not this kernel. Another."]);
 });
 
-test("with nothing to hold by, names all that was tried", async () => {
+test("the guard names everything it tried when no packet filter works", async () => {
   const { around, lines } = pod(
     {},
     kernel((script) => (script.includes("netdev") ? NO_HOOK : NO_FILTER)),
   );
   expect(await guardMain({ ...env, [ENV.egressHook]: "prefer" }, around)).toBe(12);
   expect(lines.stderr).toEqual([
-    "GUARD_NO_PACKET_FILTER: Nothing in this pod can hold the addresses: Not this kernel; Nothing there. Another. Something.",
+    "GUARD_NO_PACKET_FILTER: No packet filter in this pod can block the addresses: Not this kernel; Nothing there. Another. Something.",
   ]);
 });
 
-test("does not try another way where the kernel refuses the guard as such", async () => {
+test("the guard tries no other packet filter when it lacks the capability", async () => {
   let applied = 0;
   const refuse = new CodedError("GUARD_NO_CAPABILITY", "No.");
   const { around } = pod(
@@ -229,29 +231,29 @@ test("does not try another way where the kernel refuses the guard as such", asyn
 });
 
 test.each([
-  ["is not there", "nowhere"],
+  ["does not exist", "nowhere"],
   ["is a folder", "."],
-])("does not mind a termination log that %s", async (_, name) => {
+])("the guard ignores a termination log that %s", async (_, name) => {
   const path = join(folder, name);
   const there = await stat(path).catch(() => undefined);
   const { around, lines } = pod({ reach: async () => ({ kind: "connected" }) });
   expect(await guardMain({ ...env, [ENV.terminationLog]: path }, around)).toBe(14);
   expect(lines.stderr).toHaveLength(1);
-  expect((await stat(path).catch(() => undefined))?.ino, "it is not made").toBe(there?.ino);
+  expect((await stat(path).catch(() => undefined))?.ino, "it is not created").toBe(there?.ino);
 });
 
-test("gives an error that nobody foresaw a code as well", async () => {
+test("the guard gives an unforeseen error the code GUARD_FAILED", async () => {
   const { around, lines } = pod({ interfaces: () => Promise.reject(new Error("open\n/proc")) });
   expect(await guardMain(env, around)).toBe(1);
   expect(lines.stderr).toEqual(["GUARD_FAILED: open /proc"]);
 });
 
-describe("where the metadata service is emulated", () => {
+describe("the guard, when the metadata service is emulated,", () => {
   const PAIR = ["169.254.169.254", "fd00:ec2::254"];
   const emulated = (): Record<string, string> => ({ ...env, [ENV.imds]: "emulate" });
-  /** The kernel as it is with the rules of this mode. */
+  /** A kernel that holds the rules of this mode. */
   const taken = (): Partial<Nft> => {
-    const tables = rulesFor(PODS.emulate);
+    const tables = tablesFor(PODS.emulate);
     let calls = 0;
     const list = async (): Promise<Listing> => {
       calls += 1;
@@ -260,14 +262,18 @@ describe("where the metadata service is emulated", () => {
     return { list };
   };
 
-  test("listens where the sidecar will, and hears itself at the metadata addresses", async () => {
+  test("listens at the sidecar's port and is answered from there at the metadata addresses", async () => {
     const { around, steps, lines } = pod({}, taken());
     expect({ code: await guardMain(emulated(), around), ...lines }).toMatchObject({ code: 0, stderr: [] });
-    expect(steps.slice(-4)).toEqual(["listen 16927", ...PAIR.map((address) => `hear ${address}`), "close"]);
+    expect(steps.slice(-4)).toEqual([
+      "listen 16927",
+      ...PAIR.map((address) => `greeting ${address}`),
+      "close",
+    ]);
     expect(lines.stdout[0]).toContain("answers at port 80 in place of the metadata service, from port 16927");
   });
 
-  test.each<[string, Heard, string]>([
+  test.each<[string, Greeting, string]>([
     ["a word that is not its own", { kind: "connected", said: "HTTP" }, "and it was not the sidecar's port"],
     [
       "a service that says nothing by itself",
@@ -275,10 +281,10 @@ describe("where the metadata service is emulated", () => {
       "and it was not the sidecar's port",
     ],
     ["silence", { kind: "timeout" }, "was silent"],
-    ["a refusal by somebody", { kind: "refused", code: "ECONNREFUSED" }, "not led to the sidecar's port"],
+    ["a refusal", { kind: "refused", code: "ECONNREFUSED" }, "not led to the sidecar's port"],
     ["an error of its own", { kind: "refused", code: "EMFILE" }, "ended with EMFILE"],
   ])("fails closed on %s, and closes its port", async (_, outcome, says) => {
-    const { around, steps, lines } = pod({ hear: async () => outcome }, taken());
+    const { around, steps, lines } = pod({ readGreeting: async () => outcome }, taken());
     expect(await guardMain(emulated(), around)).toBe(14);
     expect(lines.stderr[0]).toMatch(/^GUARD_NOT_HOLDING: /);
     for (const address of PAIR) expect(lines.stderr[0]).toContain(`${address} port 80`);
@@ -286,13 +292,13 @@ describe("where the metadata service is emulated", () => {
     expect(steps.at(-1)).toBe("close");
   });
 
-  test("is held where the pod has no way there", async () => {
-    const { around } = pod({ hear: async () => ({ kind: "refused", code: "ENETUNREACH" }) }, taken());
+  test("succeeds when the pod has no way there", async () => {
+    const { around } = pod({ readGreeting: async () => ({ kind: "refused", code: "ENETUNREACH" }) }, taken());
     expect(await guardMain(emulated(), around)).toBe(0);
   });
 });
 
-/** What nft would list of these tables. `calls`: each time it is asked, another two connections have been reset. */
+/** What nft would list of these tables. With every call, two more connections have been reset. */
 function listingFrom(tables: readonly Table[], calls: number): Listing {
   const chains = tables.flatMap((table) => table.chains.map((chain) => ({ ...chain, family: table.family })));
   return {

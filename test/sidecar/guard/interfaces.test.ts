@@ -11,7 +11,7 @@ function table(...names: readonly string[]): string {
   );
 }
 
-test("finds every interface but loopback", () => {
+test("the guard finds every interface but loopback", () => {
   expect(interfaceNames(table("lo", "eth0", "net1", "bond0.100", "longer_name-15c"))).toEqual([
     "eth0",
     "net1",
@@ -20,16 +20,16 @@ test("finds every interface but loopback", () => {
   ]);
 });
 
-test("takes a counter that touches the colon", () => {
+test("the guard reads a name when a counter touches the colon", () => {
   expect(interfaceNames(`${HEADING}  eth0:4294967295      12    0\n`)).toEqual(["eth0"]);
 });
 
-test("finds nothing beside loopback", () => {
+test("the guard finds no interface when there is only loopback", () => {
   expect(interfaceNames(table("lo"))).toEqual([]);
 });
 
 test.each(['a"b', "a\\", "eth*", "x{}#;", "$var", "@set", "übel", "a,b", "a'b"])(
-  "stops at the interface name %j",
+  "the guard stops at the interface name %j",
   (name) => {
     expect(() => interfaceNames(table("lo", "eth0", name))).toThrow(
       expect.objectContaining({ code: "GUARD_INTERFACE_NAME" }),

@@ -1,15 +1,16 @@
-import { isIPv4 } from "../kit/address.ts";
-import type { RuleInput } from "./rules.ts";
+import { isIPv4 } from "../../kit/address.ts";
+import type { RuleInput } from "../packet-filter.ts";
+import { ruleDifferences } from "../rule-differences.ts";
 
 /**
- * The first wall once more, for a kernel that takes no nft table of family `inet`: chains of our own in iptables' table
- * `filter`, written in the one spelling that `iptables-save` lists them in. It comes after NAT, so what a rule of
- * somebody else has rewritten is known by the destination that the connection was opened to (`--ctorigdst`), and what
- * was rewritten into a blocked address has it in the packet.
+ * The first wall for a kernel that takes no nft table of family `inet`: chains of our own in iptables' table `filter`,
+ * in the one spelling that `iptables-save` lists them in. The table comes after NAT: a packet that another rule has
+ * rewritten is known by the destination that its connection was opened to (`--ctorigdst`), and one that was rewritten
+ * into a blocked address has that address in it.
  */
 export type Version = 4 | 6;
 
-/** Built-in chain, to the chain that it jumps to first of all. */
+/** Each built-in chain jumps to one of ours before anything else. */
 export const JUMPS = [
   { from: "OUTPUT", to: "PODROLE_OUTPUT" },
   { from: "FORWARD", to: "PODROLE_FORWARD" },
@@ -29,7 +30,7 @@ export function iptablesRules(version: Version, input: RuleInput): readonly stri
 
 function outputRules(address: string, openUid: number | undefined): readonly string[] {
   const to = `-d ${network(address)}`;
-  // Of this direction alone: the reset that we send is of the same connection, and must get back to the program.
+  // In this direction only: our reset belongs to the same connection and must get back to the program.
   const once = `-m conntrack --ctorigdst ${address} --ctdir ORIGINAL`;
   return [
     ...(openUid === undefined ? [] : [`${to} -m owner --uid-owner ${openUid} -j RETURN`]),
@@ -48,8 +49,8 @@ function network(address: string): string {
 
 /**
  * For `iptables-restore --noflush`, which takes a table as one transaction and leaves all other chains alone. Naming a
- * chain of our own empties it first, so applying twice equals once. The jumps stay as they are where they are first.
- * @param saved what `iptables-save` says before
+ * chain of our own empties it first, so applying twice equals once. A jump that already comes first stays.
+ * @param saved what `iptables-save` printed before
  */
 export function iptablesScript(version: Version, input: RuleInput, saved: string): string {
   const jumps = JUMPS.flatMap((jump) => {
@@ -69,7 +70,7 @@ const jumpRule = ({ from, to }: Jump): string => `-A ${from} -j ${to}`;
 const standsFirst = ([first, ...rest]: readonly string[], jump: Jump): boolean =>
   first === jumpRule(jump) && !rest.includes(first);
 
-/** What `iptables-save` lists of a chain, counters left out. */
+/** The rules of one chain, as `iptables-save` prints them, without their counters. */
 function rulesOf(saved: string, chain: string): readonly string[] {
   return saved
     .split("\n")
@@ -77,31 +78,21 @@ function rulesOf(saved: string, chain: string): readonly string[] {
     .filter((line) => line.startsWith(`-A ${chain} `));
 }
 
-/** As prove.ts has it for nft: exactly our rules, in their order, and the jump before anything else. */
+/** As nft/differences.ts: exactly our rules, in their order, and the jump before anything else. */
 export function iptablesDifferences(version: Version, input: RuleInput, saved: string): readonly string[] {
   const wanted = iptablesRules(version, input);
   return JUMPS.flatMap((jump) => {
-    const [ours, found] = [
-      wanted.filter((rule) => rule.startsWith(`-A ${jump.to} `)),
-      rulesOf(saved, jump.to),
-    ];
-    const title = `IPv${version} chain ${jump.to}`;
+    const ours = wanted.filter((rule) => rule.startsWith(`-A ${jump.to} `));
     return [
       ...(standsFirst(rulesOf(saved, jump.from), jump)
         ? []
         : [`IPv${version} ${jump.from} does not jump to ${jump.to} first`]),
-      ...ours.filter((rule) => !found.includes(rule)).map((rule) => `${title} lacks "${rule}"`),
-      ...found
-        .filter((rule) => !ours.includes(rule))
-        .map((rule) => `${title} holds "${rule}", which is not ours`),
-      ...(ours.length === found.length && ours.every((rule, at) => rule === found[at])
-        ? []
-        : [`${title} is not as written`]),
+      ...ruleDifferences(`IPv${version} chain ${jump.to}`, ours, rulesOf(saved, jump.to)),
     ];
   });
 }
 
-/** How often our rules have reset a connection to the address, by either of its two rules. */
+/** How often our two reset rules for the address have matched. */
 export function iptablesResets(address: string, saved: string): number {
   const counted = saved.split("\n").flatMap((line) => {
     const [, packets, rule] = /^\[(\d+):\d+\] (-A PODROLE_OUTPUT .*)$/.exec(line.trim()) ?? [];

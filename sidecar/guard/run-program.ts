@@ -1,13 +1,13 @@
 import { execFile } from "node:child_process";
 import { systemCode } from "../kit/errors.ts";
 
-/** It takes milliseconds; a kernel that waits longer for a lock will not be quicker for a pod that waits. */
+/** It takes milliseconds. A kernel that waits longer for a lock would not finish sooner if the pod waited more. */
 export const RUN_TIMEOUT_MS = 10_000;
 
 /** A program that did not start, was killed, or ended with a code other than 0. */
 export class RunFailure extends Error {
   readonly stderr: string;
-  /** Whether it was ended because its time was up. */
+  /** Whether it was killed because it took too long. */
   readonly killed: boolean;
   /** The errno's name, if it did not even start. */
   readonly system: string | undefined;
@@ -21,7 +21,7 @@ export class RunFailure extends Error {
 }
 
 interface Options {
-  /** The PATH to look for it in. */
+  /** The PATH that is searched for the program. */
   readonly path: string | undefined;
   readonly input?: string | undefined;
   readonly env?: Readonly<Record<string, string>>;
@@ -37,7 +37,7 @@ export function run(program: string, args: readonly string[], options: Options):
     const child = execFile(
       program,
       args,
-      // Their messages are read, so in no language but the C locale's.
+      // Their messages are parsed, so they have to be in the C locale.
       {
         env: { LC_ALL: "C", ...env, ...(path === undefined ? {} : { PATH: path }) },
         timeout: RUN_TIMEOUT_MS,

@@ -1,9 +1,9 @@
-import { TABLE_NAME, type Base, type Chain, type Table } from "./rules.ts";
+import { TABLE_NAME, type Base, type Chain, type Table } from "./table.ts";
 
 /**
  * The rules in nft's language. nft hands a script to the kernel as one transaction, all of it or nothing, and `add`
- * followed by `delete` works whether the table was there or not: applying twice equals once, with no moment between in
- * which nothing is guarded. No table but ours is named.
+ * followed by `delete` works whether the table was there or not: applying twice equals once, with no unguarded moment
+ * between. No table but ours is named.
  */
 export function scriptOf(tables: readonly Table[]): string {
   return `${tables.map(tableText).join("\n\n")}\n`;

@@ -5,12 +5,12 @@ import {
   iptablesRules,
   iptablesScript,
   type Version,
-} from "../../../sidecar/guard/iptables-rules.ts";
-import { PODS } from "./listings.ts";
+} from "../../../../sidecar/guard/iptables/rules.ts";
+import { PODS } from "../nft/listings.ts";
 
 const POD = PODS["two-interfaces"];
 
-/** What iptables-save (1.8.9) says once the script is taken, beside a rule of somebody else. */
+/** What iptables-save (1.8.9) prints once the script is applied, with another program's rule beside it. */
 const saved = (version: Version, input = POD): string =>
   [
     "*filter",
@@ -26,21 +26,21 @@ const saved = (version: Version, input = POD): string =>
 
 const EMPTY = "*filter\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n";
 
-test.each(["two-interfaces", "open-uid"] as const)("writes the rules of %s", async (pod) => {
+test.each(["two-interfaces", "open-uid"] as const)("the guard writes the rules of %s", async (pod) => {
   const text = ([4, 6] as const).map(
     (version) => `# IPv${version}\n${iptablesScript(version, PODS[pod], EMPTY)}`,
   );
   await expect(text.join("\n")).toMatchFileSnapshot(`golden/${pod}.iptables`);
 });
 
-test("finds nothing wrong with what it wrote, and does not move a jump that stands first", () => {
+test("the guard finds no difference in what it wrote, and leaves a jump that comes first", () => {
   for (const version of [4, 6] as const) {
     expect(iptablesDifferences(version, POD, saved(version))).toEqual([]);
     expect(iptablesScript(version, POD, saved(version))).not.toMatch(/-[ID] (?:OUTPUT|FORWARD)/);
   }
 });
 
-test("moves its jump back before what was put ahead of it, and leaves that in place", () => {
+test("the guard moves its jump back to the front, and leaves the other rule in place", () => {
   const behind = saved(4).replace("[9:540] -A OUTPUT", "[0:0] -A OUTPUT -j MESH\n[9:540] -A OUTPUT");
   expect(iptablesDifferences(4, POD, behind)).toEqual(["IPv4 OUTPUT does not jump to PODROLE_OUTPUT first"]);
   const script = iptablesScript(4, POD, behind);
@@ -58,13 +58,13 @@ test.each<[string, (text: string) => string]>([
   ["another order", (text) => text.replace(/(.*PODROLE_OUTPUT -d .*tcp-reset\n)(.*\n)/, "$2$1")],
   ["no jump", (text) => text.replace(/.*-A OUTPUT -j PODROLE_OUTPUT\n/, "")],
   ["nothing at all", () => EMPTY],
-])("sees %s", (_, change) => {
+])("the guard notices %s", (_, change) => {
   const text = change(saved(4));
   expect(text).not.toBe(saved(4));
   expect(iptablesDifferences(4, POD, text)).not.toEqual([]);
 });
 
-test("counts both rules that reset, of this address and no other", () => {
+test("the guard counts both reset rules of the address, and those of no other", () => {
   const two = { ...POD, addresses: ["169.254.169.25", "169.254.169.254"] };
   expect(iptablesResets("169.254.169.254", saved(4, two))).toBe(6);
   expect(iptablesResets("169.254.169.2", saved(4, two))).toBe(0);

@@ -3,21 +3,21 @@ import { LOOPBACK } from "../contract/pod.ts";
 import { CodedError, systemCode } from "../kit/errors.ts";
 import type { Reach } from "../kit/reach.ts";
 
-/** How one attempt to hear who is at an address ended. Whoever is there was not sent a byte. */
-export type Heard =
+/** What the other end of a connection said by itself, or how the attempt ended. It was not sent a byte. */
+export type Greeting =
   | Exclude<Reach, { kind: "connected" }>
   | { readonly kind: "connected"; readonly said: string };
 
-/** Stands where the sidecar will, for as long as the proof takes. */
+/** Listens where the sidecar will, for as long as the proof takes. */
 export interface StandIn {
   close(): Promise<void>;
 }
 
-/** A pod without IPv6 has no ::1, and then no connection that could be led there either. */
+/** A pod without IPv6 has no ::1, so no connection can be redirected there either. */
 const NO_IPV6 = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 
 /**
- * Listens on the port of the sidecar's metadata endpoint and says one word to whoever connects.
+ * Listens on the port of the sidecar's metadata endpoint and says one word to each connection.
  * @throws CodedError `GUARD_NOT_APPLIED` if the port is taken
  */
 export async function standIn(port: number, word: string): Promise<StandIn> {
@@ -41,7 +41,7 @@ export async function standIn(port: number, word: string): Promise<StandIn> {
     }
   } catch (cause) {
     await close();
-    const message = `The port ${port} of the metadata endpoint cannot be had: ${systemCode(cause) ?? "UNKNOWN"}.`;
+    const message = `The port ${port} of the metadata endpoint is not free: ${systemCode(cause) ?? "UNKNOWN"}.`;
     const remedy = "Let no other program of the pod listen on it, or choose another.";
     throw new CodedError("GUARD_NOT_APPLIED", message, { remedy, cause });
   }
@@ -49,14 +49,14 @@ export async function standIn(port: number, word: string): Promise<StandIn> {
 }
 
 /**
- * Connects and listens to what the other end says by itself. EC2's service waits for a request and says nothing.
- * Never rejects.
+ * Connects, sends nothing and reads what the other end says by itself. EC2's service waits for a request and says
+ * nothing. Never rejects.
  */
-export function hear(address: string, port: number, timeoutMs: number): Promise<Heard> {
+export function readGreeting(address: string, port: number, timeoutMs: number): Promise<Greeting> {
   return new Promise((resolve) => {
     let [connected, said] = [false, ""];
     const socket = connect({ host: address, port });
-    const end = (outcome: Heard): void => {
+    const end = (outcome: Greeting): void => {
       clearTimeout(timer);
       socket.destroy();
       resolve(connected ? { kind: "connected", said } : outcome);

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
-import { listingOf, type Listing } from "../../../sidecar/guard/listing.ts";
-import type { RuleInput } from "../../../sidecar/guard/rules.ts";
+import { listingOf, type Listing } from "../../../../sidecar/guard/nft/listing.ts";
+import type { RuleInput } from "../../../../sidecar/guard/packet-filter.ts";
 
 const TWO_INTERFACES: RuleInput = {
   addresses: ["169.254.169.254", "fd00:ec2::254"],
   interfaces: ["eth0", "net1"],
   openUid: undefined,
-  emulatedAt: undefined,
+  redirectPort: undefined,
 };
 const OPEN_UID: RuleInput = { ...TWO_INTERFACES, interfaces: ["eth0"], openUid: 64_169 };
 
@@ -14,8 +14,8 @@ const OPEN_UID: RuleInput = { ...TWO_INTERFACES, interfaces: ["eth0"], openUid: 
 export const PODS = {
   "two-interfaces": TWO_INTERFACES,
   "open-uid": OPEN_UID,
-  emulate: { ...TWO_INTERFACES, emulatedAt: 16_927 },
-  "emulate-open-uid": { ...OPEN_UID, emulatedAt: 16_927 },
+  emulate: { ...TWO_INTERFACES, redirectPort: 16_927 },
+  "emulate-open-uid": { ...OPEN_UID, redirectPort: 16_927 },
 } as const satisfies Readonly<Record<string, RuleInput>>;
 
 /** Debian 12's and Debian 13's. */
@@ -27,7 +27,7 @@ interface Options {
   readonly change?: (text: string) => string;
 }
 
-/** What nft answered. */
+/** What nft listed. */
 export function recorded(pod: keyof typeof PODS, options: Options = {}): Listing {
   const { version = "1.0.6", change = (text) => text } = options;
   const [inet, netdev, egress] = ["inet.json", "netdev.json", "netdev.txt"].map((end) =>

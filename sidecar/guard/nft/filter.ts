@@ -1,34 +1,33 @@
-import type { PacketFilter, Resets } from "./filter.ts";
+import type { PacketFilter, ResetCounts, RuleInput } from "../packet-filter.ts";
+import { differences } from "./differences.ts";
 import type { Listing } from "./listing.ts";
 import type { Nft } from "./nft.ts";
-import { differences } from "./prove.ts";
-import { resetRule, rulesFor, type RuleInput, type Table } from "./rules.ts";
+import { resetRule } from "./rules.ts";
 import { scriptOf } from "./script.ts";
+import { tablesFor } from "./tables.ts";
 
-/** @param egressHook false: the `inet` table alone, for a kernel that has no second wall to give */
+/** @param egressHook as in {@link tablesFor} */
 export function nftFilter(nft: Nft, egressHook: boolean): PacketFilter {
-  const tables = (input: RuleInput): readonly Table[] =>
-    rulesFor(input).filter(({ family }) => egressHook || family === "inet");
   return {
     name: "nft",
     egressHook,
-    put: (input) => nft.apply(scriptOf(tables(input))),
-    read: async (input) => {
-      const wanted = tables(input);
+    apply: (input) => nft.apply(scriptOf(tablesFor(input, egressHook))),
+    readBack: async (input) => {
+      const wanted = tablesFor(input, egressHook);
       const listing = await nft.list(wanted.map(({ family }) => family));
       const hooks = wanted.flatMap(({ chains }) => chains.flatMap(({ base }) => base ?? []));
       return {
         differences: differences(wanted, listing),
-        resets: resetsIn(listing, input),
+        resetCounts: resetsIn(listing, input),
         hooks: hooks.length,
         interfaces: hooks.flatMap(({ devices }) => devices ?? []).length,
       };
     },
-    resets: async (input) => resetsIn(await nft.list(["inet"]), input),
+    resetCounts: async (input) => resetsIn(await nft.list(["inet"]), input),
   };
 }
 
-function resetsIn(listing: Listing, { addresses }: RuleInput): Resets {
+function resetsIn(listing: Listing, { addresses }: RuleInput): ResetCounts {
   const output = listing.chains.find(({ family, name }) => family === "inet" && name === "output");
   const packets = (address: string): number =>
     output?.rules.find(({ rule }) => rule === resetRule(address))?.packets ?? 0;

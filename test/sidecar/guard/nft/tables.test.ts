@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { rulesFor, type RuleInput } from "../../../sidecar/guard/rules.ts";
-import { scriptOf } from "../../../sidecar/guard/script.ts";
+import { scriptOf } from "../../../../sidecar/guard/nft/script.ts";
+import { tablesFor } from "../../../../sidecar/guard/nft/tables.ts";
+import type { RuleInput } from "../../../../sidecar/guard/packet-filter.ts";
 import { PODS } from "./listings.ts";
 
 const CASES: Readonly<Record<string, RuleInput>> = {
@@ -9,21 +10,26 @@ const CASES: Readonly<Record<string, RuleInput>> = {
     addresses: ["169.254.169.254"],
     interfaces: ["eth0"],
     openUid: undefined,
-    emulatedAt: undefined,
+    redirectPort: undefined,
   },
-  "no-interface": { addresses: ["fd00:ec2::254"], interfaces: [], openUid: undefined, emulatedAt: undefined },
+  "no-interface": {
+    addresses: ["fd00:ec2::254"],
+    interfaces: [],
+    openUid: undefined,
+    redirectPort: undefined,
+  },
 };
 
-test.each(Object.keys(CASES))("writes the rules of %s", async (name) => {
+test.each(Object.keys(CASES))("the guard writes the rules of %s", async (name) => {
   await expect(textOf(CASES[name])).toMatchFileSnapshot(`golden/${name}.nft`);
 });
 
-test("names no table but its own", () => {
+test("the guard names no table but its own", () => {
   const tables = textOf(PODS["open-uid"]).match(/table \S+ \S+/g);
   expect(new Set(tables)).toEqual(new Set(["table inet podrole_guard", "table netdev podrole_guard"]));
 });
 
-test("replaces its tables in the one transaction that a script is", () => {
+test("the guard replaces its tables in one transaction", () => {
   const lines = textOf(PODS["two-interfaces"]).split("\n");
   for (const family of ["inet", "netdev"]) {
     const at = ["add table", "delete table", "table"].map((verb) =>
@@ -33,12 +39,12 @@ test("replaces its tables in the one transaction that a script is", () => {
   }
 });
 
-test("lets no uid through unless one is named", () => {
+test("the guard lets no uid through unless one is configured", () => {
   expect(textOf(PODS["two-interfaces"])).not.toMatch(/skuid/);
 });
 
-test("lets one uid through by an accept that an unconditional drop follows, in every chain that knows of uids", () => {
-  const chains = rulesFor(PODS["open-uid"]).flatMap((table) => table.chains);
+test("the guard accepts the one uid and then drops without condition, in every chain that knows uids", () => {
+  const chains = tablesFor(PODS["open-uid"]).flatMap((table) => table.chains);
   for (const name of ["output", "postrouting", "leaving"]) {
     const rules = chains.find((chain) => chain.name === name)?.rules.map(({ rule }) => rule) ?? [];
     for (const to of ["ip daddr 169.254.169.254", "ip6 daddr fd00:ec2::254"]) {
@@ -49,26 +55,26 @@ test("lets one uid through by an accept that an unconditional drop follows, in e
   }
 });
 
-// A packet without a socket, forwarded or the kernel's own, has no uid and so would match neither way.
-test("never drops by what a uid is not", () => {
-  const rules = rulesFor(PODS["open-uid"]).flatMap(({ chains }) => chains.flatMap((chain) => chain.rules));
+// A packet without a socket, forwarded or made by the kernel, has no uid, so it would match no test of one.
+test("the guard never drops by a uid that does not match", () => {
+  const rules = tablesFor(PODS["open-uid"]).flatMap(({ chains }) => chains.flatMap((chain) => chain.rules));
   expect(rules.filter(({ rule }) => /skuid\s*!=/.test(rule))).toEqual([]);
 });
 
-test("forwards to no blocked address, whatever uid is let through", () => {
-  const forward = rulesFor(PODS["open-uid"])[0]?.chains.find((chain) => chain.name === "forward");
+test("the guard forwards nothing to a blocked address, whichever uid is let through", () => {
+  const forward = tablesFor(PODS["open-uid"])[0]?.chains.find((chain) => chain.name === "forward");
   expect(forward?.rules.map(({ rule }) => rule)).toContain("ip daddr 169.254.169.254 counter drop");
   expect(JSON.stringify(forward?.rules.map(({ rule }) => rule))).not.toContain("accept");
 });
 
-describe("where the metadata service is emulated", () => {
+describe("the guard, when the metadata service is emulated,", () => {
   const chain = (name: string): readonly string[] =>
-    rulesFor(PODS.emulate)
+    tablesFor(PODS.emulate)
       .flatMap(({ chains }) => chains)
       .find((one) => one.name === name)
       ?.rules.map(({ rule }) => rule) ?? [];
 
-  test("what is let past the first chain ends at the sidecar's port or nowhere, for each address", () => {
+  test("sends what passes the first chain to the sidecar's port or nowhere, for each address", () => {
     for (const to of ["ip daddr 169.254.169.254", "ip6 daddr fd00:ec2::254"]) {
       expect(chain("output")).toContain(`${to} tcp dport 80 counter accept`);
       expect(chain("emulate")).toContain(`${to} tcp dport 80 counter redirect to :16927`);
@@ -83,7 +89,7 @@ describe("where the metadata service is emulated", () => {
     }
   });
 
-  test("nothing arrives at the sidecar's port that was not sent to the metadata service", () => {
+  test("lets only what was sent to the metadata service arrive at the sidecar's port", () => {
     const rules = chain("arriving");
     expect(rules.slice(0, -1)).toEqual([
       "meta iif lo ct original ip daddr 169.254.169.254 tcp dport 16927 accept",
@@ -92,20 +98,20 @@ describe("where the metadata service is emulated", () => {
     expect(rules.at(-1)).toBe("tcp dport 16927 ct direction original counter reject with tcp reset");
   });
 
-  test("an address that is blocked by configuration is emulated by nobody", () => {
+  test("does not redirect an address that is blocked by configuration", () => {
     const addresses = [...PODS.emulate.addresses, "169.254.170.23"];
     const text = textOf({ ...PODS.emulate, addresses });
     expect(text).not.toMatch(/170\.23 tcp dport|original ip daddr 169\.254\.170\.23/);
     expect(text).toContain("ip daddr 169.254.169.254 tcp dport 80 counter redirect to :16927");
   });
 
-  test("the second wall is the same, so that no frame leaves for the node's service", () => {
-    const netdev = (input: RuleInput) => rulesFor(input).filter(({ family }) => family === "netdev");
+  test("keeps the second wall as it is, so that no frame leaves for the node's service", () => {
+    const netdev = (input: RuleInput) => tablesFor(input).filter(({ family }) => family === "netdev");
     expect(netdev(PODS.emulate)).toEqual(netdev(PODS["two-interfaces"]));
   });
 });
 
 function textOf(input: RuleInput | undefined): string {
   if (input === undefined) throw new Error("no such case");
-  return scriptOf(rulesFor(input));
+  return scriptOf(tablesFor(input));
 }

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { failure, nft } from "../../../sidecar/guard/nft.ts";
-import { RunFailure } from "../../../sidecar/guard/run.ts";
+import { failure, nft } from "../../../../sidecar/guard/nft/nft.ts";
+import { RunFailure } from "../../../../sidecar/guard/run-program.ts";
 
 const EXIT_1 = new Error("Command failed: nft -f -");
 
@@ -41,26 +41,26 @@ test.each([
     "/dev/stdin:9:30-40: Error: Could not process rule: No such file or directory\n  reject with tcp reset\n",
   ],
   ["nothing said", "GUARD_NOT_APPLIED", ""],
-])("%s: %s", (_, code, stderr) => {
+])("nft's message on %s becomes %s", (_, code, stderr) => {
   expect(failure(new RunFailure(EXIT_1, stderr))).toMatchObject({
     code,
     remedy: expect.stringMatching(/\.$/),
   });
 });
 
-test("a program that hangs is named so", () => {
+test("the message says that nft did not end when it was killed after 10 seconds", () => {
   expect(failure(new RunFailure(Object.assign(new Error("killed"), { killed: true }), "")).message).toContain(
     "10 seconds",
   );
 });
 
-test("a program that may not be started for its file capability is a matter of capabilities", () => {
+test("an nft that may not be started is GUARD_NO_CAPABILITY", () => {
   expect(failure(new RunFailure(Object.assign(new Error("spawn EPERM"), { code: "EPERM" }), "")).code).toBe(
     "GUARD_NO_CAPABILITY",
   );
 });
 
-describe("with a stand-in for the program", () => {
+describe("the guard, running a stand-in for nft,", () => {
   let folder: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "podrole-nft-"));
@@ -71,11 +71,11 @@ describe("with a stand-in for the program", () => {
     await writeFile(join(folder, "nft"), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   }
 
-  test("is not there", async () => {
+  test("fails with GUARD_NO_PACKET_FILTER when there is no nft", async () => {
     await expect(nft(folder).apply("")).rejects.toMatchObject({ code: "GUARD_NO_PACKET_FILTER" });
   });
 
-  test("gets the script on standard input and nothing but the PATH and the C locale from the environment", async () => {
+  test("passes the script on standard input, and only the PATH and the C locale as environment", async () => {
     await program(`{ echo "$@"; while read -r line; do echo "$line"; done; export -p; } > ${folder}/seen`);
     await nft(folder).apply("add table inet t\n");
     const seen = await readFile(join(folder, "seen"), "utf8");
@@ -84,14 +84,14 @@ describe("with a stand-in for the program", () => {
     expect(seen).not.toMatch(/HOME|USER/);
   });
 
-  test("ends before it has read a long script", async () => {
+  test("reports nft's message when nft ends before it has read a long script", async () => {
     await program("echo 'Error: Operation not permitted' >&2; exit 1");
     await expect(nft(folder).apply("#".repeat(1_000_000))).rejects.toMatchObject({
       code: "GUARD_NO_CAPABILITY",
     });
   });
 
-  test("answers a listing with something other than JSON", async () => {
+  test("fails with GUARD_NO_PACKET_FILTER when nft does not list JSON", async () => {
     await program("echo Error: JSON support not compiled-in");
     await expect(nft(folder).list(["inet"])).rejects.toMatchObject({ code: "GUARD_NO_PACKET_FILTER" });
   });

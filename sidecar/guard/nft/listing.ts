@@ -1,16 +1,16 @@
-import { normalAddress } from "../kit/address.ts";
+import { normalAddress } from "../../kit/address.ts";
 
-/** What nft says is in the kernel, in the words of rules.ts. */
+/** What nft says is in the kernel, in the spelling of table.ts. */
 export interface Listing {
   readonly tables: readonly ListedTable[];
   readonly chains: readonly ListedChain[];
-  /** Interfaces that the egress chain hangs on. */
+  /** Interfaces that the egress chain is attached to. */
   readonly devices: readonly string[];
 }
 
 interface ListedTable {
   readonly family: string;
-  /** Such as `dormant`: a table that is there and does nothing. We set none. */
+  /** Such as `dormant`: a table that exists and does nothing. We set none. */
   readonly hasFlags: boolean;
 }
 
@@ -31,8 +31,8 @@ export interface ListedRule {
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * @param documents answers of `nft -j list table …` (man 5 libnftables-json), one a table
- * @param egress answer of `nft list chain …` for the egress chain, as text: nft 1.0.6 leaves the
+ * @param documents outputs of `nft -j list table …` (man 5 libnftables-json), one a table
+ * @param egress output of `nft list chain …` for the egress chain, as text: nft 1.0.6 leaves the
  *   interfaces out of its JSON
  */
 export function listingOf(documents: readonly unknown[], egress: string): Listing {
@@ -71,7 +71,7 @@ function listedRule(statements: readonly Json[]): ListedRule {
   };
 }
 
-/** Whatever we never write is given as JSON: it then equals none of our rules, which is all that matters. */
+/** A statement that we never write is given as JSON, so that it equals none of our rules. */
 function statementText(statement: Json): string {
   const [kind = ""] = Object.keys(statement);
   const value = record(statement[kind]);
@@ -111,7 +111,7 @@ function matchText(match: Json): string {
   return `${subject}${sign} ${value}`;
 }
 
-/** What is compared, or undefined for a kind that we never write. */
+/** The left side of a comparison, or undefined for a kind that we never write. */
 function subjectText(kind: string, of: Json): string | undefined {
   switch (kind) {
     case "payload":
@@ -125,7 +125,7 @@ function subjectText(kind: string, of: Json): string | undefined {
   }
 }
 
-/** nft takes these names anywhere, and lists them by number where there is no /etc/protocols, as in our own image. */
+/** nft reads these names anywhere, but lists them by number where there is no /etc/protocols, as in our own image. */
 const PROTOCOLS: Readonly<Record<string, string>> = { "2": "igmp", "6": "tcp" };
 
 /** A number up to 32 bits, beyond that a string of hex digits. */
