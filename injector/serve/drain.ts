@@ -36,7 +36,10 @@ export function drainer({ ms, clock, log }: DrainDeps): Drain {
       log.info("closing");
       // close() looks for idle connections once. One that was busy then would hold the process for its keep-alive.
       const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
-      const deadline = setTimeout(() => app.server.closeAllConnections(), LAST_REQUESTS_MS);
+      const deadline = setTimeout(() => {
+        log.warn({ seconds: LAST_REQUESTS_MS / 1000 }, "requests cut off");
+        app.server.closeAllConnections();
+      }, LAST_REQUESTS_MS);
       await app.close();
       clearInterval(sweep);
       clearTimeout(deadline);

@@ -1,6 +1,6 @@
 import { onTestFinished } from "vitest";
 import { apiServer } from "../../injector/cluster/api-server.ts";
-import { informer, type Informer, type Kind } from "../../injector/cluster/informer.ts";
+import { informer, type Informer, type Kind, type Timing } from "../../injector/cluster/informer.ts";
 import { own, type Fields } from "../../injector/model/read.ts";
 import { systemClock, type Clock } from "../../sidecar/kit/clock.ts";
 import { fakeApiServer, type FakeApiServer } from "./fake-api-server.ts";
@@ -8,8 +8,14 @@ import { logLines, type LogLine } from "./log-lines.ts";
 import { until } from "./until.ts";
 
 export const PATH = "/api/v1/namespaces";
-/** Of an informer's times, short enough to wait for. */
-export const TIMING = { listMs: 400, silenceMs: 300, firstPauseMs: 20, lastPauseMs: 80, absentMs: 40 };
+/** An informer's times: pauses are short, and nothing is taken for dead, however slow the machine is. */
+export const TIMING = {
+  listMs: 120_000,
+  silenceMs: 120_000,
+  firstPauseMs: 20,
+  lastPauseMs: 80,
+  absentMs: 40,
+};
 /** What a watch brings when its version is gone. */
 export const EXPIRED = {
   type: "ERROR",
@@ -34,6 +40,7 @@ export const object = (name: string, color = "red") => ({ metadata: { name }, co
 export async function informerRig(
   prepare: (server: FakeApiServer) => void = () => {},
   kind: Partial<Kind<unknown>> = {},
+  timing: Partial<Timing> = {},
 ): Promise<Rig> {
   const server = await fakeApiServer();
   prepare(server);
@@ -49,7 +56,7 @@ export async function informerRig(
     `${String(own(metadata as Fields, "name"))}=${String(rest["color"])}`;
   const followed = informer(
     { resource: "namespaces", path: PATH, cut, onChange: (value) => void changes.push(value), ...kind },
-    { api, log, clock, timing: TIMING },
+    { api, log, clock, timing: { ...TIMING, ...timing } },
   );
   const stopping = new AbortController();
   const running = followed.run(stopping.signal);

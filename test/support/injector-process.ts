@@ -70,7 +70,7 @@ export async function injectorProcess(
       const followed = said.filter(({ msg }) => msg === "followed" || msg === "not installed");
       return (followed.length >= 3 && program.output().includes("listening at")) || undefined;
     },
-    30_000,
+    60_000,
   ).catch((error: Error) => {
     throw new Error(`${error.message}: ${program.output()}`, { cause: error });
   });

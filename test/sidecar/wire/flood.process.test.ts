@@ -74,7 +74,7 @@ test.each([
   await until(
     "credentials in spite of it",
     async () => ((await served()) === 200 ? true : undefined),
-    15_000,
+    60_000,
   );
   child.kill("SIGTERM");
   expect({ ended: await child.exited, output: child.output() }).toMatchObject({ ended: 0 });
