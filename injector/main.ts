@@ -14,6 +14,7 @@ import { injectorCommand } from "./serve/command.ts";
 import { drainer } from "./serve/drain.ts";
 import { keepGrantStatus } from "./controller/grant-status.ts";
 import { kubernetesCluster } from "./cluster/kubernetes.ts";
+import { processMemory, returnIdleMemory } from "./serve/idle-memory.ts";
 import { serveCertificate } from "./serve/listener.ts";
 import { injectorMetrics } from "./serve/metrics.ts";
 import { buildServer, troubleOf } from "./serve/server.ts";
@@ -90,6 +91,7 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     (pair) => serveCertificate(app.server, { ...pair, minVersion }),
     stopping.signal,
   );
+  void returnIdleMemory({ clock: systemClock, ...processMemory() }, stopping.signal);
   void keepGrantStatus({ api, clock: systemClock, log }, stopping.signal);
   const stop = (signal: "SIGTERM" | "SIGINT"): void => {
     // Whoever says it twice does not want to wait.

@@ -8,6 +8,7 @@ import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } fro
 import { systemCode } from "../../sidecar/kit/errors.ts";
 import { isRecord, own } from "../model/read.ts";
 import type { ApiAccess } from "./access.ts";
+import { readText } from "./body.ts";
 
 /** An answer of the API server's other than 200 (201 of a POST). The message is `HTTP <status>`; what it said itself is `said`. */
 export class Refusal extends Error {
@@ -68,6 +69,8 @@ interface Sent {
   /** Of the body. */
   readonly type?: string;
   readonly accept?: string;
+  /** Whether the answer may be compressed. The API server compresses what is over 128 KiB, and no watch. */
+  readonly gzip?: boolean;
 }
 
 const READ: Sent = { method: "GET" };
@@ -94,9 +97,14 @@ export function apiServer(access: ApiAccess): ApiServer {
     path: string,
     silenceMs: number,
     signal: AbortSignal,
-    { method, body, type, accept = JSON_TYPE }: Sent = READ,
+    { method, body, type, accept = JSON_TYPE, gzip = false }: Sent = READ,
   ): Promise<IncomingMessage> => {
-    const headers = { accept, "user-agent": "podrole-injector", ...(type ? { "content-type": type } : {}) };
+    const headers = {
+      accept,
+      "user-agent": "podrole-injector",
+      ...(gzip ? { "accept-encoding": "gzip" } : {}),
+      ...(type ? { "content-type": type } : {}),
+    };
     const options: RequestOptions & { headers: OutgoingHttpHeaders } = { method, headers, signal };
     await access.applyToHTTPSOptions(options);
     // Theirs is needed for a proxy only; otherwise it would go on with the CA of its first day.
@@ -104,16 +112,15 @@ export function apiServer(access: ApiAccess): ApiServer {
     signal.throwIfAborted();
     const request = send(base + path, { ...options, timeout: silenceMs });
     const response = await answer(request, silenceMs, body);
-    response.setEncoding("utf8");
     if (response.statusCode === 200 || (method === "POST" && response.statusCode === 201)) return response;
-    throw new Refusal(response.statusCode ?? 0, sentenceIn(await text(response)));
+    throw new Refusal(response.statusCode ?? 0, sentenceIn(await readText(response)));
   };
 
   /** The whole answer, or none. */
   const once = async (path: string, ms: number, signal: AbortSignal, sent?: Sent): Promise<string> => {
     const late = AbortSignal.timeout(ms);
     try {
-      return await text(await open(path, ms, AbortSignal.any([signal, late]), sent));
+      return await readText(await open(path, ms, AbortSignal.any([signal, late]), sent));
     } catch (error) {
       throw late.aborted ? new Error(`no answer within ${ms} ms`, { cause: error }) : error;
     }
@@ -121,7 +128,7 @@ export function apiServer(access: ApiAccess): ApiServer {
 
   return {
     get: async (path, ms, signal, accept = JSON_TYPE) =>
-      JSON.parse(await once(path, ms, signal, { ...READ, accept })) as unknown,
+      JSON.parse(await once(path, ms, signal, { ...READ, accept, gzip: true })) as unknown,
     post: async (path, object, ms, signal) => {
       await once(path, ms, signal, { method: "POST", body: JSON.stringify(object), type: JSON_TYPE });
     },
@@ -160,16 +167,10 @@ function answer(
   });
 }
 
-async function text(response: IncomingMessage): Promise<string> {
-  let body = "";
-  for await (const chunk of response) body += String(chunk);
-  return body;
-}
-
 async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
   let rest = "";
   try {
-    for await (const chunk of response) {
+    for await (const chunk of response.setEncoding("utf8")) {
       const [first = "", ...parts] = String(chunk).split("\n");
       rest += first;
       for (const part of parts) {

@@ -1,7 +1,8 @@
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
+import { AnswerTooLong } from "./body.ts";
 import { Refusal, whyOf, type ApiServer } from "./api-server.ts";
-import { eventOf, pageOf, versionOf } from "./list-watch.ts";
+import { eventOf, pageOf, versionOf, type Page } from "./list-watch.ts";
 import type { Fields } from "../model/read.ts";
 import { store, type Store } from "./store.ts";
 
@@ -90,9 +91,17 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
   const list = async (signal: AbortSignal): Promise<string> => {
     const fresh = held.replacement();
     let next: string | undefined;
+    let limit = PAGE;
     for (;;) {
       const resume = next === undefined ? "" : `&continue=${encodeURIComponent(next)}`;
-      const page = pageOf(await api.get(`${kind.path}?limit=${PAGE}${resume}`, listMs, signal));
+      let page: Page;
+      try {
+        page = pageOf(await api.get(`${kind.path}?limit=${limit}${resume}`, listMs, signal));
+      } catch (error) {
+        if (!(error instanceof AnswerTooLong) || limit === 1) throw error;
+        limit = Math.ceil(limit / 8);
+        continue;
+      }
       heardAt = clock.now();
       for (const item of page.items) fresh.add(item);
       next = page.next;

@@ -1,5 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import type { ApiServer } from "../../../injector/cluster/api-server.ts";
+import { AnswerTooLong } from "../../../injector/cluster/body.ts";
+import { informer } from "../../../injector/cluster/informer.ts";
+import { systemClock } from "../../../sidecar/kit/clock.ts";
 import type { FakeApiServer } from "../../support/fake-api-server.ts";
 import {
   EXPIRED,
@@ -11,6 +15,7 @@ import {
   TIMING,
   watched,
 } from "../../support/informer-rig.ts";
+import { silent } from "../../support/log-lines.ts";
 import { until } from "../../support/until.ts";
 
 describe("an informer", () => {
@@ -123,4 +128,26 @@ describe("an informer", () => {
     await until("a second watch", () => one.server.requests.filter((line) => line.startsWith("WATCH"))[1]);
     expect(messages(one)).toEqual(["followed"]);
   });
+});
+
+test("an informer asks for smaller pages where one is too long to be read", async () => {
+  const asked: string[] = [];
+  const stopping = new AbortController();
+  const api = {
+    get: async (path: string): Promise<object> => {
+      const [limit, from] = ["limit", "continue"].map((key) => new URLSearchParams(path.slice(2)).get(key));
+      asked.push(`${limit} from ${from ?? 0}`);
+      if (Number(limit) > 10) throw new AnswerTooLong();
+      const next = Number(from ?? 0) + Number(limit);
+      return {
+        metadata: { resourceVersion: "1", ...(next < 20 ? { continue: String(next) } : {}) },
+        items: [],
+      };
+    },
+    lines: () => Promise.reject((stopping.abort(), new Error("the test is over"))),
+  };
+  const kind = { resource: "things", path: "/", cut: (): string => "" };
+  const deps = { api: api as unknown as ApiServer, log: silent, clock: systemClock };
+  await informer(kind, deps).run(stopping.signal);
+  expect(asked).toEqual(["500 from 0", "63 from 0", "8 from 0", "8 from 8", "8 from 16"]);
 });
