@@ -82,13 +82,10 @@ describe.skipIf(reason !== undefined)(
         (await plane.admin.get(CONFIG)).data;
       const accepted = { "accepted.0.version": VERSION, "accepted.0.source": "web-identity" };
       await plane.admin.patch(CONFIG, { data: accepted });
-      const upgrade = (...values: readonly string[]): void => {
-        const set = values.flatMap((one) => ["--set", one]);
-        expect(run("upgrade", "podrole", CHART, ...set)).toMatchObject({ status: 0, stderr: "" });
-      };
-      upgrade("options.source=node", "options.region=eu-west-1");
+      const set = ["--set", "options.source=node,options.region=eu-west-1"];
+      expect(run("upgrade", "podrole", CHART, ...set)).toMatchObject({ status: 0, stderr: "" });
       expect(await data()).toMatchObject({ ...accepted, source: "node", region: "eu-west-1" });
-      upgrade();
+      expect(run("upgrade", "podrole", CHART, "--reset-values")).toMatchObject({ status: 0, stderr: "" });
       expect(await data()).toMatchObject({ ...accepted, source: "web-identity" });
       expect(await data()).not.toHaveProperty("region");
     });

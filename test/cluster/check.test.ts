@@ -170,6 +170,7 @@ const adminConfig = ({ injectorConfig }: ControlPlane): string =>
 /** What controllers would make of the shipped manifests, but for the webhook, which is there already. */
 async function install({ admin }: ControlPlane): Promise<void> {
   await admin.create(NAMESPACES, { metadata: { name: PLACE } });
+  await admin.create(`${NAMESPACES}/${PLACE}/configmaps`, await shippedObject("ConfigMap"));
   const deployment = await shippedObject("Deployment");
   const [container] = deployment.spec.template.spec.containers;
   container.image = `podrole/injector:${VERSION}`;
