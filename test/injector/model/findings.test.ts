@@ -40,6 +40,7 @@ test("the catalogue says of every code what it is about, in a sentence", () => {
 const ELSEWHERE = {
   POD_FROZEN: "../review/pod-update.test.ts",
   GUARD_MISSING: "../../cluster/policy-attacks.ts",
+  SETTINGS_INVALID: "../../cluster/policy-settings.test.ts",
   SIDECAR_EXEC: "../../cluster/exec-policy.test.ts",
   EPHEMERAL_TARGET: "../review/pod-update.test.ts",
   SERVICE_ACCOUNT_MISSING: "../review/workload-admission.test.ts",
