@@ -1,6 +1,5 @@
 import { constants } from "node:os";
 import { CommanderError } from "commander";
-import { ANNOTATION } from "../sidecar/contract/annotations.ts";
 import { systemClock } from "../sidecar/kit/clock.ts";
 import { coded, CodedError, oneLine, systemCode } from "../sidecar/kit/errors.ts";
 import { createLog, type LogLevel } from "../sidecar/kit/log.ts";
@@ -36,8 +35,7 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
   const serving = servingFrom(options);
   const log = createLog(options.logLevel, "podrole-injector");
   const access = await findAccess(options.kubeconfig);
-  const roleKey = config.keys[ANNOTATION.serviceAccountRole];
-  const cluster = kubernetesCluster(access, { log, ...(roleKey === undefined ? {} : { roleKey }) });
+  const cluster = kubernetesCluster(access, { log, roleKey: config.keys.serviceAccountRole });
   const api = apiServer(access);
   const drain = drainer({ ms: serving.drainMs, clock: systemClock, log });
   const tls = await tlsSource(serving, {

@@ -1,4 +1,3 @@
-import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 import { annotationKeys } from "./annotation-keys.ts";
 import type { SettingName, Settings } from "./settings.ts";
@@ -59,8 +58,7 @@ const sharedKeys: Conflict = {
     "permittedKey",
   ],
   sentence: (settings) => {
-    const keys = annotationKeys(settings);
-    const read = Object.values(ANNOTATION).map((annotation) => keys[annotation] ?? annotation);
+    const read = Object.values(annotationKeys(settings));
     const twice = read.find((key, index) => read.indexOf(key) !== index);
     return twice === undefined
       ? undefined

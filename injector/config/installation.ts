@@ -1,5 +1,5 @@
 import type { BaseRoleArn } from "../model/arn.ts";
-import type { Keys } from "./keys.ts";
+import type { Keys } from "../model/annotations.ts";
 import type { SettingName, Settings } from "./settings.ts";
 
 /** Settings that only say how this cluster spells an annotation; together they are `keys`. */
@@ -9,7 +9,7 @@ export type KeyName = Extract<SettingName, `${string}Key`>;
 export interface InjectorConfig extends Omit<Settings, KeyName | "baseRoleArn"> {
   /** `auto` is resolved by now. */
   readonly baseRoleArn: BaseRoleArn | undefined;
-  /** Annotations that this cluster spells otherwise, see keys.ts. */
+  /** How this cluster spells each annotation. */
   readonly keys: Keys;
   /** Of podrole, for the status annotation. */
   readonly version: string;

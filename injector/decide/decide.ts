@@ -1,7 +1,6 @@
 import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import { START_MODES, type StartMode } from "../../sidecar/contract/env.ts";
 import { SOURCES, type Source } from "../../sidecar/contract/session.ts";
-import { strayAnnotations } from "../model/annotations.ts";
 import { fallbackRegion } from "../model/arn.ts";
 import { isLabelled, type Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
@@ -11,12 +10,13 @@ import { denies, finding, type Finding } from "../model/findings.ts";
 import { hazards } from "./harden.ts";
 import { intendImds, type ImdsIntent } from "./imds.ts";
 import { intendIdentities, type IdentitiesAsked, type IdentityIntent } from "./identities.ts";
-import { podInOurs } from "../config/keys.ts";
 import type { Pod } from "../model/pod.ts";
 import { resolveRole, type ResolvedRole } from "./role.ts";
 import { sessionWishes } from "./session.ts";
+import { strayAnnotations } from "./stray-annotations.ts";
 import { podProblem } from "../model/pod-shape.ts";
 import { observing, type Observe, type Trace } from "./trace.ts";
+import { annotation } from "../model/annotations.ts";
 
 /** Everything the sidecar is to be told, and whom it serves. */
 export interface SidecarIntent {
@@ -80,7 +80,7 @@ export function decide(
   if (problem !== undefined) {
     return deny([finding("OBJECT_MALFORMED", `Not a pod: ${problem}.`, "Correct the manifest.")]);
   }
-  const pod = podInOurs(object as Pod, config.keys);
+  const pod = object as Pod;
   if (!observe("labelled", isLabelled(facts))) return skip("namespace-not-labelled");
   if (observe("mirror", isMirror(pod, requester))) return skip("mirror-pod");
   if (observe("windows", isWindows(pod))) return skip("windows-pod");
@@ -89,7 +89,7 @@ export function decide(
   }
 
   const annotations = pod.metadata?.annotations ?? {};
-  const strays = strayAnnotations("Pod", annotations);
+  const strays = strayAnnotations("Pod", annotations, config.keys);
   const { source, guard, findings: settings } = observe("settings", namespaceSettings(facts, config));
   const wanted = observe("inject", annotations[ANNOTATION.inject]);
   if (wanted != null && !INJECT_VALUES.has(wanted)) {
@@ -116,7 +116,7 @@ export function decide(
     "imds",
     intendImds({ pod, facts, config, guard, hasRole: own !== undefined, containers }),
   );
-  const irsa = facts.serviceAccount?.annotations[ANNOTATION.serviceAccountRole] !== undefined;
+  const irsa = annotation(facts.serviceAccount?.annotations, config.keys.serviceAccountRole) !== undefined;
   const intent: Intent = { guard, sidecar: sidecar?.intent, imds, irsa };
   const findings = [
     ...strays,
@@ -132,9 +132,7 @@ export function decide(
       : []),
   ];
   if (denies(findings)) return deny(findings);
-  return guard || sidecar
-    ? { kind: "inject", pod: object as Pod, intent, findings }
-    : skip("nothing-to-do", findings);
+  return guard || sidecar ? { kind: "inject", pod, intent, findings } : skip("nothing-to-do", findings);
 }
 
 /** `enabled` is how the namespace's label of the same name spells it. Anything else may be meant as a no. */

@@ -1,10 +1,10 @@
-import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { parseRoleArn, type RoleArn } from "../model/arn.ts";
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig, PolicyMode } from "../config/installation.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { covers, globMatches } from "../model/grant.ts";
 import { anyMatches, patternCache, warmedUp } from "./pattern.ts";
+import { annotation } from "../model/annotations.ts";
 
 /** Whether a role may be used, and which rule said so. */
 export type RoleDecision =
@@ -32,7 +32,7 @@ export function decideRole(
   facts: Facts,
   serviceAccount: string,
   mode: PolicyMode,
-  config: Pick<InjectorConfig, "allowedRolesFormat" | "baseRoleArn" | "defaultRole">,
+  config: Pick<InjectorConfig, "allowedRolesFormat" | "baseRoleArn" | "defaultRole" | "keys">,
 ): RoleDecision {
   if (mode === "off") return { allowed: true, rule: "policy off", findings: [] };
 
@@ -69,7 +69,7 @@ export function decideRole(
       : `allowed are only: ${rules.map(({ name }) => name).join(", ")}`;
   const remedy =
     "Add the role to a RoleGrant that covers the namespace, or to the namespace's annotation " +
-    `${ANNOTATION.namespaceAllowedRoles}; \`podrole explain -f\` shows every rule that was looked at.`;
+    `${config.keys.namespaceAllowedRoles}; \`podrole explain -f\` shows every rule that was looked at.`;
   return refused(
     "ROLE_NOT_ALLOWED",
     `${who(facts, serviceAccount)} may not use ${arn}: ${present}.`,
@@ -112,11 +112,11 @@ const grantRule = ({ name, roles, default: fallback }: Facts["grants"][number]):
 function annotationRules(
   arn: RoleArn,
   { namespace }: Facts,
-  config: Pick<InjectorConfig, "allowedRolesFormat" | "baseRoleArn">,
+  config: Pick<InjectorConfig, "allowedRolesFormat" | "baseRoleArn" | "keys">,
   findings: Finding[],
 ): readonly Rule[] {
   const rule = (key: string, allows: (raw: string) => boolean): readonly Rule[] => {
-    const raw = Object.hasOwn(namespace.annotations, key) ? namespace.annotations[key] : undefined;
+    const raw = annotation(namespace.annotations, key);
     if (raw === undefined) return [];
     const name = `annotation ${key}`;
     try {
@@ -131,10 +131,10 @@ function annotationRules(
   };
   const asGlobs = config.allowedRolesFormat === "glob";
   return [
-    ...rule(ANNOTATION.namespaceAllowedRoles, (raw) =>
+    ...rule(config.keys.namespaceAllowedRoles, (raw) =>
       (asGlobs ? globsAllow : expressionsAllow)(entriesOf(raw), arn, config.baseRoleArn ?? ""),
     ),
-    ...rule(ANNOTATION.namespacePermitted, (raw) => anyMatches([{ text: raw, subject: arn }], compile)),
+    ...rule(config.keys.namespacePermitted, (raw) => anyMatches([{ text: raw, subject: arn }], compile)),
   ];
 }
 

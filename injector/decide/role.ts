@@ -1,10 +1,10 @@
-import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { namedRole, type RoleArn } from "../model/arn.ts";
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { serviceAccountOf, type Pod } from "../model/pod.ts";
 import { grantDefault } from "./policy.ts";
+import { annotation } from "../model/annotations.ts";
 
 /** The role a pod is to have and what named it, or nothing, or something that names no role. */
 export type ResolvedRole =
@@ -24,16 +24,16 @@ export type ResolvedRole =
 export function resolveRole(
   pod: Pod,
   facts: Facts,
-  config: Pick<InjectorConfig, "baseRoleArn" | "defaultRole">,
+  config: Pick<InjectorConfig, "baseRoleArn" | "defaultRole" | "keys">,
 ): ResolvedRole {
   const serviceAccount = serviceAccountOf(pod);
-  const account = facts.serviceAccount?.annotations ?? {};
-  const onPod = pod.metadata?.annotations?.[ANNOTATION.role];
-  if (onPod != null) return roleFromText(onPod, `annotation ${ANNOTATION.role} of the pod`, config);
+  const { keys } = config;
+  const onPod = annotation(pod.metadata?.annotations, keys.role);
+  if (onPod !== undefined) return roleFromText(onPod, `annotation ${keys.role} of the pod`, config);
 
-  const onAccount = account[ANNOTATION.serviceAccountRole];
+  const onAccount = annotation(facts.serviceAccount?.annotations, keys.serviceAccountRole);
   if (onAccount !== undefined) {
-    const from = `annotation ${ANNOTATION.serviceAccountRole} of service account ${serviceAccount}`;
+    const from = `annotation ${keys.serviceAccountRole} of service account ${serviceAccount}`;
     return roleFromText(onAccount, from, config);
   }
 
@@ -43,11 +43,11 @@ export function resolveRole(
     return { kind: "role", arn, from: `default of RoleGrant ${grant}`, findings: ambiguity(grant, others) };
   }
 
-  const onNamespace = facts.namespace.annotations[ANNOTATION.namespaceDefaultRole];
+  const onNamespace = annotation(facts.namespace.annotations, keys.namespaceDefaultRole);
   if (onNamespace !== undefined) {
     return roleFromText(
       onNamespace,
-      `annotation ${ANNOTATION.namespaceDefaultRole} of namespace ${facts.namespace.name}`,
+      `annotation ${keys.namespaceDefaultRole} of namespace ${facts.namespace.name}`,
       config,
     );
   }

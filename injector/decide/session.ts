@@ -14,6 +14,7 @@ import {
   sessionNameTemplate,
   tagsOf,
 } from "../model/session-values.ts";
+import { annotation } from "../model/annotations.ts";
 
 /** What the pod's annotations ask of its session, checked against STS's limits. */
 export interface SessionWishes {
@@ -36,12 +37,12 @@ const COMFORTABLE_SECONDS = 1800;
 /** Reads the session annotations; every bad one is a finding that denies. */
 export function sessionWishes(
   annotations: Readonly<Record<string, string>>,
-  config: Pick<InjectorConfig, "sessionName" | "sessionDuration" | "region">,
+  config: Pick<InjectorConfig, "sessionName" | "sessionDuration" | "region" | "keys">,
 ): { readonly wishes: SessionWishes; readonly findings: readonly Finding[] } {
   const findings: Finding[] = [];
   const read = <T>(key: string, parse: (raw: string) => T): T | undefined => {
-    const raw = annotations[key];
-    if (raw == null) return undefined;
+    const raw = annotation(annotations, key);
+    if (raw === undefined) return undefined;
     try {
       return parse(raw);
     } catch (error) {
@@ -53,8 +54,8 @@ export function sessionWishes(
     }
   };
   const own = read(ANNOTATION.sessionName, sessionNameTemplate);
-  const peer = read(ANNOTATION.peerSessionName, (raw) => sessionNameTemplate(asKiamCleans(raw)));
-  const externalId = read(ANNOTATION.externalId, externalIdOf);
+  const peer = read(config.keys.peerSessionName, (raw) => sessionNameTemplate(asKiamCleans(raw)));
+  const externalId = read(config.keys.externalId, externalIdOf);
   const tags = read(ANNOTATION.sessionTags, tagsOf);
   const transitiveTagKeys = read(ANNOTATION.sessionTransitiveTags, (raw) => keysAmong(tags, raw));
   const policy = read(ANNOTATION.sessionPolicy, policyOf);
@@ -79,13 +80,13 @@ export function stepsTo(
   wishes: SessionWishes,
   config: Pick<
     InjectorConfig,
-    "source" | "hubRole" | "sessionTags" | "transitiveSessionTags" | "clusterName"
+    "source" | "hubRole" | "sessionTags" | "transitiveSessionTags" | "clusterName" | "keys"
   >,
 ): { readonly steps: readonly Step[]; readonly findings: readonly Finding[] } {
   const needsAssumeRole = wishes.externalId !== undefined || wishes.tags !== undefined;
   const viaHub = config.hubRole !== undefined && (config.source !== "web-identity" || needsAssumeRole);
   if (config.source === "web-identity" && needsAssumeRole && !viaHub) {
-    const what = wishes.externalId === undefined ? ANNOTATION.sessionTags : ANNOTATION.externalId;
+    const what = wishes.externalId === undefined ? ANNOTATION.sessionTags : config.keys.externalId;
     const message = `The annotation ${what} needs AssumeRole, and source web-identity has no hub role to call it from.`;
     const remedy = "Take the annotation off, or have a cluster admin set the injector's --hub-role.";
     return { steps: [], findings: [finding("HUB_ROLE_MISSING", message, remedy)] };

@@ -1,6 +1,4 @@
 import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../sidecar/contract/annotations.ts";
-import { finding, type Finding } from "./findings.ts";
-import { nearest } from "./nearest.ts";
 
 /** The kind of object an annotation is read from. */
 export type On = "Pod" | "ServiceAccount" | "Namespace";
@@ -14,63 +12,66 @@ export interface AnnotationSpec {
   readonly about: string;
 }
 
-/** Every annotation podrole reads or writes. The validator below and the reference page are made from this table. */
-export const ANNOTATIONS: Readonly<Record<string, AnnotationSpec>> = {
-  [ANNOTATION.role]: { on: "Pod", value: "role name, path/name or ARN", about: "The role of this pod." },
-  [`${CONTAINER_ROLE_PREFIX}<container>`]: {
+/** How this cluster spells each annotation: podrole's own key, or the one that a setting names in its place. */
+export type Keys = Readonly<Record<keyof typeof ANNOTATION, string>>;
+
+/** Every annotation podrole reads or writes, by the name it has in the code. */
+const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>> = {
+  role: { on: "Pod", value: "role name, path/name or ARN", about: "The role of this pod." },
+  containerRole: {
     on: "Pod",
     value: "role name, path/name or ARN",
     about: "A role for this one container, in the place of the pod's.",
   },
-  [ANNOTATION.externalId]: { on: "Pod", value: "2 to 1224 characters", about: "ExternalId of AssumeRole." },
-  [ANNOTATION.peerSessionName]: {
+  externalId: { on: "Pod", value: "2 to 1224 characters", about: "ExternalId of AssumeRole." },
+  peerSessionName: {
     on: "Pod",
     value: "template",
     about: "kiam's spelling of the session name.",
   },
-  [ANNOTATION.sessionName]: {
+  sessionName: {
     on: "Pod",
     value: "template",
     about: "Role session name; {namespace}, {serviceAccount}, {pod} and {podUid} are filled in.",
   },
-  [ANNOTATION.sessionDuration]: {
+  sessionDuration: {
     on: "Pod",
     value: "seconds, or 45m, 1h, 1h30m",
     about: "Length of a session.",
   },
-  [ANNOTATION.sessionTags]: {
+  sessionTags: {
     on: "Pod",
     value: "JSON object of strings",
     about: "Session tags of AssumeRole.",
   },
-  [ANNOTATION.sessionTransitiveTags]: {
+  sessionTransitiveTags: {
     on: "Pod",
     value: "JSON array of strings",
     about: "Keys of session-tags that roles assumed from this session inherit.",
   },
-  [ANNOTATION.sessionPolicy]: { on: "Pod", value: "JSON policy document", about: "Inline session policy." },
-  [ANNOTATION.sessionPolicyArns]: {
+  sessionPolicy: { on: "Pod", value: "JSON policy document", about: "Inline session policy." },
+  sessionPolicyArns: {
     on: "Pod",
     value: "JSON array of policy ARNs",
     about: "Managed session policies, at most 10: AWS's own or of the role's account.",
   },
-  [ANNOTATION.containers]: {
+  containers: {
     on: "Pod",
     value: "names, comma-separated",
     about: "Only these containers get credentials.",
   },
-  [ANNOTATION.skipContainers]: {
+  skipContainers: {
     on: "Pod",
     value: "names, comma-separated",
     about: "These containers get no credentials.",
   },
-  [ANNOTATION.region]: { on: "Pod", value: "AWS region", about: "Region of the pod and of its STS calls." },
-  [ANNOTATION.start]: {
+  region: { on: "Pod", value: "AWS region", about: "Region of the pod and of its STS calls." },
+  start: {
     on: "Pod",
     value: "wait or now",
     about: "wait: app containers start once credentials are held. now: once the sidecar listens.",
   },
-  [ANNOTATION.imds]: {
+  imds: {
     on: "Pod",
     alsoOn: {
       Namespace:
@@ -80,7 +81,7 @@ export const ANNOTATIONS: Readonly<Record<string, AnnotationSpec>> = {
     about:
       "emulate: the sidecar answers in the place of the metadata service, where the injector's configuration allows it.",
   },
-  [ANNOTATION.imdsV1]: {
+  imdsV1: {
     on: "Pod",
     alsoOn: {
       Namespace:
@@ -89,78 +90,55 @@ export const ANNOTATIONS: Readonly<Record<string, AnnotationSpec>> = {
     value: "denied or allowed",
     about: "Whether the emulated service answers requests without a token (IMDSv1).",
   },
-  [ANNOTATION.inject]: { on: "Pod", value: "false", about: "No sidecar for this pod. The guard stays." },
-  [ANNOTATION.status]: { on: "Pod", value: "JSON", about: "Written by podrole: what was decided." },
-  [ANNOTATION.serviceAccountRole]: {
+  inject: { on: "Pod", value: "false", about: "No sidecar for this pod. The guard stays." },
+  status: { on: "Pod", value: "JSON", about: "Written by podrole: what was decided." },
+  serviceAccountRole: {
     on: "ServiceAccount",
     value: "role ARN",
     about: "The role of this account's pods.",
   },
-  [ANNOTATION.namespaceDefaultRole]: {
+  namespaceDefaultRole: {
     on: "Namespace",
     value: "role name, path/name or ARN",
     about: "The role of pods that name none.",
   },
-  [ANNOTATION.namespaceAllowedRoles]: {
+  namespaceAllowedRoles: {
     on: "Namespace",
     value: "JSON array of globs or regular expressions",
     about: "Roles that pods of this namespace may use (kube2iam's form; anchored).",
   },
-  [ANNOTATION.namespacePermitted]: {
+  namespacePermitted: {
     on: "Namespace",
     value: "regular expression",
     about: "Role ARNs that pods of this namespace may use (kiam's form; anchored).",
   },
-  [ANNOTATION.guard]: {
+  guard: {
     on: "Namespace",
     value: "block or off",
     about: "Whether pods of this namespace are guarded.",
   },
-  [ANNOTATION.source]: {
+  source: {
     on: "Namespace",
     value: "web-identity, node or ambient",
     about: "Source for this namespace, where the injector's configuration allows it.",
   },
 };
 
-const KNOWN = Object.keys(ANNOTATIONS);
+/** The key of the annotation that gives the container of this name a role. */
+export const containerRoleKey = (container: string): string => `${CONTAINER_ROLE_PREFIX}${container}`;
 
-/** Keys that are ours, or that somebody may have meant to be: only those are looked at. */
-const OURS = /^podrole\.dev\//;
-const NEARLY_OURS = /podrole|^iam\.(?:amazon|aws)/;
+/** Every annotation by its key, as a cluster with these keys reads it. The reference page is made from it. */
+export const annotationsByKey = (keys: Keys = ANNOTATION): ReadonlyMap<string, AnnotationSpec> =>
+  new Map(
+    Object.entries({ ...ANNOTATIONS }).map(([name, spec]) => [
+      name === "containerRole" ? containerRoleKey("<container>") : keys[name as keyof Keys],
+      spec,
+    ]),
+  );
 
-/** A pod with more odd keys is no slip of the pen, and looking for what each may have meant would take seconds. */
-const STRAYS_MAX = 20;
-
-/** Warnings about keys on `object` that would otherwise be silently ignored. */
-export function strayAnnotations(on: On, annotations: Readonly<Record<string, unknown>>): readonly Finding[] {
-  return Object.keys(annotations)
-    .filter((key) => isMisplaced(on, key) || (!isKnown(key) && NEARLY_OURS.test(key)))
-    .slice(0, STRAYS_MAX)
-    .flatMap((key) => stray(on, key));
-}
-
-const specOf = (key: string): AnnotationSpec | undefined => {
-  const written = key.startsWith(CONTAINER_ROLE_PREFIX) ? `${CONTAINER_ROLE_PREFIX}<container>` : key;
-  return Object.hasOwn(ANNOTATIONS, written) ? ANNOTATIONS[written] : undefined;
-};
-
-const isKnown = (key: string): boolean => specOf(key) !== undefined;
-
-const isMisplaced = (on: On, key: string): boolean => {
-  const spec = specOf(key);
-  return spec !== undefined && spec.on !== on && !(on === "Namespace" && spec.alsoOn !== undefined);
-};
-
-function stray(on: On, key: string): readonly Finding[] {
-  const spec = specOf(key);
-  if (spec !== undefined) {
-    const message = `The annotation ${key.slice(0, 120)} has no effect on a ${on}.`;
-    return [finding("ANNOTATION_MISPLACED", message, `Put it on the ${spec.on}.`)];
-  }
-  const meant = nearest(key, KNOWN);
-  if (meant === undefined && !OURS.test(key)) return [];
-  const remedy = meant === undefined ? "See the annotation reference." : `Did you mean ${meant}?`;
-  const message = `The annotation ${key.slice(0, 120)} is not known and has no effect.`;
-  return [finding("ANNOTATION_UNKNOWN", message, remedy)];
-}
+/** An annotation as it stands, or undefined. A cluster may choose any key, `constructor` too. */
+export const annotation = (
+  annotations: Readonly<Record<string, string | null>> | null | undefined,
+  key: string,
+): string | undefined =>
+  annotations != null && Object.hasOwn(annotations, key) ? (annotations[key] ?? undefined) : undefined;

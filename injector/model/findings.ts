@@ -47,6 +47,11 @@ export const FINDINGS = {
   },
   ANNOTATION_INVALID: { severity: "deny", about: "A known annotation holds a value it cannot hold." },
   ANNOTATION_UNKNOWN: { severity: "warn", about: "An annotation looks like one of ours and is not." },
+  ANNOTATION_KEY_REPLACED: {
+    severity: "warn",
+    about:
+      "An annotation has podrole's default key, and this cluster is set to read another key in its place.",
+  },
   ANNOTATION_MISPLACED: {
     severity: "warn",
     about: "An annotation is known, but not on this kind of object.",

@@ -1,17 +1,10 @@
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
-import {
-  decide,
-  type PodDecision,
-  type Requester,
-  type SidecarIntent,
-  type SkipReason,
-} from "../decide/decide.ts";
+import { decide, type Requester, type SidecarIntent, type SkipReason } from "../decide/decide.ts";
 import { shadowed } from "../decide/exposure.ts";
 import { userContainers } from "../model/user-containers.ts";
 import type { Finding } from "../model/findings.ts";
 import { imdsShadowed } from "../mutate/imds-env.ts";
-import { findingsInTheirs, inTheirs } from "../config/keys.ts";
 import { credentialsUri, tamperedContainers, mutate, tokensByContainer } from "../mutate/mutate.ts";
 import type { Pod } from "../model/pod.ts";
 import { proxyFindings } from "../mutate/proxy.ts";
@@ -38,7 +31,7 @@ export function admitPod(
   newToken: () => string,
   requester?: Requester,
 ): PodOutcome {
-  const decision = inTheirWords(decide(object, facts, config, requester), config);
+  const decision = decide(object, facts, config, requester);
   if (decision.kind !== "inject") return decision;
   const { pod, intent } = decision;
   const tokens = tokensFor(pod, intent.sidecar?.identities ?? [], newToken);
@@ -65,17 +58,4 @@ export function admitPod(
     sidecar: intent.sidecar,
     findings,
   };
-}
-
-/** The decision, with annotations called as this cluster spells them. */
-function inTheirWords(decision: PodDecision, { keys }: InjectorConfig): PodDecision {
-  const findings = findingsInTheirs(decision.findings, keys);
-  if (decision.kind !== "inject" || decision.intent.sidecar === undefined) return { ...decision, findings };
-  const identities = decision.intent.sidecar.identities.map((one) => ({
-    ...one,
-    from: inTheirs(one.from, keys),
-    rule: inTheirs(one.rule, keys),
-  }));
-  const sidecar = { ...decision.intent.sidecar, identities };
-  return { ...decision, findings, intent: { ...decision.intent, sidecar } };
 }

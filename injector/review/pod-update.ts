@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
-import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../sidecar/contract/annotations.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { POD_IDENTITY, SOURCES } from "../../sidecar/contract/session.ts";
 import { APP_ENV, CONTAINER } from "../../sidecar/contract/pod.ts";
 import type { Review } from "./admission-review.ts";
-import { ANNOTATIONS } from "../model/annotations.ts";
+import { annotation, annotationsByKey, containerRoleKey, type Keys } from "../model/annotations.ts";
 import { isLabelled, type Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { containerRoleKeys } from "../decide/container-roles.ts";
@@ -13,7 +13,6 @@ import { exposes } from "../decide/exposure.ts";
 import { userContainers } from "../model/user-containers.ts";
 import { hazards } from "../decide/harden.ts";
 import { isOurs } from "../model/user-containers.ts";
-import { findingsInTheirs, podInOurs } from "../config/keys.ts";
 import { patchBetween } from "../mutate/patch.ts";
 import { envVar, type Container, type Pod } from "../model/pod.ts";
 import { podProblem } from "../model/pod-shape.ts";
@@ -43,27 +42,23 @@ export function resultForPodUpdate(review: Review, facts: Facts, config: Injecto
     return refused([finding("OBJECT_MALFORMED", `Not a pod: ${problem}.`, "Correct the manifest.")]);
   }
   const [before, after] = [review.oldObject as Pod, review.object as Pod];
-  const { keys } = config;
   // A pod from before the namespace was labelled: there is nothing of ours in it to keep.
   if (!(before.spec.initContainers ?? []).some(isOurs)) return allowed;
   if (review.resource === "/pods") {
-    const frozen = [
-      ...findingsInTheirs(changedAnnotations(podInOurs(before, keys), podInOurs(after, keys)), keys),
-      ...changedImages(before, after),
-    ];
+    const frozen = [...changedAnnotations(before, after, config.keys), ...changedImages(before, after)];
     return frozen.length > 0 ? refused(frozen) : allowed;
   }
   return resultForEphemeral(before, after, config);
 }
 
-/** They have been acted upon. Changed, they would tell whoever reads them something that is not so. */
-function changedAnnotations(before: Pod, after: Pod): readonly Finding[] {
+/** Annotations are applied at creation; editing them later would misstate what the pod has. */
+function changedAnnotations(before: Pod, after: Pod, keys: Keys): readonly Finding[] {
   const value = ({ metadata }: Pod, key: string): string | undefined =>
-    metadata?.annotations?.[key] ?? undefined;
+    annotation(metadata?.annotations, key);
   const ofContainers = [before, after].flatMap((pod) =>
-    [...containerRoleKeys(pod).keys()].map((container) => `${CONTAINER_ROLE_PREFIX}${container}`),
+    [...containerRoleKeys(pod).keys()].map(containerRoleKey),
   );
-  const ofPods = Object.keys(ANNOTATIONS).filter((key) => ANNOTATIONS[key]?.on === "Pod");
+  const ofPods = [...annotationsByKey(keys)].flatMap(([key, { on }]) => (on === "Pod" ? [key] : []));
   return [...new Set([...ofPods, ...ofContainers])]
     .filter((key) => value(before, key) !== value(after, key))
     .map((key) =>

@@ -7,7 +7,6 @@ import type { Cluster } from "../model/facts.ts";
 import type { Trouble } from "../model/trouble.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { finding } from "../model/findings.ts";
-import { clusterInOurs } from "../config/keys.ts";
 import { listener, type Limits, type ListenerTls } from "./listener.ts";
 import { concerns, resultForReview, nameInReview, serviceAccountOfReview } from "../review/review.ts";
 import type { AnsweredReview, AdmissionResult } from "../review/admission-result.ts";
@@ -113,10 +112,7 @@ async function answer(review: Review, deps: Deps): Promise<AdmissionReview> {
 
 async function resultOf(review: Review, { config, cluster, newToken, log }: Deps): Promise<AdmissionResult> {
   try {
-    const facts = await clusterInOurs(cluster, config.keys).facts(
-      review.namespace,
-      serviceAccountOfReview(review),
-    );
+    const facts = await cluster.facts(review.namespace, serviceAccountOfReview(review));
     return resultForReview(review, facts, config, newToken);
   } catch (error) {
     log.error({ err: error, uid: review.uid }, "no decision");

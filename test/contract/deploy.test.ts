@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { admitPod } from "../../injector/review/admit-pod.ts";
-import { ANNOTATIONS, strayAnnotations, type On } from "../../injector/model/annotations.ts";
+import { strayAnnotations } from "../../injector/decide/stray-annotations.ts";
+import { annotationsByKey, type On } from "../../injector/model/annotations.ts";
 import { manifestCluster } from "../../injector/cluster/manifest-cluster.ts";
 import { parseGrant } from "../../injector/model/grant.ts";
 import { isRecord, own, stringMap, type Fields } from "../../injector/model/read.ts";
@@ -37,7 +38,7 @@ describe.for(EXAMPLES.map((one) => [one.file, one.documents] as const))(
       for (const object of documents) {
         const kind = String(own(object, "kind"));
         const annotations = stringMap(inside(object, "metadata", "annotations"));
-        const on = Object.values(ANNOTATIONS).find((spec) => spec.on === kind)?.on;
+        const on = [...annotationsByKey().values()].find((spec) => spec.on === kind)?.on;
         const known: readonly On[] = on === undefined ? [] : [on];
         expect(known.flatMap((one) => strayAnnotations(one, annotations))).toEqual([]);
         expect(strayAnnotations("Pod", stringMap(inside(podOf(object), "metadata", "annotations")))).toEqual(

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { DEFAULT_CONTAINER, IRSA_SKIP } from "../../injector/mutate/mutate.ts";
 import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import { EXITS } from "../../sidecar/guard/exits.ts";
-import { ANNOTATIONS, type On } from "../../injector/model/annotations.ts";
+import { annotationsByKey, type On } from "../../injector/model/annotations.ts";
 import { PROGRAM_MAX } from "../../injector/decide/pattern.ts";
 import { FINDINGS, type FindingCode, type Severity } from "../../injector/model/findings.ts";
 
@@ -33,6 +33,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   ANNOTATION_INVALID:
     "Give the annotation a value of the form in the [annotation reference](annotations.md).",
   ANNOTATION_UNKNOWN: "Correct the key; the message names the one that may be meant.",
+  ANNOTATION_KEY_REPLACED: "Rename the annotation to the key that the message names.",
   ANNOTATION_MISPLACED: "Put the annotation on the kind of object that the message names.",
   CONTAINER_UNKNOWN: "Correct the name in `podrole.dev/containers` or `podrole.dev/skip-containers`.",
   SESSION_SHORTENED: "Set `podrole.dev/session-duration` to `1h`.",
@@ -88,7 +89,7 @@ const code = (text: string): string => `\`${text}\``;
 const annotationsOn = (on: On): string =>
   table(
     ["annotation", "value", "what it does"],
-    Object.entries(ANNOTATIONS).flatMap(([key, { on: kind, alsoOn, value, about }]) => {
+    [...annotationsByKey()].flatMap(([key, { on: kind, alsoOn, value, about }]) => {
       const here = kind === on ? about : on === "Namespace" ? alsoOn?.Namespace : undefined;
       return here === undefined ? [] : [[code(key), value, here]];
     }),
@@ -176,7 +177,7 @@ test("every code that the guard can end with has its row", async () => {
 
 test("deploy/reference/annotations.md is the table that annotations are read by", async () => {
   await expect(annotationsPage).toMatchFileSnapshot("../../deploy/reference/annotations.md");
-  for (const key of Object.keys(ANNOTATIONS)) expect(annotationsPage).toContain(`| \`${key}\` |`);
+  for (const key of annotationsByKey().keys()) expect(annotationsPage).toContain(`| \`${key}\` |`);
 });
 
 test("deploy/reference/findings.md is the table of findings", async () => {

@@ -33,6 +33,7 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
   ["ANNOTATION_INVALID", annotated({ [ANNOTATION.start]: "x" })],
   ["ANNOTATION_UNKNOWN", annotated({ "podrole.dev/x": "" })],
   ["ANNOTATION_MISPLACED", annotated(off)],
+  ["ANNOTATION_KEY_REPLACED", pod(), facts(), config({ keys: { ...ANNOTATION, role: "example.com/role" } })],
   ["CONTAINER_UNKNOWN", annotated({ [ANNOTATION.containers]: "x" })],
   [
     "SESSION_SHORTENED",

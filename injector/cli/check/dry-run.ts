@@ -1,4 +1,3 @@
-import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { admitPod, type PodOutcome } from "../../review/admit-pod.ts";
 import { Refusal, whyOf } from "../../cluster/api-server.ts";
 import type { Facts } from "../../model/facts.ts";
@@ -28,7 +27,7 @@ const podOf = (annotations: object, securityContext: object = {}): object => ({
 
 /** Tries the two pods in a namespace. Neither is made: the API server is told that it is a dry run. */
 export async function tryPods(facts: Facts, config: InjectorConfig, cluster: LiveCluster): Promise<DryRun> {
-  const [asking, plain] = [podOf({ [ANNOTATION.role]: config.defaultRole ?? ROLE }), podOf({})];
+  const [asking, plain] = [podOf({ [config.keys.role]: config.defaultRole ?? ROLE }), podOf({})];
   const withRole = expectedOf(asking, facts, config).kind === "inject";
   const pod = withRole ? asking : plain;
   const namespace = facts.namespace.name;

@@ -3,7 +3,6 @@ import { coded } from "../../../sidecar/kit/errors.ts";
 import { type Facts } from "../../model/facts.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import { decide } from "../../decide/decide.ts";
-import { clusterInOurs, type Keys } from "../../config/keys.ts";
 import { isRecord, nameOf, own, type Fields } from "../../model/read.ts";
 import { VERSION } from "../../model/version.ts";
 import { INJECTOR, type ConfigFrom } from "../live/installed.ts";
@@ -58,7 +57,7 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
       all(`${ADMISSION}/validatingadmissionpolicybindings`),
       all(`${CORE}?labelSelector=${encodeURIComponent(NAMESPACE_LABEL.key)}`),
     ]);
-  const namespaces = await mapped(labelled, (found) => factsOf(found.filter(stays), read, config.keys));
+  const namespaces = await mapped(labelled, (found) => factsOf(found.filter(stays), read));
   const ours = namespaces.kind === "found" ? underPodrole(namespaces.value, place) : [];
   const forEach = <T>(work: () => Promise<T>): Promise<Reading<T>> =>
     namespaces.kind === "found" && ours.length > 0
@@ -89,7 +88,7 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
       if (!ours.some(({ namespace }) => namespace.name === where)) {
         throw new Error(`namespace ${where} is not under podrole`);
       }
-      const surroundings = await surroundingsOf(where, read, config.keys);
+      const surroundings = await surroundingsOf(where, read);
       return tryPods(await surroundings("default"), config, cluster);
     }),
   };
@@ -113,10 +112,10 @@ const podsOf = (ours: readonly Facts[], read: Read): Promise<readonly PodsIn[]> 
     })),
   );
 
-async function factsOf(objects: readonly Fields[], read: Read, keys: Keys): Promise<readonly Facts[]> {
+async function factsOf(objects: readonly Fields[], read: Read): Promise<readonly Facts[]> {
   const grants = await reading(() => allGrants(read));
   const known = objects.map((object) => ({ ...object, apiVersion: "v1", kind: "Namespace" }));
-  const cluster = clusterInOurs(manifestCluster(known, { labels: {}, annotations: {} }), keys);
+  const cluster = manifestCluster(known, { labels: {}, annotations: {} });
   const names = objects.map(nameOf).sort();
   const facts = await Promise.all(names.map((name) => cluster.facts(name, "default")));
   return facts.map((one) => ({ ...one, grants: grants.kind === "found" ? readable(grants.value) : [] }));

@@ -1,6 +1,5 @@
 import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { CONTAINER } from "../../../sidecar/contract/pod.ts";
-import { strayAnnotations } from "../../model/annotations.ts";
 import { isLabelled, type Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { decide } from "../../decide/decide.ts";
@@ -8,6 +7,7 @@ import type { Finding } from "../../model/findings.ts";
 import { fieldsIn, metadataOf, nameOf, own, recordsIn, type Fields } from "../../model/read.ts";
 import { PODS_MAX, type CheckFacts } from "./facts.ts";
 import { judged, listed, ok, skip, warn, type CheckResult } from "./result.ts";
+import { strayAnnotations } from "../../decide/stray-annotations.ts";
 
 const LABEL = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
 
@@ -63,7 +63,7 @@ export const PLAIN = {
 /** What every pod of a namespace would be told, whatever is in it. */
 const settingsOf = (facts: Facts, config: InjectorConfig): readonly Finding[] => [
   ...decide(PLAIN, facts, config).findings,
-  ...strayAnnotations("Namespace", facts.namespace.annotations),
+  ...strayAnnotations("Namespace", facts.namespace.annotations, config.keys),
 ];
 
 export const namespaceSettingsCheck = ({

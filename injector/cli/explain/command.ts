@@ -1,4 +1,3 @@
-import { clusterInOurs } from "../../config/keys.ts";
 import { Command, Option } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { manifestCluster, type Assumptions } from "../../cluster/manifest-cluster.ts";
@@ -37,7 +36,7 @@ export async function explainObjects(
   objects: readonly Fields[],
   { config, assumed, namespace: fallback }: ExplainDeps,
 ): Promise<readonly Explanation[]> {
-  const cluster = clusterInOurs(manifestCluster(objects, assumed), config.keys);
+  const cluster = manifestCluster(objects, assumed);
   const namespaces = new Set(objects.filter((one) => kindOf(one) === "Namespace").map(nameIn));
   const explanations = objects.flatMap((object) => {
     const template = templateOf(object);

@@ -1,4 +1,3 @@
-import { inTheirs, podInOurs } from "../../config/keys.ts";
 import { admitPod, type PodOutcome } from "../../review/admit-pod.ts";
 import type { Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
@@ -56,7 +55,7 @@ export function explain(
   const decision = decide(pod, facts, config, undefined, (one) => asked.push(one));
   const outcome = admitPod(pod, facts, config, noToken);
   // Not looked into where it is none: nothing is asked after "Is it a pod?" then.
-  const around: Around = { pod: podInOurs(pod as unknown as Pod, config.keys), facts, config, where };
+  const around: Around = { pod: pod as unknown as Pod, facts, config, where };
   const foreign = decision.kind === "inject" && outcome.kind === "deny";
   return {
     object: nameOfObject(object, facts.namespace.name),
@@ -66,7 +65,7 @@ export function explain(
     ...(outcome.kind === "skip" ? { reason: outcome.reason } : {}),
     summary: `${pod === object ? "" : "its pods are "}${summaryOf(outcome)}`,
     assumptions,
-    steps: stepsInTheirs([...stepsOf(asked, around), ...(foreign ? [FOREIGN] : [])], config),
+    steps: [...stepsOf(asked, around), ...(foreign ? [FOREIGN] : [])],
     ...(outcome.kind === "inject" ? { after: afterOf(outcome, config) } : {}),
     findings: outcome.findings,
     ...(where === "cluster" && kindOf(object) === "Pod" && !asked.some(isProblem)
@@ -76,10 +75,6 @@ export function explain(
 }
 
 const isProblem = ({ question, answer }: Asked): boolean => question === "problem" && answer !== undefined;
-
-/** With the annotations called as this cluster spells them; no key holds a character that JSON writes otherwise. */
-const stepsInTheirs = (steps: readonly Step[], { keys }: InjectorConfig): readonly Step[] =>
-  JSON.parse(inTheirs(JSON.stringify(steps), keys)) as readonly Step[];
 
 /** Asked after the decision, when it is known what would be written. */
 const FOREIGN: Step = {

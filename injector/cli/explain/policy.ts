@@ -1,4 +1,3 @@
-import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import type { RoleArn } from "../../model/arn.ts";
 import type { Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
@@ -7,6 +6,7 @@ import { serviceAccountOf } from "../../model/pod.ts";
 import { decideRole, type RoleDecision } from "../../decide/policy.ts";
 import type { Answers } from "../../decide/trace.ts";
 import { holding, yesNo, type Around, type Candidate, type Step } from "./step.ts";
+import { annotation } from "../../model/annotations.ts";
 
 /** Whether the role may be used, and what each rule says to it. */
 export function policyStep({ mode, decision }: Answers["policy"], role: RoleArn, around: Around): Step {
@@ -44,7 +44,7 @@ function rules(role: RoleArn, decision: RoleDecision, { pod, facts, config }: Ar
     decided: isDecisive(said, decision),
   });
   const byAnnotation = (key: string): Candidate => {
-    const raw = namespace.annotations[key];
+    const raw = annotation(namespace.annotations, key);
     const said = alone(raw === undefined ? {} : { annotations: { [key]: raw } });
     return rule(`annotation ${key} of namespace ${namespace.name}`, raw, said);
   };
@@ -56,8 +56,8 @@ function rules(role: RoleArn, decision: RoleDecision, { pod, facts, config }: Ar
   const { defaultRole } = config;
   return [
     ...denying.map(byGrant),
-    byAnnotation(ANNOTATION.namespaceAllowedRoles),
-    byAnnotation(ANNOTATION.namespacePermitted),
+    byAnnotation(config.keys.namespaceAllowedRoles),
+    byAnnotation(config.keys.namespacePermitted),
     ...allowing.map(byGrant),
     rule("the injector's --default-role", defaultRole, alone({ defaultRole })),
     ...elsewhere(others, facts, account, (grant) => alone({ grants: [grant] }).allowed),

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import type { Facts } from "../../model/facts.ts";
 import { serviceAccountOf, type Pod } from "../../model/pod.ts";
 import { resolveRole, type ResolvedRole } from "../../decide/role.ts";
 import { holding, type Around, type Candidate, type Step } from "./step.ts";
+import { annotation } from "../../model/annotations.ts";
 
 /** Which role was asked for, and what else could have named one. */
 export function roleStep(resolved: ResolvedRole, around: Around): Step {
@@ -36,6 +36,7 @@ function candidates(answer: ResolvedRole, { pod, facts, config, where }: Around)
     serviceAccount: undefined,
     grants: [],
   };
+  const { keys } = config;
   const noDefault = { ...config, defaultRole: undefined };
   const account = serviceAccountOf(pod);
   const byGrant = resolveRole(silentPod, { ...silent, grants }, noDefault);
@@ -51,13 +52,13 @@ function candidates(answer: ResolvedRole, { pod, facts, config, where }: Around)
   };
   return [
     candidate(
-      `annotation ${ANNOTATION.role} of the pod`,
-      pod.metadata?.annotations?.[ANNOTATION.role],
+      `annotation ${keys.role} of the pod`,
+      annotation(pod.metadata?.annotations, keys.role),
       resolveRole(pod, silent, noDefault),
     ),
     candidate(
-      `annotation ${ANNOTATION.serviceAccountRole} of service account ${account}`,
-      serviceAccount?.annotations[ANNOTATION.serviceAccountRole],
+      `annotation ${keys.serviceAccountRole} of service account ${account}`,
+      annotation(serviceAccount?.annotations, keys.serviceAccountRole),
       resolveRole(silentPod, { ...silent, serviceAccount }, noDefault),
       serviceAccount === undefined ? `not set: the ${where} has no such service account` : undefined,
     ),
@@ -68,8 +69,8 @@ function candidates(answer: ResolvedRole, { pod, facts, config, where }: Around)
       grants.length === 0 ? "there are none" : `none for ${namespace.name}/${account} has one`,
     ),
     candidate(
-      `annotation ${ANNOTATION.namespaceDefaultRole} of namespace ${namespace.name}`,
-      namespace.annotations[ANNOTATION.namespaceDefaultRole],
+      `annotation ${keys.namespaceDefaultRole} of namespace ${namespace.name}`,
+      annotation(namespace.annotations, keys.namespaceDefaultRole),
       resolveRole(silentPod, { ...silent, namespace }, noDefault),
     ),
     candidate("the injector's --default-role", config.defaultRole, resolveRole(silentPod, silent, config)),

@@ -4,6 +4,7 @@ import { fallbackRegion, type RoleArn } from "../../model/arn.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import type { Answers } from "../../decide/trace.ts";
 import { type Around, type Step } from "./step.ts";
+import { annotation } from "../../model/annotations.ts";
 
 /** By which calls the role is reached, and what the session is like that comes of them. */
 export function sessionSteps(
@@ -13,10 +14,10 @@ export function sessionSteps(
   { pod, config }: Around,
 ): readonly Step[] {
   const problems = findings.filter(({ severity }) => severity === "deny").map(({ message }) => message);
-  const annotations = pod.metadata?.annotations ?? {};
+  const { annotations } = pod.metadata ?? {};
   /** The annotation that is set, or what stands in for it. */
   const by = (fallback: string, ...keys: readonly string[]): string => {
-    const key = keys.find((one) => annotations[one] != null);
+    const key = keys.find((one) => annotation(annotations, one) !== undefined);
     return key === undefined ? fallback : `annotation ${key}`;
   };
   const region = wishes.region ?? fallbackRegion(role);
@@ -34,7 +35,7 @@ export function sessionSteps(
       question: "What is its session like?",
       answer: `name ${wishes.sessionName}, ${seconds} seconds, STS of ${region}`,
       because: [
-        `name by ${by("--session-name", ANNOTATION.sessionName, ANNOTATION.peerSessionName)}`,
+        `name by ${by("--session-name", ANNOTATION.sessionName, config.keys.peerSessionName)}`,
         `length by ${by("--session-duration", ANNOTATION.sessionDuration)}${seconds === wishes.durationSeconds ? "" : ", cut to what STS allows a chained session"}`,
         `region by ${by(regionBy, ANNOTATION.region)}`,
       ].join("; "),

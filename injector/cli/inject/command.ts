@@ -4,7 +4,6 @@ import { type Cluster } from "../../model/facts.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { sentence, type Finding } from "../../model/findings.ts";
-import { clusterInOurs } from "../../config/keys.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import { settingsIn, withSettings } from "../../config/flags.ts";
 import { requireConfig } from "../../config/read-config.ts";
@@ -118,7 +117,7 @@ export const injectCommand = (bind: Bind): Command =>
 async function runInject(io: Io, options: InjectOptions & Record<string, unknown>): Promise<ExitCode> {
   const config = requireConfig(settingsIn(options));
   const manifests = await readManifests(options.filename, io.stdin);
-  const cluster = clusterInOurs(manifestCluster(objectsIn(manifests), assumptionsFrom(options)), config.keys);
+  const cluster = manifestCluster(objectsIn(manifests), assumptionsFrom(options));
   const { documents, notes } = await inject(manifests, {
     config,
     cluster,

@@ -70,7 +70,7 @@ export async function readObjects(
     }),
   );
   const installation = configFrom(await readDeployment(read, podroleNamespace));
-  const surroundings = await surroundingsOf(namespace, read, installation.config.keys);
+  const surroundings = await surroundingsOf(namespace, read);
   const objects = await Promise.all(
     found.map(async (object) => ({
       object,

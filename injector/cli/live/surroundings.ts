@@ -3,7 +3,6 @@ import { type Facts } from "../../model/facts.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { Grant } from "../../model/grant.ts";
 import { grantIndex, readGrant, type GrantReading } from "../../cluster/grant-index.ts";
-import { clusterInOurs, type Keys } from "../../config/keys.ts";
 import { isName } from "./reference.ts";
 import { readAll, type Read } from "./reader.ts";
 
@@ -14,7 +13,6 @@ const GRANTS = "/apis/podrole.dev/v1alpha1/rolegrants";
 export async function surroundingsOf(
   namespace: string,
   read: Read,
-  keys: Keys,
 ): Promise<(serviceAccount: string) => Promise<Facts>> {
   const [found, readings] = await Promise.all([read(`${CORE}/${namespace}`), allGrants(read)]);
   if (found === undefined) {
@@ -28,10 +26,7 @@ export async function surroundingsOf(
       { ...found, apiVersion: "v1", kind: "Namespace" },
       ...(account === undefined ? [] : [{ ...account, apiVersion: "v1", kind: "ServiceAccount" }]),
     ];
-    const facts = await clusterInOurs(manifestCluster(objects, { labels: {}, annotations: {} }), keys).facts(
-      namespace,
-      name,
-    );
+    const facts = await manifestCluster(objects, { labels: {}, annotations: {} }).facts(namespace, name);
     // Throws where one that cannot be read may be about this namespace, as in the webhook.
     grantIndex(readings).covering(facts.namespace);
     return { ...facts, grants: readable(readings) };

@@ -3,7 +3,6 @@ import { parseBaseRoleArn, parseRoleArn } from "../../model/arn.ts";
 import { type Facts } from "../../model/facts.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { clusterInOurs } from "../../config/keys.ts";
 import { settingsIn } from "../../config/flags.ts";
 import { requireConfig } from "../../config/read-config.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
@@ -91,7 +90,7 @@ interface Objects {
 async function ofManifests(files: readonly string[], options: Options, stdin: Io["stdin"]): Promise<Objects> {
   const config = requireConfig(settingsIn(options));
   const input = objectsIn(await readManifests(files, stdin));
-  const cluster = clusterInOurs(manifestCluster(input, assumptionsFrom(options)), config.keys);
+  const cluster = manifestCluster(input, assumptionsFrom(options));
   const objects = await Promise.all(
     input.flatMap((object) => {
       const template = templateOf(object);

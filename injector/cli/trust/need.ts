@@ -1,4 +1,3 @@
-import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import type { Source } from "../../../sidecar/contract/session.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { admitPod } from "../../review/admit-pod.ts";
@@ -45,8 +44,8 @@ export function needOfWishes(wanted: Wanted, config: InjectorConfig): Need {
         });
   }
   const annotations = {
-    ...(wanted.externalId === undefined ? {} : { [ANNOTATION.externalId]: wanted.externalId }),
-    ...(wanted.sessionTags === undefined ? {} : { [ANNOTATION.sessionTags]: wanted.sessionTags }),
+    ...(wanted.externalId === undefined ? {} : { [config.keys.externalId]: wanted.externalId }),
+    ...(wanted.sessionTags === undefined ? {} : { [config.keys.sessionTags]: wanted.sessionTags }),
   };
   const { wishes, findings } = sessionWishes(annotations, config);
   const { steps, findings: problems } = stepsTo(named.arn, wishes, { ...config, source: wanted.source });

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { parseReview } from "../../../injector/review/admission-review.ts";
 import { admitPod } from "../../../injector/review/admit-pod.ts";
-import { clusterInOurs } from "../../../injector/config/keys.ts";
 import { requireConfig } from "../../../injector/config/read-config.ts";
 import { SETTING_NAMES, SETTINGS, type Setting } from "../../../injector/config/settings.ts";
 import { resultForReview } from "../../../injector/review/review.ts";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { configFromFlags } from "../../support/config.ts";
-import { ACCOUNT, BILLING, clusterOf, facts } from "../../support/facts.ts";
+import { ACCOUNT, BILLING, facts } from "../../support/facts.ts";
 import { pod, TOKEN } from "../../support/pods.ts";
+import { annotationsByKey } from "../../../injector/model/annotations.ts";
 
 const THEIRS = "acme.com/iam-role";
 const renamed = configFromFlags(
@@ -20,18 +20,23 @@ const renamed = configFromFlags(
   ACCOUNT,
 );
 
-async function outcome(one: unknown, around: Parameters<typeof facts>[0] = {}, settings = renamed) {
-  const known = await clusterInOurs(clusterOf(facts(around)), settings.keys).facts("shop", "default");
-  return admitPod(one, known, settings, () => TOKEN);
-}
+/** Each setting that gives an annotation another key, with the default key. */
+const SPELLINGS = SETTING_NAMES.flatMap((name): [string, string][] => {
+  const { spells }: Setting = SETTINGS[name];
+  return spells === undefined ? [] : [[name, spells]];
+});
 
-describe("in a cluster that spells its annotations otherwise", () => {
-  test("the role is read from the cluster's own key, and the pod's annotations stay as they are", async () => {
+const outcome = (one: unknown, around: Parameters<typeof facts>[0] = {}, settings = renamed) =>
+  admitPod(one, facts(around), settings, () => TOKEN);
+
+describe("in a cluster that spells its annotations in its own way", () => {
+  test("the role is read from the cluster's key, and the pod's annotations stay as they are", () => {
     const one = pod({}, { [THEIRS]: "billing-reader" });
-    const found = await outcome(one);
+    const found = outcome(one);
     expect(found).toMatchObject({
       kind: "inject",
       before: one,
+      findings: [],
       sidecar: { identities: [{ role: BILLING, from: `annotation ${THEIRS} of the pod` }] },
     });
     const { after } = found as Extract<typeof found, { kind: "inject" }>;
@@ -39,51 +44,93 @@ describe("in a cluster that spells its annotations otherwise", () => {
     expect(after.metadata?.annotations).not.toHaveProperty([ANNOTATION.role]);
   });
 
-  test("our own key names no role any more", async () => {
-    expect(await outcome(pod({}, { [ANNOTATION.role]: "billing-reader" }))).toMatchObject({
-      kind: "inject",
-      sidecar: undefined,
-    });
+  test("the default key names no role, and a pod that carries it gets a warning", () => {
+    const found = outcome(pod({}, { [ANNOTATION.role]: "billing-reader" }));
+    expect(found).toMatchObject({ kind: "inject", sidecar: undefined });
+    expect(found.findings).toEqual([
+      {
+        code: "ANNOTATION_KEY_REPLACED",
+        severity: "warn",
+        message: `The annotation ${ANNOTATION.role} has no effect: this cluster reads ${THEIRS} in its place.`,
+        remedy: `Rename it to ${THEIRS}, or take it off.`,
+      },
+    ]);
   });
 
-  test("the namespace's list is read from the cluster's own key, and called by it", async () => {
+  test.for(SPELLINGS)("a pod that carries the default key of %s gets a warning", ([name, key]) => {
+    const settings = requireConfig({ [name]: "acme.com/key" });
+    const { findings } = outcome(pod({}, { [key]: "x-y" }), {}, settings);
+    expect(findings).toMatchObject([{ code: "ANNOTATION_KEY_REPLACED" }]);
+  });
+
+  test("the namespace's list is read from the cluster's key, and named by it", () => {
     const one = pod({}, { [THEIRS]: "billing-reader" });
-    const allowed = await outcome(one, { annotations: { "acme.com/roles": '["billing-*"]' } });
+    const allowed = outcome(one, { annotations: { "acme.com/roles": '["billing-*"]' } });
     expect(allowed).toMatchObject({
       kind: "inject",
       sidecar: { identities: [{ rule: "annotation acme.com/roles" }] },
     });
-    const denied = await outcome(one, { annotations: { "acme.com/roles": '["dev"]' } });
+    const denied = outcome(one, { annotations: { "acme.com/roles": '["dev"]' } });
     expect(denied).toMatchObject({ kind: "deny", findings: [{ code: "ROLE_NOT_ALLOWED" }] });
     expect(JSON.stringify(denied)).toContain("annotation acme.com/roles");
     expect(JSON.stringify(denied)).not.toContain(ANNOTATION.namespaceAllowedRoles);
   });
 
-  test("the service account's role, the external id and all the others are read so too", async () => {
-    const spelled = SETTING_NAMES.flatMap((name) => {
-      const { spells }: Setting = SETTINGS[name];
-      return spells === undefined ? [] : [{ name, spells }];
-    });
-    const { keys } = requireConfig(
-      Object.fromEntries(spelled.map(({ name }, index) => [name, `acme.com/key-${index}`])),
+  test.for(SPELLINGS)("%s sets the key of %s alone", ([name, key]) => {
+    const { keys } = requireConfig({ [name]: "constructor" });
+    expect(Object.values(keys)).toEqual(
+      Object.values(ANNOTATION).map((one) => (one === key ? "constructor" : one)),
     );
-    expect(spelled.length).toBe(7);
-    expect(Object.keys(keys).toSorted()).toEqual(spelled.map(({ spells }) => spells).toSorted());
-    const known = await clusterInOurs(
-      clusterOf(facts({ account: { [keys[ANNOTATION.serviceAccountRole] ?? ""]: BILLING } })),
-      keys,
-    ).facts("shop", "default");
-    expect(known.serviceAccount?.annotations).toEqual({ [ANNOTATION.serviceAccountRole]: BILLING });
+    expect(annotationsByKey(keys).has(key)).toBe(false);
   });
 
-  test("a bad role is told of under the key that it was written with", async () => {
-    const { findings } = await outcome(pod({}, { [THEIRS]: "no role" }));
+  test("a key that every JavaScript object has is not read where no annotation sets it", () => {
+    const names = { role: "constructor", "external-id": "toString", "default-role": "valueOf" };
+    const flags = Object.entries(names).flatMap(([name, key]) => [`--${name}-key`, key]);
+    expect(outcome(pod({}, {}), { account: {} }, configFromFlags(...flags))).toMatchObject({
+      kind: "inject",
+      sidecar: undefined,
+      findings: [],
+    });
+  });
+
+  test("the service account's role and the namespace's default are read from the cluster's keys", () => {
+    const settings = configFromFlags(
+      "--service-account-key",
+      "acme.com/sa",
+      "--default-role-key",
+      "acme.com/d",
+    );
+    for (const around of [
+      { account: { "acme.com/sa": BILLING } },
+      { annotations: { "acme.com/d": BILLING } },
+    ]) {
+      expect(outcome(pod({}, {}), around, settings)).toMatchObject({
+        sidecar: { identities: [{ role: BILLING }] },
+      });
+    }
+  });
+
+  test("a bad role is named under the key that it was written with", () => {
+    const { findings } = outcome(pod({}, { [THEIRS]: "no role" }));
     expect(findings[0]?.message).toBe(
       `The annotation ${THEIRS} of the pod is "no role", which is no role name, path/name or role ARN.`,
     );
   });
 
-  test("the cluster's own key of a running pod is frozen", () => {
+  test("no value of the user's is changed in a message because a default key is in it", () => {
+    const [role, container] = [`${ANNOTATION.role} `, ANNOTATION.namespaceAllowedRoles];
+    const malformed = outcome(pod({}, { [THEIRS]: role }));
+    expect(malformed.findings[0]?.message).toContain(JSON.stringify(role));
+    const unknown = outcome(pod({}, { [THEIRS]: "billing-reader", [ANNOTATION.containers]: container }));
+    expect(unknown.findings[0]?.message).toContain(JSON.stringify(container));
+    const known = facts({ annotations: { "acme.com/roles": "[" } });
+    const around = { ...known, namespace: { ...known.namespace, name: ANNOTATION.role } };
+    const elsewhere = admitPod(pod({}, { [THEIRS]: "billing-reader" }), around, renamed, () => TOKEN);
+    expect(elsewhere.findings[0]?.message).toContain(`of namespace ${ANNOTATION.role} allows nothing`);
+  });
+
+  test("the cluster's key of a running pod cannot be changed", () => {
     const before = admitPod(pod({}, { [THEIRS]: "billing-reader" }), facts(), renamed, () => TOKEN);
     if (before.kind !== "inject") throw new Error("not injected");
     const after = {
@@ -109,13 +156,13 @@ describe("in a cluster that spells its annotations otherwise", () => {
 
 describe("a key", () => {
   test.for(["", "a b", "Acme.com/role", "acme.com/", "/role", "acme.com/a/b", "x".repeat(64)])(
-    "that is none is refused: %j",
+    "is refused where Kubernetes would not take it: %j",
     (key) => {
       expect(() => configFromFlags("--role-key", key)).toThrow("must be a key such as");
     },
   );
 
-  test("that two annotations would be read from is refused", () => {
+  test("is refused where two annotations would be read from it", () => {
     for (const flags of [
       ["--role-key", "acme.com/x", "--external-id-key", "acme.com/x"],
       ["--role-key", ANNOTATION.externalId],
@@ -126,7 +173,7 @@ describe("a key", () => {
     }
   });
 
-  test("spelled as ours changes nothing", () => {
-    expect(configFromFlags("--role-key", ANNOTATION.role).keys).toEqual({});
+  test("that is the default changes nothing", () => {
+    expect(configFromFlags("--role-key", ANNOTATION.role).keys).toEqual(ANNOTATION);
   });
 });

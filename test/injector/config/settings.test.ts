@@ -10,9 +10,9 @@ import {
   type Setting,
   type SettingName,
 } from "../../../injector/config/settings.ts";
-import { ANNOTATIONS } from "../../../injector/model/annotations.ts";
 import { configFromFlags } from "../../support/config.ts";
 import { SAMPLES, SOME_CERTIFICATE } from "../../support/setting-samples.ts";
+import { annotationsByKey } from "../../../injector/model/annotations.ts";
 
 const settingOf = (name: SettingName): Setting => SETTINGS[name];
 
@@ -74,7 +74,7 @@ test("the defaults are what design.md says, each of its type", () => {
     guardNetRaw: false,
     hostPath: "deny",
     workloads: "warn",
-    keys: {},
+    keys: ANNOTATION,
     baseRoleArn: undefined,
     defaultRole: undefined,
     hubRole: undefined,
@@ -221,8 +221,9 @@ test("settings name annotations and variables that exist", () => {
   const all = SETTING_NAMES.map(settingOf);
   const known = new Set<string | undefined>([undefined, ...Object.values(ANNOTATION)]);
   const variables = new Set<string | undefined>([undefined, ...Object.values(ENV)]);
+  const byKey = annotationsByKey();
   const kinds = (keys: readonly (string | undefined)[]) =>
-    new Set(keys.flatMap((key) => (key === undefined ? [] : [ANNOTATIONS[key]?.on])));
+    new Set(keys.flatMap((key) => (key === undefined ? [] : [byKey.get(key)?.on])));
   expect(all.flatMap((one) => [one.pod, one.namespace, one.spells]).filter((key) => !known.has(key))).toEqual(
     [],
   );

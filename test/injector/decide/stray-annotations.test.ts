@@ -1,14 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract/annotations.ts";
-import { ANNOTATIONS, strayAnnotations } from "../../../injector/model/annotations.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import { strayAnnotations } from "../../../injector/decide/stray-annotations.ts";
+import { annotationsByKey } from "../../../injector/model/annotations.ts";
 
-test("every annotation of the contract is in the table, and no other", () => {
-  expect(Object.keys(ANNOTATIONS).toSorted()).toEqual(
-    [...Object.values(ANNOTATION), `${CONTAINER_ROLE_PREFIX}<container>`].toSorted(),
-  );
-});
-
-test.for(Object.entries(ANNOTATIONS))("%s is silent where it belongs", ([key, { on }]) => {
+test.for([...annotationsByKey()])("%s is silent where it belongs", ([key, { on }]) => {
   expect(strayAnnotations(on, { [key]: "x" })).toEqual([]);
 });
 
