@@ -1,6 +1,7 @@
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 import { annotationKeys } from "./annotation-keys.ts";
 import type { SettingName, Settings } from "./settings.ts";
+import { SOURCE_KINDS } from "../source/sources.ts";
 
 /** Settings that are each good and do not go together. */
 export interface Conflict {
@@ -38,12 +39,14 @@ const ownEndpoint: Conflict = {
       : undefined,
 };
 
-const ambientSecret: Conflict = {
+/** What a source needs of other settings. */
+const sourceNeeds: Conflict = {
   between: ["source", "sourceOverride", "ambientSecret"],
   sentence: (settings) =>
-    [settings.source, ...settings.sourceOverride].includes("ambient") && settings.ambientSecret === undefined
-      ? "source or sourceOverride ambient needs ambientSecret: there is no identity to start from."
-      : undefined,
+    [settings.source, ...settings.sourceOverride].flatMap((source) => {
+      const problem = SOURCE_KINDS[source].problem?.(settings);
+      return problem === undefined ? [] : [`source or sourceOverride ${source} ${problem}.`];
+    })[0],
 };
 
 /** Two annotations under one key would each be read as the other. */
@@ -70,6 +73,6 @@ export const CONFLICTS: readonly Conflict[] = [
   ...sharedPorts,
   openAddress,
   ownEndpoint,
-  ambientSecret,
+  sourceNeeds,
   sharedKeys,
 ];

@@ -8,8 +8,8 @@ import { containerRoles, type ContainerRole } from "./container-roles.ts";
 import { exposedContainers } from "./exposure.ts";
 import { denies, finding, type Finding } from "../model/findings.ts";
 import { hazards } from "./harden.ts";
-import { intendImds, type ImdsIntent } from "./imds.ts";
-import { intendIdentities, type IdentitiesAsked, type IdentityIntent } from "./identities.ts";
+import { intendImds } from "./imds.ts";
+import { intendIdentities, type IdentitiesAsked } from "./identities.ts";
 import type { Pod } from "../model/pod.ts";
 import { resolveRole, type ResolvedRole } from "./role.ts";
 import { sessionWishes } from "./session.ts";
@@ -17,46 +17,7 @@ import { strayAnnotations } from "./stray-annotations.ts";
 import { podProblem } from "../model/pod-shape.ts";
 import { observing, type Observe, type Trace } from "./trace.ts";
 import { annotation } from "../model/annotations.ts";
-
-/** Everything the sidecar is to be told, and whom it serves. */
-export interface SidecarIntent {
-  /** At least one. */
-  readonly identities: readonly IdentityIntent[];
-  readonly source: Source;
-  readonly sessionName: string;
-  /** Where STS is called. */
-  readonly stsRegion: string;
-  /** What the app's containers are told; undefined where nobody has said. */
-  readonly region: string | undefined;
-  readonly start: StartMode;
-}
-
-/** Everything decided about one pod that is to be changed. */
-export interface Intent {
-  readonly guard: boolean;
-  readonly sidecar: SidecarIntent | undefined;
-  /** Undefined where the metadata service is not emulated; else there are a guard and a sidecar. */
-  readonly imds: ImdsIntent | undefined;
-  /** Whether EKS's own webhook will look at this pod, see `marked` in mutate.ts. */
-  readonly irsa: boolean;
-}
-
-export type SkipReason =
-  | "namespace-not-labelled"
-  | "mirror-pod"
-  | "windows-pod"
-  | "host-network"
-  | "nothing-to-do";
-
-export type PodDecision =
-  | { readonly kind: "skip"; readonly reason: SkipReason; readonly findings: readonly Finding[] }
-  | { readonly kind: "deny"; readonly findings: readonly Finding[] }
-  | {
-      readonly kind: "inject";
-      readonly pod: Pod;
-      readonly intent: Intent;
-      readonly findings: readonly Finding[];
-    };
+import type { PodDecision, Intent, SkipReason, SidecarIntent } from "./intent.ts";
 
 /** Who asks: the API server's user name, or undefined offline. */
 export type Requester = string | undefined;

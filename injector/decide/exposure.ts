@@ -1,8 +1,7 @@
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
-import { APP_ENV } from "../../sidecar/contract/pod.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { userContainers } from "../model/user-containers.ts";
-import { envVar, type Container, type Pod } from "../model/pod.ts";
+import { type Pod } from "../model/pod.ts";
 
 /** Peers separate by comma or by semicolon. */
 const namesIn = (pod: Pod, key: string): ReadonlySet<string> | undefined => {
@@ -40,42 +39,4 @@ export function exposedContainers(pod: Pod): {
       }),
   );
   return { exposed: names.filter(exposes(pod)), findings };
-}
-
-/** Variables that come before the container credentials in the default chain of most SDKs. */
-const SHADOWS = [
-  "AWS_ACCESS_KEY_ID",
-  "AWS_WEB_IDENTITY_TOKEN_FILE",
-  "AWS_PROFILE",
-  "AWS_SHARED_CREDENTIALS_FILE",
-  "AWS_CONFIG_FILE",
-  "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-  "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-];
-
-/**
- * Says where the user's own variables win over the sidecar. They do win: podrole never overwrites what a manifest
- * says, and a pod that quietly runs as somebody else is what this warning is for.
- * @param ours the address and token this pod's sidecar is given; anything else under those names is the user's
- */
-export function shadowed(
-  container: Container,
-  ours: { readonly uri: string; readonly token: string },
-): readonly Finding[] {
-  const foreign = (name: string, value: string): boolean => {
-    const variable = envVar(container, name);
-    return variable !== undefined && variable.value !== value;
-  };
-  const names = [
-    ...SHADOWS.filter((name) => envVar(container, name) !== undefined),
-    ...(foreign(APP_ENV.fullUri, ours.uri) ? [APP_ENV.fullUri] : []),
-    ...(foreign(APP_ENV.token, ours.token) ? [APP_ENV.token] : []),
-  ];
-  return names.map((name) =>
-    finding(
-      "CREDENTIALS_SHADOWED",
-      `Container ${JSON.stringify(container.name)} sets ${name}, which wins over the pod's role.`,
-      `Take ${name} off the container to use the role.`,
-    ),
-  );
 }

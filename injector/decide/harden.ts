@@ -1,9 +1,10 @@
-import type { Source } from "../../sidecar/contract/session.ts";
-import { RESERVED_PREFIX, SIDECAR_UID, TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
+import { RESERVED_PREFIX, SIDECAR_UID } from "../../sidecar/contract/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { isOurs } from "../model/user-containers.ts";
 import { allContainers, type Container, type Pod } from "../model/pod.ts";
+import { SOURCE_VOLUMES } from "../source/sources.ts";
+import { type Presence, hasOpenUid } from "./presence.ts";
 
 /**
  * Capabilities with which a container can remove the guard's rules, speak past them, or read another's memory.
@@ -21,14 +22,11 @@ const FORBIDDEN_WITH_GUARD = [
   "PERFMON",
 ];
 const FORBIDDEN_WITH_SIDECAR = ["ALL", "SYS_PTRACE", "SYS_ADMIN"];
-/** Source node lets the sidecar's uid through the guard, so nobody else may become that uid. */
+/** With an open uid: nobody else may become it. */
 const FORBIDDEN_WITH_OPEN_UID = ["SETUID", "SETGID"];
 
 /** What is in the pod, and what there is to protect from it. */
-export interface Protected {
-  readonly guard: boolean;
-  readonly sidecar: boolean;
-  readonly source: Source;
+export interface Protected extends Presence {
   readonly hostPath: InjectorConfig["hostPath"];
 }
 
@@ -89,7 +87,7 @@ function hostPaths({ spec }: Pod, { hostPath }: Protected): readonly Finding[] {
 
 function reservedVolumes({ spec }: Pod): readonly Finding[] {
   return (spec.volumes ?? [])
-    .filter(({ name }) => name.startsWith(RESERVED_PREFIX) && name !== TOKEN_VOLUME.name)
+    .filter(({ name }) => name.startsWith(RESERVED_PREFIX) && !SOURCE_VOLUMES.has(name))
     .map(({ name }) =>
       finding(
         "RESERVED_NAME",
@@ -120,7 +118,7 @@ function privileges(container: Container, { guard, sidecar, source }: Protected)
   const forbidden = new Set([
     ...(guard ? FORBIDDEN_WITH_GUARD : []),
     ...(sidecar ? FORBIDDEN_WITH_SIDECAR : []),
-    ...(guard && sidecar && source === "node" ? FORBIDDEN_WITH_OPEN_UID : []),
+    ...(hasOpenUid({ guard, sidecar, source }) ? FORBIDDEN_WITH_OPEN_UID : []),
   ]);
   const added = (context.capabilities?.add ?? []).filter((raw) => forbidden.has(capability(raw)));
   return [
@@ -165,16 +163,16 @@ function identity(container: Container, pod: Pod, { guard, sidecar, source }: Pr
       ),
     ];
   }
-  if (!guard || !sidecar || source !== "node") return [];
+  if (!hasOpenUid({ guard, sidecar, source })) return [];
   const findings: Finding[] = [];
   if (uid == null) {
-    const message = `${named(container)} leaves its uid to the image, and source node lets the sidecar's uid past the guard.`;
+    const message = `${named(container)} leaves its uid to the image, and source ${source} lets the sidecar's uid past the guard.`;
     findings.push(
       finding("UID_UNKNOWN", message, "Set securityContext.runAsUser, or use source web-identity."),
     );
   }
   if (context.allowPrivilegeEscalation === true) {
-    const message = `${named(container)} allows privilege escalation, and source node lets the sidecar's uid past the guard.`;
+    const message = `${named(container)} allows privilege escalation, and source ${source} lets the sidecar's uid past the guard.`;
     findings.push(
       finding(
         "PRIVILEGE_ESCALATION",

@@ -9,6 +9,7 @@ import { decideRole } from "./policy.ts";
 import type { ResolvedRole } from "./role.ts";
 import { stepsTo, type SessionWishes } from "./session.ts";
 import type { Observe } from "./trace.ts";
+import { SOURCE_KINDS } from "../source/sources.ts";
 
 /** One role, how it is reached, and the containers it is for. */
 export interface IdentityIntent {
@@ -37,9 +38,8 @@ export interface IdentitiesAsked {
   readonly config: InjectorConfig;
 }
 
-/** The default for sources where IAM's trust policy does not know the pod, so that nothing else would decide. */
 const policyMode = ({ policy, source }: Pick<InjectorConfig, "policy" | "source">): PolicyMode =>
-  policy ?? (source === "web-identity" ? "listed" : "enforce");
+  policy ?? SOURCE_KINDS[source].defaultPolicy;
 
 /**
  * Every role of the pod is judged by itself, by the same rules: that one is allowed says nothing for another. The pod's own

@@ -15,6 +15,7 @@ import {
   tagsOf,
 } from "../model/session-values.ts";
 import { annotation } from "../model/annotations.ts";
+import { SOURCE_KINDS } from "../source/sources.ts";
 
 /** What the pod's annotations ask of its session, checked against STS's limits. */
 export interface SessionWishes {
@@ -84,15 +85,17 @@ export function stepsTo(
   >,
 ): { readonly steps: readonly Step[]; readonly findings: readonly Finding[] } {
   const needsAssumeRole = wishes.externalId !== undefined || wishes.tags !== undefined;
-  const viaHub = config.hubRole !== undefined && (config.source !== "web-identity" || needsAssumeRole);
-  if (config.source === "web-identity" && needsAssumeRole && !viaHub) {
+  const { firstCall, isRoleSession } = SOURCE_KINDS[config.source];
+  const startsByAssumeRole = firstCall === "AssumeRole";
+  const viaHub = config.hubRole !== undefined && (startsByAssumeRole || needsAssumeRole);
+  if (!startsByAssumeRole && needsAssumeRole && !viaHub) {
     const what = wishes.externalId === undefined ? ANNOTATION.sessionTags : config.keys.externalId;
-    const message = `The annotation ${what} needs AssumeRole, and source web-identity has no hub role to call it from.`;
+    const message = `The annotation ${what} needs AssumeRole, and source ${config.source} has no hub role to call it from.`;
     const remedy = "Take the annotation off, or have a cluster admin set the injector's --hub-role.";
     return { steps: [], findings: [finding("HUB_ROLE_MISSING", message, remedy)] };
   }
 
-  const chained = viaHub || config.source === "node";
+  const chained = viaHub || isRoleSession;
   const shortened = chained && wishes.durationSeconds > CHAINED_MAX_SECONDS;
   const durationSeconds = shortened ? CHAINED_MAX_SECONDS : wishes.durationSeconds;
   const findings: Finding[] = [];
@@ -112,7 +115,7 @@ export function stepsTo(
     findings.push(finding("SESSION_SHORT", message, `Set ${ANNOTATION.sessionDuration} to 1h.`));
   }
 
-  const byAssumeRole = viaHub || config.source !== "web-identity";
+  const byAssumeRole = viaHub || startsByAssumeRole;
   const ours = byAssumeRole && config.sessionTags ? podTags(config.clusterName) : {};
   const tags = { ...ours, ...wishes.tags };
   // Tags go on the last step alone: had the hub's session handed them down, STS would refuse the call that sets them.

@@ -1,4 +1,5 @@
 import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../sidecar/contract/annotations.ts";
+import { SOURCES } from "../../sidecar/contract/session.ts";
 
 /** The kind of object an annotation is read from. */
 export type On = "Pod" | "ServiceAccount" | "Namespace";
@@ -119,7 +120,7 @@ const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>
   },
   source: {
     on: "Namespace",
-    value: "web-identity, node or ambient",
+    value: SOURCES.join(", ").replace(/, (?=[^,]*$)/, " or "),
     about: "Source for this namespace, where the injector's configuration allows it.",
   },
 };

@@ -114,6 +114,12 @@ export function serviceAccountIn(object: unknown): string {
   return names.find((name): name is string => typeof name === "string" && name !== "") ?? "default";
 }
 
+/** A literal for the kubelet, which expands `$(NAME)` in every value and takes `$$` for a dollar sign. */
+export const literal = (name: string, value: string): EnvVar => ({
+  name,
+  value: value.replaceAll("$", "$$$$"),
+});
+
 /** A variable that the kubelet fills in, with a field of the pod. */
 export const fieldVar = (name: string, fieldPath: string): EnvVar => ({
   name,

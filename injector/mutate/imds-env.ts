@@ -1,13 +1,11 @@
 import { ENV } from "../../sidecar/contract/env.ts";
-import { imdsFactVariable, METADATA_ADDRESSES, type ImdsFact } from "../../sidecar/contract/metadata.ts";
-import { normalAddress } from "../../sidecar/kit/address.ts";
+import { imdsFactVariable, type ImdsFact } from "../../sidecar/contract/metadata.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { ImdsFactSetting } from "../config/pod-kinds.ts";
-import type { SidecarIntent } from "../decide/decide.ts";
-import { finding, type Finding } from "../model/findings.ts";
 import type { ImdsIntent } from "../decide/imds.ts";
-import { envVar, fieldVar, type Container, type EnvVar, type Pod } from "../model/pod.ts";
-import { own, recordsIn, strings } from "../model/read.ts";
+import { type EnvVar, fieldVar } from "../model/pod.ts";
+import { SOURCE_KINDS } from "../source/sources.ts";
+import type { SidecarIntent } from "../decide/intent.ts";
 
 /** What guard and sidecar are told alike. */
 export const imdsMode = ({ imdsPort }: Pick<InjectorConfig, "imdsPort">): readonly EnvVar[] => [
@@ -46,46 +44,8 @@ export function imdsEnv(
     fieldVar(ENV.imdsPodIps, "status.podIPs"),
     ...labelled.map(({ fact, label }) => fieldVar(imdsFactVariable(fact), `metadata.labels['${label}']`)),
     { name: ENV.imdsFacts, value: JSON.stringify(facts) },
-    ...(source === "node" && config.imdsNodePaths.length > 0
+    ...(SOURCE_KINDS[source].opensGuard && config.imdsNodePaths.length > 0
       ? [{ name: ENV.imdsNodePaths, value: config.imdsNodePaths.join(",") }]
       : []),
   ];
-}
-
-/** Names that EC2's own service goes by, which the sidecar knows too. */
-const OWN_NAMES = new Set(["instance-data", "instance-data.ec2.internal"]);
-
-/** Where clients of an emulated service would not find it, by what the container or the pod has set. */
-export function imdsShadowed({ spec }: Pod, containers: readonly Container[]): readonly Finding[] {
-  const variables = containers.flatMap((container) =>
-    ["AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_SERVICE_ENDPOINT"]
-      .filter((name) => {
-        const variable = envVar(container, name);
-        return variable !== undefined && variable.value?.toLowerCase() !== "false";
-      })
-      .map((name) =>
-        finding(
-          "IMDS_SHADOWED",
-          `Container ${JSON.stringify(container.name)} sets ${name}, so AWS SDKs in it do not ask the emulated service.`,
-          `Take ${name} off the container, if they are to.`,
-        ),
-      ),
-  );
-  const metadata: readonly string[] = METADATA_ADDRESSES;
-  const aliases = recordsIn(spec, "hostAliases").flatMap((alias) => {
-    const ip = own(alias, "ip");
-    const isMetadata = typeof ip === "string" && metadata.includes(normalAddress(ip) ?? "");
-    return strings(own(alias, "hostnames"))
-      .filter((name) => OWN_NAMES.has(name) !== isMetadata)
-      .map((name) =>
-        finding(
-          "IMDS_SHADOWED",
-          isMetadata
-            ? `The pod's hostAliases call the metadata service ${JSON.stringify(name.slice(0, 80))}, a name under which the sidecar refuses to answer.`
-            : `The pod's hostAliases lead ${JSON.stringify(name.slice(0, 80))} away from the metadata service's address.`,
-          "Ask the service by its address, and take the alias off.",
-        ),
-      );
-  });
-  return [...variables, ...aliases];
 }

@@ -1,15 +1,9 @@
 import { APP_ENV } from "../../sidecar/contract/pod.ts";
-import type { Protected } from "../decide/harden.ts";
 import { envVar, type Container, type EnvVar } from "../model/pod.ts";
 import { proxied } from "./proxy.ts";
+import { hasOpenUid, type Presence } from "../decide/presence.ts";
 
-/** What podrole changes in the containers of the user's. */
-
-/** What of podrole is in the pod. */
-export type Presence = Pick<Protected, "guard" | "sidecar" | "source">;
-
-/** With source node the sidecar's uid is let through the guard, so nobody else may become it. */
-const hasOpenUid = ({ guard, sidecar, source }: Presence): boolean => guard && sidecar && source === "node";
+/** What podrole changes in the user's containers. */
 
 /** Takes capabilities that lead past the guard, and with an open uid what leads to it. */
 export function confine(container: Container, presence: Presence): Container {

@@ -1,7 +1,7 @@
 import type { Operation } from "../mutate/patch.ts";
 import type { Review } from "./admission-review.ts";
-import type { SidecarIntent, SkipReason } from "../decide/decide.ts";
 import type { Finding } from "../model/findings.ts";
+import type { SidecarIntent, SkipReason } from "../decide/intent.ts";
 
 /** What is answered to one review, whatever it was about. */
 export interface AdmissionResult {

@@ -1,14 +1,16 @@
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
-import { decide, type Requester, type SidecarIntent, type SkipReason } from "../decide/decide.ts";
-import { shadowed } from "../decide/exposure.ts";
+import { decide, type Requester } from "../decide/decide.ts";
 import { userContainers } from "../model/user-containers.ts";
 import type { Finding } from "../model/findings.ts";
-import { imdsShadowed } from "../mutate/imds-env.ts";
-import { credentialsUri, tamperedContainers, mutate, tokensByContainer } from "../mutate/mutate.ts";
+import { credentialsUri, mutate } from "../mutate/mutate.ts";
 import type { Pod } from "../model/pod.ts";
 import { proxyFindings } from "../mutate/proxy.ts";
 import { tokensFor } from "../mutate/token.ts";
+import { shadowed, imdsShadowed } from "../mutate/shadowed.ts";
+import { tamperedContainers } from "../mutate/tampered-containers.ts";
+import { tokensByContainer } from "../mutate/own-containers.ts";
+import type { SidecarIntent, SkipReason } from "../decide/intent.ts";
 
 /** What becomes of a pod, for the webhook and for the offline commands alike. */
 export type PodOutcome =

@@ -17,8 +17,9 @@ import { patchBetween } from "../mutate/patch.ts";
 import { envVar, type Container, type Pod } from "../model/pod.ts";
 import { podProblem } from "../model/pod-shape.ts";
 import { tokenOf } from "../mutate/token.ts";
-import { confine, served, type Endpoint, type Presence } from "../mutate/user-container.ts";
+import { confine, served, type Endpoint } from "../mutate/user-container.ts";
 import type { AdmissionResult } from "./admission-result.ts";
+import type { Presence } from "../decide/presence.ts";
 
 /** Pods that run already: what may still be changed about them, and what may be added. */
 

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { DEFAULT_CONTAINER, IRSA_SKIP } from "../../injector/mutate/mutate.ts";
+import { DEFAULT_CONTAINER, IRSA_SKIP } from "../../injector/mutate/pod-annotations.ts";
 import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import { EXITS } from "../../sidecar/guard/exits.ts";
 import { annotationsByKey, type On } from "../../injector/model/annotations.ts";

@@ -2,9 +2,9 @@ import { ENV } from "../../../sidecar/contract/env.ts";
 import { CONTAINER } from "../../../sidecar/contract/pod.ts";
 import type { PodOutcome } from "../../review/admit-pod.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import type { SidecarIntent } from "../../decide/decide.ts";
 import { isOurs } from "../../model/user-containers.ts";
 import { envVar, type Container, type Pod } from "../../model/pod.ts";
+import type { SidecarIntent } from "../../decide/intent.ts";
 
 /** What a pod looks like that has been injected: what is told to whom, and no value that is secret. */
 export interface After {

@@ -1,7 +1,7 @@
 import { admitPod, type PodOutcome } from "../../review/admit-pod.ts";
 import type { Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { decide, type SkipReason } from "../../decide/decide.ts";
+import { decide } from "../../decide/decide.ts";
 import type { Finding } from "../../model/findings.ts";
 import { serviceAccountIn, type Pod } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
@@ -11,6 +11,7 @@ import { afterOf, type After } from "./after.ts";
 import { runningOf, type Running } from "./running.ts";
 import type { Around, Step } from "./step.ts";
 import { stepsOf } from "./steps.ts";
+import type { SkipReason } from "../../decide/intent.ts";
 
 /** Why a pod, or the pods of a workload, become what they become. All of it may be shown to anybody who sees the pod. */
 export interface Explanation {

@@ -1,10 +1,10 @@
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import type { Source, Step as Call } from "../../../sidecar/contract/session.ts";
 import { fallbackRegion, type RoleArn } from "../../model/arn.ts";
-import type { InjectorConfig } from "../../config/installation.ts";
 import type { Answers } from "../../decide/trace.ts";
 import { type Around, type Step } from "./step.ts";
 import { annotation } from "../../model/annotations.ts";
+import { SOURCE_KINDS } from "../../source/sources.ts";
 
 /** By which calls the role is reached, and what the session is like that comes of them. */
 export function sessionSteps(
@@ -28,7 +28,8 @@ export function sessionSteps(
       id: "calls",
       question: "By which calls to STS?",
       answer: callsOf(steps, source) || "none",
-      because: problems.length > 0 ? problems.join(" ") : IDENTITIES[source](config),
+      because:
+        problems.length > 0 ? problems.join(" ") : `starting from ${SOURCE_KINDS[source].startsFrom(config)}`,
     },
     {
       id: "session",
@@ -43,15 +44,9 @@ export function sessionSteps(
   ];
 }
 
-const IDENTITIES: Readonly<Record<Source, (config: InjectorConfig) => string>> = {
-  "web-identity": () => "starting from its service account's token",
-  node: () => "starting from the node's own role",
-  ambient: ({ ambientSecret }) => `starting from the keys in Secret ${ambientSecret ?? "(none)"}`,
-};
-
 /** The name of the call that a step is, by its place. */
 const callName = (index: number, source: Source): string =>
-  index === 0 && source === "web-identity" ? "AssumeRoleWithWebIdentity" : "AssumeRole";
+  index === 0 ? SOURCE_KINDS[source].firstCall : "AssumeRole";
 
 const tagKeys = ({ tags = {}, transitiveTagKeys = [] }: Call): string =>
   Object.keys(tags)

@@ -3,6 +3,7 @@ import { accountOf, type RoleArn } from "../../model/arn.ts";
 import { policyOf, type Condition, type Explained, type PolicyDocument, type Warning } from "./document.ts";
 import type { Caller } from "./principal.ts";
 import { aboutSubjects, type Subject } from "./subject.ts";
+import { SOURCE_KINDS } from "../../source/sources.ts";
 
 /** A role or user that calls AssumeRole. */
 export function trustOfCaller(
@@ -158,10 +159,10 @@ const WHOLE_ACCOUNT = ({ account }: Caller): Warning => ({
 /** The tags are what a caller says of itself. */
 const TAGS_UNPROVEN = ({ arn }: Caller, source: Source): Warning => ({
   code: "PRINCIPAL_SHARED",
-  message: `IAM does not know whether the tags are true: whoever can act as ${arn} may claim any.${source === "node" ? " On a node, podrole's guard and policy are what keeps pods from that." : ""}`,
+  message: `IAM does not know whether the tags are true: whoever can act as ${arn} may claim any.${SOURCE_KINDS[source].opensGuard ? " On a node, podrole's guard and policy are what keeps pods from that." : ""}`,
 });
 
 const NOT_TOLD_APART = ({ arn }: Caller, source: Source): Warning => ({
   code: "PODS_NOT_TOLD_APART",
-  message: `Nothing in this policy tells pods apart: whoever can act as ${arn} gets the role.${source === "web-identity" ? "" : " Only podrole's policy decides which pods do."}`,
+  message: `Nothing in this policy tells pods apart: whoever can act as ${arn} gets the role.${SOURCE_KINDS[source].defaultPolicy === "listed" ? "" : " Only podrole's policy decides which pods do."}`,
 });

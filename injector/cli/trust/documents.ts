@@ -7,6 +7,7 @@ import { federated } from "./federated.ts";
 import { callerOfRole, nameOf, samePartition, type Caller } from "./principal.ts";
 import type { Provider } from "./provider.ts";
 import { distinct, type Subject } from "./subject.ts";
+import { SOURCE_KINDS } from "../../source/sources.ts";
 
 /** A role, and by which calls whose pods reach it. */
 export interface Need {
@@ -19,7 +20,7 @@ export interface Need {
 
 /** Who is there to be trusted. */
 export interface Parties {
-  /** Of source web-identity. */
+  /** Of a source that starts with the service account's token. */
   readonly provider?: Provider;
   /** Of the other sources: whom the sidecar starts as. */
   readonly caller?: Caller;
@@ -39,7 +40,7 @@ export function documentsFor(need: Need, parties: Parties): readonly PolicyDocum
       of: role,
       command: trustCommand(role, last),
     } as const;
-    if (index === 0 && need.source === "web-identity") {
+    if (index === 0 && SOURCE_KINDS[need.source].firstCall === "AssumeRoleWithWebIdentity") {
       return [{ ...trusted, ...federated(role, subjects, providerIn(parties)) }];
     }
     const before = need.steps[index - 1];
@@ -89,10 +90,7 @@ function permissionsCommand(caller: Caller, role: RoleArn, file: string): { read
 
 const missingPrincipal = (source: Source): CodedError =>
   new CodedError("PRINCIPAL_MISSING", `Source ${source} needs to know whom the sidecar starts as.`, {
-    remedy:
-      source === "node"
-        ? "Give --principal with the ARN of the nodes' role."
-        : "Give --principal with the ARN of the role or user whose keys the Secret holds: aws sts get-caller-identity tells it.",
+    remedy: SOURCE_KINDS[source].principalRemedy ?? "Give --principal.",
   });
 
 function providerIn({ provider }: Parties): Provider {

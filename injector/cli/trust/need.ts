@@ -13,6 +13,7 @@ import type { Need } from "./documents.ts";
 import type { Warning } from "./document.ts";
 import { nameOf } from "./principal.ts";
 import type { Subject } from "./subject.ts";
+import { SOURCE_KINDS } from "../../source/sources.ts";
 
 /** What is asked for on the command line, in the place of a pod. */
 export interface Wanted {
@@ -112,7 +113,7 @@ export function oneNeed(needs: readonly Need[], role: RoleArn | undefined): Need
 
 /** A hub role that is set up and not called through. */
 export function aboutHub({ steps, source }: Need, { hubRole }: InjectorConfig): readonly Warning[] {
-  if (hubRole === undefined || steps.length > 1 || source !== "web-identity") return [];
+  if (hubRole === undefined || steps.length > 1 || SOURCE_KINDS[source].firstCall === "AssumeRole") return [];
   const message = `The hub role ${hubRole} is not called through: the pod asks for neither an external id nor session tags.`;
   return [{ code: "HUB_UNUSED", message }];
 }

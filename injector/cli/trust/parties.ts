@@ -5,12 +5,15 @@ import type { Need, Parties } from "./documents.ts";
 import type { Options } from "./options.ts";
 import { parsePrincipal } from "./principal.ts";
 import { parseIssuer, parseProviderArn, type Provider } from "./provider.ts";
+import { SOURCE_KINDS } from "../../source/sources.ts";
 
 /** Who is to be trusted, as the command line names it, or the cluster. */
 export const partiesFrom = async (options: Options, need: Need): Promise<Parties> =>
-  need.source === "web-identity" ? { provider: await providerFrom(options) } : callerFrom(options, need);
+  SOURCE_KINDS[need.source].principalRemedy === undefined
+    ? { provider: await providerFrom(options, need) }
+    : callerFrom(options, need);
 
-async function providerFrom(options: Options): Promise<Provider> {
+async function providerFrom(options: Options, { source }: Need): Promise<Provider> {
   const { oidcIssuer, oidcProvider, principal } = options;
   if (oidcIssuer !== undefined && oidcProvider !== undefined) {
     throw new CodedError("USAGE", "--oidc-issuer and --oidc-provider say the same: give one.");
@@ -18,7 +21,7 @@ async function providerFrom(options: Options): Promise<Provider> {
   if (principal !== undefined) {
     throw new CodedError(
       "USAGE",
-      "Source web-identity trusts the cluster's OIDC provider, and no --principal.",
+      `Source ${source} trusts the cluster's OIDC provider, and no --principal.`,
       {
         remedy: `Take --principal off, or choose another --source: ${SOURCES.join(", ")}.`,
       },

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
-import { exposedContainers, shadowed } from "../../../injector/decide/exposure.ts";
+import { exposedContainers } from "../../../injector/decide/exposure.ts";
 import { proxied, proxyFindings } from "../../../injector/mutate/proxy.ts";
 import { app, pod, withApp } from "../../support/pods.ts";
+import { shadowed } from "../../../injector/mutate/shadowed.ts";
 
 const three = (annotations: Readonly<Record<string, string>>) =>
   pod({ initContainers: [{ name: "setup" }], containers: [app, { name: "logs" }] }, annotations);

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { decide, type PodDecision } from "../../../injector/decide/decide.ts";
+import { decide } from "../../../injector/decide/decide.ts";
 import type { Asked } from "../../../injector/decide/trace.ts";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
 import { goldens } from "../../support/goldens.ts";
 import { plainPod, pod } from "../../support/pods.ts";
+import type { PodDecision } from "../../../injector/decide/intent.ts";
 
 interface Heard {
   readonly decision: PodDecision;

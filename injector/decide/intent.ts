@@ -1,0 +1,46 @@
+import type { IdentityIntent } from "./identities.ts";
+import type { Source } from "../../sidecar/contract/session.ts";
+import type { StartMode } from "../../sidecar/contract/env.ts";
+import type { ImdsIntent } from "./imds.ts";
+import type { Finding } from "../model/findings.ts";
+import type { Pod } from "../model/pod.ts";
+
+/** Everything the sidecar is to be told, and whom it serves. */
+export interface SidecarIntent {
+  /** At least one. */
+  readonly identities: readonly IdentityIntent[];
+  readonly source: Source;
+  readonly sessionName: string;
+  /** Where STS is called. */
+  readonly stsRegion: string;
+  /** What the app's containers are told; undefined where nobody has said. */
+  readonly region: string | undefined;
+  readonly start: StartMode;
+}
+
+/** Everything decided about one pod that is to be changed. */
+export interface Intent {
+  readonly guard: boolean;
+  readonly sidecar: SidecarIntent | undefined;
+  /** Undefined where the metadata service is not emulated; else there are a guard and a sidecar. */
+  readonly imds: ImdsIntent | undefined;
+  /** Whether EKS's own webhook will look at this pod, see `marked` in mutate.ts. */
+  readonly irsa: boolean;
+}
+
+export type SkipReason =
+  | "namespace-not-labelled"
+  | "mirror-pod"
+  | "windows-pod"
+  | "host-network"
+  | "nothing-to-do";
+
+export type PodDecision =
+  | { readonly kind: "skip"; readonly reason: SkipReason; readonly findings: readonly Finding[] }
+  | { readonly kind: "deny"; readonly findings: readonly Finding[] }
+  | {
+      readonly kind: "inject";
+      readonly pod: Pod;
+      readonly intent: Intent;
+      readonly findings: readonly Finding[];
+    };

@@ -1,0 +1,24 @@
+import type { InjectorConfig } from "../config/installation.ts";
+import type { Intent } from "./intent.ts";
+import type { Source } from "../../sidecar/contract/session.ts";
+import { SOURCE_KINDS } from "../source/sources.ts";
+
+/** What of podrole is in the pod. */
+export interface Presence {
+  readonly guard: boolean;
+  readonly sidecar: boolean;
+  readonly source: Source;
+}
+
+/** Whether the guard lets the sidecar's uid through, so that no other container may become it. */
+export const hasOpenUid = ({ guard, sidecar, source }: Presence): boolean =>
+  guard && sidecar && SOURCE_KINDS[source].opensGuard;
+
+export const presenceOf = (
+  { guard, sidecar }: Intent,
+  { source }: Pick<InjectorConfig, "source">,
+): Presence => ({
+  guard,
+  sidecar: sidecar !== undefined,
+  source: sidecar?.source ?? source,
+});

@@ -1,0 +1,36 @@
+import type { InjectorConfig } from "../config/installation.ts";
+import { type Container, literal, fieldVar } from "../model/pod.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { SIDECAR_UID, CONTAINER, COMMAND } from "../../sidecar/contract/pod.ts";
+import { ownContainer, TERMINATION_LOG, OWN_RESOURCES, ownSecurity } from "./own-container.ts";
+import { imdsMode } from "./imds-env.ts";
+import type { Intent } from "../decide/intent.ts";
+import { hasOpenUid, presenceOf } from "../decide/presence.ts";
+
+/**
+ * Root with NET_ADMIN and nothing else is the tightest that works: a non-root guard would need privilege escalation
+ * for its file capability (measured on a kubelet). iptables-legacy is the exception: it talks to the kernel over a raw
+ * socket, so for nodes without nf_tables an administrator may give the guard NET_RAW too.
+ */
+export function guardContainer(config: InjectorConfig, intent: Intent): Container {
+  const openUid = hasOpenUid(presenceOf(intent, config)) ? [literal(ENV.openUid, String(SIDECAR_UID))] : [];
+  return {
+    name: CONTAINER.guard,
+    ...ownContainer(config),
+    command: [...COMMAND.guard],
+    env: [
+      literal(ENV.blockedAddresses, config.block.join(",")),
+      ...openUid,
+      literal(ENV.egressHook, config.egressHook),
+      ...(intent.imds === undefined ? [] : imdsMode(config)),
+      fieldVar(ENV.podIp, "status.podIP"),
+      fieldVar(ENV.hostIp, "status.hostIP"),
+      literal(ENV.terminationLog, TERMINATION_LOG),
+    ],
+    resources: OWN_RESOURCES[CONTAINER.guard],
+    securityContext: ownSecurity(0, {
+      add: ["NET_ADMIN", ...(config.guardNetRaw ? ["NET_RAW"] : [])],
+      drop: ["ALL"],
+    }),
+  };
+}

@@ -1,0 +1,54 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Fields } from "../model/read.ts";
+import type { Container } from "../model/pod.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { aroundHashes } from "./token.ts";
+
+/**
+ * Without what others set with good reason and to no consequence for what runs: LimitRanger, autoscalers, the defaulter,
+ * ServiceAccount, AlwaysPullImages. The token's hash is put right in any case.
+ */
+function comparable(container: Container, ours: Container): Fields {
+  const { resources: _, resizePolicy: __, imagePullPolicy, ...rest } = container;
+  const mounts = (container.volumeMounts ?? []).filter(
+    ({ name, mountPath, readOnly }) =>
+      !(
+        mountPath === "/var/run/secrets/kubernetes.io/serviceaccount" &&
+        readOnly === true &&
+        name.startsWith("kube-api-access-")
+      ),
+  );
+  const { procMount, ...context } = rest.securityContext ?? {};
+  return {
+    ...rest,
+    imagePullPolicy: imagePullPolicy === "Always" ? ours["imagePullPolicy"] : imagePullPolicy,
+    env: (container.env ?? []).map((one) =>
+      one.name === ENV.identities && typeof one.value === "string"
+        ? { ...one, value: aroundHashes(one.value) }
+        : one,
+    ),
+    volumeMounts: mounts,
+    securityContext: procMount === undefined || procMount === "Default" ? context : { ...context, procMount },
+  };
+}
+
+/** Whether a container is the one that this version writes, whatever others have set on it with good reason. */
+export const sameContent = (actual: Container, ours: Container): boolean =>
+  isDeepStrictEqual(comparable(actual, ours), comparable(ours, ours));
+
+/** Which field differs, for a person who has to find out why. */
+export function difference(actual: Container, ours: Container | undefined): string {
+  if (ours === undefined) return " (this pod is to have none)";
+  const [a, b] = [comparable(actual, ours), comparable(ours, ours)];
+  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
+    (key) => !isDeepStrictEqual(a[key], b[key]),
+  );
+  return keys.length === 0 ? " (it is there twice)" : ` (${keys.join(", ").slice(0, 200)})`;
+}
+
+/** The container that is there already, if it is the one we would write: others may have sized it or added a default. */
+export function keptOr(ours: Container, present: readonly Container[]): Container {
+  const found = present.find((container) => container.name === ours.name && sameContent(container, ours));
+  if (found === undefined) return ours;
+  return isDeepStrictEqual(found.env, ours.env) ? found : { ...found, env: ours.env ?? [] };
+}

@@ -1,0 +1,65 @@
+import type { ObjectMeta } from "../model/pod.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import type { Fields } from "../model/read.ts";
+import type { IdentityIntent } from "../decide/identities.ts";
+import { POD_IDENTITY } from "../../sidecar/contract/session.ts";
+import { CONTAINER } from "../../sidecar/contract/pod.ts";
+import type { Intent, SidecarIntent } from "../decide/intent.ts";
+
+/** The annotation that makes `kubectl logs` and `exec` pick the app; kept where the user set it. */
+export const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
+
+/**
+ * EKS's webhook for IRSA adds variables to every container of an annotated service account's pod. On ours they would be
+ * somebody else's content under our name; this annotation makes it pass them by.
+ */
+export const IRSA_SKIP = "eks.amazonaws.com/skip-containers";
+
+/** The pod's metadata with what podrole writes into its annotations. */
+export function annotated(
+  metadata: ObjectMeta,
+  app: string | undefined,
+  intent: Intent,
+  config: InjectorConfig,
+): ObjectMeta {
+  const { sidecar } = intent;
+  const status = {
+    version: config.version,
+    guard: intent.guard ? "block" : "off",
+    ...(intent.imds === undefined ? {} : { imds: "emulate" }),
+    ...(intent.imds?.v1 === "allowed" ? { imdsV1: "allowed" } : {}),
+    ...(sidecar ? statusOf(sidecar) : {}),
+  };
+  const annotations = {
+    ...metadata.annotations,
+    ...(intent.irsa ? { [IRSA_SKIP]: skipping(metadata.annotations?.[IRSA_SKIP], intent) } : {}),
+    ...(metadata.annotations?.[DEFAULT_CONTAINER] == null && app !== undefined
+      ? { [DEFAULT_CONTAINER]: app }
+      : {}),
+    [ANNOTATION.status]: JSON.stringify(status),
+  };
+  return { ...metadata, annotations };
+}
+
+/** The pod's own role in fields of its own, as ever; a container's by its name. */
+function statusOf({ identities, source }: SidecarIntent): Fields {
+  const told = ({ role, from, rule }: IdentityIntent): Fields => ({ role, from, rule });
+  const own = identities.find(({ name }) => name === POD_IDENTITY);
+  const others = identities.filter((one) => one !== own);
+  const containers = Object.fromEntries(
+    others.flatMap((one) => one.containers.map((container) => [container, told(one)])),
+  );
+  return {
+    ...(own ? told(own) : {}),
+    source,
+    ...(others.length === 0 ? {} : { containers }),
+  };
+}
+
+/** The user's list with our containers added, each once. */
+function skipping(present: string | null | undefined, intent: Intent): string {
+  const ours = [...(intent.guard ? [CONTAINER.guard] : []), ...(intent.sidecar ? [CONTAINER.sidecar] : [])];
+  const listed = (present ?? "").split(",").map((name) => name.trim());
+  return [...new Set([...listed, ...ours])].filter((name) => name !== "").join(",");
+}

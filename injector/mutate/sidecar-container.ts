@@ -1,0 +1,59 @@
+import type { InjectorConfig } from "../config/installation.ts";
+import type { IdentityIntent } from "../decide/identities.ts";
+import { type Container, literal, fieldVar } from "../model/pod.ts";
+import type { Identity } from "../../sidecar/contract/session.ts";
+import { SOURCE_KINDS } from "../source/sources.ts";
+import { CONTAINER, COMMAND, SIDECAR_UID } from "../../sidecar/contract/pod.ts";
+import { ownContainer, TERMINATION_LOG, OWN_RESOURCES, ownSecurity } from "./own-container.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { imdsEnv } from "./imds-env.ts";
+import type { Intent, SidecarIntent } from "../decide/intent.ts";
+
+/** @param hashOf the SHA-256, in hex, of an identity's token; the token itself is for the app's containers alone */
+export function sidecarContainer(
+  config: InjectorConfig,
+  intent: Intent,
+  sidecar: SidecarIntent,
+  hashOf: (identity: IdentityIntent) => string,
+): Container {
+  const identities: readonly Identity[] = sidecar.identities.map((identity) => ({
+    name: identity.name,
+    tokenSha256: hashOf(identity),
+    steps: identity.steps,
+  }));
+  const kind = SOURCE_KINDS[sidecar.source];
+  return {
+    name: CONTAINER.sidecar,
+    ...ownContainer(config),
+    command: [...COMMAND.serve],
+    restartPolicy: "Always",
+    env: [
+      literal(ENV.source, sidecar.source),
+      literal(ENV.identities, JSON.stringify(identities)),
+      literal(ENV.sessionName, sidecar.sessionName),
+      literal(ENV.region, sidecar.stsRegion),
+      ...(config.stsEndpoint === undefined ? [] : [literal(ENV.stsEndpoint, config.stsEndpoint)]),
+      ...(config.stsFips ? [literal(ENV.stsFips, "true")] : []),
+      ...(config.stsDualStack ? [literal(ENV.stsDualStack, "true")] : []),
+      ...(config.stsCa === undefined ? [] : [literal(ENV.stsCa, config.stsCa)]),
+      ...kind.env(config),
+      // Absent without a guard, not empty: Go leaves an empty value out, and a second look would find another pod.
+      ...(intent.guard ? [literal(ENV.blockedAddresses, config.block.join(","))] : []),
+      ...(intent.imds === undefined ? [] : imdsEnv(intent.imds, sidecar, config)),
+      literal(ENV.start, sidecar.start),
+      literal(ENV.startTimeoutSeconds, String(config.startTimeout)),
+      literal(ENV.port, String(config.credentialsPort)),
+      literal(ENV.healthPort, String(config.healthPort)),
+      literal(ENV.logLevel, config.sidecarLogLevel),
+      literal(ENV.terminationLog, TERMINATION_LOG),
+      fieldVar(ENV.namespace, "metadata.namespace"),
+      fieldVar(ENV.serviceAccount, "spec.serviceAccountName"),
+      fieldVar(ENV.podName, "metadata.name"),
+      fieldVar(ENV.podUid, "metadata.uid"),
+    ],
+    lifecycle: { postStart: { exec: { command: [...COMMAND.wait] } } },
+    resources: OWN_RESOURCES[CONTAINER.sidecar],
+    securityContext: ownSecurity(SIDECAR_UID, { drop: ["ALL"] }),
+    ...(kind.volume === undefined ? {} : { volumeMounts: [kind.volume.mount] }),
+  };
+}

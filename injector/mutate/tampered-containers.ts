@@ -1,0 +1,39 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Pod } from "../model/pod.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import type { Tokens } from "./token.ts";
+import { type Finding, finding } from "../model/findings.ts";
+import { ownContainers } from "./own-containers.ts";
+import { isOurs } from "../model/user-containers.ts";
+import { sameContent, difference } from "./own-content.ts";
+import { ownVolume } from "./mutate.ts";
+import { SOURCE_VOLUMES } from "../source/sources.ts";
+import type { Intent } from "../decide/intent.ts";
+
+/**
+ * Containers and a volume under our names whose content is not ours. Decided by the content, never by a marker or a
+ * name, since a pod's author can write both.
+ */
+export function tamperedContainers(
+  pod: Pod,
+  intent: Intent,
+  config: InjectorConfig,
+  tokens: Tokens,
+): readonly Finding[] {
+  const expected = ownContainers(pod, intent, config, tokens);
+  const remedy = "Delete it from the manifest: podrole adds it itself.";
+  const containers = (pod.spec.initContainers ?? []).filter(isOurs).flatMap((container, index, all) => {
+    const ours = expected.find(({ name }) => name === container.name);
+    const twice = all.findIndex(({ name }) => name === container.name) !== index;
+    if (ours !== undefined && !twice && sameContent(container, ours)) return [];
+    const message = `Init container ${container.name} is not as this version of podrole writes it${difference(container, ours)}.`;
+    return [finding("INJECTED_DIFFERENTLY", message, remedy)];
+  });
+  const volume = ownVolume(intent.sidecar);
+  const volumes = (pod.spec.volumes ?? [])
+    .filter((one) => SOURCE_VOLUMES.has(one.name) && !isDeepStrictEqual(one, volume))
+    .map(({ name }) =>
+      finding("INJECTED_DIFFERENTLY", `Volume ${name} is not as this version of podrole writes it.`, remedy),
+    );
+  return [...containers, ...volumes];
+}

@@ -1,0 +1,39 @@
+import type { Source } from "../../sidecar/contract/session.ts";
+import type { EnvVar, Volume, VolumeMount } from "../model/pod.ts";
+
+/** What a source may look at of the installation's settings. */
+export interface SourceSettings {
+  readonly ambientSecret: string | undefined;
+}
+
+/** Everything that the injector and its commands do differently for one source of the sidecar's own identity. */
+export interface SourceKind {
+  readonly name: Source;
+  /**
+   * The policy mode where no setting names one: `listed` where IAM's trust policy knows the pod's service account, and
+   * `enforce` where podrole's rules are the only ones that do.
+   */
+  readonly defaultPolicy: "listed" | "enforce";
+  /**
+   * The call that the sidecar's first step is. Only `AssumeRole` takes an external id and session tags: with the other,
+   * a pod that asks for them goes through the hub role.
+   */
+  readonly firstCall: "AssumeRole" | "AssumeRoleWithWebIdentity";
+  /** Whether its identity is a role's session already: STS then counts every call as chained, an hour at most. */
+  readonly isRoleSession: boolean;
+  /**
+   * Whether the sidecar has to reach the node's metadata service. The guard then lets the sidecar's uid through, so
+   * that no other container may become that uid, and the sidecar cannot verify the guard.
+   */
+  readonly opensGuard: boolean;
+  /** The sidecar's variables. */
+  readonly env: (settings: SourceSettings) => readonly EnvVar[];
+  /** A volume of the pod's, and how the sidecar mounts it. Its name begins with `podrole-`. */
+  readonly volume?: { readonly volume: Volume; readonly mount: VolumeMount };
+  /** What its identity is, as the end of "starting from". */
+  readonly startsFrom: (settings: SourceSettings) => string;
+  /** How a person finds the ARN that roles have to trust; absent where they trust the cluster's OIDC provider. */
+  readonly principalRemedy?: string;
+  /** Why it cannot be used with these settings, as what follows its name in a sentence; undefined where it can. */
+  readonly problem?: (settings: SourceSettings) => string | undefined;
+}

@@ -1,0 +1,34 @@
+import { ENV } from "../../sidecar/contract/env.ts";
+import { TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
+import { literal } from "../model/pod.ts";
+import type { SourceKind } from "./source-kind.ts";
+
+/** The pod's service account token, which IAM knows by the cluster's OIDC provider. */
+export const webIdentity: SourceKind = {
+  name: "web-identity",
+  defaultPolicy: "listed",
+  firstCall: "AssumeRoleWithWebIdentity",
+  isRoleSession: false,
+  opensGuard: false,
+  env: () => [literal(ENV.webIdentityTokenFile, `${TOKEN_VOLUME.mountPath}/${TOKEN_VOLUME.file}`)],
+  // In the sidecar alone. The kubelet renews the token at 80 % of its hour.
+  volume: {
+    volume: {
+      name: TOKEN_VOLUME.name,
+      projected: {
+        defaultMode: 0o644,
+        sources: [
+          {
+            serviceAccountToken: {
+              audience: TOKEN_VOLUME.audience,
+              expirationSeconds: 3600,
+              path: TOKEN_VOLUME.file,
+            },
+          },
+        ],
+      },
+    },
+    mount: { name: TOKEN_VOLUME.name, mountPath: TOKEN_VOLUME.mountPath, readOnly: true },
+  },
+  startsFrom: () => "its service account's token",
+};
