@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import type { DemoResult } from "../../injector/cli/demo/result.ts";
+import type { DemoResult } from "../../injector/cli/demo/print/result.ts";
 import { until } from "../support/until.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));

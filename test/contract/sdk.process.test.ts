@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { fromHttp } from "@aws-sdk/credential-providers";
 import { expect, onTestFinished, test } from "vitest";
-import { stsStandIn, type StsStandIn } from "../../injector/cli/demo/sts.ts";
+import { stsStandIn, type StsStandIn } from "../../injector/cli/demo/aws/sts.ts";
 import { APP_ENV, LOOPBACK, PATH } from "../../sidecar/contract/pod.ts";
 import type { Credentials } from "../../sidecar/sts/credentials.ts";
 import { IssueError } from "../../sidecar/sts/issue-error.ts";

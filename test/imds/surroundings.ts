@@ -4,7 +4,7 @@
  * `node surroundings.ts`; prints `ready` once all of it listens, and ends with its standard input.
  */
 import { createServer, type Server } from "node:http";
-import { stsStandIn } from "../../injector/cli/demo/sts.ts";
+import { stsStandIn } from "../../injector/cli/demo/aws/sts.ts";
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 import { imdsEndpoint } from "../../sidecar/imds/answer.ts";
 import { tokensOf } from "../../sidecar/imds/token.ts";

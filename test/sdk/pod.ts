@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { COMMAND, CONTAINER, PATH, TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
-import { imdsStandIn, type ImdsStandIn } from "../../injector/cli/demo/imds.ts";
+import { imdsStandIn, type ImdsStandIn } from "../../injector/cli/demo/aws/imds.ts";
 import { config } from "../support/config.ts";
 import { facts } from "../support/facts.ts";
 import { http } from "../support/http.ts";

@@ -5,12 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import {
-  accessDenied,
-  stsStandIn,
-  type StsCall,
-  type StsStandInOptions,
-} from "../../injector/cli/demo/sts.ts";
+import { stsStandIn, type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
+import type { StsCall } from "../../injector/cli/demo/aws/sts-call.ts";
+import { accessDenied } from "../../injector/cli/demo/aws/sts-refusal.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
 import { sidecar, type Child } from "../support/child.ts";

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { stsStandIn, type StsStandIn, type StsStandInOptions } from "../../injector/cli/demo/sts.ts";
+import { stsStandIn, type StsStandIn, type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
 import { sidecar, type Child } from "./child.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
-import { stsStandIn, type StsStandIn, type StsStandInOptions } from "../../injector/cli/demo/sts.ts";
+import { stsStandIn, type StsStandIn, type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
 import type { Source } from "../../sidecar/contract/session.ts";
 import { oneLine, type CodedError } from "../../sidecar/kit/errors.ts";
 import { IDENTITY_SOURCES } from "../../sidecar/sources/sources.ts";

@@ -4,10 +4,10 @@ import { Command } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { Interruption, type Bind, type ExitCode, type Io } from "../io.ts";
 import { demo } from "./demo.ts";
-import { readExamples } from "./examples.ts";
-import { createProgress } from "./progress.ts";
-import { summaryOf } from "./report.ts";
-import { serveStandIns, STAND_INS, type StandInsPlan } from "./standins.ts";
+import { readExamples } from "./admission/examples.ts";
+import { createProgress } from "./print/progress.ts";
+import { summaryOf } from "./print/report.ts";
+import { serveStandIns, STAND_INS, type StandInsPlan } from "./aws/standins.ts";
 
 /** A hung step must not keep anybody waiting: the whole takes a few seconds. */
 const LIMIT_MS = 20_000;

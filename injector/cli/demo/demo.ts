@@ -2,16 +2,16 @@ import { randomUUID } from "node:crypto";
 import { coded, CodedError, oneLine } from "../../../sidecar/kit/errors.ts";
 import type { Pod } from "../../model/pod.ts";
 import { createCleanup, type Cleanup } from "./cleanup.ts";
-import type { Example } from "./examples.ts";
-import { ADDRESS } from "./network.ts";
-import { placed, type Placement } from "./pods.ts";
-import { runPod, STS_VARIABLE } from "./podrun.ts";
-import { createProcesses } from "./processes.ts";
-import type { Progress } from "./progress.ts";
-import { resultOf, type AppReport, type DemoResult, type Facts } from "./result.ts";
-import { pickReview, reviewExamples, rolesOf, suffix, type Review } from "./reviews.ts";
+import type { Example } from "./admission/examples.ts";
+import { ADDRESS } from "./node/network.ts";
+import { placed, type Placement } from "./admission/pods.ts";
+import { runPod, STS_VARIABLE } from "./node/podrun.ts";
+import { createProcesses } from "./node/processes.ts";
+import type { Progress } from "./print/progress.ts";
+import { resultOf, type AppReport, type DemoResult, type Facts } from "./print/result.ts";
+import { pickReview, reviewExamples, rolesOf, suffix, type Review } from "./admission/reviews.ts";
 import { setStage, type Setting, type Stage } from "./stage.ts";
-import { NODE } from "./standins.ts";
+import { NODE } from "./aws/standins.ts";
 
 type Draft = { -readonly [K in keyof Facts]: Facts[K] } & { readonly identities: Record<string, AppReport> };
 

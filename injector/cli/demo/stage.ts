@@ -6,13 +6,13 @@ import type { InjectorConfig } from "../../config/installation.ts";
 import { settingsIn, withSettings } from "../../config/flags.ts";
 import { requireConfig } from "../../config/read-config.ts";
 import type { Cleanup } from "./cleanup.ts";
-import type { Example } from "./examples.ts";
-import { ADDRESS, makeNetwork, obstacle, type Network } from "./network.ts";
-import type { Processes } from "./processes.ts";
-import type { Progress } from "./progress.ts";
-import { makeSandbox, type Sandbox } from "./sandbox.ts";
-import { startStandIns, type StandIns } from "./standins.ts";
-import { freshCertificates, startInjector, type Injector } from "./webhook.ts";
+import type { Example } from "./admission/examples.ts";
+import { ADDRESS, makeNetwork, obstacle, type Network } from "./node/network.ts";
+import type { Processes } from "./node/processes.ts";
+import type { Progress } from "./print/progress.ts";
+import { makeSandbox, type Sandbox } from "./node/sandbox.ts";
+import { startStandIns, type StandIns } from "./aws/standins.ts";
+import { freshCertificates, startInjector, type Injector } from "./admission/webhook.ts";
 
 /** What the demo is told from outside. */
 export interface Setting {

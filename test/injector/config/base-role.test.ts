@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { baseOf, discoverBaseRoleArn } from "../../../injector/config/base-role.ts";
-import { stsStandIn, type StsStandIn } from "../../../injector/cli/demo/sts.ts";
+import { stsStandIn, type StsStandIn } from "../../../injector/cli/demo/aws/sts.ts";
 import { configFromFlags } from "../../support/config.ts";
 import { setEnv } from "../../support/set-env.ts";
 

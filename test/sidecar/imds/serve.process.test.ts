@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { accessDenied } from "../../../injector/cli/demo/sts.ts";
+import { accessDenied } from "../../../injector/cli/demo/aws/sts-refusal.ts";
 import { parseConfig } from "../../../sidecar/config/config.ts";
 import { ENV } from "../../../sidecar/contract/env.ts";
 import { IMDS_PORT } from "../../../sidecar/contract/pod.ts";

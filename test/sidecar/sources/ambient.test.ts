@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { writeFile } from "node:fs/promises";
-import { imdsStandIn } from "../../../injector/cli/demo/imds.ts";
+import { imdsStandIn } from "../../../injector/cli/demo/aws/imds.ts";
 import { ROLE } from "../../support/credentials.ts";
 import { setEnv } from "../../support/set-env.ts";
 import { AMBIENT, fileWith, stsRig } from "../../support/sts-rig.ts";

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { imdsStandIn } from "../../../injector/cli/demo/imds.ts";
+import { imdsStandIn } from "../../../injector/cli/demo/aws/imds.ts";
 import { ROLE } from "../../support/credentials.ts";
 import { freePort } from "../../support/free-port.ts";
 import { setEnv } from "../../support/set-env.ts";

@@ -7,7 +7,7 @@ import {
   validFor,
   type KeyPair,
 } from "../../../injector/tls/certificates.ts";
-import { stsStandIn } from "../../../injector/cli/demo/sts.ts";
+import { stsStandIn } from "../../../injector/cli/demo/aws/sts.ts";
 import { Secret } from "../../../sidecar/kit/secret.ts";
 import { stsOver, type StsOptions } from "../../../sidecar/sts/assume-role.ts";
 import type { Caller } from "../../../sidecar/sts/role-request.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { accessDenied, type StsCall, type StsRefusal } from "../../../injector/cli/demo/sts.ts";
+import type { StsCall } from "../../../injector/cli/demo/aws/sts-call.ts";
+import { accessDenied, type StsRefusal } from "../../../injector/cli/demo/aws/sts-refusal.ts";
 import type { TimedStep } from "../../../sidecar/sts/role-request.ts";
 import { ROLE } from "../../support/credentials.ts";
 import { HUB, stsRig, type StsRig } from "../../support/sts-rig.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { accessDenied } from "../../../injector/cli/demo/sts.ts";
+import { accessDenied } from "../../../injector/cli/demo/aws/sts-refusal.ts";
 import { stsFailure, type StsCall as FailedCall } from "../../../sidecar/sts/refusals.ts";
 import { ROLE } from "../../support/credentials.ts";
 import { freePort } from "../../support/free-port.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { stsStandIn } from "../../../injector/cli/demo/sts.ts";
+import { stsStandIn } from "../../../injector/cli/demo/aws/sts.ts";
 import { ENV } from "../../../sidecar/contract/env.ts";
 import { sidecar } from "../../support/child.ts";
 import { freePort } from "../../support/free-port.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { summaryOf } from "../../../../injector/cli/demo/report.ts";
-import { resultOf, type Facts } from "../../../../injector/cli/demo/result.ts";
+import { summaryOf } from "../../../../../injector/cli/demo/print/report.ts";
+import { resultOf, type Facts } from "../../../../../injector/cli/demo/print/result.ts";
 
 const POD = "arn:aws:sts::111122223333:assumed-role/shop/shop.p";
 const ARCHIVE = "arn:aws:sts::111122223333:assumed-role/archive/shop.p";

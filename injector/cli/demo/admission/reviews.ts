@@ -1,17 +1,17 @@
 import { randomInt, randomUUID } from "node:crypto";
-import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
-import { CONTAINER, RESERVED_PREFIX } from "../../../sidecar/contract/pod.ts";
-import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { containerRoleKeys } from "../../decide/container-roles.ts";
-import { isOurs } from "../../model/user-containers.ts";
-import type { Container, Pod } from "../../model/pod.ts";
-import { isRecord, own, type Fields } from "../../model/read.ts";
-import { nameOfObject } from "../../model/workload.ts";
-import { diffObjects, type Seen } from "./diff.ts";
+import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
+import { CONTAINER, RESERVED_PREFIX } from "../../../../sidecar/contract/pod.ts";
+import { CodedError } from "../../../../sidecar/kit/errors.ts";
+import { containerRoleKeys } from "../../../decide/container-roles.ts";
+import { isOurs } from "../../../model/user-containers.ts";
+import type { Container, Pod } from "../../../model/pod.ts";
+import { isRecord, own, type Fields } from "../../../model/read.ts";
+import { nameOfObject } from "../../../model/workload.ts";
+import { diffObjects, type Seen } from "../print/diff.ts";
 import type { Example } from "./examples.ts";
 import { submittedPod, type Submitted } from "./pods.ts";
-import type { Progress } from "./progress.ts";
-import type { Reviewed, RunPod } from "./result.ts";
+import type { Progress } from "../print/progress.ts";
+import type { Reviewed, RunPod } from "../print/result.ts";
 import type { Answer, Injector } from "./webhook.ts";
 
 /** A pod that was sent to the webhook, and what came back. */

@@ -1,12 +1,12 @@
 import { join } from "node:path";
-import { APP_ENV, CONTAINER } from "../../../sidecar/contract/pod.ts";
-import { isOurs } from "../../model/user-containers.ts";
-import { envVar, type Container, type Pod } from "../../model/pod.ts";
+import { APP_ENV, CONTAINER } from "../../../../sidecar/contract/pod.ts";
+import { isOurs } from "../../../model/user-containers.ts";
+import { envVar, type Container, type Pod } from "../../../model/pod.ts";
 import { createKubelet, type Kubelet, type KubeletDeps, type Run } from "./kubelet.ts";
 import type { Processes } from "./processes.ts";
-import type { Progress } from "./progress.ts";
-import type { AppReport, Metadata } from "./result.ts";
-import type { Stage } from "./stage.ts";
+import type { Progress } from "../print/progress.ts";
+import type { AppReport, Metadata } from "../print/result.ts";
+import type { Stage } from "../stage.ts";
 import { unsignedToken } from "./volumes.ts";
 
 /** Told as it becomes known, so that a demo that ends early still has it. */

@@ -1,5 +1,5 @@
-import type { SecurityContext } from "../../model/pod.ts";
-import { CodedError } from "../../../sidecar/kit/errors.ts";
+import type { SecurityContext } from "../../../model/pod.ts";
+import { CodedError } from "../../../../sidecar/kit/errors.ts";
 
 /** A folder of ours, and the path at which a container is to find it. */
 export interface Mount {

@@ -1,4 +1,4 @@
-import type { Operation } from "../../mutate/patch.ts";
+import type { Operation } from "../../../mutate/patch.ts";
 
 /** One example, as the webhook answered to it. */
 export interface Reviewed {

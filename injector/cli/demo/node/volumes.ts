@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { serviceAccountOf, type Container, type Pod, type Volume } from "../../model/pod.ts";
-import { isRecord, own, type Fields } from "../../model/read.ts";
+import { serviceAccountOf, type Container, type Pod, type Volume } from "../../../model/pod.ts";
+import { isRecord, own, type Fields } from "../../../model/read.ts";
 import type { Mount } from "./script.ts";
 
 export interface VolumeDeps {

@@ -1,6 +1,6 @@
-import { isRecord, own, recordsIn, type Fields } from "../../model/read.ts";
-import { serviceAccountIn, type Pod } from "../../model/pod.ts";
-import { kindOf, namespaceIn, templateOf } from "../../model/workload.ts";
+import { isRecord, own, recordsIn, type Fields } from "../../../model/read.ts";
+import { serviceAccountIn, type Pod } from "../../../model/pod.ts";
+import { kindOf, namespaceIn, templateOf } from "../../../model/workload.ts";
 
 /** A pod as the API server hands it to the webhook, and who asked for it. */
 export interface Submitted {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { CodedError, systemCode } from "../../../sidecar/kit/errors.ts";
-import type { Cleanup } from "./cleanup.ts";
+import { CodedError, systemCode } from "../../../../sidecar/kit/errors.ts";
+import type { Cleanup } from "../cleanup.ts";
 import type { Environment } from "./expand.ts";
 
 export interface Ended {

@@ -1,7 +1,7 @@
-import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { isOurs } from "../../model/user-containers.ts";
-import type { Container, Pod } from "../../model/pod.ts";
-import { isRecord, own, strings } from "../../model/read.ts";
+import { CodedError } from "../../../../sidecar/kit/errors.ts";
+import { isOurs } from "../../../model/user-containers.ts";
+import type { Container, Pod } from "../../../model/pod.ts";
+import { isRecord, own, strings } from "../../../model/read.ts";
 import { environmentOf, expand, type Environment } from "./expand.ts";
 import type { Ended, Processes, Started } from "./processes.ts";
 import type { Prepared, Sandbox } from "./sandbox.ts";

@@ -1,10 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CodedError, systemCode } from "../../../sidecar/kit/errors.ts";
-import type { Fields } from "../../model/read.ts";
-import { objectsIn } from "../input/files.ts";
-import { parseManifests } from "../input/manifests.ts";
-import { kindOf } from "../../model/workload.ts";
+import { CodedError, systemCode } from "../../../../sidecar/kit/errors.ts";
+import type { Fields } from "../../../model/read.ts";
+import { objectsIn } from "../../input/files.ts";
+import { parseManifests } from "../../input/manifests.ts";
+import { kindOf } from "../../../model/workload.ts";
 
 /** An object of the examples, and the file it stands in. */
 export interface Example {

@@ -1,16 +1,21 @@
 import { request } from "node:https";
 import { json as readJson } from "node:stream/consumers";
 import jsonPatch from "fast-json-patch";
-import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { createLog } from "../../../sidecar/kit/log.ts";
-import { certificateAuthority, servingCertificate, validFor, type KeyPair } from "../../tls/certificates.ts";
-import type { Cluster } from "../../model/facts.ts";
-import type { InjectorConfig } from "../../config/installation.ts";
-import type { Operation } from "../../mutate/patch.ts";
-import { isRecord, own, strings, type Fields } from "../../model/read.ts";
-import { buildServer } from "../../serve/server.ts";
-import { randomToken } from "../../mutate/token.ts";
-import type { Cleanup } from "./cleanup.ts";
+import { CodedError } from "../../../../sidecar/kit/errors.ts";
+import { createLog } from "../../../../sidecar/kit/log.ts";
+import {
+  certificateAuthority,
+  servingCertificate,
+  validFor,
+  type KeyPair,
+} from "../../../tls/certificates.ts";
+import type { Cluster } from "../../../model/facts.ts";
+import type { InjectorConfig } from "../../../config/installation.ts";
+import type { Operation } from "../../../mutate/patch.ts";
+import { isRecord, own, strings, type Fields } from "../../../model/read.ts";
+import { buildServer } from "../../../serve/server.ts";
+import { randomToken } from "../../../mutate/token.ts";
+import type { Cleanup } from "../cleanup.ts";
 import type { Submitted } from "./pods.ts";
 
 /** By this name the API server calls a webhook that is a Service, and this is the name its certificate must have. */

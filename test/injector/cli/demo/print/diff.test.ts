@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { diffObjects } from "../../../../injector/cli/demo/diff.ts";
-import type { Fields } from "../../../../injector/model/read.ts";
+import { diffObjects } from "../../../../../injector/cli/demo/print/diff.ts";
+import type { Fields } from "../../../../../injector/model/read.ts";
 
 const shown = (before: Fields, after: Fields, seen = new Map<string, { object: Fields; where: string }>()) =>
   diffObjects(before, after, seen).map(({ sign, text }) => `${sign === "…" ? " " : sign} ${text}`);

@@ -1,6 +1,6 @@
-import { CodedError } from "../../../sidecar/kit/errors.ts";
-import type { Container, EnvVar, Pod } from "../../model/pod.ts";
-import { isRecord, own, recordsIn } from "../../model/read.ts";
+import { CodedError } from "../../../../sidecar/kit/errors.ts";
+import type { Container, EnvVar, Pod } from "../../../model/pod.ts";
+import { isRecord, own, recordsIn } from "../../../model/read.ts";
 
 export type Environment = Readonly<Record<string, string>>;
 

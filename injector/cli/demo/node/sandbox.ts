@@ -1,8 +1,8 @@
 import { chmod, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { systemCode } from "../../../sidecar/kit/errors.ts";
-import type { Cleanup } from "./cleanup.ts";
+import { systemCode } from "../../../../sidecar/kit/errors.ts";
+import type { Cleanup } from "../cleanup.ts";
 import type { Environment } from "./expand.ts";
 import { installPrograms } from "./programs.ts";
 import { containerScript, type Mount, type Privileges } from "./script.ts";

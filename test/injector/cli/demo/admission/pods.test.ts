@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { placed, submittedPod } from "../../../../injector/cli/demo/pods.ts";
-import type { Pod } from "../../../../injector/model/pod.ts";
-import type { Fields } from "../../../../injector/model/read.ts";
+import { placed, submittedPod } from "../../../../../injector/cli/demo/admission/pods.ts";
+import type { Pod } from "../../../../../injector/model/pod.ts";
+import type { Fields } from "../../../../../injector/model/read.ts";
 
 const suffix = (length: number): string => "x".repeat(length);
 /** A whole minute: 2026-01-01. */

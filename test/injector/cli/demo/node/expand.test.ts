@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { environmentOf, expand, fieldOf } from "../../../../injector/cli/demo/expand.ts";
-import type { EnvVar, Pod } from "../../../../injector/model/pod.ts";
-import { thrown } from "../../../support/thrown.ts";
+import { environmentOf, expand, fieldOf } from "../../../../../injector/cli/demo/node/expand.ts";
+import type { EnvVar, Pod } from "../../../../../injector/model/pod.ts";
+import { thrown } from "../../../../support/thrown.ts";
 
 const pod: Pod = {
   metadata: {

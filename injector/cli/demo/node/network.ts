@@ -1,6 +1,6 @@
 import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
-import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { CodedError } from "../../../../sidecar/kit/errors.ts";
 import type { Environment } from "./expand.ts";
 import type { Processes, Started } from "./processes.ts";
 

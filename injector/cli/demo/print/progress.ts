@@ -1,4 +1,4 @@
-import type { Paint, Style } from "../print/paint.ts";
+import type { Paint, Style } from "../../print/paint.ts";
 import type { DiffLine } from "./diff.ts";
 
 /** Tells a person what is going on, while it goes on. */

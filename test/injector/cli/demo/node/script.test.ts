@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { mapPaths } from "../../../../injector/cli/demo/sandbox.ts";
-import { containerScript, privilegesOf } from "../../../../injector/cli/demo/script.ts";
-import { thrown } from "../../../support/thrown.ts";
+import { mapPaths } from "../../../../../injector/cli/demo/node/sandbox.ts";
+import { containerScript, privilegesOf } from "../../../../../injector/cli/demo/node/script.ts";
+import { thrown } from "../../../../support/thrown.ts";
 
 describe("a container's privileges", () => {
   test("are a runtime's defaults where nobody says anything", () => {

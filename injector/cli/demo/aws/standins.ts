@@ -1,10 +1,11 @@
 import { createInterface } from "node:readline";
-import { isRecord, own, strings } from "../../model/read.ts";
-import type { Io } from "../io.ts";
-import type { Environment } from "./expand.ts";
+import { isRecord, own, strings } from "../../../model/read.ts";
+import type { Io } from "../../io.ts";
+import type { Environment } from "../node/expand.ts";
 import { imdsStandIn } from "./imds.ts";
-import type { Processes } from "./processes.ts";
-import { stsStandIn, type WebIdentity } from "./sts.ts";
+import type { Processes } from "../node/processes.ts";
+import type { WebIdentity } from "./sts-assume.ts";
+import { stsStandIn } from "./sts.ts";
 
 /** Where the stand-ins listen. */
 export interface StandInsPlan {

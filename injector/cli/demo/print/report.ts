@@ -1,5 +1,5 @@
 import { seconds } from "./progress.ts";
-import type { Paint } from "../print/paint.ts";
+import type { Paint } from "../../print/paint.ts";
 import type { DemoResult } from "./result.ts";
 
 /** The summary, for a person who has never heard of podrole. Pure. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { answerOf, reviewOf } from "../../../../injector/cli/demo/webhook.ts";
-import { allow, deny, parseReview } from "../../../../injector/review/admission-review.ts";
-import { finding } from "../../../../injector/model/findings.ts";
-import { thrown } from "../../../support/thrown.ts";
+import { answerOf, reviewOf } from "../../../../../injector/cli/demo/admission/webhook.ts";
+import { allow, deny, parseReview } from "../../../../../injector/review/admission-review.ts";
+import { finding } from "../../../../../injector/model/findings.ts";
+import { thrown } from "../../../../support/thrown.ts";
 
 const pod = { apiVersion: "v1", kind: "Pod", metadata: {}, spec: {} };
 const submitted = { pod, namespace: "shop", username: "somebody" };

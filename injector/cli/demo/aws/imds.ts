@@ -1,11 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage } from "node:http";
+import { closed, listen, type Place } from "./listen.ts";
 
-export interface ImdsStandInOptions {
-  /** Default 127.0.0.1. */
-  readonly host?: string;
-  /** Default 0: any free port. */
-  readonly port?: number;
+export interface ImdsStandInOptions extends Place {
   /** The node's role, the last part of the path. */
   readonly role: string;
   /** Asked at every read, as the node's keys change while it runs. */
@@ -38,22 +35,11 @@ export async function imdsStandIn(options: ImdsStandInOptions): Promise<ImdsStan
     const [status, body, headers] = answer(request, tokens, options);
     response.writeHead(status, { "Content-Type": "text/plain", ...headers }).end(body);
   });
-  const host = options.host ?? "127.0.0.1";
-  const port = await new Promise<number>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host, port: options.port ?? 0 }, () => {
-      const address = server.address();
-      resolve(typeof address === "object" && address !== null ? address.port : 0);
-    });
-  });
+  const url = await listen(server, options);
   return {
-    url: `http://${host}:${port}`,
+    url,
     requests,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: () => closed(server),
   };
 }
 
