@@ -34,7 +34,7 @@ export async function layers(
       outdir,
       bundle: true,
       splitting: true,
-      // As in package.json's build:sidecar.
+      // As in .ci/build.ts.
       alias: { "node:http": "./sidecar/node-http.cjs", http: "./sidecar/node-http.cjs" },
       absWorkingDir: ROOT,
       platform: "node",

@@ -1,0 +1,69 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build as bundle, type BuildOptions } from "esbuild";
+import { bundledIn, licenseText } from "./licenses.ts";
+
+interface Bundle {
+  /** `<name>.mjs`, or several programs that share parts. */
+  readonly name: string;
+  readonly entryPoints: Readonly<Record<string, string>>;
+  readonly options?: BuildOptions;
+}
+
+/** Every program: what it loads later, and its licences, lie in the folder of its name. */
+export const BUNDLES: readonly Bundle[] = [
+  {
+    name: "sidecar",
+    entryPoints: { sidecar: "sidecar/main.ts" },
+    options: { alias: { "node:http": "./sidecar/node-http.cjs", http: "./sidecar/node-http.cjs" } },
+  },
+  { name: "injector", entryPoints: { injector: "injector/main.ts" } },
+  { name: "cli", entryPoints: { cli: "injector/cli/main.ts" } },
+  // In one piece: the demo copies it to where it runs as a user's program.
+  {
+    name: "demo-app",
+    entryPoints: { "demo-app": "injector/cli/demo/app.ts" },
+    options: { splitting: false },
+  },
+];
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** Dependencies in CommonJS call `require`, which an ES module has to make for itself. */
+const BANNER =
+  "import{createRequire as podroleRequire}from'node:module';const require=podroleRequire(import.meta.url);";
+
+/** Builds every program into a folder, which is emptied before. */
+export async function build(dist: string): Promise<void> {
+  rmSync(dist, { recursive: true, force: true });
+  await Promise.all(BUNDLES.map((one) => buildOne(one, dist)));
+}
+
+async function buildOne({ name, entryPoints, options }: Bundle, dist: string): Promise<void> {
+  const { metafile } = await bundle({
+    entryPoints: { ...entryPoints },
+    absWorkingDir: ROOT,
+    outdir: dist,
+    bundle: true,
+    splitting: true,
+    chunkNames: `${name}/[name]-[hash]`,
+    platform: "node",
+    format: "esm",
+    target: "node24",
+    mainFields: ["module", "main"],
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: "linked",
+    logLevel: "warning",
+    outExtension: { ".js": ".mjs" },
+    banner: { js: BANNER },
+    ...options,
+    metafile: true,
+  });
+  writeFileSync(join(dist, `${name}.meta.json`), JSON.stringify(metafile));
+  mkdirSync(join(dist, name), { recursive: true });
+  writeFileSync(join(dist, name, "LICENSES.txt"), licenseText(bundledIn(metafile.outputs, ROOT)));
+}
+
+if (import.meta.main) await build(join(ROOT, "dist"));

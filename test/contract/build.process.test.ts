@@ -1,0 +1,66 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { BUNDLES, build } from "../../.ci/build.ts";
+import { bundledIn } from "../../.ci/licenses.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const dist = mkdtempSync(join(tmpdir(), "podrole-dist-"));
+beforeAll(() => build(dist));
+afterAll(() => rmSync(dist, { recursive: true }));
+
+const read = (path: string): string => readFileSync(join(dist, path), "utf8");
+
+/** From the paths alone, without what tells a licence's text. */
+function packagesOf(name: string): readonly string[] {
+  const { outputs } = JSON.parse(read(`${name}.meta.json`)) as {
+    readonly outputs: Readonly<Record<string, { inputs: Record<string, { bytesInOutput: number }> }>>;
+  };
+  const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
+  const packages = inputs.flatMap(([path, { bytesInOutput }]) => {
+    const [, inPackage] = /.*node_modules\/(.+)/.exec(path) ?? [];
+    return inPackage === undefined || bytesInOutput === 0 ? [] : [inPackage];
+  });
+  return [...new Set(packages.map((path) => path.split("/", path.startsWith("@") ? 2 : 1).join("/")))];
+}
+
+describe.for(BUNDLES.map(({ name }) => name))("the bundle %s", (name) => {
+  test("brings the licence of every package that it holds code of", () => {
+    const packages = packagesOf(name);
+    expect(packages.length).toBeGreaterThan(10);
+    const text = `\n${read(`${name}/LICENSES.txt`)}`;
+    expect(packages.filter((one) => !text.includes(`\n${one}@`))).toEqual([]);
+    expect(text).toContain("TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION");
+  });
+
+  test("consists of programs and of texts about them", () => {
+    const files = readdirSync(join(dist, name));
+    expect(files.filter((file) => !/\.mjs$|\.LEGAL\.txt$|^LICENSES\.txt$/.test(file))).toEqual([]);
+  });
+});
+
+test("a package that brings neither its licence's text nor a licence known here is not bundled", () => {
+  const folder = join(dist, "node_modules/p");
+  mkdirSync(folder, { recursive: true });
+  const outputs = { out: { inputs: { "node_modules/p/index.js": { bytesInOutput: 1 } } } };
+  const described = (license: string): void =>
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "p", version: "1.0.0", license }));
+  described("SEE LICENSE");
+  expect(() => bundledIn(outputs, dist)).toThrow("p (SEE LICENSE) is bundled and comes without");
+  described("MIT");
+  expect(bundledIn(outputs, dist)).toMatchObject([{ id: "p@1.0.0", texts: [expect.stringMatching(/^MIT/)] }]);
+});
+
+test.for(["sidecar", "injector"])("the image of the %s takes the whole folder of its bundle", (name) => {
+  const dockerfile = readFileSync(join(ROOT, `Dockerfile.${name}`), "utf8");
+  expect(dockerfile).toMatch(new RegExp(`^ *cp -R .*dist/${name}[ ;].* /bundle;`, "m"));
+});
+
+test.for(["sidecar", "injector", "cli"])("the program %s tells its version", (name) => {
+  const version = execFileSync(process.execPath, [join(dist, `${name}.mjs`), "--version"], {
+    encoding: "utf8",
+  });
+  expect(version).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
