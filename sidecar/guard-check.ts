@@ -2,28 +2,28 @@ import type { Clock } from "./kit/clock.ts";
 import { CodedError } from "./kit/errors.ts";
 import type { Reach } from "./kit/reach.ts";
 
-/** What is known of the guard's work. `open` names the address that let a connection through. */
-type Verdict =
+/** What is known of the guard. `open` names the address that accepted a connection. */
+type GuardState =
   | { readonly kind: "unknown" }
   | { readonly kind: "closed" }
   | { readonly kind: "open"; readonly address: string };
 
-export interface VerifierDeps {
-  /** Empty: there is no guard in this pod, or it lets the sidecar through, so there is nothing to verify. */
+export interface GuardCheckDeps {
+  /** Empty: there is no guard in this pod, or it lets the sidecar through, so there is nothing to check. */
   readonly addresses: readonly string[];
   readonly port?: number;
   readonly reach: (address: string, port: number, timeoutMs: number) => Promise<Reach>;
   readonly clock: Clock;
-  readonly onVerdict?: (verdict: Verdict, before: Verdict) => void;
-  /** A guard refuses; silence is something else's doing, such as a network policy, and may end. */
+  readonly onChange?: (state: GuardState, before: GuardState) => void;
+  /** A guard refuses. Silence comes from something else, such as a network policy, and may end. */
   readonly onTimeout?: (address: string) => void;
 }
 
-export interface Verifier {
-  readonly verdict: () => Verdict;
+export interface GuardCheck {
+  readonly state: () => GuardState;
   /** Undefined while the metadata service is out of reach, else `METADATA_REACHABLE` or `GUARD_NOT_VERIFIED`. */
-  readonly obstacle: () => CodedError | undefined;
-  /** Resolves once it was out of reach for the first time. */
+  readonly problem: () => CodedError | undefined;
+  /** Resolves when it is out of reach for the first time. */
   readonly firstClosed: Promise<void>;
   readonly start: () => void;
   readonly stop: () => void;
@@ -32,66 +32,66 @@ export interface Verifier {
 const HTTP_PORT = 80;
 const TIMEOUT_MS = 1000;
 const INTERVAL_MS = 60_000;
-/** While credentials are withheld, somebody is waiting for them. */
+/** Shorter while credentials are withheld, since the app waits for them. */
 const INTERVAL_OPEN_MS = 10_000;
 
 /** Connects to each blocked address, at the start and once a minute, without sending a byte. */
-export function createVerifier(deps: VerifierDeps): Verifier {
+export function createGuardCheck(deps: GuardCheckDeps): GuardCheck {
   const stopping = new AbortController();
   const first = Promise.withResolvers<void>();
-  const nothingToVerify = deps.addresses.length === 0;
-  if (nothingToVerify) first.resolve();
-  let verdict: Verdict = nothingToVerify ? { kind: "closed" } : { kind: "unknown" };
+  const nothingToCheck = deps.addresses.length === 0;
+  if (nothingToCheck) first.resolve();
+  let state: GuardState = nothingToCheck ? { kind: "closed" } : { kind: "unknown" };
 
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
-      const before = verdict;
-      verdict = await look(deps, before);
-      if (verdict.kind === "closed") first.resolve();
-      if (verdict !== before) deps.onVerdict?.(verdict, before);
-      await deps.clock.sleep(verdict.kind === "closed" ? INTERVAL_MS : INTERVAL_OPEN_MS, stopping.signal);
+      const before = state;
+      state = await check(deps, before);
+      if (state.kind === "closed") first.resolve();
+      if (state !== before) deps.onChange?.(state, before);
+      await deps.clock.sleep(state.kind === "closed" ? INTERVAL_MS : INTERVAL_OPEN_MS, stopping.signal);
     }
   };
 
   return {
-    verdict: () => verdict,
-    obstacle: () => obstacleOf(verdict),
+    state: () => state,
+    problem: () => problemOf(state),
     firstClosed: first.promise,
     start: () => {
-      if (!nothingToVerify) void run();
+      if (!nothingToCheck) void run();
     },
     stop: () => stopping.abort(),
   };
 }
 
-async function look(deps: VerifierDeps, before: Verdict): Promise<Verdict> {
+async function check(deps: GuardCheckDeps, before: GuardState): Promise<GuardState> {
   const { addresses, port = HTTP_PORT, reach } = deps;
-  const looks = await Promise.all(
+  const attempts = await Promise.all(
     addresses.map(async (address) => ({ address, outcome: await reach(address, port, TIMEOUT_MS) })),
   );
-  for (const { address, outcome } of looks) if (outcome.kind === "timeout") deps.onTimeout?.(address);
-  const through = looks.find(({ outcome }) => outcome.kind === "connected");
-  if (through !== undefined) return sameOr(before, { kind: "open", address: through.address });
-  return looks.some(({ outcome }) => isOurOwn(outcome)) ? before : sameOr(before, { kind: "closed" });
+  for (const { address, outcome } of attempts) if (outcome.kind === "timeout") deps.onTimeout?.(address);
+  const accepted = attempts.find(({ outcome }) => outcome.kind === "connected");
+  if (accepted !== undefined) return sameOr(before, { kind: "open", address: accepted.address });
+  return attempts.some(({ outcome }) => hadNoSocket(outcome)) ? before : sameOr(before, { kind: "closed" });
 }
 
-/** No socket could be had: that says nothing of the guard. */
-const isOurOwn = (outcome: Reach): boolean =>
+/** The sidecar could not open a socket, which says nothing about the guard. */
+const hadNoSocket = (outcome: Reach): boolean =>
   outcome.kind === "refused" && ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"].includes(outcome.code);
 
-function sameOr(before: Verdict, verdict: Verdict): Verdict {
-  const same = before.kind === verdict.kind;
-  return same && (verdict.kind !== "open" || before.kind !== "open" || before.address === verdict.address)
+function sameOr(before: GuardState, state: GuardState): GuardState {
+  const same = before.kind === state.kind;
+  return same && (state.kind !== "open" || before.kind !== "open" || before.address === state.address)
     ? before
-    : verdict;
+    : state;
 }
 
-function obstacleOf(verdict: Verdict): CodedError | undefined {
-  if (verdict.kind === "closed") return undefined;
-  if (verdict.kind === "unknown") {
-    return new CodedError("GUARD_NOT_VERIFIED", "It is not yet known whether the guard holds.");
+function problemOf(state: GuardState): CodedError | undefined {
+  if (state.kind === "closed") return undefined;
+  if (state.kind === "unknown") {
+    return new CodedError("GUARD_NOT_VERIFIED", "The sidecar has not yet checked the guard.");
   }
-  const message = `The pod can connect to the metadata service at ${verdict.address}, so credentials are withheld.`;
+  const message = `The pod can connect to the metadata service at ${state.address}, so credentials are withheld.`;
   const remedy =
     "See whether the guard ran in this pod, and whether a container may change the network (NET_ADMIN).";
   return new CodedError("METADATA_REACHABLE", message, { remedy });

@@ -1,26 +1,25 @@
 import type { ConfiguredIdentity, SidecarConfig } from "./config/config.ts";
-import type { Credentials } from "./sts/credentials.ts";
-import { createEngine, type Engine } from "./engine/engine.ts";
-import { tidyAfterwards } from "./engine/garbage.ts";
-import { healthServer, listenEverywhere } from "./wire/health.ts";
-import { createArrivals, reachBeyond, type Arrivals } from "./imds/own.ts";
+import { collectLater } from "./engine/garbage.ts";
+import { identityEngine } from "./engine/identity-engine.ts";
+import type { Random } from "./engine/schedule.ts";
+import { createGuardCheck, type GuardCheck } from "./guard-check.ts";
+import { watchConnections, reachOthers, type ConnectionWatch } from "./imds/own-connections.ts";
 import type { ImdsListening } from "./imds/server.ts";
 import type { Clock } from "./kit/clock.ts";
 import type { CodedError } from "./kit/errors.ts";
 import type { Log } from "./kit/log.ts";
-import { createMetrics, type Metrics } from "./wire/metrics.ts";
 import { reach } from "./kit/reach.ts";
-import type { Random } from "./engine/schedule.ts";
-import { close, credentialServer, listen } from "./wire/server.ts";
 import { IDENTITY_SOURCES } from "./sources/sources.ts";
-import { stsOver } from "./sts/assume-role.ts";
-import { createVerifier, type Verifier } from "./guard-check.ts";
+import type { Credentials } from "./sts/credentials.ts";
+import { healthServer, listenEverywhere } from "./wire/health.ts";
+import { createMetrics, type Metrics } from "./wire/metrics.ts";
+import { close, credentialServer, listen } from "./wire/server.ts";
 
 export interface ServeDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** Called a moment after each time that STS was called for new credentials. */
+  /** Called a moment after each call to STS for new credentials. */
   readonly collectGarbage: () => void;
 }
 
@@ -28,47 +27,46 @@ export interface Serving {
   readonly port: number;
   readonly healthPort: number;
   /**
-   * Resolves once credentials could be served for the first time, or when stopped before.
-   * Rejects when that does not come about within the start time-out, with what stood in the way: STS's last refusal,
-   * if there was one.
+   * Resolves once credentials can be served for the first time, or when stopped before. Rejects when the start time-out
+   * has passed first, with the reason: STS's last refusal, if there was one.
    */
   readonly started: Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
 /**
- * Listens first, then fetches: an app that is early is told to come again instead of being refused the connection.
+ * Listens first, then fetches: an app that asks early is told to try again instead of being refused the connection.
  * @throws CodedError `PORT_IN_USE`, `LISTEN_FAILED`
  */
 export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Serving> {
+  const { clock, log } = deps;
   const metrics = createMetrics();
   const stopping = new AbortController();
-  const tidy = tidyAfterwards(deps.collectGarbage, deps.clock, stopping.signal);
-  const arrivals = createArrivals();
-  const verifier = verifierOf(config, deps, arrivals);
-  const held = config.identities.map((identity) => {
-    const engine = engineOf(config, identity, deps, metrics, tidy);
+  const onIssued = collectLater(deps.collectGarbage, clock, stopping.signal);
+  const connections = watchConnections();
+  const guardCheck = guardCheckFor(config, deps, connections);
+  const identities = config.identities.map((identity) => {
+    const engine = identityEngine(config, identity, { ...deps, onCall: metrics.countSts, onIssued });
     const credentials = async (): Promise<Credentials> => {
-      const open = verifier.obstacle();
-      if (open !== undefined) throw open;
+      const problem = guardCheck.problem();
+      if (problem !== undefined) throw problem;
       return engine.get();
     };
     return { ...identity, engine, credentials };
   });
-  const engines = held.map(({ engine }) => engine);
-  const obstacle = (): CodedError | undefined =>
-    verifier.obstacle() ?? engines.map((engine) => engine.obstacle()).find((one) => one !== undefined);
+  const engines = identities.map(({ engine }) => engine);
+  const problem = (): CodedError | undefined =>
+    guardCheck.problem() ?? engines.map((engine) => engine.problem()).find((one) => one !== undefined);
 
-  const server = credentialServer({
-    identities: held,
-    onAnswer: metrics.countAnswer,
-  });
+  const server = credentialServer({ identities, onAnswer: metrics.countAnswer });
   const health = healthServer({
-    notReady: () => obstacle()?.code,
+    notReady: () => problem()?.code,
     metrics: () =>
       metrics.text({
-        expiresAt: Object.fromEntries(held.map(({ name, engine }) => [name, engine.held()?.expiresAt])),
-        imdsReachable: imdsReachable(config, verifier),
+        expiresAt: Object.fromEntries(
+          identities.map(({ name, engine }) => [name, engine.current()?.expiresAt]),
+        ),
+        imdsReachable: imdsReachable(config, guardCheck),
       }),
   });
   const port = await listen(server, config.port);
@@ -76,114 +74,76 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
     await close(server);
     throw error;
   });
-  const imds = await metadataEndpoint(config, held[0], arrivals, deps, metrics).catch(
+  const imds = await metadataEndpoint(config, identities[0], connections, deps, metrics).catch(
     async (error: unknown) => {
       await Promise.all([close(server), close(health)]);
       throw error;
     },
   );
-  deps.log.info(
+  log.info(
     { port, healthPort, imdsPort: imds?.port, source: config.source, sessionName: config.sessionName },
     "listening",
   );
-  verifier.start();
+  guardCheck.start();
   for (const engine of engines) engine.start();
 
   const stop = async (): Promise<void> => {
     stopping.abort();
     for (const engine of engines) engine.stop();
-    verifier.stop();
+    guardCheck.stop();
     await Promise.all([close(server), close(health), imds?.close()]);
   };
-  const ready = Promise.all([...engines.map((engine) => engine.firstHeld), verifier.firstClosed]);
-  const timeout = deps.clock.sleep(config.startTimeoutSeconds * 1000, stopping.signal);
+  const ready = Promise.all([...engines.map((engine) => engine.firstSession), guardCheck.firstClosed]);
+  const timeout = clock.sleep(config.startTimeoutSeconds * 1000, stopping.signal);
   const started = Promise.race([ready.then(() => true), timeout.then(() => stopping.signal.aborted)]).then(
     (fine) => {
-      const inTheWay = fine ? undefined : obstacle();
-      if (inTheWay !== undefined) throw inTheWay;
+      const reason = fine ? undefined : problem();
+      if (reason !== undefined) throw reason;
     },
   );
-  // Whoever wants to know awaits it; who does not, must not be ended by it.
+  // Avoids an unhandled rejection when nobody awaits `started`.
   started.catch(() => undefined);
   return { port, healthPort, started, stop };
 }
 
 /**
- * Its requests bring no token: it serves the pod's own identity, and parseConfig refuses it where there are others.
- * Imported when asked for: few pods want it.
+ * Requests for metadata bring no token, so they are answered for the pod's own identity; parseConfig refuses emulation in
+ * a pod with others. Imported only when needed: few pods use it.
  */
 async function metadataEndpoint(
   { imds }: SidecarConfig,
   own: (ConfiguredIdentity & { readonly credentials: () => Promise<Credentials> }) | undefined,
-  { note: onConnection }: Arrivals,
+  { note: onConnection }: ConnectionWatch,
   { clock }: ServeDeps,
   { countImds: onAnswer }: Metrics,
 ): Promise<ImdsListening | undefined> {
   if (imds === undefined || own === undefined) return undefined;
   const { serveImds } = await import("./imds/serve.ts");
   const roleArn = own.steps.at(-1)?.roleArn ?? "";
-  return serveImds(imds, {
-    roleArn,
-    credentials: own.credentials,
-    clock,
-    onAnswer,
-    onConnection,
-  });
+  return serveImds(imds, { roleArn, credentials: own.credentials, clock, onAnswer, onConnection });
 }
 
-/** One loop for each identity: what STS says of one role says nothing of another. */
-function engineOf(
+const addressesToCheck = ({ source, blockedAddresses }: SidecarConfig): readonly string[] =>
+  IDENTITY_SOURCES[source].reachesMetadata ? [] : blockedAddresses;
+
+function guardCheckFor(
   config: SidecarConfig,
-  { name, steps }: ConfiguredIdentity,
-  { clock, random, log }: ServeDeps,
-  metrics: Metrics,
-  tidy: () => void,
-): Engine {
-  const assumeRole = stsOver({
-    ...config.sts,
-    now: () => clock.now(),
-    onCall: metrics.countSts,
-    onShortened: ({ code, message, remedy }) =>
-      log.warn({ identity: name, code, reason: message, remedy }, "session shortened"),
-  });
-  return createEngine({
-    issue: IDENTITY_SOURCES[config.source].issuer(config.sourceSettings, {
-      steps,
-      sessionName: config.sessionName,
-      region: config.sts.region,
-      assumeRole,
-    }),
+  { clock, log }: ServeDeps,
+  connections: ConnectionWatch,
+): GuardCheck {
+  return createGuardCheck({
+    addresses: addressesToCheck(config),
+    reach: config.imds === undefined ? reach : reachOthers(reach, connections),
     clock,
-    random,
-    onIssued: ({ roleArn, expiresAt }) => {
-      log.info({ identity: name, roleArn, expiresAt: new Date(expiresAt).toISOString() }, "credentials held");
-      tidy();
-    },
-    onFailure: ({ code, message, remedy, kind }, retryInMs) =>
-      log.warn(
-        { identity: name, code, reason: message, remedy, kind, retryInMs: Math.round(retryInMs) },
-        "no new credentials",
-      ),
-  });
-}
-
-const addressesToVerify = (config: SidecarConfig): readonly string[] =>
-  IDENTITY_SOURCES[config.source].reachesMetadata ? [] : config.blockedAddresses;
-
-function verifierOf(config: SidecarConfig, { clock, log }: ServeDeps, arrivals: Arrivals): Verifier {
-  return createVerifier({
-    addresses: addressesToVerify(config),
-    reach: config.imds === undefined ? reach : reachBeyond(reach, arrivals),
-    clock,
-    onVerdict: (verdict) =>
-      verdict.kind === "open"
-        ? log.error({ address: verdict.address }, "metadata service reachable, credentials withheld")
+    onChange: (state) =>
+      state.kind === "open"
+        ? log.error({ address: state.address }, "metadata service reachable, credentials withheld")
         : log.info("metadata service out of reach"),
     onTimeout: (address) => log.warn({ address }, "metadata service silent instead of refused"),
   });
 }
 
-function imdsReachable(config: SidecarConfig, verifier: Verifier): boolean | undefined {
-  const { kind } = verifier.verdict();
-  return addressesToVerify(config).length === 0 || kind === "unknown" ? undefined : kind === "open";
+function imdsReachable(config: SidecarConfig, guardCheck: GuardCheck): boolean | undefined {
+  const { kind } = guardCheck.state();
+  return addressesToCheck(config).length === 0 || kind === "unknown" ? undefined : kind === "open";
 }

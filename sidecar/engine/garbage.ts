@@ -1,14 +1,14 @@
 import type { Clock } from "../kit/clock.ts";
 
-/** By then the answers that were waited for are out. */
+/** By then the waiting requests are answered. */
 const QUIET_MS = 200;
 
 /**
- * V8 collects when memory runs short, and a process that then sits still for half an hour never gets there. What was
- * needed once, to start and to call STS, is a sixth of what the sidecar holds, and every pod holds it.
- * @returns to be called after such work; however often, `collect` is called once, a moment later
+ * V8 collects garbage when memory runs short, which never happens in a process that then idles for half an hour. What was
+ * needed only to start and to call STS is a sixth of the sidecar's memory, and every pod pays for it.
+ * @returns call it after such work: a moment later `collect` runs once, however often it was called
  */
-export function tidyAfterwards(
+export function collectLater(
   collect: () => void,
   { sleep }: Pick<Clock, "sleep">,
   signal: AbortSignal,
@@ -24,16 +24,16 @@ export function tidyAfterwards(
   };
 }
 
-/** What V8 does before it gives up for want of memory: all garbage, and code that has not run of late. */
-const THOROUGHLY = { type: "major", flavor: "last-resort" } as const;
+/** What V8 does before it runs out of memory: it frees all garbage, and code that has not run lately. */
+const LAST_RESORT = { type: "major", flavor: "last-resort" } as const;
 
 /**
- * Some 25 ms in which nobody is answered. The way to V8's collector is one that Node's start would be 40 ms slower for,
- * if it were opened by a flag there: Node's own code comes compiled for no flags.
+ * Takes about 25 ms, in which no request is answered. The flag is set here and not on the command line, where it would
+ * make Node start 40 ms slower: Node's own code is compiled in advance for no flags.
  */
 export function collectGarbage(): void {
   // Not imported: see node-http.cjs.
   process.getBuiltinModule("node:v8").setFlagsFromString("--expose-gc");
   const gc: unknown = process.getBuiltinModule("node:vm").runInNewContext("globalThis.gc");
-  if (typeof gc === "function") gc(THOROUGHLY);
+  if (typeof gc === "function") gc(LAST_RESORT);
 }

@@ -1,23 +1,23 @@
 import { isExpired, type Credentials } from "../sts/credentials.ts";
 import type { Clock } from "../kit/clock.ts";
 
-/** One session in memory. */
-export interface Held {
+/** Holds one session in memory. */
+export interface SessionStore {
   readonly put: (credentials: Credentials) => void;
-  /** What was put last, if it has not expired. Its end is by the wall clock as that is set now. */
+  /** The session that was put last, unless it has expired. Its end is by the wall clock as it is set now. */
   readonly current: () => Credentials | undefined;
 }
 
-/** The two clocks are read one after the other, and one of them in whole milliseconds: so much is no setting. */
+/** The two clocks are read one after the other, one of them in whole milliseconds. Less than this is not a clock that was set. */
 const NOISE_MS = 50;
 
 /**
- * Ends a session by the wall clock, or by the steady one if that says so first. On a machine that slept, only the wall
- * clock has moved on. Where the wall clock was set back it promises time that is not there: to us, and to an SDK, which
- * holds the end that it is told against the same clock. So that end is set back with it. Credentials that were granted
- * while the clock was ahead end early by as much, once it is put right.
+ * Ends a session by the wall clock or by the steady clock, whichever says so first. On a machine that slept, only the wall
+ * clock has moved on. A wall clock that was set back makes a session seem longer than it is, to us and to an SDK, which
+ * compares the end with the same clock; so the end is moved back by as much. Credentials that were granted while the
+ * clock was ahead therefore end early once it is corrected.
  */
-export function held({ now, elapsed }: Pick<Clock, "now" | "elapsed">): Held {
+export function createSessionStore({ now, elapsed }: Pick<Clock, "now" | "elapsed">): SessionStore {
   let credentials: Credentials | undefined;
   let difference = 0;
   return {

@@ -4,24 +4,24 @@ import { toWire } from "../sts/credentials.ts";
 import type { Facts } from "../config/imds-facts.ts";
 import { ec2Json, type Content } from "./pages.ts";
 
-/** What one path answers with. Undefined: there is no such thing after all. It may reject with a CodedError. */
+/** What one path answers with. Undefined: there is no such path after all. It may reject with a CodedError. */
 export type Leaf = () => Content | undefined | Promise<Content | undefined>;
 
 export interface LeafDeps {
-  /** The pod's own role. A request for metadata names no container, so there is no other to be told from it. */
+  /** The pod's own role. A request for metadata names no container, so there is only this one. */
   readonly roleArn: string;
   readonly facts: Facts;
   /** @throws CodedError */
   readonly credentials: () => Promise<Credentials>;
-  /** When the facts were learnt, in milliseconds since the epoch. */
+  /** When the facts were read, in milliseconds since the epoch. */
   readonly knownSince: number;
 }
 
 export const ROLES = "meta-data/iam/security-credentials";
 
 /**
- * Every path below a version that answers with more than a list. Requests are matched with these very strings, so
- * there is nothing that another spelling could reach; `user-data` is not among them, under any name.
+ * Every path below a version that answers with more than a list. Requests are compared with exactly these strings, so no
+ * other spelling reaches anything; `user-data` is not among them, under any name.
  */
 export function leavesOf(deps: LeafDeps): ReadonlyMap<string, Leaf> {
   const fixed = Object.entries(factPaths(deps.roleArn, deps.facts)).flatMap(([path, body]) =>
@@ -61,7 +61,7 @@ const DOMAIN: Readonly<Record<string, string>> = {
   "aws-eusc": "amazonaws.eu",
 };
 
-/** Of the pod, and unsigned: whoever needs proof of an identity asks for the signature, which is not there. */
+/** The pod's, and unsigned: a client that needs proof asks for the signature, which does not exist here. */
 function identityDocument(account: string, facts: Facts): string {
   const fields = {
     accountId: account,
@@ -77,10 +77,7 @@ function identityDocument(account: string, facts: Facts): string {
   return ec2Json(Object.fromEntries(known));
 }
 
-/**
- * Tools read account and partition from this ARN. There is no instance profile in fact, so there is no id of one to
- * give.
- */
+/** Tools read account and partition from this ARN. There is no real instance profile, so its id is left out. */
 function info(roleArn: string, { issuedAt }: Credentials): Content {
   const fields = {
     Code: "Success",

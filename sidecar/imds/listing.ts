@@ -1,7 +1,7 @@
 /**
- * What lies directly under a directory, as EC2 lists it: one name a line, a slash behind what is a directory itself.
+ * The entries of a directory, as EC2 lists them: one name a line, with a slash after a directory.
  * @param paths of leaves, relative to the version
- * @returns undefined for what is no directory
+ * @returns undefined if it is no directory
  */
 export function listing(paths: Iterable<string>, directory: string): string | undefined {
   const prefix = directory === "" ? "" : `${directory}/`;
@@ -9,7 +9,7 @@ export function listing(paths: Iterable<string>, directory: string): string | un
   if (below.length === 0) return undefined;
   const names = below.map((rest) => {
     const [name = "", deeper] = rest.split("/", 2);
-    // The one directory whose entries EC2 lists bare.
+    // In the top directory EC2 lists the names without slashes.
     return deeper === undefined || directory === "" ? name : `${name}/`;
   });
   return [...new Set(names)].sort().join("\n");
@@ -46,6 +46,6 @@ const VERSIONS = [
 
 export const VERSION_LIST = [...VERSIONS, "latest"].join("\n");
 
-/** Any date, since EC2 goes on adding them and what is served here is the same in every one. */
+/** Any date: EC2 keeps adding versions, and the answers here are the same in each. */
 export const isVersion = (name: string): boolean =>
   name === "latest" || name === "1.0" || /^20\d\d-\d\d-\d\d$/.test(name);

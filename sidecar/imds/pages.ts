@@ -1,12 +1,12 @@
-import type { WireAnswer } from "../wire/answers.ts";
+import { wireAnswer, type WireAnswer } from "../wire/message.ts";
 
-/** What a path answers with, and since when it says so, in milliseconds since the epoch. */
+/** What a path answers with, and since when, in milliseconds since the epoch. */
 export interface Content {
   readonly body: string;
   readonly modifiedAt: number;
 }
 
-/** EC2's words for the statuses that are used here; its 405 is not RFC 9110's. */
+/** EC2's reason phrases for the statuses used here. Its 405 differs from RFC 9110's. */
 const REASON: Readonly<Record<number, string>> = {
   400: "Bad Request",
   401: "Unauthorized",
@@ -16,37 +16,25 @@ const REASON: Readonly<Record<number, string>> = {
   503: "Service Unavailable",
 };
 
-/** Tools look at `Server` to tell EC2's service from whatever else may answer at its address. */
+/** Tools recognise EC2's service by this header. */
 const SERVER = { Server: "EC2ws" };
 
 /** As EC2 answers it: plain text, JSON as well, and no line break at the end. */
 export function found({ body, modifiedAt }: Content): WireAnswer {
-  const headers = {
-    ...SERVER,
-    "Content-Type": "text/plain",
-    "Accept-Ranges": "none",
-    "Last-Modified": new Date(modifiedAt).toUTCString(),
-    "Content-Length": String(Buffer.byteLength(body)),
-    "Cache-Control": "no-store",
-  };
-  return { status: 200, headers, body };
+  const lastModified = new Date(modifiedAt).toUTCString();
+  const headers = { ...SERVER, "Accept-Ranges": "none", "Last-Modified": lastModified };
+  return wireAnswer(200, "text/plain", body, headers);
 }
 
-/** @param ttlSeconds how long the token is good for, which SDKs read from the header */
+/** @param ttlSeconds how long the token is valid, which SDKs read from the header */
 export function issued(token: string, ttlSeconds: number): WireAnswer {
-  const headers = {
-    ...SERVER,
-    "Content-Type": "text/plain",
-    "Content-Length": String(token.length),
-    "X-Aws-Ec2-Metadata-Token-Ttl-Seconds": String(ttlSeconds),
-    "Cache-Control": "no-store",
-  };
-  return { status: 200, headers, body: token };
+  const headers = { ...SERVER, "X-Aws-Ec2-Metadata-Token-Ttl-Seconds": String(ttlSeconds) };
+  return wireAnswer(200, "text/plain", token, headers);
 }
 
 /**
  * EC2's error page: the status and nothing else.
- * @param why for a person with curl, where EC2 has no answer of its own to be like; printable ASCII survives
+ * @param why for a person with curl, where EC2 has no answer of its own; only printable ASCII is kept
  */
 export function errorPage(status: number, why?: string): WireAnswer {
   const title = `${status} - ${REASON[status] ?? "Error"}`;
@@ -63,22 +51,16 @@ export function errorPage(status: number, why?: string): WireAnswer {
 ${more} </body>
 </html>
 `;
-  const headers = {
-    ...SERVER,
-    "Content-Type": "text/html",
-    "Content-Length": String(Buffer.byteLength(body)),
-    "Cache-Control": "no-store",
-  };
-  return { status, headers, body };
+  return wireAnswer(status, "text/html", body, SERVER);
 }
 
-/** For a method that the path does not have. EC2 sends no page with this one. */
+/** For a method that the path does not have. EC2 sends no page with it. */
 export function notAllowed(allow: string): WireAnswer {
   const headers = { ...SERVER, Allow: allow, "Content-Type": "text/plain", "Content-Length": "0" };
   return { status: 405, headers, body: "" };
 }
 
-/** JSON in EC2's layout, which scripts cut apart with grep and sed: one field a line, blanks around the colon. */
+/** JSON in EC2's layout, which scripts parse with grep and sed: one field a line, blanks around the colon. */
 export function ec2Json(fields: Readonly<Record<string, string>>): string {
   const lines = Object.entries(fields).map(([name, value]) => `  "${name}" : ${JSON.stringify(value)}`);
   return `{\n${lines.join(",\n")}\n}`;

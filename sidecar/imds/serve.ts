@@ -2,25 +2,25 @@ import { randomBytes } from "node:crypto";
 import { METADATA_ADDRESSES } from "../contract/metadata.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { End } from "../kit/reach.ts";
-import { imdsEndpoint } from "./answer.ts";
-import { ask } from "./ask.ts";
+import { imdsEndpoint } from "./endpoint.ts";
+import { plainRequest } from "./plain-request.ts";
 import type { ImdsConfig } from "../config/config.ts";
 import type { LeafDeps } from "./leaves.ts";
-import { nodeLeaves } from "./node-facts.ts";
+import { nodeLeaves } from "./node-leaves.ts";
 import { listenImds, type ImdsListening } from "./server.ts";
 import { tokensOf } from "./token.ts";
 
 export interface ServeImdsDeps extends Pick<LeafDeps, "roleArn" | "credentials"> {
   readonly clock: Clock;
   readonly onAnswer: (status: number) => void;
-  /** See own.ts. */
+  /** See own-connections.ts. */
   readonly onConnection: (from: End) => void;
 }
 
 const NODE_TIMEOUT_MS = 800;
 
 /**
- * The metadata endpoint, put together and listening.
+ * Puts the metadata endpoint together and listens.
  * @throws CodedError as {@link listenImds}
  */
 export function serveImds(
@@ -37,7 +37,7 @@ export function serveImds(
     tokens: tokensOf(randomBytes(32), () => clock.now()),
     nodeLeaves: nodeLeaves(
       config.nodePaths,
-      (question) => ask({ ...question, address, port: 80, timeoutMs: NODE_TIMEOUT_MS }),
+      (question) => plainRequest({ ...question, address, port: 80, timeoutMs: NODE_TIMEOUT_MS }),
       clock,
     ),
   });

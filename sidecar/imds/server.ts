@@ -1,7 +1,7 @@
 import { LOOPBACK } from "../contract/pod.ts";
 import type { End } from "../kit/reach.ts";
-import { answering, close, lacksAddressFamily, listen } from "../wire/server.ts";
-import type { WireAnswer, WireRequest } from "../wire/answers.ts";
+import { endpointServer, close, lacksAddressFamily, listen } from "../wire/server.ts";
+import type { WireAnswer, WireRequest } from "../wire/message.ts";
 
 export interface ImdsListening {
   readonly port: number;
@@ -11,33 +11,33 @@ export interface ImdsListening {
 export interface ImdsServerDeps {
   readonly answer: (request: WireRequest) => Promise<WireAnswer>;
   readonly onAnswer?: (status: number) => void;
-  /** Told the other end of every connection, of those too that are one too many. */
+  /** Called with the other end of every connection, also of those that are turned away. */
   readonly onConnection?: (from: End) => void;
 }
 
 const LOOPBACK_V6 = "::1";
 
-/** Of a socket, or of what Node says in its place of one that it has not kept. */
+/** What Node tells of a socket, or of one that it has turned away. */
 interface Ends {
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
 }
 
 /**
- * Puts the endpoint on both loopback addresses, where the guard redirects what goes to EC2's; on IPv4's alone where the
- * kernel has no IPv6.
+ * Listens on both loopback addresses, where the guard redirects connections to EC2's; only on IPv4 if the kernel has no
+ * IPv6.
  * @throws CodedError `PORT_IN_USE`, `LISTEN_FAILED`
  */
 export async function listenImds(
   { answer, onAnswer, onConnection = () => undefined }: ImdsServerDeps,
   port: number,
 ): Promise<ImdsListening> {
-  const [v4, v6] = [answering(answer, onAnswer), answering(answer, onAnswer)];
+  const [v4, v6] = [endpointServer(answer, onAnswer), endpointServer(answer, onAnswer)];
   for (const server of [v4, v6]) {
-    const tell = ({ remoteAddress: address, remotePort }: Ends = {}): void => {
+    const note = ({ remoteAddress: address, remotePort }: Ends = {}): void => {
       if (address !== undefined && remotePort !== undefined) onConnection({ address, port: remotePort });
     };
-    server.on("connection", tell).on("drop", tell);
+    server.on("connection", note).on("drop", note);
   }
   const listening = await listen(v4, port, LOOPBACK);
   try {

@@ -12,9 +12,9 @@ const END_BYTES = 8;
 const MAC_BYTES = 32;
 
 /**
- * A token is its own end, in milliseconds, with an HMAC over it: nothing is stored, so no flood of PUTs can fill the
- * memory. A key of another process makes it invalid, so a restart ends every token, and a 401 has SDKs ask for another.
- * @param key random bytes that live as long as the process
+ * A token is the time of its end, in milliseconds, with an HMAC over it. Nothing is stored, so no flood of PUTs can fill
+ * the memory. Each process has its own key, so a restart ends every token; after a 401 SDKs ask for another.
+ * @param key random bytes, kept for the life of the process
  * @param now milliseconds since the epoch
  */
 export function tokensOf(key: Buffer, now: () => number): Tokens {
@@ -34,7 +34,7 @@ export function tokensOf(key: Buffer, now: () => number): Tokens {
   };
 }
 
-/** The value of `X-aws-ec2-metadata-token-ttl-seconds`, or undefined for what EC2 answers 400 to. */
+/** The value of `X-aws-ec2-metadata-token-ttl-seconds`, or undefined where EC2 answers 400. */
 export function parseTtl(raw: unknown): number | undefined {
   if (typeof raw !== "string" || !/^\d{1,5}$/.test(raw)) return undefined;
   const seconds = Number(raw);

@@ -1,24 +1,11 @@
-import { requireIdentity, requireLoopbackHost, type Headers } from "./authorize.ts";
 import { PATH } from "../contract/pod.ts";
+import { coded, CodedError } from "../kit/errors.ts";
 import { toWire, type Credentials } from "../sts/credentials.ts";
 import { IssueError } from "../sts/issue-error.ts";
-import { coded, CodedError } from "../kit/errors.ts";
+import { requireIdentity, requireLoopbackHost } from "./authorize.ts";
+import { wireAnswer, type WireAnswer, type WireRequest } from "./message.ts";
 
-export interface WireRequest {
-  readonly method: string;
-  /** The request target, query string included. */
-  readonly path: string;
-  readonly headers: Headers;
-}
-
-export interface WireAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Empty for HEAD. */
-  readonly body: string;
-}
-
-/** One session and the token that opens it. */
+/** One session and the token that gives access to it. */
 export interface ServedIdentity {
   /** 32 bytes. */
   readonly tokenSha256: Buffer;
@@ -33,7 +20,7 @@ export interface WireDeps {
 /**
  * The credentials endpoint as a function, without a socket. It never rejects.
  *
- * No `WWW-Authenticate` goes with the 401: there is no scheme to name, and Java's client would act on one.
+ * A 401 has no `WWW-Authenticate`: there is no scheme to name, and Java's client would act on one.
  */
 export async function answer(request: WireRequest, deps: WireDeps): Promise<WireAnswer> {
   try {
@@ -66,8 +53,8 @@ const STATUS: Readonly<Record<string, number>> = {
   METHOD_REFUSED: 405,
 };
 
-/** STS's own ways of saying that the caller may not. */
-const DENIED = new Set([
+/** STS's codes for a caller that may not have the role. */
+const DENIED: ReadonlySet<string> = new Set([
   "AccessDenied",
   "AccessDeniedException",
   "IDPRejectedClaim",
@@ -76,7 +63,7 @@ const DENIED = new Set([
   "SignatureDoesNotMatch",
 ]);
 
-/** Most SDKs try again after a 5xx and never after a 4xx, so 4xx is for what will not pass by itself. */
+/** Most SDKs try again after a 5xx and never after a 4xx, so a 4xx is for what will not pass by itself. */
 function statusOf(error: CodedError): number {
   if (error instanceof IssueError && error.kind === "definite") return DENIED.has(error.code) ? 403 : 400;
   return STATUS[error.code] ?? 503;
@@ -84,20 +71,15 @@ function statusOf(error: CodedError): number {
 
 function refused(error: CodedError): WireAnswer {
   const message = [error.message, error.remedy].filter(Boolean).join(" ");
-  // Both spellings: JS and Kotlin read the first, Java and Go the second.
-  const body = { Code: error.code, Message: message, code: error.code, message };
   const status = statusOf(error);
-  const refusal = json(status, body);
-  return status === 405 ? { ...refusal, headers: { ...refusal.headers, Allow: "GET" } } : refusal;
+  // Both spellings: JS and Kotlin read the first, Java and Go the second.
+  const fields = { Code: error.code, Message: message, code: error.code, message };
+  return json(status, fields, status === 405 ? { Allow: "GET" } : {});
 }
 
 /** Exactly `application/json`: with a charset behind it, Kotlin and newer Go read no error body. */
-function json(status: number, fields: Readonly<Record<string, string>>): WireAnswer {
-  const body = JSON.stringify(fields);
-  const headers = {
-    "Content-Type": "application/json",
-    "Content-Length": String(Buffer.byteLength(body)),
-    "Cache-Control": "no-store",
-  };
-  return { status, headers, body };
-}
+const json = (
+  status: number,
+  fields: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>> = {},
+): WireAnswer => wireAnswer(status, "application/json", JSON.stringify(fields), headers);

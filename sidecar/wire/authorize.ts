@@ -1,13 +1,11 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { CodedError } from "../kit/errors.ts";
-
-/** The request headers that matter, in Node's spelling: lower case, a list where a header came more than once. */
-export type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+import type { Headers } from "./message.ts";
 
 /**
- * A browser or a proxy may be talked into sending a request here, but not into naming the loopback as its host: a name
- * that was rebound to 127.0.0.1 stays in `Host`, and a proxy that passes a stranger's request on says so. SDKs send the
- * host with the port or, the CRT, without.
+ * A browser or a proxy may be made to send a request here, but it does not name the loopback as its host: a name that was
+ * rebound to 127.0.0.1 stays in `Host`, and a proxy adds `X-Forwarded-For`. SDKs send the host with the port; the CRT
+ * sends it without.
  * @throws CodedError `HOST_REFUSED` or `PROXY_REFUSED`
  */
 export function requireLoopbackHost(headers: Headers): void {
@@ -23,8 +21,8 @@ export function requireLoopbackHost(headers: Headers): void {
 }
 
 /**
- * Whose token the raw `Authorization` value is: SDKs send it as it is, with no scheme. Digests are compared, and every one
- * of them, so that neither the time nor the length says anything of any token.
+ * The identity whose token the raw `Authorization` value is. SDKs send the token as it is, with no scheme. The digests of
+ * all identities are compared, so that neither time nor length tells anything about a token.
  * @throws CodedError `TOKEN_MISSING` or `TOKEN_WRONG`
  */
 export function requireIdentity<T extends { readonly tokenSha256: Buffer }>(
@@ -37,9 +35,9 @@ export function requireIdentity<T extends { readonly tokenSha256: Buffer }>(
       remedy: "Send the value of AWS_CONTAINER_AUTHORIZATION_TOKEN as it is, as AWS SDKs do.",
     });
   }
-  // Node hands header bytes over as latin1, so that is how the bytes come back.
+  // Node decodes headers as latin1, so latin1 gives the bytes back.
   const digest = createHash("sha256").update(value, "latin1").digest();
-  // Not `find`, which stops at the first: how long it took would tell whose token it was.
+  // Not `find`, which stops at the first match: the time it takes would tell whose token it was.
   const matches = identities.map(({ tokenSha256 }) => timingSafeEqual(digest, tokenSha256));
   const identity = identities[matches.indexOf(true)];
   if (identity === undefined) {

@@ -1,16 +1,16 @@
 import type { Server } from "node:http";
 import { PATH } from "../contract/pod.ts";
 import { limitedServer } from "./limited-server.ts";
+import { wireAnswer, type WireAnswer } from "./message.ts";
 import { lacksAddressFamily, listen, send } from "./server.ts";
-import type { WireAnswer } from "./answers.ts";
 
 export interface HealthDeps {
-  /** Undefined when credentials would be served now, else the code of what is in the way. */
+  /** Undefined when credentials would be served now, else the code of the reason why not. */
   readonly notReady: () => string | undefined;
   readonly metrics: () => string;
 }
 
-/** The second port, open to the cluster: it knows codes and counts, and holds no secret. */
+/** The second port, open to the cluster: it shows codes and counts, and no secret. */
 export function healthAnswer(method: string, target: string, deps: HealthDeps): WireAnswer {
   if (method !== "GET" && method !== "HEAD") return plain(405, "METHOD_REFUSED\n");
   const [path] = target.split("?", 1);
@@ -30,7 +30,7 @@ export function healthServer(deps: HealthDeps): Server {
   });
 }
 
-/** On every address, of IPv6 and IPv4; on IPv4's alone where the kernel has no IPv6. */
+/** On every IPv6 and IPv4 address; only IPv4 if the kernel has no IPv6. */
 export async function listenEverywhere(server: Server, port: number): Promise<number> {
   try {
     return await listen(server, port, "::");
@@ -40,11 +40,5 @@ export async function listenEverywhere(server: Server, port: number): Promise<nu
   }
 }
 
-function plain(status: number, body: string, type = "text/plain; charset=utf-8"): WireAnswer {
-  const headers = {
-    "Content-Type": type,
-    "Content-Length": String(Buffer.byteLength(body)),
-    "Cache-Control": "no-store",
-  };
-  return { status, headers, body };
-}
+const plain = (status: number, body: string, type = "text/plain; charset=utf-8"): WireAnswer =>
+  wireAnswer(status, type, body);

@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { expectNothing, oneAtATime } from "../kit/one-at-a-time.ts";
 
-/** An SDK's request is under 1 KiB and has no body; a client that needs more, or seconds, is none. */
+/** An SDK's request is under 1 KiB, has no body and arrives at once. A client that needs more is no SDK. */
 export function limitedServer(handle: RequestListener): Server {
   const server = createServer(
     {
@@ -22,12 +22,12 @@ export function limitedServer(handle: RequestListener): Server {
   return server;
 }
 
-/** SDKs send ten. Without a limit, 8 KiB are 8,000 headers of one letter, and some hundred connections fill the heap. */
+/** SDKs send ten. Without a limit, 8 KiB can hold 8,000 one-letter headers, and some hundred connections fill the heap. */
 const HEADERS_MAX = 100;
 
 /**
- * Refuses a request that may have had more. Node drops what is past the limit in silence, and some headers are held
- * against a request.
+ * Refuses a request that may have had more: Node silently drops headers past the limit, and some headers are reasons to
+ * refuse.
  */
 const fewHeaders =
   (handle: RequestListener): RequestListener =>
@@ -36,17 +36,17 @@ const fewHeaders =
     else response.writeHead(431, { Connection: "close", "Content-Length": "0" }).end();
   };
 
-/** Of {@link limitedServer}'s connections, how many may wait for their next request, or for their first. */
+/** How many connections of a {@link limitedServer} may wait for their first or next request. */
 export const IDLE_MAX = 512;
 
-/** The newest connection always gets in, at the cost of the one that has said nothing for longest. */
+/** A new connection always gets in; if there are too many, the one that has been idle longest is closed. */
 function limitIdle(server: Server): void {
   const idle = new Set<Socket>();
   const wait = (socket: Socket): void => {
     if (socket.destroyed) return;
     idle.add(socket);
-    const [longest] = idle;
-    if (idle.size > IDLE_MAX) longest?.destroy();
+    const [idleLongest] = idle;
+    if (idle.size > IDLE_MAX) idleLongest?.destroy();
   };
   server.on("connection", (socket) => {
     socket.once("close", () => idle.delete(socket));

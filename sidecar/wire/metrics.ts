@@ -1,4 +1,4 @@
-/** What is counted and shown. Labels are codes and names of containers, never names of pods or roles. */
+/** The sidecar's metrics. Labels are codes and names of containers, never names of pods or roles. */
 export interface Metrics {
   readonly countSts: (code: string) => void;
   readonly countAnswer: (status: number) => void;
@@ -11,7 +11,7 @@ export interface Metrics {
 interface Gauges {
   /** By identity: milliseconds since the epoch, or undefined while none are held. */
   readonly expiresAt: Readonly<Record<string, number | undefined>>;
-  /** Undefined where nothing is verified, and before the first verdict. */
+  /** Undefined where nothing is checked, and before the first result. */
   readonly imdsReachable: boolean | undefined;
 }
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { Headers } from "./authorize.ts";
 import { LOOPBACK } from "../contract/pod.ts";
 import { coded, CodedError, systemCode } from "../kit/errors.ts";
 import { limitedServer } from "./limited-server.ts";
-import { answer, type WireAnswer, type WireDeps, type WireRequest } from "./answers.ts";
+import { answer, type WireDeps } from "./answers.ts";
+import type { Headers, WireAnswer, WireRequest } from "./message.ts";
 
 export interface ServerDeps extends WireDeps {
   readonly onAnswer?: (status: number) => void;
@@ -11,19 +11,19 @@ export interface ServerDeps extends WireDeps {
 
 /** The credentials endpoint on a socket. */
 export const credentialServer = ({ onAnswer, ...deps }: ServerDeps): Server =>
-  answering((request) => answer(request, deps), onAnswer);
+  endpointServer((request) => answer(request, deps), onAnswer);
 
 /**
- * Puts a function that answers, and never rejects, on a socket. node:http and no framework: there is one route, and every
- * pod pays for the memory.
+ * Serves an endpoint, a function that never rejects, on a socket. node:http and no framework: there is one route, and
+ * every pod pays for the memory.
  */
-export function answering(
+export function endpointServer(
   answerTo: (request: WireRequest) => Promise<WireAnswer>,
   onAnswer?: (status: number) => void,
 ): Server {
   const server = limitedServer((request, response) => {
     const { method = "", url = "", headersDistinct } = request;
-    void answerTo({ method, path: url, headers: singled(headersDistinct) }).then((answered) => {
+    void answerTo({ method, path: url, headers: headersOf(headersDistinct) }).then((answered) => {
       onAnswer?.(answered.status);
       send(request, response, answered);
     });
@@ -33,8 +33,8 @@ export function answering(
   return server;
 }
 
-/** Not `request.headers`: of a Host or an Authorization that comes twice, Node passes on the first and drops the other. */
-const singled = (distinct: NodeJS.Dict<string[]>): Headers =>
+/** Not `request.headers`: when Host or Authorization comes twice, Node keeps the first there and drops the other. */
+const headersOf = (distinct: NodeJS.Dict<string[]>): Headers =>
   Object.fromEntries(
     Object.entries(distinct).map(([name, values = []]) => [name, values.length === 1 ? values[0] : values]),
   );
@@ -51,8 +51,8 @@ export function send(request: IncomingMessage, response: ServerResponse, answere
 }
 
 /**
- * @returns the port that is listened on, which is the one asked for unless that was 0
- * @throws CodedError `PORT_IN_USE`, or `LISTEN_FAILED` with Node's own code in the sentence
+ * @returns the port in use: the one asked for, unless that was 0
+ * @throws CodedError `PORT_IN_USE`, or `LISTEN_FAILED` with Node's own code in the message
  */
 export async function listen(server: Server, port: number, host: string = LOOPBACK): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -69,24 +69,24 @@ export async function listen(server: Server, port: number, host: string = LOOPBA
 function listenError(error: Error, port: number): CodedError {
   const code = systemCode(error);
   if (code === "EADDRINUSE") {
-    return new CodedError("PORT_IN_USE", `Port ${port} of the pod is taken by another of its programs.`, {
-      remedy: `Have that program listen elsewhere: the sidecar needs port ${port}.`,
+    return new CodedError("PORT_IN_USE", `Port ${port} is already used by another program of the pod.`, {
+      remedy: `Let that program listen on another port: the sidecar needs port ${port}.`,
     });
   }
   return new CodedError(
     "LISTEN_FAILED",
-    `Port ${port} cannot be listened on: ${code ?? coded(error).message}.`,
+    `The sidecar cannot listen on port ${port}: ${code ?? coded(error).message}.`,
     { cause: error },
   );
 }
 
-/** Whether {@link listen} failed because the kernel knows no such address: it was built or started without IPv6. */
+/** Whether {@link listen} failed because the kernel was built or started without IPv6. */
 export function lacksAddressFamily(error: unknown): boolean {
   const cause = error instanceof CodedError ? error.cause : undefined;
   return ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(systemCode(cause) ?? "");
 }
 
-/** At once: an idle keep-alive connection would hold a gentle close for as long as its client likes. */
+/** At once: an idle keep-alive connection could delay a graceful close for as long as its client likes. */
 export function close(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());

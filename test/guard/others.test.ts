@@ -10,15 +10,15 @@ const APP_UID = 1000;
 
 /** The sidecar's verifier, looking once at the real addresses as an unprivileged program of the pod. */
 const LOOK = `
-  const { createVerifier } = await import(${JSON.stringify(file("../../sidecar/guard-check.ts"))});
+  const { createGuardCheck } = await import(${JSON.stringify(file("../../sidecar/guard-check.ts"))});
   const { reach } = await import(${JSON.stringify(file("../../sidecar/kit/reach.ts"))});
   const clock = { now: () => 0, sleep: () => new Promise(() => undefined) };
   const addresses = ["${METADATA_V4}", "${METADATA_V6}"];
-  const verifier = createVerifier({ addresses, reach, clock, onVerdict: (verdict) => {
-    console.log(JSON.stringify({ verdict, obstacle: verifier.obstacle()?.code }));
+  const guardCheck = createGuardCheck({ addresses, reach, clock, onChange: (state) => {
+    console.log(JSON.stringify({ state, problem: guardCheck.problem()?.code }));
     process.exit(0);
   } });
-  verifier.start();
+  guardCheck.start();
 `;
 
 const PROXY = `require("net").createServer((socket) => socket.once("data", () => socket.end("the proxy")))
@@ -74,7 +74,7 @@ describe.skipIf(reason)(`the guard beside other agents${reason ? ` (skipped: ${r
     }
     expect(await ours()).toBe(before);
     for (const address of [METADATA_V4, METADATA_V6]) expect((await ask(address)).code).toBe("ECONNREFUSED");
-    expect(await verified()).toEqual({ verdict: { kind: "closed" } });
+    expect(await verified()).toEqual({ state: { kind: "closed" } });
   });
 
   // Nothing in a pod stands against an agent with NET_ADMIN. What counts is that nobody is given credentials then.
@@ -85,14 +85,14 @@ describe.skipIf(reason)(`the guard beside other agents${reason ? ` (skipped: ${r
       outcome: "reached",
       body: expect.stringContaining(SECRET),
     });
-    expect(await verified()).toMatchObject({ verdict: { kind: "open" }, obstacle: "METADATA_REACHABLE" });
+    expect(await verified()).toMatchObject({ state: { kind: "open" }, problem: "METADATA_REACHABLE" });
   });
 
   test("run again after a flush, it holds again", async () => {
     await runGuard(lab);
     await lab.nft("flush ruleset");
     expect(await runGuard(lab)).toMatchObject({ code: 0 });
-    expect(await verified()).toEqual({ verdict: { kind: "closed" } });
+    expect(await verified()).toEqual({ state: { kind: "closed" } });
   });
 
   describe("in a user namespace of its own, an unprivileged program", () => {
@@ -197,9 +197,9 @@ describe.skipIf(reason)(`the guard beside other agents${reason ? ` (skipped: ${r
     // iptables knows one filter table for all, so here an agent's restore without --noflush takes ours with it.
     test("is taken away by an agent that restores the whole table, and the sidecar's verifier sees it", async () => {
       expect(await guard()).toMatchObject({ code: 0 });
-      expect(await verified()).toEqual({ verdict: { kind: "closed" } });
+      expect(await verified()).toEqual({ state: { kind: "closed" } });
       await sh(`printf '*filter\\nCOMMIT\\n' | iptables-${backEnd}-restore`);
-      expect(await verified()).toMatchObject({ verdict: { kind: "open" }, obstacle: "METADATA_REACHABLE" });
+      expect(await verified()).toMatchObject({ state: { kind: "open" }, problem: "METADATA_REACHABLE" });
     });
   });
 

@@ -6,7 +6,7 @@
 import { createServer, type Server } from "node:http";
 import { stsStandIn } from "../../injector/cli/demo/aws/sts.ts";
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
-import { imdsEndpoint } from "../../sidecar/imds/answer.ts";
+import { imdsEndpoint } from "../../sidecar/imds/endpoint.ts";
 import { tokensOf } from "../../sidecar/imds/token.ts";
 import { Secret } from "../../sidecar/kit/secret.ts";
 import { listen } from "../../sidecar/wire/server.ts";

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { Reach } from "../../sidecar/kit/reach.ts";
-import { createVerifier, type Verifier } from "../../sidecar/guard-check.ts";
+import { createGuardCheck, type GuardCheck } from "../../sidecar/guard-check.ts";
 import { handClock, type HandClock } from "../support/hand-clock.ts";
 
 const REFUSED: Reach = { kind: "refused", code: "ECONNREFUSED" };
@@ -9,7 +9,7 @@ const MINUTE = 60_000;
 
 interface Rig {
   readonly clock: HandClock;
-  readonly verifier: Verifier;
+  readonly guardCheck: GuardCheck;
   readonly looks: readonly string[];
   readonly silent: readonly string[];
   outcomes: Readonly<Record<string, Reach>>;
@@ -19,7 +19,7 @@ function rig(outcomes: Rig["outcomes"]): Rig {
   const clock = handClock();
   const looks: string[] = [];
   const silent: string[] = [];
-  const verifier = createVerifier({
+  const guardCheck = createGuardCheck({
     addresses: Object.keys(outcomes),
     clock,
     reach: async (address, port) => {
@@ -28,29 +28,29 @@ function rig(outcomes: Rig["outcomes"]): Rig {
     },
     onTimeout: (address) => silent.push(address),
   });
-  const made: Rig = { clock, verifier, looks, silent, outcomes };
-  onTestFinished(() => verifier.stop());
-  verifier.start();
+  const made: Rig = { clock, guardCheck, looks, silent, outcomes };
+  onTestFinished(() => guardCheck.stop());
+  guardCheck.start();
   return made;
 }
 
 test("holds everything back before the first verdict", () => {
-  expect(rig({ "127.0.0.9": REFUSED }).verifier.obstacle()).toMatchObject({ code: "GUARD_NOT_VERIFIED" });
+  expect(rig({ "127.0.0.9": REFUSED }).guardCheck.problem()).toMatchObject({ code: "GUARD_NOT_VERIFIED" });
 });
 
 test("lets go when each address refuses, and looks again every minute", async () => {
-  const { clock, verifier, looks } = rig({ "127.0.0.9": REFUSED, "::1": REFUSED });
+  const { clock, guardCheck, looks } = rig({ "127.0.0.9": REFUSED, "::1": REFUSED });
   await clock.advance(1);
-  expect(verifier.obstacle()).toBeUndefined();
+  expect(guardCheck.problem()).toBeUndefined();
   await clock.advance(2 * MINUTE);
   expect(looks).toHaveLength(6);
   expect(looks.slice(0, 2)).toEqual(["127.0.0.9 80", "::1 80"]);
 });
 
 test("withholds when one of them connects, and names it", async () => {
-  const { clock, verifier } = rig({ "127.0.0.9": REFUSED, "127.0.0.10": CONNECTED });
+  const { clock, guardCheck } = rig({ "127.0.0.9": REFUSED, "127.0.0.10": CONNECTED });
   await clock.advance(1);
-  expect(verifier.obstacle()).toMatchObject({
+  expect(guardCheck.problem()).toMatchObject({
     code: "METADATA_REACHABLE",
     message: expect.stringContaining("127.0.0.10"),
   });
@@ -61,34 +61,34 @@ test("withholds from a pod whose guard was taken down while it ran, and recovers
   await made.clock.advance(MINUTE / 2);
   made.outcomes = { "127.0.0.9": CONNECTED };
   await made.clock.advance(MINUTE);
-  expect(made.verifier.verdict()).toEqual({ kind: "open", address: "127.0.0.9" });
+  expect(made.guardCheck.state()).toEqual({ kind: "open", address: "127.0.0.9" });
   made.outcomes = { "127.0.0.9": REFUSED };
   await made.clock.advance(10_000);
-  expect(made.verifier.obstacle()).toBeUndefined();
+  expect(made.guardCheck.problem()).toBeUndefined();
 });
 
 test("takes silence for out of reach, but mentions it", async () => {
-  const { clock, verifier, silent } = rig({ "127.0.0.9": { kind: "timeout" } });
+  const { clock, guardCheck, silent } = rig({ "127.0.0.9": { kind: "timeout" } });
   await clock.advance(1);
-  expect(verifier.obstacle()).toBeUndefined();
+  expect(guardCheck.problem()).toBeUndefined();
   expect(silent).toEqual(["127.0.0.9"]);
 });
 
 test("takes no verdict from an attempt for which there was no socket", async () => {
   const made = rig({ "127.0.0.9": { kind: "refused", code: "EMFILE" } });
   await made.clock.advance(1);
-  expect(made.verifier.obstacle()).toMatchObject({ code: "GUARD_NOT_VERIFIED" });
+  expect(made.guardCheck.problem()).toMatchObject({ code: "GUARD_NOT_VERIFIED" });
   made.outcomes = { "127.0.0.9": CONNECTED };
   await made.clock.advance(MINUTE);
   made.outcomes = { "127.0.0.9": { kind: "refused", code: "EMFILE" } };
   await made.clock.advance(MINUTE);
-  expect(made.verifier.obstacle()).toMatchObject({ code: "METADATA_REACHABLE" });
+  expect(made.guardCheck.problem()).toMatchObject({ code: "METADATA_REACHABLE" });
 });
 
 test("has nothing to verify without addresses", async () => {
-  const { clock, verifier, looks } = rig({});
-  expect(verifier.obstacle()).toBeUndefined();
-  await verifier.firstClosed;
+  const { clock, guardCheck, looks } = rig({});
+  expect(guardCheck.problem()).toBeUndefined();
+  await guardCheck.firstClosed;
   await clock.advance(MINUTE);
   expect(looks).toEqual([]);
 });

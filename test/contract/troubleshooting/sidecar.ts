@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
-import { answer, type WireRequest } from "../../../sidecar/wire/answers.ts";
+import { answer } from "../../../sidecar/wire/answers.ts";
+import type { WireRequest } from "../../../sidecar/wire/message.ts";
 import { parseConfig } from "../../../sidecar/config/config.ts";
 import { APP_ENV, PATH } from "../../../sidecar/contract/pod.ts";
 import type { Credentials } from "../../../sidecar/sts/credentials.ts";
@@ -12,7 +13,7 @@ import { credentialServer, listen } from "../../../sidecar/wire/server.ts";
 import type { Issue } from "../../../sidecar/sts/chain.ts";
 import type { Source } from "../../../sidecar/contract/session.ts";
 import { IDENTITY_SOURCES } from "../../../sidecar/sources/sources.ts";
-import { createVerifier } from "../../../sidecar/guard-check.ts";
+import { createGuardCheck } from "../../../sidecar/guard-check.ts";
 import { waitMain } from "../../../sidecar/wait.ts";
 import { credentials } from "../../support/credentials.ts";
 import { freePort } from "../../support/free-port.ts";
@@ -27,7 +28,7 @@ const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
 const TODO: Readonly<Record<string, string>> = {
   CONFIG_INVALID:
     "Let the injector write the sidecar; correct the injector's option that the variable is made from.",
-  LISTEN_FAILED: "Read the kernel's word in it; a policy may forbid the pod to listen.",
+  LISTEN_FAILED: "The kernel's error code says why; a policy may forbid the pod to listen.",
   ATTEMPT_TIMED_OUT: "See whether the pod's token volume hangs; it is tried again.",
   GUARD_NOT_VERIFIED: "Wait a second: the addresses are being tried.",
 };
@@ -88,22 +89,22 @@ async function engineFailure(issue: () => Promise<Credentials>, afterMs = 0): Pr
   engine.start();
   await clock.advance(afterMs);
   engine.stop();
-  const error = engine.obstacle();
+  const error = engine.problem();
   if (error === undefined) throw new Error("credentials are held");
   return error;
 }
 
 async function openVerdict(kind: "open" | "unknown"): Promise<CodedError> {
   const clock = handClock();
-  const verifier = createVerifier({
+  const guardCheck = createGuardCheck({
     addresses: ["169.254.169.254"],
     reach: async () => ({ kind: "connected" }),
     clock,
   });
-  if (kind === "open") verifier.start();
+  if (kind === "open") guardCheck.start();
   await clock.advance(0);
-  verifier.stop();
-  const error = verifier.obstacle();
+  guardCheck.stop();
+  const error = guardCheck.problem();
   if (error === undefined) throw new Error("nothing is in the way");
   return error;
 }

@@ -223,12 +223,3 @@ test("refuses one port for both servers", async () => {
   expect(await problems({ [ENV.port]: "7000", [ENV.healthPort]: "7000" })).toContain(ENV.healthPort);
   expect(await problems({ [ENV.healthPort]: String(CREDENTIALS_PORT) })).toContain(ENV.healthPort);
 });
-
-test("refuses to stand in for the metadata service where containers have roles of their own", async () => {
-  const two = one({}, { name: "container/app", tokenSha256: "cd".repeat(32) });
-  for (const identities of [two, one({ name: "container/app" })]) {
-    expect(await problems({ [ENV.imds]: "emulate", [ENV.identities]: identities })).toContain(
-      "cannot tell apart containers with roles of their own",
-    );
-  }
-});

@@ -51,7 +51,7 @@ test("a day of sessions is some forty calls, and more than 20 minutes are left a
   await clock.advance(SECOND);
   for (let minute = 0; minute < 24 * 60; minute += 1) {
     await clock.advance(MINUTE);
-    expect((engine.held()?.expiresAt ?? 0) - clock.now()).toBeGreaterThan(20 * MINUTE);
+    expect((engine.current()?.expiresAt ?? 0) - clock.now()).toBeGreaterThan(20 * MINUTE);
   }
   expect(attempts.length).toBeGreaterThan(36);
   expect(attempts.length).toBeLessThan(42);
@@ -90,7 +90,7 @@ test("an outage goes unnoticed for as long as the credentials last, and no secon
   await clock.advance(HOUR - 2 * SECOND);
   expect(await engine.get()).toMatchObject({ accessKeyId: "ASIA1" });
   await clock.advance(SECOND);
-  expect(engine.held()).toBeUndefined();
+  expect(engine.current()).toBeUndefined();
   expect(await thrown(() => engine.get())).toMatchObject({
     code: "CREDENTIALS_NOT_READY",
     message: expect.stringContaining("STS_UNREACHABLE"),
@@ -104,7 +104,7 @@ test("after an outage of hours the pod has credentials again within half a minut
   await clock.advance(5 * HOUR);
   delete sts.error;
   await clock.advance(30 * SECOND);
-  expect(engine.held()).toBeDefined();
+  expect(engine.current()).toBeDefined();
 });
 
 test("an outage of an hour costs STS a few calls a minute", async () => {
@@ -117,7 +117,7 @@ test("a definite refusal reaches the caller at once, under STS's own code and wi
   const { clock, engine } = rig({ error: denied });
   await clock.advance(SECOND);
   expect(await thrown(() => engine.get())).toMatchObject({ code: "AccessDenied", remedy: "Trust it." });
-  expect(engine.obstacle()).toMatchObject({ code: "AccessDenied" });
+  expect(engine.problem()).toMatchObject({ code: "AccessDenied" });
 });
 
 test("a definite refusal is asked about ever more slowly, and a role that is created heals the pod", async () => {
@@ -153,7 +153,7 @@ test("a laptop lid closed for a day: expired credentials are not served, and new
   const { clock, engine } = rig();
   await clock.advance(MINUTE);
   clock.jump(24 * HOUR);
-  expect(engine.held()).toBeUndefined();
+  expect(engine.current()).toBeUndefined();
   await clock.advance(10 * SECOND);
   expect(await engine.get()).toMatchObject({ accessKeyId: "ASIA2" });
 });
@@ -174,9 +174,9 @@ test("a clock that is set back in an outage lengthens no session, for the pod as
   clock.jump(-6 * HOUR);
   expect((await engine.get()).expiresAt - clock.now()).toBe(50 * MINUTE - SECOND);
   await clock.advance(50 * MINUTE - 2 * SECOND);
-  expect(engine.held()).toBeDefined();
+  expect(engine.current()).toBeDefined();
   await clock.advance(SECOND);
-  expect(engine.held()).toBeUndefined();
+  expect(engine.current()).toBeUndefined();
   expect(await thrown(() => engine.get())).toMatchObject({ code: "CREDENTIALS_NOT_READY" });
 });
 
@@ -199,9 +199,9 @@ test("many small steps back count as one large one", async () => {
     clock.jump(-2 * SECOND);
     await clock.advance(MINUTE);
   }
-  expect(engine.held()).toBeDefined();
+  expect(engine.current()).toBeDefined();
   await clock.advance(MINUTE);
-  expect(engine.held()).toBeUndefined();
+  expect(engine.current()).toBeUndefined();
 });
 
 test("credentials that have expired by this node's clock are never served", async () => {
@@ -226,7 +226,7 @@ test("an STS that grants milliseconds is asked once a second, and what it grante
   expect(attempts.length).toBeGreaterThan(55);
   expect(attempts.length).toBeLessThan(65);
   await clock.advance(500);
-  expect(engine.held()).toBeUndefined();
+  expect(engine.current()).toBeUndefined();
 });
 
 test("an attempt that hangs is given up after half a minute and made again", async () => {
@@ -242,9 +242,9 @@ test("an attempt that hangs is given up after half a minute and made again", asy
   onTestFinished(() => engine.stop());
   engine.start();
   await clock.advance(29 * SECOND);
-  expect(engine.obstacle()).toMatchObject({ code: "CREDENTIALS_NOT_READY" });
+  expect(engine.problem()).toMatchObject({ code: "CREDENTIALS_NOT_READY" });
   await clock.advance(2 * SECOND);
-  expect(engine.held()).toBeDefined();
+  expect(engine.current()).toBeDefined();
 });
 
 test("an error that nobody foresaw counts as passing", async () => {

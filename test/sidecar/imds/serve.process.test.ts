@@ -1,13 +1,10 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { accessDenied } from "../../../injector/cli/demo/aws/sts-refusal.ts";
-import { parseConfig } from "../../../sidecar/config/config.ts";
 import { ENV } from "../../../sidecar/contract/env.ts";
-import { IMDS_PORT } from "../../../sidecar/contract/pod.ts";
 import { child } from "../../support/child.ts";
 import { http } from "../../support/http.ts";
 import { imdsPod, readiness } from "../../support/imds-pod.ts";
-import { sidecarEnv } from "../../support/sidecar-env.ts";
 
 const ROLES = "/latest/meta-data/iam/security-credentials/";
 const JS_CLIENT = fileURLToPath(new URL("../../support/sdk-client.ts", import.meta.url));
@@ -25,32 +22,6 @@ async function token(port: number): Promise<Readonly<Record<string, string>>> {
   const { body } = await http(port, "/latest/api/token", ttl, "PUT");
   return { "x-aws-ec2-metadata-token": body };
 }
-
-test("stands in for nothing unless it is told to", () => {
-  expect(parseConfig(sidecarEnv()).imds).toBeUndefined();
-  expect(parseConfig({ ...sidecarEnv(), [ENV.imds]: "block" }).imds).toBeUndefined();
-});
-
-// The region that STS is asked in is one that the injector had to name, of the partition if nobody has set any.
-test("reads what it may say, and takes the region that STS is asked in for no fact", () => {
-  const env = { ...sidecarEnv(), [ENV.imds]: "emulate", [ENV.imdsFacts]: '{"instanceType":"m7g.large"}' };
-  expect(parseConfig(env)).toMatchObject({ region: "eu-west-1" });
-  expect(parseConfig(env).imds).toEqual({
-    port: IMDS_PORT,
-    v1: "denied",
-    facts: { instanceType: "m7g.large" },
-    nodePaths: [],
-  });
-});
-
-test("takes paths of the node's service in source node alone", () => {
-  const env = { ...sidecarEnv(), [ENV.imds]: "emulate", [ENV.imdsNodePaths]: "meta-data/instance-id" };
-  expect(() => parseConfig(env)).toThrow(`${ENV.imdsNodePaths} is for the source node alone`);
-  const node = { ...env, [ENV.source]: "node" };
-  expect(parseConfig(node).imds?.nodePaths).toEqual(["meta-data/instance-id"]);
-  const forbidden = { ...node, [ENV.imdsNodePaths]: "meta-data/instance-id,meta-data/iam/info" };
-  expect(() => parseConfig(forbidden)).toThrow(`${ENV.imdsNodePaths} may name no path with iam in it`);
-});
 
 test("gives an SDK that has nothing but EC2's metadata the pod's role", async () => {
   const pod = await imdsPod();

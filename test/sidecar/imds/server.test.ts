@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { imdsEndpoint } from "../../../sidecar/imds/answer.ts";
-import { ask } from "../../../sidecar/imds/ask.ts";
+import { imdsEndpoint } from "../../../sidecar/imds/endpoint.ts";
+import { plainRequest } from "../../../sidecar/imds/plain-request.ts";
 import { listenImds } from "../../../sidecar/imds/server.ts";
 import { tokensOf } from "../../../sidecar/imds/token.ts";
 import { reach } from "../../../sidecar/kit/reach.ts";
@@ -28,13 +28,13 @@ test("serves a session of IMDSv2 on both loopback addresses", async () => {
   const port = await listening((status) => statuses.push(status));
   for (const address of ["127.0.0.1", "::1"]) {
     const common = { address, port, timeoutMs: 5000 };
-    const token = await ask({
+    const token = await plainRequest({
       ...common,
       method: "PUT",
       path: "/latest/api/token",
       headers: { "X-aws-ec2-metadata-token-ttl-seconds": "21600" },
     });
-    const read = await ask({
+    const read = await plainRequest({
       ...common,
       path: "/latest/meta-data/iam/security-credentials/billing-reader",
       headers: { "X-aws-ec2-metadata-token": token.body },

@@ -58,7 +58,7 @@ async function rig(aheadMs: number, seed: number): Promise<Rig> {
   engine.start();
 
   const check = async (): Promise<void> => {
-    const held = engine.held();
+    const held = engine.current();
     const due = last !== undefined && last.expiresAt > clock.now() && last.leftMs > clock.elapsed() - last.at;
     expect(held !== undefined).toBe(due);
     const before = sts.calls;

@@ -3,13 +3,8 @@ import { expect, test } from "vitest";
 import { IssueError } from "../../../sidecar/sts/issue-error.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import type { Credentials } from "../../../sidecar/sts/credentials.ts";
-import {
-  answer,
-  type ServedIdentity,
-  type WireAnswer,
-  type WireDeps,
-  type WireRequest,
-} from "../../../sidecar/wire/answers.ts";
+import { answer, type ServedIdentity, type WireDeps } from "../../../sidecar/wire/answers.ts";
+import type { WireAnswer, WireRequest } from "../../../sidecar/wire/message.ts";
 import { credentials } from "../../support/credentials.ts";
 
 const TOKEN = "the-token";

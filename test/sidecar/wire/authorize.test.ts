@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { requireLoopbackHost, requireIdentity, type Headers } from "../../../sidecar/wire/authorize.ts";
+import { requireLoopbackHost, requireIdentity } from "../../../sidecar/wire/authorize.ts";
+import type { Headers } from "../../../sidecar/wire/message.ts";
 import { thrown } from "../../support/thrown.ts";
 
 const sha256 = (text: string): Buffer => createHash("sha256").update(text, "latin1").digest();

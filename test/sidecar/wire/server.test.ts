@@ -156,7 +156,7 @@ test("names a busy port and what to do about it", async () => {
   expect(await thrown(() => listen(second, port))).toMatchObject({
     code: "PORT_IN_USE",
     message: expect.stringContaining(String(port)),
-    remedy: expect.stringContaining("listen elsewhere"),
+    remedy: expect.stringContaining("listen on another port"),
   });
 });
 

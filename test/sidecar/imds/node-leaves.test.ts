@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import type { Asked } from "../../../sidecar/imds/ask.ts";
-import { nodeLeaves, type AskNode } from "../../../sidecar/imds/node-facts.ts";
+import type { PlainAnswer } from "../../../sidecar/imds/plain-request.ts";
+import { nodeLeaves, type AskNode } from "../../../sidecar/imds/node-leaves.ts";
 import { handClock } from "../../support/hand-clock.ts";
 
 const ZONE = "meta-data/placement/availability-zone";
 
 /** A node's service that notes what it is asked, and answers GETs with what the test says. */
-function node(answer: (asked: number) => Asked | Error) {
+function node(answer: (asked: number) => PlainAnswer | Error) {
   const asked: string[] = [];
   let gets = 0;
   const askNode: AskNode = async ({ method, path, headers }) => {

@@ -1,8 +1,8 @@
-import type { Headers } from "../wire/authorize.ts";
+import type { Headers } from "../wire/message.ts";
 import type { ImdsV1 } from "../contract/metadata.ts";
 import { IssueError } from "../sts/issue-error.ts";
 import { coded, oneLine, type CodedError } from "../kit/errors.ts";
-import type { WireAnswer, WireRequest } from "../wire/answers.ts";
+import type { WireAnswer, WireRequest } from "../wire/message.ts";
 import { leavesOf, ROLES, type Leaf, type LeafDeps } from "./leaves.ts";
 import { isVersion, listing, VERSION_LIST } from "./listing.ts";
 import { errorPage, found, issued, notAllowed, type Content } from "./pages.ts";
@@ -10,13 +10,13 @@ import { parseTtl, type Tokens } from "./token.ts";
 
 export interface ImdsDeps extends LeafDeps {
   readonly tokens: Tokens;
-  /** Whether a GET without a token, IMDSv1, gets what one with a token does. */
+  /** Whether a GET without a token (IMDSv1) is answered like one with a token. */
   readonly v1: ImdsV1;
-  /** Leaves of the node's own service, by path. They go before what is known here. */
+  /** Leaves of the node's own service, by path. They take precedence over those made here. */
   readonly nodeLeaves: ReadonlyMap<string, Leaf>;
 }
 
-/** What is asked for, once the target is taken apart: nothing in it is decoded, and nothing collapsed. */
+/** What a request target asks for. Nothing in the target is decoded or collapsed. */
 type Target =
   | { readonly kind: "versions" | "token" | "nothing" }
   | { readonly kind: "path"; readonly path: string };
@@ -24,9 +24,9 @@ type Target =
 /**
  * EC2's instance metadata service for one pod, as a function, without a socket. The function it returns never rejects.
  *
- * A token is asked for wherever EC2 would ask with `HttpTokens=required`, but for the name of the role: it is in the
- * pod's annotations for anyone to read, and what kube2iam's guides have people check with a bare curl. Credentials,
- * facts and everything else are behind the token.
+ * A token is required wherever EC2 requires one with `HttpTokens=required`, except for the role's name: anyone can read it
+ * in the pod's annotations, and kube2iam's guides check it with a bare curl. Credentials, facts and everything else need
+ * the token.
  */
 export function imdsEndpoint(deps: ImdsDeps): (request: WireRequest) => Promise<WireAnswer> {
   const leaves = new Map([...leavesOf(deps), ...deps.nodeLeaves]);
@@ -42,7 +42,7 @@ async function answer(
   deps: ImdsDeps,
 ): Promise<WireAnswer> {
   if (!isOurHost(headers)) return errorPage(400);
-  // EC2 refuses only the PUT. But no program of the pod comes through a proxy, and who does is asking for a stranger.
+  // EC2 refuses only the PUT. But no program of the pod comes through a proxy: such a request is another's.
   if (headers["x-forwarded-for"] !== undefined) return errorPage(403);
   const target = targetOf(path);
   if (target.kind === "token") return method === "PUT" ? newToken(headers, deps.tokens) : notAllowed("PUT");
@@ -59,8 +59,8 @@ async function answer(
 }
 
 /**
- * The names that EC2's service goes by, and the loopback's. A name that was rebound to 127.0.0.1 stays in `Host`: a
- * browser or an app that was talked into a request cannot send one of these for it.
+ * The names of EC2's service and of loopback. A name that was rebound to 127.0.0.1 stays in `Host`, so a browser or an app
+ * that was made to send a request cannot send one of these.
  */
 function isOurHost(headers: Headers): boolean {
   const host = headers["host"];
@@ -72,7 +72,7 @@ function isOurHost(headers: Headers): boolean {
   );
 }
 
-/** One slash at the end makes no difference: EC2 takes directories with and without, and so do its clients. */
+/** One slash at the end makes no difference: EC2 and its clients accept directories with and without it. */
 function targetOf(target: string): Target {
   const [path = ""] = target.split("?", 1);
   if (path === "/") return { kind: "versions" };
@@ -87,14 +87,14 @@ function newToken(headers: Headers, tokens: Tokens): WireAnswer {
   return ttl === undefined ? errorPage(400) : issued(tokens.issue(ttl), ttl);
 }
 
-/** A token that is wrong or has ended is refused everywhere, or its holder would not learn to ask for another. */
+/** A wrong or expired token is refused everywhere: otherwise its holder would not learn to ask for another. */
 function mayRead(headers: Headers, target: Target, { tokens, v1 }: ImdsDeps): boolean {
   const token = headers["x-aws-ec2-metadata-token"];
   if (token !== undefined) return typeof token === "string" && tokens.isValid(token);
   return v1 === "allowed" || (target.kind === "path" && target.path === ROLES);
 }
 
-/** Some clients escape the `+=,@` that a role's name may have; nothing else is ever decoded. */
+/** Some clients escape the `+=,@` that a role's name may have. Nothing else is ever decoded. */
 function leafAt(leaves: ReadonlyMap<string, Leaf>, path: string): Leaf | undefined {
   const leaf = leaves.get(path);
   if (leaf !== undefined || !path.startsWith(`${ROLES}/`)) return leaf;
@@ -120,10 +120,9 @@ async function contentOf(leaf: Leaf): Promise<WireAnswer> {
 }
 
 /**
- * A refusal by STS is a 403: no client tries that again. EC2 itself answers 200 here, with a document whose `Code` is not
- * `Success`, and it would be wrong to follow it: at that the AWS SDK for JavaScript v2 never calls back, with no error
- * either, and s3cmd ends with a stack trace. Anything else may pass, and after a 503 SDKs try again. Both say why, since
- * whoever looks into it does so with curl.
+ * A refusal by STS is a 403, which no client tries again. EC2 itself answers 200 with a document whose `Code` is not
+ * `Success`, but then the AWS SDK for JavaScript v2 never calls back, not even with an error, and s3cmd ends with a stack
+ * trace. Any other failure may pass, so it is a 503, which SDKs try again. Both give the reason, for a person with curl.
  */
 function refused(error: CodedError): WireAnswer {
   const isDefinite = error instanceof IssueError && error.kind === "definite";

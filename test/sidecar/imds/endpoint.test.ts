@@ -2,11 +2,11 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Credentials } from "../../../sidecar/sts/credentials.ts";
 import { IssueError } from "../../../sidecar/sts/issue-error.ts";
-import { imdsEndpoint, type ImdsDeps } from "../../../sidecar/imds/answer.ts";
+import { imdsEndpoint, type ImdsDeps } from "../../../sidecar/imds/endpoint.ts";
 import type { Leaf } from "../../../sidecar/imds/leaves.ts";
 import { tokensOf } from "../../../sidecar/imds/token.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import type { WireAnswer, WireRequest } from "../../../sidecar/wire/answers.ts";
+import type { WireAnswer, WireRequest } from "../../../sidecar/wire/message.ts";
 import { credentials, ROLE } from "../../support/credentials.ts";
 
 const NOW = Date.UTC(2026, 10, 21, 12);

@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { createArrivals, reachBeyond } from "../../../sidecar/imds/own.ts";
+import { watchConnections, reachOthers } from "../../../sidecar/imds/own-connections.ts";
 import { listenImds } from "../../../sidecar/imds/server.ts";
 import { freePort } from "../../support/free-port.ts";
 import { reach, type Reach } from "../../../sidecar/kit/reach.ts";
@@ -10,11 +10,11 @@ async function own(): Promise<{
   readonly port: number;
   readonly look: (address: string, port: number) => Promise<Reach>;
 }> {
-  const arrivals = createArrivals();
+  const connections = watchConnections();
   const answer = async () => ({ status: 200, headers: {}, body: "" });
-  const imds = await listenImds({ answer, onConnection: arrivals.note }, 0);
+  const imds = await listenImds({ answer, onConnection: connections.note }, 0);
   onTestFinished(() => imds.close());
-  return { port: imds.port, look: (address, port) => reachBeyond(reach, arrivals)(address, port, 300) };
+  return { port: imds.port, look: (address, port) => reachOthers(reach, connections)(address, port, 300) };
 }
 
 async function listening(server: Server): Promise<number> {
@@ -41,14 +41,14 @@ describe("a connection is known for one's own", () => {
   });
 
   test("when the process stands still, so that the time is over before what has arrived is heard", async () => {
-    const arrivals = createArrivals();
+    const connections = watchConnections();
     const answer = async () => ({ status: 200, headers: {}, body: "" });
-    const imds = await listenImds({ answer, onConnection: arrivals.note }, 0);
+    const imds = await listenImds({ answer, onConnection: connections.note }, 0);
     onTestFinished(() => imds.close());
     const localPort = await freePort();
-    // Timers come before arrivals from here on.
+    // Timers come before connections from here on.
     await new Promise((resolve) => void setImmediate(resolve));
-    const look = arrivals.look();
+    const look = connections.watch();
     const saw = look.saw({ address: "127.0.0.1", port: localPort }, 10);
     const client = connect({ host: "127.0.0.1", port: imds.port, localAddress: "127.0.0.1", localPort });
     onTestFinished(() => void client.destroy());
@@ -60,13 +60,13 @@ describe("a connection is known for one's own", () => {
   });
 
   test("when it is one too many for the endpoint to keep", async () => {
-    const arrivals = createArrivals();
+    const connections = watchConnections();
     const full = createServer((socket) => void socket.on("error", () => undefined));
     full.maxConnections = 0;
     full.on("drop", (ends) => {
-      arrivals.note({ address: ends?.remoteAddress ?? "", port: ends?.remotePort ?? 0 });
+      connections.note({ address: ends?.remoteAddress ?? "", port: ends?.remotePort ?? 0 });
     });
-    expect(await reachBeyond(reach, arrivals)("127.0.0.1", await listening(full), 300)).toEqual(OWN);
+    expect(await reachOthers(reach, connections)("127.0.0.1", await listening(full), 300)).toEqual(OWN);
   });
 });
 
@@ -96,24 +96,24 @@ describe("a connection is taken for the metadata service's", () => {
   });
 
   test("when it is not known where it came from", async () => {
-    const { look } = createArrivals();
+    const { watch } = watchConnections();
     const unknown = async (): Promise<Reach> => ({ kind: "connected" });
-    expect(await reachBeyond(unknown, { look })("192.0.2.1", 80, 10)).toEqual({ kind: "connected" });
+    expect(await reachOthers(unknown, { watch })("192.0.2.1", 80, 10)).toEqual({ kind: "connected" });
   });
 });
 
 test.each<Reach>([{ kind: "timeout" }, { kind: "refused", code: "ECONNREFUSED" }])(
   "what was no connection is told as it is: %j",
   async (outcome) => {
-    expect(await reachBeyond(async () => outcome, createArrivals())("192.0.2.1", 80, 10)).toEqual(outcome);
+    expect(await reachOthers(async () => outcome, watchConnections())("192.0.2.1", 80, 10)).toEqual(outcome);
   },
 );
 
 test("the interface that a link-local address is shown with makes no difference", async () => {
-  const arrivals = createArrivals();
+  const connections = watchConnections();
   const through = async (): Promise<Reach> => {
-    arrivals.note({ address: "fe80::1%lo", port: 40_000 });
+    connections.note({ address: "fe80::1%lo", port: 40_000 });
     return { kind: "connected", from: { address: "fe80::1%eth0", port: 40_000 } };
   };
-  expect(await reachBeyond(through, arrivals)("fd00:ec2::254", 80, 10)).toEqual(OWN);
+  expect(await reachOthers(through, connections)("fd00:ec2::254", 80, 10)).toEqual(OWN);
 });

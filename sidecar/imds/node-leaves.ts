@@ -1,33 +1,33 @@
 import type { Clock } from "../kit/clock.ts";
 import { CodedError } from "../kit/errors.ts";
-import type { Asked } from "./ask.ts";
+import type { PlainAnswer } from "./plain-request.ts";
 import type { Leaf } from "./leaves.ts";
 import type { Content } from "./pages.ts";
 
-/** Asks the node's own service. Rejects with any Error when it cannot be had. */
+/** Asks the node's own service. Rejects with any Error when there is no answer. */
 export type AskNode = (question: {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-}) => Promise<Asked>;
+}) => Promise<PlainAnswer>;
 
-/** Long enough for a flood of readers to make one request, short enough for a notice that the node will go away. */
+/** Long enough that a flood of readers makes one request, short enough for notices that the node will go away. */
 const FRESH_MS = 30_000;
 const TOKEN_TTL_SECONDS = 300;
 /** Asked for again well before its end. */
 const TOKEN_FRESH_MS = 240_000;
 
 /**
- * What the node's own service says, for the paths of the allow-list. The path that is sent is the list's, never the
- * client's. Asked with IMDSv2, remembered for half a minute, and one request at a time for each path.
+ * What the node's own service answers for the paths of the allow-list. The path that is sent comes from the list, never
+ * from the client. Asked by IMDSv2, cached for half a minute, one request at a time for each path.
  */
 export function nodeLeaves(
   paths: readonly string[],
   askNode: AskNode,
   clock: Pick<Clock, "now">,
 ): ReadonlyMap<string, Leaf> {
-  const token = remembered(() => newToken(askNode), TOKEN_FRESH_MS, clock);
-  const get = async (path: string): Promise<Asked> =>
+  const token = cached(() => newToken(askNode), TOKEN_FRESH_MS, clock);
+  const get = async (path: string): Promise<PlainAnswer> =>
     askNode({
       method: "GET",
       path: `/latest/${path}`,
@@ -48,7 +48,7 @@ export function nodeLeaves(
     read(path).catch((error: unknown) => {
       throw error instanceof CodedError ? error : unavailable("no answer");
     });
-  return new Map(paths.map((path) => [path, remembered(() => readable(path), FRESH_MS, clock).get]));
+  return new Map(paths.map((path) => [path, cached(() => readable(path), FRESH_MS, clock).get]));
 }
 
 async function newToken(askNode: AskNode): Promise<string> {
@@ -63,13 +63,13 @@ async function newToken(askNode: AskNode): Promise<string> {
 const unavailable = (why: string): CodedError =>
   new CodedError("NODE_METADATA_UNAVAILABLE", `The node's metadata service gave ${why}.`);
 
-interface Remembered<T> {
+interface Cached<T> {
   readonly get: () => Promise<T>;
   readonly forget: () => void;
 }
 
-/** The last answer while it is fresh; a failure is not kept. Whoever comes meanwhile waits for the same one. */
-function remembered<T>(fetch: () => Promise<T>, freshMs: number, clock: Pick<Clock, "now">): Remembered<T> {
+/** Caches the last answer while it is fresh, and no failure. Requests that come meanwhile wait for the same answer. */
+function cached<T>(fetch: () => Promise<T>, freshMs: number, clock: Pick<Clock, "now">): Cached<T> {
   let held: { readonly value: Promise<T>; readonly since: number } | undefined;
   const get = (): Promise<T> => {
     const now = clock.now();

@@ -1,11 +1,11 @@
 import { request } from "node:http";
 
-export interface Asked {
+export interface PlainAnswer {
   readonly status: number;
   readonly body: string;
 }
 
-export interface Question {
+export interface PlainRequest {
   /** An IPv4 or IPv6 address, not a name. */
   readonly address: string;
   readonly port: number;
@@ -15,21 +15,21 @@ export interface Question {
   readonly timeoutMs: number;
 }
 
-/** Nothing that is asked for here comes near this. */
+/** Far more than any answer that is asked for here. */
 const BODY_BYTES_MAX = 16 * 1024;
 
 /**
- * One plain request, its answer read to the end, within time and size. No redirect is followed and no proxy asked.
- * @throws Error when nothing, too much or too late is answered
+ * One HTTP request, with the answer read to its end, within limits of time and size. No redirects, no proxy.
+ * @throws Error when there is no answer, or one that is too long or too late
  */
-export function ask({
+export function plainRequest({
   address,
   port,
   path,
   method = "GET",
   headers = {},
   timeoutMs,
-}: Question): Promise<Asked> {
+}: PlainRequest): Promise<PlainAnswer> {
   return new Promise((resolve, reject) => {
     const sent = request(
       { host: address, port, path, method, headers, agent: false, signal: AbortSignal.timeout(timeoutMs) },
