@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { parseConfig } from "./config/config.ts";
-import { collectGarbage } from "./engine/garbage.ts";
+import { collectGarbage } from "./kit/collect-garbage.ts";
 import { systemClock } from "./kit/clock.ts";
 import type { Env } from "./kit/env.ts";
 import { createLog } from "./kit/log.ts";

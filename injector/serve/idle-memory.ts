@@ -1,5 +1,6 @@
 import { performance, type EventLoopUtilization } from "node:perf_hooks";
 import type { Clock } from "../../sidecar/kit/clock.ts";
+import { collectGarbage } from "../../sidecar/kit/collect-garbage.ts";
 
 /** How often it is looked. Long enough for the last review of a burst to be over. */
 const INTERVAL_MS = 30_000;
@@ -14,8 +15,8 @@ export interface IdleMemoryDeps {
   readonly heapTotal: () => number;
   /** Share of the time since the last call in which the event loop was busy, 0 to 1. */
   readonly busy: () => number;
-  /** Collects all garbage and gives free pages back. Undefined where Node was started without `--expose-gc`. */
-  readonly collect: (() => void) | undefined;
+  /** Collects all garbage and gives free pages back. */
+  readonly collect: () => void;
 }
 
 /**
@@ -28,7 +29,6 @@ export async function returnIdleMemory(
   { clock, heapTotal, busy, collect }: IdleMemoryDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  if (collect === undefined) return;
   let kept = 0;
   busy();
   for (;;) {
@@ -51,10 +51,6 @@ export function processMemory(): Omit<IdleMemoryDeps, "clock"> {
       last = now;
       return utilization;
     },
-    collect:
-      globalThis.gc &&
-      (() => {
-        globalThis.gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
-      }),
+    collect: collectGarbage,
   };
 }

@@ -6,9 +6,10 @@ const at = (path: string): URL => new URL(`../../../${path}`, import.meta.url);
 export const textOf = (path: string): string => readFileSync(at(path), "utf8");
 export const isThere = (path: string): boolean => existsSync(at(path));
 
-/** The pages that people read: README.md and what is in deploy/. */
+/** The pages that people read: README.md, CONTRIBUTING.md and what is in deploy/. */
 export const PAGES: readonly string[] = [
   "README.md",
+  ".github/CONTRIBUTING.md",
   ...readdirSync(at("deploy"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".md"))
     .map((file) => `deploy/${file}`),

@@ -50,15 +50,6 @@ describe("memory of an idle injector", () => {
     expect(await looks({ mib: 40 }, { mib: 30 }, { mib: 35 })).toEqual(["at 40"]);
   });
 
-  test("is left alone where Node does not expose its garbage collector", async () => {
-    const { collect } = processMemory();
-    expect(collect, "vitest runs without --expose-gc").toBeUndefined();
-    await returnIdleMemory(
-      { ...processMemory(), clock: { now: () => 0, elapsed: () => 0, sleep: () => Promise.reject() } },
-      new AbortController().signal,
-    );
-  });
-
   test("is measured by the share of time that the event loop was busy", () => {
     const { busy, heapTotal } = processMemory();
     busy();

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { collectGarbage, collectLater } from "../../../sidecar/engine/garbage.ts";
+import { collectLater } from "../../../sidecar/engine/garbage.ts";
+import { collectGarbage } from "../../../sidecar/kit/collect-garbage.ts";
 import { handClock } from "../../support/hand-clock.ts";
 
 function rig() {

@@ -1,0 +1,75 @@
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ROOMS, SHARED, type Program } from "./rooms.ts";
+
+export interface Import {
+  /** Paths from the root of the repository. */
+  readonly file: string;
+  readonly imported: string;
+}
+
+/** An import of one room's file by another's; rooms are written `injector/decide`. */
+interface Arrow {
+  readonly from: string;
+  readonly to: string;
+  /** One of the imports that make it. */
+  readonly because: Import;
+}
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const SPECIFIER = /(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*["'](\.{1,2}\/[^"']+\.c?[jt]s)["']/g;
+
+/** Every import of a project's own file in a program, types and dynamic imports included. */
+export function importsOf(program: Program): readonly Import[] {
+  return globSync(`${program}/**/*.{ts,cjs}`, { cwd: ROOT })
+    .toSorted()
+    .flatMap((file) =>
+      [...readFileSync(join(ROOT, file), "utf8").matchAll(SPECIFIER)].map(([, specifier = ""]) => ({
+        file,
+        imported: join(dirname(file), specifier),
+      })),
+    );
+}
+
+/** `injector/decide/harden/verify.ts` is of `injector/decide`, `injector/main.ts` of `injector/main`. */
+export const roomOf = (file: string): string => {
+  const [program = "", room = "", ...rest] = file.split("/");
+  return rest.length === 0 ? `${program}/main` : `${program}/${room}`;
+};
+
+/** The arrows between rooms, one for each pair. */
+export function arrowsOf(imports: readonly Import[]): readonly Arrow[] {
+  const arrows = new Map<string, Arrow>();
+  for (const because of imports) {
+    const [from, to] = [roomOf(because.file), roomOf(because.imported)];
+    if (from !== to && !arrows.has(`${from} ${to}`)) arrows.set(`${from} ${to}`, { from, to, because });
+  }
+  return [...arrows.values()];
+}
+
+/** Imports that do not lead downward, or into a room that nobody has named. */
+export function upward(program: Program, arrows: readonly Arrow[]): readonly string[] {
+  const order = [
+    ...ROOMS[program].map((room) => `${program}/${room}`),
+    ...(program === "injector" ? SHARED.map((room) => `sidecar/${room}`) : []),
+  ];
+  return arrows
+    .filter(({ from, to }) => !order.includes(from) || order.indexOf(to) <= order.indexOf(from))
+    .map(({ because }) => `${because.file} imports ${because.imported}`);
+}
+
+/** A mermaid flow chart. What nearly every room imports is left out. */
+export function drawing(program: Program, arrows: readonly Arrow[]): string {
+  const name = (room: string): string => room.slice(program.length + 1);
+  const drawn = arrows.filter(
+    ({ from, to }) =>
+      from.startsWith(program) && to.startsWith(program) && !SHARED.some((room) => name(to) === room),
+  );
+  const rooms: readonly string[] = ROOMS[program];
+  const place = (room: string): number => rooms.indexOf(name(room));
+  const lines = drawn
+    .toSorted((a, b) => place(a.from) - place(b.from) || place(a.to) - place(b.to))
+    .map(({ from, to }) => `    ${name(from)} --> ${name(to)}`);
+  return ["```mermaid", "flowchart TD", ...lines, "```"].join("\n");
+}

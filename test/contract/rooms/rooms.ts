@@ -1,0 +1,26 @@
+/**
+ * The rooms of each program from top to bottom: a room imports from rooms below it only. `main` stands for the files
+ * beside the rooms, which compose them.
+ */
+export const ROOMS = {
+  injector: [
+    "main",
+    "cli",
+    "controller",
+    "serve",
+    "tls",
+    "cluster",
+    "review",
+    "mutate",
+    "decide",
+    "config",
+    "source",
+    "model",
+  ],
+  sidecar: ["main", "imds", "wire", "engine", "guard", "config", "sources", "sts", "kit", "contract"],
+} as const;
+
+export type Program = keyof typeof ROOMS;
+
+/** What the injector may import of the sidecar. */
+export const SHARED = ["kit", "contract"] as const;
