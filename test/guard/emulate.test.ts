@@ -44,7 +44,7 @@ describe.skipIf(reason)(`the guard that emulates${reason ? ` (skipped: ${reason}
     expect(await lab.ruleset()).toBe(once);
   });
 
-  test("is put in the place of one that blocks, and the other way round, with nothing left over", async () => {
+  test("replaces a guard that blocks, and the reverse, with nothing left over", async () => {
     await runGuard(lab);
     const blocking = await lab.ruleset();
     expect(await runGuard(lab, { [ENV.imds]: "emulate" })).toMatchObject({ code: 0 });
@@ -52,7 +52,7 @@ describe.skipIf(reason)(`the guard that emulates${reason ? ` (skipped: ${reason}
     expect(await lab.ruleset()).toBe(blocking);
   });
 
-  test("is not proven while another program has the sidecar's port, and blocks all the same", async () => {
+  test("is not proven while another program has the sidecar's port, but blocks all the same", async () => {
     const end = await startSidecar(lab);
     const { code, stderr } = await runGuard(lab, EMULATE);
     expect(stderr).toMatch(/^GUARD_NOT_APPLIED: The port 16927/);
@@ -61,7 +61,7 @@ describe.skipIf(reason)(`the guard that emulates${reason ? ` (skipped: ${reason}
     for (const address of METADATA) expect((await asked(address)).body ?? "").not.toContain(SECRET);
   });
 
-  test("is never down while it is applied again", async () => {
+  test("is never absent while it is applied again", async () => {
     await runGuard(lab, EMULATE);
     const client = lab.startInPod([...socketClient(APP_UID, METADATA_V4), "--repeat", "3000"]);
     const ended = collect(client);
@@ -71,7 +71,7 @@ describe.skipIf(reason)(`the guard that emulates${reason ? ` (skipped: ${reason}
     expect(outcomeOf(await ended).body ?? "").not.toContain(SECRET);
   });
 
-  test("leads no connection on that was opened before it, and cuts it", async () => {
+  test("cuts a connection that was opened before it, and does not redirect it", async () => {
     const clients = METADATA.map((address) => lab.startInPod([...socketClient(APP_UID, address), "--hold"]));
     const ends = clients.map((client) => collect(client));
     await Promise.all(clients.map((client) => new Promise((resolve) => client.stdout.once("data", resolve))));
@@ -85,7 +85,7 @@ describe.skipIf(reason)(`the guard that emulates${reason ? ` (skipped: ${reason}
     }
   });
 
-  test("leaves all other traffic alone, from the port that the sidecar has as well", async () => {
+  test("leaves all other traffic alone, also from the sidecar's port number", async () => {
     await runGuard(lab, EMULATE);
     await startSidecar(lab);
     const { gateway, podIp } = lab.interfaces.eth0;
@@ -97,7 +97,7 @@ describe.skipIf(reason)(`the guard that emulates${reason ? ` (skipped: ${reason}
     expect((await lab.inPod([process.execPath, "-e", from])).stdout).toContain("200 OK");
   });
 
-  test("in source node the sidecar's own uid reaches the real service, and nobody else", async () => {
+  test("lets only the sidecar's uid reach the real service in source node", async () => {
     expect(await runGuard(lab, { ...EMULATE, [ENV.openUid]: String(SIDECAR_UID) })).toMatchObject({
       code: 0,
     });
@@ -110,7 +110,7 @@ describe.skipIf(reason)(`the guard that emulates${reason ? ` (skipped: ${reason}
     }
   });
 
-  describe("its port is for what was sent to the metadata service alone:", () => {
+  describe("leaves its port to connections to the metadata service:", () => {
     const port = ["--port", String(IMDS_PORT)];
     /** A node, or a neighbour on a bridge, that sends 127.0.0.1 to the pod; and a pod that was given route_localnet. */
     const neighbour = async (): Promise<Outcome> => {
@@ -157,7 +157,7 @@ describe.skipIf(reason)(`the guard that emulates${reason ? ` (skipped: ${reason}
       },
     );
 
-    test("a network behind the pod is not led to it", async () => {
+    test("a network behind the pod is not redirected to it", async () => {
       await runGuard(lab, EMULATE);
       await startSidecar(lab);
       for (const address of METADATA) {
@@ -179,7 +179,7 @@ describe.skipIf(reason)(`the guard that emulates${reason ? ` (skipped: ${reason}
     test.each([
       ["to an address of the node's", "dnat ip to 10.70.0.1:80"],
       ["to a proxy of its own", "redirect to :15001"],
-    ])("one that leads port 80 %s, and before us, is seen and leads nowhere", async (_, rule) => {
+    ])("notices one that redirects port 80 %s first, and lets it lead nowhere", async (_, rule) => {
       const proxy = `require("net").createServer((socket) => socket.end("the proxy")).listen(15001, () => console.log("up"))`;
       const child = lab.startInPod([process.execPath, "-e", proxy]);
       await new Promise((resolve) => child.stdout.once("data", resolve));

@@ -107,7 +107,7 @@ describe.skipIf(reason)(`the guard in a pod's network${reason ? ` (skipped: ${re
     expect(stdout).toContain("counter packets 0 bytes 0");
   });
 
-  test("holds, and is proven, under a mesh that redirects every connection to its proxy", async () => {
+  test("works, and is proven, under a mesh that redirects every connection to its proxy", async () => {
     const child = lab.startInPod([process.execPath, "-e", PROXY]);
     await new Promise((resolve) => child.stdout.once("data", resolve));
     await lab.nft(`table inet mesh {

@@ -58,7 +58,7 @@ describe.skipIf(reason)(`the guard beside other agents${reason ? ` (skipped: ${r
     return JSON.parse(stdout);
   };
 
-  test("holds where another agent restores its own whole rule set with iptables, of either back end", async () => {
+  test("keeps working when another agent restores its own whole rule set with iptables, of either back end", async () => {
     expect(await runGuard(lab)).toMatchObject({ code: 0 });
     const before = await ours();
     expect(before).toMatch(/table netdev podrole_guard/);
@@ -78,7 +78,7 @@ describe.skipIf(reason)(`the guard beside other agents${reason ? ` (skipped: ${r
   });
 
   // Nothing in a pod stands against an agent with NET_ADMIN. What counts is that nobody is given credentials then.
-  test("an agent that flushes everything takes the guard away, and the sidecar's verifier sees it", async () => {
+  test("an agent that flushes everything removes the guard, and the sidecar's guard check notices", async () => {
     expect(await runGuard(lab)).toMatchObject({ code: 0 });
     await lab.nft("flush ruleset");
     expect(await ask(METADATA_V4)).toMatchObject({
@@ -88,7 +88,7 @@ describe.skipIf(reason)(`the guard beside other agents${reason ? ` (skipped: ${r
     expect(await verified()).toMatchObject({ state: { kind: "open" }, problem: "METADATA_REACHABLE" });
   });
 
-  test("run again after a flush, it holds again", async () => {
+  test("works again when it is run after a flush", async () => {
     await runGuard(lab);
     await lab.nft("flush ruleset");
     expect(await runGuard(lab)).toMatchObject({ code: 0 });
@@ -158,13 +158,13 @@ describe.skipIf(reason)(`the guard beside other agents${reason ? ` (skipped: ${r
       expect(await rules()).toBe(once);
     });
 
-    test("stands before an accept that an agent put first", async () => {
+    test("comes before an accept that an agent put first", async () => {
       await sh(`iptables-${backEnd} -I OUTPUT -j ACCEPT`);
       expect(await guard()).toMatchObject({ code: 0 });
       expect((await ask(METADATA_V4)).code).toBe("ECONNREFUSED");
     });
 
-    test("holds, and is proven, under a mesh that redirects every connection to its proxy", async () => {
+    test("works, and is proven, under a mesh that redirects every connection to its proxy", async () => {
       const child = lab.startInPod([process.execPath, "-e", PROXY]);
       await new Promise((resolve) => child.stdout.once("data", resolve));
       for (const program of ["iptables", "ip6tables"]) {
@@ -183,7 +183,7 @@ describe.skipIf(reason)(`the guard beside other agents${reason ? ` (skipped: ${r
       }
     });
 
-    test("lets one uid through, if told to, and no other", async () => {
+    test("lets only the configured uid through", async () => {
       const { env, as } = await lacking();
       expect(await runGuard(lab, { ...env, PODROLE_OPEN_UID: "64169" }, as)).toMatchObject({ code: 0 });
       expect((await ask(METADATA_V4)).code).toBe("ECONNREFUSED");
@@ -195,7 +195,7 @@ describe.skipIf(reason)(`the guard beside other agents${reason ? ` (skipped: ${r
     });
 
     // iptables knows one filter table for all, so here an agent's restore without --noflush takes ours with it.
-    test("is taken away by an agent that restores the whole table, and the sidecar's verifier sees it", async () => {
+    test("is removed by an agent that restores the whole table, and the sidecar's guard check notices", async () => {
       expect(await guard()).toMatchObject({ code: 0 });
       expect(await verified()).toEqual({ state: { kind: "closed" } });
       await sh(`printf '*filter\\nCOMMIT\\n' | iptables-${backEnd}-restore`);

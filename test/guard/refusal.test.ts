@@ -25,7 +25,7 @@ describe.skipIf(reason)(`the guard that cannot do its work${reason ? ` (skipped:
     await rm(folder, { recursive: true, force: true });
   });
 
-  test("does not touch a rule in the node's own network", async () => {
+  test("changes no rule in the node's own network", async () => {
     const before = await lab.ruleset();
     const same = { [ENV.podIp]: "FD70:0::2", [ENV.hostIp]: "fd70::2", [ENV.terminationLog]: terminationLog };
     const { code, stderr } = await runGuard(lab, same);
@@ -53,14 +53,14 @@ describe.skipIf(reason)(`the guard that cannot do its work${reason ? ` (skipped:
       "prefer",
       "Nothing in this pod can hold the addresses: There is no program nft .*iptables-nft.*iptables-legacy",
     ],
-  ])("says that there is no program to be had, with the egress hook on %s", async (egressHook, says) => {
+  ])("says that the image has no usable program, with the egress hook on %s", async (egressHook, says) => {
     const env = { PATH: folder, [ENV.egressHook]: egressHook, [ENV.logLevel]: "error" };
     const { code, stderr } = await runGuard(lab, env);
     expect(stderr).toMatch(new RegExp(`^GUARD_NO_PACKET_FILTER: ${says}.*\\n$`));
     expect(code).toBe(12);
   });
 
-  test("stops at an interface name that cannot be written down, and changes nothing", async () => {
+  test("stops at an interface name that cannot be written safely, and changes nothing", async () => {
     const before = await lab.ruleset();
     await lab.inPod(["ip", "link", "add", 'a"}#*', "type", "veth", "peer", "name", "plain"]);
     const { code, stderr } = await runGuard(lab);
@@ -69,7 +69,7 @@ describe.skipIf(reason)(`the guard that cannot do its work${reason ? ` (skipped:
     expect(await lab.ruleset()).toBe(before);
   });
 
-  test("does not take a refusal by somebody else for its own, and leaves its rules in place", async () => {
+  test("does not take another's refusal for its own, and leaves its rules in place", async () => {
     await lab.nft(`table inet earlier {
       chain output { type filter hook output priority -400; ip daddr ${METADATA_V4} meta l4proto tcp reject with tcp reset; }
     }`);
@@ -79,7 +79,7 @@ describe.skipIf(reason)(`the guard that cannot do its work${reason ? ` (skipped:
     expect(await lab.ruleset()).toContain("table inet podrole_guard");
   });
 
-  test("fails where its own attempts are swallowed instead of refused", async () => {
+  test("fails when its own attempts get no answer instead of a refusal", async () => {
     await lab.nft(`table inet earlier {
       chain output { type filter hook output priority -400; ip6 daddr ${METADATA_V6} drop; }
       chain input { type filter hook input priority 0; tcp flags & rst == rst drop; }

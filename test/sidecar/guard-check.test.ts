@@ -34,11 +34,11 @@ function rig(outcomes: Rig["outcomes"]): Rig {
   return made;
 }
 
-test("holds everything back before the first verdict", () => {
+test("the guard check withholds credentials before its first result", () => {
   expect(rig({ "127.0.0.9": REFUSED }).guardCheck.problem()).toMatchObject({ code: "GUARD_NOT_VERIFIED" });
 });
 
-test("lets go when each address refuses, and looks again every minute", async () => {
+test("the guard check allows credentials when each address refuses, and checks again every minute", async () => {
   const { clock, guardCheck, looks } = rig({ "127.0.0.9": REFUSED, "::1": REFUSED });
   await clock.advance(1);
   expect(guardCheck.problem()).toBeUndefined();
@@ -47,7 +47,7 @@ test("lets go when each address refuses, and looks again every minute", async ()
   expect(looks.slice(0, 2)).toEqual(["127.0.0.9 80", "::1 80"]);
 });
 
-test("withholds when one of them connects, and names it", async () => {
+test("the guard check withholds credentials when one address accepts, and names it", async () => {
   const { clock, guardCheck } = rig({ "127.0.0.9": REFUSED, "127.0.0.10": CONNECTED });
   await clock.advance(1);
   expect(guardCheck.problem()).toMatchObject({
@@ -56,7 +56,7 @@ test("withholds when one of them connects, and names it", async () => {
   });
 });
 
-test("withholds from a pod whose guard was taken down while it ran, and recovers when it is back", async () => {
+test("the guard check withholds credentials when the guard is removed from a running pod, and recovers when it is back", async () => {
   const made = rig({ "127.0.0.9": REFUSED });
   await made.clock.advance(MINUTE / 2);
   made.outcomes = { "127.0.0.9": CONNECTED };
@@ -67,14 +67,14 @@ test("withholds from a pod whose guard was taken down while it ran, and recovers
   expect(made.guardCheck.problem()).toBeUndefined();
 });
 
-test("takes silence for out of reach, but mentions it", async () => {
+test("the guard check treats silence as out of reach, but reports it", async () => {
   const { clock, guardCheck, silent } = rig({ "127.0.0.9": { kind: "timeout" } });
   await clock.advance(1);
   expect(guardCheck.problem()).toBeUndefined();
   expect(silent).toEqual(["127.0.0.9"]);
 });
 
-test("takes no verdict from an attempt for which there was no socket", async () => {
+test("the guard check learns nothing from an attempt for which there was no socket", async () => {
   const made = rig({ "127.0.0.9": { kind: "refused", code: "EMFILE" } });
   await made.clock.advance(1);
   expect(made.guardCheck.problem()).toMatchObject({ code: "GUARD_NOT_VERIFIED" });
@@ -85,7 +85,7 @@ test("takes no verdict from an attempt for which there was no socket", async () 
   expect(made.guardCheck.problem()).toMatchObject({ code: "METADATA_REACHABLE" });
 });
 
-test("has nothing to verify without addresses", async () => {
+test("the guard check has nothing to check without addresses", async () => {
   const { clock, guardCheck, looks } = rig({});
   expect(guardCheck.problem()).toBeUndefined();
   await guardCheck.firstClosed;

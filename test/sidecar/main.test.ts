@@ -7,7 +7,7 @@ import { writeTerminationMessage } from "../../sidecar/kit/termination.ts";
 import { sidecar } from "../support/child.ts";
 
 test.each([[["srve"]], [[]], [["serve", "now"]], [["toString"]]])(
-  "an unknown command %j is one sentence and exit code 2",
+  "an unknown command %j ends with one sentence and exit code 2",
   async (command) => {
     const child = sidecar(command, {});
     expect(await child.exited).toBe(2);
@@ -15,7 +15,7 @@ test.each([[["srve"]], [[]], [["serve", "now"]], [["toString"]]])(
   },
 );
 
-test("says its version and its usage", async () => {
+test("the sidecar prints its version and its usage", async () => {
   const version = sidecar(["--version"], {});
   const help = sidecar(["--help"], {});
   expect([await version.exited, await help.exited]).toEqual([0, 0]);
@@ -23,7 +23,7 @@ test("says its version and its usage", async () => {
   expect(help.output()).toContain("guard | serve | wait");
 });
 
-test("replaces what an earlier start left in the termination log, and makes no file of its own", async () => {
+test("the sidecar replaces an earlier start's termination message, and creates no file", async () => {
   const folder = await mkdtemp(join(tmpdir(), "podrole-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, "log");

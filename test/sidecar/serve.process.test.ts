@@ -76,7 +76,7 @@ async function ended(child: Child, code: number): Promise<string> {
   return child.output();
 }
 
-test("holds credentials, serves them, and ends at once with 0 when the pod is done", async () => {
+test("the sidecar fetches credentials, serves them, and exits at once with 0 when the pod ends", async () => {
   const made = await pod();
   const serving = sidecar(["serve"], made.env);
   await ready(made.healthPort);
@@ -95,7 +95,7 @@ test("holds credentials, serves them, and ends at once with 0 when the pod is do
   expect(answer).toBe("");
 });
 
-test("the hook that holds the app back returns when credentials are held", async () => {
+test("the start hook returns when there are credentials", async () => {
   const made = await pod({}, { fault: () => ({ delayMs: 600 }) });
   const waiting = sidecar(["wait"], made.env);
   sidecar(["serve"], made.env);
@@ -103,7 +103,7 @@ test("the hook that holds the app back returns when credentials are held", async
   expect(await readiness(made.healthPort)).toBe("ok");
 });
 
-test("with start=now the hook returns before, and the app is told to come again", async () => {
+test("the start hook returns earlier with start=now, and the app is told to try again", async () => {
   const made = await pod({ [ENV.start]: "now" }, { fault: () => ({ delayMs: 60_000 }) });
   sidecar(["serve"], made.env);
   await ended(sidecar(["wait"], made.env), 0);
@@ -111,7 +111,7 @@ test("with start=now the hook returns before, and the app is told to come again"
   expect(early).toMatchObject({ status: 503, body: expect.stringContaining("CREDENTIALS_NOT_READY") });
 });
 
-test("a session longer than its role allows is an hour's session, said once and no failed renewal", async () => {
+test("the sidecar gets an hour when its role allows no longer session, and reports that once and as no failure", async () => {
   const steps = [{ roleArn: ROLE, durationSeconds: 7200 }];
   const message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
   const { sts, ...made } = await pod(podIdentity(steps, hashOf(TOKEN)), {
@@ -128,7 +128,7 @@ test("a session longer than its role allows is an hour's session, said once and 
   expect(sts.calls.filter(({ durationSeconds }) => durationSeconds === 7200)).toHaveLength(1);
 });
 
-test("prints, counts and answers with no secret, whatever is asked of it", async () => {
+test("the sidecar shows no secret in logs, metrics or answers, whatever it is asked", async () => {
   let quoting = false;
   /** STS and proxies may send back what they were sent, in a refusal's text. */
   const quote = ({ action, externalId = "" }: StsCall) => {
@@ -200,7 +200,7 @@ test("prints, counts and answers with no secret, whatever is asked of it", async
   }
 });
 
-test("a refusal by STS ends the start with its remedy as termination message", async () => {
+test("the sidecar ends its start with STS's refusal and the remedy as termination message", async () => {
   const made = await pod({ [ENV.startTimeoutSeconds]: "6" }, { refuse: accessDenied });
   const serving = sidecar(["serve"], made.env);
   await until("the reason", async () =>
@@ -214,7 +214,7 @@ test("a refusal by STS ends the start with its remedy as termination message", a
   expect(message).not.toContain("\n");
 });
 
-test("a role that is created while the pod waits lets it start", async () => {
+test("the sidecar starts when the role is created while the pod waits", async () => {
   let trusted = false;
   const options: StsStandInOptions = {
     refuse: (call) =>
@@ -228,7 +228,7 @@ test("a role that is created while the pod waits lets it start", async () => {
   expect(made.sts.issued.length).toBeGreaterThan(0);
 });
 
-test("an STS out of reach ends the start and says so", async () => {
+test("the sidecar ends its start with the reason when STS is out of reach", async () => {
   const made = await pod({
     [ENV.stsEndpoint]: `http://127.0.0.1:${await freePort()}`,
     [ENV.startTimeoutSeconds]: "2",
@@ -237,7 +237,7 @@ test("an STS out of reach ends the start and says so", async () => {
   expect(await termination(made)).toMatch(/^STS_UNREACHABLE: .*ECONNREFUSED/);
 });
 
-test("a token file that is missing ends the start and says which", async () => {
+test("the sidecar ends its start and names the token file when that is missing", async () => {
   const made = await pod({ [ENV.webIdentityTokenFile]: "/nowhere/token", [ENV.startTimeoutSeconds]: "2" });
   await ended(sidecar(["serve"], made.env), 1);
   expect(await termination(made)).toContain(
@@ -245,7 +245,9 @@ test("a token file that is missing ends the start and says which", async () => {
   );
 });
 
-test("a metadata service within reach keeps the pod from starting, credentials or not", async ({ skip }) => {
+test("the sidecar does not start while the metadata service is within reach, with or without credentials", async ({
+  skip,
+}) => {
   const metadata = createServer();
   const at = await new Promise<boolean>((resolve) => {
     metadata
@@ -266,7 +268,7 @@ test("a metadata service within reach keeps the pod from starting, credentials o
   expect(await termination(made)).toContain("METADATA_REACHABLE");
 });
 
-test("a port that the app has taken is named", async () => {
+test("the sidecar names the port that the app has taken", async () => {
   const made = await pod();
   const app = createServer().listen({ host: "127.0.0.1", port: made.port });
   onTestFinished(() => void app.close());
@@ -274,14 +276,14 @@ test("a port that the app has taken is named", async () => {
   expect(await termination(made)).toContain(`PORT_IN_USE: Port ${made.port}`);
 });
 
-test("a configuration that is wrong is refused whole, with exit code 2", async () => {
+test("the sidecar refuses a wrong configuration with exit code 2", async () => {
   const made = await pod({ [ENV.identities]: "[]" });
   const output = await ended(sidecar(["serve"], made.env), 2);
   expect(output).toMatch(/^CONFIG_INVALID: [^\n]*\n$/);
   expect(await termination(made)).toContain(ENV.identities);
 });
 
-test("once it has served it stays, though STS refuses for longer than the start may take", async () => {
+test("the sidecar that has served stays, although STS refuses for longer than the start may take", async () => {
   let trusted = true;
   const options: StsStandInOptions = {
     lifetimeSeconds: 3,
@@ -300,7 +302,7 @@ test("once it has served it stays, though STS refuses for longer than the start 
   await ended(serving, 0);
 });
 
-describe("a pod in which a container has a role of its own", () => {
+describe("the sidecar of a pod in which a container has a role of its own", () => {
   const WRITER = "arn:aws:iam::123456789012:role/billing-writer";
   const [mine, theirs] = ["token-of-the-pod", "token-of-the-uploader"];
   const identities = {
@@ -314,7 +316,7 @@ describe("a pod in which a container has a role of its own", () => {
     body: "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>Not yours</Message></Error></ErrorResponse>",
   };
 
-  test("serves each token its own role, and says of each when it ends", async () => {
+  test("serves each token its own role, and shows when each session ends", async () => {
     const made = await pod(identities);
     sidecar(["serve"], made.env);
     await ready(made.healthPort);
@@ -328,7 +330,7 @@ describe("a pod in which a container has a role of its own", () => {
     }
   });
 
-  test("does not start while STS refuses one of the roles, and says which", async () => {
+  test("does not start while STS refuses one of the roles, and names it", async () => {
     const made = await pod(
       { ...identities, [ENV.startTimeoutSeconds]: "2" },
       { fault: ({ roleArn }) => (roleArn === WRITER ? refused : undefined) },
@@ -339,7 +341,7 @@ describe("a pod in which a container has a role of its own", () => {
     );
   });
 
-  test("keeps one role though the other is refused", async () => {
+  test("keeps one role although the other is refused", async () => {
     const made = await pod(
       { ...identities, [ENV.start]: "now" },
       { fault: ({ roleArn }) => (roleArn === WRITER ? refused : undefined) },

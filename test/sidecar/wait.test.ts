@@ -20,24 +20,24 @@ async function healthPort(status: Readonly<Record<string, number>>, port = 0): P
   });
 }
 
-test("returns once credentials are held", async () => {
+test("the start hook returns once there are credentials", async () => {
   const port = await healthPort({ "/readyz": 200 });
   expect(await waitMain({ [ENV.healthPort]: port })).toBe(0);
 });
 
-test("with start=now returns as soon as the sidecar listens", async () => {
+test("the start hook returns as soon as the sidecar listens, with start=now", async () => {
   const port = await healthPort({ "/readyz": 503, "/healthz": 200 });
   expect(await waitMain({ [ENV.healthPort]: port, [ENV.start]: "now" })).toBe(0);
 });
 
-test("goes on asking while the sidecar does not listen yet", async () => {
+test("the start hook keeps asking while the sidecar does not listen yet", async () => {
   const port = await freePort();
   const waiting = waitMain({ [ENV.healthPort]: String(port) });
   await healthPort({ "/readyz": 200 }, port);
   expect(await waiting).toBe(0);
 });
 
-test("gives up five seconds after the sidecar would have", async () => {
+test("the start hook gives up five seconds after the sidecar", async () => {
   const port = await healthPort({ "/readyz": 503 });
   const clock = handClock();
   const env = { [ENV.healthPort]: port, [ENV.startTimeoutSeconds]: "10" };

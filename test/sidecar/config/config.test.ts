@@ -22,7 +22,7 @@ const one = (...over: readonly object[]): string =>
   );
 const steps = (...list: readonly unknown[]): Env => podIdentity(list);
 
-test("reads what the injector writes", () => {
+test("the sidecar reads what the injector writes", () => {
   expect(parseConfig(sidecarEnv())).toEqual({
     source: "web-identity",
     identities: [
@@ -44,11 +44,11 @@ test("reads what the injector writes", () => {
   });
 });
 
-test("cannot be changed afterwards", () => {
+test("the sidecar's configuration cannot be changed afterwards", () => {
   expect(Object.isFrozen(parseConfig(sidecarEnv()))).toBe(true);
 });
 
-test("reports every problem at once", async () => {
+test("the sidecar reports every problem of its configuration at once", async () => {
   const message = await problems({
     [ENV.source]: "web-identity",
     [ENV.identities]: "[]",
@@ -62,7 +62,7 @@ test("reports every problem at once", async () => {
   }
 });
 
-test("repeats no value in a problem: one of them may be a secret", async () => {
+test("the sidecar repeats no value in a problem, since it may be a secret", async () => {
   const message = await problems({
     ...podIdentity([{ roleArn: "hunter2", externalId: "hunter2 hunter2", policy: 7 }], "hunter2"),
     [ENV.stsEndpoint]: "https://user:hunter2@sts.example",
@@ -73,7 +73,7 @@ test("repeats no value in a problem: one of them may be a secret", async () => {
 test.each([
   ["no JSON", "{", "is not JSON"],
   ["no array", "{}", "[0].steps must be an array of steps"],
-  ["a step that is none", "[1]", "[0].steps[0] must be an object"],
+  ["a step that is no object", "[1]", "[0].steps[0] must be an object"],
   [
     "a key that this version does not know",
     `[{"roleArn":"${ROLE}","sourceIdentity":"x"}]`,
@@ -85,7 +85,7 @@ test.each([
   ["14 minutes", `[{"roleArn":"${ROLE}","durationSeconds":840}]`, "[0].durationSeconds must be"],
   ["half a second", `[{"roleArn":"${ROLE}","durationSeconds":900.5}]`, "[0].durationSeconds must be"],
   [
-    "a policy ARN that is none",
+    "a policy ARN that is malformed",
     `[{"roleArn":"${ROLE}","policyArns":["x"]}]`,
     "[0].policyArns must be 1 to 10",
   ],
@@ -101,7 +101,7 @@ test.each([
     "[0].policyArns names a policy twice",
   ],
   [
-    "a transitive key that is no tag's",
+    "a transitive key without its tag",
     `[{"roleArn":"${ROLE}"},{"roleArn":"${ROLE}","tags":{"a":"1"},"transitiveTagKeys":["toString"]}]`,
     "[1].transitiveTagKeys must be keys of tags",
   ],
@@ -121,7 +121,7 @@ test.each([
     `[{"roleArn":"${ROLE}"},{"roleArn":"${ROLE}","tags":{"a":1}}]`,
     "[1].tags must be",
   ],
-])("refuses steps with %s", async (_, raw, problem) => {
+])("the sidecar refuses steps with %s", async (_, raw, problem) => {
   const identities = `[{"name":"pod","tokenSha256":"${"ab".repeat(32)}","steps":${raw}}]`;
   expect(await problems({ [ENV.identities]: identities })).toContain(problem);
 });
@@ -138,12 +138,12 @@ test.each([
   ["a key that is not known", one({ token: "x" }), "[0].token is not known"],
   ["one name twice", one({}, { tokenSha256: "cd".repeat(32) }), "two identities have one name"],
   ["one token twice", one({}, { name: "container/app" }), "two identities have one tokenSha256"],
-])("refuses identities with %s", async (_, raw, problem) => {
+])("the sidecar refuses identities with %s", async (_, raw, problem) => {
   expect(await problems({ [ENV.identities]: raw })).toContain(problem);
 });
 
 test.each([{ externalId: "xyz" }, { tags: { a: "b" } }, { transitiveTagKeys: ["a"] }])(
-  "refuses %j in the step that AssumeRoleWithWebIdentity makes, which has no place for it",
+  "the sidecar refuses %j in a step for AssumeRoleWithWebIdentity, which has no such parameter",
   async (extra) => {
     expect(await problems(steps({ roleArn: ROLE, ...extra }))).toContain(
       "AssumeRoleWithWebIdentity takes none",
@@ -151,14 +151,17 @@ test.each([{ externalId: "xyz" }, { tags: { a: "b" } }, { transitiveTagKeys: ["a
   },
 );
 
-test.each(["node", "ambient"])("takes an external id and tags in the first step of source %s", (source) => {
-  const env = { ...sidecarEnv(), [ENV.source]: source, ...steps({ roleArn: ROLE, externalId: "xyz" }) };
-  expect(parseConfig(env).identities[0]?.steps).toEqual([
-    { roleArn: ROLE, externalId: "xyz", durationSeconds: 3600 },
-  ]);
-});
+test.each(["node", "ambient"])(
+  "the sidecar takes an external id and tags in the first step of source %s",
+  (source) => {
+    const env = { ...sidecarEnv(), [ENV.source]: source, ...steps({ roleArn: ROLE, externalId: "xyz" }) };
+    expect(parseConfig(env).identities[0]?.steps).toEqual([
+      { roleArn: ROLE, externalId: "xyz", durationSeconds: 3600 },
+    ]);
+  },
+);
 
-test("fills the placeholders of tags, and asks for a hub's session only as long as STS must grant", () => {
+test("the sidecar fills in the placeholders of tags, and asks for STS's shortest session at a hub", () => {
   const hub = { roleArn: "arn:aws:iam::123456789012:role/hub" };
   const last = { roleArn: ROLE, tags: { "kubernetes-pod-name": "{pod}" } };
   expect(parseConfig({ ...sidecarEnv(), ...steps(hub, last) }).identities[0]?.steps).toEqual([
@@ -171,29 +174,32 @@ test.each([
   ["arn:aws:iam::123456789012:role/x", "us-east-1"],
   ["arn:aws-cn:iam::123456789012:role/x", "cn-north-1"],
   ["arn:aws-us-gov:iam::123456789012:role/x", "us-gov-west-1"],
-])("asks for %s in %s where the pod's region is not known", (roleArn, region) => {
+])("the sidecar asks for %s in %s when the pod's region is not known", (roleArn, region) => {
   const env = { ...sidecarEnv(), [ENV.region]: undefined, ...steps({ roleArn }) };
   expect(parseConfig(env).sts.region).toBe(region);
 });
 
-test("insists on a region in a partition whose regions it does not know", async () => {
+test("the sidecar needs a region in a partition whose home region it does not know", async () => {
   const env = { [ENV.region]: "", ...steps({ roleArn: "arn:aws-iso:iam::123456789012:role/x" }) };
   expect(await problems(env)).toContain(ENV.region);
 });
 
-test.each(["eu-west-1.evil.example/", "EU-WEST-1", "eu", "x@y"])("refuses the region %j", async (region) => {
-  expect(await problems({ [ENV.region]: region })).toContain(ENV.region);
-});
+test.each(["eu-west-1.evil.example/", "EU-WEST-1", "eu", "x@y"])(
+  "the sidecar refuses the region %j",
+  async (region) => {
+    expect(await problems({ [ENV.region]: region })).toContain(ENV.region);
+  },
+);
 
 test.each(["ftp://x", "sts.example", "https://u@sts.example"])(
-  "refuses the endpoint %j",
+  "the sidecar refuses the endpoint %j",
   async (endpoint) => {
     expect(await problems({ [ENV.stsEndpoint]: endpoint })).toContain(ENV.stsEndpoint);
   },
 );
 
 test.each([ENV.stsFips, ENV.stsDualStack])(
-  "takes %s of true and false, and of nothing else",
+  "the sidecar takes true or false for %s, and nothing else",
   async (name) => {
     const { fips, dualStack } = parseConfig({ ...sidecarEnv(), [name]: "true" }).sts;
     expect([fips, dualStack].filter(Boolean)).toHaveLength(1);
@@ -208,18 +214,18 @@ test.each([ENV.stsFips, ENV.stsDualStack])(
 );
 
 test.each(["x", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", `${CERTIFICATE}x`])(
-  "refuses to trust %j",
+  "the sidecar refuses to trust %j",
   async (ca) => {
     expect(await problems({ [ENV.stsCa]: ca })).toContain(`${ENV.stsCa} must be PEM certificates`);
   },
 );
 
-test("takes certificates, one or several", () => {
+test("the sidecar takes one certificate or several", () => {
   const two = `${CERTIFICATE}\n${CERTIFICATE}`;
   expect(parseConfig({ ...sidecarEnv(), [ENV.stsCa]: two }).sts.ca).toBe(two);
 });
 
-test("refuses one port for both servers", async () => {
+test("the sidecar refuses one port for both servers", async () => {
   expect(await problems({ [ENV.port]: "7000", [ENV.healthPort]: "7000" })).toContain(ENV.healthPort);
   expect(await problems({ [ENV.healthPort]: String(CREDENTIALS_PORT) })).toContain(ENV.healthPort);
 });

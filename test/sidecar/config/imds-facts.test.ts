@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { factsOf } from "../../../sidecar/config/imds-facts.ts";
 
-test("takes facts as they are given", () => {
+test("the sidecar takes facts as they are given", () => {
   const facts = {
     region: "eu-west-1",
     availabilityZone: "eu-west-1a",
@@ -16,13 +16,13 @@ test("takes facts as they are given", () => {
   expect(factsOf(JSON.stringify(facts))).toEqual(facts);
 });
 
-test("takes an empty text for no fact, as the downward API gives it for a label that is not there", () => {
+test("the sidecar ignores an empty fact, which the downward API gives for a missing label", () => {
   expect(factsOf('{"availabilityZone":"","instanceType":"m7g.large","providerId":""}')).toEqual({
     instanceType: "m7g.large",
   });
 });
 
-test("reads zone and instance from a node's provider id, and nothing from another cloud's", () => {
+test("the sidecar reads zone and instance from an AWS provider id, and nothing from another cloud's", () => {
   const providerId = "aws:///eu-west-1a/i-0123456789abcdef0";
   expect(factsOf(JSON.stringify({ providerId }))).toEqual({
     availabilityZone: "eu-west-1a",
@@ -40,12 +40,12 @@ test.each([
   ["fd00::7", { ipv6: "fd00::7" }],
   ["", {}],
   ["somewhere", {}],
-])("reads the addresses of a pod from the downward API's list: %j", (podIps, facts) => {
+])("the sidecar reads a pod's addresses from the downward API's list %j", (podIps, facts) => {
   expect(factsOf(JSON.stringify({ podIps }))).toEqual(facts);
 });
 
 test.each(["10.1.2.256", "10.1.2", "10.1.2.3.4", "010.1.2.3"])(
-  "takes %s for no IPv4 address",
+  "the sidecar refuses %s as an IPv4 address",
   (localIpv4) => {
     expect(() => factsOf(JSON.stringify({ localIpv4 }))).toThrow(".localIpv4 is not well-formed");
   },
@@ -64,6 +64,6 @@ test.each([
   ],
   ['{"hostname":"a\\nb"}', "is not valid: .hostname is not well-formed"],
   ['{"localIpv4":"fd00::1"}', "is not valid: .localIpv4 is not well-formed"],
-])("refuses %s", (raw, message) => {
+])("the sidecar refuses the facts %s", (raw, message) => {
   expect(() => factsOf(raw)).toThrow(message);
 });

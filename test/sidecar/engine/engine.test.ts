@@ -46,7 +46,7 @@ function rig(sts: Rig["sts"] = {}): Rig {
   return made;
 }
 
-test("a day of sessions is some forty calls, and more than 20 minutes are left at every minute of it", async () => {
+test("the engine makes about forty calls in a day and always has more than 20 minutes left", async () => {
   const { clock, engine, attempts } = rig();
   await clock.advance(SECOND);
   for (let minute = 0; minute < 24 * 60; minute += 1) {
@@ -57,7 +57,7 @@ test("a day of sessions is some forty calls, and more than 20 minutes are left a
   expect(attempts.length).toBeLessThan(42);
 });
 
-test("10,000 callers at once make one call to STS and all get its credentials", async () => {
+test("the engine makes one call to STS for 10,000 callers at once, and all get its credentials", async () => {
   const { clock, engine, attempts } = rig({ tookMs: 300 });
   const callers = Array.from({ length: 10_000 }, () => engine.get());
   await clock.advance(300);
@@ -66,7 +66,7 @@ test("10,000 callers at once make one call to STS and all get its credentials", 
   expect(attempts).toHaveLength(1);
 });
 
-test("a caller waits 0.8 s for a slow STS and is then told to come again", async () => {
+test("the engine lets a caller wait 0.8 s for a slow STS and then tells it to try again", async () => {
   const { clock, engine } = rig({ tookMs: 4 * SECOND });
   const refused = thrown(() => engine.get());
   await clock.advance(PATIENCE_MS);
@@ -75,7 +75,7 @@ test("a caller waits 0.8 s for a slow STS and is then told to come again", async
   expect(await engine.get()).toMatchObject({ accessKeyId: "ASIA1" });
 });
 
-test("nobody waits while a renewal is under way", async () => {
+test("the engine lets nobody wait during a renewal", async () => {
   const { clock, engine, attempts, ...rest } = rig();
   await clock.advance(SECOND);
   Object.assign(rest.sts, { tookMs: 4 * SECOND });
@@ -83,7 +83,7 @@ test("nobody waits while a renewal is under way", async () => {
   expect(await engine.get()).toMatchObject({ accessKeyId: "ASIA1" });
 });
 
-test("an outage goes unnoticed for as long as the credentials last, and no second longer", async () => {
+test("the engine serves its session in an outage until it expires, and no second longer", async () => {
   const { clock, engine, sts } = rig();
   await clock.advance(SECOND);
   sts.error = unreachable;
@@ -97,7 +97,7 @@ test("an outage goes unnoticed for as long as the credentials last, and no secon
   });
 });
 
-test("after an outage of hours the pod has credentials again within half a minute", async () => {
+test("the engine has credentials within half a minute after an outage of hours", async () => {
   const { clock, engine, sts } = rig();
   await clock.advance(SECOND);
   sts.error = unreachable;
@@ -107,20 +107,20 @@ test("after an outage of hours the pod has credentials again within half a minut
   expect(engine.current()).toBeDefined();
 });
 
-test("an outage of an hour costs STS a few calls a minute", async () => {
+test("the engine makes a few calls a minute in an outage of an hour", async () => {
   const { clock, attempts } = rig({ error: unreachable });
   await clock.advance(HOUR);
   expect(attempts.length).toBeLessThan(4 * 60 + 10);
 });
 
-test("a definite refusal reaches the caller at once, under STS's own code and with its remedy", async () => {
+test("the engine passes a definite refusal to the caller at once, with STS's code and the remedy", async () => {
   const { clock, engine } = rig({ error: denied });
   await clock.advance(SECOND);
   expect(await thrown(() => engine.get())).toMatchObject({ code: "AccessDenied", remedy: "Trust it." });
   expect(engine.problem()).toMatchObject({ code: "AccessDenied" });
 });
 
-test("a definite refusal is asked about ever more slowly, and a role that is created heals the pod", async () => {
+test("the engine retries a definite refusal more and more slowly, and recovers when the role is created", async () => {
   const { clock, engine, attempts, sts } = rig({ error: denied });
   await clock.advance(HOUR);
   expect(attempts.slice(0, 5).map((at) => Math.round(at / SECOND))).toEqual([0, 20, 80, 260, 560]);
@@ -130,7 +130,7 @@ test("a definite refusal is asked about ever more slowly, and a role that is cre
   expect(await engine.get()).toBeDefined();
 });
 
-test("a role that is deleted while the pod runs is served until its last session ends", async () => {
+test("the engine serves a deleted role until its last session ends", async () => {
   const { clock, engine, sts } = rig();
   await clock.advance(SECOND);
   sts.error = denied;
@@ -140,7 +140,7 @@ test("a role that is deleted while the pod runs is served until its last session
   expect(await thrown(() => engine.get())).toMatchObject({ code: "AccessDenied" });
 });
 
-test("a throttling STS is asked less often than one that is down", async () => {
+test("the engine calls an STS that throttles less often than one that is down", async () => {
   const slow = rig({ error: throttled });
   await slow.clock.advance(10 * MINUTE);
   const down = rig({ error: unreachable });
@@ -149,7 +149,7 @@ test("a throttling STS is asked less often than one that is down", async () => {
   expect(slow.attempts.length).toBeLessThan(down.attempts.length / 2);
 });
 
-test("a laptop lid closed for a day: expired credentials are not served, and new ones are there in ten seconds", async () => {
+test("the engine serves no expired session after the machine slept a day, and has a new one in ten seconds", async () => {
   const { clock, engine } = rig();
   await clock.advance(MINUTE);
   clock.jump(24 * HOUR);
@@ -158,7 +158,7 @@ test("a laptop lid closed for a day: expired credentials are not served, and new
   expect(await engine.get()).toMatchObject({ accessKeyId: "ASIA2" });
 });
 
-test("a clock that is set back is followed by a fresh session", async () => {
+test("the engine fetches a new session when the clock is set back", async () => {
   const { clock, attempts } = rig();
   await clock.advance(MINUTE);
   clock.jump(-HOUR);
@@ -166,7 +166,7 @@ test("a clock that is set back is followed by a fresh session", async () => {
   expect(attempts).toHaveLength(2);
 });
 
-test("a clock that is set back in an outage lengthens no session, for the pod as little as for its SDKs", async () => {
+test("the engine shortens what it shows of a session when the clock is set back in an outage, so that it is served no longer", async () => {
   const { clock, engine, sts } = rig();
   await clock.advance(SECOND);
   sts.error = unreachable;
@@ -180,7 +180,7 @@ test("a clock that is set back in an outage lengthens no session, for the pod as
   expect(await thrown(() => engine.get())).toMatchObject({ code: "CREDENTIALS_NOT_READY" });
 });
 
-test("a clock that is set back and right again leaves a session its end", async () => {
+test("the engine keeps a session's end when the clock is set back and then corrected", async () => {
   const { clock, engine, sts } = rig();
   await clock.advance(SECOND);
   const { expiresAt } = await engine.get();
@@ -191,7 +191,7 @@ test("a clock that is set back and right again leaves a session its end", async 
   expect((await engine.get()).expiresAt).toBe(expiresAt);
 });
 
-test("many small steps back count as one large one", async () => {
+test("the engine adds up many small steps of the clock back", async () => {
   const { clock, engine, sts } = rig();
   await clock.advance(SECOND);
   sts.error = unreachable;
@@ -204,7 +204,7 @@ test("many small steps back count as one large one", async () => {
   expect(engine.current()).toBeUndefined();
 });
 
-test("credentials that have expired by this node's clock are never served", async () => {
+test("the engine never serves credentials that have expired by this node's clock", async () => {
   const { clock, engine } = rig({ lifetimeMs: -MINUTE });
   await clock.advance(SECOND);
   expect(await thrown(() => engine.get())).toMatchObject({
@@ -213,14 +213,14 @@ test("credentials that have expired by this node's clock are never served", asyn
   });
 });
 
-test("sessions of 15 minutes are renewed half-way", async () => {
+test("the engine renews sessions of 15 minutes half-way", async () => {
   const { clock, attempts } = rig({ lifetimeMs: 15 * MINUTE });
   await clock.advance(HOUR);
   expect(attempts.length).toBeGreaterThan(7);
   expect(attempts.length).toBeLessThan(11);
 });
 
-test("an STS that grants milliseconds is asked once a second, and what it granted is not served beyond them", async () => {
+test("the engine calls an STS that grants milliseconds once a second, and serves nothing beyond them", async () => {
   const { clock, engine, attempts } = rig({ lifetimeMs: 2 });
   await clock.advance(MINUTE);
   expect(attempts.length).toBeGreaterThan(55);
@@ -229,7 +229,7 @@ test("an STS that grants milliseconds is asked once a second, and what it grante
   expect(engine.current()).toBeUndefined();
 });
 
-test("an attempt that hangs is given up after half a minute and made again", async () => {
+test("the engine gives up an attempt that hangs after half a minute and makes another", async () => {
   const clock = handClock();
   let attempts = 0;
   const issue = (): Promise<Credentials> => {
@@ -247,7 +247,7 @@ test("an attempt that hangs is given up after half a minute and made again", asy
   expect(engine.current()).toBeDefined();
 });
 
-test("an error that nobody foresaw counts as passing", async () => {
+test("the engine treats an unforeseen error as passing", async () => {
   const clock = handClock();
   const engine = createEngine({ issue: () => Promise.reject(new TypeError("x")), clock, random: () => 0 });
   engine.start();
@@ -256,13 +256,13 @@ test("an error that nobody foresaw counts as passing", async () => {
   expect(await thrown(() => engine.get())).toMatchObject({ code: "CREDENTIALS_NOT_READY" });
 });
 
-test("before it is started nobody waits", async () => {
+test("the engine lets nobody wait before it is started", async () => {
   const clock = handClock();
   const engine = createEngine({ issue: async () => credentials(), clock, random: () => 0 });
   expect(await thrown(() => engine.get())).toMatchObject({ code: "CREDENTIALS_NOT_READY" });
 });
 
-test("a stopped engine calls nobody", async () => {
+test("the engine makes no call once it is stopped", async () => {
   const { clock, engine, attempts } = rig();
   await clock.advance(SECOND);
   engine.stop();

@@ -12,7 +12,7 @@ function rig() {
   return { clock, collectSoon, stop: () => stopping.abort(), collected: () => collected };
 }
 
-test("ten identities that are renewed at once are tidied after once, and not at once", async () => {
+test("garbage is collected once, a moment later, when ten identities are renewed at once", async () => {
   const { clock, collectSoon, collected } = rig();
   for (let identity = 0; identity < 10; identity += 1) collectSoon();
   expect(collected()).toBe(0);
@@ -20,7 +20,7 @@ test("ten identities that are renewed at once are tidied after once, and not at 
   expect(collected()).toBe(1);
 });
 
-test("every renewal is tidied after", async () => {
+test("garbage is collected after every renewal", async () => {
   const { clock, collectSoon, collected } = rig();
   for (let renewal = 0; renewal < 3; renewal += 1) {
     collectSoon();
@@ -29,7 +29,7 @@ test("every renewal is tidied after", async () => {
   expect(collected()).toBe(3);
 });
 
-test("nothing is tidied once the sidecar is stopped", async () => {
+test("garbage is not collected once the sidecar is stopped", async () => {
   const { clock, collectSoon, stop, collected } = rig();
   collectSoon();
   stop();
@@ -37,7 +37,7 @@ test("nothing is tidied once the sidecar is stopped", async () => {
   expect(collected()).toBe(0);
 });
 
-test("what nobody holds any more is gone afterwards", async () => {
+test("garbage collection frees what is no longer referenced", async () => {
   const weak = new WeakRef({ large: "x".repeat(1000) });
   // A WeakRef holds on to the end of the turn that made it.
   await setImmediate();

@@ -32,14 +32,14 @@ test.each([
   { kind: "throttled", fewest: 34, most: 64 },
   { kind: "definite", fewest: 12, most: 19 },
 ] as const)(
-  "an hour of $kind failures is $fewest to $most attempts, however the dice fall",
+  "an hour of $kind failures is $fewest to $most attempts, whatever the random numbers",
   async ({ kind, fewest, most }) => {
     expect(await attemptsInAnHour(kind, lowest)).toBe(most);
     expect(await attemptsInAnHour(kind, highest)).toBe(fewest);
   },
 );
 
-test("an hour's outage is some 250 attempts of a pod, and under 300 of every one of fifty", async () => {
+test("an hour's outage is about 250 attempts of a pod, and under 300 of each of fifty", async () => {
   const pods: number[] = [];
   for (let pod = 1; pod <= 50; pod += 1) {
     pods.push(await attemptsInAnHour("passing", numbers(pod)));
@@ -50,7 +50,7 @@ test("an hour's outage is some 250 attempts of a pod, and under 300 of every one
   expect(Math.max(...pods)).toBeLessThan(300);
 });
 
-test("an STS that throttles one call and fails the next is asked no more often than one that only fails", async () => {
+test("an STS that throttles one call and fails the next is called no more often than one that only fails", async () => {
   const taking = (attempt: number): FailureKind => (attempt % 2 === 0 ? "throttled" : "passing");
   for (let pod = 1; pod <= 20; pod += 1) {
     expect(await attemptsInAnHour(taking, numbers(pod))).toBeLessThan(130);

@@ -12,40 +12,43 @@ test.each([
   { minutes: 45, from: 21.25, to: 25 },
   { minutes: 60, from: 34, to: 40 },
   { minutes: 720, from: 408, to: 480 },
-])("replaces a session of $minutes minutes when it is $from to $to minutes old", ({ minutes, from, to }) => {
-  expect(refreshAt(0, minutes * MINUTE, earliest) / MINUTE).toBeCloseTo(from);
-  expect(refreshAt(0, minutes * MINUTE, latest) / MINUTE).toBeCloseTo(to);
-});
+])(
+  "the schedule renews a session of $minutes minutes when it is $from to $to minutes old",
+  ({ minutes, from, to }) => {
+    expect(refreshAt(0, minutes * MINUTE, earliest) / MINUTE).toBeCloseTo(from);
+    expect(refreshAt(0, minutes * MINUTE, latest) / MINUTE).toBeCloseTo(to);
+  },
+);
 
-test("leaves over 15 minutes of every session that has at least 30", () => {
+test("the schedule leaves over 15 minutes of every session that lasts at least 30", () => {
   for (let minutes = 31; minutes <= 720; minutes += 1) {
     expect(minutes - refreshAt(0, minutes * MINUTE, latest) / MINUTE).toBeGreaterThan(15);
   }
 });
 
-test("waits longer the longer an outage lasts, to half a minute at most", () => {
+test("the schedule waits longer the longer an outage lasts, half a minute at most", () => {
   expect(retryDelayMs("passing", 1, earliest)).toBeCloseTo(500);
   expect(retryDelayMs("passing", 4, earliest)).toBeCloseTo(4000);
   expect(retryDelayMs("passing", 1000, earliest)).toBeCloseTo(30_000);
 });
 
-test("never retries in a busy loop, however the dice fall", () => {
+test("the schedule never retries in a busy loop, whatever the random numbers", () => {
   expect(retryDelayMs("passing", 1, latest)).toBe(100);
 });
 
-test("gives a throttling STS at least half of the time it had coming", () => {
+test("the schedule gives an STS that throttles at least half of its delay", () => {
   expect(retryDelayMs("throttled", 1, latest)).toBe(2000);
   expect(retryDelayMs("throttled", 1000, latest)).toBe(60_000);
   expect(retryDelayMs("throttled", 1000, earliest)).toBeCloseTo(120_000);
 });
 
-test("asks again after a definite refusal in 20 seconds, then ever more slowly up to 5 minutes", () => {
+test("the schedule retries a definite refusal after 20 seconds, then more and more slowly up to 5 minutes", () => {
   const middle = (): number => 0.5;
   const delays = [1, 2, 3, 4, 99].map((failures) => retryDelayMs("definite", failures, middle));
   expect(delays).toEqual([20_000, 60_000, 180_000, 300_000, 300_000]);
 });
 
-test("notices within ten seconds that the wall clock was set forward", async () => {
+test("the schedule notices within ten seconds that the wall clock was set forward", async () => {
   const clock = handClock();
   let awake = false;
   void sleepUntil(clock, clock.now() + 60 * MINUTE, new AbortController().signal).then(() => (awake = true));
@@ -55,7 +58,7 @@ test("notices within ten seconds that the wall clock was set forward", async () 
   expect(awake).toBe(true);
 });
 
-test("wakes when the wall clock was set back, since its hour may by now be too late", async () => {
+test("the schedule wakes when the wall clock is set back, since it may then be too late", async () => {
   const clock = handClock();
   let awake = false;
   void sleepUntil(clock, clock.now() + 60 * MINUTE, new AbortController().signal).then(() => (awake = true));
@@ -65,7 +68,7 @@ test("wakes when the wall clock was set back, since its hour may by now be too l
   expect(awake).toBe(true);
 });
 
-test("stops sleeping when told to", async () => {
+test("the schedule stops sleeping when it is told to", async () => {
   const clock = handClock();
   const stopping = new AbortController();
   const sleeping = sleepUntil(clock, clock.now() + MINUTE, stopping.signal);

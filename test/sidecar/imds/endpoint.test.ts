@@ -44,7 +44,7 @@ const failing = (error: Error): Partial<ImdsDeps> => ({
   credentials: (): Promise<Credentials> => Promise.reject(error),
 });
 
-test("gives the pod's credentials in EC2's document, with EC2's fields and no other", async () => {
+test("the metadata endpoint serves the pod's credentials with EC2's fields and no other", async () => {
   expect(await get("/latest/meta-data/iam/security-credentials/billing-reader")).toEqual({
     status: 200,
     headers: {
@@ -90,11 +90,11 @@ test.each([
   ["/latest/meta-data/services/partition", "aws"],
   ["/latest/dynamic/", "instance-identity/"],
   ["/latest/dynamic/instance-identity/", "document"],
-])("answers %s as EC2 does", async (path, body) => {
+])("the metadata endpoint answers %s as EC2 does", async (path, body) => {
   expect(await get(path)).toMatchObject({ status: 200, headers: { "Content-Type": "text/plain" }, body });
 });
 
-test("tells role and account in the way of an instance profile", async () => {
+test("the metadata endpoint shows role and account as an instance profile", async () => {
   const { body } = await get("/latest/meta-data/iam/info");
   expect(JSON.parse(body)).toEqual({
     Code: "Success",
@@ -103,7 +103,7 @@ test("tells role and account in the way of an instance profile", async () => {
   });
 });
 
-test("puts into the identity document what is known, and nothing else", async () => {
+test("the metadata endpoint puts only known facts into the identity document", async () => {
   const { body } = await get("/latest/dynamic/instance-identity/document");
   expect(JSON.parse(body)).toEqual({
     accountId: "123456789012",
@@ -116,14 +116,14 @@ test("puts into the identity document what is known, and nothing else", async ()
   });
 });
 
-test("has no path for what it does not know", async () => {
+test("the metadata endpoint has no path for an unknown fact", async () => {
   const { status, body } = await get("/latest/meta-data/instance-id", { facts: {} });
   expect(status).toBe(404);
   expect(body).toContain("<title>404 - Not Found</title>");
   expect(await get("/latest/meta-data/", { facts: {} })).toMatchObject({ body: "iam/\nservices/" });
 });
 
-test("names a role by the last part of its ARN, and knows it escaped as well", async () => {
+test("the metadata endpoint names a role by the last part of its ARN, and finds it escaped as well", async () => {
   const role = { roleArn: "arn:aws-cn:iam::123456789012:role/team/a/reader@x+y" };
   const list = await get("/latest/meta-data/iam/security-credentials/", role);
   expect(list.body).toBe("reader@x+y");
@@ -167,7 +167,7 @@ test.each([
   "http://169.254.169.254/latest/meta-data/",
   "*",
   "",
-])("has nothing at %j", async (path) => {
+])("the metadata endpoint has nothing at %j", async (path) => {
   expect(await get(path)).toMatchObject({ status: 404, headers: { "Content-Type": "text/html" } });
 });
 
@@ -192,7 +192,7 @@ test.each([
   expect(await get(path)).toMatchObject({ status: 404 });
 });
 
-test("answers whatever is asked with a status of EC2's, and user data never", async () => {
+test("the metadata endpoint answers every request with a status of EC2's, and never user data", async () => {
   const part = fc.oneof(
     fc.constantFrom(
       ...(
@@ -227,14 +227,17 @@ test("answers whatever is asked with a status of EC2's, and user data never", as
   );
 });
 
-test.each(["1", "21600"])("gives a token that is good for %s seconds", async (ttl) => {
-  const answered = await put({ "x-aws-ec2-metadata-token-ttl-seconds": ttl });
-  expect(answered).toMatchObject({
-    status: 200,
-    headers: { "Content-Type": "text/plain", "X-Aws-Ec2-Metadata-Token-Ttl-Seconds": ttl },
-  });
-  expect(tokens.isValid(answered.body)).toBe(true);
-});
+test.each(["1", "21600"])(
+  "the metadata endpoint issues a token that is valid for %s seconds",
+  async (ttl) => {
+    const answered = await put({ "x-aws-ec2-metadata-token-ttl-seconds": ttl });
+    expect(answered).toMatchObject({
+      status: 200,
+      headers: { "Content-Type": "text/plain", "X-Aws-Ec2-Metadata-Token-Ttl-Seconds": ttl },
+    });
+    expect(tokens.isValid(answered.body)).toBe(true);
+  },
+);
 
 test.each(["0", "21601", "-1", "", "60s", "1e3", " 60", undefined])(
   "gives no token for %j seconds",
@@ -243,7 +246,7 @@ test.each(["0", "21601", "-1", "", "60s", "1e3", " 60", undefined])(
   },
 );
 
-test("gives a token at any version's path, and by PUT alone", async () => {
+test("the metadata endpoint issues a token at any version's path, and only by PUT", async () => {
   const ttl = { "x-aws-ec2-metadata-token-ttl-seconds": "60" };
   expect(await put(ttl, "/2021-03-23/api/token")).toMatchObject({ status: 200 });
   expect(await put(ttl, "/latest/api/token/")).toMatchObject({ status: 200 });
@@ -256,7 +259,7 @@ test("gives a token at any version's path, and by PUT alone", async () => {
 
 const LIST = "/latest/meta-data/iam/security-credentials/";
 
-test("asks for a token before anything but the role's name", async () => {
+test("the metadata endpoint requires a token for everything but the role's name", async () => {
   const bare = (path: string) => send({ path });
   expect(await bare(LIST)).toMatchObject({ status: 200, body: "billing-reader" });
   for (const path of [
@@ -273,7 +276,7 @@ test("asks for a token before anything but the role's name", async () => {
   }
 });
 
-test("serves IMDSv1 where that is chosen, and refuses a wrong token even then", async () => {
+test("the metadata endpoint serves IMDSv1 when that is allowed, and refuses a wrong token even then", async () => {
   const allowed: Partial<ImdsDeps> = { v1: "allowed" };
   expect(await send({ path: `${LIST}billing-reader` }, allowed)).toMatchObject({ status: 200 });
   const headers = { host: HOST, "x-aws-ec2-metadata-token": "guess" };
@@ -281,7 +284,7 @@ test("serves IMDSv1 where that is chosen, and refuses a wrong token even then", 
   expect(await send({ path: LIST, headers }, allowed)).toMatchObject({ status: 401 });
 });
 
-test("refuses a token that has ended, one of another process, and one that was changed", async () => {
+test("the metadata endpoint refuses a token that has expired, of another process, or changed", async () => {
   let now = NOW;
   const own = tokensOf(Buffer.alloc(32, 1), () => now);
   const token = own.issue(60);
@@ -317,7 +320,7 @@ test.each([
   expect(body).toContain("<title>400 - Bad Request</title>");
 });
 
-test("refuses what comes through a proxy", async () => {
+test("the metadata endpoint refuses a request through a proxy", async () => {
   const forwarded = { "x-forwarded-for": "10.0.0.1" };
   expect(await put({ "x-aws-ec2-metadata-token-ttl-seconds": "60", ...forwarded })).toMatchObject({
     status: 403,
@@ -325,7 +328,7 @@ test("refuses what comes through a proxy", async () => {
   expect(await send({ path: LIST, headers: { host: HOST, ...forwarded } })).toMatchObject({ status: 403 });
 });
 
-test("says 503 and why while there are no credentials, and still names the role", async () => {
+test("the metadata endpoint answers 503 with the reason while there are no credentials, and still names the role", async () => {
   const notReady = failing(new CodedError("CREDENTIALS_NOT_READY", "No credentials <yet>."));
   const { status, body } = await get(`${LIST}billing-reader`, notReady);
   expect(status).toBe(503);
@@ -333,25 +336,25 @@ test("says 503 and why while there are no credentials, and still names the role"
   expect(await get(LIST, notReady)).toMatchObject({ status: 200, body: "billing-reader" });
 });
 
-test("says 403 and why when STS refuses, and not the 200 that some clients never get over", async () => {
+test("the metadata endpoint answers 403 with the reason when STS refuses, and not the 200 that breaks some clients", async () => {
   const refusal = new IssueError("AccessDenied", "STS refused.", { kind: "definite", remedy: "Trust it." });
   const { status, body } = await get(`${LIST}billing-reader`, failing(refusal));
   expect(status).toBe(403);
   expect(body).toContain("<h1>403 - Forbidden</h1>\n  <p>AccessDenied: STS refused. Trust it.</p>");
 });
 
-test("says what an outage is: nothing that a client should hold for an answer", async () => {
+test("the metadata endpoint answers an outage with a status that no client takes for an answer", async () => {
   const outage = new IssueError("InternalFailure", "STS failed.", { kind: "passing" });
   expect(await get(`${LIST}billing-reader`, failing(outage))).toMatchObject({ status: 503 });
 });
 
-test("answers HEAD with the length of what GET would send, and nothing else", async () => {
+test("the metadata endpoint answers HEAD with the length that GET would send, and no body", async () => {
   const headers = { host: HOST, "x-aws-ec2-metadata-token": TOKEN };
   const answered = await send({ method: "HEAD", path: "/latest/meta-data/placement/region", headers });
   expect(answered).toMatchObject({ status: 200, headers: { "Content-Length": "9" }, body: "" });
 });
 
-test("asks for no credentials on behalf of a stranger", async () => {
+test("the metadata endpoint fetches no credentials for a request that it refuses", async () => {
   let asked = 0;
   const counting: Partial<ImdsDeps> = {
     credentials: async () => {
@@ -366,7 +369,7 @@ test("asks for no credentials on behalf of a stranger", async () => {
   expect(asked).toBe(0);
 });
 
-test("puts what the node says before what is known here", async () => {
+test("the metadata endpoint prefers the node's answer to a fact of its own", async () => {
   const nodeLeaves = new Map<string, Leaf>([
     ["meta-data/local-ipv4", async () => ({ body: "192.0.2.7", modifiedAt: NOW })],
     ["meta-data/spot/instance-action", async () => undefined],

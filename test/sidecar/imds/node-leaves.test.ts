@@ -26,7 +26,7 @@ const leafOver = ({ askNode }: ReturnType<typeof node>, clock = handClock()) => 
   return leaf;
 };
 
-test("asks with a token, once for any number of readers, and again after half a minute", async () => {
+test("the node's service is asked with a token, once for any number of readers, and again after half a minute", async () => {
   const clock = handClock();
   const service = node(() => ({ status: 200, body: "eu-west-1a" }));
   const leaf = leafOver(service, clock);
@@ -41,13 +41,13 @@ test("asks with a token, once for any number of readers, and again after half a 
   expect(service.asked).toHaveLength(3);
 });
 
-test("gets a new token where the old one is refused", async () => {
+test("the node's service is asked for a new token when it refuses the old one", async () => {
   const service = node((asked) => (asked === 1 ? { status: 401, body: "" } : { status: 200, body: "b" }));
   expect(await leafOver(service)()).toMatchObject({ body: "b" });
   expect(service.asked.map((line) => line.split(" ")[0])).toEqual(["PUT", "GET", "PUT", "GET"]);
 });
 
-test("knows of nothing where the node knows of nothing", async () => {
+test("a path that the node's service does not have is not found", async () => {
   expect(await leafOver(node(() => ({ status: 404, body: "<html>" })))()).toBeUndefined();
 });
 
@@ -55,13 +55,13 @@ test.each([
   ["another status", { status: 500, body: "x" }],
   ["a redirect", { status: 302, body: "x" }],
   ["no answer", new Error("ECONNREFUSED 169.254.169.254")],
-])("fails on %s, and asks again the next time", async (_, failure) => {
+])("a path of the node's service fails on %s, and is asked for again the next time", async (_, failure) => {
   const leaf = leafOver(node((asked) => (asked === 1 ? failure : { status: 200, body: "b" })));
   await expect(leaf()).rejects.toMatchObject({ code: "NODE_METADATA_UNAVAILABLE" });
   expect(await leaf()).toMatchObject({ body: "b" });
 });
 
-test("fails where the node gives no token, and does not ask without one", async () => {
+test("a path of the node's service fails without a token, and is not asked for without one", async () => {
   const asked: string[] = [];
   const askNode: AskNode = async ({ method }) => {
     asked.push(method);

@@ -25,14 +25,14 @@ async function listening(server: Server): Promise<number> {
 
 const OWN = { kind: "refused", code: "OWN" };
 
-describe("a connection is known for one's own", () => {
+describe("a connection is recognised as the sidecar's own", () => {
   test.each(["127.0.0.1", "::1"])("when it arrives at the endpoint by %s", async (address) => {
     const { port, look } = await own();
     expect(await look(address, port)).toEqual(OWN);
     expect(await look(address, port), "and the next one as well").toEqual(OWN);
   });
 
-  test("when several are looked at together", async () => {
+  test("when several are watched at once", async () => {
     const { port, look } = await own();
     const looks = Array.from({ length: 20 }, (_, index) => look(index % 2 ? "127.0.0.1" : "::1", port));
     expect(new Set((await Promise.all(looks)).map((one) => JSON.stringify(one)))).toEqual(
@@ -40,7 +40,7 @@ describe("a connection is known for one's own", () => {
     );
   });
 
-  test("when the process stands still, so that the time is over before what has arrived is heard", async () => {
+  test("when the process stands still until the time is over, although the connection has arrived", async () => {
     const connections = watchConnections();
     const answer = async () => ({ status: 200, headers: {}, body: "" });
     const imds = await listenImds({ answer, onConnection: connections.note }, 0);
@@ -59,7 +59,7 @@ describe("a connection is known for one's own", () => {
     expect(await saw).toBe(true);
   });
 
-  test("when it is one too many for the endpoint to keep", async () => {
+  test("when the endpoint turns it away because it has too many", async () => {
     const connections = watchConnections();
     const full = createServer((socket) => void socket.on("error", () => undefined));
     full.maxConnections = 0;
@@ -70,8 +70,8 @@ describe("a connection is known for one's own", () => {
   });
 });
 
-describe("a connection is taken for the metadata service's", () => {
-  test("when another server takes it, which is not sent a byte", async () => {
+describe("a connection is taken for one to the metadata service", () => {
+  test("when another server accepts it, which is not sent a byte", async () => {
     const received: Buffer[] = [];
     const { look } = await own();
     const other = createServer((socket) => void socket.on("data", (part: Buffer) => received.push(part)));
@@ -79,7 +79,7 @@ describe("a connection is taken for the metadata service's", () => {
     expect(received).toEqual([]);
   });
 
-  test("when a proxy takes it that passes all it hears on to the endpoint", async () => {
+  test("when a proxy accepts it and passes everything on to the endpoint", async () => {
     const { port, look } = await own();
     const proxy = createServer((socket) => {
       const onward = connect({ host: "127.0.0.1", port });
@@ -89,13 +89,13 @@ describe("a connection is taken for the metadata service's", () => {
     expect(await look("127.0.0.1", await listening(proxy))).toMatchObject({ kind: "connected" });
   });
 
-  test("when others come to the endpoint meanwhile", async () => {
+  test("when only other connections come to the endpoint meanwhile", async () => {
     const { port, look } = await own();
     const other = createServer(() => connect({ host: "127.0.0.1", port }).on("error", () => undefined));
     expect(await look("127.0.0.1", await listening(other))).toMatchObject({ kind: "connected" });
   });
 
-  test("when it is not known where it came from", async () => {
+  test("when its source is not known", async () => {
     const { watch } = watchConnections();
     const unknown = async (): Promise<Reach> => ({ kind: "connected" });
     expect(await reachOthers(unknown, { watch })("192.0.2.1", 80, 10)).toEqual({ kind: "connected" });
@@ -103,13 +103,13 @@ describe("a connection is taken for the metadata service's", () => {
 });
 
 test.each<Reach>([{ kind: "timeout" }, { kind: "refused", code: "ECONNREFUSED" }])(
-  "what was no connection is told as it is: %j",
+  "an attempt without a connection is reported unchanged: %j",
   async (outcome) => {
     expect(await reachOthers(async () => outcome, watchConnections())("192.0.2.1", 80, 10)).toEqual(outcome);
   },
 );
 
-test("the interface that a link-local address is shown with makes no difference", async () => {
+test("a connection is recognised whatever interface its link-local address names", async () => {
   const connections = watchConnections();
   const through = async (): Promise<Reach> => {
     connections.note({ address: "fe80::1%lo", port: 40_000 });

@@ -23,7 +23,7 @@ async function token(port: number): Promise<Readonly<Record<string, string>>> {
   return { "x-aws-ec2-metadata-token": body };
 }
 
-test("gives an SDK that has nothing but EC2's metadata the pod's role", async () => {
+test("an SDK that knows only EC2's metadata gets the pod's role", async () => {
   const pod = await imdsPod();
   await readiness(pod);
   const app = child([JS_CLIENT, pod.sts.url], withImdsAlone(pod.imdsPort));
@@ -33,7 +33,7 @@ test("gives an SDK that has nothing but EC2's metadata the pod's role", async ()
   });
 });
 
-test("gives an SDK nothing when STS refuses, and says what STS said to whoever asks by hand", async () => {
+test("an SDK gets nothing when STS refuses, and curl shows what STS said", async () => {
   const pod = await imdsPod({}, { refuse: accessDenied });
   await readiness(pod, "AccessDenied");
   const app = child([JS_CLIENT, pod.sts.url], withImdsAlone(pod.imdsPort));
@@ -44,7 +44,7 @@ test("gives an SDK nothing when STS refuses, and says what STS said to whoever a
   expect(body).toContain("<p>AccessDenied: STS refused AssumeRoleWithWebIdentity");
 });
 
-test("counts its answers by status and writes no secret into its log", async () => {
+test("the metadata endpoint counts its answers by status and logs no secret", async () => {
   const pod = await imdsPod();
   await readiness(pod);
   const headers = await token(pod.imdsPort);
@@ -62,7 +62,7 @@ test("counts its answers by status and writes no secret into its log", async () 
   expect(pod.sidecar.output()).not.toContain(headers["x-aws-ec2-metadata-token"]);
 });
 
-test("ends with what is in the way when its port is taken", async () => {
+test("the sidecar ends with the reason when the metadata endpoint's port is taken", async () => {
   const first = await imdsPod();
   await readiness(first);
   const second = await imdsPod({ [ENV.imdsPort]: String(first.imdsPort) });

@@ -23,7 +23,7 @@ async function listening(onAnswer?: (status: number) => void): Promise<number> {
   return imds.port;
 }
 
-test("serves a session of IMDSv2 on both loopback addresses", async () => {
+test("the metadata endpoint serves IMDSv2 on both loopback addresses", async () => {
   const statuses: number[] = [];
   const port = await listening((status) => statuses.push(status));
   for (const address of ["127.0.0.1", "::1"]) {
@@ -44,12 +44,12 @@ test("serves a session of IMDSv2 on both loopback addresses", async () => {
   expect(statuses).toEqual([200, 200, 200, 200]);
 });
 
-test("is not reachable by another address of the machine", async () => {
+test("the metadata endpoint is not reachable by another address of the machine", async () => {
   const port = await listening();
   expect(await reach("127.0.0.2", port, 1000)).toMatchObject({ kind: "refused" });
 });
 
-test("takes a PUT with the empty body that clients of some languages send", async () => {
+test("the metadata endpoint takes a PUT with an empty body, as some clients send it", async () => {
   const port = await listening();
   const headers = {
     "X-aws-ec2-metadata-token-ttl-seconds": "60",
@@ -59,7 +59,7 @@ test("takes a PUT with the empty body that clients of some languages send", asyn
   expect(await http(port, "/latest/api/token", headers, "PUT")).toMatchObject({ status: 200 });
 });
 
-test("answers 431 to headers no SDK would send, and survives bytes that are no HTTP", async () => {
+test("the metadata endpoint answers 431 to huge headers, and survives bytes that are no HTTP", async () => {
   const port = await listening();
   const long = await http(port, "/", { host: "169.254.169.254", x: "x".repeat(9000) });
   expect(long.status).toBe(431);
@@ -68,7 +68,7 @@ test("answers 431 to headers no SDK would send, and survives bytes that are no H
   expect(await http(port, "/")).toMatchObject({ status: 401 });
 });
 
-test("says which port is taken", async () => {
+test("the metadata endpoint names the port that is taken", async () => {
   const port = await listening();
   await expect(
     listenImds({ answer: async () => ({ status: 200, headers: {}, body: "" }) }, port),

@@ -23,7 +23,7 @@ test.each([
   expect(normalAddress(raw)).toBeUndefined();
 });
 
-test("knows IPv4 from IPv6", () => {
+test("an IPv4 address is told from an IPv6 one", () => {
   expect([isIPv4("169.254.169.254"), isIPv4("fd00:ec2::254")]).toEqual([true, false]);
 });
 
@@ -36,6 +36,6 @@ test.each([
   ["1:2:3:4:5:6:7:8", 0x00010002000300040005000600070008n],
   ["64:ff9b::169.254.169.254", 0x64ff9b0000000000000000a9fea9fen],
   ["fd00::", 0xfd000000000000000000000000000000n],
-])("%s as it stands in a packet", (address, bits) => {
+])("the bits of %s are those in a packet", (address, bits) => {
   expect(addressBits(address)).toBe(bits);
 });

@@ -6,7 +6,7 @@ test.each([
   "meta-data/tags/instance/x",
   "dynamic/instance-identity/document",
   "meta-data/network/interfaces/macs/0a:1b:2c:3d:4e:5f/vpc-id",
-])("may be told to read %s", (path) => {
+])("a pod may be allowed to read the node's %s", (path) => {
   expect(nodePath(path)).toBe(path);
 });
 
@@ -32,6 +32,6 @@ test.each([
   "dynamic/instance-identity/rsa2048",
   "dynamic/instance-identity/signature",
   "api/token",
-])("can not be told to read %s", (path) => {
+])("a pod can not be allowed to read the node's %s", (path) => {
   expect(() => nodePath(path)).toThrow(/^(must be paths such as|may name no path with)/);
 });

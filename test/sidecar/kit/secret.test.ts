@@ -11,10 +11,10 @@ test.each([
   ["inspect", inspect({ deep: [{ secret }] }, { showHidden: true, depth: null })],
   ["its keys", JSON.stringify(Object.entries(secret))],
   ["a copy", JSON.stringify(Object.assign({}, secret))],
-])("is not shown by %s", (_, shown) => {
+])("a secret is not shown by %s", (_, shown) => {
   expect(shown).not.toContain("hunter2");
 });
 
-test("is given out when asked for by name", () => {
+test("a secret is revealed only by reveal()", () => {
   expect(secret.reveal()).toBe("hunter2");
 });

@@ -29,7 +29,7 @@ test.each([
   ["a federated user's", "arn:aws:sts::123456789012:federated-user/reader"],
   ["the role's own ARN and no session's", READER],
   ["empty", ""],
-  ["no one's", undefined],
+  ["of nobody", undefined],
 ])("an answer that is %s is refused, and its credentials are not used", async (_, arn) => {
   const { rig, issue } = await answered(READER, arn);
   const error = await thrown(issue);
@@ -44,7 +44,7 @@ test.each([
   expect(rig.outcomes).toEqual(["STS_ANSWER_WRONG_ROLE"]);
 });
 
-test("what an answer says in place of an ARN is not repeated", async () => {
+test("a text that an answer has in place of an ARN is not repeated", async () => {
   const { issue } = await answered(READER, "http://user:password@proxy/ arn:aws:sts::1:x");
   const error = await thrown(issue);
   expect(error).toMatchObject({ message: expect.stringContaining("names no role") });
@@ -73,12 +73,12 @@ test.each([
     "arn:aws:iam::123456789012:role/a+b=c,d.e@f-g_h",
     "arn:aws:sts::123456789012:assumed-role/a+b=c,d.e@f-g_h/billing.api-0",
   ],
-])("an answer for the role %s is its", async (_, roleArn, arn) => {
+])("an answer for the role %s is accepted", async (_, roleArn, arn) => {
   const { issue } = await answered(roleArn, arn);
   expect(await issue()).toMatchObject({ roleArn, accessKeyId: "ASIAOTHER" });
 });
 
-test("a hub's answer is held against the hub before its credentials sign anything", async () => {
+test("a hub's answer is compared with the hub before its credentials sign anything", async () => {
   const hubAsAdmin = answerFor("arn:aws:sts::123456789012:assumed-role/admin/billing.api-0");
   const rig = await stsRig({
     fault: ({ roleArn }) => (roleArn === HUB ? { body: hubAsAdmin } : undefined),

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { ROLE } from "../../support/credentials.ts";
 import { HUB, stsRig } from "../../support/sts-rig.ts";
 
-test("chains from the token over a hub to a role with external id, tags and policy", async () => {
+test("a chain goes from the token through a hub to a role with external id, tags and policy", async () => {
   const rig = await stsRig();
   const policy = '{"Version":"2012-10-17","Statement":[]}';
   const last = {

@@ -59,7 +59,7 @@ async function sent(over: Partial<StsOptions>, caller: Caller = TOKEN): Promise<
   return first;
 }
 
-describe("STS is called by the name that AWS gives it in", () => {
+describe("STS is called by AWS's own name for it", () => {
   test.each([
     ["eu-west-1", {}, "sts.eu-west-1.amazonaws.com"],
     ["us-east-1", {}, "sts.us-east-1.amazonaws.com"],
@@ -80,7 +80,7 @@ describe("STS is called by the name that AWS gives it in", () => {
   });
 });
 
-test("neither variables nor files of the image move STS elsewhere", async () => {
+test("STS's address does not depend on variables or files of the image", async () => {
   setEnv({
     AWS_USE_FIPS_ENDPOINT: "true",
     AWS_USE_DUALSTACK_ENDPOINT: "true",
@@ -98,7 +98,7 @@ test("a call with keys is signed for the region, one with a token not at all", a
   expect((await sent({})).headers["authorization"]).toBeUndefined();
 });
 
-test("a name that cannot be looked up makes one think of FIPS and dual-stack where they are asked for", async () => {
+test("the remedy mentions FIPS and dual-stack when they are set and the name cannot be resolved", async () => {
   const requestHandler = {
     metadata: { handlerProtocol: "http/1.1" },
     handle: () => Promise.reject(Object.assign(new Error("getaddrinfo"), { code: "ENOTFOUND" })),
@@ -111,7 +111,7 @@ test("a name that cannot be looked up makes one think of FIPS and dual-stack whe
   expect(plain.remedy).toMatch(/^Check the pod's DNS/);
 });
 
-describe("an endpoint with a certificate of a company's own CA", () => {
+describe("an STS endpoint with a certificate of a company's own CA", () => {
   let authority: KeyPair;
   let other: KeyPair;
   beforeAll(async () => {
@@ -168,7 +168,7 @@ describe("an endpoint with a certificate of a company's own CA", () => {
     });
   });
 
-  test("is not trusted under a name that its certificate does not hold", async () => {
+  test("is not trusted under a name that its certificate does not have", async () => {
     const where = await endpoint(["sts.example"]);
     expect(await thrown(() => call({ ...OPTIONS, endpoint: where, ca: authority.cert }))).toMatchObject({
       code: "STS_UNREACHABLE",

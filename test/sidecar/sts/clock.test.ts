@@ -5,7 +5,7 @@ import { ROLE } from "../../support/credentials.ts";
 import { AMBIENT, stsRig } from "../../support/sts-rig.ts";
 import { thrown } from "../../support/thrown.ts";
 
-describe("on a node whose clock is", () => {
+describe("when the node's clock is", () => {
   /** How to ask an STS whose clock is that much ahead of this node's. */
   async function ahead(offsetMs: number) {
     const rig = await stsRig({ now: () => Date.now() + offsetMs });
@@ -30,14 +30,14 @@ describe("on a node whose clock is", () => {
     ["a day ahead", -86_400_000],
     ["ten minutes behind", 600_000],
     ["ten minutes ahead", -600_000],
-  ])("%s the first signed call is refused, and the next is signed by STS's", async (_, offsetMs) => {
+  ])("%s, the first signed call is refused, and the next is signed by STS's time", async (_, offsetMs) => {
     const { ask } = await ahead(offsetMs);
     expect(await thrown(ask)).toMatchObject({ code: "SignatureDoesNotMatch", kind: "passing" });
     expect(await ask()).toMatchObject({ roleArn: ROLE });
     expect(await ask()).toMatchObject({ roleArn: ROLE });
   });
 
-  test("behind, credentials end by it when they end at STS, and not later", async () => {
+  test("behind, credentials end by it no later than at STS", async () => {
     const { ask, sts } = await ahead(240_000);
     const { expiresAt } = await ask();
     const trueEnd = (sts.issued[0]?.expiresAt ?? 0) - 240_000;

@@ -125,7 +125,7 @@ const phase = oneof(
   },
 );
 
-test("through any sequence of faults no credential of another, none expired and none too few is served", async () => {
+test("the sidecar serves neither another's credentials nor expired or incomplete ones, through any sequence of faults", async () => {
   const minutes = constantFrom(0, 0, 0.3, 10, -10, 55, -55);
   await assert(
     asyncProperty(
@@ -152,7 +152,7 @@ test("through any sequence of faults no credential of another, none expired and 
   );
 }, 120_000);
 
-test("clocks that are set while STS fails let nothing out that is over, and heal", async () => {
+test("the sidecar serves nothing expired when clocks are set while STS fails, and recovers", async () => {
   const jumps = constantFrom(8 * 24 * HOUR, HOUR, 5 * MINUTE, -5 * MINUTE, -HOUR, -8 * 24 * HOUR);
   await assert(
     asyncProperty(array(record({ phase, jump: jumps }), { minLength: 1, maxLength: 5 }), async (phases) => {

@@ -29,7 +29,7 @@ test.each([
   ["reset", "STS_UNREACHABLE", "passing"],
   ["silence", "STS_TIMEOUT", "passing"],
   ["a drip", "STS_TIMEOUT", "passing"],
-] as const)("an STS that sends %s is %s, %s, and asked once", async (fault, code, kind) => {
+] as const)("an STS that sends %s is reported as %s, %s, and called once", async (fault, code, kind) => {
   const sts = await faultySts(Date.now);
   sts.fault = fault;
   const error = await thrown(issuerAt(sts, Date.now, code === "STS_TIMEOUT" ? undefined : {}));
@@ -41,7 +41,7 @@ test.each([
   expect(await issuerAt(sts, Date.now, {})()).toMatchObject({ roleArn: ROLE });
 });
 
-test("10,000 first requests while STS takes its time are one call on the wire, and all have its credentials", async () => {
+test("10,000 first requests to a slow STS are one call, and all get its credentials", async () => {
   const sts = await faultySts(Date.now);
   const engine = createEngine({
     issue: issuerAt(sts, Date.now, {}),

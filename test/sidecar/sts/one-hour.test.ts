@@ -13,7 +13,7 @@ const hoursOf = (hours: number): readonly TimedStep[] => [{ roleArn: ROLE, durat
 const hourAtMost = ({ durationSeconds }: StsCall): StsRefusal | undefined =>
   durationSeconds > 3600 ? validationError(TOO_LONG) : undefined;
 
-test("a session longer than the role allows is asked for once, then one hour, which is remembered and said once", async () => {
+test("a session longer than the role allows is asked for once, and one hour from then on, reported once", async () => {
   const rig = await stsRig({ refuse: hourAtMost });
   const ask = rig.issuer({ steps: hoursOf(4) });
   for (let renewal = 0; renewal < 3; renewal += 1) {
@@ -32,7 +32,7 @@ test("a session longer than the role allows is asked for once, then one hour, wh
   ]);
 });
 
-test("a chained session that is too long is shortened alone, and no role's MaxSessionDuration is blamed", async () => {
+test("a chained session that is too long is shortened, and not blamed on a role's MaxSessionDuration", async () => {
   const rig = await stsRig();
   const steps = [
     { roleArn: HUB, durationSeconds: 7200 },
@@ -46,7 +46,7 @@ test("a chained session that is too long is shortened alone, and no role's MaxSe
   expect(rig.notices[0]?.remedy).not.toContain("update-role");
 });
 
-test("a role that refuses the hour too is a failure, and no third call is made", async () => {
+test("a role that refuses the hour too is a failure, without a third call", async () => {
   const rig = await stsRig({ refuse: () => validationError(TOO_LONG) });
   const ask = rig.issuer({ steps: hoursOf(2) });
   expect(await thrown(ask)).toMatchObject({ code: "ValidationError", kind: "definite" });
@@ -55,7 +55,7 @@ test("a role that refuses the hour too is a failure, and no third call is made",
   expect(rig.notices).toHaveLength(1);
 });
 
-test("the hour's own failure is the one that is reported", async () => {
+test("the failure of the call for an hour is the one that is reported", async () => {
   const rig = await stsRig({ refuse: (call) => hourAtMost(call) ?? accessDenied(call) });
   const ask = rig.issuer({ steps: hoursOf(2) });
   expect(await thrown(ask)).toMatchObject({ code: "AccessDenied" });
@@ -70,7 +70,7 @@ test.each([
     validationError("Value at 'roleSessionName' failed to satisfy constraint"),
   ],
   ["the code is another", 2, { status: 403, code: "AccessDenied", message: TOO_LONG }],
-] as const)("nothing shorter is asked for where %s", async (_, hours, refusal) => {
+] as const)("no shorter session is asked for when %s", async (_, hours, refusal) => {
   const rig = await stsRig({ refuse: () => refusal });
   expect(await rig.failure({ steps: hoursOf(hours) })).toMatchObject({
     code: refusal.code,
@@ -79,7 +79,7 @@ test.each([
   expect(rig.notices).toEqual([]);
 });
 
-test("a new process asks for the whole session again", async () => {
+test("a new process asks for the full session again", async () => {
   const rig = await stsRig({ refuse: hourAtMost });
   for (let start = 0; start < 2; start += 1) await rig.issue({ steps: hoursOf(2) });
   expect(durations(rig)).toEqual([7200, 3600, 7200, 3600]);

@@ -50,7 +50,7 @@ const NOT_AUTHORIZED = "User: arn:aws:sts::123456789012:assumed-role/hub/x is no
 
 test.each([
   [
-    "the trust policy does not trust the pod, or there is no such role: STS does not tell which",
+    "the remedy fits when the role does not trust the pod or does not exist (STS does not say which)",
     [403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"],
     ["definite", /^Check that the role exists and that its trust policy allows/],
   ],
@@ -132,7 +132,7 @@ test("an external id that STS quotes back is not repeated", async () => {
   expect(error.message).toContain("Value '[secret]' at 'externalId'");
 });
 
-test("what keeps the SDK from asking is told by its kind, and never by its text", () => {
+test("an error of the SDK's own is reported by its kind, never by its text", () => {
   const call: FailedCall = {
     roleArn: ROLE,
     action: "AssumeRole",
@@ -146,7 +146,7 @@ test("what keeps the SDK from asking is told by its kind, and never by its text"
   expect(stsFailure("the text", call).message).toContain("cannot be reached (unknown error) for");
 });
 
-test("asks once: the engine is who tries again", async () => {
+test("a failed call is made once, since the engine tries again", async () => {
   const rig = await stsRig({ refuse: () => ({ status: 503, code: "ServiceUnavailable", message: "x" }) });
   await rig.failure();
   expect(rig.sts.calls).toHaveLength(1);
@@ -160,7 +160,7 @@ test("a refused AssumeRole names the role's trust policy and the caller's own pe
   expect(error.remedy).toContain("sts:TagSession");
 });
 
-test("what was sent in confidence is taken out of STS's own text", async () => {
+test("a secret that was sent is removed from STS's own text", async () => {
   const rig = await stsRig({
     refuse: () => ({ status: 403, code: "AccessDenied", message: `No, ${WEB_TOKEN}\nis no good` }),
   });
@@ -168,7 +168,7 @@ test("what was sent in confidence is taken out of STS's own text", async () => {
   expect(error.message).toContain("No, [secret] is no good.");
 });
 
-test("an answer that is no STS's is not quoted", async () => {
+test("an answer that is not STS's is not quoted", async () => {
   const body = `<html>502 ${WEB_TOKEN}`;
   const rig = await stsRig({ fault: () => ({ status: 502, body }) });
   const error = await rig.failure();

@@ -31,7 +31,7 @@ const get = (over: Partial<WireRequest> = {}, overDeps: Partial<WireDeps> = {}):
 const failing = (error: Error): Promise<WireAnswer> =>
   get({}, { identities: [identity(TOKEN, () => Promise.reject(error))] });
 
-test("answers with the nine fields that every SDK reads, and no other", async () => {
+test("the credentials endpoint answers with the nine fields that SDKs read, and no other", async () => {
   expect(await get()).toEqual({
     status: 200,
     headers: { "Content-Type": "application/json", "Content-Length": "292", "Cache-Control": "no-store" },
@@ -42,7 +42,7 @@ test("answers with the nine fields that every SDK reads, and no other", async ()
   });
 });
 
-test("ignores a query string", async () => {
+test("the credentials endpoint ignores a query string", async () => {
   expect(await get({ path: "/v1/credentials?x=1" })).toMatchObject({ status: 200 });
 });
 
@@ -62,13 +62,13 @@ test.each([
   ["a path above ours", { path: "/v1/credentials/.." }, 404, "PATH_UNKNOWN"],
   ["an absolute target", { path: "http://127.0.0.1/v1/credentials" }, 404, "PATH_UNKNOWN"],
   ["another method", { method: "PUT" }, 405, "METHOD_REFUSED"],
-])("refuses %s", async (_, request, status, code) => {
+])("the credentials endpoint refuses %s", async (_, request, status, code) => {
   const { body, ...refusal } = await get(request);
   expect(refusal.status).toBe(status);
   expect(JSON.parse(body)).toMatchObject({ Code: code, code });
 });
 
-test("asks for no credentials on behalf of a stranger", async () => {
+test("the credentials endpoint fetches no credentials for a request that it refuses", async () => {
   let asked = 0;
   const counting = async () => {
     asked += 1;
@@ -85,7 +85,7 @@ test("asks for no credentials on behalf of a stranger", async () => {
   expect(asked).toBe(0);
 });
 
-test("says with a 405 what it does serve, and nothing in the body of a HEAD", async () => {
+test("the credentials endpoint names the allowed method in a 405, and sends HEAD no body", async () => {
   expect(await get({ method: "HEAD" })).toMatchObject({ status: 405, headers: { Allow: "GET" }, body: "" });
 });
 
@@ -96,12 +96,15 @@ test.each([
   ["ValidationError", 400],
   ["PackedPolicyTooLarge", 400],
   ["InvalidIdentityToken", 400],
-])("passes STS's definite %s on as a %i, which no SDK repeats", async (code, status) => {
-  const refusal = await failing(new IssueError(code, "No.", { kind: "definite" }));
-  expect(refusal.status).toBe(status);
-});
+])(
+  "the credentials endpoint answers STS's definite %s with %i, which no SDK repeats",
+  async (code, status) => {
+    const refusal = await failing(new IssueError(code, "No.", { kind: "definite" }));
+    expect(refusal.status).toBe(status);
+  },
+);
 
-test("writes an error in both spellings, its remedy in the message", async () => {
+test("the credentials endpoint writes an error in both spellings, with the remedy in the message", async () => {
   const { body } = await failing(denied);
   const message = "STS refused. Trust it.";
   expect(JSON.parse(body)).toEqual({ Code: "AccessDenied", Message: message, code: "AccessDenied", message });
@@ -113,11 +116,11 @@ test.each([
   new IssueError("STS_TIMEOUT", "No answer.", { kind: "passing" }),
   new IssueError("Throttling", "Rate exceeded.", { kind: "throttled" }),
   new TypeError("unforeseen"),
-])("answers 503, which every SDK repeats, to what may pass: %s", async (error) => {
+])("the credentials endpoint answers 503, which every SDK repeats, to what may pass: %s", async (error) => {
   expect(await failing(error)).toMatchObject({ status: 503 });
 });
 
-test("gives every error the content type that Kotlin and Go insist on, and its length in bytes", async () => {
+test("the credentials endpoint gives every error the content type that Kotlin and Go need, and its length in bytes", async () => {
   const { headers, body } = await failing(new CodedError("X", "Zoë."));
   expect(headers).toEqual({
     "Content-Type": "application/json",
@@ -126,7 +129,7 @@ test("gives every error the content type that Kotlin and Go insist on, and its l
   });
 });
 
-test("serves each token its own identity, whatever becomes of the others", async () => {
+test("the credentials endpoint serves each token its own identity, whatever happens to the others", async () => {
   const refused = new IssueError("AccessDenied", "STS refused.", { kind: "definite" });
   const identities = [
     identity("reader", async () => credentials({ accessKeyId: "ASIAREADER" })),

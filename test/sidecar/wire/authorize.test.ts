@@ -8,7 +8,7 @@ const sha256 = (text: string): Buffer => createHash("sha256").update(text, "lati
 const of = (token: string) => ({ tokenSha256: sha256(token) });
 
 test.each(["127.0.0.1:16925", "127.0.0.1", "localhost:16925", "LOCALHOST", "localhost:1"])(
-  "takes the host %s",
+  "a request with the host %s is accepted",
   (host) => {
     expect(() => requireLoopbackHost({ host })).not.toThrow();
   },
@@ -27,25 +27,25 @@ test.each([
   "127.0.0.1:16925@evil.example",
   "127.0.0.1:",
   "127.0.0.1\n",
-])("refuses the host %j, as a rebound name would bring it", async (host) => {
+])("a request with the host %j is refused, as a rebound name would bring it", async (host) => {
   expect(await thrown(() => requireLoopbackHost({ host }))).toMatchObject({ code: "HOST_REFUSED" });
 });
 
-test("refuses what a proxy passes on", async () => {
+test("a request through a proxy is refused", async () => {
   const headers: Headers = { host: "127.0.0.1", "x-forwarded-for": "" };
   expect(await thrown(() => requireLoopbackHost(headers))).toMatchObject({ code: "PROXY_REFUSED" });
 });
 
-test("takes the token raw, as SDKs send it", () => {
+test("a request with the raw token is accepted, as SDKs send it", () => {
   expect(() => requireIdentity({ authorization: "to-ken" }, [of("to-ken")])).not.toThrow();
 });
 
-test("takes a token of any bytes that a header may hold", () => {
+test("a request with a token of any bytes that a header may have is accepted", () => {
   expect(() => requireIdentity({ authorization: "tök en" }, [of("tök en")])).not.toThrow();
 });
 
 test.each(["Bearer to-ken", "to-ke", "to-kenx", "TO-KEN", " to-ken", sha256("to-ken").toString("hex")])(
-  "refuses %j",
+  "a request with the token %j is refused",
   async (authorization) => {
     expect(await thrown(() => requireIdentity({ authorization }, [of("to-ken")]))).toMatchObject({
       code: "TOKEN_WRONG",
@@ -53,13 +53,16 @@ test.each(["Bearer to-ken", "to-ke", "to-kenx", "TO-KEN", " to-ken", sha256("to-
   },
 );
 
-test.each([undefined, "", ["to-ken", "to-ken"]])("refuses a request with %j for a token", async (value) => {
-  expect(await thrown(() => requireIdentity({ authorization: value }, [of("to-ken")]))).toMatchObject({
-    code: "TOKEN_MISSING",
-  });
-});
+test.each([undefined, "", ["to-ken", "to-ken"]])(
+  "a request with %j for a token is refused",
+  async (value) => {
+    expect(await thrown(() => requireIdentity({ authorization: value }, [of("to-ken")]))).toMatchObject({
+      code: "TOKEN_MISSING",
+    });
+  },
+);
 
-test("tells whose token it is, among many, and knows no other", async () => {
+test("a token is matched with its identity among many, and with no other", async () => {
   const identities = ["a", "b", "c"].map((token) => ({ ...of(token), name: token }));
   for (const token of ["a", "b", "c"]) {
     expect(requireIdentity({ authorization: token }, identities).name).toBe(token);

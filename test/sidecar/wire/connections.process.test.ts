@@ -9,7 +9,7 @@ import { http } from "../../support/http.ts";
 import { until } from "../../support/until.ts";
 import { listening, raw, TOKEN } from "./credential-server.ts";
 
-test("closes a connection on which the headers do not come", async () => {
+test("the sidecar closes a connection on which no headers come", async () => {
   const port = await listening();
   expect(await raw(port, "GET /v1/credentials HTTP/1.1\r\n")).toMatch(/^HTTP\/1\.1 408 /);
 });
@@ -36,10 +36,10 @@ test.each([
   ["say nothing", ""],
   ["never come to the end of their headers", "GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\n"],
   [
-    "keep alive what they are done with",
+    "stay open after their request",
     `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\n\r\n`,
   ],
-])("2,000 connections that %s keep nobody from credentials", async (_, bytes) => {
+])("2,000 connections that %s do not keep the app from its credentials", async (_, bytes) => {
   const port = await listening();
   const closed = await hold(port, 1000, bytes);
   expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
@@ -48,14 +48,14 @@ test.each([
   await until("the oldest to be closed", () => (closed() >= 1000 - IDLE_MAX ? true : undefined));
 });
 
-test("connections that say nothing are closed in the end", async () => {
+test("the sidecar closes connections that stay silent", async () => {
   const port = await listening();
   const closed = await hold(port, 10);
   expect(closed()).toBe(0);
   expect(await until("their end", () => (closed() === 10 ? closed() : undefined), 60_000)).toBe(10);
 });
 
-test("a connection whose answer is under way is closed for nobody", async () => {
+test("the sidecar never closes a connection that waits for its answer", async () => {
   const slow = Promise.withResolvers<void>();
   const server = credentialServer({
     identities: [

@@ -4,21 +4,21 @@ import { createMetrics } from "../../../sidecar/wire/metrics.ts";
 
 const deps = { notReady: () => "AccessDenied", metrics: () => "text" };
 
-test("is alive whatever STS says", () => {
+test("the health endpoint is alive whatever STS says", () => {
   expect(healthAnswer("GET", "/healthz", deps)).toMatchObject({ status: 200 });
 });
 
-test("is ready only when nothing is in the way, and says what is", () => {
+test("the health endpoint is ready only when credentials can be served, and else shows the reason", () => {
   expect(healthAnswer("GET", "/readyz", deps)).toMatchObject({ status: 503, body: "AccessDenied\n" });
   expect(healthAnswer("GET", "/readyz?verbose", { ...deps, notReady: () => undefined }).status).toBe(200);
 });
 
-test("serves nothing else", () => {
+test("the health endpoint serves nothing else", () => {
   expect(healthAnswer("GET", "/v1/credentials", deps).status).toBe(404);
   expect(healthAnswer("POST", "/readyz", deps).status).toBe(405);
 });
 
-test("writes metrics in Prometheus's text format", () => {
+test("the health endpoint writes metrics in Prometheus's text format", () => {
   const metrics = createMetrics();
   metrics.countSts("Success");
   metrics.countSts("Success");
@@ -47,7 +47,7 @@ test("writes metrics in Prometheus's text format", () => {
   );
 });
 
-test("says nothing of the metadata service where nothing was verified", () => {
+test("the health endpoint has no metric of the metadata service when nothing is checked", () => {
   const text = createMetrics().text({ expiresAt: { pod: undefined }, imdsReachable: undefined });
   expect(text).toContain('podrole_credentials_expiry_timestamp_seconds{identity="pod"} 0\n');
   expect(text).not.toContain("podrole_imds_reachable");

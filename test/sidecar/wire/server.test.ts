@@ -9,7 +9,7 @@ import { http } from "../../support/http.ts";
 import { thrown } from "../../support/thrown.ts";
 import { listening, raw, TOKEN } from "./credential-server.ts";
 
-test("sends the exact content type, the length and no chunks", async () => {
+test("the server sends the exact content type, the length and no chunks", async () => {
   const statuses: number[] = [];
   const port = await listening((status) => statuses.push(status));
   const answered = await http(port, "/v1/credentials", { authorization: TOKEN });
@@ -20,7 +20,7 @@ test("sends the exact content type, the length and no chunks", async () => {
   expect(statuses).toEqual([200]);
 });
 
-test("refuses a rebound name and a proxy on the wire as well", async () => {
+test("the server refuses a rebound name and a proxy", async () => {
   const port = await listening();
   expect(await http(port, "/v1/credentials", { authorization: TOKEN, host: "evil.example" })).toMatchObject({
     status: 400,
@@ -30,14 +30,14 @@ test("refuses a rebound name and a proxy on the wire as well", async () => {
   ).toMatchObject({ status: 400 });
 });
 
-test("serves an HTTP/1.0 client that names the host, and not one that does not", async () => {
+test("the server answers an HTTP/1.0 client that names the host, and refuses one that does not", async () => {
   const port = await listening();
   const request = `GET /v1/credentials HTTP/1.0\r\nAuthorization: ${TOKEN}\r\n`;
   expect(await raw(port, `${request}Host: localhost\r\n\r\n`)).toMatch(/^HTTP\/1\.1 200 /);
   expect(await raw(port, `${request}\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
 });
 
-test("answers without asking for a body, and closes the connection that has one", async () => {
+test("the server answers without asking for a body, and closes a connection that has one", async () => {
   const port = await listening();
   const head = `Host: localhost\r\nAuthorization: ${TOKEN}\r\nContent-Length: 1000000000\r\n`;
   const expecting = await raw(port, `GET /v1/credentials HTTP/1.1\r\n${head}Expect: 100-continue\r\n\r\n`);
@@ -45,7 +45,7 @@ test("answers without asking for a body, and closes the connection that has one"
   expect(await raw(port, `PUT /v1/credentials HTTP/1.1\r\n${head}\r\nabc`)).toMatch(/^HTTP\/1\.1 405 /);
 });
 
-test("answers 431 to headers no SDK would send", async () => {
+test("the server answers 431 to headers that no SDK would send", async () => {
   const port = await listening();
   expect(await raw(port, `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(9000)}\r\n\r\n`)).toMatch(
     /^HTTP\/1\.1 431 /,
@@ -56,7 +56,7 @@ const get = (path: string, more = ""): string =>
   `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\n${more}\r\n`;
 const LAST = "Connection: close\r\n";
 
-test("answers one request after the other on a connection", async () => {
+test("the server answers one request after the other on a connection", async () => {
   const statuses: number[] = [];
   const port = await listening((status) => statuses.push(status));
   const socket = connect({ host: "127.0.0.1", port });
@@ -69,7 +69,7 @@ test("answers one request after the other on a connection", async () => {
   expect(statuses).toHaveLength(20);
 });
 
-test("reads no further where a client asks again before it was answered", async () => {
+test("the server reads no further when a client asks again before it was answered", async () => {
   let requests = 0;
   const server = limitedServer(() => undefined);
   server.on("request", () => (requests += 1));
@@ -79,7 +79,7 @@ test("reads no further where a client asks again before it was answered", async 
   expect(requests).toBe(2);
 });
 
-test("answers nothing that stands behind a body", async () => {
+test("the server answers nothing that follows a body", async () => {
   const port = await listening();
   const chunked = "Transfer-Encoding: chunked\r\n";
   const smuggled = `${get("/v1/credentials", chunked)}0\r\n\r\n${get("/other", LAST)}`;
@@ -93,7 +93,7 @@ test("answers nothing that stands behind a body", async () => {
 test.each([
   ["Host", `Host: evil.example\r\n${LAST}`, "400"],
   ["Authorization", `Authorization: x\r\n${LAST}`, "401"],
-])("takes neither of two %s headers", async (_, more, status) => {
+])("the server accepts neither of two %s headers", async (_, more, status) => {
   const port = await listening();
   expect(await raw(port, get("/v1/credentials", more))).toContain(`HTTP/1.1 ${status} `);
 });
@@ -107,13 +107,13 @@ test.each([
   ["a letter that is none", "GET /v1/credentials\u0001 HTTP/1.1", "400"],
   ["a query", "GET /v1/credentials?x=y HTTP/1.1", "200"],
   ["HTTP/2's first words", "PRI * HTTP/2.0", "400"],
-])("reads a path as it stands: %s", async (_, line, status) => {
+])("the server does not decode a path: %s", async (_, line, status) => {
   const port = await listening();
   const request = `${line}\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\n${LAST}\r\n`;
   expect(await raw(port, request)).toContain(`HTTP/1.1 ${status} `);
 });
 
-test("refuses a request with so many headers that one held against it may be lost", async () => {
+test("the server refuses a request with so many headers that Node may have dropped one", async () => {
   const port = await listening();
   const head = get("/v1/credentials", LAST).slice(0, -2);
   const proxied = "X-Forwarded-For: 10.0.0.1\r\n\r\n";
@@ -126,20 +126,20 @@ test("refuses a request with so many headers that one held against it may be los
   expect(await raw(port, `${head}${"a:\r\n".repeat(2500)}${proxied}`)).toMatch(/^HTTP\/1\.1 431 /);
 });
 
-test("makes no tunnel and speaks no other protocol", async () => {
+test("the server makes no tunnel and speaks no other protocol", async () => {
   const port = await listening();
   expect(await raw(port, "CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nHost: localhost\r\n\r\n")).toBe("");
   const upgrade = `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\r\n`;
   expect(await raw(port, upgrade)).toMatch(/^HTTP\/1\.1 401 /);
 });
 
-test("survives bytes that are no HTTP", async () => {
+test("the server survives bytes that are no HTTP", async () => {
   const port = await listening();
   expect(await raw(port, "\u0016\u0003\u0001 hello\r\n\r\n")).toMatch(/^HTTP\/1\.1 400 /);
   expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
 });
 
-test("is not reachable by another address of the machine", async () => {
+test("the server is not reachable by another address of the machine", async () => {
   const port = await listening();
   await expect(
     new Promise((resolve, reject) => {
@@ -148,7 +148,7 @@ test("is not reachable by another address of the machine", async () => {
   ).rejects.toMatchObject({ code: "ECONNREFUSED" });
 });
 
-test("names a busy port and what to do about it", async () => {
+test("the server names a busy port and what to do about it", async () => {
   const port = await listening();
   const second = credentialServer({
     identities: [{ tokenSha256: Buffer.alloc(32), credentials: async () => credentials() }],
@@ -160,7 +160,7 @@ test("names a busy port and what to do about it", async () => {
   });
 });
 
-test("serves health on every address, for the kubelet calls the pod's", async () => {
+test("the server of health answers on every address, since the kubelet calls the pod's", async () => {
   const server = healthServer({ notReady: () => undefined, metrics: () => "" });
   onTestFinished(() => close(server));
   const port = await listenEverywhere(server, 0);
