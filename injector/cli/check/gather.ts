@@ -1,6 +1,7 @@
 import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { coded } from "../../../sidecar/kit/errors.ts";
 import { type Facts } from "../../model/facts.ts";
+import type { GrantReading } from "../../cluster/grant-index.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import { decide } from "../../decide/decide.ts";
 import { isRecord, nameOf, own, type Fields } from "../../model/read.ts";
@@ -8,7 +9,7 @@ import { VERSION } from "../../model/version.ts";
 import { INJECTOR, type ConfigFrom } from "../live/installed.ts";
 import type { LiveCluster } from "../live/cluster.ts";
 import { PAGE, readAll, type Read } from "../live/reader.ts";
-import { allGrants, readable, surroundingsOf } from "../live/surroundings.ts";
+import { allGrants, factsOf, readable } from "../live/surroundings.ts";
 import { chainIn } from "./certificates.ts";
 import { tryPods } from "./dry-run.ts";
 import { PODS_MAX, type CheckFacts, type DryRun, type PodsIn, type Reading } from "./facts.ts";
@@ -43,21 +44,32 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
     ...(deployment.kind === "unread" ? { why: deployment.why.replace(/\.$/, "") } : {}),
     ...(deployment.kind === "absent" ? { why: `There is no ${name}` } : {}),
   });
-  const [crd, service, endpointSlices, disruptionBudget, secret, webhooks, policies, bindings, labelled] =
-    await Promise.all([
-      one("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rolegrants.podrole.dev"),
-      one(`${named}/services/${INJECTOR}`),
-      all(
-        `/apis/discovery.k8s.io/v1/namespaces/${place}/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D${INJECTOR}`,
-      ),
-      one(`/apis/policy/v1/namespaces/${place}/poddisruptionbudgets/${INJECTOR}`),
-      one(`${named}/secrets/${tlsSecretIn(deployment)}`),
-      all(`${ADMISSION}/mutatingwebhookconfigurations`),
-      all(`${ADMISSION}/validatingadmissionpolicies`),
-      all(`${ADMISSION}/validatingadmissionpolicybindings`),
-      all(`${CORE}?labelSelector=${encodeURIComponent(NAMESPACE_LABEL.key)}`),
-    ]);
-  const namespaces = await mapped(labelled, (found) => factsOf(found.filter(stays), read));
+  const [
+    crd,
+    service,
+    endpointSlices,
+    disruptionBudget,
+    secret,
+    webhooks,
+    policies,
+    bindings,
+    labelled,
+    grants,
+  ] = await Promise.all([
+    one("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rolegrants.podrole.dev"),
+    one(`${named}/services/${INJECTOR}`),
+    all(
+      `/apis/discovery.k8s.io/v1/namespaces/${place}/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D${INJECTOR}`,
+    ),
+    one(`/apis/policy/v1/namespaces/${place}/poddisruptionbudgets/${INJECTOR}`),
+    one(`${named}/secrets/${tlsSecretIn(deployment)}`),
+    all(`${ADMISSION}/mutatingwebhookconfigurations`),
+    all(`${ADMISSION}/validatingadmissionpolicies`),
+    all(`${ADMISSION}/validatingadmissionpolicybindings`),
+    all(`${CORE}?labelSelector=${encodeURIComponent(NAMESPACE_LABEL.key)}`),
+    reading(() => allGrants(read)),
+  ]);
+  const namespaces = await mapped(labelled, (found) => decidedBy(found.filter(stays), grants));
   const ours = namespaces.kind === "found" ? underPodrole(namespaces.value, place) : [];
   const forEach = <T>(work: () => Promise<T>): Promise<Reading<T>> =>
     namespaces.kind === "found" && ours.length > 0
@@ -85,11 +97,10 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
     tryIn: asked.namespace,
     dryRun: await forEach<DryRun>(async () => {
       const where = asked.namespace ?? tryIn(ours, config);
-      if (!ours.some(({ namespace }) => namespace.name === where)) {
-        throw new Error(`namespace ${where} is not under podrole`);
-      }
-      const surroundings = await surroundingsOf(where, read);
-      return tryPods(await surroundings("default"), config, cluster);
+      const objects = ours.some(({ namespace }) => namespace.name === where) ? valueOf(labelled) : [];
+      const object = objects.find((found) => nameOf(found) === where);
+      if (object === undefined) throw new Error(`namespace ${where} is not under podrole`);
+      return tryPods(await factsOf(object, valueOf(grants), "default", read), config, cluster);
     }),
   };
 }
@@ -112,8 +123,10 @@ const podsOf = (ours: readonly Facts[], read: Read): Promise<readonly PodsIn[]> 
     })),
   );
 
-async function factsOf(objects: readonly Fields[], read: Read): Promise<readonly Facts[]> {
-  const grants = await reading(() => allGrants(read));
+async function decidedBy(
+  objects: readonly Fields[],
+  grants: Reading<readonly GrantReading[]>,
+): Promise<readonly Facts[]> {
   const known = objects.map((object) => ({ ...object, apiVersion: "v1", kind: "Namespace" }));
   const cluster = manifestCluster(known, { labels: {}, annotations: {} });
   const names = objects.map(nameOf).sort();
@@ -128,6 +141,11 @@ async function reading<T>(work: () => Promise<T | undefined>): Promise<Reading<T
   } catch (error) {
     return { kind: "unread", why: coded(error).message };
   }
+}
+
+function valueOf<T>(from: Reading<T>): T {
+  if (from.kind === "found") return from.value;
+  throw new Error(from.kind === "unread" ? from.why : "there is none");
 }
 
 const mapped = async <A, B>(from: Reading<A>, work: (value: A) => Promise<B>): Promise<Reading<B>> =>

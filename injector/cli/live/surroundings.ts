@@ -3,6 +3,7 @@ import { type Facts } from "../../model/facts.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { Grant } from "../../model/grant.ts";
 import { grantIndex, readGrant, type GrantReading } from "../../cluster/grant-index.ts";
+import { nameOf, type Fields } from "../../model/read.ts";
 import { isName } from "./reference.ts";
 import { readAll, type Read } from "./reader.ts";
 
@@ -20,17 +21,30 @@ export async function surroundingsOf(
       remedy: "Choose another -n or --context.",
     });
   }
-  return async (name) => {
-    const account = isName(name) ? await read(`${CORE}/${namespace}/serviceaccounts/${name}`) : undefined;
-    const objects = [
-      { ...found, apiVersion: "v1", kind: "Namespace" },
-      ...(account === undefined ? [] : [{ ...account, apiVersion: "v1", kind: "ServiceAccount" }]),
-    ];
-    const facts = await manifestCluster(objects, { labels: {}, annotations: {} }).facts(namespace, name);
-    // Throws where one that cannot be read may be about this namespace, as in the webhook.
-    grantIndex(readings).covering(facts.namespace);
-    return { ...facts, grants: readable(readings) };
-  };
+  return (name) => factsOf(found, readings, name, read);
+}
+
+/**
+ * What the pods of a namespace that has been read are decided by; their service account is read here.
+ * @throws CodedError `FACTS_UNAVAILABLE` where a grant that cannot be read may be about this namespace, as in the webhook
+ */
+export async function factsOf(
+  object: Fields,
+  readings: readonly GrantReading[],
+  serviceAccount: string,
+  read: Read,
+): Promise<Facts> {
+  const namespace = nameOf(object);
+  const path = `${CORE}/${namespace}/serviceaccounts/${serviceAccount}`;
+  const account = isName(serviceAccount) ? await read(path) : undefined;
+  const objects = [
+    { ...object, apiVersion: "v1", kind: "Namespace" },
+    ...(account === undefined ? [] : [{ ...account, apiVersion: "v1", kind: "ServiceAccount" }]),
+  ];
+  const nothingAssumed = { labels: {}, annotations: {} };
+  const facts = await manifestCluster(objects, nothingAssumed).facts(namespace, serviceAccount);
+  grantIndex(readings).covering(facts.namespace);
+  return { ...facts, grants: readable(readings) };
 }
 
 /** All grants, those of other namespaces too: one of them may have been meant. By name, as the webhook has them. */

@@ -28,6 +28,19 @@ describe("podrole check", () => {
     expect(server.requests.filter((line) => line.includes("podrole-system"))).toEqual([]);
   });
 
+  test("asks for each thing once a look", async () => {
+    const { server, kubeconfig } = await cluster();
+    const labels = { "podrole.dev/inject": "enabled" };
+    for (const name of ["shop", "till"]) server.put("/api/v1/namespaces", { metadata: { name, labels } });
+    server.put("/apis/podrole.dev/v1alpha1/rolegrants", { metadata: { name: "g" }, spec: { roles: [] } });
+    await check(["--kubeconfig", kubeconfig, "-n", "till"]);
+    expect(server.requests).toContain("LIST /apis/podrole.dev/v1alpha1/rolegrants");
+    expect(server.requests).toContain("GET /api/v1/namespaces/till/serviceaccounts/default");
+    expect(server.requests).not.toContain("GET /api/v1/namespaces/till");
+    const asked = server.requests.filter((line) => !line.startsWith("POST"));
+    expect(asked).toEqual([...new Set(asked)]);
+  });
+
   test("asks once where nobody answers, and says so", async () => {
     const { server, kubeconfig } = await cluster();
     await server.stop();
