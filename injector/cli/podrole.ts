@@ -10,6 +10,12 @@ import { trustPolicyCommand } from "./trust/command.ts";
 /** Each in a folder of its own. Another one is its folder, a line here and its test. */
 const COMMANDS = [injectCommand, explainCommand, trustPolicyCommand, checkCommand, demoCommand] as const;
 
+const EXIT_CODES = `
+Exit codes:
+  0  fine
+  1  something was found, such as a denied pod
+  2  the command line or its input is wrong`;
+
 const DESCRIBE_ONLY: Bind = () => () => Promise.resolve();
 
 /** The command line `podrole`. Without `bind` it does nothing but describe itself: tests hold the docs against it. */
@@ -19,7 +25,7 @@ export function podroleCommand(bind: Bind = DESCRIBE_ONLY, output: OutputConfigu
     .version(VERSION)
     .exitOverride()
     .configureOutput(output)
-    .addHelpText("after", "\nExit codes: 0 fine, 1 findings, 2 usage.");
+    .addHelpText("after", EXIT_CODES);
   for (const make of COMMANDS) program.addCommand(make(bind).copyInheritedSettings(program));
   return program;
 }

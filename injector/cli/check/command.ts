@@ -2,47 +2,43 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../../../sidecar/kit/clock.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
-import { installationFrom, PODROLE_NAMESPACE } from "../live/installed.ts";
-import type { KubeOptions } from "../live/kubeconfig.ts";
+import { installationFrom } from "../live/installed.ts";
 import { widthOf } from "../print/lines.ts";
+import { outputOption, withClusterOptions, type ClusterOptions } from "../options.ts";
 import { isHealthy } from "./checks.ts";
 import { reportOf } from "./text.ts";
 import { checkUntil } from "./wait.ts";
 
-interface CheckOptions extends KubeOptions {
+interface CheckOptions extends ClusterOptions {
   readonly wait?: boolean;
   /** Milliseconds. */
   readonly timeout: number;
   readonly output: "text" | "json";
   readonly namespace?: string;
-  readonly podroleNamespace: string;
 }
 
 type Options = CheckOptions & Record<string, unknown>;
 
 /** `podrole check`: whether the installation of a cluster does what it is there for. */
-export const checkCommand = (bind: Bind): Command =>
-  new Command("check")
-    .summary("tell whether podrole works in a cluster")
+export function checkCommand(bind: Bind): Command {
+  const command = new Command("check")
+    .summary("check whether podrole works in a cluster")
     .description(
-      "Tell whether podrole works in a cluster: injector, webhook, certificates, admission policy, labelled " +
-        "namespaces, and two pods that are tried there without being made. It changes nothing. What the kubeconfig's user " +
-        "may not look at is passed over, and said.",
+      "Check whether podrole works in a cluster: injector, webhook, certificates, admission policy and labelled " +
+        "namespaces. Two pods are tried there as a dry run. Nothing is changed. What the kubeconfig's user may not " +
+        "read is skipped, and the report says so.",
     )
-    .option("--wait", "look again until nothing is broken")
+    .option("--wait", "check again until nothing is broken, or until --timeout is over")
     .addOption(
       new Option("--timeout <duration>", "how long to wait, such as 90s or 5m")
         .argParser(durationMs)
         .default(120_000, "2m"),
     )
-    .addOption(
-      new Option("-o, --output <format>", "format of the result").choices(["text", "json"]).default("text"),
-    )
-    .option("-n, --namespace <name>", "labelled namespace to try pods in (default: the first)")
-    .option("--podrole-namespace <name>", "where the injector is installed", PODROLE_NAMESPACE)
-    .option("--kubeconfig <file>", "kubeconfig of the cluster")
-    .option("--context <name>", "context in it")
-    .action(bind(runCheck));
+    .addOption(outputOption("text", "json"))
+    .option("-n, --namespace <name>", "labelled namespace to try pods in (default: the first)");
+  withClusterOptions(command);
+  return command.action(bind(runCheck));
+}
 
 async function runCheck(io: Io, options: Options): Promise<ExitCode> {
   // Only here: the Kubernetes client takes longer to load than everything else takes to run.

@@ -20,15 +20,15 @@ interface DemoCommandOptions {
 /** `podrole demo`: the whole path on one machine, with no cluster and no AWS account. */
 export const demoCommand = (bind: Bind): Command =>
   new Command("demo")
-    .summary("show the whole path on this machine")
+    .summary("run the whole path on this machine")
     .description(
       "Show the whole path on this machine, with no cluster and no AWS account: the real injector patches " +
         "the example manifests, and one patched pod runs here as processes, guard and sidecar included. " +
         "As root on Linux the pod has a network of its own with a metadata service in it. " +
         "Nothing is left behind.",
     )
-    .option("--json", "print one JSON document instead; progress goes to standard error", false)
-    .option("--examples <folder>", "manifests to use instead of podrole's own")
+    .option("--json", "print the result as one JSON document, and the progress to standard error", false)
+    .option("--examples <folder>", "folder of manifests (default: podrole's own examples)")
     .action(bind(runDemo))
     .addCommand(new Command(STAND_INS).argument("<plan>").action(bind(runStandIns)), { hidden: true });
 

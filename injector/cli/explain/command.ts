@@ -1,17 +1,24 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { manifestCluster, type Assumptions } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { settingsIn, withSettings } from "../../config/flags.ts";
+import { settingsIn } from "../../config/flags.ts";
 import { requireConfig } from "../../config/read-config.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import { isRecord, own, type Fields } from "../../model/read.ts";
 import { kindOf, namespaceIn, templateOf } from "../../model/workload.ts";
-import type { KubeOptions } from "../live/kubeconfig.ts";
+import {
+  FILES,
+  OBJECTS,
+  outputOption,
+  withClusterOptions,
+  type ClusterOptions,
+  withSettingOptions,
+} from "../options.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
 import { explain, type Explanation } from "./explanation.ts";
 import { textOf } from "./text.ts";
-import { installationFrom, PODROLE_NAMESPACE } from "../live/installed.ts";
+import { installationFrom } from "../live/installed.ts";
 import { widthOf } from "../print/lines.ts";
 import {
   assumptionsFrom,
@@ -70,40 +77,33 @@ function assumptionOf(namespace: string, { labels, annotations }: Assumptions): 
   return `Namespace ${namespace} is not in the input and taken to have ${assumed || "neither labels nor annotations"}.`;
 }
 
-interface ExplainOptions extends AssumptionOptions, KubeOptions {
+interface ExplainOptions extends AssumptionOptions, ClusterOptions {
   readonly filename?: readonly string[];
   readonly output: "text" | "json";
   readonly namespace?: string;
-  readonly podroleNamespace: string;
 }
 
 type Options = ExplainOptions & Record<string, unknown>;
 
 /** `podrole explain`: each step of the decision, for manifests or for what is in a cluster. */
-export const explainCommand = (bind: Bind): Command =>
-  withSettings(
-    withAssumptions(
-      new Command("explain")
-        .summary("tell how it is decided about pods")
-        .description(
-          "Tell how it is decided about pods, step by step, what they will look like, and what to change. " +
-            "Either of manifests, with -f: namespaces, service accounts and RoleGrants in the input are taken as " +
-            "the cluster's; give it the options that the cluster's injector runs with. Or of what is in a cluster, " +
-            "where the options are read from the injector's Deployment, and those that are given here go before.",
-        )
-        .argument("[object...]", "such as pod/NAME or deployment/NAME, in the cluster")
-        .option("-f, --filename <file...>", "manifests, YAML or JSON; - for standard input")
-        .addOption(
-          new Option("-o, --output <format>", "format of the result")
-            .choices(["text", "json"])
-            .default("text"),
-        )
-        .option("-n, --namespace <name>", "namespace of objects that name none")
-        .option("--kubeconfig <file>", "kubeconfig of the cluster")
-        .option("--context <name>", "context in it")
-        .option("--podrole-namespace <name>", "where the injector is installed", PODROLE_NAMESPACE),
-    ),
-  ).action(bind(runExplain));
+export function explainCommand(bind: Bind): Command {
+  const command = new Command("explain")
+    .summary("explain why a pod gets, or does not get, its role")
+    .description(
+      "Explain why a pod gets, or does not get, its role: each step of the decision, the pod that results, and " +
+        "what to change. With -f the pods are those of manifests, and namespaces, service accounts and RoleGrants " +
+        "in the manifests are taken for the cluster's. Without -f the pods are read from a cluster, and so are " +
+        "the settings; a setting given here overrides the cluster's.",
+    )
+    .argument(...OBJECTS)
+    .option(...FILES)
+    .addOption(outputOption("text", "json"))
+    .option("-n, --namespace <name>", "namespace of objects that name none");
+  withAssumptions(command);
+  withSettingOptions(command);
+  withClusterOptions(command);
+  return command.action(bind(runExplain));
+}
 
 async function runExplain(io: Io, references: readonly string[], options: Options): Promise<ExitCode> {
   const explanations = await explanationsOf(references, options, io);

@@ -1,14 +1,15 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { admitPod } from "../../review/admit-pod.ts";
 import { type Cluster } from "../../model/facts.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { sentence, type Finding } from "../../model/findings.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
-import { settingsIn, withSettings } from "../../config/flags.ts";
+import { settingsIn } from "../../config/flags.ts";
 import { requireConfig } from "../../config/read-config.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
 import { isRecord, own } from "../../model/read.ts";
+import { FILES, outputOption, withSettingOptions } from "../options.ts";
 import { randomToken } from "../../mutate/token.ts";
 import {
   assumptionsFrom,
@@ -95,24 +96,21 @@ interface InjectOptions extends AssumptionOptions {
 }
 
 /** `podrole inject`: the webhook's patch, offline. */
-export const injectCommand = (bind: Bind): Command =>
-  withSettings(
-    withAssumptions(
-      new Command("inject")
-        .summary("put guard and sidecar into manifests")
-        .description(
-          "Put guard and sidecar into the pods of manifests, by the same code as the webhook.\n" +
-            "Namespaces, service accounts and RoleGrants in the input are taken as the cluster's.",
-        )
-        .requiredOption("-f, --filename <file...>", "manifests, YAML or JSON; - for standard input")
-        .addOption(
-          new Option("-o, --output <format>", "format of the result")
-            .choices(["yaml", "json"])
-            .default("yaml"),
-        )
-        .option("-n, --namespace <name>", "namespace of objects that name none", "default"),
-    ),
-  ).action(bind(runInject));
+export function injectCommand(bind: Bind): Command {
+  const command = new Command("inject")
+    .summary("add guard and sidecar to the pods of manifests")
+    .description(
+      "Add guard and sidecar to the pods and workloads of manifests, by the code of the webhook. Namespaces, " +
+        "service accounts and RoleGrants in the manifests are taken for the cluster's. A denied object is left " +
+        "out, and standard error says why.",
+    )
+    .requiredOption(...FILES)
+    .addOption(outputOption("yaml", "json"))
+    .option("-n, --namespace <name>", "namespace of objects that name none", "default");
+  withAssumptions(command);
+  withSettingOptions(command);
+  return command.action(bind(runInject));
+}
 
 async function runInject(io: Io, options: InjectOptions & Record<string, unknown>): Promise<ExitCode> {
   const config = requireConfig(settingsIn(options));

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
-import { InvalidArgumentError, type Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { CodedError, systemCode } from "../../../sidecar/kit/errors.ts";
 import type { Assumptions } from "../../cluster/manifest-cluster.ts";
@@ -63,16 +63,20 @@ const keyValue = (
 
 const LABELLED = { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value };
 
-/** Adds the options that say what a namespace is like that the input does not hold. */
+/** Adds the options that say what a namespace is like that the manifests do not hold. */
 export const withAssumptions = (command: Command): Command =>
   command
-    .option(
-      "--namespace-label <key=value>",
-      "label of namespaces that the input does not hold; repeatable",
-      keyValue,
-      LABELLED,
+    .optionsGroup("Namespaces that the manifests do not hold:")
+    .addOption(
+      new Option("--namespace-label <key=value>", "label that they have; repeatable")
+        .argParser(keyValue)
+        .default(LABELLED, `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`),
     )
-    .option("--namespace-annotation <key=value>", "annotation of such namespaces; repeatable", keyValue, {});
+    .addOption(
+      new Option("--namespace-annotation <key=value>", "annotation that they have; repeatable")
+        .argParser(keyValue)
+        .default({}, "none"),
+    );
 
 export const assumptionsFrom = ({ namespaceLabel, namespaceAnnotation }: AssumptionOptions): Assumptions => ({
   labels: namespaceLabel,

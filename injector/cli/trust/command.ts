@@ -1,9 +1,8 @@
 import { Command, Option } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { withSettings } from "../../config/flags.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
 import { withAssumptions } from "../input/files.ts";
-import { PODROLE_NAMESPACE } from "../live/installed.ts";
+import { FILES, OBJECTS, outputOption, withClusterOptions, withSettingOptions } from "../options.ts";
 import { widthOf } from "../print/lines.ts";
 import { DOCUMENTS, type DocumentName, type PolicyDocument } from "./document.ts";
 import { documentsFor, type Need } from "./documents.ts";
@@ -14,37 +13,34 @@ import { partiesFrom } from "./parties.ts";
 import { commentary, policiesText } from "./text.ts";
 
 /** `podrole trust-policy`: what IAM has to be told, so that pods get their role and nobody else does. */
-export const trustPolicyCommand = (bind: Bind): Command =>
-  withSettings(
-    withAssumptions(
-      new Command("trust-policy")
-        .summary("print the IAM trust policy for a role")
-        .description(
-          "Print the IAM trust policy that a role needs, explained line by line on standard error. For a service " +
-            "account, with --role, -n and --service-account; or for pods, of manifests with -f or of what is in a " +
-            "cluster. Where a role is reached through a hub role, the hub's policies are printed as well.",
-        )
-        .argument("[object...]", "such as pod/NAME or deployment/NAME, in the cluster")
-        .option("-f, --filename <file...>", "manifests, YAML or JSON; - for standard input")
-        .option("-n, --namespace <name>", "namespace of the service account, or of objects that name none")
-        .option("--service-account <name...>", "service account; * in it stands for any run of characters")
-        .option("--role <role>", "the role it is for: ARN, or name with --base-role-arn")
-        .option("--oidc-issuer <url>", "issuer of the cluster's tokens (default: asked of the API server)")
-        .option("--oidc-provider <arn>", "the issuer as IAM's OIDC provider, in the place of --oidc-issuer")
-        .option("--principal <arn>", "sources node and ambient: role or user that the sidecar starts as")
-        .option("--external-id <id>", "as the pod's annotation gives it")
-        .option("--tags <json>", "session tags, as the pod's annotation gives them")
-        .addOption(new Option("--document <name>", "print this policy alone").choices(DOCUMENTS))
-        .addOption(
-          new Option("-o, --output <format>", "format of the result")
-            .choices(["text", "json"])
-            .default("text"),
-        )
-        .option("--kubeconfig <file>", "kubeconfig of the cluster")
-        .option("--context <name>", "context in it")
-        .option("--podrole-namespace <name>", "where the injector is installed", PODROLE_NAMESPACE),
-    ),
-  ).action(bind(runTrustPolicy));
+export function trustPolicyCommand(bind: Bind): Command {
+  const command = new Command("trust-policy")
+    .summary("print the IAM trust policy for a role")
+    .description(
+      "Print the IAM trust policy that a role needs, and explain it line by line on standard error. Either for a " +
+        "service account, with --role, -n and --service-account, or for pods: those of manifests, with -f, or " +
+        "those of a cluster. Where the role is reached through a hub role, the hub's policies are printed too.",
+    )
+    .argument(...OBJECTS)
+    .option(...FILES)
+    .option("-n, --namespace <name>", "namespace of the service account, or of objects that name none")
+    .option("--service-account <name...>", "service accounts; * in a name stands for any characters")
+    .option("--role <role>", "the role: its ARN, or its name with --base-role-arn")
+    .option("--oidc-issuer <url>", "issuer of the cluster's tokens (default: read from the API server)")
+    .option("--oidc-provider <arn>", "ARN of IAM's OIDC provider, instead of --oidc-issuer")
+    .option(
+      "--principal <arn>",
+      "sources node and ambient: ARN of the role or user that the sidecar starts as",
+    )
+    .option("--external-id <id>", "external id, as in the pod's annotation")
+    .option("--tags <json>", "session tags as JSON, as in the pod's annotation")
+    .addOption(new Option("--document <name>", "print only this policy").choices(DOCUMENTS))
+    .addOption(outputOption("text", "json"));
+  withAssumptions(command);
+  withSettingOptions(command);
+  withClusterOptions(command);
+  return command.action(bind(runTrustPolicy));
+}
 
 async function runTrustPolicy(io: Io, references: readonly string[], given: Options): Promise<ExitCode> {
   const options = { ...given, env: io.env };

@@ -1,9 +1,9 @@
 import type { AssumptionOptions } from "../input/files.ts";
-import type { KubeOptions } from "../live/kubeconfig.ts";
+import type { ClusterOptions } from "../options.ts";
 import type { DocumentName } from "./document.ts";
 
 /** What Commander makes of the command's own options; the installation's stand beside them. */
-export interface TrustOptions extends AssumptionOptions, KubeOptions {
+export interface TrustOptions extends AssumptionOptions, ClusterOptions {
   readonly filename?: readonly string[];
   readonly output: "text" | "json";
   readonly namespace?: string;
@@ -15,7 +15,6 @@ export interface TrustOptions extends AssumptionOptions, KubeOptions {
   readonly externalId?: string;
   readonly tags?: string;
   readonly document?: DocumentName;
-  readonly podroleNamespace: string;
 }
 
 export type Options = TrustOptions & Record<string, unknown>;
