@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { CONTAINER } from "../../sidecar/contract/pod.ts";
-import { tempFile } from "../support/cli.ts";
+import { tempFile } from "../support/temp-files.ts";
 import { executableOnPath } from "../support/executable.ts";
 import { ofKind, rendered, whyNoHelm } from "../support/helm.ts";
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { child } from "../support/child.ts";
-import { CLI, podrole, tempFile } from "../support/cli.ts";
+import { CLI, podrole } from "../support/cli.ts";
+import { tempFile } from "../support/temp-files.ts";
 import { configFromFlags } from "../support/config.ts";
 import { ACCOUNT, base } from "../support/facts.ts";
 import { VERSION } from "../../injector/model/version.ts";

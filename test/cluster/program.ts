@@ -6,9 +6,9 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { child, type Child } from "../support/child.ts";
 import { freePort } from "../support/free-port.ts";
-import { scratch } from "../support/injector-process.ts";
 import { until } from "../support/until.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { tempFolder } from "../support/temp-files.ts";
 
 /** The injector as it is shipped, in a process of its own: certificates of its own at a real API server. */
 export interface Program extends Child {
@@ -19,7 +19,7 @@ export interface Program extends Child {
 }
 
 export async function startProgram(plane: ControlPlane, args: readonly string[]): Promise<Program> {
-  const [folder, port] = [await scratch(), await freePort()];
+  const [folder, port] = [tempFolder(), await freePort()];
   const kubeconfig = join(folder, "kubeconfig");
   await writeFile(kubeconfig, plane.injectorConfig.exportConfig(), { mode: 0o600 });
   const main = fileURLToPath(new URL("../../injector/main.ts", import.meta.url));

@@ -1,11 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { runGuard } from "./guard-run.ts";
 import { METADATA_V4, METADATA_V6, openLab, type Lab } from "./lab.ts";
 import { whyNot } from "./requirements.ts";
+import { tempFolder } from "../support/temp-files.ts";
 
 const reason = whyNot();
 
@@ -16,13 +16,12 @@ describe.skipIf(reason)(`the guard that cannot do its work${reason ? ` (skipped:
 
   beforeEach(async () => {
     lab = await openLab();
-    folder = await mkdtemp(join(tmpdir(), "podrole-guard-"));
+    folder = tempFolder();
     terminationLog = join(folder, "termination-log");
     await writeFile(terminationLog, "");
   });
   afterEach(async () => {
     await lab?.close();
-    await rm(folder, { recursive: true, force: true });
   });
 
   test("changes no rule in the node's own network", async () => {

@@ -1,9 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { APP_ENV, LOOPBACK, PATH } from "../../sidecar/contract/pod.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
@@ -11,6 +8,7 @@ import { child, runChild, sidecar } from "../support/child.ts";
 import { freePort } from "../support/free-port.ts";
 import { http } from "../support/http.ts";
 import { hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
+import { tempFile } from "../support/temp-files.ts";
 import { until } from "../support/until.ts";
 import { startMoto, unsignedJwt } from "./moto.ts";
 import { canImport, PYTHON } from "./python.ts";
@@ -36,7 +34,7 @@ describe.skipIf(!hasMoto)("against moto's STS (python package moto[server])", ()
   afterAll(() => moto.stop());
 
   test("web-identity: the AWS SDK for JavaScript is the pod's role", async () => {
-    const app = await podOf(moto.url, { [ENV.webIdentityTokenFile]: await file(unsignedJwt()) });
+    const app = await podOf(moto.url, { [ENV.webIdentityTokenFile]: tempFile(unsignedJwt()) });
     expect(await identity(child([JS_CLIENT, moto.url], app))).toEqual({ arn: SESSION });
   });
 
@@ -55,18 +53,18 @@ describe.skipIf(!hasMoto)("against moto's STS (python package moto[server])", ()
     const steps = [{ roleArn: "arn:aws:iam::123456789012:role/hub" }, { roleArn: ROLE }];
     const app = await podOf(moto.url, {
       ...podIdentity(steps, hashOf(TOKEN)),
-      [ENV.webIdentityTokenFile]: await file(unsignedJwt()),
+      [ENV.webIdentityTokenFile]: tempFile(unsignedJwt()),
     });
     expect(await identity(child([JS_CLIENT, moto.url], app))).toEqual({ arn: SESSION });
   });
 
   test.skipIf(!hasBoto3)("web-identity: boto3 is the pod's role", async () => {
-    const app = await podOf(moto.url, { [ENV.webIdentityTokenFile]: await file(unsignedJwt()) });
+    const app = await podOf(moto.url, { [ENV.webIdentityTokenFile]: tempFile(unsignedJwt()) });
     expect(await identity(runChild(PYTHON, ["-c", BOTO3_CLIENT, moto.url], app))).toEqual({ arn: SESSION });
   });
 
   test.skipIf(!hasBoto3)("boto3 with a wrong token gets nothing", async () => {
-    const app = await podOf(moto.url, { [ENV.webIdentityTokenFile]: await file(unsignedJwt()) });
+    const app = await podOf(moto.url, { [ENV.webIdentityTokenFile]: tempFile(unsignedJwt()) });
     const client = runChild(PYTHON, ["-c", BOTO3_CLIENT, moto.url], { ...app, [APP_ENV.token]: "guess" });
     expect(await client.exited).toBe(1);
     expect(client.output()).toContain("TOKEN_WRONG");
@@ -103,12 +101,4 @@ async function podOf(stsEndpoint: string, over: Env): Promise<Record<string, str
 async function identity(client: ReturnType<typeof child>): Promise<unknown> {
   expect({ code: await client.exited, output: client.output() }).toMatchObject({ code: 0 });
   return JSON.parse(client.output());
-}
-
-async function file(content: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "podrole-"));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const path = join(folder, "token");
-  await writeFile(path, content);
-  return path;
 }

@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { writeTerminationMessage } from "../../sidecar/kit/termination.ts";
 import { sidecar } from "../support/child.ts";
+import { tempFolder } from "../support/temp-files.ts";
 
 test.each([[["srve"]], [[]], [["serve", "now"]], [["toString"]]])(
   "an unknown command %j ends with one sentence and exit code 2",
@@ -24,8 +24,7 @@ test("the sidecar prints its version and its usage", async () => {
 });
 
 test("the sidecar replaces an earlier start's termination message, and creates no file", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "podrole-"));
-  onTestFinished(() => rm(folder, { recursive: true }));
+  const folder = tempFolder();
   const file = join(folder, "log");
   writeTerminationMessage(file, "nobody reads this");
   await expect(readFile(file)).rejects.toMatchObject({ code: "ENOENT" });

@@ -1,74 +1,22 @@
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { stsStandIn, type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
+import { type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
 import type { StsCall } from "../../injector/cli/demo/aws/sts-call.ts";
 import { accessDenied } from "../../injector/cli/demo/aws/sts-refusal.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
-import type { Env } from "../../sidecar/kit/env.ts";
 import { sidecar, type Child } from "../support/child.ts";
 import { ROLE } from "../support/credentials.ts";
 import { freePort } from "../support/free-port.ts";
 import { http } from "../support/http.ts";
-import { hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
+import { hashOf, podIdentity } from "../support/sidecar-env.ts";
 import { until } from "../support/until.ts";
+import { readiness, sidecarPod, TOKEN, WEB_TOKEN, type SidecarPod } from "../support/sidecar-pod.ts";
 
-const TOKEN = "the-app's-own-token";
-const WEB_TOKEN = "header.payload-that-nobody-may-see.signature";
-
-interface Pod {
-  readonly env: Env;
-  readonly port: number;
-  readonly healthPort: number;
-  readonly terminationLog: string;
-  readonly tokenFile: string;
-}
-
-/** What a pod's sidecar finds: a token, an STS, a termination log, two ports. */
-async function pod(over: Env = {}, options: StsStandInOptions = {}) {
-  const folder = await mkdtemp(join(tmpdir(), "podrole-"));
-  const tokenFile = join(folder, "token");
-  const terminationLog = join(folder, "termination-log");
-  await Promise.all([writeFile(tokenFile, WEB_TOKEN), writeFile(terminationLog, "")]);
-  const sts = await stsStandIn({
-    tokens: {
-      [WEB_TOKEN]: { subject: "system:serviceaccount:billing:reader", audience: "sts.amazonaws.com" },
-    },
-    ...options,
-  });
-  onTestFinished(() => sts.close());
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const [port, healthPort] = await Promise.all([freePort(), freePort()]);
-  const env: Env = {
-    ...sidecarEnv(),
-    [ENV.port]: String(port),
-    [ENV.healthPort]: String(healthPort),
-    [ENV.stsEndpoint]: sts.url,
-    [ENV.webIdentityTokenFile]: tokenFile,
-    [ENV.terminationLog]: terminationLog,
-    ...podIdentity(undefined, hashOf(TOKEN)),
-    [ENV.startTimeoutSeconds]: "60",
-    [ENV.logLevel]: "trace",
-    ...over,
-  };
-  const made: Pod = { env, port, healthPort, terminationLog, tokenFile };
-  return { ...made, sts };
-}
-
-const readiness = (healthPort: number): Promise<string | undefined> =>
-  http(healthPort, "/readyz").then(
-    ({ body }) => body.trim(),
-    () => undefined,
-  );
-
-const ready = (healthPort: number): Promise<true> =>
-  until("readiness", async () => ((await readiness(healthPort)) === "ok" ? true : undefined));
-
-const termination = ({ terminationLog }: Pod): Promise<string> => readFile(terminationLog, "utf8");
+const termination = ({ terminationLog }: Pick<SidecarPod, "terminationLog">): Promise<string> =>
+  readFile(terminationLog, "utf8");
 
 async function ended(child: Child, code: number): Promise<string> {
   // The output beside the code: it says why, should the code be another.
@@ -77,9 +25,9 @@ async function ended(child: Child, code: number): Promise<string> {
 }
 
 test("the sidecar fetches credentials, serves them, and exits at once with 0 when the pod ends", async () => {
-  const made = await pod();
+  const made = await sidecarPod();
   const serving = sidecar(["serve"], made.env);
-  await ready(made.healthPort);
+  await readiness(made);
   const { status, body } = await http(made.port, "/v1/credentials", { authorization: TOKEN });
   expect(status).toBe(200);
   expect(JSON.parse(body)).toMatchObject({ AccessKeyId: made.sts.issued[0]?.accessKeyId, RoleArn: ROLE });
@@ -96,15 +44,15 @@ test("the sidecar fetches credentials, serves them, and exits at once with 0 whe
 });
 
 test("the start hook returns when there are credentials", async () => {
-  const made = await pod({}, { fault: () => ({ delayMs: 600 }) });
+  const made = await sidecarPod({}, { fault: () => ({ delayMs: 600 }) });
   const waiting = sidecar(["wait"], made.env);
   sidecar(["serve"], made.env);
   await ended(waiting, 0);
-  expect(await readiness(made.healthPort)).toBe("ok");
+  expect(await http(made.healthPort, "/readyz")).toMatchObject({ body: "ok\n" });
 });
 
 test("the start hook returns earlier with start=now, and the app is told to try again", async () => {
-  const made = await pod({ [ENV.start]: "now" }, { fault: () => ({ delayMs: 60_000 }) });
+  const made = await sidecarPod({ [ENV.start]: "now" }, { fault: () => ({ delayMs: 60_000 }) });
   sidecar(["serve"], made.env);
   await ended(sidecar(["wait"], made.env), 0);
   const early = await http(made.port, "/v1/credentials", { authorization: TOKEN });
@@ -114,7 +62,7 @@ test("the start hook returns earlier with start=now, and the app is told to try 
 test("the sidecar gets an hour when its role allows no longer session, and reports that once and as no failure", async () => {
   const steps = [{ roleArn: ROLE, durationSeconds: 7200 }];
   const message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
-  const { sts, ...made } = await pod(podIdentity(steps, hashOf(TOKEN)), {
+  const { sts, ...made } = await sidecarPod(podIdentity(steps, hashOf(TOKEN)), {
     lifetimeSeconds: 2,
     refuse: ({ durationSeconds }) =>
       durationSeconds > 3600 ? { status: 400, code: "ValidationError", message } : undefined,
@@ -139,7 +87,7 @@ test("the sidecar shows no secret in logs, metrics or answers, whatever it is as
   /** Now the one and now the other, so that both steps of the chain are refused at times. */
   const quotingNow = (call: StsCall) =>
     quoting && (call.action === "AssumeRole") === sts.calls.length % 4 < 2 ? quote(call) : undefined;
-  const { sts, ...made } = await pod(
+  const { sts, ...made } = await sidecarPod(
     {
       ...podIdentity(
         [
@@ -153,7 +101,7 @@ test("the sidecar shows no secret in logs, metrics or answers, whatever it is as
     { lifetimeSeconds: 2, refuse: quotingNow },
   );
   const serving = sidecar(["serve"], made.env);
-  await ready(made.healthPort);
+  await readiness(made);
   await until("a renewal", () => (sts.issued.length >= 4 ? true : undefined));
 
   const said: string[] = [];
@@ -201,11 +149,9 @@ test("the sidecar shows no secret in logs, metrics or answers, whatever it is as
 });
 
 test("the sidecar ends its start with STS's refusal and the remedy as termination message", async () => {
-  const made = await pod({ [ENV.startTimeoutSeconds]: "6" }, { refuse: accessDenied });
+  const made = await sidecarPod({ [ENV.startTimeoutSeconds]: "6" }, { refuse: accessDenied });
   const serving = sidecar(["serve"], made.env);
-  await until("the reason", async () =>
-    (await readiness(made.healthPort)) === "AccessDenied" ? true : undefined,
-  );
+  await readiness(made, "AccessDenied");
   expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 403 });
   await ended(serving, 1);
   const message = await termination(made);
@@ -220,16 +166,16 @@ test("the sidecar starts when the role is created while the pod waits", async ()
     refuse: (call) =>
       trusted ? undefined : { ...accessDenied(call), status: 503, code: "ServiceUnavailable" },
   };
-  const made = await pod({}, options);
+  const made = await sidecarPod({}, options);
   sidecar(["serve"], made.env);
   await until("a first refusal", () => (made.sts.calls.length > 0 ? true : undefined));
   trusted = true;
-  await ready(made.healthPort);
+  await readiness(made);
   expect(made.sts.issued.length).toBeGreaterThan(0);
 });
 
 test("the sidecar ends its start with the reason when STS is out of reach", async () => {
-  const made = await pod({
+  const made = await sidecarPod({
     [ENV.stsEndpoint]: `http://127.0.0.1:${await freePort()}`,
     [ENV.startTimeoutSeconds]: "2",
   });
@@ -238,7 +184,10 @@ test("the sidecar ends its start with the reason when STS is out of reach", asyn
 });
 
 test("the sidecar ends its start and names the token file when that is missing", async () => {
-  const made = await pod({ [ENV.webIdentityTokenFile]: "/nowhere/token", [ENV.startTimeoutSeconds]: "2" });
+  const made = await sidecarPod({
+    [ENV.webIdentityTokenFile]: "/nowhere/token",
+    [ENV.startTimeoutSeconds]: "2",
+  });
   await ended(sidecar(["serve"], made.env), 1);
   expect(await termination(made)).toContain(
     "TOKEN_FILE_UNREADABLE: The service account token /nowhere/token",
@@ -256,11 +205,9 @@ test("the sidecar does not start while the metadata service is within reach, wit
   });
   if (!at) skip("port 80 of the loopback cannot be listened on here");
   onTestFinished(() => void metadata.close());
-  const made = await pod({ [ENV.blockedAddresses]: "127.0.0.77", [ENV.startTimeoutSeconds]: "6" });
+  const made = await sidecarPod({ [ENV.blockedAddresses]: "127.0.0.77", [ENV.startTimeoutSeconds]: "6" });
   const serving = sidecar(["serve"], made.env);
-  await until("the reason", async () =>
-    (await readiness(made.healthPort)) === "METADATA_REACHABLE" ? true : undefined,
-  );
+  await readiness(made, "METADATA_REACHABLE");
   const withheld = await http(made.port, "/v1/credentials", { authorization: TOKEN });
   expect(withheld).toMatchObject({ status: 503, body: expect.stringContaining("METADATA_REACHABLE") });
   expect((await http(made.healthPort, "/metrics")).body).toContain("podrole_imds_reachable 1\n");
@@ -269,7 +216,7 @@ test("the sidecar does not start while the metadata service is within reach, wit
 });
 
 test("the sidecar names the port that the app has taken", async () => {
-  const made = await pod();
+  const made = await sidecarPod();
   const app = createServer().listen({ host: "127.0.0.1", port: made.port });
   onTestFinished(() => void app.close());
   await ended(sidecar(["serve"], made.env), 1);
@@ -277,7 +224,7 @@ test("the sidecar names the port that the app has taken", async () => {
 });
 
 test("the sidecar refuses a wrong configuration with exit code 2", async () => {
-  const made = await pod({ [ENV.identities]: "[]" });
+  const made = await sidecarPod({ [ENV.identities]: "[]" });
   const output = await ended(sidecar(["serve"], made.env), 2);
   expect(output).toMatch(/^CONFIG_INVALID: [^\n]*\n$/);
   expect(await termination(made)).toContain(ENV.identities);
@@ -289,13 +236,11 @@ test("the sidecar that has served stays, although STS refuses for longer than th
     lifetimeSeconds: 3,
     refuse: (call) => (trusted ? undefined : accessDenied(call)),
   };
-  const made = await pod({ [ENV.startTimeoutSeconds]: "6" }, options);
+  const made = await sidecarPod({ [ENV.startTimeoutSeconds]: "6" }, options);
   const serving = sidecar(["serve"], made.env);
-  await ready(made.healthPort);
+  await readiness(made);
   trusted = false;
-  await until("expiry", async () =>
-    (await readiness(made.healthPort)) === "AccessDenied" ? true : undefined,
-  );
+  await readiness(made, "AccessDenied");
   await delay(6500);
   expect(await http(made.healthPort, "/healthz")).toMatchObject({ status: 200 });
   serving.kill("SIGINT");
@@ -317,9 +262,9 @@ describe("the sidecar of a pod in which a container has a role of its own", () =
   };
 
   test("serves each token its own role, and shows when each session ends", async () => {
-    const made = await pod(identities);
+    const made = await sidecarPod(identities);
     sidecar(["serve"], made.env);
-    await ready(made.healthPort);
+    await readiness(made);
     const roleFor = async (authorization: string): Promise<unknown> =>
       (JSON.parse((await http(made.port, "/v1/credentials", { authorization })).body) as { RoleArn?: string })
         .RoleArn;
@@ -331,7 +276,7 @@ describe("the sidecar of a pod in which a container has a role of its own", () =
   });
 
   test("does not start while STS refuses one of the roles, and names it", async () => {
-    const made = await pod(
+    const made = await sidecarPod(
       { ...identities, [ENV.startTimeoutSeconds]: "2" },
       { fault: ({ roleArn }) => (roleArn === WRITER ? refused : undefined) },
     );
@@ -342,7 +287,7 @@ describe("the sidecar of a pod in which a container has a role of its own", () =
   });
 
   test("keeps one role although the other is refused", async () => {
-    const made = await pod(
+    const made = await sidecarPod(
       { ...identities, [ENV.start]: "now" },
       { fault: ({ roleArn }) => (roleArn === WRITER ? refused : undefined) },
     );
@@ -352,6 +297,6 @@ describe("the sidecar of a pod in which a container has a role of its own", () =
       (await asked(mine).catch(() => undefined))?.status === 200 ? true : undefined,
     );
     expect(await asked(theirs)).toMatchObject({ status: 403, body: expect.stringContaining("AccessDenied") });
-    expect(await readiness(made.healthPort)).toBe("AccessDenied");
+    expect(await http(made.healthPort, "/readyz")).toMatchObject({ body: "AccessDenied\n" });
   });
 });

@@ -1,9 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
 import type { Output } from "../../injector/cli/io.ts";
 import { plainPaint } from "../../injector/cli/print/paint.ts";
 import { run } from "../../injector/cli/run.ts";
@@ -40,13 +38,4 @@ function written(): Output & { readonly text: () => string } {
     paint: plainPaint,
     text: () => pieces.join(""),
   };
-}
-
-/** The path of a file with this content, which goes with the test. */
-export function tempFile(content: string, name = "file"): string {
-  const folder = mkdtempSync(join(tmpdir(), "podrole-cli-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const file = join(folder, name);
-  writeFileSync(file, content);
-  return file;
 }

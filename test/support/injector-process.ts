@@ -1,13 +1,12 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
 import { servingCertificate, validFor, type KeyPair } from "../../injector/tls/certificates.ts";
 import { child, type Child } from "./child.ts";
 import type { FakeApiServer } from "./fake-api-server.ts";
 import { freePort } from "./free-port.ts";
 import { until } from "./until.ts";
+import { tempFolder } from "./temp-files.ts";
 
 const MAIN = fileURLToPath(new URL("../../injector/main.ts", import.meta.url));
 export const SERVICE_NAME = "podrole-injector.podrole-system.svc";
@@ -19,20 +18,13 @@ export interface InjectorProcess extends Child {
   readonly lines: () => readonly Record<string, unknown>[];
 }
 
-/** A folder that goes with the test. */
-export async function scratch(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "podrole-injector-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
-
 /** The real injector as a process of its own, with its certificate in files; resolves once it is ready. */
 export async function injectorProcess(
   api: FakeApiServer,
   ca: KeyPair,
   args: readonly string[] = [],
 ): Promise<InjectorProcess> {
-  const [folder, port] = [await scratch(), await freePort()];
+  const [folder, port] = [tempFolder(), await freePort()];
   const files = { cert: join(folder, "tls.crt"), key: join(folder, "tls.key") };
   const kubeconfig = join(folder, "kubeconfig");
   const pair = await servingCertificate(ca, [SERVICE_NAME, "127.0.0.1"], validFor(1, Date.now()));

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { stsStandIn, type StsStandIn, type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
 import type { Source } from "../../sidecar/contract/session.ts";
@@ -13,6 +10,7 @@ import { IssueError } from "../../sidecar/sts/issue-error.ts";
 import type { TimedStep } from "../../sidecar/sts/role-request.ts";
 import { ROLE } from "./credentials.ts";
 import { thrown } from "./thrown.ts";
+import { tempFile } from "./temp-files.ts";
 
 export const WEB_TOKEN = "header.payload-that-nobody-may-see.signature";
 export const HUB = "arn:aws:iam::123456789012:role/path/hub";
@@ -66,7 +64,7 @@ export async function stsRig(options: StsStandInOptions = {}): Promise<StsRig> {
       onCall: (code) => outcomes.push(code),
       onShortened: (notice) => notices.push(notice),
     });
-    const { tokenFile = fileWith(`${WEB_TOKEN}\n`), steps = [{ roleArn: ROLE, durationSeconds: 3600 }] } =
+    const { tokenFile = tempFile(`${WEB_TOKEN}\n`), steps = [{ roleArn: ROLE, durationSeconds: 3600 }] } =
       wish;
     const chain = { steps, sessionName: "billing.api-0", region, assumeRole };
     return IDENTITY_SOURCES[source].issuer({ tokenFile }, chain);
@@ -80,13 +78,4 @@ export async function stsRig(options: StsStandInOptions = {}): Promise<StsRig> {
     return error;
   };
   return { sts, issuer, issue: (wish) => issuer(wish)(), failure, outcomes, notices };
-}
-
-/** A file for the length of one test. */
-export function fileWith(content: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "podrole-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const file = join(folder, "token");
-  writeFileSync(file, content);
-  return file;
 }

@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
-import { CLI, HOME, tempFile } from "../../support/cli.ts";
+import { CLI, HOME } from "../../support/cli.ts";
+import { tempFile } from "../../support/temp-files.ts";
 
 const MANY_PODS = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: []}\n---\n".repeat(300);
 

@@ -1,18 +1,17 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { findAccess, namespaceOf } from "../../../injector/cluster/access.ts";
 import { apiServer } from "../../../injector/cluster/api-server.ts";
 import { certificateAuthority, servingCertificate, validFor } from "../../../injector/tls/certificates.ts";
+import { tempFolder } from "../../support/temp-files.ts";
 
 const IN_CLUSTER = { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: "6443" };
 
 async function folder(files: Readonly<Record<string, string>>): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), "podrole-access-"));
-  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  const path = tempFolder();
   await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(path, name), text)));
   return path;
 }

@@ -1,12 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { certificateAuthority, validFor } from "../../../injector/tls/certificates.ts";
 import { fakeApiServer } from "../../support/fake-api-server.ts";
 import { injectorProcess } from "../../support/injector-process.ts";
 import { pod } from "../../support/pods.ts";
 import { reviewText } from "../../support/webhook.ts";
+import { flood } from "../../support/flood.ts";
 
 /** What any pod that reaches the webhook's port can do to the injector: nothing here has a certificate of its own. */
 
@@ -20,17 +21,6 @@ async function residentMiB(pid: number): Promise<number> {
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / KIB_PER_MIB;
 }
 
-/** Connections that send these bytes and read nothing. */
-function flood(port: number, count: number, bytes: string): void {
-  const sockets = Array.from({ length: count }, () => {
-    const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
-    socket.on("error", () => undefined).pause();
-    socket.write(bytes, "latin1");
-    return socket;
-  });
-  onTestFinished(() => sockets.forEach((socket) => socket.destroy()));
-}
-
 // Without the limit, 500 to 1,600 MiB.
 test.skipIf(process.platform !== "linux").each([
   ["ask whether it is ready", `${GET}\r\n`.repeat(2000)],
@@ -42,7 +32,8 @@ test.skipIf(process.platform !== "linux").each([
     const api = await fakeApiServer();
     const injector = await injectorProcess(api, await certificateAuthority("test", validFor(1, Date.now())));
     const before = await residentMiB(injector.pid);
-    flood(injector.port, 500, bytes);
+    const open = () => connect({ host: "127.0.0.1", port: injector.port, rejectUnauthorized: false });
+    flood(500, open, bytes);
     let most = 0;
     for (let look = 0; look < 40; look += 1) {
       await delay(100);

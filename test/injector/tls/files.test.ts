@@ -11,10 +11,10 @@ import { followFiles, readPair, type TlsFiles } from "../../../injector/tls/file
 import { served, type Served } from "../../../injector/tls/served.ts";
 import type { Trouble } from "../../../injector/model/trouble.ts";
 import { handClock, type HandClock } from "../../support/hand-clock.ts";
-import { scratch } from "../../support/injector-process.ts";
 import { logLines, type LogLine } from "../../support/log-lines.ts";
 import { thrown } from "../../support/thrown.ts";
 import { until } from "../../support/until.ts";
+import { tempFolder } from "../../support/temp-files.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 let ca: KeyPair;
@@ -25,7 +25,7 @@ const fresh = (days = 30): Promise<KeyPair> =>
   servingCertificate(ca, ["a.example"], validFor(days, handClock().now()));
 
 async function written(pair: KeyPair): Promise<TlsFiles> {
-  const folder = await scratch();
+  const folder = tempFolder();
   const files = { cert: join(folder, "tls.crt"), key: join(folder, "tls.key") };
   await Promise.all([writeFile(files.cert, pair.cert), writeFile(files.key, pair.key)]);
   return files;

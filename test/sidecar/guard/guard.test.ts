@@ -1,7 +1,6 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { ENV } from "../../../sidecar/contract/env.ts";
 import { guardMain, type Surroundings } from "../../../sidecar/guard/main.ts";
 import { nftFilter } from "../../../sidecar/guard/nft/filter.ts";
@@ -14,6 +13,7 @@ import type { Greeting } from "../../../sidecar/guard/stand-in.ts";
 import type { Reach } from "../../../sidecar/kit/reach.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { PODS, recorded } from "./nft/listings.ts";
+import { tempFolder } from "../../support/temp-files.ts";
 
 const REFUSED: Reach = { kind: "refused", code: "ECONNREFUSED" };
 
@@ -22,7 +22,7 @@ let terminationLog: string;
 let env: Record<string, string>;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "podrole-guard-"));
+  folder = tempFolder();
   terminationLog = join(folder, "termination-log");
   await writeFile(terminationLog, "what an earlier attempt left, longer than what comes now ".repeat(20));
   env = {
@@ -33,7 +33,6 @@ beforeEach(async () => {
     [ENV.logLevel]: "silent",
   };
 });
-afterEach(() => rm(folder, { recursive: true }));
 
 /** A pod where everything works, except for what a test replaces. */
 function pod(other: Partial<Surroundings> = {}, kernel: Partial<Nft> = {}) {

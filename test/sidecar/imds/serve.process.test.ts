@@ -4,7 +4,7 @@ import { accessDenied } from "../../../injector/cli/demo/aws/sts-refusal.ts";
 import { ENV } from "../../../sidecar/contract/env.ts";
 import { child } from "../../support/child.ts";
 import { http } from "../../support/http.ts";
-import { imdsPod, readiness } from "../../support/imds-pod.ts";
+import { imdsPod, readiness } from "../../support/sidecar-pod.ts";
 
 const ROLES = "/latest/meta-data/iam/security-credentials/";
 const JS_CLIENT = fileURLToPath(new URL("../../support/sdk-client.ts", import.meta.url));

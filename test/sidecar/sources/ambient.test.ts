@@ -3,7 +3,8 @@ import { writeFile } from "node:fs/promises";
 import { imdsStandIn } from "../../../injector/cli/demo/aws/imds.ts";
 import { ROLE } from "../../support/credentials.ts";
 import { setEnv } from "../../support/set-env.ts";
-import { AMBIENT, fileWith, stsRig } from "../../support/sts-rig.ts";
+import { AMBIENT, stsRig } from "../../support/sts-rig.ts";
+import { tempFile } from "../../support/temp-files.ts";
 
 test("source ambient calls STS with the keys of the environment", async () => {
   const rig = await stsRig();
@@ -18,7 +19,7 @@ test("source ambient calls STS with the keys of the profile, and with new ones o
   const rig = await stsRig();
   const profile = (id: string): string =>
     `[default]\naws_access_key_id = ${id}\naws_secret_access_key = ${AMBIENT.secret}\n`;
-  const file = fileWith(profile("AKIAOLD"));
+  const file = tempFile(profile("AKIAOLD"));
   setEnv({ AWS_SHARED_CREDENTIALS_FILE: file, AWS_CONFIG_FILE: "/nowhere" });
   expect(await rig.failure({ source: "ambient" })).toMatchObject({
     code: "InvalidClientTokenId",

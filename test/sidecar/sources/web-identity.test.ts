@@ -1,9 +1,9 @@
-import { expect, onTestFinished, test } from "vitest";
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { expect, test } from "vitest";
+import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ROLE } from "../../support/credentials.ts";
-import { fileWith, stsRig, WEB_TOKEN } from "../../support/sts-rig.ts";
+import { stsRig, WEB_TOKEN } from "../../support/sts-rig.ts";
+import { tempFile, tempFolder } from "../../support/temp-files.ts";
 
 test("source web-identity makes one unsigned call and returns the session as granted", async () => {
   const rig = await stsRig();
@@ -30,7 +30,7 @@ test("source web-identity makes one unsigned call and returns the session as gra
 
 test("source web-identity reads the token file again for every attempt", async () => {
   const rig = await stsRig();
-  const file = fileWith("header.of-yesterday.signature");
+  const file = tempFile("header.of-yesterday.signature");
   expect(await rig.failure({ tokenFile: file })).toMatchObject({
     code: "InvalidIdentityToken",
   });
@@ -40,8 +40,7 @@ test("source web-identity reads the token file again for every attempt", async (
 
 test("source web-identity follows the kubelet when it swaps the link to the token's folder", async () => {
   const rig = await stsRig();
-  const volume = await mkdtemp(join(tmpdir(), "podrole-"));
-  onTestFinished(() => rm(volume, { recursive: true }));
+  const volume = tempFolder();
   // As the kubelet's atomic writer lays a projected volume out: token -> ..data/token, ..data -> ..<time>.
   const renew = async (folder: string, token: string): Promise<void> => {
     await mkdir(join(volume, folder));
@@ -62,7 +61,7 @@ test("source web-identity follows the kubelet when it swaps the link to the toke
 
 test.each([
   ["missing", () => "/nowhere/token"],
-  ["empty", () => fileWith("\n")],
+  ["empty", () => tempFile("\n")],
 ])(
   "source web-identity fails for the moment and does not call STS when the token file is %s",
   async (_, file) => {

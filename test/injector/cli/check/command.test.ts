@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { podrole, tempFile, type Run } from "../../../support/cli.ts";
+import { podrole, type Run } from "../../../support/cli.ts";
+import { tempFile } from "../../../support/temp-files.ts";
 import { fakeApiServer, type FakeApiServer } from "../../../support/fake-api-server.ts";
 
 const check = (args: readonly string[]): Promise<Run> => podrole(["check", ...args]);

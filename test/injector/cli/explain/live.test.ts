@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { explainLive } from "../../../../injector/cli/explain/live.ts";
 import type { ConfigFrom } from "../../../../injector/cli/live/installed.ts";
 import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
-import { tempFile } from "../../../support/cli.ts";
+import { tempFile } from "../../../support/temp-files.ts";
 import { config } from "../../../support/config.ts";
 import { BILLING } from "../../../support/facts.ts";
 import { fakeApiServer, type FakeApiServer } from "../../../support/fake-api-server.ts";

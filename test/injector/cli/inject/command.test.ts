@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
-import { podrole, tempFile, type Run } from "../../../support/cli.ts";
+import { podrole, type Run } from "../../../support/cli.ts";
+import { tempFile } from "../../../support/temp-files.ts";
 
 const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
 

@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { failure, nft } from "../../../../sidecar/guard/nft/nft.ts";
 import { RunFailure } from "../../../../sidecar/guard/run-program.ts";
+import { tempFolder } from "../../../support/temp-files.ts";
 
 const EXIT_1 = new Error("Command failed: nft -f -");
 
@@ -62,10 +62,9 @@ test("an nft that may not be started is GUARD_NO_CAPABILITY", () => {
 
 describe("the guard, running a stand-in for nft,", () => {
   let folder: string;
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "podrole-nft-"));
+  beforeEach(() => {
+    folder = tempFolder();
   });
-  afterEach(() => rm(folder, { recursive: true }));
 
   async function program(text: string): Promise<void> {
     await writeFile(join(folder, "nft"), `#!/bin/sh\n${text}\n`, { mode: 0o755 });

@@ -1,0 +1,73 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { stsStandIn, type StsStandIn, type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import type { Env } from "../../sidecar/kit/env.ts";
+import { sidecar, type Child } from "./child.ts";
+import { freePort } from "./free-port.ts";
+import { http } from "./http.ts";
+import { hashOf, podIdentity, sidecarEnv } from "./sidecar-env.ts";
+import { tempFolder } from "./temp-files.ts";
+import { until } from "./until.ts";
+
+/** The app's own, and the service account's. */
+export const TOKEN = "the-app's-own-token";
+export const WEB_TOKEN = "header.payload-that-nobody-may-see.signature";
+
+export interface SidecarPod {
+  readonly env: Env;
+  readonly sts: StsStandIn;
+  readonly port: number;
+  readonly healthPort: number;
+  readonly terminationLog: string;
+}
+
+/** What a pod's sidecar finds: a token, an STS that grants every role, a termination log, two ports. Ends with the test. */
+export async function sidecarPod(over: Env = {}, options: StsStandInOptions = {}): Promise<SidecarPod> {
+  const folder = tempFolder();
+  const [tokenFile, terminationLog] = [join(folder, "token"), join(folder, "termination-log")];
+  writeFileSync(tokenFile, WEB_TOKEN);
+  writeFileSync(terminationLog, "");
+  const identity = { subject: "system:serviceaccount:billing:reader", audience: "sts.amazonaws.com" };
+  const sts = await stsStandIn({ tokens: { [WEB_TOKEN]: identity }, ...options });
+  onTestFinished(() => sts.close());
+  const [port, healthPort] = await Promise.all([freePort(), freePort()]);
+  const env: Env = {
+    ...sidecarEnv(),
+    [ENV.port]: String(port),
+    [ENV.healthPort]: String(healthPort),
+    [ENV.stsEndpoint]: sts.url,
+    [ENV.webIdentityTokenFile]: tokenFile,
+    [ENV.terminationLog]: terminationLog,
+    ...podIdentity(undefined, hashOf(TOKEN)),
+    [ENV.startTimeoutSeconds]: "60",
+    [ENV.logLevel]: "trace",
+    ...over,
+  };
+  return { env, sts, port, healthPort, terminationLog };
+}
+
+export interface ImdsPod {
+  readonly sts: StsStandIn;
+  readonly sidecar: Child;
+  readonly imdsPort: number;
+  readonly healthPort: number;
+}
+
+/** The running sidecar of a pod with an emulated metadata service. */
+export async function imdsPod(over: Env = {}, options: StsStandInOptions = {}): Promise<ImdsPod> {
+  const imdsPort = await freePort();
+  const emulating = { [ENV.imds]: "emulate", [ENV.imdsPort]: String(imdsPort), ...over };
+  const { env, sts, healthPort } = await sidecarPod(emulating, options);
+  return { sts, sidecar: sidecar(["serve"], env), imdsPort, healthPort };
+}
+
+/** Until `/readyz` says so, or has `answer` in its body. */
+export const readiness = ({ healthPort }: Pick<SidecarPod, "healthPort">, answer = "ok"): Promise<true> =>
+  until(`readiness: ${answer}`, () =>
+    http(healthPort, "/readyz").then(
+      ({ body }) => (body.includes(answer) ? true : undefined),
+      () => undefined,
+    ),
+  );
