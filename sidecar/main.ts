@@ -9,7 +9,7 @@ const EXIT = { failed: 1, usage: 2 } as const;
 
 type Command = (env: Env) => Promise<number>;
 
-/** Imported when asked for: `wait` runs beside `serve` in the same container and must stay cheap. */
+/** Each is imported only when needed: `wait` runs beside `serve` in the same container and must stay cheap. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   guard: async () => (await import("./guard/main.ts")).guardMain,
   serve: async () => (await import("./serve-main.ts")).serveMain,
@@ -23,7 +23,7 @@ const help: Command = async () => {
   return 0;
 };
 
-/** On one line, with neither stack nor cause: those of the AWS SDK's errors hold whole answers. */
+/** On one line, without stack or cause: those of the AWS SDK's errors may hold whole answers. */
 function fail(thrown: unknown, env: Env): never {
   const error = coded(thrown);
   const line = oneLine(error);
@@ -39,8 +39,8 @@ async function main([name = "", ...rest]: readonly string[], env: Env): Promise<
     process.exit(EXIT.usage);
   }
   process.on("uncaughtException", (error) => fail(error, env));
-  // As PID 1 a process without a handler is deaf to both. The kubelet ends the sidecar when every app container is
-  // gone, so there is nothing left to finish; a guard that is cut short has not done its work.
+  // A process with PID 1 ignores both signals unless it has a handler. The kubelet ends the sidecar when every app
+  // container is gone, so there is nothing left to finish; a guard that is interrupted has not done its work.
   const onSignal = (): never => process.exit(name === "serve" ? 0 : EXIT.failed);
   process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
   try {

@@ -7,7 +7,7 @@ import { createLog } from "./kit/log.ts";
 import { serve } from "./serve.ts";
 
 /**
- * `podrole-sidecar serve`: never returns while all is well. Once it has served it does not end for STS's sake.
+ * `podrole-sidecar serve`: does not return while all is well. Once it has served, no failure of STS ends it.
  * @throws CodedError as {@link parseConfig}, {@link serve} and its `started`
  */
 export async function serveMain(env: Env): Promise<number> {

@@ -6,13 +6,13 @@ import { integer, oneOf, optional, parseEnv, type Env } from "./kit/env.ts";
 import { CodedError } from "./kit/errors.ts";
 
 const POLL_MS = 25;
-/** The sidecar gives up first, and then says why; this is for one that says nothing. */
+/** The sidecar gives up first, and says why. This is for a sidecar that hangs. */
 const GRACE_MS = 5000;
 
 /**
- * The postStart hook that holds the app's containers back. It runs beside the sidecar, inside its memory limit, so it
- * imports neither node:http nor the logger: each costs more than all the rest.
- * @returns 0 when credentials are held, or, with `PODROLE_START=now`, when the sidecar listens
+ * The postStart hook that delays the app's containers. It runs beside the sidecar, within its memory limit, so it imports
+ * neither node:http nor the logger: each costs more than all the rest.
+ * @returns 0 once there are credentials, or, with `PODROLE_START=now`, once the sidecar listens
  * @throws CodedError `CONFIG_INVALID`, `WAIT_TIMED_OUT`
  */
 export async function waitMain(env: Env, clock: Clock = systemClock): Promise<number> {
@@ -32,7 +32,7 @@ export async function waitMain(env: Env, clock: Clock = systemClock): Promise<nu
   });
 }
 
-/** One request over a plain socket. Never rejects: refused, reset and silent all mean not yet. */
+/** One request over a plain socket. Never rejects: refused, reset and silent all mean "not yet". */
 function answers200(port: number, path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: LOOPBACK, port });
@@ -44,7 +44,7 @@ function answers200(port: number, path: string): Promise<boolean> {
     socket.once("connect", () => {
       socket.write(`GET ${path} HTTP/1.1\r\nHost: ${LOOPBACK}\r\nConnection: close\r\n\r\n`);
     });
-    // The status line is in the first piece: it is 15 bytes.
+    // The first chunk has the whole status line, which is 15 bytes.
     socket.once("data", (piece) => end(piece.toString("latin1").startsWith("HTTP/1.1 200 ")));
     socket.once("error", () => end(false));
     socket.once("close", () => end(false));

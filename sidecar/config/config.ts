@@ -14,7 +14,7 @@ import { factsOf, type Facts } from "./imds-facts.ts";
 import { sessionName, tagValue, type PodIdentity } from "./session-name.ts";
 import { certificates, httpUrl, ipAddress, otherThan, portNumber, region, regionsOwn } from "./values.ts";
 
-/** An {@link Identity} as the sidecar works with it. */
+/** An {@link Identity}, ready for use. */
 export interface ConfiguredIdentity {
   readonly name: string;
   /** 32 bytes. */
@@ -33,7 +33,7 @@ export interface ImdsConfig {
 
 export interface SidecarConfig {
   readonly source: Source;
-  /** What the source reads beside all this, see its `settings`. */
+  /** The values of the source's own `settings`. */
   readonly sourceSettings: Readonly<Record<string, unknown>>;
   /** At least one. */
   readonly identities: readonly ConfiguredIdentity[];
@@ -44,17 +44,17 @@ export interface SidecarConfig {
   readonly port: number;
   readonly healthPort: number;
   readonly blockedAddresses: readonly string[];
-  /** Undefined where the metadata service is blocked and nothing stands in for it. */
+  /** Undefined where the metadata service is blocked and not emulated. */
   readonly imds: ImdsConfig | undefined;
   readonly logLevel: LogLevel;
 }
 
-/** SDKs refresh 15 minutes before the end, so a session of less than an hour soon costs a fetch a call. */
+/** SDKs refresh 15 minutes before the end, so they would soon fetch a session of less than an hour for every call. */
 const LAST_STEP_SECONDS = 3600;
-/** Keys of a step in between are used once, within seconds: STS's shortest session is long enough. */
+/** The keys of a step in between are used once, within seconds, so STS's shortest session is long enough. */
 const HUB_STEP_SECONDS = 900;
 
-/** STS answers in every region, so a pod of no known region asks one that its partition is sure to have. */
+/** STS answers in every region. Without a known region, the sidecar asks one that the partition always has. */
 const HOME_REGION: Readonly<Record<string, string>> = {
   aws: "us-east-1",
   "aws-cn": "cn-north-1",
@@ -134,7 +134,7 @@ function homeRegion([first]: readonly Identity[]): string {
   return home;
 }
 
-/** Otherwise the guard lets the sidecar through to the node's service no more than the app. */
+/** Without that, the guard blocks the node's service for the sidecar as well. */
 function nodePathIf(reachesMetadata: boolean | undefined) {
   return (raw: string): string => {
     if (reachesMetadata !== true)

@@ -8,8 +8,8 @@ const SHA256 = /^[0-9a-f]{64}$/i;
 const KEYS: ReadonlySet<string> = new Set(["name", "tokenSha256", "steps"]);
 
 /**
- * The parser of `PODROLE_IDENTITIES`. Two identities under one name or with one token are refused: which of the two a
- * caller is would be a matter of chance.
+ * The parser of `PODROLE_IDENTITIES`. Two identities with the same name or token are refused: it would be a matter of
+ * chance which of them a caller gets.
  * @throws Error naming every problem, and no value
  */
 export function identitiesOf(firstAction: StsAction | undefined) {
@@ -25,7 +25,8 @@ export function identitiesOf(firstAction: StsAction | undefined) {
     const identities = parsed as readonly Identity[];
     for (const key of ["name", "tokenSha256"] as const) {
       const values = new Set(identities.map((one) => one[key].toLowerCase()));
-      if (values.size < identities.length) throw new Error(`is not valid: two identities have one ${key}`);
+      if (values.size < identities.length)
+        throw new Error(`is not valid: two identities have the same ${key}`);
     }
     return identities;
   };

@@ -16,9 +16,9 @@ const TAG_FORBIDDEN = /[^\p{L}\p{Z}\p{N}_.:/=+\-@]/gu;
 const TAG_MAX = 256;
 
 /**
- * The role session name of one pod: the same for the pod's whole life, since it is part of the ARN that policies and
- * CloudTrail see. What does not fit is replaced by a hash of the full text and the pod's uid, so that two pods whose
- * long names begin alike never share one.
+ * The role session name of one pod. It stays the same for the pod's whole life, since policies and CloudTrail see it in
+ * the session's ARN. The part that does not fit is replaced by a hash of the full text and the pod's uid, so that two
+ * pods whose long names begin alike never share a name.
  */
 export function sessionName(template: string, identity: PodIdentity): string {
   const full = fill(template, identity);
@@ -39,7 +39,7 @@ function withHash(clean: string, most: number, full: string, identity: PodIdenti
   return kept === "" ? hash : `${kept}-${hash}`;
 }
 
-/** In one pass: a value that looks like a placeholder is not filled a second time. */
+/** In one pass, so that a value that looks like a placeholder is not filled in again. */
 function fill(template: string, identity: PodIdentity): string {
   return template.replaceAll(
     /\{(namespace|serviceAccount|pod|podUid)\}/g,

@@ -52,12 +52,12 @@ const CHECKS: Readonly<Record<string, Check>> = {
   },
 };
 
-/** Parameters of AssumeRole that AssumeRoleWithWebIdentity has no place for. */
+/** Parameters that AssumeRole has and AssumeRoleWithWebIdentity has not. */
 const ASSUME_ROLE_ONLY: ReadonlySet<string> = new Set(["externalId", "tags", "transitiveTagKeys"]);
 
 /**
- * What is wrong with a list of {@link Step}: not empty, with no key that this version does not know, since a step that is
- * half understood would grant more than was asked for. Values are not repeated: an external id is a shared secret to some.
+ * The problems of a list of {@link Step}. It must not be empty, and must have no key that this version does not know: a
+ * step that is half understood could grant more than intended. No value is repeated: an external id may be a secret.
  */
 export function stepProblems(steps: unknown, firstAction: StsAction | undefined): readonly string[] {
   if (!Array.isArray(steps) || steps.length === 0) return [" must be an array of steps"];

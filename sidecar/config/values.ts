@@ -3,7 +3,7 @@ import { ENV } from "../contract/env.ts";
 import { CREDENTIALS_PORT } from "../contract/pod.ts";
 import { integer, oneOf } from "../kit/env.ts";
 
-/** Readers of single variables. What they throw stands after the variable's name and repeats no value. */
+/** Parsers of single variables. Their errors are to follow the variable's name, and repeat no value. */
 
 export const portNumber = integer(1, 65_535);
 
@@ -15,13 +15,14 @@ export function otherThan(credentialsPort: string | undefined) {
   };
 }
 
-/** A region becomes part of the host name that is called, so its characters are checked, and no more. */
+/** Only the characters are checked, since a region becomes part of the host name that is called. */
 export function region(raw: string): string {
-  if (!/^[a-z]{2,}(?:-[a-z0-9]+){2,5}$/.test(raw)) throw new Error("is no AWS region, such as eu-west-1");
+  if (!/^[a-z]{2,}(?:-[a-z0-9]+){2,5}$/.test(raw))
+    throw new Error("must be an AWS region, such as eu-west-1");
   return raw;
 }
 
-/** A custom endpoint is called as it stands: that it is FIPS or dual-stack could only be believed. */
+/** A custom endpoint is called as it is: the sidecar cannot make it FIPS or dual-stack. */
 export function regionsOwn(endpoint: string | undefined) {
   return (raw: string): boolean => {
     const wanted = oneOf(["true", "false"])(raw) === "true";
@@ -30,7 +31,7 @@ export function regionsOwn(endpoint: string | undefined) {
   };
 }
 
-/** That they can be decoded is the injector's to see; here, that nothing else is taken for one. */
+/** Only the form is checked here. The injector has checked that they can be decoded. */
 export function certificates(raw: string): string {
   const block = "-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\\s]+-----END CERTIFICATE-----";
   if (!new RegExp(`^\\s*(?:${block}\\s*)+$`).test(raw)) throw new Error("must be PEM certificates");

@@ -13,8 +13,8 @@ export const ENV = {
   /** Guard: the one uid that may still reach them (source `node`), or absent. */
   openUid: "PODROLE_OPEN_UID",
   /**
-   * Guard: `prefer` says that NET_RAW is dropped from every container of the pod, which is what the egress hook is the
-   * second wall against; so it may be done without. Absent: `require`.
+   * Guard: `prefer` if NET_RAW is dropped from every container of the pod. The egress hook is the second wall against
+   * packet sockets, so then the guard may do without it. Absent: `require`.
    */
   egressHook: "PODROLE_EGRESS_HOOK",
   /** Both: {@link IMDS_MODES}, absent for `block`, and the port of the sidecar's endpoint in `emulate`. */

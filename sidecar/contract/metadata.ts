@@ -4,7 +4,7 @@
  */
 export const METADATA_ADDRESSES = ["169.254.169.254", "fd00:ec2::254"] as const;
 
-/** Neighbours of the metadata service that no pod does without, and what each is. The guard blocks none of them. */
+/** Neighbours of the metadata service that every pod needs, and what each is. The guard blocks none of them. */
 export const NEVER_BLOCKED: Readonly<Record<string, string>> = {
   "169.254.169.253": "the VPC's DNS server",
   "fd00:ec2::253": "the VPC's DNS server",
@@ -16,7 +16,7 @@ export const NEVER_BLOCKED: Readonly<Record<string, string>> = {
 export const IMDS_MODES = ["block", "emulate"] as const;
 export type ImdsMode = (typeof IMDS_MODES)[number];
 
-/** Whether the sidecar's endpoint answers a GET without a token, IMDSv1, as it does one with a token. */
+/** Whether the sidecar's endpoint answers a GET without a token (IMDSv1) like one with a token. */
 export const IMDS_V1 = ["denied", "allowed"] as const;
 export type ImdsV1 = (typeof IMDS_V1)[number];
 
@@ -24,8 +24,8 @@ const NAME = /^[A-Za-z0-9](?:[\w.-]{0,251}[A-Za-z0-9])?$/;
 const OCTET = "(?:25[0-5]|2[0-4]\\d|1?\\d?\\d)";
 
 /**
- * What the emulated service can be told of where the pod runs, and the form of each. Label values, host names and AWS's own
- * ids are all made of the characters of a name.
+ * The facts that the emulated service may be given about where the pod runs, and the form of each. Label values, host names
+ * and AWS's own ids all consist of the characters of a name.
  */
 export const IMDS_FACTS = {
   region: NAME,
@@ -42,6 +42,6 @@ export const IMDS_FACTS = {
 } as const satisfies Readonly<Record<string, RegExp>>;
 export type ImdsFact = keyof typeof IMDS_FACTS;
 
-/** The variable that holds a label of the pod's, for ENV.imdsFacts to refer to: `PODROLE_IMDS_FACT_INSTANCE_TYPE`. */
+/** The variable with a label of the pod, which ENV.imdsFacts refers to: `PODROLE_IMDS_FACT_INSTANCE_TYPE`. */
 export const imdsFactVariable = (fact: ImdsFact): string =>
   `PODROLE_IMDS_FACT_${fact.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;

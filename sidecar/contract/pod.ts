@@ -3,10 +3,10 @@
  * definition, so that they cannot drift apart. Files of this folder import nothing.
  */
 
-/** Ports below the ephemeral range (32768), so that no outgoing connection of the pod can hold them at start. */
+/** Ports below the ephemeral range (32768), so that no outgoing connection of the pod can occupy them at start. */
 export const CREDENTIALS_PORT = 16925;
 export const HEALTH_PORT = 16926;
-/** Of the sidecar's own metadata endpoint, on 127.0.0.1 and ::1, where the guard sends what is asked of EC2's. */
+/** The sidecar's metadata endpoint, on 127.0.0.1 and ::1, where the guard redirects connections to EC2's. */
 export const IMDS_PORT = 16927;
 
 /** The literal 127.0.0.1 is the only host that every AWS SDK accepts in a FULL_URI without TLS. */
@@ -21,10 +21,10 @@ export const PATH = {
 
 export const CONTAINER = { guard: "podrole-guard", sidecar: "podrole-sidecar" } as const;
 
-/** Container and volume names that begin so are ours: a pod that brings one of its own is denied. */
+/** Containers and volumes with this prefix are podrole's: a pod that brings one of its own is denied. */
 export const RESERVED_PREFIX = "podrole-";
 
-/** The two commands of the one image, and the hook that holds the app until credentials are there. */
+/** The two commands of the one image, and the hook that delays the app until there are credentials. */
 export const COMMAND = {
   guard: ["podrole-sidecar", "guard"],
   serve: ["podrole-sidecar", "serve"],
@@ -45,7 +45,7 @@ export const TOKEN_VOLUME = {
   audience: "sts.amazonaws.com",
 } as const;
 
-/** What the app's containers are given: the AWS SDKs' own names. */
+/** Variables of the app's containers, by the AWS SDKs' own names. */
 export const APP_ENV = {
   fullUri: "AWS_CONTAINER_CREDENTIALS_FULL_URI",
   token: "AWS_CONTAINER_AUTHORIZATION_TOKEN",

@@ -23,24 +23,24 @@ export interface Step {
 export const POLICY_ARNS_MAX = 10;
 
 /**
- * One session that the sidecar holds, and whom it serves it to. A pod has one of its own, and one more for every
+ * One session that the sidecar holds, and the token that gives access to it. A pod has one of its own, and one for every
  * container that `podrole.dev/role.<container>` gives a role.
  */
 export interface Identity {
   /** {@link POD_IDENTITY} or {@link containerIdentity}: for logs, metrics and messages. */
   readonly name: string;
-  /** SHA-256, in hex, of the token that its containers present. The sidecar never holds the token itself. */
+  /** SHA-256, in hex, of the token that its containers present. The sidecar does not know the token itself. */
   readonly tokenSha256: string;
   /** The last one is the identity's role. */
   readonly steps: readonly Step[];
 }
 
 export const POD_IDENTITY = "pod";
-/** A container's name has no slash, so none can be taken for the pod. */
+/** A container's name has no slash, so it cannot be mistaken for the pod. */
 export const containerIdentity = (container: string): string => `container/${container}`;
 
-/** Each costs an engine, a session and a call to STS an hour. */
+/** Each identity costs an engine, a session and a call to STS an hour. */
 export const IDENTITIES_MAX = 10;
 
-/** Known only once the pod exists, so filled in by the sidecar, in session names and tag values. */
+/** In session names and tag values. Known only once the pod exists, so the sidecar fills them in. */
 export const PLACEHOLDERS = ["{namespace}", "{serviceAccount}", "{pod}", "{podUid}"] as const;

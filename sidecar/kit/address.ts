@@ -2,9 +2,9 @@ import { isIP, SocketAddress } from "node:net";
 import { NEVER_BLOCKED } from "../contract/metadata.ts";
 
 /**
- * One spelling for each IP address, so that two of them can be compared as text: lower case, zeros compressed, and an
- * IPv4-mapped IPv6 address (`::ffff:169.254.169.254`) as the IPv4 address that goes over the wire for it.
- * Undefined for anything else, a scoped address (`fe80::1%eth0`) included: a packet carries no scope.
+ * Normalises an IP address, so that two can be compared as text: lower case, zeros compressed, and an IPv4-mapped IPv6
+ * address (`::ffff:169.254.169.254`) as the IPv4 address that is sent over the wire for it.
+ * @returns undefined for anything else, also for a scoped address (`fe80::1%eth0`): a packet has no scope
  */
 export function normalAddress(raw: string): string | undefined {
   const version = isIP(raw);
@@ -16,9 +16,9 @@ export function normalAddress(raw: string): string | undefined {
 }
 
 /**
- * An address that a guard may block, in its one spelling. Loopback is where the sidecar itself listens, and the
- * unspecified address is another name for it.
- * @throws Error with what it must be, to stand after the name of the setting
+ * Normalises an address that a guard may block. The sidecar itself listens on loopback, and the unspecified address is
+ * another name for it.
+ * @throws Error that says what it must be, to follow the name of the setting
  */
 export function blockable(raw: string): string {
   const address = normalAddress(raw.trim());
@@ -37,7 +37,7 @@ export function isIPv4(address: string): boolean {
   return isIP(address) === 4;
 }
 
-/** The address as it stands in a packet: 32 or 128 bits as one number. */
+/** The address as a packet has it: 32 or 128 bits as one number. */
 export function addressBits(address: string): bigint {
   if (isIPv4(address)) return BigInt(`0x${address.split(".").map(hexByte).join("")}`);
   const groups = address.split("::").map((half) => half.split(":").filter(Boolean).flatMap(hexGroups));
@@ -50,7 +50,7 @@ function hexByte(decimal: string): string {
   return Number(decimal).toString(16).padStart(2, "0");
 }
 
-/** One group of an IPv6 address, or the dotted quad that one may end in, which is two. */
+/** One group of an IPv6 address, or two for the dotted quad that it may end with. */
 function hexGroups(part: string): readonly string[] {
   if (!part.includes(".")) return [part.padStart(4, "0")];
   const [a, b, c, d] = part.split(".").map(hexByte);

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Time, passed in: a day of refreshes runs in milliseconds in a test. */
+/** Time as a value that is passed in: in a test, a day of renewals takes milliseconds. */
 export interface Clock {
-  /** The wall clock: milliseconds since the epoch, as whoever set it has it. */
+  /** The wall clock, which can be set: milliseconds since the epoch. */
   now(): number;
-  /** Milliseconds since some moment. Nobody can set it; it stands still while the machine sleeps. */
+  /** The steady clock: milliseconds since some moment. It cannot be set, and stops while the machine sleeps. */
   elapsed(): number;
-  /** Resolves after about `ms`, at once when the signal aborts; never rejects. */
+  /** Resolves after about `ms`, or at once when the signal aborts. Never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 

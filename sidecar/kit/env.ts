@@ -2,14 +2,14 @@ import { CodedError } from "./errors.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** One variable: its name, the parser that makes its domain type, and what an absent or empty one means. */
+/** One variable: its name, its parser, and the value that an absent or empty one stands for. */
 export interface Field<T> {
   readonly name: string;
   readonly parse: (raw: string) => T;
   readonly fallback?: T;
 }
 
-/** Fields, and groups of fields, by the names that their values are to have. */
+/** Fields and groups of fields, by the names that their values get. */
 export interface Shape {
   readonly [key: string]: Field<unknown> | Shape;
 }
@@ -17,7 +17,7 @@ export type Parsed<S extends Shape> = {
   readonly [K in keyof S]: S[K] extends Field<infer T> ? T : S[K] extends Shape ? Parsed<S[K]> : unknown;
 };
 
-/** Absent and empty are the same: with no fallback the variable is required. */
+/** A variable that must be set. An empty one counts as absent. */
 export function required<T>(name: string, parse: (raw: string) => T): Field<T> {
   return { name, parse };
 }
@@ -27,8 +27,8 @@ export function optional<T, const F>(name: string, parse: (raw: string) => T, fa
 }
 
 /**
- * Reads every field and reports every problem at once, so that a bad manifest is fixed in one round.
- * @throws CodedError `CONFIG_INVALID`, naming each variable. Values are not repeated: one of them may be a secret.
+ * Reads every field and reports every problem at once, so that a bad manifest is corrected in one round.
+ * @throws CodedError `CONFIG_INVALID`, naming each variable but repeating no value, which may be a secret
  */
 export function parseEnv<S extends Shape>(env: Env, shape: S): Parsed<S> {
   const problems: string[] = [];
@@ -64,7 +64,7 @@ function valueOf(env: Env, field: Field<unknown>, problems: string[]): unknown {
 
 export const text = (raw: string): string => raw;
 
-/** A whole number in decimal digits, `least` and `most` included. */
+/** A whole number in decimal digits, from `least` to `most`. */
 export function integer(least: number, most: number) {
   return (raw: string): number => {
     const value = Number(raw);
@@ -83,7 +83,7 @@ export function oneOf<const T extends string>(allowed: readonly T[]) {
   };
 }
 
-/** Comma-separated, blanks around the parts dropped, empty parts left out. */
+/** Comma-separated. Blanks around the parts and empty parts are dropped. */
 export function list<T>(parse: (raw: string) => T) {
   return (raw: string): readonly T[] =>
     raw

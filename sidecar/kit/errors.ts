@@ -1,6 +1,6 @@
 /**
- * The code is the contract: logs, metrics, tests and the troubleshooting page match on it. The message is one
- * sentence for a person and may change; the remedy says what to do about it.
+ * An error with a stable code, which logs, metrics, tests and the troubleshooting page match on. The message is one
+ * sentence for a person and may change; the remedy says what to do.
  */
 export class CodedError<Code extends string = string> extends Error {
   readonly code: Code;
@@ -14,20 +14,20 @@ export class CodedError<Code extends string = string> extends Error {
   }
 }
 
-/** `CODE: what happened. What to do.` on one line, whatever line breaks the parts hold. */
+/** `CODE: what happened. What to do.` on one line, even if the parts have line breaks. */
 export function oneLine(error: CodedError): string {
   const text = [`${error.code}: ${error.message}`, error.remedy].filter(Boolean).join(" ");
   return text.replaceAll(/\s+/g, " ").trim();
 }
 
-/** Anything thrown, as something with a code. */
+/** Makes a coded error of anything that was thrown. */
 export function coded(thrown: unknown, code = "INTERNAL"): CodedError {
   if (thrown instanceof CodedError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new CodedError(code, message, { cause: thrown });
 }
 
-/** What kind of error it is, and never its text, which may quote what it failed on: Node's code, else its name. */
+/** The kind of an error: Node's code, else its name. Never its text, which may quote what it failed on. */
 export const errorName = (thrown: unknown): string =>
   systemCode(thrown) ?? (thrown instanceof Error ? thrown.name : "unknown error");
 

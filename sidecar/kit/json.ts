@@ -1,4 +1,4 @@
-/** Readers of settings that are JSON. They throw what stands after the name of the setting, and repeat no value. */
+/** Readers of JSON settings. Their errors are to follow the name of the setting, and repeat no value. */
 
 /** @throws Error "is not JSON" */
 export function parseJson(raw: string): unknown {
@@ -12,5 +12,5 @@ export function parseJson(raw: string): unknown {
 export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A key, such that it can be shown whatever it holds. */
+/** A key made safe to show. */
 export const printable = (key: string): string => key.replaceAll(/[^\w.-]/g, "?").slice(0, 40);

@@ -5,7 +5,7 @@ export type Log = Logger;
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** One JSON object a line on standard error: standard output belongs to what a command answers. */
+/** One JSON object a line on standard error. Standard output is for a command's result. */
 export function createLog(level: LogLevel, name: string): Log {
   return pino(
     {
@@ -14,7 +14,7 @@ export function createLog(level: LogLevel, name: string): Log {
       base: {},
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      // A second net only: it reaches one level. What must not be printed is a Secret, which prints as "[secret]".
+      // Only a second line of defence: it reaches one level. Secret values are of class Secret, which prints "[secret]".
       redact: ["authorization", "*.authorization", "headers.authorization"],
     },
     pino.destination({ fd: 2, sync: true }),

@@ -1,4 +1,4 @@
-/** Parts of a path that lead to the node's credentials, to proofs of its identity, or to what it was started with. */
+/** Parts of paths to the node's credentials, to proofs of its identity, or to its user data. */
 const NEVER = [
   "user-data",
   "iam",
@@ -10,8 +10,8 @@ const NEVER = [
 ];
 
 /**
- * One path of the node's metadata service that emulated pods may read: a leaf below a version, exactly as EC2 spells it.
- * @throws Error saying what is wrong with it, to stand after the name of the setting
+ * Checks a path of the node's metadata service that emulated pods may read: a leaf below a version, in EC2's spelling.
+ * @throws Error that says what is wrong, to follow the name of the setting
  */
 export function nodePath(raw: string): string {
   const parts = raw.split("/");

@@ -2,31 +2,31 @@ import type { RequestListener, Server } from "node:http";
 import type { Socket } from "node:net";
 
 /**
- * A handler that closes a connection which asks again before it was answered; SDKs and API servers wait. Node takes all
- * requests of a piece of 64 KiB at once, which are some hundreds, and makes an answer for each: a client that never reads
- * them fills the heap with a few hundred connections.
+ * Closes a connection that sends another request before it was answered; SDKs and API servers wait. Node reads 64 KiB at
+ * once, which may be hundreds of requests, and makes an answer for each. A client that never reads the answers could fill
+ * the heap with a few hundred connections.
  */
 export function oneAtATime(handle: RequestListener): RequestListener {
-  const asking = new WeakSet<Socket>();
+  const waiting = new WeakSet<Socket>();
   return (request, response) => {
     const { socket } = request;
-    if (asking.has(socket)) readNoFurther(socket);
+    if (waiting.has(socket)) readNoFurther(socket);
     if (socket.destroyed) return;
-    asking.add(socket);
-    response.once("finish", () => asking.delete(socket));
+    waiting.add(socket);
+    response.once("finish", () => waiting.delete(socket));
     handle(request, response);
   };
 }
 
-/** Has requests with an `Expect` header go the way of all others. Otherwise Node answers them itself, and as many as come. */
+/** Handles requests with an `Expect` header like all others. Otherwise Node answers them itself, without a limit. */
 export function expectNothing(server: Server): void {
   server.on("checkExpectation", (request, response) => server.emit("request", request, response));
 }
 
-/** What onIncoming returns for an upgrade: that what follows is no HTTP. */
+/** What onIncoming returns for an upgrade: the bytes that follow are not HTTP. */
 const NO_MORE_HTTP = 2;
 
-/** A socket that is destroyed is still read to the end of the piece; for less than that Node has no public way. */
+/** Node still parses the bytes it has read from a destroyed socket, and has no public way to stop that. */
 function readNoFurther(socket: Socket): void {
   const { parser } = socket as Socket & { readonly parser?: { onIncoming?: unknown } | null };
   if (parser != null) parser.onIncoming = () => NO_MORE_HTTP;

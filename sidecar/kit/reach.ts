@@ -7,15 +7,15 @@ export interface End {
   readonly port: number;
 }
 
-/** How one attempt to open a TCP connection ended; `from` is our end of it. */
+/** How an attempt to open a TCP connection ended. `from` is our end of it. */
 export type Reach =
   | { readonly kind: "connected"; readonly from?: End }
-  /** Turned away at once, by a reset or by the kernel; `code` is the errno's name. */
+  /** Refused at once, by a reset or by the kernel. `code` is the errno's name. */
   | { readonly kind: "refused"; readonly code: string }
   | { readonly kind: "timeout" };
 
 /**
- * Opens a TCP connection and closes it again without sending a byte: whoever answers must not be asked for anything.
+ * Opens a TCP connection and closes it without sending a byte, so that the other end is asked for nothing.
  * Never rejects.
  * @param address an IPv4 or IPv6 address, not a name
  */
@@ -33,7 +33,7 @@ export function reach(address: string, port: number, timeoutMs: number): Promise
   });
 }
 
-/** A connection that is gone again by now has no ends left to be told. */
+/** A connection that is closed again by now no longer has its addresses. */
 function connected({ localAddress: address, localPort: port }: Socket): Reach {
   return address === undefined || port === undefined
     ? { kind: "connected" }

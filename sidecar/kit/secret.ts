@@ -1,6 +1,6 @@
 /**
  * Key material that cannot be printed by accident: `String`, JSON, template literals, `console.log` and pino all show
- * "[secret]". The one way out is {@link Secret.reveal}, so a search for `reveal` lists every place a key leaves by.
+ * "[secret]". Only {@link Secret.reveal} gives the value, so a search for `reveal` finds every place that uses it.
  */
 export class Secret {
   readonly #value: string;

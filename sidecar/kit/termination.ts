@@ -1,8 +1,8 @@
 import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 
 /**
- * Leaves a line where `kubectl describe pod` shows it. Only a file that is already there is written to: the kubelet
- * makes it, and elsewhere (a laptop, a test) nothing must appear. Never throws: the exit code matters more.
+ * Writes the line that `kubectl describe pod` shows. Only an existing file is written to: the kubelet creates it, and
+ * elsewhere (a laptop, a test) no file must appear. Never throws: the exit code matters more.
  * @param path empty or absent: nothing is written
  */
 export function writeTerminationMessage(path: string | undefined, line: string): void {
@@ -10,10 +10,10 @@ export function writeTerminationMessage(path: string | undefined, line: string):
   try {
     const file = openSync(path, "r+");
     ftruncateSync(file, 0);
-    // The kubelet shows 4096 bytes of it.
+    // The kubelet shows 4096 bytes.
     writeSync(file, line.slice(0, 4000), 0);
     closeSync(file);
   } catch {
-    // The same line is on standard error.
+    // Standard error has the same line.
   }
 }

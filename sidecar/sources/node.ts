@@ -6,7 +6,7 @@ import { IssueError } from "../sts/issue-error.ts";
 import { keysOf } from "./keys.ts";
 import { defineSource } from "./source.ts";
 
-/** The instance role of the node, from its metadata service, version 2. The keys change, so they are asked for again. */
+/** The node's instance role, from its metadata service by IMDSv2. Its keys change, so each attempt asks again. */
 export const node = defineSource({
   settings: {},
   firstAction: "AssumeRole",
@@ -26,7 +26,7 @@ async function instanceRole(): Promise<Caller> {
   } catch (error) {
     throw new IssueError(
       "NODE_IDENTITY_UNAVAILABLE",
-      `The node's own role cannot be had from the metadata service (${errorName(error)}).`,
+      `The metadata service does not give the node's own role (${errorName(error)}).`,
       {
         kind: "passing",
         remedy:

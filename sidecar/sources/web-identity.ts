@@ -8,7 +8,7 @@ import { issuerOf } from "../sts/chain.ts";
 import { IssueError } from "../sts/issue-error.ts";
 import { defineSource } from "./source.ts";
 
-/** The pod's projected service account token. The kubelet renews the file, so it is read again for every attempt. */
+/** The pod's projected service account token. The kubelet renews the file, so each attempt reads it again. */
 export const webIdentity = defineSource({
   settings: { tokenFile: required(ENV.webIdentityTokenFile, text) },
   firstAction: "AssumeRoleWithWebIdentity",

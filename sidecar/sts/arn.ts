@@ -1,7 +1,7 @@
-/** Parts of a role's ARN that has been checked already. */
+/** Parts of a role's ARN. The ARN is known to be valid. */
 
 /** Twelve digits. */
 export const accountId = (roleArn: string): string => roleArn.split(":")[4] ?? "";
 
-/** As IAM's commands and EC2's metadata service take it: the last part, without the role's path. */
+/** The last part, without the role's path, as IAM's commands and EC2's metadata service use it. */
 export const roleName = (roleArn: string): string => roleArn.slice(roleArn.lastIndexOf("/") + 1);

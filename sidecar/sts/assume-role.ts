@@ -17,9 +17,9 @@ import { stsFailure } from "./refusals.ts";
 export interface StsOptions extends StsEndpoint {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Called once for every call with `Success` or the code of the failure. */
+  /** Called for every call, with `Success` or the code of its failure. */
   readonly onCall?: (code: string) => void;
-  /** Called once for every step that STS grants one hour and not the longer session asked for. */
+  /** Called once for every step for which STS grants one hour instead of the longer session asked for. */
   readonly onShortened?: (notice: CodedError) => void;
 }
 
@@ -105,8 +105,8 @@ function credentialsFrom(
     accessKeyId: AccessKeyId,
     secretAccessKey: new Secret(SecretAccessKey),
     sessionToken: new Secret(SessionToken),
-    // On a node whose clock is behind, the end comes earlier than STS says. On one that is ahead STS's word stands: what
-    // is over by the node's clock no SDK there would use.
+    // If the node's clock is behind, the session ends earlier by that clock than STS says. If it is ahead, STS's time
+    // stays: an SDK on that node would not use a session that is over by its clock.
     expiresAt: Expiration.getTime() - (offset.ms > 0 ? offset.ms + 1000 : 0),
     issuedAt: now(),
     roleArn,

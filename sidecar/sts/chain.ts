@@ -5,7 +5,7 @@ import { IssueError } from "./issue-error.ts";
 /** One attempt at credentials. It rejects with an {@link IssueError}; anything else counts as passing. */
 export type Issue = () => Promise<Credentials>;
 
-/** How to get from an identity of the sidecar's own to a pod's role. */
+/** The way from the sidecar's own identity to a pod's role. */
 export interface Chain {
   /** At least one. The last is for the role itself. */
   readonly steps: readonly TimedStep[];
@@ -15,8 +15,8 @@ export interface Chain {
 }
 
 /**
- * The steps one after the other, each called with what the one before was granted.
- * @param firstCaller asked again at every attempt: files and keys are renewed
+ * Makes the steps one after the other, each with the credentials of the one before.
+ * @param firstCaller called for every attempt, since files and keys are renewed
  */
 export function issuerOf(
   firstCaller: () => Promise<Caller>,

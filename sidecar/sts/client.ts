@@ -1,6 +1,6 @@
 import { STSClient, type STSClientConfig } from "@aws-sdk/client-sts";
 import type { Secret } from "../kit/secret.ts";
-import { watchAnswers } from "./answer.ts";
+import { watchAnswers } from "./watch-answers.ts";
 
 /** Where STS is. */
 export interface StsEndpoint {
@@ -11,34 +11,34 @@ export interface StsEndpoint {
   readonly fips: boolean;
   /** The region's endpoint that has IPv6 addresses too. It goes with no `endpoint`. */
   readonly dualStack: boolean;
-  /** PEM certificates that the endpoint's may be signed by, beside those that Node trusts anyway. */
+  /** PEM certificates that are trusted beside those that Node trusts anyway. */
   readonly ca: string | undefined;
-  /** For the whole call, the look-up of the name included. Default {@link CALL_TIMEOUT_MS}. */
+  /** For the whole call, including DNS. Default {@link CALL_TIMEOUT_MS}. */
   readonly timeoutMs?: number;
-  /** Sends the requests in the place of the SDK's own HTTP client. */
+  /** Replaces the SDK's own HTTP client. */
   readonly requestHandler?: NonNullable<STSClientConfig["requestHandler"]>;
 }
 
-/** Long-lived or temporary keys that a call is signed with. */
+/** Long-lived or temporary keys to sign a call with. */
 export interface Keys {
   readonly accessKeyId: string;
   readonly secretAccessKey: Secret;
   readonly sessionToken?: Secret;
 }
 
-/** How far AWS's clock is ahead of this node's, as the last answer told: less than the truth by up to a second and its way. */
+/** How far AWS's clock is ahead of this node's by the last answer: up to a second and the answer's way less than in truth. */
 export interface ClockOffset {
   ms: number;
 }
 
-/** STS answers in some 100 ms; the engine tries again. */
+/** STS answers in about 100 ms, and the engine tries again. */
 export const CALL_TIMEOUT_MS = 5000;
 const CONNECT_TIMEOUT_MS = 2000;
 
 /**
- * A client for one call: one call an hour is no reason to hold its sockets and caches for that hour.
+ * A client for one call: its sockets and caches need not stay in memory for the hour until the next.
  * @param keys undefined for the one call that goes unsigned
- * @param clocks `offset` is what the call is signed by, and is set by what STS answers
+ * @param clocks `offset` corrects the time of the signature, and is set from STS's answer
  */
 export async function stsClient(
   where: StsEndpoint & { readonly timeoutMs: number },
@@ -55,7 +55,7 @@ export async function stsClient(
   const client = new STSClient({
     region,
     systemClockOffset: clocks.offset.ms,
-    // Said in any case: what is not said, the SDK looks for in variables and in files.
+    // Always set: otherwise the SDK looks for it in variables and files.
     useFipsEndpoint: fips,
     useDualstackEndpoint: dualStack,
     maxAttempts: 1,
@@ -71,9 +71,8 @@ export async function stsClient(
 }
 
 /**
- * Added to Node's own roots, since `ca` alone would replace them and the endpoint may move to a public certificate.
- * Imported when asked for: an ES module that imports node:tls is given all of its exports, and one of them decodes all
- * roots.
+ * Node's own roots and this one: `ca` alone would replace them, and the endpoint may move to a public certificate. Imported
+ * only when needed: an ES module that imports node:tls gets all of its exports, and one of them decodes all roots.
  */
 async function rootsWith(ca: string): Promise<string[]> {
   const { getCACertificates } = await import("node:tls");

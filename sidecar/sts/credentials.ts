@@ -1,6 +1,6 @@
 import type { Secret } from "../kit/secret.ts";
 
-/** One session, as STS granted it. Times are milliseconds since the epoch. */
+/** One session, as STS granted it. Times are in milliseconds since the epoch. */
 export interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: Secret;
@@ -31,11 +31,11 @@ export function toWire(credentials: Credentials): Readonly<Record<string, string
   };
 }
 
-/** RFC 3339 in UTC with the suffix `Z`: JS v3 and Rust refuse an offset. Rounded down: never later than the truth. */
+/** RFC 3339 in UTC with the suffix `Z`: JS v3 and Rust refuse an offset. Rounded down, so never too late. */
 function wholeSeconds(epochMs: number): string {
   return `${new Date(epochMs).toISOString().slice(0, 19)}Z`;
 }
 
-/** Written so that an end which is no number has passed. */
+/** Written so that an end that is not a number counts as passed. */
 export const isExpired = (credentials: Credentials, nowMs: number): boolean =>
   !(credentials.expiresAt > nowMs);

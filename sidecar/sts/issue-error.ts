@@ -1,17 +1,17 @@
 import { CodedError } from "../kit/errors.ts";
 
 /**
- * What the next attempt can hope for. `definite`: STS said no, and will until somebody changes something; `throttled`:
- * it will say yes to fewer requests; `passing`: an outage, a time-out, a token about to be renewed.
+ * What to expect of the next attempt. `definite`: STS refused, and will until somebody changes something. `throttled`: it
+ * accepts fewer requests. `passing`: an outage, a time-out, a token that is about to be renewed.
  */
 export type FailureKind = "definite" | "throttled" | "passing";
 
-/** Why one attempt at credentials failed. The code is STS's own wherever STS answered. */
+/** Why an attempt to get credentials failed. If STS answered, the code is STS's own. */
 export class IssueError extends CodedError {
   readonly kind: FailureKind;
 
   constructor(code: string, message: string, options: { kind: FailureKind; remedy?: string }) {
-    // No cause: the SDK's errors carry the whole response, and whoever prints this one must not print that.
+    // No cause: the SDK's errors hold the whole response, which must not be printed.
     super(code, message, options.remedy === undefined ? {} : { remedy: options.remedy });
     this.kind = options.kind;
   }
@@ -30,12 +30,12 @@ const THROTTLED = new Set([
   "SlowDown",
 ]);
 
-/** 4xx that pass by themselves: the identity provider was out of reach, or the next token or key is a fresh one. */
+/** 4xx that pass by themselves: the identity provider was out of reach, or the next token or key will be new. */
 const PASSING = new Set(["IDPCommunicationError", "ExpiredToken", "ExpiredTokenException", "RequestTimeout"]);
 
 /**
- * Refusals whose code says less than their text: the keys of the issuer could not be fetched; the signature was made by
- * another clock than AWS's, and the next one is made by AWS's.
+ * Refusals that the code alone does not tell: the issuer's keys could not be fetched, or the signature's time was wrong,
+ * and the next one uses AWS's time.
  */
 const PASSING_BY_TEXT: Readonly<Record<string, RegExp>> = {
   InvalidIdentityToken: /retrieve verification key/i,

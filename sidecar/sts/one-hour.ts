@@ -4,13 +4,13 @@ import type { TimedStep } from "./role-request.ts";
 import { IssueError } from "./issue-error.ts";
 import { CodedError } from "../kit/errors.ts";
 
-/** What every role allows, chained or not: IAM takes no MaxSessionDuration below it. */
+/** Every role allows this, chained or not: IAM accepts no smaller MaxSessionDuration. */
 const ONE_HOUR_SECONDS = 3600;
 
 /**
- * Makes the calls of one identity, and asks for one hour where STS refuses a longer session: how long a role allows is
- * known to IAM alone, so the wish of an annotation may be more than that. The hour is asked for at once, and from then
- * on at first, for as long as the returned value lives. A refusal of the hour is a failure like any other.
+ * Makes the calls of one identity, and asks for one hour if STS refuses a longer session: only IAM knows what a role
+ * allows, so an annotation may ask for more. The hour is asked for at once, and from then on first, as long as the
+ * returned function is used. A refusal of the hour is a failure like any other.
  * @param onShortened called once for each such step, with the code `SESSION_SHORTENED_BY_STS`
  */
 export function oneHourFallback(
@@ -34,7 +34,7 @@ export function oneHourFallback(
 
 type Limit = "role" | "chaining";
 
-/** By STS's words, since its code for every bad parameter is ValidationError. */
+/** Recognised by STS's text, since every bad parameter has the code ValidationError. */
 function limitOf(error: unknown): Limit | undefined {
   if (!(error instanceof IssueError) || error.code !== "ValidationError") return undefined;
   const words = /\bDurationSeconds exceeds the (MaxSessionDuration|1 hour session limit)\b/.exec(
@@ -53,9 +53,7 @@ function noticeOf({ roleArn, durationSeconds }: TimedStep, limit: Limit): CodedE
     `STS refuses ${roleArn} for ${durationSeconds} s (${why}); this pod asks for ${ONE_HOUR_SECONDS} s until it restarts.`,
     {
       remedy:
-        limit === "role"
-          ? `Run "${raise}" and restart the pod, or ${lower}.`
-          : `To be rid of this, ${lower}.`,
+        limit === "role" ? `Run "${raise}" and restart the pod, or ${lower}.` : `To avoid this, ${lower}.`,
     },
   );
 }

@@ -13,11 +13,11 @@ export interface StsCall {
   /** FIPS, dual-stack or both. */
   readonly special: boolean;
   readonly timeoutMs: number;
-  /** What was sent and must not come back in a message. */
+  /** Secrets that were sent and must not be repeated in a message. */
   readonly confidential: readonly Secret[];
 }
 
-/** What the SDK threw, as something that can be shown to anybody and acted on. */
+/** Makes an error that can be shown to anybody, with a remedy, of what the SDK threw. */
 export function stsFailure(thrown: unknown, call: StsCall): IssueError {
   const what = `${call.action} for ${call.roleArn}`;
   const status = statusOf(thrown);
@@ -33,8 +33,8 @@ export function stsFailure(thrown: unknown, call: StsCall): IssueError {
 }
 
 /**
- * The code as STS wrote it, or undefined where no STS wrote the answer. Not the SDK's `name` for the error: that makes
- * `InvalidIdentityTokenException` of `InvalidIdentityToken`.
+ * The code as STS wrote it, or undefined if the answer is not STS's. Not the SDK's `name` of the error, which turns
+ * `InvalidIdentityToken` into `InvalidIdentityTokenException`.
  */
 function codeOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !("$fault" in thrown) || !("Code" in thrown)) return undefined;
@@ -48,10 +48,10 @@ function transportFailure(
   { region, endpoint, special, timeoutMs }: StsCall,
 ): IssueError {
   const where = endpoint === undefined ? `STS in ${region}` : `the STS endpoint ${endpoint}`;
-  // Never the error's own text: of an answer that is no XML, the SDK's parser quotes a piece.
+  // Never the error's own text: the SDK's parser quotes a part of an answer that is no XML.
   if (status !== undefined) {
-    const message = `${where} answered ${what} with HTTP ${status} and nothing that STS would say.`;
-    const remedy = "See what stands between the pod and STS: a proxy, a firewall, a VPC endpoint.";
+    const message = `${where} answered ${what} with HTTP ${status}, and the answer is not STS's.`;
+    const remedy = "See what is between the pod and STS: a proxy, a firewall, a VPC endpoint.";
     return new IssueError("STS_ANSWER_INVALID", message, { kind: "passing", remedy });
   }
   const why = errorName(thrown);
@@ -66,7 +66,7 @@ function transportFailure(
   });
 }
 
-/** By the code first: the SDK calls a connection that was cut a TimeoutError as well. */
+/** By the code first: the SDK also calls a connection that was cut a TimeoutError. */
 function isTimeout(thrown: unknown): boolean {
   const code = systemCode(thrown);
   if (code !== undefined) return code === "ETIMEDOUT";
@@ -81,8 +81,8 @@ function statusOf(thrown: unknown): number | undefined {
 }
 
 /**
- * STS's own text, on one line. For a bad signature STS quotes the request it had expected, session token included, so
- * what we sent in confidence is taken out, and only the first 400 characters are kept.
+ * STS's own text, on one line, cut to 400 characters. For a bad signature STS quotes the request that it had expected,
+ * including the session token, so the secrets that were sent are removed.
  */
 function sentence(text: string, confidential: readonly Secret[]): string {
   const clean = confidential.reduce((rest, secret) => rest.replaceAll(secret.reveal(), "[secret]"), text);

@@ -1,6 +1,6 @@
 import type { StsAction } from "./role-request.ts";
 
-/** What the remedy of a refusal can name. */
+/** What a remedy can mention of the refused call. */
 export interface Refused {
   readonly roleArn: string;
   readonly action: StsAction;
@@ -8,15 +8,15 @@ export interface Refused {
 }
 
 const CLOCK =
-  "Set the node's clock: it differs from AWS's by more than STS allows. The next attempt is signed by AWS's.";
+  "Set the node's clock: it differs from AWS's by more than STS allows. The next attempt is signed with AWS's time.";
 const CALLER_KEYS =
   "Renew the keys that the sidecar itself calls STS with (source ambient: the admin's Secret).";
 
-/** What Node says of a certificate that no known CA has signed, and of one that is not the host's. */
+/** Node's codes for a certificate that no known CA has signed. */
 const UNTRUSTED = /^(?:(?:DEPTH_ZERO_)?SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT))/;
 
 /**
- * What to do about an STS that is not reached.
+ * What to do if STS cannot be reached.
  * @param why Node's code of the error
  */
 export function unreachableRemedy(why: string, { special }: { readonly special: boolean }): string {
@@ -37,15 +37,15 @@ function identityTokenRemedy(text: string): string {
     return "Add the audience sts.amazonaws.com to the identity provider of the cluster's OIDC issuer, in the role's account: the pod's token is made for it.";
   }
   if (/verification key/i.test(text)) {
-    return "See that the cluster's OIDC issuer shows its discovery document and keys to the internet; it is tried again.";
+    return "Make the discovery document and keys of the cluster's OIDC issuer reachable from the internet; the sidecar tries again.";
   }
   if (/No OpenIDConnect provider/i.test(text)) {
-    return "Register the cluster's OIDC issuer as an identity provider in the role's account, with the audience sts.amazonaws.com; its URL is to be the token's issuer to the letter.";
+    return "Register the cluster's OIDC issuer as an identity provider in the role's account, with the audience sts.amazonaws.com; its URL must be exactly the token's issuer.";
   }
-  return "Register the cluster's OIDC issuer as an identity provider in the role's account, with the audience sts.amazonaws.com, and see that its discovery document and keys are public.";
+  return "Register the cluster's OIDC issuer as an identity provider in the role's account, with the audience sts.amazonaws.com, and make its discovery document and keys public.";
 }
 
-/** What to do about a refusal by STS, or undefined where its own sentence says it. */
+/** What to do about a refusal by STS, or undefined where its own text says it. */
 export function remedyOf(code: string, text: string, refused: Refused): string | undefined {
   const { roleArn, region } = refused;
   switch (code) {
@@ -62,7 +62,7 @@ export function remedyOf(code: string, text: string, refused: Refused): string |
     case "IDPRejectedClaim":
       return "Check the audience and the subject in the role's trust policy against the pod's service account token.";
     case "IDPCommunicationError":
-      return "See that the cluster's OIDC issuer answers from the internet; it is tried again.";
+      return "Make sure that the cluster's OIDC issuer answers from the internet; the sidecar tries again.";
     case "ExpiredTokenException":
       return "See whether the kubelet still renews the pod's service account token; it is read again at every attempt.";
     case "RegionDisabledException":

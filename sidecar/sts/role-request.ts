@@ -6,7 +6,7 @@ import type { Credentials } from "./credentials.ts";
 /** The two calls that give a role. */
 export type StsAction = "AssumeRoleWithWebIdentity" | "AssumeRole";
 
-/** Whom a call is made as: the bearer of a service account token, which goes unsigned, or the owner of keys. */
+/** Who makes a call: the bearer of a service account token (the call is unsigned), or the owner of keys. */
 export type Caller =
   | { readonly kind: "token"; readonly token: Secret }
   | { readonly kind: "keys"; readonly keys: Keys };
@@ -19,7 +19,7 @@ export interface RoleRequest {
   readonly sessionName: string;
 }
 
-/** One call to STS, or two where the first session was too long for it. @throws IssueError */
+/** Makes one call to STS, or two if STS refuses the first for its length. @throws IssueError */
 export type AssumeRole = (request: RoleRequest) => Promise<Credentials>;
 
 export const actionOf = ({ kind }: Caller): StsAction =>

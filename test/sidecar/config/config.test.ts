@@ -136,8 +136,8 @@ test.each([
   ["a name of a path", one({ name: "container/../x" }), "[0].name must be"],
   ["a hash that is none", one({ tokenSha256: "abc" }), "[0].tokenSha256 must be a SHA-256"],
   ["a key that is not known", one({ token: "x" }), "[0].token is not known"],
-  ["one name twice", one({}, { tokenSha256: "cd".repeat(32) }), "two identities have one name"],
-  ["one token twice", one({}, { name: "container/app" }), "two identities have one tokenSha256"],
+  ["one name twice", one({}, { tokenSha256: "cd".repeat(32) }), "two identities have the same name"],
+  ["one token twice", one({}, { name: "container/app" }), "two identities have the same tokenSha256"],
 ])("the sidecar refuses identities with %s", async (_, raw, problem) => {
   expect(await problems({ [ENV.identities]: raw })).toContain(problem);
 });

@@ -71,12 +71,12 @@ test.each([
       "InvalidIdentityToken",
       "No OpenIDConnect provider found in your account for https://oidc.example/id/ABC",
     ],
-    ["definite", /^Register the cluster's OIDC issuer .* to the letter\.$/],
+    ["definite", /^Register the cluster's OIDC issuer .* exactly the token's issuer\.$/],
   ],
   [
     "the issuer's keys could not be fetched",
     [400, "InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider"],
-    ["passing", /keys to the internet; it is tried again/],
+    ["passing", /reachable from the internet; the sidecar tries again/],
   ],
   [
     "the region is off",

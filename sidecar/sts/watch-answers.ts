@@ -5,8 +5,8 @@ import type { STSClient } from "@aws-sdk/client-sts";
 const BODY_MAX_BYTES = 64 * 1024;
 
 /**
- * Looks at every answer before the SDK reads it: cuts off a body that no STS would send, which would otherwise be held in
- * memory whole, and tells what time it is at STS.
+ * Sees every answer before the SDK reads it. Cuts off a body that is too long for STS, which the SDK would keep in memory
+ * whole, and reports the time at STS.
  * @param onDate milliseconds since the epoch, in whole seconds
  */
 export function watchAnswers(client: STSClient, onDate: (epochMs: number) => void): void {
@@ -29,7 +29,7 @@ async function* limited(body: Readable): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
     bytes += chunk.length;
-    if (bytes > BODY_MAX_BYTES) throw new Error("longer than an answer of STS's");
+    if (bytes > BODY_MAX_BYTES) throw new Error("longer than any answer of STS");
     yield chunk;
   }
 }
