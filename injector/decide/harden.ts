@@ -33,7 +33,7 @@ export interface Protected extends Presence {
 /** A capability as Kubernetes compares it: upper case, without the prefix that some write. */
 const capability = (raw: string): string => raw.toUpperCase().replace(/^CAP_/, "");
 
-/** Design section 8, the rows that admission stops: what would undo the guard or lay the sidecar open. Pure. */
+/** Refuses or hardens what would undo the guard or lay the sidecar open: admission's part of deploy/docs/security.md. Pure. */
 export function hazards(pod: Pod, protect: Protected): readonly Finding[] {
   const users = allContainers(pod.spec).filter(
     ({ list, container }) => !(list === "initContainers" && isOurs(container)),

@@ -23,7 +23,7 @@ const ENTRIES_MAX = 256;
 const compile = warmedUp(patternCache(256));
 
 /**
- * Decides by the rules of design section 4. Pure. A `Deny` grant wins over every rule; a rule that cannot be read
+ * Decides by the namespace's annotations and the grants. Pure. A `Deny` grant wins over every rule; a rule that cannot be read
  * allows nothing, and counts as a rule: a namespace with a broken list is a restricted namespace, not a free one.
  * @param serviceAccount name of the pod's service account
  */

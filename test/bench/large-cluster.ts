@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 
 export const COUNTS = { namespaces: 10_000, grants: 2000, accounts: 20_000 };
@@ -90,12 +90,21 @@ const list = (count: number, make: (n: number) => object): readonly object[] =>
 
 /** An API server with a large cluster in it. @returns its port */
 export async function serveCluster(): Promise<number> {
+  const server = createServer(clusterOf(COUNTS));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+/** What an API server answers that has a hundred namespaces. */
+export const smallCluster = (): RequestListener => clusterOf({ namespaces: 100, grants: 20, accounts: 200 });
+
+function clusterOf(counts: typeof COUNTS): RequestListener {
   const kinds = new Map([
-    ["/api/v1/namespaces", list(COUNTS.namespaces, namespace)],
-    ["/api/v1/serviceaccounts", list(COUNTS.accounts, account)],
-    ["/apis/podrole.dev/v1alpha1/rolegrants", list(COUNTS.grants, grant)],
+    ["/api/v1/namespaces", list(counts.namespaces, namespace)],
+    ["/api/v1/serviceaccounts", list(counts.accounts, account)],
+    ["/apis/podrole.dev/v1alpha1/rolegrants", list(counts.grants, grant)],
   ]);
-  const server = createServer((request, response) => {
+  return (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? "", "http://localhost");
     const objects = kinds.get(pathname);
     response
@@ -108,9 +117,7 @@ export async function serveCluster(): Promise<number> {
     const more = to < objects.length ? { continue: String(to) } : {};
     const metadata = { resourceVersion: "100000", ...more };
     response.end(JSON.stringify({ metadata, items: objects.slice(from, to) }));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return (server.address() as AddressInfo).port;
+  };
 }
 
 /** A pod as deployments make them; with annotations of that many bytes besides. */

@@ -123,7 +123,7 @@ const SPELLINGS = [
   "net_adm\u0131n",
 ];
 
-/** Design section 8, the rows that concern admission, each tried on a pod that is otherwise as the webhook makes it. */
+/** The threats of deploy/docs/security.md that admission stops, each tried on a pod that is otherwise as the webhook makes it. */
 export const ATTACKS: readonly Attack[] = [
   attack("a pod that nobody has injected", "GUARD_MISSING", (pod) => {
     delete pod.spec.initContainers;

@@ -36,7 +36,7 @@ function undoing({ op, path }: Operation, replaced: unknown, existed: unknown): 
 
 /**
  * What a patch does beyond adding: each operation that replaces or removes something of the user's, and each that puts
- * down a whole list of containers. Empty for a patch as design section 3 wants it.
+ * down a whole list of containers. Empty for a patch that only adds, as the patch of an injected pod does.
  */
 export function intrusions(before: Pod, operations: readonly Operation[]): readonly string[] {
   let state = structuredClone(before);

@@ -61,7 +61,7 @@ describe.for(SETTING_NAMES)("the setting %s", (name) => {
   });
 });
 
-test("the defaults are what design.md says, each of its type", () => {
+test("the defaults are these, each of its type", () => {
   expect(requireConfig({})).toEqual({
     image: expect.stringMatching(/^podrole\/sidecar:\d/) as string,
     imagePullPolicy: "IfNotPresent",

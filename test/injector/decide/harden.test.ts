@@ -5,7 +5,7 @@ import { config } from "../../support/config.ts";
 import { facts, json } from "../../support/facts.ts";
 import { app, codes, containerNamed, denials, injected, plainPod, pod, withApp } from "../../support/pods.ts";
 
-/** Design section 8: one test for each row that admission stops, with the attack in it. */
+/** One test for each threat of deploy/docs/security.md that admission stops, with the attack in it. */
 
 const node = config({ source: "node", policy: "off" });
 const secured = (securityContext: SecurityContext): Container => ({ ...app, securityContext });

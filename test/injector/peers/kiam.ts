@@ -45,7 +45,7 @@ const pods: readonly Row[] = [
     namespace: { [ANNOTATION.namespacePermitted]: ".*" },
     settings: RESTRICTED,
     theirs: NONE,
-    ours: [REFUSED, "design section 4: what the IAM grammar does not know is denied"],
+    ours: [REFUSED, "what the IAM grammar does not know is denied"],
   },
   { example: "no annotation on the namespace", pod: asks("red_role"), settings: RESTRICTED, theirs: REFUSED },
   {
@@ -53,7 +53,7 @@ const pods: readonly Row[] = [
     pod: asks("red_role"),
     settings: { policy: "listed" },
     theirs: REFUSED,
-    ours: [`${ACCOUNT}red_role`, "design section 4: mode listed leaves it to the trust policy"],
+    ours: [`${ACCOUNT}red_role`, "mode listed leaves it to the trust policy"],
   },
   {
     example: "an external id",
@@ -77,7 +77,7 @@ const pods: readonly Row[] = [
     namespace: { [ANNOTATION.namespacePermitted]: ".*" },
     asking: "session",
     theirs: `kiam-${name === undefined ? "kiam" : ours}`,
-    ours: [ours, "design section 5: a template, with no product's name before it"],
+    ours: [ours, "a template, with no product's name before it"],
   })),
 ];
 

@@ -34,7 +34,7 @@ const roles: readonly Row[] = [
     pod: asks(""),
     settings: FREE,
     theirs: NONE,
-    ours: [REFUSED, "design section 4: what the IAM grammar does not know is denied"],
+    ours: [REFUSED, "what the IAM grammar does not know is denied"],
   },
   {
     example: "an external id",
@@ -49,7 +49,7 @@ const roles: readonly Row[] = [
     settings: FREE,
     asking: "session",
     theirs: "d58a1f6f-something",
-    ours: ["{namespace}.{pod}", "design section 5: namespace and pod by default"],
+    ours: ["{namespace}.{pod}", "namespace and pod by default"],
   },
   {
     example: "a pod on the node's network",
@@ -57,7 +57,7 @@ const roles: readonly Row[] = [
     settings: FREE,
     hostNetwork: true,
     theirs: "the node's role",
-    ours: [REFUSED, "design section 8: denied when it asks for a role"],
+    ours: [REFUSED, "denied when it asks for a role"],
   },
   {
     example: "a namespace's list, without --namespace-restrictions",
@@ -65,7 +65,7 @@ const roles: readonly Row[] = [
     namespace: list("another"),
     settings: { policy: "listed" },
     theirs: `${ACCOUNT}explicit-role`,
-    ours: [REFUSED, "design section 4: mode listed holds a namespace to its rules"],
+    ours: [REFUSED, "mode listed holds a namespace to its rules"],
   },
 ];
 
@@ -76,7 +76,7 @@ const restrictions: readonly Row[] = [
     pod: explicit,
     settings: { policy: "listed" },
     theirs: REFUSED,
-    ours: [`${ACCOUNT}explicit-role`, "design section 4: mode listed leaves it to the trust policy"],
+    ours: [`${ACCOUNT}explicit-role`, "mode listed leaves it to the trust policy"],
   },
   {
     example: "an empty one",

@@ -9,8 +9,7 @@ import { ACCOUNT, NONE, REFUSED, type Row } from "./row.ts";
 
 /**
  * The annotations that kube2iam's and kiam's documentation and tests give as examples, what becomes of them there, and
- * that the same becomes of them here (research/peers.md, sections 1 and 2). Where it does not, a row says which section
- * of the design wants it so.
+ * that the same becomes of them here. Where it does not, the row says why.
  */
 
 /** A cluster that has moved over: the base that the peer was given, and a hub where the peer had its own identity. */

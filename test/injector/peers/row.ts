@@ -20,13 +20,13 @@ export interface Row {
   readonly asking?: "session" | "externalId";
   readonly theirs: string;
   /** What comes out here instead, and why. */
-  readonly ours?: readonly [outcome: string, because: `design section ${number}: ${string}`];
+  readonly ours?: readonly [outcome: string, because: string];
   readonly hostNetwork?: true;
 }
 
 export const RESTRICTED: Partial<InjectorConfig> = { policy: "enforce" };
 
 /** Whoever relies on a match in the middle of a name finds that there is none here. */
-export const UNANCHORED: Row["ours"] = [REFUSED, "design section 4: anchored here"];
+export const UNANCHORED: Row["ours"] = [REFUSED, "patterns are anchored here"];
 
 export const asks = (name: string): Annotations => ({ [ANNOTATION.role]: name });

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import type { Container, EnvVar, Pod, Volume } from "../../../injector/model/pod.ts";
 import { throughApiServer } from "../../support/pods.ts";
 
-/** Webhooks that other people run, as far as they and podrole can get into each other's way (research/injectors.md, 2). */
+/** Webhooks that other people run, as far as they and podrole can get into each other's way. */
 
 /** What such a webhook makes of a pod. On a pod that it has seen already it changes nothing, as theirs do. */
 export interface Injector {

@@ -1,8 +1,8 @@
 import { isRecord, own, type Fields } from "../../../injector/model/read.ts";
 
 /**
- * What podrole has done to a pod beyond what design section 3 lets it do, found without the patch and without anything of
- * podrole's: by taking from `after` what may be an addition and holding the rest against `before`, byte for byte.
+ * What podrole has done to a pod beyond what it may (deploy/docs/design.md, "The pod that is written"). Found without the
+ * patch and without podrole's code: takes from `after` what may be an addition and compares the rest with `before`.
  */
 export function overreach(before: Fields, after: Fields): readonly string[] {
   return compared(before, after, "pod", { metadata: ofMetadata, spec: ofSpec });
