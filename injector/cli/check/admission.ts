@@ -18,7 +18,7 @@ const webhookFailed = (said: string): boolean => /failed calling webhook|failed 
 function unasked(code: CheckCode, attempt: Attempt): CheckResult | undefined {
   if (attempt.kind === "unanswered") return skip(code, attempt.why);
   if (attempt.kind === "refused" && mayNot(attempt.said))
-    return skip(code, `may not try a pod: ${attempt.said}`);
+    return skip(code, `the kubeconfig's user may not create pods: ${attempt.said}`);
   return undefined;
 }
 
@@ -52,15 +52,15 @@ function judgeGood({ namespace, expected, withRole, good }: DryRun, imagesKnown:
         )
       : fail(
           code,
-          `A pod in ${namespace} that nothing is wrong with is refused: ${said}.`,
-          "podrole explain tells what podrole would decide; the message tells who else has refused.",
+          `A pod in ${namespace} with no fault in it is refused: ${said}.`,
+          "podrole explain shows what podrole decides; the message names who refused.",
         );
   }
   if (expected.kind !== "inject") {
     const codes = expected.findings.map((one) => one.code).join(", ");
     return fail(
       code,
-      `A pod in ${namespace} was let in, which this version would not do (${codes || expected.kind}).`,
+      `A pod in ${namespace} was admitted, which this version would not do (${codes || expected.kind}).`,
       "See INJECTOR_VERSION and INJECTOR_OPTIONS.",
     );
   }
@@ -101,7 +101,7 @@ export const dryRunDeniedCheck = ({ dryRun }: CheckFacts): readonly CheckResult[
     return [
       fail(
         code,
-        `A pod with NET_ADMIN is let into ${namespace}: it can remove the guard's rules.`,
+        `A pod with NET_ADMIN is admitted to ${namespace}: it can remove the guard's rules.`,
         "See the checks of the webhook and of the admission policy above.",
       ),
     ];

@@ -37,7 +37,7 @@ export const bundleCheck = (facts: CheckFacts): readonly CheckResult[] => {
   const bundle = bundleIn(facts);
   if (bundle === undefined) return [skip(code, "there is no webhook of podrole's")];
   if ("why" in bundle) {
-    return [fail(code, `The API server cannot check the injector: ${bundle.why}.`, REMEDY)];
+    return [fail(code, `The API server cannot verify the injector: ${bundle.why}.`, REMEDY)];
   }
   // During a change of CAs the old one stands beside the new one: one that is valid is enough.
   const best = bundle.cas.toSorted((a, b) => Date.parse(b.validTo) - Date.parse(a.validTo))[0];
@@ -49,7 +49,7 @@ export const certificateCheck = (facts: CheckFacts): readonly CheckResult[] => {
   const code = "CERTIFICATE";
   const absent = skip(
     code,
-    `there is no Secret ${facts.podroleNamespace}/${tlsSecretIn(facts.deployment)}; the dry run below tells more`,
+    `there is no Secret ${facts.podroleNamespace}/${tlsSecretIn(facts.deployment)}; see the dry run below`,
   );
   return judged(code, facts.certificate, absent, (pem) => {
     const [leaf, ...between] = parsed(pem) ?? [];
@@ -69,14 +69,17 @@ export const certificateCheck = (facts: CheckFacts): readonly CheckResult[] => {
       return [
         fail(
           code,
-          "The certificate is not by a CA of the caBundle: every call to the injector fails.",
+          "The certificate is not signed by a CA of the caBundle: every call to the injector fails.",
           REMEDY,
         ),
       ];
     }
     return [
       problem ??
-        ok(code, `The certificate for ${host} is by a CA of the caBundle, and valid until ${day(leaf)}.`),
+        ok(
+          code,
+          `The certificate for ${host} is signed by a CA of the caBundle and valid until ${day(leaf)}.`,
+        ),
     ];
   });
 };

@@ -56,7 +56,7 @@ export const injectorVersionCheck = ({ deployment, version }: CheckFacts): reado
     const message = otherVersion(image, version);
     return [
       message === undefined
-        ? ok(code, `The injector is of version ${version}, as this podrole.`)
+        ? ok(code, `The injector is of version ${version}, like this podrole.`)
         : warn(code, message, "Use the podrole of the installation's version."),
     ];
   });
@@ -104,7 +104,7 @@ export const serviceCheck = ({
       return [
         fail(
           code,
-          `Service ${name} leads to no endpoint that is ready.`,
+          `Service ${name} has no ready endpoint.`,
           `See whether its selector is the pods' label: kubectl -n ${podroleNamespace} get endpointslices,pods --show-labels.`,
         ),
       ];

@@ -35,8 +35,8 @@ export const namespacesCheck = ({ namespaces, podroleNamespace }: CheckFacts): r
         : [
             warn(
               code,
-              `The label ${NAMESPACE_LABEL.key} has another value than ${NAMESPACE_LABEL.value}, and no effect, on ${listed(misspelled)}.`,
-              `kubectl label --overwrite namespace NAME ${LABEL}, or take it off.`,
+              `The label ${NAMESPACE_LABEL.key} has no effect, since its value is not ${NAMESPACE_LABEL.value}, on ${listed(misspelled)}.`,
+              `kubectl label --overwrite namespace NAME ${LABEL}, or remove the label.`,
             ),
           ]),
       ...(excluded.length === 0
@@ -45,7 +45,7 @@ export const namespacesCheck = ({ namespaces, podroleNamespace }: CheckFacts): r
             warn(
               code,
               `The label has no effect on ${listed(excluded)}: the webhook is not called for it.`,
-              "Take it off there.",
+              "Remove the label there.",
             ),
           ]),
     ];
@@ -86,7 +86,7 @@ export const namespaceSettingsCheck = ({
     );
     return results.length > 0
       ? results
-      : [ok(code, "Nothing about them stands in the way of guard or sidecar.")];
+      : [ok(code, "None of their labels and annotations keeps guard or sidecar out.")];
   });
 };
 
@@ -107,7 +107,7 @@ export const unguardedCheck = ({ namespaces, pods, config }: CheckFacts): readon
           warn(
             code,
             `${some} in ${namespace} without a guard, and can read the node's role: ${listed(names)}.`,
-            `They are from before the label. Restart what made them: kubectl -n ${namespace} rollout restart deployment,statefulset,daemonset.`,
+            `They were created before the label. Restart their owners: kubectl -n ${namespace} rollout restart deployment,statefulset,daemonset.`,
           ),
           ...rest,
         ];

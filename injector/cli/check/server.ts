@@ -12,7 +12,7 @@ export const apiServerCheck = ({ serverVersion, server }: CheckFacts): readonly 
     fail(
       "API_SERVER",
       `${why.replace(/\.$/, "")}.`,
-      "See whether kubectl get namespaces works with the same kubeconfig and context.",
+      "Check that kubectl get namespaces works with the same kubeconfig and context.",
     ),
   ];
 };
@@ -23,7 +23,7 @@ export const versionCheck = ({ serverVersion }: CheckFacts): readonly CheckResul
     // Some clouds write 30+.
     const [major, minor] = ["major", "minor"].map((key) => Number.parseInt(String(own(version, key)), 10));
     if (major === undefined || minor === undefined || Number.isNaN(major) || Number.isNaN(minor)) {
-      return [skip(code, "the API server tells no version")];
+      return [skip(code, "the API server reports no version")];
     }
     const name = `Kubernetes ${major}.${minor}`;
     const number = major * 1000 + minor;
@@ -31,7 +31,7 @@ export const versionCheck = ({ serverVersion }: CheckFacts): readonly CheckResul
       return [
         fail(
           code,
-          `${name} has no native sidecars: init containers that go on running are not known to it.`,
+          `${name} has no native sidecars (init containers that keep running).`,
           "Upgrade the cluster to 1.30 or newer.",
         ),
       ];

@@ -145,7 +145,7 @@ export const scopeCheck = (facts: CheckFacts): readonly CheckResult[] => {
       ...(narrowed ? ["it has an objectSelector, by which a pod's author can do without it"] : []),
     ];
     return problems.length > 0
-      ? [fail(code, `Of the webhook's scope: ${problems.join("; ")}.`, APPLY)]
+      ? [fail(code, `The webhook's scope is wrong: ${problems.join("; ")}.`, APPLY)]
       : [ok(code, "It is called for every pod of labelled namespaces, and not for kube-system or its own.")];
   });
 };
@@ -166,7 +166,7 @@ export const settingsCheck = (facts: CheckFacts): readonly CheckResult[] => {
         : []),
     ];
     return problems.length > 0
-      ? [warn(code, `Other than shipped: ${problems.join("; ")}.`, APPLY)]
+      ? [warn(code, `Different from what is shipped: ${problems.join("; ")}.`, APPLY)]
       : [ok(code, "Re-invocation, matching and time-out are as shipped.")];
   });
 };
