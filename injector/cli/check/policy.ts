@@ -1,6 +1,6 @@
 import { fieldsIn, nameOf, own, recordsIn, strings, type Fields } from "../../model/read.ts";
 import type { CheckFacts } from "./facts.ts";
-import { fail, judged, listed, ok, skip, warn, type CheckResult } from "./result.ts";
+import { fail, judged, listed, ok, skip, warn, type Results } from "./result.ts";
 
 const APPLY =
   "Apply the ValidatingAdmissionPolicy and the binding of podrole's chart (admissionPolicy.enabled), or those of deploy/install.yaml.";
@@ -10,13 +10,13 @@ const NONE =
 const oursIn = (policies: readonly Fields[]): readonly Fields[] =>
   policies.filter((one) => nameOf(one).startsWith("podrole"));
 
-export const policyCheck = ({ policies }: CheckFacts): readonly CheckResult[] => {
+export const policyCheck = ({ policies }: CheckFacts): Results => {
   const code = "POLICY";
   // An API server that knows no such kind is told of by its version.
   const unknown = warn(code, NONE, "Upgrade the cluster to Kubernetes 1.30 or newer.");
   return judged(code, policies, unknown, (all) => {
     const ours = oursIn(all);
-    if (ours.length === 0) return [fail(code, NONE, APPLY)];
+    if (ours.length === 0) return fail(code, NONE, APPLY);
     return ours.map((policy) => {
       const name = nameOf(policy);
       const checked = fieldsIn(fieldsIn(policy, "status"), "typeChecking");
@@ -38,10 +38,10 @@ export const policyCheck = ({ policies }: CheckFacts): readonly CheckResult[] =>
   });
 };
 
-export const bindingCheck = ({ policies, bindings }: CheckFacts): readonly CheckResult[] => {
+export const bindingCheck = ({ policies, bindings }: CheckFacts): Results => {
   const code = "POLICY_BINDING";
   const ours = policies.kind === "found" ? oursIn(policies.value).map(nameOf) : [];
-  if (ours.length === 0) return [skip(code, "there is no policy of podrole's to be bound")];
+  if (ours.length === 0) return skip(code, "there is no policy of podrole's to be bound");
   return judged(code, bindings, fail(code, `${ours.join(", ")} is not bound.`, APPLY), (all) =>
     ours.map((policy) => {
       const bound = all.filter((one) => own(fieldsIn(one, "spec"), "policyName") === policy);
@@ -62,4 +62,4 @@ export const bindingCheck = ({ policies, bindings }: CheckFacts): readonly Check
 
 /** Whether the API server itself denies what is not guarded. */
 export const isEnforced = (facts: CheckFacts): boolean =>
-  [...policyCheck(facts), ...bindingCheck(facts)].every(({ status }) => status === "ok");
+  [policyCheck(facts), bindingCheck(facts)].flat().every(({ status }) => status === "ok");

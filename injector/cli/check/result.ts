@@ -65,6 +65,9 @@ export interface CheckResult {
   readonly finding?: FindingCode;
 }
 
+/** What a check finds: one thing, or several. */
+export type Results = CheckResult | readonly CheckResult[];
+
 export const ok = (code: CheckCode, message: string): CheckResult => ({ code, status: "ok", message });
 export const warn = (code: CheckCode, message: string, remedy: string): CheckResult => ({
   code,
@@ -89,15 +92,15 @@ export function judged<T>(
   code: CheckCode,
   reading: Reading<T>,
   absent: CheckResult,
-  judge: (value: T) => readonly CheckResult[],
-): readonly CheckResult[] {
+  judge: (value: T) => Results,
+): Results {
   switch (reading.kind) {
     case "found":
       return judge(reading.value);
     case "absent":
-      return [absent];
+      return absent;
     case "unread":
-      return [skip(code, reading.why)];
+      return skip(code, reading.why);
   }
 }
 

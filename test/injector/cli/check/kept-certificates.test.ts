@@ -29,9 +29,9 @@ test("podrole check finds nothing to say about certificates that the injector ke
       webhooks: found([webhookConfiguration(api.bundles()[0])]),
       certificate: found(chainIn(api.secret() ?? {}) ?? ""),
     });
-    return [...bundleCheck(facts), ...certificateCheck(facts)].map(({ status, message }) =>
-      status === "ok" ? "ok" : message,
-    );
+    return [bundleCheck(facts), certificateCheck(facts)]
+      .flat()
+      .map(({ status, message }) => (status === "ok" ? "ok" : message));
   };
   const [cas, sizes, heard] = [new Set<string>(), new Set<number>(), new Set<string>()];
   const listen = (): void => {
