@@ -2,6 +2,7 @@ import { parseRoleArn, type RoleArn } from "../model/arn.ts";
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig, PolicyMode } from "../config/installation.ts";
 import { finding, type Finding } from "../model/findings.ts";
+import { ruleOfGrant } from "../model/grant-label.ts";
 import { covers, globMatches } from "../model/grant.ts";
 import { anyMatches, patternCache, warmedUp } from "./pattern.ts";
 import { annotation } from "../model/annotations.ts";
@@ -104,7 +105,7 @@ function refused(
 }
 
 const grantRule = ({ name, roles, default: fallback }: Facts["grants"][number]): Rule => ({
-  name: `RoleGrant ${name}`,
+  name: ruleOfGrant(name),
   allows: (arn) => arn === fallback || roles.some((glob) => globMatches(glob, arn)),
 });
 

@@ -1,3 +1,4 @@
+import { GRANT_LABEL, grantLabelValue, grantOfRule } from "../model/grant-label.ts";
 import type { ObjectMeta } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
@@ -16,7 +17,7 @@ export const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
  */
 export const IRSA_SKIP = "eks.amazonaws.com/skip-containers";
 
-/** The pod's metadata with what podrole writes into its annotations. */
+/** The pod's metadata with what podrole writes into its annotations and labels. */
 export function annotated(
   metadata: ObjectMeta,
   app: string | undefined,
@@ -39,7 +40,24 @@ export function annotated(
       : {}),
     [ANNOTATION.status]: JSON.stringify(status),
   };
-  return { ...metadata, annotations };
+  return { ...metadata, annotations, ...labelled(metadata, sidecar) };
+}
+
+/**
+ * The label by which pods of a grant are found. One that is there stays, whatever it says: a workload may select its pods by it,
+ * and would make pods without end.
+ */
+function labelled(metadata: ObjectMeta, sidecar: SidecarIntent | undefined): Pick<ObjectMeta, "labels"> {
+  const grant = sidecar && grantOf(sidecar);
+  return grant === undefined || metadata.labels?.[GRANT_LABEL] != null
+    ? {}
+    : { labels: { ...metadata.labels, [GRANT_LABEL]: grantLabelValue(grant) } };
+}
+
+/** The grant that allowed the pod's role, else the first that allowed a container's. */
+function grantOf({ identities }: SidecarIntent): string | undefined {
+  const own = identities.filter(({ name }) => name === POD_IDENTITY);
+  return [...own, ...identities].map(({ rule }) => grantOfRule(rule)).find((grant) => grant !== undefined);
 }
 
 /** The pod's own role in fields of its own, as ever; a container's by its name. */
