@@ -19,6 +19,7 @@ export const BUNDLES: readonly Bundle[] = [
     options: { alias: { "node:http": "./sidecar/node-http.cjs", http: "./sidecar/node-http.cjs" } },
   },
   { name: "injector", entryPoints: { injector: "injector/main.ts" } },
+  { name: "controller", entryPoints: { controller: "injector/controller/main.ts" } },
   { name: "cli", entryPoints: { cli: "injector/cli/main.ts" } },
   // In one piece: the demo copies it to where it runs as a user's program.
   {

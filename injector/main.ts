@@ -3,7 +3,7 @@ import { CommanderError } from "commander";
 import { systemClock } from "../sidecar/kit/clock.ts";
 import { coded, CodedError, oneLine, systemCode } from "../sidecar/kit/errors.ts";
 import { createLog, type LogLevel } from "../sidecar/kit/log.ts";
-import { findAccess } from "./cluster/access.ts";
+import { findAccess, namespaceOf } from "./cluster/access.ts";
 import { apiServer } from "./cluster/api-server.ts";
 import { discoverBaseRoleArn } from "./config/base-role.ts";
 import { settingsIn } from "./config/flags.ts";
@@ -11,7 +11,6 @@ import type { InjectorConfig } from "./config/installation.ts";
 import { configFrom, configInvalid } from "./config/read-config.ts";
 import { injectorCommand } from "./serve/command.ts";
 import { drainer } from "./serve/drain.ts";
-import { keepGrantStatus } from "./controller/grant-status.ts";
 import { kubernetesCluster } from "./cluster/kubernetes.ts";
 import { processMemory, returnIdleMemory } from "./serve/idle-memory.ts";
 import { serveCertificate } from "./serve/listener.ts";
@@ -38,12 +37,12 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
   const cluster = kubernetesCluster(access, { log, roleKey: config.keys.serviceAccountRole });
   const api = apiServer(access);
   const drain = drainer({ ms: serving.drainMs, clock: systemClock, log });
-  const tls = await tlsSource(serving, {
+  const tls = tlsSource(serving, {
     api,
-    access,
+    namespace: namespaceOf(access) ?? "podrole-system",
     clock: systemClock,
     log,
-    observe: (event) => metrics.countTls(event),
+    reloaded: () => metrics.countReload(),
   });
   const readiness = {
     ready: () => cluster.ready(),
@@ -58,7 +57,13 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     tls: () => tls.state(),
     unready: () => troubleOf(readiness),
   });
+  const stopping = new AbortController();
+  // Until it listens there is nothing to drain.
+  const leave = (): void => process.exit(0);
+  process.on("SIGTERM", leave).on("SIGINT", leave);
+  cluster.start();
   const { minVersion } = serving;
+  const first = await tls.first(stopping.signal);
   const app = buildServer({
     ...readiness,
     config,
@@ -68,7 +73,7 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     refused: metrics.countRefused,
     log,
     newToken: randomToken,
-    tls: { ...tls.first, minVersion },
+    tls: { ...first, minVersion },
   });
   const { host, port } = options;
   try {
@@ -83,14 +88,11 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
       cause: error,
     });
   }
-  cluster.start();
-  const stopping = new AbortController();
   const certificates = tls.run(
     (pair) => serveCertificate(app.server, { ...pair, minVersion }),
     stopping.signal,
   );
   void returnIdleMemory({ clock: systemClock, ...processMemory() }, stopping.signal);
-  void keepGrantStatus({ api, clock: systemClock, log }, stopping.signal);
   const stop = (signal: "SIGTERM" | "SIGINT"): void => {
     // Whoever says it twice does not want to wait.
     if (drain.started()) process.exit(128 + constants.signals[signal]);
@@ -101,6 +103,7 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
       api.close();
     });
   };
+  process.off("SIGTERM", leave).off("SIGINT", leave);
   process.on("SIGTERM", stop).on("SIGINT", stop);
 }
 

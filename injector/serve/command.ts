@@ -1,8 +1,7 @@
 import { Command, Option } from "commander";
-import { integer } from "../../sidecar/kit/env.ts";
 import { LOG_LEVELS } from "../../sidecar/kit/log.ts";
 import { withSettings } from "../config/flags.ts";
-import { withServing } from "../tls/options.ts";
+import { wholeNumber, withServing } from "../tls/options.ts";
 import { VERSION } from "../model/version.ts";
 
 /** The injector's command line, apart from the process it runs in, so that a test can hold the docs against it. */
@@ -14,7 +13,7 @@ export const injectorCommand = (): Command =>
         .version(VERSION)
         .addOption(new Option("--host <address>", "address to listen on").default("::"))
         .addOption(
-          new Option("--port <port>", "port to listen on").argParser(integer(1, 65_535)).default(8443),
+          new Option("--port <port>", "port to listen on").argParser(wholeNumber(1, 65_535)).default(8443),
         )
         .option("--kubeconfig <file>", "kubeconfig; in a cluster the pod's service account is used")
         .addOption(

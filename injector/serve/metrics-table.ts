@@ -57,7 +57,7 @@ export const METRICS = {
   podrole_unready: {
     type: "gauge",
     help: "1 with the reason why /readyz answers 503. No series while it answers 200.",
-    labels: { code: "`DRAINING`, `FACTS_UNAVAILABLE`, or why API servers would not take the certificate" },
+    labels: { code: "`DRAINING`, `FACTS_UNAVAILABLE`, or why there is no valid certificate" },
   },
   podrole_draining: { type: "gauge", help: "1 from SIGTERM on.", labels: {} },
   podrole_connections_refused_total: {
@@ -72,7 +72,7 @@ export const METRICS = {
   },
   podrole_tls_ca_not_after_timestamp_seconds: {
     type: "gauge",
-    help: "End of the CA in the Secret, Unix time; 0 where podrole keeps none.",
+    help: "End of the CA in the Secret, Unix time; 0 where the certificate is in files.",
     labels: {},
   },
   podrole_tls_reloads_total: {
@@ -80,17 +80,9 @@ export const METRICS = {
     help: "Certificates taken into service by this replica, the first one included.",
     labels: {},
   },
-  podrole_tls_actions_total: {
-    type: "counter",
-    help: "What this replica has done about certificates in the Secret and the webhook configuration; others do their part.",
-    labels: {
-      action:
-        "`create`, `restore`, `issue` (a serving certificate), `add-next` (a CA to come), `switch` (to it), `drop-previous`, `patch` (a caBundle)",
-    },
-  },
   podrole_tls_trouble: {
     type: "gauge",
-    help: "1 with the reason why certificates cannot be looked after. No series while all is well.",
+    help: "1 with the reason why a new certificate cannot be loaded. No series while all is well.",
     labels: { code: "such as `TLS_SECRET_FORBIDDEN`; the log has the sentence and the remedy" },
   },
   podrole_build_info: { type: "gauge", help: "Always 1.", labels: { version: "of podrole" } },

@@ -2,7 +2,6 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Finding } from "../model/findings.ts";
 import { DURATION_BUCKETS, METRICS, operationLabel, reasonLabel, resourceLabel } from "./metrics-table.ts";
 import type { Trouble } from "../model/trouble.ts";
-import type { KeepEvent } from "../tls/keep.ts";
 import type { TlsSourceState } from "../tls/source.ts";
 import type { Followed } from "../cluster/kubernetes.ts";
 import type { AnsweredReview } from "../review/admission-result.ts";
@@ -10,7 +9,8 @@ import type { AnsweredReview } from "../review/admission-result.ts";
 export interface Metrics {
   /** Counts one decision; a dry run's not, which is no event in the cluster's life. */
   readonly observe: (decided: AnsweredReview) => void;
-  readonly countTls: (event: KeepEvent) => void;
+  /** Counts a certificate taken into service. */
+  readonly countReload: () => void;
   readonly countRefused: () => void;
   /** Everything, in the Prometheus text format. */
   readonly text: () => Promise<string>;
@@ -59,7 +59,7 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
       if (resource === "pods" && result.findings.some(({ code }) => code === "ROLE_WOULD_BE_DENIED"))
         wouldDeny.inc();
     },
-    countTls: tls.count,
+    countReload: tls.countReload,
     countRefused: () => refused.inc(),
     text: () => registry.metrics(),
   };
@@ -75,19 +75,13 @@ function factsMetrics(registry: Registry, { followed = () => [], now = () => 0 }
   );
 }
 
-function tlsMetrics(registry: Registry, { tls }: MetricsDeps): { readonly count: Metrics["countTls"] } {
+function tlsMetrics(registry: Registry, { tls }: MetricsDeps): Pick<Metrics, "countReload"> {
   const { counter, gauge } = makers(registry);
   gauge("podrole_tls_serving_not_after_timestamp_seconds", () => (tls?.().servingNotAfter ?? 0) / 1000);
   gauge("podrole_tls_ca_not_after_timestamp_seconds", () => (tls?.().caNotAfter ?? 0) / 1000);
   labelled(gauge("podrole_tls_trouble"), () => codeOf(tls?.().trouble));
   const reloads = counter("podrole_tls_reloads_total");
-  const actions = counter("podrole_tls_actions_total");
-  return {
-    count: (event) => {
-      if (event.event === "reload") reloads.inc();
-      else actions.inc({ action: event.action });
-    },
-  };
+  return { countReload: () => reloads.inc() };
 }
 
 type Series<L extends string> = readonly (readonly [Record<L, string>, number])[];

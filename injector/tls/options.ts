@@ -1,5 +1,4 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { normalAddress } from "../../sidecar/kit/address.ts";
 import { integer } from "../../sidecar/kit/env.ts";
 import { CodedError } from "../../sidecar/kit/errors.ts";
 import type { TlsFiles } from "./files.ts";
@@ -14,10 +13,8 @@ interface Parsed {
   readonly tlsKey?: string;
   readonly tlsMinVersion: (typeof TLS_VERSIONS)[number];
   readonly tlsSecret: string;
-  readonly tlsNames: readonly string[];
   readonly service: string;
   readonly namespace?: string;
-  readonly webhookConfiguration: string;
   readonly drainSeconds: number;
 }
 
@@ -32,34 +29,42 @@ export interface ServingOptions {
         readonly service: string;
         /** Undefined: the one the injector runs in. */
         readonly namespace: string | undefined;
-        readonly webhooks: readonly string[];
-        readonly furtherNames: readonly string[];
       };
 }
 
 /** A name that stands in paths of the API. */
-const objectName = (raw: string): string => {
+export const objectName = (raw: string): string => {
   if (raw.length > 253 || !/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(raw))
     throw new InvalidArgumentError("It must be the name of a Kubernetes object.");
   return raw;
 };
 
-const names = (raw: string): readonly string[] =>
-  raw.split(",").map((part) => {
-    const name = part.trim();
-    const address = normalAddress(name);
-    if (address === undefined && !/^[\w.-]{1,253}$/.test(name))
-      throw new InvalidArgumentError("It must hold host names or IP addresses.");
-    return address ?? name;
-  });
+/** A parser of whole numbers for an option of Commander's. */
+export const wholeNumber =
+  (least: number, most: number) =>
+  (raw: string): number => {
+    try {
+      return integer(least, most)(raw);
+    } catch (error) {
+      throw new InvalidArgumentError(`It ${(error as Error).message}.`);
+    }
+  };
 
-const seconds = (raw: string): number => {
-  try {
-    return integer(0, 600)(raw);
-  } catch (error) {
-    throw new InvalidArgumentError(`It ${(error as Error).message}.`);
-  }
-};
+/** Where the Secret is, and for which Service its certificate: options that injector and controller share. */
+export function placeOptions(prefix = ""): readonly Option[] {
+  return [
+    new Option("--tls-secret <name>", `${prefix}Secret with CA and certificate, kept by the controller`)
+      .argParser(objectName)
+      .default("podrole-injector-tls"),
+    new Option("--service <name>", `${prefix}Service by which the API server calls the injector`)
+      .argParser(objectName)
+      .default("podrole-injector"),
+    new Option(
+      "--namespace <name>",
+      `${prefix}of Secret and Service (default: the one that the program runs in)`,
+    ).argParser(objectName),
+  ];
+}
 
 const OPTIONS: readonly Option[] = [
   new Option(
@@ -68,25 +73,10 @@ const OPTIONS: readonly Option[] = [
   ).choices(TLS_MODES),
   new Option("--tls-cert <file>", "files: serving certificate, PEM; read again when it changes"),
   new Option("--tls-key <file>", "files: its private key, PEM"),
-  new Option("--tls-secret <name>", "self-managed: Secret that keeps CA and certificate")
-    .argParser(objectName)
-    .default("podrole-injector-tls"),
-  new Option("--service <name>", "self-managed: Service by which the API server calls")
-    .argParser(objectName)
-    .default("podrole-injector"),
-  new Option(
-    "--namespace <name>",
-    "self-managed: of Secret and Service (default: the injector's own)",
-  ).argParser(objectName),
-  new Option("--webhook-configuration <name>", "self-managed: whose caBundle is kept")
-    .argParser(objectName)
-    .default("podrole"),
-  new Option("--tls-names <names>", "self-managed: further names and addresses in the certificate")
-    .argParser(names)
-    .default([], "none"),
+  ...placeOptions("self-managed: "),
   new Option("--tls-min-version <version>", "oldest TLS that is spoken").choices(TLS_VERSIONS).default("1.3"),
   new Option("--drain-seconds <seconds>", "how long it goes on answering after SIGTERM")
-    .argParser(seconds)
+    .argParser(wholeNumber(0, 600))
     .default(15),
 ];
 
@@ -112,7 +102,7 @@ export function servingFrom(options: Readonly<Record<string, unknown>>): Serving
     return { ...same, source: { mode, files: { cert: tlsCert, key: tlsKey } } };
   }
   if (tlsCert !== undefined || tlsKey !== undefined)
-    throw new CodedError("CONFIG_INVALID", "--tls self-managed makes certificate and key itself.", {
+    throw new CodedError("CONFIG_INVALID", "--tls self-managed takes certificate and key from a Secret.", {
       remedy: "Leave out --tls-cert and --tls-key, or choose --tls files.",
     });
   return {
@@ -122,8 +112,14 @@ export function servingFrom(options: Readonly<Record<string, unknown>>): Serving
       secret: given.tlsSecret,
       service: given.service,
       namespace: given.namespace,
-      webhooks: [`mutatingwebhookconfigurations/${given.webhookConfiguration}`],
-      furtherNames: given.tlsNames,
     },
   };
 }
+
+/** By which the Service can be called. The API server checks for the first; the others are for people and other clients. */
+export const serviceNames = (service: string, namespace: string): readonly [string, ...string[]] => [
+  `${service}.${namespace}.svc`,
+  `${service}.${namespace}.svc.cluster.local`,
+  `${service}.${namespace}`,
+  service,
+];

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { normalAddress } from "../../sidecar/kit/address.ts";
 import type { KeyPair } from "./certificates.ts";
-import type { CaFacts, Span } from "./plan.ts";
+import type { CaFacts, Span } from "./state.ts";
 
 /** The certificates in a text, each in one canonical form, so that line breaks make no difference. */
 export const certificatesIn = (text: string): readonly string[] =>

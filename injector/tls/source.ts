@@ -1,70 +1,79 @@
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
-import { certificateAuthority, servingCertificate, validFor, type KeyPair } from "./certificates.ts";
-import { namespaceOf, type ApiAccess } from "../cluster/access.ts";
+import type { ApiServer } from "../cluster/api-server.ts";
 import type { Trouble } from "../model/trouble.ts";
-import { DURATIONS, type Durations } from "./durations.ts";
+import type { KeyPair } from "./certificates.ts";
 import { followFiles, readPair } from "./files.ts";
-import { keeper, type KeepEvent } from "./keep.ts";
-import type { TlsApi } from "./objects.ts";
-import type { ServingOptions } from "./options.ts";
+import { secretFollower } from "./follow-secret.ts";
+import { serviceNames, type ServingOptions } from "./options.ts";
 import { served } from "./served.ts";
 
 export interface TlsDeps {
-  readonly api: TlsApi;
-  readonly access: ApiAccess;
+  readonly api: Pick<ApiServer, "get">;
+  /** In which the program runs. */
+  readonly namespace: string;
   readonly clock: Clock;
   readonly log: Log;
-  readonly observe: (event: KeepEvent) => void;
-  readonly durations?: Durations;
+  /** Called for each certificate taken into service, the first one included. */
+  readonly reloaded: () => void;
 }
 
-/** Where a listener's certificate comes from, and whether all is well with it. */
+/** Where a listener's certificate comes from, and whether it is valid. */
 export interface TlsSource {
-  /** To listen with. Of a self-managed one, nobody trusts it: it answers probes until the Secret has been read. */
-  readonly first: KeyPair;
-  /** Looks after it until the signal; never rejects. @param apply takes a certificate into service */
+  /** Waits for the first certificate. @throws CodedError where there is none, or none that can be served */
+  first(signal: AbortSignal): Promise<KeyPair>;
+  /** Follows its changes until the signal; never rejects. @param apply takes a certificate into service */
   run(apply: (pair: KeyPair) => void, signal: AbortSignal): Promise<void>;
   readonly state: () => TlsSourceState;
 }
 
 export interface TlsSourceState {
-  /** Why API servers would not take the certificate, or undefined. */
+  /** Why there is no valid certificate, or undefined. */
   readonly unready: Trouble | undefined;
-  /** What keeps it from being looked after, which need not be felt yet; or undefined. */
+  /** Why a new certificate could not be loaded, which need not be felt yet; or undefined. */
   readonly trouble: Trouble | undefined;
   /** Milliseconds since the epoch. */
   readonly servingNotAfter: number | undefined;
   readonly caNotAfter: number | undefined;
 }
 
-/** @throws CodedError for files that cannot be served from the start */
-export async function tlsSource({ source }: ServingOptions, deps: TlsDeps): Promise<TlsSource> {
-  const { api, clock, log, observe, durations = DURATIONS } = deps;
+/** How often files are read again. */
+const FILES_INTERVAL_MS = 10_000;
+
+export function tlsSource({ source }: ServingOptions, deps: TlsDeps): TlsSource {
+  const { api, clock, log, reloaded } = deps;
+  let current: KeyPair | undefined;
   let apply: (pair: KeyPair) => void = () => {};
   const holder = served({
     now: () => clock.now(),
-    apply: (pair) => apply(pair),
-    bundled: source.mode === "self-managed",
+    apply: (pair) => {
+      apply(pair);
+      current = pair;
+    },
   });
+  const pairInUse = (): KeyPair => {
+    if (current === undefined) throw new Error("there is no certificate");
+    return current;
+  };
   if (source.mode === "files") {
     const { files } = source;
-    const first = await readPair(files);
-    holder.use(first);
     let trouble: Trouble | undefined;
     return {
-      first,
+      first: async () => {
+        holder.use(await readPair(files));
+        reloaded();
+        return pairInUse();
+      },
       run: (into, signal) => {
         apply = into;
-        observe({ event: "reload" });
         return followFiles(
           {
             files,
             served: holder,
             clock,
             log,
-            intervalMs: durations.intervalMs,
-            reloaded: () => observe({ event: "reload" }),
+            intervalMs: FILES_INTERVAL_MS,
+            reloaded,
             trouble: (found) => void (trouble = found),
           },
           signal,
@@ -78,51 +87,34 @@ export async function tlsSource({ source }: ServingOptions, deps: TlsDeps): Prom
       }),
     };
   }
-  const { service, secret, webhooks, furtherNames } = source;
-  const namespace = source.namespace ?? namespaceOf(deps.access) ?? "podrole-system";
-  const names = [...serviceNames(service, namespace), ...furtherNames];
-  const kept = keeper({
+  const namespace = source.namespace ?? deps.namespace;
+  const follower = secretFollower({
     api,
     clock,
     log,
-    places: { secret, namespace, webhooks },
-    names,
-    durations,
+    place: { secret: source.secret, namespace },
+    name: serviceNames(source.service, namespace)[0],
     served: holder,
-    observe,
+    reloaded,
   });
   return {
-    first: await placeholder(names, clock.now()),
+    first: async (signal) => {
+      await follower.first(signal);
+      return pairInUse();
+    },
     run: (into, signal) => {
       apply = into;
-      return kept.run(signal);
+      return follower.run(signal);
     },
     state: () => {
-      const [unready, trouble] = [holder.trouble(), kept.trouble()];
+      const [unready, trouble] = [holder.trouble(), follower.trouble()];
       return {
-        // Of the two the one that says what to do.
+        // The follower's message says what to do.
         unready: unready && (trouble ?? unready),
         trouble: trouble ?? unready,
         servingNotAfter: holder.notAfter(),
-        caNotAfter: kept.caNotAfter(),
+        caNotAfter: follower.caNotAfter(),
       };
     },
   };
-}
-
-/** The API server checks for the first; the others are for people and for clients in the cluster. */
-const serviceNames = (service: string, namespace: string): readonly string[] => [
-  `${service}.${namespace}.svc`,
-  `${service}.${namespace}.svc.cluster.local`,
-  `${service}.${namespace}`,
-  service,
-];
-
-async function placeholder(names: readonly string[], now: number): Promise<KeyPair> {
-  const validity = validFor(365, now);
-  return servingCertificate(
-    await certificateAuthority("podrole, before its Secret", validity),
-    names,
-    validity,
-  );
 }

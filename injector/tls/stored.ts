@@ -1,14 +1,23 @@
 import type { KeyPair } from "./certificates.ts";
 import { metadataOf, own, stringMap, type Fields } from "../model/read.ts";
-import { caFacts, canSign, certificateOf, isPair, isSignedBy, namesOf, spanOf } from "./pem.ts";
-import type { TlsState } from "./plan.ts";
+import {
+  caFacts,
+  canSign,
+  certificateOf,
+  certificatesIn,
+  isPair,
+  isSignedBy,
+  namesOf,
+  spanOf,
+} from "./pem.ts";
+import type { CaFacts, TlsState } from "./state.ts";
 
-/** What the Secret holds, keys included: for the eyes of this folder. Absent is what was not there; nothing is checked. */
+/** What the Secret holds, keys included; never log it. What is absent was not there; nothing is checked. */
 export interface Stored {
   readonly ca?: KeyPair;
   readonly serving?: KeyPair;
   readonly next?: KeyPair;
-  /** Its key is forgotten. */
+  /** One or more CAs, PEM, without keys. */
   readonly previous?: string;
 }
 
@@ -35,13 +44,17 @@ export function storedIn(secret: Fields): Stored {
   };
 }
 
-/** The object to write. What else the Secret holds, labels, owners and keys of others, stays as it is. */
+/**
+ * The object to write. Everything else in the Secret stays as it is: labels, owners, other keys of `data`. A Secret of
+ * type kubernetes.io/tls must have `tls.crt` and `tls.key`: without a serving certificate they are empty.
+ */
 export function secretOf(stored: Stored, name: string, namespace: string, before: Fields = {}): Fields {
   const data: Record<string, string> = { ...stringMap(own(before, "data")) };
   for (const key of [...Object.values(KEYS).flat(), PREVIOUS]) delete data[key];
   const put = (key: string, value: string): void => void (data[key] = Buffer.from(value).toString("base64"));
+  const empty = { cert: "", key: "" };
   for (const part of ["ca", "serving", "next"] as const) {
-    const pair = stored[part];
+    const pair = stored[part] ?? (part === "serving" ? empty : undefined);
     if (pair === undefined) continue;
     put(KEYS[part][0], pair.cert);
     put(KEYS[part][1], pair.key);
@@ -57,11 +70,11 @@ export function secretOf(stored: Stored, name: string, namespace: string, before
   };
 }
 
-/** The same without keys, and without what turned out to be no certificate. */
+/** The same without keys, and without what is no certificate. */
 export function stateOf({ ca, serving, next, previous }: Stored): TlsState {
   const facts = caFacts(ca?.cert);
   const leaf = serving && certificateOf(serving.cert);
-  const [nextFacts, previousFacts] = [caFacts(next?.cert), caFacts(previous)];
+  const nextFacts = caFacts(next?.cert);
   return {
     ...(ca && facts ? { ca: { ...facts, canSign: canSign(ca) } } : {}),
     ...(serving && leaf
@@ -73,8 +86,10 @@ export function stateOf({ ca, serving, next, previous }: Stored): TlsState {
           },
         }
       : {}),
-    // One that can sign nothing is no CA to come.
+    // Without its key it can never sign.
     ...(next && nextFacts && canSign(next) ? { next: nextFacts } : {}),
-    ...(previousFacts ? { previous: previousFacts } : {}),
+    previous: casIn(previous ?? ""),
   };
 }
+
+const casIn = (text: string): readonly CaFacts[] => certificatesIn(text).flatMap((pem) => caFacts(pem) ?? []);

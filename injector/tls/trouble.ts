@@ -1,16 +1,16 @@
 import { CodedError } from "../../sidecar/kit/errors.ts";
 import { Refusal, whyOf } from "../cluster/api-server.ts";
+import type { SecretPlace } from "./secret.ts";
 
 /** Why certificates are not as they should be. Each is a value of the metric `podrole_tls_trouble`. */
 export const TLS_TROUBLES = [
   "TLS_NOT_LOADED",
   "TLS_NOT_VALID",
-  "TLS_NOT_TRUSTED",
+  "TLS_CA_UNANNOUNCED",
   "TLS_FILE_UNREADABLE",
   "TLS_FILE_INVALID",
   "TLS_SECRET_FORBIDDEN",
   "TLS_SECRET_REFUSED",
-  "TLS_SECRET_LOST",
   "TLS_WEBHOOK_FORBIDDEN",
   "TLS_WEBHOOK_MISSING",
   "TLS_WEBHOOK_REFUSED",
@@ -19,38 +19,49 @@ export const TLS_TROUBLES = [
 ] as const;
 export type TlsTrouble = (typeof TLS_TROUBLES)[number];
 
+/** What a program does with the Secret: the injector reads it, the controller writes it too. */
+export type Rights = "read" | "write";
+
 /**
- * A failed request for the Secret, told without the API server's own words: to a body that it cannot read it answers
- * with a piece of it, which may be a piece of a key.
+ * A failed request for the Secret, without the API server's own words: it answers a body that it cannot read with a piece
+ * of that body, which may be a piece of a key.
  */
-export function secretTrouble(error: unknown, name: string, namespace: string): CodedError<TlsTrouble> {
+export function secretTrouble(
+  error: unknown,
+  { secret: name, namespace }: SecretPlace,
+  rights: Rights,
+): CodedError<TlsTrouble> {
   const secret = `Secret ${namespace}/${name}`;
+  const done = rights === "read" ? "read" : "read or written";
   // A parser's message quotes what it could not read.
   const why = error instanceof SyntaxError ? "the answer is no JSON" : whyOf(error);
-  if (!(error instanceof Refusal)) return unavailable(`${secret} could not be read or written`, why);
+  if (!(error instanceof Refusal)) return unavailable(`${secret} could not be ${done}`, why);
   const status = `HTTP ${error.status}`;
   if (error.status === 401 || error.status === 403) {
-    return new CodedError("TLS_SECRET_FORBIDDEN", `podrole may not read or write ${secret} (${status}).`, {
-      remedy: `In namespace ${namespace}, let its service account create secrets, and get and update ${name}.`,
-    });
+    const verbs = rights === "read" ? `get ${name}` : `create secrets, and get and update ${name}`;
+    return new CodedError(
+      "TLS_SECRET_FORBIDDEN",
+      `podrole may not ${rights === "read" ? "read" : "read or write"} ${secret} (${status}).`,
+      { remedy: `In namespace ${namespace}, let its service account ${verbs}.` },
+    );
   }
-  if (passing(error.status)) return unavailable(`${secret} could not be read or written`, status);
+  if (isTemporary(error.status)) return unavailable(`${secret} could not be ${done}`, status);
   return new CodedError("TLS_SECRET_REFUSED", `The API server did not take ${secret} (${status}).`, {
     remedy:
       error.status === 404
         ? `Create namespace ${namespace}, or correct --namespace.`
-        : "Delete it: podrole makes it again. An immutable Secret, or a policy on Secrets, would be why.",
+        : "Delete it: the controller makes it again. An immutable Secret, or a policy on Secrets, would be why.",
   });
 }
 
-/** @param what resource and name, such as `mutatingwebhookconfigurations/podrole` */
-export function webhookTrouble(error: unknown, what: string): CodedError<TlsTrouble> {
+/** @param configuration name of a MutatingWebhookConfiguration */
+export function webhookTrouble(error: unknown, configuration: string): CodedError<TlsTrouble> {
+  const what = `mutatingwebhookconfigurations/${configuration}`;
   if (!(error instanceof Refusal)) return unavailable(`${what} could not be read or patched`, whyOf(error));
-  const [resource, name = ""] = what.split("/");
   const status = `HTTP ${error.status}`;
   if (error.status === 401 || error.status === 403) {
     return new CodedError("TLS_WEBHOOK_FORBIDDEN", `podrole may not read or patch ${what} (${status}).`, {
-      remedy: `Let its service account get and patch ${resource} ${name}.`,
+      remedy: `Let its service account get and patch mutatingwebhookconfigurations ${configuration}.`,
     });
   }
   if (error.status === 404) {
@@ -58,7 +69,7 @@ export function webhookTrouble(error: unknown, what: string): CodedError<TlsTrou
       remedy: "Apply the webhook configuration, or correct --webhook-configuration.",
     });
   }
-  if (passing(error.status)) return unavailable(`${what} could not be read or patched`, status);
+  if (isTemporary(error.status)) return unavailable(`${what} could not be read or patched`, status);
   return new CodedError(
     "TLS_WEBHOOK_REFUSED",
     `The API server did not take a caBundle in ${what} (${status}).`,
@@ -68,22 +79,28 @@ export function webhookTrouble(error: unknown, what: string): CodedError<TlsTrou
   );
 }
 
-/** While whoever may serve by what was in it is waited for. */
-export const lost = (): CodedError<TlsTrouble> =>
-  new CodedError(
-    "TLS_SECRET_LOST",
-    "The Secret holds nothing to serve by that a caBundle trusts; replicas that serve by another CA are left to write it again.",
-    { remedy: "Wait a minute." },
-  );
-
-/** After more rounds than replicas that agree would need. */
+/** After more steps in one look than any change needs. */
 export const unsettled = (): CodedError<TlsTrouble> =>
   new CodedError("TLS_UNSETTLED", "Somebody else keeps changing the Secret or the webhook configuration.", {
     remedy:
       "Look for a GitOps controller that resets caBundle, or for a second installation of the same names.",
   });
 
-const passing = (status: number): boolean => status === 429 || status === 408 || status >= 500;
+/** The Secret holds nothing that the injector could serve. @param why a clause */
+export const notLoaded = ({ secret, namespace }: SecretPlace, why: string): CodedError<TlsTrouble> =>
+  new CodedError("TLS_NOT_LOADED", `Secret ${namespace}/${secret} ${why}.`, {
+    remedy: "The controller writes it: see the log of Deployment podrole-controller.",
+  });
+
+/** The Secret has another CA, and not the one in use as a previous one, as a change by the controller would. */
+export const unannounced = ({ secret, namespace }: SecretPlace): CodedError<TlsTrouble> =>
+  new CodedError(
+    "TLS_CA_UNANNOUNCED",
+    `Secret ${namespace}/${secret} was given another CA, which API servers may not trust; the certificate in use stays.`,
+    { remedy: "Wait for the controller to announce it, or see the log of Deployment podrole-controller." },
+  );
+
+const isTemporary = (status: number): boolean => status === 429 || status === 408 || status >= 500;
 
 const unavailable = (what: string, why: string): CodedError<TlsTrouble> =>
   new CodedError("TLS_API_UNAVAILABLE", `${what}: ${why}.`, {

@@ -23,7 +23,7 @@ describe.skipIf(reason !== undefined)(
     beforeAll(async () => {
       [plane, routing] = await Promise.all([
         openControlPlane(),
-        openControlPlane("nobody", "--enable-aggregator-routing=true"),
+        openControlPlane(undefined, "--enable-aggregator-routing=true"),
       ]);
       for (const { admin } of [plane, routing]) await createNamespace(admin, "shop");
       await routing.admin.create(NAMESPACES, { metadata: { name: "podrole-system" } });

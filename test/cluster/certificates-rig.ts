@@ -1,16 +1,21 @@
 import { X509Certificate } from "node:crypto";
 import type { AddressInfo } from "node:net";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { apiServer } from "../../injector/cluster/api-server.ts";
-import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
 import { kubernetesCluster } from "../../injector/cluster/kubernetes.ts";
+import { DURATIONS, type Durations } from "../../injector/controller/durations.ts";
+import { certificateKeeper } from "../../injector/controller/keep-certificates.ts";
+import type { Action } from "../../injector/controller/plan.ts";
+import { task } from "../../injector/controller/task.ts";
+import type { Trouble } from "../../injector/model/trouble.ts";
+import { randomToken } from "../../injector/mutate/token.ts";
 import { serveCertificate } from "../../injector/serve/listener.ts";
 import { buildServer } from "../../injector/serve/server.ts";
-import { DURATIONS, type Durations } from "../../injector/tls/durations.ts";
-import type { KeepEvent } from "../../injector/tls/keep.ts";
-import { tlsSource, type TlsSourceState } from "../../injector/tls/source.ts";
+import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
+import { serviceNames } from "../../injector/tls/options.ts";
 import { certificatesIn } from "../../injector/tls/pem.ts";
-import { randomToken } from "../../injector/mutate/token.ts";
-import { systemClock } from "../../sidecar/kit/clock.ts";
+import { tlsSource, type TlsSourceState } from "../../injector/tls/source.ts";
+import { systemClock, type Clock } from "../../sidecar/kit/clock.ts";
 import { config } from "../support/config.ts";
 import { logLines, type LogLine } from "../support/log-lines.ts";
 import { until } from "../support/until.ts";
@@ -24,12 +29,11 @@ export const SECRET = `${SECRETS}/podrole-injector-tls`;
 const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 export const CONFIGURATION = `${WEBHOOKS}/podrole`;
 
-/** A replica that looks after its own certificates, against a real API server. */
-export interface Replica {
-  readonly port: number;
+/** A controller that looks after certificates, against a real API server. */
+export interface Controller {
   readonly lines: readonly LogLine[];
-  readonly events: readonly KeepEvent[];
-  readonly state: () => TlsSourceState;
+  readonly actions: readonly Action["do"][];
+  readonly trouble: () => Trouble | undefined;
   close(): Promise<void>;
 }
 
@@ -37,15 +41,50 @@ export interface Replica {
  * Looks twice a second; the lives of certificates as long as usual unless a test says otherwise.
  * @param aheadMs how far its clock is ahead of the API server's
  */
-export async function openReplica(
-  plane: ControlPlane,
-  over: Partial<Durations> = {},
-  aheadMs = 0,
-): Promise<Replica> {
+export function openController(account: KubeConfig, over: Partial<Durations> = {}, aheadMs = 0): Controller {
+  const { log, lines } = logLines();
+  const api = apiServer(account);
+  const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
+  const durations = { ...DURATIONS, intervalMs: 500, ...over };
+  const actions: Action["do"][] = [];
+  const { round } = certificateKeeper({
+    api,
+    clock,
+    log,
+    places: { secret: "podrole-injector-tls", namespace: NAMESPACE, configuration: "podrole" },
+    names: [...serviceNames("podrole-injector", NAMESPACE), "127.0.0.1"],
+    durations,
+    observe: (action) => void actions.push(action),
+  });
+  const kept = task({ name: "certificates", intervalMs: durations.intervalMs, round, clock, log });
+  const stopping = new AbortController();
+  const running = kept.run(stopping.signal);
+  return {
+    lines,
+    actions,
+    trouble: kept.trouble,
+    close: async () => {
+      stopping.abort();
+      await running;
+      api.close();
+    },
+  };
+}
+
+/** A replica of the injector that serves by the Secret. */
+export interface Replica {
+  readonly port: number;
+  readonly lines: readonly LogLine[];
+  readonly state: () => TlsSourceState;
+  close(): Promise<void>;
+}
+
+/** Resolves once it listens, which it does when it has a certificate. It looks for another one twice a second. */
+export async function openReplica(plane: ControlPlane): Promise<Replica> {
   const { log, lines } = logLines();
   const api = apiServer(plane.injectorConfig);
-  const events: KeepEvent[] = [];
-  const tls = await tlsSource(
+  const clock: Clock = { ...systemClock, sleep: (_ms, signal) => systemClock.sleep(500, signal) };
+  const tls = tlsSource(
     {
       minVersion: "TLSv1.3",
       drainMs: 0,
@@ -54,36 +93,26 @@ export async function openReplica(
         secret: "podrole-injector-tls",
         service: "podrole-injector",
         namespace: NAMESPACE,
-        webhooks: ["mutatingwebhookconfigurations/podrole"],
-        furtherNames: ["127.0.0.1"],
       },
     },
-    {
-      api,
-      access: plane.injectorConfig,
-      clock: { ...systemClock, now: () => systemClock.now() + aheadMs },
-      log,
-      observe: (event) => void events.push(event),
-      durations: { ...DURATIONS, intervalMs: 500, ...over },
-    },
+    { api, namespace: NAMESPACE, clock, log, reloaded: () => {} },
   );
   const cluster = kubernetesCluster(plane.injectorConfig, { log });
+  const stopping = new AbortController();
+  cluster.start();
   const app = buildServer({
     config: config({ policy: "listed", region: "eu-west-1" }),
     cluster,
     log,
     newToken: randomToken,
-    tls: tls.first,
+    tls: await tls.first(stopping.signal),
   });
   await app.listen({ host: "127.0.0.1", port: 0 });
-  cluster.start();
-  const stopping = new AbortController();
   const running = tls.run((pair) => serveCertificate(app.server, pair), stopping.signal);
   await until("the facts", () => cluster.ready() || undefined);
   return {
     port: (app.server.address() as AddressInfo).port,
     lines,
-    events,
     state: tls.state,
     close: async () => {
       stopping.abort();

@@ -1,42 +1,60 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { CONTAINER } from "../../sidecar/contract/pod.ts";
-import type { Durations } from "../../injector/tls/durations.ts";
+import type { Durations } from "../../injector/controller/durations.ts";
 import { until } from "../support/until.ts";
 import {
   bundles,
   CONFIGURATION,
   foreignCa,
+  openController,
   openReplica,
   register,
   SECRET,
   SECRETS,
   serialInSecret,
+  type Controller,
   type Replica,
 } from "./certificates-rig.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
-import { startProgram } from "./program.ts";
-import { allowInjector, allowSecret, createNamespace, installCrd, NAMESPACES, podsOf } from "./setting.ts";
+import { startController, startProgram } from "./program.ts";
+import {
+  allowInjector,
+  allowSecret,
+  controllerAccount,
+  createNamespace,
+  installCrd,
+  NAMESPACES,
+  podsOf,
+} from "./setting.ts";
 import { podObject } from "./webhook.ts";
 
 const reason = whyNot();
 
 describe.skipIf(reason !== undefined)(
-  `certificates of the injector's own at a real API server${reason ? `: ${reason}` : ""}`,
+  `certificates that the controller keeps, at a real API server${reason ? `: ${reason}` : ""}`,
   () => {
     let plane: ControlPlane;
+    let account: KubeConfig;
     let count = 0;
     beforeAll(async () => {
       plane = await openControlPlane();
       await allowInjector(plane);
       await installCrd(plane);
       await plane.admin.create(NAMESPACES, { metadata: { name: "podrole-system" } });
+      account = await controllerAccount(plane);
       await createNamespace(plane.admin, "shop");
     });
     afterAll(() => plane?.stop());
 
-    const replica = async (over: Partial<Durations> = {}, aheadMs = 0): Promise<Replica> => {
-      const one = await openReplica(plane, over, aheadMs);
+    const controller = (over: Partial<Durations> = {}, aheadMs = 0): Controller => {
+      const one = openController(account, over, aheadMs);
+      onTestFinished(() => one.close());
+      return one;
+    };
+    const replica = async (): Promise<Replica> => {
+      const one = await openReplica(plane);
       onTestFinished(() => one.close());
       return one;
     };
@@ -58,16 +76,17 @@ describe.skipIf(reason !== undefined)(
       await plane.admin.request("DELETE", CONFIGURATION);
       await plane.admin.request("DELETE", SECRET);
     };
-    const ready = (one: Replica): Promise<true> =>
-      until("the replica", () => one.state().unready === undefined || undefined);
-    /** A replica that the API server calls, and takes for good. */
-    const serving = async (over: Partial<Durations> = {}, aheadMs = 0): Promise<Replica> => {
+    /** A controller, and a replica that the API server calls, and takes for good. */
+    const serving = async (
+      over: Partial<Durations> = {},
+      aheadMs = 0,
+    ): Promise<{ readonly keeps: Controller; readonly one: Replica }> => {
       await clear();
-      const one = await replica(over, aheadMs);
+      const keeps = controller(over, aheadMs);
+      const one = await replica();
       await register(plane, one.port);
-      await ready(one);
       await admitted();
-      return one;
+      return { keeps, one };
     };
     /** Twenty admissions a second until it is stopped. */
     const load = (): { readonly stop: () => Promise<{ sent: number; failures: readonly string[] }> } => {
@@ -91,25 +110,25 @@ describe.skipIf(reason !== undefined)(
       };
     };
 
-    test("without the right to its Secret, the injector says which one it lacks, and heals when it has it", async () => {
+    test("without the right to read the Secret, the injector says which one it lacks, and heals when it has it", async () => {
       await clear();
-      const one = await replica();
-      await register(plane, one.port);
-      const trouble = await until("the trouble", () => one.state().trouble);
-      expect(trouble.code).toBe("TLS_SECRET_FORBIDDEN");
-      expect(trouble.message).toContain("let its service account create secrets, and get and update");
-      expect(one.state().unready).toBeDefined();
-      await expect(admit()).rejects.toThrow("failed calling webhook");
+      const program = await startProgram(plane, []);
+      await until("the reason", () => program.output().includes("TLS_SECRET_FORBIDDEN") || undefined);
+      expect(program.output()).toContain("let its service account get podrole-injector-tls");
+      expect(await program.ask("/livez")).toMatchObject({ status: 0 });
       // What deploy/install.yaml gives it, and no more than that.
       await allowSecret(plane);
-      await ready(one);
+      controller();
+      await register(plane, program.port);
+      await program.ready();
       await admitted();
+      program.kill("SIGKILL");
     });
 
     test("a CA is put into every webhook of the configuration, and the API server calls", async () => {
-      const one = await serving();
+      const { keeps, one } = await serving();
+      await until("the bundle", async () => ((await bundles(plane))[0]?.length === 1 ? true : undefined));
       const [first, ...others] = await bundles(plane);
-      expect(first).toHaveLength(1);
       expect(others).toEqual([first]);
       const secret = await plane.admin.get(SECRET);
       expect([secret.type, Object.keys(secret.data).sort()]).toEqual([
@@ -117,30 +136,30 @@ describe.skipIf(reason !== undefined)(
         ["ca.crt", "ca.key", "tls.crt", "tls.key"],
       ]);
       await admit();
-      expect(JSON.stringify(one.lines)).not.toMatch(/PRIVATE/);
+      expect(JSON.stringify([keeps.lines, one.lines])).not.toMatch(/PRIVATE/);
     });
 
-    test("is not ready without a webhook configuration, and is when there is one", async () => {
+    test("the certificate is made without a webhook configuration, whose absence is said", async () => {
       await clear();
+      const keeps = controller();
       const one = await replica();
-      await until("the Secret", () => (one.state().servingNotAfter === undefined ? undefined : true));
-      const { code } = await until("the reason", () => one.state().unready);
-      expect(code).toBe("TLS_WEBHOOK_MISSING");
+      const { code } = await until("the reason", () => keeps.trouble());
+      expect([code, one.state().unready]).toEqual(["TLS_WEBHOOK_MISSING", undefined]);
       await register(plane, one.port);
-      await ready(one);
+      await admitted();
+      await until("the end of it", () => (keeps.trouble() === undefined ? true : undefined));
     });
 
-    test("two replicas that start at once agree", async () => {
+    test("two controllers that start at once make one CA", async () => {
       await clear();
       await register(plane, 1);
-      const [one, two] = await Promise.all([replica(), replica()]);
-      await Promise.all([ready(one), ready(two)]);
-      const created = [one, two].flatMap(({ events }) =>
-        events.filter((event) => event.event === "action" && event.action === "create"),
-      );
-      expect(created).toHaveLength(1);
-      expect(one.state().servingNotAfter).toBe(two.state().servingNotAfter);
+      const [one, two] = [controller(), controller()];
+      const serves = await replica();
+      const actions = [...one.actions, ...two.actions];
+      expect(actions.filter((action) => action === "announce")).toHaveLength(1);
+      expect(actions.filter((action) => action === "switch")).toHaveLength(1);
       expect((await bundles(plane))[0]).toHaveLength(1);
+      expect(serves.state().unready).toBeUndefined();
     });
 
     test("a wiped caBundle, and a foreign one, is mended in the time of one look", async () => {
@@ -159,12 +178,12 @@ describe.skipIf(reason !== undefined)(
     });
 
     test("the Secret's deletion loses no admission, and ends with another CA", async () => {
-      await serving({ settleMs: 3000, overlapMs: 3000 });
+      const { keeps } = await serving({ lostMs: 3000, overlapMs: 3000 });
       const [before] = await bundles(plane);
       const running = load();
       await delay(500);
       await plane.admin.delete(SECRET);
-      // As with a rollout at the same moment: one that finds no Secret, and must not take the CA away.
+      // As with a roll-out at the same moment: one that finds no certificate, and waits for it.
       const fresh = await replica();
       await until(
         "another CA alone",
@@ -178,13 +197,13 @@ describe.skipIf(reason !== undefined)(
       const { sent, failures } = await running.stop();
       expect(failures).toEqual([]);
       expect(sent).toBeGreaterThan(50);
-      expect(fresh.events).not.toContainEqual({ event: "action", action: "create" });
       expect(fresh.state().unready).toBeUndefined();
+      expect(keeps.actions.filter((action) => action === "switch")).toHaveLength(2);
     });
 
     test("CA and certificate turn again and again under load, and no admission is lost", async () => {
       // Each CA is followed after two thirds of its life: every ten seconds or so.
-      const one = await serving({ caMs: 12_000, settleMs: 1500, overlapMs: 1500, servingMs: 6000 });
+      const { keeps } = await serving({ caMs: 12_000, settleMs: 1500, overlapMs: 1500, servingMs: 6000 });
       const seen = new Set<string>();
       const running = load();
       const from = Date.now();
@@ -193,10 +212,9 @@ describe.skipIf(reason !== undefined)(
         await delay(250);
       }
       const { sent, failures } = await running.stop();
-      const done = one.events.map((event) => (event.event === "action" ? event.action : "reload"));
       expect(failures).toEqual([]);
       expect(sent).toBeGreaterThan(400);
-      expect(done.filter((action) => action === "switch").length).toBeGreaterThan(2);
+      expect(keeps.actions.filter((action) => action === "switch").length).toBeGreaterThan(2);
       expect(seen.size).toBeGreaterThan(3);
     }, 90_000);
 
@@ -206,55 +224,83 @@ describe.skipIf(reason !== undefined)(
     ] as const)(
       "what a clock eight days %s makes is taken by an API server whose clock is right",
       async ([, days]) => {
-        const one = await serving({}, days * 24 * 60 * 60 * 1000);
+        const { keeps } = await serving({}, days * 24 * 60 * 60 * 1000);
         await admit();
-        expect(one.events).toContainEqual({ event: "action", action: "create" });
+        expect(keeps.actions).toContain("announce");
       },
     );
 
     test("an API server that is away at the start is waited for", async () => {
       await clear();
       await plane.killApiServer();
+      controller();
       const starting = replica();
       await delay(1000);
       await plane.startApiServer();
       const one = await starting;
       await register(plane, one.port);
-      await until("the replica", () => one.state().unready === undefined || undefined, 30_000);
       expect(await admitted()).toBe(true);
     });
 
-    test("the program itself does all that, and goes on answering while it drains", async () => {
+    test("the programs themselves do all that: the injector waits for the controller, and answers while it drains", async () => {
       await clear();
       const program = await startProgram(plane, ["--drain-seconds=1"]);
-      const unready = await until("the Secret", async () => {
-        const { status, body } = await program.ask("/readyz");
+      await until("the wait", () => program.output().includes("does not exist yet") || undefined);
+      const keeps = await startController(account);
+      await until("the certificate", async () =>
+        (await program.ask("/livez")).status === 200 ? true : undefined,
+      );
+      const unready = await until("the controller's reason", async () => {
+        const { status, body } = await keeps.ask("/readyz");
         return status === 503 && body.includes("TLS_WEBHOOK_MISSING") ? body : undefined;
       });
       expect(JSON.parse(unready).message).toContain("Apply the webhook configuration");
       await register(plane, program.port);
       await program.ready();
+      await keeps.ready();
       await admitted();
       const metrics = (await program.ask("/metrics")).body;
       expect(metrics).toMatch(/^podrole_tls_ca_not_after_timestamp_seconds 1\d{9}$/m);
       expect(metrics).toMatch(/^podrole_facts_objects{resource="namespaces"} [1-9]/m);
       expect(metrics).not.toMatch(/^podrole_(unready|tls_trouble){/m);
+      expect((await keeps.ask("/metrics")).body).toMatch(/^podrole_tls_actions_total{action="switch"} 1$/m);
+      // Without its controller an injector goes on.
+      keeps.kill("SIGTERM");
+      expect(await keeps.exited).toBe(0);
       program.kill("SIGTERM");
       await until("the drain", () => program.output().includes('"draining"') || undefined);
       await admit();
       expect(await program.exited).toBe(0);
-      expect(program.output()).not.toMatch(/PRIVATE|LS0tLS1CRUdJTi/);
+      expect(program.output() + keeps.output()).not.toMatch(/PRIVATE|LS0tLS1CRUdJTi/);
     });
 
-    test("nobody but the injector and admins may read the Secret", async () => {
+    test("nobody but the controller and admins may write the Secret, and the injector only reads it", async () => {
       await serving();
-      const asked = await plane.admin.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", {
-        spec: {
-          user: "injector",
-          resourceAttributes: { namespace: "podrole-system", verb: "list", resource: "secrets" },
-        },
-      });
-      expect(asked.status.allowed).toBe(false);
+      const may = async (user: string, verb: string, name?: string): Promise<boolean> => {
+        const attributes = {
+          namespace: "podrole-system",
+          verb,
+          resource: "secrets",
+          ...(name ? { name } : {}),
+        };
+        const asked = await plane.admin.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", {
+          spec: { user, resourceAttributes: attributes },
+        });
+        return asked.status.allowed;
+      };
+      const own = "podrole-injector-tls";
+      const verbs = ["get", "update", "patch", "delete", "list", "watch"];
+      const allowed = async (user: string): Promise<readonly string[]> => {
+        const answers = await Promise.all(verbs.map((verb) => may(user, verb, own)));
+        return verbs.filter((_, index) => answers[index]);
+      };
+      expect(await allowed("injector")).toEqual(["get"]);
+      expect(await allowed("system:serviceaccount:podrole-system:podrole-controller")).toEqual([
+        "get",
+        "update",
+      ]);
+      expect(await may("injector", "create")).toBe(false);
+      expect(await may("injector", "get", "another")).toBe(false);
       expect((await plane.admin.request("GET", SECRETS)).status).toBe(200);
     });
   },

@@ -33,6 +33,7 @@ export interface ControlPlane {
 /** Of an event of the API server's audit log, what tests look at. */
 export interface AuditedRequest {
   readonly verb: string;
+  readonly user: { readonly username: string };
   readonly objectRef?: {
     readonly apiGroup?: string;
     readonly resource: string;
@@ -59,7 +60,10 @@ const binary = (program: string): string => join(process.env["KUBEBUILDER_ASSETS
  * @param audit the user whose requests are written down
  * @param flags of the API server, beside the usual
  */
-export async function openControlPlane(audit = "nobody", ...flags: readonly string[]): Promise<ControlPlane> {
+export async function openControlPlane(
+  audit: readonly string[] = ["nobody"],
+  ...flags: readonly string[]
+): Promise<ControlPlane> {
   const folder = await mkdtemp(join(tmpdir(), "podrole-cluster-"));
   const running = new Set<ChildProcess>();
   // Also when the run is cut short: a process outlives the one that started it.
@@ -160,13 +164,13 @@ const apiServerArgs = (etcd: number, port: number): readonly string[] => [
   "--audit-log-mode=blocking",
 ];
 
-const auditPolicy = (user: string): string =>
+const auditPolicy = (users: readonly string[]): string =>
   JSON.stringify({
     apiVersion: "audit.k8s.io/v1",
     kind: "Policy",
     // A watch is written down when it starts.
     omitStages: ["RequestReceived"],
-    rules: [{ level: "Metadata", users: [user] }, { level: "None" }],
+    rules: [{ level: "Metadata", users }, { level: "None" }],
   });
 
 /** Made by the API server for itself, and therefore its own authority. */

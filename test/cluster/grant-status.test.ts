@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
-import { systemClock } from "../../sidecar/kit/clock.ts";
 import { apiServer } from "../../injector/cluster/api-server.ts";
 import { updateGrants } from "../../injector/controller/grant-status.ts";
-import { logLines } from "../support/log-lines.ts";
 import { until } from "../support/until.ts";
 import { whyNot } from "./control-plane.ts";
-import { createNamespace, grantObject, GRANTS, podsOf } from "./setting.ts";
+import { controllerAccount, createNamespace, grantObject, GRANTS, podsOf } from "./setting.ts";
 import { openInjector, podObject, type Serving } from "./webhook.ts";
 
 const reason = whyNot();
@@ -29,10 +27,10 @@ describe.skipIf(reason !== undefined)(
     });
     afterAll(() => serving?.close());
 
-    test("is written with the injector's own rights, shown by kubectl get, and then left alone", async () => {
-      const { admin, injectorConfig } = serving.plane;
-      const api = apiServer(injectorConfig);
-      const round = () => updateGrants({ api, clock: systemClock, log: logLines().log }, signal);
+    test("is written with the controller's rights, shown by kubectl get, and then left alone", async () => {
+      const { admin } = serving.plane;
+      const api = apiServer(await controllerAccount(serving.plane));
+      const round = () => updateGrants({ api, now: () => Date.now() }, signal);
       await round();
       const grant = await admin.get(`${GRANTS}/shop-roles`);
       expect(grant.status).toMatchObject({ podsUsing: 1, conditions: [{ type: "Valid", status: "True" }] });

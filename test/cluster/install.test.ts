@@ -10,10 +10,10 @@ import { until } from "../support/until.ts";
 import { certificateAuthority, servingCertificate, validFor } from "../../injector/tls/certificates.ts";
 import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { whyNot } from "./control-plane.ts";
-import { INJECTOR, kill, NAMESPACE, openInstallation, WEBHOOKS, type Installed } from "./installation.ts";
+import { kill, NAMESPACE, openInstallation, userOf, WEBHOOKS, type Installed } from "./installation.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { placeOf } from "./places.ts";
-import { createNamespace, grantObject, GRANTS, NAMESPACES, podsOf } from "./setting.ts";
+import { CONTROLLER, createNamespace, grantObject, GRANTS, INJECTOR, NAMESPACES, podsOf } from "./setting.ts";
 import { podObject } from "./webhook.ts";
 
 const reason = whyNot();
@@ -38,13 +38,14 @@ describe.skipIf(reason !== undefined)(
   () => {
     let installed: Installed;
     let injector: Child;
+    let controller: Child;
     const admin = () => installed.plane.admin;
     const start = () =>
       installed.start(`--base-role-arn=${ACCOUNT}`, "--region=eu-west-1", `--hub-role=${ACCOUNT}podrole-hub`);
     const create = (namespace: string, pod: object, query = "") =>
       admin().request("POST", `${podsOf(namespace)}${query}`, pod);
     /** Until the API server, which hears of registrations a moment late, does as it is told from now on. */
-    // Longer than the ten seconds after which the injector looks at its caBundle.
+    // Longer than the ten seconds after which the controller looks at the caBundle.
     const answers = (what: string, wanted: RegExp | undefined, namespace = "shop") =>
       until(
         what,
@@ -65,6 +66,7 @@ describe.skipIf(reason !== undefined)(
         });
       }
       await admin().create(GRANTS, grantObject("shop", { roles: [`${ACCOUNT}*`], namespaces: ["shop"] }));
+      controller = await installed.startController();
       injector = await start();
       await answers("an admission", undefined);
     });
@@ -93,7 +95,7 @@ describe.skipIf(reason !== undefined)(
       },
     );
 
-    test("a replica has what it needs from the ServiceAccount's rights, and is refused nothing", async () => {
+    test("injector and controller have what they need from their service accounts' rights, and are refused nothing", async () => {
       await until(
         "the status of a grant",
         async () => (await admin().get(`${GRANTS}/shop`)).status || undefined,
@@ -128,22 +130,47 @@ describe.skipIf(reason !== undefined)(
       expect(unused).toEqual([]);
     });
 
-    /** `verb resource` of each rule that no request has needed yet. */
-    async function unusedRights(): Promise<readonly string[]> {
-      const asked = new Set(
-        (await installed.plane.audited()).map(({ verb, objectRef }) => {
+    test("the injector writes nothing, by its rights and by what it did", async () => {
+      const reads = new Set(["get", "list", "watch"]);
+      const verbs = grantedTo(INJECTOR).map((right) => right.split(" ")[0] ?? "");
+      expect(verbs.filter((verb) => !reads.has(verb))).toEqual([]);
+      const writes = (await requestsOf(INJECTOR)).filter(
+        (request) => !reads.has(request.split(" ")[0] ?? ""),
+      );
+      expect(writes).toEqual([]);
+    });
+
+    /** `verb resource` of each request that a program has sent. */
+    async function requestsOf(name: string): Promise<readonly string[]> {
+      const audited = await installed.plane.audited();
+      return audited
+        .filter(({ user }) => user.username === userOf(name))
+        .map(({ verb, objectRef }) => {
           const { resource, subresource } = objectRef ?? { resource: "" };
           return `${verb} ${subresource === undefined ? resource : `${resource}/${subresource}`}`;
-        }),
-      );
-      const rules = installed.objects
-        .filter(({ kind }) => kind === "ClusterRole" || kind === "Role")
-        .flatMap((role): readonly KubeObject[] => role.rules);
-      const granted = rules.flatMap(({ verbs, resources }) =>
-        verbs.flatMap((verb: string) => resources.map((resource: string) => `${verb} ${resource}`)),
-      );
+        });
+    }
+
+    /** `verb resource` of each right of a program's. */
+    const grantedTo = (name: string): readonly string[] =>
+      installed.objects
+        .filter(({ kind, metadata }) => (kind === "ClusterRole" || kind === "Role") && metadata.name === name)
+        .flatMap((role): readonly KubeObject[] => role.rules)
+        .flatMap(({ verbs, resources }) =>
+          verbs.flatMap((verb: string) => resources.map((resource: string) => `${verb} ${resource}`)),
+        );
+
+    /** Rights that no request has needed yet. */
+    async function unusedRights(): Promise<readonly string[]> {
+      const unused = async (name: string): Promise<readonly string[]> => {
+        const asked = new Set(await requestsOf(name));
+        return grantedTo(name)
+          .filter((right) => !asked.has(right))
+          .map((right) => `${name}: ${right}`);
+      };
+      const all = [...(await unused(INJECTOR)), ...(await unused(CONTROLLER))];
       // For a namespace that is younger than the cache: facts.test.ts makes that happen.
-      return granted.filter((right: string) => right !== "get namespaces" && !asked.has(right));
+      return all.filter((right) => right !== `${INJECTOR}: get namespaces`);
     }
 
     test("a pod that another webhook spoils afterwards is refused by the policy, the injector being there", async () => {
@@ -176,9 +203,13 @@ describe.skipIf(reason !== undefined)(
         expect(body.message).toContain('failed calling webhook "pods.podrole.dev"');
       });
 
-      test("the injector's own pods start, on the Pod Security level of their namespace", async () => {
-        const template = podOf(installed.objects.find(({ kind }) => kind === "Deployment"));
-        expect(await create(NAMESPACE, template)).toMatchObject({ status: 201, warnings: [] });
+      test("podrole's own pods start, on the Pod Security level of their namespace", async () => {
+        for (const name of [INJECTOR, CONTROLLER]) {
+          const ofName = ({ kind, metadata }: KubeObject): boolean =>
+            kind === "Deployment" && metadata.name === name;
+          const template = podOf(installed.objects.find(ofName));
+          expect(await create(NAMESPACE, template)).toMatchObject({ status: 201, warnings: [] });
+        }
       });
 
       test.for(["bare", "kube-system"])("pods of %s start", async (namespace) => {
@@ -216,9 +247,9 @@ describe.skipIf(reason !== undefined)(
       expect(made.spec.initContainers).toBeUndefined();
       await admin().create(placeOf(binding), binding);
       await admin().create(WEBHOOKS, configuration);
-      // The injector puts its CA there again by itself.
+      // The controller puts its CA there again by itself.
       await answers("an admission", undefined);
-      expect(injector.output()).not.toMatch(/PRIVATE/);
+      expect(injector.output() + controller.output()).not.toMatch(/PRIVATE/);
     }, 90_000);
 
     /** A webhook that has the last word after podrole's, each time, and takes the guard away. */

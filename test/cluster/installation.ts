@@ -10,11 +10,10 @@ import { certificatesIn } from "../../injector/tls/pem.ts";
 import { openControlPlane, type ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { placeOf } from "./places.ts";
-import { GRANTS } from "./setting.ts";
+import { CONTROLLER, GRANTS, INJECTOR } from "./setting.ts";
 
-const MAIN = fileURLToPath(new URL("../../injector/main.ts", import.meta.url));
+const fileOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 export const NAMESPACE = "podrole-system";
-export const INJECTOR = "podrole-injector";
 export const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 
 /** deploy/install.yaml in force at a real API server, and a way to run the injector as its Deployment would. */
@@ -22,13 +21,15 @@ export interface Installed {
   readonly plane: ControlPlane;
   /** The objects of deploy/install.yaml, the webhook registered by address: there is no service network here. */
   readonly objects: readonly KubeObject[];
-  /** The program with the Deployment's arguments, as the service account; resolves once the API server can call it. */
+  /** The injector with its Deployment's arguments, as its service account; resolves once the API server can call it. */
   readonly start: (...args: readonly string[]) => Promise<Child>;
+  /** The controller in the same way. */
+  readonly startController: () => Promise<Child>;
   readonly close: () => Promise<void>;
 }
 
 export async function openInstallation(): Promise<Installed> {
-  const plane = await openControlPlane(`system:serviceaccount:${NAMESPACE}:${INJECTOR}`);
+  const plane = await openControlPlane([INJECTOR, CONTROLLER].map(userOf));
   const folder = await mkdtemp(join(tmpdir(), "podrole-installed-"));
   const running = new Set<Child>();
   const close = async (): Promise<void> => {
@@ -44,28 +45,35 @@ export async function openInstallation(): Promise<Installed> {
       "the CRD",
       async () => (await plane.admin.request("GET", GRANTS)).status === 200 || undefined,
     );
-    const kubeconfig = join(folder, "kubeconfig");
-    const account = await plane.serviceAccount(NAMESPACE, INJECTOR);
-    await writeFile(kubeconfig, account.exportConfig(), { mode: 0o600 });
-    const deployment = objects.find(({ kind }) => kind === "Deployment");
-    const shippedArgs: readonly string[] = deployment.spec.template.spec.containers[0].args;
-    const where = [
-      "--host=127.0.0.1",
-      `--port=${port}`,
-      "--tls-names=127.0.0.1",
-      `--kubeconfig=${kubeconfig}`,
-    ];
-    const start = async (...args: readonly string[]): Promise<Child> => {
-      const env = { PATH: process.env["PATH"] };
-      const child = startChild(process.execPath, [MAIN, ...shippedArgs, ...where, ...args], env);
+    const startAs = async (name: string, main: string, ...args: readonly string[]): Promise<Child> => {
+      const kubeconfig = join(folder, name);
+      const account = await plane.serviceAccount(NAMESPACE, name);
+      await writeFile(kubeconfig, account.exportConfig(), { mode: 0o600 });
+      const { spec } = objects.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === name);
+      const shippedArgs: readonly string[] = spec.template.spec.containers[0].args;
+      const where = ["--host=127.0.0.1", `--kubeconfig=${kubeconfig}`];
+      const child = startChild(process.execPath, [fileOf(main), ...shippedArgs, ...where, ...args], {
+        PATH: process.env["PATH"],
+      });
       running.add(child);
       void child.exited.then(() => running.delete(child));
+      return child;
+    };
+    const start = async (...args: readonly string[]): Promise<Child> => {
+      const child = await startAs(INJECTOR, "../../injector/main.ts", `--port=${port}`, ...args);
       await until("the injector", () => ready(plane, child), 30_000).catch((error: Error) => {
         throw new Error(`${error.message}: ${child.output()}`, { cause: error });
       });
       return child;
     };
-    return { plane, objects, start, close };
+    const startController = async (): Promise<Child> =>
+      startAs(
+        CONTROLLER,
+        "../../injector/controller/main.ts",
+        `--port=${await freePort()}`,
+        "--tls-names=127.0.0.1",
+      );
+    return { plane, objects, start, startController, close };
   } catch (error) {
     await close();
     throw error;
@@ -78,6 +86,9 @@ const shipped = async (): Promise<readonly KubeObject[]> => {
     .map((document) => document.toJS())
     .filter((object) => object !== null);
 };
+
+/** The service account as the audit log names it. */
+export const userOf = (name: string): string => `system:serviceaccount:${NAMESPACE}:${name}`;
 
 const byAddress = (object: KubeObject, port: number): KubeObject =>
   object.kind === "MutatingWebhookConfiguration"

@@ -1,16 +1,18 @@
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import { request as httpRequest } from "node:http";
 import { request } from "node:https";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { child, type Child } from "../support/child.ts";
 import { freePort } from "../support/free-port.ts";
 import { until } from "../support/until.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { tempFolder } from "../support/temp-files.ts";
 
-/** The injector as it is shipped, in a process of its own: certificates of its own at a real API server. */
+/** Injector or controller as they are shipped, in a process of its own, at a real API server. */
 export interface Program extends Child {
   readonly port: number;
   /** As a kubelet's probe asks: whatever certificate it shows. Status 0 where nobody answers. */
@@ -18,18 +20,35 @@ export interface Program extends Child {
   readonly ready: () => Promise<unknown>;
 }
 
-export async function startProgram(plane: ControlPlane, args: readonly string[]): Promise<Program> {
+export const startProgram = (plane: ControlPlane, args: readonly string[]): Promise<Program> =>
+  started("../../injector/main.ts", "https", plane.injectorConfig, ["--region=eu-west-1", ...args]);
+
+/** The certificates that it makes are for 127.0.0.1 too. */
+export const startController = (account: KubeConfig, args: readonly string[] = []): Promise<Program> =>
+  started("../../injector/controller/main.ts", "http", account, ["--tls-names=127.0.0.1", ...args]);
+
+async function started(
+  main: string,
+  scheme: "http" | "https",
+  account: KubeConfig,
+  args: readonly string[],
+): Promise<Program> {
   const [folder, port] = [tempFolder(), await freePort()];
   const kubeconfig = join(folder, "kubeconfig");
-  await writeFile(kubeconfig, plane.injectorConfig.exportConfig(), { mode: 0o600 });
-  const main = fileURLToPath(new URL("../../injector/main.ts", import.meta.url));
-  const where = [`--port=${port}`, `--kubeconfig=${kubeconfig}`, "--namespace=podrole-system"];
-  const program = child(
-    [main, "--host=127.0.0.1", "--tls-names=127.0.0.1", "--region=eu-west-1", ...where, ...args],
-    { PATH: process.env["PATH"] },
-  );
+  await writeFile(kubeconfig, account.exportConfig(), { mode: 0o600 });
+  const where = [
+    "--host=127.0.0.1",
+    `--port=${port}`,
+    `--kubeconfig=${kubeconfig}`,
+    "--namespace=podrole-system",
+  ];
+  const program = child([fileURLToPath(new URL(main, import.meta.url)), ...where, ...args], {
+    PATH: process.env["PATH"],
+  });
   const asked = async (path: string): Promise<{ status: number; body: string }> => {
-    const sent = request({ host: "127.0.0.1", port, path, agent: false, rejectUnauthorized: false });
+    const options = { host: "127.0.0.1", port, path, agent: false };
+    const sent =
+      scheme === "http" ? httpRequest(options) : request({ ...options, rejectUnauthorized: false });
     sent.end();
     const [response] = await once(sent, "response");
     return { status: response.statusCode, body: await text(response) };

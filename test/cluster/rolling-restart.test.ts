@@ -3,10 +3,18 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { tcpService } from "../support/tcp-service.ts";
 import { until } from "../support/until.ts";
-import { register } from "./certificates-rig.ts";
+import { openController, register } from "./certificates-rig.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import { startProgram, type Program } from "./program.ts";
-import { allowInjector, allowSecret, createNamespace, installCrd, NAMESPACES, podsOf } from "./setting.ts";
+import {
+  allowInjector,
+  allowSecret,
+  controllerAccount,
+  createNamespace,
+  installCrd,
+  NAMESPACES,
+  podsOf,
+} from "./setting.ts";
 import { podObject } from "./webhook.ts";
 
 const reason = whyNot();
@@ -28,6 +36,8 @@ describe.skipIf(reason !== undefined)(
     test("of two replicas at 50 pods a second loses no admission", async () => {
       const service = await tcpService();
       await register(plane, service.port);
+      const controller = openController(await controllerAccount(plane));
+      onTestFinished(() => controller.close());
       const start = async (): Promise<Program> => {
         const one = await startProgram(plane, ["--drain-seconds=4"]);
         await one.ready();

@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { parse, parseAllDocuments } from "yaml";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { until } from "../support/until.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { placeOf } from "./places.ts";
 import type { KubeClient, KubeObject } from "./kube-client.ts";
 
 export const NAMESPACES = "/api/v1/namespaces";
@@ -20,11 +22,14 @@ export async function shippedObjects(): Promise<readonly KubeObject[]> {
     .filter((object) => object !== null);
 }
 
-/** The first of a kind. */
-export const shippedObject = async (kind: string): Promise<KubeObject> =>
-  (await shippedObjects()).find((object) => object.kind === kind);
+export const INJECTOR = "podrole-injector";
+export const CONTROLLER = "podrole-controller";
 
-/** What the injector may do: what deploy/install.yaml lets it, and nothing else. */
+/** The first of a kind, not the controller's. */
+export const shippedObject = async (kind: string): Promise<KubeObject> =>
+  (await shippedObjects()).find((object) => object.kind === kind && object.metadata.name !== CONTROLLER);
+
+/** What the injector may do in the whole cluster: what deploy/install.yaml lets it, and nothing else. */
 export async function allowInjector({ admin }: ControlPlane): Promise<void> {
   const role = await shippedObject("ClusterRole");
   await admin.create(`${RBAC}/clusterroles`, role);
@@ -45,6 +50,15 @@ export async function allowSecret({ admin }: ControlPlane): Promise<void> {
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: role.metadata.name },
     subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "injector" }],
   });
+}
+
+/** The controller's service account with the rights that deploy/install.yaml gives it. Its namespace must be there. */
+export async function controllerAccount(plane: ControlPlane): Promise<KubeConfig> {
+  const own = (await shippedObjects()).filter(
+    ({ kind, metadata }) => metadata.name === CONTROLLER && kind !== "Deployment",
+  );
+  for (const object of own) await plane.admin.create(placeOf(object), object);
+  return plane.serviceAccount("podrole-system", CONTROLLER);
 }
 
 /** Installs deploy/crd/rolegrants.yaml, and waits until the API server serves it. */

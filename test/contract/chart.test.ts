@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { controllerCommand } from "../../injector/controller/command.ts";
 import { isRecord } from "../../injector/model/read.ts";
 import { VERSION } from "../../injector/model/version.ts";
 import { withServing } from "../../injector/tls/options.ts";
@@ -45,12 +46,21 @@ describe("the chart's values", () => {
 
   test("hold the defaults of the injector's own flags", () => {
     const defaults = withServing(new Command()).parse([], { from: "user" }).opts();
-    const { secretName, minVersion, names } = record(values["tls"]);
-    expect([secretName, minVersion, names, values["drainSeconds"]]).toEqual([
+    const { secretName, minVersion } = record(values["tls"]);
+    expect([secretName, minVersion, values["drainSeconds"]]).toEqual([
       defaults["tlsSecret"],
       defaults["tlsMinVersion"],
-      defaults["tlsNames"],
       defaults["drainSeconds"],
+    ]);
+  });
+
+  test("hold the defaults of the controller's own flags", () => {
+    const defaults = controllerCommand().parse([], { from: "user" }).opts();
+    const { secretName, names } = record(values["tls"]);
+    expect([secretName, names, record(values["controller"])["port"]]).toEqual([
+      defaults["tlsSecret"],
+      defaults["tlsNames"],
+      defaults["port"],
     ]);
   });
 

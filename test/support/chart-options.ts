@@ -13,14 +13,12 @@ export const CHART_OPTIONS: Readonly<Record<string, ChartOption>> = {
   "--tls-cert": { at: "tls.mode", value: "cert-manager", argument: "--tls-cert=/tls/tls.crt" },
   "--tls-key": { at: "tls.mode", value: "cert-manager", argument: "--tls-key=/tls/tls.key" },
   "--tls-secret": { at: "tls.secretName", value: "other", argument: "--tls-secret=other" },
-  "--tls-names": { at: "tls.names", value: ["a.example", "::1"], argument: "--tls-names=a.example,::1" },
   "--tls-min-version": { at: "tls.minVersion", value: "1.2", argument: "--tls-min-version=1.2" },
 };
 
 /** Those that are the chart's to say, and why. */
 export const NO_VALUES: Readonly<Record<string, string>> = {
   "--service": "the name of the chart's own Service",
-  "--webhook-configuration": "the name of the chart's own",
   "--namespace": "that of the release, which the injector finds by itself",
   "--kubeconfig": "the pod's service account is used",
 };

@@ -1,5 +1,5 @@
 import { Refusal } from "../../injector/cluster/api-server.ts";
-import type { TlsApi } from "../../injector/tls/objects.ts";
+import type { CertificatesApi } from "../../injector/controller/objects.ts";
 import type { Fields } from "../../injector/model/read.ts";
 
 interface Held {
@@ -7,8 +7,8 @@ interface Held {
   [key: string]: unknown;
 }
 
-/** What of an API server certificates need: one Secret, one webhook configuration, and versions that are minded. */
-export interface FakeTlsApi extends TlsApi {
+/** The part of an API server that certificates need: one Secret, one webhook configuration, and conflicts of versions. */
+export interface FakeTlsApi extends CertificatesApi {
   secret(): Fields | undefined;
   /** Somebody else writes it. */
   setSecret(secret: object | undefined): void;
@@ -23,7 +23,11 @@ export interface FakeTlsApi extends TlsApi {
 }
 
 export const SECRET = "/api/v1/namespaces/podrole-system/secrets";
-export const WEBHOOKS = "mutatingwebhookconfigurations/podrole";
+export const PLACES = {
+  secret: "podrole-injector-tls",
+  namespace: "podrole-system",
+  configuration: "podrole",
+} as const;
 
 export function fakeTlsApi(): FakeTlsApi {
   let version = 1;

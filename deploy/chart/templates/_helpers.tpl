@@ -13,6 +13,21 @@ app.kubernetes.io/part-of: podrole
 {{- end }}
 {{- end }}
 
+{{- define "podrole.controllerName" -}}podrole-controller{{- end }}
+
+{{- define "podrole.controllerSelector" -}}
+app.kubernetes.io/name: podrole-controller
+{{- end }}
+
+{{- define "podrole.controllerLabels" -}}
+{{ include "podrole.controllerSelector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: podrole
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{- define "podrole.image" -}}
 {{- with .Values.image -}}
 {{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end -}}
@@ -24,7 +39,7 @@ app.kubernetes.io/part-of: podrole
 {{ .Values.options.image | default (printf "podrole/sidecar:%s" .Chart.AppVersion) }}
 {{- end }}
 
-{{/* Labelled namespaces, except those that the cluster, or podrole itself, needs to start. */}}
+{{/* Labelled namespaces, but for those without which the cluster, or podrole itself, would not come up again. */}}
 {{- define "podrole.namespaceSelector" -}}
 matchLabels:
   podrole.dev/inject: enabled
@@ -52,8 +67,8 @@ matchExpressions:
 
 {{- define "podrole.configName" -}}podrole-config{{- end }}
 
-{{/* Every option as text: the items of a list are joined by commas. An option that is null or an empty list is left out, so
-the default applies. */}}
+{{/* Every option as the command line takes it: lists joined by commas. What is null or an empty list is left out, and has
+the injector's default. */}}
 {{- define "podrole.settings" -}}
 {{- $own := dict "image" (include "podrole.sidecarImage" .) "stsCa" (include "podrole.stsCa" .) -}}
 {{- $settings := dict -}}
@@ -66,7 +81,8 @@ the default applies. */}}
 {{- toYaml $settings -}}
 {{- end }}
 
-{{/* The certificates of options.stsCa in the one form that the injector accepts: no text around them, lines of 64 characters. */}}
+{{/* The certificates of options.stsCa, each written as the injector writes it to sidecars: nothing around them, lines of 64
+letters. */}}
 {{- define "podrole.stsCa" -}}
 {{- range regexFindAll "-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----" (.Values.options.stsCa | default "") -1 -}}
 -----BEGIN CERTIFICATE-----
@@ -75,7 +91,7 @@ the default applies. */}}
 {{ end -}}
 {{- end }}
 
-{{/* Refuses combinations of values that do not work. The schema sees only one value at a time. */}}
+{{/* What would not work is refused here, where the schema cannot see two values at once. */}}
 {{- define "podrole.checked" -}}
 {{- $v := .Values -}}
 {{- /* After the drain, injector/serve/drain.ts gives the last requests 20 s. */ -}}

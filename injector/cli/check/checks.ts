@@ -4,12 +4,12 @@ import type { CheckFacts } from "./facts.ts";
 import { budgetCheck, injectorCheck, injectorVersionCheck, optionsCheck, serviceCheck } from "./injector.ts";
 import { namespaceSettingsCheck, namespacesCheck, unguardedCheck } from "./namespaces.ts";
 import { bindingCheck, policyCheck } from "./policy.ts";
-import type { CheckCode, CheckResult, Results } from "./result.ts";
+import type { CheckCode, CheckResult } from "./result.ts";
 import { apiServerCheck, crdCheck, versionCheck } from "./server.ts";
 import { failureCheck, scopeCheck, settingsCheck, webhookCheck } from "./webhook.ts";
 
 /** Each a pure function of the facts. One may have several things to say, and has at least one. */
-const JUDGES: Readonly<Record<CheckCode, (facts: CheckFacts) => Results>> = {
+const JUDGES: Readonly<Record<CheckCode, (facts: CheckFacts) => readonly CheckResult[]>> = {
   API_SERVER: apiServerCheck,
   KUBERNETES_VERSION: versionCheck,
   CRD: crdCheck,

@@ -10,13 +10,19 @@ import { requireConfig } from "../../../injector/config/read-config.ts";
 import { readPair } from "../../../injector/tls/files.ts";
 import { servingFrom } from "../../../injector/tls/options.ts";
 import { served } from "../../../injector/tls/served.ts";
-import { lost, secretTrouble, unsettled, webhookTrouble } from "../../../injector/tls/trouble.ts";
+import {
+  notLoaded,
+  secretTrouble,
+  unannounced,
+  unsettled,
+  webhookTrouble,
+} from "../../../injector/tls/trouble.ts";
 import type { CodedError } from "../../../sidecar/kit/errors.ts";
 import { thrown } from "../../support/thrown.ts";
 import type { Row } from "./row.ts";
 
-const SECRET = ["podrole-injector-tls", "podrole-system"] as const;
-const WEBHOOK = "mutatingwebhookconfigurations/podrole";
+const SECRET = { secret: "podrole-injector-tls", namespace: "podrole-system" } as const;
+const WEBHOOK = "podrole";
 const SINCE = Date.UTC(2026, 0, 1);
 
 /** Where the trouble itself names no remedy: it is another one that does. */
@@ -32,14 +38,17 @@ export async function tlsRows(): Promise<readonly Row[]> {
   const folder = await mkdtemp(join(tmpdir(), "podrole-"));
   try {
     return [
-      secretTrouble(new Refusal(403, ""), ...SECRET),
-      secretTrouble(new Refusal(422, ""), ...SECRET),
-      secretTrouble(new Refusal(404, ""), ...SECRET),
+      notLoaded(SECRET, "does not exist yet"),
+      notLoaded(SECRET, "holds no certificate to serve yet"),
+      unannounced(SECRET),
+      secretTrouble(new Refusal(403, ""), SECRET, "read"),
+      secretTrouble(new Refusal(403, ""), SECRET, "write"),
+      secretTrouble(new Refusal(422, ""), SECRET, "write"),
+      secretTrouble(new Refusal(404, ""), SECRET, "write"),
       webhookTrouble(new Refusal(403, ""), WEBHOOK),
       webhookTrouble(new Refusal(404, ""), WEBHOOK),
       webhookTrouble(new Refusal(422, ""), WEBHOOK),
-      secretTrouble(Object.assign(new Error(), { code: "ECONNREFUSED" }), ...SECRET),
-      lost(),
+      secretTrouble(Object.assign(new Error(), { code: "ECONNREFUSED" }), SECRET, "write"),
       unsettled(),
       ...(await servedTroubles()),
       ...(await fileTroubles(folder)),
@@ -52,19 +61,11 @@ export async function tlsRows(): Promise<readonly Row[]> {
 async function servedTroubles() {
   const authority = await certificateAuthority("podrole", validFor(1, SINCE));
   const pair = await servingCertificate(authority, ["podrole"], validFor(1, SINCE));
-  const at = (now: number) => {
-    const one = served({ now: () => now, apply: () => undefined, bundled: true });
-    if (now > 0) one.use(pair);
-    return one;
-  };
-  const foreign = at(SINCE + 3_600_000);
-  const { cert } = await certificateAuthority("another", validFor(1, SINCE));
-  foreign.trust([[cert]]);
-  return [at(0), at(SINCE + 3_600_000), foreign, at(SINCE + 90 * 86_400_000)].map((one) => {
-    const trouble = one.trouble();
-    if (trouble === undefined) throw new Error("no trouble");
-    return { ...trouble, remedy: undefined };
-  });
+  const one = served({ now: () => SINCE + 90 * 86_400_000, apply: () => undefined });
+  one.use(pair);
+  const trouble = one.trouble();
+  if (trouble === undefined) throw new Error("no trouble");
+  return [{ ...trouble, remedy: undefined }];
 }
 
 async function fileTroubles(folder: string): Promise<readonly CodedError[]> {

@@ -2,7 +2,6 @@ import { describe, expect, test } from "vitest";
 import { Refusal } from "../../../injector/cluster/api-server.ts";
 import { statusOf, updateGrants } from "../../../injector/controller/grant-status.ts";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
-import { handClock } from "../../support/hand-clock.ts";
 
 const NOW = Date.parse("2026-11-21T06:00:00Z");
 const LATER = NOW + 3_600_000;
@@ -11,9 +10,11 @@ const grant = (name: string, spec: object = { roles: ["*"], namespaces: ["shop"]
   spec,
   ...(status ? { status } : {}),
 });
-const pod = (rule: string) => ({
-  metadata: { annotations: { [ANNOTATION.status]: JSON.stringify({ rule }) } },
-});
+const pod = (own: string, containers: Readonly<Record<string, string>> = {}) => {
+  const rules = Object.entries(containers).map(([name, of]) => [name, { rule: `RoleGrant ${of}` }]);
+  const status = { rule: `RoleGrant ${own}`, containers: Object.fromEntries(rules) };
+  return { metadata: { annotations: { [ANNOTATION.status]: JSON.stringify(status) } } };
+};
 
 describe("the status of a grant", () => {
   test("says that podrole can read it, since when, and how many pods use it", () => {
@@ -50,79 +51,94 @@ describe("the status of a grant", () => {
 });
 
 describe("a round of the grants", () => {
+  const GRANTS = "/apis/podrole.dev/v1alpha1/rolegrants";
+  const PODS = "/api/v1/pods";
+  const never = new AbortController().signal;
+
   interface Asked {
     readonly gets: string[];
-    readonly patches: { path: string; changes: object }[];
+    readonly counts: Readonly<Record<string, number>>;
   }
 
-  async function round(answers: Readonly<Record<string, object>>): Promise<Asked> {
-    const asked: Asked = { gets: [], patches: [] };
+  /** @param pages each list's pages, by the start of its path */
+  async function round(lists: Readonly<Record<string, readonly (readonly object[])[]>>): Promise<Asked> {
+    const gets: string[] = [];
+    const counts: Record<string, number> = {};
     const api = {
-      get: (path: string) => {
-        asked.gets.push(path);
-        const found = Object.entries(answers).find(([start]) => path.startsWith(start));
-        return found ? Promise.resolve(found[1]) : Promise.reject(new Error(`unexpected: ${path}`));
+      get: (path: string, _ms: number, _signal: AbortSignal, accept = "") => {
+        gets.push(path);
+        const [start = "", pages = []] = Object.entries(lists).find(([one]) => path.startsWith(one)) ?? [];
+        if (start === PODS && !accept.includes("PartialObjectMetadataList")) throw new Error("whole pods");
+        const index = Number(new URL(path, "http://a").searchParams.get("continue") ?? 0);
+        const metadata = index + 1 < pages.length ? { continue: String(index + 1) } : {};
+        return Promise.resolve({ metadata, items: pages[index] ?? null });
       },
       patch: (path: string, changes: object) => {
-        asked.patches.push({ path, changes });
+        const { status } = changes as { status: { podsUsing: number } };
+        counts[path.slice(GRANTS.length + 1, -"/status".length)] = status.podsUsing;
         return Promise.resolve();
       },
     };
-    const clock = { ...handClock(NOW), sleep: () => Promise.resolve() };
-    const log = undefined as never;
-    await updateGrants({ api, clock, log }, new AbortController().signal);
-    return asked;
+    await updateGrants({ api, now: () => NOW }, never);
+    return { gets, counts };
   }
 
-  const list = (...items: object[]) => ({ metadata: {}, items });
-  const GRANTS = "/apis/podrole.dev/v1alpha1/rolegrants";
-
-  test("counts the pods that say they use a grant, in labelled namespaces only", async () => {
-    const { gets, patches } = await round({
-      [GRANTS]: list(grant("a"), grant("b")),
-      "/api/v1/namespaces?labelSelector=podrole.dev%2Finject%3Denabled": list({ metadata: { name: "shop" } }),
-      "/api/v1/namespaces/shop/pods": list(pod("RoleGrant a"), pod("RoleGrant a"), pod("other"), {
-        metadata: {},
-      }),
+  test("counts pods of the whole cluster in one list from the API server's cache", async () => {
+    const { gets, counts } = await round({
+      [GRANTS]: [[grant("a"), grant("b")]],
+      [PODS]: [[pod("a"), pod("a"), pod("other"), { metadata: {} }, { metadata: { labels: null } }]],
     });
-    expect(patches.map(({ path, changes }) => [path, (changes as { status: object }).status])).toMatchObject([
-      [`${GRANTS}/a/status`, { podsUsing: 2 }],
-      [`${GRANTS}/b/status`, { podsUsing: 0 }],
+    expect(counts).toEqual({ a: 2, b: 0 });
+    expect(gets).toEqual([
+      `${GRANTS}?limit=500&resourceVersion=0`,
+      `${PODS}?labelSelector=podrole.dev%2Fgrant&fieldSelector=status.phase!%3DSucceeded%2Cstatus.phase!%3DFailed&limit=500&resourceVersion=0`,
     ]);
-    expect(gets.filter((path) => path.includes("/pods"))).toHaveLength(1);
+  });
+
+  test("reads every page, and names no version beside a page's own token", async () => {
+    const { gets, counts } = await round({
+      [GRANTS]: [[grant("a")], [grant("b")]],
+      [PODS]: [[pod("a")], [pod("b"), pod("a")], [pod("a")]],
+    });
+    expect(counts).toEqual({ a: 3, b: 1 });
+    const later = gets.filter((path) => path.includes("continue="));
+    expect(later.map((path) => path.includes("resourceVersion"))).toEqual([false, false, false]);
+  });
+
+  test("counts a pod once for each grant that allowed a role of it", async () => {
+    const { counts } = await round({
+      [GRANTS]: [[grant("a"), grant("b")]],
+      [PODS]: [[pod("a", { app: "b", second: "b", third: "a" })]],
+    });
+    expect(counts).toEqual({ a: 1, b: 1 });
+  });
+
+  test("does not stumble over a status annotation that somebody made up", async () => {
+    const texts = ["{", "7", "null", '{"rule":7}', '{"rule":"RoleGrant a b"}', '{"containers":[null,7]}'];
+    const odd = texts.map((text) => ({ metadata: { annotations: { [ANNOTATION.status]: text } } }));
+    expect((await round({ [GRANTS]: [[grant("a")]], [PODS]: [odd] })).counts).toEqual({ a: 0 });
   });
 
   test("writes nothing where nothing has changed", async () => {
     const settled = grant("a", undefined, statusOf(grant("a"), 0, NOW - 60_000));
-    const { patches } = await round({ [GRANTS]: list(settled), "/api/v1/namespaces": list() });
-    expect(patches).toEqual([]);
+    expect((await round({ [GRANTS]: [[settled]] })).counts).toEqual({});
   });
 
-  test("is no trouble without the CRD, which is an installation's choice", async () => {
-    const api = { get: () => Promise.reject(new Refusal(404, "")), patch: () => Promise.resolve() };
-    const clock = { ...handClock(NOW), sleep: () => Promise.resolve() };
-    await updateGrants({ api, clock, log: undefined as never }, new AbortController().signal);
-    const refused = { ...api, get: () => Promise.reject(new Refusal(403, "")) };
-    const asked = updateGrants(
-      { api: refused, clock, log: undefined as never },
-      new AbortController().signal,
-    );
-    await expect(asked).rejects.toMatchObject({ status: 403 });
+  test("is no trouble without the CRD, nor where a grant is deleted meanwhile", async () => {
+    const absent = { get: () => Promise.reject(new Refusal(404, "")), patch: () => Promise.resolve() };
+    await updateGrants({ api: absent, now: () => NOW }, never);
+    const deleted = {
+      get: () => Promise.resolve({ items: [grant("a")] }),
+      patch: () => Promise.reject(new Refusal(404, "")),
+    };
+    await updateGrants({ api: deleted, now: () => NOW }, never);
+    const refused = { ...absent, get: () => Promise.reject(new Refusal(403, "")) };
+    await expect(updateGrants({ api: refused, now: () => NOW }, never)).rejects.toMatchObject({
+      status: 403,
+    });
   });
 
   test("asks for no pods where there are no grants", async () => {
-    expect((await round({ [GRANTS]: list() })).gets).toHaveLength(1);
-  });
-
-  test("does not stumble over a status annotation that somebody made up", async () => {
-    const odd = ["{", "7", "null", '{"rule":7}', '{"rule":"RoleGrant a b"}'].map((text) => ({
-      metadata: { annotations: { [ANNOTATION.status]: text } },
-    }));
-    const { patches } = await round({
-      [GRANTS]: list(grant("a")),
-      "/api/v1/namespaces?": list({ metadata: { name: "shop" } }),
-      "/api/v1/namespaces/shop/pods": list(...odd),
-    });
-    expect(patches).toMatchObject([{ changes: { status: { podsUsing: 0 } } }]);
+    expect((await round({ [GRANTS]: [[]] })).gets).toHaveLength(1);
   });
 });

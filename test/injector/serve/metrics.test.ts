@@ -136,14 +136,14 @@ describe("at every scrape", () => {
     const metrics = table({ unready: () => (code === undefined ? undefined : { code, message: "" }) });
     expect(await samples(metrics, "podrole_unready")).toEqual(['podrole_unready{code="DRAINING"} 1']);
     expect(await samples(metrics, "podrole_draining")).toEqual(["podrole_draining 1"]);
-    code = "TLS_NOT_TRUSTED";
-    expect(await samples(metrics, "podrole_unready")).toEqual(['podrole_unready{code="TLS_NOT_TRUSTED"} 1']);
+    code = "TLS_NOT_VALID";
+    expect(await samples(metrics, "podrole_unready")).toEqual(['podrole_unready{code="TLS_NOT_VALID"} 1']);
     expect(await samples(metrics, "podrole_draining")).toEqual(["podrole_draining 0"]);
     code = undefined;
     expect(await samples(metrics, "podrole_unready")).toEqual([]);
   });
 
-  test("how long the certificates last, what is wrong with them and what was done", async () => {
+  test("how long the certificates last, what is wrong with them and how often they changed", async () => {
     const metrics = table({
       tls: () => ({
         unready: undefined,
@@ -152,8 +152,7 @@ describe("at every scrape", () => {
         caNotAfter: undefined,
       }),
     });
-    metrics.countTls({ event: "reload" });
-    metrics.countTls({ event: "action", action: "issue" });
+    metrics.countReload();
     metrics.countRefused();
     const text = await metrics.text();
     for (const line of [
@@ -161,7 +160,6 @@ describe("at every scrape", () => {
       "podrole_tls_ca_not_after_timestamp_seconds 0",
       'podrole_tls_trouble{code="TLS_SECRET_FORBIDDEN"} 1',
       "podrole_tls_reloads_total 1",
-      'podrole_tls_actions_total{action="issue"} 1',
       "podrole_connections_refused_total 1",
     ])
       expect(text.split("\n")).toContain(line);

@@ -49,7 +49,6 @@ function following(files: TlsFiles): Following {
   const holder = served({
     now: () => clock.now(),
     apply: (pair) => void applied.push(pair),
-    bundled: false,
   });
   const stopping = new AbortController();
   const running = followFiles(

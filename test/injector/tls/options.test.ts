@@ -10,7 +10,7 @@ function parsed(...args: readonly string[]): ServingOptions {
 }
 
 describe("the serving options", () => {
-  test("by default: certificates of its own, TLS 1.3, 15 s of drain", () => {
+  test("by default: the certificate in a Secret, TLS 1.3, 15 s of drain", () => {
     expect(parsed()).toEqual({
       minVersion: "TLSv1.3",
       drainMs: 15_000,
@@ -19,8 +19,6 @@ describe("the serving options", () => {
         secret: "podrole-injector-tls",
         service: "podrole-injector",
         namespace: undefined,
-        webhooks: ["mutatingwebhookconfigurations/podrole"],
-        furtherNames: [],
       },
     });
   });
@@ -32,19 +30,11 @@ describe("the serving options", () => {
     expect(parsed("--tls=files", ...files).source).toEqual(source);
   });
 
-  test("take names of objects and of the certificate", () => {
-    const names = ["--tls-secret=a", "--service=b", "--namespace=c", "--webhook-configuration=d.e"];
-    expect(
-      parsed(...names, "--tls-names=10.0.0.1, x.example,FD00:0::1", "--tls-min-version=1.2"),
-    ).toMatchObject({
+  test("take names of objects", () => {
+    const names = ["--tls-secret=a", "--service=b", "--namespace=c"];
+    expect(parsed(...names, "--tls-min-version=1.2")).toMatchObject({
       minVersion: "TLSv1.2",
-      source: {
-        secret: "a",
-        service: "b",
-        namespace: "c",
-        webhooks: ["mutatingwebhookconfigurations/d.e"],
-        furtherNames: ["10.0.0.1", "x.example", "fd00::1"],
-      },
+      source: { secret: "a", service: "b", namespace: "c" },
     });
   });
 
@@ -52,7 +42,7 @@ describe("the serving options", () => {
     ["a mode that lacks its files", ["--tls=files"]],
     ["half a pair", ["--tls-cert=a"]],
     ["the other half", ["--tls-key=a"]],
-    ["files for certificates of its own", ["--tls=self-managed", "--tls-cert=a", "--tls-key=b"]],
+    ["files beside the Secret", ["--tls=self-managed", "--tls-cert=a", "--tls-key=b"]],
   ] as const)("refuse %s with a sentence", async ([, args]) => {
     expect((await thrown(() => parsed(...args))).code).toBe("CONFIG_INVALID");
   });
@@ -65,9 +55,6 @@ describe("the serving options", () => {
     "--drain-seconds=601",
     "--tls-secret=../secrets",
     "--namespace=a/b",
-    "--webhook-configuration=A",
-    "--tls-names=a b",
-    "--tls-names=fd00:1",
   ])("refuse %s", (arg) => {
     expect(() => parsed(arg)).toThrow(/^error: option/);
   });

@@ -1,10 +1,9 @@
 import { expect, test } from "vitest";
 import { bundleCheck, certificateCheck, chainIn } from "../../../../injector/cli/check/certificates.ts";
-import { DURATIONS } from "../../../../injector/tls/durations.ts";
-import { keeper } from "../../../../injector/tls/keep.ts";
+import { DURATIONS } from "../../../../injector/controller/durations.ts";
+import { certificateKeeper } from "../../../../injector/controller/keep-certificates.ts";
 import { certificatesIn } from "../../../../injector/tls/pem.ts";
-import { served } from "../../../../injector/tls/served.ts";
-import { fakeTlsApi, WEBHOOKS } from "../../../support/fake-tls-api.ts";
+import { fakeTlsApi, PLACES } from "../../../support/fake-tls-api.ts";
 import { handClock } from "../../../support/hand-clock.ts";
 import { silent } from "../../../support/log-lines.ts";
 import { found, healthy, HOST, webhookConfiguration } from "./healthy.ts";
@@ -12,16 +11,16 @@ import { found, healthy, HOST, webhookConfiguration } from "./healthy.ts";
 const DAY_MS = 24 * 60 * 60 * 1000;
 const never = new AbortController().signal;
 
-test("podrole check finds nothing to say about certificates that the injector keeps, at any moment of their lives", async () => {
+test("podrole check finds nothing to say about certificates that the controller keeps, at any moment of their lives", async () => {
   const [api, clock] = [fakeTlsApi(), handClock()];
-  const kept = keeper({
+  const kept = certificateKeeper({
     api,
     clock,
     log: silent,
-    places: { secret: "podrole-injector-tls", namespace: "podrole-system", webhooks: [WEBHOOKS] },
+    places: PLACES,
     names: [HOST],
-    durations: DURATIONS,
-    served: served({ now: () => clock.now(), apply: () => {}, bundled: true }),
+    // An hour's overlap would be 360 looks of some milliseconds each.
+    durations: { ...DURATIONS, overlapMs: 600_000 },
   });
   const said = (): readonly string[] => {
     const facts = healthy({
@@ -29,9 +28,9 @@ test("podrole check finds nothing to say about certificates that the injector ke
       webhooks: found([webhookConfiguration(api.bundles()[0])]),
       certificate: found(chainIn(api.secret() ?? {}) ?? ""),
     });
-    return [bundleCheck(facts), certificateCheck(facts)]
-      .flat()
-      .map(({ status, message }) => (status === "ok" ? "ok" : message));
+    return [...bundleCheck(facts), ...certificateCheck(facts)].map(({ status, message }) =>
+      status === "ok" ? "ok" : message,
+    );
   };
   const [cas, sizes, heard] = [new Set<string>(), new Set<number>(), new Set<string>()];
   const listen = (): void => {

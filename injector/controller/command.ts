@@ -1,0 +1,63 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { normalAddress } from "../../sidecar/kit/address.ts";
+import { LOG_LEVELS, type LogLevel } from "../../sidecar/kit/log.ts";
+import { VERSION } from "../model/version.ts";
+import { objectName, placeOptions, wholeNumber } from "../tls/options.ts";
+
+/** The controller's options, by Commander's names. */
+export interface ControllerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly kubeconfig?: string;
+  readonly logLevel: LogLevel;
+  readonly certificates: boolean;
+  readonly tlsSecret: string;
+  readonly service: string;
+  readonly namespace?: string;
+  readonly webhookConfiguration: string;
+  readonly tlsNames: readonly string[];
+  readonly configMap: string;
+}
+
+const names = (raw: string): readonly string[] =>
+  raw.split(",").map((part) => {
+    const name = part.trim();
+    const address = normalAddress(name);
+    if (address === undefined && !/^[\w.-]{1,253}$/.test(name))
+      throw new InvalidArgumentError("It must hold host names or IP addresses.");
+    return address ?? name;
+  });
+
+/** The controller's command line, apart from the process it runs in. */
+export function controllerCommand(): Command {
+  const command = new Command("podrole-controller")
+    .description("Keeps certificates, caBundle, RoleGrant status and the forms of pods that are accepted.")
+    .version(VERSION)
+    .addOption(new Option("--host <address>", "address of health and metrics").default("::"))
+    .addOption(
+      new Option("--port <port>", "port of health and metrics, over HTTP")
+        .argParser(wholeNumber(1, 65_535))
+        .default(8080),
+    )
+    .option("--kubeconfig <file>", "kubeconfig; in a cluster the pod's service account is used")
+    .addOption(new Option("--log-level <level>", "how much is logged").choices(LOG_LEVELS).default("info"))
+    .option("--no-certificates", "somebody else keeps the injector's certificate and the caBundle")
+    .addOption(
+      new Option("--webhook-configuration <name>", "MutatingWebhookConfiguration whose caBundle is kept")
+        .argParser(objectName)
+        .default("podrole"),
+    )
+    .addOption(
+      new Option("--tls-names <names>", "further names and addresses in the certificate")
+        .argParser(names)
+        .default([], "none"),
+    )
+    .addOption(
+      new Option("--config-map <name>", "ConfigMap with the settings")
+        .argParser(objectName)
+        .default("podrole-config"),
+    )
+    .exitOverride();
+  for (const option of placeOptions()) command.addOption(option);
+  return command;
+}

@@ -1,0 +1,77 @@
+import type { Action } from "./plan.ts";
+import type { Task } from "./task.ts";
+
+interface MetricSpec {
+  readonly type: "counter" | "gauge";
+  readonly help: string;
+  /** Each label with what it holds. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Every metric of the controller. What it serves and the reference page are made from this table. */
+export const CONTROLLER_METRICS = {
+  podrole_controller_trouble: {
+    type: "gauge",
+    help: "1 with the reason why a task fails. No series while all is well.",
+    labels: {
+      task: "`certificates`, `settings` or `grant-status`",
+      code: "such as `TLS_SECRET_FORBIDDEN`; the log has the sentence and the remedy",
+    },
+  },
+  podrole_tls_actions_total: {
+    type: "counter",
+    help: "Steps taken with certificates in the Secret and in the webhook configuration.",
+    labels: {
+      action:
+        "`announce` (a first CA), `issue` (a serving certificate), `add-next` (a CA to follow), `switch` (to it), `drop-previous`, `patch` (a caBundle)",
+    },
+  },
+  podrole_build_info: { type: "gauge", help: "Always 1.", labels: { version: "of podrole" } },
+  process_cpu_seconds_total: { type: "counter", help: "CPU time spent, user and system.", labels: {} },
+  process_start_time_seconds: { type: "gauge", help: "Start of the process, Unix time.", labels: {} },
+  process_resident_memory_bytes: { type: "gauge", help: "Resident memory.", labels: {} },
+} as const satisfies Record<string, MetricSpec>;
+
+export interface ControllerMetrics {
+  readonly countAction: (action: Action["do"]) => void;
+  /** Everything, in the Prometheus text format. */
+  readonly text: () => string;
+}
+
+type Series = readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[];
+
+export function controllerMetrics(version: string, tasks: () => readonly Task[]): ControllerMetrics {
+  const actions = new Map<Action["do"], number>();
+  const read: Readonly<Record<keyof typeof CONTROLLER_METRICS, () => Series>> = {
+    podrole_controller_trouble: () =>
+      tasks().flatMap((task) => {
+        const trouble = task.trouble();
+        return trouble === undefined ? [] : [[{ task: task.name, code: trouble.code }, 1] as const];
+      }),
+    podrole_tls_actions_total: () => [...actions].map(([action, count]) => [{ action }, count] as const),
+    podrole_build_info: () => [[{ version }, 1]],
+    process_cpu_seconds_total: () => {
+      const { user, system } = process.cpuUsage();
+      return [[{}, (user + system) / 1e6]];
+    },
+    process_start_time_seconds: () => [[{}, Math.round(performance.timeOrigin / 1000)]],
+    process_resident_memory_bytes: () => [[{}, process.memoryUsage.rss()]],
+  };
+  return {
+    countAction: (action) => void actions.set(action, (actions.get(action) ?? 0) + 1),
+    text: () =>
+      Object.entries(CONTROLLER_METRICS)
+        .map(([name, { type, help }]) => {
+          const series = read[name as keyof typeof CONTROLLER_METRICS]();
+          const lines = series.map(([labels, value]) => `${name}${labelText(labels)} ${value}\n`);
+          return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
+        })
+        .join(""),
+  };
+}
+
+/** Values are codes, names of tasks and a version: none needs to be escaped. */
+function labelText(labels: Readonly<Record<string, string>>): string {
+  const parts = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
+  return parts.length === 0 ? "" : `{${parts.join(",")}}`;
+}

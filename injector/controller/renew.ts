@@ -1,0 +1,80 @@
+import {
+  certificateAuthority,
+  servingCertificate,
+  type KeyPair,
+  type Validity,
+} from "../tls/certificates.ts";
+import { caFacts, canSign, certificatesIn } from "../tls/pem.ts";
+import { validAt } from "../tls/state.ts";
+import type { Stored } from "../tls/stored.ts";
+import type { Durations } from "./durations.ts";
+import { lasting, type Action } from "./plan.ts";
+
+export interface Making {
+  readonly now: number;
+  readonly names: readonly string[];
+  readonly durations: Durations;
+}
+
+/** What the Secret is to hold once the action is done. Writes nothing. */
+export async function renewed(
+  stored: Stored,
+  action: Exclude<Action, { do: "patch" }>,
+  making: Making,
+): Promise<Stored> {
+  const { ca, next } = stored;
+  switch (action.do) {
+    case "announce": {
+      // A CA that somebody has put into the Secret is taken for the next one, where it can be.
+      const named = able(next, making.now) ?? able(ca, making.now) ?? (await authority(making));
+      const own = certificatesIn(named.cert);
+      return { next: named, ...previously(action.previous.filter((pem) => !own.includes(pem))) };
+    }
+    case "switch":
+      return next === undefined
+        ? stored
+        : {
+            ca: next,
+            serving: await certificate(next, making),
+            ...previously(stillValid(stored, making.now)),
+          };
+    case "issue":
+      return ca === undefined ? stored : { ...stored, serving: await certificate(ca, making) };
+    case "add-next":
+      return { ...stored, next: await authority(making) };
+    case "drop-previous": {
+      const { previous: _, ...rest } = stored;
+      return rest;
+    }
+  }
+}
+
+const previously = (pems: readonly string[]): Pick<Stored, "previous"> =>
+  pems.length === 0 ? {} : { previous: `${pems.join("\n")}\n` };
+
+/** The CAs by which something may be served until now. */
+const stillValid = ({ ca, previous = "" }: Stored, now: number): readonly string[] =>
+  certificatesIn(previous + (ca?.cert ?? "")).filter((pem) => {
+    const facts = caFacts(pem);
+    return facts !== undefined && validAt(facts, now);
+  });
+
+/** The pair, where it is a CA's that can sign now. */
+function able(pair: KeyPair | undefined, now: number): KeyPair | undefined {
+  const facts = caFacts(pair?.cert);
+  return pair !== undefined && facts !== undefined && validAt(facts, now) && canSign(pair) ? pair : undefined;
+}
+
+/** Each under a name of its own: of two trusted CAs with one name, a client may try the wrong one only. */
+const authority = ({ now, durations }: Making): Promise<KeyPair> =>
+  certificateAuthority(`podrole CA ${new Date(now).toISOString()}`, validity(durations.caMs, now));
+
+function certificate(ca: KeyPair, { now, names, durations }: Making): Promise<KeyPair> {
+  const end = caFacts(ca.cert)?.notAfter ?? Infinity;
+  return servingCertificate(ca, names, validity(Math.min(durations.servingMs, end - now), now));
+}
+
+function validity(ms: number, now: number): Validity {
+  const { notBefore, notAfter } = lasting(ms, now);
+  return { notBefore: new Date(notBefore), notAfter: new Date(notAfter) };
+}

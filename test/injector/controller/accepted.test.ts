@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import {
+  acceptedFor,
+  acceptedIn,
+  changesTo,
+  formOf,
+  type Form,
+} from "../../../injector/controller/accepted.ts";
+import { SETTING_NAMES, SETTINGS, type Setting } from "../../../injector/config/settings.ts";
+import { VERSION } from "../../../injector/model/version.ts";
+
+type Data = Readonly<Record<string, string>>;
+const data = (over: Data = {}): Data => ({ version: VERSION, ...over });
+
+/** The ConfigMap's data after a look, as a merge patch leaves it. */
+function looked(before: Data, isSettled = false): Data {
+  const after: Record<string, string> = { ...before };
+  for (const [key, value] of Object.entries(changesTo(before, acceptedFor({ data: before, isSettled })))) {
+    if (value === null) delete after[key];
+    else after[key] = value;
+  }
+  return after;
+}
+const guards = (all: Data): readonly (string | undefined)[] => acceptedIn(all).map((form) => form["guard"]);
+const changed = (all: Data, over: Data): Data => ({ ...all, ...over });
+
+describe("the form of pods that settings describe", () => {
+  test("is what the admission policies compare with, defaults written out, and the version", () => {
+    const form = formOf(data({ guard: "off", defaultRole: "arn:aws:iam::111122223333:role/a" }));
+    const policy = SETTING_NAMES.filter((name) => (SETTINGS[name] as Setting).policy === true);
+    const written = policy.filter((name) => name === "guard" || SETTINGS[name].default !== undefined);
+    expect(new Set(Object.keys(form))).toEqual(new Set([...written, "version"]));
+    expect(form).toMatchObject({ guard: "off", source: "web-identity", version: VERSION });
+  });
+});
+
+describe("the accepted forms", () => {
+  test("are the form of the settings from the start on", () => {
+    const first = looked(data());
+    expect(acceptedIn(first)).toEqual([formOf(data())]);
+    expect(changesTo(first, acceptedFor({ data: first, isSettled: false }))).toEqual({});
+  });
+
+  test("keep the form of before until every replica has had time, and then are the new one alone", () => {
+    const before = looked(data());
+    const during = looked(changed(before, { guard: "off" }));
+    expect(guards(during)).toEqual(["block", "off"]);
+    expect(guards(looked(during, true))).toEqual(["off"]);
+  });
+
+  test("do not change with a setting that policies do not compare", () => {
+    const before = looked(data());
+    expect(looked(changed(before, { workloads: "deny" }))).toEqual(changed(before, { workloads: "deny" }));
+  });
+
+  test("keep both where the settings go back to what they were", () => {
+    const during = looked(changed(looked(data()), { guard: "off" }));
+    const back = looked(changed(during, { guard: "block" }));
+    expect(guards(back)).toEqual(["block", "off"]);
+    expect(guards(looked(back, true))).toEqual(["block"]);
+  });
+
+  test("keep the oldest and the newest two of more changes than there is room for", () => {
+    let all = looked(data({ image: "a" }));
+    for (const image of ["b", "c", "d", "e"]) all = looked(changed(all, { image }));
+    expect(acceptedIn(all).map((form) => form["image"])).toEqual(["a", "d", "e"]);
+  });
+
+  test("leave no key of a form that is gone, and touch no other key", () => {
+    const during = looked(changed(looked(data({ stsCa: "x" })), { mine: "kept" }));
+    const { stsCa: _, ...without } = during;
+    const after = looked(looked(without), true);
+    expect(Object.keys(after).filter((key) => key.startsWith("accepted.1"))).toEqual([]);
+    expect(Object.keys(after)).not.toContain("accepted.0.stsCa");
+    expect(after["mine"]).toBe("kept");
+  });
+
+  test("without a version are no form, as the policies have it", () => {
+    const forms: readonly Form[] = acceptedIn({ "accepted.0.guard": "off", "accepted.1.version": "1" });
+    expect(forms).toEqual([{ version: "1" }]);
+  });
+});

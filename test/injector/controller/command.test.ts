@@ -1,0 +1,47 @@
+import { describe, expect, test } from "vitest";
+import { controllerCommand, type ControllerOptions } from "../../../injector/controller/command.ts";
+
+const parsed = (...args: readonly string[]): ControllerOptions =>
+  controllerCommand()
+    .configureOutput({ writeErr: () => {} })
+    .parse(args, { from: "user" })
+    .opts();
+
+describe("the controller's options", () => {
+  test("are by default those of the objects that podrole is shipped with", () => {
+    expect(parsed()).toEqual({
+      host: "::",
+      port: 8080,
+      logLevel: "info",
+      certificates: true,
+      tlsSecret: "podrole-injector-tls",
+      service: "podrole-injector",
+      webhookConfiguration: "podrole",
+      tlsNames: [],
+      configMap: "podrole-config",
+    });
+  });
+
+  test("take further names of the certificate, addresses in one spelling", () => {
+    expect(parsed("--tls-names=10.0.0.1, x.example,FD00:0::1").tlsNames).toEqual([
+      "10.0.0.1",
+      "x.example",
+      "fd00::1",
+    ]);
+  });
+
+  test("leave certificates to somebody else", () => {
+    expect(parsed("--no-certificates").certificates).toBe(false);
+  });
+
+  test.for([
+    "--webhook-configuration=A",
+    "--config-map=a/b",
+    "--tls-secret=../secrets",
+    "--tls-names=a b",
+    "--tls-names=fd00:1",
+    "--port=0",
+  ])("refuse %s", (arg) => {
+    expect(() => parsed(arg)).toThrow(/^error: option/);
+  });
+});
