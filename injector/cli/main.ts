@@ -8,7 +8,7 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 const unread = new AbortController();
 for (const stream of [process.stdout, process.stderr]) {
-  // A reader such as head may go away: then the rest is for nobody, which is no error.
+  // A reader such as head may close the pipe early, which is not an error.
   stream.on("error", (error) => {
     if (systemCode(error) !== "EPIPE") throw error;
     unread.abort(new Interruption("Nobody reads the output.", 1));

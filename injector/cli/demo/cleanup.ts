@@ -1,7 +1,7 @@
-/** What has to be undone at the end, whatever the end. */
+/** Undo steps that run at the end, however the demo ends. */
 export interface Cleanup {
   readonly add: (undo: () => void | Promise<void>) => void;
-  /** The last first; one that fails keeps none of the others from being tried. Never rejects. */
+  /** Runs the last step first. A failing step does not stop the others. Never rejects. */
   readonly run: () => Promise<void>;
 }
 
@@ -14,7 +14,7 @@ export function createCleanup(): Cleanup {
         try {
           await undo();
         } catch {
-          // Gone already is as good as undone.
+          // Already gone.
         }
       }
     },

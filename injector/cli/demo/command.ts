@@ -9,7 +9,7 @@ import { createProgress } from "./print/progress.ts";
 import { summaryOf } from "./print/report.ts";
 import { serveStandIns, STAND_INS, type StandInsPlan } from "./aws/standins.ts";
 
-/** A hung step must not keep anybody waiting: the whole takes a few seconds. */
+/** A limit for hung steps: the whole demo takes a few seconds. */
 const LIMIT_MS = 20_000;
 
 interface DemoCommandOptions {

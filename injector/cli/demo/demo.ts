@@ -36,7 +36,7 @@ export async function demo(
   try {
     await act(examples, { ...setting, progress: { ...progress, step } }, signal, cleanup, facts);
   } catch (error) {
-    // Killed processes fail in ways of their own; what killed them is the reason.
+    // Killed processes fail with errors of their own; report why they were killed.
     facts.error = oneLine(
       signal.aborted ? coded(signal.reason, "DEMO_INTERRUPTED") : coded(error, "DEMO_FAILED"),
     );

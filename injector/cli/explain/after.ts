@@ -6,7 +6,7 @@ import { isOurs } from "../../model/user-containers.ts";
 import { envVar, type Container, type Pod } from "../../model/pod.ts";
 import type { SidecarIntent } from "../../decide/intent.ts";
 
-/** What a pod looks like that has been injected: what is told to whom, and no value that is secret. */
+/** What an injected pod looks like: which container gets what, without any secret value. */
 export interface After {
   /** In the order in which they start. */
   readonly containers: readonly ContainerAfter[];

@@ -58,8 +58,8 @@ export async function explainObjects(
     ];
   });
   if (explanations.length === 0) {
-    throw new CodedError("NOTHING_TO_EXPLAIN", "The input holds no pod and no workload with a pod in it.", {
-      remedy: "Give the manifest of a Pod, a Deployment, a Job or the like.",
+    throw new CodedError("NOTHING_TO_EXPLAIN", "The manifests contain no pod and no workload.", {
+      remedy: "Pass a Pod, a Deployment, a Job or the like.",
     });
   }
   return Promise.all(explanations);
@@ -74,7 +74,7 @@ function assumptionOf(namespace: string, { labels, annotations }: Assumptions): 
   const list = (kind: string, map: Readonly<Record<string, string>>): readonly string[] =>
     Object.entries(map).map(([key, value]) => `${kind} ${key}=${value}`);
   const assumed = [...list("label", labels), ...list("annotation", annotations)].join(", ");
-  return `Namespace ${namespace} is not in the input and taken to have ${assumed || "neither labels nor annotations"}.`;
+  return `Namespace ${namespace} is not in the manifests; it is assumed to have ${assumed || "neither labels nor annotations"}.`;
 }
 
 interface ExplainOptions extends AssumptionOptions, ClusterOptions {

@@ -13,7 +13,7 @@ import type { Around, Step } from "./step.ts";
 import { stepsOf } from "./steps.ts";
 import type { SkipReason } from "../../decide/intent.ts";
 
-/** Why a pod, or the pods of a workload, become what they become. All of it may be shown to anybody who sees the pod. */
+/** Why a pod, or the pods of a workload, are changed as they are. It holds no secret beyond what the pod itself shows. */
 export interface Explanation {
   /** `Kind namespace/name`. */
   readonly object: string;
@@ -23,10 +23,10 @@ export interface Explanation {
   readonly reason?: SkipReason;
   /** The decision in a few words. */
   readonly summary: string;
-  /** What was taken to be so because nothing said otherwise; sentences. */
+  /** What was assumed for want of a source; sentences. */
   readonly assumptions: readonly string[];
   readonly steps: readonly Step[];
-  /** The pod as it is to run, where it is injected. */
+  /** The pod that results, where it is injected. */
   readonly after?: After;
   readonly findings: readonly Finding[];
   /** Of a pod that exists. */
@@ -55,7 +55,7 @@ export function explain(
   const asked: Asked[] = [];
   const decision = decide(pod, facts, config, undefined, (one) => asked.push(one));
   const outcome = admitPod(pod, facts, config, noToken);
-  // Not looked into where it is none: nothing is asked after "Is it a pod?" then.
+  // If it is not a pod, no step reads it: "Is it a pod?" is then the only step.
   const around: Around = { pod: pod as unknown as Pod, facts, config, where };
   const foreign = decision.kind === "inject" && outcome.kind === "deny";
   return {
@@ -77,20 +77,20 @@ export function explain(
 
 const isProblem = ({ question, answer }: Asked): boolean => question === "problem" && answer !== undefined;
 
-/** Asked after the decision, when it is known what would be written. */
+/** A step of its own, since it compares with what the decision would write. */
 const FOREIGN: Step = {
   id: "foreign",
-  question: "Is all of podrole's in it podrole's?",
+  question: "Are podrole's containers unchanged?",
   answer: "no",
   because: "INJECTED_DIFFERENTLY, see the findings",
 };
 
 const SKIPPED: Readonly<Record<SkipReason, string>> = {
-  "namespace-not-labelled": "its namespace is not podrole's",
-  "mirror-pod": "it is the mirror of a static pod, which no webhook can change",
-  "windows-pod": "it is for Windows, where there is no guard",
-  "host-network": "it is on the node's network, which a guard would cut off",
-  "nothing-to-do": "it is to have neither guard nor role",
+  "namespace-not-labelled": "its namespace is not labelled for podrole",
+  "mirror-pod": "it mirrors a static pod, which no webhook can change",
+  "windows-pod": "it runs on Windows, where there is no guard",
+  "host-network": "it uses the node's network, which a guard would cut off",
+  "nothing-to-do": "it needs neither guard nor role",
 };
 
 function summaryOf(outcome: PodOutcome): string {

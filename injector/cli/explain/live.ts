@@ -9,7 +9,7 @@ export async function explainLive(
   options: LiveOptions,
   configFrom: ConfigFrom,
 ): Promise<readonly Explanation[]> {
-  // First: what is no reference is told before a kubeconfig is looked for.
+  // First, so that a malformed reference is reported before a missing kubeconfig.
   references.forEach(parseReference);
   return withCluster(options, async (cluster) => {
     const { objects, installation } = await readObjects(references, options, cluster, configFrom);

@@ -8,7 +8,7 @@ import type { Answers } from "../../decide/trace.ts";
 import { holding, yesNo, type Around, type Candidate, type Step } from "./step.ts";
 import { annotation } from "../../model/annotations.ts";
 
-/** Whether the role may be used, and what each rule says to it. */
+/** Whether the pod may use the role, and what each rule says about it. */
 export function policyStep({ mode, decision }: Answers["policy"], role: RoleArn, around: Around): Step {
   const by = around.config.policy === undefined ? "the source's default" : "by --policy";
   const refusal = isDenial(decision)
@@ -27,8 +27,8 @@ export function policyStep({ mode, decision }: Answers["policy"], role: RoleArn,
 }
 
 /**
- * Every rule there is about this pod, Deny grants first, as they are asked. What each says is found by asking the
- * decision's own function with all the others taken away.
+ * Every rule about this pod, in the order of the decision: Deny grants first. Each rule's result comes from the
+ * decision's own function, called with that rule alone.
  */
 function rules(role: RoleArn, decision: RoleDecision, { pod, facts, config }: Around): readonly Candidate[] {
   const account = serviceAccountOf(pod);
@@ -64,7 +64,7 @@ function rules(role: RoleArn, decision: RoleDecision, { pod, facts, config }: Ar
   ];
 }
 
-/** What is left of the surroundings when one rule is asked. */
+/** The facts that remain when one rule is tried alone. */
 interface Alone {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly grants?: readonly Grant[];
@@ -97,14 +97,14 @@ function resultOf(said: RoleDecision): string {
 const rolesOf = ({ roles, default: fallback }: Grant): string =>
   [...roles, ...(fallback === undefined ? [] : [`default ${fallback}`])].join(", ");
 
-/** The grant as if it were about every service account of its namespaces, or about all there are. */
+/** The grant, widened to every service account of its namespaces, or to everybody. */
 const ofAnyAccount = (grant: Grant): Grant => ({ ...grant, serviceAccounts: ["*"] });
 const ofEverybody = (grant: Grant): Grant => ({ ...ofAnyAccount(grant), namespaces: ["*"] });
 
 /** How many RoleGrants that allow the role to others are named; a cluster may have thousands. */
 const NEAR_MISSES_MAX = 5;
 
-/** RoleGrants that are not about this pod: by name where they allow its role, since one of them may have been meant. */
+/** RoleGrants for other pods: named where they allow this role, since one of them may have been meant for this pod. */
 function elsewhere(
   grants: readonly Grant[],
   { namespace }: Facts,

@@ -25,8 +25,8 @@ export function roleStep(resolved: ResolvedRole, around: Around): Step {
 }
 
 /**
- * In the order in which they are asked. What each would have answered is found by asking the decision's own function
- * with all the others taken away: there is no second reading of an annotation that could differ from the first.
+ * In the order of the decision. Each candidate's answer comes from the decision's own function, called with that
+ * candidate alone, so that no second parser of an annotation can disagree with the first.
  */
 function candidates(answer: ResolvedRole, { pod, facts, config, where }: Around): readonly Candidate[] {
   const { serviceAccount, namespace, grants } = facts;

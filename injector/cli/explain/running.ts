@@ -34,7 +34,7 @@ export function runningOf(pod: Pod, outcome: PodOutcome): Running {
         const because = "it holds neither guard nor sidecar: it was created before, or past the webhook";
         return { state: "not-injected", because };
       }
-      // The annotations say which version it was; what runs is the spec.
+      // Only the spec counts: annotations say which version wrote it.
       const paths = patchBetween(outcome.before, outcome.after)
         .map(({ path }) => path)
         .filter((path) => path.startsWith("/spec/"));

@@ -6,7 +6,7 @@ import { type Around, type Step } from "./step.ts";
 import { annotation } from "../../model/annotations.ts";
 import { SOURCE_KINDS } from "../../source/sources.ts";
 
-/** By which calls the role is reached, and what the session is like that comes of them. */
+/** Which STS calls lead to the role, and what the session is like. */
 export function sessionSteps(
   { wishes, steps, findings }: Answers["session"],
   source: Source,

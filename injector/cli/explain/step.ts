@@ -9,14 +9,14 @@ export interface Step {
   readonly question: string;
   readonly answer: string;
   readonly because: string;
-  /** What could have answered, in the order in which it was asked. */
+  /** Every source that the answer could have come from, in the order of the decision. */
   readonly considered?: readonly Candidate[];
 }
 
-/** One thing that could have answered a question. */
+/** One source that a question's answer could have come from. */
 export interface Candidate {
   readonly name: string;
-  /** What stands there, as it is written; absent where nothing does. */
+  /** Its content as written; absent where it is not set. */
   readonly holds?: string;
   readonly result: string;
   /** Whether this one gave the answer. */
@@ -28,18 +28,18 @@ export interface Around {
   readonly pod: Pod;
   readonly facts: Facts;
   readonly config: InjectorConfig;
-  /** What a service account is missing from that is not there. */
+  /** Where a missing service account is missing from. */
   readonly where: "input" | "cluster";
 }
 
 export const yesNo = (answer: boolean): string => (answer ? "yes" : "no");
 
-/** A value as it stands, quoted. An annotation may be 256 KB, and the rest of it tells nobody anything. */
+/** A value, quoted and cut: an annotation may be 256 KB. */
 export function shown(value: string | null | undefined): string {
   if (value == null) return "not set";
   return JSON.stringify(value.length > 120 ? `${value.slice(0, 120)}…` : value);
 }
 
-/** What stands in one thing that could have answered, likewise cut. */
+/** The content of a candidate, cut likewise. */
 export const holding = (text: string | null | undefined): Pick<Candidate, "holds"> =>
   text == null ? {} : { holds: text.length > 400 ? `${text.slice(0, 400)}…` : text };

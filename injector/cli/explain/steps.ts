@@ -5,7 +5,7 @@ import { roleStep } from "./role.ts";
 import { sessionSteps } from "./session.ts";
 import { shown, yesNo, type Around, type Step } from "./step.ts";
 
-/** What decide has asked, in words. */
+/** The questions of a decision, in words. */
 export function stepsOf(asked: readonly Asked[], around: Around): readonly Step[] {
   const answers = Object.fromEntries(
     asked.map(({ question, answer }) => [question, answer]),
@@ -17,7 +17,7 @@ export function stepsOf(asked: readonly Asked[], around: Around): readonly Step[
 function stepsOfOne(asked: Asked, around: Around, answers: Partial<Answers>): readonly Step[] {
   switch (asked.question) {
     case "problem":
-      // That a pod is a pod goes without saying.
+      // Only a problem is worth a line.
       return asked.answer === undefined ? [] : [step("problem", "Is it a pod?", "no", asked.answer)];
     case "settings":
       return settingSteps(asked.answer, around);
@@ -71,7 +71,7 @@ function fieldStep(
     case "labelled": {
       const only = asked.answer ? "" : `, and only ${JSON.stringify(NAMESPACE_LABEL.value)} counts`;
       const because = `${label(NAMESPACE_LABEL.key)}${only}`;
-      return step(id, "Is its namespace podrole's?", yesNo(asked.answer), because);
+      return step(id, "Is its namespace labelled?", yesNo(asked.answer), because);
     }
     case "mirror": {
       const because = annotation("kubernetes.io/config.mirror");
@@ -178,7 +178,7 @@ const STARTS: ReadonlyMap<string, string> = new Map([
 function startStep(start: string, { pod, config }: Around): Step {
   const isSet = pod.metadata?.annotations?.[ANNOTATION.start] != null;
   const because = isSet ? `annotation ${ANNOTATION.start} is ${shown(start)}` : `--start is ${config.start}`;
-  return step("start", "When do they start?", STARTS.get(start) ?? "nobody can say", because);
+  return step("start", "When do they start?", STARTS.get(start) ?? "unknown", because);
 }
 
 function hazardStep(found: Answers["hazards"]): Step {

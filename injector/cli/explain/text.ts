@@ -11,10 +11,10 @@ const STYLES = { deny: "red", warn: "yellow", info: "cyan" } as const satisfies 
 const RANKS: Readonly<Record<Severity, number>> = { info: 0, warn: 1, deny: 2 };
 const DECISIONS = { deny: "red", skip: "yellow", inject: "green" } as const;
 const STATES: Readonly<Record<NonNullable<Explanation["running"]>["state"], string>> = {
-  same: "as this version would do it",
-  differently: "differently",
-  "not-injected": "not at all",
-  unknown: "nobody can say",
+  same: "Injected as this version injects",
+  differently: "Injected differently",
+  "not-injected": "Not injected",
+  unknown: "Cannot be compared",
 };
 
 /** Explanations for a person. Pure. */
@@ -95,4 +95,4 @@ function containerText({ init, ours, credentials, variables, changes }: Containe
 }
 
 const runningLines = ({ state, because }: NonNullable<Explanation["running"]>, width: number) =>
-  wrapped(`Injected ${STATES[state]}: ${because}`, width, 2);
+  wrapped(`${STATES[state]}: ${because}`, width, 2);

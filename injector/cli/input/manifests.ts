@@ -1,7 +1,7 @@
 import { parseAllDocuments, stringify, type Tags } from "yaml";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 
-/** One document of a stream: what it holds, and the very text it was written as. */
+/** One document of a stream: its value, and its text exactly as written. */
 export interface Manifest {
   readonly value: unknown;
   readonly text: string;
@@ -55,14 +55,14 @@ const unparsable = (name: string, why: string): CodedError =>
 export const toYaml = (value: unknown): string =>
   stringify(value, { version: "1.1", lineWidth: 0, aliasDuplicateObjects: false });
 
-/** Whether a document's text brings the marker that parts it from the one before. */
+/** Whether a document's text starts with the `---` that separates it from the one before. */
 const hasMarker = (text: string): boolean => /^(?:#[^\n]*\n|\s)*---/.test(text);
 
-/** A changed document in the place of an original: with its marker where that one had it. */
+/** A changed document in place of the original, with `---` where the original had it. */
 export const separated = (body: string, original: string): string =>
   hasMarker(original) ? `---\n${body}` : body;
 
-/** The documents of several files as one stream: the first of a later file may lack the marker it needs now. */
+/** The documents of several files as one stream: a later file's first document gets the `---` that it lacks. */
 export function concatenated(files: readonly (readonly Manifest[])[]): readonly Manifest[] {
   return files.flatMap((manifests, index) => {
     const [first, ...rest] = manifests;

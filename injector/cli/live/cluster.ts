@@ -15,7 +15,7 @@ export interface LiveOptions extends KubeOptions {
   readonly podroleNamespace?: string;
 }
 
-/** The cluster of a kubeconfig, for as long as a command looks at it. */
+/** A connection to the cluster of a kubeconfig. */
 export interface LiveCluster {
   readonly api: ApiServer;
   readonly read: Read;
@@ -46,7 +46,7 @@ export interface LiveObjects {
   readonly installation: Installation;
 }
 
-/** Objects that hold a pod, with all that is decided by. */
+/** Objects that contain a pod, with the facts that decide about them. */
 export async function readObjects(
   references: readonly string[],
   options: LiveOptions,

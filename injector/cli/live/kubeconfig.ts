@@ -7,7 +7,7 @@ import { CodedError } from "../../../sidecar/kit/errors.ts";
 export interface KubeOptions {
   readonly kubeconfig?: string;
   readonly context?: string;
-  /** Where a kubeconfig is looked for that is not named. */
+  /** Where KUBECONFIG and HOME are read from if no kubeconfig is named. */
   readonly env?: Environment;
 }
 
@@ -23,7 +23,7 @@ export function kubeConfigFrom({ kubeconfig, context, env = {} }: KubeOptions): 
     for (const file of files) add(config, file);
     if (files.length === 0 && inCluster) config.loadFromCluster();
   } catch (error) {
-    // The first line alone: a YAML parser's others quote the file, which holds keys.
+    // Only the first line: the others quote the file, which holds keys.
     const [why = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
     throw unreadable(
       `The kubeconfig${kubeconfig === undefined ? "" : ` ${kubeconfig}`} cannot be read: ${why}.`,
@@ -52,17 +52,17 @@ export function kubeConfigFrom({ kubeconfig, context, env = {} }: KubeOptions): 
   return config;
 }
 
-/** Of every pod that has a service account. */
+/** Mounted into every pod that has a service account. */
 const TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/** As kubectl looks for them: those of KUBECONFIG, else the one in the home folder where there is one. */
+/** The files that kubectl would read: those of KUBECONFIG, else the one in the home folder. */
 function filesFrom({ KUBECONFIG = "", HOME, USERPROFILE }: Environment): readonly string[] {
   const named = KUBECONFIG.split(delimiter).filter((file) => file !== "");
   const own = join(HOME ?? USERPROFILE ?? "/", ".kube", "config");
   return named.length > 0 ? named : [own].filter((file) => existsSync(file));
 }
 
-/** As kubectl does it: of several files the first that names a current context decides. */
+/** The first file that names a current context decides, as with kubectl. */
 function add(config: KubeConfig, file: string): void {
   const one = new KubeConfig();
   one.loadFromFile(file);

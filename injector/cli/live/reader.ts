@@ -5,7 +5,7 @@ import { isRecord, type Fields } from "../../model/read.ts";
 
 /** As many as kubectl asks for at once. */
 export const PAGE = 500;
-/** For one read. A person waits for it, not an admission. */
+/** For one read, for which a person waits. */
 export const READ_MS = 10_000;
 
 /**

@@ -7,7 +7,7 @@ export interface Reference {
   readonly name: string;
 }
 
-/** Where the API server keeps the kinds that hold a pod, and what else kubectl takes for their names. */
+/** The API paths of kinds that contain a pod, and the other names that kubectl takes for them. */
 const KINDS: Readonly<Record<string, { readonly path: string; readonly also: readonly string[] }>> = {
   pod: { path: "api/v1/pods", also: ["po"] },
   deployment: { path: "apis/apps/v1/deployments", also: ["deploy"] },
@@ -49,6 +49,6 @@ export function pathOf({ kind, name }: Reference, namespace: string): string {
   return `/${path.slice(0, at)}/namespaces/${namespace}${path.slice(at)}/${name}`;
 }
 
-/** A name that an object can have; any other would lead to another path. */
+/** A name that an object can have; any other text could lead to another API path. */
 export const isName = (name: string): boolean =>
   name.length <= 253 && /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(name);

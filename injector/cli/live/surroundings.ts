@@ -10,7 +10,7 @@ import { readAll, type Read } from "./reader.ts";
 const CORE = "/api/v1/namespaces";
 const GRANTS = "/apis/podrole.dev/v1alpha1/rolegrants";
 
-/** What a namespace's pods are decided by, but for their service accounts, which are read one by one. */
+/** The facts that decide about a namespace's pods, for one service account after the other. */
 export async function surroundingsOf(
   namespace: string,
   read: Read,
@@ -25,7 +25,7 @@ export async function surroundingsOf(
 }
 
 /**
- * What the pods of a namespace that has been read are decided by; their service account is read here.
+ * The facts that decide about the pods of a namespace; the service account is read here, the rest is given.
  * @throws CodedError `FACTS_UNAVAILABLE` where a grant that cannot be read may be about this namespace, as in the webhook
  */
 export async function factsOf(
@@ -47,7 +47,7 @@ export async function factsOf(
   return { ...facts, grants: readable(readings) };
 }
 
-/** All grants, those of other namespaces too: one of them may have been meant. By name, as the webhook has them. */
+/** All grants, those for other namespaces too: one may have been meant for this one. Sorted by name, as in the webhook. */
 export const readable = (readings: readonly GrantReading[]): readonly Grant[] =>
   readings
     .flatMap((reading) => (reading.kind === "grant" ? [reading.grant] : []))

@@ -1,10 +1,10 @@
 import type { Output } from "../io.ts";
 
-/** Names come out of manifests: control characters would let their author write lines of his own into a terminal. */
+/** Without control characters: a name in a manifest could otherwise write its own lines into a terminal. */
 export const plain = (text: string): string =>
   text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, " ");
 
-/** Lines of at most `width`, but for a word that is longer: an ARN that is broken cannot be copied. */
+/** Lines of at most `width`. A longer word stays whole: a broken ARN cannot be copied. */
 export function wrapped(text: string, width: number, indent: number): readonly string[] {
   const margin = " ".repeat(indent);
   const lines: string[] = [];
@@ -19,6 +19,6 @@ export function wrapped(text: string, width: number, indent: number): readonly s
   return [...lines, margin + line];
 }
 
-/** As wide as the terminal, within what can be read; the same everywhere else. */
+/** The terminal's width, between 80 and 100; 96 for a file or a pipe. */
 export const widthOf = ({ columns }: Output): number =>
   columns === undefined ? 96 : Math.max(80, Math.min(100, columns));

@@ -31,13 +31,13 @@ export function trustOfCaller(
           ? {}
           : {
               "Condition.StringEquals.sts:ExternalId":
-                "Only calls that carry this external id, which the pod's annotation gives. It is no secret: it stops a caller that others can ask to assume roles from being sent to this one.",
+                "Only calls that carry this external id, which the pod's annotation gives. It is not a secret: it keeps a caller that assumes roles for others from being sent to this one.",
             }),
         ...lines,
       },
     });
     if (externalId === undefined || !tagged) return [assume];
-    // Apart: the external id is no key that TagSession could be judged by, and a condition on it would refuse the tags.
+    // A statement of its own: TagSession has no external id, so a condition on one would refuse the tags.
     const tag = explainedCall(`TagSession${number}`, caller, {
       action: "sts:TagSession",
       condition: byTags,
@@ -67,7 +67,7 @@ function explainedCall(
   },
 ): Explained {
   const who = {
-    role: "The role that the call is made with. IAM keeps its id and not its name: made anew under the same name, it has to be trusted anew.",
+    role: "The role that the call is made with. IAM keeps its id and not its name: a role that is deleted and created again under its name has to be trusted again.",
     user: "The user whose keys the sidecar starts with.",
     account: "Everybody in this account whose own policy allows the call.",
   }[caller.kind];
@@ -156,10 +156,10 @@ const WHOLE_ACCOUNT = ({ account }: Caller): Warning => ({
   message: `This trusts the whole of account ${account}: whoever administers it decides who gets the role. Name one role or user.`,
 });
 
-/** The tags are what a caller says of itself. */
+/** The caller chooses its own tags. */
 const TAGS_UNPROVEN = ({ arn }: Caller, source: Source): Warning => ({
   code: "PRINCIPAL_SHARED",
-  message: `IAM does not know whether the tags are true: whoever can act as ${arn} may claim any.${SOURCE_KINDS[source].opensGuard ? " On a node, podrole's guard and policy are what keeps pods from that." : ""}`,
+  message: `IAM cannot verify the tags: whoever can act as ${arn} can claim any.${SOURCE_KINDS[source].opensGuard ? " On a node, podrole's guard and policy are what keeps pods from that." : ""}`,
 });
 
 const NOT_TOLD_APART = ({ arn }: Caller, source: Source): Warning => ({

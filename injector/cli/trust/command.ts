@@ -62,7 +62,7 @@ async function runTrustPolicy(io: Io, references: readonly string[], given: Opti
   return 0;
 }
 
-/** What the calls need on the way to the role; of one call, the role's trust alone. */
+/** The trust policy, and with a hub role the hub's policies. */
 function chosen(
   all: readonly PolicyDocument[],
   name: DocumentName | undefined,

@@ -1,4 +1,4 @@
-/** A policy as IAM takes it. Written out, and never read back: what is in it is all our own. */
+/** A policy as IAM takes it. It is only written, never parsed. */
 export interface Policy {
   readonly Version: "2012-10-17";
   readonly Statement: readonly Statement[];
@@ -17,7 +17,7 @@ export type Condition = Readonly<
   Partial<Record<"StringEquals" | "StringLike", Readonly<Record<string, string | readonly string[]>>>>
 >;
 
-/** A statement with what there is to say about each of its lines, and about its breadth. */
+/** A statement, and an explanation of its lines. */
 export interface Explained {
   readonly statement: Statement;
   /** By the path of a line within the statement, such as `Principal.AWS`. */
@@ -62,7 +62,7 @@ export interface PolicyDocument {
   readonly policy: Policy;
   readonly explanation: readonly Explanation[];
   readonly warnings: readonly Warning[];
-  /** What sets it, with the policy in the file `<document>.json`; undefined where it is nothing that can have one. */
+  /** The AWS CLI command that sets it, with the policy in `<document>.json`; undefined for a whole account. */
   readonly command?: string;
 }
 

@@ -9,7 +9,7 @@ import type { Provider } from "./provider.ts";
 import { distinct, type Subject } from "./subject.ts";
 import { SOURCE_KINDS } from "../../source/sources.ts";
 
-/** A role, and by which calls whose pods reach it. */
+/** A role, the service accounts that need it, and the STS calls that lead to it. */
 export interface Need {
   readonly role: RoleArn;
   readonly source: Source;
@@ -18,7 +18,7 @@ export interface Need {
   readonly subjects: readonly Subject[];
 }
 
-/** Who is there to be trusted. */
+/** Whom the policies trust. */
 export interface Parties {
   /** Of a source that starts with the service account's token. */
   readonly provider?: Provider;
@@ -27,7 +27,7 @@ export interface Parties {
 }
 
 /**
- * Every policy that the calls need, in the order of the calls. Pure. None trusts anybody that the need does not name.
+ * Every policy that the calls need, in the order of the calls. Pure. No policy trusts anybody whom the need does not name.
  * @throws CodedError `PARTITIONS_DIFFER`, `PROVIDER_MISSING`, `PRINCIPAL_MISSING`
  */
 export function documentsFor(need: Need, parties: Parties): readonly PolicyDocument[] {

@@ -5,7 +5,7 @@ import { samePartition } from "./principal.ts";
 import { whyPrivate, type Provider } from "./provider.ts";
 import { aboutSubjects, isWild, named, subOf, type Subject } from "./subject.ts";
 
-/** The pod's service account itself, by its token. */
+/** Trust in the pod's service account itself, by its token. */
 export function federated(
   role: RoleArn,
   subjects: readonly Subject[],

@@ -100,7 +100,7 @@ async function ofManifests(files: readonly string[], options: Options, stdin: Io
     }),
   );
   if (objects.length === 0) {
-    throw new CodedError("NOTHING_TO_EXPLAIN", "The input holds no pod and no workload with a pod in it.");
+    throw new CodedError("NOTHING_TO_EXPLAIN", "The manifests contain no pod and no workload.");
   }
   return { objects, installation: { config, assumptions: [] } };
 }

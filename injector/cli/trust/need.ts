@@ -15,7 +15,7 @@ import { nameOf } from "./principal.ts";
 import type { Subject } from "./subject.ts";
 import { SOURCE_KINDS } from "../../source/sources.ts";
 
-/** What is asked for on the command line, in the place of a pod. */
+/** What the command line asks for instead of a pod. */
 export interface Wanted {
   /** An ARN, or a name that the base completes. */
   readonly role: string;
@@ -28,7 +28,7 @@ export interface Wanted {
 }
 
 /**
- * What a pod that was annotated like this would need, found by the functions that decide about pods.
+ * What a pod with these annotations would need, by the functions that decide about pods.
  * @throws CodedError `ROLE_INVALID` or, for what a pod would be denied for, the finding's own code
  */
 export function needOfWishes(wanted: Wanted, config: InjectorConfig): Need {
@@ -58,7 +58,7 @@ export function needOfWishes(wanted: Wanted, config: InjectorConfig): Need {
 }
 
 /**
- * What an object's pods need, as it is decided about them: a need for each of their roles, and none where they get none.
+ * What an object's pods need: one need for each of their roles, none if they get no role.
  * @throws CodedError `POD_DENIED`
  */
 export function needsOfPod(object: Fields, facts: Facts, config: InjectorConfig): readonly Need[] {
@@ -79,7 +79,7 @@ export function needsOfPod(object: Fields, facts: Facts, config: InjectorConfig)
 }
 
 /**
- * Several pods' needs as one, where they are of one role that is reached by the same calls.
+ * Several pods' needs as one, if all have one role and reach it by the same calls.
  * @param role of which they are wanted; undefined: of the only one
  * @throws CodedError `NO_ROLE`, `ROLES_DIFFER`, `CALLS_DIFFER`
  */
@@ -111,14 +111,14 @@ export function oneNeed(needs: readonly Need[], role: RoleArn | undefined): Need
   return { ...first, subjects: wanted.flatMap(({ subjects }) => subjects) };
 }
 
-/** A hub role that is set up and not called through. */
+/** A warning if the hub role is set, but not used. */
 export function aboutHub({ steps, source }: Need, { hubRole }: InjectorConfig): readonly Warning[] {
   if (hubRole === undefined || steps.length > 1 || SOURCE_KINDS[source].firstCall === "AssumeRole") return [];
   const message = `The hub role ${hubRole} is not called through: the pod asks for neither an external id nor session tags.`;
   return [{ code: "HUB_UNUSED", message }];
 }
 
-/** A session longer than a role allows where nobody has said otherwise. */
+/** A note if the session is longer than a role's default maximum. */
 export function aboutDuration({ steps, role }: Need): readonly string[] {
   const seconds = steps.at(-1)?.durationSeconds ?? 0;
   if (seconds <= 3600) return [];

@@ -7,7 +7,7 @@ import { parsePrincipal } from "./principal.ts";
 import { parseIssuer, parseProviderArn, type Provider } from "./provider.ts";
 import { SOURCE_KINDS } from "../../source/sources.ts";
 
-/** Who is to be trusted, as the command line names it, or the cluster. */
+/** Whom to trust, from the command line or from the cluster. */
 export const partiesFrom = async (options: Options, need: Need): Promise<Parties> =>
   SOURCE_KINDS[need.source].principalRemedy === undefined
     ? { provider: await providerFrom(options, need) }
@@ -32,7 +32,7 @@ async function providerFrom(options: Options, { source }: Need): Promise<Provide
   return issuerOfCluster(options);
 }
 
-/** The issuer as the API server tells it to whoever has to check its tokens. */
+/** The issuer that the API server publishes for those who verify its tokens. */
 async function issuerOfCluster(options: Options): Promise<Provider> {
   const { withCluster } = await import("../live/cluster.ts");
   const PATH = "/.well-known/openid-configuration";

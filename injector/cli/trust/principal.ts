@@ -1,7 +1,7 @@
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { accountOf, parseRoleArn, partitionOf, type RoleArn } from "../../model/arn.ts";
 
-/** Who calls AssumeRole: a role, a user, or whole an account. */
+/** Who calls AssumeRole: a role, a user, or a whole account. */
 export interface Caller {
   readonly arn: string;
   readonly kind: "role" | "user" | "account";

@@ -11,13 +11,13 @@ export interface Provider {
   readonly from: string;
 }
 
-/** What can stand in an ARN and in a condition's key without being read as something else there. */
+/** Characters that are safe in an ARN and in a condition's key. */
 const HOST_PATH = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253})(?:\/[\w.~/-]{0,200})?$/;
 const PROVIDER_ARN =
   /^arn:(?<partition>aws(?:-[a-z]{1,12}){0,3}):iam::(?<account>\d{12}):oidc-provider\/(?<hostPath>.+)$/;
 
 /**
- * The issuer as tokens name it. Kept to the letter, a slash at the end included: IAM compares it with the token's `iss`.
+ * The issuer, unchanged (a slash at the end included): IAM compares it with the token's `iss`.
  * @throws CodedError `ISSUER_INVALID`
  */
 export function parseIssuer(raw: string, from: string): Provider {
@@ -61,7 +61,7 @@ export function parseProviderArn(raw: string): Provider {
   return { hostPath, account, partition, from: "--oidc-provider" };
 }
 
-/** Why AWS could not ask this issuer for its keys, which it does from the internet; undefined where it may. */
+/** Why AWS, which fetches an issuer's keys over the internet, cannot reach this one; undefined if it may. */
 export function whyPrivate({ hostPath }: Provider): string | undefined {
   const [host = ""] = hostPath.split("/");
   if (/(?:^|\.)(?:localhost|local|internal|svc)$/i.test(host))

@@ -1,7 +1,7 @@
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import type { Warning } from "./document.ts";
 
-/** Whose pods a role is for. A name may hold `*`, where somebody has asked for that. */
+/** The service account that a role is for. A name contains `*` only if the command line asked for it. */
 export interface Subject {
   readonly namespace: string;
   readonly serviceAccount: string;
@@ -27,27 +27,27 @@ export const subOf = ({ namespace, serviceAccount }: Subject): string =>
 
 export const isWild = (subject: Subject): boolean => subOf(subject).includes("*");
 
-/** Each once, in the order in which they came. */
+/** Without duplicates, in the given order. */
 export const distinct = (subjects: readonly Subject[]): readonly Subject[] => [
   ...new Map(subjects.map((subject) => [subOf(subject), subject])).values(),
 ];
 
-/** As people write it. */
+/** `namespace/name` */
 export const named = ({ namespace, serviceAccount }: Subject): string => `${namespace}/${serviceAccount}`;
 
-/** What is broad about them. */
+/** Warnings about subjects that match more than one service account may be meant to. */
 export function aboutSubjects(subjects: readonly Subject[]): readonly Warning[] {
   return subjects.flatMap((subject): Warning[] => {
     if (isWild(subject)) {
       return [
         {
           code: "SUBJECT_WILDCARD",
-          message: `${named(subject)} stands for service accounts that do not exist yet, too: whoever may make one that fits gets the role.`,
+          message: `${named(subject)} also matches service accounts that do not exist yet: whoever can create one that matches gets the role.`,
         },
       ];
     }
     if (subject.serviceAccount !== "default") return [];
-    const message = `${named(subject)} is the account of every pod there that names no other: give the pod an account of its own.`;
+    const message = `${named(subject)} is used by every pod there that names no other: give the pod its own service account.`;
     return [{ code: "SUBJECT_DEFAULT", message }];
   });
 }

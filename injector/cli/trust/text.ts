@@ -20,7 +20,7 @@ const TITLES: Readonly<Record<PolicyDocument["document"], string>> = {
 };
 
 /**
- * What there is to say about policies, for a person beside them.
+ * Explanations and warnings beside the policies, for a person.
  * @param others names of documents that were made too and are not shown
  */
 export function commentary(
@@ -70,7 +70,7 @@ function linesOf(
   ];
 }
 
-/** What is said of the same line of several statements, said once: `Statement[0,2].Action`. */
+/** The same explanation of several statements' lines, once: `Statement[0,2].Action`. */
 function grouped(explanation: readonly Explanation[]): readonly Explanation[] {
   const groups = new Map<
     string,

@@ -12,7 +12,7 @@ export interface Example {
   readonly object: Fields;
 }
 
-/** What most people know best comes first: it is shown in full. */
+/** The best known kinds come first; the first is shown in full. */
 const KINDS = ["Deployment", "Job", "CronJob"];
 
 /**

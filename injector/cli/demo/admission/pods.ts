@@ -13,7 +13,7 @@ const API_SERVER_ADDED = "kube-api-access-";
 const ACCOUNT_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /**
- * The pod that an object leads to: itself, or the one its controller would create.
+ * The pod of an object: itself, or the one that its controller would create.
  * @param suffix random letters and digits, as many as asked for, such as the controllers put behind names
  * @returns undefined for an object without a pod
  */
@@ -147,7 +147,7 @@ const accountVolume = (name: string) => ({
   },
 });
 
-/** Where a pod landed. */
+/** Where a pod was scheduled. */
 export interface Placement {
   readonly name: string;
   readonly uid: string;

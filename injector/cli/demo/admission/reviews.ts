@@ -78,7 +78,7 @@ function remember(pod: Fields, where: string, seen: Map<string, Seen>): void {
   }
 }
 
-/** Admission has seen to it that what carries our names is ours. */
+/** Admission has denied foreign containers with podrole's names. */
 const oursIn = (pod: Fields): readonly Container[] => ((pod as Pod).spec.initContainers ?? []).filter(isOurs);
 
 /** A pod of two roles shows most, then one with init containers of its own; any with a sidecar will do. */

@@ -18,7 +18,7 @@ import { randomToken } from "../../../mutate/token.ts";
 import type { Cleanup } from "../cleanup.ts";
 import type { Submitted } from "./pods.ts";
 
-/** By this name the API server calls a webhook that is a Service, and this is the name its certificate must have. */
+/** The name by which the API server calls a webhook that is a Service, and which its certificate must have. */
 const SERVICE = "podrole-injector.podrole.svc";
 
 /** What the webhook made of a pod. */
@@ -52,7 +52,7 @@ export async function startInjector(
 ): Promise<Injector> {
   const log = createLog("silent", "podrole");
   const app = buildServer({ config, cluster, log, newToken: randomToken, tls: serving });
-  // Fastify says "http": it does not look into the server it is given.
+  // Fastify says "http", whatever server it is given.
   const url = (await app.listen({ host: "127.0.0.1", port: 0 })).replace(/^http:/, "https:");
   cleanup.add(async () => {
     app.server.closeAllConnections();
@@ -124,7 +124,7 @@ export function answerOf(review: unknown, pod: Fields): Answer {
   }
   const encoded = own(response, "patch");
   const text = typeof encoded === "string" ? Buffer.from(encoded, "base64").toString() : "[]";
-  // From the server in this very process, which makes nothing else.
+  // It comes from this process's own server.
   const patch = JSON.parse(text) as readonly Operation[];
   const { newDocument } = jsonPatch.applyPatch(structuredClone(pod), structuredClone([...patch]), true);
   return { kind: "admitted", pod: newDocument, patch, warnings };

@@ -13,14 +13,14 @@ export interface KubeletDeps {
   readonly processes: Processes;
   readonly sandbox: Sandbox;
   readonly path: string;
-  /** What containers of the user's run, whose images are not here. */
+  /** The program that the user's containers run, since their images are not here. */
   readonly userProgram: readonly string[];
-  /** Beyond what the pod says, on containers of the user's alone. */
+  /** Variables added to the user's containers only. */
   readonly userEnvironment: Environment;
   readonly mintToken: VolumeDeps["mintToken"];
 }
 
-/** One process of a container that came to its end. */
+/** An ended process of a container. */
 export interface Run {
   readonly container: string;
   readonly ended: Ended;
@@ -28,11 +28,11 @@ export interface Run {
 }
 
 export interface Kubelet {
-  /** An init container to its end; one that restarts for ever is started, and its postStart hook is waited for. */
+  /** Runs an init container to its end; starts a native sidecar and waits for its postStart hook. */
   readonly startInit: (container: Container) => Promise<Run>;
-  /** A container of the user's to its end. */
+  /** Runs a user's container to its end. */
   readonly run: (container: Container) => Promise<Run>;
-  /** Ends what still runs, as the kubelet does when every container of the user's is gone. */
+  /** Ends the sidecars, as the kubelet does when every user container has ended. */
   readonly stop: () => Promise<void>;
 }
 
@@ -61,7 +61,7 @@ export function createKubelet(pod: Pod, deps: KubeletDeps): Kubelet {
     const first = await Promise.race([started.ended, hooked]);
     if (first === undefined)
       return { container: container.name, ended: RUNNING, ms: performance.now() - startedAt };
-    // Either way the container is what failed; where the hook gave up first, the container has said nothing yet.
+    // The container failed either way. If the hook gave up first, wait for the container's own message.
     if (first.status !== 0 || (await hasEnded(started)))
       throw await failure(container, first, process.prepared);
     return { container: container.name, ended: first, ms: performance.now() - startedAt };
@@ -118,7 +118,7 @@ function postStartOf(container: Container): readonly string[] | undefined {
   return isRecord(exec) ? strings(own(exec, "command")) : undefined;
 }
 
-/** What `kubectl describe pod` would show: the termination message, or else the end of the log. */
+/** What `kubectl describe pod` would show: the termination message, else the end of the log. */
 async function failure(
   container: Container,
   { status, stdout, stderr }: Ended,

@@ -9,14 +9,14 @@ import type { AppReport, Metadata } from "../print/result.ts";
 import type { Stage } from "../stage.ts";
 import { unsignedToken } from "./volumes.ts";
 
-/** Told as it becomes known, so that a demo that ends early still has it. */
+/** Reports each fact at once, so that a demo that ends early keeps it. */
 export interface Found {
   readonly identity: (container: string, report: AppReport) => void;
   readonly before: (metadata: Metadata) => void;
   readonly after: (metadata: Metadata) => void;
 }
 
-/** The variable that is on the app beyond what its pod says: the way to the STS stand-in. */
+/** The one variable that the app gets beyond its pod's: the URL of the STS stand-in. */
 export const STS_VARIABLE = "AWS_ENDPOINT_URL_STS";
 
 /**
@@ -77,7 +77,7 @@ async function serveOne(
   progress: Progress,
   found: Found,
 ): Promise<void> {
-  // An SDK that is sent nowhere would ask the metadata service, and that is not to be asked from this machine.
+  // Without credentials the SDK would ask this machine's own metadata service.
   const isSent =
     envVar(container, APP_ENV.fullUri) !== undefined &&
     envVar(container, APP_ENV.metadataDisabled)?.value === "true";
@@ -99,7 +99,7 @@ function plainApp(unpatched: Pod, stage: Stage, deps: KubeletDeps): (() => Promi
   const kubelet = createKubelet(unpatched, {
     ...deps,
     userProgram: [...deps.userProgram, ...stage.metadataAddresses],
-    // The SDK has to be told a region by somebody.
+    // The SDK needs a region.
     userEnvironment: { ...deps.userEnvironment, [APP_ENV.region]: "eu-west-1" },
   });
   return async () => {

@@ -37,7 +37,7 @@ export function createProcesses(cleanup: Cleanup, signal: AbortSignal): Processe
     signal.throwIfAborted();
     const started = await launch(argv, env, input);
     const kill = (): void => started.kill("SIGKILL");
-    // It may have come while the process was being made, and then there is no event to wait for.
+    // The signal may have aborted during the spawn, and then fires no event.
     if (signal.aborted) kill();
     signal.addEventListener("abort", kill);
     void started.ended.then(() => signal.removeEventListener("abort", kill));
@@ -68,7 +68,7 @@ function launch(argv: readonly string[], env: Environment, input: string | undef
   child.stderr.setEncoding("utf8").on("data", (piece: string) => {
     if (stderr.length < OUTPUT_MAX) stderr += piece;
   });
-  // It may end before it has read everything, and that is told by its exit code.
+  // It may end before it has read everything; its exit code says so.
   child.stdin.on("error", () => undefined);
   if (input !== undefined) child.stdin.end(input);
 

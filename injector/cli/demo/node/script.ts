@@ -1,7 +1,7 @@
 import type { SecurityContext } from "../../../model/pod.ts";
 import { CodedError } from "../../../../sidecar/kit/errors.ts";
 
-/** A folder of ours, and the path at which a container is to find it. */
+/** A folder on this machine, and its path in a container. */
 export interface Mount {
   readonly from: string;
   readonly to: string;
@@ -16,7 +16,7 @@ export interface Privileges {
   readonly mayEscalate: boolean;
 }
 
-/** What containerd leaves a container that asks for nothing. */
+/** containerd's default capabilities. */
 const DEFAULT_CAPABILITIES = [
   "chown",
   "dac_override",
@@ -99,7 +99,7 @@ function setpriv({ uid, gid, capabilities, mayEscalate }: Privileges): readonly 
     `--reuid ${uid} --regid ${gid} --clear-groups`,
     `--bounding-set ${quoted(set)} --inh-caps ${quoted(set)}`,
     ...(mayEscalate ? [] : ["--no-new-privs"]),
-    // Whatever becomes of the demo, its containers do not outlive it.
+    // Containers must not outlive the demo.
     "--pdeathsig KILL",
   ];
 }

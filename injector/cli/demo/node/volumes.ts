@@ -47,7 +47,7 @@ function tokensIn(volume: Volume): readonly { readonly path: string; readonly au
     });
 }
 
-/** A service account token that looks like one; the STS stand-in is told of it instead of checking a signature. */
+/** An unsigned service account token; the STS stand-in knows it by its text. */
 export function unsignedToken(subject: string, audience: string, now: number): string {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   const expiry = Math.floor(now / 1000) + 3600;

@@ -1,7 +1,7 @@
 import type { Paint, Style } from "../../print/paint.ts";
 import type { DiffLine } from "./diff.ts";
 
-/** Tells a person what is going on, while it goes on. */
+/** Reports progress to a person. */
 export interface Progress {
   /** One numbered line a step, with its time, and below it what the step resolved to has to say. */
   readonly step: <T>(title: string, work: () => Promise<T>, detail?: (value: T) => string) => Promise<T>;

@@ -77,7 +77,7 @@ function table(rows: readonly Row[], paint: Paint): readonly string[] {
 function verdict(result: DemoResult, paint: Paint): readonly string[] {
   const { ok, claims, error, elapsedMs, skipped } = result;
   if (!ok) {
-    // After an error there is nothing to say of what did not come about any more.
+    // After an error, what did not happen is left out.
     const failed = claims.filter(({ holds }) => !holds).map(({ claim }) => `not so: ${claim}`);
     const reasons = error === undefined ? failed : [error];
     return [paint("red", `Failed after ${seconds(elapsedMs)}.`), ...reasons.map((reason) => `  ${reason}`)];

@@ -36,7 +36,7 @@ export interface RunPod {
   readonly containerRoles: Readonly<Record<string, string>>;
 }
 
-/** What became known while the demo ran; it may have ended early. */
+/** What the demo has seen so far; it may have ended early. */
 export interface Facts {
   /** Undefined: the pod runs in network namespaces. */
   readonly skipped?: string;
@@ -46,7 +46,7 @@ export interface Facts {
   readonly identities: Readonly<Record<string, AppReport>>;
   readonly before?: Metadata;
   readonly after?: Metadata;
-  /** What ended the demo before its time. */
+  /** Why the demo ended early. */
   readonly error?: string;
 }
 
@@ -64,7 +64,7 @@ export interface DemoResult extends Facts {
   readonly elapsedMs: number;
 }
 
-/** Weighs what was seen. Pure. */
+/** Judges what was seen. Pure. */
 export function resultOf(facts: Facts, elapsedMs: number): DemoResult {
   const podArn = podArnOf(facts);
   const nodeArn = facts.before?.report.arn;

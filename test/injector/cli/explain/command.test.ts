@@ -39,7 +39,7 @@ describe("podrole explain", () => {
       manifest(ROLE),
     );
     expect(code).toBe(1);
-    expect(stdout).toContain("Namespace default is not in the input and taken to have label");
+    expect(stdout).toContain("Namespace default is not in the manifests; it is assumed to have label");
     expect(stdout).toContain("PSA_FORBIDS_GUARD");
   });
 
@@ -52,7 +52,7 @@ describe("podrole explain", () => {
     const kubeconfig = tempFile(server.config.exportConfig());
     const run = await explain(["pod/web", "-n", "shop", "--kubeconfig", kubeconfig]);
     expect(run).toMatchObject({ code: 0, stderr: "" });
-    expect(run.stdout).toContain("Injected not at all: it holds neither guard nor sidecar");
+    expect(run.stdout).toContain("Not injected: it holds neither guard nor sidecar");
   });
 });
 
