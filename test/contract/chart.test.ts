@@ -18,7 +18,7 @@ const record = (value: unknown): Readonly<Record<string, unknown>> => (isRecord(
 const inside = (value: unknown, name: string): unknown => record(value)[name];
 
 describe("the chart's values", () => {
-  test("hold every option of the injector but those that are the chart's to say", () => {
+  test("have every option of the injector except those that the chart sets itself", () => {
     const known = [...Object.keys(CHART_OPTIONS), ...Object.keys(NO_VALUES)];
     expect(known.toSorted()).toEqual(injectorFlags().toSorted());
     const missing = Object.values(CHART_OPTIONS).filter(
@@ -27,7 +27,7 @@ describe("the chart's values", () => {
     expect(missing).toEqual([]);
   });
 
-  test("take of an option's choices all, and no other", () => {
+  test("take all choices of an option and no others", () => {
     const choices = withServing(new Command()).options.flatMap((option) =>
       option.argChoices === undefined ? [] : [[`--${option.name()}`, option.argChoices.toSorted()] as const],
     );
@@ -64,7 +64,7 @@ describe("the chart's values", () => {
     ]);
   });
 
-  test("are the names of the schema, which takes no other", () => {
+  test("have the same names as the schema, which takes no others", () => {
     const differences = (value: unknown, wanted: unknown, at: string): readonly string[] => {
       const { properties, additionalProperties } = record(wanted);
       if (!isRecord(properties)) return [];
@@ -83,10 +83,10 @@ describe("the chart's values", () => {
   });
 });
 
-test("the chart's CRD is the one of deploy/crd", () => {
+test("the chart's CRD equals the one in deploy/crd", () => {
   expect(read("chart/files/rolegrants.yaml")).toBe(read("crd/rolegrants.yaml"));
 });
 
-test("the chart is of the version of the programs", () => {
+test("the chart has the version of the programs", () => {
   expect(parse(read("chart/Chart.yaml"))).toMatchObject({ version: VERSION, appVersion: VERSION });
 });

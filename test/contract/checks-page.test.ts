@@ -21,12 +21,12 @@ function page(): string {
   return [INTRODUCTION, ...sections].join("\n");
 }
 
-test("deploy/reference/checks.md has every check as the code has it", async () => {
+test("deploy/reference/checks.md lists every check of the code", async () => {
   const file = new URL("../../deploy/reference/checks.md", import.meta.url);
   await expect(page()).toMatchFileSnapshot(fileURLToPath(file));
 });
 
-test("what is said of each check is one sentence, and codes are spelled as findings are", () => {
+test("each check is described in one sentence, and its code is spelled like a finding's", () => {
   for (const { about } of Object.values(CHECKS)) expect(about).toMatch(/^[A-Z].+\.$/);
   for (const code of [...Object.keys(CHECKS), ...WARNINGS]) expect(code).toMatch(/^[A-Z]+(?:_[A-Z]+)*$/);
 });

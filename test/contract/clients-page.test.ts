@@ -29,12 +29,12 @@ function page(): string {
   return [INTRODUCTION, ...head, ...clients, "", "## Not tried", "", ...untried, ""].join("\n");
 }
 
-test("deploy/reference/clients.md has every client of the suite, in the version that is tried", async () => {
+test("deploy/reference/clients.md lists every client of the suite with its version", async () => {
   const file = new URL("../../deploy/reference/clients.md", import.meta.url);
   await expect(page()).toMatchFileSnapshot(fileURLToPath(file));
 });
 
-test("no client is tried and not tried", () => {
+test("no client is listed both as tried and as not tried", () => {
   const names = [...CLIENTS, ...UNTRIED].map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
 });

@@ -40,6 +40,13 @@ function run(argv: readonly string[], mark: string): Promise<Ran> {
   });
 }
 
+/** What a run prints that ends well; one that does not fails with all that it said. */
+async function shown(argv: readonly string[], mark: string): Promise<string> {
+  const ran = await run(argv, mark);
+  if (ran.code !== 0) throw new Error(JSON.stringify(ran));
+  return ran.stdout;
+}
+
 const demo = (...args: readonly string[]): readonly string[] => [process.execPath, CLI, "demo", ...args];
 
 /** Processes of a run, known by the folder in their PATH; namespaces without a name last as long as these. */
@@ -77,8 +84,7 @@ const ARCHIVE_ARN = "arn:aws:sts::111122223333:assumed-role/shop-orders-archive/
 describe("podrole demo --json", () => {
   test("shows that the pod has its own role, and leaves nothing behind", async () => {
     const mark = marker();
-    const { code, stdout, stderr } = await run(demo("--json"), mark);
-    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+    const stdout = await shown(demo("--json"), mark);
     const result = JSON.parse(stdout) as DemoResult;
     expect(result).toMatchObject({ ok: true, podArn: POD_ARN });
     expect(Object.entries(result.identities).map(([container, { arn }]) => [container, arn])).toEqual([
@@ -90,7 +96,7 @@ describe("podrole demo --json", () => {
   });
 
   test("patches every example, with no warning", async () => {
-    const { stdout } = await run(demo("--json"), marker());
+    const stdout = await shown(demo("--json"), marker());
     const { examples } = JSON.parse(stdout) as DemoResult;
     expect(examples.map(({ object, decision, warnings }) => [object, decision, ...warnings])).toEqual([
       ["Deployment shop/catalog", "patched"],
@@ -103,8 +109,8 @@ describe("podrole demo --json", () => {
     ]);
   });
 
-  test("shows as root that a plain app is the node without the guard and nobody behind it", async (context) => {
-    const { stdout } = await run(demo("--json"), marker());
+  test("shows as root that a plain app has the node's role without the guard and none behind it", async (context) => {
+    const stdout = await shown(demo("--json"), marker());
     const { skipped, before, after, nodeArn } = JSON.parse(stdout) as DemoResult;
     if (skipped !== undefined) return context.skip(skipped);
     expect(nodeArn).toContain(":assumed-role/node-role/");
@@ -114,15 +120,13 @@ describe("podrole demo --json", () => {
     return undefined;
   });
 
-  test("runs the pod for whoever is not root as well, and says what it skipped", async (context) => {
+  test("runs the pod without root as well, and says what it skipped", async (context) => {
     const mark = marker();
     const argv = isRoot ? [...NOBODY, ...demo("--json")] : demo("--json");
     if (isRoot && (await run([...NOBODY, process.execPath, CLI, "--version"], mark)).code !== 0) {
       return context.skip("nobody else may read this folder");
     }
-    const { code, stdout } = await run(argv, mark);
-    expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({
+    expect(JSON.parse(await shown(argv, mark))).toMatchObject({
       ok: true,
       podArn: POD_ARN,
       skipped: "making network namespaces takes root",
@@ -133,9 +137,8 @@ describe("podrole demo --json", () => {
 });
 
 describe("podrole demo", () => {
-  test("says on its last lines what it has shown, without colours where nobody would see them", async () => {
-    const { code, stdout } = await run(demo(), marker());
-    expect(code).toBe(0);
+  test("sums up on its last lines what it has shown, without colours when it is no terminal", async () => {
+    const stdout = await shown(demo(), marker());
     expect(stdout).toContain(`the pod is`);
     expect(stdout).toContain(POD_ARN);
     expect(stdout).toContain("nothing is left behind.");
@@ -163,7 +166,7 @@ describe("podrole demo", () => {
     },
   );
 
-  test("ends, and cleans up, when nobody reads its output any more", async () => {
+  test("ends and cleans up when its output is closed", async () => {
     const mark = marker();
     const child = spawn(process.execPath, [CLI, "demo"], { env: environment(mark), cwd: "/" });
     child.stdout.once("data", () => child.stdout.destroy());
@@ -171,7 +174,7 @@ describe("podrole demo", () => {
     expect(leftBy(mark)).toEqual([]);
   });
 
-  test("refuses a folder without manifests before it begins anything", async () => {
+  test("refuses a folder without manifests before it starts anything", async () => {
     const mark = marker();
     const { code, stdout, stderr } = await run(demo("--examples", mark), mark);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

@@ -47,7 +47,7 @@ describe.for(EXAMPLES.map((one) => [one.file, one.documents] as const))(
       }
     });
 
-    test("is let in beside the other examples without a warning", async () => {
+    test("is admitted beside the other examples without a warning", async () => {
       const cluster = manifestCluster(ALL, { labels: {}, annotations: {} });
       const settings = config({ baseRoleArn: base(ACCOUNT), hubRole: role(`${ACCOUNT}podrole-hub`) });
       for (const pod of documents.map(podOf).filter((found) => found !== undefined)) {
@@ -63,7 +63,7 @@ describe.for(EXAMPLES.map((one) => [one.file, one.documents] as const))(
   },
 );
 
-test("deploy/README.md explains every reason for which certificates may be in trouble", () => {
+test("deploy/README.md explains every trouble with certificates", () => {
   const page = readFileSync(at("README.md"), "utf8");
   const explained = page.split("\n").filter((line) => line.startsWith("| `TLS_"));
   expect(TLS_TROUBLES.filter((code) => !explained.some((line) => line.includes(`\`${code}\``)))).toEqual([]);
@@ -75,7 +75,7 @@ describe("the RoleGrant CRD", () => {
   const [version] = Array.isArray(versions) ? (versions as unknown[]) : [];
   const spec = inside(version, "schema", "openAPIV3Schema", "properties", "spec", "properties");
 
-  test("is of the group, version and kind that manifests are read by", () => {
+  test("has the group, version and kind that the injector reads", () => {
     expect([
       inside(crd, "spec", "group"),
       inside(version, "name"),
@@ -83,7 +83,7 @@ describe("the RoleGrant CRD", () => {
     ]).toEqual(["podrole.dev", "v1alpha1", "RoleGrant"]);
   });
 
-  test("has the fields that a grant is read from, each of which parseGrant knows, and no other", () => {
+  test("has exactly the fields that parseGrant reads", () => {
     const example = {
       effect: "Allow",
       roles: [],

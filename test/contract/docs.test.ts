@@ -47,13 +47,13 @@ function complaintsAboutLink({ path, headings }: Page, { text: target }: Located
   return anchors.includes(anchor) ? [] : [`\`${there}\` has no heading \`#${anchor}\``];
 }
 
-describe("every link, command and file is there in", () => {
+describe("every link, command and file exists in", () => {
   test.for(PAGES)("%s", (page) => {
     expect(complaintsIn(page, textOf(page))).toEqual([]);
   });
 });
 
-describe("the check of the docs finds what is not there, and says where", () => {
+describe("the check of the docs finds what does not exist, with its line:", () => {
   const shell = (command: string): string => `\`\`\`sh\n# first\n${command}\n\`\`\``;
   test.for([
     [shell("npm run demos"), "package.json has no script `demos`"],
@@ -89,7 +89,7 @@ describe("the check of the docs finds what is not there, and says where", () => 
     expect(found).toMatch(/^deploy\/docs\/made-up\.md:[34]: /);
   });
 
-  test("and nothing else", () => {
+  test("the check of the docs accepts what exists", () => {
     const page = [
       "`podrole explain` says why, [guard](guard-matrix.md) is [here](#its-here-now).",
       "## It's here: (now)",
@@ -103,7 +103,7 @@ describe("the check of the docs finds what is not there, and says where", () => 
   });
 });
 
-test("a shell's words are told apart as a shell does it", () => {
+test("words of a command are split as a shell splits them", () => {
   const block = `A=1 one "two three" fo\\ur 'fi"ve' > six # seven\n\neight $(nine ten) 2>&1 | eleven\\\n twelve`;
   expect(commandsIn(block)).toEqual([
     { words: ["A=1", "one", "two three", "four", 'fi"ve'], writes: ["six"] },

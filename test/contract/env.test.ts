@@ -33,7 +33,7 @@ const guardTold = (settings: Settings = {}) =>
 describe.for(SOURCES)("with source %s", (source) => {
   const settings = { source, ambientSecret: "identity", region: "eu-west-1" } as const;
 
-  test("the sidecar takes what the injector writes", () => {
+  test("the sidecar accepts what the injector writes", () => {
     const read = told(annotated(), settings);
     expect(read).toMatchObject({
       source,
@@ -52,7 +52,7 @@ describe.for(SOURCES)("with source %s", (source) => {
     expect(read.identities[0]?.tokenSha256.toString("hex")).toBe(sha256(TOKEN));
   });
 
-  test("the guard takes what the injector writes", () => {
+  test("the guard accepts what the injector writes", () => {
     expect(guardTold(settings)).toEqual({
       addresses: expect.arrayContaining(["169.254.169.254"]) as string[],
       openUid: source === "node" ? SIDECAR_UID : undefined,
@@ -65,7 +65,7 @@ describe.for(SOURCES)("with source %s", (source) => {
     });
   });
 
-  test("external id, tags and policy arrive as the annotations say, through a hub", () => {
+  test("the sidecar receives external id, tags and policy of the annotations, through a hub", () => {
     const policy = {
       Statement: [{ Resource: "arn:aws:s3:::b/${aws:PrincipalTag/x}/$(HOSTNAME)/$$", Sid: 'ü"\\' }],
     };
@@ -111,7 +111,7 @@ describe("where the metadata service is emulated", () => {
     annotated({ [ANNOTATION.imds]: "emulate", ...annotations });
   const allowed: Settings = { imds: "allow-emulate-v1", region: "eu-west-1" };
 
-  test("guard and sidecar take the same port, and the sidecar what it may say", () => {
+  test("guard and sidecar use the same port, and the sidecar receives what it may answer", () => {
     const settings = { ...allowed, policy: "off", imdsPort: 8169 } as const;
     const after = injected(emulated(), facts(), config(settings));
     expect(parseGuardConfig(startedWith(after, CONTAINER.guard))).toMatchObject({
@@ -131,7 +131,7 @@ describe("where the metadata service is emulated", () => {
     });
   });
 
-  test("answers without a token, an admin's facts and the node's paths arrive as they were set", () => {
+  test("the sidecar receives answers without a token, an admin's facts and the node's paths as set", () => {
     const settings: Settings = {
       ...allowed,
       source: "node",
@@ -156,13 +156,13 @@ describe("where the metadata service is emulated", () => {
     });
   });
 
-  test("a region that nobody has set is no fact, though STS is asked in one", () => {
+  test("a region that nobody set is no fact, although STS is called in one", () => {
     const read = told(emulated(), { imds: "allow-emulate" });
     expect(read.sts.region).toBe("us-east-1");
     expect(read.imds?.facts).not.toHaveProperty("region");
   });
 
-  test("guard and sidecar are told nothing of it in a pod that does not ask", () => {
+  test("guard and sidecar receive nothing about it in a pod that does not ask for it", () => {
     expect(told(annotated(), allowed).imds).toBeUndefined();
     expect(guardTold(allowed)).toMatchObject({ imds: "block" });
   });
@@ -198,7 +198,7 @@ test.for([
   ["aws-iso-b", "us-isob-east-1"],
   ["aws-eusc", "eusc-de-east-1"],
 ] as const)(
-  "a role of partition %s is taken, and asked for in %s where no region is named",
+  "the sidecar accepts a role of partition %s, and calls STS in %s when no region is set",
   ([partition, region]) => {
     const arn = `arn:${partition}:iam::111122223333:role/teams/a_b+c=d,e.f@g-h/x`;
     expect(told(annotated({ [ANNOTATION.role]: arn }))).toMatchObject({
@@ -208,7 +208,7 @@ test.for([
   },
 );
 
-test("every character that the injector takes in a role's path and name the sidecar takes", () => {
+test("the sidecar accepts every character that the injector accepts in a role's path and name", () => {
   const printable = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index));
   const taken = printable.filter((one) => {
     const arn = `${ACCOUNT}p${one}q/n`;
@@ -222,7 +222,7 @@ test("every character that the injector takes in a role's path and name the side
   expect(taken.join("")).toBe("+,-./0123456789=@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz");
 });
 
-test("as many tags, and as long a policy, external id and session name as the injector lets through are taken", () => {
+test("the sidecar accepts as many tags and as long a policy, external id and session name as the injector does", () => {
   const tags = Object.fromEntries(
     Array.from({ length: 43 }, (_, index) => [`k${index}${"x".repeat(100)}`, "v".repeat(256)]),
   );
@@ -238,7 +238,7 @@ test("as many tags, and as long a policy, external id and session name as the in
   expect(read.sessionName).toHaveLength(64);
 });
 
-test("the app is told the address that the sidecar listens on, and a token whose hash the sidecar holds", () => {
+test("the app receives the address that the sidecar listens on, and a token whose hash the sidecar has", () => {
   const after = injected(annotated(), facts(), config({ policy: "off", credentialsPort: 5000 }));
   const app = startedWith(after, "app");
   const { port, identities } = parseConfig(startedWith(after, CONTAINER.sidecar));
@@ -246,7 +246,7 @@ test("the app is told the address that the sidecar listens on, and a token whose
   expect(sha256(app[APP_ENV.token] ?? "")).toBe(identities[0]?.tokenSha256.toString("hex"));
 });
 
-test("guard and sidecar are told nothing but what the contract names", () => {
+test("guard and sidecar receive only variables that the contract names", () => {
   const after = injected(
     annotated({ [ANNOTATION.imds]: "emulate" }),
     facts(),

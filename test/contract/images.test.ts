@@ -13,7 +13,7 @@ describe("the images", () => {
     expect(sidecar).toContain(`podrole:x:${SIDECAR_UID}:${SIDECAR_UID}:`);
   });
 
-  test("have the program that the injector's commands name", () => {
+  test("contain the program that the injector's commands name", () => {
     for (const [program] of Object.values(COMMAND)) expect(sidecar).toContain(`/usr/local/bin/${program}`);
   });
 

@@ -55,12 +55,12 @@ function page(): string {
   return [INTRODUCTION, ...ofInjector, OF_SIDECARS, ...ofSidecars].join("\n");
 }
 
-test("deploy/reference/metrics.md has every metric as the code has it", async () => {
+test("deploy/reference/metrics.md lists every metric of the code", async () => {
   const file = new URL("../../deploy/reference/metrics.md", import.meta.url);
   await expect(page()).toMatchFileSnapshot(fileURLToPath(file));
 });
 
-test("every label of a sidecar's is explained, and none that there is not", () => {
+test("every label of the sidecar's metrics is explained, and no other", () => {
   const labelled = sidecarMetrics().filter(({ label }) => label !== undefined);
   expect(labelled.map(({ name }) => name).toSorted()).toEqual(Object.keys(LABELS).toSorted());
   expect(sidecarMetrics().length).toBeGreaterThan(labelled.length);

@@ -71,7 +71,7 @@ describe("alerts", () => {
     },
   );
 
-  test("have a section each in the troubleshooting page, by their name", () => {
+  test("each have a section of their name in the troubleshooting page", () => {
     const headings = [...read("docs/troubleshooting.md").matchAll(/^#+ (\w+)$/gm)].map(([, name]) => name);
     for (const { alert } of alerts) expect(headings).toContain(alert);
   });
@@ -88,7 +88,7 @@ describe("the dashboard", () => {
     readonly templating: { readonly list: readonly { readonly name: string }[] };
   };
 
-  test("has the form that Grafana imports: panels with ids of their own that do not overlap", () => {
+  test("can be imported by Grafana: panels have unique ids and do not overlap", () => {
     expect(dashboard.schemaVersion).toBeGreaterThan(30);
     expect(dashboard.templating.list.map(({ name }) => name)).toContain("datasource");
     const { panels } = dashboard;
@@ -99,7 +99,7 @@ describe("the dashboard", () => {
     expect(new Set(cells).size).toBe(cells.length);
   });
 
-  test("asks for metrics there are", () => {
+  test("queries metrics that exist", () => {
     const exprs = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
     expect(exprs.length).toBeGreaterThan(10);
     expect(exprs.flatMap(unknownIn)).toEqual([]);

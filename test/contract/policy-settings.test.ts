@@ -25,7 +25,7 @@ test("the policies read the settings that are marked for them, and take their de
   expect(image).toBe(`podrole/sidecar:${VERSION}`);
 });
 
-test("the policies take of a setting's choices all, and no other", () => {
+test("the policies take all choices of a setting and no others", () => {
   const choices = OF_POLICY.flatMap((name): [string, readonly string[]][] => {
     const { kind }: Setting = SETTINGS[name];
     const words = kind.schema.type === "boolean" ? ["true", "false"] : kind.choices;

@@ -21,7 +21,7 @@ function filledIn(page: string): string {
 }
 
 describe("the README", () => {
-  test("shows the pod before and after as the golden files have it", async () => {
+  test("shows the golden pod before and after", async () => {
     await expect(filledIn(readme)).toMatchFileSnapshot(fileURLToPath(at("README.md")));
   });
 });

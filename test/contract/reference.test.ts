@@ -156,13 +156,13 @@ const guardPage = page(
   ),
 );
 
-test("deploy/reference/guard.md is the table that the guard ends by", async () => {
+test("deploy/reference/guard.md lists the guard's exit codes", async () => {
   await expect(guardPage).toMatchFileSnapshot("../../deploy/reference/guard.md");
   const numbers = EXITS.map(({ exit }) => exit);
   expect(new Set(numbers).size, "no two ends share a number").toBe(numbers.length);
 });
 
-test("every code that the guard can end with has its row", async () => {
+test("every code that the guard can end with has a row", async () => {
   const folder = new URL("../../sidecar/guard/", import.meta.url);
   const sources = (await readdir(folder, { recursive: true }))
     .filter((name) => name.endsWith(".ts"))
@@ -175,17 +175,17 @@ test("every code that the guard can end with has its row", async () => {
   );
 });
 
-test("deploy/reference/annotations.md is the table that annotations are read by", async () => {
+test("deploy/reference/annotations.md lists the annotations that podrole reads", async () => {
   await expect(annotationsPage).toMatchFileSnapshot("../../deploy/reference/annotations.md");
   for (const key of annotationsByKey().keys()) expect(annotationsPage).toContain(`| \`${key}\` |`);
 });
 
-test("deploy/reference/findings.md is the table of findings", async () => {
+test("deploy/reference/findings.md lists the findings", async () => {
   await expect(findingsPage).toMatchFileSnapshot("../../deploy/reference/findings.md");
   for (const key of Object.keys(FINDINGS)) expect(findingsPage).toContain(`| \`${key}\` |`);
 });
 
-test("every code has a remedy, in a sentence, and every remedy a code", () => {
+test("every code has a remedy of one sentence, and every remedy a code", () => {
   expect(Object.keys(REMEDIES).toSorted()).toEqual(Object.keys(FINDINGS).toSorted());
   for (const remedy of Object.values(REMEDIES)) expect(remedy).toMatch(/^[A-Z][^\n]+\.$/);
 });

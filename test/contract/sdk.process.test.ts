@@ -71,7 +71,7 @@ async function callerIdentity(env: Record<string, string>, standIn: StsStandIn):
   return JSON.parse(app.output());
 }
 
-test("the AWS SDK's default chain becomes the pod's role with the injected variables and nothing else", async () => {
+test("the AWS SDK's default chain gets the pod's role from the injected variables alone", async () => {
   const standIn = await sts();
   const credentials = held(standIn);
   expect(await callerIdentity(await appEnv(async () => credentials), standIn)).toEqual({ arn: SESSION });
@@ -98,7 +98,7 @@ test("a container with another container's token gets nothing", async () => {
   expect(standIn.calls).toEqual([]);
 });
 
-test("two containers of one pod, each with its own token, become two roles, at the same time and again", async () => {
+test("two containers of one pod get two roles with their own tokens, at the same time and again", async () => {
   const standIn = await sts();
   const other = randomBytes(32).toString("base64url");
   const [own, archive] = [held(standIn), held(standIn, ARCHIVE_SESSION)];
@@ -108,7 +108,7 @@ test("two containers of one pod, each with its own token, become two roles, at t
   expect(await Promise.all(asked)).toEqual(arns.map((arn) => ({ arn })));
 });
 
-test("a container whose role STS refuses gets the refusal, and the other its credentials", async () => {
+test("a container whose role STS refuses gets the refusal, and the other container its credentials", async () => {
   const standIn = await sts();
   const other = randomBytes(32).toString("base64url");
   const own = held(standIn);
@@ -121,7 +121,7 @@ test("a container whose role STS refuses gets the refusal, and the other its cre
   expect(await callerIdentity(envOf(port, TOKEN), standIn)).toEqual({ arn: SESSION });
 });
 
-test("the AWS SDK waits for a sidecar that is not ready yet, and then goes on", async () => {
+test("the AWS SDK waits for a sidecar that is not ready yet", async () => {
   const standIn = await sts();
   const credentials = held(standIn);
   let asked = 0;

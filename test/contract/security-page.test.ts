@@ -38,7 +38,7 @@ function problemOf(where: string, title: string): string | undefined {
   return textOf(where).includes(`"${title}"`) ? undefined : `${where} has no "${title}"`;
 }
 
-test("every threat of the security model names a test that is there", () => {
+test("every threat of the security model names a test that exists", () => {
   expect(rows.length).toBeGreaterThan(25);
   for (const { attempt, stoppedBy, provedBy } of rows) {
     const proofs = proofsIn(provedBy);
@@ -53,7 +53,7 @@ test("every threat of the security model names a test that is there", () => {
   }
 });
 
-test("a proof that is none is told from one", () => {
+test("a proof that does not exist is found", () => {
   expect(problemOf("test/injector/decide/harden.test.ts", "a thing that nobody tries")).toMatch(
     /has no "a thing/,
   );

@@ -38,7 +38,7 @@ const TABLES: Readonly<Record<string, () => Promise<readonly Row[]> | readonly R
   options: optionRows,
 };
 
-test("deploy/docs/troubleshooting.md quotes every message as the programs say it", async () => {
+test("deploy/docs/troubleshooting.md quotes every message as the programs print it", async () => {
   const marks = [...page.matchAll(/<!-- said: ([a-z ]+) -->/g)].map(([, name]) => name ?? "");
   expect(marks.toSorted()).toEqual(Object.keys(TABLES).toSorted());
   let filled = page;
@@ -59,13 +59,13 @@ const saidIn = async (...names: readonly string[]): Promise<string> =>
     .map(({ says }) => says)
     .join("\n");
 
-test("no row is without its advice", async () => {
+test("every row has advice", async () => {
   for (const rows of Object.values(TABLES)) {
     expect((await rows()).filter(({ todo }) => !/^\S.*[.?]$/s.test(todo))).toEqual([]);
   }
 });
 
-test("every finding is quoted, by the webhook's words or the policy's", async () => {
+test("every finding is quoted, as the webhook or the policy words it", async () => {
   const said = await saidIn("denials", "warnings", "policy");
   expect(Object.keys(FINDINGS).filter((code) => !said.includes(`[${code}] `))).toEqual([]);
   const byWebhook = await saidIn("denials", "warnings");
@@ -74,7 +74,7 @@ test("every finding is quoted, by the webhook's words or the policy's", async ()
   ]);
 });
 
-test("every code of the sidecar's is quoted, and every refusal of STS's that has a remedy", async () => {
+test("every code of the sidecar is quoted, and every STS refusal that has a remedy", async () => {
   const said = await saidIn("sts", "sidecar", "answers");
   const made = codesMadeIn(sourceOf("sidecar"));
   expect(made.size).toBeGreaterThan(20);
