@@ -10,7 +10,7 @@ import { isRecord, own } from "../model/read.ts";
 import type { ApiAccess } from "./access.ts";
 import { readText } from "./body.ts";
 
-/** An answer of the API server's other than 200 (201 of a POST). The message is `HTTP <status>`; what it said itself is `said`. */
+/** The API server answered, but not with 200 (POST: or 201). The message is `HTTP <status>`; `said` is its own sentence. */
 export class Refusal extends Error {
   readonly status: number;
   readonly said: string;
@@ -36,31 +36,31 @@ export interface ApiServer {
    */
   get(path: string, ms: number, signal: AbortSignal, accept?: string): Promise<unknown>;
   /**
-   * A GET whose answer goes on: resolves once it has begun, to its lines. They end when the answer ends, breaks off, or
-   * brings nothing for `silenceMs`: to whoever follows, a stream that is over is to be taken up again, whatever ended it.
+   * A GET with an answer that goes on. Resolves to its lines once it has begun. The lines end when the answer ends, breaks
+   * off, or brings nothing for `silenceMs`: the caller asks again in each of these cases.
    * @throws Refusal, or Error where there was no answer
    */
   lines(path: string, silenceMs: number, signal: AbortSignal): Promise<AsyncIterable<string>>;
   /**
-   * One POST of an object; what the API server made of it is not looked at.
+   * One POST of an object. The object that comes back is not read.
    * @param ms as for `get`
    * @throws as `get`
    */
   post(path: string, object: object, ms: number, signal: AbortSignal): Promise<void>;
-  /** As `post`, for whoever looks at what was made of it: its body parsed. */
+  /** As `post`; resolves to the object that came back. */
   create(path: string, object: object, ms: number, signal: AbortSignal): Promise<unknown>;
-  /** One PUT, which the API server refuses with 409 where the object is no longer the one that was read. */
+  /** One PUT. The API server refuses it with 409 when the object has changed since it was read. */
   put(path: string, object: object, ms: number, signal: AbortSignal): Promise<void>;
   /** One PATCH: an array is a JSON patch (RFC 6902), an object a JSON merge patch (RFC 7386). Otherwise as `post`. */
   patch(path: string, changes: object, ms: number, signal: AbortSignal): Promise<void>;
-  /** Lets go of idle connections. */
+  /** Closes idle connections. */
   close(): void;
 }
 
 const JSON_TYPE = "application/json";
 const MERGE_PATCH = "application/merge-patch+json";
 const JSON_PATCH = "application/json-patch+json";
-/** A list of objects without their specs, which are most of what pods are. */
+/** Asks for a list of metadata alone: the specs are most of a list of pods. */
 export const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 interface Sent {
@@ -75,9 +75,9 @@ interface Sent {
 
 const READ: Sent = { method: "GET" };
 
-/** A connection unused for longer is closed by us: the API server's side would do so later, and take a request along. */
+/** Idle connections are closed after this time, before the API server closes them and a request is lost with one. */
 const IDLE_MS = 10_000;
-/** What is shown of a refusal's own words. */
+/** Characters of a refusal's sentence that are shown. */
 const SAID_MAX = 300;
 
 /**
@@ -107,7 +107,7 @@ export function apiServer(access: ApiAccess): ApiServer {
     };
     const options: RequestOptions & { headers: OutgoingHttpHeaders } = { method, headers, signal };
     await access.applyToHTTPSOptions(options);
-    // Theirs is needed for a proxy only; otherwise it would go on with the CA of its first day.
+    // client-node's agent is needed for a proxy only. It keeps the CA that it was made with, also when the file changes.
     if (cluster?.proxyUrl === undefined) options.agent = agent;
     signal.throwIfAborted();
     const request = send(base + path, { ...options, timeout: silenceMs });
@@ -148,7 +148,7 @@ export function apiServer(access: ApiAccess): ApiServer {
   };
 }
 
-/** The response once its headers are here. The time-out is the socket's: it starts over with every byte, body included. */
+/** Resolves when the headers have come. The time-out is the socket's: it starts again with every byte, also of the body. */
 function answer(
   request: ReturnType<typeof httpRequest>,
   silenceMs: number,
@@ -157,10 +157,10 @@ function answer(
   return new Promise((resolve, reject) => {
     let response: IncomingMessage | undefined;
     request
-      // Also after the response: an error that nobody listens for ends the process.
+      // It stays after the response too: an error without a listener ends the process.
       .on("error", reject)
       .once("response", (begun: IncomingMessage) => resolve((response = begun)))
-      // Not request.destroy() then: it would drop what the response still holds, and call it a reset.
+      // After the response, request.destroy() would drop what was received and report a reset.
       .once("timeout", () => (response ?? request).destroy(new Error(`silent for ${silenceMs} ms`)))
       .once("socket", (socket) => socket.setKeepAlive(true, IDLE_MS))
       .end(body);
@@ -179,11 +179,11 @@ async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
       }
     }
   } catch {
-    // Broken off. The line that was cut is sent again to whoever goes on from the last whole one.
+    // The connection broke. The next watch goes on after the last whole line, so the line that was cut comes again.
   }
 }
 
-/** The sentence of a meta/v1 Status; nothing of other bodies, which may be a proxy's whole page. */
+/** The message of a meta/v1 Status. Empty for other bodies: one may be the whole page of a proxy. */
 function sentenceIn(body: string): string {
   try {
     const status: unknown = JSON.parse(body);
@@ -194,6 +194,6 @@ function sentenceIn(body: string): string {
   }
 }
 
-/** Why a request failed, in words. Node tries all addresses of a host, and has none when no address answers. */
+/** Why a request failed. When no address of a host answers, Node's error has a code and no message. */
 export const whyOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)) || (systemCode(error) ?? "unknown error");

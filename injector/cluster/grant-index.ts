@@ -9,11 +9,11 @@ export type GrantReading =
   | {
       readonly kind: "unreadable";
       readonly error: CodedError;
-      /** Whom it is about, a grant of nothing; undefined where not even that can be read. */
+      /** The namespaces it covers, as a grant without roles; undefined when they cannot be read either. */
       readonly scope: Grant | undefined;
     };
 
-/** Never throws: a watch must not stumble over one object. */
+/** Never throws: one bad object must not end the watch. */
 export function readGrant(object: Fields): GrantReading {
   try {
     return { kind: "grant", grant: parseGrant(object) };
@@ -22,14 +22,14 @@ export function readGrant(object: Fields): GrantReading {
   }
 }
 
-/** What is left of the spec when everything is taken away that does not say whom the grant is about. */
+/** The part of the spec that says which namespaces the grant covers. */
 function scopeOf(object: Fields): Grant | undefined {
   const spec = own(object, "spec");
   if (!isRecord(spec)) return undefined;
   const namespaces = own(spec, "namespaces");
   const namespaceSelector = own(spec, "namespaceSelector");
   try {
-    // Without spec.serviceAccounts, which may be the part that cannot be read: none of them are all of them.
+    // Without spec.serviceAccounts, which may be the part that cannot be read. Without it, a grant covers all accounts.
     return parseGrant({ metadata: own(object, "metadata"), spec: { namespaces, namespaceSelector } });
   } catch {
     return undefined;
@@ -39,18 +39,17 @@ function scopeOf(object: Fields): Grant | undefined {
 /** Grants by the namespaces they cover. */
 export interface GrantIndex {
   /**
-   * In the order of their names, so that every replica names the same rule. Of any service account: that is for the
-   * decision to look at.
-   * @throws CodedError `GRANT_INVALID`: a grant that cannot be read may be a Deny, so where it could cover the namespace
-   *   nothing can be decided. One whose own scope cannot be read either could cover every namespace. Elsewhere
-   *   decisions go on: one broken grant of one team must not stop the cluster.
+   * The grants of a namespace for any service account, ordered by name so that every replica names the same rule.
+   * @throws CodedError `GRANT_INVALID` when a grant that cannot be read could cover the namespace: it may be a Deny. When
+   *   its scope cannot be read either, it could cover every namespace. Other namespaces are decided about as before, so
+   *   that one team's broken grant does not stop the cluster.
    */
   covering(namespace: NamespaceFacts): readonly Grant[];
 }
 
 /**
- * An index over these readings, which must not change. A namespace's grants are looked for once and remembered for as
- * long as its facts are the same object: with 2,000 grants the search costs more than all else in a decision.
+ * An index over these readings, which must not change. The grants of a namespace are searched once and remembered while its
+ * facts are the same object: with 2,000 grants the search costs more than the rest of a decision.
  */
 export function grantIndex(readings: Iterable<GrantReading>): GrantIndex {
   const grants: Scoped[] = [];
@@ -76,7 +75,7 @@ export function grantIndex(readings: Iterable<GrantReading>): GrantIndex {
   };
 }
 
-/** A grant, and the same as if it were for every service account. */
+/** A grant, and the same grant for every service account. */
 interface Scoped {
   readonly grant: Grant;
   readonly scope: Grant;

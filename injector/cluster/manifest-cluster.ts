@@ -2,15 +2,15 @@ import { parseGrant, type Grant } from "../model/grant.ts";
 import type { Cluster, NamespaceFacts, ServiceAccountFacts } from "../model/facts.ts";
 import { isRecord, own, stringMap, type Fields } from "../model/read.ts";
 
-/** What an offline command knows of a namespace that its input does not hold. */
+/** What an offline command assumes about a namespace that its input does not contain. */
 export interface Assumptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
 }
 
 /**
- * A cluster made of manifests: namespaces, service accounts and grants among `objects` are taken as the cluster's, and
- * a namespace that is not among them is as `assumed`.
+ * A cluster made of manifests: its namespaces, service accounts and grants are those among `objects`. Any other namespace
+ * is as `assumed`.
  * @throws CodedError `GRANT_INVALID`
  */
 export function manifestCluster(objects: readonly Fields[], assumed: Assumptions): Cluster {
@@ -19,7 +19,7 @@ export function manifestCluster(objects: readonly Fields[], assumed: Assumptions
   const grants: Grant[] = [];
   for (const object of objects) {
     const kind = `${String(own(object, "apiVersion"))}/${String(own(object, "kind"))}`;
-    // Before anything else can pass it over: a grant that is not read may be a Deny.
+    // First, so that no grant is skipped: one that cannot be read may be a Deny.
     if (kind === "podrole.dev/v1alpha1/RoleGrant") grants.push(parseGrant(object));
     const metadata = own(object, "metadata");
     const name = isRecord(metadata) ? own(metadata, "name") : undefined;
@@ -40,7 +40,7 @@ export function manifestCluster(objects: readonly Fields[], assumed: Assumptions
       default:
     }
   }
-  // As the webhook has them, so that both name the same of two grants that decide alike.
+  // In the webhook's order, so that both name the same grant when two decide alike.
   grants.sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     facts: (namespace, serviceAccount) =>

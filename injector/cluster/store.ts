@@ -8,29 +8,29 @@ export interface Store<T> {
   get(key: string): T | undefined;
   values(): Iterable<T>;
   size(): number;
-  /** Another number whenever anything that is kept has changed. */
+  /** Changes whenever anything that is kept changes. */
   version(): number;
   put(object: Fields): void;
   remove(object: Fields): void;
-  /** Begins a list that takes the place of everything when it is whole; until then nothing changes. */
+  /** Starts a list. It replaces everything when it is committed; until then nothing changes. */
   replacement(): Replacement;
 }
 
 interface Replacement {
   add(object: Fields): void;
-  /** What has not been added is gone now: it was deleted while nobody watched. */
+  /** Removes what was not added: it was deleted while there was no watch. */
   commit(): void;
 }
 
 /**
- * @param cut makes what is kept of an object. It must hold on to nothing of the object, or all of it stays in memory
- * @param onChange told of every value that is new or different; not of the same one put again
+ * @param cut returns what is kept of an object. It must copy what it keeps, or the whole object stays in memory
+ * @param onChange is called with every value that is new or has changed
  */
 export function store<T>(cut: (object: Fields) => T, onChange?: (value: T) => void): Store<T> {
   const held = new Map<string, T>();
   let version = 0;
 
-  /** The very value held before, where nothing that is kept has changed: its identity says so to whoever built on it. */
+  /** Returns the value that is held when nothing has changed, so that callers can compare by identity. */
   const valueOf = (key: string, object: Fields): T => {
     const known = held.get(key);
     const value = cut(object);

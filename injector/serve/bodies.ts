@@ -1,12 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 
-/** What bodies may take of the server's memory. Bytes and counts. */
+/** How much of the server's memory request bodies may take. Bytes and counts. */
 export interface BodyLimits {
-  /** The longest of all. */
+  /** The longest body. */
   readonly maxBytes: number;
-  /** What any number of connections may send at once. Most reviews of a pod are shorter. */
+  /** Bodies up to this size are read on any number of connections. Most reviews of a pod are shorter. */
   readonly smallBytes: number;
-  /** How many longer ones are read at once. The others wait for their turn, and are not read meanwhile. */
+  /** How many longer bodies are read at once. The others wait unread for their turn. */
   readonly largeAtOnce: number;
 }
 
@@ -18,15 +18,15 @@ export const BODY_LIMITS: BodyLimits = {
 };
 
 /**
- * Keeps a flood of long bodies from taking all memory: without it, forty connections of a single pod end a server with
- * 320 MiB. Nobody is refused, since an API server would take that for a failure of the webhook.
+ * Keeps a flood of long bodies from taking all memory: without it, forty connections of one pod end a server with
+ * 320 MiB. No request is refused: for an API server, that would be a failure of the webhook.
  */
 export function limitBodies(app: FastifyInstance, { smallBytes, largeAtOnce }: BodyLimits): void {
   const turns = turnstile(largeAtOnce);
   app.addHook("onRequest", async (request, { raw }) => {
     if (bytesOf(request) <= smallBytes) return;
     const turn = turns(request.raw.socket.remoteAddress ?? "");
-    // Its client may be gone already, and is not told of again.
+    // The client may be gone already; then there is no second event.
     if (raw.closed) turn.end();
     else raw.once("close", turn.end);
     await turn.come;
@@ -34,7 +34,7 @@ export function limitBodies(app: FastifyInstance, { smallBytes, largeAtOnce }: B
 }
 
 interface Turn {
-  /** Resolves when it is this one's turn, and never for one that has ended before. */
+  /** Resolves when it is this request's turn; never, when the request ended before. */
   readonly come: Promise<void>;
   readonly end: () => void;
 }
@@ -44,7 +44,7 @@ interface Waiting {
   readonly go: () => void;
 }
 
-/** Lets so many in at once, half of them of one address at most; the next is of whoever has fewest inside. */
+/** Lets a number in at once, at most half of them from one address. Next comes the address with the fewest inside. */
 function turnstile(atOnce: number): (address: string) => Turn {
   const [waiting, inside] = [new Set<Waiting>(), new Set<Waiting>()];
   const heldBy = (address: string): number => [...inside].filter((one) => one.address === address).length;
@@ -78,6 +78,6 @@ function turnstile(atOnce: number): (address: string) => Turn {
   };
 }
 
-/** What a request says of its body's length; one that does not say may be of any. */
+/** The length that a request declares. Without one, the body may have any length. */
 const bytesOf = ({ headers }: FastifyRequest): number =>
   headers["transfer-encoding"] === undefined ? Number(headers["content-length"] ?? 0) : Infinity;

@@ -7,7 +7,7 @@ export interface ConnectionLimits {
    * 200 by default.
    */
   readonly connections: number;
-  /** Of one address, so that a single pod that opens connections for fun leaves room for the API servers. */
+  /** From one address, so that one pod with many connections leaves room for the API servers. */
   readonly connectionsPerAddress: number;
 }
 
@@ -17,12 +17,12 @@ interface Connection {
 }
 
 /**
- * Bounds a server's connections. Where there are too many, a new one takes the place of one that waits, of the address
- * that has most: nobody who has few is kept out by those who have many.
- * @param refused told of each connection that is closed for it
+ * Bounds a server's connections. When there are too many, a new one replaces an idle one of the address with the most, so
+ * that an address with few connections is never kept out by one with many.
+ * @param refused is called for each connection that is closed
  */
 export function limitConnections(server: Server, limits: ConnectionLimits, refused: () => void): void {
-  /** By address and port, those of an address in the order in which they have last been used. */
+  /** Sockets by address, then by port, least recently used first. */
   const open = new Map<string, Map<number, Connection>>();
   let count = 0;
   const close = (socket: Socket): void => {
@@ -35,7 +35,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits, refus
     count -= 1;
     if (own.size === 0) open.delete(address);
   };
-  /** @returns whether there is room for one more of an address that has so many */
+  /** @returns whether an address with so many connections may have one more */
   const makeRoom = (has: number): boolean => {
     if (count < limits.connections) return true;
     const [address, most] = [...open].reduce((one, other) => (other[1].size > one[1].size ? other : one));
@@ -45,7 +45,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits, refus
     close(idle.socket);
     return true;
   };
-  // Of https too these are the TCP connections, before anything is known of TLS.
+  // For https too these are TCP connections, before TLS begins.
   server.prependListener("connection", (socket) => {
     const { remoteAddress: address = "", remotePort: port = 0 } = socket;
     const has = open.get(address)?.size ?? 0;
@@ -59,7 +59,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits, refus
     return undefined;
   });
   server.prependListener("request", ({ socket }, response) => {
-    // Of https, another object than the one above, with the same two ends.
+    // For https this is another object than the one above, with the same two ends.
     const { remoteAddress: address = "", remotePort: port = 0 } = socket;
     const own = open.get(address);
     const connection = own?.get(port);

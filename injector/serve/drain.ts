@@ -3,27 +3,27 @@ import type { Clock } from "../../sidecar/kit/clock.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
 
 export interface DrainDeps {
-  /** How long it goes on answering once it is to end. */
+  /** How long it goes on answering after the signal. */
   readonly ms: number;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 export interface Drain {
-  /** From the moment on that the process has been told to end. */
+  /** Whether the process has been told to end. */
   started(): boolean;
-  /** Resolves when every request that was taken is answered and every connection is closed. */
+  /** Resolves when every accepted request is answered and every connection is closed. */
   run(app: FastifyInstance): Promise<void>;
 }
 
-/** What a request may still take once nothing new is accepted; a decision takes 2 s where the API server is away. */
+/** How long a request may still take once nothing new is accepted. A decision takes 2 s while the API server is away. */
 const LAST_REQUESTS_MS = 20_000;
 const SWEEP_MS = 100;
 
 /**
- * The end of a replica without a lost admission. For some seconds after SIGTERM the API servers still send here: they
- * hear of endpoints late, and of connections that are open not at all. So the server goes on answering, tells each
- * client by `Connection: close` to come back elsewhere, and only then stops to listen.
+ * Ends a replica without losing an admission. For some seconds after SIGTERM API servers still send reviews here: they
+ * learn late that an endpoint is gone, and they keep using open connections. So the server goes on answering, each time
+ * with `Connection: close`, and only then stops listening.
  */
 export function drainer({ ms, clock, log }: DrainDeps): Drain {
   let started = false;

@@ -2,7 +2,7 @@ import { performance, type EventLoopUtilization } from "node:perf_hooks";
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import { collectGarbage } from "../../sidecar/kit/collect-garbage.ts";
 
-/** How often it is looked. Long enough for the last review of a burst to be over. */
+/** How often the heap is looked at. */
 const INTERVAL_MS = 30_000;
 /** Share of the interval in which the event loop ran something. Above it, a collection would make reviews wait. */
 const IDLE = 0.1;

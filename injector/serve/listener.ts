@@ -9,21 +9,20 @@ export interface ListenerTls extends KeyPair {
   readonly minVersion?: SecureVersion;
 }
 
-/** What a listener puts up with. Milliseconds and counts. */
+/** A listener's limits. Milliseconds and counts. */
 export interface Limits extends ConnectionLimits {
-  /** Idle between two requests. The API server keeps idle connections for 90 s; who hangs up first loses a request. */
+  /** Idle between two requests. Longer than the API server's 90 s: when we close first, a request may be lost. */
   readonly keepAliveMs: number;
   /**
    * From the connection to the end of its first headers, or from the first byte of a later request to the end of its
-   * headers; longer than the API server keeps idle connections, too. Its transport opens more than it comes to need, and
-   * a connection that it has not used yet waits beside the others. A client that dawdles over its headers has no more
-   * of us than one that says nothing between two requests.
+   * headers. Also longer than the API server's 90 s: its transport opens more connections than it needs, and keeps the
+   * unused ones beside the others. A slow-header client costs no more than an idle one.
    */
   readonly headersMs: number;
-  /** From the end of the headers to the end of the body. The API server waits for our whole answer no longer. */
+  /** From the end of the headers to the end of the body. The API server waits no longer for the whole answer. */
   readonly bodyMs: number;
   readonly handshakeMs: number;
-  /** How often it is looked for headers that are late. */
+  /** How often late headers are looked for. */
   readonly checkMs: number;
 }
 
@@ -37,12 +36,12 @@ export const LIMITS: Limits = {
   connectionsPerAddress: 512,
 };
 
-/** The certificate is TLS 1.3's business alone unless the installation says otherwise. */
+/** TLS 1.3 only, unless the installation says otherwise. */
 const MIN_VERSION: SecureVersion = "TLSv1.3";
 
 /**
- * A server of HTTP/1.1, by TLS where there is a certificate.
- * @param refused told of each connection that is closed since there are too many
+ * An HTTP/1.1 server, with TLS when there is a certificate.
+ * @param refused is called for each connection that is closed because there are too many
  */
 export function listener(
   handler: RequestListener,
@@ -53,7 +52,7 @@ export function listener(
   const options = {
     keepAliveTimeout: limits.keepAliveMs,
     headersTimeout: limits.headersMs,
-    // What Node begins to count before the headers. The body has a time-out of its own.
+    // Node starts this timer before the headers. The body has a time-out of its own.
     requestTimeout: limits.headersMs + limits.bodyMs,
     connectionsCheckingInterval: limits.checkMs,
   };
@@ -71,16 +70,16 @@ export function listener(
 }
 
 /**
- * Another certificate for connections from now on; those that are open go on with theirs.
- * @throws Error where key and certificate are no pair; nothing has changed then
+ * Serves another certificate to new connections. Open connections keep theirs.
+ * @throws Error when key and certificate are not a pair; nothing has changed then
  */
 export function serveCertificate(server: Server, tls: ListenerTls): void {
   if (!(server instanceof HttpsServer)) throw new Error("the listener speaks no TLS");
-  // With the version: what is left out here falls back to Node's default, not to what the server began with.
+  // With the version: without it, Node would use its own default and not the one that the server started with.
   server.setSecureContext({ minVersion: MIN_VERSION, ...tls });
 }
 
-/** As Node ends a request that takes too long, but from the end of its headers on. */
+/** Ends a slow request as Node does, but counts from the end of its headers. */
 function limitBodyTime(server: Server, { bodyMs }: Limits): void {
   server.prependListener("request", (request) => {
     const { socket } = request;
@@ -88,7 +87,7 @@ function limitBodyTime(server: Server, { bodyMs }: Limits): void {
     const timer = setTimeout(() => {
       if (!server.emit("clientError", late, socket)) socket.destroy();
     }, bodyMs).unref();
-    // The second where nobody wanted the body.
+    // `close` comes alone when nobody read the body.
     for (const end of ["end", "close"]) request.once(end, () => clearTimeout(timer));
   });
 }

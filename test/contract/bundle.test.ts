@@ -45,6 +45,7 @@ const matching = (names: Set<string>, pattern: RegExp): readonly string[] =>
 
 const AWS = /^@(?:aws-sdk|smithy)\//;
 const KUBERNETES = /^@kubernetes\//;
+const X509 = /^@peculiar\/|^asn1js$|^reflect-metadata$/;
 
 describe("the injector", async () => {
   const { atStart, later } = await packagesOf("injector/main.ts");
@@ -57,6 +58,12 @@ describe("the injector", async () => {
   test("starts without client-node, which a kubeconfig loads", () => {
     expect(matching(atStart, KUBERNETES)).toEqual([]);
     expect(later).toContain("@kubernetes/client-node");
+  });
+
+  test("has nothing that makes certificates, which is the controller's work", async () => {
+    expect(matching(new Set([...atStart, ...later]), X509)).toEqual([]);
+    const controller = await packagesOf("injector/controller/main.ts");
+    expect(controller.atStart).toContain("@peculiar/x509");
   });
 });
 

@@ -45,7 +45,7 @@ describe("in a pod", () => {
     expect(access.getCurrentCluster()?.server).toBe("https://[fd00::1]:6443");
   });
 
-  test("the next request has the token and the CA that the kubelet has written meanwhile", async () => {
+  test("a request uses the token and the CA that the kubelet has last written", async () => {
     const now = Date.now();
     const [old, fresh] = await Promise.all(
       ["old", "fresh"].map((name) => certificateAuthority(name, validFor(1, now))),

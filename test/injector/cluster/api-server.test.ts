@@ -46,7 +46,7 @@ describe("an answer of the API server", () => {
     expect(headers[0]?.["accept-encoding"]).toBe("gzip");
   });
 
-  test("is read as it is where the API server does not compress it", async () => {
+  test("is read when the API server does not compress it", async () => {
     const { get } = await answering((response) => {
       // In the middle of a letter of two bytes.
       const body = Buffer.from('{"items":["é"]}');
@@ -56,13 +56,13 @@ describe("an answer of the API server", () => {
     expect(await get()).toEqual({ items: ["é"] });
   });
 
-  test("is an error where its gzip is cut short", async () => {
+  test("is an error when its gzip is truncated", async () => {
     const whole = gzipSync(JSON.stringify({ items: ["x".repeat(1000)] }));
     const { get } = await gzipped(whole.subarray(0, -12));
     await expect(get()).rejects.toMatchObject({ message: "unexpected end of file" });
   });
 
-  test("is an error where the connection breaks within its gzip", async () => {
+  test("is an error when the connection breaks within its gzip", async () => {
     const whole = gzipSync(JSON.stringify({ items: ["x".repeat(1000)] }));
     const { get } = await answering((response) => {
       response.writeHead(200, { "content-encoding": "gzip", "content-length": whole.length });
@@ -71,37 +71,37 @@ describe("an answer of the API server", () => {
     await expect(get()).rejects.toBeInstanceOf(Error);
   });
 
-  test("is an error where it is no gzip though it says so", async () => {
+  test("is an error when it is no gzip although it says so", async () => {
     const { get } = await gzipped(Buffer.from('{"items":[]}'));
     await expect(get()).rejects.toMatchObject({ message: "incorrect header check" });
   });
 
-  test("is an error where it has an encoding that was not asked for", async () => {
+  test("is an error when it has an encoding that was not asked for", async () => {
     const { get } = await answering((response) =>
       response.writeHead(200, { "content-encoding": "br" }).end("{}"),
     );
     await expect(get()).rejects.toMatchObject({ message: 'the answer is encoded as "br"' });
   });
 
-  test("is read no further than 32 MiB, however small its gzip is", async () => {
+  test("is read no further than 32 MiB when its gzip is a bomb", async () => {
     const bomb = gzipSync(Buffer.alloc(40 * MIB, " "));
     expect(bomb.length).toBeLessThan(MIB);
     const { get } = await gzipped(bomb);
     await expect(get()).rejects.toBeInstanceOf(AnswerTooLong);
   });
 
-  test("is read no further than 32 MiB where it is not compressed", async () => {
+  test("is read no further than 32 MiB when it is not compressed", async () => {
     const { get } = await answering((response) => response.end(Buffer.alloc(33 * MIB, " ")));
     await expect(get()).rejects.toMatchObject({ message: "the answer is longer than 32 MiB" });
   });
 
-  test("that refuses is read as gzip too", async () => {
+  test("is inflated too when it is a refusal", async () => {
     const { get } = await gzipped(gzipSync('{"message":"namespaces is forbidden"}'), 403);
     await expect(get()).rejects.toMatchObject({ status: 403, said: "namespaces is forbidden" });
   });
 });
 
-test("a watch is not asked for as gzip, which API servers never send it in", async () => {
+test("a watch is not asked for as gzip, because API servers never compress it", async () => {
   const { api, headers } = await answering((response) => response.end('{"a":1}\n'));
   const lines: string[] = [];
   for await (const line of await api.lines("/x?watch=true", 5000, never)) lines.push(line);

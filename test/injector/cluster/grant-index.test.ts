@@ -20,11 +20,11 @@ describe("the grants of a namespace", () => {
     expect(names(namespace("cellar"))).toEqual([]);
   });
 
-  test("are whole: what a grant says of accounts is still there", () => {
+  test("keep what a grant says of service accounts", () => {
     expect(index.covering(namespace("shop"))[0]).toMatchObject({ serviceAccounts: ["billing"] });
   });
 
-  test("are looked for once while the namespace is the same, and again when it is not", () => {
+  test("are searched once while the namespace stays the same, and again when it changes", () => {
     const shop = namespace("shop");
     expect(index.covering(shop)).toBe(index.covering(shop));
     expect(index.covering(namespace("shop", { team: "a" }))).toHaveLength(3);
@@ -41,24 +41,24 @@ describe("a grant that cannot be read", () => {
   };
   const broken = { effect: "deny" };
 
-  test("leaves namespaces alone that it cannot cover", () => {
+  test("stops no decision in a namespace that it cannot cover", () => {
     expect(codeFor({ ...broken, namespaces: ["till"] })).toEqual([]);
     expect(codeFor({ ...broken, namespaceSelector: { matchLabels: { team: "b" } } })).toEqual([]);
   });
 
-  test("stops those that it could cover, whatever else is wrong with it", () => {
+  test("stops decisions in each namespace that it could cover, whatever else is wrong with it", () => {
     expect(codeFor({ ...broken, namespaces: ["s*"] })).toBe("GRANT_INVALID");
     expect(codeFor({ ...broken, namespaceSelector: { matchLabels: { team: "a" } } })).toBe("GRANT_INVALID");
     expect(codeFor({ namespaces: ["s*"], serviceAccounts: [1] })).toBe("GRANT_INVALID");
     expect(codeFor({ namespaces: ["s*"], default: "root" })).toBe("GRANT_INVALID");
   });
 
-  test("stops all where half of its scope cannot be read", () => {
+  test("stops all decisions when half of its scope cannot be read", () => {
     expect(codeFor({ namespaces: ["till"], namespaceSelector: "team=a" })).toBe("GRANT_INVALID");
     expect(codeFor({ namespaces: ["till", 7] })).toBe("GRANT_INVALID");
   });
 
-  test("never throws as it is read", () => {
+  test("is read without an exception", () => {
     for (const object of [{}, { spec: null }, { metadata: { name: "x" }, spec: [] }])
       expect(readGrant(object)).toMatchObject({ kind: "unreadable", scope: undefined });
   });

@@ -14,7 +14,7 @@ import {
 import type { FakeApiServer } from "../../support/fake-api-server.ts";
 import { until } from "../../support/until.ts";
 
-test("an informer tells how long ago the API server was heard, and nothing makes it younger but the API server", async () => {
+test("an informer says when the API server last sent something, and only the API server changes that", async () => {
   const one = await informerRig((server) => server.put(PATH, object("a")));
   await until("the watch's answer", () => one.informer.problem() === undefined || undefined);
   const before = one.informer.heardAt();
@@ -31,7 +31,7 @@ test("an informer tells how long ago the API server was heard, and nothing makes
 });
 
 describe("an informer in trouble", () => {
-  test("keeps what it has read while the API server is away, and finds what changed meanwhile", async () => {
+  test("keeps what it has read while the API server is away, and then finds what has changed", async () => {
     const one = await informerRig((server) => {
       server.put(PATH, object("a"));
       server.put(PATH, object("b"));
@@ -46,13 +46,13 @@ describe("an informer in trouble", () => {
     await delay(300);
     await one.server.start();
     await holds(one, "b=red", "c=red");
-    await watched(one);
+    await until("the line that it follows again", () => one.lines[2]);
     expect(messages(one)).toEqual(["followed", "not followed", "followed"]);
     expect(one.lines[1]).toMatchObject({ why: expect.stringContaining("ECONNREFUSED"), stale: true });
   });
 
   test.for([403, 500, "reset", "hang", { kind: "NamespaceList" }, { items: [{}] }] as const)(
-    "tries a list again that is answered with %o, more and more slowly, and says so once",
+    "repeats a list that is answered with %o at growing intervals, and logs that once",
     async (answer) => {
       const prepare = (server: FakeApiServer): void => {
         server.put(PATH, object("a"));
@@ -74,13 +74,13 @@ describe("an informer in trouble", () => {
     },
   );
 
-  test("says why, in the API server's words, and nothing of other bodies", async () => {
+  test("logs why in the API server's words, and nothing of other bodies", async () => {
     const one = await informerRig((server) => server.answer(`LIST ${PATH}`, 403));
     await until("the line", () => one.lines[0]);
     expect(one.lines[0]).toMatchObject({ why: "HTTP 403", said: "said with 403", stale: false });
   });
 
-  test("is read but not followed where it may list and not watch", async () => {
+  test("has read everything but does not follow it when it may list and not watch", async () => {
     const one = await informerRig((server) => {
       server.put(PATH, object("a"));
       server.answer(`WATCH ${PATH}`, 403);
@@ -103,7 +103,7 @@ describe("an informer in trouble", () => {
     },
   );
 
-  test("does not take half a list for the whole of it", async () => {
+  test("does not use half a list", async () => {
     const one = await informerRig((server) => {
       for (let n = 0; n < 600; n += 1) server.put(PATH, object(`ns-${n}`));
     });
@@ -119,7 +119,7 @@ describe("an informer in trouble", () => {
     expect(one.informer.version()).toBe(version);
   });
 
-  test("stops at once, whatever it is at, and leaves nothing open", async () => {
+  test("stops at once, whatever it is doing, and leaves nothing open", async () => {
     for (const answer of ["hang", 500, undefined] as const) {
       const one = await informerRig((server) => server.answer(`LIST ${PATH}`, answer));
       await until("a request", () => one.server.requests[0]);
@@ -138,7 +138,7 @@ describe("an informer of a CRD that may be missing", () => {
   const CRD = "/apis/podrole.dev/v1alpha1/rolegrants";
   const optional = { path: CRD, resource: "rolegrants", optional: true };
 
-  test("holds nothing without it, and finds it when it comes", async () => {
+  test("holds nothing without the CRD, and finds objects when it comes", async () => {
     const one = await informerRig(() => {}, optional);
     await listed(one);
     expect(one.held()).toEqual([]);
@@ -151,7 +151,7 @@ describe("an informer of a CRD that may be missing", () => {
     expect(messages(one)).toEqual(["not installed", "followed"]);
   });
 
-  test("does not forget what there was for one 404, which an API server may answer while it starts", async () => {
+  test("keeps its objects after one 404, which an API server may answer while it starts", async () => {
     const one = await informerRig((server) => server.put(CRD, object("g")), optional);
     await watched(one, CRD);
     one.server.answer(`LIST ${CRD}`, 404);

@@ -19,7 +19,7 @@ import { silent } from "../../support/log-lines.ts";
 import { until } from "../../support/until.ts";
 
 describe("an informer", () => {
-  test("holds what was there, and follows what comes, changes and goes", async () => {
+  test("lists the objects, then follows additions, changes and deletions", async () => {
     const one = await informerRig((server) => server.put(PATH, object("a")));
     await watched(one);
     expect(one.held()).toEqual(["a=red"]);
@@ -45,7 +45,7 @@ describe("an informer", () => {
     ]);
   });
 
-  test("tells a change from the same thing told again", async () => {
+  test("distinguishes a change from the same object sent again", async () => {
     const one = await informerRig((server) => server.put(PATH, object("a")));
     await watched(one);
     const [version, value] = [one.informer.version(), one.informer.get("a")];
@@ -56,7 +56,7 @@ describe("an informer", () => {
     expect(one.informer.get("a")).toBe(value);
   });
 
-  test("takes up a watch that ends or breaks where it ended, without a new list", async () => {
+  test("resumes a watch that ended or broke, without a new list", async () => {
     const one = await informerRig((server) => server.put(PATH, object("a")));
     await watched(one);
     for (const [index, how] of (["end", "reset"] as const).entries()) {
@@ -75,7 +75,7 @@ describe("an informer", () => {
     expect(messages(one)).toEqual(["followed"]);
   });
 
-  test("takes up a watch that ends at once more and more slowly", async () => {
+  test("resumes a watch that ends at once at growing intervals", async () => {
     const one = await informerRig((server) => server.answer(`WATCH ${PATH}`, {}));
     await until("some watches", () => one.pauses[4]);
     expect(one.pauses[0]).toBeLessThanOrEqual(20);
@@ -121,7 +121,7 @@ describe("an informer", () => {
     },
   );
 
-  test("opens a watch anew that has fallen silent", async () => {
+  test("opens a new watch when the old one is silent", async () => {
     const one = await informerRig(() => {}, {}, { silenceMs: 200 });
     await watched(one);
     one.server.unseen.put(PATH, object("a"));
@@ -130,7 +130,7 @@ describe("an informer", () => {
   });
 });
 
-test("an informer asks for smaller pages where one is too long to be read", async () => {
+test("an informer asks for smaller pages when one is too long", async () => {
   const asked: string[] = [];
   const stopping = new AbortController();
   const api = {

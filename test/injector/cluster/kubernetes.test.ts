@@ -72,7 +72,7 @@ describe("facts", () => {
     expect(gets(one)).toEqual([]);
   });
 
-  test("hold of annotations what decisions need: of a namespace all but the manifest repeated, of an account the role", async () => {
+  test("keep all annotations of a namespace except last-applied, and only the role of a service account", async () => {
     const one = await ready(
       await rig((server) => {
         const applied = { "kubectl.kubernetes.io/last-applied-configuration": "{}" };
@@ -121,7 +121,7 @@ describe("facts", () => {
     expect(gets(one)).toEqual([]);
   });
 
-  test("are asked for where namespace or service account are not there yet, once each and at the same time", async () => {
+  test("are asked for when namespace or service account are not there yet, once each and at the same time", async () => {
     const one = await ready(await rig());
     one.server.unseen.put(NAMESPACES, namespace("new", { team: "a" }));
     one.server.unseen.put(ACCOUNTS, {
@@ -136,7 +136,7 @@ describe("facts", () => {
     ]);
   });
 
-  test("are asked for where the namespace is held without the label that the API server calls for", async () => {
+  test("are asked for when the namespace is held without the label that makes the API server call", async () => {
     const one = await ready(
       await rig((server) => server.put(NAMESPACES, namespace("shop", { "podrole.dev/inject": "no" }))),
     );
@@ -147,7 +147,7 @@ describe("facts", () => {
     expect(gets(one)).toEqual([`GET ${NAMESPACES}/shop`]);
   });
 
-  test("have no service account where there is none, and no grants where the CRD is not installed", async () => {
+  test("have no service account when there is none, and no grants when the CRD is not installed", async () => {
     const one = await ready(await rig());
     expect(await one.cluster.facts("shop", "nobody")).toMatchObject({
       serviceAccount: undefined,
@@ -156,7 +156,7 @@ describe("facts", () => {
   });
 
   test.for(["..", ".", "", "a/b", "a%2fb", "../../shop", "Billing", "x".repeat(254)])(
-    "are asked for under no name that an object cannot have: %s",
+    "are not asked for under a name that no object can have: %s",
     async (name) => {
       const one = await ready(await rig());
       expect(await one.cluster.facts("shop", name)).toMatchObject({ serviceAccount: undefined });
@@ -226,7 +226,7 @@ describe("facts cannot be had", () => {
     });
   });
 
-  test("from an API server that is not there, which ends no process and hangs no stop()", async () => {
+  test("from an API server that does not answer, and neither the process nor stop() fails", async () => {
     const nowhere = new KubeConfig();
     nowhere.loadFromClusterAndUser(
       { name: "test", server: "http://127.0.0.1:9", skipTLSVerify: true },
@@ -240,7 +240,7 @@ describe("facts cannot be had", () => {
 });
 
 describe("a grant that cannot be read, which may be a Deny,", () => {
-  test("stops decisions where it could cover, and nowhere else", async () => {
+  test("stops decisions in the namespaces that it could cover, and in no other", async () => {
     const { log, lines } = logLines();
     const one = await ready(
       await rig((server) => {
@@ -261,7 +261,7 @@ describe("a grant that cannot be read, which may be a Deny,", () => {
   });
 
   test.for([{ effect: "Deny" }, { namespaces: "shop" }, { namespaceSelector: { matchLabel: { a: "b" } } }])(
-    "stops all decisions where nobody can tell what it covers: %o",
+    "stops all decisions when its scope cannot be read: %o",
     async (spec) => {
       const one = await ready(await rig((server) => server.put(GRANTS, grant("broken", spec))));
       expect(await refusal(one)).toMatchObject({

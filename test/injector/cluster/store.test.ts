@@ -14,7 +14,7 @@ const empty = (): { readonly held: Store<Kept>; readonly changes: unknown[] } =>
 };
 
 describe("a store", () => {
-  test("keeps what is cut of an object, by namespace and name", () => {
+  test("keeps what cut returns of an object, by namespace and name", () => {
     const { held } = empty();
     held.put(object("a", "red", { spec: "large" }));
     held.put({ metadata: { name: "a", namespace: "shop" }, color: "blue" });
@@ -26,7 +26,7 @@ describe("a store", () => {
     expect(held.size()).toBe(2);
   });
 
-  test("keeps the very same value, and its version, where nothing that is kept has changed", () => {
+  test("keeps the same value and version when nothing that is kept has changed", () => {
     const { held, changes } = empty();
     held.put(object("a", "red"));
     const [value, version] = [held.get("a"), held.version()];
@@ -41,7 +41,7 @@ describe("a store", () => {
     expect(changes).toEqual(["red", "blue"]);
   });
 
-  test("is another version without what is removed, and the same without what was never there", () => {
+  test("changes its version when an object is removed, and not when it was never there", () => {
     const { held } = empty();
     held.put(object("a", "red"));
     const version = held.version();
@@ -52,7 +52,7 @@ describe("a store", () => {
     expect(held.version()).not.toBe(version);
   });
 
-  test("is as it was until a replacement is whole, and then that and nothing else", () => {
+  test("changes nothing until a replacement is committed, and then holds the replacement alone", () => {
     const { held, changes } = empty();
     held.put(object("a", "red"));
     held.put(object("b", "red"));
@@ -72,7 +72,7 @@ describe("a store", () => {
     expect(held.version()).not.toBe(version);
   });
 
-  test("takes a name such as __proto__ for a name", () => {
+  test("treats __proto__ as a name like any other", () => {
     const { held } = empty();
     expect(held.get("__proto__")).toBeUndefined();
     held.put(object("__proto__", "red"));

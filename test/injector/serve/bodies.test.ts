@@ -4,7 +4,7 @@ import Fastify from "fastify";
 import { expect, onTestFinished, test } from "vitest";
 import { limitBodies } from "../../../injector/serve/bodies.ts";
 
-test("clients that are gone before their turn comes hold nobody up", async () => {
+test("a client that disconnects before its turn does not delay others", async () => {
   const app = Fastify({ forceCloseConnections: true });
   let begun = 0;
   app.addHook("onRequest", async (request, reply) => {

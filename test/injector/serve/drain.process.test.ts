@@ -75,7 +75,7 @@ async function cluster(): Promise<FakeApiServer> {
 const allowed = ({ status, body }: Answer): boolean => status === 200 && body.includes('"allowed":true');
 
 describe("on SIGTERM", () => {
-  test("is not ready at once, answers everything with Connection: close, then ends with 0", async () => {
+  test("the injector stops being ready, answers everything with Connection: close, then exits with 0", async () => {
     const api = await cluster();
     const injector = await injectorProcess(api, ca, ["--drain-seconds=8"]);
     const agent = pool();
@@ -99,7 +99,7 @@ describe("on SIGTERM", () => {
     expect(await injector.exited).toBe(0);
   });
 
-  test("finishes what it has taken, facts that have to be asked for included", async () => {
+  test("the injector finishes accepted requests, also those that wait for the API server", async () => {
     const api = await cluster();
     const injector = await injectorProcess(api, ca, ["--drain-seconds=0"]);
     api.remove("/api/v1/serviceaccounts", "shop/default");
@@ -117,7 +117,7 @@ describe("on SIGTERM", () => {
     expect(await injector.exited).toBe(0);
   });
 
-  test("is not held by connections that are idle, or were busy when it began to close", async () => {
+  test("connections that are idle, or were busy at first, do not keep the injector from ending", async () => {
     const api = await cluster();
     const injector = await injectorProcess(api, ca, ["--drain-seconds=0"]);
     const agents = Array.from({ length: 5 }, pool);
@@ -129,7 +129,7 @@ describe("on SIGTERM", () => {
   });
 
   test.for(["SIGTERM", "SIGINT"] as const)(
-    "said twice, the second time by %s, ends at once",
+    "a second signal, %s, ends the injector at once",
     async (signal) => {
       const injector = await injectorProcess(await cluster(), ca, ["--drain-seconds=600"]);
       injector.kill("SIGTERM");
@@ -140,7 +140,7 @@ describe("on SIGTERM", () => {
   );
 });
 
-test("a certificate whose files change is served without a restart", async () => {
+test("a changed certificate file is served without a restart", async () => {
   const injector = await injectorProcess(await cluster(), ca);
   const served = async (): Promise<string> => {
     const sent = request({
@@ -167,7 +167,7 @@ test("a certificate whose files change is served without a restart", async () =>
   expect(injector.output()).not.toContain("PRIVATE");
 });
 
-test("a rolling restart at 50 requests a second loses none", async () => {
+test("a rolling restart at 50 requests a second loses no request", async () => {
   const api = await cluster();
   const agents = new Map<number, Agent>();
   const started: InjectorProcess[] = [];

@@ -46,7 +46,7 @@ describe("memory of an idle injector", () => {
     expect(await looks(...Array.from({ length: 9 }, () => ({ mib: 90, busy: 0.3 })))).toEqual([]);
   });
 
-  test("is left alone where little is to be had", async () => {
+  test("is left alone when there is little to give back", async () => {
     expect(await looks({ mib: 40 }, { mib: 30 }, { mib: 35 })).toEqual(["at 40"]);
   });
 

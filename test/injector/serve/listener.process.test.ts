@@ -119,7 +119,7 @@ async function hungUp(socket: Socket): Promise<string> {
 }
 
 describe("another certificate", () => {
-  test("is served to new connections, while those that are open go on with theirs", async () => {
+  test("is served to new connections, while open ones keep theirs", async () => {
     const [first, second] = [await fresh(), await fresh()];
     const server = await listening({}, first);
     const before = agentFor([ca]);
@@ -129,7 +129,7 @@ describe("another certificate", () => {
     expect(await review(server.port, agentFor([ca]))).toEqual({ status: 200, serial: serialOf(second) });
   });
 
-  test("comes a dozen times under load, CA and all, without one request lost", async () => {
+  test("replaces the old one a dozen times under load, with its CA, and no request is lost", async () => {
     const authorities = [ca, await certificateAuthority("next", validFor(1, Date.now()))];
     const server = await listening();
     const seen = new Set<string>();
@@ -158,7 +158,7 @@ describe("another certificate", () => {
     expect(seen.size).toBeGreaterThan(10);
   });
 
-  test("that is no pair changes nothing", async () => {
+  test("that does not fit its key changes nothing", async () => {
     const [first, second] = [await fresh(), await fresh()];
     const server = await listening({}, first);
     expect(() => server.use({ cert: second.cert, key: first.key })).toThrow(/mismatch/);
@@ -223,7 +223,7 @@ describe("a slow client", () => {
     expect(said).toMatch(/^HTTP\/1.1 408/);
   });
 
-  test("that sends a second request so is cut off too, however good its first was", async () => {
+  test("that is slow in its second request is cut off too", async () => {
     const { port } = await listening(SHORT);
     const socket = await raw(port);
     socket.write("GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
@@ -234,7 +234,7 @@ describe("a slow client", () => {
     expect(await hungUp(socket)).toMatch(/^$|^HTTP\/1.1 408/);
   });
 
-  test("is none that is idle between two requests for longer than headers may take", async () => {
+  test("may be idle between two requests for longer than headers may take", async () => {
     const first = await fresh();
     const server = await listening(SHORT, first);
     const agent = agentFor([ca]);
@@ -245,7 +245,7 @@ describe("a slow client", () => {
     expect((await review(server.port, agent)).serial).toBe(serialOf(first));
   });
 
-  test("is none that has opened a connection and not come to use it, as API servers' transports do", async () => {
+  test("may leave a new connection unused, as API servers do", async () => {
     const idleMs = 90_000;
     expect(LIMITS.headersMs).toBeGreaterThan(idleMs);
     expect(LIMITS.keepAliveMs).toBeGreaterThan(idleMs);
@@ -256,7 +256,7 @@ describe("a slow client", () => {
     expect(await hungUp(socket)).toMatch(/^HTTP\/1.1 200/);
   });
 
-  test("that is refused, and goes on sending what nobody reads, is cut off", async () => {
+  test("that was refused and goes on sending is cut off", async () => {
     const { port } = await listening({ ...SHORT, headersMs: 60_000 });
     const socket = await raw(port);
     const feed = setInterval(() => socket.write("x"), 20);
@@ -268,7 +268,7 @@ describe("a slow client", () => {
     expect(said).toMatch(/^HTTP\/1.1 4/);
   });
 
-  test("does not fill the server's headers without end", async () => {
+  test("cannot send headers without end", async () => {
     const { port } = await listening();
     const socket = await raw(port);
     socket.write(`GET /livez HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(20_000)}\r\n\r\n`);
@@ -317,13 +317,13 @@ describe("a flood of long bodies", () => {
 
   const LONG_REVIEW = reviewText(JSON.stringify(pod({}, { note: "x".repeat(200_000) })));
 
-  test("of one address holds up no long review of another", async () => {
+  test("from one address does not delay a long review from another", async () => {
     const { port } = await listening({ bodyMs: 60_000 });
     await dawdling(port, { count: 20, read: 3, last: 2 });
     expect((await review(port, agentFor([ca]), LONG_REVIEW)).status).toBe(200);
   });
 
-  test("of many addresses holds up a long review only until it is late", async () => {
+  test("from many addresses delays a long review only until the flood times out", async () => {
     const { port } = await listening({ bodyMs: 1500 });
     await dawdling(port, { count: 4, read: 3, last: 2 });
     await dawdling(port, { count: 4, read: 3, last: 3 });
@@ -333,7 +333,7 @@ describe("a flood of long bodies", () => {
 });
 
 describe("a client that asks again before it was answered", () => {
-  test("is read no further, whatever it asks for", async () => {
+  test("is not read further, whatever it asks for", async () => {
     let requests = 0;
     const tls = await fresh();
     const server = listener(() => void (requests += 1), tls, LIMITS);
@@ -353,7 +353,7 @@ describe("a client that asks again before it was answered", () => {
     }
   });
 
-  test("is none that has read its answer, a thousand times over", async () => {
+  test("is served when it has read its answers, a thousand times", async () => {
     const { port } = await listening();
     const agent = agentFor([ca]);
     const statuses = new Set<number>();
@@ -373,7 +373,7 @@ describe("a flood", () => {
     );
   const MANY = { connections: 60, connectionsPerAddress: 40 };
 
-  test("of one address is kept to its share, and others are served", async () => {
+  test("from one address is kept to its share, and others are served", async () => {
     const server = await listening(MANY);
     const sockets = from(server, 2, 200);
     await until("the refusals", () => server.refused() >= 160 || undefined);
@@ -392,7 +392,7 @@ describe("a flood", () => {
     return sockets;
   };
 
-  test("of many addresses closes its own connections for those of an address that has few", async () => {
+  test("from many addresses loses connections to an address that has few", async () => {
     const server = await listening(MANY);
     const kept = agentFor([ca]);
     const { serial } = await review(server.port, kept);
@@ -404,7 +404,7 @@ describe("a flood", () => {
     expect(await review(server.port, kept)).toEqual({ status: 200, serial });
   });
 
-  test("closes nothing of an address for more of its own", async () => {
+  test("does not close a used connection of its own address", async () => {
     const server = await listening({ connections: 20, connectionsPerAddress: 40 });
     const kept = agentFor([ca]);
     const { serial } = await review(server.port, kept);
@@ -414,7 +414,7 @@ describe("a flood", () => {
     expect(await review(server.port, kept)).toEqual({ status: 200, serial });
   });
 
-  test("closes what has waited longest, and nothing that has a request under way", async () => {
+  test("closes the connection that was idle longest, and none with a request under way", async () => {
     const server = await listening({ connections: 8, connectionsPerAddress: 8 });
     const localAddress = "127.0.0.2";
     const [busy, used, idle] = [
@@ -437,7 +437,7 @@ describe("a flood", () => {
     for (const [answer] of answers) expect(String(answer)).toMatch(/^HTTP\/1.1 200/);
   });
 
-  test("of many addresses is kept to the whole, and over when it is over", async () => {
+  test("from many addresses is kept to the total, and leaves nothing behind", async () => {
     const server = await listening({ ...MANY, handshakeMs: 300 });
     for (const last of [2, 3, 4, 5]) from(server, last, 40);
     await until("the refusals", () => server.refused() >= 100 || undefined);
@@ -445,7 +445,7 @@ describe("a flood", () => {
     expect(await answered(server)).toBe(200);
   });
 
-  test("of connections that come and go leaves no count behind", async () => {
+  test("of connections that come and go leaves the counts at zero", async () => {
     const server = await listening({ connections: 20, connectionsPerAddress: 10 });
     for (let turn = 0; turn < 60; turn += 1) {
       const socket = connectTcp({ host: "127.0.0.1", port: server.port }).on("error", () => {});

@@ -58,7 +58,7 @@ describe("a decision", () => {
     ]);
   });
 
-  test("that enforce would make otherwise is counted for pods, and not for the workloads that make them", async () => {
+  test("that mode enforce would deny is counted for pods, and not for their workloads", async () => {
     const metrics = metricsOf();
     expect(await samples(metrics, "podrole_audit_would_deny_total")).toEqual([
       "podrole_audit_would_deny_total 0",
@@ -70,7 +70,7 @@ describe("a decision", () => {
     ]);
   });
 
-  test("about a dry run leaves no trace", async () => {
+  test("about a dry run is not counted", async () => {
     const metrics = metricsOf();
     metrics.observe(denied([HOST_PID], { dryRun: true }));
     expect(await samples(metrics, "podrole_admission_requests_total")).toEqual([]);
@@ -81,7 +81,7 @@ describe("a decision", () => {
 });
 
 describe("series", () => {
-  test("have an end, whatever is asked about, and name nobody", async () => {
+  test("are limited in number, whatever is asked about, and name no tenant", async () => {
     const metrics = metricsOf();
     for (let n = 0; n < 200; n += 1) {
       const review = { resource: `x${n}/y`, operation: `OP${n}`, namespace: `ns-${n}`, username: `u${n}` };
@@ -93,7 +93,7 @@ describe("series", () => {
     expect(await metrics.text()).not.toMatch(/ns-|Role r|u1/);
   });
 
-  test("know every resource that podrole has something to say to", () => {
+  test("know every resource that podrole decides about", () => {
     const about = (resource: string, operation: string): boolean => {
       const [group = "", plural = "", subResource = ""] = resource.split("/");
       const over = { resource: { group, version: "v1", resource: plural }, subResource, operation };
@@ -114,7 +114,7 @@ describe("at every scrape", () => {
   const table = (over: Partial<MetricsDeps>): Metrics =>
     injectorMetrics({ version: "1.2.3", synced: () => true, now: () => 100_000, ...over });
 
-  test("the age of each kind of fact, and how many there are", async () => {
+  test("the age and the number of each kind of fact are read", async () => {
     const metrics = table({
       followed: () => [
         { resource: "namespaces", objects: 7, heardAt: 58_000 },
@@ -131,7 +131,7 @@ describe("at every scrape", () => {
     ]);
   });
 
-  test("why it is not ready, and no series once it is", async () => {
+  test("the reason for being unready has a series, and none when it is ready", async () => {
     let code: string | undefined = "DRAINING";
     const metrics = table({ unready: () => (code === undefined ? undefined : { code, message: "" }) });
     expect(await samples(metrics, "podrole_unready")).toEqual(['podrole_unready{code="DRAINING"} 1']);
@@ -166,7 +166,7 @@ describe("at every scrape", () => {
   });
 });
 
-test("version and process are told", async () => {
+test("version and process are exposed", async () => {
   const metrics = metricsOf();
   expect(await samples(metrics, "podrole_build_info")).toEqual(['podrole_build_info{version="1.2.3"} 1']);
   const value = async (name: string): Promise<number> =>
@@ -180,7 +180,7 @@ test("version and process are told", async () => {
   expect(await value("nodejs_eventloop_utilization_ratio")).toBeLessThanOrEqual(1);
 });
 
-test("every metric of the table is there, with its type and help, and no other", async () => {
+test("every metric of the table is exposed with its type and help, and no other", async () => {
   const text = await metricsOf().text();
   const told = text.split("\n").filter((line) => line.startsWith("# "));
   const table = Object.entries(METRICS).flatMap(([name, { help, type }]) => [
@@ -190,13 +190,13 @@ test("every metric of the table is there, with its type and help, and no other",
   expect(new Set(told)).toEqual(new Set(table));
 });
 
-test("two injectors in one process count apart", async () => {
+test("two injectors in one process count separately", async () => {
   const [one, other] = [metricsOf(), metricsOf()];
   one.observe(decided());
   expect(await samples(other, "podrole_admission_requests_total")).toEqual([]);
 });
 
-test("the webhook's decisions are what it serves at /metrics", async () => {
+test("the server exposes the webhook's decisions at /metrics", async () => {
   const metrics = metricsOf();
   await postObject(pod({ hostPID: true }), { observe: metrics.observe });
   const app = buildServer({

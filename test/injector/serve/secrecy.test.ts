@@ -33,7 +33,7 @@ const full = pod(
   { [ANNOTATION.role]: BILLING, [ANNOTATION.sessionName]: SECRET, [SECRET]: SECRET, "podrole.dev/x": SECRET },
 );
 
-test("nothing of a manifest but the pod's name is logged, of a pod that is let in", async () => {
+test("the log has nothing of an admitted manifest except the pod's name", async () => {
   const { log, response } = await postObject(full);
   expect(response.allowed).toBe(true);
   expect(log).not.toContain(SECRET);
@@ -97,7 +97,7 @@ test.for([
   expect(log).not.toContain(SECRET);
 });
 
-test("a body that cannot be read is neither logged nor sent back", async () => {
+test("a malformed body is neither logged nor sent back", async () => {
   const { log, body, status } = await post(reviewText(`{"a":"${SECRET}",oops`));
   expect(status).toBe(400);
   expect(log + body).not.toContain(SECRET);

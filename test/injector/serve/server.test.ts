@@ -10,7 +10,7 @@ const container = (extra: string): string => `{"spec":{"containers":[{"name":"ap
 const guarded = (text: string): boolean => text.includes("/spec/initContainers");
 
 describe("a pod", () => {
-  test("is answered with the patch that makes it", async () => {
+  test("is answered with its patch", async () => {
     const { status, response, patch } = await postObject(pod());
     expect(status).toBe(200);
     expect(response).toMatchObject({ uid: "review-1", allowed: true, patchType: "JSONPatch" });
@@ -22,14 +22,14 @@ describe("a pod", () => {
     });
   });
 
-  test("that is injected already is answered with no patch", async () => {
+  test("that is injected already is answered without a patch", async () => {
     const { response } = await postObject(injected(pod()));
     expect(response.allowed).toBe(true);
     expect(response.patch).toBeUndefined();
     expect(response.patchType).toBeUndefined();
   });
 
-  test("that is denied is told why, and what to do", async () => {
+  test("that is denied is answered with the reason and what to do", async () => {
     const { status, response } = await postObject(pod({ hostPID: true }));
     expect(status).toBe(200);
     expect(response).toMatchObject({ allowed: false, status: { code: 403, reason: "Forbidden" } });
@@ -38,7 +38,7 @@ describe("a pod", () => {
   });
 
   test.for(["Succeeded", "Failed", "Running"])(
-    "that says of itself to have %s is guarded all the same",
+    "whose own status says %s is guarded all the same",
     async (phase) => {
       const { patch } = await postObject({ ...plainPod(), status: { phase } });
       expect(guarded(JSON.stringify(patch))).toBe(true);
@@ -55,7 +55,7 @@ describe("a pod", () => {
     expect(await by("system:node:worker-1")).toBe(false);
   });
 
-  test("takes its namespace from the request, and the service account from itself", async () => {
+  test("is decided about by the namespace of the request and its own service account", async () => {
     const asked: string[][] = [];
     const cluster = { facts: (...of: [string, string]) => (asked.push(of), Promise.resolve(facts())) };
     await postObject(pod({ serviceAccountName: "biller" }), { cluster });
@@ -72,7 +72,7 @@ describe("a pod", () => {
   });
 });
 
-describe("any well-formed review gets a decision, whatever its object is", () => {
+describe("any well-formed review gets a decision when its object is", () => {
   test.for([
     ["null", "null", false],
     ["a number", "7", false],
@@ -194,7 +194,7 @@ test.for([
   expect(patch).toEqual([]);
 });
 
-describe("a request that is no review gets a 4xx with a code and a sentence", () => {
+describe("a request that is no review gets a 4xx with a code and a sentence when it is", () => {
   test.for([
     ["no JSON", "{", 400],
     ["an empty body", "", 400],
@@ -221,7 +221,7 @@ describe("a request that is no review gets a 4xx with a code and a sentence", ()
   });
 });
 
-test("an object that looks like the pod it is no copy of is not written to", async () => {
+test("the submitted object is not modified", async () => {
   const one: Pod = pod();
   const frozen = JSON.stringify(one);
   await postObject(one);
