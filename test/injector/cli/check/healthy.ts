@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { certificateAuthority, servingCertificate, validFor } from "../../../../injector/tls/certificates.ts";
 import type { CheckFacts } from "../../../../injector/cli/check/facts.ts";
-import { isRecord, type Fields } from "../../../../injector/model/read.ts";
+import { isRecord, nameOf, type Fields } from "../../../../injector/model/read.ts";
 import { config } from "../../../support/config.ts";
 import { facts } from "../../../support/facts.ts";
 import { documentsIn } from "../../../support/goldens.ts";
@@ -22,8 +22,9 @@ const manifest = (path: string): readonly Fields[] =>
 const INSTALL = manifest("install.yaml");
 const CRD = manifest("crd/rolegrants.yaml")[0];
 
-/** An object of deploy/install.yaml; tests change it as they like. */
-export const shipped = (kind: string): Loose => structuredClone(INSTALL.find((one) => one["kind"] === kind));
+/** An object of deploy/install.yaml that is not the controller's; tests change it as they like. */
+export const shipped = (kind: string): Loose =>
+  structuredClone(INSTALL.find((one) => one["kind"] === kind && nameOf(one) !== "podrole-controller"));
 
 export function webhookConfiguration(ca = authority.cert): Loose {
   const object = shipped("MutatingWebhookConfiguration");

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { installationFrom, tagOf, type Installation } from "../../../../injector/cli/live/installed.ts";
 import { settingsIn, withSettings } from "../../../../injector/config/flags.ts";
 import { VERSION } from "../../../../injector/model/version.ts";
-import type { Fields } from "../../../../injector/model/read.ts";
+import { nameOf, type Fields } from "../../../../injector/model/read.ts";
 import { configFromFlags } from "../../../support/config.ts";
 import { documentsIn } from "../../../support/goldens.ts";
 import { readFileSync } from "node:fs";
@@ -93,7 +93,9 @@ describe("the options of a cluster's injector", () => {
       "            - --drain-seconds=15\n",
       (line) => `${line}            - --region=eu-west-1\n`,
     );
-    const shipped = documentsIn(written).find(({ kind }) => kind === "Deployment");
+    const shipped = documentsIn(written).find(
+      (one) => one["kind"] === "Deployment" && nameOf(one) === "podrole-injector",
+    );
     expect(installation(shipped)).toEqual({
       config: configFromFlags("--region=eu-west-1"),
       assumptions: [`The injector's options are those of ${NAME}.`],
