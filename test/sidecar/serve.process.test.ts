@@ -1,28 +1,19 @@
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+
+import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
 import type { StsCall } from "../../injector/cli/demo/aws/sts-call.ts";
 import { accessDenied } from "../../injector/cli/demo/aws/sts-refusal.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
-import { sidecar, type Child } from "../support/child.ts";
+import { sidecar } from "../support/child.ts";
 import { ROLE } from "../support/credentials.ts";
-import { freePort } from "../support/free-port.ts";
+
 import { http } from "../support/http.ts";
 import { hashOf, podIdentity } from "../support/sidecar-env.ts";
 import { until } from "../support/until.ts";
-import { readiness, sidecarPod, TOKEN, WEB_TOKEN, type SidecarPod } from "../support/sidecar-pod.ts";
-
-const termination = ({ terminationLog }: Pick<SidecarPod, "terminationLog">): Promise<string> =>
-  readFile(terminationLog, "utf8");
-
-async function ended(child: Child, code: number): Promise<string> {
-  // The output beside the code: it says why, should the code be another.
-  expect({ code: await child.exited, output: child.output() }).toMatchObject({ code });
-  return child.output();
-}
+import { ended, readiness, sidecarPod, termination, TOKEN, WEB_TOKEN } from "../support/sidecar-pod.ts";
 
 test("the sidecar fetches credentials, serves them, and exits at once with 0 when the pod ends", async () => {
   const made = await sidecarPod();
@@ -146,88 +137,6 @@ test("the sidecar shows no secret in logs, metrics or answers, whatever it is as
   for (const secret of [TOKEN, WEB_TOKEN, "payload-that-nobody-may-see", "external-id-of-the-role"]) {
     expect(everything).not.toContain(secret);
   }
-});
-
-test("the sidecar ends its start with STS's refusal and the remedy as termination message", async () => {
-  const made = await sidecarPod({ [ENV.startTimeoutSeconds]: "6" }, { refuse: accessDenied });
-  const serving = sidecar(["serve"], made.env);
-  await readiness(made, "AccessDenied");
-  expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 403 });
-  await ended(serving, 1);
-  const message = await termination(made);
-  expect(message).toMatch(/^AccessDenied: STS refused AssumeRoleWithWebIdentity for arn:aws:iam::/);
-  expect(message).toContain("trust policy");
-  expect(message).not.toContain("\n");
-});
-
-test("the sidecar starts when the role is created while the pod waits", async () => {
-  let trusted = false;
-  const options: StsStandInOptions = {
-    refuse: (call) =>
-      trusted ? undefined : { ...accessDenied(call), status: 503, code: "ServiceUnavailable" },
-  };
-  const made = await sidecarPod({}, options);
-  sidecar(["serve"], made.env);
-  await until("a first refusal", () => (made.sts.calls.length > 0 ? true : undefined));
-  trusted = true;
-  await readiness(made);
-  expect(made.sts.issued.length).toBeGreaterThan(0);
-});
-
-test("the sidecar ends its start with the reason when STS is out of reach", async () => {
-  const made = await sidecarPod({
-    [ENV.stsEndpoint]: `http://127.0.0.1:${await freePort()}`,
-    [ENV.startTimeoutSeconds]: "2",
-  });
-  await ended(sidecar(["serve"], made.env), 1);
-  expect(await termination(made)).toMatch(/^STS_UNREACHABLE: .*ECONNREFUSED/);
-});
-
-test("the sidecar ends its start and names the token file when that is missing", async () => {
-  const made = await sidecarPod({
-    [ENV.webIdentityTokenFile]: "/nowhere/token",
-    [ENV.startTimeoutSeconds]: "2",
-  });
-  await ended(sidecar(["serve"], made.env), 1);
-  expect(await termination(made)).toContain(
-    "TOKEN_FILE_UNREADABLE: The service account token /nowhere/token",
-  );
-});
-
-test("the sidecar does not start while the metadata service is within reach, with or without credentials", async ({
-  skip,
-}) => {
-  const metadata = createServer();
-  const at = await new Promise<boolean>((resolve) => {
-    metadata
-      .once("error", () => resolve(false))
-      .listen({ host: "127.0.0.77", port: 80 }, () => resolve(true));
-  });
-  if (!at) skip("port 80 of the loopback cannot be listened on here");
-  onTestFinished(() => void metadata.close());
-  const made = await sidecarPod({ [ENV.blockedAddresses]: "127.0.0.77", [ENV.startTimeoutSeconds]: "6" });
-  const serving = sidecar(["serve"], made.env);
-  await readiness(made, "METADATA_REACHABLE");
-  const withheld = await http(made.port, "/v1/credentials", { authorization: TOKEN });
-  expect(withheld).toMatchObject({ status: 503, body: expect.stringContaining("METADATA_REACHABLE") });
-  expect((await http(made.healthPort, "/metrics")).body).toContain("podrole_imds_reachable 1\n");
-  await ended(serving, 1);
-  expect(await termination(made)).toContain("METADATA_REACHABLE");
-});
-
-test("the sidecar names the port that the app has taken", async () => {
-  const made = await sidecarPod();
-  const app = createServer().listen({ host: "127.0.0.1", port: made.port });
-  onTestFinished(() => void app.close());
-  await ended(sidecar(["serve"], made.env), 1);
-  expect(await termination(made)).toContain(`PORT_IN_USE: Port ${made.port}`);
-});
-
-test("the sidecar refuses a wrong configuration with exit code 2", async () => {
-  const made = await sidecarPod({ [ENV.identities]: "[]" });
-  const output = await ended(sidecar(["serve"], made.env), 2);
-  expect(output).toMatch(/^CONFIG_INVALID: [^\n]*\n$/);
-  expect(await termination(made)).toContain(ENV.identities);
 });
 
 test("the sidecar that has served stays, although STS refuses for longer than the start may take", async () => {

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { stsStandIn, type StsStandIn, type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
@@ -71,3 +72,14 @@ export const readiness = ({ healthPort }: Pick<SidecarPod, "healthPort">, answer
       () => undefined,
     ),
   );
+
+/** What `kubectl describe pod` would show. */
+export const termination = ({ terminationLog }: Pick<SidecarPod, "terminationLog">): Promise<string> =>
+  readFile(terminationLog, "utf8");
+
+/** @returns the output of a program that has ended with this exit code */
+export async function ended(child: Child, code: number): Promise<string> {
+  // The output beside the code: it says why, should the code be another.
+  expect({ code: await child.exited, output: child.output() }).toMatchObject({ code });
+  return child.output();
+}
