@@ -28,7 +28,7 @@ test("the process podrole reads standard input, writes without colours, and exit
   expect(stdout).not.toContain("\u001b");
 });
 
-test("the process podrole ends without a word when its reader goes away", async () => {
+test("the process podrole ends quietly when its reader closes the pipe", async () => {
   const child = start("explain", "-f", tempFile(MANY_PODS));
   child.stdout.once("data", () => child.stdout.destroy());
   const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, "close")]);

@@ -44,7 +44,7 @@ const webhook = (change: (pods: Loose, all: Loose) => void) => {
 };
 
 describe("podrole check", () => {
-  test("has one good word for each check of a cluster in which all is well", () => {
+  test("reports one ok for each check of a healthy cluster", () => {
     const results = check(healthy());
     expect(results.filter(({ status }) => status !== "ok")).toEqual([]);
     expect(results.map(({ code }) => code)).toEqual(Object.keys(CHECKS));
@@ -58,7 +58,7 @@ describe("podrole check", () => {
     ["absent", () => absent],
     ["not to be read", () => unread],
     ["empty", (value: unknown) => found(Array.isArray(value) ? [] : typeof value === "string" ? "" : {})],
-  ] as const)("says something of each check where everything is %s, and nothing good", ([, instead]) => {
+  ] as const)("reports something for each check, and nothing good, when everything is %s", ([, instead]) => {
     const some = READINGS.filter(([key]) => key !== "dryRun" || instead("") === absent);
     const all = check(healthy(Object.fromEntries(some.map(([key, value]) => [key, instead(value)]))));
     expect(new Set(all.map(({ code }) => code))).toEqual(new Set(Object.keys(CHECKS)));
@@ -78,7 +78,7 @@ describe("podrole check", () => {
     ).toEqual([]);
   });
 
-  test("says why of each check that was skipped, and what to do of each that is not well", () => {
+  test("gives a reason for each skipped check and a remedy for each failure", () => {
     const everything = Object.fromEntries(
       Object.entries(healthy()).map(([key, value]: [string, unknown]) => [
         key,
@@ -103,7 +103,7 @@ describe("podrole check", () => {
 });
 
 describe("the API server", () => {
-  test("that does not answer fails one check, and the others say that they were not made", () => {
+  test("that does not answer fails one check, and the others are skipped", () => {
     const why = "The API server https://api.example could not be asked: connect ECONNREFUSED.";
     expect(said("API_SERVER", { serverVersion: { kind: "unread", why } })).toEqual([`fail: ${why}`]);
   });
@@ -183,7 +183,7 @@ describe("the webhook", () => {
     ]);
   });
 
-  test("that fails open is broken, unless the admission policy denies in its place", () => {
+  test("fails when it fails open, unless the admission policy denies instead", () => {
     const open = webhook((pods) => (pods.failurePolicy = "Ignore"));
     expect(said("WEBHOOK_FAILURE", open)[0]).toMatch(/^warn/);
     expect(said("WEBHOOK_FAILURE", { ...open, policies: found([]) })[0]).toMatch(/^fail/);
@@ -260,18 +260,18 @@ describe("certificates", () => {
     expect(said("CA_BUNDLE", { now: NOW + days * DAY_MS })[0]).toMatch(new RegExp(`^${status}`));
   });
 
-  test("one that lives for days is told of late in its life, and not always", async () => {
+  test("a short-lived certificate warns only in the last fifth of its life", async () => {
     const short = await certificateAuthority("short", validFor(7, NOW));
     expect(said("CA_BUNDLE", bundle(short.cert))[0]).toMatch(/^ok/);
     expect(said("CA_BUNDLE", { ...bundle(short.cert), now: NOW + 6 * DAY_MS })[0]).toMatch(/^warn/);
   });
 
-  test("of two CAs, as in a change from one to the other, each does, and one that has ended is no matter", async () => {
+  test("with two CAs in the bundle, as during a rotation, either will do, and an expired one does not matter", async () => {
     const old = await certificateAuthority("podrole", validFor(1, NOW - 5 * DAY_MS));
     expect(problems(bundle(old.cert, authority.cert))).toEqual([]);
   });
 
-  test("a certificate that is not by the CA, not for the Service, or over, fails", async () => {
+  test("a certificate fails when it is of another CA, for another name, or expired", async () => {
     const stranger = await certificateAuthority("podrole", validFor(365, NOW));
     expect(said("CERTIFICATE", bundle(stranger.cert))[0]).toMatch(/^fail: .+ not by a CA/);
     const named = await servingCertificate(authority, ["other.svc"], validFor(90, NOW));
@@ -282,7 +282,7 @@ describe("certificates", () => {
     expect(said("CERTIFICATE", { certificate: found("") })[0]).toMatch(/^fail/);
   });
 
-  test("one that signs itself, as in a first try, is its own CA", async () => {
+  test("a self-signed certificate is its own CA", async () => {
     const self = await servingCertificate(authority, [HOST], validFor(365, NOW));
     expect(problems({ ...bundle(self.cert), certificate: found(self.cert) })).toEqual([]);
   });
@@ -306,7 +306,7 @@ describe("the admission policy", () => {
     expect(said("POLICY", policy({ spec: { failurePolicy: "Ignore" } }))[0]).toMatch(/^fail/);
   });
 
-  test("that is bound to nothing, or only told of, is broken", () => {
+  test("fails when it is not bound, or bound without Deny", () => {
     expect(said("POLICY_BINDING", { ...policy({}), bindings: found([]) })[0]).toMatch(
       /^fail: podrole is not bound/,
     );
@@ -323,7 +323,7 @@ describe("namespaces", () => {
     return { ...one, namespace: { ...one.namespace, name } };
   };
 
-  test("none under podrole, a label of another value, and a label that has no effect are told", () => {
+  test("warn when none is under podrole, a label has another value, or a label has no effect", () => {
     expect(said("NAMESPACES", { namespaces: found([]) })).toEqual(["warn: No namespace is under podrole."]);
     const odd = [
       named("a", { labels: { "podrole.dev/inject": "true" } }),
@@ -371,7 +371,7 @@ describe("pods from before the label", () => {
     expect(among(...many)).toMatch(/^warn: 12 pods run in shop .+ p9 and 2 more\.$/);
   });
 
-  test("do not count where they have ended, are ending, or could have no guard", () => {
+  test("are not reported when they have ended, are ending, or cannot have a guard", () => {
     const old = running("a", plainPod());
     const spec = old["spec"] as Fields;
     expect(
@@ -385,14 +385,14 @@ describe("pods from before the label", () => {
     ).toMatch(/^ok/);
   });
 
-  test("are said to be looked at in part where there are very many", () => {
+  test("are checked up to a maximum, and the report says so", () => {
     const pods = found(Array<Fields>(5000).fill(running("b")));
     expect(said("PODS_UNGUARDED", { pods: found([{ namespace: "shop", pods }]) })[0]).toMatch(
       /^skip: .+ 5000 pods of shop/,
     );
   });
 
-  test("do not count where the guard is off", () => {
+  test("are not reported when the guard is off", () => {
     const namespaces = found([facts({ annotations: { [ANNOTATION.guard]: "off" } })]);
     const pods = found([{ namespace: "shop", pods: found([running("a", plainPod())]) }]);
     expect(said("PODS_UNGUARDED", { namespaces, pods })[0]).toMatch(/^ok/);
@@ -480,12 +480,12 @@ describe("the dry run", () => {
 });
 
 describe("the report", () => {
-  test("is unhealthy by what is broken, and not by what could be better or was not looked at", () => {
+  test("is unhealthy when something fails, not when it only warns or was skipped", () => {
     expect(isHealthy(check(healthy({ disruptionBudget: absent, certificate: unread })))).toBe(true);
     expect(isHealthy(check(healthy({ service: absent })))).toBe(false);
   });
 
-  test("holds no line that a name in the cluster has written", () => {
+  test("contains no line that a name in the cluster could forge", () => {
     const pods = found([
       { namespace: "shop", pods: found([running("a\n  ok    DRY_RUN\u001b[2J", plainPod())]) },
     ]);
@@ -497,7 +497,7 @@ describe("the report", () => {
     ]);
   });
 
-  test("counts at its end, and puts what to do below what is wrong", () => {
+  test("ends with the counts, and puts the remedy below each problem", () => {
     const text = reportOf(check(healthy({ disruptionBudget: absent })), 96, (_, plain) => plain);
     expect(text).toMatch(/ {2}warn {2}DISRUPTION_BUDGET\n {8}There is no .+\n {8}To do: Apply/);
     expect(text.trimEnd().split("\n").at(-1)).toBe("20 ok, 1 warn, 0 fail, 0 skip");

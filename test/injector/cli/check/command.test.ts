@@ -12,7 +12,7 @@ async function cluster(): Promise<{ readonly server: FakeApiServer; readonly kub
 }
 
 describe("podrole check", () => {
-  test("exits with 1 for a cluster without podrole, and tells each thing that is missing and what to do", async () => {
+  test("exits with 1 for a cluster without podrole, and reports each missing thing and what to do", async () => {
     const { kubeconfig } = await cluster();
     const { code, stdout, stderr } = await check(["--kubeconfig", kubeconfig]);
     expect([code, stderr]).toEqual([1, ""]);
@@ -22,7 +22,7 @@ describe("podrole check", () => {
     expect(stdout).not.toContain("\u001b");
   });
 
-  test("looks where it is told that podrole is", async () => {
+  test("looks in the namespace of --podrole-namespace", async () => {
     const { server, kubeconfig } = await cluster();
     await check(["--kubeconfig", kubeconfig, "--podrole-namespace", "iam"]);
     expect(server.requests).toContain("GET /apis/apps/v1/namespaces/iam/deployments/podrole-injector");
@@ -82,9 +82,9 @@ describe("podrole check", () => {
 describe("podrole check exits with 2, one sentence and no output", () => {
   test.for([
     ["no kubeconfig", [], "KUBECONFIG_MISSING: "],
-    ["a namespace that none can be called", ["--podrole-namespace", "../x"], "REFERENCE_INVALID: "],
-    ["a duration that is none", ["--wait", "--timeout", "soon"], "error: option '--timeout"],
-    ["an output that there is not", ["-o", "yaml"], "error: option '-o"],
+    ["an invalid namespace name", ["--podrole-namespace", "../x"], "REFERENCE_INVALID: "],
+    ["an invalid duration", ["--wait", "--timeout", "soon"], "error: option '--timeout"],
+    ["an unknown output format", ["-o", "yaml"], "error: option '-o"],
   ] as const)("for %s", async ([, args, start]) => {
     const { code, stdout, stderr } = await check(args);
     expect([code, stdout]).toEqual([2, ""]);

@@ -26,11 +26,11 @@ async function waited(timeoutMs: number, ...looks: readonly CheckFacts[]) {
 }
 
 describe("podrole check --wait", () => {
-  test("looks once, and waits for nothing, where all is well", async () => {
+  test("checks once when all is well", async () => {
     expect(await waited(120_000, healthy())).toEqual({ taken: 1, now: 0, lines: [], failed: [] });
   });
 
-  test("looks again until nothing is broken, and tells each thing that it waits for once", async () => {
+  test("checks again until nothing is broken, and reports each thing that it waits for once", async () => {
     const { taken, lines, failed } = await waited(120_000, worse, worse, broken, broken, broken, healthy());
     expect([taken, failed]).toEqual([6, []]);
     expect(lines).toEqual([
@@ -39,13 +39,13 @@ describe("podrole check --wait", () => {
     ]);
   });
 
-  test("ends with what is broken when the time is up, and never later", async () => {
+  test("ends with what is broken when the time is over, and never later", async () => {
     const { now, failed } = await waited(120_000, broken);
     expect(failed).toEqual(["INJECTOR_SERVICE"]);
     expect(now).toBe(120_000);
   });
 
-  test("is one look without a time to wait", async () => {
+  test("checks once when there is no time to wait", async () => {
     expect(await waited(0, broken)).toMatchObject({ taken: 1, lines: [] });
   });
 });

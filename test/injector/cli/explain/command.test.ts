@@ -33,7 +33,7 @@ describe("podrole explain", () => {
     expect(JSON.parse(unlabelled.stdout)).toMatchObject([{ decision: "skip" }, { decision: "skip" }]);
   });
 
-  test("takes what it assumes of other namespaces from flags, and says what that is", async () => {
+  test("takes what it assumes of other namespaces from flags, and reports the assumption", async () => {
     const { code, stdout } = await explain(
       ["-f", "-", "--namespace-label", "pod-security.kubernetes.io/enforce=baseline"],
       manifest(ROLE),
@@ -67,7 +67,7 @@ describe("podrole explain exits with 2, one sentence and no output", () => {
       "NOTHING_TO_EXPLAIN",
     ],
     ["an empty input", ["-f", "-"], "", "NOTHING_TO_EXPLAIN"],
-    ["text that is no YAML", ["-f", "-"], "a: [1\nb: }", "MANIFEST_UNPARSABLE"],
+    ["text that is not YAML", ["-f", "-"], "a: [1\nb: }", "MANIFEST_UNPARSABLE"],
     [
       "a RoleGrant that cannot be read",
       ["-f", "-"],
@@ -75,8 +75,8 @@ describe("podrole explain exits with 2, one sentence and no output", () => {
       "GRANT_INVALID",
     ],
     ["no kubeconfig", ["pod/x"], "", "KUBECONFIG_MISSING"],
-    ["a name that is none", ["web"], "", "REFERENCE_INVALID"],
-    ["a file that is not there", ["-f", "absent.yaml"], "", "FILE_UNREADABLE"],
+    ["an object without a kind", ["web"], "", "REFERENCE_INVALID"],
+    ["a missing file", ["-f", "absent.yaml"], "", "FILE_UNREADABLE"],
   ] as const)("for %s", async ([, args, input, code]) => {
     const run = await explain(args, input);
     expect(run).toMatchObject({ code: 2, stdout: "" });

@@ -87,7 +87,7 @@ async function everySort(): Promise<readonly (readonly [string, object, Facts, I
   return [...files, ...random];
 }
 
-test("what each candidate is said to hold agrees with the decision, for pods of all sorts", async () => {
+test("what each candidate shows agrees with the decision, for pods of all sorts", async () => {
   for (const [name, object, known, settings] of await everySort()) {
     const { steps } = offline(object, known, settings);
     const of = (id: string): readonly Candidate[] => steps.find((step) => step.id === id)?.considered ?? [];
@@ -153,7 +153,7 @@ describe("an explanation", () => {
     });
   });
 
-  test("sums thousands of RoleGrants up that are about others", () => {
+  test("sums up thousands of RoleGrants for other pods", () => {
     const grants = Array.from({ length: 2000 }, (_, n) =>
       grant(`g${n}`, { roles: ["*"], namespaces: [`n${n}`] }),
     );
@@ -178,7 +178,7 @@ describe("an explanation", () => {
     expect(text.length).toBeLessThan(10_000);
   });
 
-  test("tells of a container under podrole's name that is not podrole's", () => {
+  test("reports a foreign container with podrole's name", () => {
     const { decision, steps } = offline(pod({ initContainers: [{ name: "podrole-guard" }] }));
     expect(decision).toBe("deny");
     expect(steps.at(-1)).toMatchObject({ id: "foreign", answer: "no" });

@@ -58,7 +58,7 @@ describe("podrole explain of what is in a cluster", () => {
     ]);
   });
 
-  test("decides by what is there: account, grants of all pages, annotations of the namespace", async () => {
+  test("decides by the cluster's service account, all pages of grants and namespace annotations", async () => {
     const { server, ask } = await rig();
     server.put("/api/v1/serviceaccounts", {
       metadata: {
@@ -168,7 +168,7 @@ describe("podrole explain says in one sentence what is wrong and what to do", ()
     expect(server.requests).toEqual([]);
   });
 
-  test("with a namespace that no namespace can be called", async () => {
+  test("with a namespace name that is not valid", async () => {
     const { kubeconfig, server } = await rig();
     const wrong = explainLive(["pod/web"], { kubeconfig, namespace: "../x" }, own);
     expect(await refusal(wrong)).toMatchObject({ code: "REFERENCE_INVALID" });
@@ -209,8 +209,8 @@ describe("podrole explain says in one sentence what is wrong and what to do", ()
   });
 
   test.for([
-    ["a file that is not there", undefined, "ENOENT"],
-    ["text that is no YAML, quoting none of it", "users:\n- token: s3cret\n  : [", ""],
+    ["a missing file", undefined, "ENOENT"],
+    ["text that is not YAML, quoting none of it", "users:\n- token: s3cret\n  : [", ""],
     ["an empty file", "", ""],
     ["a context without a cluster", '{"clusters":[],"users":[],"contexts":[]}', "names no cluster"],
   ] as const)("with %s for a kubeconfig", async ([, content, words]) => {

@@ -49,7 +49,7 @@ describe("podrole inject", () => {
     );
   });
 
-  test("passes everything else through byte for byte, comments and all", async () => {
+  test("passes everything else through byte for byte, comments included", async () => {
     const other =
       "# why\napiVersion: v1\nkind: ConfigMap   # of ours\nmetadata: {name: x}\ndata: {mode: '0644', on:   yes}\n";
     const { stdout } = await inject(`${other}---\n${pod()}---\n# last\nkind: Other\napiVersion: x/v1\n`);
@@ -57,7 +57,7 @@ describe("podrole inject", () => {
     expect(stdout.endsWith("---\n# last\nkind: Other\napiVersion: x/v1\n")).toBe(true);
   });
 
-  test("gives a stream without pods back as it came", async () => {
+  test("returns a stream without pods unchanged", async () => {
     const input = '---\n# nothing\n---\nkind: A\n...\n---\n{"kind": "B"}\n';
     expect((await inject(input)).stdout).toBe(input);
     expect((await inject("")).stdout).toBe("");
@@ -140,7 +140,7 @@ describe("podrole inject", () => {
     expect((await inject(input)).stdout).toContain('x: "yes"');
   });
 
-  test("keeps keys that JavaScript knows otherwise", async () => {
+  test("keeps keys that have a meaning in JavaScript", async () => {
     const input = pod().replace("image: busybox", 'image: busybox, x: {"__proto__": {a: 1}, constructor: b}');
     const { stdout } = await inject(input, "-o", "json");
     expect(stdout.replaceAll(/\s/g, "")).toContain('"x":{"__proto__":{"a":1},"constructor":"b"}');
@@ -149,8 +149,8 @@ describe("podrole inject", () => {
 
 describe("bad input to podrole inject", () => {
   test.for([
-    ["text that is no YAML", "a: [1\nb: }", "MANIFEST_UNPARSABLE"],
-    ["a key that stands twice", "kind: Pod\nkind: Pod\n", "MANIFEST_UNPARSABLE"],
+    ["text that is not YAML", "a: [1\nb: }", "MANIFEST_UNPARSABLE"],
+    ["a duplicate key", "kind: Pod\nkind: Pod\n", "MANIFEST_UNPARSABLE"],
     [
       "a grant whose name is not one",
       "apiVersion: podrole.dev/v1alpha1\nkind: RoleGrant\nmetadata: {name: no}\nspec: {effect: Deny, roles: ['*'], namespaces: ['*']}\n",
@@ -167,19 +167,19 @@ describe("bad input to podrole inject", () => {
     expect(run.stderr).toMatch(new RegExp(`^${code}: [^\n]+\n$`));
   });
 
-  test("survives aliases that would grow without end", async () => {
+  test("refuses YAML aliases that expand without end", async () => {
     const bomb =
       "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n";
     expect(await inject(bomb)).toMatchObject({ code: 2, stdout: "" });
   });
 
-  test("names a file that is not there", async () => {
+  test("names a missing file", async () => {
     const run = await podrole(["inject", "-f", "absent.yaml"]);
     expect(run).toMatchObject({ code: 2, stdout: "" });
     expect(run.stderr).toMatch(/^FILE_UNREADABLE: absent\.yaml cannot be read \(ENOENT\)\.\n$/);
   });
 
-  test("exits with 2 for a command line that it does not understand", async () => {
+  test("exits with 2 for an invalid command line", async () => {
     expect((await podrole(["inject"])).code).toBe(2);
     expect((await podrole(["inject", "-f", "-", "--source", "magic"])).code).toBe(2);
     expect((await podrole(["injekt"])).stderr).toContain("inject");

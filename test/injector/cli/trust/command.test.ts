@@ -62,7 +62,7 @@ describe("podrole trust-policy", () => {
     expect(JSON.parse(one.stdout)).toEqual(JSON.parse(all.stdout)["hub-trust"]);
   });
 
-  test("completes a role's name by the account of whatever names one", async () => {
+  test("completes a role's name by the account of the principal or provider", async () => {
     const named = ["--role", "team/reader", "-n", "shop", "--service-account", "a", "-o", "json"];
     const node = await trust([...named, "--source", "node", "--principal", NODES]);
     expect(JSON.parse(node.stdout)).toMatchObject([{ of: "arn:aws:iam::111122223333:role/team/reader" }]);
@@ -175,7 +175,11 @@ describe("podrole trust-policy exits with 2, one sentence and no output", () => 
     ["no issuer and no kubeconfig", OURS, "PROVIDER_MISSING"],
     ["no principal", [...OURS, "--source", "node"], "PRINCIPAL_MISSING"],
     ["a principal of web identity", [...OURS, "--principal", NODES], "USAGE"],
-    ["a document that there is not", [...OURS, "--oidc-issuer", ISSUER, "--document", "hub-trust"], "USAGE"],
+    [
+      "a policy that the role does not need",
+      [...OURS, "--oidc-issuer", ISSUER, "--document", "hub-trust"],
+      "USAGE",
+    ],
     ["an external id without a hub", [...OURS, "--external-id", "x1"], "HUB_ROLE_MISSING"],
     ["external ids beside pods of their own", ["pod/x", "--external-id", "x1"], "USAGE"],
     [

@@ -68,7 +68,7 @@ describe("source web-identity", () => {
     });
   });
 
-  test("tells the command by the role's name without its path", () => {
+  test("names the role without its path in the command", () => {
     const [{ command } = {}] = documentsFor(need(), { provider });
     expect(command).toBe(
       "aws iam update-assume-role-policy --role-name billing-reader --policy-document file://trust.json",
@@ -137,7 +137,7 @@ describe("source web-identity", () => {
     expect(codesOf(documentsFor(need({ subjects }), { provider }))).toEqual(["POLICY_LONG"]);
   });
 
-  test("refuses what cannot be: another partition's provider, and no provider at all", () => {
+  test("refuses another partition's provider, and no provider at all", () => {
     const chinese = parseProviderArn(`arn:aws-cn:iam::111122223333:oidc-provider/${ISSUER}`);
     expect(() => documentsFor(need(), { provider: chinese })).toThrow(/different AWS partitions/);
     expect(() => documentsFor(need(), {})).toThrow(/OIDC issuer/);
@@ -193,7 +193,7 @@ describe("source web-identity through a hub", () => {
     expect(codesOf(documents)).toEqual(["PRINCIPAL_SHARED"]);
   });
 
-  test("asks for no tags that the sidecar does not send, and says that pods are not told apart then", () => {
+  test("requires no tags that the sidecar does not send, and warns that pods are not told apart", () => {
     const silent = documentsFor(need({ externalId: "tenant-7" }, { ...over, sessionTags: false }), {
       provider,
     });
@@ -204,13 +204,13 @@ describe("source web-identity through a hub", () => {
     expect(codesOf(silent)).toEqual(["PODS_NOT_TOLD_APART"]);
   });
 
-  test("is not used, and that is said, by a pod that asks for neither external id nor tags", () => {
+  test("is not used by a pod that asks for neither external id nor tags, which is a warning", () => {
     const direct = need({}, over);
     expect(documentsFor(direct, { provider }).map(({ document }) => document)).toEqual(["trust"]);
     expect(aboutHub(direct, config(over))).toMatchObject([{ code: "HUB_UNUSED" }]);
   });
 
-  test("is missing: what a pod would be denied for is refused here by the same code", () => {
+  test("is required for an external id, with the code that a pod would be denied by", () => {
     expect(() => need({ externalId: "tenant-7" })).toThrow(
       expect.objectContaining({ code: "HUB_ROLE_MISSING" }),
     );
@@ -351,7 +351,7 @@ describe("every policy", () => {
     }
   });
 
-  test("trusts nobody at large: no * as a principal or resource", () => {
+  test("never has * as a principal or resource", () => {
     const principals = many.flatMap(({ policy }) =>
       policy.Statement.flatMap(({ Principal, Resource }) => [
         ...Object.values(Principal ?? {}),

@@ -4,7 +4,7 @@ import { containerScript, privilegesOf } from "../../../../../injector/cli/demo/
 import { thrown } from "../../../../support/thrown.ts";
 
 describe("a container's privileges", () => {
-  test("are a runtime's defaults where nobody says anything", () => {
+  test("are the runtime's defaults when nothing is set", () => {
     const { uid, gid, capabilities, mayEscalate } = privilegesOf(undefined, undefined);
     expect({ uid, gid, mayEscalate }).toEqual({ uid: 0, gid: 0, mayEscalate: true });
     expect(capabilities).toContain("net_raw");

@@ -78,7 +78,7 @@ describe("the demo's result", () => {
 });
 
 describe("the summary", () => {
-  test("says who the pod is, who the node is, and what became of the metadata service", () => {
+  test("names the pod's and the node's identity, and what the metadata service answered", () => {
     expect(summary(good)).toMatchInlineSnapshot(`
       "
       Summary
@@ -116,7 +116,7 @@ describe("the summary", () => {
     `);
   });
 
-  test("says what ended the demo, and nothing of what it had not come to", () => {
+  test("names what ended the demo early, and leaves out what had not happened", () => {
     const { after: _, ...early } = good;
     expect(summary({ ...early, identities: {}, error: "DEMO_DENIED: No." })).toMatchInlineSnapshot(`
       "
@@ -133,7 +133,7 @@ describe("the summary", () => {
     `);
   });
 
-  test("names what did not hold", () => {
+  test("names each claim that did not hold", () => {
     expect(summary({ ...good, after: { report: { ms: 1, attempts: refused }, requests: 1 } })).toContain(
       "not so: behind the guard, no request arrives there",
     );
