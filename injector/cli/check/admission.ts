@@ -3,7 +3,7 @@ import { fieldsIn, own, recordsIn, type Fields } from "../../model/read.ts";
 import type { Attempt, CheckFacts, DryRun } from "./facts.ts";
 import { injectorVersionCheck } from "./injector.ts";
 import { underPodrole } from "./namespaces.ts";
-import { fail, judged, ok, skip, type CheckCode, type CheckResult } from "./result.ts";
+import { fail, judged, ok, skip, type CheckCode, type CheckResult, type Results } from "./result.ts";
 
 /** Containers that start before the app's; with what is started, where that is known. */
 const startOf = (pod: Fields, withImages: boolean): readonly string[] =>
@@ -18,17 +18,17 @@ const webhookFailed = (said: string): boolean => /failed calling webhook|failed 
 function unasked(code: CheckCode, attempt: Attempt): CheckResult | undefined {
   if (attempt.kind === "unanswered") return skip(code, attempt.why);
   if (attempt.kind === "refused" && mayNot(attempt.said))
-    return skip(code, `may not try a pod: ${attempt.said}`);
+    return skip(code, `the kubeconfig's user may not create pods: ${attempt.said}`);
   return undefined;
 }
 
-export const dryRunCheck = (facts: CheckFacts): readonly CheckResult[] => {
+export const dryRunCheck = (facts: CheckFacts): Results => {
   const code = "DRY_RUN";
   const { dryRun, namespaces, podroleNamespace, tryIn } = facts;
   const ours = namespaces.kind === "found" ? underPodrole(namespaces.value, podroleNamespace) : undefined;
   if (tryIn !== undefined && ours?.every(({ namespace }) => namespace.name !== tryIn) === true) {
     const remedy = `kubectl label namespace ${tryIn} ${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}, or choose another -n.`;
-    return [fail(code, `Namespace ${tryIn} is not under podrole, so no pod was tried there.`, remedy)];
+    return fail(code, `Namespace ${tryIn} is not under podrole, so no pod was tried there.`, remedy);
   }
   const known = facts.configProblem === undefined && isOfThisVersion(facts);
   return judged(code, dryRun, skip(code, "no namespace is under podrole"), (run) => [judgeGood(run, known)]);
@@ -36,7 +36,7 @@ export const dryRunCheck = (facts: CheckFacts): readonly CheckResult[] => {
 
 /** Whether what an injector without an --image injects is known. */
 const isOfThisVersion = (facts: CheckFacts): boolean =>
-  injectorVersionCheck(facts).every(({ status }) => status === "ok");
+  [injectorVersionCheck(facts)].flat().every(({ status }) => status === "ok");
 
 function judgeGood({ namespace, expected, withRole, good }: DryRun, imagesKnown: boolean): CheckResult {
   const code = "DRY_RUN";
@@ -52,15 +52,15 @@ function judgeGood({ namespace, expected, withRole, good }: DryRun, imagesKnown:
         )
       : fail(
           code,
-          `A pod in ${namespace} that nothing is wrong with is refused: ${said}.`,
-          "podrole explain tells what podrole would decide; the message tells who else has refused.",
+          `A pod in ${namespace} with no fault in it is refused: ${said}.`,
+          "podrole explain shows what podrole decides; the message names who refused.",
         );
   }
   if (expected.kind !== "inject") {
     const codes = expected.findings.map((one) => one.code).join(", ");
     return fail(
       code,
-      `A pod in ${namespace} was let in, which this version would not do (${codes || expected.kind}).`,
+      `A pod in ${namespace} was admitted, which this version would not do (${codes || expected.kind}).`,
       "See INJECTOR_VERSION and INJECTOR_OPTIONS.",
     );
   }
@@ -86,7 +86,7 @@ function judgeGood({ namespace, expected, withRole, good }: DryRun, imagesKnown:
   return ok(code, `A pod tried in ${namespace} starts with ${wanted.join(", ")}${role}.`);
 }
 
-export const dryRunDeniedCheck = ({ dryRun }: CheckFacts): readonly CheckResult[] => {
+export const dryRunDeniedCheck = ({ dryRun }: CheckFacts): Results => {
   const code = "DRY_RUN_DENIED";
   return judged(code, dryRun, skip(code, "no namespace is under podrole"), ({ namespace, bad }) => {
     const not = unasked(code, bad);
@@ -98,12 +98,10 @@ export const dryRunDeniedCheck = ({ dryRun }: CheckFacts): readonly CheckResult[
           : ok(code, `A pod with NET_ADMIN is denied in ${namespace}.`),
       ];
     }
-    return [
-      fail(
-        code,
-        `A pod with NET_ADMIN is let into ${namespace}: it can remove the guard's rules.`,
-        "See the checks of the webhook and of the admission policy above.",
-      ),
-    ];
+    return fail(
+      code,
+      `A pod with NET_ADMIN is admitted to ${namespace}: it can remove the guard's rules.`,
+      "See the checks of the webhook and of the admission policy above.",
+    );
   });
 };

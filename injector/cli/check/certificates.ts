@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { fieldsIn, own, type Fields } from "../../model/read.ts";
 import { INJECTOR } from "../live/installed.ts";
 import type { CheckFacts } from "./facts.ts";
-import { fail, judged, ok, skip, warn, type CheckCode, type CheckResult } from "./result.ts";
+import { fail, judged, ok, skip, warn, type CheckCode, type CheckResult, type Results } from "./result.ts";
 import { tlsSecretIn } from "./tls-secret.ts";
 import { oursIn } from "./webhook.ts";
 
@@ -31,13 +31,13 @@ function bundleIn({ webhooks }: CheckFacts): Bundle | undefined {
 
 type Bundle = { readonly cas: readonly X509Certificate[] } | { readonly why: string };
 
-export const bundleCheck = (facts: CheckFacts): readonly CheckResult[] => {
+export const bundleCheck = (facts: CheckFacts): Results => {
   const code = "CA_BUNDLE";
-  if (facts.webhooks.kind === "unread") return [skip(code, facts.webhooks.why)];
+  if (facts.webhooks.kind === "unread") return skip(code, facts.webhooks.why);
   const bundle = bundleIn(facts);
-  if (bundle === undefined) return [skip(code, "there is no webhook of podrole's")];
+  if (bundle === undefined) return skip(code, "there is no webhook of podrole's");
   if ("why" in bundle) {
-    return [fail(code, `The API server cannot check the injector: ${bundle.why}.`, REMEDY)];
+    return fail(code, `The API server cannot verify the injector: ${bundle.why}.`, REMEDY);
   }
   // During a change of CAs the old one stands beside the new one: one that is valid is enough.
   const best = bundle.cas.toSorted((a, b) => Date.parse(b.validTo) - Date.parse(a.validTo))[0];
@@ -45,38 +45,41 @@ export const bundleCheck = (facts: CheckFacts): readonly CheckResult[] => {
   return [problem ?? ok(code, `The caBundle is valid until ${day(best)}.`)];
 };
 
-export const certificateCheck = (facts: CheckFacts): readonly CheckResult[] => {
+export const certificateCheck = (facts: CheckFacts): Results => {
   const code = "CERTIFICATE";
   const absent = skip(
     code,
-    `there is no Secret ${facts.podroleNamespace}/${tlsSecretIn(facts.deployment)}; the dry run below tells more`,
+    `there is no Secret ${facts.podroleNamespace}/${tlsSecretIn(facts.deployment)}; see the dry run below`,
   );
   return judged(code, facts.certificate, absent, (pem) => {
     const [leaf, ...between] = parsed(pem) ?? [];
     if (leaf === undefined) {
-      return [fail(code, "The Secret's tls.crt holds no certificate that can be read.", REMEDY)];
+      return fail(code, "The Secret's tls.crt holds no certificate that can be read.", REMEDY);
     }
     const problem = validity(code, "serving certificate", leaf, facts.now);
     if (problem?.status === "fail") return [problem];
     const host = `${INJECTOR}.${facts.podroleNamespace}.svc`;
     if (leaf.checkHost(host, { subject: "never" }) === undefined) {
-      return [
-        fail(code, `The certificate is not for ${host}, by which the API server calls the injector.`, REMEDY),
-      ];
+      return fail(
+        code,
+        `The certificate is not for ${host}, by which the API server calls the injector.`,
+        REMEDY,
+      );
     }
     const bundle = bundleIn(facts);
     if (bundle !== undefined && "cas" in bundle && !leadsTo(leaf, between, bundle.cas)) {
-      return [
-        fail(
-          code,
-          "The certificate is not by a CA of the caBundle: every call to the injector fails.",
-          REMEDY,
-        ),
-      ];
+      return fail(
+        code,
+        "The certificate is not signed by a CA of the caBundle: every call to the injector fails.",
+        REMEDY,
+      );
     }
     return [
       problem ??
-        ok(code, `The certificate for ${host} is by a CA of the caBundle, and valid until ${day(leaf)}.`),
+        ok(
+          code,
+          `The certificate for ${host} is signed by a CA of the caBundle and valid until ${day(leaf)}.`,
+        ),
     ];
   });
 };

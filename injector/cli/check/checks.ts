@@ -1,15 +1,16 @@
 import { dryRunCheck, dryRunDeniedCheck } from "./admission.ts";
+import { controllerCheck } from "./controller.ts";
 import { bundleCheck, certificateCheck } from "./certificates.ts";
 import type { CheckFacts } from "./facts.ts";
 import { budgetCheck, injectorCheck, injectorVersionCheck, optionsCheck, serviceCheck } from "./injector.ts";
 import { namespaceSettingsCheck, namespacesCheck, unguardedCheck } from "./namespaces.ts";
 import { bindingCheck, policyCheck } from "./policy.ts";
-import type { CheckCode, CheckResult } from "./result.ts";
+import type { CheckCode, CheckResult, Results } from "./result.ts";
 import { apiServerCheck, crdCheck, versionCheck } from "./server.ts";
 import { failureCheck, scopeCheck, settingsCheck, webhookCheck } from "./webhook.ts";
 
 /** Each a pure function of the facts. One may have several things to say, and has at least one. */
-const JUDGES: Readonly<Record<CheckCode, (facts: CheckFacts) => readonly CheckResult[]>> = {
+const JUDGES: Readonly<Record<CheckCode, (facts: CheckFacts) => Results>> = {
   API_SERVER: apiServerCheck,
   KUBERNETES_VERSION: versionCheck,
   CRD: crdCheck,
@@ -18,6 +19,7 @@ const JUDGES: Readonly<Record<CheckCode, (facts: CheckFacts) => readonly CheckRe
   INJECTOR_OPTIONS: optionsCheck,
   INJECTOR_SERVICE: serviceCheck,
   DISRUPTION_BUDGET: budgetCheck,
+  CONTROLLER: controllerCheck,
   WEBHOOK: webhookCheck,
   WEBHOOK_FAILURE: failureCheck,
   WEBHOOK_SCOPE: scopeCheck,

@@ -26,6 +26,8 @@ export interface CheckFacts {
   readonly serverVersion: Reading;
   readonly crd: Reading;
   readonly deployment: Reading;
+  /** The controller's Deployment. */
+  readonly controller: Reading;
   readonly service: Reading;
   readonly endpointSlices: Reading<readonly Fields[]>;
   readonly disruptionBudget: Reading;

@@ -10,6 +10,7 @@ import { INJECTOR, type ConfigFrom } from "../live/installed.ts";
 import type { LiveCluster } from "../live/cluster.ts";
 import { PAGE, readAll, type Read } from "../live/reader.ts";
 import { allGrants, factsOf, readable } from "../live/surroundings.ts";
+import { CONTROLLER } from "./controller.ts";
 import { chainIn } from "./certificates.ts";
 import { tryPods } from "./dry-run.ts";
 import { PODS_MAX, type CheckFacts, type DryRun, type PodsIn, type Reading } from "./facts.ts";
@@ -46,6 +47,7 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
   });
   const [
     crd,
+    controller,
     service,
     endpointSlices,
     disruptionBudget,
@@ -57,6 +59,7 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
     grants,
   ] = await Promise.all([
     one("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rolegrants.podrole.dev"),
+    one(`/apis/apps/v1/namespaces/${place}/deployments/${CONTROLLER}`),
     one(`${named}/services/${INJECTOR}`),
     all(
       `/apis/discovery.k8s.io/v1/namespaces/${place}/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D${INJECTOR}`,
@@ -85,6 +88,7 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
     serverVersion,
     crd,
     deployment,
+    controller,
     service,
     endpointSlices,
     disruptionBudget,

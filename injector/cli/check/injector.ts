@@ -1,14 +1,14 @@
 import { fieldsIn, own, recordsIn, type Fields } from "../../model/read.ts";
 import { injectorIn, INJECTOR, otherVersion, tagOf } from "../live/installed.ts";
 import type { CheckFacts } from "./facts.ts";
-import { fail, judged, ok, skip, warn, type CheckResult } from "./result.ts";
+import { fail, judged, ok, skip, warn, type Results } from "./result.ts";
 
 const count = (object: Fields, key: string): number => {
   const value = own(object, key);
   return typeof value === "number" ? value : 0;
 };
 
-export const injectorCheck = ({ deployment, podroleNamespace }: CheckFacts): readonly CheckResult[] => {
+export const injectorCheck = ({ deployment, podroleNamespace }: CheckFacts): Results => {
   const code = "INJECTOR";
   const name = `${podroleNamespace}/${INJECTOR}`;
   const absent = fail(
@@ -23,65 +23,55 @@ export const injectorCheck = ({ deployment, podroleNamespace }: CheckFacts): rea
     const [ready, updated] = [count(status, "readyReplicas"), count(status, "updatedReplicas")];
     const see = `See kubectl -n ${podroleNamespace} describe pods -l app.kubernetes.io/name=${INJECTOR} and their logs.`;
     if (ready === 0) {
-      return [
-        fail(
-          code,
-          `Deployment ${name} has 0 of ${replicas} replicas ready: no pod of a labelled namespace can be made.`,
-          see,
-        ),
-      ];
+      return fail(
+        code,
+        `Deployment ${name} has 0 of ${replicas} replicas ready: no pod of a labelled namespace can be made.`,
+        see,
+      );
     }
     if (ready < replicas || updated < replicas) {
       const message = `Deployment ${name} has ${ready} of ${replicas} replicas ready, ${updated} of them of its newest revision.`;
-      return [warn(code, message, see)];
+      return warn(code, message, see);
     }
     if (replicas < 2) {
-      return [
-        warn(
-          code,
-          `Deployment ${name} has one replica: while it restarts, no pod of a labelled namespace can be made.`,
-          "Run two replicas.",
-        ),
-      ];
+      return warn(
+        code,
+        `Deployment ${name} has one replica: while it restarts, no pod of a labelled namespace can be made.`,
+        "Run two replicas.",
+      );
     }
-    return [ok(code, `Deployment ${name} has ${ready} of ${replicas} replicas ready.`)];
+    return ok(code, `Deployment ${name} has ${ready} of ${replicas} replicas ready.`);
   });
 };
 
-export const injectorVersionCheck = ({ deployment, version }: CheckFacts): readonly CheckResult[] => {
+export const injectorVersionCheck = ({ deployment, version }: CheckFacts): Results => {
   const code = "INJECTOR_VERSION";
   return judged(code, deployment, skip(code, "there is no Deployment"), (object) => {
     const { image } = injectorIn(object);
-    if (tagOf(image) === undefined) return [skip(code, `the image ${image} has no tag`)];
+    if (tagOf(image) === undefined) return skip(code, `the image ${image} has no tag`);
     const message = otherVersion(image, version);
     return [
       message === undefined
-        ? ok(code, `The injector is of version ${version}, as this podrole.`)
+        ? ok(code, `The injector is of version ${version}, like this podrole.`)
         : warn(code, message, "Use the podrole of the installation's version."),
     ];
   });
 };
 
-export const optionsCheck = ({ deployment, configProblem, config }: CheckFacts): readonly CheckResult[] => {
+export const optionsCheck = ({ deployment, configProblem, config }: CheckFacts): Results => {
   const code = "INJECTOR_OPTIONS";
   return judged(code, deployment, skip(code, "there is no Deployment"), () =>
     configProblem === undefined
-      ? [ok(code, `Source ${config.source}, guard ${config.guard}, sidecar image ${config.image}.`)]
-      : [
-          warn(
-            code,
-            `${configProblem}.`,
-            "Use the podrole of the installation's version, or correct the arguments.",
-          ),
-        ],
+      ? ok(code, `Source ${config.source}, guard ${config.guard}, sidecar image ${config.image}.`)
+      : warn(
+          code,
+          `${configProblem}.`,
+          "Use the podrole of the installation's version, or correct the arguments.",
+        ),
   );
 };
 
-export const serviceCheck = ({
-  service,
-  endpointSlices,
-  podroleNamespace,
-}: CheckFacts): readonly CheckResult[] => {
+export const serviceCheck = ({ service, endpointSlices, podroleNamespace }: CheckFacts): Results => {
   const code = "INJECTOR_SERVICE";
   const name = `${podroleNamespace}/${INJECTOR}`;
   const absent = fail(
@@ -95,26 +85,22 @@ export const serviceCheck = ({
         .flatMap((slice) => recordsIn(slice, "endpoints"))
         .filter((one) => own(fieldsIn(one, "conditions"), "ready") !== false);
       if (ready.length > 0)
-        return [
-          ok(
-            code,
-            `Service ${name} leads to ${ready.length} ready endpoint${ready.length === 1 ? "" : "s"}.`,
-          ),
-        ];
-      return [
-        fail(
+        return ok(
           code,
-          `Service ${name} leads to no endpoint that is ready.`,
-          `See whether its selector is the pods' label: kubectl -n ${podroleNamespace} get endpointslices,pods --show-labels.`,
-        ),
-      ];
+          `Service ${name} leads to ${ready.length} ready endpoint${ready.length === 1 ? "" : "s"}.`,
+        );
+      return fail(
+        code,
+        `Service ${name} has no ready endpoint.`,
+        `See whether its selector is the pods' label: kubectl -n ${podroleNamespace} get endpointslices,pods --show-labels.`,
+      );
     }),
   );
 };
 
-export const budgetCheck = ({ disruptionBudget, deployment }: CheckFacts): readonly CheckResult[] => {
+export const budgetCheck = ({ disruptionBudget, deployment }: CheckFacts): Results => {
   const code = "DISRUPTION_BUDGET";
-  if (deployment.kind === "absent") return [skip(code, "there is no Deployment")];
+  if (deployment.kind === "absent") return skip(code, "there is no Deployment");
   const absent = warn(
     code,
     "There is no PodDisruptionBudget: draining nodes may take all replicas at once.",
@@ -124,8 +110,8 @@ export const budgetCheck = ({ disruptionBudget, deployment }: CheckFacts): reado
     const status = fieldsIn(object, "status");
     if (own(status, "disruptionsAllowed") === 0 && count(status, "expectedPods") > 0) {
       const message = `The PodDisruptionBudget allows no disruption: ${count(status, "currentHealthy")} of ${count(status, "desiredHealthy")} needed replicas are healthy, and a drain would wait.`;
-      return [warn(code, message, "See why a replica is not ready, or run one more than minAvailable.")];
+      return warn(code, message, "See why a replica is not ready, or run one more than minAvailable.");
     }
-    return [ok(code, "A PodDisruptionBudget keeps a replica through drains.")];
+    return ok(code, "A PodDisruptionBudget keeps a replica through drains.");
   });
 };

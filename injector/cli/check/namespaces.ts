@@ -6,7 +6,7 @@ import { decide } from "../../decide/decide.ts";
 import type { Finding } from "../../model/findings.ts";
 import { fieldsIn, metadataOf, nameOf, own, recordsIn, type Fields } from "../../model/read.ts";
 import { PODS_MAX, type CheckFacts } from "./facts.ts";
-import { judged, listed, ok, skip, warn, type CheckResult } from "./result.ts";
+import { judged, listed, ok, skip, warn, type CheckResult, type Results } from "./result.ts";
 import { strayAnnotations } from "../../decide/stray-annotations.ts";
 
 const LABEL = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
@@ -15,7 +15,7 @@ const LABEL = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
 export const underPodrole = (all: readonly Facts[], podroleNamespace: string): readonly Facts[] =>
   all.filter((one) => isLabelled(one) && !["kube-system", podroleNamespace].includes(one.namespace.name));
 
-export const namespacesCheck = ({ namespaces, podroleNamespace }: CheckFacts): readonly CheckResult[] => {
+export const namespacesCheck = ({ namespaces, podroleNamespace }: CheckFacts): Results => {
   const code = "NAMESPACES";
   const absent = skip(code, "there are no namespaces");
   return judged(code, namespaces, absent, (all) => {
@@ -35,8 +35,8 @@ export const namespacesCheck = ({ namespaces, podroleNamespace }: CheckFacts): r
         : [
             warn(
               code,
-              `The label ${NAMESPACE_LABEL.key} has another value than ${NAMESPACE_LABEL.value}, and no effect, on ${listed(misspelled)}.`,
-              `kubectl label --overwrite namespace NAME ${LABEL}, or take it off.`,
+              `The label ${NAMESPACE_LABEL.key} has no effect, since its value is not ${NAMESPACE_LABEL.value}, on ${listed(misspelled)}.`,
+              `kubectl label --overwrite namespace NAME ${LABEL}, or remove the label.`,
             ),
           ]),
       ...(excluded.length === 0
@@ -45,7 +45,7 @@ export const namespacesCheck = ({ namespaces, podroleNamespace }: CheckFacts): r
             warn(
               code,
               `The label has no effect on ${listed(excluded)}: the webhook is not called for it.`,
-              "Take it off there.",
+              "Remove the label there.",
             ),
           ]),
     ];
@@ -66,15 +66,11 @@ const settingsOf = (facts: Facts, config: InjectorConfig): readonly Finding[] =>
   ...strayAnnotations("Namespace", facts.namespace.annotations, config.keys),
 ];
 
-export const namespaceSettingsCheck = ({
-  namespaces,
-  config,
-  podroleNamespace,
-}: CheckFacts): readonly CheckResult[] => {
+export const namespaceSettingsCheck = ({ namespaces, config, podroleNamespace }: CheckFacts): Results => {
   const code = "NAMESPACE_SETTINGS";
   return judged(code, namespaces, skip(code, "there are no namespaces"), (all) => {
     const ours = underPodrole(all, podroleNamespace);
-    if (ours.length === 0) return [skip(code, "no namespace is under podrole")];
+    if (ours.length === 0) return skip(code, "no namespace is under podrole");
     const results = ours.flatMap((facts) =>
       settingsOf(facts, config).map(({ code: finding, severity, message, remedy }): CheckResult => ({
         code,
@@ -86,15 +82,15 @@ export const namespaceSettingsCheck = ({
     );
     return results.length > 0
       ? results
-      : [ok(code, "Nothing about them stands in the way of guard or sidecar.")];
+      : ok(code, "None of their labels and annotations keeps guard or sidecar out.");
   });
 };
 
-export const unguardedCheck = ({ namespaces, pods, config }: CheckFacts): readonly CheckResult[] => {
+export const unguardedCheck = ({ namespaces, pods, config }: CheckFacts): Results => {
   const code = "PODS_UNGUARDED";
   return judged(code, pods, skip(code, "no namespace is under podrole"), (all) => {
     const known = namespaces.kind === "found" ? namespaces.value : [];
-    const results = all.flatMap(({ namespace, pods: reading }): readonly CheckResult[] => {
+    const results = all.flatMap(({ namespace, pods: reading }): Results => {
       const facts = known.find((one) => one.namespace.name === namespace);
       if (facts === undefined || !isGuarded(facts, config)) return [];
       return judged(code, reading, skip(code, "there are no pods"), (found) => {
@@ -107,13 +103,13 @@ export const unguardedCheck = ({ namespaces, pods, config }: CheckFacts): readon
           warn(
             code,
             `${some} in ${namespace} without a guard, and can read the node's role: ${listed(names)}.`,
-            `They are from before the label. Restart what made them: kubectl -n ${namespace} rollout restart deployment,statefulset,daemonset.`,
+            `They were created before the label. Restart their owners: kubectl -n ${namespace} rollout restart deployment,statefulset,daemonset.`,
           ),
           ...rest,
         ];
       });
     });
-    return results.length > 0 ? results : [ok(code, "Every pod there has its guard.")];
+    return results.length > 0 ? results : ok(code, "Every pod there has its guard.");
   });
 };
 

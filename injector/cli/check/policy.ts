@@ -1,22 +1,22 @@
 import { fieldsIn, nameOf, own, recordsIn, strings, type Fields } from "../../model/read.ts";
 import type { CheckFacts } from "./facts.ts";
-import { fail, judged, listed, ok, skip, warn, type CheckResult } from "./result.ts";
+import { fail, judged, listed, ok, skip, warn, type Results } from "./result.ts";
 
 const APPLY =
   "Apply the ValidatingAdmissionPolicy and the binding of podrole's chart (admissionPolicy.enabled), or those of deploy/install.yaml.";
 const NONE =
-  "There is no ValidatingAdmissionPolicy of podrole's: nothing but the webhook keeps pods from going without a guard, and nothing sees what other webhooks do to a pod after it.";
+  "There is no ValidatingAdmissionPolicy of podrole's: only the webhook keeps pods from running without a guard, and nothing checks what other webhooks change after it.";
 
 const oursIn = (policies: readonly Fields[]): readonly Fields[] =>
   policies.filter((one) => nameOf(one).startsWith("podrole"));
 
-export const policyCheck = ({ policies }: CheckFacts): readonly CheckResult[] => {
+export const policyCheck = ({ policies }: CheckFacts): Results => {
   const code = "POLICY";
   // An API server that knows no such kind is told of by its version.
   const unknown = warn(code, NONE, "Upgrade the cluster to Kubernetes 1.30 or newer.");
   return judged(code, policies, unknown, (all) => {
     const ours = oursIn(all);
-    if (ours.length === 0) return [fail(code, NONE, APPLY)];
+    if (ours.length === 0) return fail(code, NONE, APPLY);
     return ours.map((policy) => {
       const name = nameOf(policy);
       const checked = fieldsIn(fieldsIn(policy, "status"), "typeChecking");
@@ -24,11 +24,7 @@ export const policyCheck = ({ policies }: CheckFacts): readonly CheckResult[] =>
         (one) => `${String(own(one, "fieldRef"))}: ${String(own(one, "warning")).split("\n")[0]}`,
       );
       if (said.length > 0) {
-        return warn(
-          code,
-          `The API server has doubts about expressions of ${name}: ${listed(said, 3)}.`,
-          APPLY,
-        );
+        return warn(code, `The API server warns about expressions of ${name}: ${listed(said, 3)}.`, APPLY);
       }
       if (own(fieldsIn(policy, "spec"), "failurePolicy") === "Ignore") {
         return fail(
@@ -42,14 +38,14 @@ export const policyCheck = ({ policies }: CheckFacts): readonly CheckResult[] =>
   });
 };
 
-export const bindingCheck = ({ policies, bindings }: CheckFacts): readonly CheckResult[] => {
+export const bindingCheck = ({ policies, bindings }: CheckFacts): Results => {
   const code = "POLICY_BINDING";
   const ours = policies.kind === "found" ? oursIn(policies.value).map(nameOf) : [];
-  if (ours.length === 0) return [skip(code, "there is no policy of podrole's to be bound")];
+  if (ours.length === 0) return skip(code, "there is no policy of podrole's to be bound");
   return judged(code, bindings, fail(code, `${ours.join(", ")} is not bound.`, APPLY), (all) =>
     ours.map((policy) => {
       const bound = all.filter((one) => own(fieldsIn(one, "spec"), "policyName") === policy);
-      if (bound.length === 0) return fail(code, `${policy} is not bound, and so looks at no pod.`, APPLY);
+      if (bound.length === 0) return fail(code, `${policy} is not bound, so it checks no pod.`, APPLY);
       const denying = bound.filter((one) =>
         strings(own(fieldsIn(one, "spec"), "validationActions")).includes("Deny"),
       );
@@ -57,7 +53,7 @@ export const bindingCheck = ({ policies, bindings }: CheckFacts): readonly Check
         return ok(code, `${policy} is bound by ${denying.map(nameOf).join(", ")}, and denies.`);
       return fail(
         code,
-        `${policy} is bound, but what it finds is not denied.`,
+        `${policy} is bound, but denies nothing.`,
         "Add Deny to the binding's validationActions.",
       );
     }),
@@ -66,4 +62,4 @@ export const bindingCheck = ({ policies, bindings }: CheckFacts): readonly Check
 
 /** Whether the API server itself denies what is not guarded. */
 export const isEnforced = (facts: CheckFacts): boolean =>
-  [...policyCheck(facts), ...bindingCheck(facts)].every(({ status }) => status === "ok");
+  [policyCheck(facts), bindingCheck(facts)].flat().every(({ status }) => status === "ok");

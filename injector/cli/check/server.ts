@@ -1,51 +1,45 @@
 import { fieldsIn, own, recordsIn, type Fields } from "../../model/read.ts";
 import type { CheckFacts } from "./facts.ts";
-import { fail, judged, ok, skip, warn, type CheckResult } from "./result.ts";
+import { fail, judged, ok, skip, warn, type Results } from "./result.ts";
 
 const NATIVE_SIDECARS = 29;
 const ADMISSION_POLICY = 30;
 
-export const apiServerCheck = ({ serverVersion, server }: CheckFacts): readonly CheckResult[] => {
-  if (serverVersion.kind === "found") return [ok("API_SERVER", `${server} answers.`)];
+export const apiServerCheck = ({ serverVersion, server }: CheckFacts): Results => {
+  if (serverVersion.kind === "found") return ok("API_SERVER", `${server} answers.`);
   const why = serverVersion.kind === "unread" ? serverVersion.why : `${server} is no Kubernetes API server`;
-  return [
-    fail(
-      "API_SERVER",
-      `${why.replace(/\.$/, "")}.`,
-      "See whether kubectl get namespaces works with the same kubeconfig and context.",
-    ),
-  ];
+  return fail(
+    "API_SERVER",
+    `${why.replace(/\.$/, "")}.`,
+    "Check that kubectl get namespaces works with the same kubeconfig and context.",
+  );
 };
 
-export const versionCheck = ({ serverVersion }: CheckFacts): readonly CheckResult[] => {
+export const versionCheck = ({ serverVersion }: CheckFacts): Results => {
   const code = "KUBERNETES_VERSION";
   return judged(code, serverVersion, skip(code, "the API server has no version"), (version) => {
     // Some clouds write 30+.
     const [major, minor] = ["major", "minor"].map((key) => Number.parseInt(String(own(version, key)), 10));
     if (major === undefined || minor === undefined || Number.isNaN(major) || Number.isNaN(minor)) {
-      return [skip(code, "the API server tells no version")];
+      return skip(code, "the API server reports no version");
     }
     const name = `Kubernetes ${major}.${minor}`;
     const number = major * 1000 + minor;
     if (number < 1000 + NATIVE_SIDECARS) {
-      return [
-        fail(
-          code,
-          `${name} has no native sidecars: init containers that go on running are not known to it.`,
-          "Upgrade the cluster to 1.30 or newer.",
-        ),
-      ];
+      return fail(
+        code,
+        `${name} has no native sidecars (init containers that keep running).`,
+        "Upgrade the cluster to 1.30 or newer.",
+      );
     }
     if (number < 1000 + ADMISSION_POLICY) {
-      return [
-        warn(
-          code,
-          `${name} has no ValidatingAdmissionPolicy, which holds when the webhook does not.`,
-          "Upgrade the cluster to 1.30 or newer.",
-        ),
-      ];
+      return warn(
+        code,
+        `${name} has no ValidatingAdmissionPolicy, which holds when the webhook does not.`,
+        "Upgrade the cluster to 1.30 or newer.",
+      );
     }
-    return [ok(code, `${name} has native sidecars and ValidatingAdmissionPolicy.`)];
+    return ok(code, `${name} has native sidecars and ValidatingAdmissionPolicy.`);
   });
 };
 
@@ -53,7 +47,7 @@ export const versionCheck = ({ serverVersion }: CheckFacts): readonly CheckResul
 const GRANT_FIELDS = ["effect", "roles", "namespaces", "namespaceSelector", "serviceAccounts", "default"];
 const APPLY = "kubectl apply -f deploy/crd/rolegrants.yaml";
 
-export const crdCheck = ({ crd }: CheckFacts): readonly CheckResult[] => {
+export const crdCheck = ({ crd }: CheckFacts): Results => {
   const code = "CRD";
   const absent = fail(
     code,
@@ -64,34 +58,29 @@ export const crdCheck = ({ crd }: CheckFacts): readonly CheckResult[] => {
     const version = recordsIn(fieldsIn(object, "spec"), "versions").find(
       (one) => own(one, "name") === "v1alpha1" && own(one, "served") === true,
     );
-    if (version === undefined)
-      return [fail(code, "The CRD does not serve podrole.dev/v1alpha1.", `${APPLY}.`)];
+    if (version === undefined) return fail(code, "The CRD does not serve podrole.dev/v1alpha1.", `${APPLY}.`);
     if (!isEstablished(object)) {
-      return [
-        fail(
-          code,
-          "The CRD is installed, but the API server does not serve it.",
-          "See the conditions of kubectl describe crd rolegrants.podrole.dev.",
-        ),
-      ];
+      return fail(
+        code,
+        "The CRD is installed, but the API server does not serve it.",
+        "See the conditions of kubectl describe crd rolegrants.podrole.dev.",
+      );
     }
     const schema = fieldsIn(fieldsIn(version, "schema"), "openAPIV3Schema");
     const known = fieldsIn(fieldsIn(fieldsIn(schema, "properties"), "spec"), "properties");
     const missing = GRANT_FIELDS.filter((field) => !Object.hasOwn(known, field));
     if (missing.length > 0) {
       const message = `The CRD is of another version: it lacks spec.${missing.join(", spec.")}, which the API server drops from grants.`;
-      return [fail(code, message, `${APPLY}.`)];
+      return fail(code, message, `${APPLY}.`);
     }
     const hasStatus = own(fieldsIn(version, "subresources"), "status") !== undefined;
     return hasStatus
-      ? [ok(code, "RoleGrant podrole.dev/v1alpha1 is served.")]
-      : [
-          warn(
-            code,
-            "The CRD has no status, so kubectl get rolegrants cannot tell who uses a grant.",
-            `${APPLY}.`,
-          ),
-        ];
+      ? ok(code, "RoleGrant podrole.dev/v1alpha1 is served.")
+      : warn(
+          code,
+          "The CRD has no status, so kubectl get rolegrants cannot tell who uses a grant.",
+          `${APPLY}.`,
+        );
   });
 };
 

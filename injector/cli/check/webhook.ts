@@ -3,7 +3,7 @@ import { selects, type LabelSelector } from "../../model/grant.ts";
 import { fieldsIn, nameOf, own, recordsIn, strings, type Fields } from "../../model/read.ts";
 import type { CheckFacts } from "./facts.ts";
 import { isEnforced } from "./policy.ts";
-import { fail, judged, ok, skip, warn, type CheckCode, type CheckResult } from "./result.ts";
+import { fail, judged, ok, skip, warn, type CheckCode, type Results } from "./result.ts";
 
 /** The one that decides about pods; the other one only warns about workloads. */
 const PODS = "pods.podrole.dev";
@@ -22,8 +22,8 @@ export const oursIn = (configurations: readonly Fields[]): readonly Fields[] =>
 const judgePods = (
   code: CheckCode,
   { webhooks }: CheckFacts,
-  judge: (webhook: Fields) => readonly CheckResult[],
-): readonly CheckResult[] => {
+  judge: (webhook: Fields) => Results,
+): Results => {
   const none = skip(code, `there is no webhook ${PODS}`);
   return judged(code, webhooks, none, (all) => {
     const pods = oursIn(all).find((one) => titleOf(one) === PODS);
@@ -31,7 +31,7 @@ const judgePods = (
   });
 };
 
-export const webhookCheck = ({ webhooks }: CheckFacts): readonly CheckResult[] => {
+export const webhookCheck = ({ webhooks }: CheckFacts): Results => {
   const code = "WEBHOOK";
   const absent = fail(
     code,
@@ -45,15 +45,15 @@ export const webhookCheck = ({ webhooks }: CheckFacts): readonly CheckResult[] =
     const names = holders.map(nameOf);
     if (holders.length > 1) {
       const message = `Several configurations register it: ${names.join(", ")}.`;
-      return [warn(code, message, "Delete those that another installation has left.")];
+      return warn(code, message, "Delete those that another installation has left.");
     }
     const pods = webhooksIn(holder).find((one) => titleOf(one) === PODS) ?? {};
     const lacking = NEEDED.filter(([operation, resource]) => !rulesCover(pods, operation, resource));
     if (lacking.length > 0) {
       const what = lacking.map(([operation, resource]) => `${operation} of ${resource}`).join(", ");
-      return [fail(code, `The webhook is not called for ${what}.`, APPLY)];
+      return fail(code, `The webhook is not called for ${what}.`, APPLY);
     }
-    return [ok(code, `MutatingWebhookConfiguration ${names[0]} registers ${PODS}.`)];
+    return ok(code, `MutatingWebhookConfiguration ${names[0]} registers ${PODS}.`);
   });
 };
 
@@ -76,29 +76,23 @@ const rulesCover = (webhook: Fields, operation: string, resource: string): boole
   );
 };
 
-export const failureCheck = (facts: CheckFacts): readonly CheckResult[] => {
+export const failureCheck = (facts: CheckFacts): Results => {
   const code = "WEBHOOK_FAILURE";
   return judgePods(code, facts, (webhook) => {
     if (own(webhook, "failurePolicy") === "Fail") {
-      return [
-        ok(code, "failurePolicy is Fail: without an injector, no pod of a labelled namespace is made."),
-      ];
+      return ok(code, "failurePolicy is Fail: without an injector, no pod of a labelled namespace is made.");
     }
     return isEnforced(facts)
-      ? [
-          warn(
-            code,
-            "failurePolicy is Ignore: while the injector does not answer, pods are refused by the ValidatingAdmissionPolicy alone.",
-            APPLY,
-          ),
-        ]
-      : [
-          fail(
-            code,
-            "failurePolicy is Ignore: while the injector does not answer, pods are made without guard and sidecar.",
-            APPLY,
-          ),
-        ];
+      ? warn(
+          code,
+          "failurePolicy is Ignore: while the injector does not answer, pods are refused by the ValidatingAdmissionPolicy alone.",
+          APPLY,
+        )
+      : fail(
+          code,
+          "failurePolicy is Ignore: while the injector does not answer, pods are made without guard and sidecar.",
+          APPLY,
+        );
   });
 };
 
@@ -126,7 +120,7 @@ const samplesFor = (home: string) =>
     },
   ] as const;
 
-export const scopeCheck = (facts: CheckFacts): readonly CheckResult[] => {
+export const scopeCheck = (facts: CheckFacts): Results => {
   const code = "WEBHOOK_SCOPE";
   return judgePods(code, facts, (webhook) => {
     const selector = fieldsIn(webhook, "namespaceSelector") as LabelSelector;
@@ -145,12 +139,12 @@ export const scopeCheck = (facts: CheckFacts): readonly CheckResult[] => {
       ...(narrowed ? ["it has an objectSelector, by which a pod's author can do without it"] : []),
     ];
     return problems.length > 0
-      ? [fail(code, `Of the webhook's scope: ${problems.join("; ")}.`, APPLY)]
-      : [ok(code, "It is called for every pod of labelled namespaces, and not for kube-system or its own.")];
+      ? fail(code, `The webhook's scope is wrong: ${problems.join("; ")}.`, APPLY)
+      : ok(code, "It is called for every pod of labelled namespaces, and not for kube-system or its own.");
   });
 };
 
-export const settingsCheck = (facts: CheckFacts): readonly CheckResult[] => {
+export const settingsCheck = (facts: CheckFacts): Results => {
   const code = "WEBHOOK_SETTINGS";
   return judgePods(code, facts, (webhook) => {
     const seconds = own(webhook, "timeoutSeconds");
@@ -166,7 +160,7 @@ export const settingsCheck = (facts: CheckFacts): readonly CheckResult[] => {
         : []),
     ];
     return problems.length > 0
-      ? [warn(code, `Other than shipped: ${problems.join("; ")}.`, APPLY)]
-      : [ok(code, "Re-invocation, matching and time-out are as shipped.")];
+      ? warn(code, `Different from what is shipped: ${problems.join("; ")}.`, APPLY)
+      : ok(code, "Re-invocation, matching and time-out are as shipped.");
   });
 };

@@ -83,6 +83,6 @@ export async function readObjects(
 /** @throws CodedError `REFERENCE_INVALID`: any other text would lead to another path */
 export function nameOrThrow(name: string, flag: string): string {
   if (isName(name)) return name;
-  const message = `${JSON.stringify(name.slice(0, 120))} can be no namespace's name.`;
+  const message = `${JSON.stringify(name.slice(0, 120))} is not a namespace name.`;
   throw new CodedError("REFERENCE_INVALID", message, { remedy: `Correct ${flag}.` });
 }

@@ -33,7 +33,7 @@ export function kubeConfigFrom({ kubeconfig, context, env = {} }: KubeOptions): 
   if (files.length === 0 && !inCluster) {
     throw new CodedError(
       "KUBECONFIG_MISSING",
-      "There is no kubeconfig, and this is no pod of a cluster either.",
+      "There is no kubeconfig, and this is not a pod of a cluster.",
       {
         remedy: "Give --kubeconfig, set KUBECONFIG, or explain manifests with -f.",
       },

@@ -29,7 +29,7 @@ export const reader =
         "API_REFUSED",
         `The API server refuses GET ${path} with HTTP ${error.status}${said}.`,
         {
-          remedy: "Use a kubeconfig whose user may read it, or give the manifests with -f.",
+          remedy: "Use a kubeconfig whose user may read it, or pass manifests with -f.",
           cause: error,
         },
       );
@@ -37,8 +37,8 @@ export const reader =
   };
 
 export const unreachable = (server: string, error: unknown): CodedError =>
-  new CodedError("API_UNREACHABLE", `The API server ${server} could not be asked: ${whyOf(error)}.`, {
-    remedy: "See whether kubectl get namespaces works with the same kubeconfig and context.",
+  new CodedError("API_UNREACHABLE", `The API server ${server} cannot be reached: ${whyOf(error)}.`, {
+    remedy: "Check that kubectl get namespaces works with the same kubeconfig and context.",
     cause: error,
   });
 

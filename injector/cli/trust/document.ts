@@ -31,7 +31,7 @@ export interface Explanation {
   readonly text: string;
 }
 
-/** What is broader than it may be meant. The code is the contract. */
+/** What may be broader than intended. The code is the contract. */
 export interface Warning {
   readonly code: WarningCode;
   readonly message: string;

@@ -69,7 +69,7 @@ export function needsOfPod(object: Fields, facts: Facts, config: InjectorConfig)
     const name = nameOfObject(object, facts.namespace.name);
     throw new CodedError(
       "POD_DENIED",
-      `${name} would be denied, so it needs no role's trust: ${reasons.join(" ")}`,
+      `${name} would be denied, so it needs no trust policy: ${reasons.join(" ")}`,
     );
   }
   if (outcome.kind !== "inject" || outcome.sidecar === undefined) return [];
@@ -90,13 +90,17 @@ export function oneNeed(needs: readonly Need[], role: RoleArn | undefined): Need
   if (first === undefined) {
     const of = role === undefined ? "a role" : role;
     throw new CodedError("NO_ROLE", `None of these pods gets ${of}.`, {
-      remedy: "podrole explain tells how it is decided, and what could name one.",
+      remedy: "podrole explain shows the decision, and what could name a role.",
     });
   }
   if (role === undefined && roles.length > 1) {
-    throw new CodedError("ROLES_DIFFER", "These pods have several roles, and each has a policy of its own.", {
-      remedy: `Choose one with --role: ${roles.slice(0, 20).join(", ")}.`,
-    });
+    throw new CodedError(
+      "ROLES_DIFFER",
+      "These pods have several roles, and each role needs its own policy.",
+      {
+        remedy: `Choose one with --role: ${roles.slice(0, 20).join(", ")}.`,
+      },
+    );
   }
   const calls = (need: Need): string => JSON.stringify([need.source, need.steps]);
   if (wanted.some((need) => calls(need) !== calls(first))) {
@@ -114,7 +118,7 @@ export function oneNeed(needs: readonly Need[], role: RoleArn | undefined): Need
 /** A warning if the hub role is set, but not used. */
 export function aboutHub({ steps, source }: Need, { hubRole }: InjectorConfig): readonly Warning[] {
   if (hubRole === undefined || steps.length > 1 || SOURCE_KINDS[source].firstCall === "AssumeRole") return [];
-  const message = `The hub role ${hubRole} is not called through: the pod asks for neither an external id nor session tags.`;
+  const message = `The hub role ${hubRole} is not used: the pod asks for neither an external id nor session tags.`;
   return [{ code: "HUB_UNUSED", message }];
 }
 
@@ -123,5 +127,5 @@ export function aboutDuration({ steps, role }: Need): readonly string[] {
   const seconds = steps.at(-1)?.durationSeconds ?? 0;
   if (seconds <= 3600) return [];
   const command = `aws iam update-role --role-name ${nameOf(role)} --max-session-duration ${seconds}`;
-  return [`The session lasts ${seconds} seconds, and roles allow 3600 unless they are told: ${command}`];
+  return [`The session lasts ${seconds} seconds, and a role allows 3600 unless it is changed: ${command}`];
 }

@@ -16,7 +16,7 @@ export const partiesFrom = async (options: Options, need: Need): Promise<Parties
 async function providerFrom(options: Options, { source }: Need): Promise<Provider> {
   const { oidcIssuer, oidcProvider, principal } = options;
   if (oidcIssuer !== undefined && oidcProvider !== undefined) {
-    throw new CodedError("USAGE", "--oidc-issuer and --oidc-provider say the same: give one.");
+    throw new CodedError("USAGE", "--oidc-issuer and --oidc-provider mean the same: give one of them.");
   }
   if (principal !== undefined) {
     throw new CodedError(

@@ -39,7 +39,7 @@ export function parsePrincipal(raw: string): Caller {
   }
   throw new CodedError(
     "PRINCIPAL_INVALID",
-    `${JSON.stringify(raw.slice(0, 200))} is no ARN of a role or user.`,
+    `${JSON.stringify(raw.slice(0, 200))} is not the ARN of a role or user.`,
     { remedy: remedyFor(raw) },
   );
 }

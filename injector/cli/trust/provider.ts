@@ -32,7 +32,7 @@ export function parseIssuer(raw: string, from: string): Provider {
           : url.port !== "" || /^https:\/\/[^/]*:\d/i.test(raw)
             ? "has a port in it, which IAM does not take"
             : /[?#]/.test(raw)
-              ? "has a query or a fragment, which no issuer has"
+              ? "has a query or a fragment, which an issuer cannot have"
               : undefined;
   const hostPath = raw.replace(/^https:\/\//i, "");
   if (why === undefined && HOST_PATH.test(hostPath) && !hostPath.includes("..")) {
@@ -40,8 +40,8 @@ export function parseIssuer(raw: string, from: string): Provider {
   }
   throw new CodedError(
     "ISSUER_INVALID",
-    `The issuer ${JSON.stringify(raw.slice(0, 200))} ${why ?? "holds characters that IAM's names for it cannot"}.`,
-    { remedy: "Give it as kubectl get --raw /.well-known/openid-configuration tells it." },
+    `The issuer ${JSON.stringify(raw.slice(0, 200))} ${why ?? "has characters that IAM does not allow"}.`,
+    { remedy: "Give it as kubectl get --raw /.well-known/openid-configuration shows it." },
   );
 }
 
@@ -51,7 +51,7 @@ export function parseProviderArn(raw: string): Provider {
   if (account === undefined || !HOST_PATH.test(hostPath) || hostPath.includes("..")) {
     throw new CodedError(
       "ISSUER_INVALID",
-      `${JSON.stringify(raw.slice(0, 200))} is no ARN of an OIDC provider.`,
+      `${JSON.stringify(raw.slice(0, 200))} is not the ARN of an OIDC provider.`,
       {
         remedy:
           "Write it as aws iam list-open-id-connect-providers prints it: arn:aws:iam::111122223333:oidc-provider/HOST/PATH.",

@@ -32,7 +32,7 @@ const said = (code: CheckCode, over: Partial<CheckFacts>) =>
     .filter((one) => one.code === code)
     .map(({ status, message }) => `${status}: ${message}`);
 const deployment = (status: Fields, replicas = 2) => {
-  const object = shipped("Deployment");
+  const object = shipped("Deployment", "injector");
   object.spec.replicas = replicas;
   return found({ ...object, status });
 };
@@ -104,7 +104,7 @@ describe("podrole check", () => {
 
 describe("the API server", () => {
   test("that does not answer fails one check, and the others are skipped", () => {
-    const why = "The API server https://api.example could not be asked: connect ECONNREFUSED.";
+    const why = "The API server https://api.example cannot be reached: connect ECONNREFUSED.";
     expect(said("API_SERVER", { serverVersion: { kind: "unread", why } })).toEqual([`fail: ${why}`]);
   });
 
@@ -153,15 +153,23 @@ describe("the injector", () => {
     ["podrole/injector:0.2.0", "warn"],
     ["registry:5000/podrole/injector@sha256:00", "skip"],
   ])("of image %s: %s", ([image, status]) => {
-    const object = shipped("Deployment");
+    const object = shipped("Deployment", "injector");
     object.spec.template.spec.containers[0].image = image;
     expect(said("INJECTOR_VERSION", { deployment: found(object) })[0]).toMatch(new RegExp(`^${status}`));
+  });
+
+  test.for([
+    [found({ status: {} }), /^fail: .+ has no ready replica/],
+    [absent, /^fail: There is no Deployment podrole-system\/podrole-controller/],
+    [found({ status: { readyReplicas: 1 } }), /^ok/],
+  ] as const)("without a ready controller fails: %j", ([controller, expected]) => {
+    expect(said("CONTROLLER", { controller })[0]).toMatch(expected);
   });
 
   test("without a Service, or one that leads nowhere, fails; without a budget it warns", () => {
     expect(said("INJECTOR_SERVICE", { service: absent })[0]).toMatch(/^fail/);
     const slices = found([{ endpoints: [{ conditions: { ready: false } }] }, {}]);
-    expect(said("INJECTOR_SERVICE", { endpointSlices: slices })[0]).toMatch(/^fail: .+ no endpoint/);
+    expect(said("INJECTOR_SERVICE", { endpointSlices: slices })[0]).toMatch(/^fail: .+ no ready endpoint/);
     expect(said("DISRUPTION_BUDGET", { disruptionBudget: absent })[0]).toMatch(/^warn/);
     const tight = found({
       status: { disruptionsAllowed: 0, expectedPods: 1, currentHealthy: 1, desiredHealthy: 1 },
@@ -273,7 +281,7 @@ describe("certificates", () => {
 
   test("a certificate fails when it is of another CA, for another name, or expired", async () => {
     const stranger = await certificateAuthority("podrole", validFor(365, NOW));
-    expect(said("CERTIFICATE", bundle(stranger.cert))[0]).toMatch(/^fail: .+ not by a CA/);
+    expect(said("CERTIFICATE", bundle(stranger.cert))[0]).toMatch(/^fail: .+ not signed by a CA/);
     const named = await servingCertificate(authority, ["other.svc"], validFor(90, NOW));
     expect(said("CERTIFICATE", { certificate: found(named.cert) })[0]).toMatch(
       new RegExp(`^fail: .+ not for ${HOST}`),
@@ -301,7 +309,7 @@ describe("the admission policy", () => {
     };
     // Doubts are a warning: they are the API server's of a version that may not know what ours does.
     expect(said("POLICY", policy({ status: { typeChecking } }))).toEqual([
-      "warn: The API server has doubts about expressions of podrole: spec.validations[0]: undefined field 'x'.",
+      "warn: The API server warns about expressions of podrole: spec.validations[0]: undefined field 'x'.",
     ]);
     expect(said("POLICY", policy({ spec: { failurePolicy: "Ignore" } }))[0]).toMatch(/^fail/);
   });
@@ -312,7 +320,7 @@ describe("the admission policy", () => {
     );
     const audit = { metadata: { name: "b" }, spec: { policyName: "podrole", validationActions: ["Audit"] } };
     expect(said("POLICY_BINDING", { ...policy({}), bindings: found([audit]) })[0]).toMatch(
-      /^fail: .+ not denied/,
+      /^fail: .+ denies nothing/,
     );
   });
 });
@@ -473,7 +481,7 @@ describe("the dry run", () => {
 
   test("where a pod with NET_ADMIN is let in", () => {
     expect(said("DRY_RUN_DENIED", run({ bad: made(pod()) }))[0]).toMatch(
-      /^fail: A pod with NET_ADMIN is let into shop/,
+      /^fail: A pod with NET_ADMIN is admitted to shop/,
     );
     expect(said("DRY_RUN_DENIED", run({ bad: refused("failed calling webhook") }))[0]).toMatch(/^skip/);
   });
@@ -500,6 +508,6 @@ describe("the report", () => {
   test("ends with the counts, and puts the remedy below each problem", () => {
     const text = reportOf(check(healthy({ disruptionBudget: absent })), 96, (_, plain) => plain);
     expect(text).toMatch(/ {2}warn {2}DISRUPTION_BUDGET\n {8}There is no .+\n {8}To do: Apply/);
-    expect(text.trimEnd().split("\n").at(-1)).toBe("20 ok, 1 warn, 0 fail, 0 skip");
+    expect(text.trimEnd().split("\n").at(-1)).toBe("21 ok, 1 warn, 0 fail, 0 skip");
   });
 });

@@ -52,7 +52,7 @@ describe("podrole check", () => {
     expect(checks[0]).toMatchObject({
       code: "API_SERVER",
       status: "fail",
-      message: expect.stringMatching(/could not be asked: .*ECONNREFUSED/),
+      message: expect.stringMatching(/cannot be reached: .*ECONNREFUSED/),
     });
     expect(new Set(checks.slice(1).map(({ status }: { status: string }) => status))).toEqual(
       new Set(["skip"]),

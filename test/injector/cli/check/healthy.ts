@@ -22,9 +22,9 @@ const manifest = (path: string): readonly Fields[] =>
 const INSTALL = manifest("install.yaml");
 const CRD = manifest("crd/rolegrants.yaml")[0];
 
-/** An object of deploy/install.yaml that is not the controller's; tests change it as they like. */
-export const shipped = (kind: string): Loose =>
-  structuredClone(INSTALL.find((one) => one["kind"] === kind && nameOf(one) !== "podrole-controller"));
+/** An object of deploy/install.yaml; tests change it as they like. */
+export const shipped = (kind: string, name = ""): Loose =>
+  structuredClone(INSTALL.find((one) => one["kind"] === kind && nameOf(one).endsWith(name)));
 
 export function webhookConfiguration(ca = authority.cert): Loose {
   const object = shipped("MutatingWebhookConfiguration");
@@ -55,9 +55,10 @@ export const healthy = (over: Partial<CheckFacts> = {}): CheckFacts => ({
     status: { conditions: [{ type: "Established", status: "True" }] },
   }),
   deployment: found({
-    ...shipped("Deployment"),
+    ...shipped("Deployment", "injector"),
     status: { replicas: 2, readyReplicas: 2, updatedReplicas: 2 },
   }),
+  controller: found({ ...shipped("Deployment", "controller"), status: { readyReplicas: 1 } }),
   service: found(shipped("Service")),
   endpointSlices: found([{ endpoints: [{ conditions: { ready: true } }, { conditions: { ready: true } }] }]),
   disruptionBudget: found({ status: { disruptionsAllowed: 1, expectedPods: 2 } }),

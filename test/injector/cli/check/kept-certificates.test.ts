@@ -28,9 +28,9 @@ test("podrole check finds nothing to say about certificates that the controller 
       webhooks: found([webhookConfiguration(api.bundles()[0])]),
       certificate: found(chainIn(api.secret() ?? {}) ?? ""),
     });
-    return [...bundleCheck(facts), ...certificateCheck(facts)].map(({ status, message }) =>
-      status === "ok" ? "ok" : message,
-    );
+    return [bundleCheck(facts), certificateCheck(facts)]
+      .flat()
+      .map(({ status, message }) => (status === "ok" ? "ok" : message));
   };
   const [cas, sizes, heard] = [new Set<string>(), new Set<number>(), new Set<string>()];
   const listen = (): void => {

@@ -178,7 +178,7 @@ describe("podrole explain says in one sentence what is wrong and what to do", ()
   test.for([
     [403, "API_REFUSED", "HTTP 403: said with 403."],
     [500, "API_REFUSED", "HTTP 500"],
-    ["reset", "API_UNREACHABLE", "could not be asked"],
+    ["reset", "API_UNREACHABLE", "cannot be reached"],
   ] as const)("with an API server that answers %s", async ([answer, code, words]) => {
     const { server, ask } = await rig();
     server.answer(`LIST ${GRANTS}`, answer);
@@ -192,7 +192,7 @@ describe("podrole explain says in one sentence what is wrong and what to do", ()
     expect(await refusal(ask("pod/web"))).toMatchObject({
       code: "API_UNREACHABLE",
       message: expect.stringMatching(
-        /^The API server http:\/\/127\.0\.0\.1:\d+ could not be asked: .*ECONNREFUSED/,
+        /^The API server http:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/,
       ),
     });
   });
