@@ -6,9 +6,8 @@ import { createLog, type LogLevel } from "../sidecar/kit/log.ts";
 import { findAccess, namespaceOf } from "./cluster/access.ts";
 import { apiServer } from "./cluster/api-server.ts";
 import { discoverBaseRoleArn } from "./config/base-role.ts";
-import { settingsIn } from "./config/flags.ts";
-import type { InjectorConfig } from "./config/installation.ts";
-import { configFrom, configInvalid } from "./config/read-config.ts";
+import { configInForce } from "./serve/config-in-force.ts";
+import { configFileSource, configMapSource } from "./serve/config-source.ts";
 import { injectorCommand } from "./serve/command.ts";
 import { drainer } from "./serve/drain.ts";
 import { kubernetesCluster } from "./cluster/kubernetes.ts";
@@ -26,16 +25,36 @@ interface ServeOptions {
   readonly port: number;
   readonly kubeconfig?: string;
   readonly logLevel: LogLevel;
+  readonly namespace?: string;
+  readonly configMap: string;
+  readonly config?: string;
 }
 
 /** Composition: options, cluster, certificate, server, listen. Everything it composes is tested without it. */
 async function serve(options: ServeOptions & Record<string, unknown>): Promise<void> {
-  const config = await configOf(options);
   const serving = servingFrom(options);
   const log = createLog(options.logLevel, "podrole-injector");
   const access = await findAccess(options.kubeconfig);
-  const cluster = kubernetesCluster(access, { log, roleKey: config.keys.serviceAccountRole });
+  const cluster = kubernetesCluster(access, { log });
   const api = apiServer(access);
+  const stopping = new AbortController();
+  const place = {
+    namespace: options.namespace ?? namespaceOf(access) ?? "podrole-system",
+    name: options.configMap,
+  };
+  const settings =
+    options.config === undefined
+      ? configMapSource(place, { api, clock: systemClock, log })
+      : await configFileSource(options.config);
+  const config = configInForce({
+    clock: systemClock,
+    log,
+    signal: stopping.signal,
+    complete: async ({ config: one, asksForBase }) => {
+      await cluster.keepRoleKey(one.keys.serviceAccountRole);
+      return asksForBase ? { ...one, baseRoleArn: await discoverBaseRoleArn(one) } : one;
+    },
+  });
   const drain = drainer({ ms: serving.drainMs, clock: systemClock, log });
   const tls = tlsSource(serving, {
     api,
@@ -45,9 +64,10 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     reloaded: () => metrics.countReload(),
   });
   const readiness = {
-    ready: () => cluster.ready(),
+    // The cluster is not read to the end with settings that are refused: why they are says more.
+    ready: () => cluster.ready() || config.refused() !== undefined,
     draining: () => drain.started(),
-    trouble: () => tls.state().unready,
+    trouble: () => config.missing() ?? tls.state().unready,
   };
   const metrics = injectorMetrics({
     version: VERSION,
@@ -56,17 +76,19 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     followed: () => cluster.followed(),
     tls: () => tls.state(),
     unready: () => troubleOf(readiness),
+    config,
   });
-  const stopping = new AbortController();
   // Until it listens there is nothing to drain.
   const leave = (): void => process.exit(0);
   process.on("SIGTERM", leave).on("SIGINT", leave);
   cluster.start();
+  const following = settings.run(config, stopping.signal);
   const { minVersion } = serving;
   const first = await tls.first(stopping.signal);
   const app = buildServer({
     ...readiness,
-    config,
+    detail: () => config.refused(),
+    config: () => config.current(),
     cluster,
     metrics: metrics.text,
     observe: metrics.observe,
@@ -99,20 +121,12 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     // Facts and certificates are followed to the end: until then there are decisions to take.
     void drain.run(app).then(async () => {
       stopping.abort();
-      await Promise.all([cluster.stop(), certificates]);
+      await Promise.all([cluster.stop(), certificates, following]);
       api.close();
     });
   };
   process.off("SIGTERM", leave).off("SIGINT", leave);
   process.on("SIGTERM", stop).on("SIGINT", stop);
-}
-
-/** The settings among the options, with the base ARN of the injector's own account in the place of `auto`. */
-async function configOf(options: Readonly<Record<string, unknown>>): Promise<InjectorConfig> {
-  const reading = configFrom(settingsIn(options));
-  if ("problems" in reading) throw configInvalid(reading.problems);
-  const { config, asksForBase } = reading;
-  return asksForBase ? { ...config, baseRoleArn: await discoverBaseRoleArn(config) } : config;
 }
 
 const command = injectorCommand().action(serve);
@@ -123,5 +137,5 @@ try {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
   const known = coded(error);
   console.error(oneLine(known));
-  process.exit(known.code === "CONFIG_INVALID" ? 2 : 1);
+  process.exit(known.code.startsWith("CONFIG_") ? 2 : 1);
 }

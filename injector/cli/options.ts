@@ -16,9 +16,13 @@ export const withClusterOptions = (command: Command): Command =>
     .option("--context <name>", "context of the kubeconfig (default: the current one)")
     .option("--podrole-namespace <name>", "namespace that podrole is installed in", PODROLE_NAMESPACE);
 
-/** Every setting of the installation. */
+/** The file with the settings of the installation. */
+export const withConfigFile = (command: Command): Command =>
+  command.option("--config <file>", "manifest of the ConfigMap podrole-config, to read the settings from");
+
+/** Every setting of the installation, and the file with them. A setting given here overrides the file's. */
 export const withSettingOptions = (command: Command): Command =>
-  withSettings(command.optionsGroup("Settings of the installation:"));
+  withSettings(withConfigFile(command.optionsGroup("Settings of the installation:")));
 
 /** `-o`; the first format is the default. */
 export const outputOption = (...formats: readonly [string, ...string[]]): Option =>

@@ -11,8 +11,14 @@ export interface Kind<T> {
   /** As in the API's paths, for log lines. */
   readonly resource: string;
   readonly path: string;
+  /** Of the objects of this path, the one with this name alone. */
+  readonly name?: string;
   readonly cut: (object: Fields) => T;
   readonly onChange?: (value: T) => void;
+  /** Called after each list. */
+  readonly onListed?: () => void;
+  /** Called when a watch tells of an object that is gone. */
+  readonly onRemoved?: () => void;
   /** Of a CRD that an installation may do without: not there means that there are none. */
   readonly optional?: boolean;
 }
@@ -26,7 +32,7 @@ export interface Informer<T> extends Pick<Store<T>, "get" | "values" | "version"
   problem(): string | undefined;
   /** When the API server last said anything about it, in milliseconds since the epoch; at first when it was made. */
   heardAt(): number;
-  /** Follows until the signal; never rejects. */
+  /** Follows until the signal; never rejects. Run again, it begins with a list. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -74,6 +80,7 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
   const { listMs, silenceMs, firstPauseMs, lastPauseMs, absentMs } = { ...TIMING, ...timing };
   const held = store(kind.cut, kind.onChange);
   const { resource } = kind;
+  const only = kind.name === undefined ? "" : `&fieldSelector=metadata.name%3D${kind.name}`;
   let listed = false;
   let heardAt = clock.now();
   let state: string | undefined = "it has not been read yet";
@@ -96,18 +103,20 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
       const resume = next === undefined ? "" : `&continue=${encodeURIComponent(next)}`;
       let page: Page;
       try {
-        page = pageOf(await api.get(`${kind.path}?limit=${limit}${resume}`, listMs, signal));
+        page = pageOf(await api.get(`${kind.path}?limit=${limit}${only}${resume}`, listMs, signal));
       } catch (error) {
         if (!(error instanceof AnswerTooLong) || limit === 1) throw error;
         limit = Math.ceil(limit / 8);
         continue;
       }
+      signal.throwIfAborted();
       heardAt = clock.now();
       for (const item of page.items) fresh.add(item);
       next = page.next;
       if (next !== undefined) continue;
       fresh.commit();
       listed = true;
+      kind.onListed?.();
       return page.resourceVersion;
     }
   };
@@ -115,7 +124,7 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
   /** Follows one watch to its end. @returns where the next one goes on */
   const watch = async (from: string, signal: AbortSignal): Promise<string> => {
     const query = `watch=true&allowWatchBookmarks=true&timeoutSeconds=${WATCH_SECONDS}`;
-    const path = `${kind.path}?${query}&resourceVersion=${encodeURIComponent(from)}`;
+    const path = `${kind.path}?${query}${only}&resourceVersion=${encodeURIComponent(from)}`;
     const lines = await api.lines(path, silenceMs, signal);
     enter(undefined);
     heardAt = clock.now();
@@ -124,7 +133,10 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
       heardAt = clock.now();
       const { type, object } = eventOf(line);
       if (type === "ADDED" || type === "MODIFIED") held.put(object);
-      else if (type === "DELETED") held.remove(object);
+      else if (type === "DELETED") {
+        held.remove(object);
+        kind.onRemoved?.();
+      }
       at = versionOf(object);
     }
     return at;

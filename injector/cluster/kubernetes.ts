@@ -16,6 +16,8 @@ export interface KubernetesCluster extends Cluster {
   stop(): Promise<void>;
   /** Whether namespaces, service accounts and grants have all been read once. */
   ready(): boolean;
+  /** Keeps of service accounts what stands under this key too; resolves once all have been read with it. */
+  keepRoleKey(key: string): Promise<void>;
   /** How well each kind of object is followed, in one order. */
   followed(): readonly Followed[];
 }
@@ -32,8 +34,6 @@ export interface ClusterDeps {
   readonly log: Log;
   readonly clock?: Clock;
   readonly timing?: Partial<Timing>;
-  /** The key that service accounts name their role by, where it is another one. */
-  readonly roleKey?: string;
 }
 
 /** The API server gives the webhook five seconds; what is left after this must do for the answer. */
@@ -46,14 +46,25 @@ const LOOKUP_MS = 2000;
  */
 export function kubernetesCluster(
   access: ApiAccess,
-  { log, clock = systemClock, timing = {}, roleKey = ANNOTATION.serviceAccountRole }: ClusterDeps,
+  { log, clock = systemClock, timing = {} }: ClusterDeps,
 ): KubernetesCluster {
   const stopping = new AbortController();
   const api = apiServer(access);
   const deps = { api, log, clock, timing };
   const namespaces = informer(NAMESPACES, deps);
-  const accountKind = serviceAccounts(roleKey);
+  const roleKeys = new Set<string>([ANNOTATION.serviceAccountRole]);
+  let read = Promise.withResolvers<void>();
+  const accountKind = serviceAccounts(roleKeys, () => read.resolve());
   const accounts = informer(accountKind, deps);
+  let following = new AbortController();
+  let accountsRunning: Promise<void> = Promise.resolve();
+  const followAccounts = (): void => {
+    following.abort();
+    following = new AbortController();
+    read = Promise.withResolvers();
+    const signal = AbortSignal.any([stopping.signal, following.signal]);
+    accountsRunning = accountsRunning.then(() => accounts.run(signal));
+  };
   const grants = informer(
     {
       ...GRANTS,
@@ -105,12 +116,20 @@ export function kubernetesCluster(
 
   return {
     start: () => {
-      running = Promise.all(all.map((one) => one.run(stopping.signal)));
+      running = Promise.all([namespaces, grants].map((one) => one.run(stopping.signal)));
+      followAccounts();
     },
     stop: async () => {
       stopping.abort();
-      await running;
+      await Promise.all([running, accountsRunning]);
       api.close();
+    },
+    keepRoleKey: async (key) => {
+      if (!roleKeys.has(key)) {
+        roleKeys.add(key);
+        followAccounts();
+      }
+      return read.promise;
     },
     ready: () => all.every((one) => one.listed()),
     followed: () =>
@@ -154,14 +173,19 @@ const NAMESPACES: Kind<NamespaceFacts> = {
   },
 };
 
-/** Of a service account the one annotation that names its role; whatever else it carries is dropped as it comes in. */
-const serviceAccounts = (roleKey: string): Kind<Annotations> => ({
+/** Of a service account the annotations that may name its role; whatever else it carries is dropped as it comes in. */
+const serviceAccounts = (roleKeys: ReadonlySet<string>, onListed: () => void): Kind<Annotations> => ({
   resource: "serviceaccounts",
   path: "/api/v1/serviceaccounts",
   cut: (object) => {
-    const role = own(stringMap(mapIn(object, "annotations")), roleKey);
-    return typeof role === "string" ? { [roleKey]: role } : NO_ANNOTATIONS;
+    const annotations = mapIn(object, "annotations");
+    const roles = [...roleKeys].flatMap((key): [string, string][] => {
+      const role = own(annotations, key);
+      return typeof role === "string" ? [[key, role]] : [];
+    });
+    return roles.length > 0 ? Object.fromEntries(roles) : NO_ANNOTATIONS;
   },
+  onListed,
 });
 
 const GRANTS: Kind<GrantReading> = {

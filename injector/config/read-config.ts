@@ -13,7 +13,7 @@ export type Written = Readonly<Record<string, string>>;
 /** The key that says for which version of podrole the settings are. */
 export const VERSION_KEY = "version";
 /** Keys that only the controller writes, and only the admission policies read. */
-const ACCEPTED = "accepted.";
+export const isAccepted = (key: string): boolean => key.startsWith("accepted.");
 
 export interface ConfigProblem {
   readonly code: "CONFIG_UNKNOWN_KEY" | "CONFIG_BAD_VALUE" | "CONFIG_CONFLICT" | "CONFIG_OTHER_VERSION";
@@ -23,12 +23,14 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
+export interface TakenConfig {
+  readonly config: InjectorConfig;
+  /** Whether `baseRoleArn` is `auto`: somebody has to ask AWS. `config` has none then. */
+  readonly asksForBase: boolean;
+}
+
 export type ConfigReading =
-  | {
-      readonly config: InjectorConfig;
-      /** Whether `baseRoleArn` is `auto`: somebody has to ask AWS. `config` has none then. */
-      readonly asksForBase: boolean;
-    }
+  | TakenConfig
   | {
       /** At least one, and all that there are. */
       readonly problems: readonly ConfigProblem[];
@@ -72,6 +74,18 @@ export function parseSetting(name: SettingName, raw: string): unknown {
   return value;
 }
 
+/** What there is to say of settings for another version of podrole; undefined where they are for this one, or do not say. */
+export function otherVersion(written: Written): ConfigProblem | undefined {
+  const version = Object.hasOwn(written, VERSION_KEY) ? written[VERSION_KEY] : undefined;
+  if (version === undefined || version === VERSION) return undefined;
+  const shown = JSON.stringify(version.slice(0, 40));
+  return {
+    code: "CONFIG_OTHER_VERSION",
+    keys: [VERSION_KEY],
+    message: `The settings are for version ${shown} of podrole, and this is ${VERSION}.`,
+  };
+}
+
 /** @throws CodedError `CONFIG_INVALID` with all problems */
 export function requireConfig(written: Written): InjectorConfig {
   const reading = configFrom(written);
@@ -87,7 +101,7 @@ export function requireConfig(written: Written): InjectorConfig {
 export const configInvalid = (problems: readonly ConfigProblem[]): CodedError<"CONFIG_INVALID"> =>
   new CodedError("CONFIG_INVALID", problems.map(({ message }) => message).join(" "));
 
-function taken(settings: Settings): ConfigReading {
+function taken(settings: Settings): TakenConfig {
   const same = SETTING_NAMES.filter((name) => !name.endsWith("Key")).map((name) => [name, settings[name]]);
   const asksForBase = settings.baseRoleArn === AUTO;
   const config: InjectorConfig = {
@@ -100,7 +114,7 @@ function taken(settings: Settings): ConfigReading {
 }
 
 const isUnknown = (key: string): boolean =>
-  !Object.hasOwn(SETTINGS, key) && key !== VERSION_KEY && !key.startsWith(ACCEPTED);
+  !Object.hasOwn(SETTINGS, key) && key !== VERSION_KEY && !isAccepted(key);
 
 function unknownKey(key: string): ConfigProblem {
   const meant = nearest(key, SETTING_NAMES);

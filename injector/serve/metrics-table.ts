@@ -57,7 +57,17 @@ export const METRICS = {
   podrole_unready: {
     type: "gauge",
     help: "1 with the reason why /readyz answers 503. No series while it answers 200.",
-    labels: { code: "`DRAINING`, `FACTS_UNAVAILABLE`, or why there is no valid certificate" },
+    labels: { code: "`DRAINING`, `FACTS_UNAVAILABLE`, or why there are no settings or no valid certificate" },
+  },
+  podrole_settings_refused: {
+    type: "gauge",
+    help: "1 with the reason why the settings in the ConfigMap are not in force: the last good ones are. No series while they are.",
+    labels: { code: "such as `CONFIG_INVALID`; the log has the keys and what is wrong with each" },
+  },
+  podrole_settings_taken_timestamp_seconds: {
+    type: "gauge",
+    help: "When the settings in force were taken, Unix time; 0 while there are none.",
+    labels: {},
   },
   podrole_draining: { type: "gauge", help: "1 from SIGTERM on.", labels: {} },
   podrole_connections_refused_total: {

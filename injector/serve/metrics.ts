@@ -4,6 +4,7 @@ import { DURATION_BUCKETS, METRICS, operationLabel, reasonLabel, resourceLabel }
 import type { Trouble } from "../model/trouble.ts";
 import type { TlsSourceState } from "../tls/source.ts";
 import type { Followed } from "../cluster/kubernetes.ts";
+import type { ConfigInForce } from "./config-in-force.ts";
 import type { AnsweredReview } from "../review/admission-result.ts";
 
 export interface Metrics {
@@ -27,6 +28,7 @@ export interface MetricsDeps {
   readonly tls?: () => TlsSourceState;
   /** Why the server is not ready, or undefined. */
   readonly unready?: () => Trouble | undefined;
+  readonly config?: Pick<ConfigInForce, "refused" | "takenAt">;
 }
 
 /** The injector's metrics, on a registry of their own: two injectors in one process count apart. */
@@ -44,6 +46,8 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
   const tls = tlsMetrics(registry, deps);
   const refused = counter("podrole_connections_refused_total");
   labelled(gauge("podrole_unready"), () => codeOf(unready()));
+  labelled(gauge("podrole_settings_refused"), () => codeOf(deps.config?.refused()));
+  gauge("podrole_settings_taken_timestamp_seconds", () => (deps.config?.takenAt() ?? 0) / 1000);
   gauge("podrole_draining", () => (unready()?.code === "DRAINING" ? 1 : 0));
   gauge("podrole_build_info").set({ version }, 1);
   processMetrics(registry);

@@ -12,7 +12,8 @@ import { concerns, resultForReview, nameInReview, serviceAccountOfReview } from 
 import type { AnsweredReview, AdmissionResult } from "../review/admission-result.ts";
 
 export interface Deps {
-  readonly config: InjectorConfig;
+  /** The settings in force. What it throws is a denial. */
+  readonly config: () => InjectorConfig;
   readonly cluster: Cluster;
   readonly log: Log;
   readonly newToken: () => string;
@@ -24,6 +25,8 @@ export interface Deps {
   readonly ready?: () => boolean;
   /** What else keeps the server from being ready, such as its certificate; absent: nothing. */
   readonly trouble?: () => Trouble | undefined;
+  /** What is wrong though the server is ready, such as settings that were refused; absent: nothing. */
+  readonly detail?: () => Trouble | undefined;
   /** Whether clients are to look for another replica: every answer closes its connection. Absent: never. */
   readonly draining?: () => boolean;
   /** Absent: plain HTTP, for tests that call `inject()`. */
@@ -74,7 +77,9 @@ export function buildServer(deps: Deps): FastifyInstance {
   app.get("/livez", async () => ({ status: "ok" }));
   app.get("/readyz", async (_request, reply) => {
     const trouble = troubleOf(deps);
-    return trouble === undefined ? { status: "ok" } : reply.status(503).send(trouble);
+    if (trouble !== undefined) return reply.status(503).send(trouble);
+    const detail = deps.detail?.();
+    return { status: "ok", ...(detail === undefined ? {} : { detail }) };
   });
   return app;
 }
@@ -112,8 +117,9 @@ async function answer(review: Review, deps: Deps): Promise<AdmissionReview> {
 
 async function resultOf(review: Review, { config, cluster, newToken, log }: Deps): Promise<AdmissionResult> {
   try {
+    const settings = config();
     const facts = await cluster.facts(review.namespace, serviceAccountOfReview(review));
-    return resultForReview(review, facts, config, newToken);
+    return resultForReview(review, facts, settings, newToken);
   } catch (error) {
     log.error({ err: error, uid: review.uid }, "no decision");
     // Of the facts: the API server out of reach, or a grant among them that nobody can read.

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { certificates } from "../../injector/config/certificates-kind.ts";
 import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
+import { requireConfig } from "../../injector/config/read-config.ts";
+import { SETTING_NAMES } from "../../injector/config/settings.ts";
 import { VERSION } from "../../injector/model/version.ts";
 import { CHART_OPTIONS, injectorFlags, valuesAt } from "../support/chart-options.ts";
 import { CHART_VALUES } from "../support/chart-values.ts";
-import { SOME_CERTIFICATE as CA } from "../support/setting-samples.ts";
-import { configFromFlags } from "../support/config.ts";
+import { CHART_SAMPLES, SAMPLES, SOME_CERTIFICATE as CA } from "../support/setting-samples.ts";
 import {
   CHART,
   helm,
@@ -27,12 +28,6 @@ const injector = (objects: readonly Manifest[]): Manifest =>
   ofKind(objects, "Deployment").spec.template.spec.containers[0];
 const CERTIFICATE_HEAD = "-----BEGIN CERTIFICATE-----";
 const allArguments = (objects: readonly Manifest[]): readonly string[] => injector(objects).args;
-/** The arguments of the installation: those the offline commands know as well. */
-const SERVER =
-  /^--(?:host|port|log-level|drain-seconds|tls|tls-[a-z-]+|webhook-configuration|service)(?:=|$)/;
-const installation = (objects: readonly Manifest[]): readonly string[] =>
-  allArguments(objects).filter((arg) => !SERVER.test(arg));
-
 describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`, () => {
   test.for(CHART_VALUES)("lints and renders clean with %s", ([, values, args]) => {
     const input = JSON.stringify(values);
@@ -42,8 +37,7 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
   });
 
   test("with its defaults runs the injector with the injector's own defaults", () => {
-    const args = installation(rendered());
-    expect(configFromFlags(...args)).toEqual(configFromFlags());
+    expect(requireConfig(settings())).toEqual(requireConfig({}));
   });
 
   test.for([
@@ -120,11 +114,6 @@ describe.skipIf(reason !== undefined)(`the options of the chart${reason ? `: ${r
     const given = args.map((arg) => arg.replace(/=.*$/s, ""));
     expect(given.filter((flag) => !flags.includes(flag))).toEqual([]);
   });
-
-  test("are not refused by the injector beside each other", () => {
-    const args = installation(rendered({ options: { stsFips: true, sourceOverride: ["node"], stsCa: CA } }));
-    expect(configFromFlags(...args)).toMatchObject({ stsFips: true, sourceOverride: ["node"] });
-  });
 });
 
 describe.skipIf(reason !== undefined)(`the ConfigMap of settings${reason ? `: ${reason}` : ""}`, () => {
@@ -147,6 +136,11 @@ describe.skipIf(reason !== undefined)(`the ConfigMap of settings${reason ? `: ${
       sessionTags: "false",
       imdsPort: "20002",
     });
+  });
+
+  test.for(SETTING_NAMES)("has %s as the value says, and as the command line takes it", (name) => {
+    const beside = name.startsWith("sts") ? {} : { ambientSecret: "identity" };
+    expect(settings({ ...beside, [name]: CHART_SAMPLES[name] })[name]).toBe(SAMPLES[name]);
   });
 
   test("leaves out what has no value", () => {

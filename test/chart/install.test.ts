@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { CHART_OPTIONS, valuesAt } from "../support/chart-options.ts";
+import { CHART_SAMPLES } from "../support/setting-samples.ts";
 import { rendered, template, whyNoHelm } from "../support/helm.ts";
 
 const reason = whyNoHelm();
@@ -27,10 +27,11 @@ test.skipIf(reason !== undefined)(
           .map(({ spec }) => spec),
       );
     const usual = policiesWith({});
-    const options = Object.values(CHART_OPTIONS).filter(({ at }) => at.startsWith("options."));
-    expect(options.length).toBeGreaterThan(40);
-    for (const { at, value } of options) {
-      expect({ at, policies: policiesWith(valuesAt(at, value)) }).toEqual({ at, policies: usual });
+    for (const [name, value] of Object.entries(CHART_SAMPLES)) {
+      expect({ name, policies: policiesWith({ options: { [name]: value } }) }).toEqual({
+        name,
+        policies: usual,
+      });
     }
   },
 );

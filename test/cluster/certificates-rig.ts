@@ -101,7 +101,7 @@ export async function openReplica(plane: ControlPlane): Promise<Replica> {
   const stopping = new AbortController();
   cluster.start();
   const app = buildServer({
-    config: config({ policy: "listed", region: "eu-west-1" }),
+    config: () => config({ policy: "listed", region: "eu-west-1" }),
     cluster,
     log,
     newToken: randomToken,

@@ -40,8 +40,7 @@ describe.skipIf(reason !== undefined)(
     let injector: Child;
     let controller: Child;
     const admin = () => installed.plane.admin;
-    const start = () =>
-      installed.start(`--base-role-arn=${ACCOUNT}`, "--region=eu-west-1", `--hub-role=${ACCOUNT}podrole-hub`);
+    const start = () => installed.start();
     const create = (namespace: string, pod: object, query = "") =>
       admin().request("POST", `${podsOf(namespace)}${query}`, pod);
     /** Until the API server, which hears of registrations a moment late, does as it is told from now on. */
@@ -59,6 +58,11 @@ describe.skipIf(reason !== undefined)(
 
     beforeAll(async () => {
       installed = await openInstallation();
+      await installed.configure({
+        baseRoleArn: ACCOUNT,
+        region: "eu-west-1",
+        hubRole: `${ACCOUNT}podrole-hub`,
+      });
       for (const object of documents(NAMESPACE_FILE)) {
         await admin().create(NAMESPACES, object);
         await admin().create(`${NAMESPACES}/${object.metadata.name}/serviceaccounts`, {

@@ -14,6 +14,7 @@ import { CONTROLLER, GRANTS, INJECTOR } from "./setting.ts";
 
 const fileOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 export const NAMESPACE = "podrole-system";
+const CONFIG = `/api/v1/namespaces/${NAMESPACE}/configmaps/podrole-config`;
 export const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 
 /** deploy/install.yaml in force at a real API server, and a way to run the injector as its Deployment would. */
@@ -21,6 +22,8 @@ export interface Installed {
   readonly plane: ControlPlane;
   /** The objects of deploy/install.yaml, the webhook registered by address: there is no service network here. */
   readonly objects: readonly KubeObject[];
+  /** Changes settings in the ConfigMap. */
+  readonly configure: (settings: Readonly<Record<string, string>>) => Promise<unknown>;
   /** The injector with its Deployment's arguments, as its service account; resolves once the API server can call it. */
   readonly start: (...args: readonly string[]) => Promise<Child>;
   /** The controller in the same way. */
@@ -73,7 +76,8 @@ export async function openInstallation(): Promise<Installed> {
         `--port=${await freePort()}`,
         "--tls-names=127.0.0.1",
       );
-    return { plane, objects, start, startController, close };
+    const configure = (data: Readonly<Record<string, string>>) => plane.admin.patch(CONFIG, { data });
+    return { plane, objects, configure, start, startController, close };
   } catch (error) {
     await close();
     throw error;

@@ -20,8 +20,14 @@ export interface Program extends Child {
   readonly ready: () => Promise<unknown>;
 }
 
-export const startProgram = (plane: ControlPlane, args: readonly string[]): Promise<Program> =>
-  started("../../injector/main.ts", "https", plane.injectorConfig, ["--region=eu-west-1", ...args]);
+export async function startProgram(plane: ControlPlane, args: readonly string[]): Promise<Program> {
+  // Of several replicas the first one brings it.
+  await plane.admin.request("POST", "/api/v1/namespaces/podrole-system/configmaps", {
+    metadata: { name: "podrole-config" },
+    data: { region: "eu-west-1" },
+  });
+  return started("../../injector/main.ts", "https", plane.injectorConfig, args);
+}
 
 /** The certificates that it makes are for 127.0.0.1 too. */
 export const startController = (account: KubeConfig, args: readonly string[] = []): Promise<Program> =>

@@ -58,7 +58,7 @@ export async function addInjector(
   const { log, lines } = logLines();
   const cluster = kubernetesCluster(kubeConfig, { log });
   const app = buildServer({
-    config: config({ policy: "listed", region: "eu-west-1", ...over }),
+    config: () => config({ policy: "listed", region: "eu-west-1", ...over }),
     cluster,
     ready: () => cluster.ready(),
     log,

@@ -8,6 +8,7 @@ import { API_SERVER_WORDS, CALLING } from "../cluster/api-server-words.ts";
 import { clientRows } from "./troubleshooting/clients.ts";
 import { findingRows, POLICY_ALONE, policyRows } from "./troubleshooting/denials.ts";
 import { optionRows, tlsRows } from "./troubleshooting/injector.ts";
+import { settingsRows } from "./troubleshooting/settings.ts";
 import { codesMadeIn, sourceOf, tableOf, type Row } from "./troubleshooting/row.ts";
 import { answerRows, sidecarRows } from "./troubleshooting/sidecar.ts";
 import { stsRows } from "./troubleshooting/sts.ts";
@@ -35,6 +36,7 @@ const TABLES: Readonly<Record<string, () => Promise<readonly Row[]> | readonly R
   answers: answerRows,
   clients: clientRows,
   certificates: tlsRows,
+  settings: settingsRows,
   options: optionRows,
 };
 

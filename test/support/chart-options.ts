@@ -1,10 +1,17 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { SETTING_OPTIONS, type ChartOption } from "./setting-samples.ts";
 
-/** Every option of the injector that the chart's values set, by its flag. */
+export interface ChartOption {
+  /** Of the value, such as `tls.mode`. */
+  readonly at: string;
+  /** One that is not the default. */
+  readonly value: unknown;
+  /** Of the injector, that it becomes. */
+  readonly argument: string;
+}
+
+/** Every option of the injector's process that the chart's values set, by its flag. */
 export const CHART_OPTIONS: Readonly<Record<string, ChartOption>> = {
-  ...SETTING_OPTIONS,
   "--host": { at: "host", value: "0.0.0.0", argument: "--host=0.0.0.0" },
   "--port": { at: "port", value: 10_250, argument: "--port=10250" },
   "--log-level": { at: "logLevel", value: "debug", argument: "--log-level=debug" },
@@ -21,6 +28,8 @@ export const NO_VALUES: Readonly<Record<string, string>> = {
   "--service": "the name of the chart's own Service",
   "--namespace": "that of the release, which the injector finds by itself",
   "--kubeconfig": "the pod's service account is used",
+  "--config-map": "the name of the chart's own",
+  "--config": "the ConfigMap is used",
 };
 
 const MAIN = fileURLToPath(new URL("../../injector/main.ts", import.meta.url));

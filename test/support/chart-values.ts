@@ -1,17 +1,14 @@
 import { fileURLToPath } from "node:url";
-import { CHART_OPTIONS, valuesAt } from "./chart-options.ts";
-import { SOME_CERTIFICATE } from "./setting-samples.ts";
+import { valuesAt } from "./chart-options.ts";
+import { CHART_SAMPLES, SOME_CERTIFICATE } from "./setting-samples.ts";
 
 const HA = fileURLToPath(new URL("../../deploy/chart/values-ha.yaml", import.meta.url));
 
 /** Everything that is off by default, and every list and map with something in it. */
 const EVERYTHING: object = {
   options: {
-    ...Object.fromEntries(
-      Object.values(CHART_OPTIONS)
-        .filter(({ at }) => at.startsWith("options.") && at !== "options.stsEndpoint")
-        .map(({ at, value }) => [at.slice("options.".length), value]),
-    ),
+    ...CHART_SAMPLES,
+    stsEndpoint: null,
     sourceOverride: ["node", "ambient"],
   },
   imagePullSecrets: [{ name: "registry" }],

@@ -22,6 +22,8 @@ export interface FakeApiServer {
   /** Ends every watch of a path: in good order, or by breaking the connection. */
   end(path: string, how: "end" | "reset"): void;
   watches(path: string): number;
+  /** The field selectors that lists and watches of a path came with. */
+  queries(path: string): ReadonlySet<string>;
   /** Nobody listens until `start()`, on the same port and with the objects of before. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -40,6 +42,7 @@ export async function fakeApiServer(): Promise<FakeApiServer> {
   const answers = new Map<string, Answer>();
   const watchers = new Map<string, Set<ServerResponse>>();
   const requests: string[] = [];
+  const selectors = new Map<string, Set<string>>();
   let version = 100;
   let port = 0;
 
@@ -51,6 +54,8 @@ export async function fakeApiServer(): Promise<FakeApiServer> {
     const verb = watching ? "WATCH" : query.has("limit") ? "LIST" : "GET";
     const line = watching ? `${verb} ${pathname} ${query.get("resourceVersion")}` : `${verb} ${pathname}`;
     requests.push(line);
+    if (verb !== "GET")
+      selectors.set(pathname, (selectors.get(pathname) ?? new Set()).add(query.get("fieldSelector") ?? ""));
     const planned = [...answers].find(([start]) => line.startsWith(start))?.[1];
     if (planned !== undefined) return reply(response, planned);
     const objects = kinds.get(pathname);
@@ -127,6 +132,7 @@ export async function fakeApiServer(): Promise<FakeApiServer> {
         if (how === "end") response.end();
         else response.destroy();
     },
+    queries: (path) => selectors.get(path) ?? new Set(),
     watches: (path) => watchers.get(path)?.size ?? 0,
     stop,
     start,

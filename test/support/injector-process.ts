@@ -26,12 +26,13 @@ export async function injectorProcess(
 ): Promise<InjectorProcess> {
   const [folder, port] = [tempFolder(), await freePort()];
   const files = { cert: join(folder, "tls.crt"), key: join(folder, "tls.key") };
-  const kubeconfig = join(folder, "kubeconfig");
+  const [kubeconfig, config] = [join(folder, "kubeconfig"), join(folder, "config.yaml")];
   const pair = await servingCertificate(ca, [SERVICE_NAME, "127.0.0.1"], validFor(1, Date.now()));
   await Promise.all([
     writeFile(files.cert, pair.cert),
     writeFile(files.key, pair.key, { mode: 0o600 }),
     writeFile(kubeconfig, api.config.exportConfig()),
+    writeFile(config, "kind: ConfigMap\ndata: {region: eu-west-1}\n"),
   ]);
   const program = child(
     [
@@ -41,7 +42,7 @@ export async function injectorProcess(
       `--kubeconfig=${kubeconfig}`,
       `--tls-cert=${files.cert}`,
       `--tls-key=${files.key}`,
-      "--region=eu-west-1",
+      `--config=${config}`,
       ...args,
     ],
     { PATH: process.env["PATH"] },
@@ -60,7 +61,8 @@ export async function injectorProcess(
       if (ended) throw new Error("it has ended");
       const said = lines();
       const followed = said.filter(({ msg }) => msg === "followed" || msg === "not installed");
-      return (followed.length >= 3 && program.output().includes("listening at")) || undefined;
+      const taken = said.some(({ msg }) => msg === "settings taken");
+      return (followed.length >= 3 && taken && program.output().includes("listening at")) || undefined;
     },
     60_000,
   ).catch((error: Error) => {

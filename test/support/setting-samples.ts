@@ -1,4 +1,3 @@
-import { flagOf } from "../../injector/config/flags.ts";
 import { SETTING_NAMES, SETTINGS, type Setting, type SettingName } from "../../injector/config/settings.ts";
 
 const ROLE = "arn:aws:iam::111122223333:role/";
@@ -77,23 +76,7 @@ export function chartDefault(name: SettingName): unknown {
   return written === undefined || ofVersion === true ? null : chartValue(name, written);
 }
 
-export interface ChartOption {
-  /** Of the value, such as `options.image`. */
-  readonly at: string;
-  /** One that is not the default. */
-  readonly value: unknown;
-  /** Of the injector, that it becomes. */
-  readonly argument: string;
-}
-
-/** Every setting, by its flag. */
-export const SETTING_OPTIONS: Readonly<Record<string, ChartOption>> = Object.fromEntries(
-  SETTING_NAMES.map((name) => [
-    flagOf(name),
-    {
-      at: `options.${name}`,
-      value: chartValue(name, SAMPLES[name]),
-      argument: `${flagOf(name)}=${SAMPLES[name]}`,
-    },
-  ]),
+/** The samples as the chart's `options`. */
+export const CHART_SAMPLES: Readonly<Record<string, unknown>> = Object.fromEntries(
+  SETTING_NAMES.map((name) => [name, chartValue(name, SAMPLES[name])]),
 );

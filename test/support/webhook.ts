@@ -43,7 +43,7 @@ export async function post(
   const lines: string[] = [];
   const log = pino({ level: "trace" }, { write: (line: string) => void lines.push(line) });
   const app = buildServer({
-    config: config(),
+    config: () => config(),
     cluster: clusterOf(facts()),
     newToken: () => TOKEN,
     log,

@@ -49,22 +49,6 @@ matchExpressions:
     values: {{ concat (list "kube-system" .Release.Namespace) .Values.webhook.excludeNamespaces | uniq | toJson }}
 {{- end }}
 
-{{/* Every option as a flag: sourceOverride -> --source-override. What is null is left to the injector. */}}
-{{- define "podrole.optionArgs" -}}
-{{- $options := merge (dict "image" (include "podrole.sidecarImage" .)) (omit .Values.options "stsCa") -}}
-{{- with include "podrole.stsCa" . }}{{ $_ := set $options "stsCa" . }}{{ end -}}
-{{- range $name, $value := $options }}
-{{- $flag := kebabcase $name -}}
-{{- if kindIs "slice" $value }}
-{{- if $value }}
-- {{ printf "--%s=%s" $flag (join "," $value) | toJson }}
-{{- end }}
-{{- else if not (kindIs "invalid" $value) }}
-- {{ printf "--%s=%v" $flag $value | toJson }}
-{{- end }}
-{{- end }}
-{{- end }}
-
 {{- define "podrole.configName" -}}podrole-config{{- end }}
 
 {{/* Every option as the command line takes it: lists joined by commas. What is null or an empty list is left out, and has

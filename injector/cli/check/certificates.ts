@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { fieldsIn, own, type Fields } from "../../model/read.ts";
-import { INJECTOR } from "../live/installed.ts";
+import { INJECTOR } from "../live/deployment.ts";
 import type { CheckFacts } from "./facts.ts";
 import { fail, judged, ok, skip, warn, type CheckCode, type CheckResult, type Results } from "./result.ts";
 import { tlsSecretIn } from "./tls-secret.ts";

@@ -3,8 +3,9 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../../../sidecar/kit/clock.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
 import { installationFrom } from "../live/installed.ts";
+import { givenSettings } from "../input/settings.ts";
 import { widthOf } from "../print/lines.ts";
-import { outputOption, withClusterOptions, type ClusterOptions } from "../options.ts";
+import { outputOption, withClusterOptions, withConfigFile, type ClusterOptions } from "../options.ts";
 import { isHealthy } from "./checks.ts";
 import { reportOf } from "./text.ts";
 import { checkUntil } from "./wait.ts";
@@ -36,7 +37,7 @@ export function checkCommand(bind: Bind): Command {
     )
     .addOption(outputOption("text", "json"))
     .option("-n, --namespace <name>", "labelled namespace to try pods in (default: the first)");
-  withClusterOptions(command);
+  withConfigFile(withClusterOptions(command));
   return command.action(bind(runCheck));
 }
 
@@ -44,11 +45,10 @@ async function runCheck(io: Io, options: Options): Promise<ExitCode> {
   // Only here: the Kubernetes client takes longer to load than everything else takes to run.
   const { nameOrThrow, withCluster } = await import("../live/cluster.ts");
   const { gather } = await import("./gather.ts");
-  // It takes no options of an installation: where the injector's cannot be read, their defaults stand in.
   const asked = {
     podroleNamespace: nameOrThrow(options.podroleNamespace, "--podrole-namespace"),
     namespace: options.namespace === undefined ? undefined : nameOrThrow(options.namespace, "-n"),
-    configFrom: installationFrom({}),
+    configFrom: installationFrom(await givenSettings(options)),
   };
   const results = await withCluster({ ...options, env: io.env }, (cluster) =>
     checkUntil(options.wait === true ? options.timeout : 0, {

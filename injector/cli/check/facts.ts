@@ -19,12 +19,13 @@ export interface CheckFacts {
   readonly server: string;
   /** Of the installation. */
   readonly podroleNamespace: string;
-  /** The installation's options, as far as they could be read. */
+  /** The installation's settings, as far as they could be read. */
   readonly config: InjectorConfig;
-  /** Why the options are not the Deployment's. */
+  /** Why they are not those of the ConfigMap. */
   readonly configProblem: string | undefined;
   readonly serverVersion: Reading;
   readonly crd: Reading;
+  readonly configMap: Reading;
   readonly deployment: Reading;
   /** The controller's Deployment. */
   readonly controller: Reading;

@@ -6,7 +6,9 @@ import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import { decide } from "../../decide/decide.ts";
 import { isRecord, nameOf, own, type Fields } from "../../model/read.ts";
 import { VERSION } from "../../model/version.ts";
-import { INJECTOR, type ConfigFrom } from "../live/installed.ts";
+import { CONFIG_MAP } from "../../config/config-map.ts";
+import { INJECTOR } from "../live/deployment.ts";
+import type { ConfigFrom } from "../live/installed.ts";
 import type { LiveCluster } from "../live/cluster.ts";
 import { PAGE, readAll, type Read } from "../live/reader.ts";
 import { allGrants, factsOf, readable } from "../live/surroundings.ts";
@@ -38,12 +40,13 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
 
   const named = `${CORE}/${place}`;
   const deployment = await one(`/apis/apps/v1/namespaces/${place}/deployments/${INJECTOR}`);
-  const name = `Deployment ${place}/${INJECTOR}`;
+  const configMap = await one(`${named}/configmaps/${CONFIG_MAP}`);
+  const name = `ConfigMap ${place}/${CONFIG_MAP}`;
   const { config, problem } = configFrom({
     name,
-    ...(deployment.kind === "found" ? { object: deployment.value } : {}),
-    ...(deployment.kind === "unread" ? { why: deployment.why.replace(/\.$/, "") } : {}),
-    ...(deployment.kind === "absent" ? { why: `There is no ${name}` } : {}),
+    ...(configMap.kind === "found" ? { object: configMap.value } : {}),
+    ...(configMap.kind === "unread" ? { why: configMap.why.replace(/\.$/, "") } : {}),
+    ...(configMap.kind === "absent" ? { why: `There is no ${name}` } : {}),
   });
   const [
     crd,
@@ -87,6 +90,7 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
     configProblem: problem,
     serverVersion,
     crd,
+    configMap,
     deployment,
     controller,
     service,

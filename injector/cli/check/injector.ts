@@ -1,5 +1,6 @@
+import { CONFIG_MAP } from "../../config/config-map.ts";
 import { fieldsIn, own, recordsIn, type Fields } from "../../model/read.ts";
-import { injectorIn, INJECTOR, otherVersion, tagOf } from "../live/installed.ts";
+import { injectorIn, INJECTOR, otherVersion, tagOf } from "../live/deployment.ts";
 import type { CheckFacts } from "./facts.ts";
 import { fail, judged, ok, skip, warn, type Results } from "./result.ts";
 
@@ -58,16 +59,17 @@ export const injectorVersionCheck = ({ deployment, version }: CheckFacts): Resul
   });
 };
 
-export const optionsCheck = ({ deployment, configProblem, config }: CheckFacts): Results => {
+export const optionsCheck = ({ configMap, configProblem, config, podroleNamespace }: CheckFacts): Results => {
   const code = "INJECTOR_OPTIONS";
-  return judged(code, deployment, skip(code, "there is no Deployment"), () =>
+  const absent = fail(
+    code,
+    `There is no ConfigMap ${podroleNamespace}/${CONFIG_MAP}: no replica gets ready, and the admission policy refuses every pod.`,
+    "Apply the one that podrole is shipped with.",
+  );
+  return judged(code, configMap, absent, () =>
     configProblem === undefined
       ? ok(code, `Source ${config.source}, guard ${config.guard}, sidecar image ${config.image}.`)
-      : warn(
-          code,
-          `${configProblem}.`,
-          "Use the podrole of the installation's version, or correct the arguments.",
-        ),
+      : warn(code, `${configProblem}.`, "Correct the ConfigMap, or use the podrole of its version."),
   );
 };
 

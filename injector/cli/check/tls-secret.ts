@@ -2,7 +2,7 @@ import { dirname } from "node:path/posix";
 import { fieldsIn, own, recordsIn, type Fields } from "../../model/read.ts";
 import { withServing } from "../../tls/options.ts";
 import type { Reading } from "./facts.ts";
-import { INJECTOR, injectorIn, installedOptions } from "../live/installed.ts";
+import { INJECTOR, injectorIn, optionsIn } from "../live/deployment.ts";
 
 const DEFAULT = `${INJECTOR}-tls`;
 
@@ -14,7 +14,7 @@ export function tlsSecretIn(deployment: Reading): string {
   if (deployment.kind !== "found") return DEFAULT;
   const { value } = deployment;
   try {
-    const { tlsCert, tlsSecret } = installedOptions(injectorIn(value).args, withServing);
+    const { tlsCert, tlsSecret } = optionsIn(injectorIn(value).args, withServing);
     const secret = typeof tlsCert === "string" ? mountedAt(dirname(tlsCert), value) : tlsSecret;
     return typeof secret === "string" ? secret : DEFAULT;
   } catch {

@@ -2,8 +2,6 @@ import { Command } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { manifestCluster, type Assumptions } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { settingsIn } from "../../config/flags.ts";
-import { requireConfig } from "../../config/read-config.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import { isRecord, own, type Fields } from "../../model/read.ts";
 import { kindOf, namespaceIn, templateOf } from "../../model/workload.ts";
@@ -20,6 +18,7 @@ import { explain, type Explanation } from "./explanation.ts";
 import { textOf } from "./text.ts";
 import { installationFrom } from "../live/installed.ts";
 import { widthOf } from "../print/lines.ts";
+import { givenSettings, requireGiven } from "../input/settings.ts";
 import {
   assumptionsFrom,
   objectsIn,
@@ -123,7 +122,7 @@ async function explanationsOf(
   if (options.filename !== undefined && references.length === 0) {
     const objects = objectsIn(await readManifests(options.filename, stdin));
     const namespace = options.namespace ?? "default";
-    const config = requireConfig(settingsIn(options));
+    const config = requireGiven(await givenSettings(options));
     return explainObjects(objects, { config, assumed: assumptionsFrom(options), namespace });
   }
   if (options.filename !== undefined || references.length === 0) {
@@ -131,5 +130,5 @@ async function explanationsOf(
   }
   // Only here: the Kubernetes client takes longer to load than everything else takes to run.
   const { explainLive } = await import("./live.ts");
-  return explainLive(references, { ...options, env }, installationFrom(settingsIn(options)));
+  return explainLive(references, { ...options, env }, installationFrom(await givenSettings(options)));
 }

@@ -5,12 +5,11 @@ import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { sentence, type Finding } from "../../model/findings.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
-import { settingsIn } from "../../config/flags.ts";
-import { requireConfig } from "../../config/read-config.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
 import { isRecord, own } from "../../model/read.ts";
 import { FILES, outputOption, withSettingOptions } from "../options.ts";
 import { randomToken } from "../../mutate/token.ts";
+import { givenSettings, requireGiven } from "../input/settings.ts";
 import {
   assumptionsFrom,
   objectsIn,
@@ -113,7 +112,7 @@ export function injectCommand(bind: Bind): Command {
 }
 
 async function runInject(io: Io, options: InjectOptions & Record<string, unknown>): Promise<ExitCode> {
-  const config = requireConfig(settingsIn(options));
+  const config = requireGiven(await givenSettings(options));
   const manifests = await readManifests(options.filename, io.stdin);
   const cluster = manifestCluster(objectsIn(manifests), assumptionsFrom(options));
   const { documents, notes } = await inject(manifests, {

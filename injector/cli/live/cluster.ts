@@ -5,7 +5,7 @@ import { serviceAccountIn } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
 import { templateOf } from "../../model/workload.ts";
 import { isName, parseReference, pathOf } from "./reference.ts";
-import { PODROLE_NAMESPACE, readDeployment, type ConfigFrom, type Installation } from "./installed.ts";
+import { PODROLE_NAMESPACE, readConfigMap, type ConfigFrom, type Installation } from "./installed.ts";
 import { kubeConfigFrom, namespaceOf, type KubeOptions } from "./kubeconfig.ts";
 import { reader, type Read } from "./reader.ts";
 import { surroundingsOf } from "./surroundings.ts";
@@ -69,7 +69,7 @@ export async function readObjects(
         : new CodedError("NOTHING_TO_EXPLAIN", `The ${what} holds no pod.`);
     }),
   );
-  const installation = configFrom(await readDeployment(read, podroleNamespace));
+  const installation = configFrom(await readConfigMap(read, podroleNamespace));
   const surroundings = await surroundingsOf(namespace, read);
   const objects = await Promise.all(
     found.map(async (object) => ({

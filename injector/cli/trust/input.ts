@@ -3,14 +3,13 @@ import { parseBaseRoleArn, parseRoleArn } from "../../model/arn.ts";
 import { type Facts } from "../../model/facts.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { settingsIn } from "../../config/flags.ts";
-import { requireConfig } from "../../config/read-config.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
 import { namespaceIn, templateOf } from "../../model/workload.ts";
 import type { Io } from "../io.ts";
 import { parseReference } from "../live/reference.ts";
 import { assumptionsFrom, objectsIn, readManifests } from "../input/files.ts";
+import { givenSettings, requireGiven } from "../input/settings.ts";
 import { installationFrom, type Installation } from "../live/installed.ts";
 import type { Need } from "./documents.ts";
 import { needOfWishes, needsOfPod, oneNeed } from "./need.ts";
@@ -41,21 +40,25 @@ export async function needFrom(
       ? await ofCluster(references, options)
       : await ofManifests(filename, options, stdin);
   const needs = objects.flatMap(({ object, facts }) => needsOfPod(object, facts, installation.config));
-  return { need: oneNeed(needs, roleFrom(role, options)), installation };
+  return { need: oneNeed(needs, roleFrom(role, installation.config, options)), installation };
 }
 
-function roleFrom(role: string | undefined, options: Options): Need["role"] | undefined {
+function roleFrom(
+  role: string | undefined,
+  config: InjectorConfig,
+  options: Options,
+): Need["role"] | undefined {
   if (role === undefined) return undefined;
-  const base = baseFrom(options);
+  const base = baseFrom(config, options);
   const arn = parseRoleArn(role) ?? (base === undefined ? undefined : parseRoleArn(base + role));
   if (arn === undefined) throw new CodedError("USAGE", "--role chooses among the pods' roles by ARN.");
   return arn;
 }
 
-function ofServiceAccounts(
+async function ofServiceAccounts(
   names: readonly string[],
   options: Options,
-): { readonly need: Need; readonly installation: Installation } {
+): Promise<{ readonly need: Need; readonly installation: Installation }> {
   const { namespace, role } = options;
   if (namespace === undefined || role === undefined) {
     throw new CodedError("USAGE", `--service-account needs ${namespace === undefined ? "-n" : "--role"}.`, {
@@ -63,10 +66,10 @@ function ofServiceAccounts(
         "Such as: podrole trust-policy --role arn:aws:iam::111122223333:role/NAME -n shop --service-account till.",
     });
   }
-  const config = requireConfig(settingsIn(options));
+  const config = requireGiven(await givenSettings(options));
   const wanted = {
     role,
-    base: baseFrom(options),
+    base: baseFrom(config, options),
     source: config.source,
     subjects: names.map((name) => parseSubject(namespace, name)),
     externalId: options.externalId,
@@ -76,8 +79,11 @@ function ofServiceAccounts(
 }
 
 /** The base of role names, from whatever names an account. */
-function baseFrom({ baseRoleArn, oidcProvider, principal }: Options): InjectorConfig["baseRoleArn"] {
-  if (typeof baseRoleArn === "string") return parseBaseRoleArn(baseRoleArn);
+function baseFrom(
+  { baseRoleArn }: InjectorConfig,
+  { oidcProvider, principal }: Options,
+): InjectorConfig["baseRoleArn"] {
+  if (baseRoleArn !== undefined) return baseRoleArn;
   const [, partition, account] = /^arn:([a-z-]+):iam::(\d{12}):/.exec(oidcProvider ?? principal ?? "") ?? [];
   return account === undefined ? undefined : parseBaseRoleArn(`arn:${partition}:iam::${account}:role/`);
 }
@@ -88,7 +94,7 @@ interface Objects {
 }
 
 async function ofManifests(files: readonly string[], options: Options, stdin: Io["stdin"]): Promise<Objects> {
-  const config = requireConfig(settingsIn(options));
+  const config = requireGiven(await givenSettings(options));
   const input = objectsIn(await readManifests(files, stdin));
   const cluster = manifestCluster(input, assumptionsFrom(options));
   const objects = await Promise.all(
@@ -109,7 +115,6 @@ async function ofCluster(references: readonly string[], options: Options): Promi
   // Only here: the Kubernetes client takes longer to load than everything else takes to run.
   const { readObjects, withCluster } = await import("../live/cluster.ts");
   references.forEach(parseReference);
-  return withCluster(options, (cluster) =>
-    readObjects(references, options, cluster, installationFrom(settingsIn(options))),
-  );
+  const settings = installationFrom(await givenSettings(options));
+  return withCluster(options, (cluster) => readObjects(references, options, cluster, settings));
 }

@@ -72,6 +72,36 @@ describe("facts", () => {
     expect(gets(one)).toEqual([]);
   });
 
+  test("have the role of a service account under another key, once that key is kept", async () => {
+    const one = await ready(
+      await rig((server) =>
+        server.put(ACCOUNTS, account("billing", { [ROLE]: "x", "acme.example/role": "y" })),
+      ),
+    );
+    const lists = () => one.server.requests.filter((line) => line === `LIST ${ACCOUNTS}`).length;
+    await one.cluster.keepRoleKey(ROLE);
+    expect(lists()).toBe(1);
+    await one.cluster.keepRoleKey("acme.example/role");
+    expect(lists()).toBe(2);
+    expect((await one.cluster.facts("shop", "billing")).serviceAccount?.annotations).toEqual({
+      [ROLE]: "x",
+      "acme.example/role": "y",
+    });
+    const last = (start: string): number =>
+      one.server.requests.findLastIndex((line) => line.startsWith(start));
+    await until(
+      "the watch after the second list",
+      () => last(`WATCH ${ACCOUNTS}`) > last(`LIST ${ACCOUNTS}`) || undefined,
+    );
+    one.server.put(ACCOUNTS, account("billing", { "acme.example/role": "z" }));
+    await until(
+      "what the watch after the second list",
+      async () =>
+        (await one.cluster.facts("shop", "billing")).serviceAccount?.annotations["acme.example/role"] ===
+          "z" || undefined,
+    );
+  });
+
   test("keep all annotations of a namespace except last-applied, and only the role of a service account", async () => {
     const one = await ready(
       await rig((server) => {
@@ -169,7 +199,7 @@ describe("facts", () => {
 test("the server is ready when all facts have been read, and answers before", async () => {
   const one = await rig((server) => server.answer(`LIST ${ACCOUNTS}`, 500));
   const app = buildServer({
-    config: config(),
+    config: () => config(),
     cluster: one.cluster,
     ready: () => one.cluster.ready(),
     log: silent,

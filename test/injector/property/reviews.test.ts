@@ -15,7 +15,7 @@ import { operationsOf, problemsOf } from "./strict-review.ts";
 
 const lines: string[] = [];
 const app = buildServer({
-  config: config({ workloads: "deny" }),
+  config: () => config({ workloads: "deny" }),
   cluster: clusterOf(facts()),
   newToken: () => TOKEN,
   log: pino({ level: "trace" }, { write: (line: string) => void lines.push(line) }),

@@ -46,7 +46,7 @@ interface Listening {
 async function listening(limits: Partial<Limits> = {}, tls?: ListenerTls): Promise<Listening> {
   let refused = 0;
   const app = buildServer({
-    config: config(),
+    config: () => config(),
     cluster: clusterOf(facts()),
     newToken: () => TOKEN,
     log: silent,

@@ -143,6 +143,22 @@ describe("at every scrape", () => {
     expect(await samples(metrics, "podrole_unready")).toEqual([]);
   });
 
+  test("why newer settings are not in force, and since when those are that are", async () => {
+    const trouble = { code: "CONFIG_INVALID", message: "" };
+    const refusing = table({ config: { refused: () => trouble, takenAt: () => 42_000 } });
+    expect(await samples(refusing, "podrole_settings_refused")).toEqual([
+      'podrole_settings_refused{code="CONFIG_INVALID"} 1',
+    ]);
+    expect(await samples(refusing, "podrole_settings_taken_timestamp_seconds")).toEqual([
+      "podrole_settings_taken_timestamp_seconds 42",
+    ]);
+    const none = table({ config: { refused: () => undefined, takenAt: () => undefined } });
+    expect(await samples(none, "podrole_settings_refused")).toEqual([]);
+    expect(await samples(none, "podrole_settings_taken_timestamp_seconds")).toEqual([
+      "podrole_settings_taken_timestamp_seconds 0",
+    ]);
+  });
+
   test("how long the certificates last, what is wrong with them and how often they changed", async () => {
     const metrics = table({
       tls: () => ({
@@ -200,7 +216,7 @@ test("the server exposes the webhook's decisions at /metrics", async () => {
   const metrics = metricsOf();
   await postObject(pod({ hostPID: true }), { observe: metrics.observe });
   const app = buildServer({
-    config: config(),
+    config: () => config(),
     cluster: clusterOf(facts()),
     newToken: () => TOKEN,
     log: silent,

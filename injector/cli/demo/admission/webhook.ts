@@ -51,7 +51,7 @@ export async function startInjector(
   cleanup: Cleanup,
 ): Promise<Injector> {
   const log = createLog("silent", "podrole");
-  const app = buildServer({ config, cluster, log, newToken: randomToken, tls: serving });
+  const app = buildServer({ config: () => config, cluster, log, newToken: randomToken, tls: serving });
   // Fastify says "http", whatever server it is given.
   const url = (await app.listen({ host: "127.0.0.1", port: 0 })).replace(/^http:/, "https:");
   cleanup.add(async () => {

@@ -54,6 +54,7 @@ export const healthy = (over: Partial<CheckFacts> = {}): CheckFacts => ({
     ...CRD,
     status: { conditions: [{ type: "Established", status: "True" }] },
   }),
+  configMap: found({ data: {} }),
   deployment: found({
     ...shipped("Deployment", "injector"),
     status: { replicas: 2, readyReplicas: 2, updatedReplicas: 2 },

@@ -35,7 +35,7 @@ async function rig(): Promise<Rig> {
   };
 }
 
-/** As where there is no Deployment to read options from. */
+/** As where there is no ConfigMap to read settings from. */
 const own: ConfigFrom = () => ({ config: config(), assumptions: [] });
 
 const refusal = (work: Promise<unknown>) => thrown(() => work);
@@ -50,10 +50,10 @@ describe("podrole explain of what is in a cluster", () => {
       running: { state: "same" },
     });
     expect([...server.requests].sort()).toEqual([
+      `GET ${CORE}/podrole-system/configmaps/podrole-config`,
       `GET ${CORE}/shop`,
       `GET ${CORE}/shop/pods/web`,
       `GET ${CORE}/shop/serviceaccounts/default`,
-      "GET /apis/apps/v1/namespaces/podrole-system/deployments/podrole-injector",
       `LIST ${GRANTS}`,
     ]);
   });

@@ -49,6 +49,33 @@ describe("podrole inject", () => {
     );
   });
 
+  test("takes the settings from a manifest of the ConfigMap, flags before them, and refuses bad ones", async () => {
+    const file = (data: string) => tempFile(`kind: Namespace\n---\nkind: ConfigMap\ndata: {${data}}\n`);
+    const given = file('image: "r.example/a:1", imagePullPolicy: Always');
+    const images = ({ stdout }: Run) =>
+      documents(stdout)[0].spec.initContainers.map((one: Record<string, string>) => [
+        one["image"],
+        one["imagePullPolicy"],
+      ]);
+    expect(images(await inject(pod(), "--config", given))[0]).toEqual(["r.example/a:1", "Always"]);
+    expect(images(await inject(pod(), "--config", given, "--image=r.example/a:2"))[0]).toEqual([
+      "r.example/a:2",
+      "Always",
+    ]);
+    expect(await inject(pod(), "--config", file("gaurd: block"))).toMatchObject({
+      code: 2,
+      stderr: 'CONFIG_INVALID: "gaurd" is no setting. Did you mean guard?\n',
+    });
+    expect(await inject(pod(), "--config", file('version: "9.9.9"'))).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^CONFIG_OTHER_VERSION: .+ Use the podrole of/),
+    });
+    expect(await inject(pod(), "--config", "/nowhere/x")).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^CONFIG_UNREADABLE: /),
+    });
+  });
+
   test("passes everything else through byte for byte, comments included", async () => {
     const other =
       "# why\napiVersion: v1\nkind: ConfigMap   # of ours\nmetadata: {name: x}\ndata: {mode: '0644', on:   yes}\n";

@@ -9,7 +9,7 @@ const HUB = "arn:aws:iam::111122223333:role/hub";
 const NODES = "arn:aws:iam::111122223333:role/nodes";
 const ISSUER = "https://oidc.example/cluster";
 const OURS = ["--role", ROLE, "-n", "shop", "--service-account", "billing"];
-const DEPLOYMENT = "/apis/apps/v1/namespaces/podrole-system/deployments/podrole-injector";
+const CONFIG = "/api/v1/namespaces/podrole-system/configmaps/podrole-config";
 
 const trust = (args: readonly string[], input = ""): Promise<Run> =>
   podrole(["trust-policy", ...args], input);
@@ -128,9 +128,7 @@ describe("podrole trust-policy", () => {
 describe("podrole trust-policy of a cluster", () => {
   test("reads pod, injector's options and issuer, and says where each is from", async () => {
     const { server, kubeconfig } = await cluster();
-    server.answer(`GET ${DEPLOYMENT}`, {
-      spec: { template: { spec: { containers: [{ name: "injector", args: ["--session-duration=2h"] }] } } },
-    });
+    server.answer(`GET ${CONFIG}`, { data: { sessionDuration: "2h" } });
     const { code, stdout, stderr } = await trust(["pod/web", "-n", "shop", "--kubeconfig", kubeconfig]);
     expect(code).toBe(0);
     expect(JSON.parse(stdout).Statement).toMatchObject([
@@ -139,7 +137,7 @@ describe("podrole trust-policy of a cluster", () => {
         Condition: { StringEquals: { "oidc.example/cluster:sub": "system:serviceaccount:shop:till" } },
       },
     ]);
-    expect(stderr).toContain("those of Deployment podrole-system/podrole-injector");
+    expect(stderr).toContain("those of ConfigMap podrole-system/podrole-config");
     expect(stderr.replaceAll(/\s+/g, " ")).toContain("--max-session-duration 7200");
     expect(stderr.replaceAll(/\s+/g, " ")).toMatch(
       /\(as the API server http:\/\/127\.0\.0\.1:\d+ names it\)/,

@@ -1,0 +1,70 @@
+import { CodedError } from "../../sidecar/kit/errors.ts";
+import { informer, type InformerDeps } from "../cluster/informer.ts";
+import { readConfigFile, writtenIn } from "../config/config-map.ts";
+import { configFrom, configInvalid, isAccepted, otherVersion, type Written } from "../config/read-config.ts";
+import { metadataOf, own, recordsIn, type Fields } from "../model/read.ts";
+import type { ConfigInForce, SeenSettings } from "./config-in-force.ts";
+
+/** Where settings are read from. */
+export interface ConfigSource {
+  /** Follows them until the signal; never rejects. */
+  run(into: Pick<ConfigInForce, "see" | "seeNone">, signal: AbortSignal): Promise<void>;
+}
+
+/** The ConfigMap of an installation, followed. */
+export function configMapSource(
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  deps: InformerDeps,
+): ConfigSource {
+  return {
+    run: (into, signal) => {
+      const absent = missingConfigMap(namespace, name);
+      const followed = informer<SeenSettings>(
+        {
+          resource: "configmaps",
+          path: `/api/v1/namespaces/${namespace}/configmaps`,
+          name,
+          cut: (object) => ({ written: settingsIn(object), writtenAt: lastWrite(object) }),
+          onChange: (seen) => into.see(seen),
+          onListed: () => followed.size() === 0 && into.seeNone(absent),
+          onRemoved: () => into.seeNone(absent),
+        },
+        deps,
+      );
+      return followed.run(signal);
+    },
+  };
+}
+
+export const missingConfigMap = (namespace: string, name: string): CodedError =>
+  new CodedError("CONFIG_MISSING", `There is no ConfigMap ${namespace}/${name}.`, {
+    remedy: "Apply the one that podrole is shipped with, or correct --config-map.",
+  });
+
+/**
+ * A file that is read once.
+ * @throws CodedError `CONFIG_UNREADABLE`, `CONFIG_OTHER_VERSION`, `CONFIG_INVALID`
+ */
+export async function configFileSource(path: string): Promise<ConfigSource> {
+  const written = await readConfigFile(path);
+  const other = otherVersion(written);
+  if (other !== undefined) throw new CodedError(other.code, other.message);
+  const reading = configFrom(written);
+  if ("problems" in reading) throw configInvalid(reading.problems);
+  return { run: async (into) => into.see({ written, writtenAt: 0 }) };
+}
+
+/** What the controller writes for the admission policies is no change of the settings. */
+const settingsIn = (configMap: Fields): Written =>
+  Object.fromEntries(Object.entries(writtenIn(configMap)).filter(([key]) => !isAccepted(key)));
+
+/** When anybody last wrote the object; times of the API server are whole seconds, so by then that second is over. */
+function lastWrite(object: Fields): number | undefined {
+  const metadata = metadataOf(object);
+  const times = [own(metadata, "creationTimestamp"), ...recordsIn(metadata, "managedFields").map(timeOf)]
+    .map((time) => Date.parse(String(time)))
+    .filter((time) => !Number.isNaN(time));
+  return times.length === 0 ? undefined : Math.max(...times) + 1000;
+}
+
+const timeOf = (entry: Fields): unknown => own(entry, "time");
