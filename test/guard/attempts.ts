@@ -24,27 +24,27 @@ export interface Outcome {
 export interface Way {
   readonly name: string;
   readonly attempt: (lab: Lab) => Promise<Outcome>;
-  /** Not to be had without CAP_NET_RAW, which no container of a guarded pod has. */
+  /** Needs CAP_NET_RAW, which no container of a guarded pod has. */
   readonly needsRaw?: true;
-  /** Past a route that leads nowhere, which a socket bound to an interface does not ask. */
+  /** Passes a route that leads nowhere: a socket that is bound to an interface ignores routes. */
   readonly passesRoute?: true;
-  /** Past an output rule that lets the sidecar's uid through. */
+  /** Passes an output rule that lets the sidecar's uid through. */
   readonly passesExemption?: true;
-  /** Past a single rule in the output hook, which is what most guards are. */
+  /** Passes a single rule in the output hook, which is all that most guards have. */
   readonly passesOutputRule?: true;
-  /** Past a rule that redirects port 80 to another program, which is what most emulations are. */
+  /** Passes a rule that redirects port 80 to another program, which is all that most emulations have. */
   readonly passesRedirect?: true;
-  /** An ordinary connection to port 80: where the metadata service is emulated, the sidecar is to answer it. */
+  /** An ordinary connection to port 80: the sidecar answers it where the metadata service is emulated. */
   readonly isEmulated?: true;
-  /** Past both walls. Only CAP_NET_RAW makes it possible, which is why admission takes that away. */
+  /** Passes both walls. That needs CAP_NET_RAW, which is why admission drops it. */
   readonly passesGuard?: true;
 }
 
 const TRIES = 4;
 
 /**
- * For attempts that are to succeed: made again while there is no answer, since on a busy machine one may come after the
- * client's patience has ended. Those that are to fail are counted at their first.
+ * For attempts that should succeed: repeated while there is no answer, which may come too late on a busy machine. Those
+ * that should fail are made once.
  */
 export const insistent =
   (attempt: Way["attempt"]): Way["attempt"] =>
@@ -55,7 +55,7 @@ export const insistent =
     return outcome;
   };
 
-/** An ordinary user; the client becomes it by itself, having read its own file, and has no capability from then on. */
+/** An ordinary user. The client switches to it once it has read its own file, and has no capability from then on. */
 const APP_UID = 1000;
 /** Root as a container has it, with CAP_NET_RAW and without CAP_NET_ADMIN. */
 const RAW = ["setpriv", "--inh-caps=-all", "--bounding-set=-all,+net_raw", "--no-new-privs"];
@@ -79,8 +79,8 @@ export function socketClient(uid: number, ...args: readonly string[]): readonly 
 }
 
 export function packetClient(on: Interface, address: string, ...args: readonly string[]): readonly string[] {
-  const stranger = address.includes(":") ? on.stranger.v6 : on.stranger.v4;
-  const where = ["--device", on.name, "--mac", on.mac, "--gateway-mac", on.gatewayMac, "--source", stranger];
+  const other = address.includes(":") ? on.other.v6 : on.other.v4;
+  const where = ["--device", on.name, "--mac", on.mac, "--gateway-mac", on.gatewayMac, "--source", other];
   return ["python3", "-B", file("attacker/packet_client.py"), address, ...where, ...args];
 }
 
@@ -88,13 +88,13 @@ function app(name: string, args: (lab: Lab) => readonly string[]): Way {
   return { name, attempt: async (lab) => outcomeOf(await lab.inPod(socketClient(APP_UID, ...args(lab)))) };
 }
 
-/** What a rule for TCP port 80 of the metadata service knows nothing of. */
+/** Ways that a rule for TCP port 80 of the metadata service does not cover. */
 const beside = (name: string, ...args: readonly string[]): Way => ({
   ...app(name, () => args),
   passesRedirect: true,
 });
 
-/** Uid 0 as containers have it by default: it may become any user, the sidecar's among them. */
+/** Uid 0 as containers have it by default: it may become any user, also the sidecar's. */
 function becoming(name: string, uid: number, address: string): Way {
   const as = ["setpriv", "--inh-caps=-all", "--bounding-set=-all,+setuid,+setgid", "--no-new-privs"];
   return { name, attempt: async (lab) => outcomeOf(await lab.inPod([...as, ...socketClient(uid, address)])) };
@@ -124,7 +124,7 @@ function sourceRoute(name: string, type: string): Way {
   };
 }
 
-/** A packet socket is past the output hook, whatever it sends. */
+/** A packet socket bypasses the output hook, whatever it sends. */
 function packet(name: string, address: string, ...args: readonly string[]): Way {
   return { ...raw(name, address, ...args), passesOutputRule: true, passesRoute: true, passesRedirect: true };
 }
@@ -253,7 +253,7 @@ export const WAYS: readonly Way[] = [
   { ...packet("AF_XDP, IPv6", METADATA_V6, "--via", "xdp"), passesGuard: true },
 ];
 
-/** What only comes once the pod runs, and the guard has ended: see {@link Lab.plugIn}. */
+/** Ways that appear only when the pod runs and the guard has ended: see {@link Lab.plugIn}. */
 export const LATE_WAYS: readonly Way[] = [
   {
     ...app("an address added later, IPv4", () => [METADATA_V4, "--source", LATE_V4]),

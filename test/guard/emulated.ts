@@ -2,22 +2,22 @@ import { ENV } from "../../sidecar/contract/env.ts";
 import { IMDS_PORT } from "../../sidecar/contract/pod.ts";
 import { BLOCKED, type Lab } from "./lab.ts";
 
-/** What the guard is told in a pod whose metadata service is emulated. */
+/** The guard's variables in a pod whose metadata service is emulated. */
 export const EMULATE = { [ENV.imds]: "emulate", [ENV.blockedAddresses]: BLOCKED.join(",") };
 
 export const OURS = "the sidecar";
 
-/** In the sidecar's place: an answer to whatever is asked, at its port and on its addresses. */
+/** In place of the sidecar: answers every request at its port and addresses. */
 const STAND_IN = `for (const host of ["127.0.0.1", "::1"]) require("net")
   .createServer((socket) => socket.once("data", () => socket.end("${OURS}")).on("error", () => 0))
   .listen({ port: ${IMDS_PORT}, host, ipv6Only: true }, () => host === "::1" && console.log("up"));`;
 
-/** @returns what ends it */
+/** @returns a function that ends it */
 export async function startSidecar(lab: Lab): Promise<() => void> {
   const child = lab.startInPod([process.execPath, "-e", STAND_IN]);
   await new Promise((resolve) => child.stdout.once("data", resolve));
   return () => void child.kill("SIGKILL");
 }
 
-/** A pod that has nothing of podrole's in it any more. */
+/** Removes everything of podrole's from the pod. */
 export const WITHOUT_GUARD = "delete table inet podrole_guard; delete table netdev podrole_guard";

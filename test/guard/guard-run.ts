@@ -18,10 +18,10 @@ const bounded = (capabilities: string): readonly string[] => [
   "--no-new-privs",
 ];
 
-/** As the guard's container is: uid 0, NET_ADMIN and nothing else, no new privileges. */
+/** Like the guard's container: uid 0, only NET_ADMIN, no new privileges. */
 export const AS_GUARD = bounded("+net_admin");
 
-/** What the injector tells the guard. */
+/** The guard's variables, as the injector writes them. */
 export function guardEnv(lab: Lab): Env {
   return {
     PATH: process.env["PATH"],
@@ -32,14 +32,14 @@ export function guardEnv(lab: Lab): Env {
 }
 
 export function runGuard(lab: Lab, env: Env = {}, as: readonly string[] = AS_GUARD): Promise<Ended> {
-  // Set by env(1), since the programs before it have to be found whatever PATH the guard is given.
+  // Set by env(1), since the programs before it must be found whatever PATH the guard gets.
   const settings = Object.entries({ ...guardEnv(lab), ...env }).map(
     ([name, value]) => `${name}=${value ?? ""}`,
   );
   return lab.inPod([...as, "/usr/bin/env", "-i", ...settings, ...GUARD]);
 }
 
-/** A machine that lacks something, and what the guard is to say that it holds by. */
+/** A machine that lacks something, and the packet filter that the guard has to name. */
 export interface Lacking {
   readonly env: Env;
   readonly as: readonly string[];
@@ -47,8 +47,8 @@ export interface Lacking {
 }
 
 /**
- * A kernel before 5.16, as far as it can be had on a newer one: an nft that gives the kernel's refusal, word for word,
- * of a script with the egress hook, and is the real one for everything else.
+ * Stands in for a kernel before 5.16: an nft that prints such a kernel's refusal of a script with the egress hook, and is
+ * the real one for everything else.
  */
 export async function withoutEgressHook(): Promise<Lacking> {
   const folder = await mkdtemp(join(tmpdir(), "podrole-old-kernel-"));

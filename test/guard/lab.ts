@@ -7,7 +7,7 @@ import { inside, spaces } from "./spaces.ts";
 
 /**
  * Three network namespaces of the test's own. `node` owns the metadata addresses and answers on them, `pod` reaches it
- * over two interfaces, and `nested` is a network behind the pod. Nothing of it touches the machine's own network.
+ * over two interfaces, and `nested` is a network behind the pod. The machine's own network is not touched.
  *
  *     nested  eth0 ── nested  pod  eth0 ── veth0  node  lo: 169.254.169.254, fd00:ec2::254
  *                                  net1 ── veth1
@@ -16,16 +16,16 @@ export interface Lab {
   /** A program in the pod, with the capabilities of the test (all of them) unless it drops them. */
   inPod(argv: readonly string[], options?: { input?: string; env?: Env }): Promise<Ended>;
   inNested(argv: readonly string[]): Promise<Ended>;
-  /** On the other end of the pod's wires: the node, or a neighbour. */
+  /** A program at the other end of the pod's links: the node, or a neighbour. */
   inNode(argv: readonly string[]): Promise<Ended>;
   /** Applies an nft script in the pod. */
   nft(script: string): Promise<void>;
   /** Every rule in the pod, without counters. */
   ruleset(): Promise<string>;
   startInPod(argv: readonly string[]): ChildProcessWithoutNullStreams;
-  /** A third interface, `net2`, and a second address on `eth0`, as a network plugin may give a pod that runs already. */
+  /** Adds an interface, `net2`, and a second address on `eth0`, as a network plugin may do to a running pod. */
   plugIn(): Promise<void>;
-  /** As before {@link plugIn}. */
+  /** Undoes {@link plugIn}. */
   unplug(): Promise<void>;
   readonly interfaces: { readonly eth0: Interface; readonly net1: Interface };
   close(): Promise<void>;
@@ -37,8 +37,8 @@ export interface Interface {
   readonly gatewayMac: string;
   readonly podIp: string;
   readonly gateway: Address;
-  /** On the pod's wire, but not the pod's own: its kernel does not mix in with what a packet socket sends from it. */
-  readonly stranger: Address;
+  /** On the pod's link, but not the pod's own, so that its kernel does not interfere with packet sockets that use it. */
+  readonly other: Address;
 }
 
 interface Address {
@@ -53,11 +53,11 @@ export const [METADATA_V4, METADATA_V6] = METADATA_ADDRESSES;
 /** Blocked by configuration: where EKS Pod Identity answers. */
 export const EXTRA_V4 = "169.254.170.23";
 export const EXTRA_V6 = "fd00:ec2::23";
-/** On the pod's wire like its own address, and given to it later. */
+/** On the pod's link like its own address, and added later. */
 export const LATE_V4 = "10.70.0.3";
 export const LATE_V6 = "fd70::3";
 export const BLOCKED = [METADATA_V4, METADATA_V6, EXTRA_V4, EXTRA_V6] as const;
-/** Another table of the pod's rewrites this address into the metadata service's. Of TEST-NET-1. */
+/** Another table of the pod rewrites this address (of TEST-NET-1) into the metadata service's. */
 export const REWRITTEN = "192.0.2.1";
 
 const STAND_IN = fileURLToPath(new URL("./stand-in.ts", import.meta.url));
@@ -75,7 +75,7 @@ export async function openLab(): Promise<Lab> {
     const eth0 = await connect(pod, "eth0", node, "veth0", 70);
     const net1 = await connect(pod, "net1", node, "veth1", 71);
     await connect(nested, "eth0", pod, "nested", 72);
-    // As a network card is that was moved into the pod; a veth pair leaves checksums to its other end.
+    // Like a network card that was moved into the pod: a veth pair leaves checksums to its other end.
     await must(inside(pod, ["python3", file("attacker/checksum_offload_off.py"), "net1"]));
     await addresses(node);
     await sysctls(pod, ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"]);
@@ -131,7 +131,7 @@ async function connect(
   net: number,
 ): Promise<Interface> {
   const at = (host: number): Address => ({ v4: `10.${net}.0.${host}`, v6: `fd${net}::${host}` });
-  const [gateway, own, stranger] = [at(1), at(2), at(77)];
+  const [gateway, own, other] = [at(1), at(2), at(77)];
   await ip(from, `link add ${name} type veth peer name ${peer} netns ${to}`);
   for (const [space, device, address] of [
     [from, name, own],
@@ -145,10 +145,10 @@ async function connect(
   await ip(from, `route add default via ${gateway.v4} dev ${name} metric ${net}`);
   await ip(from, `-6 route add default via ${gateway.v6} dev ${name} metric ${net}`);
   const [mac, gatewayMac] = [await macOf(from, name), await macOf(to, peer)];
-  for (const address of [stranger.v4, stranger.v6]) {
+  for (const address of [other.v4, other.v6]) {
     await ip(to, `neighbour add ${address} lladdr ${mac} dev ${peer} nud permanent`);
   }
-  return { name, mac, gatewayMac, podIp: own.v4, gateway, stranger };
+  return { name, mac, gatewayMac, podIp: own.v4, gateway, other };
 }
 
 async function addresses(node: string): Promise<void> {
@@ -156,7 +156,7 @@ async function addresses(node: string): Promise<void> {
   for (const address of [METADATA_V6, EXTRA_V6]) await ip(node, `address add ${address}/128 dev lo nodad`);
 }
 
-/** A node that is careless about source routes, and answers ARP for what it routes, as many network plugins make it. */
+/** A node that accepts source routes and answers ARP for what it routes, as many network plugins set it up. */
 const ACCEPT_DETOURS = ["all", "default", "veth0", "veth1"].flatMap((device) => [
   `net.ipv4.conf.${device}.accept_source_route=1`,
   `net.ipv4.conf.${device}.rp_filter=0`,

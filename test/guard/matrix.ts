@@ -23,14 +23,14 @@ export interface Cell {
 
 type Text = (cell: Cell) => string;
 
-/** The whole of what was tried, for the eye: one line a way round, one column a posture. */
+/** Everything that was tried, for people to read: one line a way round, one column a posture. */
 export function matrixText(cells: readonly Cell[]): string {
   const table = tableOf(cells, inDetail);
   const width = (column: number): number => Math.max(...table.map((row) => (row[column] ?? "").length));
   return `\n${table.map((row) => row.map((cell, column) => cell.padEnd(width(column))).join("  ")).join("\n")}\n\n`;
 }
 
-/** The same for the security page: what does not change from one run to the next. */
+/** The same for the security page, without what changes from run to run. */
 export function matrixMarkdown(cells: readonly Cell[]): string {
   const [head = [], ...rows] = tableOf(cells, ({ outcome }) => {
     if (outcome.outcome !== "reached") return "held";

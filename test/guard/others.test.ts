@@ -8,8 +8,8 @@ import { whyNoIptables, whyNot } from "./requirements.ts";
 const reason = whyNot() ?? whyNoIptables();
 const APP_UID = 1000;
 
-/** The sidecar's verifier, looking once at the real addresses as an unprivileged program of the pod. */
-const LOOK = `
+/** The sidecar's guard check, run once against the real addresses as an unprivileged program of the pod. */
+const GUARD_CHECK = `
   const { createGuardCheck } = await import(${JSON.stringify(file("../../sidecar/guard-check.ts"))});
   const { reach } = await import(${JSON.stringify(file("../../sidecar/kit/reach.ts"))});
   const clock = { now: () => 0, sleep: () => new Promise(() => undefined) };
@@ -53,7 +53,13 @@ describe.skipIf(reason)(`the guard beside other agents${reason ? ` (skipped: ${r
       "--inh-caps=-all",
       "--bounding-set=-all",
     ];
-    const { stdout, stderr } = await lab.inPod([...as, process.execPath, "--input-type=module", "-e", LOOK]);
+    const { stdout, stderr } = await lab.inPod([
+      ...as,
+      process.execPath,
+      "--input-type=module",
+      "-e",
+      GUARD_CHECK,
+    ]);
     expect(stderr).toBe("");
     return JSON.parse(stdout);
   };

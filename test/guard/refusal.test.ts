@@ -47,10 +47,10 @@ describe.skipIf(reason)(`the guard that cannot do its work${reason ? ` (skipped:
   });
 
   test.each([
-    ["require", "There is no program nft"],
+    ["require", "This image has no program nft"],
     [
       "prefer",
-      "Nothing in this pod can hold the addresses: There is no program nft .*iptables-nft.*iptables-legacy",
+      "No packet filter in this pod can block the addresses: This image has no program nft .*iptables-nft.*iptables-legacy",
     ],
   ])("says that the image has no usable program, with the egress hook on %s", async (egressHook, says) => {
     const env = { PATH: folder, [ENV.egressHook]: egressHook, [ENV.logLevel]: "error" };

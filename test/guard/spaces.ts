@@ -19,7 +19,7 @@ export function spaces(names: readonly string[]): Spaces {
     for (const child of children) child.kill("SIGKILL");
     for (const name of names) spawnSync(IP, ["netns", "del", name], { stdio: "ignore" });
   };
-  // Also when the run is cut short: a namespace outlives the process that made it.
+  // Also when the run is interrupted: a namespace outlives the process that made it.
   process.once("exit", removeAll);
   return {
     start: (...args) => {

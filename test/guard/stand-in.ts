@@ -1,6 +1,6 @@
 /**
  * Stands in for the metadata service in a network namespace of the test's own: the same answer over TCP and UDP, and on
- * another port, as if something else were to be had there.
+ * another port as well.
  * `node stand-in.ts <secret> <address>...`; prints `ready` once all of it listens.
  */
 import { createSocket } from "node:dgram";
@@ -19,7 +19,7 @@ for (const port of [80, 8080]) {
   await once(server.listen(port, "::"), "listening");
 }
 
-// One socket an address: an answer from a wildcard socket would come from the interface's own address.
+// One socket for each address: a wildcard socket would answer from the interface's own address.
 await Promise.all(
   addresses.map(async (address) => {
     const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");

@@ -6,11 +6,11 @@ import { canImport, PYTHON } from "../sdk/python.ts";
 import { NODE_IP, S3_PORT, STS_PORT, type Owner } from "./names.ts";
 import { runs, whyNot } from "./requirements.ts";
 
-/** A program as people run it in a pod. It prints whose keys it was given, in some way of its own. */
+/** A program as people run it in a pod. It prints whose keys it got, each in its own way. */
 export interface Client {
   readonly name: string;
   readonly argv: readonly string[];
-  /** Undefined where this machine has it. */
+  /** Why this machine cannot run it, or undefined. */
   readonly missing: string | undefined;
   /** What it prints with this owner's keys, and with nobody else's. */
   readonly prints: (owner: Owner) => string;
@@ -33,7 +33,7 @@ const JS_V2_FOLDER = process.env["PODROLE_TEST_AWS_SDK_V2"];
 
 const session = (owner: Owner): string => owner.session;
 
-/** Not built where the suite is skipped. */
+/** Not built if the suite is skipped. */
 const reason = whyNot();
 const goV1: Built = reason === undefined ? await built("go-v1") : { kind: "skipped", reason };
 
@@ -87,7 +87,7 @@ export const CLIENTS: readonly Client[] = [
 
 /**
  * A program of test/sdk/clients, which makes one call for each line that it is given.
- * @throws Error when it is a fault of ours that it cannot be built
+ * @throws Error when it cannot be built through a fault of the project
  */
 async function built(id: string): Promise<Built> {
   const client = SDK_CLIENTS.find((one) => one.id === id);

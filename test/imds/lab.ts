@@ -21,15 +21,15 @@ import { HEALTH_PORT, NODE_IP, POD_IP, STS_PORT, WEB_TOKEN } from "./names.ts";
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * Two network namespaces of the test's own. In the node's, EC2's real addresses are its own service; from the pod's they
- * can be reached, until {@link Lab.guard} sends what is for them to the sidecar.
+ * Two network namespaces of the test's own. In the node's, a service listens on EC2's real addresses. The pod reaches it
+ * until {@link Lab.guard} redirects its connections to the sidecar.
  */
 export interface Lab {
-  /** The real guard, told to emulate. */
+  /** Runs the real guard in mode emulate. */
   readonly guard: (over?: Env) => Promise<void>;
-  /** The sidecar of a pod that is emulated for; resolves when `/readyz` says `readyz`. */
+  /** Starts the sidecar of an emulated pod; resolves when `/readyz` answers `readyz`. */
   readonly sidecar: (over?: Env, readyz?: string) => Promise<void>;
-  /** An app of the pod: these variables and no others. */
+  /** Runs an app of the pod with these variables and no others. */
   readonly app: (argv: readonly string[], env?: Env, input?: string) => Promise<Ended>;
   readonly close: () => Promise<void>;
 }
@@ -57,7 +57,7 @@ export async function openLab(): Promise<Lab> {
     const tokenFile = join(folder, "token");
     await writeFile(tokenFile, WEB_TOKEN);
     const child = run(pod, SIDECAR, {
-      // As a container runtime sets it for a uid that is in no list of users.
+      // As a container runtime sets it for a uid without a user name.
       HOME: "/",
       ...startedWith(INJECTED, CONTAINER.sidecar),
       [ENV.healthPort]: String(HEALTH_PORT),
@@ -117,14 +117,14 @@ export async function openLab(): Promise<Lab> {
   };
 }
 
-/** As the injector makes it: guard and sidecar are told what their containers say. */
+/** As the injector makes it: guard and sidecar get the variables of their containers. */
 const INJECTED = injected(
   podWith({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.imds]: "emulate" }),
   facts(),
   config({ imds: "allow-emulate", region: "eu-west-1" }),
 );
 
-/** No container endpoint, no metadata endpoint, no files: EC2's own address is all there is. */
+/** No container endpoint, no metadata endpoint, no files: only EC2's own address is left. */
 const APP_ENV: Env = {
   PATH: process.env["PATH"],
   HOME: "/nonexistent",
@@ -145,7 +145,7 @@ const network = (node: string): readonly string[] => [
   "-6 route add default via fd90::1",
 ];
 
-/** EC2's addresses on the node's loopback: what the pod asks of them leads there, as on an instance. */
+/** EC2's addresses on the node's loopback, where the pod's requests arrive, as on an instance. */
 const NODE_NETWORK: readonly string[] = [
   "link set lo up",
   `address add ${NODE_IP}/24 dev veth0`,

@@ -1,6 +1,6 @@
 /**
- * What a pod has around it, in the node's network namespace: an STS, an S3 that tells whose keys it was asked
- * with, and at EC2's addresses the node's metadata service, which holds the node's credentials.
+ * A pod's surroundings, in the node's network namespace: an STS, an S3 that shows whose keys it was called with, and at
+ * EC2's addresses the node's metadata service, which has the node's credentials.
  * `node surroundings.ts`; prints `ready` once all of it listens, and ends with its standard input.
  */
 import { createServer, type Server } from "node:http";

@@ -7,13 +7,13 @@ import { fileURLToPath } from "node:url";
 import type { Client, Making } from "./clients.ts";
 import { canImport, PYTHON } from "./python.ts";
 
-/** A client that is ready to be run, or why it is not: `failed` is a fault of ours, `skipped` one of the machine's. */
+/** A client that is ready to run, or why it is not: `failed` is the project's fault, `skipped` the machine's. */
 export type Built =
   | { readonly kind: "ready"; readonly argv: readonly string[] }
   | { readonly kind: "skipped"; readonly reason: string }
   | { readonly kind: "failed"; readonly output: string };
 
-/** Builds that went well are kept there, by what they were made from. */
+/** Successful builds are kept there, by what they were made from. */
 const CACHE = process.env["PODROLE_SDK_CACHE"] ?? join(tmpdir(), `podrole-sdk-${process.getuid?.() ?? 0}`);
 
 export async function build({ id, making }: Client): Promise<Built> {
@@ -101,7 +101,7 @@ function run(program: string, args: readonly string[], cwd: string): Promise<Ran
   });
 }
 
-/** Words of Go, Cargo, Maven and npm for: the registry is out of reach, or does not give this out. */
+/** Messages of Go, Cargo, Maven and npm for a registry that is out of reach or refuses the package. */
 const REFUSED = new RegExp(
   [
     /\b(?:403 Forbidden|404 Not Found|410 Gone|50[234] [A-Z][a-z]+)/,
@@ -115,7 +115,7 @@ const REFUSED = new RegExp(
 );
 const TOO_OLD = /requires go >= [\d.]+|requires rustc [\d.]+/;
 
-/** What excuses a build that did not go well, or undefined where nothing does. */
+/** What excuses a failed build, or undefined. */
 export function excuse(program: string, { code, output }: Ran): string | undefined {
   if (code === undefined) return `no ${program}`;
   const old = TOO_OLD.exec(output)?.[0];

@@ -117,7 +117,7 @@ describe.skipIf(!hasMoto).concurrent("against moto's STS and S3 (python package 
         report.said({ client, when: "no session held", asked, ...told });
         expect({ asked, told: toldOf(told) }).toEqual({ asked: anyNumber, told: client.tells });
         expectWords(client, "notHeld", told);
-        expect(empty.front.uses.filter(({ verdict }) => verdict !== "unsigned")).toEqual([]);
+        expect(empty.front.uses.filter(({ check }) => check !== "unsigned")).toEqual([]);
         empty.front.outage(false);
         await empty.ready();
         expectGranted(await (client.decidesOnce === true ? inPod(empty, onTestFinished) : app).call());
@@ -137,7 +137,7 @@ describe.skipIf(!hasMoto).concurrent("against moto's STS and S3 (python package 
         report.said({ client, when: "a wrong token", asked, ...told });
         expect({ asked, told: toldOf(told) }).toEqual({ asked: anyNumber, told: client.tells });
         expectWords(client, "refused", told);
-        expect(pod.front.uses.filter(({ verdict }) => verdict !== "unsigned")).toEqual([]);
+        expect(pod.front.uses.filter(({ check }) => check !== "unsigned")).toEqual([]);
         expect(pod.metadata.requests).toEqual([]);
         passed();
       },
@@ -153,7 +153,7 @@ describe.skipIf(!hasMoto).concurrent("against moto's STS and S3 (python package 
         report.said({ client, when: "no sidecar", asked: 0, ...told });
         expect(told.isGranted).toBe(false);
         expectWords(client, "noSidecar", told);
-        expect(pod.front.uses.filter(({ verdict }) => verdict !== "unsigned")).toEqual([]);
+        expect(pod.front.uses.filter(({ check }) => check !== "unsigned")).toEqual([]);
         expect(pod.metadata.requests).toEqual([]);
         passed();
       },
@@ -172,7 +172,7 @@ describe.skipIf(!hasMoto).concurrent("against moto's STS and S3 (python package 
         const told = await start(env, onTestFinished).call();
         expect(told.isGranted).toBe(false);
         expect(pod.metadata.requests).toContain("PUT /latest/api/token");
-        expect(pod.front.uses).toContainEqual({ accessKeyId: "ASIAOFTHENODE", verdict: "unknown" });
+        expect(pod.front.uses).toContainEqual({ accessKeyId: "ASIAOFTHENODE", check: "unknown" });
       },
     );
   });
@@ -206,7 +206,7 @@ function expectWords({ says }: Client, when: keyof Sayings, { error = "" }: Answ
 /** Every request of the app's was signed with a key that the sidecar had been granted, before its end. */
 function expectOnlyGoodKeys({ front, metadata }: RunningPod): void {
   expect(front.uses.length).toBeGreaterThan(0);
-  expect(front.uses.filter(({ verdict }) => verdict !== "accepted")).toEqual([]);
+  expect(front.uses.filter(({ check }) => check !== "accepted")).toEqual([]);
   expect(metadata.requests).toEqual([]);
 }
 

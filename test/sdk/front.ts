@@ -3,7 +3,7 @@ import { createServer, request as send, type IncomingMessage, type ServerRespons
 import { close, listen } from "../../sidecar/wire/server.ts";
 import { signatureOf, signedBy } from "./signature.ts";
 
-/** A session that moto's STS granted, as the sidecar was told of it. */
+/** A session that moto's STS granted, as the sidecar received it. */
 export interface Granted {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -13,28 +13,28 @@ export interface Granted {
 }
 
 /** `unknown`: signed with a key that was never granted here, or with another session's token. */
-type Verdict = "accepted" | "expired" | "unknown" | "wrong signature" | "unsigned";
+type SignatureCheck = "accepted" | "expired" | "unknown" | "wrong signature" | "unsigned";
 
-/** One request of an app's, with the key that it was signed with. */
+/** One request of an app, with the key that signed it. */
 export interface Use {
   readonly accessKeyId: string | undefined;
-  readonly verdict: Verdict;
+  readonly check: SignatureCheck;
 }
 
 /**
- * What stands between one pod and moto. moto grants whatever it is asked and never looks at a signature, so this side
- * keeps AWS's part: each request must be signed with a granted key, its secret and its token, before its end.
+ * The proxy between one pod and moto. moto grants every request and checks no signature, so this proxy checks as AWS
+ * does: each request must be signed with a granted key, its secret and its token, before its end.
  */
 export interface Front {
   readonly url: string;
   readonly granted: readonly Granted[];
   readonly uses: readonly Use[];
-  /** During an outage of STS nobody gets a session; requests that are signed already go on. */
+  /** During an outage of STS nobody gets a session; signed requests are still answered. */
   readonly outage: (isOn: boolean) => void;
   readonly close: () => Promise<void>;
 }
 
-/** @param lifetimeSeconds how long sessions last, where moto's own answer is not to stand */
+/** @param lifetimeSeconds how long sessions last, if not as long as moto says */
 export async function frontOf(moto: string, lifetimeSeconds: number | undefined): Promise<Front> {
   const granted: Granted[] = [];
   const uses: Use[] = [];
@@ -88,13 +88,13 @@ function judged(
 ): { readonly use: Use; readonly refusal?: Answer } {
   const signed = signedBy(request);
   if (signed === undefined) {
-    const use = { accessKeyId: undefined, verdict: "unsigned" } as const;
+    const use = { accessKeyId: undefined, check: "unsigned" } as const;
     return { use, refusal: refused(403, "MissingAuthenticationToken", "The request is not signed.") };
   }
   const { accessKeyId, signature } = signed;
-  const refusing = (verdict: Verdict, code: string) => ({
-    use: { accessKeyId, verdict },
-    refusal: refused(403, code, `The request's key is ${verdict}.`),
+  const refusing = (check: SignatureCheck, code: string) => ({
+    use: { accessKeyId, check },
+    refusal: refused(403, code, `The request's key is ${check}.`),
   });
   const session = granted.find((one) => one.accessKeyId === accessKeyId);
   if (session === undefined || session.sessionToken !== request.headers["x-amz-security-token"])
@@ -103,10 +103,10 @@ function judged(
   const right = signatureOf(request, body, signed, session.secretAccessKey);
   if (!timingSafeEqual(Buffer.from(signature), Buffer.from(right)))
     return refusing("wrong signature", "SignatureDoesNotMatch");
-  return { use: { accessKeyId, verdict: "accepted" } };
+  return { use: { accessKeyId, check: "accepted" } };
 }
 
-/** STS wraps its errors and S3 does not; every SDK finds the code in either. */
+/** STS wraps its errors and S3 does not; SDKs find the code in both. */
 const refused = (status: number, code: string, message: string): Answer => ({
   status,
   type: "text/xml",
@@ -139,7 +139,7 @@ function forwarded(moto: string, request: IncomingMessage, body: Buffer): Promis
 
 const EXPIRATION = /<Expiration>([^<]+)<\/Expiration>/;
 
-/** STS grants 15 minutes at least, and a test cannot wait for those to end. */
+/** STS grants at least 15 minutes, which is too long for a test to wait. */
 function withLifetime(answer: Answer, lifetimeSeconds: number | undefined): Answer {
   if (lifetimeSeconds === undefined) return answer;
   const end = new Date(Math.floor(Date.now() / 1000 + lifetimeSeconds) * 1000);

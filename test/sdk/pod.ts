@@ -19,35 +19,35 @@ import { frontOf, type Front } from "./front.ts";
 import { unsignedJwt } from "./moto.ts";
 
 const ROLE = "arn:aws:iam::123456789012:role/billing-reader";
-/** Who an app of these pods is, to STS. */
+/** The identity of an app of these pods at STS. */
 export const SESSION = "arn:aws:sts::123456789012:assumed-role/billing-reader/shop.web-5d5f-x7f2q";
 
 export interface Setting {
   readonly moto: string;
   /** How long a session lasts; absent: as long as the sidecar asked for. */
   readonly lifetimeSeconds?: number;
-  /** STS is out from the start, so that the sidecar holds nothing. */
+  /** STS is down from the start, so that the sidecar has no session. */
   readonly isOut?: boolean;
   readonly onTestFinished: (undo: () => Promise<void>) => void;
 }
 
 export interface RunningPod {
   readonly front: Front;
-  /** In the place of EC2's metadata service; it would hand out the node's role. */
+  /** In place of EC2's metadata service; it hands out the node's role. */
   readonly metadata: ImdsStandIn;
-  /** What the injector has put on the app's container. */
+  /** The variables that the injector has put on the app's container. */
   readonly app: Readonly<Record<string, string>>;
   /** The way to the services that the app calls, and to the metadata service's stand-in. */
   readonly surroundings: Readonly<Record<string, string>>;
-  /** As a crash does it: SIGKILL. */
+  /** Kills the sidecar like a crash: SIGKILL. */
   readonly killSidecar: () => Promise<void>;
   readonly startSidecar: () => Promise<void>;
   readonly ready: () => Promise<void>;
-  /** How often the sidecar that runs now has given an answer of this status. */
+  /** How often the current sidecar process has answered with this status. */
   readonly answers: (status: number) => Promise<number>;
 }
 
-/** A pod as the real injector makes it, and its real sidecar as a process. */
+/** A pod as the real injector makes it, with the real sidecar as a process. */
 export async function runPod(setting: Setting): Promise<RunningPod> {
   const { onTestFinished } = setting;
   const front = await frontOf(setting.moto, setting.lifetimeSeconds);
@@ -64,7 +64,7 @@ export async function runPod(setting: Setting): Promise<RunningPod> {
   const after = injected(
     pod({}, { [ANNOTATION.role]: ROLE, [ANNOTATION.region]: "eu-west-1" }),
     facts(),
-    // The guard needs a network namespace of the pod's; its own suite has one.
+    // The guard needs a network namespace; its own suite has one.
     config({ policy: "off", guard: "off", stsEndpoint: front.url, credentialsPort, healthPort }),
     () => randomBytes(32).toString("base64url"),
   );
@@ -146,7 +146,7 @@ function startProcess(env: Readonly<Record<string, string>>): Process {
   };
 }
 
-/** The paths of the container's mounts, as this machine has them. */
+/** The paths of the container's mounts on this machine. */
 const mounted = (env: Readonly<Record<string, string>>, home: string): Record<string, string> =>
   Object.fromEntries(
     Object.entries(env).map(([name, value]) => [
@@ -157,7 +157,7 @@ const mounted = (env: Readonly<Record<string, string>>, home: string): Record<st
     ]),
   );
 
-/** Of nobody that STS knows: whoever signs with them has fallen through to the node. */
+/** Unknown to STS: a client that signs with them has fallen through to the node. */
 const nodeKeys = () => ({
   accessKeyId: "ASIAOFTHENODE",
   secretAccessKey: "secret",
@@ -165,10 +165,10 @@ const nodeKeys = () => ({
   expiresAt: Date.now() + 3_600_000,
 });
 
-/** Pods start side by side, and a port is free until its sidecar has come up. */
+/** Pods start in parallel, and a port is free until its sidecar listens. */
 const given = new Set<number>();
 
-/** Below the ephemeral range, so that while a sidecar is away no connection of another test takes its port. */
+/** Below the ephemeral range, so that no connection of another test takes the port while a sidecar is down. */
 async function lowPort(): Promise<number> {
   for (;;) {
     const port = randomInt(20_000, 32_000);

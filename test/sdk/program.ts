@@ -2,12 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
-/** What a client made of one call. */
+/** How a client's call ended. */
 export interface Answer {
   readonly isGranted: boolean;
   /** Where the client asked STS. */
   readonly arn: string | undefined;
-  /** The client's own words, on one line. */
+  /** The client's own message, on one line. */
   readonly error: string | undefined;
   readonly ms: number;
 }

@@ -3,11 +3,11 @@ import type { Client } from "./clients.ts";
 export const TRIALS = ["first fetch", "refresh", "restart", "outage", "wrong token", "no sidecar"] as const;
 export type Trial = (typeof TRIALS)[number];
 
-/** What a client said when it got nothing, and after how long. */
+/** A client's message when it got no credentials, and after how long. */
 interface Saying {
   readonly client: Client;
   readonly when: string;
-  /** How often it asked the sidecar before it gave up. */
+  /** How often it called the sidecar before it gave up. */
   readonly asked: number;
   /** With the start of its process. */
   readonly ms: number;
@@ -15,7 +15,7 @@ interface Saying {
 }
 
 export interface Report {
-  /** A trial counts as failed until what this returns is called. */
+  /** A trial counts as failed until the returned function is called. */
   readonly opened: (client: Client, trial: Trial) => () => void;
   readonly said: (saying: Saying) => void;
   readonly text: (clients: readonly Client[], why: (client: Client) => string | undefined) => string;
