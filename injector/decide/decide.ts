@@ -173,7 +173,7 @@ function namespaceSettings(
   if (wantedSource !== undefined && !overridden && wantedSource !== config.source) {
     const message = `The annotation ${ANNOTATION.source} of namespace ${namespace.name} is ${JSON.stringify(wantedSource.slice(0, 60))}, which the injector does not allow.`;
     findings.push(
-      finding("ANNOTATION_INVALID", message, "Have a cluster admin set the injector's --source-override."),
+      finding("ANNOTATION_INVALID", message, "Have a cluster admin set sourceOverride in podrole-config."),
     );
   }
   const wantedGuard = namespace.annotations[ANNOTATION.guard];

@@ -50,12 +50,12 @@ export function intendImds(asked: ImdsAsked): {
   const { name, annotations } = facts.namespace;
   const findings: Finding[] = [];
   if (config.imds === "block") {
-    findings.push(notAllowed(asked, mode.byPod, ANNOTATION.imds, "emulate", "--imds=allow-emulate"));
+    findings.push(notAllowed(asked, mode.byPod, ANNOTATION.imds, "emulate", "allow-emulate"));
   } else if (annotations[ANNOTATION.imds] === "block") {
     findings.push(forbiddenThere(name, ANNOTATION.imds, "block"));
   }
   if (v1.value === "allowed" && config.imds === "allow-emulate") {
-    findings.push(notAllowed(asked, v1.byPod, ANNOTATION.imdsV1, "allowed", "--imds=allow-emulate-v1"));
+    findings.push(notAllowed(asked, v1.byPod, ANNOTATION.imdsV1, "allowed", "allow-emulate-v1"));
   } else if (v1.value === "allowed" && annotations[ANNOTATION.imdsV1] === "denied") {
     findings.push(forbiddenThere(name, ANNOTATION.imdsV1, "denied"));
   }
@@ -102,16 +102,10 @@ function keptApart(asked: ImdsAsked): string | undefined {
   return skipped && `container ${JSON.stringify(skipped.name.slice(0, 80))} is to get no credentials`;
 }
 
-function notAllowed(
-  { facts }: ImdsAsked,
-  byPod: boolean,
-  key: string,
-  value: string,
-  option: string,
-): Finding {
+function notAllowed({ facts }: ImdsAsked, byPod: boolean, key: string, value: string, mode: string): Finding {
   const whose = byPod ? "" : ` of namespace ${facts.namespace.name}`;
   const message = `The annotation ${key}${whose} is ${value}, which the injector does not allow.`;
-  return finding("IMDS_NOT_ALLOWED", message, `Have a cluster admin set the injector's ${option}.`);
+  return finding("IMDS_NOT_ALLOWED", message, `Have a cluster admin set imds to ${mode} in podrole-config.`);
 }
 
 const forbiddenThere = (namespace: string, key: string, value: string): Finding =>

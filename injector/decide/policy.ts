@@ -59,7 +59,7 @@ export function decideRole(
   ];
   const rule = rules.find(({ allows }) => allows(arn));
   if (rule !== undefined) return { allowed: true, rule: rule.name, findings };
-  if (arn === config.defaultRole) return { allowed: true, rule: "the injector's --default-role", findings };
+  if (arn === config.defaultRole) return { allowed: true, rule: "the setting defaultRole", findings };
   if (mode === "listed" && rules.length === 0) {
     return { allowed: true, rule: "no rule is set here, so the IAM trust policy decides", findings };
   }

@@ -52,7 +52,7 @@ export function resolveRole(
     );
   }
   if (config.defaultRole === undefined) return { kind: "none" };
-  return { kind: "role", arn: config.defaultRole, from: "the injector's --default-role", findings: [] };
+  return { kind: "role", arn: config.defaultRole, from: "the setting defaultRole", findings: [] };
 }
 
 /** What a text that names a role comes to, whoever wrote it. */
@@ -70,7 +70,7 @@ export function roleFromText(
       return invalid(
         "ROLE_NEEDS_BASE_ARN",
         `The ${from} gives the name ${shown}, and the injector has no base ARN to complete it with.`,
-        "Write the whole role ARN, or have a cluster admin set the injector's --base-role-arn.",
+        "Write the whole role ARN, or have a cluster admin set baseRoleArn in podrole-config.",
       );
     case "malformed":
       return invalid(

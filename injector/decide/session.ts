@@ -91,7 +91,7 @@ export function stepsTo(
   if (!startsByAssumeRole && needsAssumeRole && !viaHub) {
     const what = wishes.externalId === undefined ? ANNOTATION.sessionTags : config.keys.externalId;
     const message = `The annotation ${what} needs AssumeRole, and source ${config.source} has no hub role to call it from.`;
-    const remedy = "Take the annotation off, or have a cluster admin set the injector's --hub-role.";
+    const remedy = "Take the annotation off, or have a cluster admin set hubRole in podrole-config.";
     return { steps: [], findings: [finding("HUB_ROLE_MISSING", message, remedy)] };
   }
 

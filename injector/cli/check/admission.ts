@@ -80,9 +80,7 @@ function judgeGood({ namespace, expected, withRole, good }: DryRun, imagesKnown:
       "Another webhook may put containers first, or the injector may run with another --image than its Deployment says.",
     );
   }
-  const role = withRole
-    ? ""
-    : "; no role was asked for, since the rules there allow none that could be tried";
+  const role = withRole ? "" : "; without a role, since the rules there do not allow the one that is tried";
   return ok(code, `A pod tried in ${namespace} starts with ${wanted.join(", ")}${role}.`);
 }
 

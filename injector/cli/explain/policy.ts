@@ -10,7 +10,7 @@ import { annotation } from "../../model/annotations.ts";
 
 /** Whether the pod may use the role, and what each rule says about it. */
 export function policyStep({ mode, decision }: Answers["policy"], role: RoleArn, around: Around): Step {
-  const by = around.config.policy === undefined ? "the source's default" : "by --policy";
+  const by = around.config.policy === undefined ? "the source's default" : "by the setting policy";
   const refusal = isDenial(decision)
     ? "a RoleGrant denies it, which wins over every rule"
     : "no rule allows it";
@@ -59,7 +59,7 @@ function rules(role: RoleArn, decision: RoleDecision, { pod, facts, config }: Ar
     byAnnotation(config.keys.namespaceAllowedRoles),
     byAnnotation(config.keys.namespacePermitted),
     ...allowing.map(byGrant),
-    rule("the injector's --default-role", defaultRole, alone({ defaultRole })),
+    rule("the setting defaultRole", defaultRole, alone({ defaultRole })),
     ...elsewhere(others, facts, account, (grant) => alone({ grants: [grant] }).allowed),
   ];
 }

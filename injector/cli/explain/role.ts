@@ -20,7 +20,7 @@ export function roleStep(resolved: ResolvedRole, around: Around): Step {
     case "role":
       return step(resolved.arn, `${resolved.from}, the first that is set`);
     case "invalid":
-      return step("none that could be", resolved.findings.map(({ message }) => message).join(" "));
+      return step("none that can be used", resolved.findings.map(({ message }) => message).join(" "));
   }
 }
 
@@ -73,7 +73,7 @@ function candidates(answer: ResolvedRole, { pod, facts, config, where }: Around)
       annotation(namespace.annotations, keys.namespaceDefaultRole),
       resolveRole(silentPod, { ...silent, namespace }, noDefault),
     ),
-    candidate("the injector's --default-role", config.defaultRole, resolveRole(silentPod, silent, config)),
+    candidate("the setting defaultRole", config.defaultRole, resolveRole(silentPod, silent, config)),
   ];
 }
 

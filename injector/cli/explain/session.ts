@@ -21,12 +21,15 @@ export function sessionSteps(
     return key === undefined ? fallback : `annotation ${key}`;
   };
   const region = wishes.region ?? fallbackRegion(role);
-  const regionBy = config.region === undefined ? "the role's partition, as no --region is set" : "--region";
+  const regionBy =
+    config.region === undefined
+      ? "the role's partition, as the setting region is not set"
+      : "the setting region";
   const seconds = steps.at(-1)?.durationSeconds ?? wishes.durationSeconds;
   return [
     {
       id: "calls",
-      question: "By which calls to STS?",
+      question: "Which STS calls lead to it?",
       answer: callsOf(steps, source) || "none",
       because:
         problems.length > 0 ? problems.join(" ") : `starting from ${SOURCE_KINDS[source].startsFrom(config)}`,
@@ -36,8 +39,8 @@ export function sessionSteps(
       question: "What is its session like?",
       answer: `name ${wishes.sessionName}, ${seconds} seconds, STS of ${region}`,
       because: [
-        `name by ${by("--session-name", ANNOTATION.sessionName, config.keys.peerSessionName)}`,
-        `length by ${by("--session-duration", ANNOTATION.sessionDuration)}${seconds === wishes.durationSeconds ? "" : ", cut to what STS allows a chained session"}`,
+        `name by ${by("the setting sessionName", ANNOTATION.sessionName, config.keys.peerSessionName)}`,
+        `length by ${by("the setting sessionDuration", ANNOTATION.sessionDuration)}${seconds === wishes.durationSeconds ? "" : ", cut to what STS allows a chained session"}`,
         `region by ${by(regionBy, ANNOTATION.region)}`,
       ].join("; "),
     },

@@ -105,21 +105,21 @@ function settingSteps({ source, guard }: Answers["settings"], { facts, config }:
   const ignored =
     wanted === undefined || wanted === source
       ? ""
-      : `; ${onNamespace(ANNOTATION.source)}, which --source-override does not allow`;
+      : `; ${onNamespace(ANNOTATION.source)}, which the setting sourceOverride does not allow`;
   return [
     step(
       "guard",
       "Does it get the guard?",
       yesNo(guard),
       annotations[ANNOTATION.guard] === undefined
-        ? `--guard is ${config.guard}`
+        ? `the setting guard is ${config.guard}`
         : onNamespace(ANNOTATION.guard),
     ),
     step(
       "source",
       "Where would its identity come from?",
       `source ${source}`,
-      overridden ? onNamespace(ANNOTATION.source) : `--source is ${config.source}${ignored}`,
+      overridden ? onNamespace(ANNOTATION.source) : `the setting source is ${config.source}${ignored}`,
     ),
   ];
 }
@@ -146,7 +146,7 @@ function imdsStep({ imds, findings }: Answers["imds"], { pod, facts, config }: A
   );
   const codes = findings.filter(({ severity }) => severity === "deny").map(({ code }) => code);
   const because = [
-    `--imds is ${config.imds}`,
+    `the setting imds is ${config.imds}`,
     ...(annotations.length === 0 ? ["no annotation asks for it"] : annotations),
     ...(codes.length === 0 ? [] : [`${codes.join(", ")}, see the findings`]),
   ].join("; ");
@@ -177,7 +177,9 @@ const STARTS: ReadonlyMap<string, string> = new Map([
 
 function startStep(start: string, { pod, config }: Around): Step {
   const isSet = pod.metadata?.annotations?.[ANNOTATION.start] != null;
-  const because = isSet ? `annotation ${ANNOTATION.start} is ${shown(start)}` : `--start is ${config.start}`;
+  const because = isSet
+    ? `annotation ${ANNOTATION.start} is ${shown(start)}`
+    : `the setting start is ${config.start}`;
   return step("start", "When do they start?", STARTS.get(start) ?? "unknown", because);
 }
 

@@ -35,7 +35,7 @@ export function kubeConfigFrom({ kubeconfig, context, env = {} }: KubeOptions): 
       "KUBECONFIG_MISSING",
       "There is no kubeconfig, and this is not a pod of a cluster.",
       {
-        remedy: "Give --kubeconfig, set KUBECONFIG, or explain manifests with -f.",
+        remedy: "Give --kubeconfig or set KUBECONFIG.",
       },
     );
   }

@@ -35,7 +35,7 @@ export function federated(
               : { StringEquals: { ...exact, ...sub } },
         },
         lines: {
-          "Principal.Federated": `The cluster's OIDC issuer https://${hostPath} (${from}), as it is registered in IAM in account ${account}. aws iam list-open-id-connect-providers tells whether it is.`,
+          "Principal.Federated": `The cluster's OIDC issuer https://${hostPath} (${from}), as it is registered in IAM in account ${account}. aws iam list-open-id-connect-providers shows whether it is.`,
           Action:
             "The call that the sidecar makes with the pod's service account token. It takes no session tags.",
           [`Condition.StringEquals.${hostPath}:aud`]: `Only tokens made for AWS. The provider has to be registered with this audience, in every partition.`,

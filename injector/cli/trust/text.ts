@@ -45,15 +45,16 @@ function linesOf(
   width: number,
   paint: Paint,
 ): readonly string[] {
+  const replaces = document.endsWith("trust")
+    ? " The command replaces the role's whole trust policy: first add whomever else the role trusts."
+    : "";
   const apply =
     command === undefined
       ? []
       : [
           "",
           ...wrapped(
-            document.endsWith("trust")
-              ? `To set it, with it in ${document}.json${several ? ` (--document ${document} prints it alone)` : ""}. It replaces the role's whole trust policy, so add to it whom else the role trusts:`
-              : `To set it, with it in ${document}.json${several ? ` (--document ${document} prints it alone)` : ""}:`,
+            `To set it, save it as ${document}.json${several ? ` (--document ${document} prints it alone)` : ""}.${replaces}`,
             width,
             2,
           ),

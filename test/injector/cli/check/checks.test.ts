@@ -455,7 +455,7 @@ describe("the dry run", () => {
 
   test("where a pod without a role is all that could be tried, which is said", () => {
     const plain = { expected: admitted(plainPod()), withRole: false, good: made(injected(plainPod())) };
-    expect(said("DRY_RUN", run(plain))[0]).toMatch(/^ok: .+ no role was asked for/);
+    expect(said("DRY_RUN", run(plain))[0]).toMatch(/^ok: .+; without a role/);
   });
 
   test("where a pod that this version would deny is let in", () => {

@@ -126,7 +126,7 @@ describe("an explanation", () => {
         result: "names no role, but an earlier one is set",
         decided: false,
       },
-      { name: "the injector's --default-role", result: "not set", decided: false },
+      { name: "the setting defaultRole", result: "not set", decided: false },
     ]);
   });
 
@@ -146,7 +146,7 @@ describe("an explanation", () => {
       "annotation iam.amazonaws.com/allowed-roles of namespace shop": "cannot be read, and so allows nothing",
       "annotation iam.amazonaws.com/permitted of namespace shop": "does not match",
       "RoleGrant ours (Allow)": "allows it",
-      "the injector's --default-role": "not set",
+      "the setting defaultRole": "not set",
       "RoleGrant theirs (Allow)": "allows it, but not in namespace shop",
       "RoleGrant biller (Allow)": "allows it, but not to service account default",
       "2 more RoleGrants": "not about shop/default",
