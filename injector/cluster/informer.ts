@@ -23,14 +23,14 @@ export interface Kind<T> {
   readonly optional?: boolean;
 }
 
-/** Everything of one kind as the API server last told it. */
+/** All objects of one kind, as the API server last reported them. */
 export interface Informer<T> extends Pick<Store<T>, "get" | "values" | "version" | "size"> {
   readonly resource: string;
-  /** Whether everything has been read once. It stays true: what was read stays in use while the API server is away. */
+  /** Whether everything has been read once. Stays true: what was read stays in use while the API server is away. */
   listed(): boolean;
   /** Why it is not followed at the moment, or undefined. */
   problem(): string | undefined;
-  /** When the API server last said anything about it, in milliseconds since the epoch; at first when it was made. */
+  /** When the API server last sent anything about it, in milliseconds since the epoch; before that, when it was made. */
   heardAt(): number;
   /** Follows until the signal; never rejects. Run again, it begins with a list. */
   run(signal: AbortSignal): Promise<void>;
@@ -48,7 +48,7 @@ export interface InformerDeps {
 export interface Timing {
   /** For one page of a list. */
   readonly listMs: number;
-  /** After which a watch that brings nothing is taken for dead. */
+  /** A watch that brings nothing for so long is considered dead. */
   readonly silenceMs: number;
   readonly firstPauseMs: number;
   readonly lastPauseMs: number;
@@ -85,7 +85,7 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
   let heardAt = clock.now();
   let state: string | undefined = "it has not been read yet";
 
-  /** One line for each change of state, however often it is tried meanwhile. */
+  /** Logs each change of state once, not each attempt. */
   const enter = (next: string | undefined, said = ""): void => {
     if (next === state) return;
     state = next;
@@ -146,15 +146,15 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
   const failed = (error: unknown, failures: number, listing: boolean): number => {
     const refusal = error instanceof Refusal ? error : undefined;
     if (listing && kind.optional === true && refusal?.status === 404) {
-      // Of what was there, the first 404 is not believed: an API server that is starting may not know the CRD yet, and
-      // to forget a Deny for that long would let its role through.
+      // The first 404 removes nothing: an API server that is starting may not know the CRD yet, and without the Deny
+      // grants their roles would be allowed.
       if (!listed || state === ABSENT) held.replacement().commit();
       listed = true;
       heardAt = clock.now();
       enter(ABSENT);
       return absentMs;
     }
-    // 410 is nothing wrong: the API server remembers for some minutes only, and a list brings what was missed.
+    // 410 is usual: the API server remembers changes for some minutes only, and a list brings what was missed.
     if (refusal?.status !== 410) enter(whyOf(error), refusal?.said);
     return pauseMs(failures, firstPauseMs, lastPauseMs);
   };
@@ -168,7 +168,7 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
         from ??= await list(signal);
         const openedAt = clock.now();
         from = await watch(from, signal);
-        // One that lived for a while is no failure, whatever ended it; one that ends at once, again and again, is.
+        // A watch that lived for a while did not fail, whatever ended it. One that ends at once did.
         failures = clock.now() - openedAt >= firstPauseMs ? 0 : failures + 1;
         wait = pauseMs(failures, firstPauseMs, lastPauseMs);
       } catch (error) {
@@ -194,6 +194,6 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
   };
 }
 
-/** Twice as long each time, less up to a half by chance, so that replicas of ours do not come back in step. */
+/** Doubles each time, less a random part of up to half, so that replicas do not retry at the same moment. */
 const pauseMs = (failures: number, first: number, last: number): number =>
   failures === 0 ? 0 : Math.min(last, first * 2 ** (failures - 1)) * (1 - Math.random() / 2);

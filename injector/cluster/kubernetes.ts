@@ -9,16 +9,16 @@ import { grantIndex, readGrant, type GrantIndex, type GrantReading } from "./gra
 import { informer, type Kind, type Timing } from "./informer.ts";
 import { fieldsIn, isRecord, metadataOf, own, stringMap, type Fields } from "../model/read.ts";
 
-/** The cluster as its API server tells it, followed from `start()` to `stop()`. */
+/** The cluster as its API server reports it, followed from `start()` to `stop()`. */
 export interface KubernetesCluster extends Cluster {
   start(): void;
-  /** Resolves when nothing is left running. */
+  /** Resolves when nothing runs any more. */
   stop(): Promise<void>;
-  /** Whether namespaces, service accounts and grants have all been read once. */
+  /** Whether namespaces, service accounts and grants have each been read once. */
   ready(): boolean;
   /** Keeps of service accounts what stands under this key too; resolves once all have been read with it. */
   keepRoleKey(key: string): Promise<void>;
-  /** How well each kind of object is followed, in one order. */
+  /** How each kind of object is followed, always in the same order. */
   followed(): readonly Followed[];
 }
 
@@ -26,7 +26,7 @@ export interface Followed {
   /** As in the API's paths. */
   readonly resource: string;
   readonly objects: number;
-  /** When the API server was last heard of it, in milliseconds since the epoch. */
+  /** When the API server last sent anything about it, in milliseconds since the epoch. */
   readonly heardAt: number;
 }
 
@@ -36,13 +36,12 @@ export interface ClusterDeps {
   readonly timing?: Partial<Timing>;
 }
 
-/** The API server gives the webhook five seconds; what is left after this must do for the answer. */
+/** For one look-up. The API server waits five seconds for the webhook's whole answer. */
 const LOOKUP_MS = 2000;
 
 /**
- * Facts out of memory. Where the namespace or the service account is not there yet, since both may be older than the
- * pod by a moment only, one GET each, side by side; grants are never asked for, and until they have been read once
- * there are no facts.
+ * Facts from memory. A namespace or service account that is not there yet may have been created just before the pod, so it is
+ * asked for: one GET each, at the same time. Grants are never asked for, and there are no facts until they have been read.
  */
 export function kubernetesCluster(
   access: ApiAccess,
@@ -101,8 +100,8 @@ export function kubernetesCluster(
   };
   const namespaceFacts = async (name: string): Promise<NamespaceFacts> => {
     const held = namespaces.get(name);
-    // The API server calls for labelled namespaces only. One that is held without the label got it a moment ago: to
-    // believe what is held would let its first pods through with no guard.
+    // The API server calls for labelled namespaces only, so a namespace that is held without the label has just got it.
+    // Using what is held would let its first pods through without a guard.
     if (held?.labels[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value) return held;
     const found = isName(name) ? await lookUp(`${NAMESPACES.path}/${name}`, NAMESPACES.cut) : undefined;
     if (found !== undefined) return found;
@@ -135,7 +134,7 @@ export function kubernetesCluster(
     followed: () =>
       all.map((one) => ({ resource: one.resource, objects: one.size(), heardAt: one.heardAt() })),
     facts: async (namespace, serviceAccount) => {
-      // Before the look-ups, so that nobody waits for what is of no use; and after them, when they may have changed.
+      // Before the look-ups, so that nothing is asked for in vain. And after them, because the grants may have changed.
       grantsByNamespace();
       const [ns, annotations] = await Promise.all([
         namespaceFacts(namespace),
@@ -152,16 +151,16 @@ export function kubernetesCluster(
 
 type Annotations = Readonly<Record<string, string>>;
 
-/** Shared by the many that carry nothing. */
+/** Shared by all accounts that name no role. */
 const NO_ANNOTATIONS: Annotations = Object.freeze({});
-/** The one annotation that is large on many objects: the manifest over again. */
+/** Holds the whole manifest again, so it is the one annotation that is large on many objects. */
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 
 const NAMESPACES: Kind<NamespaceFacts> = {
   resource: "namespaces",
   path: "/api/v1/namespaces",
-  // All labels, since a grant may select by any. All annotations but one, since which of them hold a policy is the
-  // installation's choice, and one that is dropped by mistake would free the namespace of it.
+  // All labels: a grant may select by any of them. All annotations but one: the settings say which of them hold a rule, and
+  // a rule that was dropped by mistake would no longer bind the namespace.
   cut: (object) => {
     const { [LAST_APPLIED]: _, ...annotations } = mapIn(object, "annotations");
     const name = own(metadataOf(object), "name");
@@ -198,8 +197,8 @@ const GRANTS: Kind<GrantReading> = {
 const mapIn = (object: Fields, key: "labels" | "annotations"): Fields => fieldsIn(metadataOf(object), key);
 
 /**
- * A name that an object can have. Any other is written into no path: a pod's author chooses the service account's, and
- * `..` would read the namespace instead, with annotations that are not the account's.
+ * Whether an object can have this name. No other name is put into a path: a pod's author chooses the service account's name,
+ * and `..` would read the namespace instead.
  */
 const isName = (name: string): boolean =>
   name.length <= 253 && /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(name);

@@ -5,7 +5,7 @@ import type { AdmissionResult } from "../review/admission-result.ts";
 interface MetricSpec {
   readonly type: "counter" | "gauge" | "histogram";
   readonly help: string;
-  /** Each label with what it holds. None of a tenant's choosing: names of namespaces, pods and roles have no end. */
+  /** Each label and what it holds. Never a name that tenants choose: there is no end of those. */
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -110,12 +110,12 @@ export const METRICS = {
 /** Seconds. A decision takes well under a millisecond; what is slower has waited for the API server. */
 export const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 
-/** What podrole has something to say to, as {@link Review.resource} spells it. */
+/** The resources that podrole decides about, as {@link Review.resource} spells them. */
 export const RESOURCES: ReadonlySet<string> = new Set(["/pods", "/pods/ephemeralcontainers", ...WORKLOADS]);
 const OPERATIONS: ReadonlySet<string> = new Set(["CREATE", "UPDATE", "DELETE", "CONNECT"]);
 const OTHER = "other";
 
-/** Whoever reaches the webhook's port can send a review of any resource: what is not known must not make a new series. */
+/** Anybody who reaches the webhook's port can send a review of any resource, so unknown ones make no new series. */
 export const resourceLabel = ({ resource }: Pick<Review, "resource">): string =>
   RESOURCES.has(resource) ? resource.replace(/^\//, "") : OTHER;
 

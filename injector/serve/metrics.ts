@@ -8,7 +8,7 @@ import type { ConfigInForce } from "./config-in-force.ts";
 import type { AnsweredReview } from "../review/admission-result.ts";
 
 export interface Metrics {
-  /** Counts one decision; a dry run's not, which is no event in the cluster's life. */
+  /** Counts one decision, unless of a dry run: nothing happens in the cluster then. */
   readonly observe: (decided: AnsweredReview) => void;
   /** Counts a certificate taken into service. */
   readonly countReload: () => void;
@@ -24,14 +24,14 @@ export interface MetricsDeps {
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   readonly followed?: () => readonly Followed[];
-  /** Of the certificate; absent: there is none. */
+  /** State of the certificate; absent when there is none. */
   readonly tls?: () => TlsSourceState;
   /** Why the server is not ready, or undefined. */
   readonly unready?: () => Trouble | undefined;
   readonly config?: Pick<ConfigInForce, "refused" | "takenAt">;
 }
 
-/** The injector's metrics, on a registry of their own: two injectors in one process count apart. */
+/** The injector's metrics, on their own registry, so that two injectors in one process count separately. */
 export function injectorMetrics(deps: MetricsDeps): Metrics {
   const { version, synced, unready = () => undefined } = deps;
   const registry = new Registry();
@@ -59,7 +59,7 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
       requests.inc({ decision: result.decision, reason: reasonLabel(result), resource, operation });
       durations.observe(ms / 1000);
       for (const { code, severity } of distinct(result.findings)) found.inc({ code, severity });
-      // Not of the workload, whose pods come by later and would be counted once more.
+      // Not for workloads: their pods come later and would be counted again.
       if (resource === "pods" && result.findings.some(({ code }) => code === "ROLE_WOULD_BE_DENIED"))
         wouldDeny.inc();
     },
@@ -93,7 +93,7 @@ type Series<L extends string> = readonly (readonly [Record<L, string>, number])[
 const codeOf = (trouble: Trouble | undefined): Series<"code"> =>
   trouble === undefined ? [] : [[{ code: trouble.code }, 1]];
 
-/** A gauge whose series are asked for at every scrape; one that is no longer told of is gone. */
+/** A gauge with series that are read at every scrape. A series that is not read any more is gone. */
 function labelled<L extends string>(level: Gauge<L>, read: () => Series<L>): void {
   Object.assign(level, {
     collect: () => {
@@ -103,13 +103,13 @@ function labelled<L extends string>(level: Gauge<L>, read: () => Series<L>): voi
   });
 }
 
-/** The first of each kind: of the same kind a manifest may have a hundred thousand. */
+/** The first finding of each kind: a manifest may have a hundred thousand of one kind. */
 const distinct = (findings: readonly Finding[]): Iterable<Finding> =>
   new Map(findings.map((one) => [`${one.code} ${one.severity}`, one])).values();
 
 /**
- * Not the library's default metrics: four dozen series, a timer every 10 ms and an observer of each garbage collection,
- * for a process that is asked once in a while. The names are those that dashboards know.
+ * Not the library's default metrics: they are four dozen series, with a timer every 10 ms and an observer of each garbage
+ * collection. The names are those that dashboards know.
  */
 function processMetrics(registry: Registry): void {
   const { counter, gauge } = makers(registry);
@@ -133,7 +133,7 @@ type Table = typeof METRICS;
 type Named<Type> = { [N in keyof Table]: Table[N]["type"] extends Type ? N : never }[keyof Table];
 type LabelsOf<N extends keyof Table> = Extract<keyof Table[N]["labels"], string>;
 
-/** Metrics by their name in the table. @param read asked at every scrape, for what is known elsewhere */
+/** Makes metrics by their name in the table. @param read is called at every scrape */
 function makers(registry: Registry) {
   const described = <N extends keyof Table>(name: N) => ({
     name,

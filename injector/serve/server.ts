@@ -17,23 +17,23 @@ export interface Deps {
   readonly cluster: Cluster;
   readonly log: Log;
   readonly newToken: () => string;
-  /** Told of every decision once its answer is on the way. What it throws is logged and goes no further. */
+  /** Called with every decision after its answer was sent. What it throws is logged. */
   readonly observe?: (answered: AnsweredReview) => void;
-  /** The text of `GET /metrics`; absent: there is none. */
+  /** The text of `GET /metrics`; absent: it answers 404. */
   readonly metrics?: () => Promise<string>;
-  /** Whether the facts are at hand; absent: always. */
+  /** Whether the cluster has been read; absent: always. */
   readonly ready?: () => boolean;
-  /** What else keeps the server from being ready, such as its certificate; absent: nothing. */
+  /** What else keeps the server from being ready, such as the certificate; absent: nothing. */
   readonly trouble?: () => Trouble | undefined;
   /** What is wrong though the server is ready, such as settings that were refused; absent: nothing. */
   readonly detail?: () => Trouble | undefined;
-  /** Whether clients are to look for another replica: every answer closes its connection. Absent: never. */
+  /** Whether clients should use another replica: then every answer closes its connection. Absent: never. */
   readonly draining?: () => boolean;
   /** Absent: plain HTTP, for tests that call `inject()`. */
   readonly tls?: ListenerTls;
   /** Other limits than the usual, for tests. */
   readonly limits?: Limits;
-  /** Told of each connection that was one too many. */
+  /** Called for each connection that was closed because there are too many. */
   readonly refused?: () => void;
 }
 
@@ -44,13 +44,13 @@ export function buildServer(deps: Deps): FastifyInstance {
   const app = Fastify({
     loggerInstance: log,
     serverFactory: (handler) => listener(handler, tls, deps.limits, deps.refused),
-    // One line a decision, written below, says more than two lines a request.
+    // One line for each decision, written below, says more than two lines for each request.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMITS.maxBytes,
-    // Keys of these names may stand in a pod's maps: refused, they would be a way to make the webhook fail.
+    // A pod's maps may contain keys of these names. To refuse them would be a way to make the webhook fail.
     onProtoPoisoning: "ignore",
     onConstructorPoisoning: "ignore",
-    // While draining we go on answering: a 503 would meet the API server's failurePolicy.
+    // While draining we go on answering: a 503 is a failure of the webhook for the API server.
     return503OnClosing: false,
   });
   app.setErrorHandler(async (error, _request, reply) => {
@@ -84,7 +84,7 @@ export function buildServer(deps: Deps): FastifyInstance {
   return app;
 }
 
-/** Why a server with these is not ready, or undefined. */
+/** Why the server is not ready, or undefined. */
 export function troubleOf({
   draining,
   ready,
@@ -102,7 +102,7 @@ function statusOf(error: unknown): number {
   return typeof status === "number" && status >= 400 ? status : 500;
 }
 
-/** A decision for every review that can be answered at all: what fails on the way is a denial, never an HTTP error. */
+/** Decides about every well-formed review. A failure becomes a denial, never an HTTP error. */
 async function answer(review: Review, deps: Deps): Promise<AdmissionReview> {
   if (!concerns(review)) return allow(review.uid, [], []);
   const startedAt = performance.now();
@@ -122,7 +122,7 @@ async function resultOf(review: Review, { config, cluster, newToken, log }: Deps
     return resultForReview(review, facts, settings, newToken);
   } catch (error) {
     log.error({ err: error, uid: review.uid }, "no decision");
-    // Of the facts: the API server out of reach, or a grant among them that nobody can read.
+    // A CodedError is about the facts: the API server cannot be reached, or a grant cannot be read.
     const found =
       error instanceof CodedError
         ? finding("FACTS_UNAVAILABLE", error.message, error.remedy ?? "Try again.")
@@ -154,7 +154,7 @@ const auditAnnotations = (result: AdmissionResult): Readonly<Record<string, stri
     : {}),
 });
 
-/** Names and codes only: messages may repeat what a manifest holds, and a manifest may hold a secret. */
+/** Logs names and codes only: messages may repeat parts of a manifest, and a manifest may contain a secret. */
 function logDecision({ review, result, ms }: AnsweredReview, log: Log): void {
   const fields = {
     uid: review.uid,
