@@ -1,4 +1,5 @@
 import type { InjectorConfig } from "../config/installation.ts";
+import { variablesOf } from "../config/variables.ts";
 import { type Container, literal, fieldVar } from "../model/pod.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { SIDECAR_UID, CONTAINER, COMMAND } from "../../sidecar/contract/pod.ts";
@@ -19,9 +20,8 @@ export function guardContainer(config: InjectorConfig, intent: Intent): Containe
     ...ownContainer(config),
     command: [...COMMAND.guard],
     env: [
-      literal(ENV.blockedAddresses, config.block.join(",")),
       ...openUid,
-      literal(ENV.egressHook, config.egressHook),
+      ...variablesOf("guard", config).map(([name, value]) => literal(name, value)),
       ...(intent.imds === undefined ? [] : imdsMode(config)),
       fieldVar(ENV.podIp, "status.podIP"),
       fieldVar(ENV.hostIp, "status.hostIP"),

@@ -1,4 +1,5 @@
 import type { InjectorConfig } from "../config/installation.ts";
+import { variablesOf } from "../config/variables.ts";
 import type { IdentityIntent } from "../decide/identities.ts";
 import { type Container, literal, fieldVar } from "../model/pod.ts";
 import type { Identity } from "../../sidecar/contract/session.ts";
@@ -32,19 +33,12 @@ export function sidecarContainer(
       literal(ENV.identities, JSON.stringify(identities)),
       literal(ENV.sessionName, sidecar.sessionName),
       literal(ENV.region, sidecar.stsRegion),
-      ...(config.stsEndpoint === undefined ? [] : [literal(ENV.stsEndpoint, config.stsEndpoint)]),
-      ...(config.stsFips ? [literal(ENV.stsFips, "true")] : []),
-      ...(config.stsDualStack ? [literal(ENV.stsDualStack, "true")] : []),
-      ...(config.stsCa === undefined ? [] : [literal(ENV.stsCa, config.stsCa)]),
+      ...variablesOf("sidecar", config).map(([name, value]) => literal(name, value)),
       ...kind.env(config),
       // Absent without a guard, not empty: Go leaves an empty value out, and a second look would find another pod.
       ...(intent.guard ? [literal(ENV.blockedAddresses, config.block.join(","))] : []),
       ...(intent.imds === undefined ? [] : imdsEnv(intent.imds, sidecar, config)),
       literal(ENV.start, sidecar.start),
-      literal(ENV.startTimeoutSeconds, String(config.startTimeout)),
-      literal(ENV.port, String(config.credentialsPort)),
-      literal(ENV.healthPort, String(config.healthPort)),
-      literal(ENV.logLevel, config.sidecarLogLevel),
       literal(ENV.terminationLog, TERMINATION_LOG),
       fieldVar(ENV.namespace, "metadata.namespace"),
       fieldVar(ENV.serviceAccount, "spec.serviceAccountName"),

@@ -175,7 +175,7 @@ export const ATTACKS: readonly Attack[] = [
     guard(pod).env.push({ name: "PODROLE_BLOCKED_ADDRESSES", value: "192.0.2.1" });
   }),
   attack("a guard that lets the sidecar's uid through", "INJECTED_DIFFERENTLY", (pod) => {
-    guard(pod).env.splice(1, 0, { name: "PODROLE_OPEN_UID", value: "64169" });
+    guard(pod).env.splice(0, 0, { name: "PODROLE_OPEN_UID", value: "64169" });
   }),
   attack("a guard told another address of the pod", "INJECTED_DIFFERENTLY", (pod) => {
     guard(pod).env[1] = { name: "PODROLE_POD_IP", value: "10.0.0.1" };
@@ -405,7 +405,7 @@ export const ATTACKS: readonly Attack[] = [
     "source node: a guard that opens another uid",
     "INJECTED_DIFFERENTLY",
     (pod) => {
-      guard(pod).env[1].value = "0";
+      guard(pod).env[0].value = "0";
     },
     { setting: "node" },
   ),

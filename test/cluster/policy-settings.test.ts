@@ -147,7 +147,7 @@ describe.skipIf(reason !== undefined)(
         [
           "the image of one and the guard's exception for the source of another",
           "podrole-guard is not as this installation writes it",
-          (pod) => pod.spec.initContainers[0].env.splice(1, 0, { name: "PODROLE_OPEN_UID", value: "64169" }),
+          (pod) => pod.spec.initContainers[0].env.splice(0, 0, { name: "PODROLE_OPEN_UID", value: "64169" }),
         ],
         [
           "no guard, and the sidecar of one that has a guard",
