@@ -1,10 +1,18 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { until } from "../support/until.ts";
-import { register } from "./certificates-rig.ts";
+import { openController, register } from "./certificates-rig.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import { startProgram, type Program } from "./program.ts";
-import { allowInjector, allowSecret, createNamespace, installCrd, NAMESPACES, podsOf } from "./setting.ts";
+import {
+  allowInjector,
+  allowSecret,
+  controllerAccount,
+  createNamespace,
+  installCrd,
+  NAMESPACES,
+  podsOf,
+} from "./setting.ts";
 import { podObject } from "./webhook.ts";
 
 const reason = whyNot();
@@ -40,6 +48,8 @@ describe.skipIf(reason !== undefined)(
     const detail = async (): Promise<unknown> => JSON.parse((await injector.ask("/readyz")).body);
 
     test("change without a restart; what is bad, gone or another version's leaves the last good ones", async () => {
+      const controller = openController(await controllerAccount(plane));
+      onTestFinished(() => controller.close());
       injector = await startProgram(plane, ["--drain-seconds=0"]);
       await register(plane, injector.port);
       await injector.ready();

@@ -50,7 +50,7 @@ const X509 = /^@peculiar\/|^asn1js$|^reflect-metadata$/;
 describe("the injector", async () => {
   const { atStart, later } = await packagesOf("injector/main.ts");
 
-  test("starts without the AWS SDK, which --base-role-arn=auto loads", () => {
+  test("starts without the AWS SDK, which the setting baseRoleArn: auto loads", () => {
     expect(matching(atStart, AWS)).toEqual([]);
     expect(later).toContain("@aws-sdk/client-sts");
   });

@@ -16,7 +16,7 @@ so the number of series has an end. Dry runs are not counted.
 
 const OF_SIDECARS = `## Of a sidecar
 
-Served as Prometheus text at \`GET /metrics\` of the pod's port ${HEALTH_PORT} (\`--health-port\`), over HTTP; it holds no secret. To
+Served as Prometheus text at \`GET /metrics\` of the pod's port ${HEALTH_PORT} (\`healthPort\`), over HTTP; it holds no secret. To
 have them, Prometheus needs a PodMonitor or a scrape configuration of yours.
 `;
 

@@ -21,7 +21,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
     "Try again. If it stays, look whether the injector reaches the API server, and whether the RoleGrant that the message names can be read.",
   ROLE_MALFORMED:
     "Write a name such as `billing-reader`, a path and name, or an ARN such as `arn:aws:iam::111122223333:role/billing-reader`.",
-  ROLE_NEEDS_BASE_ARN: "Write the whole ARN, or have a cluster admin set `--base-role-arn`.",
+  ROLE_NEEDS_BASE_ARN: "Write the whole ARN, or have a cluster admin set the setting `baseRoleArn`.",
   ROLE_NOT_ALLOWED:
     "Have the role added to a RoleGrant that covers the namespace, or to the namespace's annotation `iam.amazonaws.com/allowed-roles` or `iam.amazonaws.com/permitted`.",
   ROLE_DENIED_BY_GRANT:
@@ -29,7 +29,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   ROLE_WOULD_BE_DENIED: "As for ROLE_NOT_ALLOWED or ROLE_DENIED_BY_GRANT, before the mode becomes `enforce`.",
   POLICY_RULE_INVALID: `Correct the annotation: a JSON array of strings, or an expression of RE2's within its bounds (${PROGRAM_MAX} characters with its repetitions written out). What is longer is for a RoleGrant.`,
   GRANT_DEFAULT_AMBIGUOUS: "Leave `spec.default` in one of the grants only.",
-  HUB_ROLE_MISSING: "Take the annotation off, or have a cluster admin set `--hub-role`.",
+  HUB_ROLE_MISSING: "Take the annotation off, or have a cluster admin set the setting `hubRole`.",
   ANNOTATION_INVALID:
     "Give the annotation a value of the form in the [annotation reference](annotations.md).",
   ANNOTATION_UNKNOWN: "Correct the key; the message names the one that may be meant.",
@@ -41,7 +41,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   CREDENTIALS_SHADOWED: "Take the variable off the container, if it is to use the pod's role.",
   PROXY_NOT_EXEMPT: "Make sure that the variable holds `127.0.0.1`.",
   IMDS_NOT_ALLOWED:
-    "Take `podrole.dev/imds` or `podrole.dev/imds-v1` off, or have a cluster admin set `--imds` to `allow-emulate` or `allow-emulate-v1`.",
+    "Take `podrole.dev/imds` or `podrole.dev/imds-v1` off, or have a cluster admin set the setting `imds` to `allow-emulate` or `allow-emulate-v1`.",
   IMDS_NEEDS_GUARD:
     "Ask a cluster admin to take `podrole.dev/guard: off` from the namespace, or set `podrole.dev/imds` to `block` on the pod.",
   IMDS_SHARED:
@@ -98,7 +98,7 @@ const annotationsOn = (on: On): string =>
 const SECTIONS: Readonly<Record<Severity, readonly string[]>> = {
   deny: [
     "## The pod is denied",
-    "About a workload these are warnings, unless the injector runs with `--workloads=deny`.",
+    "About a workload these are warnings, unless the setting `workloads` is `deny`.",
   ],
   warn: ["## The pod is let in, with a warning"],
   info: ["## For information"],
