@@ -8,7 +8,7 @@ import { VERSION } from "../../injector/model/version.ts";
 import { withServing } from "../../injector/tls/options.ts";
 import { CHART_OPTIONS, injectorFlags, NO_VALUES } from "../support/chart-options.ts";
 
-/** What can be said of the chart without helm. */
+/** What can be checked of the chart without helm. */
 
 const read = (path: string): string => readFileSync(new URL(`../../deploy/${path}`, import.meta.url), "utf8");
 const values = parse(read("chart/values.yaml")) as Record<string, unknown>;
@@ -31,7 +31,7 @@ describe("the chart's values", () => {
     const choices = withServing(new Command()).options.flatMap((option) =>
       option.argChoices === undefined ? [] : [[`--${option.name()}`, option.argChoices.toSorted()] as const],
     );
-    // Mode cert-manager is files to the injector.
+    // The injector gets mode cert-manager as files.
     const compared = choices.filter(([flag]) => flag !== "--tls");
     expect(compared).not.toEqual([]);
     for (const [flag, wanted] of compared) {

@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const CLI = at("dist/cli.mjs");
 const isRoot = process.getuid?.() === 0;
-/** What somebody else is run as who is not root. */
+/** Runs a command as a user that is not root. */
 const NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"];
 
 interface Ran {
@@ -40,7 +40,7 @@ function run(argv: readonly string[], mark: string): Promise<Ran> {
   });
 }
 
-/** What a run prints that ends well; one that does not fails with all that it said. */
+/** The output of a run that succeeds; a failed run fails the test with all its output. */
 async function shown(argv: readonly string[], mark: string): Promise<string> {
   const ran = await run(argv, mark);
   if (ran.code !== 0) throw new Error(JSON.stringify(ran));
@@ -59,7 +59,7 @@ function contentOf(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch {
-    // It has ended since, or is somebody else's.
+    // The process has ended, or belongs to another user.
     return "";
   }
 }

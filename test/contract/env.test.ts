@@ -12,7 +12,7 @@ import { ACCOUNT, BILLING, facts, role } from "../support/facts.ts";
 import { DOWNWARD, startedWith } from "../support/kubelet.ts";
 import { admitted, injected, pod, TOKEN } from "../support/pods.ts";
 
-/** The injector's pods, as the kubelet starts them, read by the programs they are for. */
+/** The programs read the environment that the kubelet makes of the injector's pods. */
 
 const CA = "-----BEGIN CERTIFICATE-----\nMIIB+/=\n-----END CERTIFICATE-----\n";
 const HUB = role(`${ACCOUNT}hub`);
@@ -213,7 +213,7 @@ test("the sidecar accepts every character that the injector accepts in a role's 
   const taken = printable.filter((one) => {
     const arn = `${ACCOUNT}p${one}q/n`;
     const after = admitted(annotated({ [ANNOTATION.role]: arn }));
-    // What is not taken is refused at admission, in a sentence, and not at start by a sidecar that cannot read it.
+    // Other characters are refused at admission with a sentence, not by a sidecar that fails to start.
     return (
       after.kind === "inject" &&
       parseConfig(startedWith(after.after, CONTAINER.sidecar)).identities[0]?.steps[0]?.roleArn === arn

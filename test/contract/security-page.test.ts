@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { isThere, textOf } from "./docs/tree.ts";
 
-/** Each threat names what proves that it is stopped, and that is there. */
+/** Each threat names a test or a line of the matrix that proves it is stopped, and that exists. */
 
 const page = textOf("deploy/docs/security.md");
 const rows = page
@@ -20,7 +20,7 @@ const proofsIn = (cell: string): readonly (readonly [where: string, title: strin
     return titles.map((title): readonly [string, string] => [where?.[1] ?? where?.[2] ?? "", title]);
   });
 
-/** Column of the guard as it is where nothing is lacking. */
+/** The matrix's column for a guard on a machine where nothing is missing. */
 const GUARD = "guard";
 
 function problemOf(where: string, title: string): string | undefined {

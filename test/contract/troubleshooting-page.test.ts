@@ -13,7 +13,7 @@ import { codesMadeIn, sourceOf, tableOf, type Row } from "./troubleshooting/row.
 import { answerRows, sidecarRows } from "./troubleshooting/sidecar.ts";
 import { stsRows } from "./troubleshooting/sts.ts";
 
-/** The page quotes what the programs say by having them say it, so that no message changes without the page. */
+/** The page is filled with messages that the programs produce here, so no message changes without it. */
 
 const FILE = new URL("../../deploy/docs/troubleshooting.md", import.meta.url);
 const page = readFileSync(FILE, "utf8");

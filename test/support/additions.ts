@@ -11,7 +11,7 @@ export function applied(before: Pod, operations: readonly Operation[]): Pod {
 }
 
 /**
- * Takes podrole's additions off again, by going back over the patch from its end: what stands then must be the pod as
+ * Undoes podrole's patch, operation by operation from its end; the result must be the pod as
  * it was, byte for byte.
  */
 export function withoutAdditions(before: Pod, after: Pod): string {
@@ -26,7 +26,7 @@ export function withoutAdditions(before: Pod, after: Pod): string {
   return JSON.stringify(applied(after, inverse));
 }
 
-/** @param replaced what an `add` has written over, if anything */
+/** @param replaced the value that an `add` overwrote, if any */
 function undoing({ op, path }: Operation, replaced: unknown, existed: unknown): Operation {
   if (op === "add" && replaced === undefined) return { op: "remove", path };
   if (op === "add" || op === "replace") return { op: "replace", path, value: existed };
@@ -55,7 +55,7 @@ function harmless(operation: Operation, old: unknown): boolean {
   const container = /^\/spec\/(?:containers|initContainers|ephemeralContainers)\/\d+$/.test(path);
   const name = (old as { name?: unknown } | null | undefined)?.name;
   if (op === "remove") return container && typeof name === "string" && OURS.test(name);
-  // Null and absent are the same to Kubernetes, and an empty list of init containers holds nobody's.
+  // Null and absent are the same to Kubernetes, and an empty list holds no container of the user.
   if (containerList) return op === "add" && (old == null || (Array.isArray(old) && old.length === 0));
   if (op === "add") return container || old === undefined || /\/\d+$/.test(path);
   if (op !== "replace") return false;

@@ -6,7 +6,7 @@ export interface ChartOption {
   readonly at: string;
   /** One that is not the default. */
   readonly value: unknown;
-  /** Of the injector, that it becomes. */
+  /** The injector's flag for it. */
   readonly argument: string;
 }
 
@@ -23,7 +23,7 @@ export const CHART_OPTIONS: Readonly<Record<string, ChartOption>> = {
   "--tls-min-version": { at: "tls.minVersion", value: "1.2", argument: "--tls-min-version=1.2" },
 };
 
-/** Those that are the chart's to say, and why. */
+/** Options that the chart sets itself, and why. */
 export const NO_VALUES: Readonly<Record<string, string>> = {
   "--service": "the name of the chart's own Service",
   "--namespace": "that of the release, which the injector finds by itself",

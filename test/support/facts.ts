@@ -4,7 +4,7 @@ import type { Cluster, Facts } from "../../injector/model/facts.ts";
 import { parseGrant, type Grant } from "../../injector/model/grant.ts";
 import { isRecord } from "../../injector/model/read.ts";
 
-/** An ARN for tests; what is none fails the test that wrote it. */
+/** An ARN for tests; a malformed one fails the test. */
 export function role(arn: string): RoleArn {
   const parsed = parseRoleArn(arn);
   if (parsed === undefined) throw new Error(`${arn} is no role ARN`);
@@ -28,7 +28,7 @@ interface Surroundings {
   readonly grants?: readonly Grant[];
 }
 
-/** A labelled namespace `shop` with nothing in it, but for what the test is about. */
+/** A labelled, empty namespace `shop`, except for what the test sets. */
 export const facts = ({ labels, annotations, account, grants }: Surroundings = {}): Facts => ({
   namespace: {
     name: "shop",

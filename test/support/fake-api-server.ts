@@ -13,9 +13,9 @@ export interface FakeApiServer {
   /** Puts an object, or removes it, and tells the watches. */
   put(path: string, object: FakeObject): void;
   remove(path: string, key: string): void;
-  /** As put or remove, but no watch hears of it. */
+  /** As put or remove, without telling the watches. */
   readonly unseen: Pick<FakeApiServer, "put" | "remove">;
-  /** The next requests that begin so are answered thus, as long as it stands; undefined: as usual again. */
+  /** Requests that begin so get this answer until it is changed; undefined: the usual one again. */
   answer(request: string, answer: Answer | undefined): void;
   /** Writes a line to every watch of a path. */
   say(path: string, line: string): void;

@@ -6,7 +6,7 @@ import { stsOver } from "../../sidecar/sts/assume-role.ts";
 import type { Credentials } from "../../sidecar/sts/credentials.ts";
 import { ROLE } from "./credentials.ts";
 
-/** What an STS, or what stands in between, can do to one call. */
+/** What an STS, or a proxy in between, can do to one call. */
 export const FAULTS = [
   "refused",
   "denied",
@@ -155,7 +155,7 @@ function answer(
   }
 }
 
-/** As fast as it is read, for as long as somebody does. */
+/** As fast as the client reads, until it stops. */
 function endless(to: ServerResponse, xml: string): void {
   to.write(xml.slice(0, -20));
   const more = (): void => {

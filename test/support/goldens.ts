@@ -19,7 +19,7 @@ export interface Golden {
 
 const NAMESPACE = "shop";
 
-/** Every `*.in.yaml` of a folder; what such a file holds is told in the folder's README. */
+/** Every `*.in.yaml` of a folder; the folder's README describes these files. */
 export function goldens(folder: URL): Promise<readonly Golden[]> {
   const files = readdirSync(folder).filter((file) => file.endsWith(".in.yaml"));
   return Promise.all(files.sort().map((file) => golden(folder, file.slice(0, -".in.yaml".length))));

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
 import { executableOnPath } from "./executable.ts";
 
-/** A rendered object; tests fail where it is not what they take it for. */
+/** A rendered object of unknown shape; a test that expects another shape fails. */
 // oxlint-disable-next-line typescript/no-explicit-any
 export type Manifest = any;
 
@@ -32,7 +32,7 @@ export function helm(args: readonly string[], input = ""): HelmRun {
   return { status: status ?? -1, stdout, stderr };
 }
 
-/** A helm from `go install` takes clusters for v1.20 unless it is told. */
+/** A helm from `go install` assumes Kubernetes v1.20 unless told otherwise. */
 export const KUBE_VERSION = ["--kube-version", "1.36.1"];
 
 /** `helm template` with the chart's defaults and these values over them. */

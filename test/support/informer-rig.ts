@@ -8,7 +8,7 @@ import { logLines, type LogLine } from "./log-lines.ts";
 import { until } from "./until.ts";
 
 export const PATH = "/api/v1/namespaces";
-/** An informer's times: pauses are short, and nothing is taken for dead, however slow the machine is. */
+/** An informer's times: short pauses, and limits that no slow machine reaches. */
 export const TIMING = {
   listMs: 120_000,
   silenceMs: 120_000,
@@ -16,7 +16,7 @@ export const TIMING = {
   lastPauseMs: 80,
   absentMs: 40,
 };
-/** What a watch brings when its version is gone. */
+/** The event of a watch whose version is too old. */
 export const EXPIRED = {
   type: "ERROR",
   object: { kind: "Status", code: 410, reason: "Expired", message: "too old resource version" },
@@ -25,7 +25,7 @@ export const EXPIRED = {
 export interface Rig {
   readonly server: FakeApiServer;
   readonly informer: Informer<unknown>;
-  /** `name=color` of all that is held. */
+  /** `name=color` of every object in the cache. */
   readonly held: () => readonly string[];
   readonly lines: readonly LogLine[];
   /** Milliseconds of every pause so far. */

@@ -1,6 +1,6 @@
 import type { Container, Pod } from "../../injector/model/pod.ts";
 
-/** What the downward API says of the one pod of these tests. */
+/** The downward API's values for the pod of these tests. */
 export const DOWNWARD: Readonly<Record<string, string>> = {
   "metadata.namespace": "shop",
   "metadata.name": "web-5d5f-x7f2q",

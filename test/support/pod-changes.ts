@@ -3,7 +3,7 @@ import type { Pod } from "../../injector/model/pod.ts";
 
 /**
  * What podrole adds to a pod, in a form that can be compared between pods: lists of things with names become maps, and
- * JSON in a string becomes what it says. The user's containers stand side by side, whatever list they are in.
+ * JSON in a string is parsed. The user's containers stand side by side, init containers included.
  */
 export interface Additions {
   readonly pod: Fields;
@@ -13,10 +13,10 @@ export interface Additions {
   readonly containers: Fields;
 }
 
-/** Stands for what podrole did not touch or add. */
+/** Shown for what podrole did not change or add. */
 export const NOTHING = "nothing";
 
-/** @param given may be a pod that podrole has been at already: its containers count as added all the same */
+/** @param given may be a pod that podrole has injected already: its containers count as added all the same */
 export function additions(given: Pod, after: Pod): Additions {
   const before = withoutOurs(given);
   const { spec = {}, ...pod } = recordOf(changes(byName(before), byName(after)));

@@ -12,7 +12,7 @@ export const TOKEN = "test-token-test-token-test-token-test-token";
 
 export const app: Container = { name: "app", image: "shop/app:1" };
 
-/** A pod that names a role and holds nothing unusual. */
+/** An ordinary pod that names a role. */
 export const pod = (
   spec: Partial<PodSpec> = {},
   annotations: Readonly<Record<string, string>> = { [ANNOTATION.role]: BILLING },
@@ -49,7 +49,7 @@ export function injected(...args: Parameters<typeof admitted>): Pod {
 export const codes = (...args: Parameters<typeof admitted>): readonly FindingCode[] =>
   admitted(...args).findings.map(({ code }) => code);
 
-/** Codes of a pod that is denied; one that is let in gives a list that no test expects. */
+/** Codes of a denied pod; for an admitted one, the kind of the decision. */
 export function denials(...args: Parameters<typeof admitted>): readonly string[] {
   const { kind, findings } = admitted(...args);
   if (kind !== "deny") return [kind];

@@ -18,7 +18,7 @@ const emulate = { [ANNOTATION.imds]: "emulate" };
 const allowing = config({ imds: "allow-emulate-v1" });
 const off = { "podrole.dev/guard": "off" };
 
-/** For every code that a pod can raise when it is made, one that does. */
+/** For every code that a new pod can raise, a pod that raises it. */
 export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof admitted>])[] = [
   ["OBJECT_MALFORMED", { spec: 7 }],
   ["NO_CONTAINERS", { spec: {} }],

@@ -31,13 +31,13 @@ const ODD: readonly unknown[] = [
 ];
 const KEYS = ["future", "__proto__", "constructor", "a/b", "~", "toString", "0"];
 
-/** A pod of good shape with all sorts of things in it, some of which get it denied. */
+/** A well-formed pod with random contents, some of which get it denied. */
 export function randomPod(next: () => number): Fields {
   const chance = (share: number): boolean => next() < share;
   const one = <T>(...of: readonly T[]): T => of[Math.floor(next() * of.length)] as T;
   const some = <T>(most: number, make: (index: number) => T): T[] =>
     Array.from({ length: Math.floor(next() * (most + 1)) }, (_, index) => make(index));
-  // By way of JSON text, so that a key `__proto__` is a key.
+  // Through JSON text, so that `__proto__` becomes an ordinary key.
   const object = (entries: readonly (readonly [string, unknown])[]): Fields =>
     JSON.parse(
       `{${entries.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join()}}`,

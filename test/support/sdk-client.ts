@@ -1,7 +1,7 @@
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 
 /**
- * An app of the pod, as plain as they come: AWS's own SDK, its default chain, and nothing but its environment.
+ * A plain app: AWS's own SDK with its default chain, configured by its environment alone.
  * Prints one line of JSON: the caller's ARN, or the error's name and message.
  * Usage: sdk-client.ts <STS endpoint>
  */

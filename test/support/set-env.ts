@@ -1,8 +1,8 @@
 import { onTestFinished } from "vitest";
 
 /**
- * Sets variables of this very process until the test ends. Only for what AWS's own code reads there and nowhere else;
- * whatever else begins with AWS_ is taken away meanwhile.
+ * Sets variables of this process until the test ends, for AWS's own code, which reads them only there;
+ * all other variables that begin with AWS_ are removed meanwhile.
  */
 export function setEnv(variables: Readonly<Record<string, string>>): void {
   const before = { ...process.env };

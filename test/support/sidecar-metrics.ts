@@ -1,6 +1,6 @@
 import { createMetrics } from "../../sidecar/wire/metrics.ts";
 
-/** One family of metrics of a sidecar that has met everything it counts. */
+/** One metric family of a sidecar that has counted everything once. */
 export interface Family {
   readonly name: string;
   readonly type: string;
@@ -9,7 +9,7 @@ export interface Family {
   readonly label: string | undefined;
 }
 
-/** Every family of the sidecar's, as its own text has them. */
+/** Every metric family of the sidecar, read from its own output. */
 export function sidecarMetrics(): readonly Family[] {
   const metrics = createMetrics();
   metrics.countSts("Success");

@@ -1,7 +1,7 @@
 import { connect, createServer, type AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** What a Service is to a client: one address; each new connection goes to some endpoint, and stays with it. */
+/** A Service as a client sees it: one address, and each connection stays with one endpoint. */
 export interface TcpService {
   readonly port: number;
   /** Ports of 127.0.0.1 that new connections go to; open ones stay where they are, as with kube-proxy. */

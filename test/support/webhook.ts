@@ -16,7 +16,7 @@ export interface Posted {
   readonly log: string;
 }
 
-/** An AdmissionReview as the API server writes it, with `object` put in as text: some texts no object could be made of. */
+/** An AdmissionReview as the API server writes it, with `object` as text, since some tests send text that is no JSON. */
 export const reviewText = (object: string, over: Readonly<Record<string, unknown>> = {}): string => {
   const review = {
     uid: "review-1",
@@ -34,7 +34,7 @@ export const reviewText = (object: string, over: Readonly<Record<string, unknown
   return `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{${[...fields, `"object":${object}`].join(",")}}}`;
 };
 
-/** Posts a body to a webhook server of its own, and says all that came of it. */
+/** Posts a body to a new webhook server. @returns its answer and what it logged and observed */
 export async function post(
   body: string,
   over: Partial<Deps> = {},

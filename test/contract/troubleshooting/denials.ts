@@ -16,7 +16,7 @@ import type { Row } from "./row.ts";
 
 const rowOf = ({ code, message, remedy }: Finding): Row => ({ says: `[${code}] ${message}`, todo: remedy });
 
-/** Of each severity, what the webhook says, by having it say it. */
+/** The webhook's messages of a severity, produced by the webhook itself. */
 export async function findingRows(severity: Severity): Promise<readonly Row[]> {
   const byPods = RAISED_BY.flatMap(([code, ...args]) =>
     admitted(...args)
@@ -31,7 +31,7 @@ export async function findingRows(severity: Severity): Promise<readonly Row[]> {
     .map(rowOf);
 }
 
-/** Codes that are nobody's to raise but the admission policy's. */
+/** Codes that only the admission policies raise. */
 export const POLICY_ALONE: ReadonlySet<string> = new Set<FindingCode>([
   "GUARD_MISSING",
   "SETTINGS_INVALID",

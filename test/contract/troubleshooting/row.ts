@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** One line of the troubleshooting page: what somebody reads, and what to do about it. */
+/** One row of the troubleshooting page: a message, and what to do about it. */
 export interface Row {
   readonly says: string;
   readonly todo: string;
 }
 
-/** Markdown's table of rows; what is said stands as inline code. */
+/** The rows as a Markdown table, messages as inline code. */
 export const tableOf = (head: readonly [string, string], rows: readonly Row[]): string =>
   [
     `| ${head.join(" | ")} |`,
@@ -17,7 +17,7 @@ export const tableOf = (head: readonly [string, string], rows: readonly Row[]): 
 /** As inline code, whatever backticks are in it. */
 const inlineCode = (text: string): string => (text.includes("`") ? `\`\` ${text} \`\`` : `\`${text}\``);
 
-/** On one line, with what would end a cell or a piece of inline code taken out of its meaning. */
+/** On one line, with characters escaped that would end a cell or inline code. */
 const cell = (text: string): string => text.replaceAll(/\s+/g, " ").replaceAll("|", "\\|").trim();
 
 /** Text of every TypeScript file below a folder of the tree. */
