@@ -2,6 +2,7 @@ import { coded, type CodedError } from "../../sidecar/kit/errors.ts";
 import type { NamespaceFacts } from "../model/facts.ts";
 import { covers, parseGrant, type Grant } from "../model/grant.ts";
 import { isRecord, own, type Fields } from "../model/read.ts";
+import { globOf } from "../model/glob.ts";
 
 /** A grant, or one that cannot be read. */
 export type GrantReading =
@@ -81,4 +82,4 @@ interface Scoped {
   readonly scope: Grant;
 }
 
-const ofAnyAccount = (grant: Grant): Grant => ({ ...grant, serviceAccounts: ["*"] });
+const ofAnyAccount = (grant: Grant): Grant => ({ ...grant, serviceAccounts: [globOf("*")] });

@@ -7,9 +7,10 @@ import { finding, type Finding } from "../model/findings.ts";
 import { serviceAccountOf, type Pod } from "../model/pod.ts";
 import { decideRole } from "./policy.ts";
 import type { ResolvedRole } from "./role.ts";
-import { stepsTo, type SessionWishes } from "./session.ts";
+import { type SessionWishes } from "./session.ts";
 import type { Observe } from "./trace.ts";
 import { SOURCE_KINDS } from "../source/sources.ts";
+import { stepsTo } from "./steps.ts";
 
 /** One role, how it is reached, and the containers it is for. */
 export interface IdentityIntent {

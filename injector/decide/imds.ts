@@ -7,6 +7,7 @@ import { exposes } from "./exposure.ts";
 import { userContainers } from "../model/user-containers.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import type { Pod } from "../model/pod.ts";
+import { notAllowed, forbiddenThere, withoutRole, needsGuard, shared, v1Allowed } from "./imds-findings.ts";
 
 /** How the metadata service is emulated in one pod. */
 export interface ImdsIntent {
@@ -101,44 +102,3 @@ function keptApart(asked: ImdsAsked): string | undefined {
   const skipped = userContainers(asked.pod).find(({ name }) => !exposed(name));
   return skipped && `container ${JSON.stringify(skipped.name.slice(0, 80))} is to get no credentials`;
 }
-
-function notAllowed({ facts }: ImdsAsked, byPod: boolean, key: string, value: string, mode: string): Finding {
-  const whose = byPod ? "" : ` of namespace ${facts.namespace.name}`;
-  const message = `The annotation ${key}${whose} is ${value}, which the injector does not allow.`;
-  return finding("IMDS_NOT_ALLOWED", message, `Have a cluster admin set imds to ${mode} in podrole-config.`);
-}
-
-const forbiddenThere = (namespace: string, key: string, value: string): Finding =>
-  finding(
-    "IMDS_NOT_ALLOWED",
-    `The annotation ${key} of namespace ${namespace} is ${value}, so no pod of it may ask for more.`,
-    "Take the annotation off the pod, or ask a cluster admin to take it off the namespace.",
-  );
-
-const withoutRole = (): Finding =>
-  finding(
-    "IMDS_WITHOUT_ROLE",
-    "The pod has no role, so there is no sidecar to stand in for the metadata service: it stays blocked.",
-    `Give the pod a role, or take ${ANNOTATION.imds} off it.`,
-  );
-
-const needsGuard = (namespace: string): Finding =>
-  finding(
-    "IMDS_NEEDS_GUARD",
-    `The guard is off in namespace ${namespace}, so the node's own metadata service would answer and not the sidecar.`,
-    `Ask a cluster admin to turn the guard on, or set ${ANNOTATION.imds} to block on the pod.`,
-  );
-
-const shared = (why: string): Finding =>
-  finding(
-    "IMDS_SHARED",
-    `The metadata service gives every program of the pod the pod's role, and ${why}.`,
-    `Set ${ANNOTATION.imds} to block on the pod, or let all its containers have the pod's role.`,
-  );
-
-const v1Allowed = (): Finding =>
-  finding(
-    "IMDS_V1_ALLOWED",
-    "The sidecar answers metadata requests without a token: whoever can make the app fetch a URL can have its credentials.",
-    `Take ${ANNOTATION.imdsV1} off, unless a client knows no IMDSv2.`,
-  );

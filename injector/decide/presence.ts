@@ -22,3 +22,8 @@ export const presenceOf = (
   sidecar: sidecar !== undefined,
   source: sidecar?.source ?? source,
 });
+
+/** What is in the pod, and what there is to protect from it. */
+export interface Protected extends Presence {
+  readonly hostPath: InjectorConfig["hostPath"];
+}

@@ -3,8 +3,8 @@ import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { serviceAccountOf, type Pod } from "../model/pod.ts";
-import { grantDefault } from "./policy.ts";
 import { annotation } from "../model/annotations.ts";
+import { grantDefault } from "./grant-default.ts";
 
 /** The role a pod is to have and what named it, or nothing, or something that names no role. */
 export type ResolvedRole =

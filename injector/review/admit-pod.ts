@@ -1,6 +1,6 @@
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
-import { decide, type Requester } from "../decide/decide.ts";
+import { decide } from "../decide/decide.ts";
 import { userContainers } from "../model/user-containers.ts";
 import type { Finding } from "../model/findings.ts";
 import { credentialsUri, mutate } from "../mutate/mutate.ts";
@@ -11,6 +11,7 @@ import { shadowed, imdsShadowed } from "../mutate/shadowed.ts";
 import { tamperedContainers } from "../mutate/tampered-containers.ts";
 import { tokensByContainer } from "../mutate/own-containers.ts";
 import type { SidecarIntent, SkipReason } from "../decide/intent.ts";
+import type { Requester } from "../decide/pod-kinds.ts";
 
 /** What becomes of a pod, for the webhook and for the offline commands alike. */
 export type PodOutcome =

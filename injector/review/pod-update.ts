@@ -11,7 +11,7 @@ import { containerRoleKeys } from "../decide/container-roles.ts";
 import { denies, finding, type Finding } from "../model/findings.ts";
 import { exposes } from "../decide/exposure.ts";
 import { userContainers } from "../model/user-containers.ts";
-import { hazards } from "../decide/harden.ts";
+import { hazards } from "../decide/hazards.ts";
 import { isOurs } from "../model/user-containers.ts";
 import { patchBetween } from "../mutate/patch.ts";
 import { envVar, type Container, type Pod } from "../model/pod.ts";

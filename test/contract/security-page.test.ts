@@ -54,7 +54,7 @@ test("every threat of the security model names a test that exists", () => {
 });
 
 test("a proof that does not exist is found", () => {
-  expect(problemOf("test/injector/decide/harden.test.ts", "a thing that nobody tries")).toMatch(
+  expect(problemOf("test/injector/decide/hazards.test.ts", "a thing that nobody tries")).toMatch(
     /has no "a thing/,
   );
   expect(problemOf("test/nowhere.test.ts", "x")).toBe("there is no test/nowhere.test.ts");

@@ -1,6 +1,6 @@
 {{- /*
-What the admission policies are made of: the API server's own check of what injector/mutate/containers.ts writes and
-injector/decide/harden.ts denies. test/cluster/admission-policy.test.ts compares the two.
+Parts of the admission policies, which check in CEL what injector/mutate writes and injector/decide/hazards.ts denies.
+test/cluster/admission-policy.test.ts compares both sides.
 */ -}}
 
 {{- /* The settings that the policy reads, with the defaults of injector/config/settings.ts: test/contract/policy-settings.test.ts

@@ -1,9 +1,9 @@
 import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
-import { selects, type LabelSelector } from "../../model/grant.ts";
 import { fieldsIn, nameOf, own, recordsIn, strings, type Fields } from "../../model/read.ts";
 import type { CheckFacts } from "./facts.ts";
 import { isEnforced } from "./policy.ts";
 import { fail, judged, ok, skip, warn, type CheckCode, type Results } from "./result.ts";
+import { type LabelSelector, selects } from "../../model/label-selector.ts";
 
 /** The one that decides about pods; the other one only warns about workloads. */
 const PODS = "pods.podrole.dev";

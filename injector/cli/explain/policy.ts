@@ -7,6 +7,7 @@ import { decideRole, type RoleDecision } from "../../decide/policy.ts";
 import type { Answers } from "../../decide/trace.ts";
 import { holding, yesNo, type Around, type Candidate, type Step } from "./step.ts";
 import { annotation } from "../../model/annotations.ts";
+import { globOf } from "../../model/glob.ts";
 
 /** Whether the pod may use the role, and what each rule says about it. */
 export function policyStep({ mode, decision }: Answers["policy"], role: RoleArn, around: Around): Step {
@@ -95,11 +96,11 @@ function resultOf(said: RoleDecision): string {
 }
 
 const rolesOf = ({ roles, default: fallback }: Grant): string =>
-  [...roles, ...(fallback === undefined ? [] : [`default ${fallback}`])].join(", ");
+  [...roles.map(({ text }) => text), ...(fallback === undefined ? [] : [`default ${fallback}`])].join(", ");
 
 /** The grant, widened to every service account of its namespaces, or to everybody. */
-const ofAnyAccount = (grant: Grant): Grant => ({ ...grant, serviceAccounts: ["*"] });
-const ofEverybody = (grant: Grant): Grant => ({ ...ofAnyAccount(grant), namespaces: ["*"] });
+const ofAnyAccount = (grant: Grant): Grant => ({ ...grant, serviceAccounts: [globOf("*")] });
+const ofEverybody = (grant: Grant): Grant => ({ ...ofAnyAccount(grant), namespaces: [globOf("*")] });
 
 /** How many RoleGrants that allow the role to others are named; a cluster may have thousands. */
 const NEAR_MISSES_MAX = 5;

@@ -7,13 +7,14 @@ import type { InjectorConfig } from "../../config/installation.ts";
 import { sentence } from "../../model/findings.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
-import { sessionWishes, stepsTo } from "../../decide/session.ts";
+import { sessionWishes } from "../../decide/session.ts";
 import { nameOfObject, templateOf } from "../../model/workload.ts";
 import type { Need } from "./documents.ts";
 import type { Warning } from "./document.ts";
 import { nameOf } from "./principal.ts";
 import type { Subject } from "./subject.ts";
 import { SOURCE_KINDS } from "../../source/sources.ts";
+import { stepsTo } from "../../decide/steps.ts";
 
 /** What the command line asks for instead of a pod. */
 export interface Wanted {

@@ -32,7 +32,7 @@ export function importsOf(program: Program): readonly Import[] {
     );
 }
 
-/** `injector/decide/harden/verify.ts` is of `injector/decide`, `injector/main.ts` of `injector/main`. */
+/** `injector/decide/hazards/verify.ts` is of `injector/decide`, `injector/main.ts` of `injector/main`. */
 export const roomOf = (file: string): string => {
   const [program = "", room = "", ...rest] = file.split("/");
   return rest.length === 0 ? `${program}/main` : `${program}/${room}`;

@@ -7,6 +7,7 @@ import { fakeApiServer, type FakeApiServer } from "../../support/fake-api-server
 import { logLines, silent } from "../../support/log-lines.ts";
 import { thrown } from "../../support/thrown.ts";
 import { until } from "../../support/until.ts";
+import { parseGrant } from "../../../injector/model/grant.ts";
 
 const NAMESPACES = "/api/v1/namespaces";
 const ACCOUNTS = "/api/v1/serviceaccounts";
@@ -67,7 +68,7 @@ describe("facts", () => {
         annotations: { a: "b" },
       },
       serviceAccount: { name: "billing", annotations: { [ROLE]: "x" } },
-      grants: [{ name: "g", effect: "Allow", roles: ["*"], namespaces: ["shop"] }],
+      grants: [parseGrant(grant("g", { roles: ["*"], namespaces: ["shop"] }))],
     });
     expect(gets(one)).toEqual([]);
   });

@@ -59,6 +59,12 @@ describe("on the node's network", () => {
     expect(codes(plainPod(host), facts(), warn)).toEqual(["HOST_NETWORK_UNGUARDED"]);
   });
 
+  test("a denial names all else that is wrong with the pod as well", () => {
+    const also = pod({ ...host, hostPID: true }, { [ANNOTATION.role]: "no role", [ANNOTATION.inject]: "no" });
+    expect(denials(also)).toEqual(["HOST_NETWORK", "ANNOTATION_INVALID", "ROLE_MALFORMED", "HOST_NAMESPACE"]);
+    expect(denials(plainPod({ ...host, hostPID: true }))).toEqual(["HOST_NETWORK", "HOST_NAMESPACE"]);
+  });
+
   test("opting out of the sidecar is no way in", () => {
     expect(denials(pod(host, { [ANNOTATION.role]: BILLING, [ANNOTATION.inject]: "false" }))).toEqual([
       "HOST_NETWORK",

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import type { PolicyMode } from "../../../injector/config/installation.ts";
-import { grantDefault, decideRole } from "../../../injector/decide/policy.ts";
+import { decideRole } from "../../../injector/decide/policy.ts";
 import { config } from "../../support/config.ts";
 import { ACCOUNT, base, BILLING, facts, grant, role } from "../../support/facts.ts";
+import { grantDefault } from "../../../injector/decide/grant-default.ts";
 
 const allowed = (value: string) => ({ annotations: { [ANNOTATION.namespaceAllowedRoles]: value } });
 const permitted = (value: string) => ({ annotations: { [ANNOTATION.namespacePermitted]: value } });

@@ -2,9 +2,10 @@ import { describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import type { Step } from "../../../sidecar/contract/session.ts";
 import type { InjectorConfig } from "../../../injector/config/installation.ts";
-import { sessionWishes, stepsTo } from "../../../injector/decide/session.ts";
+import { sessionWishes } from "../../../injector/decide/session.ts";
 import { config } from "../../support/config.ts";
 import { ACCOUNT, BILLING, role } from "../../support/facts.ts";
+import { stepsTo } from "../../../injector/decide/steps.ts";
 
 const HUB = role(`${ACCOUNT}hub`);
 const wishes = (annotations: Readonly<Record<string, string>>, over: Partial<InjectorConfig> = {}) =>

@@ -45,17 +45,17 @@ describe("the trace of a decision", () => {
     ],
     ["a mirror pod", "mirror", pod({}, { "kubernetes.io/config.mirror": "x" }), facts(), "system:node:a"],
     ["a pod for Windows", "windows", pod({ os: { name: "windows" } }), facts(), undefined],
-    [
-      "an annotation that is neither yes nor no",
-      "inject",
-      pod({}, { [ANNOTATION.inject]: "maybe" }),
-      facts(),
-      undefined,
-    ],
-    ["a role that is none", "role", pod({}, { [ANNOTATION.role]: "no role" }), facts(), undefined],
-    ["the node's network", "hostNetwork", pod({ hostNetwork: true }), facts(), undefined],
   ] as const)("ends where the decision is settled: with %s", ([, last, object, known, requester]) => {
     expect(questions(object, known, config(), requester)).toBe(upTo(last));
+  });
+
+  test("goes on after something that denies, since all that is wrong is told at once", () => {
+    const onNode = { hostNetwork: true };
+    expect(questions(pod(onNode))).toBe(ALL);
+    expect(questions(pod(onNode, { [ANNOTATION.role]: BILLING, [ANNOTATION.inject]: "maybe" }))).toBe(ALL);
+    expect(questions(pod(onNode, { [ANNOTATION.role]: "no role" }))).toBe(
+      `${upTo("hostNetwork")} imds podSecurity hazards`,
+    );
   });
 
   test("leaves out what does not matter for a pod with no role, or one that declined it", () => {

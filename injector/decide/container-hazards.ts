@@ -1,10 +1,7 @@
+import type { Container, Pod } from "../model/pod.ts";
+import { type Protected, hasOpenUid } from "./presence.ts";
+import { type Finding, finding } from "../model/findings.ts";
 import { RESERVED_PREFIX, SIDECAR_UID } from "../../sidecar/contract/pod.ts";
-import type { InjectorConfig } from "../config/installation.ts";
-import { finding, type Finding } from "../model/findings.ts";
-import { isOurs } from "../model/user-containers.ts";
-import { allContainers, type Container, type Pod } from "../model/pod.ts";
-import { SOURCE_VOLUMES } from "../source/sources.ts";
-import { type Presence, hasOpenUid } from "./presence.ts";
 
 /**
  * Capabilities with which a container can remove the guard's rules, speak past them, or read another's memory.
@@ -25,77 +22,17 @@ const FORBIDDEN_WITH_SIDECAR = ["ALL", "SYS_PTRACE", "SYS_ADMIN"];
 /** With an open uid: nobody else may become it. */
 const FORBIDDEN_WITH_OPEN_UID = ["SETUID", "SETGID"];
 
-/** What is in the pod, and what there is to protect from it. */
-export interface Protected extends Presence {
-  readonly hostPath: InjectorConfig["hostPath"];
-}
-
 /** A capability as Kubernetes compares it: upper case, without the prefix that some write. */
 const capability = (raw: string): string => raw.toUpperCase().replace(/^CAP_/, "");
 
-/** Refuses or hardens what would undo the guard or lay the sidecar open: admission's part of deploy/docs/security.md. Pure. */
-export function hazards(pod: Pod, protect: Protected): readonly Finding[] {
-  const users = allContainers(pod.spec).filter(
-    ({ list, container }) => !(list === "initContainers" && isOurs(container)),
-  );
-  return [
-    ...sharedNamespaces(pod, protect),
-    ...hostPaths(pod, protect),
-    ...reservedVolumes(pod),
-    ...users.flatMap(({ container }) => [
-      ...reservedNames(container),
-      ...privileges(container, protect),
-      ...identity(container, pod, protect),
-    ]),
-  ];
-}
+/** What one container would undo of the guard or lay open of the sidecar. */
+export const containerHazards = (container: Container, pod: Pod, protect: Protected): readonly Finding[] => [
+  ...reservedNames(container),
+  ...privileges(container, protect),
+  ...uids(container, pod, protect),
+];
 
 const named = ({ name }: Container): string => `Container ${JSON.stringify(name)}`;
-
-/**
- * The host's process table holds every other pod's sidecar as well, within reach of a container that runs as the same
- * uid: so it is refused to pods without a role, too.
- */
-function sharedNamespaces({ spec }: Pod, { sidecar }: Protected): readonly Finding[] {
-  const host = (["hostPID", "hostIPC"] as const).filter((field) => spec[field] === true);
-  const own = sidecar && spec.shareProcessNamespace === true ? (["shareProcessNamespace"] as const) : [];
-  return [...host, ...own].map((field) =>
-    finding(
-      "HOST_NAMESPACE",
-      `The pod sets ${field}, which lays the memory and files of a sidecar open.`,
-      `Take ${field} off the pod.`,
-    ),
-  );
-}
-
-/**
- * The guard needs a namespace at Pod Security level `privileged`, where nothing else forbids these: the kubelet's folder
- * holds every pod's tokens, the runtime's socket is root on the node.
- */
-function hostPaths({ spec }: Pod, { hostPath }: Protected): readonly Finding[] {
-  const code = hostPath === "deny" ? "HOST_PATH" : "HOST_PATH_ALLOWED";
-  return (spec.volumes ?? [])
-    .filter((volume) => volume["hostPath"] != null)
-    .map(({ name }) =>
-      finding(
-        code,
-        `The volume ${JSON.stringify(name)} is a path of the node, by which the pod may reach other pods' credentials.`,
-        "Use a volume of another kind, or run the pod in a namespace without podrole.",
-      ),
-    );
-}
-
-function reservedVolumes({ spec }: Pod): readonly Finding[] {
-  return (spec.volumes ?? [])
-    .filter(({ name }) => name.startsWith(RESERVED_PREFIX) && !SOURCE_VOLUMES.has(name))
-    .map(({ name }) =>
-      finding(
-        "RESERVED_NAME",
-        `The volume ${JSON.stringify(name)} takes a name of podrole's.`,
-        "Rename the volume.",
-      ),
-    );
-}
 
 function reservedNames(container: Container): readonly Finding[] {
   const mounts = (container.volumeMounts ?? []).filter(({ name }) => name.startsWith(RESERVED_PREFIX));
@@ -151,7 +88,7 @@ function privileges(container: Container, { guard, sidecar, source }: Protected)
   ];
 }
 
-function identity(container: Container, pod: Pod, { guard, sidecar, source }: Protected): readonly Finding[] {
+function uids(container: Container, pod: Pod, { guard, sidecar, source }: Protected): readonly Finding[] {
   const context = container.securityContext ?? {};
   const uid = context.runAsUser ?? pod.spec.securityContext?.runAsUser;
   if (uid === SIDECAR_UID) {

@@ -1,0 +1,81 @@
+import type { RoleArn } from "../model/arn.ts";
+import { warmedUp, patternCache, anyMatches } from "./pattern.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import { type Finding, finding } from "../model/findings.ts";
+import { annotation } from "../model/annotations.ts";
+import type { Facts } from "../model/facts.ts";
+import { globMatches, globOf } from "../model/glob.ts";
+
+/** One thing that allows roles, read from where it stands. */
+export interface Rule {
+  readonly name: string;
+  readonly allows: (arn: RoleArn) => boolean;
+}
+
+const ENTRIES_MAX = 256;
+
+/** Of a pure function, so it changes nothing but the time that a decision takes. */
+const compile = warmedUp(patternCache(256));
+
+/** kube2iam's list and kiam's expression. What cannot be read is reported, and stands as a rule that allows nothing. */
+export function annotationRules(
+  arn: RoleArn,
+  { namespace }: Facts,
+  config: Pick<InjectorConfig, "allowedRolesFormat" | "baseRoleArn" | "keys">,
+  findings: Finding[],
+): readonly Rule[] {
+  const rule = (key: string, allows: (raw: string) => boolean): readonly Rule[] => {
+    const raw = annotation(namespace.annotations, key);
+    if (raw === undefined) return [];
+    const name = `annotation ${key}`;
+    try {
+      const allowed = allows(raw);
+      return [{ name, allows: () => allowed }];
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const message = `The annotation ${key} of namespace ${namespace.name} allows nothing: ${why.slice(0, 200)}.`;
+      findings.push(finding("POLICY_RULE_INVALID", message, "Correct the annotation."));
+      return [{ name: `${name} (unreadable)`, allows: () => false }];
+    }
+  };
+  const asGlobs = config.allowedRolesFormat === "glob";
+  return [
+    ...rule(config.keys.namespaceAllowedRoles, (raw) =>
+      (asGlobs ? globsAllow : expressionsAllow)(entriesOf(raw), arn, config.baseRoleArn ?? ""),
+    ),
+    ...rule(config.keys.namespacePermitted, (raw) => anyMatches([{ text: raw, subject: arn }], compile)),
+  ];
+}
+
+/** As kube2iam does: an entry that is no ARN is meant under the base ARN, so that `*` is not every account's roles. */
+const globsAllow = (entries: readonly string[], arn: RoleArn, base: string): boolean =>
+  entries.some((entry) =>
+    globMatches(globOf(entry.startsWith("arn:") ? entry : base + entry.replace(/^\//, "")), arn),
+  );
+
+/**
+ * The same for expressions, each of the whole ARN or nothing: unanchored, `role/dev` would let `role/dev-admin` through,
+ * which kube2iam does. What is meant under the base is held against what follows the base: put together with it, an
+ * expression could get out of the brackets.
+ */
+function expressionsAllow(entries: readonly string[], arn: RoleArn, base: string): boolean {
+  const name = arn.startsWith(base) ? arn.slice(base.length) : undefined;
+  const questions = entries.map((text) =>
+    /^\^?arn:/.test(text) ? { text, subject: arn } : { text: text.replace(/^[/^]/, ""), subject: name },
+  );
+  return anyMatches(questions, compile);
+}
+
+function entriesOf(raw: string): readonly string[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(raw);
+  } catch {
+    parsed = undefined;
+  }
+  if (!Array.isArray(parsed) || !parsed.every((entry) => typeof entry === "string")) {
+    throw new Error("it is not a JSON array of strings");
+  }
+  if (parsed.length > ENTRIES_MAX) throw new Error(`it has more than ${ENTRIES_MAX} entries`);
+  return parsed;
+}

@@ -1,0 +1,51 @@
+import { type StartMode, START_MODES } from "../../sidecar/contract/env.ts";
+import type { Pod } from "../model/pod.ts";
+import { type IdentitiesAsked, intendIdentities } from "./identities.ts";
+import type { ContainerRole } from "./container-roles.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import type { Observe } from "./trace.ts";
+import type { SidecarIntent } from "./intent.ts";
+import { type Finding, finding } from "../model/findings.ts";
+import { sessionWishes } from "./session.ts";
+import { exposedContainers } from "./exposure.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { fallbackRegion } from "../model/arn.ts";
+import type { Facts } from "../model/facts.ts";
+
+const isStartMode = (raw: string): raw is StartMode => (START_MODES as readonly string[]).includes(raw);
+
+/** What the sidecar is to be told, or why there is none. */
+export function intendSidecar(
+  pod: Pod,
+  asked: { readonly own: IdentitiesAsked["own"]; readonly containers: readonly ContainerRole[] },
+  facts: Facts,
+  config: InjectorConfig,
+  observe: Observe,
+): { readonly intent: SidecarIntent | undefined; readonly findings: readonly Finding[] } {
+  const annotations = pod.metadata?.annotations ?? {};
+  const { wishes, findings: wishProblems } = sessionWishes(annotations, config);
+  const { exposed, findings: exposureProblems } = exposedContainers(pod);
+  const { identities, findings: identityProblems } = intendIdentities(
+    { pod, ...asked, exposed, wishes, wishProblems, facts, config },
+    observe,
+  );
+  observe("exposed", exposed);
+  const findings = [...identityProblems, ...wishProblems, ...exposureProblems];
+  const start = observe("start", annotations[ANNOTATION.start] ?? config.start);
+  if (!isStartMode(start)) {
+    const message = `The annotation ${ANNOTATION.start} is ${JSON.stringify(start.slice(0, 60))}.`;
+    findings.push(finding("ANNOTATION_INVALID", message, `It can be ${START_MODES.join(" or ")}.`));
+    return { intent: undefined, findings };
+  }
+  const [first] = identities;
+  if (first === undefined) return { intent: undefined, findings };
+  const intent: SidecarIntent = {
+    identities,
+    source: config.source,
+    sessionName: wishes.sessionName,
+    stsRegion: wishes.region ?? fallbackRegion(first.role),
+    region: wishes.region,
+    start,
+  };
+  return { intent, findings };
+}

@@ -1,0 +1,85 @@
+import { type RoleArn, policyServes } from "../model/arn.ts";
+import type { SessionWishes } from "./session.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import { type Finding, finding } from "../model/findings.ts";
+import { SOURCE_KINDS } from "../source/sources.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import type { Step } from "../../sidecar/contract/session.ts";
+
+/** STS: a session obtained with another role's session lasts at most this long. */
+const CHAINED_MAX_SECONDS = 3600;
+/** SDKs refresh up to 15 minutes before the end: a shorter session makes some of them fetch before every call. */
+const COMFORTABLE_SECONDS = 1800;
+
+/** The calls that lead from the source's identity to the role, or why there is no way. */
+export function stepsTo(
+  role: RoleArn,
+  wishes: SessionWishes,
+  config: Pick<
+    InjectorConfig,
+    "source" | "hubRole" | "sessionTags" | "transitiveSessionTags" | "clusterName" | "keys"
+  >,
+): { readonly steps: readonly Step[]; readonly findings: readonly Finding[] } {
+  const needsAssumeRole = wishes.externalId !== undefined || wishes.tags !== undefined;
+  const { firstCall, isRoleSession } = SOURCE_KINDS[config.source];
+  const startsByAssumeRole = firstCall === "AssumeRole";
+  const viaHub = config.hubRole !== undefined && (startsByAssumeRole || needsAssumeRole);
+  if (!startsByAssumeRole && needsAssumeRole && !viaHub) {
+    const what = wishes.externalId === undefined ? ANNOTATION.sessionTags : config.keys.externalId;
+    const message = `The annotation ${what} needs AssumeRole, and source ${config.source} has no hub role to call it from.`;
+    const remedy = "Take the annotation off, or have a cluster admin set hubRole in podrole-config.";
+    return { steps: [], findings: [finding("HUB_ROLE_MISSING", message, remedy)] };
+  }
+
+  const chained = viaHub || isRoleSession;
+  const shortened = chained && wishes.durationSeconds > CHAINED_MAX_SECONDS;
+  const durationSeconds = shortened ? CHAINED_MAX_SECONDS : wishes.durationSeconds;
+  const findings: Finding[] = [];
+  const strange = (wishes.policyArns ?? []).filter((arn) => !policyServes(arn, role));
+  if (strange.length > 0) {
+    const message = `The annotation ${ANNOTATION.sessionPolicyArns} names ${strange.join(", ")}, which is not of the account of ${role}.`;
+    const remedy =
+      "Name policies of the role's own account, or AWS's own in its partition: STS takes no others.";
+    findings.push(finding("ANNOTATION_INVALID", message, remedy));
+  }
+  if (shortened) {
+    const message = `The session lasts 3600 seconds instead of ${wishes.durationSeconds}: it is chained, and STS allows no more.`;
+    findings.push(finding("SESSION_SHORTENED", message, `Set ${ANNOTATION.sessionDuration} to 1h.`));
+  }
+  if (durationSeconds < COMFORTABLE_SECONDS) {
+    const message = `Sessions of ${durationSeconds} seconds make some SDKs fetch credentials before every call.`;
+    findings.push(finding("SESSION_SHORT", message, `Set ${ANNOTATION.sessionDuration} to 1h.`));
+  }
+
+  const byAssumeRole = viaHub || startsByAssumeRole;
+  const ours = byAssumeRole && config.sessionTags ? podTags(config.clusterName) : {};
+  const tags = { ...ours, ...wishes.tags };
+  // Tags go on the last step alone: had the hub's session handed them down, STS would refuse the call that sets them.
+  const transitiveTagKeys = [
+    ...(config.transitiveSessionTags ? Object.keys(ours) : []),
+    ...(wishes.transitiveTagKeys ?? []),
+  ];
+  const last: Step = {
+    roleArn: role,
+    durationSeconds,
+    ...(wishes.externalId === undefined ? {} : { externalId: wishes.externalId }),
+    ...(wishes.policy === undefined ? {} : { policy: wishes.policy }),
+    ...(wishes.policyArns === undefined ? {} : { policyArns: wishes.policyArns }),
+    ...(Object.keys(tags).length === 0 ? {} : { tags }),
+    ...(transitiveTagKeys.length === 0 ? {} : { transitiveTagKeys }),
+  };
+  const hub = viaHub && config.hubRole !== undefined ? [{ roleArn: config.hubRole }] : [];
+  return { steps: [...hub, last], findings };
+}
+
+/**
+ * Which pod a session belongs to, in the spelling that EKS Pod Identity made known. Handed down, as EKS does it: an app
+ * whose role may tag sessions could otherwise assume the next role under another pod's name.
+ */
+const podTags = (clusterName: string | undefined): Readonly<Record<string, string>> => ({
+  ...(clusterName === undefined ? {} : { "kubernetes-cluster-name": clusterName }),
+  "kubernetes-namespace": "{namespace}",
+  "kubernetes-service-account": "{serviceAccount}",
+  "kubernetes-pod-name": "{pod}",
+  "kubernetes-pod-uid": "{podUid}",
+});
