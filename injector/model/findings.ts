@@ -152,6 +152,10 @@ export const FINDINGS = {
     about:
       "What podrole has decided about a running pod cannot be changed: its annotations and the images of guard and sidecar.",
   },
+  RESOURCES_BELOW_FLOOR: {
+    severity: "deny",
+    about: "A resize would leave guard or sidecar with less CPU or memory than podrole gives them.",
+  },
   EPHEMERAL_TARGET: {
     severity: "deny",
     about: "An ephemeral container aims at guard or sidecar, whose processes it would share.",

@@ -16,6 +16,15 @@ export interface AdmissionResult {
   readonly rule?: string;
 }
 
+/** Looked at, and let through as it is. */
+export const ALLOWED: AdmissionResult = { decision: "allow", operations: [], findings: [] };
+
+export const denied = (findings: readonly Finding[]): AdmissionResult => ({
+  decision: "deny",
+  operations: [],
+  findings,
+});
+
 /** Every role of a pod, for whoever writes down who used which; separated by commas. */
 export function rolesOf({ identities }: SidecarIntent): { readonly role: string; readonly rule: string } {
   const rules = new Set(identities.map(({ rule }) => rule));

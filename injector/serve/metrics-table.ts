@@ -111,7 +111,12 @@ export const METRICS = {
 export const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 
 /** The resources that podrole decides about, as {@link Review.resource} spells them. */
-export const RESOURCES: ReadonlySet<string> = new Set(["/pods", "/pods/ephemeralcontainers", ...WORKLOADS]);
+export const RESOURCES: ReadonlySet<string> = new Set([
+  "/pods",
+  "/pods/ephemeralcontainers",
+  "/pods/resize",
+  ...WORKLOADS,
+]);
 const OPERATIONS: ReadonlySet<string> = new Set(["CREATE", "UPDATE", "DELETE", "CONNECT"]);
 const OTHER = "other";
 

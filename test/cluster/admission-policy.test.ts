@@ -250,6 +250,19 @@ describe.skipIf(reason !== undefined)(
         expect(await plane.admin.request("PATCH", at, label, STRATEGIC)).toMatchObject({ status: 200 });
       });
 
+      test.for([
+        ["to less memory", { limits: { cpu: "1", memory: "6Mi" } }, 422, "[RESOURCES_BELOW_FLOOR]"],
+        ["to less CPU", { requests: { cpu: "1m", memory: "96Mi" } }, 422, "[RESOURCES_BELOW_FLOOR]"],
+        ["to more", { limits: { cpu: "2", memory: "1Gi" } }, 200, ""],
+      ] as const)("a resize of the sidecar %s is answered with %j", async ([, resources, expected, said]) => {
+        const change = { spec: { initContainers: [{ name: "podrole-sidecar", resources }] } };
+        const { status, body } = await plane.admin.request("PATCH", `${at}/resize`, change, STRATEGIC);
+        expect({ status, message: body.message ?? "" }).toEqual({
+          status: expected,
+          message: expect.stringContaining(said) as string,
+        });
+      });
+
       const debug = async (container: object) => {
         const { body } = await plane.admin.request("GET", at);
         body.spec.ephemeralContainers = [{ name: "debugger", image: "busybox", ...container }];

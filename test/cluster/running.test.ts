@@ -85,6 +85,22 @@ describe.skipIf(reason !== undefined)(
       expect(await image("containers", "app")).toMatchObject({ status: 200 });
     });
 
+    test("the sidecar of a running pod cannot be made smaller than podrole makes it, the app can", async () => {
+      const resize = (list: string, name: string, memory: string) =>
+        send(
+          "PATCH",
+          `${pod("web")}/resize`,
+          { spec: { [list]: [{ name, resources: { limits: { memory } } }] } },
+          "application/strategic-merge-patch+json",
+        );
+      const { status, body } = await resize("initContainers", "podrole-sidecar", "100Mi");
+      expect(status).toBe(403);
+      expect(body.message).toContain(
+        "[RESOURCES_BELOW_FLOOR] The resize gives podrole-sidecar limits.memory",
+      );
+      expect(await resize("initContainers", "podrole-sidecar", "1Gi")).toMatchObject({ status: 200 });
+    });
+
     test("what is no business of podrole's is done without asking it", async () => {
       const asked = serving.lines.length;
       const labels = { metadata: { labels: { unasked: "yes" } } };

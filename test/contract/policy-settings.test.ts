@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { SETTING_NAMES, SETTINGS, type Setting } from "../../injector/config/settings.ts";
 import { VERSION } from "../../injector/model/version.ts";
+import { OWN_RESOURCES } from "../../injector/mutate/own-container.ts";
 
 /** What the admission policies know of the settings, which they read from the ConfigMap themselves. */
 
@@ -36,4 +37,17 @@ test("the policies take all choices of a setting and no others", () => {
     (words as readonly string[]).toSorted(),
   ]);
   expect(Object.fromEntries(known)).toEqual(Object.fromEntries(choices));
+});
+
+test("the policy of running pods has the floors that the injector writes", () => {
+  const policy = readFileSync(
+    new URL("../../deploy/chart/templates/running-policy.yaml", import.meta.url),
+    "utf8",
+  );
+  for (const [name, { requests, limits }] of Object.entries(OWN_RESOURCES)) {
+    const floors = Object.entries({ requests, limits }).flatMap(([kind, amounts]) =>
+      Object.entries(amounts).map(([resource, amount]) => `'${kind}.${resource}': '${amount}'`),
+    );
+    expect(policy).toContain(`'${name}': {${floors.join(", ")}}`);
+  }
 });

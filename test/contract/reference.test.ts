@@ -64,6 +64,8 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   UID_UNKNOWN: "Set `securityContext.runAsUser`, or use source `web-identity`.",
   PRIVILEGE_ESCALATION: "Set `allowPrivilegeEscalation` to false, or use source `web-identity`.",
   POD_FROZEN: "Change it in the workload, or make the pod anew.",
+  RESOURCES_BELOW_FLOOR:
+    "Leave guard and sidecar at the requests and limits that the message names, or give them more.",
   EPHEMERAL_TARGET: "Aim at a container of the app's: `kubectl debug --profile=baseline --target=APP`.",
   SERVICE_ACCOUNT_MISSING: "Create the service account, or correct `serviceAccountName`.",
   RESERVED_NAME:

@@ -61,6 +61,7 @@ const NEEDED = [
   ["CREATE", "pods"],
   ["UPDATE", "pods"],
   ["UPDATE", "pods/ephemeralcontainers"],
+  ["UPDATE", "pods/resize"],
 ] as const;
 
 const rulesCover = (webhook: Fields, operation: string, resource: string): boolean => {

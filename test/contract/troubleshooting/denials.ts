@@ -45,6 +45,10 @@ function aboutOthers(): readonly Finding[] {
   const annotations = { ...metadata?.annotations, [ANNOTATION.role]: "another" };
   const aimed = { name: "debugger", image: "busybox", targetContainerName: "podrole-sidecar" };
   const update = { operation: "UPDATE", resource: { group: "", resource: "pods" }, oldObject: running };
+  const small = (spec.initContainers ?? []).map((one) => ({
+    ...one,
+    resources: { limits: { memory: "6Mi" } },
+  }));
   const template = { spec: { containers: [app], serviceAccountName: "billing" } };
   const deployment = {
     apiVersion: "apps/v1",
@@ -59,6 +63,7 @@ function aboutOthers(): readonly Finding[] {
       subResource: "ephemeralcontainers",
       object: { ...running, spec: { ...spec, ephemeralContainers: [aimed] } },
     },
+    { ...update, subResource: "resize", object: { ...running, spec: { ...spec, initContainers: small } } },
     { operation: "CREATE", resource: { group: "apps", resource: "deployments" }, object: deployment },
   ].flatMap((request) => {
     const body = {

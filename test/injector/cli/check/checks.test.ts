@@ -187,7 +187,7 @@ describe("the webhook", () => {
     );
     const deaf = webhook((pods) => (pods.rules[1].resources = ["pods"]));
     expect(said("WEBHOOK", deaf)).toEqual([
-      "fail: The webhook is not called for UPDATE of pods/ephemeralcontainers.",
+      "fail: The webhook is not called for UPDATE of pods/ephemeralcontainers, UPDATE of pods/resize.",
     ]);
   });
 

@@ -1,0 +1,88 @@
+import { isDeepStrictEqual } from "node:util";
+import { type Pod, type Container, envVar } from "../model/pod.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import { type AdmissionResult, denied } from "./admission-result.ts";
+import { hazards } from "../decide/hazards.ts";
+import { denies, type Finding, finding } from "../model/findings.ts";
+import { exposes } from "../decide/exposure.ts";
+import { confine, type Endpoint, served } from "../mutate/user-container.ts";
+import { patchBetween } from "../mutate/patch.ts";
+import { CONTAINER, APP_ENV } from "../../sidecar/contract/pod.ts";
+import type { Presence } from "../decide/presence.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { SOURCES, POD_IDENTITY } from "../../sidecar/contract/session.ts";
+import { tokenOf } from "../mutate/token.ts";
+import { userContainers } from "../model/user-containers.ts";
+
+/**
+ * What `kubectl debug` adds: judged like any container of the pod's, then given the same credentials and restrictions.
+ * What the pod is otherwise has been judged when it was made.
+ */
+export function resultForEphemeral(before: Pod, after: Pod, config: InjectorConfig): AdmissionResult {
+  const known = before.spec.ephemeralContainers ?? [];
+  const isNew = (container: Container): boolean => !known.some((one) => isDeepStrictEqual(one, container));
+  const added = (after.spec.ephemeralContainers ?? []).filter(isNew);
+  const presence = presenceIn(before, config);
+  const { securityContext } = after.spec;
+  const alone: Pod = {
+    spec: {
+      containers: [],
+      ephemeralContainers: added,
+      ...(securityContext == null ? {} : { securityContext }),
+    },
+  };
+  const findings = [
+    ...hazards(alone, { ...presence, hostPath: config.hostPath }),
+    ...added.flatMap(aimedAtOurs),
+  ];
+  if (denies(findings)) return denied(findings);
+
+  const endpoint = presence.sidecar ? endpointIn(before) : undefined;
+  const exposed = exposes(before);
+  const adapted = (container: Container): Container => {
+    const confined = confine(container, presence);
+    return endpoint !== undefined && exposed(container.name) ? served(confined, endpoint) : confined;
+  };
+  const ephemeralContainers = (after.spec.ephemeralContainers ?? []).map((one) =>
+    isNew(one) ? adapted(one) : one,
+  );
+  const operations = patchBetween(after, { ...after, spec: { ...after.spec, ephemeralContainers } });
+  return { decision: operations.length > 0 ? "inject" : "allow", operations, findings };
+}
+
+/** It would share the processes of the container it aims at, and as the same uid read their memory. */
+function aimedAtOurs(container: Container): readonly Finding[] {
+  const target = container["targetContainerName"];
+  if (target !== CONTAINER.guard && target !== CONTAINER.sidecar) return [];
+  const message = `Container ${JSON.stringify(container.name)} aims at ${target}, whose processes it would share.`;
+  return [finding("EPHEMERAL_TARGET", message, "Aim at a container of the app's.")];
+}
+
+/** What the running pod was given, whatever this version would give it. */
+function presenceIn({ spec }: Pod, config: InjectorConfig): Presence {
+  const named = (name: string): Container | undefined =>
+    spec.initContainers?.find((one) => one.name === name);
+  const sidecar = named(CONTAINER.sidecar);
+  const told = sidecar && envVar(sidecar, ENV.source)?.value;
+  return {
+    guard: named(CONTAINER.guard) !== undefined,
+    sidecar: sidecar !== undefined,
+    source: SOURCES.find((source) => source === told) ?? config.source,
+  };
+}
+
+/**
+ * The pod's own identity, never a container's. As a container has it: the port may have been another one when the pod was
+ * made.
+ */
+function endpointIn(pod: Pod): Endpoint | undefined {
+  const token = tokenOf(pod, POD_IDENTITY);
+  const holder = userContainers(pod).find(
+    (one) => token !== undefined && envVar(one, APP_ENV.token)?.value === token,
+  );
+  const uri = holder && envVar(holder, APP_ENV.fullUri)?.value;
+  if (holder === undefined || token === undefined || uri === undefined) return undefined;
+  const sidecar = pod.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
+  const emulated = sidecar !== undefined && envVar(sidecar, ENV.imds)?.value === "emulate";
+  return { uri, token, region: envVar(holder, APP_ENV.region)?.value, emulated };
+}

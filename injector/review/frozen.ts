@@ -1,0 +1,42 @@
+import type { Pod } from "../model/pod.ts";
+import { type Keys, annotation, containerRoleKey, annotationsByKey } from "../model/annotations.ts";
+import { type Finding, finding } from "../model/findings.ts";
+import { containerRoleKeys } from "../decide/container-roles.ts";
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { CONTAINER } from "../../sidecar/contract/pod.ts";
+
+/** What a change of a running pod would make untrue: its annotations and the images of guard and sidecar. */
+export const frozenChanges = (before: Pod, after: Pod, keys: Keys): readonly Finding[] => [
+  ...changedAnnotations(before, after, keys),
+  ...changedImages(before, after),
+];
+
+/** Annotations are applied at creation; editing them later would misstate what the pod has. */
+function changedAnnotations(before: Pod, after: Pod, keys: Keys): readonly Finding[] {
+  const value = ({ metadata }: Pod, key: string): string | undefined =>
+    annotation(metadata?.annotations, key);
+  const ofContainers = [before, after].flatMap((pod) =>
+    [...containerRoleKeys(pod).keys()].map(containerRoleKey),
+  );
+  const ofPods = [...annotationsByKey(keys)].flatMap(([key, { on }]) => (on === "Pod" ? [key] : []));
+  return [...new Set([...ofPods, ...ofContainers])]
+    .filter((key) => value(before, key) !== value(after, key))
+    .map((key) =>
+      finding(
+        "POD_FROZEN",
+        `The annotation ${key} of a running pod cannot be changed: the pod keeps what it was started with.`,
+        key === ANNOTATION.status ? "Leave it as it is." : "Change it in the workload, or make the pod anew.",
+      ),
+    );
+}
+
+/** An image is among the few things that can be changed of a running pod. */
+function changedImages(before: Pod, after: Pod): readonly Finding[] {
+  const image = ({ spec }: Pod, name: string): string | undefined =>
+    spec.initContainers?.find((container) => container.name === name)?.image;
+  return Object.values(CONTAINER)
+    .filter((name) => image(before, name) !== image(after, name))
+    .map((name) =>
+      finding("POD_FROZEN", `The image of ${name} in a running pod cannot be changed.`, "Make the pod anew."),
+    );
+}

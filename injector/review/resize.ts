@@ -1,0 +1,35 @@
+import type { Pod } from "../model/pod.ts";
+import { type Finding, finding } from "../model/findings.ts";
+import { OWN_RESOURCES } from "../mutate/own-container.ts";
+import { own, fieldsIn } from "../model/read.ts";
+import { quantityOf } from "../model/quantity.ts";
+
+/**
+ * A resize must leave guard and sidecar with what podrole gives them: at less, either can be killed or starved by the
+ * pod's author. What a resize leaves as it is passes, so that the app of a pod with a smaller sidecar can be resized.
+ */
+export function belowFloor(before: Pod, after: Pod): readonly Finding[] {
+  return Object.entries(OWN_RESOURCES).flatMap(([name, floors]) =>
+    KINDS.flatMap((kind) =>
+      Object.entries(floors[kind]).flatMap(([resource, floor]) => {
+        const [was, is] = [before, after].map((pod) => amount(pod, name, kind, resource));
+        if (is === undefined || is === was || !isLess(is, floor)) return [];
+        const message = `The resize gives ${name} ${kind}.${resource} of ${is.slice(0, 40)}, and it needs ${floor}.`;
+        return [finding("RESOURCES_BELOW_FLOOR", message, `Leave it at ${floor} or more.`)];
+      }),
+    ),
+  );
+}
+
+const KINDS = ["requests", "limits"] as const;
+
+/** As it is written; undefined where nothing is, which for a limit is no limit, and for a request the limit. */
+function amount({ spec }: Pod, name: string, kind: string, resource: string): string | undefined {
+  const container = spec.initContainers?.find((one) => one.name === name) ?? {};
+  const value = own(fieldsIn(fieldsIn(container, "resources"), kind), resource);
+  if (value == null) return undefined;
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** What is no quantity is less than any: the API server refuses it, in its own words or in ours. */
+const isLess = (quantity: string, floor: string): boolean => !(quantityOf(quantity) >= quantityOf(floor));
