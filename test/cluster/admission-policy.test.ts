@@ -251,7 +251,12 @@ describe.skipIf(reason !== undefined)(
       });
 
       test.for([
-        ["to less memory", { limits: { cpu: "1", memory: "6Mi" } }, 422, "[RESOURCES_BELOW_FLOOR]"],
+        [
+          "to less memory",
+          { requests: { memory: "6Mi" }, limits: { memory: "6Mi" } },
+          422,
+          "[RESOURCES_BELOW_FLOOR]",
+        ],
         ["to less CPU", { requests: { cpu: "1m", memory: "96Mi" } }, 422, "[RESOURCES_BELOW_FLOOR]"],
         ["to more", { limits: { cpu: "2", memory: "1Gi" } }, 200, ""],
       ] as const)("a resize of the sidecar %s is answered with %j", async ([, resources, expected, said]) => {
