@@ -1,3 +1,4 @@
+import { controllerCommand } from "../../injector/controller/command.ts";
 import { describe, expect, test } from "vitest";
 import { certificates } from "../../injector/config/certificates-kind.ts";
 import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
@@ -24,8 +25,11 @@ const reason = whyNoHelm();
 const settings = (options: object = {}): Readonly<Record<string, string>> =>
   ofKind(rendered({ options }), "ConfigMap").data;
 
-const injector = (objects: readonly Manifest[]): Manifest =>
-  ofKind(objects, "Deployment").spec.template.spec.containers[0];
+const deployment = (objects: readonly Manifest[], name: string): Manifest =>
+  objects.find((one) => one?.kind === "Deployment" && one.metadata.name === name);
+const containerOf = (objects: readonly Manifest[], name: string): Manifest =>
+  deployment(objects, name).spec.template.spec.containers[0];
+const injector = (objects: readonly Manifest[]): Manifest => containerOf(objects, "podrole-injector");
 const CERTIFICATE_HEAD = "-----BEGIN CERTIFICATE-----";
 const allArguments = (objects: readonly Manifest[]): readonly string[] => injector(objects).args;
 describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`, () => {
@@ -89,13 +93,45 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
 
   test("selects the injector's pods alike in Service, budget, spread and NetworkPolicy", () => {
     const objects = rendered({ networkPolicy: { enabled: true } });
-    const { selector, template: pod } = ofKind(objects, "Deployment").spec;
+    const { selector, template: pod } = deployment(objects, "podrole-injector").spec;
     expect(pod.metadata.labels).toMatchObject(selector.matchLabels);
     expect(ofKind(objects, "Service").spec.selector).toEqual(selector.matchLabels);
     expect(ofKind(objects, "PodDisruptionBudget").spec.selector).toEqual(selector);
     expect(ofKind(objects, "NetworkPolicy").spec.podSelector).toEqual(selector);
     for (const spread of pod.spec.topologySpreadConstraints) expect(spread.labelSelector).toEqual(selector);
   });
+
+  test("runs the controller from the injector's image: one replica, whose pods no Service selects", () => {
+    const objects = rendered({ image: { tag: "7" }, tls: { names: ["a.example", "::1"] } });
+    const { spec } = deployment(objects, "podrole-controller");
+    const [container] = spec.template.spec.containers;
+    expect([spec.replicas, spec.strategy, container.image]).toEqual([
+      1,
+      { type: "Recreate" },
+      injector(objects).image,
+    ]);
+    expect(spec.template.metadata.labels).not.toMatchObject(ofKind(objects, "Service").spec.selector);
+    const options = controllerCommand().parse(container.args, { from: "user" }).opts();
+    expect(options).toMatchObject({ tlsNames: ["a.example", "::1"], certificates: true, port: 8080 });
+  });
+
+  test.for([
+    ["cert-manager", { mode: "cert-manager" }],
+    ["files", { mode: "files", caBundle: "x" }],
+  ] as const)(
+    "in TLS mode %s gives nobody a right to Secrets or webhooks, and the controller keeps no certificate",
+    ([, tls]) => {
+      const objects = rendered({ tls });
+      const { args } = containerOf(objects, "podrole-controller");
+      expect(controllerCommand().parse(args, { from: "user" }).opts()["certificates"]).toBe(false);
+      const resources = objects
+        .filter((one) => one?.kind === "Role" || one?.kind === "ClusterRole")
+        .flatMap(({ rules }) => rules)
+        .flatMap((rule: Manifest) => rule.resources);
+      expect(resources).not.toContain("secrets");
+      expect(resources).not.toContain("mutatingwebhookconfigurations");
+    },
+  );
 });
 
 describe.skipIf(reason !== undefined)(`the options of the chart${reason ? `: ${reason}` : ""}`, () => {

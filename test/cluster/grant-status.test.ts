@@ -4,7 +4,7 @@ import { apiServer } from "../../injector/cluster/api-server.ts";
 import { updateGrants } from "../../injector/controller/grant-status.ts";
 import { until } from "../support/until.ts";
 import { whyNot } from "./control-plane.ts";
-import { controllerAccount, createNamespace, grantObject, GRANTS, podsOf } from "./setting.ts";
+import { controllerAccount, createNamespace, grantObject, GRANTS, NAMESPACES, podsOf } from "./setting.ts";
 import { openInjector, podObject, type Serving } from "./webhook.ts";
 
 const reason = whyNot();
@@ -20,6 +20,7 @@ describe.skipIf(reason !== undefined)(
       serving = await openInjector({ policy: "enforce" });
       const { admin } = serving.plane;
       await createNamespace(admin, "shop");
+      await admin.create(NAMESPACES, { metadata: { name: "podrole-system" } });
       await admin.create(GRANTS, grantObject("shop-roles", { roles: [ROLE], namespaces: ["shop"] }));
       await until("the grant", () =>
         admin.create(podsOf("shop"), podObject("web", { [ANNOTATION.role]: ROLE })).catch(() => undefined),

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { DURATION_BUCKETS, METRICS } from "../../injector/serve/metrics-table.ts";
+import { CONTROLLER_METRICS } from "../../injector/controller/metrics.ts";
 import { HEALTH_PORT } from "../../sidecar/contract/pod.ts";
 import { sidecarMetrics } from "../support/sidecar-metrics.ts";
 
@@ -12,6 +13,11 @@ This page is made from the tables that the code uses: \`npx vitest run --config 
 
 Served as Prometheus text at \`GET /metrics\` of the webhook's port, over TLS. No label holds a name of a tenant's choosing,
 so the number of series has an end. Dry runs are not counted.
+`;
+
+const OF_CONTROLLER = `## Of the controller
+
+Served as Prometheus text at \`GET /metrics\` of its port 8080 (\`controller.port\`), over HTTP; it holds no secret.
 `;
 
 const OF_SIDECARS = `## Of a sidecar
@@ -38,13 +44,22 @@ const section = (name: string, about: string, rows: readonly string[]): string =
     ...(rows.length === 0 ? [] : ["| Label | What it holds |", "|---|---|", ...rows, ""]),
   ].join("\n");
 
+interface Metric {
+  readonly type: string;
+  readonly help: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+function sectionOf([name, { type, help, labels }]: readonly [string, Metric]): string {
+  const buckets = type === "histogram" ? `\n\nBuckets, in seconds: ${DURATION_BUCKETS.join(", ")}.` : "";
+  const rows = Object.entries(labels).map(([label, holds]) => `| \`${label}\` | ${holds} |`);
+  return section(name, `A ${type}. ${help}${buckets}`, rows);
+}
+
 /** The page as the tables have it. */
 function page(): string {
-  const ofInjector = Object.entries(METRICS).map(([name, { type, help, labels }]) => {
-    const buckets = type === "histogram" ? `\n\nBuckets, in seconds: ${DURATION_BUCKETS.join(", ")}.` : "";
-    const rows = Object.entries(labels).map(([label, holds]) => `| \`${label}\` | ${holds} |`);
-    return section(name, `A ${type}. ${help}${buckets}`, rows);
-  });
+  const ofInjector = Object.entries(METRICS).map(sectionOf);
+  const ofController = Object.entries(CONTROLLER_METRICS).map(sectionOf);
   const ofSidecars = sidecarMetrics().map(({ name, type, help, label }) =>
     section(
       name,
@@ -52,7 +67,7 @@ function page(): string {
       label === undefined ? [] : [`| \`${label}\` | ${LABELS[name] ?? ""} |`],
     ),
   );
-  return [INTRODUCTION, ...ofInjector, OF_SIDECARS, ...ofSidecars].join("\n");
+  return [INTRODUCTION, ...ofInjector, OF_CONTROLLER, ...ofController, OF_SIDECARS, ...ofSidecars].join("\n");
 }
 
 test("deploy/reference/metrics.md lists every metric of the code", async () => {
