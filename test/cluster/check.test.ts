@@ -9,7 +9,7 @@ import { until } from "../support/until.ts";
 import type { CheckResult } from "../../injector/cli/check/result.ts";
 import { whyNot, type ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
-import { createNamespace, NAMESPACES, podsOf, shippedObject } from "./setting.ts";
+import { CONTROLLER, createNamespace, NAMESPACES, podsOf, shippedObject, shippedObjects } from "./setting.ts";
 import { openInjector, podObject, type Serving } from "./webhook.ts";
 
 const reason = whyNot();
@@ -74,16 +74,16 @@ describe.skipIf(reason !== undefined)(
       expect((await plane.admin.get(podsOf("canary"))).items).toEqual([]);
     });
 
-    test("says of what its user may not look at that it has not, and goes on", async () => {
+    test("skips what its user may not read, says so, and goes on", async () => {
       const { checks, of } = await check("injector");
       expect(of("INJECTOR")).toEqual([["skip", expect.stringContaining("HTTP 403")]]);
       expect(of("CERTIFICATE")).toEqual([["skip", expect.stringContaining("HTTP 403")]]);
-      expect(of("DRY_RUN")).toEqual([["skip", expect.stringContaining("may not try a pod")]]);
+      expect(of("DRY_RUN")).toEqual([["skip", expect.stringContaining("may not create pods")]]);
       expect(of("NAMESPACES")[0]?.[0]).toBe("ok");
       expect(checks.filter(({ status }) => status === "fail")).toEqual([]);
     });
 
-    test("names a namespace whose Pod Security level forbids the guard, and pods from before the label", async () => {
+    test("names a namespace whose Pod Security level forbids the guard, and pods created before the label", async () => {
       await plane.admin.create(NAMESPACES, { metadata: { name: "old" } });
       await plane.admin.create(`${NAMESPACES}/old/serviceaccounts`, { metadata: { name: "default" } });
       await plane.admin.create(podsOf("old"), podObject("ancient", {}));
@@ -112,7 +112,7 @@ describe.skipIf(reason !== undefined)(
       expect(of("DRY_RUN")).toEqual([["ok", expect.stringContaining("tried in canary ")]]);
     });
 
-    test("sees a webhook that is called in vain, by the dry run, and waits until it is mended", async () => {
+    test("sees by the dry run that the webhook cannot be called, and waits until it can", async () => {
       const { webhooks } = await plane.admin.get(WEBHOOK);
       const broken = webhooks.map((one: KubeObject) => ({
         ...one,
@@ -141,7 +141,7 @@ describe.skipIf(reason !== undefined)(
       expect(waiting.output()).toMatch(/ {2}ok {4}DRY_RUN\n/);
     });
 
-    test("explain takes the options of the Deployment there", async () => {
+    test("explain reads the settings of the ConfigMap there", async () => {
       await plane.admin.create(podsOf("canary"), podObject("web", { "iam.amazonaws.com/role": "by-name" }));
       const run = await podrole([
         "explain",
@@ -157,7 +157,7 @@ describe.skipIf(reason !== undefined)(
         {
           decision: "inject",
           summary: expect.stringContaining("arn:aws:iam::111122223333:role/by-name"),
-          assumptions: [expect.stringContaining(`those of Deployment ${PLACE}/podrole-injector`)],
+          assumptions: [expect.stringContaining(`those of ConfigMap ${PLACE}/podrole-config`)],
           running: { state: "same" },
         },
       ]);
@@ -171,15 +171,23 @@ const adminConfig = ({ injectorConfig }: ControlPlane): string =>
 /** What controllers would make of the shipped manifests, but for the webhook, which is there already. */
 async function install({ admin }: ControlPlane): Promise<void> {
   await admin.create(NAMESPACES, { metadata: { name: PLACE } });
-  await admin.create(`${NAMESPACES}/${PLACE}/configmaps`, await shippedObject("ConfigMap"));
+  const settings = await shippedObject("ConfigMap");
+  Object.assign(settings.data, { policy: "listed", baseRoleArn: ACCOUNT, region: "eu-west-1" });
+  await admin.create(`${NAMESPACES}/${PLACE}/configmaps`, settings);
   const deployment = await shippedObject("Deployment");
   const [container] = deployment.spec.template.spec.containers;
   container.image = `podrole/injector:${VERSION}`;
-  container.args.push("--policy=listed", `--base-role-arn=${ACCOUNT}`, "--region=eu-west-1");
   const deployments = `/apis/apps/v1/namespaces/${PLACE}/deployments`;
   await admin.create(deployments, deployment);
   const status = { replicas: 2, readyReplicas: 2, updatedReplicas: 2, availableReplicas: 2 };
   await admin.patch(`${deployments}/podrole-injector/status`, { status });
+  const controller = (await shippedObjects()).find(
+    ({ kind, metadata }) => kind === "Deployment" && metadata.name === CONTROLLER,
+  );
+  await admin.create(deployments, controller);
+  await admin.patch(`${deployments}/${CONTROLLER}/status`, {
+    status: { replicas: 1, readyReplicas: 1, updatedReplicas: 1, availableReplicas: 1 },
+  });
   await admin.create(
     `${ADMISSION}/validatingadmissionpolicies`,
     await shippedObject("ValidatingAdmissionPolicy"),
