@@ -98,7 +98,7 @@ async function measure(bundle: string): Promise<Record<string, number>> {
       KUBERNETES_SERVICE_PORT: String(apiPort),
     },
   );
-  const probe = new Agent({ ca: ca.cert });
+  const probe = new Agent({ keepAlive: true, maxSockets: 1, ca: ca.cert });
   while ((await statusOf(port, "/readyz", probe).catch(() => 0)) !== 200) {
     if (program.hasExited()) throw new Error(`${bundle} has ended: ${program.output()}`);
     await delay(10);

@@ -1,5 +1,7 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { CONFIG_MAP } from "../../injector/config/config-map.ts";
+import { VERSION } from "../../injector/model/version.ts";
 
 export const COUNTS = { namespaces: 10_000, grants: 2000, accounts: 20_000 };
 const PAGE_MAX = 500;
@@ -85,6 +87,17 @@ const grant = (n: number): object => ({
   },
 });
 
+/** Defaults alone, written long ago: an injector waits for what was written just now. */
+const SETTINGS = {
+  metadata: {
+    name: CONFIG_MAP,
+    namespace: "podrole-system",
+    resourceVersion: "1",
+    creationTimestamp: "2026-11-21T12:00:00Z",
+  },
+  data: { version: VERSION },
+};
+
 const list = (count: number, make: (n: number) => object): readonly object[] =>
   Array.from({ length: count }, (_, n) => make(n));
 
@@ -103,6 +116,7 @@ function clusterOf(counts: typeof COUNTS): RequestListener {
     ["/api/v1/namespaces", list(counts.namespaces, namespace)],
     ["/api/v1/serviceaccounts", list(counts.accounts, account)],
     ["/apis/podrole.dev/v1alpha1/rolegrants", list(counts.grants, grant)],
+    ["/api/v1/namespaces/podrole-system/configmaps", [SETTINGS]],
   ]);
   return (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? "", "http://localhost");

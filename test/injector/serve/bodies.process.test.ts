@@ -1,0 +1,63 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type TLSSocket } from "node:tls";
+import { describe, expect, test } from "vitest";
+import { pod } from "../../support/pods.ts";
+import { until } from "../../support/until.ts";
+import { reviewText } from "../../support/webhook.ts";
+import { ca, agentFor, listening, review, raw } from "./listener-rig.ts";
+
+describe("a flood of long bodies", () => {
+  const LONG = 6 * 1024 * 1024;
+  const HEAD = "POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+  const TOLD = `${HEAD}content-length: ${LONG}\r\n\r\n`;
+  /** Connections that send most of a long body, and then nothing, of which so many are read. */
+  async function dawdling(
+    port: number,
+    { count, read, head = TOLD, last = 1 }: { count: number; read: number; head?: string; last?: number },
+  ): Promise<readonly TLSSocket[]> {
+    const sockets = await Promise.all(
+      Array.from({ length: count }, () => raw(port, { localAddress: `127.0.0.${last}` })),
+    );
+    for (const socket of sockets) {
+      socket.write(head);
+      socket.write(Buffer.alloc(LONG - 1, " "));
+    }
+    await until("those that are read", () => kept(sockets) === count - read || undefined);
+    return sockets;
+  }
+  const kept = (sockets: readonly TLSSocket[]): number =>
+    sockets.filter(({ writableLength }) => writableLength > LONG / 2).length;
+
+  test.for([
+    ["of a length that they tell", TOLD],
+    [
+      "of a length that they do not tell",
+      `${HEAD}transfer-encoding: chunked\r\n\r\n${LONG.toString(16)}\r\n`,
+    ],
+  ] as const)("%s is read three at a time, and short reviews are answered meanwhile", async ([, head]) => {
+    const { port } = await listening();
+    const sockets = await dawdling(port, { count: 20, read: 3, head });
+    await delay(300);
+    expect(kept(sockets)).toBe(17);
+    expect((await review(port, agentFor([ca]))).status).toBe(200);
+    // Those in front go, by their own will or not; those behind have their turn.
+    for (const socket of sockets.slice(0, 17)) socket.destroy();
+    await until("their turn", () => kept(sockets.slice(17)) === 0 || undefined);
+  });
+
+  const LONG_REVIEW = reviewText(JSON.stringify(pod({}, { note: "x".repeat(200_000) })));
+
+  test("from one address does not delay a long review from another", async () => {
+    const { port } = await listening({ bodyMs: 60_000 });
+    await dawdling(port, { count: 20, read: 3, last: 2 });
+    expect((await review(port, agentFor([ca]), LONG_REVIEW)).status).toBe(200);
+  });
+
+  test("from many addresses delays a long review only until the flood times out", async () => {
+    const { port } = await listening({ bodyMs: 1500 });
+    await dawdling(port, { count: 4, read: 3, last: 2 });
+    await dawdling(port, { count: 4, read: 3, last: 3 });
+    await dawdling(port, { count: 4, read: 0, last: 4 });
+    expect((await review(port, agentFor([ca]), LONG_REVIEW)).status).toBe(200);
+  });
+});

@@ -1,0 +1,94 @@
+import { once } from "node:events";
+import { connect as connectTcp } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { LIMITS } from "../../../injector/serve/listener.ts";
+import { ca, fresh, agentFor, serialOf, listening, review, raw, hungUp } from "./listener-rig.ts";
+
+describe("a slow client", () => {
+  const SHORT = { headersMs: 300, bodyMs: 300, handshakeMs: 300, keepAliveMs: 60_000 };
+  const REQUEST = `POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 500\r\n`;
+
+  test("that never begins its handshake is cut off", async () => {
+    const { port } = await listening(SHORT);
+    const socket = connectTcp({ host: "127.0.0.1", port });
+    expect(await hungUp(socket)).toBe("");
+  });
+
+  test("that sends nothing after its handshake is cut off", async () => {
+    const { port } = await listening(SHORT);
+    expect(await hungUp(await raw(port))).toMatch(/^$|^HTTP\/1.1 408/);
+  });
+
+  test("that sends its headers a byte at a time is told 408 and cut off", async () => {
+    const { port } = await listening(SHORT);
+    const socket = await raw(port);
+    const feed = setInterval(() => socket.write("x"), 20);
+    onTestFinished(() => clearInterval(feed));
+    socket.write("GET /livez HTTP/1.1\r\nx: ");
+    const said = await hungUp(socket);
+    expect(said).toMatch(/^HTTP\/1.1 408/);
+  });
+
+  test("that sends its body a byte at a time is told 408 and cut off", async () => {
+    const { port } = await listening(SHORT);
+    const socket = await raw(port);
+    const feed = setInterval(() => socket.write("x"), 20);
+    onTestFinished(() => clearInterval(feed));
+    socket.write(`${REQUEST}\r\n`);
+    const said = await hungUp(socket);
+    expect(said).toMatch(/^HTTP\/1.1 408/);
+  });
+
+  test("that is slow in its second request is cut off too", async () => {
+    const { port } = await listening(SHORT);
+    const socket = await raw(port);
+    socket.write("GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
+    await once(socket, "data");
+    const feed = setInterval(() => socket.write("x"), 20);
+    onTestFinished(() => clearInterval(feed));
+    socket.write(REQUEST);
+    expect(await hungUp(socket)).toMatch(/^$|^HTTP\/1.1 408/);
+  });
+
+  test("may be idle between two requests for longer than headers may take", async () => {
+    const first = await fresh();
+    const server = await listening(SHORT, first);
+    const agent = agentFor([ca]);
+    await review(server.port, agent);
+    server.use(await fresh());
+    await delay(1500);
+    // The same connection: a new one would show the other certificate.
+    expect((await review(server.port, agent)).serial).toBe(serialOf(first));
+  });
+
+  test("may leave a new connection unused, as API servers do", async () => {
+    const idleMs = 90_000;
+    expect(LIMITS.headersMs).toBeGreaterThan(idleMs);
+    expect(LIMITS.keepAliveMs).toBeGreaterThan(idleMs);
+    const { port } = await listening({ ...SHORT, headersMs: 60_000 });
+    const socket = await raw(port);
+    await delay(1500);
+    socket.write("GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    expect(await hungUp(socket)).toMatch(/^HTTP\/1.1 200/);
+  });
+
+  test("that was refused and goes on sending is cut off", async () => {
+    const { port } = await listening({ ...SHORT, headersMs: 60_000 });
+    const socket = await raw(port);
+    const feed = setInterval(() => socket.write("x"), 20);
+    onTestFinished(() => clearInterval(feed));
+    socket.write(
+      `POST /elsewhere HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 9000\r\n\r\n`,
+    );
+    const said = await hungUp(socket);
+    expect(said).toMatch(/^HTTP\/1.1 4/);
+  });
+
+  test("cannot send headers without end", async () => {
+    const { port } = await listening();
+    const socket = await raw(port);
+    socket.write(`GET /livez HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(20_000)}\r\n\r\n`);
+    expect(await hungUp(socket)).toMatch(/^HTTP\/1.1 431/);
+  });
+});
