@@ -6,7 +6,7 @@ import { annotation } from "../model/annotations.ts";
 import type { Facts } from "../model/facts.ts";
 import { globMatches, globOf } from "../model/glob.ts";
 
-/** One thing that allows roles, read from where it stands. */
+/** A rule that allows roles: an annotation or a grant. */
 export interface Rule {
   readonly name: string;
   readonly allows: (arn: RoleArn) => boolean;
@@ -14,10 +14,10 @@ export interface Rule {
 
 const ENTRIES_MAX = 256;
 
-/** Of a pure function, so it changes nothing but the time that a decision takes. */
+/** A cache of a pure function: it changes only how long a decision takes. */
 const compile = warmedUp(patternCache(256));
 
-/** kube2iam's list and kiam's expression. What cannot be read is reported, and stands as a rule that allows nothing. */
+/** kube2iam's list and kiam's expression. A rule that cannot be read is reported, and allows nothing. */
 export function annotationRules(
   arn: RoleArn,
   { namespace }: Facts,
@@ -47,16 +47,16 @@ export function annotationRules(
   ];
 }
 
-/** As kube2iam does: an entry that is no ARN is meant under the base ARN, so that `*` is not every account's roles. */
+/** As in kube2iam, an entry that is no ARN is relative to the base ARN, so that `*` does not mean every account's roles. */
 const globsAllow = (entries: readonly string[], arn: RoleArn, base: string): boolean =>
   entries.some((entry) =>
     globMatches(globOf(entry.startsWith("arn:") ? entry : base + entry.replace(/^\//, "")), arn),
   );
 
 /**
- * The same for expressions, each of the whole ARN or nothing: unanchored, `role/dev` would let `role/dev-admin` through,
- * which kube2iam does. What is meant under the base is held against what follows the base: put together with it, an
- * expression could get out of the brackets.
+ * The same for expressions, each anchored at both ends: unanchored, as in kube2iam, `role/dev` would allow
+ * `role/dev-admin`. A relative expression is compared with what follows the base ARN: joined with the base, it could
+ * close the base's group.
  */
 function expressionsAllow(entries: readonly string[], arn: RoleArn, base: string): boolean {
   const name = arn.startsWith(base) ? arn.slice(base.length) : undefined;

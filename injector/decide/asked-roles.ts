@@ -13,9 +13,9 @@ import type { Facts } from "../model/facts.ts";
 export interface AskedRoles {
   readonly own: IdentitiesAsked["own"];
   readonly containers: readonly ContainerRole[];
-  /** Whether it asks for any, if only by a text that names none. */
+  /** Whether it asks for any, even by a text that is no role. */
   readonly asked: boolean;
-  /** Why a role that is asked for cannot be had. Each denies. */
+  /** What is wrong with what it asks. Each denies. */
   readonly findings: readonly Finding[];
 }
 

@@ -19,7 +19,7 @@ const FORBIDDEN_WITH_GUARD = [
   "PERFMON",
 ];
 const FORBIDDEN_WITH_SIDECAR = ["ALL", "SYS_PTRACE", "SYS_ADMIN"];
-/** With an open uid: nobody else may become it. */
+/** With an open uid, no other container may become that uid. */
 const FORBIDDEN_WITH_OPEN_UID = ["SETUID", "SETGID"];
 
 /** A capability as Kubernetes compares it: upper case, without the prefix that some write. */
@@ -68,7 +68,7 @@ function privileges(container: Container, { guard, sidecar, source }: Protected)
           ),
         ]
       : []),
-    // Only "Unmasked" does harm; anything but "Default" is refused, so that a mode to come is not let in unread.
+    // Only "Unmasked" does harm; anything but "Default" is refused, so that a future mode is not admitted unseen.
     ...(context.procMount != null && context.procMount !== "Default"
       ? [
           finding(

@@ -14,8 +14,8 @@ export interface ContainerRole {
 }
 
 /**
- * The annotations `podrole.dev/role.<container>` of a pod, by the container they name. A key may hold anything. In the
- * order of the keys, as the API server writes them: a manifest's own order would make another sidecar of the same pod.
+ * The annotations `podrole.dev/role.<container>` of a pod, by the container they name. A key may hold anything. Sorted by
+ * key, as the API server sorts them: in a manifest's own order the same pod would get another sidecar.
  */
 export const containerRoleKeys = (pod: Pod): ReadonlyMap<string, string> =>
   new Map(
@@ -28,7 +28,7 @@ export const containerRoleKeys = (pod: Pod): ReadonlyMap<string, string> =>
       ),
   );
 
-/** Every bad one is a finding that denies: with one less, a container would go on with another role or with none. */
+/** Every bad one denies the pod: without it, a container would run with another role or with none. */
 export function containerRoles(
   pod: Pod,
   config: Pick<InjectorConfig, "baseRoleArn">,

@@ -2,7 +2,7 @@ import { type RoleArn, parseRoleArn } from "../model/arn.ts";
 import { covers } from "../model/grant.ts";
 import type { Facts } from "../model/facts.ts";
 
-/** What the grants name as the role of pods that name none, the first by name where several do. */
+/** The role that grants give to pods that name none; the first grant by name where several do. */
 export function grantDefault(
   facts: Facts,
   serviceAccount: string,

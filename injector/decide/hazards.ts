@@ -21,7 +21,7 @@ export function hazards(pod: Pod, protect: Protected): readonly Finding[] {
 
 /**
  * The host's process table holds every other pod's sidecar as well, within reach of a container that runs as the same
- * uid: so it is refused to pods without a role, too.
+ * uid: so pods without a role may not share it either.
  */
 function sharedNamespaces({ spec }: Pod, { sidecar }: Protected): readonly Finding[] {
   const host = (["hostPID", "hostIPC"] as const).filter((field) => spec[field] === true);

@@ -43,8 +43,8 @@ const policyMode = ({ policy, source }: Pick<InjectorConfig, "policy" | "source"
   policy ?? SOURCE_KINDS[source].defaultPolicy;
 
 /**
- * Every role of the pod is judged by itself, by the same rules: that one is allowed says nothing for another. The pod's own
- * is there although all its containers may have others: a container that another webhook adds later is to get it.
+ * Every role of the pod is decided separately, by the same rules. The pod's own role has an identity even if all its
+ * containers have others: a container that another webhook adds later gets it.
  */
 export function intendIdentities(
   { pod, own, containers, exposed, wishes, wishProblems, facts, config }: IdentitiesAsked,

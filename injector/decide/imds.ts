@@ -25,7 +25,7 @@ export interface ImdsAsked {
   readonly containers: readonly ContainerRole[];
 }
 
-/** What is decided about one setting, and by whom. */
+/** The value of one annotation, and who chose it. */
 interface Wish<T> {
   readonly value: T;
   /** Whether the pod itself names the value. */
@@ -34,8 +34,8 @@ interface Wish<T> {
 
 /**
  * Whether the sidecar stands in for the metadata service. The pod asks, or its namespace for the pods that say nothing;
- * the injector's configuration allows it; and an admin who writes the other value on a namespace forbids it there. Nothing
- * of what is asked for falls back in silence to less: an old client would find nobody, and not say why.
+ * the injector's configuration allows it; and an admin who writes the other value on a namespace forbids it there. A
+ * request that is not allowed is denied, never ignored: an old client would get no answer and no reason.
  */
 export function intendImds(asked: ImdsAsked): {
   readonly imds: ImdsIntent | undefined;

@@ -5,7 +5,7 @@ import type { ImdsIntent } from "./imds.ts";
 import type { Finding } from "../model/findings.ts";
 import type { Pod } from "../model/pod.ts";
 
-/** Everything the sidecar is to be told, and whom it serves. */
+/** What the sidecar is configured with, and which containers it serves. */
 export interface SidecarIntent {
   /** At least one. */
   readonly identities: readonly IdentityIntent[];
@@ -13,7 +13,7 @@ export interface SidecarIntent {
   readonly sessionName: string;
   /** Where STS is called. */
   readonly stsRegion: string;
-  /** What the app's containers are told; undefined where nobody has said. */
+  /** For the app's containers; undefined where it is not known. */
   readonly region: string | undefined;
   readonly start: StartMode;
 }
@@ -24,7 +24,7 @@ export interface Intent {
   readonly sidecar: SidecarIntent | undefined;
   /** Undefined where the metadata service is not emulated; else there are a guard and a sidecar. */
   readonly imds: ImdsIntent | undefined;
-  /** Whether EKS's own webhook will look at this pod, see `marked` in mutate.ts. */
+  /** Whether EKS's own webhook will change this pod, see pod-annotations.ts. */
   readonly irsa: boolean;
 }
 

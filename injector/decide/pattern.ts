@@ -30,10 +30,10 @@ export const STEPS_MAX = 20_000;
  */
 const FOREIGN = /[^ -~]|\\[pPx]/;
 
-/** Every character stands for itself: no need of a program, however long a list of such names is. */
+/** Every character stands for itself, so it is compared as a text and needs no program. */
 const isPlain = (text: string): boolean => /^[\w=,@/:-]*$/.test(text);
 
-/** An expression and what the whole of it is to match; nothing, where it is not about the role in question at all. */
+/** An expression and the text that it has to match whole; undefined where it is not about this role. */
 export interface Question {
   readonly text: string;
   readonly subject: string | undefined;
@@ -41,7 +41,7 @@ export interface Question {
 
 /**
  * Whether one of an annotation's expressions matches. All of them are bounded before the first is run: RE2 is linear, but
- * linear in a program of a million instructions is too slow for everybody else.
+ * a program of a million instructions would still delay every other review.
  * @throws Error where one of them is no expression, whichever role is asked about, or all of them together are too much
  */
 export function anyMatches(questions: readonly Question[], compile: Compile): boolean {
@@ -78,7 +78,7 @@ function unrolled(text: string): number {
 
 const NEVER = "\\x00|";
 
-/** Compiles for the bit-state engine; {@link anyMatches} is what keeps it within bounds. */
+/** Compiles for the bit-state engine; {@link anyMatches} bounds it. */
 export function compilePattern(text: string): Pattern {
   if (FOREIGN.test(text)) throw new Error("it asks for characters that no role ARN has, or holds \\p or \\x");
   /*
@@ -86,7 +86,7 @@ export function compilePattern(text: string): Pattern {
    * program of, in time that grows with the cube: 200 ms for `^a?b?c?…` of 500 characters.
    */
   const program = attempt(() => RE2JS.compile(NEVER + text));
-  // Without what we have put before it, which is nothing that its author could make sense of.
+  // Without the prefix that was added above, which its author does not know.
   if (program instanceof Error) throw new Error(program.message.replace(NEVER, ""));
   return {
     size: program.programSize(),
@@ -96,8 +96,8 @@ export function compilePattern(text: string): Pattern {
 }
 
 /**
- * The same compiler, after it has been used a little. The first expression of a process takes V8 8 ms, however short it
- * is: spent here, when the program starts, it is not spent while a review waits.
+ * The same compiler after a first use. The first expression of a process takes V8 8 ms, however short it is: better
+ * when the program starts than while a review waits.
  */
 export function warmedUp(compile: Compile): Compile {
   for (const text of ["(?i)^arn:(?:a|b{1,9})+[a-z]?$", ".?".repeat(40)]) {

@@ -3,7 +3,7 @@ import type { Intent } from "./intent.ts";
 import type { Source } from "../../sidecar/contract/session.ts";
 import { SOURCE_KINDS } from "../source/sources.ts";
 
-/** What of podrole is in the pod. */
+/** Which parts of podrole are in the pod. */
 export interface Presence {
   readonly guard: boolean;
   readonly sidecar: boolean;
@@ -23,7 +23,7 @@ export const presenceOf = (
   source: sidecar?.source ?? source,
 });
 
-/** What is in the pod, and what there is to protect from it. */
+/** What has to be protected, and how strictly. */
 export interface Protected extends Presence {
   readonly hostPath: InjectorConfig["hostPath"];
 }

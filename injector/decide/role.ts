@@ -18,8 +18,8 @@ export type ResolvedRole =
   | { readonly kind: "invalid"; readonly findings: readonly Finding[] };
 
 /**
- * The first that names a role wins: pod, service account, grant, namespace, cluster. One that names it badly ends the
- * search: to pass on to the next would give a pod a role that nobody meant for it.
+ * The first that names a role wins: pod, service account, grant, namespace, cluster. A malformed name ends the search:
+ * the next one would be a role that nobody meant for this pod.
  */
 export function resolveRole(
   pod: Pod,
@@ -55,7 +55,7 @@ export function resolveRole(
   return { kind: "role", arn: config.defaultRole, from: "the setting defaultRole", findings: [] };
 }
 
-/** What a text that names a role comes to, whoever wrote it. */
+/** The role that a text names. */
 export function roleFromText(
   raw: string,
   from: string,

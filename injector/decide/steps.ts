@@ -6,7 +6,7 @@ import { SOURCE_KINDS } from "../source/sources.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { Step } from "../../sidecar/contract/session.ts";
 
-/** STS: a session obtained with another role's session lasts at most this long. */
+/** STS's limit for a session that is obtained with another role's session. */
 const CHAINED_MAX_SECONDS = 3600;
 /** SDKs refresh up to 15 minutes before the end: a shorter session makes some of them fetch before every call. */
 const COMFORTABLE_SECONDS = 1800;
@@ -54,7 +54,7 @@ export function stepsTo(
   const byAssumeRole = viaHub || startsByAssumeRole;
   const ours = byAssumeRole && config.sessionTags ? podTags(config.clusterName) : {};
   const tags = { ...ours, ...wishes.tags };
-  // Tags go on the last step alone: had the hub's session handed them down, STS would refuse the call that sets them.
+  // Tags go on the last step alone: if the hub's session had transitive tags, STS would refuse a call that sets them again.
   const transitiveTagKeys = [
     ...(config.transitiveSessionTags ? Object.keys(ours) : []),
     ...(wishes.transitiveTagKeys ?? []),
@@ -73,8 +73,8 @@ export function stepsTo(
 }
 
 /**
- * Which pod a session belongs to, in the spelling that EKS Pod Identity made known. Handed down, as EKS does it: an app
- * whose role may tag sessions could otherwise assume the next role under another pod's name.
+ * Which pod a session belongs to, by the tags that EKS Pod Identity uses. They are transitive, as in EKS: an app whose
+ * role may tag sessions could otherwise assume the next role under another pod's name.
  */
 const podTags = (clusterName: string | undefined): Readonly<Record<string, string>> => ({
   ...(clusterName === undefined ? {} : { "kubernetes-cluster-name": clusterName }),

@@ -52,10 +52,10 @@ export type Asked = {
   readonly [Q in Question]: { readonly question: Q; readonly answer: Answers[Q] };
 }[Question];
 
-/** Hears each question as it is answered, in order; those that an earlier answer settled are never asked. */
+/** Gets each question as it is answered, in order. Questions that an earlier answer settled are not asked. */
 export type Trace = (asked: Asked) => void;
 
-/** Passes an answer on to the one who asked, and tells it to the trace on the way, so that the two cannot differ. */
+/** Returns the answer and passes it to the trace, so that the two cannot differ. */
 export type Observe = <Q extends Question>(question: Q, answer: Answers[Q]) => Answers[Q];
 
 const unobserved: Observe = (_question, answer) => answer;

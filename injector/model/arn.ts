@@ -9,7 +9,7 @@ export type BaseRoleArn = string & { readonly __brand: "BaseRoleArn" };
 
 /** aws, aws-cn, aws-us-gov, aws-iso, aws-iso-b, aws-eusc and those to come. */
 const PARTITION = "aws(?:-[a-z]{1,12}){0,3}";
-/** No step up or on the spot: IAM would take `..` for a name like any other, a proxy on the way might not. */
+/** No `.` or `..` as a segment: to IAM it is a name, but a proxy on the way may resolve it. */
 const NO_DOTS = "(?!\\.{1,2}(?:/|$))";
 /** RoleName: 1 to 64 of these. `\w` is ASCII only without the `u` flag, which is what IAM means by it. */
 const NAME = `${NO_DOTS}[\\w+=,.@-]{1,64}`;
@@ -68,8 +68,7 @@ export function namedRole(raw: string, base: BaseRoleArn | undefined): NamedRole
   return arn === undefined ? { kind: "malformed" } : { kind: "arn", arn };
 }
 
-/** The partition of an ARN: which AWS it belongs to. */
-/** Twelve digits. */
+/** The account of an ARN: twelve digits. */
 export const accountOf = (arn: RoleArn): string => ROLE_ARN.exec(arn)?.[2] ?? "";
 
 export const partitionOf = (arn: RoleArn): string => ROLE_ARN.exec(arn)?.[1] ?? "aws";

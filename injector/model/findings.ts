@@ -1,4 +1,4 @@
-/** What a pod is told. The code is the contract; severity belongs to the code, not to the place that raises it. */
+/** The code is the contract. Its severity belongs to the code, not to the place that raises it. */
 export type Severity = "deny" | "warn" | "info";
 
 /** Every code, its severity and what it is about. The reference page is made from this table. */
@@ -200,7 +200,7 @@ export function finding(code: FindingCode, message: string, remedy: string): Fin
   return { code, severity: FINDINGS[code].severity, message: clipped(message), remedy };
 }
 
-/** Names are not validated yet when we read them: one can be as long as a request may be. */
+/** Names are not validated yet: one can be as long as a request may be. */
 const MESSAGE_MAX = 600;
 const clipped = (text: string): string =>
   text.length > MESSAGE_MAX ? `${text.slice(0, MESSAGE_MAX - 1)}…` : text;
@@ -208,8 +208,8 @@ const clipped = (text: string): string =>
 export const denies = (findings: readonly Finding[]): boolean =>
   findings.some(({ severity }) => severity === "deny");
 
-/** `[CODE] message remedy`, on one line whatever an object smuggled into a name. */
+/** `[CODE] message remedy`, on one line, whatever a name in it holds. */
 export function sentence({ code, message, remedy }: Finding): string {
-  // Control characters would let a pod's author write lines of his own into a terminal or a log.
+  // Control characters would let a pod's author write lines of their own into a terminal or a log.
   return `[${code}] ${message} ${remedy}`.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").trim();
 }

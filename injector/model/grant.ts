@@ -24,7 +24,7 @@ export interface Grant {
   readonly default?: string;
 }
 
-/** Whether the grant speaks about pods of this namespace and service account at all. */
+/** Whether the grant is about pods of this namespace and service account. */
 export function covers(
   grant: Grant,
   namespace: { readonly name: string; readonly labels: Readonly<Record<string, string>> },
@@ -38,7 +38,7 @@ export function covers(
 
 /**
  * A RoleGrant object as the API server or a file holds it.
- * @throws CodedError `GRANT_INVALID`: a grant that cannot be read must not be passed over, it may be a Deny
+ * @throws CodedError `GRANT_INVALID`: a grant that cannot be read must not be ignored, since it may be a Deny
  */
 export function parseGrant(object: Fields): Grant {
   const metadata = own(object, "metadata");
@@ -47,7 +47,7 @@ export function parseGrant(object: Fields): Grant {
   if (typeof name !== "string" || !isRecord(spec))
     throw invalid("(unnamed)", "has no metadata.name or no spec");
   const unknown = Object.keys(spec).find((key) => !SPEC_FIELDS.has(key));
-  // Passed over, `serviceAccount` for `serviceAccounts` would grant the role to every service account.
+  // If ignored, `serviceAccount` for `serviceAccounts` would grant the role to every service account.
   if (unknown !== undefined) throw invalid(name, `has the unknown field spec.${unknown.slice(0, 80)}`);
   const list = (key: string): readonly string[] | undefined => {
     const value = own(spec, key);

@@ -40,7 +40,7 @@ const OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"] as const;
 export function parseSelector(selector: unknown, at: string, invalid: (why: string) => Error): LabelSelector {
   if (!isRecord(selector)) throw invalid(`${at} is not an object`);
   const unknown = Object.keys(selector).filter((key) => key !== "matchLabels" && key !== "matchExpressions");
-  // An unknown key dropped in silence would leave the empty selector, which selects every namespace.
+  // Without its unknown key it would be the empty selector, which selects every namespace.
   if (unknown.length > 0) throw invalid(`${at} has the unknown field ${unknown[0]}`);
   const labels = own(selector, "matchLabels") ?? {};
   if (!isRecord(labels) || !Object.values(labels).every((value) => typeof value === "string")) {

@@ -1,4 +1,4 @@
-/** The word that somebody may have meant: of those that are known the nearest, at most three characters off. */
+/** The known word that was probably meant: the nearest one, at most three characters off. */
 export function nearest<T extends string>(written: string, known: readonly T[]): T | undefined {
   // Longer than any of ours by more than the distance: no need to compute it.
   if (written.length > 60) return undefined;

@@ -103,7 +103,7 @@ export const allContainers = (
 ): readonly { readonly list: ContainerList; readonly container: Container }[] =>
   LISTS.flatMap((list) => (spec[list] ?? []).map((container) => ({ list, container })));
 
-/** The field's old name counts where the new one is empty, as to Kubernetes, and `default` where both are. */
+/** As in Kubernetes, the field's old name counts where the new one is empty, and `default` where both are. */
 export const serviceAccountOf = ({ spec }: Pod): string =>
   spec.serviceAccountName || spec.serviceAccount || "default";
 

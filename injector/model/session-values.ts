@@ -81,7 +81,7 @@ export function tagsOf(raw: string): Readonly<Record<string, string>> {
   return Object.fromEntries(entries);
 }
 
-/** STS ignores a transitive key that is no tag's; here that is a slip of the pen. */
+/** STS ignores a transitive key without a tag; here it is an error, since it was probably mistyped. */
 export function keysAmong(
   tags: Readonly<Record<string, string>> | undefined,
   raw: string,

@@ -7,7 +7,7 @@ import { type EnvVar, fieldVar } from "../model/pod.ts";
 import { SOURCE_KINDS } from "../source/sources.ts";
 import type { SidecarIntent } from "../decide/intent.ts";
 
-/** What guard and sidecar are told alike. */
+/** The variables of the emulation that guard and sidecar share. */
 export const imdsMode = ({ imdsPort }: Pick<InjectorConfig, "imdsPort">): readonly EnvVar[] => [
   { name: ENV.imds, value: "emulate" },
   { name: ENV.imdsPort, value: String(imdsPort) },

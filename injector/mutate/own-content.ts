@@ -46,7 +46,7 @@ export function difference(actual: Container, ours: Container | undefined): stri
   return keys.length === 0 ? " (it is there twice)" : ` (${keys.join(", ").slice(0, 200)})`;
 }
 
-/** The container that is there already, if it is the one we would write: others may have sized it or added a default. */
+/** The container that is there already, if its content is podrole's: others may have changed its resources or added defaults. */
 export function keptOr(ours: Container, present: readonly Container[]): Container {
   const found = present.find((container) => container.name === ours.name && sameContent(container, ours));
   if (found === undefined) return ours;

@@ -12,8 +12,8 @@ import type { Intent, SidecarIntent } from "../decide/intent.ts";
 export const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
 
 /**
- * EKS's webhook for IRSA adds variables to every container of an annotated service account's pod. On ours they would be
- * somebody else's content under our name; this annotation makes it pass them by.
+ * EKS's webhook for IRSA adds variables to every container of an annotated service account's pod. On guard
+ * and sidecar they would be tampering; this annotation makes it leave them alone.
  */
 export const IRSA_SKIP = "eks.amazonaws.com/skip-containers";
 
@@ -60,7 +60,7 @@ function grantOf({ identities }: SidecarIntent): string | undefined {
   return [...own, ...identities].map(({ rule }) => grantOfRule(rule)).find((grant) => grant !== undefined);
 }
 
-/** The pod's own role in fields of its own, as ever; a container's by its name. */
+/** The pod's own role in fields of its own; those of containers by the container's name. */
 function statusOf({ identities, source }: SidecarIntent): Fields {
   const told = ({ role, from, rule }: IdentityIntent): Fields => ({ role, from, rule });
   const own = identities.find(({ name }) => name === POD_IDENTITY);
@@ -75,7 +75,7 @@ function statusOf({ identities, source }: SidecarIntent): Fields {
   };
 }
 
-/** The user's list with our containers added, each once. */
+/** The user's list with podrole's containers added, each once. */
 function skipping(present: string | null | undefined, intent: Intent): string {
   const ours = [...(intent.guard ? [CONTAINER.guard] : []), ...(intent.sidecar ? [CONTAINER.sidecar] : [])];
   const listed = (present ?? "").split(",").map((name) => name.trim());

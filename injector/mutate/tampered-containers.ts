@@ -11,8 +11,8 @@ import { SOURCE_VOLUMES } from "../source/sources.ts";
 import type { Intent } from "../decide/intent.ts";
 
 /**
- * Containers and a volume under our names whose content is not ours. Decided by the content, never by a marker or a
- * name, since a pod's author can write both.
+ * Containers and volumes with podrole's names and other content. Compared by content, never by a marker or a name alone,
+ * since a pod's author can write both.
  */
 export function tamperedContainers(
   pod: Pod,

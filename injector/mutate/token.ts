@@ -31,8 +31,8 @@ const tokenWith = (pod: Pod, hash: string | undefined): string | undefined =>
   hash === undefined ? undefined : tokensIn(pod).find((token) => TOKEN.test(token) && sha256(token) === hash);
 
 /**
- * The hash for the sidecar. Where no container presents the token, the one of an earlier pass stays: nobody knows which
- * token it belongs to, and a new one would make another pod of it at every pass.
+ * The hash for the sidecar. Where no container presents the token, the hash of an earlier pass stays: its token is
+ * not known, and a new one would change the pod at every pass.
  * @param hash the identity's of an earlier pass, see {@link hashesIn}
  * @param presented whether a container presents `token`
  */
@@ -41,7 +41,7 @@ export function tokenHash(pod: Pod, hash: string | undefined, token: string, pre
   return keep ? hash : sha256(token);
 }
 
-/** Hashes of an earlier pass by the identity's name. Whatever is not as we write it holds none. */
+/** Hashes of an earlier pass by the identity's name; none where the variable is not as podrole writes it. */
 export function hashesIn(pod: Pod): ReadonlyMap<string, string> {
   const sidecar = pod.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
   const value = sidecar && envVar(sidecar, ENV.identities)?.value;
@@ -65,13 +65,13 @@ function parsed(value: string): unknown {
 }
 
 /**
- * What the sidecar is told, cut where a hash stands: the rest must be ours to the letter. Pieces and no text with gaps, so
- * that nothing a manifest can write in a hash's place equals it.
+ * The sidecar's identities, cut where a hash stands, so that the rest can be compared exactly. Pieces, not a text with
+ * placeholders: a manifest could write the placeholder itself.
  */
 export const aroundHashes = (identities: string): readonly string[] =>
   identities.split(/(?<="tokenSha256":")[0-9a-f]{64}(?=")/);
 
-/** Tokens by identity: those of an earlier pass, and new ones for the rest; never one for two. */
+/** Tokens by identity: those of an earlier pass, and new ones for the rest. No two identities share one. */
 export function tokensFor(
   pod: Pod,
   identities: readonly { readonly name: string }[],

@@ -5,14 +5,14 @@ import { hasOpenUid, type Presence } from "../decide/presence.ts";
 
 /** What podrole changes in the user's containers. */
 
-/** Takes capabilities that lead past the guard, and with an open uid what leads to it. */
+/** Drops the capabilities that lead past the guard and, with an open uid, those by which a container could become that uid. */
 export function confine(container: Container, presence: Presence): Container {
   const wanted = [
     ...(presence.guard ? ["NET_RAW"] : []),
     ...(hasOpenUid(presence) ? ["SETUID", "SETGID"] : []),
   ];
   const context = container.securityContext ?? {};
-  // Letter by letter, unlike what is added: of `CAP_NET_RAW` containerd makes CAP_CAP_NET_RAW, and drops nothing.
+  // Compared exactly, unlike what is added: containerd makes CAP_CAP_NET_RAW of `CAP_NET_RAW` and drops nothing.
   const present = new Set(context.capabilities?.drop ?? []);
   const missing = present.has("ALL") ? [] : wanted.filter((name) => !present.has(name));
   const escalation = hasOpenUid(presence) && context.allowPrivilegeEscalation !== false;
@@ -40,7 +40,7 @@ export interface Endpoint {
 const absent = (container: Container, names: readonly string[]): boolean =>
   names.every((name) => envVar(container, name) === undefined);
 
-/** Address and token belong together, as do the two regions: half a pair of the user's and half of ours fits nobody. */
+/** Address and token belong together, as do the two regions: half of the user's pair with half of podrole's does not work. */
 export const takesEndpoint = (container: Container): boolean =>
   absent(container, [APP_ENV.fullUri, APP_ENV.token]);
 

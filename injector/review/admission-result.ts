@@ -3,7 +3,7 @@ import type { Review } from "./admission-review.ts";
 import type { Finding } from "../model/findings.ts";
 import type { SidecarIntent, SkipReason } from "../decide/intent.ts";
 
-/** What is answered to one review, whatever it was about. */
+/** What the webhook answers to one review. */
 export interface AdmissionResult {
   /** `inject`: a pod was patched. `allow`: looked at, and let through as it is. */
   readonly decision: "inject" | "allow" | "skip" | "deny";
@@ -25,13 +25,13 @@ export const denied = (findings: readonly Finding[]): AdmissionResult => ({
   findings,
 });
 
-/** Every role of a pod, for whoever writes down who used which; separated by commas. */
+/** Every role of a pod and the rules that allowed them, for audit annotations and the log. */
 export function rolesOf({ identities }: SidecarIntent): { readonly role: string; readonly rule: string } {
   const rules = new Set(identities.map(({ rule }) => rule));
   return { role: identities.map(({ role }) => role).join(", "), rule: [...rules].join("; ") };
 }
 
-/** One review and what became of it, for those who count, tell and write down: after the answer, never on its way. */
+/** One review and its result, for metrics and the log. They get it after the answer is sent. */
 export interface AnsweredReview {
   readonly review: Review;
   readonly result: AdmissionResult;

@@ -3,7 +3,7 @@ import { CodedError } from "../../sidecar/kit/errors.ts";
 import { sentence, type Finding, type Severity } from "../model/findings.ts";
 import { isRecord, own } from "../model/read.ts";
 
-/** One request of the API server's, as far as a decision needs it. The object is still anything. */
+/** One request of the API server's, as far as a decision needs it. The object has not been validated. */
 export interface Review {
   readonly uid: string;
   readonly operation: string;
@@ -37,8 +37,8 @@ export interface AdmissionReview {
 
 /**
  * Reads an AdmissionReview, `admission.k8s.io/v1`.
- * @throws CodedError `REVIEW_INVALID`: without a uid there is nobody to answer. What is odd about the object itself is
- *   a decision, not an error, or a pod's author could make the webhook fail by the look of his pod.
+ * @throws CodedError `REVIEW_INVALID`: without a uid there is nobody to answer. A bad object gets
+ *   a decision, not an error, or a pod's author could make the webhook fail.
  */
 export function parseReview(body: unknown): Review {
   const request = isRecord(body) ? own(body, "request") : undefined;
@@ -79,7 +79,7 @@ const answer = (response: AdmissionResponse): AdmissionReview => ({
   response,
 });
 
-/** A person mends so many in one round; a manifest could be made to give a hundred thousand. */
+/** As many as a person corrects in one round. A manifest can be made to give a hundred thousand. */
 const MESSAGES_MAX = 20;
 
 const messagesFor = (findings: readonly Finding[], severity: Severity): readonly string[] => {
@@ -118,7 +118,7 @@ export function allow(
   });
 }
 
-/** The message names every reason (up to a number that nobody reads), so that a manifest is mended in one round. */
+/** The message names every reason, up to {@link MESSAGES_MAX}, so that a manifest is corrected in one round. */
 export function deny(
   uid: string,
   findings: readonly Finding[],

@@ -13,7 +13,7 @@ import { tokensByContainer } from "../mutate/own-containers.ts";
 import type { SidecarIntent, SkipReason } from "../decide/intent.ts";
 import type { Requester } from "../decide/pod-kinds.ts";
 
-/** What becomes of a pod, for the webhook and for the offline commands alike. */
+/** What is decided about a pod and how it looks then, for the webhook and the offline commands. */
 export type PodOutcome =
   | { readonly kind: "skip"; readonly reason: SkipReason; readonly findings: readonly Finding[] }
   | { readonly kind: "deny"; readonly findings: readonly Finding[] }
@@ -26,7 +26,7 @@ export type PodOutcome =
       readonly findings: readonly Finding[];
     };
 
-/** decide, then mutate: the one path from an object to a pod. Pure but for the tokens it is passed. */
+/** Decides, then mutates. Pure, given the tokens. */
 export function admitPod(
   object: unknown,
   facts: Facts,

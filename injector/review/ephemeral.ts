@@ -15,8 +15,8 @@ import { tokenOf } from "../mutate/token.ts";
 import { userContainers } from "../model/user-containers.ts";
 
 /**
- * What `kubectl debug` adds: judged like any container of the pod's, then given the same credentials and restrictions.
- * What the pod is otherwise has been judged when it was made.
+ * What `kubectl debug` adds is checked like any container, then given the same credentials and restrictions. The rest of
+ * the pod was checked when it was created.
  */
 export function resultForEphemeral(before: Pod, after: Pod, config: InjectorConfig): AdmissionResult {
   const known = before.spec.ephemeralContainers ?? [];
@@ -50,7 +50,7 @@ export function resultForEphemeral(before: Pod, after: Pod, config: InjectorConf
   return { decision: operations.length > 0 ? "inject" : "allow", operations, findings };
 }
 
-/** It would share the processes of the container it aims at, and as the same uid read their memory. */
+/** It would share the target's processes and, with the same uid, could read their memory. */
 function aimedAtOurs(container: Container): readonly Finding[] {
   const target = container["targetContainerName"];
   if (target !== CONTAINER.guard && target !== CONTAINER.sidecar) return [];
@@ -58,7 +58,7 @@ function aimedAtOurs(container: Container): readonly Finding[] {
   return [finding("EPHEMERAL_TARGET", message, "Aim at a container of the app's.")];
 }
 
-/** What the running pod was given, whatever this version would give it. */
+/** What the running pod has, even if this version would write something else. */
 function presenceIn({ spec }: Pod, config: InjectorConfig): Presence {
   const named = (name: string): Container | undefined =>
     spec.initContainers?.find((one) => one.name === name);
@@ -72,8 +72,8 @@ function presenceIn({ spec }: Pod, config: InjectorConfig): Presence {
 }
 
 /**
- * The pod's own identity, never a container's. As a container has it: the port may have been another one when the pod was
- * made.
+ * The pod's own identity, never a container's. Read from a container: the port may have been another one when the pod
+ * was created.
  */
 function endpointIn(pod: Pod): Endpoint | undefined {
   const token = tokenOf(pod, POD_IDENTITY);

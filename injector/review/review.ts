@@ -12,7 +12,7 @@ import { rolesOf, type AdmissionResult } from "./admission-result.ts";
 const isPodCreation = ({ operation, resource }: Review): boolean =>
   operation === "CREATE" && resource === "/pods";
 
-/** Whether podrole has anything to say to a review; all others are let through without a look at the cluster. */
+/** Whether podrole decides about a review. All others are let through without a look at the cluster. */
 export const concerns = (review: Review): boolean =>
   isPodCreation(review) || isPodUpdate(review) || isWorkload(review);
 
@@ -20,7 +20,7 @@ export const concerns = (review: Review): boolean =>
 export const serviceAccountOfReview = (review: Review): string =>
   isWorkload(review) ? serviceAccountOfTemplate(review) : serviceAccountIn(review.object);
 
-/** What is answered to one review. Pure but for the token it is passed. */
+/** Decides about one review. Pure, given the tokens. */
 export function resultForReview(
   review: Review,
   facts: Facts,
@@ -53,7 +53,7 @@ function resultForPod(
   }
 }
 
-/** What to call the object of a review: its name, or the prefix that its controller gave it. */
+/** The name of a review's object, or the prefix that its controller gave it. */
 export function nameInReview({ object }: Review): string {
   const metadata = isRecord(object) ? own(object, "metadata") : undefined;
   if (!isRecord(metadata)) return "(unnamed)";

@@ -9,7 +9,7 @@ import { isRecord, own } from "../model/read.ts";
 import { rolesOf, type AdmissionResult } from "./admission-result.ts";
 import { kindOf, templateOf } from "../model/workload.ts";
 
-/** The kinds that are judged when they are applied, long before a controller makes their first pod. */
+/** The kinds that are checked when they are applied, before a controller makes their first pod. */
 export const WORKLOADS: ReadonlySet<string> = new Set([
   "/replicationcontrollers",
   "apps/deployments",
@@ -23,16 +23,16 @@ export const WORKLOADS: ReadonlySet<string> = new Set([
 export const isWorkload = ({ operation, resource }: Review): boolean =>
   WORKLOADS.has(resource) && (operation === "CREATE" || operation === "UPDATE");
 
-/** The pod template of what is applied, or undefined where somebody else's change is all there is to it. */
+/** The pod template of what is applied, or undefined where the template is unchanged or belongs to another workload. */
 function changedTemplate({ object, oldObject, operation }: Review): unknown {
   if (!isRecord(object) || isControlled(object)) return undefined;
   const pod = templateOf(object)?.pod;
   const before = isRecord(oldObject) ? templateOf(oldObject)?.pod : undefined;
-  // Scaling a workload or taking a finalizer off it must work, whatever has become of its template's standing.
+  // Scaling a workload or removing its finalizer must work even if its template would be refused today.
   return operation === "UPDATE" && isDeepStrictEqual(pod, before) ? undefined : pod;
 }
 
-/** A ReplicaSet of a Deployment, a Job of a CronJob: its owner was judged. */
+/** A ReplicaSet of a Deployment or a Job of a CronJob: its owner was checked already. */
 function isControlled(object: Readonly<Record<string, unknown>>): boolean {
   const metadata = own(object, "metadata");
   const owners = isRecord(metadata) ? own(metadata, "ownerReferences") : undefined;
@@ -45,9 +45,8 @@ export const serviceAccountOfTemplate = (review: Review): string =>
   serviceAccountIn(isRecord(review.object) ? templateOf(review.object)?.pod : undefined);
 
 /**
- * Tells whoever applies a workload what would otherwise be found out by a controller, in an Event that nobody reads. It
- * is the same decision as the pod's, and nothing is patched: a template with guard and sidecar in it would be out of
- * date with the next version of podrole.
+ * The pod's own decision, made when a workload is applied: later only an Event of its controller would tell. Nothing is
+ * patched, since a template with guard and sidecar in it would be out of date with podrole's next version.
  */
 export function resultForWorkload(review: Review, facts: Facts, config: InjectorConfig): AdmissionResult {
   const pod = config.workloads === "off" ? undefined : changedTemplate(review);
@@ -67,7 +66,7 @@ export function resultForWorkload(review: Review, facts: Facts, config: Injector
   return { decision: refused ? "deny" : "allow", operations: [], findings, ...role };
 }
 
-/** What denies a pod is a warning about its workload, unless the admin wants it refused as early as that. */
+/** What denies a pod is a warning about its workload, unless the setting `workloads` is `deny`. */
 function ofPods(found: Finding, kind: string, { workloads }: InjectorConfig): Finding {
   if (found.severity !== "deny") return found;
   const message = `Pods of this ${kind} will be refused: ${found.message}`;
@@ -76,7 +75,7 @@ function ofPods(found: Finding, kind: string, { workloads }: InjectorConfig): Fi
 
 function missingAccount(review: Review, { serviceAccount, namespace }: Facts): readonly Finding[] {
   const name = serviceAccountOfTemplate(review);
-  // `default` is made with its namespace, a moment later.
+  // Kubernetes makes `default` a moment after its namespace.
   if (serviceAccount !== undefined || name === "default") return [];
   const message = `There is no service account ${JSON.stringify(name)} in namespace ${namespace.name}.`;
   return [finding("SERVICE_ACCOUNT_MISSING", message, "Create it, or correct serviceAccountName.")];
