@@ -45,7 +45,7 @@ describe("a container with a role of its own", () => {
     expect(tokenIn(after, "app")).not.toBe(tokenIn(after, "uploader"));
   });
 
-  test("keeps its token at every later pass, whatever the order of the containers has become", () => {
+  test("keeps its token at every later pass, also when the containers' order changes", () => {
     const first = settled();
     expect(settled(first, "b")).toEqual(first);
     const turned = { ...first, spec: { ...first.spec, containers: first.spec.containers.toReversed() } };
@@ -53,7 +53,7 @@ describe("a container with a role of its own", () => {
     for (const name of ["app", "uploader"]) expect(tokenIn(again, name)).toBe(tokenIn(first, name));
   });
 
-  test("shares nothing with a container that another webhook adds", () => {
+  test("shares no token with a container that another webhook adds", () => {
     const first = settled();
     const added = {
       ...first,
@@ -62,7 +62,7 @@ describe("a container with a role of its own", () => {
     expect(tokenIn(settled(added, "b"), "x")).toBe(tokenIn(first, "app"));
   });
 
-  test("is judged by the rules for its own role", () => {
+  test("is decided by the rules for its own role", () => {
     const enforced = config({ policy: "enforce" });
     const known = (roles: string) => facts({ annotations: { [ANNOTATION.namespaceAllowedRoles]: roles } });
     expect(denials(two(), known('["*billing-reader"]'), enforced)).toEqual(["ROLE_NOT_ALLOWED"]);
@@ -76,7 +76,7 @@ describe("a container with a role of its own", () => {
     expect(tokenIn(after, "uploader")).toBeDefined();
   });
 
-  test("leaves the pod's own role to whatever container another webhook adds, though none has it yet", () => {
+  test("leaves the pod's own role to a container that another webhook adds later", () => {
     const first = settled(
       pod(
         { containers },
@@ -95,7 +95,7 @@ describe("a container with a role of its own", () => {
     expect(settled(again, "c")).toEqual(again);
   });
 
-  test("is the same pod whatever the order of its annotations", () => {
+  test("gets the same sidecar for any order of the annotations", () => {
     const roles = { [roleOf("uploader")]: WRITER, [roleOf("app")]: BILLING };
     const turned = Object.fromEntries(Object.entries(roles).toReversed());
     const identities = (given: Record<string, string>) =>
@@ -111,7 +111,7 @@ describe("a container with a role of its own", () => {
   });
 });
 
-test("a manifest with two identities on one token is given two", () => {
+test("two identities get two tokens, though the manifest gives both the same", () => {
   const first = settled();
   const [a, b] = [tokenIn(first, "app") ?? "", tokenIn(first, "uploader") ?? ""];
   const forged = JSON.parse(
@@ -121,7 +121,7 @@ test("a manifest with two identities on one token is given two", () => {
   expect(new Set(identities.map(({ tokenSha256 }) => tokenSha256.toString("hex"))).size).toBe(2);
 });
 
-test("a sidecar that is told another role under our name is refused", () => {
+test("a sidecar of podrole's name with another role is refused", () => {
   const forged = JSON.parse(JSON.stringify(settled()).replace("billing-writer", "admin")) as unknown;
   // Once in the annotation, which then names what the sidecar is to be told.
   expect(denials(forged, facts(), config(), fresh("b"))).toEqual(["INJECTED_DIFFERENTLY"]);
@@ -184,7 +184,7 @@ test.for([
   expect([decision, findings.map(({ code }) => code)]).toEqual(["deny", ["POD_FROZEN"]]);
 });
 
-test("the sidecar holds no token, and each container none but its own", () => {
+test("the sidecar has no token in its variables, and each container only its own", () => {
   const after = settled();
   const sidecar = JSON.stringify(containerNamed(after, CONTAINER.sidecar));
   const [a, b] = [tokenIn(after, "app") ?? "?", tokenIn(after, "uploader") ?? "?"];

@@ -17,7 +17,7 @@ describe("left alone", () => {
     }
   });
 
-  test("is a mirror pod that the node itself makes, and nobody else's that only says so", () => {
+  test("is a mirror pod that a node makes, and not one of anybody else", () => {
     const mirror = pod({}, { "kubernetes.io/config.mirror": "x", [ANNOTATION.role]: BILLING });
     const by = (requester: string | undefined) => decide(mirror, facts(), config(), requester);
     expect(by("system:node:worker-1")).toMatchObject({ kind: "skip", reason: "mirror-pod" });
@@ -52,20 +52,20 @@ describe("left alone", () => {
 
 describe("on the node's network", () => {
   const host = { hostNetwork: true };
-  test("a pod is refused with a role, whatever the setting, and with none unless the setting warns only", () => {
+  test("a pod with a role is always refused, one without a role unless the setting only warns", () => {
     const warn = config({ hostNetwork: "warn" });
     expect(denials(pod(host), facts(), warn)).toEqual(["HOST_NETWORK"]);
     expect(denials(plainPod(host))).toEqual(["HOST_NETWORK"]);
     expect(codes(plainPod(host), facts(), warn)).toEqual(["HOST_NETWORK_UNGUARDED"]);
   });
 
-  test("a denial names all else that is wrong with the pod as well", () => {
+  test("a denial names everything else that is wrong with the pod", () => {
     const also = pod({ ...host, hostPID: true }, { [ANNOTATION.role]: "no role", [ANNOTATION.inject]: "no" });
     expect(denials(also)).toEqual(["HOST_NETWORK", "ANNOTATION_INVALID", "ROLE_MALFORMED", "HOST_NAMESPACE"]);
     expect(denials(plainPod({ ...host, hostPID: true }))).toEqual(["HOST_NETWORK", "HOST_NAMESPACE"]);
   });
 
-  test("opting out of the sidecar is no way in", () => {
+  test("opting out of the sidecar does not admit the pod", () => {
     expect(denials(pod(host, { [ANNOTATION.role]: BILLING, [ANNOTATION.inject]: "false" }))).toEqual([
       "HOST_NETWORK",
     ]);
@@ -81,14 +81,14 @@ describe("opting out", () => {
     });
   });
 
-  test.for(["true", "enabled"])("is not what %s says", (value) => {
+  test.for(["true", "enabled"])("does not follow from the value %s", (value) => {
     expect(admitted(annotated({ [ANNOTATION.inject]: value }))).toMatchObject({
       sidecar: { identities: [{ role: BILLING }] },
     });
   });
 
   test.for(["disabled", "False", "no", "0", ""])(
-    "is refused where it is spelt %j: what was meant is not clear",
+    "is refused for the value %j, since its meaning is not clear",
     (value) => {
       expect(denials(annotated({ [ANNOTATION.inject]: value }))).toEqual(["ANNOTATION_INVALID"]);
     },
@@ -109,7 +109,7 @@ describe("the namespace's settings", () => {
     expect(denials(pod(), onNamespace({ [ANNOTATION.guard]: value }))).toEqual(["ANNOTATION_INVALID"]);
   });
 
-  test("choose a source only where the installation lets them, and the policy follows the source", () => {
+  test("choose a source only where the installation allows it, and the policy follows the source", () => {
     const wanted = onNamespace({ [ANNOTATION.source]: "ambient" });
     expect(denials(pod(), wanted)).toEqual(["ANNOTATION_INVALID"]);
     expect(denials(pod(), wanted, config({ sourceOverride: ["ambient"] }))).toEqual(["ROLE_NOT_ALLOWED"]);
@@ -120,22 +120,19 @@ describe("the namespace's settings", () => {
     });
   });
 
-  test("a pod cannot choose for itself", () => {
+  test("cannot be chosen by the pod itself", () => {
     const chooses = annotated({ [ANNOTATION.guard]: "off", [ANNOTATION.source]: "node" });
     expect(admitted(chooses)).toMatchObject({ guard: true, sidecar: { source: "web-identity" } });
     expect(codes(chooses)).toEqual(["ANNOTATION_MISPLACED", "ANNOTATION_MISPLACED"]);
   });
 
-  test.for(["baseline", "restricted"])(
-    "of Pod Security %s are in the guard's way, and only there",
-    (level) => {
-      const labels = { "pod-security.kubernetes.io/enforce": level };
-      expect(denials(plainPod(), facts({ labels }))).toEqual(["PSA_FORBIDS_GUARD"]);
-      expect(admitted(pod(), facts({ labels, annotations: { [ANNOTATION.guard]: "off" } })).kind).toBe(
-        "inject",
-      );
-    },
-  );
+  test.for(["baseline", "restricted"])("deny a guarded pod at Pod Security %s, and no other", (level) => {
+    const labels = { "pod-security.kubernetes.io/enforce": level };
+    expect(denials(plainPod(), facts({ labels }))).toEqual(["PSA_FORBIDS_GUARD"]);
+    expect(admitted(pod(), facts({ labels, annotations: { [ANNOTATION.guard]: "off" } })).kind).toBe(
+      "inject",
+    );
+  });
 });
 
 describe("no pod at all", () => {
@@ -180,7 +177,7 @@ describe("no pod at all", () => {
     }
   });
 
-  test("a field under __proto__ is no field of the pod", () => {
+  test("a field under __proto__ is not read", () => {
     expect(denials(json('{"__proto__":{"spec":{"containers":[{"name":"a"}]}}}'))).toEqual([
       "OBJECT_MALFORMED",
     ]);
@@ -189,7 +186,7 @@ describe("no pod at all", () => {
   });
 });
 
-test("a start mode is wait or now, the pod's before the installation's", () => {
+test("the start mode is wait or now; the pod's annotation wins over the installation's", () => {
   expect(admitted(annotated({ [ANNOTATION.start]: "now" }))).toMatchObject({ sidecar: { start: "now" } });
   expect(admitted(pod(), facts(), config({ start: "now" }))).toMatchObject({ sidecar: { start: "now" } });
   for (const value of ["", "Now", "constructor"]) {

@@ -37,7 +37,7 @@ describe("credentials go to", () => {
     },
   );
 
-  test("containers in the time it takes to read them, however many names are given", () => {
+  test("containers in linear time, however many names are given", () => {
     const containers = Array.from({ length: 40_000 }, (_, index) => ({ name: `c${index}` }));
     const names = containers.map(({ name }) => name);
     const started = process.cpuUsage().user;
@@ -70,7 +70,7 @@ describe("a warning that the user's variable wins", () => {
     expect(JSON.stringify(shadowed({ name: "app", env }, ours))).not.toContain("hunter2");
   });
 
-  test("is not given for what podrole wrote, unless a later entry of the same name overrides it", () => {
+  test("is not given for podrole's own variables, unless a later entry of the same name overrides one", () => {
     const written = [
       { name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", value: ours.uri },
       { name: "AWS_CONTAINER_AUTHORIZATION_TOKEN", value: ours.token },
@@ -102,7 +102,7 @@ describe("127.0.0.1 is exempt from the proxy", () => {
     expect(proxied(env).map(({ value }) => value)).toEqual(["http://p:1", "a,127.0.0.1", "b,127.0.0.1"]);
   });
 
-  test("not where the list comes from elsewhere, and that is told without the proxy's password", () => {
+  test("not where the list comes from a ConfigMap or Secret, and the warning does not repeat the proxy's password", () => {
     const env = [
       { name: "HTTP_PROXY", value: "http://user:hunter2@p:1" },
       { name: "NO_PROXY", valueFrom: { configMapKeyRef: { name: "c", key: "k" } } },

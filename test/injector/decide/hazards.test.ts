@@ -10,7 +10,7 @@ import { app, codes, containerNamed, denials, injected, plainPod, pod, withApp }
 const node = config({ source: "node", policy: "off" });
 const secured = (securityContext: SecurityContext): Container => ({ ...app, securityContext });
 
-describe("a capability that goes round the guard", () => {
+describe("a capability that bypasses the guard", () => {
   test.for(["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "BPF", "PERFMON", "ALL"])(
     "%s is refused, with a role and without one, in every list and spelling",
     (name) => {
@@ -36,7 +36,7 @@ describe("a capability that goes round the guard", () => {
     expect(denials(pod({ containers: [secured(context)] }))).toEqual(["CAPABILITY_FORBIDDEN"]);
   });
 
-  test("is no matter where there is no guard to go round", () => {
+  test("is allowed where there is no guard", () => {
     const off = facts({ annotations: { "podrole.dev/guard": "off" } });
     expect(denials(pod({ containers: [secured({ capabilities: { add: ["NET_ADMIN"] } })] }), off)).toEqual([
       "inject",
@@ -55,7 +55,7 @@ test("a packet socket needs NET_RAW, which is dropped from every container of th
 });
 
 test.for(["CAP_NET_RAW", "cap_net_raw", "net_raw", "CAP_ALL", "all", "NET_RAW "])(
-  "NET_RAW dropped as %j is dropped plainly as well: of CAP_NET_RAW containerd makes CAP_CAP_NET_RAW",
+  "NET_RAW is dropped where only %j is, since containerd makes CAP_CAP_NET_RAW of CAP_NET_RAW",
   (spelling) => {
     const after = injected(pod({ containers: [secured({ capabilities: { drop: [spelling] } })] }));
     expect(containerNamed(after, "app").securityContext?.capabilities?.drop).toEqual([spelling, "NET_RAW"]);
@@ -70,7 +70,7 @@ test("a privileged container is refused", () => {
 });
 
 test.for(["Unmasked", "unmasked", "", "Something-new"])(
-  "a /proc that is mounted %j is refused",
+  "a container with procMount %j is refused",
   (procMount) => {
     expect(denials(plainPod({ containers: [secured({ procMount })] }))).toEqual(["PRIVILEGED"]);
   },
@@ -82,7 +82,7 @@ describe("a shared namespace", () => {
     expect(denials(plainPod({ [field]: true }))).toEqual(["HOST_NAMESPACE"]);
   });
 
-  test("shareProcessNamespace is refused where there is a sidecar to look into", () => {
+  test("shareProcessNamespace is refused where the pod has a sidecar", () => {
     expect(denials(pod({ shareProcessNamespace: true }))).toEqual(["HOST_NAMESPACE"]);
     expect(denials(plainPod({ shareProcessNamespace: true }))).toEqual(["inject"]);
   });
@@ -105,7 +105,7 @@ describe("the sidecar's uid", () => {
     for (const attack of attacks) expect(denials(attack)).toEqual(["SIDECAR_UID"]);
   });
 
-  test("may stand on the pod where every container has another", () => {
+  test("is allowed on the pod where every container has another uid", () => {
     const safe = pod({
       securityContext: { runAsUser: SIDECAR_UID },
       containers: [secured({ runAsUser: 1000 })],
@@ -149,7 +149,7 @@ describe("with source node, where the guard lets the sidecar's uid through", () 
     });
   });
 
-  test("a container that insists on privilege escalation is refused", () => {
+  test("a container that sets allowPrivilegeEscalation is refused", () => {
     const evil = secured({ runAsUser: 1000, allowPrivilegeEscalation: true });
     expect(denials(pod({ containers: [evil] }), facts(), node)).toEqual(["PRIVILEGE_ESCALATION"]);
     expect(denials(pod({ containers: [evil] }))).toEqual(["inject"]);
@@ -178,7 +178,7 @@ describe("podrole's names", () => {
   });
 });
 
-test("every reason is told at once", () => {
+test("every reason is named in one denial", () => {
   const worst = secured({ privileged: true, runAsUser: SIDECAR_UID, capabilities: { add: ["NET_ADMIN"] } });
   expect(denials(pod({ hostPID: true, containers: [{ ...worst, name: "podrole-x" }] }))).toEqual([
     "HOST_NAMESPACE",
@@ -198,13 +198,13 @@ describe("a path of the node", () => {
     expect(denials(plainPod({ volumes: [volume] }))).toEqual(["HOST_PATH"]);
   });
 
-  test("is let in with a warning where the injector says so", () => {
+  test("is admitted with a warning where the setting is warn", () => {
     expect(codes(pod({ volumes: [socket] }), facts(), config({ hostPath: "warn" }))).toEqual([
       "HOST_PATH_ALLOWED",
     ]);
   });
 
-  test("is not what a volume of another kind is taken for", () => {
+  test("is not seen in volumes of other kinds", () => {
     expect(denials(pod({ volumes: [{ name: "run", hostPath: null, emptyDir: {} }] }))).toEqual(["inject"]);
   });
 });

@@ -38,12 +38,12 @@ const isEmulated = (one: Pod): boolean =>
   );
 
 describe("the metadata service is emulated", () => {
-  test("where the pod asks for it and the injector allows it", () => {
+  test("where the pod asks for it and the setting allows it", () => {
     expect(isEmulated(injected(asking(), facts(), allowing))).toBe(true);
     expect(codes(asking(), facts(), allowing)).toEqual([]);
   });
 
-  test("where the namespace says so for pods that do not say", () => {
+  test("where the namespace asks for it and the pod says nothing", () => {
     expect(isEmulated(injected(pod(), namespace(EMULATE), allowing))).toBe(true);
   });
 
@@ -53,7 +53,7 @@ describe("the metadata service is emulated", () => {
     expect(isEmulated(injected(pod(), facts(), allowingV1))).toBe(false);
   });
 
-  test("where all containers are named one by one, since then none is kept apart", () => {
+  test("where all containers are named one by one", () => {
     const all = asking({ [ANNOTATION.containers]: "app,logs" }, [app, { name: "logs" }]);
     expect(isEmulated(injected(all, facts(), allowing))).toBe(true);
   });
@@ -66,7 +66,7 @@ describe("the metadata service is emulated", () => {
 });
 
 describe("a pod that asks for it is denied", () => {
-  test("where the injector does not allow it, whoever has asked", () => {
+  test("where the setting does not allow it, for pod and namespace alike", () => {
     expect(denials(asking())).toEqual(["IMDS_NOT_ALLOWED"]);
     expect(denials(pod(), namespace(EMULATE))).toEqual(["IMDS_NOT_ALLOWED"]);
     expect(denials(plainPod(), namespace(EMULATE))).toEqual(["IMDS_NOT_ALLOWED"]);
@@ -78,7 +78,7 @@ describe("a pod that asks for it is denied", () => {
     ]);
   });
 
-  test("where it is to answer without a token, and the injector or the namespace does not allow that", () => {
+  test("where it asks for answers without a token, and the setting or the namespace does not allow them", () => {
     const v1 = asking({ [ANNOTATION.imdsV1]: "allowed" });
     expect(denials(v1, facts(), allowing)).toEqual(["IMDS_NOT_ALLOWED"]);
     expect(denials(v1, namespace({ [ANNOTATION.imdsV1]: "denied" }), allowingV1)).toEqual([
@@ -89,7 +89,7 @@ describe("a pod that asks for it is denied", () => {
     ]);
   });
 
-  test("where the guard is off, so that the node's service would answer", () => {
+  test("where the guard is off, since the node's own service would answer", () => {
     expect(denials(asking(), namespace({ [ANNOTATION.guard]: "off" }), allowing)).toEqual([
       "IMDS_NEEDS_GUARD",
     ]);
@@ -136,7 +136,7 @@ describe("a pod that asks for it is denied", () => {
   });
 });
 
-test("a pod without a role has nobody to stand in, and is told so if it has asked itself", () => {
+test("a pod without a role is not emulated, and gets a warning if it asks itself", () => {
   const plain = plainPod({});
   const asks = pod({}, EMULATE);
   expect(codes(asks, facts(), allowing)).toEqual(["IMDS_WITHOUT_ROLE"]);
@@ -149,11 +149,11 @@ test("a pod without a role has nobody to stand in, and is told so if it has aske
   }
 });
 
-test("answers without a token are warned of on every pod", () => {
+test("answers without a token give a warning on every pod", () => {
   expect(codes(asking({ [ANNOTATION.imdsV1]: "allowed" }), facts(), allowingV1)).toEqual(["IMDS_V1_ALLOWED"]);
 });
 
-test("containers are told where their credentials are as ever, and not that there is no metadata service", () => {
+test("containers get the usual variables, but for AWS_EC2_METADATA_DISABLED", () => {
   const env = envOf(containerNamed(injected(asking(), facts(), allowing), "app"));
   expect(env).toMatchObject({ [APP_ENV.fullUri]: expect.stringContaining("127.0.0.1") as string });
   expect(env).not.toHaveProperty(APP_ENV.metadataDisabled);
@@ -175,7 +175,7 @@ test.for([
   expect(containerNamed(injected(one, facts(), allowing), "app").env).toContainEqual(variable);
 });
 
-test("a proxy is not asked for it, in whatever way the container has one", () => {
+test("its addresses are exempt from the container's proxy, however that is set", () => {
   const proxy = { name: "HTTPS_PROXY", value: "http://proxy:3128" };
   const noProxy = (...env: readonly object[]): string | undefined =>
     envOf(
@@ -198,7 +198,7 @@ test("a proxy is not asked for it, in whatever way the container has one", () =>
   ]);
 });
 
-test("a second pass changes nothing, the API server's round trip in between or not", () => {
+test("a second pass changes nothing, also after the API server's round trip", () => {
   for (const annotations of [{}, { [ANNOTATION.imdsV1]: "allowed" }]) {
     const after = injected(asking(annotations), facts(), allowingV1);
     expect(injected(after, facts(), allowingV1)).toEqual(after);
@@ -212,14 +212,14 @@ describe("a pod that brings guard and sidecar of its own is denied", () => {
   const blocking = injected(pod(), facts(), allowing);
   const asked = { ...EMULATE, ...blocking.metadata?.annotations };
 
-  test("where they emulate and it has not asked", () => {
+  test("where they emulate and the pod does not ask for it", () => {
     const { [ANNOTATION.imds]: _, ...annotations } = emulated.metadata?.annotations ?? {};
     expect(denials({ ...emulated, metadata: { annotations } }, facts(), allowing)).toEqual([
       "INJECTED_DIFFERENTLY",
     ]);
   });
 
-  test("where they block and it has asked", () => {
+  test("where they block and the pod asks for emulation", () => {
     expect(denials({ ...blocking, metadata: { annotations: asked } }, facts(), allowing)).toEqual([
       "INJECTED_DIFFERENTLY",
     ]);
@@ -272,7 +272,7 @@ test("what kubectl debug adds to an emulated pod may ask the service as well", (
   expect(env).not.toHaveProperty(APP_ENV.metadataDisabled);
 });
 
-test("the status says so, and nothing about it where it is blocked", () => {
+test("the status says that it is emulated, and nothing where it is blocked", () => {
   const statusOf = (one: Pod): unknown => JSON.parse(one.metadata?.annotations?.[ANNOTATION.status] ?? "");
   expect(statusOf(injected(asking(), facts(), allowing))).toMatchObject({ guard: "block", imds: "emulate" });
   expect(statusOf(injected(asking(), facts(), allowing))).not.toHaveProperty("imdsV1");
@@ -281,7 +281,7 @@ test("the status says so, and nothing about it where it is blocked", () => {
   expect(statusOf(injected(pod(), facts(), allowing))).not.toHaveProperty("imds");
 });
 
-test("whoever applies a workload is told what its pods would be denied for", () => {
+test("a workload gets a warning for what its pods would be denied", () => {
   const template = {
     metadata: { annotations: { [ANNOTATION.role]: BILLING, ...EMULATE } },
     spec: { containers: [app] },

@@ -60,7 +60,7 @@ test.for([
   expect(codesOf(permitted(expression, SHORTEST))).toEqual(["ROLE_NOT_ALLOWED"]);
 });
 
-test("what would run for too long on a long ARN is refused for that ARN, and says so", () => {
+test("an expression that takes too long on a long ARN is refused for that ARN", () => {
   const expression = `${filled("(.*)")}.*`;
   expect(permitted(expression, SHORTEST).allowed).toBe(true);
   const decision = permitted(expression, LONGEST);
@@ -90,7 +90,7 @@ test("a list of expressions is bounded as a whole", () => {
   expect(codesOf(result)).toEqual(TOO_MUCH);
 });
 
-test("no program is a one-pass one, which takes RE2JS cubic time to make", () => {
+test("no program is a one-pass program, which RE2JS makes in cubic time", () => {
   const compiling = vi.spyOn(RE2JS, "compile");
   for (const text of ["^a?b?c?$", "\\Aa?b?", "(?:^(?:a?b?))", "(?-m)^x*y*$"]) compilePattern(text);
   RE2JS.compile("^a?b?c?$");
@@ -99,7 +99,7 @@ test("no program is a one-pass one, which takes RE2JS cubic time to make", () =>
   expect(programs.map((program) => program.re2().onepass === null)).toEqual([true, true, true, true, false]);
 });
 
-test("an expression is compiled once for as long as it is among the last that were asked for", () => {
+test("an expression is compiled once while it is among the last 256", () => {
   const compiled: string[] = [];
   const compile = patternCache(2, (text) => (compiled.push(text), compilePattern(text)));
   const failed = (): unknown => compile("(");

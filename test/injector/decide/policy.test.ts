@@ -46,18 +46,18 @@ describe.for([
     expect(judged(around, mode).allowed).toBe(expected[mode]);
   });
 
-  test("in mode audit the pod is let in, with a warning where enforce would refuse", () => {
+  test("in mode audit the pod is admitted, with a warning where enforce would deny it", () => {
     const decision = judged(around, "audit");
     expect(decision.allowed).toBe(true);
     expect(codesOf(decision).includes("ROLE_WOULD_BE_DENIED")).toBe(!expected.enforce);
   });
 
-  test("in mode off nothing is looked at", () => {
+  test("in mode off every role is allowed", () => {
     expect(judged(around, "off")).toEqual({ allowed: true, rule: "policy off", findings: [] });
   });
 });
 
-test("the default role of the cluster is allowed to everybody but whom a Deny names", () => {
+test("the cluster's default role is allowed unless a Deny grant covers it", () => {
   const conf = config({ defaultRole: BILLING });
   expect(judged(allowed('["dev"]'), "enforce", BILLING, conf).allowed).toBe(true);
   expect(codesOf(judged(denied("*"), "enforce", BILLING, conf))).toEqual(["ROLE_DENIED_BY_GRANT"]);
@@ -78,13 +78,13 @@ describe("kube2iam's list", () => {
     ).toBe(expected);
   });
 
-  test("a star is not every account's roles", () => {
+  test("a star means roles of the base account only", () => {
     const foreign = role("arn:aws:iam::999900001111:role/admin");
     expect(judged(allowed('["*"]'), "enforce", foreign).allowed).toBe(false);
     expect(judged(allowed('[".*"]'), "enforce", foreign, regexp).allowed).toBe(false);
   });
 
-  test("an expression that closes the group it is put in does not get out of the base", () => {
+  test("an expression that closes a group stays below the base", () => {
     const foreign = role("arn:aws:iam::999900001111:role/admin");
     const decision = judged(allowed('["x)|(?:.*"]'), "enforce", foreign, regexp);
     expect(decision.allowed).toBe(false);
@@ -132,7 +132,7 @@ describe("expressions", () => {
     },
   );
 
-  test("a list of names is as long as it likes: names need no program", () => {
+  test("a list of plain names may be long, since names need no program", () => {
     const names = Array.from({ length: 200 }, (_, index) => `team-${index}/reader`);
     const last = role(`${ACCOUNT}team-199/reader`);
     expect(judged(allowed(JSON.stringify(names)), "enforce", last, regexp).allowed).toBe(true);
@@ -147,7 +147,7 @@ describe("the default of a grant", () => {
     expect(judged({ grants }, "enforce", role(`${ACCOUNT}other`)).allowed).toBe(false);
   });
 
-  test("is the first by name, whatever the order, and never a Deny's", () => {
+  test("is the first by name, and never a Deny's", () => {
     const grants = [
       grant("b", { namespaces: ["shop"], default: `${ACCOUNT}b` }),
       grant("a", { namespaces: ["shop"], default: `${ACCOUNT}a` }),
@@ -165,7 +165,7 @@ describe("the default of a grant", () => {
   });
 });
 
-test("a refusal names who, what, the rules there are and what to do", () => {
+test("a denial names the account, the role, the existing rules and what to do", () => {
   const decision = judged({ ...allowed('["dev"]'), ...granted(`${ACCOUNT}dev`) }, "enforce");
   expect(decision.findings[0]).toEqual({
     code: "ROLE_NOT_ALLOWED",

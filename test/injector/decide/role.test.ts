@@ -35,7 +35,7 @@ test.for([
   });
 });
 
-test("a name with nothing to complete it ends the search", () => {
+test("a name without a base ARN ends the search", () => {
   const settings = config({ defaultRole: role(named("cluster")) });
   expect(resolveRole(onPod("billing"), facts(everywhere), settings)).toMatchObject({
     kind: "invalid",
@@ -43,11 +43,11 @@ test("a name with nothing to complete it ends the search", () => {
   });
 });
 
-test("where nothing names a role there is none", () => {
+test("a pod has no role where nothing names one", () => {
   expect(resolveRole(pod({}, {}), facts(), config())).toEqual({ kind: "none" });
 });
 
-test("what named the role is told", () => {
+test("the decision says what named the role", () => {
   const told = [onPod("x"), pod({ serviceAccountName: "biller" }, {})].map((one) =>
     resolveRole(one, facts(onAccount("y")), cluster),
   );
@@ -57,7 +57,7 @@ test("what named the role is told", () => {
   ]);
 });
 
-test("the service account may stand in the field's old name", () => {
+test("the service account is read from the field's old name", () => {
   const old = pod({ serviceAccount: "biller" }, {});
   const grants = [
     grant("g", { namespaces: ["shop"], serviceAccounts: ["biller"], default: named("biller") }),
@@ -65,7 +65,7 @@ test("the service account may stand in the field's old name", () => {
   expect(resolveRole(old, facts({ grants }), config())).toMatchObject({ arn: named("biller") });
 });
 
-test("of several grants with a default one is taken, and the others are told of", () => {
+test("of several grants with a default the first is taken, and a warning names the others", () => {
   const grants = ["b", "a"].map((name) => grant(name, { namespaces: ["shop"], default: named(name) }));
   expect(resolveRole(pod({}, {}), facts({ grants }), config())).toMatchObject({
     arn: named("a"),
@@ -73,7 +73,7 @@ test("of several grants with a default one is taken, and the others are told of"
   });
 });
 
-test("annotations that have the names of an object's own properties name no role", () => {
+test("annotations of the names of JavaScript properties name no role", () => {
   const odd = pod({}, { constructor: named("x"), toString: named("x"), __proto__: named("x") });
   expect(resolveRole(odd, facts({ account: {}, annotations: {} }), config())).toEqual({ kind: "none" });
 });

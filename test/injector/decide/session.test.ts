@@ -15,14 +15,14 @@ const steps = (annotations: Readonly<Record<string, string>>, over: Partial<Inje
   return stepsTo(BILLING, sessionWishes(annotations, settings).wishes, settings);
 };
 
-test("without annotations the installation's settings hold", () => {
+test("the installation's settings apply where there is no annotation", () => {
   expect(wishes({}, { region: "eu-west-1" })).toEqual({
     wishes: { sessionName: "{namespace}.{pod}", durationSeconds: 3600, region: "eu-west-1" },
     findings: [],
   });
 });
 
-test("podrole's own spelling of the session name comes before the peers'", () => {
+test("podrole's own annotation of the session name wins over kiam's", () => {
   const both = { [ANNOTATION.sessionName]: "ours", [ANNOTATION.peerSessionName]: "theirs" };
   expect(wishes(both).wishes.sessionName).toBe("ours");
   expect(wishes({ [ANNOTATION.peerSessionName]: "theirs" }).wishes.sessionName).toBe("theirs");
@@ -31,7 +31,7 @@ test("podrole's own spelling of the session name comes before the peers'", () =>
   expect(wishes(odd).wishes.sessionName).toBe("a-b-c-d--{pod}");
 });
 
-test("null is as good as absent", () => {
+test("null counts as absent", () => {
   const nulls = Object.fromEntries(Object.values(ANNOTATION).map((key) => [key, null]));
   expect(wishes(nulls as unknown as Record<string, string>)).toEqual(wishes({}));
 });
@@ -112,7 +112,7 @@ describe.for([
   });
 });
 
-test("an external id is repeated in no message", () => {
+test("no message repeats an external id", () => {
   const { findings } = wishes({ [ANNOTATION.externalId]: "se cret" });
   expect(JSON.stringify([findings, steps({ [ANNOTATION.externalId]: "secret" }, {}).findings])).not.toMatch(
     /se ?cret/,
@@ -141,7 +141,7 @@ describe("the steps to the role", () => {
   ];
   const last = (found: readonly Step[]) => found.at(-1);
 
-  test("are one with web identity, without the tags it cannot carry", () => {
+  test("are one call with web identity, without session tags", () => {
     expect(steps({}, {}).steps).toEqual([{ roleArn: BILLING, durationSeconds: 3600 }]);
     expect(steps({}, { hubRole: HUB }).steps).toHaveLength(1);
   });
@@ -165,7 +165,7 @@ describe("the steps to the role", () => {
     expect(steps({}, { source, hubRole: HUB }).steps.map(({ roleArn }) => roleArn)).toEqual([HUB, BILLING]);
   });
 
-  test("hand the pod's tags down to roles that the app assumes further, unless the installation says otherwise", () => {
+  test("make the pod's tags transitive, unless the setting turns that off", () => {
     const own = { [ANNOTATION.sessionTags]: '{"team":"red","cost":"7"}' };
     const node = (annotations: Readonly<Record<string, string>>, over: Partial<InjectorConfig> = {}) =>
       last(steps(annotations, { source: "node", ...over }).steps)?.transitiveTagKeys;
@@ -178,7 +178,7 @@ describe("the steps to the role", () => {
     expect(node({}, { sessionTags: false })).toBeUndefined();
   });
 
-  test("set no tag on the hub, whose session would hand it down to the call that sets it", () => {
+  test("set no tag on the hub's call, since a transitive tag cannot be set again", () => {
     const { steps: found } = steps({}, { source: "node", hubRole: HUB });
     expect(found[0]).toEqual({ roleArn: HUB });
     expect(last(found)?.transitiveTagKeys).toEqual(POD_TAGS);
@@ -200,7 +200,7 @@ describe("the steps to the role", () => {
     },
   );
 
-  test("cannot be told another pod by tags", () => {
+  test("take no tags that name another pod", () => {
     const { steps: found } = steps(
       { [ANNOTATION.sessionTags]: '{"kubernetes-namespace":"x"}' },
       { source: "node" },
@@ -208,7 +208,7 @@ describe("the steps to the role", () => {
     expect(last(found)?.tags?.["kubernetes-namespace"]).toBe("{namespace}");
   });
 
-  test("are cut to an hour where they are chained, and say so", () => {
+  test("are cut to an hour where they are chained, with a warning", () => {
     const long = { [ANNOTATION.sessionDuration]: "4h" };
     expect(steps(long, { source: "node" })).toMatchObject({
       steps: [{ durationSeconds: 3600 }],
@@ -217,7 +217,7 @@ describe("the steps to the role", () => {
     expect(steps(long, {})).toMatchObject({ steps: [{ durationSeconds: 14_400 }], findings: [] });
   });
 
-  test("are warned of where they last so short that SDKs fetch all the time", () => {
+  test("give a warning where sessions are so short that SDKs fetch before every call", () => {
     expect(steps({ [ANNOTATION.sessionDuration]: "900" }, {}).findings).toMatchObject([
       { code: "SESSION_SHORT" },
     ]);

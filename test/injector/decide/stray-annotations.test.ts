@@ -3,11 +3,11 @@ import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { strayAnnotations } from "../../../injector/decide/stray-annotations.ts";
 import { annotationsByKey } from "../../../injector/model/annotations.ts";
 
-test.for([...annotationsByKey()])("%s is silent where it belongs", ([key, { on }]) => {
+test.for([...annotationsByKey()])("%s gives no warning on its own kind of object", ([key, { on }]) => {
   expect(strayAnnotations(on, { [key]: "x" })).toEqual([]);
 });
 
-test("what a namespace may set for its pods is silent on both, and on a service account it is not", () => {
+test("what a namespace may set for its pods gives no warning on either, and one on a service account", () => {
   for (const key of [ANNOTATION.imds, ANNOTATION.imdsV1]) {
     expect(strayAnnotations("Pod", { [key]: "x" })).toEqual([]);
     expect(strayAnnotations("Namespace", { [key]: "x" })).toEqual([]);
@@ -51,13 +51,13 @@ describe("did you mean", () => {
   });
 });
 
-test("one that is known but on the wrong object is told where to go", () => {
+test("a known annotation on the wrong object gives a warning that names the right one", () => {
   expect(strayAnnotations("Pod", { [ANNOTATION.guard]: "off" })).toMatchObject([
     { code: "ANNOTATION_MISPLACED", severity: "warn", remedy: "Put it on the Namespace." },
   ]);
 });
 
-test("a huge key and hordes of odd keys are neither repeated whole nor all looked at", () => {
+test("a huge key is not repeated whole, and of very many odd keys only some are reported", () => {
   const huge = strayAnnotations("Pod", { [`podrole.dev/${"x".repeat(300_000)}`]: "" });
   expect(JSON.stringify(huge).length).toBeLessThan(600);
   const horde = Object.fromEntries(

@@ -49,7 +49,7 @@ describe("the trace of a decision", () => {
     expect(questions(object, known, config(), requester)).toBe(upTo(last));
   });
 
-  test("goes on after something that denies, since all that is wrong is told at once", () => {
+  test("goes on after something that denies, so that one denial names everything", () => {
     const onNode = { hostNetwork: true };
     expect(questions(pod(onNode))).toBe(ALL);
     expect(questions(pod(onNode, { [ANNOTATION.role]: BILLING, [ANNOTATION.inject]: "maybe" }))).toBe(ALL);
@@ -67,7 +67,7 @@ describe("the trace of a decision", () => {
     expect(questions(plainPod(), facts(), config({ guard: "off" }))).toBe(`${upTo("hostNetwork")} imds`);
   });
 
-  test("holds the very answers that the decision rests on", () => {
+  test("holds the answers that the decision is made from", () => {
     const { decision, asked } = heard(pod());
     const answer = (question: string): unknown => asked.find((one) => one.question === question)?.answer;
     expect(decision).toMatchObject({

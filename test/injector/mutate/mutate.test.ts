@@ -79,7 +79,7 @@ describe("a second pass after", () => {
     }
   });
 
-  test("all of them, in either order, changes nothing", () => {
+  test("all of them in either order changes nothing", () => {
     const changes = Object.values(INNOCENT);
     for (const some of [changes, changes.toReversed()]) {
       const changed = some.reduce((one, change) => change(one), injected(pod()));
@@ -105,18 +105,18 @@ describe("a second pass after", () => {
     expect(again(after)).toEqual(after);
   });
 
-  test("ours being put last or turned round puts them first again", () => {
+  test("another order of guard and sidecar puts them first again", () => {
     const first = injected(pod({ initContainers: [{ name: "setup" }] }));
     const reversed = withInit(first, (first.spec.initContainers ?? []).toReversed());
     expect(again(reversed)).toEqual(first);
   });
 
-  test("one of ours being removed puts it back", () => {
+  test("a removed guard or sidecar puts it back", () => {
     const first = injected(plainPod());
     expect(again(withInit(first, []))).toEqual(first);
   });
 
-  test("a webhook that adds a variable to every container changes ours, and is refused by the name of the field", () => {
+  test("a webhook that adds a variable to every container is refused, and the message names the field", () => {
     const changed = everyContainer(injected(pod()), (container) => ({
       ...container,
       env: [...(container.env ?? []), { name: "AGENT_HOST", value: "10.0.0.1" }],
@@ -152,7 +152,7 @@ describe("where no container presents the token", () => {
     expect(again(first)).toEqual(first);
   });
 
-  test("a container that comes later gets one that the sidecar knows", () => {
+  test("a container that is added later gets one that the sidecar knows", () => {
     const first = injected(nobody);
     const sized = ours(first, (container) => ({ ...container, resources: { limits: { cpu: "2" } } }));
     const after = again({
@@ -167,23 +167,23 @@ describe("where no container presents the token", () => {
   });
 });
 
-describe("a pod of a service account that EKS's own webhook looks after", () => {
+describe("a pod whose service account EKS's own webhook handles", () => {
   const SKIP = "eks.amazonaws.com/skip-containers";
   const irsa = facts({ account: { [ANNOTATION.serviceAccountRole]: BILLING } });
 
-  test("tells that webhook to pass our containers by, beside those the user named", () => {
+  test("tells that webhook to skip guard and sidecar, beside the containers that the user named", () => {
     expect(injected(pod(), irsa).metadata?.annotations?.[SKIP]).toBe("podrole-guard,podrole-sidecar");
     const one = plainPod();
     const named = { ...one, metadata: { ...one.metadata, annotations: { [SKIP]: "web, podrole-guard" } } };
     expect(injected(named, irsa).metadata?.annotations?.[SKIP]).toBe("web,podrole-guard,podrole-sidecar");
   });
 
-  test("says it once, however often it is looked at", () => {
+  test("has each name once after several passes", () => {
     const once = injected(pod(), irsa);
     expect(injected(once, irsa)).toEqual(once);
   });
 
-  test("is the only one that is told", () => {
+  test("is the only one with that annotation", () => {
     expect(injected(pod()).metadata?.annotations).not.toHaveProperty([SKIP]);
   });
 });

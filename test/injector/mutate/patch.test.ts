@@ -10,13 +10,13 @@ const paths = (before: Pod, after: Pod = injected(before)) =>
   patchBetween(before, after).map(({ op, path }) => `${op} ${path}`);
 
 describe("the patch", () => {
-  test("of a pod without init containers puts the list down", () => {
+  test("of a pod without init containers adds the list", () => {
     for (const one of [pod(), pod({ initContainers: [] })]) {
       expect(paths(one)).toContain("add /spec/initContainers");
     }
   });
 
-  test("of a pod with init containers puts each of ours in as one insertion, and names none of the user's", () => {
+  test("of a pod with init containers inserts guard and sidecar as one operation each, and names none of the user's", () => {
     const one = pod({
       initContainers: [
         { name: "setup", image: "a" },
@@ -33,7 +33,7 @@ describe("the patch", () => {
     expect(paths(injected(pod()), injected(injected(pod())))).not.toContain("replace /spec/containers");
   });
 
-  test("that moves ours to the front takes out nobody else's", () => {
+  test("that moves guard and sidecar to the front removes no other container", () => {
     const first = injected(pod({ initContainers: [{ name: "setup" }] }));
     const [guard, sidecar, setup] = first.spec.initContainers ?? [];
     if (!guard || !sidecar || !setup) throw new Error("not injected");
@@ -67,7 +67,7 @@ describe("the patch", () => {
     expect({}).not.toHaveProperty("x");
   });
 
-  test("leaves what is deeply nested alone, however deep", () => {
+  test("leaves deeply nested fields alone", () => {
     let nested: unknown = 1;
     for (let level = 0; level < 5000; level++) nested = [nested];
     const deep = pod({ containers: [{ ...app, nested }] });

@@ -19,7 +19,7 @@ import {
   withInit,
 } from "../../support/pods.ts";
 
-describe("a container under our name with other content is refused", () => {
+describe("a container of podrole's name with other content is refused", () => {
   const first = injected(pod());
   const guardOf = (change: (container: Container) => Container): Pod =>
     everyContainer(first, (container) =>
@@ -134,11 +134,11 @@ describe("a container under our name with other content is refused", () => {
     expect(denials(attack)).toEqual(["INJECTED_DIFFERENTLY"]);
   });
 
-  test("in a pod that is to have no sidecar", () => {
+  test("in a pod that gets no sidecar", () => {
     expect(denials({ ...first, metadata: { name: "web" } })).toEqual(["INJECTED_DIFFERENTLY"]);
   });
 
-  test("and the message names the fields and no values, however long they are", () => {
+  test("and the message names fields and no values", () => {
     const huge = guardOf((guard) => ({
       ...guard,
       [`x${"y".repeat(100_000)}`]: 1,
@@ -152,7 +152,7 @@ describe("a container under our name with other content is refused", () => {
 });
 
 describe("the token", () => {
-  test("of an earlier pass is kept, whoever makes the next one", () => {
+  test("of an earlier pass is kept by the next one", () => {
     expect(tokenOf(injected(pod()), POD_IDENTITY)).toBe(TOKEN);
     expect(injected(injected(pod()), facts(), config(), () => "x".repeat(43))).toEqual(injected(pod()));
   });

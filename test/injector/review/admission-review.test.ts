@@ -25,7 +25,7 @@ describe("a review", () => {
     );
   });
 
-  test("with fields of other types than they are to have reads as one without them", () => {
+  test("with fields of wrong types reads like one without them", () => {
     const odd = {
       namespace: 7,
       userInfo: [],
@@ -43,7 +43,7 @@ describe("a review", () => {
     });
   });
 
-  test("with its uid under __proto__ has none", async () => {
+  test("with its uid under __proto__ is refused", async () => {
     const hidden = json(
       '{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"__proto__":{"uid":"x"}}}',
     );
@@ -52,7 +52,7 @@ describe("a review", () => {
 });
 
 describe("an answer", () => {
-  test("that allows and has nothing to say has only uid and allowed", () => {
+  test("that allows without findings has only uid and allowed", () => {
     expect(allow("u", [], [])).toEqual({
       apiVersion: "admission.k8s.io/v1",
       kind: "AdmissionReview",
@@ -67,7 +67,7 @@ describe("an answer", () => {
     expect(JSON.parse(Buffer.from(response.patch ?? "", "base64").toString("utf8"))).toEqual(operations);
   });
 
-  test("gives warnings apart from the reasons of a denial", () => {
+  test("gives warnings beside the reasons of a denial", () => {
     const { response } = deny("u", [warning, denial], { decision: "deny" });
     expect(response).toEqual({
       uid: "u",
@@ -82,7 +82,7 @@ describe("an answer", () => {
     });
   });
 
-  test("stays short: of very many findings the first, of a very long one its beginning", () => {
+  test("is bounded: the first of very many findings, the beginning of a very long one", () => {
     const many = Array.from({ length: 1000 }, () => [
       denial,
       finding("GUARD_OFF", "x".repeat(10_000), "y"),

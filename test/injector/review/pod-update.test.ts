@@ -102,7 +102,7 @@ describe("of a running pod", () => {
     expect(updated(labelled)).toEqual({ decision: "allow", operations: [], findings: [] });
   });
 
-  test("that podrole has nothing in, or that is in a namespace without the label, anything can be changed", () => {
+  test("without guard and sidecar, or in a namespace without the label, anything can be changed", () => {
     const [before, after] = [pod(), pod({}, { [ANNOTATION.role]: "other" })];
     expect(updated(after, before)).toMatchObject({ decision: "allow" });
     const elsewhere = facts({ labels: { "podrole.dev/inject": "" } });
@@ -180,7 +180,7 @@ describe("an ephemeral container", () => {
     expect(added({ targetContainerName: "app" })).toMatchObject({ decision: "inject", findings: [] });
   });
 
-  test("in source node has to have a known uid, whatever the injector's source is by now", () => {
+  test("of a pod with source node needs a known uid, also when the setting has changed since", () => {
     expect(added({}, withNode)).toMatchObject({ decision: "deny", findings: [{ code: "UID_UNKNOWN" }] });
     const setuid = { securityContext: { runAsUser: 1000, capabilities: { add: ["SETUID"] } } };
     expect(added(setuid, withNode)).toMatchObject({
@@ -195,7 +195,7 @@ describe("an ephemeral container", () => {
     });
   });
 
-  test("that is there already is neither judged nor changed again", () => {
+  test("that is there already is neither checked nor changed again", () => {
     const before = debugged({ securityContext: { privileged: true } });
     const after = debugged({ name: "second" }, before);
     const { decision, operations } = updated(after, before, "ephemeralcontainers");
@@ -203,7 +203,7 @@ describe("an ephemeral container", () => {
     expect(operations.every(({ path }) => path.startsWith("/spec/ephemeralContainers/1/"))).toBe(true);
   });
 
-  test("is not looked at in a pod that podrole has nothing in", () => {
+  test("is not checked in a pod without guard and sidecar", () => {
     expect(added({ securityContext: { privileged: true } }, pod())).toMatchObject({ decision: "allow" });
   });
 });
@@ -226,7 +226,7 @@ describe("a resize", () => {
     expect(findings[0]?.message).toContain(said);
   });
 
-  test("of the guard is judged in the same way", () => {
+  test("of the guard is checked in the same way", () => {
     expect(resized({ limits: { memory: "6Mi" } }, running, "podrole-guard")).toMatchObject({
       decision: "deny",
       findings: [{ code: "RESOURCES_BELOW_FLOOR" }],

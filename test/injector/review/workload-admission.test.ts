@@ -64,11 +64,11 @@ describe("a workload that is applied", () => {
     );
   });
 
-  test("is denied where the admin wants it refused as early as that", () => {
+  test("is denied where the setting workloads is deny", () => {
     expect(judged(review(deployment(refused)), { workloads: "deny" })).toMatchObject({ decision: "deny" });
   });
 
-  test("is not looked at where the admin wants none of it", () => {
+  test("is not checked where the setting workloads is off", () => {
     expect(judged(review(deployment(refused)), { workloads: "off" })).toEqual({
       decision: "allow",
       operations: [],
@@ -76,7 +76,7 @@ describe("a workload that is applied", () => {
     });
   });
 
-  test("is let through unchanged where its pods would be, with the role that they will have", () => {
+  test("is admitted unchanged where its pods would be, and the result names their role", () => {
     expect(judged(review(deployment(template())))).toMatchObject({
       decision: "allow",
       operations: [],
@@ -84,7 +84,7 @@ describe("a workload that is applied", () => {
     });
   });
 
-  test("hears the warnings of its pods in every mode", () => {
+  test("gets the warnings of its pods in every mode", () => {
     const shadowed = template({ containers: [{ ...app, env: [{ name: "AWS_PROFILE", value: "x" }] }] });
     for (const workloads of ["warn", "deny"] as const) {
       expect(codes(judged(review(deployment(shadowed)), { workloads }))).toEqual([
@@ -93,12 +93,12 @@ describe("a workload that is applied", () => {
     }
   });
 
-  test("hears of a Pod Security level that its pods could not be made under", () => {
+  test("gets a warning of a Pod Security level that forbids its pods", () => {
     const known = facts({ labels: { "pod-security.kubernetes.io/enforce": "restricted" } });
     expect(codes(judged(review(deployment(template())), {}, known))).toEqual(["warn PSA_FORBIDS_GUARD"]);
   });
 
-  test("hears of a service account that does not exist, but for `default`, which is made a moment later", () => {
+  test("gets a warning of a missing service account, but not of `default`, which is made a moment later", () => {
     const one = review(deployment(template({ serviceAccountName: "billing" })));
     expect(serviceAccountOfReview(one)).toBe("billing");
     expect(codes(judged(one))).toEqual(["warn SERVICE_ACCOUNT_MISSING"]);
@@ -106,7 +106,7 @@ describe("a workload that is applied", () => {
     expect(codes(judged(review(deployment(template()))))).toEqual([]);
   });
 
-  test("in a namespace without the label is left alone", () => {
+  test("in a namespace without the label is skipped", () => {
     const known = facts({ labels: { "podrole.dev/inject": "" } });
     expect(judged(review(deployment(refused)), { workloads: "deny" }, known)).toMatchObject({
       decision: "skip",
@@ -116,18 +116,18 @@ describe("a workload that is applied", () => {
   });
 });
 
-describe("a workload that was judged before", () => {
+describe("a workload that was checked before", () => {
   const deny = { workloads: "deny" } as const;
   const update = (object: unknown, oldObject: unknown) =>
     review(object, "deployments", "apps", { operation: "UPDATE", oldObject });
 
-  test("can be scaled and loses its finalizers, whatever its template is by now", () => {
+  test("can be scaled and can lose its finalizers, even if its template would be denied now", () => {
     const before = deployment(refused, { finalizers: ["x"] });
     const scaled = { ...deployment(refused), spec: { replicas: 0, template: refused } };
     expect(judged(update(scaled, before), deny)).toEqual({ decision: "allow", operations: [], findings: [] });
   });
 
-  test("is judged again when its template changes", () => {
+  test("is checked again when its template changes", () => {
     expect(judged(update(deployment(refused), deployment(template())), deny)).toMatchObject({
       decision: "deny",
     });
