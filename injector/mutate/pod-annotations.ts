@@ -1,6 +1,7 @@
 import { GRANT_LABEL, grantLabelValue, grantOfRule } from "../model/grant-label.ts";
 import type { ObjectMeta } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
+import { settingsMark } from "../config/settings-mark.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { Fields } from "../model/read.ts";
 import type { IdentityIntent } from "../decide/identities.ts";
@@ -27,6 +28,7 @@ export function annotated(
   const { sidecar } = intent;
   const status = {
     version: config.version,
+    settings: settingsMark(config),
     guard: intent.guard ? "block" : "off",
     ...(intent.imds === undefined ? {} : { imds: "emulate" }),
     ...(intent.imds?.v1 === "allowed" ? { imdsV1: "allowed" } : {}),

@@ -6,6 +6,7 @@ import type { Finding } from "../model/findings.ts";
 import { credentialsUri, mutate } from "../mutate/mutate.ts";
 import type { Pod } from "../model/pod.ts";
 import { proxyFindings } from "../mutate/proxy.ts";
+import { withoutEarlierInjection } from "../mutate/earlier-injection.ts";
 import { tokensFor } from "../mutate/token.ts";
 import { shadowed, imdsShadowed } from "../mutate/shadowed.ts";
 import { tamperedContainers } from "../mutate/tampered-containers.ts";
@@ -39,7 +40,12 @@ export function admitPod(
   const { pod, intent } = decision;
   const tokens = tokensFor(pod, intent.sidecar?.identities ?? [], newToken);
   const foreign = tamperedContainers(pod, intent, config, tokens);
-  if (foreign.length > 0) return { kind: "deny", findings: [...foreign, ...decision.findings] };
+  if (foreign.length > 0) {
+    const original = withoutEarlierInjection(pod, config);
+    if (original === undefined) return { kind: "deny", findings: [...foreign, ...decision.findings] };
+    const outcome = admitPod(original, facts, config, newToken, requester);
+    return outcome.kind === "inject" ? { ...outcome, before: pod } : outcome;
+  }
   const uri = credentialsUri(config);
   const tokenOf = tokensByContainer(intent, tokens);
   const theirs = userContainers(pod);

@@ -4,7 +4,7 @@ import type { SecurityContext } from "../../injector/model/pod.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { config } from "./config.ts";
 import { ACCOUNT, BILLING, facts, grant, role } from "./facts.ts";
-import { injected, plainPod, pod, withApp, type admitted } from "./pods.ts";
+import { plainPod, pod, withApp, type admitted } from "./pods.ts";
 
 const annotated = (annotations: Readonly<Record<string, string>>) =>
   pod({}, { [ANNOTATION.role]: BILLING, ...annotations });
@@ -76,5 +76,5 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
   ["UID_UNKNOWN", pod(), facts(), node],
   ["PRIVILEGE_ESCALATION", secured({ runAsUser: 1, allowPrivilegeEscalation: true }), facts(), node],
   ["RESERVED_NAME", withApp({ name: "podrole-x" })],
-  ["INJECTED_DIFFERENTLY", injected(pod()), facts(), config({ image: "newer" })],
+  ["INJECTED_DIFFERENTLY", pod({ initContainers: [{ name: "podrole-guard", image: "other" }] })],
 ];

@@ -222,7 +222,7 @@ describe("of a pod that exists, an explanation says that it is injected", () => 
 
   test("with the fields that differ", () => {
     expect(live(withOther).running?.because).toContain("/spec/containers/1/");
-    expect(live(running, facts(), NEWER).running?.because).toContain("(image)");
+    expect(live(running, facts(), NEWER).running?.because).toContain("/spec/initContainers/0");
   });
 
   test("only where it is a pod: templates are never injected", () => {

@@ -1,0 +1,53 @@
+import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { APP_ENV } from "../../sidecar/contract/pod.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import { settingsMark } from "../config/settings-mark.ts";
+import { envVar, type Container, type Pod } from "../model/pod.ts";
+import { isRecord, own } from "../model/read.ts";
+import { isOurs } from "../model/user-containers.ts";
+import { SOURCE_VOLUMES } from "../source/sources.ts";
+import { hashesIn, sha256 } from "./token.ts";
+
+/**
+ * The pod as it was before an injector of another version, or with other settings, patched it; undefined if its status names
+ * no such injector. During a change the API server may ask first a replica from before it and then, for the same pod, one
+ * from after it: denied there, the pod would be lost. The status can be forged. That gains nothing: guard, sidecar and
+ * volumes are removed here and written anew.
+ */
+export function withoutEarlierInjection(pod: Pod, config: InjectorConfig): Pod | undefined {
+  const { [ANNOTATION.status]: status, ...annotations } = pod.metadata?.annotations ?? {};
+  if (typeof status !== "string" || isOfThese(status, config)) return undefined;
+  const { spec } = pod;
+  const hashes = new Set(hashesIn(pod).values());
+  const user = (container: Container): Container => withoutEndpoint(container, hashes);
+  return {
+    ...pod,
+    metadata: { ...pod.metadata, annotations },
+    spec: {
+      ...spec,
+      initContainers: (spec.initContainers ?? []).filter((one) => !isOurs(one)).map(user),
+      containers: spec.containers.map(user),
+      ...(spec.volumes ? { volumes: spec.volumes.filter(({ name }) => !SOURCE_VOLUMES.has(name)) } : {}),
+    },
+  };
+}
+
+function isOfThese(status: string, config: InjectorConfig): boolean {
+  let written: unknown;
+  try {
+    written = JSON.parse(status);
+  } catch {
+    // Not as any version writes it, so nothing is known of another injector.
+    return true;
+  }
+  if (!isRecord(written)) return true;
+  return own(written, "version") === config.version && own(written, "settings") === settingsMark(config);
+}
+
+/** Address and token of that injection. Those of the user stay. */
+function withoutEndpoint(container: Container, hashes: ReadonlySet<string>): Container {
+  const token = envVar(container, APP_ENV.token)?.value;
+  if (typeof token !== "string" || !hashes.has(sha256(token))) return container;
+  const env = (container.env ?? []).filter(({ name }) => name !== APP_ENV.token && name !== APP_ENV.fullUri);
+  return { ...container, env };
+}

@@ -1,0 +1,94 @@
+import { describe, expect, test } from "vitest";
+import type { InjectorConfig } from "../../../injector/config/installation.ts";
+import type { Pod } from "../../../injector/model/pod.ts";
+import { admitPod } from "../../../injector/review/admit-pod.ts";
+import { config } from "../../support/config.ts";
+import { BILLING, facts } from "../../support/facts.ts";
+import { TOKEN } from "../../support/pods.ts";
+
+const bare: Pod = {
+  metadata: { name: "web", annotations: { "iam.amazonaws.com/role": BILLING } },
+  spec: {
+    initContainers: [{ name: "init", image: "shop/init:1", securityContext: { runAsUser: 1000 } }],
+    containers: [{ name: "app", image: "shop/app:1", securityContext: { runAsUser: 1000 } }],
+    volumes: [{ name: "data", emptyDir: {} }],
+  },
+};
+
+const outcomeOf = (pod: Pod, settings: InjectorConfig) =>
+  admitPod(pod, facts(), { ...settings, policy: "off" }, () => TOKEN);
+
+function injected(pod: Pod, settings: InjectorConfig): Pod {
+  const outcome = outcomeOf(pod, settings);
+  if (outcome.kind !== "inject") throw new Error(JSON.stringify(outcome));
+  return structuredClone(outcome.after);
+}
+
+/** Variables in order of their names: those of the earlier injection that stay come first. */
+const ordered = ({ spec, ...pod }: Pod): object => {
+  const sorted = (containers: Pod["spec"]["containers"]) =>
+    containers.map((one) => ({
+      ...one,
+      env: (one.env ?? []).toSorted((a, b) => a.name.localeCompare(b.name)),
+    }));
+  const [inits, containers] = [sorted(spec.initContainers ?? []), sorted(spec.containers)];
+  return { ...pod, spec: { ...spec, initContainers: inits, containers } };
+};
+
+describe("a pod that an injector with other settings has patched", () => {
+  test.for<readonly [string, Partial<InjectorConfig>, Partial<InjectorConfig>]>([
+    ["another image", { image: "r.example/podrole:1" }, {}],
+    ["another version", { version: "0.0.1" }, {}],
+    ["another source", { source: "web-identity" }, { source: "node" }],
+    ["no guard", { guard: "off" }, {}],
+    ["another port", { credentialsPort: 20_000 }, {}],
+    ["other blocked addresses", {}, { block: ["169.254.169.254"] }],
+  ])("comes out as if it had come unpatched: %s", ([, before, after]) => {
+    const pod = injected(bare, config(before));
+    const outcome = outcomeOf(pod, config(after));
+    expect(outcome).toMatchObject({ kind: "inject", before: pod });
+    expect(ordered(injected(pod, config(after)))).toEqual(ordered(injected(bare, config(after))));
+  });
+
+  test("keeps an endpoint and a token that are the user's", () => {
+    const { spec, ...pod } = injected(bare, config({ source: "node" }));
+    const env = [
+      { name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", value: "http://127.0.0.1:9000/" },
+      { name: "AWS_CONTAINER_AUTHORIZATION_TOKEN", value: "mine" },
+    ];
+    const containers = [{ name: "app", image: "shop/app:1", env }];
+    expect(injected({ ...pod, spec: { ...spec, containers } }, config()).spec.containers[0]?.env).toEqual(
+      expect.arrayContaining(env),
+    );
+  });
+
+  test("is given guard and sidecar anew where its status is forged and they are somebody's", () => {
+    const pod = injected(bare, config());
+    const [guard, sidecar] = pod.spec.initContainers ?? [];
+    Object.assign(guard ?? {}, { command: ["true"] });
+    Object.assign(sidecar ?? {}, { image: "evil" });
+    const annotations = { ...pod.metadata?.annotations, "podrole.dev/status": '{"version":"0.0.1"}' };
+    const forged = { ...pod, metadata: { ...pod.metadata, annotations } };
+    expect(ordered(injected(forged, config()))).toEqual(ordered(injected(bare, config())));
+  });
+});
+
+test.for([
+  ["names these settings", (status: string) => status],
+  ["is no JSON", () => "{"],
+  ["is no object", () => "7"],
+] as const)("a pod with another guard under podrole's name is denied where its status %s", ([, change]) => {
+  const pod = injected(bare, config());
+  Object.assign(pod.spec.initContainers?.[0] ?? {}, { command: ["true"] });
+  const annotations = { ...pod.metadata?.annotations };
+  annotations["podrole.dev/status"] = change(annotations["podrole.dev/status"] ?? "");
+  const outcome = outcomeOf({ ...pod, metadata: { ...pod.metadata, annotations } }, config());
+  expect(outcome).toMatchObject({ kind: "deny", findings: [{ code: "INJECTED_DIFFERENTLY" }] });
+});
+
+test("a pod with another guard under podrole's name and no status is denied", () => {
+  const pod = injected(bare, config());
+  Object.assign(pod.spec.initContainers?.[0] ?? {}, { command: ["true"] });
+  const outcome = outcomeOf({ ...pod, metadata: bare.metadata ?? {} }, config());
+  expect(outcome).toMatchObject({ kind: "deny", findings: [{ code: "INJECTED_DIFFERENTLY" }] });
+});
