@@ -30,12 +30,14 @@ export function exposedContainers(pod: Pod): {
 } {
   const names = userContainers(pod).map(({ name }) => name);
   const known = new Set(names);
+  // Once, and not for each of the names: both may be very many.
+  const remedy = `Its containers are ${names.join(", ").slice(0, 400)}.`;
   const findings = [ANNOTATION.containers, ANNOTATION.skipContainers].flatMap((key) =>
     [...(namesIn(pod, key) ?? [])]
       .filter((name) => !known.has(name))
       .map((name) => {
         const message = `The annotation ${key} names ${JSON.stringify(name.slice(0, 80))}, which is no container of the pod.`;
-        return finding("CONTAINER_UNKNOWN", message, `Its containers are ${names.join(", ").slice(0, 400)}.`);
+        return finding("CONTAINER_UNKNOWN", message, remedy);
       }),
   );
   return { exposed: names.filter(exposes(pod)), findings };

@@ -1,0 +1,51 @@
+import { describe, expect, test } from "vitest";
+import { SOURCE_KINDS } from "../../../injector/source/sources.ts";
+import { guardContainer } from "../../../injector/mutate/guard-container.ts";
+import { sidecarContainer } from "../../../injector/mutate/sidecar-container.ts";
+import { ENV } from "../../../sidecar/contract/env.ts";
+import { RESERVED_PREFIX, SIDECAR_UID } from "../../../sidecar/contract/pod.ts";
+import { SOURCES } from "../../../sidecar/contract/session.ts";
+import { config } from "../../support/config.ts";
+
+const settings = config({ ambientSecret: "aws-keys" });
+
+describe.for(SOURCES)("source %s", (name) => {
+  const kind = SOURCE_KINDS[name];
+  const sidecar = {
+    identities: [],
+    source: name,
+    sessionName: "{pod}",
+    stsRegion: "eu-west-1",
+    region: undefined,
+    start: "wait",
+  } as const;
+  const intent = { guard: true, sidecar, imds: undefined, irsa: false };
+
+  test("has its own name, and can be used with the settings that it needs", () => {
+    expect(kind.name).toBe(name);
+    expect(kind.problem?.(settings)).toBeUndefined();
+    expect(kind.startsFrom(settings)).not.toBe("");
+  });
+
+  test("has its variables, its volume and nothing of another source in the sidecar", () => {
+    const { env = [], volumeMounts = [] } = sidecarContainer(settings, intent, sidecar, () => "");
+    expect(env).toEqual(expect.arrayContaining([...kind.env(settings)]));
+    expect(volumeMounts).toEqual(kind.volume === undefined ? [] : [kind.volume.mount]);
+    expect(kind.volume?.volume.name ?? RESERVED_PREFIX).toMatch(new RegExp(`^${RESERVED_PREFIX}`));
+  });
+
+  test("opens the guard to the sidecar's uid only if it needs the metadata service", () => {
+    const open = guardContainer(settings, intent).env?.find((one) => one.name === ENV.openUid);
+    expect(open?.value).toBe(kind.opensGuard ? String(SIDECAR_UID) : undefined);
+  });
+
+  test("lets podrole's own rules decide unless IAM knows the pod's service account", () => {
+    const byToken = kind.firstCall === "AssumeRoleWithWebIdentity";
+    expect(kind.defaultPolicy).toBe(byToken ? "listed" : "enforce");
+    expect(kind.principalRemedy === undefined).toBe(byToken);
+  });
+});
+
+test("source ambient needs the name of its Secret", () => {
+  expect(SOURCE_KINDS.ambient.problem?.({ ambientSecret: undefined })).toMatch(/^needs ambientSecret/);
+});
