@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { NamespaceFacts } from "../../../injector/model/facts.ts";
 import { grantIndex, readGrant } from "../../../injector/cluster/grant-index.ts";
+import { globOf } from "../../../injector/model/glob.ts";
 
 const namespace = (name: string, labels = {}): NamespaceFacts => ({ name, labels, annotations: {} });
 const reading = (name: string, spec: object) => readGrant({ metadata: { name }, spec });
@@ -21,7 +22,7 @@ describe("the grants of a namespace", () => {
   });
 
   test("keep what a grant says of service accounts", () => {
-    expect(index.covering(namespace("shop"))[0]).toMatchObject({ serviceAccounts: ["billing"] });
+    expect(index.covering(namespace("shop"))[0]).toMatchObject({ serviceAccounts: [globOf("billing")] });
   });
 
   test("are searched once while the namespace stays the same, and again when it changes", () => {
