@@ -12,7 +12,7 @@ const SOON_MS = 14 * DAY_MS;
 const SOON_SHARE = 0.2;
 
 const REMEDY =
-  "See the injector's log. Certificates that you made yourself: make new ones, and put their CA into every caBundle.";
+  "See the controller's log. Certificates that you made yourself: make new ones, and put their CA into every caBundle.";
 
 /** The CAs that the API server trusts for the injector, or what is wrong with them; undefined: there is no webhook. */
 function bundleIn({ webhooks }: CheckFacts): Bundle | undefined {
