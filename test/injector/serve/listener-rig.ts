@@ -95,7 +95,7 @@ export async function raw(port: number, options: object = {}): Promise<TLSSocket
   return socket.on("error", () => {});
 }
 
-/** What the server says until it hangs up. Without the limits of {@link SHORT} it would do so after minutes. */
+/** What the server says until it hangs up. Without short limits it would do so after minutes. */
 export async function hungUp(socket: Socket): Promise<string> {
   let said = "";
   socket.on("data", (chunk) => (said += String(chunk)));
