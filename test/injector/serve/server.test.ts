@@ -1,11 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { buildServer } from "../../../injector/serve/server.ts";
 import type { Pod } from "../../../injector/model/pod.ts";
 import { applied } from "../../support/additions.ts";
-import { config } from "../../support/config.ts";
-import { clusterOf, facts } from "../../support/facts.ts";
-import { silent } from "../../support/log-lines.ts";
+import { facts } from "../../support/facts.ts";
 import { app, injected, plainPod, pod, TOKEN } from "../../support/pods.ts";
 import { post, postObject, reviewText } from "../../support/webhook.ts";
 
@@ -230,46 +227,4 @@ test("the submitted object is not modified", async () => {
   await postObject(one);
   expect(JSON.stringify(one)).toBe(frozen);
   expect(frozen).not.toContain(TOKEN);
-});
-
-describe("the settings in force", () => {
-  test("are those of the moment of the review", async () => {
-    let image = "r.example/a:1";
-    const settings = () => config({ image });
-    const images = async () => JSON.stringify((await postObject(pod(), { config: settings })).patch);
-    expect(await images()).toContain("r.example/a:1");
-    image = "r.example/a:2";
-    expect(await images()).toContain("r.example/a:2");
-  });
-
-  test("deny every pod while there are none, and the denial says why", async () => {
-    const none = () => {
-      throw new CodedError("CONFIG_UNREAD", "The settings have not been read yet.");
-    };
-    const { status, response } = await postObject(pod(), { config: none });
-    expect(status).toBe(200);
-    expect(response).toMatchObject({
-      allowed: false,
-      status: { message: expect.stringContaining("The settings have not been read yet.") as string },
-    });
-  });
-
-  test.for([
-    [undefined, { status: "ok" }],
-    [
-      { code: "CONFIG_INVALID", message: "guard must be one of block, off." },
-      { status: "ok", detail: { code: "CONFIG_INVALID", message: "guard must be one of block, off." } },
-    ],
-  ] as const)("refused or not, they leave the server ready: %j", async ([detail, body]) => {
-    const server = buildServer({
-      config: () => config(),
-      cluster: clusterOf(facts()),
-      log: silent,
-      newToken: () => TOKEN,
-      detail: () => detail,
-    });
-    const answer = await server.inject({ url: "/readyz" });
-    await server.close();
-    expect([answer.statusCode, answer.json()]).toEqual([200, body]);
-  });
 });

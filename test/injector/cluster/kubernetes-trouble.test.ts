@@ -1,0 +1,94 @@
+import { KubeConfig } from "@kubernetes/client-node";
+import { describe, expect, test } from "vitest";
+import { kubernetesCluster } from "../../../injector/cluster/kubernetes.ts";
+import { logLines, silent } from "../../support/log-lines.ts";
+import { thrown } from "../../support/thrown.ts";
+import { until } from "../../support/until.ts";
+import { NAMESPACES, GRANTS, namespace, grant, rig, ready, refusal, gets } from "./kubernetes-rig.ts";
+
+describe("facts cannot be had", () => {
+  test("of a namespace that is not there", async () => {
+    const one = await ready(await rig());
+    expect(await refusal(one, "nowhere")).toMatchObject({
+      code: "FACTS_UNAVAILABLE",
+      message: 'The API server knows no namespace "nowhere".',
+    });
+  });
+
+  test.for([403, 500])("while the API server answers %d for grants that were never read", async (status) => {
+    const one = await rig((server) => server.answer(`LIST ${GRANTS}`, status));
+    await until("the answer", () => one.server.requests.find((line) => line === `LIST ${GRANTS}`));
+    await until("the reason", async () => (await refusal(one)).message.includes("HTTP") || undefined);
+    expect(await refusal(one)).toMatchObject({
+      code: "FACTS_UNAVAILABLE",
+      message: `The RoleGrants have not been read yet: HTTP ${status}.`,
+    });
+    expect(one.cluster.ready()).toBe(false);
+    expect(await refusal(one, "new", "young")).toMatchObject({ code: "FACTS_UNAVAILABLE" });
+    expect(gets(one), "nobody waits for what is of no use").toEqual([]);
+  });
+
+  test.for([403, "reset"] as const)(
+    "of a service account that is not held, while it is answered with %s",
+    async (answer) => {
+      const one = await ready(
+        await rig((server) => server.answer(`GET ${NAMESPACES}/shop/serviceaccounts`, answer)),
+      );
+      expect(await refusal(one, "shop", "young")).toMatchObject({ code: "FACTS_UNAVAILABLE" });
+      expect(await one.cluster.facts("shop", "billing"), "those that are held go on").toBeDefined();
+    },
+  );
+
+  test("later than after two seconds", async () => {
+    const one = await ready(await rig((server) => server.answer("GET", "hang")));
+    expect(await refusal(one, "new", "young")).toMatchObject({
+      code: "FACTS_UNAVAILABLE",
+      message: expect.stringContaining("no answer within 2000 ms"),
+    });
+  });
+
+  test("from an API server that does not answer, and neither the process nor stop() fails", async () => {
+    const nowhere = new KubeConfig();
+    nowhere.loadFromClusterAndUser(
+      { name: "test", server: "http://127.0.0.1:9", skipTLSVerify: true },
+      { name: "test" },
+    );
+    const cluster = kubernetesCluster(nowhere, { log: silent });
+    cluster.start();
+    expect(await thrown(() => cluster.facts("shop", "billing"))).toMatchObject({ code: "FACTS_UNAVAILABLE" });
+    await cluster.stop();
+  });
+});
+
+describe("a grant that cannot be read, which may be a Deny,", () => {
+  test("stops decisions in the namespaces that it could cover, and in no other", async () => {
+    const { log, lines } = logLines();
+    const one = await ready(
+      await rig((server) => {
+        server.put(NAMESPACES, namespace("till"));
+        server.put(GRANTS, grant("broken", { effect: "deny", namespaces: ["shop*"] }));
+        server.put(GRANTS, grant("fine", { namespaces: ["*"] }));
+      }, log),
+    );
+    expect(await refusal(one)).toMatchObject({
+      code: "GRANT_INVALID",
+      message: "RoleGrant broken spec.effect is neither Allow nor Deny.",
+    });
+    expect(await one.cluster.facts("till", "default")).toMatchObject({ grants: [{ name: "fine" }] });
+    expect(lines.filter(({ msg }) => msg === "grant unreadable")).toHaveLength(1);
+    await until("the watch", () => one.server.watches(GRANTS) || undefined);
+    one.server.put(GRANTS, grant("broken", { effect: "Deny", namespaces: ["shop*"] }));
+    await until("its repair", () => one.cluster.facts("shop", "billing").catch(() => undefined));
+  });
+
+  test.for([{ effect: "Deny" }, { namespaces: "shop" }, { namespaceSelector: { matchLabel: { a: "b" } } }])(
+    "stops all decisions when its scope cannot be read: %o",
+    async (spec) => {
+      const one = await ready(await rig((server) => server.put(GRANTS, grant("broken", spec))));
+      expect(await refusal(one)).toMatchObject({
+        code: "GRANT_INVALID",
+        message: expect.stringContaining("RoleGrant broken "),
+      });
+    },
+  );
+});
