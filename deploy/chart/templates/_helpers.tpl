@@ -39,7 +39,7 @@ app.kubernetes.io/part-of: podrole
 {{ .Values.options.image | default (printf "podrole/sidecar:%s" .Chart.AppVersion) }}
 {{- end }}
 
-{{/* Labelled namespaces, but for those without which the cluster, or podrole itself, would not come up again. */}}
+{{/* Labelled namespaces, except those that the cluster, or podrole itself, needs to start. */}}
 {{- define "podrole.namespaceSelector" -}}
 matchLabels:
   podrole.dev/inject: enabled
@@ -51,8 +51,8 @@ matchExpressions:
 
 {{- define "podrole.configName" -}}podrole-config{{- end }}
 
-{{/* Every option as the command line takes it: lists joined by commas. What is null or an empty list is left out, and has
-the injector's default. */}}
+{{/* Every option as text: the items of a list are joined by commas. An option that is null or an empty list is left out, so
+the default applies. */}}
 {{- define "podrole.settings" -}}
 {{- $own := dict "image" (include "podrole.sidecarImage" .) "stsCa" (include "podrole.stsCa" .) -}}
 {{- $settings := dict -}}
@@ -65,8 +65,7 @@ the injector's default. */}}
 {{- toYaml $settings -}}
 {{- end }}
 
-{{/* The certificates of options.stsCa, each written as the injector writes it to sidecars: nothing around them, lines of 64
-letters. */}}
+{{/* The certificates of options.stsCa in the one form that the injector accepts: no text around them, lines of 64 characters. */}}
 {{- define "podrole.stsCa" -}}
 {{- range regexFindAll "-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----" (.Values.options.stsCa | default "") -1 -}}
 -----BEGIN CERTIFICATE-----
@@ -75,7 +74,7 @@ letters. */}}
 {{ end -}}
 {{- end }}
 
-{{/* What would not work is refused here, where the schema cannot see two values at once. */}}
+{{/* Refuses combinations of values that do not work. The schema sees only one value at a time. */}}
 {{- define "podrole.checked" -}}
 {{- $v := .Values -}}
 {{- /* After the drain, injector/serve/drain.ts gives the last requests 20 s. */ -}}

@@ -3,8 +3,8 @@ Parts of the admission policies, which check in CEL what injector/mutate writes 
 test/cluster/admission-policy.test.ts compares both sides.
 */ -}}
 
-{{- /* The settings that the policy reads, with the defaults of injector/config/settings.ts: test/contract/policy-settings.test.ts
-compares them. The image's default is made from the version beside it. */ -}}
+{{- /* The settings that the policy reads, and their defaults. test/contract/policy-settings.test.ts compares them with
+injector/config/settings.ts. The default of the image depends on the settings' version. */ -}}
 {{- define "podrole.policySettings" -}}
 imagePullPolicy: IfNotPresent
 source: web-identity
@@ -25,7 +25,7 @@ imdsPort: "16927"
 imdsNodePaths: ""
 {{- end }}
 
-{{- /* The values that those of them may have that are a choice. */ -}}
+{{- /* The values of those settings that are a choice. */ -}}
 {{- define "podrole.policyChoices" -}}
 imagePullPolicy: [Always, IfNotPresent, Never]
 source: [web-identity, node, ambient]
@@ -39,24 +39,24 @@ stsDualStack: ["true", "false"]
 imds: [block, allow-emulate, allow-emulate-v1]
 {{- end }}
 
-{{- /* Installation `i` guards pods of this namespace, whose annotation may say otherwise. */ -}}
+{{- /* Whether installation `i` guards pods of this namespace. The namespace's annotation goes first. */ -}}
 {{- define "podrole.celGuards" -}}
 variables.admin[?'podrole.dev/guard'].orValue(i.guard) != 'off'
 {{- end }}
 
-{{- /* The source of installation `i` in this namespace, whose annotation may choose another where `i` allows that. */ -}}
+{{- /* The source of installation `i` in this namespace. The namespace's annotation goes first if `i` allows its source. */ -}}
 {{- define "podrole.celSource" -}}
 (variables.chosenSource != '' && variables.chosenSource in i.sourceOverride.split(',') ? variables.chosenSource : i.source)
 {{- end }}
 
-{{- /* A value as the kubelet is given it, see `literal` in injector/mutate/containers.ts. */ -}}
+{{- /* A value as it stands in a variable: the kubelet reads `$$` as one dollar sign. */ -}}
 {{- define "podrole.celLiteral" -}}
 {{ . }}.replace('$', '$$')
 {{- end }}
 
-{{- /* What guard and sidecar have in common in every installation. LimitRanger, autoscalers, AlwaysPullImages and the
-ServiceAccount plugin may change a container of podrole's: resources, resizePolicy, imagePullPolicy, procMount Default and
-one mount are not compared. */ -}}
+{{- /* What guard and sidecar have in common in every installation. Not compared is what LimitRanger, autoscalers,
+AlwaysPullImages and the ServiceAccount plugin may change: resources, resizePolicy, imagePullPolicy, procMount Default, and
+one mount. */ -}}
 {{- define "podrole.celOurs" -}}
 {{ .var }}.?terminationMessagePath.orValue('') == '/dev/termination-log' &&
 {{ .var }}.?terminationMessagePolicy.orValue('') == 'FallbackToLogsOnError' &&
@@ -88,13 +88,13 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 '=' + e.?value.orValue(''))
 {{- end }}
 
-{{- /* Image and pull policy, which differ between installations. AlwaysPullImages writes Always. */ -}}
+{{- /* Image and pull policy of installation `i`. The AlwaysPullImages plugin writes Always. */ -}}
 {{- define "podrole.celImage" -}}
 {{ .var }}.?image.orValue('') == i.image && {{ .var }}.?imagePullPolicy.orValue('') in [i.imagePullPolicy, 'Always']
 {{- end }}
 
 {{- define "podrole.celNotWindows" -}}
-# Held off Linux nodes by the scheduler and the kubelet.
+# The scheduler and the kubelet keep Windows pods off Linux nodes.
 - name: not-a-windows-pod
   expression: >-
     !(has(object.spec.os) && has(object.spec.os.name) ? object.spec.os.name == 'windows' :
@@ -102,7 +102,7 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
     object.spec.nodeSelector['kubernetes.io/os'] == 'windows')
 {{- end }}
 
-{{- /* Variables: what podrole has put into the pod. */ -}}
+{{- /* Variables about guard and sidecar. */ -}}
 {{- define "podrole.celParts" -}}
 - name: inits
   expression: "has(object.spec.initContainers) ? object.spec.initContainers : []"
@@ -114,17 +114,17 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
   expression: variables.guards.size() > 0
 - name: hasSidecar
   expression: variables.sidecars.size() > 0
-# As the sidecar was told it. Of a pod that is created it is compared with the settings.
+# From the sidecar's environment, which is compared with the settings when the pod is created.
 - name: source
   expression: >-
     variables.hasSidecar ? variables.sidecars[0].?env.orValue([]).filter(e, e.name == 'PODROLE_SOURCE').map(e,
     e.?value.orValue('')).join(',') : ''
-# Source node lets the sidecar's uid through the guard, so nobody else may become it.
+# In source node the guard lets the sidecar's uid through, so no other container may run as it.
 - name: openUid
   expression: variables.hasGuard && variables.source == 'node'
 {{- end }}
 
-{{- /* Variables: what the containers in `others`, which are the user's, do that they may not. */ -}}
+{{- /* Variables with the names of the user's containers, listed in `others`, that do what is forbidden. */ -}}
 {{- define "podrole.celContainers" -}}
 {{- $withGuard := "all|net_admin|net_raw|sys_admin|sys_module|sys_rawio|bpf|perfmon" }}
 {{- $withSidecar := "all|sys_ptrace|sys_admin" }}
@@ -138,7 +138,7 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
     (variables.hasGuard && a.matches('(?i)^(cap_)?({{ $withGuard }})$')) ||
     (variables.hasSidecar && a.matches('(?i)^(cap_)?({{ $withSidecar }})$')) ||
     (variables.openUid && a.matches('(?i)^(cap_)?({{ $withOpenUid }})$')))).map(c, string(c.name))
-# Letter by letter: of CAP_NET_RAW containerd makes CAP_CAP_NET_RAW, and drops nothing.
+# Compared exactly: containerd turns CAP_NET_RAW into CAP_CAP_NET_RAW and then drops nothing.
 - name: notDropping
   expression: >-
     variables.others.filter(c, !c.?securityContext.?capabilities.?drop.orValue([]).exists(d, d == 'ALL') &&
@@ -163,7 +163,7 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
     variables.others.filter(c, c.?securityContext.?allowPrivilegeEscalation.orValue(true)).map(c, string(c.name))
 {{- end }}
 
-{{- /* Validations of those containers. */ -}}
+{{- /* Validations of the user's containers. */ -}}
 {{- define "podrole.celContainerRules" -}}
 - expression: "!variables.judged || variables.takingNames.size() == 0"
   messageExpression: >-
