@@ -54,8 +54,9 @@ export interface ConfigDeps {
 export function configInForce({ log, clock, complete, signal }: ConfigDeps): ConfigInForce {
   let current: { readonly config: InjectorConfig; readonly at: number } | undefined;
   let refused: CodedError | undefined;
-  /** What was seen last, as text. */
+  /** What was seen last, as text, and the number of changes until then. */
   let latest: string | undefined;
+  let changes = 0;
 
   const refuse = (error: CodedError, problems: readonly ConfigProblem[] = []): void => {
     refused = error;
@@ -82,7 +83,9 @@ export function configInForce({ log, clock, complete, signal }: ConfigDeps): Con
     const text = JSON.stringify(written);
     if (text === latest) return;
     latest = text;
-    const isLatest = (): boolean => text === latest && !signal.aborted;
+    // By its number: settings that come back within the delay are to wait anew.
+    const change = ++changes;
+    const isLatest = (): boolean => change === changes && !signal.aborted;
     const other = otherVersion(written);
     if (other !== undefined) return refuse(new CodedError(other.code, other.message, WAIT), [other]);
     const reading = configFrom(written);
@@ -108,6 +111,7 @@ export function configInForce({ log, clock, complete, signal }: ConfigDeps): Con
     seeNone: (why) => {
       if (latest === NONE) return;
       latest = NONE;
+      changes += 1;
       refuse(why);
     },
   };

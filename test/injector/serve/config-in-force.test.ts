@@ -192,3 +192,17 @@ test("a value that is a secret in the wrong place is in no log and no answer", a
   expect(config.refused()).toMatchObject({ code: "CONFIG_INVALID" });
   expect(JSON.stringify([lines, config.refused(), config.missing()])).not.toContain(SECRET);
 });
+
+test("settings that come back within five seconds wait anew", async () => {
+  const { config, see, clock } = rig();
+  await see({ guard: "block" }, OLD);
+  await see({ guard: "off" }, OLD);
+  await clock.advance(2000);
+  await see({ guard: "block" }, OLD);
+  await clock.advance(2000);
+  await see({ guard: "off" }, OLD);
+  await clock.advance(4999);
+  expect(config.current().guard).toBe("block");
+  await clock.advance(1);
+  expect(config.current().guard).toBe("off");
+});
