@@ -32,13 +32,13 @@ export interface TakenConfig {
 export type ConfigReading =
   | TakenConfig
   | {
-      /** At least one, and all that there are. */
+      /** At least one, and all that there are, but for unknown keys beyond the first {@link UNKNOWN_MAX}. */
       readonly problems: readonly ConfigProblem[];
     };
 
 /** What settings amount to. Pure; the version that they are for is not looked at, see {@link otherVersion}. */
 export function configFrom(written: Written): ConfigReading {
-  const problems: ConfigProblem[] = Object.keys(written).filter(isUnknown).map(unknownKey);
+  const problems: ConfigProblem[] = unknownKeys(written);
   const bad = new Set<SettingName>();
   const values = SETTING_NAMES.map((name) => {
     const { default: fallback }: Setting = SETTINGS[name];
@@ -115,6 +115,24 @@ function taken(settings: Settings): TakenConfig {
 
 const isUnknown = (key: string): boolean =>
   !Object.hasOwn(SETTINGS, key) && key !== VERSION_KEY && !isAccepted(key);
+
+/** As many unknown keys as a person corrects in one round: a ConfigMap may have a hundred thousand. */
+const UNKNOWN_MAX = 20;
+
+function unknownKeys(written: Written): ConfigProblem[] {
+  const keys = Object.keys(written).filter(isUnknown);
+  const more = keys.slice(UNKNOWN_MAX);
+  return [
+    ...keys.slice(0, UNKNOWN_MAX).map(unknownKey),
+    ...(more.length === 0 ? [] : [unknownKeysMore(more.length)]),
+  ];
+}
+
+const unknownKeysMore = (count: number): ConfigProblem => ({
+  code: "CONFIG_UNKNOWN_KEY",
+  keys: [],
+  message: `And ${count} more keys are no settings.`,
+});
 
 function unknownKey(key: string): ConfigProblem {
   const meant = nearest(key, SETTING_NAMES);

@@ -116,3 +116,16 @@ test("a bad value alone is found among any number of good ones", () => {
     }),
   );
 });
+
+test("of very many unknown keys some are named, and the others counted", () => {
+  const reading = configFrom(
+    Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`key${index}`, "x"])),
+  );
+  const problems = "problems" in reading ? reading.problems : [];
+  expect(problems).toHaveLength(21);
+  expect(problems.at(-1)).toEqual({
+    code: "CONFIG_UNKNOWN_KEY",
+    keys: [],
+    message: "And 9980 more keys are no settings.",
+  });
+});
