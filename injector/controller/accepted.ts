@@ -1,4 +1,4 @@
-import { VERSION_KEY, type Written } from "../config/read-config.ts";
+import { isAccepted, VERSION_KEY, type Written } from "../config/read-config.ts";
 import { SETTING_NAMES, SETTINGS, type Setting } from "../config/settings.ts";
 import { VERSION } from "../model/version.ts";
 
@@ -10,7 +10,8 @@ export type Form = Readonly<Record<string, string>>;
 
 /** How many forms the policies accept beside the settings themselves. */
 const FORMS_MAX = 3;
-const KEY = /^accepted\.(\d)\.(.+)$/;
+/** Of a form that the policies read; others that begin like it are nobody's. */
+const KEY = /^accepted\.([012])\.(.+)$/;
 const POLICY_SETTINGS = SETTING_NAMES.filter((name) => (SETTINGS[name] as Setting).policy === true);
 
 /** The form that the settings describe. */
@@ -57,7 +58,7 @@ export function changesTo(data: Written, forms: readonly Form[]): Readonly<Recor
       Object.entries(form).map(([name, value]) => [`accepted.${index}.${name}`, value] as const),
     ),
   );
-  const gone = Object.keys(data).filter((key) => KEY.test(key) && !(key in wanted));
+  const gone = Object.keys(data).filter((key) => isAccepted(key) && !Object.hasOwn(wanted, key));
   const changed = Object.entries(wanted).filter(([key, value]) => data[key] !== value);
   return Object.fromEntries<string | null>([...gone.map((key) => [key, null] as const), ...changed]);
 }

@@ -75,6 +75,13 @@ describe("the accepted forms", () => {
     expect(after["mine"]).toBe("kept");
   });
 
+  test("are those that the policies read: what stands beyond them goes away", () => {
+    const strange = { "accepted.3.version": "1", "accepted.12.guard": "off", "accepted.x": "y" };
+    const after = looked(data(strange));
+    expect(Object.keys(after).filter((key) => key in strange)).toEqual([]);
+    expect(acceptedIn({ ...strange, ...after })).toEqual([formOf(data())]);
+  });
+
   test("without a version are no form, as the policies have it", () => {
     const forms: readonly Form[] = acceptedIn({ "accepted.0.guard": "off", "accepted.1.version": "1" });
     expect(forms).toEqual([{ version: "1" }]);
