@@ -1,7 +1,7 @@
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import { CodedError, oneLine } from "../../sidecar/kit/errors.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
-import { whyOf } from "../cluster/api-server.ts";
+import { Refusal, whyOf } from "../cluster/api-server.ts";
 import type { Trouble } from "../model/trouble.ts";
 
 export interface TaskDeps {
@@ -54,5 +54,7 @@ export function task({ name, intervalMs, round, clock, log }: TaskDeps): Task {
 /** Code and sentence only: other fields of an error may hold what was being written. */
 function troubleOf(error: unknown): Trouble {
   if (error instanceof CodedError) return { code: error.code, message: oneLine(error) };
-  return { code: NO_CODE, message: `${NO_CODE}: ${whyOf(error)}` };
+  // What the API server says names object, verb and right; of a Secret nothing comes here, see tls/trouble.ts.
+  const said = error instanceof Refusal && error.said !== "" ? `: ${error.said}` : "";
+  return { code: NO_CODE, message: `${NO_CODE}: ${whyOf(error)}${said}` };
 }
