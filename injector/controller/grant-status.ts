@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { oneLine } from "../../sidecar/kit/errors.ts";
+import { AnswerTooLong } from "../cluster/body.ts";
 import { METADATA_ONLY, Refusal, type ApiServer } from "../cluster/api-server.ts";
 import { readGrant } from "../cluster/grant-index.ts";
 import { GRANT_LABEL, grantOfRule } from "../model/grant-label.ts";
@@ -39,12 +40,21 @@ export async function updateGrants({ api, now }: GrantStatusDeps, signal: AbortS
     },
     METADATA_ONLY,
   );
+  let failure: Error | undefined;
   for (const grant of grants) {
     const name = nameIn(grant);
     const status = statusOf(grant, uses.get(name) ?? 0, now());
     if (isDeepStrictEqual(status, own(grant, "status"))) continue;
-    await api.patch(`${GRANTS}/${name}/status`, { status }, REQUEST_MS, signal).catch(unlessDeleted);
+    try {
+      await api.patch(`${GRANTS}/${name}/status`, { status }, REQUEST_MS, signal).catch(unlessDeleted);
+    } catch (error) {
+      // One that the API server does not take, such as a grant of before the CRD was changed, must not keep back the others.
+      // Where it takes none, one is enough.
+      if (!(error instanceof Refusal && error.status === 422)) throw error;
+      failure ??= error;
+    }
   }
+  if (failure !== undefined) throw failure;
 }
 
 /** The CRD need not be installed; there are no grants then, and nothing is wrong. */
@@ -109,7 +119,8 @@ function nameIn(object: Fields): string {
  * All of a list, page by page; no more than one page is kept. With `resourceVersion=0` the API server answers from its watch
  * cache and does not ask etcd, at whatever version it has: figures for people need no newer one. It may then ignore the limit
  * and send everything in one page, as 1.36 does: 1.2 kB a pod, 59 bytes with gzip (measured). A limit without it would
- * have servers before 1.34 read all pods from etcd. A page after the first must not name a version.
+ * have servers before 1.34 read all pods from etcd, so that is done only where one page is too long. A page after the first
+ * must not name a version.
  */
 async function listed(
   api: GrantStatusDeps["api"],
@@ -118,15 +129,24 @@ async function listed(
   take: (object: Fields) => void,
   accept?: string,
 ): Promise<void> {
-  let from = "resourceVersion=0";
+  let [limit, from] = [PAGE_SIZE, "&resourceVersion=0"];
   for (;;) {
-    const url = `${path}${path.includes("?") ? "&" : "?"}limit=${PAGE_SIZE}&${from}`;
-    const page = await api.get(url, REQUEST_MS, signal, accept);
+    const url = `${path}${path.includes("?") ? "&" : "?"}limit=${limit}${from}`;
+    let page: unknown;
+    try {
+      page = await api.get(url, REQUEST_MS, signal, accept);
+    } catch (error) {
+      if (!(error instanceof AnswerTooLong) || limit === 1) throw error;
+      // Annotations may be large: anybody who makes pods can label them, and write 256 KiB into each.
+      if (from.includes("resourceVersion")) from = "";
+      else limit = Math.ceil(limit / 8);
+      continue;
+    }
     // An empty list of metadata is null.
     const items = isRecord(page) ? own(page, "items") : undefined;
     if (Array.isArray(items)) items.filter(isRecord).forEach(take);
     const next = isRecord(page) ? metadataOf(page)["continue"] : undefined;
     if (typeof next !== "string" || next === "") return;
-    from = `continue=${encodeURIComponent(next)}`;
+    from = `&continue=${encodeURIComponent(next)}`;
   }
 }

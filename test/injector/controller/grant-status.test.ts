@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { AnswerTooLong } from "../../../injector/cluster/body.ts";
 import { Refusal } from "../../../injector/cluster/api-server.ts";
 import { statusOf, updateGrants } from "../../../injector/controller/grant-status.ts";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
@@ -136,6 +137,37 @@ describe("a round of the grants", () => {
     await expect(updateGrants({ api: refused, now: () => NOW }, never)).rejects.toMatchObject({
       status: 403,
     });
+  });
+
+  test("reads in pages what is too long for one, smaller and smaller", async () => {
+    const gets: string[] = [];
+    const counts: object[] = [];
+    const api = {
+      get: async (path: string) => {
+        if (path.startsWith(GRANTS)) return { items: [grant("a")] };
+        const query = new URL(path, "http://a").searchParams;
+        gets.push(`${query.get("limit")} ${query.get("resourceVersion")} ${query.get("continue")}`);
+        if (Number(query.get("limit")) > 100) throw new AnswerTooLong();
+        return { metadata: query.has("continue") ? {} : { continue: "1" }, items: [pod("a")] };
+      },
+      patch: async (_path: string, changes: object) => void counts.push(changes),
+    };
+    await updateGrants({ api, now: () => NOW }, never);
+    expect(gets).toEqual(["500 0 null", "500 null null", "63 null null", "63 null 1"]);
+    expect(counts).toMatchObject([{ status: { podsUsing: 2 } }]);
+  });
+
+  test("writes the other grants where the API server does not take one, and says so", async () => {
+    const written: string[] = [];
+    const api = {
+      get: async () => ({ items: [grant("a"), grant("b")] }),
+      patch: async (path: string) => {
+        written.push(path);
+        if (path.includes("/a/")) throw new Refusal(422, "a is invalid");
+      },
+    };
+    await expect(updateGrants({ api, now: () => NOW }, never)).rejects.toMatchObject({ said: "a is invalid" });
+    expect(written).toEqual([`${GRANTS}/a/status`, `${GRANTS}/b/status`]);
   });
 
   test("asks for no pods where there are no grants", async () => {
