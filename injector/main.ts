@@ -64,8 +64,9 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
   const tls = tlsSource(serving, { api, namespace, clock, log, reloaded });
   const drain = drainer({ ms: drainMs, clock, log });
   const readiness = {
-    // With refused settings the cluster is never read completely. The reason for the refusal says more than that.
-    ready: () => cluster.ready() || config.refused() !== undefined,
+    // Why there are no settings says more than that the cluster has not been read. Where there are some, refused ones are no
+    // reason to be ready without the grants.
+    ready: () => cluster.ready() || config.missing() !== undefined,
     draining: () => drain.started(),
     trouble: () => config.missing() ?? tls.state().unready,
   };
