@@ -166,7 +166,9 @@ describe("a round of the grants", () => {
         if (path.includes("/a/")) throw new Refusal(422, "a is invalid");
       },
     };
-    await expect(updateGrants({ api, now: () => NOW }, never)).rejects.toMatchObject({ said: "a is invalid" });
+    await expect(updateGrants({ api, now: () => NOW }, never)).rejects.toMatchObject({
+      said: "a is invalid",
+    });
     expect(written).toEqual([`${GRANTS}/a/status`, `${GRANTS}/b/status`]);
   });
 

@@ -48,7 +48,10 @@ test("a task that fails is tried again, logs once for each state, and says why m
   });
   state.failure = new Refusal(503, "later");
   await clock.advance(60_000);
-  expect(one.trouble()).toEqual({ code: "API_REQUEST_FAILED", message: "API_REQUEST_FAILED: HTTP 503: later" });
+  expect(one.trouble()).toEqual({
+    code: "API_REQUEST_FAILED",
+    message: "API_REQUEST_FAILED: HTTP 503: later",
+  });
   state.failure = undefined;
   await clock.advance(60_000);
   expect(one.trouble()).toBeUndefined();
