@@ -1,7 +1,7 @@
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 import { annotationKeys } from "./annotation-keys.ts";
 import type { SettingName, Settings } from "./settings.ts";
-import { SOURCE_KINDS } from "../source/sources.ts";
+import { SOURCE_KINDS } from "../sources/sources.ts";
 
 /** Settings that are each good and do not go together. */
 export interface Conflict {

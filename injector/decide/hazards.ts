@@ -2,7 +2,7 @@ import { RESERVED_PREFIX } from "../../sidecar/contract/pod.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { isOurs } from "../model/user-containers.ts";
 import { allContainers, type Pod } from "../model/pod.ts";
-import { SOURCE_VOLUMES } from "../source/sources.ts";
+import { SOURCE_VOLUMES } from "../sources/sources.ts";
 import { type Protected } from "./presence.ts";
 import { containerHazards } from "./container-hazards.ts";
 

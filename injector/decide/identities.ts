@@ -9,7 +9,7 @@ import { decideRole } from "./policy.ts";
 import type { ResolvedRole } from "./role.ts";
 import { type SessionWishes } from "./session.ts";
 import type { Observe } from "./trace.ts";
-import { SOURCE_KINDS } from "../source/sources.ts";
+import { SOURCE_KINDS } from "../sources/sources.ts";
 import { stepsTo } from "./steps.ts";
 
 /** One role, how it is reached, and the containers it is for. */

@@ -1,7 +1,7 @@
 import type { InjectorConfig } from "../config/installation.ts";
 import type { Intent } from "./intent.ts";
 import type { Source } from "../../sidecar/contract/session.ts";
-import { SOURCE_KINDS } from "../source/sources.ts";
+import { SOURCE_KINDS } from "../sources/sources.ts";
 
 /** Which parts of podrole are in the pod. */
 export interface Presence {

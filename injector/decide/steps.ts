@@ -2,7 +2,7 @@ import { type RoleArn, policyServes } from "../model/arn.ts";
 import type { SessionWishes } from "./session.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { type Finding, finding } from "../model/findings.ts";
-import { SOURCE_KINDS } from "../source/sources.ts";
+import { SOURCE_KINDS } from "../sources/sources.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { Step } from "../../sidecar/contract/session.ts";
 

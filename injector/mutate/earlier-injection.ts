@@ -5,7 +5,7 @@ import { settingsMark } from "../config/settings-mark.ts";
 import { envVar, type Container, type Pod } from "../model/pod.ts";
 import { isRecord, own } from "../model/read.ts";
 import { isOurs } from "../model/user-containers.ts";
-import { SOURCE_VOLUMES } from "../source/sources.ts";
+import { SOURCE_VOLUMES } from "../sources/sources.ts";
 import { hashesIn, sha256 } from "./token.ts";
 
 /**

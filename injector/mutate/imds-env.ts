@@ -4,7 +4,7 @@ import type { InjectorConfig } from "../config/installation.ts";
 import type { ImdsFactSetting } from "../config/pod-kinds.ts";
 import type { ImdsIntent } from "../decide/imds.ts";
 import { type EnvVar, fieldVar } from "../model/pod.ts";
-import { SOURCE_KINDS } from "../source/sources.ts";
+import { SOURCE_KINDS } from "../sources/sources.ts";
 import type { SidecarIntent } from "../decide/intent.ts";
 
 /** The variables of the emulation that guard and sidecar share. */

@@ -7,7 +7,7 @@ import { served, confine } from "./user-container.ts";
 import { keptOr } from "./own-content.ts";
 import { annotated } from "./pod-annotations.ts";
 import { isOurs } from "../model/user-containers.ts";
-import { SOURCE_KINDS } from "../source/sources.ts";
+import { SOURCE_KINDS } from "../sources/sources.ts";
 import type { Intent, SidecarIntent } from "../decide/intent.ts";
 import { presenceOf } from "../decide/presence.ts";
 

@@ -3,7 +3,7 @@ import { variablesOf } from "../config/variables.ts";
 import type { IdentityIntent } from "../decide/identities.ts";
 import { type Container, literal, fieldVar } from "../model/pod.ts";
 import type { Identity } from "../../sidecar/contract/session.ts";
-import { SOURCE_KINDS } from "../source/sources.ts";
+import { SOURCE_KINDS } from "../sources/sources.ts";
 import { CONTAINER, COMMAND, SIDECAR_UID } from "../../sidecar/contract/pod.ts";
 import { ownContainer, TERMINATION_LOG, OWN_RESOURCES, ownSecurity } from "./own-container.ts";
 import { ENV } from "../../sidecar/contract/env.ts";

@@ -7,7 +7,7 @@ import { ownContainers } from "./own-containers.ts";
 import { isOurs } from "../model/user-containers.ts";
 import { sameContent, difference } from "./own-content.ts";
 import { ownVolume } from "./mutate.ts";
-import { SOURCE_VOLUMES } from "../source/sources.ts";
+import { SOURCE_VOLUMES } from "../sources/sources.ts";
 import type { Intent } from "../decide/intent.ts";
 
 /**

@@ -4,7 +4,7 @@ import { fallbackRegion, type RoleArn } from "../../model/arn.ts";
 import type { Answers } from "../../decide/trace.ts";
 import { type Around, type Step } from "./step.ts";
 import { annotation } from "../../model/annotations.ts";
-import { SOURCE_KINDS } from "../../source/sources.ts";
+import { SOURCE_KINDS } from "../../sources/sources.ts";
 
 /** Which STS calls lead to the role, and what the session is like. */
 export function sessionSteps(

@@ -3,7 +3,7 @@ import { accountOf, type RoleArn } from "../../model/arn.ts";
 import { policyOf, type Condition, type Explained, type PolicyDocument, type Warning } from "./document.ts";
 import type { Caller } from "./principal.ts";
 import { aboutSubjects, type Subject } from "./subject.ts";
-import { SOURCE_KINDS } from "../../source/sources.ts";
+import { SOURCE_KINDS } from "../../sources/sources.ts";
 
 /** A role or user that calls AssumeRole. */
 export function trustOfCaller(

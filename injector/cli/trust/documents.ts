@@ -7,7 +7,7 @@ import { federated } from "./federated.ts";
 import { callerOfRole, nameOf, samePartition, type Caller } from "./principal.ts";
 import type { Provider } from "./provider.ts";
 import { distinct, type Subject } from "./subject.ts";
-import { SOURCE_KINDS } from "../../source/sources.ts";
+import { SOURCE_KINDS } from "../../sources/sources.ts";
 
 /** A role, the service accounts that need it, and the STS calls that lead to it. */
 export interface Need {

@@ -13,7 +13,7 @@ import type { Need } from "./documents.ts";
 import type { Warning } from "./document.ts";
 import { nameOf } from "./principal.ts";
 import type { Subject } from "./subject.ts";
-import { SOURCE_KINDS } from "../../source/sources.ts";
+import { SOURCE_KINDS } from "../../sources/sources.ts";
 import { stepsTo } from "../../decide/steps.ts";
 
 /** What the command line asks for instead of a pod. */

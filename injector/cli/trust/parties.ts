@@ -5,7 +5,7 @@ import type { Need, Parties } from "./documents.ts";
 import type { Options } from "./options.ts";
 import { parsePrincipal } from "./principal.ts";
 import { parseIssuer, parseProviderArn, type Provider } from "./provider.ts";
-import { SOURCE_KINDS } from "../../source/sources.ts";
+import { SOURCE_KINDS } from "../../sources/sources.ts";
 
 /** Whom to trust, from the command line or from the cluster. */
 export const partiesFrom = async (options: Options, need: Need): Promise<Parties> =>

@@ -14,7 +14,7 @@ export const ROOMS = {
     "mutate",
     "decide",
     "config",
-    "source",
+    "sources",
     "model",
   ],
   sidecar: ["main", "imds", "wire", "engine", "guard", "config", "sources", "sts", "kit", "contract"],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { SOURCE_KINDS } from "../../../injector/source/sources.ts";
+import { SOURCE_KINDS } from "../../../injector/sources/sources.ts";
 import { guardContainer } from "../../../injector/mutate/guard-container.ts";
 import { sidecarContainer } from "../../../injector/mutate/sidecar-container.ts";
 import { ENV } from "../../../sidecar/contract/env.ts";
