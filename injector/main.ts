@@ -95,10 +95,8 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     newToken: randomToken,
     tls: { ...first, minVersion },
   });
-  await listen(app, options.host, options.port);
   const certificates = tls.run((pair) => serveCertificate(app.server, { ...pair, minVersion }), signal);
-  void returnIdleMemory({ clock, ...processMemory() }, signal);
-
+  // Before it listens: whoever reads "listening at" may end it at once, and is to see it drain.
   finishFirst(() => {
     // Cluster and certificates are followed to the end: until then reviews come.
     void drain.run(app).then(async () => {
@@ -107,6 +105,8 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
       api.close();
     });
   });
+  await listen(app, options.host, options.port);
+  void returnIdleMemory({ clock, ...processMemory() }, signal);
 }
 
 const command = injectorCommand().action(serve);

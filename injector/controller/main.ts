@@ -28,8 +28,6 @@ async function run(options: ControllerOptions): Promise<void> {
     countAction: metrics.countAction,
   });
   const health = healthServer({ unready: () => unreadyOf(tasks), metrics: metrics.text });
-  await listening(health, options);
-  log.info({ host: options.host, port: options.port, version: VERSION }, "listening");
   const stopping = new AbortController();
   const stop = (): void => {
     stopping.abort();
@@ -37,6 +35,8 @@ async function run(options: ControllerOptions): Promise<void> {
     health.close();
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
+  await listening(health, options);
+  log.info({ host: options.host, port: options.port, version: VERSION }, "listening");
   await Promise.all(tasks.map((one) => one.run(stopping.signal)));
   api.close();
 }

@@ -1,7 +1,5 @@
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { connect } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { servingCertificate, validFor, type KeyPair } from "../../injector/tls/certificates.ts";
 import { child, type Child } from "./child.ts";
@@ -70,9 +68,5 @@ export async function injectorProcess(
   ).catch((error: Error) => {
     throw new Error(`${error.message}: ${program.output()}`, { cause: error });
   });
-  // It says that it listens a moment before it drains at SIGTERM; a handshake takes longer than that.
-  const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
-  await once(socket, "secureConnect");
-  socket.destroy();
   return { ...program, port, files, lines };
 }
