@@ -14,7 +14,7 @@ import { TOKEN } from "../support/pods.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
-import { podByChance } from "./pods-by-chance.ts";
+import { randomValidPod } from "./valid-pods.ts";
 import { ATTACKS, DEBUG_ATTACKS, EMULATION_ATTACKS, SETTINGS, type AttackSetting } from "./policy-attacks.ts";
 import { accountsOf, NAMESPACES, podsOf } from "./setting.ts";
 
@@ -24,10 +24,10 @@ const BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic
 const CONFIGS = `${NAMESPACES}/podrole-system/configmaps`;
 const STRATEGIC = "application/strategic-merge-patch+json";
 
-/** Pods that hold what no API server takes, for the webhook to be tried with; the policy never sees them. */
+/** Pods with values that every API server rejects. They test the webhook; the policy never sees them. */
 const NO_PODS = new Set(["fields-prototype-keys", "fields-unknown-at-every-level"]);
 
-/** Of pods that are created, and of those that run. */
+/** The policies for pods that are created and for pods that run. */
 const POLICIES_OF_PODS: readonly Manifest[] =
   reason === undefined
     ? rendered().filter(
@@ -35,7 +35,7 @@ const POLICIES_OF_PODS: readonly Manifest[] =
       )
     : [];
 
-/** The values by which the chart writes the settings of an injector that is configured so. */
+/** The chart's values for an injector with this configuration. */
 const valuesOf = (config: InjectorConfig): object => ({
   options: {
     image: config.image,
@@ -72,7 +72,7 @@ describe.skipIf(reason !== undefined)(
     });
     afterAll(() => plane?.stop());
 
-    /** Installs the policy of a configuration for namespaces with a label of its own, once; resolves to the label. */
+    /** Installs the policy of a configuration once, for namespaces with their own label. Resolves to the label. */
     function policyFor(config: InjectorConfig): Promise<string> {
       const values = JSON.stringify(valuesOf(config));
       const known = settled.get(values);
@@ -129,8 +129,8 @@ describe.skipIf(reason !== undefined)(
         metadata: { ...pod.metadata, namespace: into },
       });
 
-    // Its type checker is the controller manager's, which is not here.
-    test("is taken with strict validation and without a warning", async () => {
+    // The controller manager checks the types, and none runs here.
+    test("passes strict validation without a warning", async () => {
       for (const policy of POLICIES_OF_PODS) {
         const other = { ...policy, metadata: { ...policy.metadata, name: "other" } };
         const query = "?dryRun=All&fieldValidation=Strict";
@@ -147,7 +147,7 @@ describe.skipIf(reason !== undefined)(
       expect(codes.filter((code) => !Object.hasOwn(FINDINGS, code ?? ""))).toEqual([]);
     });
 
-    describe("lets in what the webhook makes", async () => {
+    describe("admits the pods that the webhook patches", async () => {
       const cases = await goldens(new URL("../injector/golden/", import.meta.url));
       test.for(cases.map((one) => [one.name, one] as const))("%s", async ([name, golden], { skip }) => {
         if (NO_PODS.has(name)) return skip("refused by the API server's own validation");
@@ -170,7 +170,7 @@ describe.skipIf(reason !== undefined)(
       });
     });
 
-    /** A pod as the webhook makes it in a setting, and the namespace where it is let in. */
+    /** A pod as the webhook makes it under some settings, and the namespace that admits it. */
     async function good(
       { config, annotations, pod: asked = {} }: AttackSetting,
       name: string,
@@ -197,7 +197,7 @@ describe.skipIf(reason !== undefined)(
     }
 
     test.for(Object.entries(SETTINGS))(
-      "the pods that attacks start from are let in: %s",
+      "admits the pods that the attacks start from: %s",
       async ([name, setting]) => {
         for (const sidecar of [true, ...(setting.config.guard === "off" ? [] : [false])]) {
           const { own, pod } = await good(setting, name.toLowerCase(), sidecar);
@@ -243,7 +243,7 @@ describe.skipIf(reason !== undefined)(
         expect(body.message).toContain("[POD_FROZEN]");
       });
 
-      test("the app's image and a label can", async () => {
+      test("the app's image and a label can be changed", async () => {
         const image = { spec: { containers: [{ name: "app", image: "shop/app:2" }] } };
         expect(await plane.admin.request("PATCH", at, image, STRATEGIC)).toMatchObject({ status: 200 });
         const label = { metadata: { labels: { a: "b" }, finalizers: null } };
@@ -287,30 +287,30 @@ describe.skipIf(reason !== undefined)(
     });
 
     test.for(["plain", "node", "off"] as const)(
-      "judges three hundred pods by chance as the webhook does: setting %s",
+      "judges three hundred random pods as the webhook does: setting %s",
       async (name) => {
         const { config, annotations } = SETTINGS[name];
         const known = facts({ annotations });
         const settings = { ...config, policy: "off" } as const;
         const { own, pod: harmless } = await good(SETTINGS[name], name);
-        const told = decide(
-          podByChance(() => 0.999),
+        const decision = decide(
+          randomValidPod(() => 0.999),
           known,
           settings,
         );
-        if (told.kind !== "inject") throw new Error(`${told.kind} of ${JSON.stringify(harmless)}`);
-        const tokens = (pod: Pod) => tokensFor(pod, told.intent.sidecar?.identities ?? [], () => TOKEN);
+        if (decision.kind !== "inject") throw new Error(`${decision.kind} of ${JSON.stringify(harmless)}`);
+        const tokens = (pod: Pod) => tokensFor(pod, decision.intent.sidecar?.identities ?? [], () => TOKEN);
         const next = numbers(7);
         const counts = { inject: 0, deny: 0, skip: 0 };
         for (let i = 0; i < 300; i += 1) {
-          const pod = podByChance(next);
+          const pod = randomValidPod(next);
           const { kind, findings } = decide(pod, known, settings);
-          // The webhook refuses what it could put right, so that nobody is surprised; put right, it harms nobody.
+          // The webhook denies some pods that it could correct. A corrected pod is harmless.
           const mended = findings.filter(({ severity }) => severity === "deny");
           if (mended.length > 0 && mended.every(({ code }) => code === "PRIVILEGE_ESCALATION")) continue;
           counts[kind] += 1;
-          // What is denied is tried as it would be, had the webhook looked away.
-          const { status, body } = await create(own, mutate(pod, told.intent, settings, tokens(pod)));
+          // A denied pod is tried as if the webhook had let it pass.
+          const { status, body } = await create(own, mutate(pod, decision.intent, settings, tokens(pod)));
           const verdict = status < 300 ? "inject" : "deny";
           expect({ verdict, pod, says: findings, body: status < 300 ? "" : body.message }).toMatchObject({
             verdict: kind,
@@ -322,7 +322,7 @@ describe.skipIf(reason !== undefined)(
       },
     );
 
-    test("a pod from before podrole can lose its finalizer and be debugged", async () => {
+    test("a pod that is older than podrole can lose its finalizer and be debugged", async () => {
       const label = await policyFor(SETTINGS.plain.config);
       await plane.admin.create(NAMESPACES, { metadata: { name: "older" } });
       await plane.admin.create(accountsOf("older"), { metadata: { name: "default" } });
@@ -357,7 +357,7 @@ describe.skipIf(reason !== undefined)(
       ).toMatchObject({ status: 200 });
     });
 
-    test("a mirror pod is a node's to make, and nobody else's", async () => {
+    test("only a node may create a mirror pod", async () => {
       const { own, pod } = await good(SETTINGS.plain, "plain");
       delete pod.spec.initContainers;
       delete pod.spec.volumes;
@@ -367,7 +367,7 @@ describe.skipIf(reason !== undefined)(
       expect(body.message).toContain("[GUARD_MISSING]");
     });
 
-    test("a pod of a hundred containers with a hundred variables each is within the cost budget", async () => {
+    test("stays within the cost budget for a pod of a hundred containers with a hundred variables each", async () => {
       const { own, pod } = await good(SETTINGS.plain, "plain");
       const [app] = pod.spec.containers;
       const env = Array.from({ length: 100 }, (_, i) => ({ name: `NAME_${i}`, value: "value ".repeat(20) }));

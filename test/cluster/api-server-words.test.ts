@@ -31,7 +31,7 @@ describe.skipIf(reason !== undefined)(
     }, 120_000);
     afterAll(() => Promise.all([plane?.stop(), routing?.stop()]));
 
-    /** Each makes the fault, and says where the webhook is then, as its `clientConfig`. */
+    /** Each causes the fault and returns the webhook's `clientConfig`. */
     const FAULTS: Readonly<Record<Fault, () => Promise<object>>> = {
       "no replica is ready": async () => ({ url: `https://127.0.0.1:${await freePort()}/mutate` }),
       "no replica is ready, with endpoint routing": async () => ({}),
@@ -48,7 +48,7 @@ describe.skipIf(reason !== undefined)(
     };
 
     test.for(API_SERVER_WORDS.map((words) => [words.fault, words] as const))(
-      "says so in the words of the troubleshooting page: %s",
+      "reports the failure in the words of the troubleshooting page: %s",
       async ([fault, { says }]) => {
         const { admin } = fault.endsWith("endpoint routing") ? routing : plane;
         const shipped = await shippedObject("MutatingWebhookConfiguration");
@@ -62,7 +62,7 @@ describe.skipIf(reason !== undefined)(
         });
         onTestFinished(async () => void (await admin.delete(`${WEBHOOKS}/${name}`)));
         const message = await refusalOf(admin);
-        // There is no service network here, so most of these are called by address.
+        // There is no service network here, so most webhooks are called by address.
         const asByService = message
           .replace(/https:\/\/[\w.]+:\d+\/mutate\?timeout=5s/, SERVICE_URL)
           .replace(/, not localhost$/, `, not ${NAME}`);
@@ -70,7 +70,7 @@ describe.skipIf(reason !== undefined)(
       },
     );
 
-    /** The webhook is called a moment after it is registered. */
+    /** The API server calls a webhook only a moment after its registration. */
     async function refusalOf(admin: ControlPlane["admin"]): Promise<string> {
       for (let count = 0; count < 50; count++) {
         const { status, body } = await admin.request(

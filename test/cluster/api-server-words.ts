@@ -1,4 +1,4 @@
-/** What stands between the API server and the injector; test/cluster/api-server-words.test.ts brings each about. */
+/** Faults between the API server and the injector. test/cluster/api-server-words.test.ts causes each of them. */
 export type Fault =
   | "no replica is ready"
   | "no replica is ready, with endpoint routing"
@@ -11,17 +11,17 @@ export type Fault =
 
 interface Words {
   readonly fault: Fault;
-  /** As the API server answers; `…` is what differs from time to time. */
+  /** The API server's answer; `…` stands for parts that vary. */
   readonly says: string;
   readonly todo: string;
 }
 
-/** What all its messages begin with; the page says it once. */
+/** The beginning of all its messages; the page shows it once. */
 export const CALLING =
   'Internal error occurred: failed calling webhook "pods.podrole.dev": failed to call webhook: Post "https://podrole-injector.podrole-system.svc:443/mutate?timeout=5s": ';
 const X509 = "tls: failed to verify certificate: x509: ";
 
-/** Why it could not call the injector, in its own words, behind {@link CALLING}. */
+/** The reason why it could not call the injector. It follows {@link CALLING} in the message. */
 export const API_SERVER_WORDS: readonly Words[] = [
   {
     fault: "no replica is ready",

@@ -29,7 +29,7 @@ export const SECRET = `${SECRETS}/podrole-injector-tls`;
 const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 export const CONFIGURATION = `${WEBHOOKS}/podrole`;
 
-/** A controller that looks after certificates, against a real API server. */
+/** A controller that keeps certificates at a real API server. */
 export interface Controller {
   readonly lines: readonly LogLine[];
   readonly actions: readonly Action["do"][];
@@ -38,7 +38,7 @@ export interface Controller {
 }
 
 /**
- * Looks twice a second; the lives of certificates as long as usual unless a test says otherwise.
+ * Looks twice a second. Certificates have their usual lifetimes unless a test sets others.
  * @param aheadMs how far its clock is ahead of the API server's
  */
 export function openController(account: KubeConfig, over: Partial<Durations> = {}, aheadMs = 0): Controller {
@@ -71,7 +71,7 @@ export function openController(account: KubeConfig, over: Partial<Durations> = {
   };
 }
 
-/** A replica of the injector that serves by the Secret. */
+/** A replica of the injector that takes its certificate from the Secret. */
 export interface Replica {
   readonly port: number;
   readonly lines: readonly LogLine[];
@@ -79,7 +79,7 @@ export interface Replica {
   close(): Promise<void>;
 }
 
-/** Resolves once it listens, which it does when it has a certificate. It looks for another one twice a second. */
+/** Resolves when it listens, that is, when it has a certificate. It looks for a new one twice a second. */
 export async function openReplica(plane: ControlPlane): Promise<Replica> {
   const { log, lines } = logLines();
   const api = apiServer(plane.injectorConfig);
@@ -123,7 +123,7 @@ export async function openReplica(plane: ControlPlane): Promise<Replica> {
   };
 }
 
-/** As deploy/install.yaml registers it, with no caBundle, but by address. */
+/** The registration of deploy/install.yaml without a caBundle, but by address. */
 export async function register(plane: ControlPlane, port: number): Promise<void> {
   const shipped = await shippedObject("MutatingWebhookConfiguration");
   await plane.admin.create(WEBHOOKS, {
@@ -141,7 +141,7 @@ export async function bundles({ admin }: ControlPlane): Promise<readonly (readon
   return webhooks.map(({ clientConfig }: KubeObject) => certificatesIn(atob(clientConfig.caBundle ?? "")));
 }
 
-/** Another CA than any of ours. */
+/** A CA that is not podrole's. */
 export const foreignCa = async (): Promise<string> =>
   (await certificateAuthority("foreign", validFor(1, Date.now()))).cert;
 

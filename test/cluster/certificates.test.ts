@@ -58,13 +58,13 @@ describe.skipIf(reason !== undefined)(
       onTestFinished(() => one.close());
       return one;
     };
-    /** One admission. What the webhook does not answer is refused, since it is registered with `Fail`. */
+    /** One admission. The API server refuses it when the webhook does not answer, because failurePolicy is `Fail`. */
     const admit = async (): Promise<void> => {
       const name = `pod-${(count += 1)}`;
       const made = await plane.admin.create(`${podsOf("shop")}?dryRun=All`, podObject(name, {}));
       expect(made.spec.initContainers[0].name).toBe(CONTAINER.guard);
     };
-    /** Until the API server, which hears of a bundle a moment late, has one admission answered. */
+    /** Waits until one admission succeeds: the API server learns of a caBundle a moment late. */
     const admitted = (): Promise<true> =>
       until("an admission", () =>
         admit().then(
@@ -76,7 +76,7 @@ describe.skipIf(reason !== undefined)(
       await plane.admin.request("DELETE", CONFIGURATION);
       await plane.admin.request("DELETE", SECRET);
     };
-    /** A controller, and a replica that the API server calls, and takes for good. */
+    /** A controller, and a replica that the API server calls and trusts. */
     const serving = async (
       over: Partial<Durations> = {},
       aheadMs = 0,
@@ -88,7 +88,7 @@ describe.skipIf(reason !== undefined)(
       await admitted();
       return { keeps, one };
     };
-    /** Twenty admissions a second until it is stopped. */
+    /** Sends twenty admissions a second until it is stopped. */
     const load = (): { readonly stop: () => Promise<{ sent: number; failures: readonly string[] }> } => {
       const failures: string[] = [];
       const pending = new Set<Promise<void>>();
@@ -110,13 +110,13 @@ describe.skipIf(reason !== undefined)(
       };
     };
 
-    test("without the right to read the Secret, the injector says which one it lacks, and heals when it has it", async () => {
+    test("the injector names the right that it lacks when it may not read the Secret, and recovers when it gets the right", async () => {
       await clear();
       const program = await startProgram(plane, []);
       await until("the reason", () => program.output().includes("TLS_SECRET_FORBIDDEN") || undefined);
       expect(program.output()).toContain("let its service account get podrole-injector-tls");
       expect(await program.ask("/livez")).toMatchObject({ status: 0 });
-      // What deploy/install.yaml gives it, and no more than that.
+      // Exactly the rights of deploy/install.yaml.
       await allowSecret(plane);
       controller();
       await register(plane, program.port);
@@ -125,7 +125,7 @@ describe.skipIf(reason !== undefined)(
       program.kill("SIGKILL");
     });
 
-    test("a CA is put into every webhook of the configuration, and the API server calls", async () => {
+    test("the controller puts its CA into every webhook of the configuration, and the API server can call them", async () => {
       const { keeps, one } = await serving();
       await until("the bundle", async () => ((await bundles(plane))[0]?.length === 1 ? true : undefined));
       const [first, ...others] = await bundles(plane);
@@ -139,7 +139,7 @@ describe.skipIf(reason !== undefined)(
       expect(JSON.stringify([keeps.lines, one.lines])).not.toMatch(/PRIVATE/);
     });
 
-    test("the certificate is made without a webhook configuration, whose absence is said", async () => {
+    test("the controller makes a certificate when the webhook configuration is missing, and reports that it is missing", async () => {
       await clear();
       const keeps = controller();
       const one = await replica();
@@ -150,7 +150,7 @@ describe.skipIf(reason !== undefined)(
       await until("the end of it", () => (keeps.trouble() === undefined ? true : undefined));
     });
 
-    test("two controllers that start at once make one CA", async () => {
+    test("two controllers that start at the same time make one CA", async () => {
       await clear();
       await register(plane, 1);
       const [one, two] = [controller(), controller()];
@@ -162,7 +162,7 @@ describe.skipIf(reason !== undefined)(
       expect(serves.state().unready).toBeUndefined();
     });
 
-    test("a wiped caBundle, and a foreign one, is mended in the time of one look", async () => {
+    test("the controller repairs an empty or foreign caBundle at its next look", async () => {
       await serving();
       const before = await bundles(plane);
       for (const caBundle of [null, btoa(await foreignCa())]) {
@@ -177,13 +177,13 @@ describe.skipIf(reason !== undefined)(
       }
     });
 
-    test("the Secret's deletion loses no admission, and ends with another CA", async () => {
+    test("no admission is lost when the Secret is deleted, and another CA replaces the old one", async () => {
       const { keeps } = await serving({ lostMs: 3000, overlapMs: 3000 });
       const [before] = await bundles(plane);
       const running = load();
       await delay(500);
       await plane.admin.delete(SECRET);
-      // As with a roll-out at the same moment: one that finds no certificate, and waits for it.
+      // As in a roll-out at the same moment: a new replica finds no certificate and waits for it.
       const fresh = await replica();
       await until(
         "another CA alone",
@@ -201,8 +201,8 @@ describe.skipIf(reason !== undefined)(
       expect(keeps.actions.filter((action) => action === "switch")).toHaveLength(2);
     });
 
-    test("CA and certificate turn again and again under load, and no admission is lost", async () => {
-      // Each CA is followed after two thirds of its life: every ten seconds or so.
+    test("no admission is lost while CA and certificate rotate repeatedly under load", async () => {
+      // Each CA is replaced after two thirds of its lifetime, about every ten seconds.
       const { keeps } = await serving({ caMs: 12_000, settleMs: 1500, overlapMs: 1500, servingMs: 6000 });
       const seen = new Set<string>();
       const running = load();
@@ -222,7 +222,7 @@ describe.skipIf(reason !== undefined)(
       ["ahead", 8],
       ["behind", -8],
     ] as const)(
-      "what a clock eight days %s makes is taken by an API server whose clock is right",
+      "an API server accepts certificates from a controller whose clock is eight days %s",
       async ([, days]) => {
         const { keeps } = await serving({}, days * 24 * 60 * 60 * 1000);
         await admit();
@@ -230,7 +230,7 @@ describe.skipIf(reason !== undefined)(
       },
     );
 
-    test("an API server that is away at the start is waited for", async () => {
+    test("the controller waits for an API server that is down at the start", async () => {
       await clear();
       await plane.killApiServer();
       controller();
@@ -242,7 +242,7 @@ describe.skipIf(reason !== undefined)(
       expect(await admitted()).toBe(true);
     });
 
-    test("the programs themselves do all that: the injector waits for the controller, and answers while it drains", async () => {
+    test("the injector's process waits for the controller's process, and answers reviews while it drains", async () => {
       await clear();
       const program = await startProgram(plane, ["--drain-seconds=1"]);
       await until("the wait", () => program.output().includes("does not exist yet") || undefined);
@@ -264,7 +264,7 @@ describe.skipIf(reason !== undefined)(
       expect(metrics).toMatch(/^podrole_facts_objects{resource="namespaces"} [1-9]/m);
       expect(metrics).not.toMatch(/^podrole_(unready|tls_trouble){/m);
       expect((await keeps.ask("/metrics")).body).toMatch(/^podrole_tls_actions_total{action="switch"} 1$/m);
-      // Without its controller an injector goes on.
+      // An injector keeps serving without its controller.
       keeps.kill("SIGTERM");
       expect(await keeps.exited).toBe(0);
       program.kill("SIGTERM");
@@ -274,7 +274,7 @@ describe.skipIf(reason !== undefined)(
       expect(program.output() + keeps.output()).not.toMatch(/PRIVATE|LS0tLS1CRUdJTi/);
     });
 
-    test("nobody but the controller and admins may write the Secret, and the injector only reads it", async () => {
+    test("only the controller and admins may write the Secret, and the injector only reads it", async () => {
       await serving();
       const may = async (user: string, verb: string, name?: string): Promise<boolean> => {
         const attributes = {

@@ -41,7 +41,7 @@ describe.skipIf(reason !== undefined)(
         ({ clientConfig }: { clientConfig: { caBundle?: string } }) => clientConfig.caBundle,
       );
 
-    test("is installed with one command, and says what is left to do", async () => {
+    test("is installed with one command, and its notes say what is left to do", async () => {
       const { status, stdout, stderr } = run("install", "podrole", CHART, "--create-namespace");
       expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
       expect(stdout).toContain("No namespace is labelled podrole.dev/inject=enabled yet");
@@ -52,7 +52,7 @@ describe.skipIf(reason !== undefined)(
       expect(await caBundles()).toEqual([undefined, undefined]);
     });
 
-    test("an upgrade with other values leaves the CA and the Secret that the injector has written", async () => {
+    test("an upgrade with other values keeps the CA and the Secret that the controller has written", async () => {
       const registration = await plane.admin.get(REGISTRATION);
       for (const { clientConfig } of registration.webhooks) clientConfig.caBundle = CA;
       await plane.admin.request("PUT", REGISTRATION, registration);
@@ -77,7 +77,7 @@ describe.skipIf(reason !== undefined)(
       expect((await plane.admin.get(DEPLOYMENT)).spec.replicas).toBe(3);
     });
 
-    test("an upgrade with other options changes their keys, and leaves those that the controller has written", async () => {
+    test("an upgrade with other options changes their keys, and keeps the keys that the controller has written", async () => {
       const data = async (): Promise<Readonly<Record<string, string>>> =>
         (await plane.admin.get(CONFIG)).data;
       const accepted = { "accepted.0.version": VERSION, "accepted.0.source": "web-identity" };
@@ -90,7 +90,7 @@ describe.skipIf(reason !== undefined)(
       expect(await data()).not.toHaveProperty("region");
     });
 
-    test("an apply of install.yaml leaves them as well", async () => {
+    test("an apply of install.yaml also keeps the keys that the controller has written", async () => {
       const { data } = ofKind(rendered({ options: { source: "node" } }), "ConfigMap");
       const query = "?fieldManager=kubectl&force=true";
       const body = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "podrole-config" }, data };
@@ -107,7 +107,7 @@ describe.skipIf(reason !== undefined)(
       });
     });
 
-    test("an apply of the whole object without the CA leaves it as well", async () => {
+    test("an apply of the whole object without the CA also keeps the CA", async () => {
       const { webhooks, ...rest } = await plane.admin.get(REGISTRATION);
       const bare = {
         apiVersion: rest.apiVersion,
@@ -159,7 +159,7 @@ describe.skipIf(reason !== undefined)(
       expect(stdout.split("NOTES:")[1]).toMatch(new RegExp(`WARNING: .*${says ?? ""}`));
     });
 
-    test("says nothing of labels once a namespace has one", async () => {
+    test("its notes do not mention labels when a namespace has one", async () => {
       await plane.admin.create(NAMESPACES, {
         metadata: { name: "shop", labels: { "podrole.dev/inject": "enabled" } },
       });
@@ -168,13 +168,13 @@ describe.skipIf(reason !== undefined)(
       );
     });
 
-    test("a second release beside it is refused, and changes nothing", () => {
+    test("a second release in the cluster is refused and changes nothing", () => {
       const { status, stderr } = run("install", "another", CHART);
       expect(status).not.toBe(0);
       expect(stderr).toContain("invalid ownership metadata");
     });
 
-    test("an upgrade puts back what the emergency command has taken away", async () => {
+    test("an upgrade restores the objects that the emergency command has deleted", async () => {
       await plane.admin.delete(REGISTRATION);
       await plane.admin.delete(BINDING);
       expect(run("upgrade", "podrole", CHART)).toMatchObject({ status: 0, stderr: "" });
@@ -182,7 +182,7 @@ describe.skipIf(reason !== undefined)(
       expect((await plane.admin.get(BINDING)).spec.validationActions).toEqual(["Deny"]);
     });
 
-    test("an uninstall takes the webhook and leaves the grants", async () => {
+    test("an uninstall removes the webhook and keeps the grants", async () => {
       await until(
         "the CRD",
         async () => (await plane.admin.request("GET", GRANTS)).status === 200 || undefined,

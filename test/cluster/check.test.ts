@@ -31,7 +31,7 @@ describe.skipIf(reason !== undefined)(
       await serving?.close();
     });
 
-    /** As a user who may do everything, or as the injector's own. */
+    /** Runs as a user with all rights, or as the injector's user. */
     const check = async (as: "admin" | "injector", ...args: readonly string[]) => {
       const kubeconfig = as === "admin" ? adminConfig(plane) : plane.injectorConfig.exportConfig();
       const file = tempFile(kubeconfig);
@@ -42,7 +42,7 @@ describe.skipIf(reason !== undefined)(
       return { ...run, healthy, checks, of };
     };
 
-    test("finds nothing broken in an installation that works, a dry run of two pods included", async () => {
+    test("finds nothing broken in an installation that works, including a dry run of two pods", async () => {
       const { code, healthy, checks, of } = await check("admin");
       expect(checks.filter(({ status }) => status === "fail")).toEqual([]);
       expect([code, healthy]).toEqual([0, true]);
@@ -69,12 +69,12 @@ describe.skipIf(reason !== undefined)(
       expect(of("DRY_RUN_DENIED")).toEqual([["ok", "A pod with NET_ADMIN is denied in canary."]]);
     });
 
-    test("makes no pod", async () => {
+    test("creates no pod", async () => {
       await check("admin");
       expect((await plane.admin.get(podsOf("canary"))).items).toEqual([]);
     });
 
-    test("skips what its user may not read, says so, and goes on", async () => {
+    test("skips checks that its user has no rights for, reports them, and continues", async () => {
       const { checks, of } = await check("injector");
       expect(of("INJECTOR")).toEqual([["skip", expect.stringContaining("HTTP 403")]]);
       expect(of("CERTIFICATE")).toEqual([["skip", expect.stringContaining("HTTP 403")]]);
@@ -83,7 +83,7 @@ describe.skipIf(reason !== undefined)(
       expect(checks.filter(({ status }) => status === "fail")).toEqual([]);
     });
 
-    test("names a namespace whose Pod Security level forbids the guard, and pods created before the label", async () => {
+    test("names namespaces whose Pod Security level forbids the guard, and pods that are older than the label", async () => {
       await plane.admin.create(NAMESPACES, { metadata: { name: "old" } });
       await plane.admin.create(`${NAMESPACES}/old/serviceaccounts`, { metadata: { name: "default" } });
       await plane.admin.create(podsOf("old"), podObject("ancient", {}));
@@ -103,8 +103,8 @@ describe.skipIf(reason !== undefined)(
       expect(code).toBe(1);
     });
 
-    test("passes over a namespace that is being deleted, in which no pod can be made", async () => {
-      // The first by name, which would be tried.
+    test("skips a namespace that is being deleted, because no pod can be created there", async () => {
+      // The first by name would be used for the dry run.
       await createNamespace(plane.admin, "abandoned");
       for (const name of ["abandoned", "strict"]) await plane.admin.delete(`${NAMESPACES}/${name}`);
       const { of } = await check("admin");
@@ -112,7 +112,7 @@ describe.skipIf(reason !== undefined)(
       expect(of("DRY_RUN")).toEqual([["ok", expect.stringContaining("tried in canary ")]]);
     });
 
-    test("sees by the dry run that the webhook cannot be called, and waits until it can", async () => {
+    test("its dry run fails while the webhook cannot be called, and `--wait` waits until it can", async () => {
       const { webhooks } = await plane.admin.get(WEBHOOK);
       const broken = webhooks.map((one: KubeObject) => ({
         ...one,
@@ -141,7 +141,7 @@ describe.skipIf(reason !== undefined)(
       expect(waiting.output()).toMatch(/ {2}ok {4}DRY_RUN\n/);
     });
 
-    test("explain reads the settings of the ConfigMap there", async () => {
+    test("explain reads the settings from the cluster's ConfigMap", async () => {
       await plane.admin.create(podsOf("canary"), podObject("web", { "iam.amazonaws.com/role": "by-name" }));
       const run = await podrole([
         "explain",
@@ -168,7 +168,7 @@ describe.skipIf(reason !== undefined)(
 const adminConfig = ({ injectorConfig }: ControlPlane): string =>
   injectorConfig.exportConfig().replaceAll("injector-token", "admin-token");
 
-/** What controllers would make of the shipped manifests, but for the webhook, which is there already. */
+/** Creates what controllers would make of the shipped manifests. The webhook exists already. */
 async function install({ admin }: ControlPlane): Promise<void> {
   await admin.create(NAMESPACES, { metadata: { name: PLACE } });
   const settings = await shippedObject("ConfigMap");

@@ -13,24 +13,24 @@ import { kubeClient, type KubeClient } from "./kube-client.ts";
 
 /** A real API server with its store: no scheduler, no kubelet, no controllers. */
 export interface ControlPlane {
-  /** As a member of system:masters. */
+  /** A client that is a member of system:masters. */
   readonly admin: KubeClient;
-  /** The same, for programs that want a kubeconfig. */
+  /** The same, for programs that need a kubeconfig. */
   readonly adminConfig: KubeConfig;
-  /** For user `injector`, who may do what a test has granted. */
+  /** For user `injector`, who has the rights that a test grants. */
   readonly injectorConfig: KubeConfig;
-  /** Ends the API server as a crash would. */
+  /** Kills the API server, as in a crash. */
   killApiServer(): Promise<void>;
-  /** On the same port, with the same store. */
+  /** Starts it again on the same port with the same store. */
   startApiServer(): Promise<void>;
-  /** As a service account, by a token that the API server has issued. */
+  /** A client with a service account's token, issued by the API server. */
   serviceAccount(namespace: string, name: string): Promise<KubeConfig>;
-  /** What the audited user has asked so far. */
+  /** The requests of the audited user so far. */
   audited(): Promise<readonly AuditedRequest[]>;
   stop(): Promise<void>;
 }
 
-/** Of an event of the API server's audit log, what tests look at. */
+/** The fields of an audit log event that tests read. */
 export interface AuditedRequest {
   readonly verb: string;
   readonly user: { readonly username: string };
@@ -47,7 +47,7 @@ export interface AuditedRequest {
 const TOKENS = { admin: "admin-token", injector: "injector-token" };
 const READY_MS = 60_000;
 
-/** Why these tests cannot run on this machine, or undefined. Goes into the title of what is skipped. */
+/** The reason why these tests cannot run on this machine, or undefined. Shown in the titles of skipped tests. */
 export function whyNot(): string | undefined {
   if (process.env["KUBEBUILDER_ASSETS"] === undefined) return "KUBEBUILDER_ASSETS is not set";
   const missing = ["etcd", "kube-apiserver"].find((program) => !isExecutable(binary(program)));
@@ -57,8 +57,8 @@ export function whyNot(): string | undefined {
 const binary = (program: string): string => join(process.env["KUBEBUILDER_ASSETS"] ?? "", program);
 
 /**
- * @param audit the user whose requests are written down
- * @param flags of the API server, beside the usual
+ * @param audit the user whose requests are logged
+ * @param flags more flags of the API server
  */
 export async function openControlPlane(
   audit: readonly string[] = ["nobody"],
@@ -66,7 +66,7 @@ export async function openControlPlane(
 ): Promise<ControlPlane> {
   const folder = await mkdtemp(join(tmpdir(), "podrole-cluster-"));
   const running = new Set<ChildProcess>();
-  // Also when the run is cut short: a process outlives the one that started it.
+  // Needed also when the run is interrupted: a child process outlives its parent.
   const removeAll = (): void => {
     for (const child of running) child.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
@@ -157,7 +157,7 @@ const apiServerArgs = (etcd: number, port: number): readonly string[] => [
   "--authorization-mode=RBAC",
   "--service-cluster-ip-range=10.0.0.0/24",
   "--endpoint-reconciler-type=none",
-  // As clusters have it: a privileged container is for admission to refuse, not for validation.
+  // As in real clusters: admission, not validation, refuses a privileged container.
   "--allow-privileged=true",
   "--audit-policy-file=audit.yaml",
   "--audit-log-path=audit.log",
@@ -168,12 +168,12 @@ const auditPolicy = (users: readonly string[]): string =>
   JSON.stringify({
     apiVersion: "audit.k8s.io/v1",
     kind: "Policy",
-    // A watch is written down when it starts.
+    // A watch is logged when it starts.
     omitStages: ["RequestReceived"],
     rules: [{ level: "Metadata", users }, { level: "None" }],
   });
 
-/** Made by the API server for itself, and therefore its own authority. */
+/** The API server signs this certificate itself, so it is its own authority. */
 const certificate = (folder: string): Promise<string | undefined> =>
   readFile(join(folder, "certs", "apiserver.crt"), "utf8").catch(() => undefined);
 

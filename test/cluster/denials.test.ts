@@ -11,7 +11,7 @@ import { addInjector, podObject } from "./webhook.ts";
 const reason = whyNot();
 const LABEL = "test-injector";
 
-test("every code that denies is tried at a real API server, or it is said where else", () => {
+test("every code that denies is tested at a real API server, or the table names the test that covers it", () => {
   const denying = Object.entries(FINDINGS).flatMap(([code, { severity }]) =>
     severity === "deny" ? [code] : [],
   );
@@ -36,7 +36,7 @@ describe.skipIf(reason !== undefined)(
       await plane?.stop();
     });
 
-    /** An injector of a configuration, opened once; resolves to the value of its namespaces' label. */
+    /** Starts one injector for each configuration. Resolves to the label value of its namespaces. */
     function injectorOf(config: Partial<InjectorConfig>, kubeConfig?: KubeConfig): Promise<string> {
       const key = JSON.stringify([config, kubeConfig?.getCurrentCluster()?.server]);
       const known = opened.get(key);
@@ -61,7 +61,7 @@ describe.skipIf(reason !== undefined)(
       if (denial.grant !== undefined) {
         await plane.admin.create(GRANTS, grantObject(name, { namespaces: [name], ...denial.grant }));
       }
-      // A grant is heard of a moment late; with a dry run, that makes no pod.
+      // The injector learns of a grant a moment late; a dry run creates no pod meanwhile.
       const { status, body } = await until("the denial", async () => {
         const answer = await plane.admin.request("POST", `${podsOf(name)}?dryRun=All`, denial.pod);
         return answer.status >= 400 || denial.grant === undefined ? answer : undefined;
@@ -69,12 +69,12 @@ describe.skipIf(reason !== undefined)(
       expect(status).toBe(403);
       expect(body.message).toContain('admission webhook "pods.podrole.dev" denied the request: ');
       expect(body.message).toContain(`[${code}]`);
-      // The same without the dry run, and nothing is made.
+      // The same without the dry run: no pod is created.
       expect(await plane.admin.request("POST", podsOf(name), denial.pod)).toMatchObject({ status: 403 });
       expect((await plane.admin.get(podsOf(name))).items).toEqual([]);
     });
 
-    test("FACTS_UNAVAILABLE, while the injector reaches no API server itself", async () => {
+    test("FACTS_UNAVAILABLE, while the injector cannot reach the API server", async () => {
       const nowhere = new KubeConfig();
       nowhere.loadFromClusterAndUser(
         { name: "nowhere", server: "https://127.0.0.1:9", skipTLSVerify: true },

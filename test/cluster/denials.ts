@@ -5,7 +5,7 @@ import { ACCOUNT } from "../support/facts.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { podObject } from "./webhook.ts";
 
-/** A pod that is refused, and what is around it. */
+/** A pod that is refused, and its surroundings. */
 export interface Denial {
   readonly code: FindingCode;
   readonly pod: object;
@@ -25,7 +25,7 @@ const app = (securityContext: object): object => ({
 const emulate = { [ANNOTATION.imds]: "emulate" };
 const node = { source: "node", policy: "off" } as const;
 
-/** For every code that denies a pod as it is made, one that gets it. */
+/** For every code that can deny a new pod, a pod that is denied with it. */
 export const DENIALS: readonly Denial[] = [
   { code: "NO_CONTAINERS", pod: podObject("web", {}, { containers: [] }) },
   { code: "ROLE_MALFORMED", pod: podObject("web", { [ANNOTATION.role]: "billing reader" }) },
@@ -75,17 +75,17 @@ export const DENIALS: readonly Denial[] = [
   },
 ];
 
-/** Codes that no pod gets by being made, and where each is tried. */
+/** Codes that no new pod gets, and the test that covers each. */
 export const ELSEWHERE: Readonly<Partial<Record<FindingCode, string>>> = {
   OBJECT_MALFORMED: "an API server sends no such object: test/injector/review/admission-review.test.ts",
-  INTERNAL: "no object is known that does it: test/injector/serve/server.test.ts",
+  INTERNAL: "no known object causes it: test/injector/serve/server.test.ts",
   FACTS_UNAVAILABLE: "the cluster cannot be read: below",
   POD_FROZEN: "a running pod: review/pod-update.test.ts",
   EPHEMERAL_TARGET: "a running pod: review/pod-update.test.ts",
   RESOURCES_BELOW_FLOOR: "a running pod: running.test.ts and admission-policy.test.ts",
-  SETTINGS_INVALID: "said by the admission policy about its settings: policy-settings.test.ts",
-  SIDECAR_EXEC: "said by the admission policy about exec: exec-policy.test.ts",
-  GUARD_MISSING: "said by the admission policy: admission-policy.test.ts and install.test.ts",
+  SETTINGS_INVALID: "raised by the admission policy about its settings: policy-settings.test.ts",
+  SIDECAR_EXEC: "raised by the admission policy about exec: exec-policy.test.ts",
+  GUARD_MISSING: "raised by the admission policy: admission-policy.test.ts and install.test.ts",
 };
 
 /** The namespace of a denial. */

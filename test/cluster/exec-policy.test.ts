@@ -25,7 +25,7 @@ describe.skipIf(reason !== undefined)(
       const { status, body } = await plane.admin.request("POST", `${podsOf(namespace)}/web/${what}`);
       return `${status} ${body.message ?? String(body)}`;
     };
-    /** As far as it comes without a kubelet. */
+    /** The answer to a connection, which can get no further without a kubelet. */
     const letIn = expect.stringContaining("does not have a host assigned") as string;
     const refused = expect.stringContaining("[SIDECAR_EXEC] ") as string;
 
@@ -65,25 +65,22 @@ describe.skipIf(reason !== undefined)(
     });
     afterAll(() => plane?.stop());
 
-    test.for(["exec?command=node&", "attach?"])(
-      "%s into the sidecar or the guard is refused",
-      async (what) => {
-        expect(await connected(`${what}container=podrole-sidecar`)).toEqual(refused);
-        expect(await connected(`${what}container=podrole-guard`)).toEqual(refused);
-      },
-    );
+    test.for(["exec?command=node&", "attach?"])("%s to the sidecar or the guard is refused", async (what) => {
+      expect(await connected(`${what}container=podrole-sidecar`)).toEqual(refused);
+      expect(await connected(`${what}container=podrole-guard`)).toEqual(refused);
+    });
 
-    test("into the app it is not, named or not", async () => {
+    test("exec and attach to the app are allowed, with and without its name", async () => {
       expect(await connected("exec?command=node&container=app")).toEqual(letIn);
       expect(await connected("exec?command=node")).toEqual(letIn);
       expect(await connected("attach?")).toEqual(letIn);
     });
 
-    test("nor is it anything in a namespace that is not podrole's", async () => {
+    test("exec is allowed in a namespace that podrole does not manage", async () => {
       expect(await connected("exec?command=node&container=podrole-sidecar", "elsewhere")).toEqual(letIn);
     });
 
-    test("a forwarded port is let through: the sidecar asks for a token", async () => {
+    test("port forwarding is allowed, because the sidecar requires a token", async () => {
       expect(await connected("portforward?ports=16925")).toEqual(letIn);
     });
   },

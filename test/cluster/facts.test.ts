@@ -51,7 +51,7 @@ describe.skipIf(reason !== undefined)(`facts from a real API server${reason ? `:
     return { cluster, lines, facts: () => cluster.facts(namespace, "default") };
   }
 
-  /** Waits until the facts are so; the assertion is that they become it. */
+  /** Waits until the facts match. Fails if they never do. */
   const becomes = (
     one: Followed,
     what: string,
@@ -81,7 +81,7 @@ describe.skipIf(reason !== undefined)(`facts from a real API server${reason ? `:
     await becomes(one, "end of the account", ({ serviceAccount }) => serviceAccount === undefined);
   });
 
-  test("follow a grant from its creation to its end, and not its status", async () => {
+  test("follow a grant from its creation to its deletion, and ignore its status", async () => {
     const one = await followed();
     const spec = { roles: [ARN], namespaces: [namespace] };
     await plane.admin.create(GRANTS, grantObject("followed", spec));
@@ -95,7 +95,7 @@ describe.skipIf(reason !== undefined)(`facts from a real API server${reason ? `:
     await becomes(one, "end of the grant", ({ grants }) => grants.length === 0);
   });
 
-  test("are complete at once for a namespace and an account that are made and used in one breath", async () => {
+  test("are complete for a namespace and a service account that are used right after their creation", async () => {
     const one = await followed();
     for (let n = 0; n < 10; n += 1) {
       await plane.admin.create(NAMESPACES, {
@@ -108,7 +108,7 @@ describe.skipIf(reason !== undefined)(`facts from a real API server${reason ? `:
     }
   });
 
-  test("survive a crash of the API server, and learn what changed while nobody watched", async () => {
+  test("survive a crash of the API server, and include changes made while no watch was open", async () => {
     await plane.admin.create(GRANTS, grantObject("crash-a", { namespaces: ["shop-*"] }));
     const one = await followed();
     await becomes(one, "grant", ({ grants }) => grants.length === 1);
@@ -127,11 +127,11 @@ describe.skipIf(reason !== undefined)(`facts from a real API server${reason ? `:
     await plane.admin.patch(`${NAMESPACES}/${namespace}`, { metadata: { labels: { after: "crash" } } });
     await becomes(one, "label", ({ namespace: { labels } }) => labels["after"] === "crash", 45_000);
     await plane.admin.delete(`${GRANTS}/crash-b`);
-    // One to say so and one to say that it is over, for each of the three.
+    // For each of the three: one line when the trouble begins and one when it is over.
     expect(one.lines.filter(({ msg }) => msg === "followed").length).toBeLessThanOrEqual(6);
   });
 
-  test("go on with no grants when the CRD is taken away, and with grants when it comes back", async () => {
+  test("continue without grants when the CRD is deleted, and with grants when it is back", async () => {
     await plane.admin.create(GRANTS, grantObject("orphan", { namespaces: ["shop-*"] }));
     const one = await followed();
     await becomes(one, "grant", ({ grants }) => grants.length === 1);

@@ -28,7 +28,7 @@ describe.skipIf(reason !== undefined)(
     });
     afterAll(() => serving?.close());
 
-    test("is written with the controller's rights, shown by kubectl get, and then left alone", async () => {
+    test("is written with the controller's rights, shown by kubectl get, and not written again", async () => {
       const { admin } = serving.plane;
       const api = apiServer(await controllerAccount(serving.plane));
       const round = () => updateGrants({ api, now: () => Date.now() }, signal);

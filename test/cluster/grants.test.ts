@@ -95,14 +95,14 @@ describe.skipIf(reason !== undefined)(`the CRD of grants${reason ? `: ${reason}`
       ...(spec === null ? { spec: undefined } : { spec }),
     });
 
-  test.for(Object.entries(ACCEPTED))("takes %s, and podrole can read it", async ([, spec]) => {
+  test.for(Object.entries(ACCEPTED))("accepts %s, and podrole can read it", async ([, spec]) => {
     const { status, body } = await applied(spec);
     expect(body).toMatchObject({ kind: "RoleGrant" });
     expect(status).toBe(201);
     expect(parseGrant(body)).toEqual(parseGrant({ metadata: { name: "tried" }, spec }));
   });
 
-  test.for(Object.entries(REFUSED))("refuses %s, and says what is wrong", async ([, [spec, message]]) => {
+  test.for(Object.entries(REFUSED))("refuses %s and says what is wrong", async ([, [spec, message]]) => {
     const { status, body } = await applied(spec);
     expect({ status, message: body.message }).toEqual({
       status: 422,
@@ -110,11 +110,11 @@ describe.skipIf(reason !== undefined)(`the CRD of grants${reason ? `: ${reason}`
     });
   });
 
-  test("makes it an Allow where nothing is said", async () => {
+  test("sets effect to Allow when a grant has none", async () => {
     expect((await applied(anywhere)).body.spec.effect).toBe("Allow");
   });
 
-  test("keeps the status apart from the spec, and prints both", async () => {
+  test("keeps the status separate from the spec, and kubectl prints both", async () => {
     const { admin } = plane;
     await admin.create(GRANTS, grantObject("printed", { ...anywhere, roles: ["*"] }));
     const condition = {

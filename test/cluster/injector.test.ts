@@ -31,7 +31,7 @@ describe.skipIf(reason !== undefined)(
     const decisions = (name: string): readonly LogLine[] =>
       lines.filter(({ msg, ["name"]: of }) => msg === "decided" && of === name);
 
-    test("patches a pod as it is created: guard first, sidecar second, credentials for the app", async () => {
+    test("patches a new pod: guard first, sidecar second, credentials for the app", async () => {
       await createNamespace(plane.admin, "patched");
       const made = await create("patched", podObject("web", { [ANNOTATION.role]: ROLE }));
       const [guard, sidecar, ...others] = made.spec.initContainers;
@@ -46,7 +46,7 @@ describe.skipIf(reason !== undefined)(
       expect(JSON.parse(made.metadata.annotations[ANNOTATION.status])).toMatchObject({ role: ROLE });
     });
 
-    test("leaves a pod as it is at a second review, after the API server's defaults", async () => {
+    test("changes nothing in a second review, after the API server has set defaults", async () => {
       await createNamespace(plane.admin, "twice");
       const made = await create("twice", podObject("web", { [ANNOTATION.role]: ROLE }));
       const { annotations, labels } = made.metadata;
@@ -60,7 +60,7 @@ describe.skipIf(reason !== undefined)(
       expect(decisions("web-2")).toMatchObject([{ decision: "inject", dryRun: true }]);
     });
 
-    test("takes the role of a service account that is as young as the pod", async () => {
+    test("takes the role of a service account that was created just before the pod", async () => {
       await createNamespace(plane.admin, "young");
       const annotations = { [ANNOTATION.serviceAccountRole]: ROLE };
       await plane.admin.create(accountsOf("young"), { metadata: { name: "billing", annotations } });
@@ -68,7 +68,7 @@ describe.skipIf(reason !== undefined)(
       expect(JSON.parse(made.metadata.annotations[ANNOTATION.status])).toMatchObject({ role: ROLE });
     });
 
-    test("guards the first pod of a namespace that is labelled and used in one breath", async () => {
+    test("guards the first pod of a namespace that was labelled just before", async () => {
       for (let n = 0; n < 5; n += 1) {
         const name = `late-${n}`;
         await plane.admin.create(NAMESPACES, { metadata: { name } });
@@ -76,7 +76,7 @@ describe.skipIf(reason !== undefined)(
         await plane.admin.patch(`${NAMESPACES}/${name}`, {
           metadata: { labels: { "podrole.dev/inject": "enabled" } },
         });
-        // The API server's own informer may be as late as ours; what it does call for must be guarded.
+        // The API server's informer may be as late as ours. Every pod that it calls the webhook for must be guarded.
         const made = await create(name, podObject(`first-${n}`, {}));
         const called = decisions(`first-${n}`).length > 0;
         expect(made.spec.initContainers?.[0]?.name).toBe(called ? CONTAINER.guard : undefined);
@@ -104,14 +104,14 @@ describe.skipIf(reason !== undefined)(
       );
     });
 
-    test("shows what a dry run would make, and makes nothing", async () => {
+    test("shows in a dry run how the pod would look, and creates nothing", async () => {
       await createNamespace(plane.admin, "dry");
       const made = await create("dry", podObject("web", { [ANNOTATION.role]: ROLE }), "?dryRun=All");
       expect(made.spec.initContainers[0].name).toBe(CONTAINER.guard);
       expect((await plane.admin.get(podsOf("dry"))).items).toEqual([]);
     });
 
-    test("is not asked about namespaces without the label", async () => {
+    test("is not called for namespaces without the label", async () => {
       await createNamespace(plane.admin, "bare", { "podrole.dev/inject": "no" });
       const made = await create("bare", podObject("unasked", { [ANNOTATION.role]: ROLE }));
       expect(made.spec.initContainers).toBeUndefined();

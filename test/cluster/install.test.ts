@@ -26,7 +26,7 @@ const SECRET = `${NAMESPACES}/${NAMESPACE}/secrets/podrole-injector-tls`;
 const BINDING = `${ADMISSION}/validatingadmissionpolicybindings/podrole`;
 const DEPLOYMENTS = "/apis/apps/v1/namespaces/shop/deployments";
 
-/** The pod that an object makes, as its controller would write it; undefined for what makes none. */
+/** The pod that an object's controller would create; undefined for kinds that create none. */
 function podOf({ kind, metadata, spec }: KubeObject): KubeObject {
   if (kind === "Pod") return { metadata, spec };
   const template = spec?.template ?? spec?.jobTemplate?.spec.template;
@@ -43,8 +43,8 @@ describe.skipIf(reason !== undefined)(
     const start = () => installed.start();
     const create = (namespace: string, pod: object, query = "") =>
       admin().request("POST", `${podsOf(namespace)}${query}`, pod);
-    /** Until the API server, which hears of registrations a moment late, does as it is told from now on. */
-    // Longer than the ten seconds after which the controller looks at the caBundle.
+    /** Waits until the API server, which learns of registrations a moment late, applies the new one every time. */
+    // The controller looks at the caBundle every ten seconds; this waits longer.
     const answers = (what: string, wanted: RegExp | undefined, namespace = "shop") =>
       until(
         what,
@@ -91,7 +91,7 @@ describe.skipIf(reason !== undefined)(
           if (pod === undefined) continue;
           const made = object.kind === "Pod" ? body : await admin().create(podsOf("shop"), pod);
           const names = (inits: readonly KubeObject[] = []) => inits.map(({ name }) => name);
-          // The one without a role is guarded all the same.
+          // The pod without a role is guarded too.
           const ours =
             file === "pod-unannotated.yaml" ? [CONTAINER.guard] : [CONTAINER.guard, CONTAINER.sidecar];
           expect(names(made.spec.initContainers)).toEqual([...ours, ...names(pod.spec.initContainers)]);
@@ -99,7 +99,7 @@ describe.skipIf(reason !== undefined)(
       },
     );
 
-    test("injector and controller have what they need from their service accounts' rights, and are refused nothing", async () => {
+    test("injector and controller have all the rights they need, and no request of theirs is refused", async () => {
       await until(
         "the status of a grant",
         async () => (await admin().get(`${GRANTS}/shop`)).status || undefined,
@@ -110,8 +110,8 @@ describe.skipIf(reason !== undefined)(
       expect(refused).toEqual([]);
     });
 
-    test("of those rights there is none that it does not use", async () => {
-      // An account that is not there, and a certificate that has to be made anew.
+    test("injector and controller use every right that they have", async () => {
+      // A missing service account, and a certificate that has to be renewed.
       const template = { metadata: { labels: { app: "x" } }, spec: { serviceAccountName: "nobody" } };
       const containers = podOf(documents("deployment.yaml").find(({ kind }) => kind === "Deployment"))?.spec
         .containers;
@@ -134,7 +134,7 @@ describe.skipIf(reason !== undefined)(
       expect(unused).toEqual([]);
     });
 
-    test("the injector writes nothing, by its rights and by what it did", async () => {
+    test("the injector has no right to write and sent no request that writes", async () => {
       const reads = new Set(["get", "list", "watch"]);
       const verbs = grantedTo(INJECTOR).map((right) => right.split(" ")[0] ?? "");
       expect(verbs.filter((verb) => !reads.has(verb))).toEqual([]);
@@ -144,7 +144,7 @@ describe.skipIf(reason !== undefined)(
       expect(writes).toEqual([]);
     });
 
-    /** `verb resource` of each request that a program has sent. */
+    /** Every request that a program has sent, as `verb resource`. */
     async function requestsOf(name: string): Promise<readonly string[]> {
       const audited = await installed.plane.audited();
       return audited
@@ -155,7 +155,7 @@ describe.skipIf(reason !== undefined)(
         });
     }
 
-    /** `verb resource` of each right of a program's. */
+    /** Every right that a program has, as `verb resource`. */
     const grantedTo = (name: string): readonly string[] =>
       installed.objects
         .filter(({ kind, metadata }) => (kind === "ClusterRole" || kind === "Role") && metadata.name === name)
@@ -173,18 +173,18 @@ describe.skipIf(reason !== undefined)(
           .map((right) => `${name}: ${right}`);
       };
       const all = [...(await unused(INJECTOR)), ...(await unused(CONTROLLER))];
-      // For a namespace that is younger than the cache: facts.test.ts makes that happen.
+      // Needed for a namespace that is newer than the cache, which facts.test.ts covers.
       return all.filter((right) => right !== `${INJECTOR}: get namespaces`);
     }
 
-    test("a pod that another webhook spoils afterwards is refused by the policy, the injector being there", async () => {
+    test("the policy refuses a pod that another webhook breaks after podrole, while the injector is running", async () => {
       await withLateWebhook(async () => {
         expect(await answers("the late webhook", /\[GUARD_MISSING\]/)).toBe(true);
       });
       await answers("an admission", undefined);
     });
 
-    describe("with every replica away", () => {
+    describe("while no replica runs", () => {
       beforeAll(async () => {
         await kill(injector);
         await createNamespace(admin(), "bare", { "podrole.dev/inject": "no" });
@@ -201,13 +201,13 @@ describe.skipIf(reason !== undefined)(
         injector = await start();
       });
 
-      test("pods of labelled namespaces wait", async () => {
+      test("pods of labelled namespaces cannot be created", async () => {
         const { status, body } = await create("shop", podObject("late", {}));
         expect(status).toBe(500);
         expect(body.message).toContain('failed calling webhook "pods.podrole.dev"');
       });
 
-      test("podrole's own pods start, on the Pod Security level of their namespace", async () => {
+      test("podrole's own pods are created, at the Pod Security level of their namespace", async () => {
         for (const name of [INJECTOR, CONTROLLER]) {
           const ofName = ({ kind, metadata }: KubeObject): boolean =>
             kind === "Deployment" && metadata.name === name;
@@ -216,7 +216,7 @@ describe.skipIf(reason !== undefined)(
         }
       });
 
-      test.for(["bare", "kube-system"])("pods of %s start", async (namespace) => {
+      test.for(["bare", "kube-system"])("pods of %s are created", async (namespace) => {
         const { status, body } = await create(namespace, podObject("free", {}));
         expect({ status, message: body.message }).toEqual({ status: 201, message: undefined });
       });
@@ -226,7 +226,7 @@ describe.skipIf(reason !== undefined)(
         expect(await admin().patch(at, { spec: { replicas: 3 } })).toMatchObject({ spec: { replicas: 3 } });
       });
 
-      test("what runs can be labelled, told to end and deleted, and workloads can be changed", async () => {
+      test("running pods can be labelled and deleted, and workloads can be changed", async () => {
         const [running] = (await admin().get(podsOf("shop"))).items;
         const at = `${podsOf("shop")}/${running.metadata.name}`;
         await admin().patch(at, { metadata: { labels: { a: "b" }, finalizers: ["shop.dev/a"] } });
@@ -238,7 +238,7 @@ describe.skipIf(reason !== undefined)(
       });
     });
 
-    test("the emergency command lets pods start unguarded, and applying install.yaml again ends that", async () => {
+    test("the emergency command lets pods start without a guard until install.yaml is applied again", async () => {
       const configuration = installed.objects.find(({ kind }) => kind === "MutatingWebhookConfiguration");
       const binding = installed.objects.find(({ kind }) => kind === "ValidatingAdmissionPolicyBinding");
       await admin().delete(`${WEBHOOKS}/podrole`);
@@ -251,12 +251,12 @@ describe.skipIf(reason !== undefined)(
       expect(made.spec.initContainers).toBeUndefined();
       await admin().create(placeOf(binding), binding);
       await admin().create(WEBHOOKS, configuration);
-      // The controller puts its CA there again by itself.
+      // The controller restores its CA there.
       await answers("an admission", undefined);
       expect(injector.output() + controller.output()).not.toMatch(/PRIVATE/);
     }, 90_000);
 
-    /** A webhook that has the last word after podrole's, each time, and takes the guard away. */
+    /** A webhook that always runs after podrole's and removes the guard. */
     async function withLateWebhook(work: () => Promise<void>): Promise<void> {
       const authority = await certificateAuthority("late", validFor(1, Date.now()));
       const server = createServer(

@@ -17,16 +17,16 @@ export const NAMESPACE = "podrole-system";
 const CONFIG = `/api/v1/namespaces/${NAMESPACE}/configmaps/podrole-config`;
 export const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 
-/** deploy/install.yaml in force at a real API server, and a way to run the injector as its Deployment would. */
+/** deploy/install.yaml applied to a real API server, and functions that run the injector as its Deployment would. */
 export interface Installed {
   readonly plane: ControlPlane;
-  /** The objects of deploy/install.yaml, the webhook registered by address: there is no service network here. */
+  /** The objects of deploy/install.yaml. The webhook is registered by address: there is no service network here. */
   readonly objects: readonly KubeObject[];
-  /** Changes settings in the ConfigMap. */
+  /** Changes settings in podrole-config. */
   readonly configure: (settings: Readonly<Record<string, string>>) => Promise<unknown>;
-  /** The injector with its Deployment's arguments, as its service account; resolves once the API server can call it. */
+  /** Starts the injector with its Deployment's arguments and service account. Resolves once the API server can call it. */
   readonly start: (...args: readonly string[]) => Promise<Child>;
-  /** The controller in the same way. */
+  /** Starts the controller in the same way. */
   readonly startController: () => Promise<Child>;
   readonly close: () => Promise<void>;
 }
@@ -91,7 +91,7 @@ const shipped = async (): Promise<readonly KubeObject[]> => {
     .filter((object) => object !== null);
 };
 
-/** The service account as the audit log names it. */
+/** The service account's name in the audit log. */
 export const userOf = (name: string): string => `system:serviceaccount:${NAMESPACE}:${name}`;
 
 const byAddress = (object: KubeObject, port: number): KubeObject =>
@@ -116,7 +116,7 @@ async function ready({ admin }: ControlPlane, child: Child): Promise<true | unde
   return bundles.every((bundle) => certificatesIn(atob(bundle)).length > 0) || undefined;
 }
 
-/** Ends it as a node that dies would. */
+/** Kills it, as when its node dies. */
 export async function kill(child: Child): Promise<void> {
   child.kill("SIGKILL");
   await child.exited;

@@ -1,10 +1,10 @@
 import { Agent, request } from "node:https";
 
-/** What a test does as a cluster's admin: plain JSON to the API server. */
+/** A client for tests that act as cluster admin. It sends plain JSON to the API server. */
 export interface KubeClient {
-  /** Any answer, whatever its status. */
+  /** Resolves with the answer, also when its status is an error. */
   request(method: string, path: string, body?: object, type?: string): Promise<KubeAnswer>;
-  /** @throws Error with the API server's own message for every status but 2xx, as all below */
+  /** @throws Error with the API server's message for every status except 2xx; the methods below do too */
   create(path: string, object: object): Promise<KubeObject>;
   /** A JSON merge patch. */
   patch(path: string, changes: object): Promise<KubeObject>;
@@ -16,13 +16,13 @@ export interface KubeClient {
 
 interface KubeAnswer {
   readonly status: number;
-  /** Of JSON; everything else is its text. */
+  /** The parsed JSON, or the text when it is not JSON. */
   readonly body: KubeObject;
-  /** What admission had to say, without the header's code and agent. */
+  /** Admission's warnings, without the header's code and agent. */
   readonly warnings: readonly string[];
 }
 
-/** Read by tests, which fail where it is not what they take it for. */
+/** An object of unknown shape; a test that expects another shape fails. */
 // oxlint-disable-next-line typescript/no-explicit-any
 export type KubeObject = any;
 

@@ -19,21 +19,21 @@ describe.skipIf(reason !== undefined)(
       await installCrd(plane);
       for (const namespace of ["shop", "podrole-system"]) {
         await createNamespace(plane.admin, namespace, { "podrole.dev/inject": "no" });
-        // Made by a controller that is not here.
+        // In a cluster, a controller creates it.
         const accounts = `${NAMESPACES}/${namespace}/serviceaccounts`;
         await plane.admin.request("POST", accounts, { metadata: { name: "default" } });
       }
     });
     afterAll(() => plane?.stop());
 
-    test.for(FILES)("%s is taken with strict validation and without a warning", async (file) => {
+    test.for(FILES)("%s passes strict validation without a warning", async (file) => {
       const documents = parseAllDocuments(readFileSync(deploy(file), "utf8"));
       const objects = documents.map((document) => document.toJS()).filter((object) => object !== null);
       for (const object of objects) {
         const path = placeOf(object);
         const query = "?dryRun=All&fieldValidation=Strict";
         const { status, body, warnings } = await plane.admin.request("POST", path + query, object);
-        // A dry run makes nothing, so what a pod refers to is not there, and a namespace of the test's own is.
+        // A dry run creates nothing, so objects that a pod refers to are missing; the test creates the namespace itself.
         const excused =
           status === 409 || (status === 403 && /serviceaccount .+ not found/.test(body.message));
         expect({ file, message: excused ? "" : (body.message ?? ""), warnings }).toEqual({

@@ -1,6 +1,6 @@
 import type { KubeObject } from "./kube-client.ts";
 
-/** Where each kind of deploy/ is created. */
+/** The API path of each kind in deploy/. */
 const PLACES: Readonly<Record<string, string>> = {
   Namespace: "/api/v1/namespaces",
   ServiceAccount: "/api/v1/*/serviceaccounts",
@@ -27,7 +27,7 @@ const PLACES: Readonly<Record<string, string>> = {
   ValidatingAdmissionPolicyBinding: "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
 };
 
-/** Where an object is created. @throws Error for a kind that is not known here */
+/** The path for creating an object. @throws Error for an unknown kind */
 export function placeOf({ kind, metadata }: KubeObject): string {
   const place = PLACES[kind];
   if (place === undefined) throw new Error(`where is a ${kind} created?`);

@@ -13,7 +13,7 @@ export interface AttackSetting {
   readonly pod?: Readonly<Record<string, string>>;
 }
 
-/** As `stsCa` is read. */
+/** A value of `stsCa` after parsing. */
 const certificate = async (): Promise<string> =>
   new X509Certificate((await certificateAuthority("sts", validFor(1, Date.now()))).cert).toString();
 const EMULATE = { "podrole.dev/imds": "emulate" };
@@ -28,7 +28,7 @@ export const SETTINGS = {
     annotations: { "podrole.dev/source": "node" },
   },
   off: { config: config({ guard: "off" }), annotations: {} },
-  /** Everything that adds to guard and sidecar. */
+  /** Every setting that adds something to guard and sidecar. */
   full: {
     config: config({
       egressHook: "require",
@@ -60,10 +60,10 @@ export const SETTINGS = {
 export interface Attack {
   readonly title: string;
   readonly code: FindingCode;
-  /** What is done to a pod that the webhook has made. */
+  /** Changes a pod that the webhook has patched. */
   readonly change: (pod: KubeObject) => void;
   readonly setting?: keyof typeof SETTINGS;
-  /** Whether the pod has a role; true unless said. */
+  /** Whether the pod has a role. Default: true. */
   readonly sidecar?: boolean;
 }
 
@@ -123,9 +123,9 @@ const SPELLINGS = [
   "net_adm\u0131n",
 ];
 
-/** The threats of deploy/docs/security.md that admission stops, each tried on a pod that is otherwise as the webhook makes it. */
+/** The threats of deploy/docs/security.md that admission stops. Each is tried on a pod that the webhook has patched. */
 export const ATTACKS: readonly Attack[] = [
-  attack("a pod that nobody has injected", "GUARD_MISSING", (pod) => {
+  attack("a pod that podrole has not patched", "GUARD_MISSING", (pod) => {
     delete pod.spec.initContainers;
     delete pod.spec.volumes;
   }),
@@ -177,7 +177,7 @@ export const ATTACKS: readonly Attack[] = [
   attack("a guard that lets the sidecar's uid through", "INJECTED_DIFFERENTLY", (pod) => {
     guard(pod).env.splice(0, 0, { name: "PODROLE_OPEN_UID", value: "64169" });
   }),
-  attack("a guard told another address of the pod", "INJECTED_DIFFERENTLY", (pod) => {
+  attack("a guard that has another address of the pod", "INJECTED_DIFFERENTLY", (pod) => {
     guard(pod).env[1] = { name: "PODROLE_POD_IP", value: "10.0.0.1" };
   }),
   attack("a guard with a volume over its program", "INJECTED_DIFFERENTLY", (pod) => {
@@ -188,11 +188,13 @@ export const ATTACKS: readonly Attack[] = [
     pod.spec.volumes.push({ name: "kube-api-access-x", emptyDir: {} });
     guard(pod).volumeMounts = [{ name: "kube-api-access-x", mountPath: "/usr/local/bin", readOnly: true }];
   }),
-  attack("a guard with NET_RAW where it is given none", "INJECTED_DIFFERENTLY", (pod) => {
+  attack("a guard with NET_RAW when the installation gives it none", "INJECTED_DIFFERENTLY", (pod) => {
     guard(pod).securityContext.capabilities.add.push("NET_RAW");
   }),
-  attack("a guard that may do with one wall less", "INJECTED_DIFFERENTLY", lessWalls, { setting: "full" }),
-  attack("a guard that is not told of the egress hook", "INJECTED_DIFFERENTLY", (pod) => {
+  attack("a guard that accepts one layer of blocking less", "INJECTED_DIFFERENTLY", lessWalls, {
+    setting: "full",
+  }),
+  attack("a guard without the setting of the egress hook", "INJECTED_DIFFERENTLY", (pod) => {
     guard(pod).env = guard(pod).env.filter(({ name }: { name: string }) => name !== "PODROLE_EGRESS_HOOK");
   }),
   attack("a guard without NET_ADMIN", "INJECTED_DIFFERENTLY", (pod) => {
@@ -201,7 +203,7 @@ export const ATTACKS: readonly Attack[] = [
   attack("a guard that runs as another user", "INJECTED_DIFFERENTLY", (pod) => {
     guard(pod).securityContext.runAsUser = 1000;
   }),
-  attack("a guard in a SELinux context of somebody's", "INJECTED_DIFFERENTLY", (pod) => {
+  attack("a guard in another SELinux context", "INJECTED_DIFFERENTLY", (pod) => {
     guard(pod).securityContext.seLinuxOptions = { type: "spc_t" };
   }),
   ...(
@@ -257,9 +259,13 @@ export const ATTACKS: readonly Attack[] = [
       ({ name }: { name: string }) => name !== "PODROLE_BLOCKED_ADDRESSES",
     );
   }),
-  attack("a sidecar of source node where it is not allowed", "INJECTED_DIFFERENTLY", (pod) => {
-    sidecar(pod).env.find(({ name }: { name: string }) => name === "PODROLE_SOURCE").value = "node";
-  }),
+  attack(
+    "a sidecar of source node when the installation does not allow it",
+    "INJECTED_DIFFERENTLY",
+    (pod) => {
+      sidecar(pod).env.find(({ name }: { name: string }) => name === "PODROLE_SOURCE").value = "node";
+    },
+  ),
   attack("a sidecar with one more mount", "INJECTED_DIFFERENTLY", (pod) => {
     pod.spec.volumes.push({ name: "shared", emptyDir: {} });
     sidecar(pod).volumeMounts.push({ name: "shared", mountPath: "/shared" });
@@ -284,7 +290,7 @@ export const ATTACKS: readonly Attack[] = [
   attack("a token volume that is a Secret", "RESERVED_NAME", (pod) => {
     pod.spec.volumes[0] = { name: "podrole-token", secret: { secretName: "a" } };
   }),
-  attack("a volume with a name of podrole's", "RESERVED_NAME", (pod) => {
+  attack("a volume with a reserved name", "RESERVED_NAME", (pod) => {
     pod.spec.volumes.push({ name: "podrole-x", emptyDir: {} });
   }),
   attack("an app that mounts the sidecar's token", "RESERVED_NAME", (pod) => {
@@ -295,7 +301,7 @@ export const ATTACKS: readonly Attack[] = [
     "RESERVED_NAME",
     withInit({ volumeMounts: [{ name: "podrole-token", mountPath: "/token" }] }),
   ),
-  attack("a container with a name of podrole's", "RESERVED_NAME", (pod) => {
+  attack("a container with a reserved name", "RESERVED_NAME", (pod) => {
     app(pod).name = "podrole-app";
   }),
   ...CAPABILITIES.map((name) =>
@@ -324,7 +330,7 @@ export const ATTACKS: readonly Attack[] = [
     "CAPABILITY_FORBIDDEN",
     dropping(["CAP_NET_RAW"]),
   ),
-  attack("an app that drops net_raw, which is another letter", "CAPABILITY_FORBIDDEN", dropping(["net_raw"])),
+  attack("an app that drops net_raw in lower case", "CAPABILITY_FORBIDDEN", dropping(["net_raw"])),
   attack("an init container that drops nothing", "CAPABILITY_FORBIDDEN", withInit({ securityContext: {} })),
   attack("a privileged app", "PRIVILEGED", (pod) => {
     app(pod).securityContext.privileged = true;
@@ -369,7 +375,7 @@ export const ATTACKS: readonly Attack[] = [
     delete app(pod).securityContext.runAsUser;
   }),
   attack(
-    "source node: an app with a uid of its image's",
+    "source node: an app whose image chooses the uid",
     "UID_UNKNOWN",
     (pod) => {
       delete app(pod).securityContext.runAsUser;
@@ -419,7 +425,7 @@ export const ATTACKS: readonly Attack[] = [
     { setting: "ambient" },
   ),
   attack(
-    "guard off: a guard of somebody's",
+    "guard off: a guard that is not podrole's",
     "INJECTED_DIFFERENTLY",
     (pod) => {
       pod.spec.initContainers.push({ name: "podrole-guard", image: "evil" });
@@ -436,7 +442,7 @@ export const ATTACKS: readonly Attack[] = [
 
 type Variables = Readonly<Record<string, string>>;
 
-/** Sets variables of a container of ours, in their place or before the last ones; an empty value takes one away. */
+/** Sets variables of guard or sidecar, in their place or before the last ones. An empty value removes one. */
 function setting(container: KubeObject, variables: Variables): void {
   for (const [name, value] of Object.entries(variables)) {
     const at = container.env.findIndex((one: { name: string }) => one.name === name);
@@ -462,11 +468,11 @@ const emulation = (
     { setting: where },
   );
 
-/** Guard and sidecar told of an emulation as the injector tells them, by hand. */
+/** The variables that the injector gives guard and sidecar for emulation. */
 const GUARD_EMULATES = { PODROLE_IMDS: "emulate", PODROLE_IMDS_PORT: "16927" };
 const BY_HAND = { guard: GUARD_EMULATES, sidecar: { ...GUARD_EMULATES, PODROLE_IMDS_V1: "denied" } };
 
-/** Who may have the metadata service emulated, and what guard and sidecar are told then. */
+/** Emulation without permission, and guard and sidecar with mismatched emulation variables. */
 export const EMULATION_ATTACKS: readonly Attack[] = [
   emulation("an emulation that the installation does not allow", "plain", { ...BY_HAND, pod: EMULATE }),
   emulation("an emulation that nobody has asked for", "unasked", BY_HAND),
@@ -480,7 +486,7 @@ export const EMULATION_ATTACKS: readonly Attack[] = [
   emulation("a sidecar that does not emulate where the guard does", "emulated", {
     sidecar: { PODROLE_IMDS: "", PODROLE_IMDS_PORT: "" },
   }),
-  emulation("a guard that leads to another port", "emulated", { guard: { PODROLE_IMDS_PORT: "8080" } }),
+  emulation("a guard that redirects to another port", "emulated", { guard: { PODROLE_IMDS_PORT: "8080" } }),
   emulation("a sidecar that listens at another port", "emulated", { sidecar: { PODROLE_IMDS_PORT: "8080" } }),
   emulation("a sidecar whose port is left to its default", "tokenless", {
     sidecar: { PODROLE_IMDS_PORT: "" },
@@ -512,7 +518,7 @@ export const EMULATION_ATTACKS: readonly Attack[] = [
 
 const DROPPED = { capabilities: { drop: ["ALL"] } };
 
-/** Ephemeral containers: what is special about one, and what it is refused for. */
+/** Ephemeral containers: a description, its fields, and the code of its denial. */
 export const DEBUG_ATTACKS: readonly (readonly [string, object, FindingCode])[] = [
   ["that drops nothing", {}, "CAPABILITY_FORBIDDEN"],
   [

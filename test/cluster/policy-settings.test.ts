@@ -34,7 +34,7 @@ const OFF = {
 const accepted = (place: number, data: Data): Data =>
   Object.fromEntries(Object.entries(data).map(([name, value]) => [`accepted.${place}.${name}`, value]));
 
-/** As the injector makes it; privilege escalation is off so that it would do in source node, too. */
+/** A pod that the injector has patched. Privilege escalation is off, so that source node accepts it too. */
 function podOf(installation: InjectorConfig, spec: object = {}): KubeObject {
   const securityContext = {
     runAsUser: 1000,
@@ -66,10 +66,10 @@ describe.skipIf(reason !== undefined)(
     };
     const says = (text: string) => expect.stringContaining(text) as string;
 
-    /** Replaces the whole ConfigMap, and waits until the API server goes by it. */
+    /** Replaces the whole ConfigMap, and waits until the API server uses it. */
     async function settings(data: Data): Promise<void> {
       const mark = `probe-${(count += 1)}`;
-      // A fourth installation for the probe alone, whose image no other state has.
+      // A fourth installation for the probe only; no other state has its image.
       const probe = { version: "0", image: mark };
       await plane.admin.request("DELETE", CONFIG);
       await plane.admin.create(CONFIGS, {
@@ -92,7 +92,7 @@ describe.skipIf(reason !== undefined)(
     });
     afterAll(() => plane?.stop());
 
-    test("refuses every pod of a labelled namespace while there is no ConfigMap", async () => {
+    test("refuses every new pod of a labelled namespace while there is no ConfigMap", async () => {
       const pod = podOf(OLD.config);
       const refused = says("no params found for policy binding with `Deny` parameterNotFoundAction");
       await until("the policy", async () => (await create(pod)) !== "created" || undefined, 30_000);
@@ -113,7 +113,7 @@ describe.skipIf(reason !== undefined)(
       expect(await plane.admin.patch(at, { metadata: { finalizers: null } })).toMatchObject({ kind: "Pod" });
     });
 
-    test("takes an absent key for its default, and the image of the settings' own version", async () => {
+    test("uses the default for an absent key, and the image of the settings' version", async () => {
       await settings({ version: "7.0.0" });
       expect(await create(podOf(config({ image: "podrole/sidecar:7.0.0" })))).toBe("created");
       expect(await create(podOf(OLD.config))).toEqual(says("[INJECTED_DIFFERENTLY]"));
@@ -126,7 +126,7 @@ describe.skipIf(reason !== undefined)(
         ["now", NEW],
         ["before", OLD],
         ["before that", OFF],
-      ] as const)("takes pods of the settings %s", async ([, { config: one }]) => {
+      ] as const)("admits pods of the settings %s", async ([, { config: one }]) => {
         expect(await create(podOf(one))).toBe("created");
       });
 
@@ -165,12 +165,12 @@ describe.skipIf(reason !== undefined)(
         expect(await create(pod)).toEqual(says(message));
       });
 
-      test("takes what one installation allows from its own pods", async () => {
+      test("admits a pod with a host path when its own installation allows it", async () => {
         expect(await create(podOf(NEW.config, HOST_PATH))).toBe("created");
       });
 
       test.for(["podrole.dev/source", "podrole.dev/guard", "podrole.dev/version"])(
-        "lets no pod choose among them by an annotation: %s",
+        "refuses a pod that chooses another installation by an annotation: %s",
         async (key) => {
           const pod = podOf({ ...OLD.config, image: "r.example/podrole:9" });
           pod.metadata.annotations[key] = key.endsWith("guard") ? "off" : "node";
@@ -179,23 +179,23 @@ describe.skipIf(reason !== undefined)(
       );
     });
 
-    test("refuses pods of before once the controller keeps them no longer", async () => {
+    test("refuses pods of the old settings once the controller no longer keeps these", async () => {
       await settings({ ...NEW.data, ...accepted(0, NEW.data) });
       expect(await create(podOf(NEW.config))).toBe("created");
       expect(await create(podOf(OLD.config))).toEqual(says("[INJECTED_DIFFERENTLY]"));
       expect(await create(podOf(OFF.config))).toEqual(says("[GUARD_MISSING]"));
     });
 
-    describe("goes on by what the controller keeps where the settings", () => {
+    describe("uses the settings that the controller keeps when the new settings", () => {
       test.for<readonly [string, Data]>([
         ["have no version", { version: "" }],
-        ["name a source that is none", { source: "nod" }],
-        ["name an override that is none", { sourceOverride: "node,ambiant" }],
-        ["have another word for the guard", { guard: "of" }],
-        ["have another word for host paths", { hostPath: "Warn" }],
-        ["have another word for the host network", { hostNetwork: "allow" }],
-        ["have another word for yes", { guardNetRaw: "yes" }],
-        ["have a port that is none", { imdsPort: "http" }],
+        ["name an unknown source", { source: "nod" }],
+        ["name an unknown override", { sourceOverride: "node,ambiant" }],
+        ["have an unknown value for the guard", { guard: "of" }],
+        ["have an unknown value for host paths", { hostPath: "Warn" }],
+        ["have an unknown value for the host network", { hostNetwork: "allow" }],
+        ["have an unknown value for a boolean", { guardNetRaw: "yes" }],
+        ["have an invalid port", { imdsPort: "http" }],
         ["have no address to block", { block: "" }],
         ["have no image", { image: "" }],
       ])("%s", async ([, wrong]) => {
@@ -210,11 +210,11 @@ describe.skipIf(reason !== undefined)(
       });
     });
 
-    test("says that the settings are at fault where none are valid", async () => {
+    test("says that the settings are invalid when no valid ones are kept", async () => {
       await plane.admin.request("DELETE", CONFIG);
       await plane.admin.create(CONFIGS, {
         metadata: { name: "podrole-config" },
-        // What is kept without a version is no installation either.
+        // Kept settings without a version are invalid too.
         data: { ...NEW.data, source: "nod", "accepted.0.image": "r.example/podrole:1" },
       });
       const pod = podOf(OLD.config);
@@ -224,7 +224,7 @@ describe.skipIf(reason !== undefined)(
       );
     });
 
-    test("keeps within the cost budget with four installations, a long CA, and a pod of a hundred containers", async () => {
+    test("stays within the cost budget with four installations, a long CA, and a pod of a hundred containers", async () => {
       const stsCa = `${"x".repeat(32_000)}$`;
       const full = {
         ...NEW.data,

@@ -12,16 +12,16 @@ import { until } from "../support/until.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { tempFolder } from "../support/temp-files.ts";
 
-/** Injector or controller as they are shipped, in a process of its own, at a real API server. */
+/** The shipped injector or controller in its own process, at a real API server. */
 export interface Program extends Child {
   readonly port: number;
-  /** As a kubelet's probe asks: whatever certificate it shows. Status 0 where nobody answers. */
+  /** Asks as a kubelet's probe does, without checking the certificate. Status 0 when nobody answers. */
   readonly ask: (path: string) => Promise<{ readonly status: number; readonly body: string }>;
   readonly ready: () => Promise<unknown>;
 }
 
 export async function startProgram(plane: ControlPlane, args: readonly string[]): Promise<Program> {
-  // Of several replicas the first one brings it.
+  // With several replicas, the first one creates it.
   await plane.admin.request("POST", "/api/v1/namespaces/podrole-system/configmaps", {
     metadata: { name: "podrole-config" },
     data: { region: "eu-west-1" },
@@ -29,7 +29,7 @@ export async function startProgram(plane: ControlPlane, args: readonly string[])
   return started("../../injector/main.ts", "https", plane.injectorConfig, args);
 }
 
-/** The certificates that it makes are for 127.0.0.1 too. */
+/** Its certificates are also valid for 127.0.0.1. */
 export const startController = (account: KubeConfig, args: readonly string[] = []): Promise<Program> =>
   started("../../injector/controller/main.ts", "http", account, ["--tls-names=127.0.0.1", ...args]);
 

@@ -11,7 +11,7 @@ import { CRDS, NAMESPACES } from "./setting.ts";
 
 const reason = whyNot() ?? whyNoHelm();
 const FOLDER = join(process.env["KUBEBUILDER_ASSETS"] ?? "", "crds");
-/** Of cert-manager and of the Prometheus operator; .ci/kube-assets brings them. */
+/** CRDs of cert-manager and of the Prometheus operator; .ci/kube-assets downloads them. */
 const OTHERS: readonly Manifest[] =
   reason === undefined && existsSync(FOLDER)
     ? readdirSync(FOLDER).map((file) => parse(readFileSync(join(FOLDER, file), "utf8")))
@@ -38,7 +38,7 @@ describe.skipIf(reason !== undefined)(
     const isJudged = ({ kind }: Manifest): boolean => !OWN_KINDS.has(kind) || known.has(kind);
 
     test.for(CHART_VALUES)(
-      "is taken with strict validation and without a warning, with %s",
+      "passes strict validation without a warning, with %s",
       async ([, values, args]) => {
         const objects = rendered(values, ...args).filter((object) => object !== null);
         expect(objects.length).toBeGreaterThan(9);
@@ -49,7 +49,7 @@ describe.skipIf(reason !== undefined)(
             placeOf(object) + query,
             object,
           );
-          // The namespace is there already.
+          // The namespace exists already.
           const excused = status === 409 && object.kind === "Namespace";
           const { kind, metadata } = object;
           expect({
@@ -68,7 +68,7 @@ describe.skipIf(reason !== undefined)(
     );
 
     const missing = known.size === 0 ? ": no crds/ in KUBEBUILDER_ASSETS" : "";
-    test.skipIf(missing !== "")(`objects of cert-manager and Prometheus are among them${missing}`, () => {
+    test.skipIf(missing !== "")(`includes objects of cert-manager and Prometheus${missing}`, () => {
       expect(known).toEqual(OWN_KINDS);
     });
   },

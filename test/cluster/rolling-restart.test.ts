@@ -33,7 +33,7 @@ describe.skipIf(reason !== undefined)(
     });
     afterAll(() => plane?.stop());
 
-    test("of two replicas at 50 pods a second loses no admission", async () => {
+    test("of two replicas loses no admission at 50 pods a second", async () => {
       const service = await tcpService();
       await register(plane, service.port);
       const controller = openController(await controllerAccount(plane));
@@ -46,7 +46,7 @@ describe.skipIf(reason !== undefined)(
       };
       const end = async (one: Program): Promise<void> => {
         one.kill("SIGTERM");
-        // As late as EndpointSlices and kube-proxy may be.
+        // EndpointSlices and kube-proxy may be this late.
         await delay(1500);
         service.endpoints = service.endpoints.filter((port) => port !== one.port);
         expect(await one.exited).toBe(0);

@@ -14,12 +14,12 @@ import type { ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { NAMESPACES } from "./setting.ts";
 
-/** Stands in for the Deployment controller and the kubelet: runs the real programs as the Deployments say. */
+/** A stand-in for the Deployment controller and the kubelet. It runs the real programs as the Deployments specify. */
 
 export const NAMESPACE = "podrole-system";
 const DEPLOYMENTS = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments`;
 const REPLICAS = 2;
-/** As late as EndpointSlices and kube-proxy may be. */
+/** EndpointSlices and kube-proxy may be this late. */
 const ENDPOINT_MS = 1500;
 
 /** A version of podrole: its chart and its programs. */
@@ -31,7 +31,7 @@ export interface Release {
 
 const source = (path: string): string => fileURLToPath(new URL(`../../injector/${path}`, import.meta.url));
 
-/** The chart with the webhook called by address, since there is no service network, and with another version. */
+/** The chart with another version, and with the webhook called by address: there is no service network. */
 function chartOf(folder: string, version: string, port: number): string {
   const chart = join(folder, `chart-${version}`);
   cpSync(CHART, chart, { recursive: true });
@@ -44,7 +44,7 @@ function chartOf(folder: string, version: string, port: number): string {
   return chart;
 }
 
-/** This version, and the same programs under another. @param port where the API server calls the webhook */
+/** This version, and the same programs under another version. @param port where the API server calls the webhook */
 export async function releases(folder: string, port: number): Promise<readonly [Release, Release]> {
   const version = "99.0.0-test";
   const outdir = join(folder, "next");
@@ -90,7 +90,7 @@ interface Replica extends Child {
 export interface Cluster {
   /** Replaces every process by one of the release, as a roll-out does, and reports it in the Deployment's status. */
   rollOut(release: Release): Promise<void>;
-  /** What every process has written, for the message of a test that fails. */
+  /** The output of every process, for the message of a failed test. */
   output(): string;
   close(): Promise<void>;
 }
@@ -149,7 +149,7 @@ export function cluster(plane: ControlPlane, folder: string, service: TcpService
 
   return {
     rollOut: async (release) => {
-      // Recreate: the old one is gone before the new one starts.
+      // Recreate: the old process ends before the new one starts.
       if (controller !== undefined) await end(controller);
       controller = await start("podrole-controller", release.controller);
       let old = replicas;
@@ -178,7 +178,7 @@ export function cluster(plane: ControlPlane, folder: string, service: TcpService
   };
 }
 
-/** The settings of the controller's that the policies accept, by their place. */
+/** The images of the settings that the controller keeps, in order. */
 export async function acceptedImages({ admin }: ControlPlane): Promise<readonly string[]> {
   const { data }: KubeObject = await admin.get(`${NAMESPACES}/${NAMESPACE}/configmaps/podrole-config`);
   return [0, 1, 2].flatMap((place) => data[`accepted.${place}.image`] ?? []);

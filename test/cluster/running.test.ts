@@ -42,19 +42,19 @@ describe.skipIf(reason !== undefined)(
     });
     afterAll(() => serving?.close());
 
-    test("a Deployment whose pods would be refused is applied with a warning that says why", async () => {
+    test("a Deployment whose pods would be denied is applied with a warning that says why", async () => {
       const { status, warnings } = await send("POST", DEPLOYMENTS, deployment("bad", { hostPID: true }));
       expect(status).toBe(201);
       expect(warnings.join("\n")).toContain("[HOST_NAMESPACE] Pods of this Deployment will be refused: ");
     });
 
-    test("a Deployment whose pods would run is applied without a word, and its template stays as it is", async () => {
+    test("a Deployment whose pods would be admitted is applied unchanged and without a warning", async () => {
       const { status, warnings, body } = await send("POST", DEPLOYMENTS, deployment("good", {}));
       expect({ status, warnings }).toEqual({ status: 201, warnings: [] });
       expect(body.spec.template.spec.initContainers).toBeUndefined();
     });
 
-    test("a Deployment that was let in with a warning can be scaled without hearing it again", async () => {
+    test("a Deployment that got a warning can be scaled without getting it again", async () => {
       const { status, warnings } = await send(
         "PATCH",
         `${DEPLOYMENTS}/bad`,
@@ -64,7 +64,7 @@ describe.skipIf(reason !== undefined)(
       expect({ status, warnings }).toEqual({ status: 200, warnings: [] });
     });
 
-    test("the role of a running pod cannot be changed, a label can", async () => {
+    test("the role of a running pod cannot be changed, but a label can", async () => {
       const role = { metadata: { annotations: { [ANNOTATION.role]: `${ROLE}-2` } } };
       const { status, body } = await send("PATCH", pod("web"), role, PATCH);
       expect(status).toBe(403);
@@ -73,7 +73,7 @@ describe.skipIf(reason !== undefined)(
       expect(await send("PATCH", pod("web"), label, PATCH)).toMatchObject({ status: 200, warnings: [] });
     });
 
-    test("the image of the guard in a running pod cannot be changed, the app's can", async () => {
+    test("the guard's image in a running pod cannot be changed, but the app's can", async () => {
       const image = (list: string, name: string) =>
         send(
           "PATCH",
@@ -85,7 +85,7 @@ describe.skipIf(reason !== undefined)(
       expect(await image("containers", "app")).toMatchObject({ status: 200 });
     });
 
-    test("the sidecar of a running pod cannot be made smaller than podrole makes it, the app can", async () => {
+    test("the resources of a running sidecar cannot be reduced below podrole's minimum, but the app's can", async () => {
       const resize = (list: string, name: string, memory: string) =>
         send(
           "PATCH",
@@ -101,7 +101,7 @@ describe.skipIf(reason !== undefined)(
       expect(await resize("initContainers", "podrole-sidecar", "1Gi")).toMatchObject({ status: 200 });
     });
 
-    test("what is no business of podrole's is done without asking it", async () => {
+    test("podrole is not called for changes that do not concern it", async () => {
       const asked = serving.lines.length;
       const labels = { metadata: { labels: { unasked: "yes" } } };
       expect(await send("PATCH", pod("web"), labels, PATCH)).toMatchObject({ status: 200 });

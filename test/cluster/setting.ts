@@ -25,11 +25,11 @@ export async function shippedObjects(): Promise<readonly KubeObject[]> {
 export const INJECTOR = "podrole-injector";
 export const CONTROLLER = "podrole-controller";
 
-/** The first of a kind, not the controller's. */
+/** The first object of a kind that is not the controller's. */
 export const shippedObject = async (kind: string): Promise<KubeObject> =>
   (await shippedObjects()).find((object) => object.kind === kind && object.metadata.name !== CONTROLLER);
 
-/** What the injector may do in the whole cluster: what deploy/install.yaml lets it, and nothing else. */
+/** Gives the injector exactly the cluster-wide rights of deploy/install.yaml. */
 export async function allowInjector({ admin }: ControlPlane): Promise<void> {
   const role = await shippedObject("ClusterRole");
   await admin.create(`${RBAC}/clusterroles`, role);
@@ -40,7 +40,7 @@ export async function allowInjector({ admin }: ControlPlane): Promise<void> {
   });
 }
 
-/** What deploy/install.yaml lets the injector do in its own namespace, which must be there. */
+/** Gives the injector the rights that deploy/install.yaml has for its own namespace. The namespace must exist. */
 export async function allowSecret({ admin }: ControlPlane): Promise<void> {
   const role = await shippedObject("Role");
   const place = `${RBAC}/namespaces/${role.metadata.namespace}`;
@@ -52,7 +52,7 @@ export async function allowSecret({ admin }: ControlPlane): Promise<void> {
   });
 }
 
-/** The controller's service account with the rights that deploy/install.yaml gives it. Its namespace must be there. */
+/** Creates the controller's service account with the rights of deploy/install.yaml. Its namespace must exist. */
 export async function controllerAccount(plane: ControlPlane): Promise<KubeConfig> {
   const own = (await shippedObjects()).filter(
     ({ kind, metadata }) => metadata.name === CONTROLLER && kind !== "Deployment",
@@ -75,7 +75,7 @@ export const grantObject = (name: string, spec: object): object => ({
   spec,
 });
 
-/** A labelled namespace with the service account that a controller would make. */
+/** Creates a labelled namespace with the service account that a controller would create. */
 export async function createNamespace(admin: KubeClient, name: string, labels = {}): Promise<void> {
   await admin.create(NAMESPACES, {
     metadata: { name, labels: { "podrole.dev/inject": "enabled", ...labels } },

@@ -47,7 +47,7 @@ describe.skipIf(reason !== undefined)(
       until(wanted, async () => (await made()).every((one) => one === wanted) || undefined);
     const detail = async (): Promise<unknown> => JSON.parse((await injector.ask("/readyz")).body);
 
-    test("change without a restart; what is bad, gone or another version's leaves the last good ones", async () => {
+    test("change without a restart, and the last good ones stay when new ones are invalid, deleted or of another version", async () => {
       const controller = openController(await controllerAccount(plane));
       onTestFinished(() => controller.close());
       injector = await startProgram(plane, ["--drain-seconds=0"]);
@@ -90,7 +90,7 @@ describe.skipIf(reason !== undefined)(
       expect(new Set(await made())).toEqual(new Set(["r.example/podrole:2"]));
       expect((await injector.ask("/readyz")).status).toBe(200);
 
-      // Another key for service accounts' roles, for which all of them are read again.
+      // With another key for roles of service accounts, the injector reads all service accounts again.
       const account = `${NAMESPACES}/shop/serviceaccounts/default`;
       const role = "arn:aws:iam::111122223333:role/billing";
       await plane.admin.patch(account, { metadata: { annotations: { "acme.example/role": role } } });

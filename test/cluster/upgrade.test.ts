@@ -13,10 +13,10 @@ import { createNamespace, NAMESPACES, podsOf } from "./setting.ts";
 
 const reason = whyNot() ?? whyNoHelm();
 const EVERY_MS = 100;
-/** The controller keeps what was before for a minute after the roll-out. */
+/** A limit for waiting: the controller keeps the old settings for a minute after the roll-out. */
 const KEPT_MS = 120_000;
 
-/** A pod that source node takes, too. */
+/** A pod that source node accepts too. */
 const POD = {
   metadata: {
     name: "web",
@@ -29,7 +29,7 @@ const POD = {
   },
 };
 
-/** Of which installation a pod is, told by all that it was given: `guarded r.example/podrole:1 node`. */
+/** Describes the installation that patched a pod, such as `guarded r.example/podrole:1 node`. */
 function formOf({ spec }: KubeObject): string {
   const [first, second]: readonly KubeObject[] = spec.initContainers ?? [];
   const sidecar = first?.name === "podrole-sidecar" ? first : second;
@@ -81,7 +81,7 @@ test.skipIf(reason !== undefined)(
     await until("an admission", async () => (await create()) === formed(BEFORE) || undefined, 60_000);
     await until("the controller to keep the settings", () => isAccepted(BEFORE), KEPT_MS);
 
-    /** What became of every pod, in the order in which they were created. */
+    /** The result for every pod, in the order of creation. */
     const pods: string[] = [];
     const pending = new Set<Promise<void>>();
     const load = setInterval(() => {
@@ -92,15 +92,15 @@ test.skipIf(reason !== undefined)(
       pending.add(one);
     }, EVERY_MS);
     onTestFinished(() => clearInterval(load));
-    let told = 0;
-    /** Of those that were sent since the last call. */
+    let counted = 0;
+    /** The results for pods that were sent since the last call. */
     const answered = async (): Promise<readonly string[]> => {
-      const [from, to] = [told, pods.length];
-      told = to;
+      const [from, to] = [counted, pods.length];
+      counted = to;
       await Promise.all(pending);
       return pods.slice(from, to);
     };
-    /** Until only pods of these settings have been made for two seconds. */
+    /** Waits until all pods of two seconds have these settings. */
     const onlyOf = (settings: typeof BEFORE) =>
       until(
         "pods of the new settings alone",
@@ -119,7 +119,7 @@ test.skipIf(reason !== undefined)(
     expect(new Set(upgraded)).toEqual(new Set([formed(BEFORE), formed(NEXT)]));
     expect(await acceptedImages(plane)).toContain(BEFORE.image);
 
-    // The roll-out is over: from here on pods of before are refused, and no pod is made that has no guard.
+    // The roll-out is over: pods of the old settings are refused now, and no pod is created without a guard.
     await until("what was before to be forgotten", () => isAccepted(NEXT), KEPT_MS);
     expect(new Set(await answered())).toEqual(new Set([formed(NEXT)]));
 

@@ -15,10 +15,10 @@ import { allowInjector, createNamespace, installCrd, podsOf, shippedObject } fro
 
 const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 
-/** A control plane of its own with the real injector registered at it. */
+/** A separate control plane with the real injector registered. */
 export interface Serving {
   readonly plane: ControlPlane;
-  /** What the injector has logged so far. */
+  /** The injector's log so far. */
   readonly lines: readonly LogLine[];
   readonly close: () => Promise<void>;
 }
@@ -41,14 +41,14 @@ export async function openInjector(over: Partial<InjectorConfig> = {}): Promise<
 }
 
 interface Place {
-  /** Of the webhook configuration. */
+  /** The name of the webhook configuration. */
   readonly name: string;
-  /** Namespaces with this label alone, beside other injectors. */
+  /** The webhook is called only for namespaces with this label, so that several injectors can run side by side. */
   readonly labels: Readonly<Record<string, string>>;
   readonly kubeConfig: KubeConfig;
 }
 
-/** One more injector, registered at a control plane; resolves once it is called. */
+/** Registers one more injector at a control plane. Resolves once the API server calls it. */
 export async function addInjector(
   plane: ControlPlane,
   over: Partial<InjectorConfig>,
@@ -96,7 +96,7 @@ export const podObject = (name: string, annotations: object, spec: object = {}):
   spec: { containers: [{ name: "app", image: "shop/app:1" }], ...spec },
 });
 
-/** As deploy/install.yaml registers it, but by address: there is no service network here. */
+/** The registration of deploy/install.yaml, but by address: there is no service network here. */
 async function registration(
   port: number,
   ca: string,

@@ -1,8 +1,8 @@
 import type { Container, Pod, SecurityContext } from "../../injector/model/pod.ts";
 import { BILLING } from "../support/facts.ts";
 
-/** A pod that an API server takes, with a few of the things that webhook and policy have to agree about; 1 is harmless. */
-export function podByChance(next: () => number): Pod {
+/** A valid pod with random fields about which webhook and policy have to agree. A `random` that returns 1 makes it harmless. */
+export function randomValidPod(next: () => number): Pod {
   const chance = (share: number): boolean => next() < share;
   const one = <T>(...of: readonly T[]): T => of[Math.floor(next() * of.length)] as T;
   const context = (): SecurityContext => {
@@ -13,7 +13,7 @@ export function podByChance(next: () => number): Pod {
     return {
       ...(chance(0.1) ? {} : { runAsUser: chance(0.05) ? 64_169 : 1000 }),
       ...(chance(0.05) ? { privileged: true } : {}),
-      // The API server itself refuses false beside what it would take back.
+      // The API server itself refuses false beside fields that need privilege escalation.
       ...(chance(0.1) ? { allowPrivilegeEscalation: true } : {}),
       capabilities: { ...(add.length > 0 ? { add } : {}), ...(drop.length > 0 ? { drop } : {}) },
     };
