@@ -41,5 +41,5 @@ const badInject = (value: string): Finding =>
   finding(
     "ANNOTATION_INVALID",
     `The annotation ${ANNOTATION.inject} is ${JSON.stringify(value.slice(0, 60))}.`,
-    "It can be false, or true, or left out.",
+    "Set it to true or false, or remove it.",
   );

@@ -4,7 +4,7 @@ import { type Finding, finding } from "../model/findings.ts";
 import { RESERVED_PREFIX, SIDECAR_UID } from "../../sidecar/contract/pod.ts";
 
 /**
- * Capabilities with which a container can remove the guard's rules, speak past them, or read another's memory.
+ * Capabilities with which a container can remove the guard's rules, bypass them, or read another's memory.
  * NET_RAW is one of them: a transmit-only AF_XDP socket in copy mode goes past every rule in the pod's own namespace
  * and needs nothing else (measured, Linux 6.18).
  */
@@ -25,7 +25,7 @@ const FORBIDDEN_WITH_OPEN_UID = ["SETUID", "SETGID"];
 /** A capability as Kubernetes compares it: upper case, without the prefix that some write. */
 const capability = (raw: string): string => raw.toUpperCase().replace(/^CAP_/, "");
 
-/** What one container would undo of the guard or lay open of the sidecar. */
+/** Where one container could undo the guard or expose the sidecar. */
 export const containerHazards = (container: Container, pod: Pod, protect: Protected): readonly Finding[] => [
   ...reservedNames(container),
   ...privileges(container, protect),
@@ -38,12 +38,18 @@ function reservedNames(container: Container): readonly Finding[] {
   const mounts = (container.volumeMounts ?? []).filter(({ name }) => name.startsWith(RESERVED_PREFIX));
   return [
     ...(container.name.startsWith(RESERVED_PREFIX)
-      ? [finding("RESERVED_NAME", `${named(container)} takes a name of podrole's.`, "Rename the container.")]
+      ? [
+          finding(
+            "RESERVED_NAME",
+            `${named(container)} uses a name that is reserved for podrole.`,
+            "Rename the container.",
+          ),
+        ]
       : []),
     ...mounts.map(({ name }) =>
       finding(
         "RESERVED_NAME",
-        `${named(container)} mounts the volume ${JSON.stringify(name)} of podrole's.`,
+        `${named(container)} mounts podrole's volume ${JSON.stringify(name)}.`,
         "Remove the mount.",
       ),
     ),
@@ -63,7 +69,7 @@ function privileges(container: Container, { guard, sidecar, source }: Protected)
       ? [
           finding(
             "PRIVILEGED",
-            `${named(container)} is privileged and could undo the guard.`,
+            `${named(container)} is privileged and could remove the guard's rules.`,
             "Set privileged to false.",
           ),
         ]
@@ -73,7 +79,7 @@ function privileges(container: Container, { guard, sidecar, source }: Protected)
       ? [
           finding(
             "PRIVILEGED",
-            `${named(container)} unmasks /proc and could undo the guard.`,
+            `${named(container)} unmasks /proc and could remove the guard's rules.`,
             "Set procMount to Default.",
           ),
         ]
@@ -81,7 +87,7 @@ function privileges(container: Container, { guard, sidecar, source }: Protected)
     ...added.map((raw) =>
       finding(
         "CAPABILITY_FORBIDDEN",
-        `${named(container)} adds the capability ${raw}, with which it could go round the guard or read the sidecar.`,
+        `${named(container)} adds the capability ${raw}, which could bypass the guard or read the sidecar.`,
         `Remove ${raw} from securityContext.capabilities.add.`,
       ),
     ),
@@ -103,7 +109,7 @@ function uids(container: Container, pod: Pod, { guard, sidecar, source }: Protec
   if (!hasOpenUid({ guard, sidecar, source })) return [];
   const findings: Finding[] = [];
   if (uid == null) {
-    const message = `${named(container)} leaves its uid to the image, and source ${source} lets the sidecar's uid past the guard.`;
+    const message = `${named(container)} sets no uid of its own, and source ${source} lets the sidecar's uid past the guard.`;
     findings.push(
       finding("UID_UNKNOWN", message, "Set securityContext.runAsUser, or use source web-identity."),
     );

@@ -28,7 +28,7 @@ export const containerRoleKeys = (pod: Pod): ReadonlyMap<string, string> =>
       ),
   );
 
-/** Every bad one denies the pod: without it, a container would run with another role or with none. */
+/** Each invalid one denies the pod: without it, a container would run with another role or with none. */
 export function containerRoles(
   pod: Pod,
   config: Pick<InjectorConfig, "baseRoleArn">,
@@ -36,8 +36,8 @@ export function containerRoles(
   const given = containerRoleKeys(pod);
   const most = IDENTITIES_MAX - 1;
   if (given.size > most) {
-    const message = `The pod gives ${given.size} containers a role of their own, and each is a session of its own.`;
-    const remedy = `Give at most ${most} a role, and let the others share the pod's.`;
+    const message = `The pod gives ${given.size} containers their own roles, and each role needs its own session.`;
+    const remedy = `Give at most ${most} containers a role, and let the others share the pod's role.`;
     return { roles: [], findings: [finding("ANNOTATION_INVALID", message, remedy)] };
   }
   const names = userContainers(pod).map(({ name }) => name);
@@ -48,11 +48,11 @@ export function containerRoles(
     const key = `${CONTAINER_ROLE_PREFIX}${container.slice(0, 80)}`;
     if (!names.includes(container)) {
       const message = `The annotation ${key} names no container of the pod.`;
-      const remedy = `Its containers are ${names.join(", ").slice(0, 400)}.`;
+      const remedy = `The pod's containers are ${names.join(", ").slice(0, 400)}.`;
       findings.push(finding("CONTAINER_UNKNOWN", message, remedy));
     } else if (!exposed(container)) {
-      const message = `The annotation ${key} gives a role to a container that ${ANNOTATION.containers} or ${ANNOTATION.skipContainers} keeps from credentials.`;
-      findings.push(finding("ANNOTATION_INVALID", message, "Take one of the two off the pod."));
+      const message = `The annotation ${key} gives a role to a container that gets no credentials, because of ${ANNOTATION.containers} or ${ANNOTATION.skipContainers}.`;
+      findings.push(finding("ANNOTATION_INVALID", message, "Remove one of the two from the pod."));
     } else {
       const resolved = roleFromText(raw, `annotation ${key} of the pod`, config);
       if (resolved.kind === "role") roles.push({ container, resolved });

@@ -19,7 +19,7 @@ import { annotation } from "../model/annotations.ts";
  *
  * `status` is not looked at. The API server shows a webhook the status a client sent along and resets it afterwards:
  * a pod that is "Succeeded" on arrival will run.
- * @param trace hears each question that is asked on the way, for whoever has to explain the decision
+ * @param trace receives each question with its answer, so that `explain` can show them
  */
 export function decide(
   object: unknown,
@@ -85,13 +85,13 @@ const skip = (reason: SkipReason, findings: readonly Finding[] = []): PodDecisio
 const onHostNetwork = (): Finding =>
   finding(
     "HOST_NETWORK",
-    "The pod uses the node's network, where a guard would cut the node itself off from its metadata service.",
-    "Take hostNetwork off the pod.",
+    "The pod uses the node's network, where a guard would also cut off the node itself from its metadata service.",
+    "Remove hostNetwork from the pod.",
   );
 
 const unguarded = (): Finding =>
   finding(
     "HOST_NETWORK_UNGUARDED",
-    "The pod uses the node's network and has no guard: the node's role is within its reach.",
-    "Take hostNetwork off the pod.",
+    "The pod uses the node's network and has no guard, so it can reach the node's role.",
+    "Remove hostNetwork from the pod.",
   );

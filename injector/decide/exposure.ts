@@ -3,7 +3,7 @@ import { finding, type Finding } from "../model/findings.ts";
 import { userContainers } from "../model/user-containers.ts";
 import { type Pod } from "../model/pod.ts";
 
-/** Peers separate by comma or by semicolon. */
+/** Other webhooks' annotations separate names by comma or by semicolon. */
 const namesIn = (pod: Pod, key: string): ReadonlySet<string> | undefined => {
   const raw = pod.metadata?.annotations?.[key];
   if (raw == null) return undefined;
@@ -23,20 +23,20 @@ export function exposes(pod: Pod): (name: string) => boolean {
   return (name) => (only?.has(name) ?? true) && not?.has(name) !== true;
 }
 
-/** The names of the user's containers that get credentials; one that the annotations name and the pod lacks is refused. */
+/** The names of the user's containers that get credentials. A name that the pod does not have is refused. */
 export function exposedContainers(pod: Pod): {
   readonly exposed: readonly string[];
   readonly findings: readonly Finding[];
 } {
   const names = userContainers(pod).map(({ name }) => name);
   const known = new Set(names);
-  // Once, and not for each of the names: both may be very many.
-  const remedy = `Its containers are ${names.join(", ").slice(0, 400)}.`;
+  // Built once, not for each unknown name: there may be very many of both.
+  const remedy = `The pod's containers are ${names.join(", ").slice(0, 400)}.`;
   const findings = [ANNOTATION.containers, ANNOTATION.skipContainers].flatMap((key) =>
     [...(namesIn(pod, key) ?? [])]
       .filter((name) => !known.has(name))
       .map((name) => {
-        const message = `The annotation ${key} names ${JSON.stringify(name.slice(0, 80))}, which is no container of the pod.`;
+        const message = `The annotation ${key} names ${JSON.stringify(name.slice(0, 80))}, which is not a container of the pod.`;
         return finding("CONTAINER_UNKNOWN", message, remedy);
       }),
   );

@@ -6,7 +6,7 @@ import { SOURCE_VOLUMES } from "../sources/sources.ts";
 import { type Protected } from "./presence.ts";
 import { containerHazards } from "./container-hazards.ts";
 
-/** Refuses what would undo the guard or lay the sidecar open: admission's part of deploy/docs/security.md. Pure. */
+/** Denies pods that could undo the guard or expose the sidecar: admission's part of deploy/docs/security.md. Pure. */
 export function hazards(pod: Pod, protect: Protected): readonly Finding[] {
   const users = allContainers(pod.spec).filter(
     ({ list, container }) => !(list === "initContainers" && isOurs(container)),
@@ -20,8 +20,8 @@ export function hazards(pod: Pod, protect: Protected): readonly Finding[] {
 }
 
 /**
- * The host's process table holds every other pod's sidecar as well, within reach of a container that runs as the same
- * uid: so pods without a role may not share it either.
+ * The host's process table holds every other pod's sidecar too, and a container with the same uid can reach it. So pods
+ * without a role may not share it either.
  */
 function sharedNamespaces({ spec }: Pod, { sidecar }: Protected): readonly Finding[] {
   const host = (["hostPID", "hostIPC"] as const).filter((field) => spec[field] === true);
@@ -29,8 +29,8 @@ function sharedNamespaces({ spec }: Pod, { sidecar }: Protected): readonly Findi
   return [...host, ...own].map((field) =>
     finding(
       "HOST_NAMESPACE",
-      `The pod sets ${field}, which lays the memory and files of a sidecar open.`,
-      `Take ${field} off the pod.`,
+      `The pod sets ${field}, which exposes the memory and files of a sidecar.`,
+      `Remove ${field} from the pod.`,
     ),
   );
 }
@@ -46,7 +46,7 @@ function hostPaths({ spec }: Pod, { hostPath }: Protected): readonly Finding[] {
     .map(({ name }) =>
       finding(
         code,
-        `The volume ${JSON.stringify(name)} is a path of the node, by which the pod may reach other pods' credentials.`,
+        `The volume ${JSON.stringify(name)} is a path of the node, through which the pod could reach other pods' credentials.`,
         "Use a volume of another kind, or run the pod in a namespace without podrole.",
       ),
     );
@@ -58,7 +58,7 @@ function reservedVolumes({ spec }: Pod): readonly Finding[] {
     .map(({ name }) =>
       finding(
         "RESERVED_NAME",
-        `The volume ${JSON.stringify(name)} takes a name of podrole's.`,
+        `The volume ${JSON.stringify(name)} uses a name that is reserved for podrole.`,
         "Rename the volume.",
       ),
     );

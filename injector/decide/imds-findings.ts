@@ -11,40 +11,44 @@ export function notAllowed(
 ): Finding {
   const whose = byPod ? "" : ` of namespace ${facts.namespace.name}`;
   const message = `The annotation ${key}${whose} is ${value}, which the injector does not allow.`;
-  return finding("IMDS_NOT_ALLOWED", message, `Have a cluster admin set imds to ${mode} in podrole-config.`);
+  return finding(
+    "IMDS_NOT_ALLOWED",
+    message,
+    `Ask a cluster admin to set imds to ${mode} in podrole-config.`,
+  );
 }
 
 export const forbiddenThere = (namespace: string, key: string, value: string): Finding =>
   finding(
     "IMDS_NOT_ALLOWED",
-    `The annotation ${key} of namespace ${namespace} is ${value}, so no pod of it may ask for more.`,
-    "Take the annotation off the pod, or ask a cluster admin to take it off the namespace.",
+    `The annotation ${key} of namespace ${namespace} is ${value}, so no pod in it may ask for more.`,
+    "Remove the annotation from the pod, or ask a cluster admin to remove it from the namespace.",
   );
 
 export const withoutRole = (): Finding =>
   finding(
     "IMDS_WITHOUT_ROLE",
-    "The pod has no role, so there is no sidecar to stand in for the metadata service: it stays blocked.",
-    `Give the pod a role, or take ${ANNOTATION.imds} off it.`,
+    "The pod has no role, so there is no sidecar to emulate the metadata service: the service stays blocked.",
+    `Give the pod a role, or remove ${ANNOTATION.imds} from it.`,
   );
 
 export const needsGuard = (namespace: string): Finding =>
   finding(
     "IMDS_NEEDS_GUARD",
-    `The guard is off in namespace ${namespace}, so the node's own metadata service would answer and not the sidecar.`,
+    `The guard is off in namespace ${namespace}, so the node's metadata service would answer instead of the sidecar.`,
     `Ask a cluster admin to turn the guard on, or set ${ANNOTATION.imds} to block on the pod.`,
   );
 
 export const shared = (why: string): Finding =>
   finding(
     "IMDS_SHARED",
-    `The metadata service gives every program of the pod the pod's role, and ${why}.`,
-    `Set ${ANNOTATION.imds} to block on the pod, or let all its containers have the pod's role.`,
+    `The metadata service gives every program of the pod the pod's role, but ${why}.`,
+    `Set ${ANNOTATION.imds} to block on the pod, or let all of its containers have the pod's role.`,
   );
 
 export const v1Allowed = (): Finding =>
   finding(
     "IMDS_V1_ALLOWED",
-    "The sidecar answers metadata requests without a token: whoever can make the app fetch a URL can have its credentials.",
-    `Take ${ANNOTATION.imdsV1} off, unless a client knows no IMDSv2.`,
+    "The sidecar answers metadata requests without a token: an attacker who can make the app fetch a URL gets its credentials.",
+    `Remove ${ANNOTATION.imdsV1}, unless a client cannot use IMDSv2.`,
   );

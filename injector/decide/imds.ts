@@ -33,9 +33,9 @@ interface Wish<T> {
 }
 
 /**
- * Whether the sidecar stands in for the metadata service. The pod asks, or its namespace for the pods that say nothing;
- * the injector's configuration allows it; and an admin who writes the other value on a namespace forbids it there. A
- * request that is not allowed is denied, never ignored: an old client would get no answer and no reason.
+ * Whether the sidecar emulates the metadata service. The pod asks for it, or its namespace does for pods without the
+ * annotation. The injector's configuration must allow it. An admin who writes the other value on a namespace forbids it
+ * there. A request that is not allowed is denied, never ignored: an old client would get no answer and no reason.
  */
 export function intendImds(asked: ImdsAsked): {
   readonly imds: ImdsIntent | undefined;
@@ -43,8 +43,8 @@ export function intendImds(asked: ImdsAsked): {
 } {
   const mode = wishOf<ImdsMode>(asked, ANNOTATION.imds, IMDS_MODES, "block");
   const v1 = wishOf<ImdsV1>(asked, ANNOTATION.imdsV1, IMDS_V1, "denied");
-  const misread = [mode, v1].flatMap((one) => ("findings" in one ? one.findings : []));
-  if ("findings" in mode || "findings" in v1) return { imds: undefined, findings: misread };
+  const invalid = [mode, v1].flatMap((one) => ("findings" in one ? one.findings : []));
+  if ("findings" in mode || "findings" in v1) return { imds: undefined, findings: invalid };
   if (mode.value === "block") return { imds: undefined, findings: [] };
 
   const { config, facts, guard, hasRole, containers } = asked;
@@ -66,8 +66,8 @@ export function intendImds(asked: ImdsAsked): {
     return { imds: undefined, findings: mode.byPod ? [withoutRole()] : [] };
   }
   if (!guard) return { imds: undefined, findings: [needsGuard(name)] };
-  const apart = keptApart(asked);
-  if (apart !== undefined) return { imds: undefined, findings: [shared(apart)] };
+  const why = whyNotShared(asked);
+  if (why !== undefined) return { imds: undefined, findings: [shared(why)] };
   return { imds: { v1: v1.value }, findings: v1.value === "allowed" ? [v1Allowed()] : [] };
 }
 
@@ -78,27 +78,29 @@ function wishOf<T extends string>(
   values: readonly T[],
   fallback: T,
 ): Wish<T> | { readonly findings: readonly Finding[] } {
-  const own = pod.metadata?.annotations?.[key] ?? undefined;
+  const onPod = pod.metadata?.annotations?.[key] ?? undefined;
   const { name, annotations } = facts.namespace;
-  const admins = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
+  const onNamespace = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
   const read = (raw: string | undefined): T | undefined => values.find((value) => value === raw);
-  const misread = (raw: string, where: string): Finding => {
+  const invalidValue = (raw: string, where: string): Finding => {
     const message = `The annotation ${key}${where} is ${JSON.stringify(raw.slice(0, 60))}.`;
-    return finding("ANNOTATION_INVALID", message, `It can be ${values.join(" or ")}.`);
+    return finding("ANNOTATION_INVALID", message, `Set it to ${values.join(" or ")}.`);
   };
   const findings = [
-    ...(own !== undefined && read(own) === undefined ? [misread(own, "")] : []),
-    ...(admins !== undefined && read(admins) === undefined ? [misread(admins, ` of namespace ${name}`)] : []),
+    ...(onPod !== undefined && read(onPod) === undefined ? [invalidValue(onPod, "")] : []),
+    ...(onNamespace !== undefined && read(onNamespace) === undefined
+      ? [invalidValue(onNamespace, ` of namespace ${name}`)]
+      : []),
   ];
   if (findings.length > 0) return { findings };
-  return { value: read(own) ?? read(admins) ?? fallback, byPod: own !== undefined };
+  return { value: read(onPod) ?? read(onNamespace) ?? fallback, byPod: onPod !== undefined };
 }
 
-/** A request for metadata names no container, so every program of the pod is given the pod's own role. */
-function keptApart(asked: ImdsAsked): string | undefined {
+/** Why the containers do not all share the pod's role. A metadata request names no container, so each would get that role. */
+function whyNotShared(asked: ImdsAsked): string | undefined {
   const [first] = asked.containers;
   if (first !== undefined) return `container ${JSON.stringify(first.container)} has a role of its own`;
   const exposed = exposes(asked.pod);
   const skipped = userContainers(asked.pod).find(({ name }) => !exposed(name));
-  return skipped && `container ${JSON.stringify(skipped.name.slice(0, 80))} is to get no credentials`;
+  return skipped && `container ${JSON.stringify(skipped.name.slice(0, 80))} gets no credentials`;
 }

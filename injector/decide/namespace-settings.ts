@@ -18,17 +18,17 @@ export function namespaceSettings(
   if (wantedSource !== undefined && !overridden && wantedSource !== config.source) {
     const message = `The annotation ${ANNOTATION.source} of namespace ${namespace.name} is ${JSON.stringify(wantedSource.slice(0, 60))}, which the injector does not allow.`;
     findings.push(
-      finding("ANNOTATION_INVALID", message, "Have a cluster admin set sourceOverride in podrole-config."),
+      finding("ANNOTATION_INVALID", message, "Ask a cluster admin to set sourceOverride in podrole-config."),
     );
   }
   const wantedGuard = namespace.annotations[ANNOTATION.guard];
   if (wantedGuard !== undefined && wantedGuard !== "block" && wantedGuard !== "off") {
     const message = `The annotation ${ANNOTATION.guard} of namespace ${namespace.name} is ${JSON.stringify(wantedGuard.slice(0, 60))}.`;
-    findings.push(finding("ANNOTATION_INVALID", message, "It can be block or off."));
+    findings.push(finding("ANNOTATION_INVALID", message, "Set it to block or off."));
   }
   const guard = (wantedGuard ?? config.guard) !== "off";
   if (!guard) {
-    const message = `The guard is off in namespace ${namespace.name}: the node's role is within this pod's reach.`;
+    const message = `The guard is off in namespace ${namespace.name}, so this pod can reach the node's role.`;
     findings.push(finding("GUARD_OFF", message, "Ask a cluster admin to turn it on."));
   }
   return { source: overridden ? wantedSource : config.source, guard, findings };

@@ -56,11 +56,11 @@ export function decideRole(
 
   const present =
     rules.length === 0
-      ? "there is no rule for it"
-      : `allowed are only: ${rules.map(({ name }) => name).join(", ")}`;
+      ? "no rule applies to it"
+      : `no rule that applies to it allows the role (${rules.map(({ name }) => name).join(", ")})`;
   const remedy =
     "Add the role to a RoleGrant that covers the namespace, or to the namespace's annotation " +
-    `${config.keys.namespaceAllowedRoles}; \`podrole explain -f\` shows every rule that was looked at.`;
+    `${config.keys.namespaceAllowedRoles}. \`podrole explain -f\` shows every rule that was checked.`;
   return refused(
     "ROLE_NOT_ALLOWED",
     `${who(facts, serviceAccount)} may not use ${arn}: ${present}.`,

@@ -6,7 +6,7 @@ import { serviceAccountOf, type Pod } from "../model/pod.ts";
 import { annotation } from "../model/annotations.ts";
 import { grantDefault } from "./grant-default.ts";
 
-/** The role a pod is to have and what named it, or nothing, or something that names no role. */
+/** The pod's role and the source of its name; or no role; or a text that names no role. */
 export type ResolvedRole =
   | {
       readonly kind: "role";
@@ -69,13 +69,13 @@ export function roleFromText(
     case "needs-base":
       return invalid(
         "ROLE_NEEDS_BASE_ARN",
-        `The ${from} gives the name ${shown}, and the injector has no base ARN to complete it with.`,
-        "Write the whole role ARN, or have a cluster admin set baseRoleArn in podrole-config.",
+        `The ${from} gives the name ${shown}, and the injector has no base ARN to complete it.`,
+        "Write the full role ARN, or ask a cluster admin to set baseRoleArn in podrole-config.",
       );
     case "malformed":
       return invalid(
         "ROLE_MALFORMED",
-        `The ${from} is ${shown}, which is no role name, path/name or role ARN.`,
+        `The ${from} is ${shown}, which is not a role name, path/name or role ARN.`,
         "Write a name such as billing-reader or an ARN such as arn:aws:iam::111122223333:role/billing-reader.",
       );
   }
@@ -88,6 +88,6 @@ const invalid = (...[code, message, remedy]: Parameters<typeof finding>): Resolv
 
 function ambiguity(grant: string, others: readonly string[]): readonly Finding[] {
   if (others.length === 0) return [];
-  const message = `RoleGrant ${grant} gives the default role; ${others.join(", ")} would give one too.`;
-  return [finding("GRANT_DEFAULT_AMBIGUOUS", message, "Leave `default` in one of them only.")];
+  const message = `The default role comes from RoleGrant ${grant}, but other grants name one too: ${others.join(", ")}.`;
+  return [finding("GRANT_DEFAULT_AMBIGUOUS", message, "Keep `default` in only one of them.")];
 }

@@ -42,7 +42,7 @@ export function sessionWishes(
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       findings.push(
-        finding("ANNOTATION_INVALID", `The annotation ${key} ${why}.`, "Correct it or take it off."),
+        finding("ANNOTATION_INVALID", `The annotation ${key} ${why}.`, "Correct it or remove it."),
       );
       return undefined;
     }

@@ -14,7 +14,7 @@ import type { Facts } from "../model/facts.ts";
 
 const isStartMode = (raw: string): raw is StartMode => (START_MODES as readonly string[]).includes(raw);
 
-/** What the sidecar is to be told, or why there is none. */
+/** The sidecar's configuration, or the findings that prevent one. */
 export function intendSidecar(
   pod: Pod,
   asked: { readonly own: IdentitiesAsked["own"]; readonly containers: readonly ContainerRole[] },
@@ -34,7 +34,7 @@ export function intendSidecar(
   const start = observe("start", annotations[ANNOTATION.start] ?? config.start);
   if (!isStartMode(start)) {
     const message = `The annotation ${ANNOTATION.start} is ${JSON.stringify(start.slice(0, 60))}.`;
-    findings.push(finding("ANNOTATION_INVALID", message, `It can be ${START_MODES.join(" or ")}.`));
+    findings.push(finding("ANNOTATION_INVALID", message, `Set it to ${START_MODES.join(" or ")}.`));
     return { intent: undefined, findings };
   }
   const [first] = identities;

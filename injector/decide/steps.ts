@@ -8,7 +8,7 @@ import type { Step } from "../../sidecar/contract/session.ts";
 
 /** STS's limit for a session that is obtained with another role's session. */
 const CHAINED_MAX_SECONDS = 3600;
-/** SDKs refresh up to 15 minutes before the end: a shorter session makes some of them fetch before every call. */
+/** Some SDKs refresh 15 minutes before the end, so with a shorter session they fetch before every call. */
 const COMFORTABLE_SECONDS = 1800;
 
 /** The calls that lead from the source's identity to the role, or why there is no way. */
@@ -26,8 +26,8 @@ export function stepsTo(
   const viaHub = config.hubRole !== undefined && (startsByAssumeRole || needsAssumeRole);
   if (!startsByAssumeRole && needsAssumeRole && !viaHub) {
     const what = wishes.externalId === undefined ? ANNOTATION.sessionTags : config.keys.externalId;
-    const message = `The annotation ${what} needs AssumeRole, and source ${config.source} has no hub role to call it from.`;
-    const remedy = "Take the annotation off, or have a cluster admin set hubRole in podrole-config.";
+    const message = `The annotation ${what} needs AssumeRole, and source ${config.source} needs a hub role for that call.`;
+    const remedy = "Remove the annotation, or ask a cluster admin to set hubRole in podrole-config.";
     return { steps: [], findings: [finding("HUB_ROLE_MISSING", message, remedy)] };
   }
 
@@ -35,15 +35,15 @@ export function stepsTo(
   const shortened = chained && wishes.durationSeconds > CHAINED_MAX_SECONDS;
   const durationSeconds = shortened ? CHAINED_MAX_SECONDS : wishes.durationSeconds;
   const findings: Finding[] = [];
-  const strange = (wishes.policyArns ?? []).filter((arn) => !policyServes(arn, role));
-  if (strange.length > 0) {
-    const message = `The annotation ${ANNOTATION.sessionPolicyArns} names ${strange.join(", ")}, which is not of the account of ${role}.`;
+  const otherAccounts = (wishes.policyArns ?? []).filter((arn) => !policyServes(arn, role));
+  if (otherAccounts.length > 0) {
+    const message = `The annotation ${ANNOTATION.sessionPolicyArns} names policies outside the account of ${role}: ${otherAccounts.join(", ")}.`;
     const remedy =
-      "Name policies of the role's own account, or AWS's own in its partition: STS takes no others.";
+      "Use policies of the role's account, or AWS managed policies of its partition: STS accepts no others.";
     findings.push(finding("ANNOTATION_INVALID", message, remedy));
   }
   if (shortened) {
-    const message = `The session lasts 3600 seconds instead of ${wishes.durationSeconds}: it is chained, and STS allows no more.`;
+    const message = `The session lasts 3600 seconds instead of ${wishes.durationSeconds}: STS limits chained sessions to one hour.`;
     findings.push(finding("SESSION_SHORTENED", message, `Set ${ANNOTATION.sessionDuration} to 1h.`));
   }
   if (durationSeconds < COMFORTABLE_SECONDS) {
@@ -52,11 +52,11 @@ export function stepsTo(
   }
 
   const byAssumeRole = viaHub || startsByAssumeRole;
-  const ours = byAssumeRole && config.sessionTags ? podTags(config.clusterName) : {};
-  const tags = { ...ours, ...wishes.tags };
-  // Tags go on the last step alone: if the hub's session had transitive tags, STS would refuse a call that sets them again.
+  const ownTags = byAssumeRole && config.sessionTags ? podTags(config.clusterName) : {};
+  const tags = { ...ownTags, ...wishes.tags };
+  // Only the last step sets tags: if the hub's session had transitive tags, STS would refuse a call that sets them again.
   const transitiveTagKeys = [
-    ...(config.transitiveSessionTags ? Object.keys(ours) : []),
+    ...(config.transitiveSessionTags ? Object.keys(ownTags) : []),
     ...(wishes.transitiveTagKeys ?? []),
   ];
   const last: Step = {

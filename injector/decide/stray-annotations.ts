@@ -9,12 +9,12 @@ import {
 import { finding, type Finding } from "../model/findings.ts";
 import { nearest } from "../model/nearest.ts";
 
-/** Keys that are podrole's, or that somebody may have meant to be. Only these are looked at. */
-const OURS = /^podrole\.dev\//;
-const NEARLY_OURS = /podrole|^iam\.(?:amazon|aws)/;
+/** podrole's keys, and keys that look like a mistyped one. All others are ignored. */
+const PODROLE_KEY = /^podrole\.dev\//;
+const LIKE_PODROLE_KEY = /podrole|^iam\.(?:amazon|aws)/;
 const DEFAULT_KEYS: ReadonlySet<string> = new Set(Object.values(ANNOTATION));
 
-/** A pod with more odd keys was not mistyped, and looking for what each may have meant would take seconds. */
+/** A pod with more such keys was not mistyped, and a search for the nearest known key of each would take seconds. */
 const STRAYS_MAX = 20;
 
 /** Warnings about annotations on `object` that would otherwise be silently ignored. */
@@ -28,7 +28,7 @@ export function strayAnnotations(
     specs.get(key.startsWith(CONTAINER_ROLE_PREFIX) ? containerRoleKey("<container>") : key);
   const isStray = (key: string): boolean => {
     const spec = specOf(key);
-    return spec === undefined ? DEFAULT_KEYS.has(key) || NEARLY_OURS.test(key) : !belongs(spec, on);
+    return spec === undefined ? DEFAULT_KEYS.has(key) || LIKE_PODROLE_KEY.test(key) : !belongs(spec, on);
   };
   return Object.keys(annotations)
     .filter(isStray)
@@ -52,12 +52,12 @@ const misplaced = (key: string, on: On, spec: AnnotationSpec): Finding =>
 function unread(key: string, keys: Keys, known: readonly string[]): readonly Finding[] {
   const replaced = (Object.keys(ANNOTATION) as (keyof Keys)[]).find((name) => ANNOTATION[name] === key);
   if (replaced !== undefined) {
-    const message = `The annotation ${key} has no effect: this cluster reads ${keys[replaced]} in its place.`;
-    return [finding("ANNOTATION_KEY_REPLACED", message, `Rename it to ${keys[replaced]}, or take it off.`)];
+    const message = `The annotation ${key} has no effect: this cluster reads ${keys[replaced]} instead.`;
+    return [finding("ANNOTATION_KEY_REPLACED", message, `Rename it to ${keys[replaced]}, or remove it.`)];
   }
   const meant = nearest(key, known);
-  if (meant === undefined && !OURS.test(key)) return [];
+  if (meant === undefined && !PODROLE_KEY.test(key)) return [];
   const remedy = meant === undefined ? "See the annotation reference." : `Did you mean ${meant}?`;
-  const message = `The annotation ${key.slice(0, 120)} is not known and has no effect.`;
+  const message = `The annotation ${key.slice(0, 120)} is unknown and has no effect.`;
   return [finding("ANNOTATION_UNKNOWN", message, remedy)];
 }

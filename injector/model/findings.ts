@@ -5,37 +5,37 @@ export type Severity = "deny" | "warn" | "info";
 export const FINDINGS = {
   OBJECT_MALFORMED: {
     severity: "deny",
-    about: "The object is not a pod, or a field that a decision rests on has the wrong type.",
+    about: "The object is not a pod, or a field that podrole reads has the wrong type.",
   },
   INTERNAL: {
     severity: "deny",
-    about: "podrole failed to decide. The log has the error; a pod that is not decided about is not let in.",
+    about: "podrole failed to decide, so the pod is denied. The injector's log has the error.",
   },
   NO_CONTAINERS: { severity: "deny", about: "The pod has no containers." },
   FACTS_UNAVAILABLE: {
     severity: "deny",
-    about: "The namespace or service account could not be looked up, so nothing can be decided.",
+    about: "The namespace, the service account or the grants could not be read, so podrole cannot decide.",
   },
   ROLE_MALFORMED: {
     severity: "deny",
-    about: "What names the role is not a role name, a path and name, or a role ARN.",
+    about: "The text that names the role is not a role name, a path and name, or a role ARN.",
   },
   ROLE_NEEDS_BASE_ARN: {
     severity: "deny",
-    about: "A role is given by name and the injector knows no base ARN to complete it with.",
+    about: "The role is given by name, and the injector has no base ARN to complete it.",
   },
   ROLE_NOT_ALLOWED: {
     severity: "deny",
-    about: "No rule allows this namespace and service account the role.",
+    about: "No rule allows this namespace and service account to use the role.",
   },
   ROLE_DENIED_BY_GRANT: { severity: "deny", about: "A RoleGrant with effect Deny covers the role." },
   ROLE_WOULD_BE_DENIED: {
     severity: "warn",
-    about: "Policy mode audit: in mode enforce this pod would be denied.",
+    about: "Policy mode audit: mode enforce would deny this pod.",
   },
   POLICY_RULE_INVALID: {
     severity: "warn",
-    about: "A rule on the namespace cannot be read; it allows nothing.",
+    about: "A rule on the namespace cannot be read, so it allows nothing.",
   },
   GRANT_DEFAULT_AMBIGUOUS: {
     severity: "warn",
@@ -43,18 +43,21 @@ export const FINDINGS = {
   },
   HUB_ROLE_MISSING: {
     severity: "deny",
-    about: "An external id or session tags need AssumeRole, and web identity alone cannot make that call.",
+    about:
+      "An external id or session tags need AssumeRole, and source web-identity needs a hub role for that call.",
   },
-  ANNOTATION_INVALID: { severity: "deny", about: "A known annotation holds a value it cannot hold." },
-  ANNOTATION_UNKNOWN: { severity: "warn", about: "An annotation looks like one of ours and is not." },
+  ANNOTATION_INVALID: { severity: "deny", about: "A known annotation has an invalid value." },
+  ANNOTATION_UNKNOWN: {
+    severity: "warn",
+    about: "An annotation looks like one of podrole's, but podrole does not know it.",
+  },
   ANNOTATION_KEY_REPLACED: {
     severity: "warn",
-    about:
-      "An annotation has podrole's default key, and this cluster is set to read another key in its place.",
+    about: "An annotation has podrole's default key, but this cluster is set to read another key instead.",
   },
   ANNOTATION_MISPLACED: {
     severity: "warn",
-    about: "An annotation is known, but not on this kind of object.",
+    about: "A known annotation is on a kind of object where podrole does not read it.",
   },
   CONTAINER_UNKNOWN: {
     severity: "deny",
@@ -62,7 +65,7 @@ export const FINDINGS = {
   },
   SESSION_SHORTENED: {
     severity: "warn",
-    about: "The session was cut to the hour that STS allows a chained session.",
+    about: "The session was shortened to one hour, STS's limit for a chained session.",
   },
   SESSION_SHORT: {
     severity: "warn",
@@ -70,29 +73,30 @@ export const FINDINGS = {
   },
   CREDENTIALS_SHADOWED: {
     severity: "warn",
-    about: "A variable the user set comes before the sidecar in the SDKs' search order.",
+    about: "A variable set by the user comes before the sidecar in the SDKs' search order.",
   },
   PROXY_NOT_EXEMPT: {
     severity: "warn",
-    about: "The container has a proxy and a NO_PROXY that cannot be extended.",
+    about: "The container has a proxy and a NO_PROXY that podrole cannot extend.",
   },
   IMDS_NOT_ALLOWED: {
     severity: "deny",
     about:
-      "An annotation asks for the metadata service to be emulated, and the injector or the namespace does not allow it.",
+      "An annotation asks for an emulated metadata service, and the injector or the namespace does not allow it.",
   },
   IMDS_NEEDS_GUARD: {
     severity: "deny",
-    about: "The metadata service is to be emulated where the guard is off: the node's own would answer.",
+    about:
+      "The pod asks for an emulated metadata service without the guard: the node's service would answer.",
   },
   IMDS_SHARED: {
     severity: "deny",
     about:
-      "The metadata service is to be emulated in a pod whose containers are not all to have the pod's role.",
+      "The pod asks for an emulated metadata service, but not all of its containers have the pod's role.",
   },
   IMDS_WITHOUT_ROLE: {
     severity: "warn",
-    about: "The metadata service is to be emulated in a pod without a role: it is blocked instead.",
+    about: "The pod asks for an emulated metadata service but has no role: the service is blocked instead.",
   },
   IMDS_V1_ALLOWED: {
     severity: "warn",
@@ -100,15 +104,15 @@ export const FINDINGS = {
   },
   IMDS_SHADOWED: {
     severity: "warn",
-    about: "A variable or an alias of the user's keeps clients from the emulated metadata service.",
+    about: "A variable or host alias set by the user keeps clients from the emulated metadata service.",
   },
   GUARD_OFF: {
     severity: "warn",
-    about: "The guard is turned off for this namespace: the node's role is within the pod's reach.",
+    about: "The guard is off for this namespace, so the pod can reach the node's role.",
   },
   HOST_NETWORK: {
     severity: "deny",
-    about: "The pod uses the node's network: a guard there would cut the node itself off.",
+    about: "The pod uses the node's network, where a guard would also cut off the node itself.",
   },
   HOST_NETWORK_UNGUARDED: {
     severity: "warn",
@@ -116,11 +120,11 @@ export const FINDINGS = {
   },
   HOST_PATH: {
     severity: "deny",
-    about: "The pod mounts a path of the node, by which it could reach other pods' credentials.",
+    about: "The pod mounts a path of the node, through which it could reach other pods' credentials.",
   },
   HOST_PATH_ALLOWED: {
     severity: "warn",
-    about: "The pod mounts a path of the node, and the injector lets it.",
+    about: "The pod mounts a path of the node, and the setting hostPath allows it.",
   },
   PSA_FORBIDS_GUARD: {
     severity: "deny",
@@ -132,16 +136,16 @@ export const FINDINGS = {
   },
   CAPABILITY_FORBIDDEN: {
     severity: "deny",
-    about: "A capability that lets a container go round or remove the guard.",
+    about: "A container adds a capability that can bypass the guard or read the sidecar.",
   },
   HOST_NAMESPACE: {
     severity: "deny",
-    about: "A shared process or IPC namespace lays the sidecar's memory open.",
+    about: "A shared process or IPC namespace exposes the sidecar's memory.",
   },
   SIDECAR_UID: { severity: "deny", about: "A container runs as the sidecar's uid." },
   UID_UNKNOWN: {
     severity: "deny",
-    about: "Source node: the container's uid is left to its image, so it could be the sidecar's.",
+    about: "Source node: the image decides the container's uid, so it could be the sidecar's.",
   },
   PRIVILEGE_ESCALATION: {
     severity: "deny",
@@ -149,8 +153,7 @@ export const FINDINGS = {
   },
   POD_FROZEN: {
     severity: "deny",
-    about:
-      "What podrole has decided about a running pod cannot be changed: its annotations and the images of guard and sidecar.",
+    about: "podrole's annotations and the images of guard and sidecar cannot be changed on a running pod.",
   },
   RESOURCES_BELOW_FLOOR: {
     severity: "deny",
@@ -158,30 +161,33 @@ export const FINDINGS = {
   },
   EPHEMERAL_TARGET: {
     severity: "deny",
-    about: "An ephemeral container aims at guard or sidecar, whose processes it would share.",
+    about: "An ephemeral container targets guard or sidecar, whose processes it would share.",
   },
   SERVICE_ACCOUNT_MISSING: {
     severity: "warn",
-    about: "A workload names a service account that does not exist; its pods could not be made.",
+    about: "A workload names a service account that does not exist, so its pods cannot be created.",
   },
-  RESERVED_NAME: { severity: "deny", about: "A container, volume or mount takes one of podrole's names." },
+  RESERVED_NAME: {
+    severity: "deny",
+    about: "A container, volume or mount uses a name that is reserved for podrole.",
+  },
   GUARD_MISSING: {
     severity: "deny",
-    about: "Said by the ValidatingAdmissionPolicy: guard is not the pod's first init container.",
+    about: "Admission policy: the guard is not the pod's first init container.",
   },
   SETTINGS_INVALID: {
     severity: "deny",
     about:
-      "The ConfigMap podrole-config has no version, or a setting has a value that it cannot have (admission policy).",
+      "Admission policy: the ConfigMap podrole-config has no version, or a setting has an invalid value.",
   },
   SIDECAR_EXEC: {
     severity: "deny",
-    about:
-      "Said by the ValidatingAdmissionPolicy: exec or attach into guard or sidecar, which lays the pod's credentials open.",
+    about: "Admission policy: exec or attach into guard or sidecar would expose the pod's credentials.",
   },
   INJECTED_DIFFERENTLY: {
     severity: "deny",
-    about: "The pod holds a container of ours with other content than this version writes.",
+    about:
+      "A container or volume with one of podrole's names differs from what this version of podrole writes.",
   },
 } as const satisfies Record<string, { severity: Severity; about: string }>;
 

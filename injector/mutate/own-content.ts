@@ -5,8 +5,8 @@ import { ENV } from "../../sidecar/contract/env.ts";
 import { aroundHashes } from "./token.ts";
 
 /**
- * Without what others set with good reason and to no consequence for what runs: LimitRanger, autoscalers, the defaulter,
- * ServiceAccount, AlwaysPullImages. The token's hash is put right in any case.
+ * The container without fields that others may set and that change nothing about the program: LimitRanger, autoscalers,
+ * the defaulter, ServiceAccount, AlwaysPullImages. The token's hash is not compared: podrole writes it again in any case.
  */
 function comparable(container: Container, ours: Container): Fields {
   const { resources: _, resizePolicy: __, imagePullPolicy, ...rest } = container;
@@ -32,13 +32,13 @@ function comparable(container: Container, ours: Container): Fields {
   };
 }
 
-/** Whether a container is the one that this version writes, whatever others have set on it with good reason. */
+/** Whether a container is the one that this version writes, except for fields that others may set. */
 export const sameContent = (actual: Container, ours: Container): boolean =>
   isDeepStrictEqual(comparable(actual, ours), comparable(ours, ours));
 
 /** Which field differs, for a person who has to find out why. */
 export function difference(actual: Container, ours: Container | undefined): string {
-  if (ours === undefined) return " (this pod is to have none)";
+  if (ours === undefined) return " (this pod should have none)";
   const [a, b] = [comparable(actual, ours), comparable(ours, ours)];
   const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
     (key) => !isDeepStrictEqual(a[key], b[key]),

@@ -46,8 +46,8 @@ export function proxyFindings(container: Container, emulated = false): readonly 
     .map(({ name }) =>
       finding(
         "PROXY_NOT_EXEMPT",
-        `Container ${JSON.stringify(container.name)} takes ${name} from elsewhere, so ${hosts} could not be added to it.`,
-        `Make sure that ${name} holds ${hosts}.`,
+        `Container ${JSON.stringify(container.name)} takes ${name} from another object, so podrole cannot add ${hosts} to it.`,
+        `Make sure that ${name} contains ${hosts}.`,
       ),
     );
 }

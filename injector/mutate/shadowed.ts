@@ -17,8 +17,8 @@ const SHADOWS = [
 ];
 
 /**
- * Says where the user's own variables win over the sidecar. They do win: podrole never overwrites what a manifest
- * says, and a pod that quietly runs as somebody else is what this warning is for.
+ * Warns where the user's variables take precedence over the sidecar. podrole never overwrites a manifest's variables, and
+ * without the warning such a pod would run under another identity unnoticed.
  * @param ours the address and token this pod's sidecar is given; anything else under those names is the user's
  */
 export function shadowed(
@@ -37,8 +37,8 @@ export function shadowed(
   return names.map((name) =>
     finding(
       "CREDENTIALS_SHADOWED",
-      `Container ${JSON.stringify(container.name)} sets ${name}, which wins over the pod's role.`,
-      `Take ${name} off the container to use the role.`,
+      `Container ${JSON.stringify(container.name)} sets ${name}, which takes precedence over the pod's role.`,
+      `Remove ${name} from the container to use the role.`,
     ),
   );
 }
@@ -57,8 +57,8 @@ export function imdsShadowed({ spec }: Pod, containers: readonly Container[]): r
       .map((name) =>
         finding(
           "IMDS_SHADOWED",
-          `Container ${JSON.stringify(container.name)} sets ${name}, so AWS SDKs in it do not ask the emulated service.`,
-          `Take ${name} off the container, if they are to.`,
+          `Container ${JSON.stringify(container.name)} sets ${name}, so its AWS SDKs do not use the emulated metadata service.`,
+          `Remove ${name} from the container to use it.`,
         ),
       ),
   );
@@ -72,9 +72,9 @@ export function imdsShadowed({ spec }: Pod, containers: readonly Container[]): r
         finding(
           "IMDS_SHADOWED",
           isMetadata
-            ? `The pod's hostAliases call the metadata service ${JSON.stringify(name.slice(0, 80))}, a name under which the sidecar refuses to answer.`
-            : `The pod's hostAliases lead ${JSON.stringify(name.slice(0, 80))} away from the metadata service's address.`,
-          "Ask the service by its address, and take the alias off.",
+            ? `The pod's hostAliases give the metadata service the name ${JSON.stringify(name.slice(0, 80))}, under which the sidecar refuses to answer.`
+            : `The pod's hostAliases point ${JSON.stringify(name.slice(0, 80))} away from the metadata service's address.`,
+          "Remove the alias, and use the service's address.",
         ),
       );
   });

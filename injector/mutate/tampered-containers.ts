@@ -26,14 +26,18 @@ export function tamperedContainers(
     const ours = expected.find(({ name }) => name === container.name);
     const twice = all.findIndex(({ name }) => name === container.name) !== index;
     if (ours !== undefined && !twice && sameContent(container, ours)) return [];
-    const message = `Init container ${container.name} is not as this version of podrole writes it${difference(container, ours)}.`;
+    const message = `Init container ${container.name} differs from what this version of podrole writes${difference(container, ours)}.`;
     return [finding("INJECTED_DIFFERENTLY", message, remedy)];
   });
   const volume = ownVolume(intent.sidecar);
   const volumes = (pod.spec.volumes ?? [])
     .filter((one) => SOURCE_VOLUMES.has(one.name) && !isDeepStrictEqual(one, volume))
     .map(({ name }) =>
-      finding("INJECTED_DIFFERENTLY", `Volume ${name} is not as this version of podrole writes it.`, remedy),
+      finding(
+        "INJECTED_DIFFERENTLY",
+        `Volume ${name} differs from what this version of podrole writes.`,
+        remedy,
+      ),
     );
   return [...containers, ...volumes];
 }

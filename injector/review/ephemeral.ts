@@ -54,8 +54,8 @@ export function resultForEphemeral(before: Pod, after: Pod, config: InjectorConf
 function aimedAtOurs(container: Container): readonly Finding[] {
   const target = container["targetContainerName"];
   if (target !== CONTAINER.guard && target !== CONTAINER.sidecar) return [];
-  const message = `Container ${JSON.stringify(container.name)} aims at ${target}, whose processes it would share.`;
-  return [finding("EPHEMERAL_TARGET", message, "Aim at a container of the app's.")];
+  const message = `Container ${JSON.stringify(container.name)} targets ${target}, whose processes it would share.`;
+  return [finding("EPHEMERAL_TARGET", message, "Target a container of the app.")];
 }
 
 /** What the running pod has, even if this version would write something else. */
@@ -63,11 +63,11 @@ function presenceIn({ spec }: Pod, config: InjectorConfig): Presence {
   const named = (name: string): Container | undefined =>
     spec.initContainers?.find((one) => one.name === name);
   const sidecar = named(CONTAINER.sidecar);
-  const told = sidecar && envVar(sidecar, ENV.source)?.value;
+  const inPod = sidecar && envVar(sidecar, ENV.source)?.value;
   return {
     guard: named(CONTAINER.guard) !== undefined,
     sidecar: sidecar !== undefined,
-    source: SOURCES.find((source) => source === told) ?? config.source,
+    source: SOURCES.find((source) => source === inPod) ?? config.source,
   };
 }
 

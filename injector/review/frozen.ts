@@ -5,7 +5,7 @@ import { containerRoleKeys } from "../decide/container-roles.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { CONTAINER } from "../../sidecar/contract/pod.ts";
 
-/** What a change of a running pod would make untrue: its annotations and the images of guard and sidecar. */
+/** Changes that a running pod may not have: of podrole's annotations, and of the images of guard and sidecar. */
 export const frozenChanges = (before: Pod, after: Pod, keys: Keys): readonly Finding[] => [
   ...changedAnnotations(before, after, keys),
   ...changedImages(before, after),
@@ -24,8 +24,8 @@ function changedAnnotations(before: Pod, after: Pod, keys: Keys): readonly Findi
     .map((key) =>
       finding(
         "POD_FROZEN",
-        `The annotation ${key} of a running pod cannot be changed: the pod keeps what it was started with.`,
-        key === ANNOTATION.status ? "Leave it as it is." : "Change it in the workload, or make the pod anew.",
+        `The annotation ${key} of a running pod cannot be changed: the pod keeps the values it was created with.`,
+        key === ANNOTATION.status ? "Leave it unchanged." : "Change it in the workload, or recreate the pod.",
       ),
     );
 }
@@ -37,6 +37,6 @@ function changedImages(before: Pod, after: Pod): readonly Finding[] {
   return Object.values(CONTAINER)
     .filter((name) => image(before, name) !== image(after, name))
     .map((name) =>
-      finding("POD_FROZEN", `The image of ${name} in a running pod cannot be changed.`, "Make the pod anew."),
+      finding("POD_FROZEN", `The image of ${name} in a running pod cannot be changed.`, "Recreate the pod."),
     );
 }

@@ -10,14 +10,14 @@ import { resultForEphemeral } from "./ephemeral.ts";
 import { belowFloor } from "./resize.ts";
 import { frozenChanges } from "./frozen.ts";
 
-/** Pods that run already: what may still be changed about them, and what may be added. */
+/** Updates of running pods: which changes are allowed. */
 
 const SUBJECTS: ReadonlySet<string> = new Set(["/pods", "/pods/ephemeralcontainers", "/pods/resize"]);
 
 export const isPodUpdate = ({ operation, resource }: Review): boolean =>
   operation === "UPDATE" && SUBJECTS.has(resource);
 
-/** Pure. What is no business of podrole's, a finalizer or a label, passes whatever else there is to say about the pod. */
+/** Pure. Changes outside podrole's concern, such as a finalizer or a label, always pass. */
 export function resultForPodUpdate(review: Review, facts: Facts, config: InjectorConfig): AdmissionResult {
   if (!isLabelled(facts)) return { ...ALLOWED, decision: "skip", reason: "namespace-not-labelled" };
   const problem = podProblem(review.object) ?? podProblem(review.oldObject);
@@ -25,7 +25,7 @@ export function resultForPodUpdate(review: Review, facts: Facts, config: Injecto
     return denied([finding("OBJECT_MALFORMED", `Not a pod: ${problem}.`, "Correct the manifest.")]);
   }
   const [before, after] = [review.oldObject as Pod, review.object as Pod];
-  // A pod from before the namespace was labelled: there is nothing of podrole's in it to keep.
+  // A pod from before the namespace was labelled: it contains nothing of podrole to protect.
   if (!(before.spec.initContainers ?? []).some(isOurs)) return ALLOWED;
   switch (review.resource) {
     case "/pods/ephemeralcontainers":

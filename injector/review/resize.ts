@@ -5,8 +5,8 @@ import { own, fieldsIn } from "../model/read.ts";
 import { quantityOf } from "../model/quantity.ts";
 
 /**
- * A resize must leave guard and sidecar with what podrole gives them: at less, either can be killed or starved by the
- * pod's author. What a resize leaves as it is passes, so that the app of a pod with a smaller sidecar can be resized.
+ * A resize must leave guard and sidecar at least the resources that podrole gives them: with less, the pod's author could
+ * have either killed or starved. Unchanged values pass, so that the app of a pod with a smaller sidecar can be resized.
  */
 export function belowFloor(before: Pod, after: Pod): readonly Finding[] {
   return Object.entries(OWN_RESOURCES).flatMap(([name, floors]) =>
@@ -14,7 +14,7 @@ export function belowFloor(before: Pod, after: Pod): readonly Finding[] {
       Object.entries(floors[kind]).flatMap(([resource, floor]) => {
         const [was, is] = [before, after].map((pod) => amount(pod, name, kind, resource));
         if (is === undefined || is === was || !isLess(is, floor)) return [];
-        const message = `The resize gives ${name} ${kind}.${resource} of ${is.slice(0, 40)}, and it needs ${floor}.`;
+        const message = `The resize sets ${kind}.${resource} of ${name} to ${is.slice(0, 40)}, and it needs at least ${floor}.`;
         return [finding("RESOURCES_BELOW_FLOOR", message, `Leave it at ${floor} or more.`)];
       }),
     ),
@@ -23,7 +23,7 @@ export function belowFloor(before: Pod, after: Pod): readonly Finding[] {
 
 const KINDS = ["requests", "limits"] as const;
 
-/** As it is written; undefined where nothing is, which for a limit is no limit, and for a request the limit. */
+/** The quantity as written. Undefined if absent: then there is no limit, or the request equals the limit. */
 function amount({ spec }: Pod, name: string, kind: string, resource: string): string | undefined {
   const container = spec.initContainers?.find((one) => one.name === name) ?? {};
   const value = own(fieldsIn(fieldsIn(container, "resources"), kind), resource);
@@ -31,5 +31,5 @@ function amount({ spec }: Pod, name: string, kind: string, resource: string): st
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** What is no quantity is less than any: the API server refuses it, in its own words or in ours. */
+/** A text that is not a quantity counts as less: either podrole or the API server refuses it. */
 const isLess = (quantity: string, floor: string): boolean => !(quantityOf(quantity) >= quantityOf(floor));

@@ -45,8 +45,8 @@ export const serviceAccountOfTemplate = (review: Review): string =>
   serviceAccountIn(isRecord(review.object) ? templateOf(review.object)?.pod : undefined);
 
 /**
- * The pod's own decision, made when a workload is applied: later only an Event of its controller would tell. Nothing is
- * patched, since a template with guard and sidecar in it would be out of date with podrole's next version.
+ * Decides about the workload's pods when the workload is applied: later, only an Event of its controller would say why
+ * they are missing. Patches nothing: a template with guard and sidecar would be out of date with podrole's next version.
  */
 export function resultForWorkload(review: Review, facts: Facts, config: InjectorConfig): AdmissionResult {
   const pod = config.workloads === "off" ? undefined : changedTemplate(review);
@@ -66,10 +66,10 @@ export function resultForWorkload(review: Review, facts: Facts, config: Injector
   return { decision: refused ? "deny" : "allow", operations: [], findings, ...role };
 }
 
-/** What denies a pod is a warning about its workload, unless the setting `workloads` is `deny`. */
+/** A finding that denies a pod becomes a warning about its workload, unless the setting `workloads` is `deny`. */
 function ofPods(found: Finding, kind: string, { workloads }: InjectorConfig): Finding {
   if (found.severity !== "deny") return found;
-  const message = `Pods of this ${kind} will be refused: ${found.message}`;
+  const message = `Pods of this ${kind} will be denied: ${found.message}`;
   return { ...found, message, severity: workloads === "deny" ? "deny" : "warn" };
 }
 

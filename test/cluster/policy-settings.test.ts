@@ -133,7 +133,7 @@ describe.skipIf(reason !== undefined)(
       test.for<readonly [string, string, (pod: KubeObject) => void]>([
         [
           "the guard of one and the sidecar of another",
-          "podrole-sidecar is not as this installation writes it",
+          "podrole-sidecar differs from what this installation writes",
           (pod) => (pod.spec.initContainers[1] = podOf(NEW.config).spec.initContainers[1]),
         ],
         [
@@ -146,12 +146,12 @@ describe.skipIf(reason !== undefined)(
         ],
         [
           "the image of one and the guard's exception for the source of another",
-          "podrole-guard is not as this installation writes it",
+          "podrole-guard differs from what this installation writes",
           (pod) => pod.spec.initContainers[0].env.splice(0, 0, { name: "PODROLE_OPEN_UID", value: "64169" }),
         ],
         [
           "no guard, and the sidecar of one that has a guard",
-          "podrole-sidecar is not as this installation writes it",
+          "podrole-sidecar differs from what this installation writes",
           (pod) => pod.spec.initContainers.shift(),
         ],
         [

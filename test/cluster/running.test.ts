@@ -45,7 +45,7 @@ describe.skipIf(reason !== undefined)(
     test("a Deployment whose pods would be denied is applied with a warning that says why", async () => {
       const { status, warnings } = await send("POST", DEPLOYMENTS, deployment("bad", { hostPID: true }));
       expect(status).toBe(201);
-      expect(warnings.join("\n")).toContain("[HOST_NAMESPACE] Pods of this Deployment will be refused: ");
+      expect(warnings.join("\n")).toContain("[HOST_NAMESPACE] Pods of this Deployment will be denied: ");
     });
 
     test("a Deployment whose pods would be admitted is applied unchanged and without a warning", async () => {

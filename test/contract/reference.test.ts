@@ -15,21 +15,21 @@ const WRITTEN = `This page is made from the table that the code uses: \`${REWRIT
 /** What to do about each code, for people who have only the code; a finding says it for the case at hand. */
 const REMEDIES: Readonly<Record<FindingCode, string>> = {
   OBJECT_MALFORMED: "Correct the field that the message names.",
-  INTERNAL: "Look for the request's uid in the injector's log, and report what stands there.",
+  INTERNAL: "Look for the request's uid in the injector's log, and report the error.",
   NO_CONTAINERS: "Give the pod at least one container.",
   FACTS_UNAVAILABLE:
     "Try again. If it stays, look whether the injector reaches the API server, and whether the RoleGrant that the message names can be read.",
   ROLE_MALFORMED:
     "Write a name such as `billing-reader`, a path and name, or an ARN such as `arn:aws:iam::111122223333:role/billing-reader`.",
-  ROLE_NEEDS_BASE_ARN: "Write the whole ARN, or have a cluster admin set the setting `baseRoleArn`.",
+  ROLE_NEEDS_BASE_ARN: "Write the full ARN, or ask a cluster admin to set `baseRoleArn`.",
   ROLE_NOT_ALLOWED:
-    "Have the role added to a RoleGrant that covers the namespace, or to the namespace's annotation `iam.amazonaws.com/allowed-roles` or `iam.amazonaws.com/permitted`.",
+    "Add the role to a RoleGrant that covers the namespace, or to the namespace's annotation `iam.amazonaws.com/allowed-roles` or `iam.amazonaws.com/permitted`.",
   ROLE_DENIED_BY_GRANT:
     "Use another role, or ask a cluster admin to change the RoleGrant that the message names.",
   ROLE_WOULD_BE_DENIED: "As for ROLE_NOT_ALLOWED or ROLE_DENIED_BY_GRANT, before the mode becomes `enforce`.",
   POLICY_RULE_INVALID: `Correct the annotation: a JSON array of strings, or an expression of RE2's within its bounds (${PROGRAM_MAX} characters with its repetitions written out). What is longer is for a RoleGrant.`,
-  GRANT_DEFAULT_AMBIGUOUS: "Leave `spec.default` in one of the grants only.",
-  HUB_ROLE_MISSING: "Take the annotation off, or have a cluster admin set the setting `hubRole`.",
+  GRANT_DEFAULT_AMBIGUOUS: "Keep `spec.default` in only one of the grants.",
+  HUB_ROLE_MISSING: "Remove the annotation, or ask a cluster admin to set `hubRole`.",
   ANNOTATION_INVALID:
     "Give the annotation a value of the form in the [annotation reference](annotations.md).",
   ANNOTATION_UNKNOWN: "Correct the key; the message names the one that may be meant.",
@@ -38,20 +38,20 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   CONTAINER_UNKNOWN: "Correct the name in `podrole.dev/containers` or `podrole.dev/skip-containers`.",
   SESSION_SHORTENED: "Set `podrole.dev/session-duration` to `1h`.",
   SESSION_SHORT: "Set `podrole.dev/session-duration` to `1h`.",
-  CREDENTIALS_SHADOWED: "Take the variable off the container, if it is to use the pod's role.",
-  PROXY_NOT_EXEMPT: "Make sure that the variable holds `127.0.0.1`.",
+  CREDENTIALS_SHADOWED: "Remove the variable from the container to use the pod's role.",
+  PROXY_NOT_EXEMPT: "Make sure that the variable contains `127.0.0.1`.",
   IMDS_NOT_ALLOWED:
-    "Take `podrole.dev/imds` or `podrole.dev/imds-v1` off, or have a cluster admin set the setting `imds` to `allow-emulate` or `allow-emulate-v1`.",
+    "Remove `podrole.dev/imds` or `podrole.dev/imds-v1`, or ask a cluster admin to set `imds` to `allow-emulate` or `allow-emulate-v1`.",
   IMDS_NEEDS_GUARD:
-    "Ask a cluster admin to take `podrole.dev/guard: off` from the namespace, or set `podrole.dev/imds` to `block` on the pod.",
+    "Ask a cluster admin to remove `podrole.dev/guard: off` from the namespace, or set `podrole.dev/imds` to `block` on the pod.",
   IMDS_SHARED:
-    "Set `podrole.dev/imds` to `block` on the pod, or take `podrole.dev/containers`, `podrole.dev/skip-containers` and `podrole.dev/role.<container>` off it.",
-  IMDS_WITHOUT_ROLE: "Give the pod a role, or take `podrole.dev/imds` off it.",
-  IMDS_V1_ALLOWED: "Take `podrole.dev/imds-v1` off, unless a client knows no IMDSv2.",
-  IMDS_SHADOWED: "Take the variable or the alias off, if clients are to ask the emulated service.",
-  GUARD_OFF: "Ask a cluster admin to take `podrole.dev/guard: off` from the namespace.",
-  HOST_NETWORK: "Take `hostNetwork` off the pod.",
-  HOST_NETWORK_UNGUARDED: "Take `hostNetwork` off the pod.",
+    "Set `podrole.dev/imds` to `block` on the pod, or remove `podrole.dev/containers`, `podrole.dev/skip-containers` and `podrole.dev/role.<container>` from it.",
+  IMDS_WITHOUT_ROLE: "Give the pod a role, or remove `podrole.dev/imds` from it.",
+  IMDS_V1_ALLOWED: "Remove `podrole.dev/imds-v1`, unless a client cannot use IMDSv2.",
+  IMDS_SHADOWED: "Remove the variable or the alias to use the emulated service.",
+  GUARD_OFF: "Ask a cluster admin to remove `podrole.dev/guard: off` from the namespace.",
+  HOST_NETWORK: "Remove `hostNetwork` from the pod.",
+  HOST_NETWORK_UNGUARDED: "Remove `hostNetwork` from the pod.",
   HOST_PATH: "Use a volume of another kind, or run the pod in a namespace without podrole.",
   HOST_PATH_ALLOWED: "Use a volume of another kind.",
   PSA_FORBIDS_GUARD:
@@ -59,19 +59,19 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   PRIVILEGED: "Set `privileged` to false, and `procMount` to `Default`.",
   CAPABILITY_FORBIDDEN:
     "Remove the capability from `securityContext.capabilities.add`; where the message says so, write `NET_RAW` into `drop`. For `kubectl debug`, choose `--profile=baseline`.",
-  HOST_NAMESPACE: "Take `hostPID`, `hostIPC` or `shareProcessNamespace` off the pod.",
+  HOST_NAMESPACE: "Remove `hostPID`, `hostIPC` or `shareProcessNamespace` from the pod.",
   SIDECAR_UID: "Set another `runAsUser`.",
   UID_UNKNOWN: "Set `securityContext.runAsUser`, or use source `web-identity`.",
   PRIVILEGE_ESCALATION: "Set `allowPrivilegeEscalation` to false, or use source `web-identity`.",
-  POD_FROZEN: "Change it in the workload, or make the pod anew.",
+  POD_FROZEN: "Change it in the workload, or recreate the pod.",
   RESOURCES_BELOW_FLOOR:
     "Leave guard and sidecar at the requests and limits that the message names, or give them more.",
-  EPHEMERAL_TARGET: "Aim at a container of the app's: `kubectl debug --profile=baseline --target=APP`.",
+  EPHEMERAL_TARGET: "Target a container of the app: `kubectl debug --profile=baseline --target=APP`.",
   SERVICE_ACCOUNT_MISSING: "Create the service account, or correct `serviceAccountName`.",
   RESERVED_NAME:
-    "Rename the container or volume, or remove the mount: names that begin with `podrole-` are podrole's.",
+    "Rename the container or volume, or remove the mount: names that begin with `podrole-` are reserved.",
   GUARD_MISSING:
-    "See that the webhook `pods.podrole.dev` is there and that no other webhook puts a container first, and make the pod anew.",
+    "Check that the webhook `pods.podrole.dev` exists and that no other webhook puts a container first. Then recreate the pod.",
   SETTINGS_INVALID:
     "Correct the ConfigMap: `kubectl -n podrole-system logs deployment/podrole-injector` names the key.",
   SIDECAR_EXEC: "Read the log (`kubectl logs POD -c podrole-sidecar`) and the termination message.",

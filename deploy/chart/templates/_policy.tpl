@@ -167,13 +167,13 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 {{- define "podrole.celContainerRules" -}}
 - expression: "!variables.judged || variables.takingNames.size() == 0"
   messageExpression: >-
-    '[RESERVED_NAME] A name of podrole\'s or a mount of its volume is taken by: ' + variables.takingNames.join(', ') + '. Rename the container, remove the mount.'
+    '[RESERVED_NAME] These use a name that is reserved for podrole, or mount its volume: ' + variables.takingNames.join(', ') + '. Rename the container, or remove the mount.'
 - expression: "!variables.judged || variables.privileged.size() == 0"
   messageExpression: >-
-    '[PRIVILEGED] Privileged, or with an unmasked /proc: ' + variables.privileged.join(', ') + '. Set privileged to false and procMount to Default.'
+    '[PRIVILEGED] These are privileged or unmask /proc, and could remove the guard\'s rules: ' + variables.privileged.join(', ') + '. Set privileged to false and procMount to Default.'
 - expression: "!variables.judged || variables.adding.size() == 0"
   messageExpression: >-
-    '[CAPABILITY_FORBIDDEN] A capability to go round the guard or read the sidecar is added by: ' + variables.adding.join(', ') +
+    '[CAPABILITY_FORBIDDEN] These add a capability that could bypass the guard or read the sidecar: ' + variables.adding.join(', ') +
     '. Remove it from securityContext.capabilities.add.'
 - expression: "!variables.judged || !variables.hasGuard || variables.notDropping.size() == 0"
   messageExpression: >-
@@ -184,7 +184,7 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
     '[SIDECAR_UID] These run as uid 64169, the sidecar\'s: ' + variables.withSidecarUid.join(', ') + '. Set another runAsUser.'
 - expression: "!variables.judged || !variables.openUid || variables.withUnknownUid.size() == 0"
   messageExpression: >-
-    '[UID_UNKNOWN] Source node lets the sidecar\'s uid past the guard, and these leave theirs to the image: ' +
+    '[UID_UNKNOWN] Source node lets the sidecar\'s uid past the guard, and these set no uid of their own: ' +
     variables.withUnknownUid.join(', ') + '. Set securityContext.runAsUser.'
 - expression: "!variables.judged || !variables.openUid || variables.escalating.size() == 0"
   messageExpression: >-

@@ -51,8 +51,8 @@ describe("in a cluster that spells its annotations in its own way", () => {
       {
         code: "ANNOTATION_KEY_REPLACED",
         severity: "warn",
-        message: `The annotation ${ANNOTATION.role} has no effect: this cluster reads ${THEIRS} in its place.`,
-        remedy: `Rename it to ${THEIRS}, or take it off.`,
+        message: `The annotation ${ANNOTATION.role} has no effect: this cluster reads ${THEIRS} instead.`,
+        remedy: `Rename it to ${THEIRS}, or remove it.`,
       },
     ]);
   });
@@ -114,7 +114,7 @@ describe("in a cluster that spells its annotations in its own way", () => {
   test("a bad role is named under the key that it was written with", () => {
     const { findings } = outcome(pod({}, { [THEIRS]: "no role" }));
     expect(findings[0]?.message).toBe(
-      `The annotation ${THEIRS} of the pod is "no role", which is no role name, path/name or role ARN.`,
+      `The annotation ${THEIRS} of the pod is "no role", which is not a role name, path/name or role ARN.`,
     );
   });
 

@@ -170,7 +170,7 @@ test("a denial names the account, the role, the existing rules and what to do", 
   expect(decision.findings[0]).toEqual({
     code: "ROLE_NOT_ALLOWED",
     severity: "deny",
-    message: `Service account shop/default may not use ${BILLING}: allowed are only: annotation ${ANNOTATION.namespaceAllowedRoles}, RoleGrant g.`,
+    message: `Service account shop/default may not use ${BILLING}: no rule that applies to it allows the role (annotation ${ANNOTATION.namespaceAllowedRoles}, RoleGrant g).`,
     remedy: expect.stringContaining("RoleGrant") as string,
   });
 });

@@ -214,11 +214,11 @@ describe("a resize", () => {
   const { requests, limits } = OWN_RESOURCES["podrole-sidecar"];
 
   test.for([
-    ["a limit of memory", { requests, limits: { ...limits, memory: "6Mi" } }, "limits.memory of 6Mi"],
-    ["a limit of CPU", { requests, limits: { ...limits, cpu: "1m" } }, "limits.cpu of 1m"],
-    ["a request of memory", { requests: { ...requests, memory: "1" }, limits }, "requests.memory of 1"],
-    ["a request of CPU", { requests: { ...requests, cpu: "0" }, limits }, "requests.cpu of 0"],
-    ["a limit that is no quantity", { requests, limits: { ...limits, cpu: "lots" } }, "limits.cpu of lots"],
+    ["a limit of memory", { requests, limits: { ...limits, memory: "6Mi" } }, "to 6Mi, and"],
+    ["a limit of CPU", { requests, limits: { ...limits, cpu: "1m" } }, "to 1m, and"],
+    ["a request of memory", { requests: { ...requests, memory: "1" }, limits }, "to 1, and"],
+    ["a request of CPU", { requests: { ...requests, cpu: "0" }, limits }, "to 0, and"],
+    ["a limit that is no quantity", { requests, limits: { ...limits, cpu: "lots" } }, "to lots, and"],
   ] as const)("of the sidecar below %s is refused", ([, resources, said]) => {
     const { decision, findings } = resized(resources);
     expect(decision).toBe("deny");

@@ -53,16 +53,19 @@ describe("a workload that is applied", () => {
     ["", "replicationcontrollers", workload("v1", "ReplicationController", { template: refused })],
     ["batch", "jobs", workload("batch/v1", "Job", { template: refused })],
     ["batch", "cronjobs", workload("batch/v1", "CronJob", { jobTemplate: { spec: { template: refused } } })],
-  ] as const)("of %s/%s is told at once what its pods would be refused for", ([group, resource, object]) => {
-    const one = review(object, resource, group);
-    expect(concerns(one)).toBe(true);
-    const result = judged(one);
-    expect(result).toMatchObject({ decision: "allow", operations: [] });
-    expect(codes(result)).toEqual(["warn HOST_NETWORK"]);
-    expect(result.findings[0]?.message).toBe(
-      `Pods of this ${object.kind} will be refused: The pod uses the node's network, where a guard would cut the node itself off from its metadata service.`,
-    );
-  });
+  ] as const)(
+    "of %s/%s is warned about at once where its pods would be denied",
+    ([group, resource, object]) => {
+      const one = review(object, resource, group);
+      expect(concerns(one)).toBe(true);
+      const result = judged(one);
+      expect(result).toMatchObject({ decision: "allow", operations: [] });
+      expect(codes(result)).toEqual(["warn HOST_NETWORK"]);
+      expect(result.findings[0]?.message).toBe(
+        `Pods of this ${object.kind} will be denied: The pod uses the node's network, where a guard would also cut off the node itself from its metadata service.`,
+      );
+    },
+  );
 
   test("is denied where the setting workloads is deny", () => {
     expect(judged(review(deployment(refused)), { workloads: "deny" })).toMatchObject({ decision: "deny" });

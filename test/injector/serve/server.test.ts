@@ -33,7 +33,7 @@ describe("a pod", () => {
     const { status, response } = await postObject(pod({ hostPID: true }));
     expect(status).toBe(200);
     expect(response).toMatchObject({ allowed: false, status: { code: 403, reason: "Forbidden" } });
-    expect(response.status?.message).toMatch(/^\[HOST_NAMESPACE\] .+ Take hostPID off the pod\.$/);
+    expect(response.status?.message).toMatch(/^\[HOST_NAMESPACE\] .+ Remove hostPID from the pod\.$/);
     expect(response.patch).toBeUndefined();
   });
 
