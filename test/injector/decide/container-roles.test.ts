@@ -19,7 +19,7 @@ const containers = [
 const two = (annotations: Readonly<Record<string, string>> = {}) =>
   pod({ containers }, { [ANNOTATION.role]: BILLING, [roleOf("uploader")]: WRITER, ...annotations });
 
-/** As the webhook makes them: never one twice. */
+/** New tokens, as the webhook makes them: never the same one twice. */
 function fresh(prefix = "a"): () => string {
   let given = 0;
   return () => `${prefix}${given++}`.padEnd(43, "-");
@@ -29,7 +29,7 @@ const tokenIn = (one: ReturnType<typeof settled>, name: string): string | undefi
   envOf(containerNamed(one, name))[APP_ENV.token];
 
 describe("a container with a role of its own", () => {
-  test("presents a token of its own, and the sidecar reads which role it is for", () => {
+  test("has its own token, for which the sidecar knows the role", () => {
     const after = settled();
     const { identities } = parseConfig(startedWith(after, CONTAINER.sidecar));
     expect(
@@ -62,7 +62,7 @@ describe("a container with a role of its own", () => {
     expect(tokenIn(settled(added, "b"), "x")).toBe(tokenIn(first, "app"));
   });
 
-  test("is decided by the rules for its own role", () => {
+  test("is judged by the rules for its own role", () => {
     const enforced = config({ policy: "enforce" });
     const known = (roles: string) => facts({ annotations: { [ANNOTATION.namespaceAllowedRoles]: roles } });
     expect(denials(two(), known('["*billing-reader"]'), enforced)).toEqual(["ROLE_NOT_ALLOWED"]);
@@ -70,13 +70,13 @@ describe("a container with a role of its own", () => {
     expect(admitted(two(), known('["*billing-*"]'), enforced).kind).toBe("inject");
   });
 
-  test("leaves the others without a token where the pod has no role", () => {
+  test("leaves the other containers without a token when the pod has no role", () => {
     const after = settled(pod({ containers }, { [roleOf("uploader")]: WRITER }));
     expect(tokenIn(after, "app")).toBeUndefined();
     expect(tokenIn(after, "uploader")).toBeDefined();
   });
 
-  test("leaves the pod's own role to a container that another webhook adds later", () => {
+  test("does not take the pod's role from a container that another webhook adds later", () => {
     const first = settled(
       pod(
         { containers },
@@ -111,7 +111,7 @@ describe("a container with a role of its own", () => {
   });
 });
 
-test("two identities get two tokens, though the manifest gives both the same", () => {
+test("two identities get different tokens even if the manifest gives both the same", () => {
   const first = settled();
   const [a, b] = [tokenIn(first, "app") ?? "", tokenIn(first, "uploader") ?? ""];
   const forged = JSON.parse(
@@ -121,19 +121,19 @@ test("two identities get two tokens, though the manifest gives both the same", (
   expect(new Set(identities.map(({ tokenSha256 }) => tokenSha256.toString("hex"))).size).toBe(2);
 });
 
-test("a sidecar of podrole's name with another role is refused", () => {
+test("a sidecar with podrole's name and another role is refused", () => {
   const forged = JSON.parse(JSON.stringify(settled()).replace("billing-writer", "admin")) as unknown;
-  // Once in the annotation, which then names what the sidecar is to be told.
+  // Once, in the annotation. The sidecar's variables then no longer match it.
   expect(denials(forged, facts(), config(), fresh("b"))).toEqual(["INJECTED_DIFFERENTLY"]);
 });
 
 describe("a role is refused", () => {
   test.for([
-    ["for a container that the pod has not", { [roleOf("nobody")]: WRITER }, "CONTAINER_UNKNOWN"],
+    ["for a container that the pod does not have", { [roleOf("nobody")]: WRITER }, "CONTAINER_UNKNOWN"],
     ["for no container at all", { [roleOf("")]: WRITER }, "CONTAINER_UNKNOWN"],
     ["for a key of every object", { [roleOf("constructor")]: WRITER }, "CONTAINER_UNKNOWN"],
-    ["for our own container", { [roleOf(CONTAINER.sidecar)]: WRITER }, "CONTAINER_UNKNOWN"],
-    ["that is none", { [roleOf("app")]: "admin admin" }, "ROLE_MALFORMED"],
+    ["for podrole's own container", { [roleOf(CONTAINER.sidecar)]: WRITER }, "CONTAINER_UNKNOWN"],
+    ["that is malformed", { [roleOf("app")]: "admin admin" }, "ROLE_MALFORMED"],
     ["that is empty", { [roleOf("app")]: "" }, "ROLE_MALFORMED"],
     ["that needs a base", { [roleOf("app")]: "admin" }, "ROLE_NEEDS_BASE_ARN"],
     [
@@ -150,7 +150,7 @@ describe("a role is refused", () => {
     expect(denials(two(annotations), facts(), config(), fresh())).toEqual([code]);
   });
 
-  test("to more containers than a sidecar holds sessions for", () => {
+  test("when more containers have roles than a sidecar holds sessions for", () => {
     const many = Array.from({ length: 10 }, (_, index) => ({ name: `c${index}` }));
     const roles = Object.fromEntries(many.map(({ name }) => [roleOf(name), WRITER]));
     expect(denials(pod({ containers: many }, roles))).toEqual(["ANNOTATION_INVALID"]);
@@ -158,7 +158,7 @@ describe("a role is refused", () => {
     expect(admitted(pod({ containers: many }, { ...nine, [ANNOTATION.role]: BILLING })).kind).toBe("inject");
   });
 
-  test("on the node's network, though the pod has none", () => {
+  test("on the node's network even if the pod itself has no role", () => {
     const one = pod({ containers, hostNetwork: true }, { [roleOf("app")]: WRITER });
     expect(denials(one, facts(), config({ hostNetwork: "warn" }))).toEqual(["HOST_NETWORK"]);
   });
@@ -184,7 +184,7 @@ test.for([
   expect([decision, findings.map(({ code }) => code)]).toEqual(["deny", ["POD_FROZEN"]]);
 });
 
-test("the sidecar has no token in its variables, and each container only its own", () => {
+test("no token is in the sidecar's variables, and each container has only its own", () => {
   const after = settled();
   const sidecar = JSON.stringify(containerNamed(after, CONTAINER.sidecar));
   const [a, b] = [tokenIn(after, "app") ?? "?", tokenIn(after, "uploader") ?? "?"];

@@ -9,15 +9,15 @@ const annotated = (annotations: Readonly<Record<string, string>>) =>
   pod({}, { [ANNOTATION.role]: BILLING, ...annotations });
 const onNamespace = (annotations: Readonly<Record<string, string>>) => facts({ annotations });
 
-describe("left alone", () => {
-  test("is a pod of a namespace without the label, or with the label set to anything else", () => {
+describe("podrole skips", () => {
+  test("a pod of a namespace without the label, or with another value of the label", () => {
     for (const value of ["disabled", "", "Enabled", "true"]) {
       const decision = decide(pod(), facts({ labels: { "podrole.dev/inject": value } }), config());
       expect(decision).toMatchObject({ kind: "skip", reason: "namespace-not-labelled" });
     }
   });
 
-  test("is a mirror pod that a node makes, and not one of anybody else", () => {
+  test("a mirror pod that a node creates, but not one that anybody else creates", () => {
     const mirror = pod({}, { "kubernetes.io/config.mirror": "x", [ANNOTATION.role]: BILLING });
     const by = (requester: string | undefined) => decide(mirror, facts(), config(), requester);
     expect(by("system:node:worker-1")).toMatchObject({ kind: "skip", reason: "mirror-pod" });
@@ -39,11 +39,11 @@ describe("left alone", () => {
     [{ os: { name: "linux" }, nodeSelector: { "kubernetes.io/os": "windows" } }, "inject"],
     [{ os: { name: "Windows" } }, "inject"],
     [{ nodeSelector: { "beta.kubernetes.io/os": "windows" } }, "inject"],
-  ] as const)("is a pod for Windows: %j is %s", ([spec, kind]) => {
+  ] as const)("a pod for Windows: %j is %s", ([spec, kind]) => {
     expect(admitted(plainPod(spec)).kind).toBe(kind);
   });
 
-  test("is a pod with neither guard nor role", () => {
+  test("a pod with neither guard nor role", () => {
     expect(admitted(plainPod(), facts(), config({ guard: "off" }))).toMatchObject({
       reason: "nothing-to-do",
     });
@@ -52,7 +52,7 @@ describe("left alone", () => {
 
 describe("on the node's network", () => {
   const host = { hostNetwork: true };
-  test("a pod with a role is always refused, one without a role unless the setting only warns", () => {
+  test("a pod with a role is always refused, and a pod without a role unless the setting is warn", () => {
     const warn = config({ hostNetwork: "warn" });
     expect(denials(pod(host), facts(), warn)).toEqual(["HOST_NETWORK"]);
     expect(denials(plainPod(host))).toEqual(["HOST_NETWORK"]);
@@ -65,7 +65,7 @@ describe("on the node's network", () => {
     expect(denials(plainPod({ ...host, hostPID: true }))).toEqual(["HOST_NETWORK", "HOST_NAMESPACE"]);
   });
 
-  test("opting out of the sidecar does not admit the pod", () => {
+  test("a pod is refused even if it opts out of the sidecar", () => {
     expect(denials(pod(host, { [ANNOTATION.role]: BILLING, [ANNOTATION.inject]: "false" }))).toEqual([
       "HOST_NETWORK",
     ]);
@@ -73,7 +73,7 @@ describe("on the node's network", () => {
 });
 
 describe("opting out", () => {
-  test("takes the sidecar away and leaves the guard", () => {
+  test("removes the sidecar and keeps the guard", () => {
     expect(admitted(annotated({ [ANNOTATION.inject]: "false" }))).toMatchObject({
       kind: "inject",
       guard: true,
@@ -81,14 +81,14 @@ describe("opting out", () => {
     });
   });
 
-  test.for(["true", "enabled"])("does not follow from the value %s", (value) => {
+  test.for(["true", "enabled"])("does not happen for the value %s", (value) => {
     expect(admitted(annotated({ [ANNOTATION.inject]: value }))).toMatchObject({
       sidecar: { identities: [{ role: BILLING }] },
     });
   });
 
   test.for(["disabled", "False", "no", "0", ""])(
-    "is refused for the value %j, since its meaning is not clear",
+    "is refused for the value %j, whose meaning is not clear",
     (value) => {
       expect(denials(annotated({ [ANNOTATION.inject]: value }))).toEqual(["ANNOTATION_INVALID"]);
     },
@@ -105,11 +105,11 @@ describe("the namespace's settings", () => {
     });
   });
 
-  test.for(["Off", "false", "", "none"])("refuse every pod where the guard is %j", (value) => {
+  test.for(["Off", "false", "", "none"])("refuse every pod when the guard is %j", (value) => {
     expect(denials(pod(), onNamespace({ [ANNOTATION.guard]: value }))).toEqual(["ANNOTATION_INVALID"]);
   });
 
-  test("choose a source only where the installation allows it, and the policy follows the source", () => {
+  test("choose a source only when the installation allows it, and the default policy depends on that source", () => {
     const wanted = onNamespace({ [ANNOTATION.source]: "ambient" });
     expect(denials(pod(), wanted)).toEqual(["ANNOTATION_INVALID"]);
     expect(denials(pod(), wanted, config({ sourceOverride: ["ambient"] }))).toEqual(["ROLE_NOT_ALLOWED"]);
@@ -120,19 +120,22 @@ describe("the namespace's settings", () => {
     });
   });
 
-  test("cannot be chosen by the pod itself", () => {
+  test("cannot be set on the pod itself", () => {
     const chooses = annotated({ [ANNOTATION.guard]: "off", [ANNOTATION.source]: "node" });
     expect(admitted(chooses)).toMatchObject({ guard: true, sidecar: { source: "web-identity" } });
     expect(codes(chooses)).toEqual(["ANNOTATION_MISPLACED", "ANNOTATION_MISPLACED"]);
   });
 
-  test.for(["baseline", "restricted"])("deny a guarded pod at Pod Security %s, and no other", (level) => {
-    const labels = { "pod-security.kubernetes.io/enforce": level };
-    expect(denials(plainPod(), facts({ labels }))).toEqual(["PSA_FORBIDS_GUARD"]);
-    expect(admitted(pod(), facts({ labels, annotations: { [ANNOTATION.guard]: "off" } })).kind).toBe(
-      "inject",
-    );
-  });
+  test.for(["baseline", "restricted"])(
+    "deny a guarded pod at Pod Security %s, but not a pod without a guard",
+    (level) => {
+      const labels = { "pod-security.kubernetes.io/enforce": level };
+      expect(denials(plainPod(), facts({ labels }))).toEqual(["PSA_FORBIDS_GUARD"]);
+      expect(admitted(pod(), facts({ labels, annotations: { [ANNOTATION.guard]: "off" } })).kind).toBe(
+        "inject",
+      );
+    },
+  );
 });
 
 describe("no pod at all", () => {
@@ -164,7 +167,7 @@ describe("no pod at all", () => {
     { spec: { containers: [{ name: "a" }] }, metadata: { annotations: [] } },
     { spec: { containers: [{ name: "a" }] }, metadata: { annotations: { a: 1 } } },
     { spec: { containers: [{ name: "a" }] }, metadata: { annotations: { a: {} } } },
-  ])("%j is refused and says where", (object) => {
+  ])("%j is refused, and the message says where", (object) => {
     const { kind, findings } = admitted(object);
     expect(kind).toBe("deny");
     expect(findings).toMatchObject([{ code: "OBJECT_MALFORMED" }]);
@@ -177,7 +180,7 @@ describe("no pod at all", () => {
     }
   });
 
-  test("a field under __proto__ is not read", () => {
+  test("a field under __proto__ is ignored", () => {
     expect(denials(json('{"__proto__":{"spec":{"containers":[{"name":"a"}]}}}'))).toEqual([
       "OBJECT_MALFORMED",
     ]);

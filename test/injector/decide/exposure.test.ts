@@ -27,7 +27,7 @@ describe("credentials go to", () => {
   });
 
   test.for(["ap", "App", "app logs", "podrole-sidecar", "__proto__", "x".repeat(100_000)])(
-    "nobody but with a refusal where a name such as %.20s is unknown",
+    "no container, and the pod is refused, when a name such as %.20s is unknown",
     (name) => {
       for (const key of [ANNOTATION.containers, ANNOTATION.skipContainers]) {
         const { findings } = exposed({ [key]: name });
@@ -37,7 +37,7 @@ describe("credentials go to", () => {
     },
   );
 
-  test("containers in linear time, however many names are given", () => {
+  test("the named containers in linear time for any number of names", () => {
     const containers = Array.from({ length: 40_000 }, (_, index) => ({ name: `c${index}` }));
     const names = containers.map(({ name }) => name);
     const started = process.cpuUsage().user;
@@ -50,7 +50,7 @@ describe("credentials go to", () => {
   });
 });
 
-describe("a warning that the user's variable wins", () => {
+describe("the warning that the user's variable wins", () => {
   const ours = { uri: "http://127.0.0.1:1/x", token: "t" };
   const names = (env: NonNullable<(typeof app)["env"]>) =>
     shadowed({ name: "app", env }, ours).map(({ message }) => /sets (\S+),/.exec(message)?.[1]);
@@ -70,7 +70,7 @@ describe("a warning that the user's variable wins", () => {
     expect(JSON.stringify(shadowed({ name: "app", env }, ours))).not.toContain("hunter2");
   });
 
-  test("is not given for podrole's own variables, unless a later entry of the same name overrides one", () => {
+  test("is not given for podrole's own variables unless a later entry of the same name overrides one", () => {
     const written = [
       { name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", value: ours.uri },
       { name: "AWS_CONTAINER_AUTHORIZATION_TOKEN", value: ours.token },
@@ -97,12 +97,12 @@ describe("127.0.0.1 is exempt from the proxy", () => {
     expect(proxyFindings({ name: "app", env })).toEqual([]);
   });
 
-  test("in every entry of a name that stands twice", () => {
+  test("in every entry when a name appears twice", () => {
     const env = [proxy, { name: "NO_PROXY", value: "a" }, { name: "NO_PROXY", value: "b" }];
     expect(proxied(env).map(({ value }) => value)).toEqual(["http://p:1", "a,127.0.0.1", "b,127.0.0.1"]);
   });
 
-  test("not where the list comes from a ConfigMap or Secret, and the warning does not repeat the proxy's password", () => {
+  test("but not when the list comes from a ConfigMap or Secret, and the warning does not repeat the proxy's password", () => {
     const env = [
       { name: "HTTP_PROXY", value: "http://user:hunter2@p:1" },
       { name: "NO_PROXY", valueFrom: { configMapKeyRef: { name: "c", key: "k" } } },
@@ -113,7 +113,7 @@ describe("127.0.0.1 is exempt from the proxy", () => {
     expect(JSON.stringify(found)).not.toContain("hunter2");
   });
 
-  test("not where there is no proxy", () => {
+  test("but not when there is no proxy", () => {
     const { env = [] } = withApp({ env: [{ name: "NO_PROXY", value: ".svc" }] }).spec.containers[0] ?? app;
     expect(proxied(env)).toBe(env);
   });

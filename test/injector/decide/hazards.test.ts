@@ -5,14 +5,14 @@ import { config } from "../../support/config.ts";
 import { facts, json } from "../../support/facts.ts";
 import { app, codes, containerNamed, denials, injected, plainPod, pod, withApp } from "../../support/pods.ts";
 
-/** One test for each threat of deploy/docs/security.md that admission stops, with the attack in it. */
+/** One test for each threat of deploy/docs/security.md that admission stops. Each tries the attack. */
 
 const node = config({ source: "node", policy: "off" });
 const secured = (securityContext: SecurityContext): Container => ({ ...app, securityContext });
 
 describe("a capability that bypasses the guard", () => {
   test.for(["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "BPF", "PERFMON", "ALL"])(
-    "%s is refused, with a role and without one, in every list and spelling",
+    "%s is refused with and without a role, in every list and spelling",
     (name) => {
       for (const spelling of [
         name,
@@ -31,12 +31,12 @@ describe("a capability that bypasses the guard", () => {
     },
   );
 
-  test("is refused even where ALL is dropped beside it", () => {
+  test("is refused even if the container also drops ALL", () => {
     const context = { capabilities: { add: ["NET_RAW"], drop: ["ALL"] } };
     expect(denials(pod({ containers: [secured(context)] }))).toEqual(["CAPABILITY_FORBIDDEN"]);
   });
 
-  test("is allowed where there is no guard", () => {
+  test("is allowed when there is no guard", () => {
     const off = facts({ annotations: { "podrole.dev/guard": "off" } });
     expect(denials(pod({ containers: [secured({ capabilities: { add: ["NET_ADMIN"] } })] }), off)).toEqual([
       "inject",
@@ -47,7 +47,7 @@ describe("a capability that bypasses the guard", () => {
   });
 });
 
-test("a packet socket needs NET_RAW, which is dropped from every container of the user's", () => {
+test("NET_RAW, which a packet socket needs, is dropped from every user container", () => {
   const after = injected(pod({ initContainers: [{ name: "setup" }], containers: [app, { name: "two" }] }));
   for (const name of ["setup", "app", "two"]) {
     expect(containerNamed(after, name).securityContext?.capabilities?.drop).toEqual(["NET_RAW"]);
@@ -55,7 +55,7 @@ test("a packet socket needs NET_RAW, which is dropped from every container of th
 });
 
 test.for(["CAP_NET_RAW", "cap_net_raw", "net_raw", "CAP_ALL", "all", "NET_RAW "])(
-  "NET_RAW is dropped where only %j is, since containerd makes CAP_CAP_NET_RAW of CAP_NET_RAW",
+  "NET_RAW is dropped when the container drops only %j, since containerd makes CAP_CAP_NET_RAW of CAP_NET_RAW",
   (spelling) => {
     const after = injected(pod({ containers: [secured({ capabilities: { drop: [spelling] } })] }));
     expect(containerNamed(after, "app").securityContext?.capabilities?.drop).toEqual([spelling, "NET_RAW"]);
@@ -77,17 +77,17 @@ test.for(["Unmasked", "unmasked", "", "Something-new"])(
 );
 
 describe("a shared namespace", () => {
-  test.for(["hostPID", "hostIPC"])("%s is refused, to a pod without a role as well", (field) => {
+  test.for(["hostPID", "hostIPC"])("%s is refused even for a pod without a role", (field) => {
     expect(denials(pod({ [field]: true }))).toEqual(["HOST_NAMESPACE"]);
     expect(denials(plainPod({ [field]: true }))).toEqual(["HOST_NAMESPACE"]);
   });
 
-  test("shareProcessNamespace is refused where the pod has a sidecar", () => {
+  test("shareProcessNamespace is refused when the pod has a sidecar", () => {
     expect(denials(pod({ shareProcessNamespace: true }))).toEqual(["HOST_NAMESPACE"]);
     expect(denials(plainPod({ shareProcessNamespace: true }))).toEqual(["inject"]);
   });
 
-  test.for(["SYS_PTRACE", "cap_sys_ptrace"])("%s is refused beside a sidecar", (name) => {
+  test.for(["SYS_PTRACE", "cap_sys_ptrace"])("%s is refused in a pod with a sidecar", (name) => {
     expect(denials(pod({ containers: [secured({ capabilities: { add: [name] } })] }))).toEqual([
       "CAPABILITY_FORBIDDEN",
     ]);
@@ -105,7 +105,7 @@ describe("the sidecar's uid", () => {
     for (const attack of attacks) expect(denials(attack)).toEqual(["SIDECAR_UID"]);
   });
 
-  test("is allowed on the pod where every container has another uid", () => {
+  test("is allowed on the pod when every container has another uid", () => {
     const safe = pod({
       securityContext: { runAsUser: SIDECAR_UID },
       containers: [secured({ runAsUser: 1000 })],
@@ -114,7 +114,7 @@ describe("the sidecar's uid", () => {
   });
 
   test.for(["64169", true, [64_169], { uid: 64_169 }])(
-    "given as %j is no number and refused as such",
+    "is refused when %j is given instead of a number",
     (runAsUser) => {
       for (const at of [
         withApp({ securityContext: { runAsUser } as never }),
@@ -126,7 +126,7 @@ describe("the sidecar's uid", () => {
   );
 });
 
-describe("with source node, where the guard lets the sidecar's uid through", () => {
+describe("with source node, which opens the guard for the sidecar's uid", () => {
   test("an image that chooses its own uid is refused", () => {
     expect(denials(pod(), facts(), node)).toEqual(["UID_UNKNOWN"]);
     expect(denials(pod({ securityContext: { runAsNonRoot: true } }), facts(), node)).toEqual(["UID_UNKNOWN"]);
@@ -134,11 +134,14 @@ describe("with source node, where the guard lets the sidecar's uid through", () 
     expect(denials(pod(mixed), facts(), node)).toEqual(["inject"]);
   });
 
-  test.for(["SETUID", "cap_setgid"])("%s, with which root becomes the sidecar's uid, is refused", (name) => {
-    const evil = secured({ runAsUser: 0, capabilities: { add: [name], drop: ["ALL"] } });
-    expect(denials(pod({ containers: [evil] }), facts(), node)).toEqual(["CAPABILITY_FORBIDDEN"]);
-    expect(denials(pod({ containers: [evil] }))).toEqual(["inject"]);
-  });
+  test.for(["SETUID", "cap_setgid"])(
+    "%s is refused, since root can switch to the sidecar's uid with it",
+    (name) => {
+      const evil = secured({ runAsUser: 0, capabilities: { add: [name], drop: ["ALL"] } });
+      expect(denials(pod({ containers: [evil] }), facts(), node)).toEqual(["CAPABILITY_FORBIDDEN"]);
+      expect(denials(pod({ containers: [evil] }))).toEqual(["inject"]);
+    },
+  );
 
   test("SETUID and SETGID are dropped and privilege escalation is turned off", () => {
     const after = injected(pod({ containers: [secured({ runAsUser: 0 })] }), facts(), node);
@@ -158,7 +161,7 @@ describe("with source node, where the guard lets the sidecar's uid through", () 
 
 describe("podrole's names", () => {
   test.for([CONTAINER.guard, CONTAINER.sidecar, "podrole-", "podrole-other"])(
-    "a container of the user's called %s is refused where it is not ours to write",
+    "a user container named %s is refused",
     (name) => {
       const evil = { name, image: "evil" };
       expect(denials(pod({ containers: [app, evil] }))).toContain("RESERVED_NAME");
@@ -166,11 +169,11 @@ describe("podrole's names", () => {
     },
   );
 
-  test.for(["podrole-cache", "podrole-"])("a volume called %s is refused", (name) => {
+  test.for(["podrole-cache", "podrole-"])("a volume named %s is refused", (name) => {
     expect(denials(pod({ volumes: [{ name, emptyDir: {} }] }))).toEqual(["RESERVED_NAME"]);
   });
 
-  test("a mount of the sidecar's token volume is refused, in every list", () => {
+  test("a mount of the sidecar's token volume is refused in every list", () => {
     const thief = { name: "thief", volumeMounts: [{ name: TOKEN_VOLUME.name, mountPath: "/stolen" }] };
     for (const list of ["containers", "initContainers", "ephemeralContainers"]) {
       expect(denials(pod({ [list]: [thief] }))).toEqual(["RESERVED_NAME"]);
@@ -178,7 +181,7 @@ describe("podrole's names", () => {
   });
 });
 
-test("every reason is named in one denial", () => {
+test("one denial names every reason", () => {
   const worst = secured({ privileged: true, runAsUser: SIDECAR_UID, capabilities: { add: ["NET_ADMIN"] } });
   expect(denials(pod({ hostPID: true, containers: [{ ...worst, name: "podrole-x" }] }))).toEqual([
     "HOST_NAMESPACE",
@@ -198,18 +201,18 @@ describe("a path of the node", () => {
     expect(denials(plainPod({ volumes: [volume] }))).toEqual(["HOST_PATH"]);
   });
 
-  test("is admitted with a warning where the setting is warn", () => {
+  test("is admitted with a warning when the setting is warn", () => {
     expect(codes(pod({ volumes: [socket] }), facts(), config({ hostPath: "warn" }))).toEqual([
       "HOST_PATH_ALLOWED",
     ]);
   });
 
-  test("is not seen in volumes of other kinds", () => {
+  test("is not found in volumes of other kinds", () => {
     expect(denials(pod({ volumes: [{ name: "run", hostPath: null, emptyDir: {} }] }))).toEqual(["inject"]);
   });
 });
 
-test("an init container of the pod's own that would read the metadata service runs behind the guard", () => {
+test("a user's init container that would read the metadata service runs after the guard", () => {
   const thief = { name: "thief", image: "curl", command: ["curl", "http://169.254.169.254/"] };
   const sidecarThief = { ...thief, name: "native", restartPolicy: "Always" };
   for (const make of [pod, plainPod]) {

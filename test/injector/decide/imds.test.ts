@@ -38,27 +38,27 @@ const isEmulated = (one: Pod): boolean =>
   );
 
 describe("the metadata service is emulated", () => {
-  test("where the pod asks for it and the setting allows it", () => {
+  test("when the pod asks for it and the setting allows it", () => {
     expect(isEmulated(injected(asking(), facts(), allowing))).toBe(true);
     expect(codes(asking(), facts(), allowing)).toEqual([]);
   });
 
-  test("where the namespace asks for it and the pod says nothing", () => {
+  test("when the namespace asks for it and the pod has no annotation", () => {
     expect(isEmulated(injected(pod(), namespace(EMULATE), allowing))).toBe(true);
   });
 
-  test("for no pod that says block, and none that says nothing", () => {
+  test("for no pod with block, and none without the annotation", () => {
     const block = pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.imds]: "block" });
     expect(isEmulated(injected(block, namespace(EMULATE), allowing))).toBe(false);
     expect(isEmulated(injected(pod(), facts(), allowingV1))).toBe(false);
   });
 
-  test("where all containers are named one by one", () => {
+  test("when the annotation names all containers", () => {
     const all = asking({ [ANNOTATION.containers]: "app,logs" }, [app, { name: "logs" }]);
     expect(isEmulated(injected(all, facts(), allowing))).toBe(true);
   });
 
-  test.for(["web-identity", "node", "ambient"] as const)("in source %s", (source) => {
+  test.for(["web-identity", "node", "ambient"] as const)("with source %s", (source) => {
     const settings = config({ imds: "allow-emulate", source, ambientSecret: "s", policy: "off" });
     const secured = { ...app, securityContext: { runAsUser: 1000 } };
     expect(isEmulated(injected(asking({}, [secured]), facts(), settings))).toBe(true);
@@ -66,19 +66,19 @@ describe("the metadata service is emulated", () => {
 });
 
 describe("a pod that asks for it is denied", () => {
-  test("where the setting does not allow it, for pod and namespace alike", () => {
+  test("when the setting does not allow it, whether pod or namespace asks", () => {
     expect(denials(asking())).toEqual(["IMDS_NOT_ALLOWED"]);
     expect(denials(pod(), namespace(EMULATE))).toEqual(["IMDS_NOT_ALLOWED"]);
     expect(denials(plainPod(), namespace(EMULATE))).toEqual(["IMDS_NOT_ALLOWED"]);
   });
 
-  test("where an admin has written block on the namespace", () => {
+  test("when an admin has set block on the namespace", () => {
     expect(denials(asking(), namespace({ [ANNOTATION.imds]: "block" }), allowingV1)).toEqual([
       "IMDS_NOT_ALLOWED",
     ]);
   });
 
-  test("where it asks for answers without a token, and the setting or the namespace does not allow them", () => {
+  test("when it asks for answers without a token, and the setting or the namespace does not allow them", () => {
     const v1 = asking({ [ANNOTATION.imdsV1]: "allowed" });
     expect(denials(v1, facts(), allowing)).toEqual(["IMDS_NOT_ALLOWED"]);
     expect(denials(v1, namespace({ [ANNOTATION.imdsV1]: "denied" }), allowingV1)).toEqual([
@@ -89,7 +89,7 @@ describe("a pod that asks for it is denied", () => {
     ]);
   });
 
-  test("where the guard is off, since the node's own service would answer", () => {
+  test("when the guard is off, since the node's service would answer", () => {
     expect(denials(asking(), namespace({ [ANNOTATION.guard]: "off" }), allowing)).toEqual([
       "IMDS_NEEDS_GUARD",
     ]);
@@ -112,7 +112,7 @@ describe("a pod that asks for it is denied", () => {
     expect(denials(two, facts(), allowing)).toEqual(["IMDS_SHARED"]);
   });
 
-  test("where only an init container is skipped", () => {
+  test("when only an init container is skipped", () => {
     const one = pod(
       { initContainers: [{ name: "setup" }] },
       { [ANNOTATION.role]: BILLING, ...EMULATE, [ANNOTATION.skipContainers]: "setup" },
@@ -120,7 +120,7 @@ describe("a pod that asks for it is denied", () => {
     expect(denials(one, facts(), allowing)).toEqual(["IMDS_SHARED"]);
   });
 
-  test("where only containers have roles, and the pod none", () => {
+  test("when only containers have roles and the pod has none", () => {
     const one = pod({}, { ...EMULATE, "podrole.dev/role.app": BILLING });
     expect(denials(one, facts(), allowing)).toEqual(["IMDS_SHARED"]);
   });
@@ -130,13 +130,13 @@ describe("a pod that asks for it is denied", () => {
     [ANNOTATION.imds, ""],
     [ANNOTATION.imdsV1, "true"],
     [ANNOTATION.imdsV1, "allowed\n"],
-  ] as const)("where %s is %j, on it or on its namespace", ([key, value]) => {
+  ] as const)("when %s is %j on the pod or its namespace", ([key, value]) => {
     expect(denials(asking({ [key]: value }), facts(), allowingV1)).toEqual(["ANNOTATION_INVALID"]);
     expect(denials(asking(), namespace({ [key]: value }), allowingV1)).toEqual(["ANNOTATION_INVALID"]);
   });
 });
 
-test("a pod without a role is not emulated, and gets a warning if it asks itself", () => {
+test("a pod without a role gets no emulation, and a warning if the pod itself asks for it", () => {
   const plain = plainPod({});
   const asks = pod({}, EMULATE);
   expect(codes(asks, facts(), allowing)).toEqual(["IMDS_WITHOUT_ROLE"]);
@@ -149,11 +149,11 @@ test("a pod without a role is not emulated, and gets a warning if it asks itself
   }
 });
 
-test("answers without a token give a warning on every pod", () => {
+test("every pod with answers without a token gets a warning", () => {
   expect(codes(asking({ [ANNOTATION.imdsV1]: "allowed" }), facts(), allowingV1)).toEqual(["IMDS_V1_ALLOWED"]);
 });
 
-test("containers get the usual variables, but for AWS_EC2_METADATA_DISABLED", () => {
+test("containers get the usual variables except AWS_EC2_METADATA_DISABLED", () => {
   const env = envOf(containerNamed(injected(asking(), facts(), allowing), "app"));
   expect(env).toMatchObject({ [APP_ENV.fullUri]: expect.stringContaining("127.0.0.1") as string });
   expect(env).not.toHaveProperty(APP_ENV.metadataDisabled);
@@ -169,13 +169,16 @@ test.for([
   [{ name: "AWS_EC2_METADATA_DISABLED", valueFrom: {} }, ["IMDS_SHADOWED"]],
   [{ name: "AWS_EC2_METADATA_DISABLED", value: "false" }, []],
   [{ name: "AWS_EC2_METADATA_SERVICE_ENDPOINT", value: "http://x" }, ["IMDS_SHADOWED"]],
-] as const)("a variable that keeps SDKs away from it stays and is told of: %j", ([variable, expected]) => {
-  const one = asking({}, [{ ...app, env: [variable] }]);
-  expect(codes(one, facts(), allowing)).toEqual(expected);
-  expect(containerNamed(injected(one, facts(), allowing), "app").env).toContainEqual(variable);
-});
+] as const)(
+  "a variable that keeps SDKs away from the service stays, with a warning: %j",
+  ([variable, expected]) => {
+    const one = asking({}, [{ ...app, env: [variable] }]);
+    expect(codes(one, facts(), allowing)).toEqual(expected);
+    expect(containerNamed(injected(one, facts(), allowing), "app").env).toContainEqual(variable);
+  },
+);
 
-test("its addresses are exempt from the container's proxy, however that is set", () => {
+test("the service's addresses are exempt from the container's proxy, however the proxy is set", () => {
   const proxy = { name: "HTTPS_PROXY", value: "http://proxy:3128" };
   const noProxy = (...env: readonly object[]): string | undefined =>
     envOf(
@@ -207,19 +210,19 @@ test("a second pass changes nothing, also after the API server's round trip", ()
   }
 });
 
-describe("a pod that brings guard and sidecar of its own is denied", () => {
+describe("a pod that brings its own guard and sidecar is denied", () => {
   const emulated = injected(asking(), facts(), allowing);
   const blocking = injected(pod(), facts(), allowing);
   const asked = { ...EMULATE, ...blocking.metadata?.annotations };
 
-  test("where they emulate and the pod does not ask for it", () => {
+  test("when they emulate and the pod does not ask for it", () => {
     const { [ANNOTATION.imds]: _, ...annotations } = emulated.metadata?.annotations ?? {};
     expect(denials({ ...emulated, metadata: { annotations } }, facts(), allowing)).toEqual([
       "INJECTED_DIFFERENTLY",
     ]);
   });
 
-  test("where they block and the pod asks for emulation", () => {
+  test("when they block and the pod asks for emulation", () => {
     expect(denials({ ...blocking, metadata: { annotations: asked } }, facts(), allowing)).toEqual([
       "INJECTED_DIFFERENTLY",
     ]);
@@ -232,7 +235,7 @@ describe("a pod that brings guard and sidecar of its own is denied", () => {
     [CONTAINER.sidecar, ENV.imdsPort, "1"],
     [CONTAINER.guard, ENV.imdsPort, "1"],
     [CONTAINER.guard, ENV.imds, "block"],
-  ] as const)("where %s has another %s", ([name, variable, value]) => {
+  ] as const)("when %s has another %s", ([name, variable, value]) => {
     const forged = everyContainer(emulated, (one) =>
       one.name === name
         ? {
@@ -245,7 +248,7 @@ describe("a pod that brings guard and sidecar of its own is denied", () => {
   });
 });
 
-test("what kubectl debug adds to an emulated pod may ask the service as well", () => {
+test("a container that kubectl debug adds to an emulated pod may use the service too", () => {
   const running = injected(asking(), facts(), allowing);
   const debugged = {
     ...running,
@@ -272,7 +275,7 @@ test("what kubectl debug adds to an emulated pod may ask the service as well", (
   expect(env).not.toHaveProperty(APP_ENV.metadataDisabled);
 });
 
-test("the status says that it is emulated, and nothing where it is blocked", () => {
+test("the status says when the service is emulated, and omits it when it is blocked", () => {
   const statusOf = (one: Pod): unknown => JSON.parse(one.metadata?.annotations?.[ANNOTATION.status] ?? "");
   expect(statusOf(injected(asking(), facts(), allowing))).toMatchObject({ guard: "block", imds: "emulate" });
   expect(statusOf(injected(asking(), facts(), allowing))).not.toHaveProperty("imdsV1");
@@ -302,7 +305,7 @@ test("a workload gets a warning for what its pods would be denied", () => {
   expect(findings).toMatchObject([{ code: "IMDS_NOT_ALLOWED", severity: "warn" }]);
 });
 
-test("a huge value and a huge name are not repeated whole", () => {
+test("messages shorten a huge value and a huge name", () => {
   const outcomes = [
     admitted(asking({ [ANNOTATION.imds]: "x".repeat(200_000) }), facts(), allowing),
     admitted(asking({ [ANNOTATION.containers]: "" }, [{ name: "x".repeat(200_000) }]), facts(), allowing),

@@ -6,7 +6,7 @@ import { decideRole, type RoleDecision } from "../../../injector/decide/policy.t
 import { config } from "../../support/config.ts";
 import { ACCOUNT, BILLING, facts, role } from "../../support/facts.ts";
 
-/** A tenant's expression cannot hold the event loop: held by steps and by the engine, since a clock would lie. */
+/** A tenant's expression cannot block the event loop. The tests count steps of the engine, since times vary. */
 
 const permitted = (expression: string, arn = BILLING): RoleDecision =>
   decideRole(
@@ -27,7 +27,7 @@ const listed = (entries: readonly string[]): RoleDecision =>
 const codesOf = ({ findings }: RoleDecision): readonly string[] => findings.map(({ code }) => code);
 const TOO_MUCH = ["POLICY_RULE_INVALID", "ROLE_NOT_ALLOWED"];
 
-/** How often RE2's engine looks at an instruction, compiling included. */
+/** How often RE2's engine reads an instruction, including compilation. */
 function counted<T>(run: () => T): { readonly steps: number; readonly result: T } {
   const looks = vi.spyOn(Object.getPrototypeOf(RE2JS.compile("a|bc").re2().prog), "getInst");
   const result = run();

@@ -92,7 +92,7 @@ describe("kube2iam's list", () => {
   });
 
   test.for(["{}", '"*"', "[1]", '["a", null]', "null", "", "[", `[${'"a",'.repeat(256)}"a"]`])(
-    "%.20s is no list and allows nothing",
+    "the value %.20s is no list and allows nothing",
     (value) => {
       const decision = judged(allowed(value), "listed");
       expect(decision.allowed).toBe(false);
@@ -116,7 +116,7 @@ describe("expressions", () => {
   });
 
   test.for(["(a)\\1", "(?=a)a", "(?<!a)b", "a**", "[z-a]", "a{2000}", "\\pL", "\\x{41}", "[ä-ö]", "?a"])(
-    "%j is not read, and allows nothing",
+    "%j is invalid and allows nothing",
     (expression) => {
       const { allowed: allows, findings } = judged(permitted(expression), "enforce");
       expect(allows).toBe(false);
@@ -126,13 +126,13 @@ describe("expressions", () => {
   );
 
   test.for(["arn:aws:iam::\\d{12}:role/[a-z]{1,64}-[a-z]{2,10}", ".*/[\\w+=,.@-]{1,64}"])(
-    "%s is as much repetition as anybody needs",
+    "%s is accepted, since its repetition is within the limit",
     (expression) => {
       expect(judged(permitted(expression), "enforce").allowed).toBe(true);
     },
   );
 
-  test("a list of plain names may be long, since names need no program", () => {
+  test("a list of plain names may be long, since names need no compiled program", () => {
     const names = Array.from({ length: 200 }, (_, index) => `team-${index}/reader`);
     const last = role(`${ACCOUNT}team-199/reader`);
     expect(judged(allowed(JSON.stringify(names)), "enforce", last, regexp).allowed).toBe(true);

@@ -19,7 +19,7 @@ test.for([
   ["the default of a grant", pod({}, {}), { ...byGrant, ...onNamespace(named("namespace")) }, "grant"],
   ["the namespace's default", pod({}, {}), onNamespace(named("namespace")), "namespace"],
   ["the cluster's default", pod({}, {}), {}, "cluster"],
-] as const)("%s comes before what follows", ([, one, around, expected]) => {
+] as const)("%s comes before the sources that follow it", ([, one, around, expected]) => {
   expect(resolveRole(one, facts(around), cluster)).toMatchObject({ kind: "role", arn: named(expected) });
 });
 
@@ -43,7 +43,7 @@ test("a name without a base ARN ends the search", () => {
   });
 });
 
-test("a pod has no role where nothing names one", () => {
+test("a pod has no role when nothing names one", () => {
   expect(resolveRole(pod({}, {}), facts(), config())).toEqual({ kind: "none" });
 });
 
@@ -73,7 +73,7 @@ test("of several grants with a default the first is taken, and a warning names t
   });
 });
 
-test("annotations of the names of JavaScript properties name no role", () => {
+test("annotations with names of JavaScript properties name no role", () => {
   const odd = pod({}, { constructor: named("x"), toString: named("x"), __proto__: named("x") });
   expect(resolveRole(odd, facts({ account: {}, annotations: {} }), config())).toEqual({ kind: "none" });
 });

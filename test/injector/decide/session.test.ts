@@ -15,7 +15,7 @@ const steps = (annotations: Readonly<Record<string, string>>, over: Partial<Inje
   return stepsTo(BILLING, sessionWishes(annotations, settings).wishes, settings);
 };
 
-test("the installation's settings apply where there is no annotation", () => {
+test("the installation's settings apply when there is no annotation", () => {
   expect(wishes({}, { region: "eu-west-1" })).toEqual({
     wishes: { sessionName: "{namespace}.{pod}", durationSeconds: 3600, region: "eu-west-1" },
     findings: [],
@@ -26,12 +26,12 @@ test("podrole's own annotation of the session name wins over kiam's", () => {
   const both = { [ANNOTATION.sessionName]: "ours", [ANNOTATION.peerSessionName]: "theirs" };
   expect(wishes(both).wishes.sessionName).toBe("ours");
   expect(wishes({ [ANNOTATION.peerSessionName]: "theirs" }).wishes.sessionName).toBe("theirs");
-  // kiam makes a dash of what STS does not take, so manifests hold such names.
+  // kiam replaces characters that STS refuses by dashes, so manifests contain such names.
   const odd = { [ANNOTATION.peerSessionName]: "a/b c{d}\n{pod}" };
   expect(wishes(odd).wishes.sessionName).toBe("a-b-c-d--{pod}");
 });
 
-test("null counts as absent", () => {
+test("an annotation of null counts as absent", () => {
   const nulls = Object.fromEntries(Object.values(ANNOTATION).map((key) => [key, null]));
   expect(wishes(nulls as unknown as Record<string, string>)).toEqual(wishes({}));
 });
@@ -119,7 +119,7 @@ test("no message repeats an external id", () => {
   );
 });
 
-test("tags keep placeholders and keys of any name, a policy loses its white space", () => {
+test("tags keep placeholders and keys of any name, and a policy loses its white space", () => {
   const { wishes: read } = wishes({
     [ANNOTATION.sessionTags]: '{"owner":"{namespace}/{pod}","Größe":"L","__proto__":"kept"}',
     [ANNOTATION.sessionPolicy]: '{ "Version" : "2012-10-17" }',
@@ -149,13 +149,16 @@ describe("the steps to the role", () => {
   test.for([
     [ANNOTATION.externalId, "partner"],
     [ANNOTATION.sessionTags, '{"team":"red"}'],
-  ] as const)("lead through the hub where %s needs AssumeRole, and nowhere without a hub", ([key, value]) => {
-    const annotations = { [key]: value };
-    expect(steps(annotations, {})).toMatchObject({ steps: [], findings: [{ code: "HUB_ROLE_MISSING" }] });
-    const { steps: found } = steps(annotations, { hubRole: HUB });
-    expect(found.map(({ roleArn }) => roleArn)).toEqual([HUB, BILLING]);
-    expect(found[0]).toEqual({ roleArn: HUB });
-  });
+  ] as const)(
+    "lead through the hub when %s needs AssumeRole, and the pod is denied without a hub",
+    ([key, value]) => {
+      const annotations = { [key]: value };
+      expect(steps(annotations, {})).toMatchObject({ steps: [], findings: [{ code: "HUB_ROLE_MISSING" }] });
+      const { steps: found } = steps(annotations, { hubRole: HUB });
+      expect(found.map(({ roleArn }) => roleArn)).toEqual([HUB, BILLING]);
+      expect(found[0]).toEqual({ roleArn: HUB });
+    },
+  );
 
   test.for(["node", "ambient"] as const)("carry the pod's tags with source %s", (source) => {
     const { steps: found } = steps({}, { source });
@@ -165,7 +168,7 @@ describe("the steps to the role", () => {
     expect(steps({}, { source, hubRole: HUB }).steps.map(({ roleArn }) => roleArn)).toEqual([HUB, BILLING]);
   });
 
-  test("make the pod's tags transitive, unless the setting turns that off", () => {
+  test("make the pod's tags transitive unless the setting turns that off", () => {
     const own = { [ANNOTATION.sessionTags]: '{"team":"red","cost":"7"}' };
     const node = (annotations: Readonly<Record<string, string>>, over: Partial<InjectorConfig> = {}) =>
       last(steps(annotations, { source: "node", ...over }).steps)?.transitiveTagKeys;
@@ -184,7 +187,7 @@ describe("the steps to the role", () => {
     expect(last(found)?.transitiveTagKeys).toEqual(POD_TAGS);
   });
 
-  test("carry session policies of the role's account and of AWS, with web identity too", () => {
+  test("carry session policies of the role's account and of AWS, also with web identity", () => {
     const arns = [`${ACCOUNT.replace(":role/", ":policy/")}team/a`, "arn:aws:iam::aws:policy/ReadOnlyAccess"];
     const { steps: found, findings } = steps({ [ANNOTATION.sessionPolicyArns]: JSON.stringify(arns) }, {});
     expect(found).toEqual([{ roleArn: BILLING, durationSeconds: 3600, policyArns: arns }]);
@@ -192,7 +195,7 @@ describe("the steps to the role", () => {
   });
 
   test.for(["arn:aws:iam::999999999999:policy/theirs", "arn:aws-cn:iam::aws:policy/ReadOnlyAccess"])(
-    "do not take the policy %s, which STS would not find in the role's account",
+    "refuse the policy %s, which STS would not find in the role's account",
     (arn) => {
       const { findings } = steps({ [ANNOTATION.sessionPolicyArns]: JSON.stringify([arn]) }, {});
       expect(findings).toMatchObject([{ code: "ANNOTATION_INVALID", severity: "deny" }]);
@@ -200,7 +203,7 @@ describe("the steps to the role", () => {
     },
   );
 
-  test("take no tags that name another pod", () => {
+  test("refuse tags that name another pod", () => {
     const { steps: found } = steps(
       { [ANNOTATION.sessionTags]: '{"kubernetes-namespace":"x"}' },
       { source: "node" },
@@ -208,7 +211,7 @@ describe("the steps to the role", () => {
     expect(last(found)?.tags?.["kubernetes-namespace"]).toBe("{namespace}");
   });
 
-  test("are cut to an hour where they are chained, with a warning", () => {
+  test("are limited to an hour when roles are chained, with a warning", () => {
     const long = { [ANNOTATION.sessionDuration]: "4h" };
     expect(steps(long, { source: "node" })).toMatchObject({
       steps: [{ durationSeconds: 3600 }],
@@ -217,7 +220,7 @@ describe("the steps to the role", () => {
     expect(steps(long, {})).toMatchObject({ steps: [{ durationSeconds: 14_400 }], findings: [] });
   });
 
-  test("give a warning where sessions are so short that SDKs fetch before every call", () => {
+  test("give a warning when sessions are so short that SDKs fetch credentials before every call", () => {
     expect(steps({ [ANNOTATION.sessionDuration]: "900" }, {}).findings).toMatchObject([
       { code: "SESSION_SHORT" },
     ]);

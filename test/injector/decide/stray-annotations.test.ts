@@ -7,7 +7,7 @@ test.for([...annotationsByKey()])("%s gives no warning on its own kind of object
   expect(strayAnnotations(on, { [key]: "x" })).toEqual([]);
 });
 
-test("what a namespace may set for its pods gives no warning on either, and one on a service account", () => {
+test("an annotation for pods and namespaces gives no warning on either, and one on a service account", () => {
   for (const key of [ANNOTATION.imds, ANNOTATION.imdsV1]) {
     expect(strayAnnotations("Pod", { [key]: "x" })).toEqual([]);
     expect(strayAnnotations("Namespace", { [key]: "x" })).toEqual([]);
@@ -31,7 +31,7 @@ describe("did you mean", () => {
   });
 
   test.for(["podrole.dev/nothing-of-the-kind", "podrole.dev/constructor"])(
-    "%s is like none of ours",
+    "%s resembles no known annotation",
     (key) => {
       expect(strayAnnotations("Pod", { [key]: "x" })).toMatchObject([
         { remedy: "See the annotation reference." },
@@ -46,7 +46,7 @@ describe("did you mean", () => {
     "__proto__",
     "constructor",
     "",
-  ])("nothing is said about %j", (key) => {
+  ])("%j gives no warning", (key) => {
     expect(strayAnnotations("Pod", { [key]: "x" })).toEqual([]);
   });
 });
@@ -57,7 +57,7 @@ test("a known annotation on the wrong object gives a warning that names the righ
   ]);
 });
 
-test("a huge key is not repeated whole, and of very many odd keys only some are reported", () => {
+test("a huge key is shortened, and only some of very many odd keys are reported", () => {
   const huge = strayAnnotations("Pod", { [`podrole.dev/${"x".repeat(300_000)}`]: "" });
   expect(JSON.stringify(huge).length).toBeLessThan(600);
   const horde = Object.fromEntries(

@@ -30,7 +30,7 @@ const ALL =
 const upTo = (question: string): string => ALL.slice(0, ALL.indexOf(question) + question.length);
 
 describe("the trace of a decision", () => {
-  test("holds every question that was asked about a pod with a role, in order", () => {
+  test("lists every question about a pod with a role, in order", () => {
     expect(questions(pod())).toBe(ALL);
   });
 
@@ -49,7 +49,7 @@ describe("the trace of a decision", () => {
     expect(questions(object, known, config(), requester)).toBe(upTo(last));
   });
 
-  test("goes on after something that denies, so that one denial names everything", () => {
+  test("continues after a reason to deny, so that one denial names everything", () => {
     const onNode = { hostNetwork: true };
     expect(questions(pod(onNode))).toBe(ALL);
     expect(questions(pod(onNode, { [ANNOTATION.role]: BILLING, [ANNOTATION.inject]: "maybe" }))).toBe(ALL);
@@ -58,7 +58,7 @@ describe("the trace of a decision", () => {
     );
   });
 
-  test("leaves out what does not matter for a pod with no role, or one that declined it", () => {
+  test("omits questions that do not matter for a pod without a role, or one that opted out", () => {
     const rest = "imds podSecurity hazards";
     expect(questions(plainPod())).toBe(`${upTo("hostNetwork")} ${rest}`);
     expect(questions(pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.inject]: "false" }))).toBe(
@@ -67,7 +67,7 @@ describe("the trace of a decision", () => {
     expect(questions(plainPod(), facts(), config({ guard: "off" }))).toBe(`${upTo("hostNetwork")} imds`);
   });
 
-  test("holds the answers that the decision is made from", () => {
+  test("holds the answers that lead to the decision", () => {
     const { decision, asked } = heard(pod());
     const answer = (question: string): unknown => asked.find((one) => one.question === question)?.answer;
     expect(decision).toMatchObject({
@@ -80,7 +80,7 @@ describe("the trace of a decision", () => {
     expect(answer("exposed")).toEqual(["app"]);
   });
 
-  test("changes nothing of the decision", async () => {
+  test("does not change the decision", async () => {
     for (const one of await goldens(new URL("../golden/", import.meta.url))) {
       const { decision } = heard(one.pod, one.facts, one.config);
       expect({ name: one.name, decision }).toEqual({

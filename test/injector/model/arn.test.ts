@@ -8,7 +8,7 @@ import {
 } from "../../../injector/model/arn.ts";
 import { ACCOUNT, base, role } from "../../support/facts.ts";
 
-describe("a role ARN is taken", () => {
+describe("a role ARN is accepted", () => {
   test.for([
     ["in every partition", "arn:aws:iam::111122223333:role/a"],
     ["of China", "arn:aws-cn:iam::111122223333:role/a"],
@@ -70,14 +70,14 @@ describe("a base ARN", () => {
   });
 
   test.for(["", "/", "arn:aws:iam::111122223333:", `${ACCOUNT}*`, "role/", `${ACCOUNT}\n`])(
-    "%j is none",
+    "%j is not accepted",
     (raw) => {
       expect(parseBaseRoleArn(raw)).toBeUndefined();
     },
   );
 });
 
-describe("what names a role", () => {
+describe("a value that names a role", () => {
   test.for([
     ["billing", `${ACCOUNT}billing`],
     ["teams/billing", `${ACCOUNT}teams/billing`],
@@ -102,7 +102,7 @@ describe("what names a role", () => {
     "Arn:aws:iam::111122223333:role/admin",
     " arn:aws:iam::111122223333:role/admin",
     "аdmin",
-  ])("%j is malformed, with a base and without one", (raw) => {
+  ])("%j is malformed with and without a base", (raw) => {
     expect(namedRole(raw, base(ACCOUNT))).toEqual({ kind: "malformed" });
     expect(namedRole(raw, undefined)).toEqual({ kind: "malformed" });
   });
@@ -114,7 +114,7 @@ describe("what names a role", () => {
     });
   });
 
-  test("a good name needs a base, an ARN does not", () => {
+  test("a valid name needs a base, but an ARN does not", () => {
     expect(namedRole("billing", undefined)).toEqual({ kind: "needs-base" });
     expect(namedRole(`${ACCOUNT}a`, undefined)).toEqual({ kind: "arn", arn: `${ACCOUNT}a` });
   });
@@ -131,7 +131,7 @@ test.for([
   ["aws-eusc", "eusc-de-east-1"],
   ["aws-new", "us-east-1"],
 ] as const)(
-  "a role of partition %s is asked for in %s where nobody names a region",
+  "a role of partition %s is requested in region %s when no region is set",
   ([partition, region]) => {
     const arn = role(`arn:${partition}:iam::111122223333:role/a`);
     expect(partitionOf(arn)).toBe(partition);

@@ -7,7 +7,7 @@ import { postObject } from "../../support/webhook.ts";
 
 const raised = new Set<string>();
 test.for(RAISED_BY)(
-  "%s is raised, as a sentence with a remedy and with the severity of its code",
+  "%s is raised as a sentence with a remedy, with the severity of its code",
   ([code, ...args]) => {
     const outcome = admitted(...args);
     const found = outcome.findings.find((one) => one.code === code);
@@ -32,11 +32,11 @@ test.for([
   expect(response.auditAnnotations).toMatchObject({ decision: "deny", findings: code });
 });
 
-test("the catalogue says of every code what it is about, in a sentence", () => {
+test("the catalogue describes every code in a sentence", () => {
   for (const { about } of Object.values(FINDINGS)) expect(about).toMatch(/^[A-Za-z][^\n]+\.$/);
 });
 
-/** Raised about pods that run already and about workloads, where their tests are. */
+/** Codes that are raised for running pods and for workloads, with the tests that raise them. */
 const ELSEWHERE = {
   POD_FROZEN: "../review/pod-update.test.ts",
   GUARD_MISSING: "../../cluster/policy-attacks.ts",

@@ -24,7 +24,7 @@ function injected(pod: Pod, settings: InjectorConfig): Pod {
   return structuredClone(outcome.after);
 }
 
-/** Variables in order of their names: those of the earlier injection that stay come first. */
+/** Sorts variables by name, because variables that stay from the earlier injection come first. */
 const ordered = ({ spec, ...pod }: Pod): object => {
   const sorted = (containers: Pod["spec"]["containers"]) =>
     containers.map((one) => ({
@@ -43,14 +43,14 @@ describe("a pod that an injector with other settings has patched", () => {
     ["no guard", { guard: "off" }, {}],
     ["another port", { credentialsPort: 20_000 }, {}],
     ["other blocked addresses", {}, { block: ["169.254.169.254"] }],
-  ])("comes out as if it had come unpatched: %s", ([, before, after]) => {
+  ])("gets the same result as an unpatched pod: %s", ([, before, after]) => {
     const pod = injected(bare, config(before));
     const outcome = outcomeOf(pod, config(after));
     expect(outcome).toMatchObject({ kind: "inject", before: pod });
     expect(ordered(injected(pod, config(after)))).toEqual(ordered(injected(bare, config(after))));
   });
 
-  test("keeps an endpoint and a token that are the user's", () => {
+  test("keeps an endpoint and a token that the user has set", () => {
     const { spec, ...pod } = injected(bare, config({ source: "node" }));
     const env = [
       { name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", value: "http://127.0.0.1:9000/" },
@@ -62,7 +62,7 @@ describe("a pod that an injector with other settings has patched", () => {
     );
   });
 
-  test("is given guard and sidecar anew where its status is forged and they are somebody's", () => {
+  test("gets a new guard and sidecar when its status is forged and they are not podrole's", () => {
     const pod = injected(bare, config());
     const [guard, sidecar] = pod.spec.initContainers ?? [];
     Object.assign(guard ?? {}, { command: ["true"] });
@@ -77,7 +77,7 @@ test.for([
   ["names these settings", (status: string) => status],
   ["is no JSON", () => "{"],
   ["is no object", () => "7"],
-] as const)("a pod with another guard under podrole's name is denied where its status %s", ([, change]) => {
+] as const)("a pod with another guard under podrole's name is denied when its status %s", ([, change]) => {
   const pod = injected(bare, config());
   Object.assign(pod.spec.initContainers?.[0] ?? {}, { command: ["true"] });
   const annotations = { ...pod.metadata?.annotations };

@@ -22,21 +22,21 @@ function labelled(metadata: object, grants: readonly string[]): unknown {
 
 const own = { annotations: { [ANNOTATION.role]: String(BILLING) } };
 
-test("a pod carries the grant that allowed its role as a label", () => {
+test("a pod gets the grant that allowed its role as a label", () => {
   expect(labelled(own, ["team-a"])).toBe("team-a");
   expect(labelled(own, [LONG])).toBe(grantLabelValue(LONG));
 });
 
-test("a pod carries the grant of a container's role where its own role has none", () => {
+test("a pod gets the grant of a container's role as a label when no grant allowed its own role", () => {
   expect(labelled({ annotations: { [`${CONTAINER_ROLE_PREFIX}app`]: String(BILLING) } }, ["team-a"])).toBe(
     "team-a",
   );
 });
 
-test("a pod whose role no grant allowed carries none", () => {
+test("a pod whose role no grant allowed gets no label", () => {
   expect(labelled(own, [])).toBeUndefined();
 });
 
-test("a label that is there stays: a workload may select its pods by it", () => {
+test("an existing label stays, since a workload may select its pods by it", () => {
   expect(labelled({ ...own, labels: { [GRANT_LABEL]: "mine" } }, ["team-a"])).toBe("mine");
 });

@@ -34,7 +34,7 @@ const again = (one: Pod): Pod => {
   return outcome.after;
 };
 
-/** What other webhooks and the API server's own plugins do to a pod that podrole has seen already. */
+/** Changes that other webhooks and built-in plugins make to a pod that podrole has patched. */
 const INNOCENT: Readonly<Record<string, (one: Pod) => Pod>> = {
   "the API server's round trip": throughApiServer,
   "LimitRanger or an autoscaler sizing every container": (one) =>
@@ -79,7 +79,7 @@ describe("a second pass after", () => {
     }
   });
 
-  test("all of them in either order changes nothing", () => {
+  test("all changes in either order changes nothing", () => {
     const changes = Object.values(INNOCENT);
     for (const some of [changes, changes.toReversed()]) {
       const changed = some.reduce((one, change) => change(one), injected(pod()));
@@ -94,29 +94,32 @@ describe("a second pass after", () => {
       ([guard, ...rest]: readonly Container[], mesh: Container) => [...(guard ? [guard] : []), mesh, ...rest],
     ],
     ["at the end", (list: readonly Container[], mesh: Container) => [...list, mesh]],
-  ] as const)("another webhook's init container %s puts ours first and serves the new one", ([, insert]) => {
-    const first = injected(pod({ initContainers: [{ name: "setup" }] }));
-    const mesh = { name: "mesh", image: "mesh:1" };
-    const after = again(withInit(first, insert(first.spec.initContainers ?? [], mesh)));
-    expect(order(after).slice(0, 2)).toEqual([CONTAINER.guard, CONTAINER.sidecar]);
-    expect(order(after).slice(2).toSorted()).toEqual(["mesh", "setup"]);
-    expect(envOf(containerNamed(after, "mesh"))[APP_ENV.token]).toBe(TOKEN);
-    expect(containerNamed(after, "mesh").securityContext?.capabilities?.drop).toEqual(["NET_RAW"]);
-    expect(again(after)).toEqual(after);
-  });
+  ] as const)(
+    "another webhook's init container %s puts guard and sidecar first and covers the new container",
+    ([, insert]) => {
+      const first = injected(pod({ initContainers: [{ name: "setup" }] }));
+      const mesh = { name: "mesh", image: "mesh:1" };
+      const after = again(withInit(first, insert(first.spec.initContainers ?? [], mesh)));
+      expect(order(after).slice(0, 2)).toEqual([CONTAINER.guard, CONTAINER.sidecar]);
+      expect(order(after).slice(2).toSorted()).toEqual(["mesh", "setup"]);
+      expect(envOf(containerNamed(after, "mesh"))[APP_ENV.token]).toBe(TOKEN);
+      expect(containerNamed(after, "mesh").securityContext?.capabilities?.drop).toEqual(["NET_RAW"]);
+      expect(again(after)).toEqual(after);
+    },
+  );
 
-  test("another order of guard and sidecar puts them first again", () => {
+  test("a changed order of guard and sidecar puts them first again", () => {
     const first = injected(pod({ initContainers: [{ name: "setup" }] }));
     const reversed = withInit(first, (first.spec.initContainers ?? []).toReversed());
     expect(again(reversed)).toEqual(first);
   });
 
-  test("a removed guard or sidecar puts it back", () => {
+  test("a removed guard or sidecar restores it", () => {
     const first = injected(plainPod());
     expect(again(withInit(first, []))).toEqual(first);
   });
 
-  test("a webhook that adds a variable to every container is refused, and the message names the field", () => {
+  test("a webhook that adds a variable to every container denies the pod, and the message names the field", () => {
     const changed = everyContainer(injected(pod()), (container) => ({
       ...container,
       env: [...(container.env ?? []), { name: "AGENT_HOST", value: "10.0.0.1" }],
@@ -129,7 +132,7 @@ describe("a second pass after", () => {
     ]);
   });
 
-  test("another webhook's app container covers it", () => {
+  test("another webhook's app container covers that container", () => {
     const first = injected(pod());
     const after = again({
       ...first,
@@ -140,19 +143,19 @@ describe("a second pass after", () => {
   });
 });
 
-describe("where no container presents the token", () => {
+describe("when no container has the token", () => {
   const nobody = pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.skipContainers]: "app" });
   const shadowed = withApp({ env: [{ name: APP_ENV.fullUri, value: "http://127.0.0.1:1/" }] });
 
   test.for([
     ["all are skipped", nobody],
     ["all have their own endpoint", shadowed],
-  ] as const)("since %s, a second pass changes nothing", ([, one]) => {
+  ] as const)("a second pass changes nothing, since %s", ([, one]) => {
     const first = injected(one);
     expect(again(first)).toEqual(first);
   });
 
-  test("a container that is added later gets one that the sidecar knows", () => {
+  test("a container that is added later gets a token that the sidecar knows", () => {
     const first = injected(nobody);
     const sized = ours(first, (container) => ({ ...container, resources: { limits: { cpu: "2" } } }));
     const after = again({
@@ -171,7 +174,7 @@ describe("a pod whose service account EKS's own webhook handles", () => {
   const SKIP = "eks.amazonaws.com/skip-containers";
   const irsa = facts({ account: { [ANNOTATION.serviceAccountRole]: BILLING } });
 
-  test("tells that webhook to skip guard and sidecar, beside the containers that the user named", () => {
+  test("tells that webhook to skip guard and sidecar besides the containers that the user named", () => {
     expect(injected(pod(), irsa).metadata?.annotations?.[SKIP]).toBe("podrole-guard,podrole-sidecar");
     const one = plainPod();
     const named = { ...one, metadata: { ...one.metadata, annotations: { [SKIP]: "web, podrole-guard" } } };
@@ -183,7 +186,7 @@ describe("a pod whose service account EKS's own webhook handles", () => {
     expect(injected(once, irsa)).toEqual(once);
   });
 
-  test("is the only one with that annotation", () => {
+  test("is the only pod with that annotation", () => {
     expect(injected(pod()).metadata?.annotations).not.toHaveProperty([SKIP]);
   });
 });

@@ -16,7 +16,7 @@ describe("the patch", () => {
     }
   });
 
-  test("of a pod with init containers inserts guard and sidecar as one operation each, and names none of the user's", () => {
+  test("of a pod with init containers inserts guard and sidecar by one operation each, and names no user container", () => {
     const one = pod({
       initContainers: [
         { name: "setup", image: "a" },
@@ -58,7 +58,7 @@ describe("the patch", () => {
     }
   });
 
-  test("reaches keys with slashes, tildes and the names of prototypes", () => {
+  test("addresses keys with slashes, tildes and names of prototypes", () => {
     const one = json(
       '{"metadata":{"annotations":{"a/b~c":"1","__proto__":"2","constructor":"3"}},"spec":{"containers":[{"name":"app","env":[{"name":"__proto__","value":"x"}]}]}}',
     ) as unknown as Pod;
@@ -67,7 +67,7 @@ describe("the patch", () => {
     expect({}).not.toHaveProperty("x");
   });
 
-  test("leaves deeply nested fields alone", () => {
+  test("does not change deeply nested fields", () => {
     let nested: unknown = 1;
     for (let level = 0; level < 5000; level++) nested = [nested];
     const deep = pod({ containers: [{ ...app, nested }] });

@@ -19,7 +19,7 @@ import {
   withInit,
 } from "../../support/pods.ts";
 
-describe("a container of podrole's name with other content is refused", () => {
+describe("a container with podrole's name and other content is refused", () => {
   const first = injected(pod());
   const guardOf = (change: (container: Container) => Container): Pod =>
     everyContainer(first, (container) =>
@@ -138,7 +138,7 @@ describe("a container of podrole's name with other content is refused", () => {
     expect(denials({ ...first, metadata: { name: "web" } })).toEqual(["INJECTED_DIFFERENTLY"]);
   });
 
-  test("and the message names fields and no values", () => {
+  test("and the message names fields but no values", () => {
     const huge = guardOf((guard) => ({
       ...guard,
       [`x${"y".repeat(100_000)}`]: 1,
@@ -152,13 +152,13 @@ describe("a container of podrole's name with other content is refused", () => {
 });
 
 describe("the token", () => {
-  test("of an earlier pass is kept by the next one", () => {
+  test("of an earlier pass stays in the next pass", () => {
     expect(tokenOf(injected(pod()), POD_IDENTITY)).toBe(TOKEN);
     expect(injected(injected(pod()), facts(), config(), () => "x".repeat(43))).toEqual(injected(pod()));
   });
 
   test.for([null, "", "short", "x".repeat(44), `${"x".repeat(42)}\n`])(
-    "is never %j, though the sidecar knew its hash",
+    "is never %j, even if the sidecar has its hash",
     (value) => {
       const env = [
         { name: APP_ENV.fullUri, value: "http://127.0.0.1:16925/v1/credentials" },
@@ -182,7 +182,7 @@ describe("the token", () => {
     },
   );
 
-  test("is in the app's containers alone, its hash in the sidecar alone", () => {
+  test("is only in the app's containers, and its hash only in the sidecar", () => {
     const after = injected(pod({ initContainers: [{ name: "setup" }] }));
     const holders = [...(after.spec.initContainers ?? []), ...after.spec.containers].filter((container) =>
       JSON.stringify(container).includes(TOKEN),

@@ -1,7 +1,7 @@
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { ACCOUNT, asks, NONE, OTHER, REFUSED, RESTRICTED, UNANCHORED, type Row } from "./row.ts";
 
-/** The role a pod asks for, the expression on its namespace, and whether kiam lets it have the role. */
+/** The role that a pod asks for, its namespace's expression, and whether kiam allows the role. */
 const permits = (
   ...cases: readonly (readonly [name: string, expression: string, allowed: boolean, ours?: Row["ours"]])[]
 ): readonly Row[] =>

@@ -3,7 +3,7 @@ import type { InjectorConfig } from "../../../injector/config/installation.ts";
 import { role } from "../../support/facts.ts";
 import { ACCOUNT, asks, NONE, OTHER, REFUSED, RESTRICTED, UNANCHORED, type Row } from "./row.ts";
 
-/** kube2iam without --namespace-restrictions looks at no rule. */
+/** kube2iam without --namespace-restrictions checks no rule. */
 const FREE: Partial<InjectorConfig> = { policy: "off" };
 const REGEXP: Partial<InjectorConfig> = { policy: "enforce", allowedRolesFormat: "regexp" };
 const WITH_DEFAULT: Partial<InjectorConfig> = { defaultRole: role(`${ACCOUNT}default-role`) };
@@ -108,7 +108,7 @@ const restrictions: readonly Row[] = [
   },
 ];
 
-/** The role a pod asks for, its namespace's list, and whether kube2iam lets it have the role. */
+/** The role that a pod asks for, its namespace's list, and whether kube2iam allows the role. */
 const lists = (
   settings: Partial<InjectorConfig>,
   ...cases: readonly (readonly [

@@ -8,13 +8,13 @@ import { KUBE2IAM } from "./kube2iam.ts";
 import { ACCOUNT, NONE, REFUSED, type Row } from "./row.ts";
 
 /**
- * The annotations that kube2iam's and kiam's documentation and tests give as examples, what becomes of them there, and
- * that the same becomes of them here. Where it does not, the row says why.
+ * Examples of annotations from the documentation and tests of kube2iam and kiam, with the peer's result. podrole must
+ * have the same result. A row with another result says why.
  */
 
-/** A cluster that has moved over: the base that the peer was given, and a hub where the peer had its own identity. */
+/** A cluster after migration: the base ARN that the peer had, and a hub if the peer had its own identity. */
 const MOVED: Partial<InjectorConfig> = { baseRoleArn: base(ACCOUNT), hubRole: role(`${ACCOUNT}hub`) };
-/** Refused for another reason than these would be refused by accident. */
+/** The expected codes: a denial for another reason would be an accident. */
 const REASONS: ReadonlySet<string> = new Set(["ROLE_NOT_ALLOWED", "ROLE_MALFORMED", "HOST_NETWORK"]);
 
 function outcome({ pod: annotations, namespace = {}, settings, asking, hostNetwork }: Row): string {
@@ -35,7 +35,7 @@ describe.for(Object.entries({ kube2iam: KUBE2IAM, kiam: KIAM }))("%s", ([, table
   describe.for(Object.entries<readonly Row[]>(tables))("%s", ([, rows]) => {
     test.for(rows.map((row) => [row.example, row] as const))("%s", ([, row]) => {
       expect(outcome(row)).toBe(row.ours?.[0] ?? row.theirs);
-      // A row that is marked as different is different.
+      // A row that says that results differ must differ.
       expect(row.ours?.[0]).not.toBe(row.theirs);
     });
   });

@@ -5,9 +5,9 @@ import { APP_ENV } from "../../../sidecar/contract/pod.ts";
 import { isRecord, type Fields } from "../../../injector/model/read.ts";
 import { BILLING } from "../../support/facts.ts";
 
-/** Pods of good shape with all sorts of things in them, of which a few get them denied. */
+/** Well-formed pods with many kinds of content. Some content gets a pod denied. */
 
-/** Keys that this version of podrole does not know, and those that JavaScript knows too well. */
+/** Keys that podrole does not know, and keys of JavaScript's own properties. */
 const strangeKey = fc.oneof(
   fc.constantFrom("future", "__proto__", "constructor", "prototype", "toString", "hasOwnProperty"),
   fc.constantFrom("a/b", "~", "~1", "", "0", "length", "ä", "op", "path"),
@@ -18,7 +18,7 @@ const strangeValue = fc.oneof(
 );
 const strange = fc.array(fc.tuple(strangeKey, strangeValue), { maxLength: 2 });
 
-/** By way of JSON text, as an object comes to us: so that a key `__proto__` is a key. */
+/** Made from JSON text, as the webhook receives objects, so that `__proto__` is an ordinary key. */
 function parsed(entries: readonly (readonly [string, unknown])[]): Fields {
   const text = entries
     .filter(([, value]) => value !== undefined)
@@ -27,7 +27,7 @@ function parsed(entries: readonly (readonly [string, unknown])[]): Fields {
   return isRecord(object) ? object : {};
 }
 
-/** An object with these fields between fields that nobody knows. Null is a value that every optional field can have. */
+/** An object with these fields between unknown fields. Every optional field can be null. */
 const object = (
   required: Readonly<Record<string, Arbitrary<unknown>>>,
   optional: Readonly<Record<string, Arbitrary<unknown>>> = {},
@@ -46,11 +46,11 @@ const object = (
     .map(([before, fields, after]) => parsed([...before, ...Object.entries(fields), ...after]));
 };
 
-/** As often as `many` to one. */
+/** Chooses `usual` `many` times as often as `odd`. */
 const mostly = <T>(many: number, usual: Arbitrary<T>, odd: Arbitrary<T>): Arbitrary<T> =>
   fc.oneof({ weight: many, arbitrary: usual }, { weight: 1, arbitrary: odd });
 
-/** Few names, so that a name stands twice in a list often enough. */
+/** Few names, so that duplicates are common. */
 const env = fc.array(
   object(
     {
@@ -93,7 +93,7 @@ const securityContext = object(
 
 const container = (name: string): Arbitrary<Fields> =>
   object(
-    // No name that the API server would take; it takes them out only after we have seen them.
+    // The API server would reject these names, but only after it has called the webhook.
     { name: mostly(20, fc.constant(name), fc.constant(`${name}\n[ROLE_MALFORMED]\u2028`)) },
     {
       image: fc.constantFrom("shop/app:1", "app"),
@@ -111,7 +111,7 @@ export const containers = (prefix: string, least: number): Arbitrary<readonly Fi
     .integer({ min: least, max: 3 })
     .chain((length) => fc.tuple(...Array.from({ length }, (_, index) => container(`${prefix}-${index}`))));
 
-/** A pod has not all of these containers, and none can both be skipped and have a role. */
+/** A pod may lack some of these containers. A container cannot both be skipped and have a role. */
 const oftenNone = <T>(some: Arbitrary<T>): Arbitrary<T | undefined> =>
   mostly(2, fc.constant(undefined), some);
 
@@ -121,7 +121,7 @@ const ownRole = mostly(
   fc.constantFrom("", "a b"),
 );
 
-/** Apart from roles of single containers, with which it cannot be had. */
+/** Not combined with roles of single containers, which emulation does not support. */
 const emulation = fc.record(
   {
     [ANNOTATION.role]: fc.constant<string>(BILLING),
@@ -153,7 +153,7 @@ const annotations = fc
           "podrole.dev/in\nject": fc.constant(""),
           "eks.amazonaws.com/skip-containers": fc.constantFrom("", "app-0", "a,,b"),
         },
-        // A pod without one has no metadata, or none that is not null.
+        // A pod without annotations has no metadata, or metadata null.
         { requiredKeys: [ANNOTATION.role] },
       ),
       emulation,
@@ -161,7 +161,7 @@ const annotations = fc
   )
   .map(([others, known]) => parsed([...others, ...Object.entries(known)]));
 
-/** Parsed from JSON, as the webhook gets it. */
+/** Parsed from JSON, as the webhook receives it. */
 export const pods: Arbitrary<Fields> = object(
   {
     spec: object(

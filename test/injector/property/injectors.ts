@@ -2,17 +2,17 @@ import * as fc from "fast-check";
 import type { Container, EnvVar, Pod, Volume } from "../../../injector/model/pod.ts";
 import { throughApiServer } from "../../support/pods.ts";
 
-/** Webhooks that other people run, as far as they and podrole can get into each other's way. */
+/** Models of other injecting webhooks, limited to what can conflict with podrole. */
 
-/** What such a webhook makes of a pod. On a pod that it has seen already it changes nothing, as theirs do. */
+/** Patches a pod as the webhook does. Like the real ones, it changes nothing in a pod that it has patched before. */
 export interface Injector {
   readonly inject: (pod: Pod) => Pod;
-  /** Names of the containers it adds. */
+  /** Names of the containers that it adds. */
   readonly adds: readonly string[];
 }
 
 const OURS = /^podrole-/;
-/** With a uid of its own, as theirs have: one that took the pod's could be refused for it. */
+/** Has its own uid, like the real ones: with the pod's uid it could be refused. */
 const image = (name: string, capabilities: object = {}): Container => ({
   name,
   image: `${name}:1`,
@@ -64,7 +64,7 @@ const once = (adds: readonly string[], inject: (pod: Pod) => Pod): Injector => (
 
 const memory = (name: string): Volume => ({ name, emptyDir: { medium: "Memory" } });
 
-/** With its CNI plugin: the init container of the other mode wants NET_ADMIN, which podrole refuses. */
+/** The mode with the CNI plugin. Without it, the init container needs NET_ADMIN, which podrole refuses. */
 const istio = once(["istio-validation", "istio-proxy"], (pod) =>
   withAnnotations(
     withSpec(
@@ -112,7 +112,7 @@ const vault = once(["vault-agent-init", "vault-agent"], (pod) => {
   );
 });
 
-/** EKS's webhook for service accounts: it passes by the containers that an annotation names. */
+/** EKS's webhook for service accounts. It skips the containers that an annotation names. */
 const irsa: Injector = {
   adds: [],
   inject: (pod) => {
@@ -136,7 +136,7 @@ const irsa: Injector = {
   },
 };
 
-/** Tracing: a variable before those of every container of the user's, and a container after them. */
+/** Tracing: adds a variable at the front of every user container, and a container at the end. */
 const tracing = once(["tracer"], (pod) =>
   withSpec(
     everywhere(pod, (container) =>
@@ -151,7 +151,7 @@ const tracing = once(["tracer"], (pod) =>
   ),
 );
 
-/** Admission plugins of the API server's own, which touch our containers as well. */
+/** Built-in admission plugins of the API server, which also change podrole's containers. */
 const builtIn: Injector = {
   adds: [],
   inject: (pod) =>
@@ -168,5 +168,5 @@ const INJECTORS: Readonly<Record<string, Injector>> = { istio, linkerd, vault, i
 
 export const injectorNamed = (name: string): Injector => INJECTORS[name] ?? builtIn;
 
-/** Some of them, in any order. */
+/** Some of the webhooks, in any order. */
 export const someInjectors = fc.shuffledSubarray(Object.keys(INJECTORS));

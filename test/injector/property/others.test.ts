@@ -14,8 +14,8 @@ import { injectorNamed, someInjectors } from "./injectors.ts";
 import { afterPass, OTHER_TOKEN, pass, settings } from "./settings.ts";
 
 /**
- * Other webhooks before podrole and after it, and podrole again (`reinvocationPolicy: IfNeeded`): whatever the order, the
- * pod that runs has the guard first, the sidecar second, and nothing twice.
+ * Other webhooks run before and after podrole, and podrole runs again (`reinvocationPolicy: IfNeeded`). In every order, the
+ * final pod has the guard first, the sidecar second, and nothing twice.
  */
 
 const PODROLE = "podrole";
@@ -23,7 +23,7 @@ const URI = `http://127.0.0.1:${CREDENTIALS_PORT}${PATH.credentials}`;
 const account = { [ANNOTATION.serviceAccountRole]: "arn:aws:iam::111122223333:role/irsa" };
 const around = facts({ account });
 
-/** The API server's two rounds: all of them in order, and again those that asked to be called again. */
+/** The API server's two rounds: all webhooks in order, then again those with `IfNeeded`. */
 const rounds = fc
   .tuple(
     someInjectors,
@@ -54,7 +54,7 @@ const named = (containers: readonly Container[] | null | undefined): readonly st
 const isOurs = (name: string): boolean => name.startsWith("podrole-");
 const countOf = <T>(all: readonly T[], one: T): number => all.filter((other) => other === one).length;
 
-test("other injectors in any order, and podrole again, end with ours first, once each, and everything covered", () => {
+test("guard and sidecar come first, once each, and cover every container after other injectors in any order and podrole again", () => {
   let ran = 0;
   fc.assert(
     fc.property(pods, settings, rounds, (object, name, order) => {
@@ -94,11 +94,11 @@ test("other injectors in any order, and podrole again, end with ours first, once
   expect(ran).toBeGreaterThan(100);
 });
 
-/** Of ours, whichever pass made it. */
+/** Whether podrole wrote the value, in any pass. */
 const isGiven = (value: string | null): boolean =>
   value === URI || [TOKEN, OTHER_TOKEN].some((token) => value?.slice(2) === token.slice(2));
 
-function toldTo(pod: Pod): readonly Identity[] {
+function identitiesOf(pod: Pod): readonly Identity[] {
   const sidecar = pod.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
   return JSON.parse((sidecar && envVar(sidecar, ENV.identities)?.value) ?? "[]") as readonly Identity[];
 }
@@ -109,11 +109,11 @@ const isConfined = ({ securityContext }: Container): boolean => {
 };
 
 /**
- * What podrole gives a container it gives once: the token whose hash the sidecar holds for the identity that is the
- * container's, its own where an annotation gives it a role, else the pod's.
+ * A container gets exactly one token, whose hash the sidecar holds for the container's identity. That is its own identity
+ * if an annotation gives it a role, else the pod's.
  */
 function tokenProblems(end: Pod, users: readonly Container[]): readonly string[] {
-  const hashes = new Map(toldTo(end).map(({ name, tokenSha256 }) => [name, tokenSha256]));
+  const hashes = new Map(identitiesOf(end).map(({ name, tokenSha256 }) => [name, tokenSha256]));
   const hashFor = (name: string): string | undefined => {
     const own = end.metadata?.annotations?.[`${CONTAINER_ROLE_PREFIX}${name}`] != null;
     return hashes.get(own ? containerIdentity(name) : POD_IDENTITY);
@@ -123,7 +123,7 @@ function tokenProblems(end: Pod, users: readonly Container[]): readonly string[]
     const endpoint = (env ?? []).filter((one) => one.name === APP_ENV.token || one.name === APP_ENV.fullUri);
     const given = endpoint.flatMap(({ value = "" }) => (isGiven(value) ? [value] : []));
     const hash = hashFor(name);
-    // Whoever has set one of the two himself is left alone with both.
+    // podrole sets neither variable in a container whose user has set one of them.
     const due = hash === undefined || name === skipped || given.length < endpoint.length ? 0 : 2;
     const wrong = given.filter((value) => value !== URI && sha256(value) !== hash);
     return given.length === due && wrong.length === 0 ? [] : [`${name}: ${given.join()}`];

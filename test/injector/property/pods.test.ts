@@ -8,9 +8,9 @@ import { pods } from "./arbitraries.ts";
 import { afterPass, OTHER_TOKEN, pass, settings } from "./settings.ts";
 import { overreach } from "./untouched.ts";
 
-/** Properties of every pod. A failure prints the seed and the path that lead to its counterexample again. */
+/** Properties of every pod. A failure prints the seed and path that reproduce its counterexample. */
 
-test("the pods are of all sorts: many are injected, some are denied", () => {
+test("generated pods cover all outcomes: many are injected, some are denied", () => {
   const outcomes = fc
     .sample(fc.tuple(pods, settings), { numRuns: 400, seed: 1 })
     .map((args) => pass(...args, TOKEN));
@@ -24,7 +24,7 @@ test("the pods are of all sorts: many are injected, some are denied", () => {
   expect(emulated.length).toBeGreaterThan(5);
 });
 
-test("the patch makes the pod, only adds, and taken back leaves the pod as it was, byte for byte", () => {
+test("the patch only adds to the pod, and undoing it restores the pod byte for byte", () => {
   fc.assert(
     fc.property(pods, settings, (object, name) => {
       const text = JSON.stringify(object);
@@ -42,7 +42,7 @@ test("the patch makes the pod, only adds, and taken back leaves the pod as it wa
   );
 });
 
-test("twice is once, the API server's round trip in between or not", () => {
+test("a second pass changes nothing, with or without the API server's round trip in between", () => {
   fc.assert(
     fc.property(pods, settings, (object, name) => {
       const after = afterPass(object, name, TOKEN);
@@ -59,14 +59,14 @@ test("twice is once, the API server's round trip in between or not", () => {
 test.for([
   ["a label", '"app":"web"', '"app":"evil"'],
   ["an image", "shop/app:1", "shop/app:2"],
-  ["a field that is gone", ',"future":{"a":1}', ""],
-  ["a field that nobody knows", '"future"', '"past"'],
+  ["a removed field", ',"future":{"a":1}', ""],
+  ["an unknown field", '"future"', '"past"'],
   ["a value of the user's", '"value":"x"', '"value":"y"'],
   ["a field in another place", '"name":"A","value":"x"', '"value":"x","name":"A"'],
   ["a capability that is no longer dropped", '"drop":["MKNOD",', '"drop":['],
   ["another variable", '"env":[', '"env":[{"name":"B"},'],
   ["another container", '"containers":[', '"containers":[{"name":"b"},'],
-] as const)("what is no addition would be found: %s", ([, from, to]) => {
+] as const)("the check finds every change that is not an addition: %s", ([, from, to]) => {
   const user = {
     name: "app",
     image: "shop/app:1",

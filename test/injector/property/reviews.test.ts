@@ -11,7 +11,7 @@ import { TOKEN } from "../../support/pods.ts";
 import { malformed, reviews } from "./reviews.ts";
 import { operationsOf, problemsOf } from "./strict-review.ts";
 
-/** The webhook as the API server meets it: a decision for every review, a 4xx for everything else, and nothing else. */
+/** The webhook as the API server sees it: it answers every review with a decision, and everything else with a 4xx. */
 
 const lines: string[] = [];
 const app = buildServer({
@@ -45,7 +45,7 @@ describe("every review", () => {
         expect(answer.type).toMatch(/^application\/json/);
         expect(problemsOf(answer.body, uid)).toEqual([]);
         const operations = operationsOf(answer.body) as readonly Operation[];
-        // In place: no copy of an object as deep as some of these can be made.
+        // In place, because some of these objects are too deep to copy.
         jsonPatch.applyPatch(JSON.parse(object), operations, true, true, false);
         const { allowed } = answer.body["response"] as { readonly allowed: boolean };
         decided[operations.length > 0 ? "patched" : allowed ? "let" : "refused"] += 1;
@@ -55,7 +55,7 @@ describe("every review", () => {
     for (const count of Object.values(decided)) expect(count).toBeGreaterThan(20);
   });
 
-  test("leaves nothing behind, neither in prototypes nor as an error in the log", () => {
+  test("changes no prototype and logs no error", () => {
     expect(Object.keys(Object.prototype)).toEqual([]);
     expect({}).not.toHaveProperty("x");
     expect(lines.filter((line) => /"level":(?:50|60)/.test(line))).toEqual([]);
@@ -63,7 +63,7 @@ describe("every review", () => {
   });
 });
 
-test("what is no review is answered with a 4xx, a code and a sentence", async () => {
+test("a body that is no review is answered with a 4xx, a code and a sentence", async () => {
   await fc.assert(
     fc.asyncProperty(malformed, async (text) => {
       const { status, body } = await post(text);

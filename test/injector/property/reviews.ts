@@ -4,9 +4,9 @@ import { reviewText } from "../../support/webhook.ts";
 import { injected, pod } from "../../support/pods.ts";
 import { containers, pods } from "./arbitraries.ts";
 
-/** Reviews as text: some of what a client can send no object could be made of. */
+/** Reviews as text, because a client can send text that no object serializes to. */
 
-/** In place of some value of a pod. Each is JSON. */
+/** JSON texts that replace a value of a pod. */
 const oddText = fc.oneof(
   fc.constantFrom(
     "null",
@@ -25,7 +25,7 @@ const oddText = fc.oneof(
   fc.json({ maxDepth: 3 }),
 );
 
-/** An object's text with something odd in the place of one of its values, wherever that may be. */
+/** An object's text with one value, at any place, replaced by an odd one. */
 const withOdd = (objects: Arbitrary<unknown>): Arbitrary<string> =>
   fc.tuple(objects, fc.nat(), oddText).map(([object, place, odd]) => {
     const values: unknown[] = [];
@@ -61,7 +61,7 @@ const resources = fc.oneof(
   },
 );
 
-/** What stands around the object; of the API server's making, but for the names in it. */
+/** The review around the object. The API server writes it, except for the names. */
 const around = fc.record(
   {
     uid: fc.oneof(fc.uuid(), fc.string({ minLength: 1, maxLength: 20 })),
@@ -80,7 +80,7 @@ const workloadText = (template: string): string =>
 
 interface Sent {
   readonly uid: string;
-  /** As text, like the body that it is part of. */
+  /** As text, like the body that contains it. */
   readonly object: string;
   readonly body: string;
 }
@@ -92,7 +92,7 @@ const sent = (uid: string, object: string, oldObject: string, over: object): Sen
 
 const creations = fc.tuple(fc.uuid(), objects).map(([uid, object]) => sent(uid, object, "null", {}));
 
-/** `kubectl debug` on a pod that runs, and other changes to it. */
+/** `kubectl debug` of a running pod, and other changes to it. */
 const running = JSON.stringify(injected(pod()));
 const updates = fc
   .tuple(
@@ -115,13 +115,13 @@ const others = fc
     return sent(uid, put(object), put(oldObject), over);
   });
 
-/** Well-formed, whatever its object is. */
+/** A well-formed review with any object. */
 export const reviews: Arbitrary<Sent> = fc.oneof(creations, updates, others);
 
 const review = reviewText("{}");
 const HEAD = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" };
 
-/** No review: no JSON, another document, or one without what an answer needs. */
+/** A body that is no review: no JSON, another document, or one without the fields that an answer needs. */
 export const malformed: Arbitrary<string> = fc.oneof(
   fc.string().filter((text) => !isJson(text)),
   fc.nat({ max: review.length - 1 }).map((length) => review.slice(0, length)),

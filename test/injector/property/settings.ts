@@ -14,23 +14,23 @@ const SETTINGS: Readonly<Record<string, InjectorConfig>> = {
   "a default role, and no wait": config({ defaultRole: BILLING, start: "now", region: "cn-north-1" }),
 };
 
-/** By name, so that a counterexample can be read. Some more often, since they let most pods in. */
+/** Chosen by name, so that a counterexample is readable. Settings that admit most pods are chosen more often. */
 export const settings = fc.constantFrom(...Object.keys(SETTINGS), "as they come", "emulating", "emulating");
 
 const known = facts();
 
-/** @param token the first that is made; those that follow differ from it in how they begin */
+/** @param token the first new token; later ones differ from it in their first characters */
 export function pass(object: unknown, name: string, token: string, around = known): PodOutcome {
   let made = 0;
   const newToken = (): string => (made++ === 0 ? token : `${made}${token.slice(String(made).length)}`);
   return admitPod(object, around, SETTINGS[name] ?? config(), newToken);
 }
 
-/** The pod that comes of it, or undefined where there is none. */
+/** The injected pod, or undefined when it is not injected. */
 export function afterPass(...args: Parameters<typeof pass>): Pod | undefined {
   const outcome = pass(...args);
   return outcome.kind === "inject" ? outcome.after : undefined;
 }
 
-/** What an earlier pass did not write, so that a token that is made anew is found out. */
+/** A token that no earlier pass wrote, so that the test notices a token that was made again. */
 export const OTHER_TOKEN = "another-token-another-token-another-token-a";

@@ -1,8 +1,8 @@
 import { isRecord, own, type Fields } from "../../../injector/model/read.ts";
 
 /**
- * What is wrong with an answer to an AdmissionReview, by the API reference of `admission.k8s.io/v1` and what the API
- * server makes of it: a field too many, a patch that it could not apply or a key that it would drop is an error here.
+ * Errors in an answer to an AdmissionReview, by the API reference of `admission.k8s.io/v1` and the API server's behaviour:
+ * an unknown field, a patch that it could not apply and a key that it would drop are errors.
  */
 export function problemsOf(answer: unknown, uid: string): readonly string[] {
   const response = isRecord(answer) ? own(answer, "response") : undefined;
@@ -34,7 +34,7 @@ const unless = (holds: boolean, problem: string): readonly string[] => (holds ? 
 const strangers = (object: Fields, known: readonly string[]): readonly string[] =>
   Object.keys(object).filter((key) => !known.includes(key));
 
-/** One line, and what UTF-8 can hold: warnings travel in a header, messages into logs and terminals. */
+/** One line of valid UTF-8: warnings go into a header, messages into logs and terminals. */
 const isLine = (value: unknown, most: number): value is string =>
   typeof value === "string" && value !== "" && value.length <= most && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(value);
 
@@ -53,7 +53,7 @@ function refusalProblems(response: Fields): readonly string[] {
   ];
 }
 
-/** The operations of the answer; none where it has no patch. */
+/** The operations of the answer's patch; empty when it has no patch. */
 export function operationsOf(answer: Fields): readonly unknown[] {
   const response = own(answer, "response");
   const patch = isRecord(response) ? own(response, "patch") : undefined;
@@ -74,7 +74,7 @@ function patchProblems(response: Fields): readonly string[] {
   ];
 }
 
-/** RFC 6902, of which podrole needs three. */
+/** The three operations of RFC 6902 that podrole uses. */
 function isOperation(operation: unknown): boolean {
   if (!isRecord(operation)) return false;
   const [op, path] = [own(operation, "op"), own(operation, "path")];
@@ -96,7 +96,7 @@ function warningProblems(warnings: unknown): readonly string[] {
   ];
 }
 
-/** The API server puts the webhook's name and a slash before the key, and drops what is no qualified name then. */
+/** The API server prefixes the key with the webhook's name and a slash. It drops keys that are no qualified names then. */
 function auditProblems(annotations: unknown): readonly string[] {
   if (annotations === undefined) return [];
   if (!isRecord(annotations) || Object.keys(annotations).length === 0) return ["auditAnnotations"];

@@ -1,8 +1,8 @@
 import { isRecord, own, type Fields } from "../../../injector/model/read.ts";
 
 /**
- * What podrole has done to a pod beyond what it may (deploy/docs/design.md, "The pod that is written"). Found without the
- * patch and without podrole's code: takes from `after` what may be an addition and compares the rest with `before`.
+ * Finds changes that podrole may not make to a pod (deploy/docs/design.md, "The pod that is written"). It uses neither the
+ * patch nor podrole's code: it removes permitted additions from `after` and compares the rest with `before`.
  */
 export function overreach(before: Fields, after: Fields): readonly string[] {
   return compared(before, after, "pod", { metadata: ofMetadata, spec: ofSpec });
@@ -14,7 +14,7 @@ const text = (value: unknown): string => JSON.stringify(value) ?? "absent";
 
 const equal: Compare = (before, after, at) => (text(before) === text(after) ? [] : [at]);
 
-/** Every key of either side: by its own rule where it has one, and equal where it has none. */
+/** Compares every key of both sides: by its own rule if it has one, else for equality. */
 function compared(
   before: unknown,
   after: unknown,
@@ -22,10 +22,10 @@ function compared(
   rules: Readonly<Record<string, Compare>>,
 ): readonly string[] {
   if (!isRecord(after)) return equal(before, after, at);
-  // Null and absent are the same to Kubernetes; where there was nothing, all there is has been added.
+  // Kubernetes treats null like absent. A value where there was none is an addition.
   const was: Fields = isRecord(before) ? before : {};
   const keys = [...new Set([...Object.keys(was), ...Object.keys(after)])];
-  // Of the keys that were there before, none has moved.
+  // Existing keys keep their order.
   const kept = Object.keys(after).filter((key) => Object.hasOwn(was, key));
   return [
     ...equal(Object.keys(was), kept, `${at}, its keys`),
@@ -39,7 +39,7 @@ const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? val
 const nameOf = (value: unknown): unknown => (isRecord(value) ? own(value, "name") : undefined);
 const isOurs = (value: unknown): boolean => String(nameOf(value)).startsWith("podrole-");
 
-/** The list as it was, each entry by the rule, and after it entries of which `added` says that they may be there. */
+/** The old list, each entry compared by the rule, followed only by entries that `added` permits. */
 const extended =
   (rule: Compare, added: (entry: unknown) => boolean): Compare =>
   (before, after, at) => {

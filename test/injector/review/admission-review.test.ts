@@ -25,7 +25,7 @@ describe("a review", () => {
     );
   });
 
-  test("with fields of wrong types reads like one without them", () => {
+  test("with fields of wrong types is read as if it lacked them", () => {
     const odd = {
       namespace: 7,
       userInfo: [],
@@ -52,7 +52,7 @@ describe("a review", () => {
 });
 
 describe("an answer", () => {
-  test("that allows without findings has only uid and allowed", () => {
+  test("that allows the object without findings has only uid and allowed", () => {
     expect(allow("u", [], [])).toEqual({
       apiVersion: "admission.k8s.io/v1",
       kind: "AdmissionReview",
@@ -67,7 +67,7 @@ describe("an answer", () => {
     expect(JSON.parse(Buffer.from(response.patch ?? "", "base64").toString("utf8"))).toEqual(operations);
   });
 
-  test("gives warnings beside the reasons of a denial", () => {
+  test("gives warnings together with the reasons of a denial", () => {
     const { response } = deny("u", [warning, denial], { decision: "deny" });
     expect(response).toEqual({
       uid: "u",
@@ -82,7 +82,7 @@ describe("an answer", () => {
     });
   });
 
-  test("is bounded: the first of very many findings, the beginning of a very long one", () => {
+  test("is limited to the first findings of very many, and to the beginning of a very long one", () => {
     const many = Array.from({ length: 1000 }, () => [
       denial,
       finding("GUARD_OFF", "x".repeat(10_000), "y"),
@@ -96,7 +96,7 @@ describe("an answer", () => {
 });
 
 test.for(["\n", "\r\n", "\u2028", "\u2029", "\u0085", "\u001b[2J", "\0"])(
-  "a sentence stays on one line and moves no cursor, though a name holds %j",
+  "a sentence stays on one line and moves no cursor when a name contains %j",
   (nasty) => {
     const line = sentence(finding("RESERVED_NAME", `Container a${nasty}b is x.`, "Rename it."));
     expect(line).toMatch(/^[^\p{Cc}\p{Zl}\p{Zp}]+$/u);

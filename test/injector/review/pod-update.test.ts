@@ -72,7 +72,7 @@ describe("of a running pod", () => {
     ANNOTATION.containers,
     ANNOTATION.imds,
     ANNOTATION.imdsV1,
-  ])("the annotation %s can be neither changed, nor added, nor taken off", (key) => {
+  ])("the annotation %s cannot be changed, added or removed", (key) => {
     const before = annotated(key, "before");
     for (const [was, is] of [
       [before, annotated(key, "after")],
@@ -90,7 +90,7 @@ describe("of a running pod", () => {
     expect(updated(changed)).toMatchObject({ decision: "deny", findings: [{ code: "POD_FROZEN" }] });
   });
 
-  test("everything else can be changed: other annotations, labels, finalizers, the app's image", () => {
+  test("other annotations, labels, finalizers and the app's image can be changed", () => {
     const changed: Pod = {
       ...annotated("example.com/note", "x"),
       spec: {
@@ -137,7 +137,7 @@ describe("an ephemeral container", () => {
     return after.spec.ephemeralContainers?.at(-1) ?? debug();
   };
 
-  test("is given the pod's credentials and region, and loses NET_RAW", () => {
+  test("gets the pod's credentials and region, and loses NET_RAW", () => {
     const { env = [], securityContext } = result();
     const [first] = running.spec.containers;
     expect(envOf({ name: "x", env })).toEqual(envOf(first ?? app));
@@ -146,7 +146,7 @@ describe("an ephemeral container", () => {
     expect(securityContext?.capabilities?.drop).toEqual(["NET_RAW"]);
   });
 
-  test("gets no credentials in a pod that has none, nor where the pod names other containers for them", () => {
+  test("gets no credentials in a pod without any, or when the pod names other containers for them", () => {
     expect(result({}, guardedOnly)).toEqual(
       debug({ securityContext: { capabilities: { drop: ["NET_RAW"] } } }),
     );
@@ -176,11 +176,11 @@ describe("an ephemeral container", () => {
     expect(added(over)).toMatchObject({ decision: "deny", operations: [], findings: [{ code }] });
   });
 
-  test("may aim at a container of the app's", () => {
+  test("may target an app container", () => {
     expect(added({ targetContainerName: "app" })).toMatchObject({ decision: "inject", findings: [] });
   });
 
-  test("of a pod with source node needs a known uid, also when the setting has changed since", () => {
+  test("of a pod with source node needs a known uid even if the setting has changed since", () => {
     expect(added({}, withNode)).toMatchObject({ decision: "deny", findings: [{ code: "UID_UNKNOWN" }] });
     const setuid = { securityContext: { runAsUser: 1000, capabilities: { add: ["SETUID"] } } };
     expect(added(setuid, withNode)).toMatchObject({
@@ -195,7 +195,7 @@ describe("an ephemeral container", () => {
     });
   });
 
-  test("that is there already is neither checked nor changed again", () => {
+  test("that exists already is neither checked nor changed again", () => {
     const before = debugged({ securityContext: { privileged: true } });
     const after = debugged({ name: "second" }, before);
     const { decision, operations } = updated(after, before, "ephemeralcontainers");
@@ -233,7 +233,7 @@ describe("a resize", () => {
     });
   });
 
-  test("of the sidecar to the same in another notation, or to more, passes", () => {
+  test("of the sidecar to the same values in another notation, or to more, passes", () => {
     for (const resources of [
       { requests, limits: { cpu: "1000m", memory: "201326592" } },
       { requests: { cpu: "0.02", memory: "1Gi" }, limits: { cpu: "2e0", memory: "1G" } },
@@ -243,7 +243,7 @@ describe("a resize", () => {
     }
   });
 
-  test("of the app passes, though the sidecar is small", () => {
+  test("of the app passes even if the sidecar is below the minimum", () => {
     const small = sized("podrole-sidecar", { limits: { memory: "64Mi" } });
     expect(updated(small, small, "resize")).toMatchObject({ decision: "allow", findings: [] });
   });

@@ -54,7 +54,7 @@ describe("a workload that is applied", () => {
     ["batch", "jobs", workload("batch/v1", "Job", { template: refused })],
     ["batch", "cronjobs", workload("batch/v1", "CronJob", { jobTemplate: { spec: { template: refused } } })],
   ] as const)(
-    "of %s/%s is warned about at once where its pods would be denied",
+    "of %s/%s gets a warning with the reason why its pods would be denied",
     ([group, resource, object]) => {
       const one = review(object, resource, group);
       expect(concerns(one)).toBe(true);
@@ -67,11 +67,11 @@ describe("a workload that is applied", () => {
     },
   );
 
-  test("is denied where the setting workloads is deny", () => {
+  test("is denied when the setting workloads is deny", () => {
     expect(judged(review(deployment(refused)), { workloads: "deny" })).toMatchObject({ decision: "deny" });
   });
 
-  test("is not checked where the setting workloads is off", () => {
+  test("is not checked when the setting workloads is off", () => {
     expect(judged(review(deployment(refused)), { workloads: "off" })).toEqual({
       decision: "allow",
       operations: [],
@@ -79,7 +79,7 @@ describe("a workload that is applied", () => {
     });
   });
 
-  test("is admitted unchanged where its pods would be, and the result names their role", () => {
+  test("is admitted unchanged when its pods would be admitted, and the result names their role", () => {
     expect(judged(review(deployment(template())))).toMatchObject({
       decision: "allow",
       operations: [],
@@ -96,12 +96,12 @@ describe("a workload that is applied", () => {
     }
   });
 
-  test("gets a warning of a Pod Security level that forbids its pods", () => {
+  test("gets a warning when a Pod Security level forbids its pods", () => {
     const known = facts({ labels: { "pod-security.kubernetes.io/enforce": "restricted" } });
     expect(codes(judged(review(deployment(template())), {}, known))).toEqual(["warn PSA_FORBIDS_GUARD"]);
   });
 
-  test("gets a warning of a missing service account, but not of `default`, which is made a moment later", () => {
+  test("gets a warning when its service account is missing, unless it is `default`, which is made a moment later", () => {
     const one = review(deployment(template({ serviceAccountName: "billing" })));
     expect(serviceAccountOfReview(one)).toBe("billing");
     expect(codes(judged(one))).toEqual(["warn SERVICE_ACCOUNT_MISSING"]);
@@ -136,7 +136,7 @@ describe("a workload that was checked before", () => {
     });
   });
 
-  test("as another's ReplicaSet or Job is not judged twice", () => {
+  test("is not checked again when it is the ReplicaSet or Job of another workload", () => {
     const owned = { ownerReferences: [{ kind: "Deployment", name: "web", controller: true }] };
     const replicaSet = workload("apps/v1", "ReplicaSet", { template: refused }, owned);
     expect(judged(review(replicaSet, "replicasets"), deny)).toMatchObject({
@@ -157,7 +157,7 @@ describe("an odd workload", () => {
     },
   );
 
-  test("whose template is no pod is told where", () => {
+  test("whose template is no pod gets a message that says where", () => {
     const result = judged(review(deployment({ spec: { containers: [{ name: 7 }] } })));
     expect(result.findings[0]?.message).toContain("pod.spec.containers[0].name is not a string");
   });
