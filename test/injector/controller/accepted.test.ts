@@ -12,7 +12,7 @@ import { VERSION } from "../../../injector/model/version.ts";
 type Data = Readonly<Record<string, string>>;
 const data = (over: Data = {}): Data => ({ version: VERSION, ...over });
 
-/** The ConfigMap's data after a look, as a merge patch leaves it. */
+/** The ConfigMap's data after one look of the controller. */
 function looked(before: Data, isSettled = false): Data {
   const after: Record<string, string> = { ...before };
   for (const [key, value] of Object.entries(changesTo(before, acceptedFor({ data: before, isSettled })))) {
@@ -25,7 +25,7 @@ const guards = (all: Data): readonly (string | undefined)[] => acceptedIn(all).m
 const changed = (all: Data, over: Data): Data => ({ ...all, ...over });
 
 describe("the form of pods that settings describe", () => {
-  test("is what the admission policies compare with, defaults written out, and the version", () => {
+  test("has all values that the admission policies compare, including defaults, and the version", () => {
     const form = formOf(data({ guard: "off", defaultRole: "arn:aws:iam::111122223333:role/a" }));
     const policy = SETTING_NAMES.filter((name) => (SETTINGS[name] as Setting).policy === true);
     const written = policy.filter((name) => name === "guard" || SETTINGS[name].default !== undefined);
@@ -41,32 +41,32 @@ describe("the accepted forms", () => {
     expect(changesTo(first, acceptedFor({ data: first, isSettled: false }))).toEqual({});
   });
 
-  test("keep the form of before until every replica has had time, and then are the new one alone", () => {
+  test("keep the old form until every replica has had time, and then are only the new one", () => {
     const before = looked(data());
     const during = looked(changed(before, { guard: "off" }));
     expect(guards(during)).toEqual(["block", "off"]);
     expect(guards(looked(during, true))).toEqual(["off"]);
   });
 
-  test("do not change with a setting that policies do not compare", () => {
+  test("do not change when a setting changes that policies do not compare", () => {
     const before = looked(data());
     expect(looked(changed(before, { workloads: "deny" }))).toEqual(changed(before, { workloads: "deny" }));
   });
 
-  test("keep both where the settings go back to what they were", () => {
+  test("keep both when the settings change back", () => {
     const during = looked(changed(looked(data()), { guard: "off" }));
     const back = looked(changed(during, { guard: "block" }));
     expect(guards(back)).toEqual(["block", "off"]);
     expect(guards(looked(back, true))).toEqual(["block"]);
   });
 
-  test("keep the oldest and the newest two of more changes than there is room for", () => {
+  test("keep the oldest and the two newest when there are more changes than places", () => {
     let all = looked(data({ image: "a" }));
     for (const image of ["b", "c", "d", "e"]) all = looked(changed(all, { image }));
     expect(acceptedIn(all).map((form) => form["image"])).toEqual(["a", "d", "e"]);
   });
 
-  test("leave no key of a form that is gone, and touch no other key", () => {
+  test("remove every key of a form that is no longer accepted, and change no other key", () => {
     const during = looked(changed(looked(data({ stsCa: "x" })), { mine: "kept" }));
     const { stsCa: _, ...without } = during;
     const after = looked(looked(without), true);
@@ -75,14 +75,14 @@ describe("the accepted forms", () => {
     expect(after["mine"]).toBe("kept");
   });
 
-  test("are those that the policies read: what stands beyond them goes away", () => {
+  test("are only those that the policies read, and keys beyond them are removed", () => {
     const strange = { "accepted.3.version": "1", "accepted.12.guard": "off", "accepted.x": "y" };
     const after = looked(data(strange));
     expect(Object.keys(after).filter((key) => key in strange)).toEqual([]);
     expect(acceptedIn({ ...strange, ...after })).toEqual([formOf(data())]);
   });
 
-  test("without a version are no form, as the policies have it", () => {
+  test("without a version are ignored, as in the policies", () => {
     const forms: readonly Form[] = acceptedIn({ "accepted.0.guard": "off", "accepted.1.version": "1" });
     expect(forms).toEqual([{ version: "1" }]);
   });

@@ -15,7 +15,7 @@ export const DAY = 24 * 60 * 60 * 1000;
 export const NAMES = ["podrole-injector.podrole-system.svc", "podrole-injector"] as const;
 export const never = new AbortController().signal;
 
-/** As usual, but for an overlap of ten minutes: an hour of looks takes long. */
+/** The usual durations with an overlap of ten minutes: an hour of looks would take long. */
 export const durations = { ...DURATIONS, overlapMs: 600_000 };
 
 export interface Controller {
@@ -39,13 +39,13 @@ export function controller(api: FakeTlsApi, clock: HandClock, names: readonly st
   return { round: () => keeper.round(never), actions, lines };
 }
 
-/** A replica of the injector, as far as its certificate goes. */
+/** The part of an injector's replica that follows the certificate. */
 export interface Injector {
-  /** One look; what it throws is kept in `trouble`. */
+  /** Looks once. Its error is kept in `trouble`. */
   readonly look: () => Promise<void>;
   readonly follower: SecretFollower;
   readonly served: Served;
-  /** What it has served, the latest last. */
+  /** The certificates that it has served, the latest last. */
   readonly pairs: readonly KeyPair[];
   readonly lines: readonly LogLine[];
 }
@@ -88,7 +88,7 @@ export function accepted(api: FakeTlsApi, { pairs }: Injector, bundles = api.bun
   );
 }
 
-/** Ten-second looks of controllers and injectors for so long; `each` is called after every one of them. */
+/** Controllers and injectors look every ten seconds for this time. `each` is called after every look. */
 export async function pass(
   clock: HandClock,
   ms: number,
@@ -107,10 +107,10 @@ export async function pass(
 export const stored = (api: FakeTlsApi): Stored => storedIn(api.secret() ?? {});
 export const put = (api: FakeTlsApi, one: Stored): void =>
   api.setSecret(secretOf(one, PLACES.secret, PLACES.namespace));
-/** How many CAs each caBundle has. */
+/** The number of CAs in each caBundle. */
 export const bundled = (api: FakeTlsApi): readonly number[] =>
   api.bundles().map((bundle) => certificatesIn(bundle).length);
-/** Keys of the Secret that hold something. */
+/** The keys of the Secret that are not empty. */
 export const keysIn = (api: FakeTlsApi): readonly string[] =>
   Object.entries(api.secret()?.["data"] ?? {})
     .filter(([, value]) => value !== "")

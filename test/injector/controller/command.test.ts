@@ -8,7 +8,7 @@ const parsed = (...args: readonly string[]): ControllerOptions =>
     .opts();
 
 describe("the controller's options", () => {
-  test("are by default those of the objects that podrole is shipped with", () => {
+  test("name by default the objects that podrole ships with", () => {
     expect(parsed()).toEqual({
       host: "::",
       port: 8080,
@@ -22,7 +22,7 @@ describe("the controller's options", () => {
     });
   });
 
-  test("take further names of the certificate, addresses in one spelling", () => {
+  test("accept more names for the certificate, with addresses in one notation", () => {
     expect(parsed("--tls-names=10.0.0.1, x.example,FD00:0::1").tlsNames).toEqual([
       "10.0.0.1",
       "x.example",
@@ -30,7 +30,7 @@ describe("the controller's options", () => {
     ]);
   });
 
-  test("leave certificates to somebody else", () => {
+  test("can leave certificates to another tool", () => {
     expect(parsed("--no-certificates").certificates).toBe(false);
   });
 

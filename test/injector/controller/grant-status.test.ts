@@ -18,7 +18,7 @@ const pod = (own: string, containers: Readonly<Record<string, string>> = {}) => 
 };
 
 describe("the status of a grant", () => {
-  test("says that podrole can read it, since when, and how many pods use it", () => {
+  test("says that podrole can read the grant, since when, and how many pods use it", () => {
     expect(statusOf(grant("g"), 2, NOW)).toEqual({
       conditions: [
         {
@@ -34,7 +34,7 @@ describe("the status of a grant", () => {
     });
   });
 
-  test("says why podrole cannot read it, and what comes of that", () => {
+  test("says why podrole cannot read the grant, and what follows from that", () => {
     const { conditions } = statusOf(grant("g", { namespaces: ["a"], effect: "Maybe" }), 0, NOW) as {
       conditions: [{ status: string; message: string }];
     };
@@ -43,7 +43,7 @@ describe("the status of a grant", () => {
     expect(conditions[0].message).toContain("pods it may be about are refused");
   });
 
-  test("keeps the time of its last change, so that a second look changes nothing", () => {
+  test("keeps the time of its last change, so that the next look changes nothing", () => {
     const first = statusOf(grant("g"), 2, NOW);
     expect(statusOf(grant("g", undefined, first), 2, LATER)).toEqual(first);
     const broken = statusOf(grant("g", { effect: "x" }, first), 2, LATER);
@@ -61,7 +61,7 @@ describe("a round of the grants", () => {
     readonly counts: Readonly<Record<string, number>>;
   }
 
-  /** @param pages each list's pages, by the start of its path */
+  /** @param pages the pages of each list, by the beginning of its path */
   async function round(lists: Readonly<Record<string, readonly (readonly object[])[]>>): Promise<Asked> {
     const gets: string[] = [];
     const counts: Record<string, number> = {};
@@ -84,7 +84,7 @@ describe("a round of the grants", () => {
     return { gets, counts };
   }
 
-  test("counts pods of the whole cluster in one list from the API server's cache", async () => {
+  test("counts the pods of the whole cluster by one list from the API server's cache", async () => {
     const { gets, counts } = await round({
       [GRANTS]: [[grant("a"), grant("b")]],
       [PODS]: [[pod("a"), pod("a"), pod("other"), { metadata: {} }, { metadata: { labels: null } }]],
@@ -96,7 +96,7 @@ describe("a round of the grants", () => {
     ]);
   });
 
-  test("reads every page, and names no version beside a page's own token", async () => {
+  test("reads every page, and sends no version together with a page's token", async () => {
     const { gets, counts } = await round({
       [GRANTS]: [[grant("a")], [grant("b")]],
       [PODS]: [[pod("a")], [pod("b"), pod("a")], [pod("a")]],
@@ -114,18 +114,18 @@ describe("a round of the grants", () => {
     expect(counts).toEqual({ a: 1, b: 1 });
   });
 
-  test("does not stumble over a status annotation that somebody made up", async () => {
+  test("ignores a forged status annotation", async () => {
     const texts = ["{", "7", "null", '{"rule":7}', '{"rule":"RoleGrant a b"}', '{"containers":[null,7]}'];
     const odd = texts.map((text) => ({ metadata: { annotations: { [ANNOTATION.status]: text } } }));
     expect((await round({ [GRANTS]: [[grant("a")]], [PODS]: [odd] })).counts).toEqual({ a: 0 });
   });
 
-  test("writes nothing where nothing has changed", async () => {
+  test("writes nothing when nothing has changed", async () => {
     const settled = grant("a", undefined, statusOf(grant("a"), 0, NOW - 60_000));
     expect((await round({ [GRANTS]: [[settled]] })).counts).toEqual({});
   });
 
-  test("is no trouble without the CRD, nor where a grant is deleted meanwhile", async () => {
+  test("succeeds without the CRD, and when a grant is deleted meanwhile", async () => {
     const absent = { get: () => Promise.reject(new Refusal(404, "")), patch: () => Promise.resolve() };
     await updateGrants({ api: absent, now: () => NOW }, never);
     const deleted = {
@@ -139,7 +139,7 @@ describe("a round of the grants", () => {
     });
   });
 
-  test("reads in pages what is too long for one, smaller and smaller", async () => {
+  test("reads a list in smaller and smaller pages when a page is too long", async () => {
     const gets: string[] = [];
     const counts: object[] = [];
     const api = {
@@ -157,7 +157,7 @@ describe("a round of the grants", () => {
     expect(counts).toMatchObject([{ status: { podsUsing: 2 } }]);
   });
 
-  test("writes the other grants where the API server does not take one, and says so", async () => {
+  test("writes the other grants when the API server refuses one, and reports that", async () => {
     const written: string[] = [];
     const api = {
       get: async () => ({ items: [grant("a"), grant("b")] }),
@@ -172,7 +172,7 @@ describe("a round of the grants", () => {
     expect(written).toEqual([`${GRANTS}/a/status`, `${GRANTS}/b/status`]);
   });
 
-  test("asks for no pods where there are no grants", async () => {
+  test("does not list pods when there are no grants", async () => {
     expect((await round({ [GRANTS]: [[]] })).gets).toHaveLength(1);
   });
 });

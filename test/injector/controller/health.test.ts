@@ -35,7 +35,7 @@ async function rig(
   };
 }
 
-test("liveness does not depend on readiness, which says why it is not there", async () => {
+test("liveness does not depend on readiness, and readiness says what is missing", async () => {
   let trouble: Trouble | undefined = { code: "TLS_WEBHOOK_MISSING", message: "There is none." };
   const ask = await rig(() => trouble);
   expect((await ask("/livez")).status).toBe(200);
@@ -61,7 +61,7 @@ test("metrics are those of the table, each with its type and help, and no other"
     expect(body.split("\n")).toContain(line);
 });
 
-test("nothing else is there, and nothing is to be written", async () => {
+test("other paths and other methods are refused", async () => {
   const ask = await rig(() => undefined);
   expect((await ask("/mutate")).status).toBe(404);
   expect((await ask("/readyz", "POST")).status).toBe(405);

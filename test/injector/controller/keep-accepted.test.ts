@@ -17,10 +17,10 @@ const withStatus = (over: object): object => ({ ...ROLLED_OUT, status: { ...ROLL
 interface Rig {
   readonly clock: HandClock;
   readonly lines: readonly LogLine[];
-  /** Looks every two seconds for so long. */
+  /** Looks every two seconds for this time. */
   readonly pass: (ms: number) => Promise<void>;
   readonly round: () => Promise<void>;
-  /** The values of `guard` that are accepted. */
+  /** The accepted values of `guard`. */
   readonly guards: () => readonly (string | undefined)[];
   readonly state: {
     data: Record<string, string>;
@@ -87,7 +87,7 @@ function rig(): Rig {
   };
 }
 
-/** With the form of its settings accepted, and those settings changed. */
+/** A rig with its settings' form accepted, whose settings have changed since. */
 async function changed(): Promise<Rig> {
   const one = rig();
   await one.round();
@@ -98,7 +98,7 @@ async function changed(): Promise<Rig> {
 }
 
 describe("the accepted forms in podrole-config", () => {
-  test("are both after a change, and a minute later the new one alone", async () => {
+  test("are both after a change, and only the new one a minute later", async () => {
     const { pass, guards } = await changed();
     expect(guards()).toEqual(["block", "off"]);
     await pass(58_000);
@@ -107,7 +107,7 @@ describe("the accepted forms in podrole-config", () => {
     expect(guards()).toEqual(["off"]);
   });
 
-  test("are both for as long as the injector is not rolled out, and for a minute after that", async () => {
+  test("are both until a minute after the injector is rolled out", async () => {
     const { pass, guards, state } = await changed();
     state.deployment = withStatus({ updatedReplicas: 1, replicas: 3 });
     await pass(300_000);
@@ -119,14 +119,14 @@ describe("the accepted forms in podrole-config", () => {
     expect(guards()).toEqual(["off"]);
   });
 
-  test("are kept where there is no Deployment of the injector", async () => {
+  test("are kept when the injector has no Deployment", async () => {
     const { pass, guards, state } = await changed();
     state.deployment = undefined;
     await pass(120_000);
     expect(guards()).toEqual(["block", "off"]);
   });
 
-  test("are looked at with one request where nothing changes", async () => {
+  test("cost one request per look when nothing changes", async () => {
     const { pass, gets } = rig();
     await pass(2000);
     gets.length = 0;
@@ -134,7 +134,7 @@ describe("the accepted forms in podrole-config", () => {
     expect(gets).toEqual(Array(5).fill("/api/v1/namespaces/ns/configmaps/podrole-config"));
   });
 
-  test("never become what settings say that no injector can use", async () => {
+  test("never include invalid settings", async () => {
     const { round, guards, state } = await changed();
     Object.assign(state.data, { guard: "blocked" });
     const error = await thrown(round);
@@ -145,14 +145,14 @@ describe("the accepted forms in podrole-config", () => {
     expect(guards()).toEqual(["block", "off"]);
   });
 
-  test("are left alone where the settings are of another version", async () => {
+  test("do not change when the settings are for another version", async () => {
     const { round, guards, state } = await changed();
     Object.assign(state.data, { guard: "block", version: "9.9.9" });
     expect((await thrown(round)).code).toBe("CONFIG_OTHER_VERSION");
     expect(guards()).toEqual(["block", "off"]);
   });
 
-  test("are not written over a change that came between read and write", async () => {
+  test("do not overwrite a change between read and write", async () => {
     const { round, guards, state } = rig();
     state.before = () => {
       state.version += 1;

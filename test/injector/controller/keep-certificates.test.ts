@@ -22,7 +22,7 @@ import {
 } from "./certificates-rig.ts";
 
 describe("the controller, in an empty namespace,", () => {
-  test("puts a CA into every webhook before it writes a certificate by it", async () => {
+  test("puts a CA into every webhook before it writes a certificate of that CA", async () => {
     const [api, clock] = [fakeTlsApi(), handClock()];
     const keeps = controller(api, clock);
     const bundlesAtWrite: (readonly number[])[] = [];
@@ -41,7 +41,7 @@ describe("the controller, in an empty namespace,", () => {
     expect(NAMES.map((name) => leaf.checkHost(name))).toEqual(NAMES);
   });
 
-  test("recognises the names of its certificate, addresses of both families included", async () => {
+  test("recognises the names of its certificate, including addresses of both families", async () => {
     const [api, clock] = [fakeTlsApi(), handClock()];
     const keeps = controller(api, clock, [...NAMES, "10.0.0.1", "fd00:ec2::1"]);
     await keeps.round();
@@ -51,7 +51,7 @@ describe("the controller, in an empty namespace,", () => {
     expect(["10.0.0.1", "fd00:ec2::1"].map((address) => leaf.checkIP(address))).not.toContain(undefined);
   });
 
-  test("writes nothing more where nothing has changed", async () => {
+  test("writes nothing more when nothing has changed", async () => {
     const { api, clock, keeps, serves } = await begun();
     api.requests.length = 0;
     await pass(clock, 60_000, [keeps, serves]);
@@ -59,7 +59,7 @@ describe("the controller, in an empty namespace,", () => {
     expect(serves.pairs).toHaveLength(1);
   });
 
-  test("makes one CA where two controllers start at once", async () => {
+  test("makes one CA when two controllers start at the same time", async () => {
     const [api, clock] = [fakeTlsApi(), handClock()];
     const [one, two] = [controller(api, clock), controller(api, clock)];
     const serves = injector(api, clock);
@@ -70,7 +70,7 @@ describe("the controller, in an empty namespace,", () => {
     expect(accepted(api, serves)).toBe(true);
   });
 
-  test("makes the certificate also where there is no webhook configuration yet", async () => {
+  test("makes the certificate even if there is no webhook configuration yet", async () => {
     const [api, clock] = [fakeTlsApi(), handClock()];
     const [keeps, serves] = [controller(api, clock), injector(api, clock)];
     api.setBundles(undefined);
@@ -84,7 +84,7 @@ describe("the controller, in an empty namespace,", () => {
 });
 
 describe("a rotation", () => {
-  test("of the certificate alone comes after twenty days, by the same CA, and reaches all injectors", async () => {
+  test("of only the certificate happens after twenty days, with the same CA, and reaches all injectors", async () => {
     const { api, clock, keeps, serves } = await begun();
     const two = injector(api, clock);
     await two.look();
@@ -98,7 +98,7 @@ describe("a rotation", () => {
     expect(api.bundles()).toEqual(bundle);
   });
 
-  test("of the CA puts the new one beside the old before it is used, and takes the old one away last", async () => {
+  test("of the CA adds the new CA before using it, and removes the old CA last", async () => {
     const { api, clock, keeps, serves } = await begun();
     clock.jump(244 * DAY);
     await keeps.round();
@@ -118,12 +118,12 @@ describe("a rotation", () => {
     expect(accepted(api, serves)).toBe(true);
   });
 
-  test("is accepted at every moment, also where two controllers take turns and an injector looks rarely", async () => {
+  test("keeps injectors trusted at every moment, even with alternating controllers and an injector that looks rarely", async () => {
     const { api, clock, keeps, serves } = await begun();
     const [second, slow] = [controller(api, clock), injector(api, clock)];
     await slow.look();
     clock.jump(244 * DAY);
-    // It reads nothing from the change of CAs to almost the end of the overlap.
+    // It does not read the Secret from the change of CAs until shortly before the end of the overlap.
     await pass(clock, 120_000 + durations.overlapMs - 30_000, [keeps, second, serves], () =>
       expect([accepted(api, serves), accepted(api, slow)]).toEqual([true, true]),
     );
@@ -158,7 +158,7 @@ describe("in trouble, the controller", () => {
     ["PATCH webhooks", new Refusal(422, "policy says no"), "TLS_WEBHOOK_REFUSED", "policy says no"],
     ["GET secret", new Refusal(503, "later"), "TLS_API_UNAVAILABLE", "keeps trying"],
     ["GET webhooks", new Error("connect ECONNREFUSED"), "TLS_API_UNAVAILABLE", "keeps trying"],
-  ] as const)("with %s says a code and what to do, and no word of a key, and heals", async (row) => {
+  ] as const)("with %s reports a code and what to do, reveals no key, and recovers", async (row) => {
     const [on, failure, code, remedy] = row;
     const [api, clock] = [fakeTlsApi(), handClock()];
     const [keeps, serves] = [controller(api, clock), injector(api, clock)];
@@ -172,27 +172,24 @@ describe("in trouble, the controller", () => {
     expect(accepted(api, serves)).toBe(true);
   });
 
-  test("writes no certificate while it cannot tell what API servers trust", async () => {
+  test("writes no certificate while it cannot read what API servers trust", async () => {
     const [api, clock] = [fakeTlsApi(), handClock()];
     api.failures.set("GET webhooks", new Refusal(403, "no"));
     await thrown(controller(api, clock).round);
     expect(api.secret()).toBeUndefined();
   });
 
-  test.for(["GET webhooks", "PATCH webhooks"])(
-    "renews the certificate also where %s is refused",
-    async (on) => {
-      const { api, clock, keeps, serves } = await begun();
-      api.failures.set(on, new Refusal(403, "no"));
-      if (on === "PATCH webhooks") api.setBundles(["", ""]);
-      clock.jump(29 * DAY);
-      expect((await thrown(keeps.round)).code).toBe("TLS_WEBHOOK_FORBIDDEN");
-      await serves.look();
-      expect(serves.pairs).toHaveLength(2);
-    },
-  );
+  test.for(["GET webhooks", "PATCH webhooks"])("renews the certificate even if %s is refused", async (on) => {
+    const { api, clock, keeps, serves } = await begun();
+    api.failures.set(on, new Refusal(403, "no"));
+    if (on === "PATCH webhooks") api.setBundles(["", ""]);
+    clock.jump(29 * DAY);
+    expect((await thrown(keeps.round)).code).toBe("TLS_WEBHOOK_FORBIDDEN");
+    await serves.look();
+    expect(serves.pairs).toHaveLength(2);
+  });
 
-  test("makes a certificate of its own where the one in the Secret is for another Service", async () => {
+  test("makes a new certificate when the one in the Secret is for another Service", async () => {
     const [api, clock] = [fakeTlsApi(), handClock()];
     const ca = await certificateAuthority("podrole CA", validFor(300, clock.now()));
     put(api, {
@@ -208,14 +205,14 @@ describe("in trouble, the controller", () => {
     expect(accepted(api, serves)).toBe(true);
   });
 
-  test("gives up for this look, and says so, where somebody undoes what it does", async () => {
+  test("gives up for this look and reports it when somebody undoes its changes", async () => {
     const [api, clock] = [fakeTlsApi(), handClock()];
     api.before = (request) => request === "GET webhooks" && api.setBundles(["", ""]);
     expect((await thrown(controller(api, clock).round)).code).toBe("TLS_UNSETTLED");
     expect(api.requests.length).toBeLessThan(60);
   });
 
-  test("never writes a key anywhere but into the Secret", async () => {
+  test("writes keys only into the Secret", async () => {
     const { api, clock, keeps, serves } = await begun();
     clock.jump(244 * DAY);
     await pass(clock, 150_000, [keeps, serves]);

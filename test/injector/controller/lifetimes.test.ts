@@ -6,7 +6,7 @@ import { numbers } from "../../support/random-pods.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const NAMES = ["podrole-injector.podrole-system.svc"];
-/** An hour for a day, so that some years are some 100,000 looks. */
+/** An hour instead of a day, so that a few years take about 100,000 looks. */
 const SHORT: Durations = {
   caMs: DAY,
   servingMs: 2 * 60 * 60 * 1000,
@@ -31,7 +31,7 @@ interface Injector {
 }
 const waiting = (): Injector => ({ ca: undefined, serving: undefined });
 
-/** Facts only, made as renew.ts makes certificates; years of them in a moment. */
+/** Certificates as plain facts, made by the rules of renew.ts, so that years take a moment. */
 interface World {
   now: number;
   state: TlsState;
@@ -105,7 +105,7 @@ function act(world: World, isFirst: boolean): string | undefined {
   return action?.do;
 }
 
-/** All that the controller finds to do at one moment; `after` is called after each step. */
+/** Runs all steps of the controller at one moment. `after` is called after each step. */
 function look(world: World, after: () => void = () => {}): readonly string[] {
   const done: string[] = [];
   for (let step = 0; step < 12; step += 1) {
@@ -141,20 +141,20 @@ const begin = (durations: Durations): World => {
   return world;
 };
 
-/** Injectors with a certificate that API servers with this bundle refuse. */
+/** The injectors whose certificate an API server with this caBundle refuses. */
 const refused = ({ injectors, now, bundle }: World, trusted = bundle): readonly Injector[] =>
   injectors.filter(
     ({ ca, serving }) => serving === undefined || !validAt(serving, now) || !trusted.includes(ca ?? ""),
   );
 
 describe("over years of ten-second looks", () => {
-  test("no injector ever serves what an API server a minute behind does not trust", () => {
+  test("an API server that is a minute behind trusts every certificate that an injector serves", () => {
     const world = begin(SHORT);
     const late: (readonly string[])[] = [];
     const cas = new Set<string>();
     for (let round = 0; round < 6 * 60 * 24 * 10; round += 1) {
       world.now += SHORT.intervalMs;
-      // The controller begins anew now and then, and one injector is away for some minutes now and then.
+      // Now and then the controller restarts, and one injector is away for some minutes.
       if (round % 5000 === 0) world.controller = started();
       look(world);
       late.push(world.bundle);
@@ -166,21 +166,21 @@ describe("over years of ten-second looks", () => {
         throw new Error(`refused in round ${round}: ${JSON.stringify(world)}`);
       }
     }
-    // The first, and in ten days fourteen more: each is followed after two thirds of its day and two minutes.
+    // The first and, in ten days, fourteen more: each is replaced after two thirds of a day and two minutes.
     expect(cas.size).toBe(15);
     expect(bundleOf(world.state).length).toBeLessThanOrEqual(2);
   });
 
   test.for([1, 2, 3, 4, 5, 6])(
-    "whatever is deleted, wiped or replaced, all is well again within a minute (seed %i)",
+    "API servers trust all injectors within a minute after anything was deleted, emptied or replaced (seed %i)",
     (seed) => {
       const next = numbers(seed);
       const pick = (most: number): number => Math.floor(next() * most);
       const world = begin(SHORT);
-      for (let blow = 0; blow < 300; blow += 1) {
+      for (let damage = 0; damage < 300; damage += 1) {
         world.now += pick(4 * 60 * 60 * 1000);
         const { ca, serving, next: to } = world.state;
-        const blows: (() => void)[] = [
+        const damages: (() => void)[] = [
           () => (world.state = { previous: [] }),
           () => (world.bundle = []),
           () => (world.bundle = [newCa(world).pem]),
@@ -193,19 +193,19 @@ describe("over years of ten-second looks", () => {
           () => (world.controller = started()),
           () => (world.state = { ...world.state, previous: [newCa(world)] }),
         ];
-        blows[pick(blows.length)]?.();
+        damages[pick(damages.length)]?.();
         for (let round = 0; round < 6; round += 1) {
           world.now += SHORT.intervalMs;
           look(world);
           for (const one of world.injectors) follow(world, one);
         }
-        expect({ blow, refused: refused(world) }).toEqual({ blow, refused: [] });
+        expect({ damage, refused: refused(world) }).toEqual({ damage, refused: [] });
       }
     },
   );
 
   test.for([1, 2, 3, 4])(
-    "whatever becomes of the Secret alone, no injector that serves is refused for a moment (seed %i)",
+    "API servers trust every serving injector at each moment when only the Secret is damaged (seed %i)",
     (seed) => {
       const next = numbers(seed);
       const pick = (most: number): number => Math.floor(next() * most);
@@ -220,9 +220,9 @@ describe("over years of ten-second looks", () => {
         };
         return { ca: { ...other, canSign: pick(2) === 0 }, serving: one, previous: [] };
       };
-      for (let blow = 0; blow < 300; blow += 1) {
+      for (let damage = 0; damage < 300; damage += 1) {
         const { ca, serving, next: to } = world.state;
-        const blows: (() => void)[] = [
+        const damages: (() => void)[] = [
           () => (world.state = { previous: [] }),
           () => (world.state = foreign()),
           () => (world.state = { ...world.state, next: newCa(world) }),
@@ -230,20 +230,20 @@ describe("over years of ten-second looks", () => {
           () => serving && (world.state = { ...world.state, serving: { ...serving, byCa: false } }),
           () => to && (world.state = { next: to, previous: [] }),
         ];
-        blows[pick(blows.length)]?.();
-        // A controller starts anew meanwhile. An injector that does so waits, if it has to, and is not asked.
+        damages[pick(damages.length)]?.();
+        // The controller may restart meanwhile. A restarted injector would wait, and would not be called.
         if (pick(2) === 0) world.controller = started();
         const isBefore = pick(2) === 0;
         const check = (before: readonly string[]): void => {
           for (const trusted of [before, world.bundle]) {
             const serves = refused(world, trusted).filter((one) => one.serving !== undefined);
-            if (serves.length > 0) losses.push(`blow ${blow}: ${JSON.stringify(serves)}`);
+            if (serves.length > 0) losses.push(`damage ${damage}: ${JSON.stringify(serves)}`);
           }
         };
         for (let turn = 0; turn < 6 + pick(60); turn += 1) {
           world.now += SHORT.intervalMs;
           if (isBefore) for (const one of world.injectors) follow(world, one);
-          // What was trusted before a step is what a late API server goes by after it.
+          // After a step, a late API server still trusts what it trusted before.
           let before = world.bundle;
           look(world, () => {
             for (const one of world.injectors) follow(world, one);
@@ -258,7 +258,7 @@ describe("over years of ten-second looks", () => {
     },
   );
 
-  test("a clock eight days ahead, and set right again, costs nothing with the usual lifetimes", () => {
+  test("a clock that jumps eight days ahead and back does no harm with the usual lifetimes", () => {
     const world = begin(DURATIONS);
     for (const jump of [8 * DAY, -8 * DAY, 15 * DAY, 8 * DAY]) {
       world.now += jump;

@@ -23,7 +23,7 @@ import {
 } from "./certificates-rig.ts";
 
 describe("the Secret", () => {
-  test("that is deleted costs no admission, is written again with another CA, and the old one goes", async () => {
+  test("that is deleted costs no admission and is written again with another CA, which replaces the old one", async () => {
     const { api, clock, keeps, serves } = await begun();
     const old = stored(api).ca?.cert.trim() ?? "";
     api.setSecret(undefined);
@@ -34,7 +34,7 @@ describe("the Secret", () => {
     expect(api.bundles().flatMap(certificatesIn)).not.toContain(old);
   });
 
-  test("that is deleted while the controller is away is no other matter for a controller that starts", async () => {
+  test("that is deleted while the controller is down is restored in the same way when the controller starts", async () => {
     const { api, clock, serves } = await begun();
     api.setSecret(undefined);
     const [fresh, starting] = [controller(api, clock), injector(api, clock)];
@@ -46,7 +46,7 @@ describe("the Secret", () => {
     expect([starting, serves].map(({ pairs }) => pairs.at(-1))).toEqual(Array(2).fill(stored(api).serving));
   });
 
-  test("that is deleted in the middle of a rotation leaves no key of that Secret trusted in the end", async () => {
+  test("that is deleted during a rotation leaves none of its keys trusted in the end", async () => {
     const { api, clock, keeps, serves } = await begun();
     clock.jump(244 * DAY);
     await keeps.round();
@@ -79,7 +79,7 @@ describe("the Secret", () => {
         put(api, make(other, serving));
         const [keeper, before] = [isNew ? controller(api, clock) : keeps, serves.pairs.at(-1)];
         let late = api.bundles();
-        // An injector looks first, then one that hears of bundles late is asked.
+        // An injector looks first, then an API server that learns of caBundles late calls it.
         await pass(clock, 60_000, [serves, keeper], () => {
           expect([accepted(api, serves), accepted(api, serves, late)]).toEqual([true, true]);
           late = api.bundles();
@@ -89,7 +89,7 @@ describe("the Secret", () => {
     },
   );
 
-  test("that loses its keys is replaced, and injectors go on with the certificate they have until then", async () => {
+  test("that loses its keys is replaced, and injectors serve their current certificate until then", async () => {
     const { api, clock, keeps, serves } = await begun();
     const { ca, serving } = stored(api);
     put(api, { ca: { cert: ca?.cert ?? "", key: "" }, serving: { cert: serving?.cert ?? "", key: "" } });
@@ -102,7 +102,7 @@ describe("the Secret", () => {
     ["data of another type", { "tls.crt": 7, "tls.key": null }],
     ["no base64", { "tls.crt": "%%%", "ca.crt": "%%%", "ca.key": "%%%" }],
     ["no PEM", { "ca.crt": "AAAA", "ca.key": "AAAA", "tls.crt": "AAAA", "tls.key": "AAAA" }],
-  ] as const)("with garbage in it is filled, and what is not podrole's stays: %s", async ([, data]) => {
+  ] as const)("with garbage is filled, and keys that are not podrole's stay: %s", async ([, data]) => {
     const [api, clock] = [fakeTlsApi(), handClock()];
     const metadata = { labels: { a: "b" }, annotations: { note: "kept" }, finalizers: ["example.com/mine"] };
     api.setSecret({ type: "Opaque", metadata, data: { ...data, other: "AAAA" } });
@@ -120,7 +120,7 @@ describe("the Secret", () => {
       (ca: KeyPair, serving: KeyPair): Stored => ({ ca, serving: { ...serving, key: ca.key } }),
     ],
     ["a key that is not the CA's", (ca: KeyPair, { key }: KeyPair): Stored => ({ ca: { ...ca, key } })],
-  ] as const)("of somebody else's making is mended: %s", async ([, make]) => {
+  ] as const)("that another tool has written is repaired: %s", async ([, make]) => {
     const [api, clock] = [fakeTlsApi(), handClock()];
     const ca = await certificateAuthority("foreign", validFor(100, clock.now()));
     put(api, make(ca, await servingCertificate(ca, NAMES, validFor(50, clock.now()))));
@@ -137,7 +137,7 @@ describe("a caBundle", () => {
     ["wiped in one of two webhooks", ["", "same"]],
     ["foreign", ["foreign"]],
     ["no PEM", ["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "\u0000\u00FF"]],
-  ] as const)("that is %s is mended in one look", async ([, bundles]) => {
+  ] as const)("that is %s is repaired in one look", async ([, bundles]) => {
     const { api, keeps, serves } = await begun();
     const [ours = ""] = api.bundles();
     const foreign = (await certificateAuthority("foreign", validFor(1, Date.now()))).cert;
@@ -148,7 +148,7 @@ describe("a caBundle", () => {
     expect(serves.pairs).toHaveLength(1);
   });
 
-  test("that is foreign when a controller starts costs no longer than one look", async () => {
+  test("that is foreign when a controller starts is repaired in one look", async () => {
     const { api, clock, serves } = await begun();
     const foreign = await certificateAuthority("foreign", validFor(300, clock.now()));
     api.setBundles([foreign.cert, foreign.cert]);
@@ -188,7 +188,7 @@ describe("a clock", () => {
     }
   });
 
-  test("that was eight days ahead at the start made what is good at the true time too", async () => {
+  test("that was eight days ahead at the start made certificates that are valid at the true time too", async () => {
     const { api, clock, keeps, serves } = await begun();
     clock.jump(-8 * DAY);
     await keeps.round();
@@ -196,7 +196,7 @@ describe("a clock", () => {
     expect(keeps.actions).toEqual(["announce", "patch", "switch"]);
   });
 
-  test("that was further ahead at the start, and is right again, costs one look", async () => {
+  test("that was further ahead at the start and is right again costs one look", async () => {
     const { api, clock, keeps, serves } = await begun();
     clock.jump(-11 * DAY);
     expect(serves.served.trouble()).toMatchObject({ code: "TLS_NOT_VALID" });

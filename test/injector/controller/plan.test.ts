@@ -45,11 +45,11 @@ const asked = (parts: Parts, over: Partial<Situation> = {}): Action | undefined 
 const announced = (...previous: readonly string[]): Action => ({ do: "announce", previous });
 
 describe("with nothing wrong, nothing is done", () => {
-  test("in the middle of both lives", () => {
+  test("in the middle of both lifetimes", () => {
     expect(asked(WHOLE)).toBeUndefined();
   });
 
-  test("whatever the order of a bundle, in each of several webhooks", () => {
+  test("with the CAs of a caBundle in any order, in each of several webhooks", () => {
     const bundles = [
       ["A", "Z"],
       ["Z", "A"],
@@ -57,7 +57,7 @@ describe("with nothing wrong, nothing is done", () => {
     expect(asked({ ...WHOLE, previous: [ca("Z")] }, { bundles })).toBeUndefined();
   });
 
-  test("where the webhook configuration cannot be read", () => {
+  test("when the webhook configuration cannot be read", () => {
     expect(asked(WHOLE, { bundles: undefined })).toBeUndefined();
   });
 });
@@ -76,28 +76,28 @@ describe("a Secret without a CA that could sign", () => {
     ["the CA to follow has ended too", { ca: ca("A", ENDED), next: ca("B", ENDED) }, [], announced()],
     ["API servers trust a CA that it does not name", { next: ca("B") }, ["A", "B"], announced("A")],
   ] as const)(
-    "gets one that is announced first, and keeps what is trusted: %s",
+    "gets a CA that is announced first, and keeps the trusted ones: %s",
     ([, parts, bundle, action]) => {
       expect(asked(parts, { bundles: [bundle] })).toEqual(action);
     },
   );
 
-  test("is left as it is where nobody can tell what API servers trust", () => {
+  test("is not changed when the controller cannot read what API servers trust", () => {
     expect(asked({}, { bundles: undefined })).toBeUndefined();
   });
 
-  test("uses the announced CA at once where nobody can be serving yet, once it is in every caBundle", () => {
+  test("uses the announced CA as soon as it is in every caBundle when no replica can be serving yet", () => {
     expect(asked({ next: ca("B") }, { bundles: [[], []] })).toEqual({ do: "patch", bundle: ["B"] });
     expect(asked({ next: ca("B") }, { bundles: [["B"], ["B"]] })).toEqual({ do: "switch" });
   });
 
-  test("uses it after half a minute where replicas may serve by another CA", () => {
+  test("uses the announced CA after half a minute when replicas may serve a certificate of another CA", () => {
     const parts = { next: ca("B"), previous: [ca("A")] };
     expect(asked(parts, { settledMs: 20_000 })).toBeUndefined();
     expect(asked(parts, { settledMs: 30_000 })).toEqual({ do: "switch" });
   });
 
-  test("goes on with the CA to follow at once where the CA has ended", () => {
+  test("uses the next CA at once when the CA has expired", () => {
     expect(asked({ ...WHOLE, ca: ca("A", ENDED), next: ca("B") })).toEqual({ do: "switch" });
   });
 });
@@ -105,7 +105,7 @@ describe("a Secret without a CA that could sign", () => {
 describe("a CA in the Secret that API servers do not trust", () => {
   const strange = { ca: ca("X"), serving: serving() };
 
-  test("is announced first where they trust another one, as a Secret that somebody has replaced", () => {
+  test("is announced first when they trust another one, as after somebody replaced the Secret", () => {
     expect(asked(strange, { bundles: [["A"]] })).toEqual(announced("A"));
     expect(asked(strange, { bundles: [["A"]], known: "A" })).toEqual(announced("A"));
   });
@@ -115,7 +115,7 @@ describe("a CA in the Secret that API servers do not trust", () => {
     ["they trust none", { bundles: [[]] }],
     ["they trust only one that has ended", { bundles: [["F"]], trusted: [ca("F", ENDED)] }],
     ["one of two caBundles has it", { bundles: [["X"], []] }],
-  ] as const)("is put into every caBundle at once where %s", ([, over]) => {
+  ] as const)("is put into every caBundle at once when %s", ([, over]) => {
     expect(asked(strange, over)).toEqual({ do: "patch", bundle: ["X"] });
   });
 });
@@ -127,23 +127,23 @@ describe("the certificate in the Secret", () => {
     ["one that is not valid yet, of a clock that was far ahead", serving(NOW + 12 * DAY)],
     ["one by another CA, or with another key", { ...serving(), byCa: false }],
     ["one for another Service", { ...serving(), names: ["other.podrole-system.svc"] }],
-  ] as const)("is made by its CA, which is in the caBundle before: %s", ([, one]) => {
+  ] as const)("is signed by its CA, which is in the caBundle before that: %s", ([, one]) => {
     const parts = { ca: ca("A"), ...(one ? { serving: one } : {}) };
     expect(asked(parts)).toEqual({ do: "issue" });
     expect(asked(parts, { bundles: [[]] })).toEqual({ do: "patch", bundle: ["A"] });
     expect(asked(parts, { bundles: undefined })).toEqual({ do: "issue" });
   });
 
-  test("is renewed when two thirds of its life are over", () => {
+  test("is renewed after two thirds of its lifetime", () => {
     expect(asked(WHOLE, { now: NOW + 20 * DAY - 1 })).toBeUndefined();
     expect(asked(WHOLE, { now: NOW + 20 * DAY })).toEqual({ do: "issue" });
   });
 
-  test("is renewed at once on a clock that has jumped eight days ahead across that moment", () => {
+  test("is renewed at once when the clock jumps eight days ahead past that moment", () => {
     expect(asked(WHOLE, { now: NOW + 26 * DAY })).toEqual({ do: "issue" });
   });
 
-  test("is not renewed where its CA ends with it, which would make one after the other", () => {
+  test("is not renewed when its CA expires with it, which would make certificates without end", () => {
     const parts = { ca: ca("A", NOW, 30), serving: serving(NOW), next: ca("B") };
     expect(asked(parts, { now: NOW + 25 * DAY })).toBeUndefined();
   });
@@ -152,43 +152,43 @@ describe("the certificate in the Secret", () => {
 describe("a rotation of the CA", () => {
   const rotating = { ...WHOLE, next: ca("B") };
 
-  test("begins when two thirds of its life are over, and not a moment before", () => {
+  test("begins exactly after two thirds of the CA's lifetime", () => {
     const parts = { ca: ca("A"), serving: serving(NOW + 50 * DAY) };
     expect(asked(parts, { now: NOW + 60 * DAY - 1 })).toBeUndefined();
     expect(asked(parts, { now: NOW + 60 * DAY })).toEqual({ do: "add-next" });
   });
 
-  test("begins at once where only the key of the CA is lost", () => {
+  test("begins at once when only the key of the CA is lost", () => {
     expect(asked({ ...WHOLE, ca: { ...ca("A"), canSign: false } })).toEqual({ do: "add-next" });
   });
 
-  test("puts the new CA, and puts it back, beside the old one", () => {
+  test("adds the new CA to the old one, and adds it again when it is missing", () => {
     expect(asked(rotating, { bundles: [["A"]] })).toEqual({ do: "patch", bundle: ["A", "B"] });
     expect(bundleOf(state({ ...rotating, previous: [ca("Z")] }))).toEqual(["Z", "A", "B"]);
   });
 
-  test("waits until all CAs have been seen in every caBundle for two minutes", () => {
+  test("waits until all CAs have been in every caBundle for two minutes", () => {
     expect(asked(rotating, { settledMs: 110_000 })).toBeUndefined();
     expect(asked(rotating, { settledMs: 120_000 })).toEqual({ do: "switch" });
   });
 
-  test("does not go on while the webhook configuration cannot be read", () => {
+  test("does not continue while the webhook configuration cannot be read", () => {
     expect(asked(rotating, { bundles: undefined, settledMs: 120_000 })).toBeUndefined();
   });
 
-  test("ends when the old CA has been kept for an hour, or has ended", () => {
+  test("ends when the old CA has been kept for an hour or has expired", () => {
     const over = { ...WHOLE, previous: [ca("Z")] };
     expect(asked(over, { settledMs: 3_590_000 })).toBeUndefined();
     expect(asked(over, { settledMs: 3_600_000 })).toEqual({ do: "drop-previous" });
     expect(asked({ ...WHOLE, previous: [ca("Z", ENDED)] })).toEqual({ do: "drop-previous" });
   });
 
-  test("does not begin before the one before it has ended", () => {
+  test("does not begin before the previous rotation has ended", () => {
     const parts = { ca: ca("A"), serving: serving(NOW + 60 * DAY), previous: [ca("Z", NOW)] };
     expect(asked(parts, { now: NOW + 61 * DAY })).toBeUndefined();
   });
 
-  test("takes another new CA where the one it has ends before it was used", () => {
+  test("makes another new CA when the first expires before it was used", () => {
     expect(asked({ ...WHOLE, next: ca("B", NOW - 91 * DAY) })).toEqual({ do: "add-next" });
   });
 });

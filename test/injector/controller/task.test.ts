@@ -37,7 +37,7 @@ test("a task runs at its interval", async () => {
   expect(state.rounds).toBe(4);
 });
 
-test("a task that fails is tried again, logs once for each state, and says why meanwhile", async () => {
+test("a failed task is tried again, logs each change of state once, and reports why it failed", async () => {
   const { one, clock, lines, state } = running();
   await clock.advance(0);
   state.failure = new CodedError("TLS_SECRET_FORBIDDEN", "No.", { remedy: "Allow it." });
@@ -71,6 +71,6 @@ test("the controller is ready once certificates are kept, and not while they can
   expect(unreadyOf(tasks)).toMatchObject({ code: "TLS_UNSETTLED" });
 });
 
-test("a controller that keeps no certificates is ready from the start", () => {
+test("the controller is ready from the start when it keeps no certificates", () => {
   expect(unreadyOf([running("settings").one])).toBeUndefined();
 });

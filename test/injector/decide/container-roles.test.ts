@@ -76,7 +76,7 @@ describe("a container with a role of its own", () => {
     expect(tokenIn(after, "uploader")).toBeDefined();
   });
 
-  test("does not take the pod's role from a container that another webhook adds later", () => {
+  test("keeps the pod's own role for a container that another webhook adds later", () => {
     const first = settled(
       pod(
         { containers },

@@ -13,7 +13,7 @@ describe("credentials go to", () => {
   test.for([
     ["every container", {}, ["setup", "app", "logs"]],
     ["the ones named", { [ANNOTATION.containers]: "app" }, ["app"]],
-    ["all but the ones skipped", { [ANNOTATION.skipContainers]: "logs" }, ["setup", "app"]],
+    ["all except the skipped ones", { [ANNOTATION.skipContainers]: "logs" }, ["setup", "app"]],
     ["those of a list by comma and blanks", { [ANNOTATION.containers]: " app , setup," }, ["setup", "app"]],
     ["those of a list by semicolon", { [ANNOTATION.skipContainers]: "logs;setup" }, ["app"]],
     [
@@ -21,7 +21,7 @@ describe("credentials go to", () => {
       { [ANNOTATION.containers]: "app,logs", [ANNOTATION.skipContainers]: "logs" },
       ["app"],
     ],
-    ["nobody, where the list is empty", { [ANNOTATION.containers]: "" }, []],
+    ["no container, when the list is empty", { [ANNOTATION.containers]: "" }, []],
   ] as const)("%s", ([, annotations, expected]) => {
     expect(exposed(annotations)).toEqual({ exposed: expected, findings: [] });
   });

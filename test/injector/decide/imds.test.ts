@@ -107,7 +107,7 @@ describe("a pod that asks for it is denied", () => {
       "every container has a role of its own",
       { [`podrole.dev/role.app`]: `${ACCOUNT}app`, [`podrole.dev/role.logs`]: `${ACCOUNT}logs` },
     ],
-  ] as const)("where %s, which it could not keep apart", ([, annotations]) => {
+  ] as const)("when %s, which emulation could not tell apart", ([, annotations]) => {
     const two = asking(annotations, [app, { name: "logs" }]);
     expect(denials(two, facts(), allowing)).toEqual(["IMDS_SHARED"]);
   });

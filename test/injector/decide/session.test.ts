@@ -203,7 +203,7 @@ describe("the steps to the role", () => {
     },
   );
 
-  test("refuse tags that name another pod", () => {
+  test("keep podrole's tags even if the pod's own tags use their names", () => {
     const { steps: found } = steps(
       { [ANNOTATION.sessionTags]: '{"kubernetes-namespace":"x"}' },
       { source: "node" },
