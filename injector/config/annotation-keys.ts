@@ -3,9 +3,9 @@ import type { Keys } from "../model/annotations.ts";
 import { SETTING_NAMES, SETTINGS, type Setting, type Settings } from "./settings.ts";
 
 /**
- * The cluster's spelling of every annotation. kube2iam and kiam let a cluster choose its keys, and such a cluster is to
- * move over without a change to a manifest. The default key is then not read any more, or there would be two ways to name
- * a role where the admin wanted one.
+ * The key of every annotation in this cluster. kube2iam and kiam let a cluster choose its keys, and such a cluster should
+ * move to podrole without changes to its manifests. The default key is then no longer read: otherwise there would be two
+ * ways to name a role where the admin wanted one.
  */
 export function annotationKeys(settings: Settings): Keys {
   const chosen = new Map(

@@ -2,7 +2,7 @@ import { parseBaseRoleArn, parseRoleArn, type BaseRoleArn, type RoleArn } from "
 import { durationOf, regionOf, sessionNameTemplate } from "../model/session-values.ts";
 import { text, type Kind } from "./kinds.ts";
 
-/** Settings whose values are AWS's: ARNs, regions, sessions, endpoints. */
+/** Kinds of AWS's values: ARNs, regions, sessions, endpoints. */
 
 export const roleArn: Kind<RoleArn> = text(
   "arn",
@@ -21,7 +21,8 @@ export const baseRoleArn: Kind<BaseRoleArn | typeof AUTO> = text(
   "arn",
   (raw) => {
     const base = raw === AUTO ? raw : parseBaseRoleArn(raw);
-    if (base === undefined) throw new Error(`must be such as arn:aws:iam::111122223333:role/, or ${AUTO}`);
+    if (base === undefined)
+      throw new Error(`must be ${AUTO}, or the start of a role ARN such as arn:aws:iam::111122223333:role/`);
     return base;
   },
   { pattern: `^(${AUTO}|arn:aws[a-z-]*:iam::[0-9]{12}:role/.*)$` },
@@ -44,7 +45,7 @@ export const endpoint: Kind<string> = text(
   (raw) => {
     const url = URL.parse(raw);
     if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
-      throw new Error("must be an http or https URL with no user in it");
+      throw new Error("must be an http or https URL without a user name");
     }
     return raw;
   },

@@ -34,7 +34,7 @@ export async function discoverBaseRoleArn(config: StsSettings): Promise<BaseRole
   } catch (error) {
     if (error instanceof CodedError) throw error;
     const why = error instanceof Error ? error.name : "unknown error";
-    throw unknown(`STS could not be asked who the injector is (${why})`, error);
+    throw unknown(`The injector could not ask STS for its own identity (${why})`, error);
   } finally {
     client.destroy();
   }
@@ -44,12 +44,12 @@ export async function discoverBaseRoleArn(config: StsSettings): Promise<BaseRole
 export function baseOf(callerArn: string): BaseRoleArn {
   const [, partition = "", account = ""] = /^arn:([a-z-]+):(?:sts|iam)::(\d{12}):/.exec(callerArn) ?? [];
   const base = parseBaseRoleArn(`arn:${partition}:iam::${account}:role/`);
-  if (base === undefined) throw unknown("STS named an identity of no account");
+  if (base === undefined) throw unknown("STS named an identity without an account");
   return base;
 }
 
 const unknown = (what: string, cause?: unknown): CodedError =>
   new CodedError("BASE_ROLE_UNKNOWN", `${what}, so baseRoleArn auto finds no base ARN.`, {
-    remedy: "Give the injector an AWS identity, or write the base ARN out.",
+    remedy: "Give the injector an AWS identity, or set baseRoleArn to the base ARN itself.",
     cause,
   });

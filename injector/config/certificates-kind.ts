@@ -1,21 +1,21 @@
 import { X509Certificate } from "node:crypto";
 import { text, type Kind } from "./kinds.ts";
 
-/** They go into a variable of every pod. A company's CA with its intermediates has some 10 KiB. */
+/** Every pod carries them in a variable. A company's CA with its intermediates has some 10 KiB. */
 const MAX_BYTES = 32 * 1024;
 
-/** PEM certificates and nothing else of the text that they stand in, each as OpenSSL writes it. */
+/** The PEM certificates of a text, without the text around them, each as OpenSSL writes it. */
 export const certificates: Kind<string> = text(
   "pem",
   (raw) => {
-    // Before anything is looked for: in a megabyte of beginnings without an end the search takes minutes.
+    // Checked before the search: in a megabyte of BEGIN lines without an END line it takes minutes.
     if (raw.length > 2 * MAX_BYTES) throw tooLong(raw.length);
     const blocks = raw.match(/-----BEGIN [A-Z0-9 ]+-----[^]*?-----END [A-Z0-9 ]+-----/g) ?? [];
     if (blocks.some((block) => /^-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(block))) {
-      throw new Error("holds a private key, and what it holds goes into every pod: take the key out");
+      throw new Error("contains a private key, and every pod would carry it: remove the key");
     }
     const found = blocks.filter((block) => block.startsWith("-----BEGIN CERTIFICATE-----"));
-    if (found.length === 0) throw new Error("must hold certificates in PEM form");
+    if (found.length === 0) throw new Error("must contain certificates in PEM form");
     const pem = found.map((block, index) => decoded(block, index + 1)).join("");
     if (pem.length > MAX_BYTES) throw tooLong(pem.length);
     return pem;
@@ -24,14 +24,12 @@ export const certificates: Kind<string> = text(
 );
 
 const tooLong = (length: number): Error =>
-  new Error(
-    `holds ${Math.ceil(length / 1024)} KiB, and every pod would carry its certificates: give the CA of STS alone`,
-  );
+  new Error(`has ${Math.ceil(length / 1024)} KiB, and every pod would carry it: give only the CA of STS`);
 
 function decoded(block: string, place: number): string {
   try {
     return new X509Certificate(block).toString();
   } catch {
-    throw new Error(`holds a certificate that cannot be decoded, number ${place}`);
+    throw new Error(`contains a certificate that cannot be decoded, number ${place}`);
   }
 }

@@ -42,15 +42,15 @@ function settingsAmong(objects: readonly unknown[], path: string): Written {
   const named = maps.filter((object) => own(metadataOf(object), "name") === CONFIG_MAP);
   const [found, ...more] = named.length > 0 ? named : maps;
   if (found === undefined || more.length > 0) {
-    const what = found === undefined ? "holds no ConfigMap" : "holds several ConfigMaps that it may be";
-    throw unreadable(path, what, `Give the manifest of ${CONFIG_MAP}, as deploy/install.yaml has it.`);
+    const what = found === undefined ? "contains no ConfigMap" : "contains several possible ConfigMaps";
+    throw unreadable(path, what, `Give the manifest of ${CONFIG_MAP}, as in deploy/install.yaml.`);
   }
   const data = fieldsIn(found, "data");
   const bad = Object.keys(data).find((key) => typeof data[key] !== "string");
   if (bad === undefined) return writtenIn(found);
   throw unreadable(
     path,
-    `holds a value that is no text, at ${JSON.stringify(bad.slice(0, 60))}`,
+    `contains a value that is not a string, at ${JSON.stringify(bad.slice(0, 60))}`,
     "Put it in quotes.",
   );
 }

@@ -3,9 +3,9 @@ import { annotationKeys } from "./annotation-keys.ts";
 import type { SettingName, Settings } from "./settings.ts";
 import { SOURCE_KINDS } from "../sources/sources.ts";
 
-/** Settings that are each good and do not go together. */
+/** A rule for settings that are each valid but cannot be combined. */
 export interface Conflict {
-  /** Nothing is said where one of them has no good value yet. */
+  /** The rule is not checked if one of these is invalid. */
   readonly between: readonly SettingName[];
   /** One sentence where they conflict. */
   readonly sentence: (settings: Settings) => string | undefined;
@@ -27,7 +27,7 @@ const openAddress: Conflict = {
     const open = METADATA_ADDRESSES.filter((address) => !block.includes(address));
     return imds === "block" || open.length === 0
       ? undefined
-      : `imds ${imds} needs ${open.join(" and ")} in block: at an address that is not blocked the node's own service answers.`;
+      : `imds ${imds} needs ${open.join(" and ")} in block: the node's own service answers at an address that is not blocked.`;
   },
 };
 
@@ -35,7 +35,7 @@ const ownEndpoint: Conflict = {
   between: ["stsEndpoint", "stsFips", "stsDualStack"],
   sentence: ({ stsEndpoint, stsFips, stsDualStack }) =>
     stsEndpoint !== undefined && (stsFips || stsDualStack)
-      ? "stsEndpoint goes with neither stsFips nor stsDualStack: they choose among the region's own endpoints."
+      ? "stsEndpoint cannot be combined with stsFips or stsDualStack: they choose one of the region's own endpoints."
       : undefined,
 };
 
@@ -63,9 +63,7 @@ const sharedKeys: Conflict = {
   sentence: (settings) => {
     const read = Object.values(annotationKeys(settings));
     const twice = read.find((key, index) => read.indexOf(key) !== index);
-    return twice === undefined
-      ? undefined
-      : `Two annotations would be read from the key ${twice}: give each its own.`;
+    return twice === undefined ? undefined : `Two annotations have the key ${twice}: give each its own key.`;
   },
 };
 

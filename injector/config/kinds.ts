@@ -80,7 +80,7 @@ export const list = <T>(
   parse: (raw) => {
     const parts = raw === "" ? [] : raw.split(",").map((part) => parse(part.trim()));
     if (parts.length < least) throw new Error("must not be empty");
-    if (new Set(parts.map(write)).size < parts.length) throw new Error("names something twice");
+    if (new Set(parts.map(write)).size < parts.length) throw new Error("has an entry twice");
     return parts;
   },
   write: (values) => values.map(write).join(","),

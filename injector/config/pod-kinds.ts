@@ -5,7 +5,7 @@ import { oneOf } from "../../sidecar/kit/env.ts";
 import { nodePath } from "../../sidecar/kit/node-path.ts";
 import { list, pattern, type Kind } from "./kinds.ts";
 
-/** Settings whose values are Kubernetes' or the guard's: names, keys, addresses, what emulated pods are told. */
+/** Kinds of Kubernetes' and the guard's values: names, keys, addresses, facts for the emulated metadata service. */
 
 export const image = pattern("image", /^[^\s"'\\]{1,512}$/, "must be an image, by tag or by digest");
 
@@ -42,7 +42,7 @@ export const nodePaths: Kind<readonly string[]> = list("paths", {
   schema: { pattern: "^(meta-data|dynamic)(/[a-z0-9][a-z0-9:.-]*)+$" },
 });
 
-/** What emulated pods are told of where they run: the same for all, or a label of the pod's. */
+/** A fact that the emulated metadata service reports: one value for all pods, or the value of a label of the pod. */
 export type ImdsFactSetting =
   | { readonly fact: ImdsFact; readonly value: string }
   | { readonly fact: ImdsFact; readonly label: string };
@@ -57,9 +57,9 @@ const LABEL = "label:";
 const factsList = list<ImdsFactSetting>("facts", {
   parse: (part) => {
     const [, fact = "", value = ""] = /^([A-Za-z]+)=(.*)$/.exec(part) ?? [];
-    if (!isSettable(fact)) throw new Error(`must name facts among ${SETTABLE.join(", ")}`);
+    if (!isSettable(fact)) throw new Error(`must name facts of this list: ${SETTABLE.join(", ")}`);
     if (value.startsWith(LABEL)) return { fact, label: annotationKey.parse(value.slice(LABEL.length)) };
-    if (!IMDS_FACTS[fact].test(value)) throw new Error(`holds a value that ${fact} cannot have`);
+    if (!IMDS_FACTS[fact].test(value)) throw new Error(`has an invalid value for ${fact}`);
     return { fact, value };
   },
   write: (one) => `${one.fact}=${"label" in one ? LABEL + one.label : one.value}`,

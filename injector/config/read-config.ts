@@ -17,9 +17,9 @@ export const isAccepted = (key: string): boolean => key.startsWith("accepted.");
 
 export interface ConfigProblem {
   readonly code: "CONFIG_UNKNOWN_KEY" | "CONFIG_BAD_VALUE" | "CONFIG_CONFLICT" | "CONFIG_OTHER_VERSION";
-  /** Of settings, or of what was given in the place of one. */
+  /** The settings that the problem is about, or the unknown key. */
   readonly keys: readonly string[];
-  /** Sentences that name the keys. No value is repeated in them: it may be a secret that was put in the wrong place. */
+  /** Sentences that name the keys. They never repeat a value: it may be a secret in the wrong place. */
   readonly message: string;
 }
 
@@ -36,7 +36,7 @@ export type ConfigReading =
       readonly problems: readonly ConfigProblem[];
     };
 
-/** What settings amount to. Pure; the version that they are for is not looked at, see {@link otherVersion}. */
+/** The configuration that settings describe, or their problems. Pure. Ignores their version, see {@link otherVersion}. */
 export function configFrom(written: Written): ConfigReading {
   const problems: ConfigProblem[] = unknownKeys(written);
   const bad = new Set<SettingName>();
@@ -68,13 +68,13 @@ export function parseSetting(name: SettingName, raw: string): unknown {
   const { kind, policy }: Setting = SETTINGS[name];
   const value = kind.parse(raw);
   if (policy === true && kind.write(value) !== raw) {
-    // They compare texts, so two spellings of one value would be two values to them.
-    throw new Error("must be written without blanks, in the one form that podrole writes it in");
+    // The policies compare texts, so two spellings of one value would be two values to them.
+    throw new Error("must be written without blanks, in the form that podrole writes it");
   }
   return value;
 }
 
-/** What there is to say of settings for another version of podrole; undefined where they are for this one, or do not say. */
+/** The problem of settings for another version of podrole. Undefined if they are for this version or name none. */
 export function otherVersion(written: Written): ConfigProblem | undefined {
   const version = Object.hasOwn(written, VERSION_KEY) ? written[VERSION_KEY] : undefined;
   if (version === undefined || version === VERSION) return undefined;
@@ -91,9 +91,13 @@ export function requireConfig(written: Written): InjectorConfig {
   const reading = configFrom(written);
   if ("problems" in reading) throw configInvalid(reading.problems);
   if (reading.asksForBase) {
-    throw new CodedError("CONFIG_INVALID", "baseRoleArn auto asks AWS, which this command does not.", {
-      remedy: "Give the base ARN itself.",
-    });
+    throw new CodedError(
+      "CONFIG_INVALID",
+      "baseRoleArn auto needs a call to AWS, and this command makes none.",
+      {
+        remedy: "Give the base ARN instead of auto.",
+      },
+    );
   }
   return reading.config;
 }
@@ -131,14 +135,14 @@ function unknownKeys(written: Written): ConfigProblem[] {
 const unknownKeysMore = (count: number): ConfigProblem => ({
   code: "CONFIG_UNKNOWN_KEY",
   keys: [],
-  message: `And ${count} more keys are no settings.`,
+  message: `${count} more keys are not settings.`,
 });
 
 function unknownKey(key: string): ConfigProblem {
   const meant = nearest(key, SETTING_NAMES);
   const hint = meant === undefined ? "See the reference of options." : `Did you mean ${meant}?`;
   const shown = JSON.stringify(key.slice(0, 60));
-  return { code: "CONFIG_UNKNOWN_KEY", keys: [key], message: `${shown} is no setting. ${hint}` };
+  return { code: "CONFIG_UNKNOWN_KEY", keys: [key], message: `${shown} is not a setting. ${hint}` };
 }
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

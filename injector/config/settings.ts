@@ -13,17 +13,17 @@ import { addresses, annotationKey, image, imdsFacts, nodePaths, objectName, sour
 interface About {
   /** One sentence for the person who sets it: `--help`, values.yaml and deploy/reference/options.md show it. */
   readonly about: string;
-  /** The admission policies compare pods with it, so its value must be written as its kind writes it. */
+  /** The admission policies compare it with pods as text, so its value must have the form that its kind writes. */
   readonly policy?: true;
-  /** Variable of the guard or the sidecar that always has the value, as it is written, where there is one. */
+  /** Name of the variable by which guard or sidecar gets the value. */
   readonly guard?: string;
   readonly sidecar?: string;
-  /** The annotation by which a pod, or its namespace, chooses for itself. */
+  /** The annotation that overrides the setting, on a pod or on a namespace. */
   readonly pod?: string;
   readonly namespace?: string;
   /** The annotation that this setting gives another key. */
   readonly spells?: string;
-  /** In the chart's values it is null: its default is of the injector's own version. */
+  /** Null in the chart's values, since the default contains the injector's version. */
   readonly ofVersion?: true;
 }
 
@@ -51,9 +51,9 @@ const keyOf = (annotation: string): Setting<string | undefined> =>
   optional(annotationKey, { about: `Other key of the annotation ${annotation}.`, spells: annotation });
 
 /**
- * Every option of an installation, by its name in the chart's `options`, in the ConfigMap and, in kebab case, on the command
- * line. Nothing in it comes from a tenant. What is made from it: InjectorConfig, flags, values.yaml, values.schema.json,
- * deploy/reference/options.md, variables of guard and sidecar.
+ * Every setting of an installation, by its name in the chart's `options`, in the ConfigMap and, in kebab case, on the command
+ * line. Tenants control none of them. This table is the source of InjectorConfig, flags, values.yaml, values.schema.json,
+ * deploy/reference/options.md, and of variables of guard and sidecar.
  */
 export const SETTINGS = {
   image: setting(image, `podrole/sidecar:${VERSION}`, {
@@ -62,11 +62,11 @@ export const SETTINGS = {
     ofVersion: true,
   }),
   imagePullPolicy: setting(choice(["Always", "IfNotPresent", "Never"], "policy"), "IfNotPresent", {
-    about: "How the kubelet pulls it.",
+    about: "When the kubelet pulls that image.",
     policy: true,
   }),
   source: setting(choice(SOURCES, "source"), "web-identity", {
-    about: "Where the sidecar's own AWS identity comes from.",
+    about: "Source of the sidecar's own AWS identity.",
     policy: true,
     namespace: ANNOTATION.source,
   }),
@@ -75,34 +75,35 @@ export const SETTINGS = {
     policy: true,
   }),
   policy: optional(choice(["enforce", "listed", "audit", "off"]), {
-    about: "Who may use which role; by default listed for source web-identity, enforce for the others.",
+    about:
+      "Which rules decide who may use a role; default: listed for source web-identity, enforce for the others.",
   }),
   guard: setting(choice(["block", "off"]), "block", {
-    about: "Whether pods are cut off from the metadata service.",
+    about: "Whether the guard cuts pods off from the metadata service.",
     policy: true,
     namespace: ANNOTATION.guard,
   }),
   hostNetwork: setting(choice(["deny", "warn"]), "deny", {
-    about: "Pods on the node's network that ask for no role.",
+    about: "What happens to pods on the node's network that ask for no role.",
     policy: true,
   }),
   hostPath: setting(choice(["deny", "warn"]), "deny", {
-    about: "Pods that mount a path of the node.",
+    about: "What happens to pods that mount a path of the node.",
     policy: true,
   }),
   workloads: setting(choice(["warn", "deny", "off"]), "warn", {
-    about: "Workloads whose pods would be denied, when they are applied.",
+    about: "What happens, when a workload is applied, if its pods would be denied.",
   }),
   baseRoleArn: optional(baseRoleArn, {
     about:
-      "Completes roles that are given by name, such as arn:aws:iam::111122223333:role/; auto: of the injector's own account.",
+      "Start of the ARN for roles given by name, such as arn:aws:iam::111122223333:role/; auto: the injector's own account.",
   }),
-  defaultRole: optional(roleArn, { about: "Role of pods that name none." }),
+  defaultRole: optional(roleArn, { about: "Role of pods for which nothing else names a role." }),
   hubRole: optional(roleArn, {
-    about: "Role through which others are reached by AssumeRole (external ids, session tags).",
+    about: "Role that the sidecar assumes first, to call AssumeRole for others (external ids, session tags).",
   }),
   allowedRolesFormat: setting(choice(["glob", "regexp"], "format"), "glob", {
-    about: `How a namespace's annotation ${ANNOTATION.namespaceAllowedRoles} reads.`,
+    about: `Format of a namespace's annotation ${ANNOTATION.namespaceAllowedRoles}.`,
   }),
   region: optional(region, { about: "AWS region of the cluster.", pod: ANNOTATION.region }),
   stsEndpoint: optional(endpoint, {
@@ -111,28 +112,28 @@ export const SETTINGS = {
     sidecar: ENV.stsEndpoint,
   }),
   stsFips: setting(yesOrNo, "false", {
-    about: "Whether the region's FIPS endpoint of STS is called; not with stsEndpoint.",
+    about: "Whether sidecars call the region's FIPS endpoint of STS; not with stsEndpoint.",
     policy: true,
     sidecar: ENV.stsFips,
   }),
   stsDualStack: setting(yesOrNo, "false", {
     about:
-      "Whether the region's dual-stack endpoint of STS is called, which has IPv6 too; not with stsEndpoint.",
+      "Whether sidecars call the region's dual-stack endpoint of STS, which also has IPv6; not with stsEndpoint.",
     policy: true,
     sidecar: ENV.stsDualStack,
   }),
   stsCa: optional(certificates, {
     about:
-      "Certificates, as PEM text of at most 32 KiB, that sidecars trust in calls to STS beside the public roots.",
+      "CA certificates that sidecars trust for STS, in addition to the public roots; PEM text of at most 32 KiB.",
     policy: true,
     sidecar: ENV.stsCa,
   }),
   sessionName: setting(sessionName, "{namespace}.{pod}", {
-    about: "Role session name; {namespace}, {serviceAccount}, {pod} and {podUid} are filled in.",
+    about: "Role session name; podrole replaces {namespace}, {serviceAccount}, {pod} and {podUid}.",
     pod: ANNOTATION.sessionName,
   }),
   sessionDuration: setting(sessionDuration, "3600", {
-    about: "Length of a session: seconds, or a text such as 1h30m.",
+    about: "Duration of a session: seconds, or a text such as 1h30m.",
     pod: ANNOTATION.sessionDuration,
   }),
   sessionTags: setting(yesOrNo, "true", {
@@ -140,13 +141,13 @@ export const SETTINGS = {
       "Whether AssumeRole carries the kubernetes-* session tags; the role's trust policy must allow sts:TagSession.",
   }),
   transitiveSessionTags: setting(yesOrNo, "true", {
-    about: "Whether roles that an app assumes further inherit those tags, as with EKS Pod Identity.",
+    about: "Whether roles that the app assumes in turn inherit those tags, as with EKS Pod Identity.",
   }),
   clusterName: optional(pattern("name", /^.{1,256}$/u, "must have 1 to 256 characters"), {
-    about: "Session tag kubernetes-cluster-name.",
+    about: "Value of the session tag kubernetes-cluster-name.",
   }),
   ambientSecret: optional(objectName, {
-    about: "Source ambient: Secret, in the pod's namespace, with the sidecar's own AWS credentials.",
+    about: "Source ambient: name of the Secret in the pod's namespace with the sidecar's AWS credentials.",
     policy: true,
   }),
   block: setting(addresses, METADATA_ADDRESSES.join(","), {
@@ -155,33 +156,34 @@ export const SETTINGS = {
     guard: ENV.blockedAddresses,
   }),
   imds: setting(choice(["block", "allow-emulate", "allow-emulate-v1"]), "block", {
-    about: `Whether a pod may have the sidecar stand in for the metadata service (${ANNOTATION.imds}); allow-emulate-v1: without a token too.`,
+    about: `Whether pods may ask for an emulated metadata service (${ANNOTATION.imds}); allow-emulate-v1: also without a token.`,
     policy: true,
   }),
   imdsPort: setting(port, String(IMDS_PORT), {
-    about: "Port at which it does, on loopback.",
+    about: "Loopback port of the emulated metadata service.",
     policy: true,
   }),
   imdsFacts: setting(imdsFacts, "", {
     about:
-      "What it knows of where a pod runs, such as instanceType=m7g.large, or instanceType=label:KEY for a label of the pod's.",
+      "Facts that the emulated metadata service reports, such as instanceType=m7g.large, or instanceType=label:KEY for a label of the pod.",
   }),
   imdsNodePaths: setting(nodePaths, "", {
-    about: "Source node: paths of the node's own service that it passes on, such as meta-data/instance-id.",
+    about:
+      "Source node: paths that the emulated metadata service passes on to the node's service, such as meta-data/instance-id.",
     policy: true,
   }),
   egressHook: setting(choice(EGRESS_HOOK_MODES), "prefer", {
     about:
-      "Nodes whose kernel lacks the netdev egress hook (before 5.16): prefer blocks with one wall less and says so, require does not start the pod.",
+      "On nodes whose kernel lacks the netdev egress hook (before 5.16): prefer blocks with one layer less and logs it, require does not start the pod.",
     policy: true,
     guard: ENV.egressHook,
   }),
   guardNetRaw: setting(yesOrNo, "false", {
-    about: "Whether the guard has NET_RAW too, which iptables-legacy needs, on nodes without nf_tables.",
+    about: "Whether the guard also has NET_RAW, which iptables-legacy needs on nodes without nf_tables.",
     policy: true,
   }),
   start: setting(choice(START_MODES), "wait", {
-    about: "When app containers start; wait: once credentials are held, now: once the sidecar listens.",
+    about: "When app containers start; wait: after the first credentials, now: once the sidecar listens.",
     pod: ANNOTATION.start,
   }),
   startTimeout: setting(wholeNumber("seconds", 5, 3600), "120", {
@@ -189,7 +191,7 @@ export const SETTINGS = {
     sidecar: ENV.startTimeoutSeconds,
   }),
   credentialsPort: setting(port, String(CREDENTIALS_PORT), {
-    about: "Port of the credentials, on 127.0.0.1.",
+    about: "Port of the credentials endpoint, on 127.0.0.1.",
     sidecar: ENV.port,
   }),
   healthPort: setting(port, String(HEALTH_PORT), {
@@ -197,7 +199,7 @@ export const SETTINGS = {
     sidecar: ENV.healthPort,
   }),
   sidecarLogLevel: setting(choice(LOG_LEVELS, "level"), "info", {
-    about: "How much guard and sidecar log.",
+    about: "Log level of guard and sidecar.",
     sidecar: ENV.logLevel,
   }),
   roleKey: keyOf(ANNOTATION.role),

@@ -13,7 +13,7 @@ export interface AnnotationSpec {
   readonly about: string;
 }
 
-/** How this cluster spells each annotation: podrole's own key, or the one that a setting names in its place. */
+/** The key of each annotation in this cluster: podrole's default key, or the one that a setting names instead. */
 export type Keys = Readonly<Record<keyof typeof ANNOTATION, string>>;
 
 /** Every annotation podrole reads or writes, by the name it has in the code. */
@@ -22,23 +22,23 @@ const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>
   containerRole: {
     on: "Pod",
     value: "role name, path/name or ARN",
-    about: "A role for this one container, in the place of the pod's.",
+    about: "A role for this one container, instead of the pod's.",
   },
   externalId: { on: "Pod", value: "2 to 1224 characters", about: "ExternalId of AssumeRole." },
   peerSessionName: {
     on: "Pod",
     value: "template",
-    about: "kiam's spelling of the session name.",
+    about: "Role session name, with kiam's key.",
   },
   sessionName: {
     on: "Pod",
     value: "template",
-    about: "Role session name; {namespace}, {serviceAccount}, {pod} and {podUid} are filled in.",
+    about: "Role session name; podrole replaces {namespace}, {serviceAccount}, {pod} and {podUid}.",
   },
   sessionDuration: {
     on: "Pod",
     value: "seconds, or 45m, 1h, 1h30m",
-    about: "Length of a session.",
+    about: "Duration of a session.",
   },
   sessionTags: {
     on: "Pod",
@@ -48,13 +48,13 @@ const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>
   sessionTransitiveTags: {
     on: "Pod",
     value: "JSON array of strings",
-    about: "Keys of session-tags that roles assumed from this session inherit.",
+    about: "Keys of session-tags. Roles that the app assumes in turn inherit these tags.",
   },
   sessionPolicy: { on: "Pod", value: "JSON policy document", about: "Inline session policy." },
   sessionPolicyArns: {
     on: "Pod",
     value: "JSON array of policy ARNs",
-    about: "Managed session policies, at most 10: AWS's own or of the role's account.",
+    about: "Managed session policies, at most 10: AWS managed, or of the role's account.",
   },
   containers: {
     on: "Pod",
@@ -70,29 +70,29 @@ const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>
   start: {
     on: "Pod",
     value: "wait or now",
-    about: "wait: app containers start once credentials are held. now: once the sidecar listens.",
+    about: "wait: app containers start after the first credentials. now: once the sidecar listens.",
   },
   imds: {
     on: "Pod",
     alsoOn: {
       Namespace:
-        "emulate: the metadata service is emulated in pods that do not say. block: in no pod, whatever it says.",
+        "emulate: the metadata service is emulated in pods without this annotation. block: in no pod, even with it.",
     },
     value: "block or emulate",
     about:
-      "emulate: the sidecar answers in the place of the metadata service, where the injector's configuration allows it.",
+      "emulate: the sidecar answers instead of the metadata service, where the injector's configuration allows it.",
   },
   imdsV1: {
     on: "Pod",
     alsoOn: {
       Namespace:
-        "allowed: without a token in emulated pods that do not say. denied: in no pod, whatever it says.",
+        "allowed: requests without a token are answered in pods without this annotation. denied: in no pod, even with it.",
     },
     value: "denied or allowed",
     about: "Whether the emulated service answers requests without a token (IMDSv1).",
   },
   inject: { on: "Pod", value: "false", about: "No sidecar for this pod. The guard stays." },
-  status: { on: "Pod", value: "JSON", about: "Written by podrole: what was decided." },
+  status: { on: "Pod", value: "JSON", about: "podrole writes its decision here." },
   serviceAccountRole: {
     on: "ServiceAccount",
     value: "role ARN",
@@ -101,7 +101,7 @@ const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>
   namespaceDefaultRole: {
     on: "Namespace",
     value: "role name, path/name or ARN",
-    about: "The role of pods that name none.",
+    about: "The role of pods for which neither pod, service account nor grant names one.",
   },
   namespaceAllowedRoles: {
     on: "Namespace",

@@ -53,14 +53,15 @@ export function parseGrant(object: Fields): Grant {
     const value = own(spec, key);
     if (value === undefined || value === null) return undefined;
     if (!Array.isArray(value) || strings(value).length !== value.length)
-      throw invalid(name, `spec.${key} is not a list of strings`);
+      throw invalid(name, `has a spec.${key} that is not a list of strings`);
     return strings(value);
   };
   const effect = own(spec, "effect") ?? "Allow";
-  if (effect !== "Allow" && effect !== "Deny") throw invalid(name, "spec.effect is neither Allow nor Deny");
+  if (effect !== "Allow" && effect !== "Deny")
+    throw invalid(name, "has a spec.effect other than Allow and Deny");
   const fallback = own(spec, "default") ?? undefined;
   if (fallback !== undefined && (typeof fallback !== "string" || parseRoleArn(fallback) === undefined)) {
-    throw invalid(name, "spec.default is no role ARN");
+    throw invalid(name, "has a spec.default that is not a role ARN");
   }
   const [roles = [], namespaces, serviceAccounts] = [
     list("roles"),
@@ -73,7 +74,7 @@ export function parseGrant(object: Fields): Grant {
       ? undefined
       : parseSelector(selector, "spec.namespaceSelector", (why) => invalid(name, why));
   if (namespaces === undefined && namespaceSelector === undefined) {
-    throw invalid(name, "names neither spec.namespaces nor spec.namespaceSelector");
+    throw invalid(name, "has neither spec.namespaces nor spec.namespaceSelector");
   }
   return {
     name,

@@ -9,24 +9,24 @@ import { isRecord } from "./read.ts";
  * goes on after the name of the annotation or option: "must be ...".
  */
 
-/** Keys that say which pod a session belongs to: not for the pod's author to claim. */
+/** Keys that say which pod a session belongs to. A pod's author may not set them. */
 const RESERVED_TAGS = /^(?:aws:|kubernetes-|eks-|podrole)/i;
 const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
 const REGION = /^[a-z]{2,5}(?:-[a-z]{2,12}){1,3}-\d{1,2}$/;
 
-/** A session name with placeholders. What they are filled with is cleaned by the sidecar, which knows the pod's name. */
+/** A session name with placeholders. The sidecar, which knows the pod's name, fills them and replaces invalid characters. */
 export function sessionNameTemplate(raw: string): string {
   const literal = PLACEHOLDERS.reduce((rest, placeholder) => rest.replaceAll(placeholder, ""), raw);
   if (raw === "" || raw.length > 256) throw new Error("must have 1 to 256 characters");
   if (!/^[\w+=,.@-]*$/.test(literal)) {
     throw new Error(
-      `may hold letters, digits, any of _+=,.@- and the placeholders ${PLACEHOLDERS.join(", ")}`,
+      `may contain letters, digits, any of _+=,.@- and the placeholders ${PLACEHOLDERS.join(", ")}`,
     );
   }
   return raw;
 }
 
-/** kiam takes any text and makes a dash of what STS does not take. */
+/** kiam accepts any text and replaces each character that STS does not accept by a dash. */
 export const asKiamCleans = (raw: string): string =>
   raw.replaceAll(
     /(\{(?:namespace|serviceAccount|pod|podUid)\})|[^\w+=,.@-]/g,
@@ -40,7 +40,7 @@ export function externalIdOf(raw: string): string {
 }
 
 export function regionOf(raw: string): string {
-  if (!REGION.test(raw)) throw new Error("is no AWS region, such as eu-west-1");
+  if (!REGION.test(raw)) throw new Error("must be an AWS region, such as eu-west-1");
   return raw;
 }
 
@@ -61,22 +61,23 @@ export function tagsOf(raw: string): Readonly<Record<string, string>> {
   if (!isRecord(parsed)) throw new Error('must be a JSON object such as {"team":"billing"}');
   const entries = Object.entries(parsed).map(([key, value]): [string, string] => {
     if (typeof value !== "string")
-      throw new Error(`must give each tag a string, and ${JSON.stringify(key)} is not`);
+      throw new Error(`must give each tag a string, but the value of ${JSON.stringify(key)} is not one`);
     if (
       !/^.{1,128}$/u.test(key) ||
       value.length > 256 ||
       !TAG_TEXT.test(key) ||
       !TAG_TEXT.test(value.replaceAll(/[{}]/g, ""))
     ) {
-      throw new Error(`holds a tag that STS does not take: ${JSON.stringify(key.slice(0, 60))}`);
+      throw new Error(`has a tag that STS does not accept: ${JSON.stringify(key.slice(0, 60))}`);
     }
-    if (RESERVED_TAGS.test(key)) throw new Error(`may not set the tag ${key}: it says which pod this is`);
+    if (RESERVED_TAGS.test(key))
+      throw new Error(`may not set the tag ${key}: it is reserved for podrole and AWS`);
     return [key, value];
   });
-  // 7 of STS's 50 are ours.
-  if (entries.length > 43) throw new Error("may hold at most 43 tags");
+  // podrole keeps 7 of STS's 50 for its own tags.
+  if (entries.length > 43) throw new Error("may have at most 43 tags");
   if (new Set(entries.map(([key]) => key.toLowerCase())).size < entries.length) {
-    throw new Error("holds a key twice, upper and lower case being the same to STS");
+    throw new Error("has a key twice: STS ignores upper and lower case");
   }
   return Object.fromEntries(entries);
 }
@@ -89,7 +90,7 @@ export function keysAmong(
   return listOf(raw, "keys of tags", (key) => {
     if (tags === undefined || !Object.hasOwn(tags, key)) {
       throw new Error(
-        `names ${JSON.stringify(key.slice(0, 60))}, which is no key in ${ANNOTATION.sessionTags}`,
+        `names ${JSON.stringify(key.slice(0, 60))}, which is not a key in ${ANNOTATION.sessionTags}`,
       );
     }
     return key;
@@ -100,11 +101,11 @@ export function policyArnsOf(raw: string): readonly PolicyArn[] {
   const arns = listOf(raw, "policy ARNs", (text) => {
     const arn = parsePolicyArn(text);
     if (arn === undefined) {
-      throw new Error(`holds ${JSON.stringify(text.slice(0, 60))}, which is no ARN of a managed policy`);
+      throw new Error(`has ${JSON.stringify(text.slice(0, 60))}, which is not the ARN of a managed policy`);
     }
     return arn;
   });
-  if (arns.length > POLICY_ARNS_MAX) throw new Error(`may hold at most ${POLICY_ARNS_MAX} policy ARNs`);
+  if (arns.length > POLICY_ARNS_MAX) throw new Error(`may have at most ${POLICY_ARNS_MAX} policy ARNs`);
   return arns;
 }
 
@@ -115,7 +116,7 @@ function listOf<T>(raw: string, what: string, parse: (text: string) => T): reado
     if (typeof one !== "string") throw new Error(`must be a JSON array of ${what}`);
     return parse(one);
   });
-  if (new Set(values).size < values.length) throw new Error("holds an entry twice");
+  if (new Set(values).size < values.length) throw new Error("has an entry twice");
   return values;
 }
 
@@ -124,6 +125,6 @@ export function policyOf(raw: string): string {
   const parsed = parseJson(raw);
   if (!isRecord(parsed)) throw new Error("must be a JSON policy document");
   const minified = JSON.stringify(parsed);
-  if (minified.length > 2048) throw new Error(`has ${minified.length} characters and STS takes 2048`);
+  if (minified.length > 2048) throw new Error(`has ${minified.length} characters, and STS accepts 2048`);
   return minified;
 }

@@ -42,7 +42,7 @@ export function httpUrl(raw: string): string {
   const url = URL.canParse(raw) ? new URL(raw) : undefined;
   const plain = url?.username === "" && url.password === "";
   if (!plain || !["http:", "https:"].includes(url.protocol)) {
-    throw new Error("must be an http or https URL with no user in it");
+    throw new Error("must be an http or https URL without a user name");
   }
   return raw;
 }

@@ -67,7 +67,7 @@ describe.skipIf(reason !== undefined)(
         status: "ok",
         detail: {
           code: "CONFIG_INVALID",
-          message: '"imag" is no setting. Did you mean image? guard must be one of block, off.',
+          message: '"imag" is not a setting. Did you mean image? guard must be one of block, off.',
         },
       });
       expect((await injector.ask("/metrics")).body).toContain(

@@ -88,10 +88,10 @@ the default applies. */}}
 {{- fail "tls.caBundle is for tls.mode files: in the other modes it would undo what the injector or cert-manager has patched" -}}
 {{- end -}}
 {{- if and $v.options.stsEndpoint (or $v.options.stsFips $v.options.stsDualStack) -}}
-{{- fail "options.stsEndpoint goes with neither options.stsFips nor options.stsDualStack: they choose among the region's own endpoints" -}}
+{{- fail "options.stsEndpoint cannot be combined with options.stsFips or options.stsDualStack: they choose one of the region's own endpoints" -}}
 {{- end -}}
 {{- if and (ne $v.options.imds "block") (not (and (has "169.254.169.254" $v.options.block) (has "fd00:ec2::254" $v.options.block))) -}}
-{{- fail "options.imds other than block needs both metadata addresses in options.block: at one that is not blocked the node's own service answers" -}}
+{{- fail "options.imds other than block needs both metadata addresses in options.block: the node's own service answers at an address that is not blocked" -}}
 {{- end -}}
 {{- if and (eq $v.webhook.failurePolicy "Ignore") (not (and $v.admissionPolicy.enabled (has "Deny" $v.admissionPolicy.validationActions))) -}}
 {{- fail "webhook.failurePolicy Ignore needs admissionPolicy with Deny: otherwise pods run unguarded while the injector is away" -}}
@@ -101,10 +101,10 @@ the default applies. */}}
 {{- end -}}
 {{- with $v.options.stsCa -}}
 {{- if regexMatch "-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----" . -}}
-{{- fail "options.stsCa holds a private key, and what it holds goes into every pod: take the key out" -}}
+{{- fail "options.stsCa contains a private key, and every pod would carry it: remove the key" -}}
 {{- end -}}
 {{- if not (include "podrole.stsCa" $) -}}
-{{- fail "options.stsCa holds no certificate in PEM form" -}}
+{{- fail "options.stsCa contains no certificate in PEM form" -}}
 {{- end -}}
 {{- end -}}
 {{- if and (or (eq $v.options.source "ambient") (has "ambient" $v.options.sourceOverride)) (not $v.options.ambientSecret) -}}

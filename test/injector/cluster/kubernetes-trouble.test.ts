@@ -72,7 +72,7 @@ describe("a grant that cannot be read, which may be a Deny,", () => {
     );
     expect(await refusal(one)).toMatchObject({
       code: "GRANT_INVALID",
-      message: "RoleGrant broken spec.effect is neither Allow nor Deny.",
+      message: "RoleGrant broken has a spec.effect other than Allow and Deny.",
     });
     expect(await one.cluster.facts("till", "default")).toMatchObject({ grants: [{ name: "fine" }] });
     expect(lines.filter(({ msg }) => msg === "grant unreadable")).toHaveLength(1);

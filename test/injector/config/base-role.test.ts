@@ -46,7 +46,7 @@ describe("asked of STS", () => {
     setEnv({ AWS_ACCESS_KEY_ID: "AKIDNOBODY", AWS_SECRET_ACCESS_KEY: "secret" });
     await expect(discoverBaseRoleArn({ ...PLAIN, stsEndpoint: sts.url })).rejects.toMatchObject({
       code: "BASE_ROLE_UNKNOWN",
-      remedy: "Give the injector an AWS identity, or write the base ARN out.",
+      remedy: "Give the injector an AWS identity, or set baseRoleArn to the base ARN itself.",
     });
   });
 });

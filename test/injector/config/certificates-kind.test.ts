@@ -31,19 +31,19 @@ test("a private key among them is refused, and nothing of it is repeated", () =>
 });
 
 test.each([
-  ["that is empty", (): string => "", /must hold certificates/],
-  ["of another format", (): string => "\u0030\u0082\u0003", /must hold certificates/],
+  ["that is empty", (): string => "", /must contain certificates/],
+  ["of another format", (): string => "\u0030\u0082\u0003", /must contain certificates/],
   [
     "whose second certificate is broken",
     () => `${one.cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----`,
     /cannot be decoded, number 2/,
   ],
-  ["of all the world's CAs", () => `${one.cert}\n`.repeat(100), /holds \d+ KiB/],
+  ["of all the world's CAs", () => `${one.cert}\n`.repeat(100), /has \d+ KiB/],
 ] as const)("a text %s is refused with the reason", (_, content, why) => {
   expect(() => certificates.parse(content())).toThrow(why);
 });
 
 test("a text that is far too long is refused before it is searched", () => {
   const raw = "-----BEGIN A-----".repeat(60_000);
-  expect(() => certificates.parse(raw)).toThrow(/^holds 997 KiB, .*give the CA of STS alone$/);
+  expect(() => certificates.parse(raw)).toThrow(/^has 997 KiB, .*give only the CA of STS$/);
 });

@@ -29,12 +29,12 @@ test("an unknown key is refused, with the setting that was meant", () => {
       {
         code: "CONFIG_UNKNOWN_KEY",
         keys: ["sources"],
-        message: '"sources" is no setting. Did you mean source?',
+        message: '"sources" is not a setting. Did you mean source?',
       },
     ],
   });
   expect(configFrom({ "what-is-this": "x" })).toMatchObject({
-    problems: [{ message: '"what-is-this" is no setting. See the reference of options.' }],
+    problems: [{ message: '"what-is-this" is not a setting. See the reference of options.' }],
   });
 });
 
@@ -68,7 +68,7 @@ test("the base ARN is left open where AWS is to be asked for it", async () => {
   });
   expect(await thrown(() => requireConfig({ baseRoleArn: "auto" }))).toMatchObject({
     code: "CONFIG_INVALID",
-    remedy: "Give the base ARN itself.",
+    remedy: "Give the base ARN instead of auto.",
   });
 });
 
@@ -126,6 +126,6 @@ test("of very many unknown keys some are named, and the others counted", () => {
   expect(problems.at(-1)).toEqual({
     code: "CONFIG_UNKNOWN_KEY",
     keys: [],
-    message: "And 9980 more keys are no settings.",
+    message: "9980 more keys are not settings.",
   });
 });

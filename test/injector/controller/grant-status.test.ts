@@ -39,7 +39,7 @@ describe("the status of a grant", () => {
       conditions: [{ status: string; message: string }];
     };
     expect(conditions[0]).toMatchObject({ status: "False", reason: "Unreadable" });
-    expect(conditions[0].message).toContain("spec.effect is neither Allow nor Deny");
+    expect(conditions[0].message).toContain("spec.effect other than Allow and Deny");
     expect(conditions[0].message).toContain("pods it may be about are refused");
   });
 

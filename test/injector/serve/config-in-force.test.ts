@@ -91,7 +91,7 @@ test("invalid settings are refused with every problem, and the last good ones st
   expect(config.missing()).toBeUndefined();
   expect(config.refused()).toEqual({
     code: "CONFIG_INVALID",
-    message: '"polcy" is no setting. Did you mean policy? guard must be one of block, off.',
+    message: '"polcy" is not a setting. Did you mean policy? guard must be one of block, off.',
   });
   expect(lines.at(-1)).toMatchObject({
     msg: "settings refused",

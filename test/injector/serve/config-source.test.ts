@@ -107,8 +107,8 @@ test.for([
 });
 
 test.for([
-  ["without a ConfigMap", "kind: Pod", "holds no ConfigMap"],
-  ["that is empty", "", "holds no ConfigMap"],
+  ["without a ConfigMap", "kind: Pod", "contains no ConfigMap"],
+  ["that is empty", "", "contains no ConfigMap"],
   ["of no YAML", "{", "neither YAML nor JSON"],
   [
     "with a number where ConfigMaps have texts",

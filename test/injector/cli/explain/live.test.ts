@@ -204,7 +204,7 @@ describe("podrole explain says in one sentence what is wrong and what to do", ()
     server.put(GRANTS, { metadata: { name: "broken" }, spec: { effect: "deny", namespaces: ["shop"] } });
     expect(await refusal(ask("pod/web"))).toMatchObject({
       code: "GRANT_INVALID",
-      message: "RoleGrant broken spec.effect is neither Allow nor Deny.",
+      message: "RoleGrant broken has a spec.effect other than Allow and Deny.",
     });
   });
 

@@ -64,7 +64,7 @@ describe("podrole inject", () => {
     ]);
     expect(await inject(pod(), "--config", file("gaurd: block"))).toMatchObject({
       code: 2,
-      stderr: 'CONFIG_INVALID: "gaurd" is no setting. Did you mean guard?\n',
+      stderr: 'CONFIG_INVALID: "gaurd" is not a setting. Did you mean guard?\n',
     });
     expect(await inject(pod(), "--config", file('version: "9.9.9"'))).toMatchObject({
       code: 2,
