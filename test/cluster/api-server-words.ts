@@ -26,27 +26,27 @@ export const API_SERVER_WORDS: readonly Words[] = [
   {
     fault: "no replica is ready",
     says: "dial tcp …: connect: connection refused",
-    todo: "No replica is ready: `kubectl -n podrole-system get pods`, and the log of one that is not; `/readyz` has a code of the last section.",
+    todo: "No replica is ready. Look at `kubectl -n podrole-system get pods` and at a replica's log. `/readyz` has a code: see [the injector](#the-injector).",
   },
   {
     fault: "no replica is ready, with endpoint routing",
     says: 'no endpoints available for service "podrole-injector"',
-    todo: "The same, said by an API server that calls replicas by themselves, as managed ones often do.",
+    todo: "No replica is ready, as above. An API server that calls replicas directly, as managed ones often do, says it like this.",
   },
   {
     fault: "there is no Service",
     says: 'service "podrole-injector" not found',
-    todo: "podrole was taken away and its webhook configuration was not: install it again, or take the way of [uninstall](operations.md#uninstall).",
+    todo: "podrole was removed and its webhook configuration was not. Install podrole again, or follow [uninstall](operations.md#uninstall).",
   },
   {
     fault: "packets are dropped",
     says: "context deadline exceeded",
-    todo: "Something between control plane and replicas drops packets: a security group, a firewall rule (private GKE: `port: 10250`), the chart's NetworkPolicy. Or the control plane reaches no pod address: `hostNetwork: true`.",
+    todo: "Something between control plane and replicas drops packets: a security group, a firewall rule (private GKE: `port: 10250`), the chart's NetworkPolicy. Or the control plane cannot reach pod addresses: set the chart's value `hostNetwork: true`.",
   },
   {
     fault: "another CA",
     says: `${X509}certificate signed by unknown authority`,
-    todo: "The `caBundle` is not the CA of what is served. podrole puts it right within ten seconds; if it stays, a GitOps tool resets it, or a `TLS_` code in the log says why not.",
+    todo: "The `caBundle` does not hold the CA of the served certificate. The controller corrects it within ten seconds. If it stays wrong, a GitOps tool resets it, or a `TLS_` code in the controller's log gives the reason.",
   },
   {
     fault: "another name",
@@ -56,11 +56,11 @@ export const API_SERVER_WORDS: readonly Words[] = [
   {
     fault: "an expired certificate",
     says: `${X509}certificate has expired or is not yet valid: …`,
-    todo: "With `tls.mode` files or cert-manager: renew it. Otherwise look at the clocks, and for a `TLS_` code in the injector's log.",
+    todo: "With `tls.mode` files or cert-manager: renew it. Otherwise check the clocks, and look for a `TLS_` code in the logs of injector and controller.",
   },
   {
     fault: "it hangs up",
     says: "EOF",
-    todo: "What answered ended in the midst of it, or is no injector. Try again; then look at the restarts of the replicas, and at what stands between.",
+    todo: "The connection ended before the answer. Try again. If it happens again, look at the restarts of the replicas, and at proxies between API server and injector.",
   },
 ];

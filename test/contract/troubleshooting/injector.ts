@@ -23,7 +23,8 @@ const WEBHOOK = "podrole";
 const SINCE = Date.UTC(2026, 0, 1);
 
 /** Where the trouble itself names no remedy: it is another one that does. */
-const OTHERS = "Wait ten seconds; if it stays, another code of this table is in the log and says why.";
+const OTHERS =
+  "Wait ten seconds. If the trouble stays, the log has another code of this table with the reason.";
 
 const row = ({ code, message, remedy }: Pick<CodedError, "code" | "message" | "remedy">): Row => ({
   says: `${code}: ${message}`,

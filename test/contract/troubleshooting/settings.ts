@@ -8,7 +8,8 @@ import { silent } from "../../support/log-lines.ts";
 import { thrown } from "../../support/thrown.ts";
 import type { Row } from "./row.ts";
 
-const CORRECT = "Correct the key in the ConfigMap; `deploy/reference/options.md` says what each takes.";
+const CORRECT =
+  "Correct the key in the ConfigMap. `deploy/reference/options.md` says what each setting takes.";
 
 /** What `/readyz`, the log and the metric say of the settings. */
 export async function settingsRows(): Promise<readonly Row[]> {
@@ -39,7 +40,10 @@ export async function settingsRows(): Promise<readonly Row[]> {
     refused({ source: "ambient" }),
     refused({ stsEndpoint: "https://sts.example", stsFips: "true" }),
     refused({ roleKey: "podrole.dev/region" }),
-    { ...refused({ version: "9.9.9" }), todo: "As it says; meanwhile the settings of before stay in force." },
+    {
+      ...refused({ version: "9.9.9" }),
+      todo: "Do as the message says. Until then the former settings stay in force.",
+    },
     row(missingConfigMap("podrole-system", "podrole-config")),
     row(await thrown(() => baseOf("arn:aws:iam::aws:nobody"))),
     row(await thrown(() => configFileSource("/nowhere/config.yaml"))),

@@ -26,11 +26,10 @@ const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
 
 /** What to do, where the sidecar itself leaves it open. */
 const TODO: Readonly<Record<string, string>> = {
-  CONFIG_INVALID:
-    "Let the injector write the sidecar; correct the injector's option that the variable is made from.",
-  LISTEN_FAILED: "The kernel's error code says why; a policy may forbid the pod to listen.",
-  ATTEMPT_TIMED_OUT: "See whether the pod's token volume hangs; it is tried again.",
-  GUARD_NOT_VERIFIED: "Wait a second: the addresses are being tried.",
+  CONFIG_INVALID: "Let the injector write the sidecar. Correct the setting that the variable comes from.",
+  LISTEN_FAILED: "The kernel's error code gives the reason. A policy may forbid the pod to listen.",
+  ATTEMPT_TIMED_OUT: "See whether the pod's token volume hangs. The sidecar tries again.",
+  GUARD_NOT_VERIFIED: "Wait a second. The sidecar is trying the addresses.",
 };
 
 const row = (error: CodedError): Row => ({
@@ -148,14 +147,14 @@ export async function answerRows(): Promise<readonly Row[]> {
     [asked({ headers: { host: "127.0.0.1:16925" } }), ""],
     [
       asked({}),
-      `Leave \`${APP_ENV.token}\` as podrole sets it; a container with a role of its own has another one than its neighbours.`,
+      `Leave \`${APP_ENV.token}\` as podrole sets it. A container with its own role has its own token.`,
     ],
     [
       asked({ headers: { host: "metadata.example", authorization: "x" } }),
-      `Call the address in \`${APP_ENV.fullUri}\` as it is; a proxy or a name that leads to 127.0.0.1 is refused.`,
+      `Call the address in \`${APP_ENV.fullUri}\` unchanged, without a proxy.`,
     ],
     [asked({ headers: { host: "127.0.0.1", "x-forwarded-for": "10.0.0.1" } }), ""],
-    [asked({ path: "/" }), `Use \`${APP_ENV.fullUri}\` whole.`],
+    [asked({ path: "/" }), `Use the whole URL in \`${APP_ENV.fullUri}\`.`],
     [asked({ method: "POST" }), "Use an AWS SDK, or GET."],
   ];
   const identities = [
@@ -174,10 +173,10 @@ export async function answerRows(): Promise<readonly Row[]> {
     ),
   );
   return [
-    ...refusals.map(({ says, todo }) => ({ says, todo: todo === "" ? "What it says." : todo })),
+    ...refusals.map(({ says, todo }) => ({ says, todo: todo === "" ? "Do as the message says." : todo })),
     {
       says: `503 CREDENTIALS_NOT_READY: No credentials yet: ${notReady.code}: …`,
-      todo: "Behind the second colon is why: see the tables above. It is tried again by itself.",
+      todo: "The reason follows the second colon: see the tables above. The sidecar tries again by itself.",
     },
     { says: "403 AccessDenied: …", todo: "STS refuses the role: see the table above." },
   ];
