@@ -12,6 +12,7 @@ export interface ControllerOptions {
   readonly logLevel: LogLevel;
   readonly certificates: boolean;
   readonly tlsSecret: string;
+  readonly caSecret: string;
   readonly service: string;
   readonly namespace?: string;
   readonly webhookConfiguration: string;
@@ -46,6 +47,11 @@ export function controllerCommand(): Command {
       new Option("--webhook-configuration <name>", "MutatingWebhookConfiguration whose caBundle is kept")
         .argParser(objectName)
         .default("podrole"),
+    )
+    .addOption(
+      new Option("--ca-secret <name>", "Secret with the keys of CAs, which the injector does not read")
+        .argParser(objectName)
+        .default("podrole-controller-ca"),
     )
     .addOption(
       new Option("--tls-names <names>", "further names and addresses in the certificate")

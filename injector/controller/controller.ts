@@ -29,12 +29,12 @@ const GRANTS_MS = 5 * 60_000;
 /** Everything that the controller keeps in order. */
 export function controllerTasks(options: ControllerOptions, deps: ControllerDeps): readonly Task[] {
   const { api, clock, log, namespace, countAction, durations = DURATIONS } = deps;
-  const { service, tlsSecret, webhookConfiguration, tlsNames, configMap } = options;
+  const { service, tlsSecret, caSecret, webhookConfiguration, tlsNames, configMap } = options;
   const certificates = certificateKeeper({
     api,
     clock,
     log,
-    places: { secret: tlsSecret, namespace, configuration: webhookConfiguration },
+    places: { secret: tlsSecret, keys: caSecret, namespace, configuration: webhookConfiguration },
     names: [...serviceNames(service, namespace), ...tlsNames],
     durations,
     ...(countAction === undefined ? {} : { observe: countAction }),

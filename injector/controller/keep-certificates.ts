@@ -2,15 +2,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import { CodedError } from "../../sidecar/kit/errors.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
-import { readSecret } from "../tls/secret.ts";
 import { stateOf } from "../tls/stored.ts";
 import { unsettled } from "../tls/trouble.ts";
+import { isUntidy, readKept, writeKept } from "./ca-keys.ts";
 import type { Durations } from "./durations.ts";
 import {
   casIn,
   patchWebhooks,
   readWebhooks,
-  writeSecret,
   type CertificatesApi,
   type Places,
   type ReadWebhooks,
@@ -39,9 +38,9 @@ export interface Keeper {
 const STEPS = 12;
 
 /**
- * Keeps CA and certificate in a Secret, and the CA in the webhook configuration. One controller does this. Should a second
+ * Keeps certificates in a Secret, the keys of CAs in another, and the CA in the webhook configuration. One controller does this. Should a second
  * run for a moment, resourceVersions decide: a write that comes second is refused, and the loser reads everything again.
- * Needs get and update on the Secret, create on secrets of its namespace, get and patch on the webhook configuration.
+ * Needs get and update on both Secrets, create on secrets of its namespace, get and patch on the webhook configuration.
  */
 export function certificateKeeper(deps: KeepDeps): Keeper {
   const { api, clock, log, places, names, durations, observe } = deps;
@@ -60,22 +59,26 @@ export function certificateKeeper(deps: KeepDeps): Keeper {
     // The configuration first. The Secret read is then never older than the configuration, and a patch is refused where
     // the configuration has changed since: no patch can remove a CA that was named meanwhile.
     const webhooks = await attempt(readWebhooks(api, places.configuration, signal));
-    const secret = await readSecret(api, places, "write", signal);
+    const kept = await readKept(api, places, signal);
+    const { stored } = kept;
     const problem = refusal ?? (webhooks instanceof CodedError ? webhooks : undefined);
-    const situation = situationOf(
-      refusal === undefined ? bundlesOf(webhooks) : undefined,
-      stateOf(secret.stored),
-    );
+    const situation = situationOf(refusal === undefined ? bundlesOf(webhooks) : undefined, stateOf(stored));
     const action = nextAction(situation);
     if (action === undefined) {
+      // From 0.1.0, or from somebody who restored a backup: what the injector reads is to hold no CA's key. A change of CA
+      // leaves the old one's key, should the write of the certificates fail.
+      if (isUntidy(kept)) {
+        await writeKept(api, places, kept, stored, signal);
+        return true;
+      }
       if (problem !== undefined) throw problem;
       return false;
     }
     const work =
       action.do === "patch"
         ? patched(webhooks, action.bundle, signal)
-        : renewed(secret.stored, action, { now: situation.now, names, durations }).then((stored) =>
-            writeSecret(api, places, secret, stored, signal),
+        : renewed(stored, action, { now: situation.now, names, durations }).then((next) =>
+            writeKept(api, places, kept, next, signal),
           );
     const isDone = await work;
     if (isDone === true) {

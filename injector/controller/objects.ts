@@ -1,15 +1,16 @@
 import { Refusal, type ApiServer } from "../cluster/api-server.ts";
 import { fieldsIn, isRecord, metadataOf, own, recordsIn, type Fields } from "../model/read.ts";
 import { caFacts, certificatesIn } from "../tls/pem.ts";
-import { SECRET_REQUEST_MS, secretsPath, type ReadSecret, type SecretPlace } from "../tls/secret.ts";
+import { SECRET_REQUEST_MS, secretsPath, type SecretPlace } from "../tls/secret.ts";
 import type { CaFacts } from "../tls/state.ts";
-import { secretOf, type Stored } from "../tls/stored.ts";
 import { secretTrouble, webhookTrouble } from "../tls/trouble.ts";
 
 export type CertificatesApi = Pick<ApiServer, "get" | "post" | "put" | "patch">;
 
 /** Where certificates are kept, and the name of the MutatingWebhookConfiguration that is to trust them. */
 export interface Places extends SecretPlace {
+  /** Name of the Secret with the keys of CAs, which the injector does not read. */
+  readonly keys: string;
   readonly configuration: string;
 }
 
@@ -23,24 +24,24 @@ export interface ReadWebhooks {
 const CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 
 /**
+ * @param before as it was read; undefined where there was none
  * @returns false where somebody else has written meanwhile: nothing is written then, and all is to be read again
  * @throws CodedError of trouble.ts
  */
-export async function writeSecret(
+export async function putSecret(
   api: CertificatesApi,
   place: SecretPlace,
-  { object }: ReadSecret,
-  stored: Stored,
+  before: Fields | undefined,
+  wanted: Fields,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const wanted = secretOf(stored, place.secret, place.namespace, object);
   const path = secretsPath(place);
   try {
-    if (object === undefined) await api.post(path, wanted, SECRET_REQUEST_MS, signal);
+    if (before === undefined) await api.post(path, wanted, SECRET_REQUEST_MS, signal);
     else await api.put(`${path}/${place.secret}`, wanted, SECRET_REQUEST_MS, signal);
     return true;
   } catch (error) {
-    if (error instanceof Refusal && (error.status === 409 || (error.status === 404 && object !== undefined)))
+    if (error instanceof Refusal && (error.status === 409 || (error.status === 404 && before !== undefined)))
       return false;
     throw secretTrouble(error, place, "write");
   }

@@ -57,7 +57,7 @@ export function secretOf(stored: Stored, name: string, namespace: string, before
     const pair = stored[part] ?? (part === "serving" ? empty : undefined);
     if (pair === undefined) continue;
     put(KEYS[part][0], pair.cert);
-    put(KEYS[part][1], pair.key);
+    if (part === "serving" || pair.key !== "") put(KEYS[part][1], pair.key);
   }
   if (stored.previous !== undefined) put(PREVIOUS, stored.previous);
   return {

@@ -51,7 +51,12 @@ export function openController(account: KubeConfig, over: Partial<Durations> = {
     api,
     clock,
     log,
-    places: { secret: "podrole-injector-tls", namespace: NAMESPACE, configuration: "podrole" },
+    places: {
+      secret: "podrole-injector-tls",
+      keys: "podrole-controller-ca",
+      namespace: NAMESPACE,
+      configuration: "podrole",
+    },
     names: [...serviceNames("podrole-injector", NAMESPACE), "127.0.0.1"],
     durations,
     observe: (action) => void actions.push(action),

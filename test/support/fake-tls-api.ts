@@ -7,9 +7,12 @@ interface Held {
   [key: string]: unknown;
 }
 
-/** The part of an API server that certificates need: one Secret, one webhook configuration, and conflicts of versions. */
+/** The part of an API server that certificates need: two Secrets, one webhook configuration, and conflicts of versions. */
 export interface FakeTlsApi extends CertificatesApi {
   secret(): Fields | undefined;
+  /** The Secret with the keys of CAs; its requests are `GET keys`, `PUT keys`, `POST keys`. */
+  keys(): Fields | undefined;
+  setKeys(secret: object | undefined): void;
   /** Somebody else writes it. */
   setSecret(secret: object | undefined): void;
   /** PEM of each webhook's caBundle. */
@@ -25,13 +28,14 @@ export interface FakeTlsApi extends CertificatesApi {
 export const SECRET = "/api/v1/namespaces/podrole-system/secrets";
 export const PLACES = {
   secret: "podrole-injector-tls",
+  keys: "podrole-controller-ca",
   namespace: "podrole-system",
   configuration: "podrole",
 } as const;
 
 export function fakeTlsApi(): FakeTlsApi {
   let version = 1;
-  let secret: Held | undefined;
+  const secrets = new Map<string, Held>();
   let webhooks: Held | undefined = configuration(["", ""]);
   const failures = new Map<string, Error>();
   const requests: string[] = [];
@@ -39,6 +43,11 @@ export function fakeTlsApi(): FakeTlsApi {
     const copy = structuredClone(object) as Held;
     copy.metadata = { ...copy.metadata, resourceVersion: String((version += 1)) };
     return copy;
+  };
+  const short = (name: string): string => (name === PLACES.keys ? "keys" : "secret");
+  const set = (name: string, object: object | undefined): void => {
+    if (object === undefined) secrets.delete(name);
+    else secrets.set(name, stamped(object));
   };
   const enter = (request: string): void => {
     api.before(request);
@@ -52,20 +61,22 @@ export function fakeTlsApi(): FakeTlsApi {
   };
   const api: FakeTlsApi = {
     get: async (path) => {
-      const isSecret = path.startsWith(`${SECRET}/`);
-      enter(isSecret ? "GET secret" : "GET webhooks");
-      return found(isSecret ? secret : webhooks);
+      const name = path.startsWith(`${SECRET}/`) ? path.slice(SECRET.length + 1) : undefined;
+      enter(name === undefined ? "GET webhooks" : `GET ${short(name)}`);
+      return found(name === undefined ? webhooks : secrets.get(name));
     },
     post: async (_path, object) => {
-      enter("POST secret");
-      if (secret !== undefined) throw new Refusal(409, "already exists");
-      secret = stamped(object);
+      const name = String((object as Held).metadata["name"]);
+      enter(`POST ${short(name)}`);
+      if (secrets.has(name)) throw new Refusal(409, "already exists");
+      secrets.set(name, stamped(object));
     },
-    put: async (_path, object) => {
-      enter("PUT secret");
-      const { resourceVersion } = found(secret).metadata;
+    put: async (path, object) => {
+      const name = path.slice(SECRET.length + 1);
+      enter(`PUT ${short(name)}`);
+      const { resourceVersion } = found(secrets.get(name)).metadata;
       if ((object as Held).metadata.resourceVersion !== resourceVersion) throw new Refusal(409, "conflict");
-      secret = stamped(object);
+      secrets.set(name, stamped(object));
     },
     patch: async (_path, changes) => {
       enter("PATCH webhooks");
@@ -78,10 +89,10 @@ export function fakeTlsApi(): FakeTlsApi {
       }
       webhooks = stamped(held);
     },
-    secret: () => secret,
-    setSecret: (object) => {
-      secret = object && stamped(object);
-    },
+    secret: () => secrets.get(PLACES.secret),
+    setSecret: (object) => set(PLACES.secret, object),
+    keys: () => secrets.get(PLACES.keys),
+    setKeys: (object) => set(PLACES.keys, object),
     bundles: () =>
       ((webhooks?.["webhooks"] ?? []) as { clientConfig: { caBundle: string } }[]).map(({ clientConfig }) =>
         Buffer.from(clientConfig.caBundle, "base64").toString(),

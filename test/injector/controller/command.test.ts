@@ -15,6 +15,7 @@ describe("the controller's options", () => {
       logLevel: "info",
       certificates: true,
       tlsSecret: "podrole-injector-tls",
+      caSecret: "podrole-controller-ca",
       service: "podrole-injector",
       webhookConfiguration: "podrole",
       tlsNames: [],

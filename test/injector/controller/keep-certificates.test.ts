@@ -32,7 +32,7 @@ describe("the controller, in an empty namespace,", () => {
     await keeps.round();
     expect(keeps.actions).toEqual(["announce", "patch", "switch"]);
     expect(bundlesAtWrite).toEqual([[1, 1]]);
-    expect(keysIn(api)).toEqual(["ca.crt", "ca.key", "tls.crt", "tls.key"]);
+    expect(keysIn(api)).toEqual(["ca.crt", "tls.crt", "tls.key"]);
     expect(api.secret()).toMatchObject({
       type: "kubernetes.io/tls",
       metadata: { name: "podrole-injector-tls", namespace: "podrole-system" },
@@ -55,7 +55,7 @@ describe("the controller, in an empty namespace,", () => {
     const { api, clock, keeps, serves } = await begun();
     api.requests.length = 0;
     await pass(clock, 60_000, [keeps, serves]);
-    expect(new Set(api.requests)).toEqual(new Set(["GET webhooks", "GET secret"]));
+    expect(new Set(api.requests)).toEqual(new Set(["GET webhooks", "GET keys", "GET secret"]));
     expect(serves.pairs).toHaveLength(1);
   });
 
@@ -105,13 +105,13 @@ describe("a rotation", () => {
     await serves.look();
     const before = serves.pairs.at(-1);
     expect(bundled(api)).toEqual([2, 2]);
-    expect(keysIn(api)).toContain("next-ca.key");
+    expect(keysIn(api)).toContain("next-ca.crt");
     await pass(clock, 110_000, [keeps, serves]);
     expect(serves.pairs.at(-1)).toEqual(before);
     await pass(clock, 20_000, [keeps, serves]);
     expect(serves.pairs.at(-1)).not.toEqual(before);
     expect([accepted(api, serves), ...bundled(api)]).toEqual([true, 2, 2]);
-    expect(keysIn(api)).toEqual(["ca.crt", "ca.key", "previous-ca.crt", "tls.crt", "tls.key"]);
+    expect(keysIn(api)).toEqual(["ca.crt", "previous-ca.crt", "tls.crt", "tls.key"]);
     await pass(clock, durations.overlapMs, [keeps, serves]);
     expect(bundled(api)).toEqual([1, 1]);
     expect(keysIn(api)).not.toContain("previous-ca.crt");
