@@ -15,6 +15,8 @@ app.kubernetes.io/part-of: podrole
 
 {{- define "podrole.controllerName" -}}podrole-controller{{- end }}
 
+{{- define "podrole.caSecret" -}}podrole-controller-ca{{- end }}
+
 {{- define "podrole.controllerSelector" -}}
 app.kubernetes.io/name: podrole-controller
 {{- end }}
