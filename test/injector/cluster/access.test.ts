@@ -27,7 +27,7 @@ const kubeconfig = JSON.stringify({
 });
 
 describe("in a pod", () => {
-  test("the service account gives address, namespace, CA and token", async () => {
+  test("the service account provides address, namespace, CA and token", async () => {
     const access = await findAccess(undefined, IN_CLUSTER, await serviceAccount());
     expect(access.getCurrentCluster()).toEqual({ server: "https://127.0.0.1:6443" });
     expect(namespaceOf(access)).toBe("podrole-system");
@@ -45,7 +45,7 @@ describe("in a pod", () => {
     expect(access.getCurrentCluster()?.server).toBe("https://[fd00::1]:6443");
   });
 
-  test("a request uses the token and the CA that the kubelet has last written", async () => {
+  test("a request uses the token and the CA that the kubelet wrote last", async () => {
     const now = Date.now();
     const [old, fresh] = await Promise.all(
       ["old", "fresh"].map((name) => certificateAuthority(name, validFor(1, now))),
@@ -80,14 +80,14 @@ describe("in a pod", () => {
 });
 
 describe("a kubeconfig", () => {
-  test("that was given is taken before the pod's service account", async () => {
+  test("that is named by a flag takes precedence over the pod's service account", async () => {
     const file = join(await folder({ config: kubeconfig }), "config");
     const access = await findAccess(file, IN_CLUSTER, await serviceAccount());
     expect(access.getCurrentCluster()?.server).toBe("https://elsewhere.example:6443");
     expect(namespaceOf(access)).toBe("shop");
   });
 
-  test("that KUBECONFIG names is taken before the pod's service account", async () => {
+  test("that KUBECONFIG names takes precedence over the pod's service account", async () => {
     const file = join(await folder({ config: kubeconfig }), "config");
     process.env["KUBECONFIG"] = file;
     onTestFinished(() => void delete process.env["KUBECONFIG"]);
@@ -95,7 +95,7 @@ describe("a kubeconfig", () => {
     expect(access.getCurrentCluster()?.server).toBe("https://elsewhere.example:6443");
   });
 
-  test("is looked for outside of a pod, where there is no token", async () => {
+  test("is used outside of a pod, where there is no token", async () => {
     const file = join(await folder({ config: kubeconfig }), "config");
     process.env["KUBECONFIG"] = file;
     onTestFinished(() => void delete process.env["KUBECONFIG"]);

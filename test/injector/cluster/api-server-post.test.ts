@@ -4,7 +4,7 @@ import { KubeConfig } from "@kubernetes/client-node";
 import { expect, onTestFinished, test } from "vitest";
 import { apiServer, Refusal, type ApiServer } from "../../../injector/cluster/api-server.ts";
 
-/** An API server that answers every request with one status, and what it was sent. */
+/** An API server that answers every request with one status, and the requests that it received. */
 async function rig(status: number | "hang"): Promise<{ api: ApiServer; requests: unknown[] }> {
   const requests: unknown[] = [];
   const server = createServer((request, response) => {
@@ -35,7 +35,7 @@ async function rig(status: number | "hang"): Promise<{ api: ApiServer; requests:
 
 const forever = (): AbortSignal => new AbortController().signal;
 
-test("an object is sent as JSON, and done with when the API server has made it", async () => {
+test("an object is sent as JSON, and the call succeeds when the API server has created it", async () => {
   const { api, requests } = await rig(201);
   await api.post("/apis/a/b", { note: "ünï😀" }, 1000, forever());
   await api.post("/apis/a/b", { note: "second" }, 1000, forever());
@@ -45,7 +45,7 @@ test("an object is sent as JSON, and done with when the API server has made it",
   ]);
 });
 
-test.for([202, 302, 403, 409, 500])("HTTP %i is a refusal", async (status) => {
+test.for([202, 302, 403, 409, 500])("an answer of HTTP %i is a refusal", async (status) => {
   const { api } = await rig(status);
   const refused = api.post("/apis/a/b", {}, 1000, forever());
   await expect(refused).rejects.toBeInstanceOf(Refusal);
@@ -57,7 +57,7 @@ test("no answer in time is an error", async () => {
   await expect(api.post("/apis/a/b", {}, 50, forever())).rejects.toThrow("no answer within 50 ms");
 });
 
-test("it ends with its signal", async () => {
+test("a request ends when its signal is aborted", async () => {
   const { api } = await rig("hang");
   const stopping = new AbortController();
   const sent = api.post("/apis/a/b", {}, 60_000, stopping.signal);

@@ -40,7 +40,7 @@ const gzipped = (body: Buffer, status = 200) =>
   answering((response) => response.writeHead(status, { "content-encoding": "gzip" }).end(body));
 
 describe("an answer of the API server", () => {
-  test("is asked for as gzip, and read", async () => {
+  test("is requested as gzip and decompressed", async () => {
     const { get, headers } = await gzipped(gzipSync('{"items":["é"]}'));
     expect(await get()).toEqual({ items: ["é"] });
     expect(headers[0]?.["accept-encoding"]).toBe("gzip");
@@ -48,7 +48,7 @@ describe("an answer of the API server", () => {
 
   test("is read when the API server does not compress it", async () => {
     const { get } = await answering((response) => {
-      // In the middle of a letter of two bytes.
+      // Splits a letter of two bytes.
       const body = Buffer.from('{"items":["é"]}');
       response.write(body.subarray(0, 12));
       setImmediate(() => response.end(body.subarray(12)));
@@ -71,7 +71,7 @@ describe("an answer of the API server", () => {
     await expect(get()).rejects.toBeInstanceOf(Error);
   });
 
-  test("is an error when it is no gzip although it says so", async () => {
+  test("is an error when its header says gzip but its body is none", async () => {
     const { get } = await gzipped(Buffer.from('{"items":[]}'));
     await expect(get()).rejects.toMatchObject({ message: "incorrect header check" });
   });
@@ -83,25 +83,25 @@ describe("an answer of the API server", () => {
     await expect(get()).rejects.toMatchObject({ message: 'the answer is encoded as "br"' });
   });
 
-  test("is read no further than 32 MiB when its gzip is a bomb", async () => {
+  test("is read only to 32 MiB when its gzip is a bomb", async () => {
     const bomb = gzipSync(Buffer.alloc(40 * MIB, " "));
     expect(bomb.length).toBeLessThan(MIB);
     const { get } = await gzipped(bomb);
     await expect(get()).rejects.toBeInstanceOf(AnswerTooLong);
   });
 
-  test("is read no further than 32 MiB when it is not compressed", async () => {
+  test("is read only to 32 MiB when it is not compressed", async () => {
     const { get } = await answering((response) => response.end(Buffer.alloc(33 * MIB, " ")));
     await expect(get()).rejects.toMatchObject({ message: "the answer is longer than 32 MiB" });
   });
 
-  test("is inflated too when it is a refusal", async () => {
+  test("is also decompressed when it is a refusal", async () => {
     const { get } = await gzipped(gzipSync('{"message":"namespaces is forbidden"}'), 403);
     await expect(get()).rejects.toMatchObject({ status: 403, said: "namespaces is forbidden" });
   });
 });
 
-test("a watch is not asked for as gzip, because API servers never compress it", async () => {
+test("a watch is not requested as gzip, because API servers never compress it", async () => {
   const { api, headers } = await answering((response) => response.end('{"a":1}\n'));
   const lines: string[] = [];
   for await (const line of await api.lines("/x?watch=true", 5000, never)) lines.push(line);

@@ -21,7 +21,7 @@ describe("the grants of a namespace", () => {
     expect(names(namespace("cellar"))).toEqual([]);
   });
 
-  test("keep what a grant says of service accounts", () => {
+  test("keep a grant's rules for service accounts", () => {
     expect(index.covering(namespace("shop"))[0]).toMatchObject({ serviceAccounts: [globOf("billing")] });
   });
 
@@ -42,19 +42,19 @@ describe("a grant that cannot be read", () => {
   };
   const broken = { effect: "deny" };
 
-  test("stops no decision in a namespace that it cannot cover", () => {
+  test("blocks no decision in a namespace that it cannot cover", () => {
     expect(codeFor({ ...broken, namespaces: ["till"] })).toEqual([]);
     expect(codeFor({ ...broken, namespaceSelector: { matchLabels: { team: "b" } } })).toEqual([]);
   });
 
-  test("stops decisions in each namespace that it could cover, whatever else is wrong with it", () => {
+  test("blocks decisions in each namespace that it could cover, for every other error in it", () => {
     expect(codeFor({ ...broken, namespaces: ["s*"] })).toBe("GRANT_INVALID");
     expect(codeFor({ ...broken, namespaceSelector: { matchLabels: { team: "a" } } })).toBe("GRANT_INVALID");
     expect(codeFor({ namespaces: ["s*"], serviceAccounts: [1] })).toBe("GRANT_INVALID");
     expect(codeFor({ namespaces: ["s*"], default: "root" })).toBe("GRANT_INVALID");
   });
 
-  test("stops all decisions when half of its scope cannot be read", () => {
+  test("blocks all decisions when half of its scope cannot be read", () => {
     expect(codeFor({ namespaces: ["till"], namespaceSelector: "team=a" })).toBe("GRANT_INVALID");
     expect(codeFor({ namespaces: ["till", 7] })).toBe("GRANT_INVALID");
   });

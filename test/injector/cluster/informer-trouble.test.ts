@@ -14,7 +14,7 @@ import {
 import type { FakeApiServer } from "../../support/fake-api-server.ts";
 import { until } from "../../support/until.ts";
 
-test("an informer says when the API server last sent something, and only the API server changes that", async () => {
+test("an informer knows when the API server last sent something, and nothing else changes that time", async () => {
   const one = await informerRig((server) => server.put(PATH, object("a")));
   await until("the watch's answer", () => one.informer.problem() === undefined || undefined);
   const before = one.informer.heardAt();
@@ -31,7 +31,7 @@ test("an informer says when the API server last sent something, and only the API
 });
 
 describe("an informer in trouble", () => {
-  test("keeps what it has read while the API server is away, and then finds what has changed", async () => {
+  test("keeps its objects while the API server is away, and then applies what has changed", async () => {
     const one = await informerRig((server) => {
       server.put(PATH, object("a"));
       server.put(PATH, object("b"));
@@ -52,7 +52,7 @@ describe("an informer in trouble", () => {
   });
 
   test.for([403, 500, "reset", "hang", { kind: "NamespaceList" }, { items: [{}] }] as const)(
-    "repeats a list that is answered with %o at growing intervals, and logs that once",
+    "repeats a list that fails with %o at growing intervals, and logs that once",
     async (answer) => {
       const prepare = (server: FakeApiServer): void => {
         server.put(PATH, object("a"));
@@ -74,13 +74,13 @@ describe("an informer in trouble", () => {
     },
   );
 
-  test("logs why in the API server's words, and nothing of other bodies", async () => {
+  test("logs the reason in the API server's words, and no other bodies", async () => {
     const one = await informerRig((server) => server.answer(`LIST ${PATH}`, 403));
     await until("the line", () => one.lines[0]);
     expect(one.lines[0]).toMatchObject({ why: "HTTP 403", said: "said with 403", stale: false });
   });
 
-  test("has read everything but does not follow it when it may list and not watch", async () => {
+  test("has read everything but reports that it does not follow when it may list but not watch", async () => {
     const one = await informerRig((server) => {
       server.put(PATH, object("a"));
       server.answer(`WATCH ${PATH}`, 403);
@@ -103,13 +103,13 @@ describe("an informer in trouble", () => {
     },
   );
 
-  test("does not use half a list", async () => {
+  test("does not use an incomplete list", async () => {
     const one = await informerRig((server) => {
       for (let n = 0; n < 600; n += 1) server.put(PATH, object(`ns-${n}`));
     });
     await watched(one);
     const version = one.informer.version();
-    // The first page as it is, with a change in it and one gone; the second never.
+    // The first page contains a change and lacks one object; the second page never arrives.
     const page = { metadata: { resourceVersion: "1", continue: "500" }, items: [object("ns-1", "blue")] };
     one.server.answer(`LIST ${PATH}`, page);
     one.server.say(PATH, JSON.stringify(EXPIRED));
@@ -119,12 +119,12 @@ describe("an informer in trouble", () => {
     expect(one.informer.version()).toBe(version);
   });
 
-  test("stops at once, whatever it is doing, and leaves nothing open", async () => {
+  test("stops at once in every state, and leaves nothing open", async () => {
     for (const answer of ["hang", 500, undefined] as const) {
       const one = await informerRig((server) => server.answer(`LIST ${PATH}`, answer));
       await until("a request", () => one.server.requests[0]);
       await delay(10);
-      // Whatever is waited for would last two minutes.
+      // Every wait would take two minutes.
       await one.stop();
       const { length } = one.server.requests;
       await delay(100);
@@ -138,7 +138,7 @@ describe("an informer of a CRD that may be missing", () => {
   const CRD = "/apis/podrole.dev/v1alpha1/rolegrants";
   const optional = { path: CRD, resource: "rolegrants", optional: true };
 
-  test("holds nothing without the CRD, and finds objects when it comes", async () => {
+  test("holds nothing without the CRD, and finds objects when the CRD is installed", async () => {
     const one = await informerRig(() => {}, optional);
     await listed(one);
     expect(one.held()).toEqual([]);
@@ -151,7 +151,7 @@ describe("an informer of a CRD that may be missing", () => {
     expect(messages(one)).toEqual(["not installed", "followed"]);
   });
 
-  test("keeps its objects after one 404, which an API server may answer while it starts", async () => {
+  test("keeps its objects after one 404, which an API server may send while it starts", async () => {
     const one = await informerRig((server) => server.put(CRD, object("g")), optional);
     await watched(one, CRD);
     one.server.answer(`LIST ${CRD}`, 404);

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { holds, informerRig, object, PATH, watched } from "../../support/informer-rig.ts";
 
-test("an informer takes no watch for silent while events come", async () => {
+test("an informer does not treat a watch as silent while events arrive", async () => {
   const one = await informerRig(() => {}, {}, { silenceMs: 3000 });
   await watched(one);
   for (let n = 0; n < 12; n += 1) {

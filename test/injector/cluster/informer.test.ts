@@ -45,7 +45,7 @@ describe("an informer", () => {
     ]);
   });
 
-  test("distinguishes a change from the same object sent again", async () => {
+  test("treats the same object sent again as no change", async () => {
     const one = await informerRig((server) => server.put(PATH, object("a")));
     await watched(one);
     const [version, value] = [one.informer.version(), one.informer.get("a")];
@@ -83,7 +83,7 @@ describe("an informer", () => {
     expect(one.server.requests.filter((line) => line.startsWith("LIST"))).toHaveLength(1);
   });
 
-  test("goes on from a bookmark", async () => {
+  test("continues from a bookmark", async () => {
     const one = await informerRig();
     await watched(one);
     one.server.say(
@@ -106,7 +106,7 @@ describe("an informer", () => {
       },
     ],
   ] as const)(
-    "lists again when the version is gone (told %s), and drops what was deleted unseen",
+    "lists again when the version is too old (reported %s), and drops objects that were deleted meanwhile",
     async ([, expire]) => {
       const one = await informerRig((server) => {
         server.put(PATH, object("a"));

@@ -31,7 +31,7 @@ export interface Rig {
   readonly cluster: KubernetesCluster;
 }
 
-/** A cluster with a namespace `shop` and a service account `billing`, started; what else is in it is the test's. */
+/** A started cluster with a namespace `shop` and a service account `billing`. The test adds everything else. */
 export async function rig(prepare: (server: FakeApiServer) => void = () => {}, log = silent): Promise<Rig> {
   const server = await fakeApiServer();
   server.put(NAMESPACES, namespace("shop", {}, { a: "b" }));
@@ -48,7 +48,7 @@ export async function ready(one: Rig): Promise<Rig> {
   return one;
 }
 
-/** Codes and messages are what the denial shows. */
+/** The denial shows this code and message. */
 export const refusal = (one: Rig, where = "shop", who = "billing") =>
   thrown(() => one.cluster.facts(where, who));
 export const gets = ({ server }: Rig): readonly string[] =>

@@ -6,8 +6,8 @@ import { thrown } from "../../support/thrown.ts";
 import { until } from "../../support/until.ts";
 import { NAMESPACES, GRANTS, namespace, grant, rig, ready, refusal, gets } from "./kubernetes-rig.ts";
 
-describe("facts cannot be had", () => {
-  test("of a namespace that is not there", async () => {
+describe("facts are unavailable", () => {
+  test("for a namespace that does not exist", async () => {
     const one = await ready(await rig());
     expect(await refusal(one, "nowhere")).toMatchObject({
       code: "FACTS_UNAVAILABLE",
@@ -29,7 +29,7 @@ describe("facts cannot be had", () => {
   });
 
   test.for([403, "reset"] as const)(
-    "of a service account that is not held, while it is answered with %s",
+    "for a service account that is not cached while the API server answers %s",
     async (answer) => {
       const one = await ready(
         await rig((server) => server.answer(`GET ${NAMESPACES}/shop/serviceaccounts`, answer)),
@@ -39,7 +39,7 @@ describe("facts cannot be had", () => {
     },
   );
 
-  test("later than after two seconds", async () => {
+  test("after two seconds without an answer", async () => {
     const one = await ready(await rig((server) => server.answer("GET", "hang")));
     expect(await refusal(one, "new", "young")).toMatchObject({
       code: "FACTS_UNAVAILABLE",
@@ -47,7 +47,7 @@ describe("facts cannot be had", () => {
     });
   });
 
-  test("from an API server that does not answer, and neither the process nor stop() fails", async () => {
+  test("when the API server does not answer, and neither the process nor stop() fails", async () => {
     const nowhere = new KubeConfig();
     nowhere.loadFromClusterAndUser(
       { name: "test", server: "http://127.0.0.1:9", skipTLSVerify: true },
@@ -61,7 +61,7 @@ describe("facts cannot be had", () => {
 });
 
 describe("a grant that cannot be read, which may be a Deny,", () => {
-  test("stops decisions in the namespaces that it could cover, and in no other", async () => {
+  test("blocks decisions only in the namespaces that it could cover", async () => {
     const { log, lines } = logLines();
     const one = await ready(
       await rig((server) => {
@@ -82,7 +82,7 @@ describe("a grant that cannot be read, which may be a Deny,", () => {
   });
 
   test.for([{ effect: "Deny" }, { namespaces: "shop" }, { namespaceSelector: { matchLabel: { a: "b" } } }])(
-    "stops all decisions when its scope cannot be read: %o",
+    "blocks all decisions when its scope cannot be read: %o",
     async (spec) => {
       const one = await ready(await rig((server) => server.put(GRANTS, grant("broken", spec))));
       expect(await refusal(one)).toMatchObject({

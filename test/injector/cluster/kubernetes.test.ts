@@ -19,7 +19,7 @@ import {
 } from "./kubernetes-rig.ts";
 
 describe("facts", () => {
-  test("are the namespace's labels and annotations, the service account's role and the grants, without a request", async () => {
+  test("contain the namespace's labels and annotations, the service account's role and the grants, without a request", async () => {
     const one = await ready(
       await rig((server) => server.put(GRANTS, grant("g", { roles: ["*"], namespaces: ["shop"] }))),
     );
@@ -35,7 +35,7 @@ describe("facts", () => {
     expect(gets(one)).toEqual([]);
   });
 
-  test("have the role of a service account under another key, once that key is kept", async () => {
+  test("have the role of a service account under another key after a change to that key", async () => {
     const one = await ready(
       await rig((server) =>
         server.put(ACCOUNTS, account("billing", { [ROLE]: "x", "acme.example/role": "y" })),
@@ -78,7 +78,7 @@ describe("facts", () => {
     expect(facts.serviceAccount?.annotations).toEqual({ [ROLE]: "x" });
   });
 
-  test("take keys such as __proto__ for keys", async () => {
+  test("treat __proto__ as a key like any other", async () => {
     const one = await ready(
       await rig((server) => {
         const annotations: unknown = JSON.parse('{"__proto__": "x", "constructor": "y"}');
@@ -114,7 +114,7 @@ describe("facts", () => {
     expect(gets(one)).toEqual([]);
   });
 
-  test("are asked for when namespace or service account are not there yet, once each and at the same time", async () => {
+  test("are requested when namespace or service account are not cached yet, once each and at the same time", async () => {
     const one = await ready(await rig());
     one.server.unseen.put(NAMESPACES, namespace("new", { team: "a" }));
     one.server.unseen.put(ACCOUNTS, {
@@ -129,7 +129,7 @@ describe("facts", () => {
     ]);
   });
 
-  test("are asked for when the namespace is held without the label that makes the API server call", async () => {
+  test("are requested when the namespace is cached without the label that makes the API server call", async () => {
     const one = await ready(
       await rig((server) => server.put(NAMESPACES, namespace("shop", { "podrole.dev/inject": "no" }))),
     );
@@ -149,7 +149,7 @@ describe("facts", () => {
   });
 
   test.for(["..", ".", "", "a/b", "a%2fb", "../../shop", "Billing", "x".repeat(254)])(
-    "are not asked for under a name that no object can have: %s",
+    "are not requested under a name that no object can have: %s",
     async (name) => {
       const one = await ready(await rig());
       expect(await one.cluster.facts("shop", name)).toMatchObject({ serviceAccount: undefined });
@@ -159,7 +159,7 @@ describe("facts", () => {
   );
 });
 
-test("the server is ready when all facts have been read, and answers before", async () => {
+test("the server is ready when all facts have been read, and already answers before", async () => {
   const one = await rig((server) => server.answer(`LIST ${ACCOUNTS}`, 500));
   const app = buildServer({
     config: () => config(),

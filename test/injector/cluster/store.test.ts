@@ -14,7 +14,7 @@ const empty = (): { readonly held: Store<Kept>; readonly changes: unknown[] } =>
 };
 
 describe("a store", () => {
-  test("keeps what cut returns of an object, by namespace and name", () => {
+  test("keeps the part of an object that `cut` returns, by namespace and name", () => {
     const { held } = empty();
     held.put(object("a", "red", { spec: "large" }));
     held.put({ metadata: { name: "a", namespace: "shop" }, color: "blue" });
@@ -26,7 +26,7 @@ describe("a store", () => {
     expect(held.size()).toBe(2);
   });
 
-  test("keeps the same value and version when nothing that is kept has changed", () => {
+  test("keeps value and version when only parts change that it does not keep", () => {
     const { held, changes } = empty();
     held.put(object("a", "red"));
     const [value, version] = [held.get("a"), held.version()];
@@ -41,7 +41,7 @@ describe("a store", () => {
     expect(changes).toEqual(["red", "blue"]);
   });
 
-  test("changes its version when an object is removed, and not when it was never there", () => {
+  test("changes its version when an object is removed, but not when the object did not exist", () => {
     const { held } = empty();
     held.put(object("a", "red"));
     const version = held.version();
@@ -52,7 +52,7 @@ describe("a store", () => {
     expect(held.version()).not.toBe(version);
   });
 
-  test("changes nothing until a replacement is committed, and then holds the replacement alone", () => {
+  test("changes nothing until a replacement is committed, and then holds only the replacement", () => {
     const { held, changes } = empty();
     held.put(object("a", "red"));
     held.put(object("b", "red"));

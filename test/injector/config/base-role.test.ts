@@ -11,22 +11,22 @@ describe("the base ARN of the injector's own account", () => {
     ["arn:aws:sts::111122223333:assumed-role/node/i-1", "arn:aws:iam::111122223333:role/"],
     ["arn:aws-cn:sts::111122223333:assumed-role/node/i-1", "arn:aws-cn:iam::111122223333:role/"],
     ["arn:aws-us-gov:iam::111122223333:user/admin", "arn:aws-us-gov:iam::111122223333:role/"],
-  ] as const)("is read from who STS says it is: %s", ([caller, base]) => {
+  ] as const)("is read from the identity that STS reports: %s", ([caller, base]) => {
     expect(baseOf(caller)).toBe(base);
   });
 
-  test.for(["", "arn:aws:sts::1:x", "arn:aws:s3:::bucket"])("is not guessed: %j", (caller) => {
+  test.for(["", "arn:aws:sts::1:x", "arn:aws:s3:::bucket"])("is not guessed from %j", (caller) => {
     expect(() => baseOf(caller)).toThrow(expect.objectContaining({ code: "BASE_ROLE_UNKNOWN" }) as Error);
   });
 
-  test("is not asked for by the offline commands, which ask nobody", () => {
+  test("is not requested by the offline commands, which make no requests", () => {
     expect(() => configFromFlags("--base-role-arn", "auto")).toThrow(
       expect.objectContaining({ code: "CONFIG_INVALID" }) as Error,
     );
   });
 });
 
-describe("asked of STS", () => {
+describe("requested from STS", () => {
   let sts: StsStandIn;
   beforeEach(async () => {
     sts = await stsStandIn({ keys: { AKIDINJECTOR: "arn:aws:iam::444455556666:user/injector" } });
@@ -35,14 +35,14 @@ describe("asked of STS", () => {
     await sts.close();
   });
 
-  test("it is the account of whoever the injector is", async () => {
+  test("it is the account of the injector's own identity", async () => {
     setEnv({ AWS_ACCESS_KEY_ID: "AKIDINJECTOR", AWS_SECRET_ACCESS_KEY: "secret" });
     expect(await discoverBaseRoleArn({ ...PLAIN, stsEndpoint: sts.url })).toBe(
       "arn:aws:iam::444455556666:role/",
     );
   });
 
-  test("a refusal ends the start with a sentence that says what to do", async () => {
+  test("a refusal ends the start with a message that says what to do", async () => {
     setEnv({ AWS_ACCESS_KEY_ID: "AKIDNOBODY", AWS_SECRET_ACCESS_KEY: "secret" });
     await expect(discoverBaseRoleArn({ ...PLAIN, stsEndpoint: sts.url })).rejects.toMatchObject({
       code: "BASE_ROLE_UNKNOWN",

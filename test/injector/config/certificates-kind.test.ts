@@ -10,13 +10,13 @@ beforeAll(async () => {
   two = await certificateAuthority("two", validFor(1, Date.now()));
 });
 
-test("certificates are taken without what stands around them", () => {
+test("text around certificates is removed", () => {
   const pem = certificates.parse(`# the company's\n${one.cert}\nsubject=two\r\n${two.cert}`);
   expect(pem.split("-----BEGIN CERTIFICATE-----").length - 1).toBe(2);
   expect(pem).toMatch(/^(?:-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n){2}$/);
 });
 
-test("a private key among them is refused, and nothing of it is repeated", () => {
+test("a private key among certificates is refused, and the message repeats none of it", () => {
   const reading = configFrom({ stsCa: `${one.cert}\n${one.key}` });
   expect(reading).toMatchObject({
     problems: [

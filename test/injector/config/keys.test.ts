@@ -20,7 +20,7 @@ const renamed = configFromFlags(
   ACCOUNT,
 );
 
-/** Each setting that gives an annotation another key, with the default key. */
+/** Each setting that changes an annotation's key, with the default key. */
 const SPELLINGS = SETTING_NAMES.flatMap((name): [string, string][] => {
   const { spells }: Setting = SETTINGS[name];
   return spells === undefined ? [] : [[name, spells]];
@@ -29,8 +29,8 @@ const SPELLINGS = SETTING_NAMES.flatMap((name): [string, string][] => {
 const outcome = (one: unknown, around: Parameters<typeof facts>[0] = {}, settings = renamed) =>
   admitPod(one, facts(around), settings, () => TOKEN);
 
-describe("in a cluster that spells its annotations in its own way", () => {
-  test("the role is read from the cluster's key, and the pod's annotations stay as they are", () => {
+describe("in a cluster with its own annotation keys", () => {
+  test("the role is read from the cluster's key, and the pod's annotations do not change", () => {
     const one = pod({}, { [THEIRS]: "billing-reader" });
     const found = outcome(one);
     expect(found).toMatchObject({
@@ -44,7 +44,7 @@ describe("in a cluster that spells its annotations in its own way", () => {
     expect(after.metadata?.annotations).not.toHaveProperty([ANNOTATION.role]);
   });
 
-  test("the default key names no role, and a pod that carries it gets a warning", () => {
+  test("the default key names no role, and a pod that has it gets a warning", () => {
     const found = outcome(pod({}, { [ANNOTATION.role]: "billing-reader" }));
     expect(found).toMatchObject({ kind: "inject", sidecar: undefined });
     expect(found.findings).toEqual([
@@ -57,13 +57,13 @@ describe("in a cluster that spells its annotations in its own way", () => {
     ]);
   });
 
-  test.for(SPELLINGS)("a pod that carries the default key of %s gets a warning", ([name, key]) => {
+  test.for(SPELLINGS)("a pod that has the default key of %s gets a warning", ([name, key]) => {
     const settings = requireConfig({ [name]: "acme.com/key" });
     const { findings } = outcome(pod({}, { [key]: "x-y" }), {}, settings);
     expect(findings).toMatchObject([{ code: "ANNOTATION_KEY_REPLACED" }]);
   });
 
-  test("the namespace's list is read from the cluster's key, and named by it", () => {
+  test("the namespace's list is read from the cluster's key, and messages name that key", () => {
     const one = pod({}, { [THEIRS]: "billing-reader" });
     const allowed = outcome(one, { annotations: { "acme.com/roles": '["billing-*"]' } });
     expect(allowed).toMatchObject({
@@ -76,7 +76,7 @@ describe("in a cluster that spells its annotations in its own way", () => {
     expect(JSON.stringify(denied)).not.toContain(ANNOTATION.namespaceAllowedRoles);
   });
 
-  test.for(SPELLINGS)("%s sets the key of %s alone", ([name, key]) => {
+  test.for(SPELLINGS)("%s changes only the key of %s", ([name, key]) => {
     const { keys } = requireConfig({ [name]: "constructor" });
     expect(Object.values(keys)).toEqual(
       Object.values(ANNOTATION).map((one) => (one === key ? "constructor" : one)),
@@ -84,7 +84,7 @@ describe("in a cluster that spells its annotations in its own way", () => {
     expect(annotationsByKey(keys).has(key)).toBe(false);
   });
 
-  test("a key that every JavaScript object has is not read where no annotation sets it", () => {
+  test("a key that every JavaScript object has counts only if an annotation sets it", () => {
     const names = { role: "constructor", "external-id": "toString", "default-role": "valueOf" };
     const flags = Object.entries(names).flatMap(([name, key]) => [`--${name}-key`, key]);
     expect(outcome(pod({}, {}), { account: {} }, configFromFlags(...flags))).toMatchObject({
@@ -111,14 +111,14 @@ describe("in a cluster that spells its annotations in its own way", () => {
     }
   });
 
-  test("a bad role is named under the key that it was written with", () => {
+  test("a message about a malformed role names the key that the user wrote", () => {
     const { findings } = outcome(pod({}, { [THEIRS]: "no role" }));
     expect(findings[0]?.message).toBe(
       `The annotation ${THEIRS} of the pod is "no role", which is not a role name, path/name or role ARN.`,
     );
   });
 
-  test("no value of the user's is changed in a message because a default key is in it", () => {
+  test("a message does not change a user's value that contains a default key", () => {
     const [role, container] = [`${ANNOTATION.role} `, ANNOTATION.namespaceAllowedRoles];
     const malformed = outcome(pod({}, { [THEIRS]: role }));
     expect(malformed.findings[0]?.message).toContain(JSON.stringify(role));
@@ -156,13 +156,13 @@ describe("in a cluster that spells its annotations in its own way", () => {
 
 describe("a key", () => {
   test.for(["", "a b", "Acme.com/role", "acme.com/", "/role", "acme.com/a/b", "x".repeat(64)])(
-    "is refused where Kubernetes would not take it: %j",
+    "is refused when Kubernetes would refuse it: %j",
     (key) => {
       expect(() => configFromFlags("--role-key", key)).toThrow("must be a key such as");
     },
   );
 
-  test("is refused where two annotations would be read from it", () => {
+  test("is refused when two annotations would be read from it", () => {
     for (const flags of [
       ["--role-key", "acme.com/x", "--external-id-key", "acme.com/x"],
       ["--role-key", ANNOTATION.externalId],
@@ -173,7 +173,7 @@ describe("a key", () => {
     }
   });
 
-  test("that is the default changes nothing", () => {
+  test("that equals the default changes nothing", () => {
     expect(configFromFlags("--role-key", ANNOTATION.role).keys).toEqual(ANNOTATION);
   });
 });

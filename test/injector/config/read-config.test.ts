@@ -15,7 +15,7 @@ test.for([
   ["source ambient without a Secret", { source: "ambient" }],
   ["an override to ambient without a Secret", { sourceOverride: "ambient" }],
   ["two annotations under one key", { roleKey: "acme.com/x", externalIdKey: "acme.com/x" }],
-] as const)("%s do not go together, and one sentence says so", async ([, written]) => {
+] as const)("%s cannot be combined, and one sentence says so", async ([, written]) => {
   expect(configFrom(written)).toMatchObject({
     problems: [{ code: "CONFIG_CONFLICT", message: expect.stringMatching(/^[^\n]+\.$/) as string }],
   });
@@ -23,7 +23,7 @@ test.for([
   expect(error.code).toBe("CONFIG_INVALID");
 });
 
-test("an unknown key is refused, with the setting that was meant", () => {
+test("an unknown key is refused, and the message suggests the most similar setting", () => {
   expect(configFrom({ sources: "node" })).toEqual({
     problems: [
       {
@@ -38,13 +38,13 @@ test("an unknown key is refused, with the setting that was meant", () => {
   });
 });
 
-test("the version and what the controller writes are no settings", () => {
+test("the version and the controller's keys are no settings", () => {
   expect(configFrom({ version: "9.9.9", "accepted.0.guard": "never", "accepted.2.version": "1" })).toEqual(
     configFrom({}),
   );
 });
 
-test("all problems are told at once, but no conflict with a value that is bad itself", () => {
+test("all problems are reported together, except conflicts with a value that is itself invalid", () => {
   const reading = configFrom({
     gaurd: "off",
     policy: "strict",
@@ -61,7 +61,7 @@ test("all problems are told at once, but no conflict with a value that is bad it
   ]);
 });
 
-test("the base ARN is left open where AWS is to be asked for it", async () => {
+test("the base ARN stays open when it has to be requested from AWS", async () => {
   expect(configFrom({ baseRoleArn: "auto" })).toMatchObject({
     config: { baseRoleArn: undefined },
     asksForBase: true,
@@ -84,7 +84,7 @@ const keys = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }),
 );
 
-test("whatever the ConfigMap holds, it is a config or problems, and no bad key is passed over", () => {
+test("every ConfigMap yields a config or problems, and no invalid key is overlooked", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(keys, raw), { maxLength: 12 }), (entries) => {
       const written: Record<string, string> = Object.fromEntries(entries);
@@ -105,7 +105,7 @@ test("whatever the ConfigMap holds, it is a config or problems, and no bad key i
   );
 });
 
-test("a bad value alone is found among any number of good ones", () => {
+test("one invalid value is found among any number of valid ones", () => {
   const bad = fc.constantFrom(...SETTING_NAMES.filter((name) => name !== "clusterName"));
   fc.assert(
     fc.property(bad, fc.subarray([...SETTING_NAMES]), (name, others) => {
@@ -117,7 +117,7 @@ test("a bad value alone is found among any number of good ones", () => {
   );
 });
 
-test("of very many unknown keys some are named, and the others counted", () => {
+test("only some of very many unknown keys are named, and the others are counted", () => {
   const reading = configFrom(
     Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`key${index}`, "x"])),
   );

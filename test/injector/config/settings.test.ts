@@ -16,7 +16,7 @@ import { annotationsByKey } from "../../../injector/model/annotations.ts";
 
 const settingOf = (name: SettingName): Setting => SETTINGS[name];
 
-/** What Commander says of a flag that it does not take. */
+/** Commander's message for a flag that it refuses. */
 function complaint(flag: string): string {
   try {
     configFromFlags(flag);
@@ -27,7 +27,7 @@ function complaint(flag: string): string {
   return "taken";
 }
 
-/** Of settings that need another one beside them. */
+/** More flags for settings that need another setting. */
 const BESIDE: Readonly<Partial<Record<SettingName, Readonly<Record<string, string>>>>> = {
   sourceOverride: { ambientSecret: "identity" },
 };
@@ -36,13 +36,13 @@ describe.for(SETTING_NAMES)("the setting %s", (name) => {
   const { kind, default: fallback, about } = settingOf(name);
   const sample = SAMPLES[name];
 
-  test("has a default that is written as its kind writes it", () => {
+  test("has a default in the notation of its kind", () => {
     const again = fallback === undefined ? undefined : kind.write(kind.parse(fallback));
     expect(again).toBe(fallback);
     expect(requireConfig(again === undefined ? {} : { [name]: again })).toEqual(requireConfig({}));
   });
 
-  test("has the same value by flag and by key, and another than by default", () => {
+  test("gets the same value by flag and by key, and that is not the default", () => {
     const beside = BESIDE[name] ?? {};
     const given = requireConfig({ ...beside, [name]: sample });
     const flags = Object.entries({ ...beside, [name]: sample }).map(
@@ -52,16 +52,16 @@ describe.for(SETTING_NAMES)("the setting %s", (name) => {
     expect(given).not.toEqual(requireConfig(beside));
   });
 
-  test("is the value again once it is written and parsed", () => {
+  test("is unchanged after it is written and parsed", () => {
     expect(kind.parse(kind.write(kind.parse(sample)))).toEqual(kind.parse(sample));
   });
 
-  test("is said in one sentence", () => {
+  test("is described in one sentence", () => {
     expect(about).toMatch(/^[A-Z][^\n]+\.$/);
   });
 });
 
-test("the defaults are the safe choice, each of its type; options.md shows all of them", () => {
+test("the defaults are safe and of the right type, and options.md shows all of them", () => {
   expect(requireConfig({})).toMatchObject({
     image: expect.stringMatching(/^podrole\/sidecar:\d/) as string,
     source: "web-identity",
@@ -104,7 +104,7 @@ test.for([
       ],
     },
   ],
-] as const)("%j is taken", ([written, expected]) => {
+] as const)("%j is accepted", ([written, expected]) => {
   expect(requireConfig(written)).toMatchObject(expected);
 });
 
@@ -178,7 +178,7 @@ const BAD: readonly (readonly [SettingName, string])[] = [
 ];
 
 test.for(BAD)(
-  "%s %j is refused in a sentence, by flag and by key, that says what it must be",
+  "%s %j is refused by flag and by key, with a sentence that says what it must be",
   ([name, raw]) => {
     expect(complaint(`${flagOf(name)}=${raw}`)).toMatch(/is invalid\. It .+\.$/);
     const reading = configFrom({ [name]: raw });

@@ -10,7 +10,7 @@ describe("a flood of long bodies", () => {
   const LONG = 6 * 1024 * 1024;
   const HEAD = "POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
   const TOLD = `${HEAD}content-length: ${LONG}\r\n\r\n`;
-  /** Connections that send most of a long body, and then nothing, of which so many are read. */
+  /** Connections that send most of a long body and then nothing. @param read how many of them the server reads at once */
   async function dawdling(
     port: number,
     { count, read, head = TOLD, last = 1 }: { count: number; read: number; head?: string; last?: number },
@@ -34,16 +34,19 @@ describe("a flood of long bodies", () => {
       "of a length that they do not tell",
       `${HEAD}transfer-encoding: chunked\r\n\r\n${LONG.toString(16)}\r\n`,
     ],
-  ] as const)("%s is read three at a time, and short reviews are answered meanwhile", async ([, head]) => {
-    const { port } = await listening();
-    const sockets = await dawdling(port, { count: 20, read: 3, head });
-    await delay(300);
-    expect(kept(sockets)).toBe(17);
-    expect((await review(port, agentFor([ca]))).status).toBe(200);
-    // Those in front go, by their own will or not; those behind have their turn.
-    for (const socket of sockets.slice(0, 17)) socket.destroy();
-    await until("their turn", () => kept(sockets.slice(17)) === 0 || undefined);
-  });
+  ] as const)(
+    "%s is read from three connections at a time, and short reviews are answered meanwhile",
+    async ([, head]) => {
+      const { port } = await listening();
+      const sockets = await dawdling(port, { count: 20, read: 3, head });
+      await delay(300);
+      expect(kept(sockets)).toBe(17);
+      expect((await review(port, agentFor([ca]))).status).toBe(200);
+      // The first connections end or are closed, and the next ones have their turn.
+      for (const socket of sockets.slice(0, 17)) socket.destroy();
+      await until("their turn", () => kept(sockets.slice(17)) === 0 || undefined);
+    },
+  );
 
   const LONG_REVIEW = reviewText(JSON.stringify(pod({}, { note: "x".repeat(200_000) })));
 

@@ -22,14 +22,14 @@ function rig(complete: ConfigDeps["complete"] = async ({ config }) => config) {
   };
 }
 
-test("before any settings were read there are none, and that is said", () => {
+test("before settings have been read, there are none, and the error says so", () => {
   const { config } = rig();
   expect(config.missing()).toMatchObject({ code: "CONFIG_UNREAD" });
   expect(() => config.current()).toThrow("have not been read yet");
   expect(config.takenAt()).toBeUndefined();
 });
 
-test("a replica that starts takes old settings at once", async () => {
+test("a starting replica applies old settings at once", async () => {
   const { config, see, clock } = rig();
   await see({ guard: "off" }, OLD);
   expect(config.current().guard).toBe("off");
@@ -41,7 +41,7 @@ test.for([
   ["written just now", 0, 5000],
   ["written in the future, by a clock that is behind", 60_000, 5000],
   ["of no known age", undefined, 5000],
-] as const)("a replica that starts waits with settings %s", async ([, ago, wait]) => {
+] as const)("a starting replica waits before it applies settings %s", async ([, ago, wait]) => {
   const { config, see, clock } = rig();
   await see({ guard: "off" }, ago === undefined ? undefined : clock.now() + ago);
   await clock.advance(wait - 1);
@@ -50,7 +50,7 @@ test.for([
   expect(config.current().guard).toBe("off");
 });
 
-test("a change takes effect five seconds after it was seen, when every API server's policy knows it", async () => {
+test("a change takes effect five seconds after it was seen, since every API server's policy knows it by then", async () => {
   const { config, see, clock } = rig();
   await see({ guard: "block" }, OLD);
   await see({ guard: "off" }, OLD);
@@ -104,7 +104,7 @@ test("invalid settings are refused with every problem, and the last good ones st
   });
 });
 
-test("settings that are corrected are taken, and the refusal is over", async () => {
+test("corrected settings are applied, and the refusal ends", async () => {
   const { config, see, clock } = rig();
   await see({ guard: "of" }, OLD);
   expect(config.missing()).toMatchObject({ code: "CONFIG_INVALID" });
@@ -113,7 +113,7 @@ test("settings that are corrected are taken, and the refusal is over", async () 
   expect([config.current().guard, config.refused()]).toEqual(["off", undefined]);
 });
 
-test("settings that are put back while newer ones wait or were refused are in force in the end", async () => {
+test("old settings that return while newer ones wait or were refused are in force in the end", async () => {
   const { config, see, clock } = rig();
   await see({ guard: "block" }, OLD);
   await see({ guard: "off" }, OLD);
@@ -124,7 +124,7 @@ test("settings that are put back while newer ones wait or were refused are in fo
   expect([config.current().guard, config.refused()]).toEqual(["block", undefined]);
 });
 
-test("settings for another version are left alone; with none yet, that is why there are none", async () => {
+test("settings for another version are ignored, and are the reason for having none when no others were read", async () => {
   const { config, see, clock } = rig();
   await see({ version: "9.9.9", guard: "off" }, OLD);
   expect(config.missing()).toMatchObject({
@@ -139,7 +139,7 @@ test("settings for another version are left alone; with none yet, that is why th
   expect(config.refused()).toMatchObject({ code: "CONFIG_OTHER_VERSION" });
 });
 
-test("a ConfigMap that is gone leaves the last good settings in force, and taken anew once it is back", async () => {
+test("the last good settings stay in force when the ConfigMap is deleted, and a new one is applied", async () => {
   const { config, see, clock, lines } = rig();
   const gone = new CodedError("CONFIG_MISSING", "There is no ConfigMap a/b.");
   config.seeNone(gone);
@@ -160,7 +160,7 @@ test("a ConfigMap that is gone leaves the last good settings in force, and taken
   ]);
 });
 
-test("what cannot be completed is tried again until it can, or until other settings are seen", async () => {
+test("settings that cannot be completed are tried again until they can, or until other settings are seen", async () => {
   let asked = 0;
   const { config, see, clock } = rig(async ({ config: one, asksForBase }) => {
     if (!asksForBase) return one;
@@ -182,7 +182,7 @@ test("what cannot be completed is tried again until it can, or until other setti
   expect([asked, config.current().guard, config.refused()]).toEqual([before, "off", undefined]);
 });
 
-test("a value that is a secret in the wrong place is in no log and no answer", async () => {
+test("a secret in the wrong setting appears in no log and no answer", async () => {
   const SECRET = "wJalrXUtnFEMIK7MDENG";
   const { config, see, lines } = rig();
   await see(
@@ -193,7 +193,7 @@ test("a value that is a secret in the wrong place is in no log and no answer", a
   expect(JSON.stringify([lines, config.refused(), config.missing()])).not.toContain(SECRET);
 });
 
-test("settings that come back within five seconds wait anew", async () => {
+test("settings that return within five seconds wait five seconds again", async () => {
   const { config, see, clock } = rig();
   await see({ guard: "block" }, OLD);
   await see({ guard: "off" }, OLD);

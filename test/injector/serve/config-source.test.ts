@@ -47,7 +47,7 @@ async function followed() {
   return { server, seen, missing, settings };
 }
 
-test("the ConfigMap is watched, by its name alone, and what the controller writes into it is left out", async () => {
+test("the ConfigMap is watched by its name only, and the controller's keys in it are ignored", async () => {
   const { server, settings, missing } = await followed();
   expect(missing).toEqual(["CONFIG_MISSING"]);
   server.put(PATH, configMap({ guard: "off", "accepted.0.guard": "block" }));
@@ -59,7 +59,7 @@ test("the ConfigMap is watched, by its name alone, and what the controller write
   expect(server.queries(PATH)).toEqual(new Set(["metadata.name=podrole-config"]));
 });
 
-test("its age is that of its last change, of whatever part", async () => {
+test("the ConfigMap's age is the time since the last change of any part", async () => {
   const { server, settings } = await followed();
   const managedFields = [
     { time: "2026-11-20T10:00:00Z" },
@@ -116,7 +116,7 @@ test.for([
     '"startTimeout"',
   ],
   ["with two that it may be", "kind: ConfigMap\n---\nkind: ConfigMap", "several"],
-] as const)("a file %s is refused in a sentence that names it", async ([, content, why]) => {
+] as const)("a file %s is refused with a sentence that names the file", async ([, content, why]) => {
   const path = await file(content);
   const error = await thrown(() => configFileSource(path));
   expect(error).toMatchObject({ code: "CONFIG_UNREADABLE", remedy: expect.stringMatching(/\.$/) as string });
@@ -124,7 +124,7 @@ test.for([
   expect(error.message).toContain(why);
 });
 
-test("a file that is not there, or whose settings are invalid, ends the start", async () => {
+test("a file that is missing or has invalid settings ends the start", async () => {
   expect(await thrown(() => configFileSource("/nowhere/x"))).toMatchObject({
     code: "CONFIG_UNREADABLE",
     message: "/nowhere/x cannot be read (ENOENT).",

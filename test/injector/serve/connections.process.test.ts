@@ -15,7 +15,7 @@ import {
 } from "./listener-rig.ts";
 
 describe("a flood", () => {
-  /** Tries until there is an answer. */
+  /** Repeats a request until it is answered. */
   const answered = ({ port }: Listening): Promise<number> =>
     until("an answer", () =>
       review(port, agentFor([ca])).then(
@@ -25,7 +25,7 @@ describe("a flood", () => {
     );
   const MANY = { connections: 60, connectionsPerAddress: 40 };
 
-  test("from one address is kept to its share, and others are served", async () => {
+  test("from one address is limited to its share, and others are served", async () => {
     const server = await listening(MANY);
     const sockets = from(server, 2, 200);
     await until("the refusals", () => server.refused() >= 160 || undefined);
@@ -66,7 +66,7 @@ describe("a flood", () => {
     expect(await review(server.port, kept)).toEqual({ status: 200, serial });
   });
 
-  test("closes the connection that was idle longest, and none with a request under way", async () => {
+  test("closes the connection that was idle longest, and none with a pending request", async () => {
     const server = await listening({ connections: 8, connectionsPerAddress: 8 });
     const localAddress = "127.0.0.2";
     const [busy, used, idle] = [
@@ -89,15 +89,15 @@ describe("a flood", () => {
     for (const [answer] of answers) expect(String(answer)).toMatch(/^HTTP\/1.1 200/);
   });
 
-  test("from many addresses is kept to the total, and leaves nothing behind", async () => {
+  test("from many addresses is limited in total, and all its connections are closed in the end", async () => {
     const server = await listening({ ...MANY, handshakeMs: 3000 });
     for (const last of [2, 3, 4, 5]) from(server, last, 40);
     await until("the refusals", () => server.refused() >= 100 || undefined);
-    // Those that were let in say nothing, and have to go.
+    // The accepted connections send nothing and must be closed.
     expect(await answered(server)).toBe(200);
   });
 
-  test("of connections that come and go leaves the counts at zero", async () => {
+  test("of short connections leaves the counts at zero", async () => {
     const server = await listening({ connections: 20, connectionsPerAddress: 10 });
     for (let turn = 0; turn < 60; turn += 1) {
       const socket = connectTcp({ host: "127.0.0.1", port: server.port }).on("error", () => {});

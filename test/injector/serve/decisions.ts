@@ -6,7 +6,7 @@ export const HOST_PID: Finding = finding("HOST_NAMESPACE", "The pod uses hostPID
 export const wouldDeny = (): Finding => finding("ROLE_WOULD_BE_DENIED", "Enforce would deny.", "Grant it.");
 export const guardOff = (): readonly Finding[] => [finding("GUARD_OFF", "The guard is off.", "Turn it on.")];
 
-/** A pod of namespace `shop` that was injected in 0.8 ms, but for what the test is about. */
+/** The decision about a pod of namespace `shop` that was injected in 0.8 ms, except for what the test sets. */
 export const decided = (
   result: Partial<AdmissionResult> = {},
   review: Partial<Review> = {},

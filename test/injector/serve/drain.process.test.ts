@@ -56,7 +56,7 @@ async function call(port: number, agent: Agent | false, path = "/mutate?timeout=
   };
 }
 
-/** As an API server's transport: as many connections as requests in flight, each kept. */
+/** Like an API server's transport: one kept connection for each concurrent request. */
 const pool = (): Agent => {
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 25, ca: ca.cert });
   onTestFinished(() => agent.destroy());
@@ -103,7 +103,7 @@ describe("on SIGTERM", () => {
     const api = await cluster();
     const injector = await injectorProcess(api, ca, ["--drain-seconds=0"]);
     api.remove("/api/v1/serviceaccounts", "shop/default");
-    // The look-up of the account hangs until its 2 s are over; the decision that comes of it is a denial.
+    // The request for the account hangs until its limit of 2 s. Then the pod is denied.
     api.answer("GET /api/v1/namespaces/shop/serviceaccounts/default", "hang");
     const agent = pool();
     await until("the account's end", () => (api.watches("/api/v1/serviceaccounts") > 0 ? true : undefined));
@@ -117,14 +117,14 @@ describe("on SIGTERM", () => {
     expect(await injector.exited).toBe(0);
   });
 
-  test("connections that are idle, or were busy at first, do not keep the injector from ending", async () => {
+  test("the injector exits although connections are idle or were busy at first", async () => {
     const api = await cluster();
     const injector = await injectorProcess(api, ca, ["--drain-seconds=0"]);
     const agents = Array.from({ length: 5 }, pool);
     await Promise.all(agents.map((agent) => call(injector.port, agent)));
     injector.kill("SIGTERM");
     expect(await injector.exited).toBe(0);
-    // Neither was the 150 s of their keep-alive waited for, nor the deadline of the last requests.
+    // It waited neither for the keep-alive of 150 s nor for the deadline of the last requests.
     expect(injector.lines().map(({ msg }) => msg)).not.toContain("requests cut off");
   });
 
@@ -159,7 +159,7 @@ test("a changed certificate file is served without a restart", async () => {
   };
   const before = await served();
   const next = await servingCertificate(ca, [SERVICE_NAME], validFor(1, Date.now()));
-  // One file first, as a reader may meet them.
+  // One file first: a reader may find the files in this state.
   await writeFile(injector.files.cert, next.cert);
   await delay(200);
   await writeFile(injector.files.key, next.key);
@@ -171,7 +171,7 @@ test("a rolling restart at 50 requests a second loses no request", async () => {
   const api = await cluster();
   const agents = new Map<number, Agent>();
   const started: InjectorProcess[] = [];
-  /** Ports that the API server knows of. A replica that ends leaves it a second late, as an EndpointSlice does. */
+  /** Ports that the API server knows. An ending replica is removed a second late, as from an EndpointSlice. */
   let endpoints: readonly number[] = [];
   const start = async (): Promise<InjectorProcess> => {
     const one = await injectorProcess(api, ca, ["--drain-seconds=3"]);
@@ -192,7 +192,7 @@ test("a rolling restart at 50 requests a second loses no request", async () => {
   const pending = new Set<Promise<void>>();
   const load = setInterval(() => {
     const port = endpoints[(sent += 1) % endpoints.length] ?? 0;
-    // Not tried again: what an API server does with a webhook's connection error is to fail the pod.
+    // No retry: an API server refuses the pod after a connection error of the webhook.
     const one = call(port, agents.get(port) ?? false)
       .then(
         (answer) => void (allowed(answer) || failures.push(answer.body)),

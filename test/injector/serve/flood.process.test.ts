@@ -9,7 +9,7 @@ import { pod } from "../../support/pods.ts";
 import { reviewText } from "../../support/webhook.ts";
 import { flood } from "../../support/flood.ts";
 
-/** What any pod that reaches the webhook's port can do to the injector: nothing here has a certificate of its own. */
+/** What any pod that reaches the webhook's port can do to the injector. No client here has a certificate. */
 
 const KIB_PER_MIB = 1024;
 const REVIEW = reviewText(JSON.stringify(pod()));
@@ -21,13 +21,13 @@ async function residentMiB(pid: number): Promise<number> {
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / KIB_PER_MIB;
 }
 
-// Without the limit, 500 to 1,600 MiB.
+// Without the limit: 500 to 1,600 MiB.
 test.skipIf(process.platform !== "linux").each([
   ["ask whether it is ready", `${GET}\r\n`.repeat(2000)],
   ["expect something", `${GET}Expect: something\r\n\r\n`.repeat(2000)],
   ["ask for reviews", POST.repeat(200)],
 ])(
-  "500 connections that %s without end, and read nothing, take little of its memory",
+  "the injector needs little memory for 500 connections that %s without end and read nothing",
   async (_, bytes) => {
     const api = await fakeApiServer();
     const injector = await injectorProcess(api, await certificateAuthority("test", validFor(1, Date.now())));

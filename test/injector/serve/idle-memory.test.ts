@@ -3,7 +3,7 @@ import { processMemory, returnIdleMemory } from "../../../injector/serve/idle-me
 
 const MIB = 1024 * 1024;
 
-/** Runs through one look after another. A look is the heap's size then, and how busy the event loop was before it. */
+/** Runs the looks one after another. A look is the heap's size, and how busy the event loop was before. */
 async function looks(...all: readonly { readonly mib: number; readonly busy?: number }[]): Promise<string[]> {
   const stopping = new AbortController();
   const seen: string[] = [];
@@ -37,20 +37,20 @@ describe("memory of an idle injector", () => {
     expect(await looks({ mib: 60, busy: 0.5 }, { mib: 60 }, { mib: 22 })).toEqual(["at 60"]);
   });
 
-  test("is given back after each burst of reviews, once it is over", async () => {
+  test("is given back after the end of each burst of reviews", async () => {
     const burst = [{ mib: 90, busy: 0.8 }, { mib: 90 }, { mib: 20 }];
     expect(await looks({ mib: 30 }, ...burst, { mib: 25 }, ...burst)).toEqual(["at 30", "at 90", "at 90"]);
   });
 
-  test("is left alone while reviews keep coming", async () => {
+  test("is not given back while reviews keep coming", async () => {
     expect(await looks(...Array.from({ length: 9 }, () => ({ mib: 90, busy: 0.3 })))).toEqual([]);
   });
 
-  test("is left alone when there is little to give back", async () => {
+  test("is not given back when there is little of it", async () => {
     expect(await looks({ mib: 40 }, { mib: 30 }, { mib: 35 })).toEqual(["at 40"]);
   });
 
-  test("is measured by the share of time that the event loop was busy", () => {
+  test("is measured together with the share of time that the event loop was busy", () => {
     const { busy, heapTotal } = processMemory();
     busy();
     expect(busy()).toBeGreaterThanOrEqual(0);

@@ -55,7 +55,7 @@ export async function listening(limits: Partial<Limits> = {}, tls?: ListenerTls)
   };
 }
 
-/** One review; its connection's certificate. */
+/** Sends one review. Resolves to the certificate of its connection. */
 export async function review(
   port: number,
   agent: Agent,
@@ -87,7 +87,7 @@ export const agentFor = (authorities: readonly KeyPair[], maxSockets = 1): Agent
 };
 export const serialOf = ({ cert }: KeyPair): string => new X509Certificate(cert).serialNumber;
 
-/** A TLS connection that a test writes to by hand. */
+/** A TLS connection to which a test writes raw bytes. */
 export async function raw(port: number, options: object = {}): Promise<TLSSocket> {
   const socket = connectTls({ host: "127.0.0.1", port, ca: ca.cert, servername: NAME, ...options });
   onTestFinished(() => void socket.destroy());
@@ -95,11 +95,11 @@ export async function raw(port: number, options: object = {}): Promise<TLSSocket
   return socket.on("error", () => {});
 }
 
-/** What the server says until it hangs up. Without short limits it would do so after minutes. */
+/** The server's output until it closes the connection. Without short limits that takes minutes. */
 export async function hungUp(socket: Socket): Promise<string> {
   let said = "";
   socket.on("data", (chunk) => (said += String(chunk)));
-  // A reset is as good an end as any.
+  // A reset also ends the connection.
   socket.on("error", () => {});
   await new Promise<void>((resolve) =>
     socket.closed ? resolve() : void socket.once("close", () => resolve()),

@@ -17,14 +17,14 @@ describe("another certificate", () => {
     expect(await review(server.port, agentFor([ca]))).toEqual({ status: 200, serial: serialOf(second) });
   });
 
-  test("replaces the old one a dozen times under load, with its CA, and no request is lost", async () => {
+  test("replaces the old one and its CA a dozen times under load, and no request is lost", async () => {
     const authorities = [ca, await certificateAuthority("next", validFor(1, Date.now()))];
     const server = await listening();
     const seen = new Set<string>();
     const load = { running: true };
     let answered = 0;
     const client = async (): Promise<void> => {
-      // Some keep their connection, as API servers do; some come anew.
+      // Some clients keep their connection, as API servers do; others open new ones.
       for (let agent = agentFor(authorities); load.running; answered += 1) {
         const { status, serial } = await review(server.port, agent);
         expect(status).toBe(200);
@@ -76,8 +76,8 @@ describe("another certificate", () => {
   });
 });
 
-describe("a client that asks again before it was answered", () => {
-  test("is not read further, whatever it asks for", async () => {
+describe("a client that sends another request before it was answered", () => {
+  test("is not read further, whatever it requests", async () => {
     let requests = 0;
     const tls = await fresh();
     const server = listener(() => void (requests += 1), tls, LIMITS);
@@ -97,7 +97,7 @@ describe("a client that asks again before it was answered", () => {
     }
   });
 
-  test("is served when it has read its answers, a thousand times", async () => {
+  test("is served after it has read its answers, a thousand times", async () => {
     const { port } = await listening();
     const agent = agentFor([ca]);
     const statuses = new Set<number>();

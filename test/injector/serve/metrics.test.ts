@@ -14,14 +14,14 @@ import { decided, denied, guardOff, HOST_PID, wouldDeny } from "./decisions.ts";
 
 const metricsOf = (synced = true): Metrics => injectorMetrics({ version: "1.2.3", synced: () => synced });
 
-/** The samples of one metric as they are scraped, histograms' `_bucket`, `_sum` and `_count` included. */
+/** The scraped samples of one metric, including `_bucket`, `_sum` and `_count` of a histogram. */
 async function samples(metrics: Metrics, name: string): Promise<readonly string[]> {
   const lines = (await metrics.text()).split("\n");
   return lines.filter((line) => line.startsWith(name));
 }
 
 describe("a decision", () => {
-  test("is counted by what was decided, why, and about what", async () => {
+  test("is counted by result, reason and resource", async () => {
     const metrics = metricsOf();
     metrics.observe(decided());
     metrics.observe(decided());
@@ -46,7 +46,7 @@ describe("a decision", () => {
     expect(lines).toContain("podrole_admission_duration_seconds_count 1");
   });
 
-  test("counts each of its findings once, at the severity it has there", async () => {
+  test("counts each of its findings once, with the severity in that decision", async () => {
     const metrics = metricsOf();
     metrics.observe(denied([HOST_PID, HOST_PID, ...guardOff()]));
     const warned = { ...HOST_PID, severity: "warn" } as const;
@@ -58,7 +58,7 @@ describe("a decision", () => {
     ]);
   });
 
-  test("that mode enforce would deny is counted for pods, and not for their workloads", async () => {
+  test("that mode enforce would deny is counted for pods but not for workloads", async () => {
     const metrics = metricsOf();
     expect(await samples(metrics, "podrole_audit_would_deny_total")).toEqual([
       "podrole_audit_would_deny_total 0",
@@ -81,7 +81,7 @@ describe("a decision", () => {
 });
 
 describe("series", () => {
-  test("are limited in number, whatever is asked about, and name no tenant", async () => {
+  test("are limited in number for any reviews, and name no tenant", async () => {
     const metrics = metricsOf();
     for (let n = 0; n < 200; n += 1) {
       const review = { resource: `x${n}/y`, operation: `OP${n}`, namespace: `ns-${n}`, username: `u${n}` };
@@ -93,7 +93,7 @@ describe("series", () => {
     expect(await metrics.text()).not.toMatch(/ns-|Role r|u1/);
   });
 
-  test("know every resource that podrole decides about", () => {
+  test("exist for every resource that podrole decides about", () => {
     const about = (resource: string, operation: string): boolean => {
       const [group = "", plural = "", subResource = ""] = resource.split("/");
       const over = { resource: { group, version: "v1", resource: plural }, subResource, operation };
@@ -106,7 +106,7 @@ describe("series", () => {
 test.for([
   [true, "podrole_facts_synced 1"],
   [false, "podrole_facts_synced 0"],
-] as const)("whether the cluster has been read is asked at every scrape: %s", async ([synced, line]) => {
+] as const)("every scrape reads whether the cluster has been read: %s", async ([synced, line]) => {
   expect(await samples(metricsOf(synced), "podrole_facts_synced")).toEqual([line]);
 });
 
@@ -131,7 +131,7 @@ describe("at every scrape", () => {
     ]);
   });
 
-  test("the reason for being unready has a series, and none when it is ready", async () => {
+  test("the reason for being unready has a series, which is absent when ready", async () => {
     let code: string | undefined = "DRAINING";
     const metrics = table({ unready: () => (code === undefined ? undefined : { code, message: "" }) });
     expect(await samples(metrics, "podrole_unready")).toEqual(['podrole_unready{code="DRAINING"} 1']);
@@ -159,7 +159,7 @@ describe("at every scrape", () => {
     ]);
   });
 
-  test("how long the certificates last, what is wrong with them and how often they changed", async () => {
+  test("the certificates' expiry, problems and number of changes are shown", async () => {
     const metrics = table({
       tls: () => ({
         unready: undefined,
@@ -182,7 +182,7 @@ describe("at every scrape", () => {
   });
 });
 
-test("version and process are exposed", async () => {
+test("the metrics of version and process are exposed", async () => {
   const metrics = metricsOf();
   expect(await samples(metrics, "podrole_build_info")).toEqual(['podrole_build_info{version="1.2.3"} 1']);
   const value = async (name: string): Promise<number> =>

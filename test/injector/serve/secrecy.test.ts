@@ -5,7 +5,7 @@ import { admitted, app, injected, pod, TOKEN, withApp } from "../../support/pods
 import { BILLING } from "../../support/facts.ts";
 import { post, postObject, reviewText } from "../../support/webhook.ts";
 
-/** In every place where a manifest could hold one. */
+/** A secret in every place where a manifest can contain one. */
 const SECRET = "hunter2hunter2";
 
 const full = pod(
@@ -33,7 +33,7 @@ const full = pod(
   { [ANNOTATION.role]: BILLING, [ANNOTATION.sessionName]: SECRET, [SECRET]: SECRET, "podrole.dev/x": SECRET },
 );
 
-test("the log has nothing of an admitted manifest except the pod's name", async () => {
+test("the log contains nothing of an admitted manifest except the pod's name", async () => {
   const { log, response } = await postObject(full);
   expect(response.allowed).toBe(true);
   expect(log).not.toContain(SECRET);
@@ -91,7 +91,7 @@ test.for([
     "an object that is no pod",
     { metadata: { name: "web" }, spec: { containers: [{ name: "a", env: [{ name: SECRET, value: 7 }] }] } },
   ],
-] as const)("nothing of it is logged, of a pod that is denied for %s", async ([, object]) => {
+] as const)("the log contains no secret of a pod that is denied for %s", async ([, object]) => {
   const { log, response } = await postObject(object);
   expect(response.allowed).toBe(false);
   expect(log).not.toContain(SECRET);

@@ -8,7 +8,7 @@ import { pod, TOKEN } from "../../support/pods.ts";
 import { postObject } from "../../support/webhook.ts";
 
 describe("the settings in force", () => {
-  test("are those of the moment of the review", async () => {
+  test("are the ones at the time of the review", async () => {
     let image = "r.example/a:1";
     const settings = () => config({ image });
     const images = async () => JSON.stringify((await postObject(pod(), { config: settings })).patch);
@@ -17,7 +17,7 @@ describe("the settings in force", () => {
     expect(await images()).toContain("r.example/a:2");
   });
 
-  test("deny every pod while there are none, and the denial says why", async () => {
+  test("are required: without settings every pod is denied, and the denial says why", async () => {
     const none = () => {
       throw new CodedError("CONFIG_UNREAD", "The settings have not been read yet.");
     };
@@ -35,7 +35,7 @@ describe("the settings in force", () => {
       { code: "CONFIG_INVALID", message: "guard must be one of block, off." },
       { status: "ok", detail: { code: "CONFIG_INVALID", message: "guard must be one of block, off." } },
     ],
-  ] as const)("refused or not, they leave the server ready: %j", async ([detail, body]) => {
+  ] as const)("do not affect readiness, even if newer ones were refused: %j", async ([detail, body]) => {
     const server = buildServer({
       config: () => config(),
       cluster: clusterOf(facts()),

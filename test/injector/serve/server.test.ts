@@ -22,7 +22,7 @@ describe("a pod", () => {
     });
   });
 
-  test("that is injected already is answered without a patch", async () => {
+  test("that has been injected already is answered without a patch", async () => {
     const { response } = await postObject(injected(pod()));
     expect(response.allowed).toBe(true);
     expect(response.patch).toBeUndefined();
@@ -37,15 +37,12 @@ describe("a pod", () => {
     expect(response.patch).toBeUndefined();
   });
 
-  test.for(["Succeeded", "Failed", "Running"])(
-    "whose own status says %s is guarded all the same",
-    async (phase) => {
-      const { patch } = await postObject({ ...plainPod(), status: { phase } });
-      expect(guarded(JSON.stringify(patch))).toBe(true);
-    },
-  );
+  test.for(["Succeeded", "Failed", "Running"])("whose own status says %s is guarded too", async (phase) => {
+    const { patch } = await postObject({ ...plainPod(), status: { phase } });
+    expect(guarded(JSON.stringify(patch))).toBe(true);
+  });
 
-  test("that says of itself to be a node's mirror is guarded, unless the node makes it", async () => {
+  test("that claims to be a node's mirror pod is guarded unless the node creates it", async () => {
     const mirror = pod({}, { "kubernetes.io/config.mirror": "abc" });
     const by = async (username: unknown) =>
       guarded(JSON.stringify((await postObject(mirror, {}, { userInfo: { username } })).patch));
@@ -55,7 +52,7 @@ describe("a pod", () => {
     expect(await by("system:node:worker-1")).toBe(false);
   });
 
-  test("is decided about by the namespace of the request and its own service account", async () => {
+  test("is judged by the namespace of the request and the pod's service account", async () => {
     const asked: string[][] = [];
     const cluster = { facts: (...of: [string, string]) => (asked.push(of), Promise.resolve(facts())) };
     await postObject(pod({ serviceAccountName: "biller" }), { cluster });
@@ -149,7 +146,7 @@ describe("any well-formed review gets a decision when its object is", () => {
     expect(applied(pod({ containers }), patch)).toEqual(injected(pod({ containers })));
   });
 
-  test("100,000 containers, every one with a reason to be denied, in an answer that can be read", async () => {
+  test("100,000 containers that all have a reason for denial, with a readable answer", async () => {
     const evil = `{"name":"a","securityContext":{"privileged":true}}`;
     const { status, response, body, log } = await post(
       reviewText(`{"spec":{"containers":[${Array(50_000).fill(evil).join()}]}}`),
@@ -166,7 +163,7 @@ describe("any well-formed review gets a decision when its object is", () => {
     expect(harmless).toContain('"allowed":true');
   });
 
-  test("one whose facts cannot be had, or on which podrole fails, is denied", async () => {
+  test("one whose facts are unavailable, or on which podrole fails, is denied", async () => {
     const failing = (error: Error) => ({ cluster: { facts: () => Promise.reject(error) } });
     const unavailable = new CodedError("FACTS_UNAVAILABLE", "The API server does not answer.", {
       remedy: "Wait.",
@@ -187,7 +184,7 @@ test.for([
   ["another resource", { resource: { group: "", version: "v1", resource: "configmaps" } }],
   ["pods of another group", { resource: { group: "metrics.k8s.io", version: "v1", resource: "pods" } }],
   ["a subresource", { subResource: "status" }],
-] as const)("what was not asked for is let through: %s", async ([, over]) => {
+] as const)("a review that the webhook is not registered for is allowed: %s", async ([, over]) => {
   const { status, response, patch } = await postObject(pod(), {}, over);
   expect(status).toBe(200);
   expect(response).toEqual({ uid: "review-1", allowed: true });

@@ -20,7 +20,7 @@ describe("a slow client", () => {
     expect(await hungUp(await raw(port))).toMatch(/^$|^HTTP\/1.1 408/);
   });
 
-  test("that sends its headers a byte at a time is told 408 and cut off", async () => {
+  test("that sends its headers a byte at a time gets a 408 and is cut off", async () => {
     const { port } = await listening(SHORT);
     const socket = await raw(port);
     const feed = setInterval(() => socket.write("x"), 20);
@@ -30,7 +30,7 @@ describe("a slow client", () => {
     expect(said).toMatch(/^HTTP\/1.1 408/);
   });
 
-  test("that sends its body a byte at a time is told 408 and cut off", async () => {
+  test("that sends its body a byte at a time gets a 408 and is cut off", async () => {
     const { port } = await listening(SHORT);
     const socket = await raw(port);
     const feed = setInterval(() => socket.write("x"), 20);
@@ -40,7 +40,7 @@ describe("a slow client", () => {
     expect(said).toMatch(/^HTTP\/1.1 408/);
   });
 
-  test("that is slow in its second request is cut off too", async () => {
+  test("that is slow in its second request is also cut off", async () => {
     const { port } = await listening(SHORT);
     const socket = await raw(port);
     socket.write("GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
@@ -58,7 +58,7 @@ describe("a slow client", () => {
     await review(server.port, agent);
     server.use(await fresh());
     await delay(1500);
-    // The same connection: a new one would show the other certificate.
+    // The same connection: a new one would get the other certificate.
     expect((await review(server.port, agent)).serial).toBe(serialOf(first));
   });
 
@@ -73,7 +73,7 @@ describe("a slow client", () => {
     expect(await hungUp(socket)).toMatch(/^HTTP\/1.1 200/);
   });
 
-  test("that was refused and goes on sending is cut off", async () => {
+  test("that keeps sending after a refusal is cut off", async () => {
     const { port } = await listening({ ...SHORT, headersMs: 60_000 });
     const socket = await raw(port);
     const feed = setInterval(() => socket.write("x"), 20);

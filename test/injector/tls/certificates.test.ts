@@ -17,28 +17,28 @@ const made = async () => {
 };
 
 describe("a serving certificate", () => {
-  test("is signed by its authority, which is an authority, and is none itself", async () => {
+  test("is signed by its CA, which is a CA certificate, and is no CA certificate itself", async () => {
     const { ca, leaf } = await made();
     expect(leaf.verify(ca.publicKey)).toBe(true);
     expect(leaf.checkIssued(ca)).toBe(true);
     expect([ca.ca, leaf.ca]).toEqual([true, false]);
   });
 
-  test("holds for the names and addresses it was made for and no others", async () => {
+  test("is valid only for the names and addresses it was made for", async () => {
     const { leaf } = await made();
     expect(leaf.checkHost(NAME)).toBe(NAME);
     expect(leaf.checkIP("127.0.0.1")).toBe("127.0.0.1");
     expect(leaf.checkHost("elsewhere.podrole.svc")).toBeUndefined();
   });
 
-  test("has a key of its own on P-256, which is the one that comes with it", async () => {
+  test("has its own P-256 key, which matches the returned key", async () => {
     const { ca, leaf, serving } = await made();
     expect(leaf.publicKey.asymmetricKeyDetails).toEqual({ namedCurve: "prime256v1" });
     expect(leaf.checkPrivateKey(createPrivateKey(serving.key))).toBe(true);
     expect(ca.checkPrivateKey(createPrivateKey(serving.key))).toBe(false);
   });
 
-  test("is good from a little before now, for clocks that are behind, to the day asked for", async () => {
+  test("is valid from a little before now, for clocks that are behind, to the requested day", async () => {
     const { leaf } = await made();
     expect(new Date(leaf.validFrom).getTime()).toBe(NOW - 5 * 60 * 1000);
     expect(new Date(leaf.validTo).getTime()).toBe(NOW + 24 * 60 * 60 * 1000);

@@ -37,7 +37,7 @@ interface Following {
   readonly applied: readonly KeyPair[];
   readonly lines: readonly LogLine[];
   readonly trouble: () => Trouble | undefined;
-  /** Looks until something is as it should be. */
+  /** Looks until a condition holds. */
   readonly look: (what: string, ask: () => boolean) => Promise<unknown>;
 }
 
@@ -81,7 +81,7 @@ function following(files: TlsFiles): Following {
 }
 
 describe("certificate and key in files", () => {
-  test("are served, and served anew when their content changes", async () => {
+  test("are served, and served again when their content changes", async () => {
     const [first, second] = [await fresh(), await fresh()];
     const files = await written(first);
     const one = following(files);
@@ -92,13 +92,13 @@ describe("certificate and key in files", () => {
     expect(one.served.trouble()).toBeUndefined();
   });
 
-  test("that are half written wait for the other half, and what was served goes on", async () => {
+  test("that do not match yet are not served, and the previous ones stay in use", async () => {
     const [first, second] = [await fresh(), await fresh()];
     const files = await written(first);
     const one = following(files);
     await one.look("the first", () => one.applied.length === 1);
     await writeFile(files.cert, second.cert);
-    // A look that fell into the writing itself finds something else first.
+    // A look during the writing finds another error first.
     const words = "TLS_FILE_INVALID: .*tls.key is not the key of the certificate in";
     await one.look("the trouble", () => new RegExp(words).test(one.trouble()?.message ?? ""));
     expect([one.applied.length, one.served.trouble()]).toEqual([1, undefined]);
@@ -109,7 +109,7 @@ describe("certificate and key in files", () => {
     expect(JSON.stringify(one.lines)).not.toContain("PRIVATE");
   });
 
-  test("that have run out make the server not ready, and say so", async () => {
+  test("that have expired make the server unready, and the error says so", async () => {
     const one = following(await written(await fresh(1)));
     await one.look("the first", () => one.applied.length === 1);
     one.clock.jump(2 * DAY);
@@ -120,25 +120,31 @@ describe("certificate and key in files", () => {
     ["no certificate", "x", undefined, "TLS_FILE_INVALID", "holds no certificate in PEM"],
     ["no key", undefined, "x", "TLS_FILE_INVALID", "holds no private key in PEM"],
     ["the key of another", undefined, "ca", "TLS_FILE_INVALID", "is not the key of the certificate"],
-  ] as const)("that are %s are refused in words that repeat nothing", async ([, cert, key, code, words]) => {
-    const pair = await fresh();
-    const files = await written({ cert: cert ?? pair.cert, key: key === "ca" ? ca.key : (key ?? pair.key) });
-    const error = await thrown(() => readPair(files));
-    expect([error.code, error.message]).toEqual([code, expect.stringContaining(words) as string]);
-    expect(`${error.message}${String(error.cause)}`).not.toContain("BEGIN");
-  });
+  ] as const)(
+    "that are %s are refused with a message that repeats nothing of them",
+    async ([, cert, key, code, words]) => {
+      const pair = await fresh();
+      const files = await written({
+        cert: cert ?? pair.cert,
+        key: key === "ca" ? ca.key : (key ?? pair.key),
+      });
+      const error = await thrown(() => readPair(files));
+      expect([error.code, error.message]).toEqual([code, expect.stringContaining(words) as string]);
+      expect(`${error.message}${String(error.cause)}`).not.toContain("BEGIN");
+    },
+  );
 
-  test("that are not there are named", async () => {
+  test("that are missing are named", async () => {
     const error = await thrown(() => readPair({ cert: "/nowhere/tls.crt", key: "/nowhere/tls.key" }));
     expect(error.code).toBe("TLS_FILE_UNREADABLE");
     expect(error.message).toContain("/nowhere/tls.crt cannot be read (ENOENT)");
   });
 
-  test("name the certificate first when both are missing, whichever of the two reads ends first", async () => {
+  test("name the certificate first when both are missing, whichever read ends first", async () => {
     const reads: string[] = [];
     const missing = async (path: string): Promise<string> => {
       reads.push(path);
-      // The key's read would fail long before the certificate's.
+      // Reading the key fails long before reading the certificate.
       if (path === "/tls/tls.crt") await new Promise((resolve) => setImmediate(resolve));
       throw Object.assign(new Error("no such file"), { code: "ENOENT" });
     };

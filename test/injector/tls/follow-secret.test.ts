@@ -17,7 +17,7 @@ interface Made {
   readonly other: KeyPair;
   readonly first: KeyPair;
   readonly second: KeyPair;
-  /** By the other CA. */
+  /** Signed by the other CA. */
   readonly foreign: KeyPair;
 }
 let made: Made;
@@ -39,7 +39,7 @@ function rig(): Rig {
   const [api, clock] = [fakeTlsApi(), handClock()];
   return { api, clock, one: injector(api, clock) };
 }
-/** One that serves the first certificate. */
+/** An injector that serves the first certificate. */
 async function serving(): Promise<Rig> {
   const begun = rig();
   put(begun.api, { ca: made.ca, serving: made.first });
@@ -48,7 +48,7 @@ async function serving(): Promise<Rig> {
 }
 
 describe("an injector without a certificate", () => {
-  test("waits, says what it waits for once, and serves what comes", async () => {
+  test("waits, says once what it waits for, and serves the certificate when it comes", async () => {
     const { api, clock, one } = rig();
     const waiting = one.follower.first(never);
     await clock.advance(5000);
@@ -66,7 +66,7 @@ describe("an injector without a certificate", () => {
     expect(one.served.trouble()).toBeUndefined();
   });
 
-  test("gives up after ten minutes, with the reason", async () => {
+  test("gives up after ten minutes with the reason", async () => {
     const { clock, one } = rig();
     const waiting = one.follower.first(never).catch((error: unknown) => error);
     await clock.advance(PATIENCE_MS - 1000);
@@ -75,7 +75,7 @@ describe("an injector without a certificate", () => {
     expect(await waiting).toMatchObject({ code: "TLS_NOT_LOADED" });
   });
 
-  test("ends its wait with the signal", async () => {
+  test("stops waiting when its signal is aborted", async () => {
     const { clock, one } = rig();
     const stopping = new AbortController();
     const waiting = one.follower.first(stopping.signal).catch((error: unknown) => error);
@@ -97,7 +97,7 @@ describe("an injector without a certificate", () => {
       "is not by the CA beside it",
     ],
     ["a CA alone", () => ({ ca: made.ca }), "holds no certificate to serve yet"],
-  ] as const)("serves nothing of a Secret with %s", async ([, secret, words]) => {
+  ] as const)("serves no certificate from a Secret with %s", async ([, secret, words]) => {
     const { api, one } = rig();
     put(api, secret());
     await one.look();
@@ -128,7 +128,7 @@ describe("an injector without a certificate", () => {
 });
 
 describe("an injector that serves", () => {
-  test("takes a new certificate within ten seconds, by the wall clock of each look, and writes nothing", async () => {
+  test("serves a new certificate within ten seconds, judges it by the wall clock of each look, and writes nothing", async () => {
     const { api, clock, one } = await serving();
     const stopping = new AbortController();
     const running = one.follower.run(stopping.signal);
@@ -155,7 +155,7 @@ describe("an injector that serves", () => {
       (api: FakeTlsApi) => put(api, { ca: made.other, serving: made.foreign }),
       "TLS_CA_UNANNOUNCED",
     ],
-  ] as const)("goes on where the Secret %s, and says so once", async ([, change, code]) => {
+  ] as const)("keeps its certificate when the Secret %s, and reports that once", async ([, change, code]) => {
     const { api, clock, one } = await serving();
     const stopping = new AbortController();
     const running = one.follower.run(stopping.signal);
@@ -169,14 +169,14 @@ describe("an injector that serves", () => {
     await running;
   });
 
-  test("takes another CA that names the one in use as the previous one", async () => {
+  test("accepts another CA that names the one in use as the previous one", async () => {
     const { api, one } = await serving();
     put(api, { ca: made.other, serving: made.foreign, previous: made.ca.cert });
     await one.look();
     expect(one.pairs).toEqual([made.first, made.foreign]);
   });
 
-  test("takes an unannounced CA where its own certificate has ended", async () => {
+  test("accepts an unannounced CA when its own certificate has expired", async () => {
     const { api, clock, one } = await serving();
     clock.jump(31 * DAY);
     expect(one.served.trouble()).toMatchObject({ code: "TLS_NOT_VALID" });
@@ -186,7 +186,7 @@ describe("an injector that serves", () => {
     expect(one.pairs).toEqual([made.first, later]);
   });
 
-  test("takes it also after a time in which it could not read the Secret, and may have missed a change", async () => {
+  test("also accepts an unannounced CA after a time in which it could not read the Secret and may have missed a change", async () => {
     const { api, clock, one } = await serving();
     api.failures.set("GET secret", new Error("connect ECONNREFUSED"));
     await clock.advance(61_000);

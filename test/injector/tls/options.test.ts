@@ -10,7 +10,7 @@ function parsed(...args: readonly string[]): ServingOptions {
 }
 
 describe("the serving options", () => {
-  test("by default: the certificate in a Secret, TLS 1.3, 15 s of drain", () => {
+  test("are by default the certificate in a Secret, TLS 1.3 and 15 s of drain", () => {
     expect(parsed()).toEqual({
       minVersion: "TLSv1.3",
       drainMs: 15_000,
@@ -23,14 +23,14 @@ describe("the serving options", () => {
     });
   });
 
-  test("with a certificate's files: those, whether or not the mode is named", () => {
+  test("use certificate files when they are given, with or without the mode", () => {
     const files = ["--tls-cert=a.crt", "--tls-key=a.key"];
     const source = { mode: "files", files: { cert: "a.crt", key: "a.key" } };
     expect(parsed(...files).source).toEqual(source);
     expect(parsed("--tls=files", ...files).source).toEqual(source);
   });
 
-  test("take names of objects", () => {
+  test("accept names of objects", () => {
     const names = ["--tls-secret=a", "--service=b", "--namespace=c"];
     expect(parsed(...names, "--tls-min-version=1.2")).toMatchObject({
       minVersion: "TLSv1.2",
