@@ -21,7 +21,7 @@ import {
 
 const reason = whyNoHelm();
 
-/** The data of the ConfigMap that an installation with these options is configured by. */
+/** The data of the ConfigMap of an installation with these options. */
 const settings = (options: object = {}): Readonly<Record<string, string>> =>
   ofKind(rendered({ options }), "ConfigMap").data;
 
@@ -33,21 +33,21 @@ const injector = (objects: readonly Manifest[]): Manifest => containerOf(objects
 const CERTIFICATE_HEAD = "-----BEGIN CERTIFICATE-----";
 const allArguments = (objects: readonly Manifest[]): readonly string[] => injector(objects).args;
 describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`, () => {
-  test.for(CHART_VALUES)("lints and renders clean with %s", ([, values, args]) => {
+  test.for(CHART_VALUES)("lints and renders without a warning with %s", ([, values, args]) => {
     const input = JSON.stringify(values);
     const lint = helm(["lint", CHART, "--strict", ...KUBE_VERSION, "-f", "-", ...args], input);
     expect(lint).toMatchObject({ status: 0, stdout: expect.stringContaining("0 chart(s) failed") as string });
     expect(template(values, ...args)).toMatchObject({ status: 0, stderr: "" });
   });
 
-  test("with its defaults runs the injector with the injector's own defaults", () => {
+  test("runs the injector with the injector's defaults when no value is set", () => {
     expect(requireConfig(settings())).toEqual(requireConfig({}));
   });
 
   test.for([
-    ["a name that is none", { replica: 1 }, "replica"],
-    ["an option that is none", { options: { polcy: "off" } }, "polcy"],
-    ["a value that is none", { options: { guard: "maybe" } }, "/options/guard"],
+    ["an unknown name", { replica: 1 }, "replica"],
+    ["an unknown option", { options: { polcy: "off" } }, "polcy"],
+    ["an unknown value", { options: { guard: "maybe" } }, "/options/guard"],
     ["loopback's neighbour text", { options: { block: ["metadata.google.internal"] } }, "/options/block/0"],
     ["Deny beside Warn", { admissionPolicy: { validationActions: ["Deny", "Warn"] } }, "validationActions"],
     [
@@ -69,14 +69,14 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
     expect(stderr).toContain(says);
   });
 
-  test("leaves the caBundle out where somebody else fills it in", () => {
+  test("omits the caBundle when another component fills it in", () => {
     for (const mode of ["self-managed", "cert-manager"]) {
       const { webhooks } = ofKind(rendered({ tls: { mode } }), "MutatingWebhookConfiguration");
       for (const { clientConfig } of webhooks) expect(clientConfig).not.toHaveProperty("caBundle");
     }
   });
 
-  test("excludes kube-system, its own namespace and those it is told, from webhooks and policy alike", () => {
+  test("excludes kube-system, its own namespace and the given namespaces from webhooks and policy", () => {
     const objects = rendered({ webhook: { excludeNamespaces: ["istio-system"] } });
     const policy = ofKind(objects, "ValidatingAdmissionPolicy").spec.matchConstraints.namespaceSelector;
     const { webhooks } = ofKind(objects, "MutatingWebhookConfiguration");
@@ -85,13 +85,13 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
     for (const { namespaceSelector } of webhooks) expect(namespaceSelector).toEqual(policy);
   });
 
-  test("gives no right over Secrets or webhooks where certificates come from elsewhere", () => {
+  test("gives no rights over Secrets or webhooks when certificates come from elsewhere", () => {
     const objects = rendered({ tls: { mode: "cert-manager" } });
     const rules = JSON.stringify(objects.filter(({ kind }) => kind.endsWith("Role")).map((one) => one.rules));
     expect(rules).not.toMatch(/secrets|webhookconfigurations/);
   });
 
-  test("selects the injector's pods alike in Service, budget, spread and NetworkPolicy", () => {
+  test("selects the injector's pods in the same way in Service, budget, spread and NetworkPolicy", () => {
     const objects = rendered({ networkPolicy: { enabled: true } });
     const { selector, template: pod } = deployment(objects, "podrole-injector").spec;
     expect(pod.metadata.labels).toMatchObject(selector.matchLabels);
@@ -101,7 +101,7 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
     for (const spread of pod.spec.topologySpreadConstraints) expect(spread.labelSelector).toEqual(selector);
   });
 
-  test("runs the controller from the injector's image: one replica, whose pods no Service selects", () => {
+  test("runs one replica of the controller from the injector's image, and no Service selects it", () => {
     const objects = rendered({ image: { tag: "7" }, tls: { names: ["a.example", "::1"] } });
     const { spec } = deployment(objects, "podrole-controller");
     const [container] = spec.template.spec.containers;
@@ -119,7 +119,7 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
     ["cert-manager", { mode: "cert-manager" }],
     ["files", { mode: "files", caBundle: "x" }],
   ] as const)(
-    "in TLS mode %s gives nobody a right to Secrets or webhooks, and the controller keeps no certificate",
+    "gives nobody rights over Secrets or webhooks in TLS mode %s, and the controller keeps no certificate",
     ([, tls]) => {
       const objects = rendered({ tls });
       const { args } = containerOf(objects, "podrole-controller");
@@ -141,7 +141,7 @@ describe.skipIf(reason !== undefined)(`the options of the chart${reason ? `: ${r
     expect(allArguments(rendered())).not.toContain(argument);
   });
 
-  test("are arguments that the injector takes, all of them", () => {
+  test("are all arguments that the injector accepts", () => {
     const args = [
       ...Object.values(CHART_OPTIONS).map(({ argument }) => argument),
       ...allArguments(rendered()),
@@ -153,7 +153,7 @@ describe.skipIf(reason !== undefined)(`the options of the chart${reason ? `: ${r
 });
 
 describe.skipIf(reason !== undefined)(`the ConfigMap of settings${reason ? `: ${reason}` : ""}`, () => {
-  test("has every option under its name, lists joined by commas, and the version they are for", () => {
+  test("has every option under its name, with lists joined by commas, and the version that they are for", () => {
     const options = {
       image: "r.example/p:1",
       source: "node",
@@ -174,12 +174,12 @@ describe.skipIf(reason !== undefined)(`the ConfigMap of settings${reason ? `: ${
     });
   });
 
-  test.for(SETTING_NAMES)("has %s as the value says, and as the command line takes it", (name) => {
+  test.for(SETTING_NAMES)("has %s as in the values, in the notation of the command line", (name) => {
     const beside = name.startsWith("sts") ? {} : { ambientSecret: "identity" };
     expect(settings({ ...beside, [name]: CHART_SAMPLES[name] })[name]).toBe(SAMPLES[name]);
   });
 
-  test("leaves out what has no value", () => {
+  test("omits settings without a value", () => {
     const { version, image, ...others } = settings();
     expect([version, image]).toEqual([VERSION, `podrole/sidecar:${VERSION}`]);
     expect(Object.keys(others)).toContain("source");
@@ -215,7 +215,7 @@ describe.skipIf(reason !== undefined)(`a private CA of STS${reason ? `: ${reason
     ],
     ["a certificate that is cut off", `${CERTIFICATE_HEAD}\nAA==`, "no certificate"],
     ["another text", "ca.pem", "stsCa"],
-  ])("is refused where it is %s", ([, stsCa, says]) => {
+  ])("is refused when it is %s", ([, stsCa, says]) => {
     const { status, stderr } = template({ options: { stsCa } });
     expect(status).not.toBe(0);
     expect(stderr).toContain(says);

@@ -4,7 +4,7 @@ import { commandsIn } from "../contract/docs/shell.ts";
 import { PAGES, textOf } from "../contract/docs/tree.ts";
 import { CHART, helm, KUBE_VERSION, whyNoHelm } from "../support/helm.ts";
 
-/** What the docs give to helm, given to helm. */
+/** Runs helm with the commands and values of the docs. */
 
 const reason = whyNoHelm();
 
@@ -25,13 +25,13 @@ const VALUES = PAGES.flatMap((page) =>
     .map(({ text, line }): readonly [string, string] => [`${page}:${line}`, text]),
 );
 
-/** A file of the reader's is none of ours. */
+/** A file that the reader has to write. */
 const isTheirs = (word: string): boolean => /^[A-Z]+\.yaml$/.test(word);
 
 describe.skipIf(reason !== undefined)(
-  `helm takes what the docs give it${reason ? `: ${reason}` : ""}`,
+  `helm accepts the commands and values of the docs${reason ? `: ${reason}` : ""}`,
   () => {
-    test("there is something to give", () => {
+    test("the docs have commands and values", () => {
       expect(COMMANDS.length).toBeGreaterThan(5);
       expect(VALUES.length).toBeGreaterThan(1);
     });

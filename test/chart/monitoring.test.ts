@@ -46,24 +46,21 @@ describe.skipIf(reason !== undefined)(
     test.for([
       ["10.1.2.3", "10.1.2.3:20001"],
       ["fd00::7", "[fd00::7]:20001"],
-    ] as const)(
-      "finds the sidecar of the pod with address %s at %s, and no other container",
-      ([address, target]) => {
-        const { spec } = ofKind(
-          rendered({ podMonitor: { enabled: true }, options: { healthPort: 20_001 } }),
-          "PodMonitor",
-        );
-        const [{ relabelings }] = spec.podMetricsEndpoints;
-        const [keep, ...replacing]: readonly Relabeling[] = relabelings;
-        expect(keep).toMatchObject({ action: "keep", regex: CONTAINER.sidecar });
-        // As Prometheus does: the whole text has to match.
-        const found = replacing.flatMap(({ regex, replacement = "" }) => {
-          const match = new RegExp(`^(?:${regex})$`).exec(address);
-          return match === null ? [] : [replacement.replace("$1", match[1] ?? "")];
-        });
-        expect(found).toEqual([target]);
-      },
-    );
+    ] as const)("finds only the sidecar of the pod with address %s at %s", ([address, target]) => {
+      const { spec } = ofKind(
+        rendered({ podMonitor: { enabled: true }, options: { healthPort: 20_001 } }),
+        "PodMonitor",
+      );
+      const [{ relabelings }] = spec.podMetricsEndpoints;
+      const [keep, ...replacing]: readonly Relabeling[] = relabelings;
+      expect(keep).toMatchObject({ action: "keep", regex: CONTAINER.sidecar });
+      // As in Prometheus, the whole text has to match.
+      const found = replacing.flatMap(({ regex, replacement = "" }) => {
+        const match = new RegExp(`^(?:${regex})$`).exec(address);
+        return match === null ? [] : [replacement.replace("$1", match[1] ?? "")];
+      });
+      expect(found).toEqual([target]);
+    });
 
     test("ships the dashboard as JSON that Grafana's sidecar finds", () => {
       const { metadata, data } = rendered(MONITORED).find((one) => one.metadata.name === "podrole-dashboard");

@@ -13,7 +13,7 @@ afterAll(() => rmSync(dist, { recursive: true }));
 
 const read = (path: string): string => readFileSync(join(dist, path), "utf8");
 
-/** From the paths alone, without what tells a licence's text. */
+/** The packages by their paths only, without reading licence texts. */
 function packagesOf(name: string): readonly string[] {
   const { outputs } = JSON.parse(read(`${name}.meta.json`)) as {
     readonly outputs: Readonly<Record<string, { inputs: Record<string, { bytesInOutput: number }> }>>;
@@ -27,7 +27,7 @@ function packagesOf(name: string): readonly string[] {
 }
 
 describe.for(BUNDLES.map(({ name }) => name))("the bundle %s", (name) => {
-  test("brings the licence of every package that it holds code of", () => {
+  test("contains the licence of every package whose code it contains", () => {
     const packages = packagesOf(name);
     expect(packages.length).toBeGreaterThan(10);
     const text = `\n${read(`${name}/LICENSES.txt`)}`;
@@ -35,13 +35,13 @@ describe.for(BUNDLES.map(({ name }) => name))("the bundle %s", (name) => {
     expect(text).toContain("TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION");
   });
 
-  test("consists of programs and of texts about them", () => {
+  test("consists only of programs and licence texts", () => {
     const files = readdirSync(join(dist, name));
     expect(files.filter((file) => !/\.mjs$|\.LEGAL\.txt$|^LICENSES\.txt$/.test(file))).toEqual([]);
   });
 });
 
-test("a package that brings neither its licence's text nor a licence known here is not bundled", () => {
+test("a package without a licence text or a known licence is not bundled", () => {
   const folder = join(dist, "node_modules/p");
   mkdirSync(folder, { recursive: true });
   const outputs = { out: { inputs: { "node_modules/p/index.js": { bytesInOutput: 1 } } } };
@@ -53,12 +53,12 @@ test("a package that brings neither its licence's text nor a licence known here 
   expect(bundledIn(outputs, dist)).toMatchObject([{ id: "p@1.0.0", texts: [expect.stringMatching(/^MIT/)] }]);
 });
 
-test.for(["sidecar", "injector"])("the image of the %s takes the whole folder of its bundle", (name) => {
+test.for(["sidecar", "injector"])("the image of the %s contains the whole folder of its bundle", (name) => {
   const dockerfile = readFileSync(join(ROOT, `Dockerfile.${name}`), "utf8");
   expect(dockerfile).toMatch(new RegExp(`^ *cp -R .*dist/${name}[ ;].* /bundle;`, "m"));
 });
 
-test.for(["sidecar", "injector", "cli"])("the program %s tells its version", (name) => {
+test.for(["sidecar", "injector", "cli"])("the program %s prints its version", (name) => {
   const version = execFileSync(process.execPath, [join(dist, `${name}.mjs`), "--version"], {
     encoding: "utf8",
   });

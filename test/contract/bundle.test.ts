@@ -1,7 +1,7 @@
 import { build, type Metafile } from "esbuild";
 import { describe, expect, test } from "vitest";
 
-/** The packages that a program loads when it starts, and those that it loads when something asks for them. */
+/** The packages that a program loads at its start, and those that it loads on demand. */
 async function packagesOf(
   entry: string,
 ): Promise<{ readonly atStart: Set<string>; readonly later: Set<string> }> {
@@ -23,7 +23,7 @@ async function packagesOf(
   return { atStart, later: packagesIn(metafile, others) };
 }
 
-/** An output and all that it imports statically. */
+/** An output and everything that it imports statically. */
 function loadedWith({ outputs }: Metafile, path: string, seen = new Set<string>()): Set<string> {
   if (seen.has(path)) return seen;
   seen.add(path);
@@ -60,14 +60,14 @@ describe("the injector", async () => {
     expect(later).toContain("@kubernetes/client-node");
   });
 
-  test("has nothing that makes certificates, which is the controller's work", async () => {
+  test("contains no code that makes certificates, which is the controller's work", async () => {
     expect(matching(new Set([...atStart, ...later]), X509)).toEqual([]);
     const controller = await packagesOf("injector/controller/main.ts");
     expect(controller.atStart).toContain("@peculiar/x509");
   });
 });
 
-test("the sidecar has nothing of Kubernetes", async () => {
+test("the sidecar contains no package of Kubernetes", async () => {
   const { atStart, later } = await packagesOf("sidecar/main.ts");
   expect(matching(new Set([...atStart, ...later]), KUBERNETES)).toEqual([]);
 });

@@ -8,7 +8,7 @@ import { VERSION } from "../../injector/model/version.ts";
 import { withServing } from "../../injector/tls/options.ts";
 import { CHART_OPTIONS, injectorFlags, NO_VALUES } from "../support/chart-options.ts";
 
-/** What can be checked of the chart without helm. */
+/** Checks of the chart that need no helm. */
 
 const read = (path: string): string => readFileSync(new URL(`../../deploy/${path}`, import.meta.url), "utf8");
 const values = parse(read("chart/values.yaml")) as Record<string, unknown>;
@@ -27,11 +27,11 @@ describe("the chart's values", () => {
     expect(missing).toEqual([]);
   });
 
-  test("take all choices of an option and no others", () => {
+  test("accept exactly the choices of an option", () => {
     const choices = withServing(new Command()).options.flatMap((option) =>
       option.argChoices === undefined ? [] : [[`--${option.name()}`, option.argChoices.toSorted()] as const],
     );
-    // The injector gets mode cert-manager as files.
+    // In mode cert-manager the injector gets certificate files.
     const compared = choices.filter(([flag]) => flag !== "--tls");
     expect(compared).not.toEqual([]);
     for (const [flag, wanted] of compared) {
@@ -64,7 +64,7 @@ describe("the chart's values", () => {
     ]);
   });
 
-  test("have the same names as the schema, which takes no others", () => {
+  test("have the same names as the schema, which allows no others", () => {
     const differences = (value: unknown, wanted: unknown, at: string): readonly string[] => {
       const { properties, additionalProperties } = record(wanted);
       if (!isRecord(properties)) return [];

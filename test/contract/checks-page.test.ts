@@ -11,7 +11,7 @@ What \`podrole check\` looks at, in the order of its report. Each has one of fou
 This page is made from the table that the code uses: \`npx vitest run --config test/vitest.config.ts test/contract/checks-page.test.ts -u\`.
 `;
 
-/** The page as the table has it. */
+/** The page as it follows from the table of checks. */
 function page(): string {
   const groups = Map.groupBy(Object.entries(CHECKS), ([, { group }]) => group);
   const sections = [...groups].map(([group, checks]) => {
@@ -26,7 +26,7 @@ test("deploy/reference/checks.md lists every check of the code", async () => {
   await expect(page()).toMatchFileSnapshot(fileURLToPath(file));
 });
 
-test("each check is described in one sentence, and its code is spelled like a finding's", () => {
+test("each check is described in one sentence, and its code has the form of a finding's code", () => {
   for (const { about } of Object.values(CHECKS)) expect(about).toMatch(/^[A-Z].+\.$/);
   for (const code of [...Object.keys(CHECKS), ...WARNINGS]) expect(code).toMatch(/^[A-Z]+(?:_[A-Z]+)*$/);
 });

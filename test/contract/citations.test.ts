@@ -7,7 +7,7 @@ const exclude = ["**/node_modules/**", "**/golden/**", "dist/**"];
 const filesIn = (...patterns: readonly string[]): readonly string[] =>
   globSync([...patterns], { cwd: ROOT, exclude });
 
-test("no file of the tree cites a document that is not in it", () => {
+test("no file cites a document that does not exist", () => {
   const documents = new Set(filesIn("**/*.md", ".github/*.md").map((file) => basename(file)));
   const citing = filesIn(
     "{injector,sidecar,test,.ci}/**/*.{ts,cjs,py}",
@@ -17,7 +17,7 @@ test("no file of the tree cites a document that is not in it", () => {
   expect(documents).toContain("design.md");
   expect(citing.length).toBeGreaterThan(300);
   const missing = citing
-    // What the check of the docs is tried with.
+    // Input for the test of the docs check.
     .filter((file) => !file.startsWith("test/contract/docs"))
     .flatMap((file) =>
       [...readFileSync(`${ROOT}/${file}`, "utf8").matchAll(/[\w./-]*\w\.md\b|\bdesign section \d/gi)]

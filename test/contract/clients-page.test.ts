@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { CLIENTS, UNTRIED } from "../sdk/clients.ts";
 import { TRIALS } from "../sdk/report.ts";
 
-/** The page names what the suite runs, in the versions that it pins. */
+/** The page names the clients that the suite runs, with their pinned versions. */
 
 const INTRODUCTION = `# Clients
 
@@ -34,7 +34,7 @@ test("deploy/reference/clients.md lists every client of the suite with its versi
   await expect(page()).toMatchFileSnapshot(fileURLToPath(file));
 });
 
-test("no client is listed both as tried and as not tried", () => {
+test("no client is listed both as tested and as not tested", () => {
   const names = [...CLIENTS, ...UNTRIED].map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
 });

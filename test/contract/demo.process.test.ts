@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const CLI = at("dist/cli.mjs");
 const isRoot = process.getuid?.() === 0;
-/** Runs a command as a user that is not root. */
+/** Runs a command as a user other than root. */
 const NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"];
 
 interface Ran {
@@ -19,7 +19,7 @@ interface Ran {
   readonly stderr: string;
 }
 
-/** A folder for temporary files which also marks every process of one run, in PATH. */
+/** A folder for temporary files. It is also in PATH, which marks every process of one run. */
 function marker(): string {
   const folder = mkdtempSync(join(tmpdir(), "demo-test-"));
   chmodSync(folder, 0o777);
@@ -29,7 +29,7 @@ function marker(): string {
 
 const environment = (mark: string) => ({ PATH: `${process.env["PATH"]}:${mark}`, TMPDIR: mark, HOME: mark });
 
-/** Runs in another folder, since the demo has to find its examples from anywhere. */
+/** Runs in another folder: the demo has to find its examples from anywhere. */
 function run(argv: readonly string[], mark: string): Promise<Ran> {
   const [command = "", ...args] = argv;
   return new Promise((resolve) => {
@@ -49,7 +49,7 @@ async function shown(argv: readonly string[], mark: string): Promise<string> {
 
 const demo = (...args: readonly string[]): readonly string[] => [process.execPath, CLI, "demo", ...args];
 
-/** Processes of a run, known by the folder in their PATH; namespaces without a name last as long as these. */
+/** The processes of a run, found by the folder in their PATH. Unnamed namespaces exist as long as these. */
 const processesOf = (mark: string): readonly string[] =>
   readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && contentOf(`/proc/${name}/environ`).includes(mark))
@@ -59,12 +59,12 @@ function contentOf(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch {
-    // The process has ended, or belongs to another user.
+    // The process has ended or belongs to another user.
     return "";
   }
 }
 
-/** What a run has left: processes, files, mounts. */
+/** What a run has left behind: processes, files, mounts. */
 const leftBy = (mark: string): readonly string[] => [
   ...(process.platform === "linux" ? processesOf(mark) : []),
   ...readdirSync(mark),
@@ -82,7 +82,7 @@ const POD_ARN = "arn:aws:sts::111122223333:assumed-role/shop-orders/shop.orders"
 const ARCHIVE_ARN = "arn:aws:sts::111122223333:assumed-role/shop-orders-archive/shop.orders";
 
 describe("podrole demo --json", () => {
-  test("shows that the pod has its own role, and leaves nothing behind", async () => {
+  test("shows that the pod has its own role, and cleans up", async () => {
     const mark = marker();
     const stdout = await shown(demo("--json"), mark);
     const result = JSON.parse(stdout) as DemoResult;
@@ -95,7 +95,7 @@ describe("podrole demo --json", () => {
     expect(leftBy(mark)).toEqual([]);
   });
 
-  test("patches every example, with no warning", async () => {
+  test("patches every example without a warning", async () => {
     const stdout = await shown(demo("--json"), marker());
     const { examples } = JSON.parse(stdout) as DemoResult;
     expect(examples.map(({ object, decision, warnings }) => [object, decision, ...warnings])).toEqual([
@@ -109,7 +109,7 @@ describe("podrole demo --json", () => {
     ]);
   });
 
-  test("shows as root that a plain app has the node's role without the guard and none behind it", async (context) => {
+  test("shows as root that a plain app gets the node's role without the guard and none with it", async (context) => {
     const stdout = await shown(demo("--json"), marker());
     const { skipped, before, after, nodeArn } = JSON.parse(stdout) as DemoResult;
     if (skipped !== undefined) return context.skip(skipped);
@@ -120,7 +120,7 @@ describe("podrole demo --json", () => {
     return undefined;
   });
 
-  test("runs the pod without root as well, and says what it skipped", async (context) => {
+  test("also runs the pod without root, and says what it skipped", async (context) => {
     const mark = marker();
     const argv = isRoot ? [...NOBODY, ...demo("--json")] : demo("--json");
     if (isRoot && (await run([...NOBODY, process.execPath, CLI, "--version"], mark)).code !== 0) {
@@ -137,7 +137,7 @@ describe("podrole demo --json", () => {
 });
 
 describe("podrole demo", () => {
-  test("sums up on its last lines what it has shown, without colours when it is no terminal", async () => {
+  test("sums up its results in the last lines, without colours when the output is no terminal", async () => {
     const stdout = await shown(demo(), marker());
     expect(stdout).toContain(`the pod is`);
     expect(stdout).toContain(POD_ARN);

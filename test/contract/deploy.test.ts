@@ -21,7 +21,7 @@ const ALL = EXAMPLES.flatMap(({ documents }) => documents);
 const inside = (object: unknown, ...path: readonly string[]): unknown =>
   path.reduce((value, key) => (isRecord(value) ? own(value, key) : undefined), object);
 
-/** The pod an object makes: itself, or its template. */
+/** The pod of an object: the object itself, or its template. */
 function podOf(object: Fields): Fields | undefined {
   const places = [
     ["spec", "template"],
@@ -34,7 +34,7 @@ function podOf(object: Fields): Fields | undefined {
 describe.for(EXAMPLES.map((one) => [one.file, one.documents] as const))(
   "deploy/examples/%s",
   ([, documents]) => {
-    test("holds only annotations that podrole reads on that kind of object", () => {
+    test("has only annotations that podrole reads on that kind of object", () => {
       for (const object of documents) {
         const kind = String(own(object, "kind"));
         const annotations = stringMap(inside(object, "metadata", "annotations"));
@@ -47,7 +47,7 @@ describe.for(EXAMPLES.map((one) => [one.file, one.documents] as const))(
       }
     });
 
-    test("is admitted beside the other examples without a warning", async () => {
+    test("is admitted together with the other examples without a warning", async () => {
       const cluster = manifestCluster(ALL, { labels: {}, annotations: {} });
       const settings = config({ baseRoleArn: base(ACCOUNT), hubRole: role(`${ACCOUNT}podrole-hub`) });
       for (const pod of documents.map(podOf).filter((found) => found !== undefined)) {
@@ -63,7 +63,7 @@ describe.for(EXAMPLES.map((one) => [one.file, one.documents] as const))(
   },
 );
 
-test("deploy/README.md explains every trouble with certificates", () => {
+test("deploy/README.md explains every certificate error", () => {
   const page = readFileSync(at("README.md"), "utf8");
   const explained = page.split("\n").filter((line) => line.startsWith("| `TLS_"));
   expect(TLS_TROUBLES.filter((code) => !explained.some((line) => line.includes(`\`${code}\``)))).toEqual([]);

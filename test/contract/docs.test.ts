@@ -5,7 +5,7 @@ import { parsePage, type Fence, type Located, type Page } from "./docs/markdown.
 import { commandsIn } from "./docs/shell.ts";
 import { isThere, PAGES, textOf } from "./docs/tree.ts";
 
-/** Links, anchors, commands and files of a page that are not there, as `page:line: sentence`. */
+/** Links, anchors, commands and files of a page that do not exist, as `page:line: sentence`. */
 function complaintsIn(path: string, markdown: string): readonly string[] {
   const page = parsePage(path, markdown);
   const made = new Set<string>();
@@ -32,7 +32,7 @@ function complaintsAboutSpan({ text }: Located, made: ReadonlySet<string>): read
   if (/^(?:deploy|injector|sidecar|test|\.ci)\/[\w./*-]*$/.test(text)) {
     return isThere(text.replace(/\/?\*.*$/, "")) ? [] : [`there is no file \`${text}\``];
   }
-  // What the guard begins its message with is no command.
+  // The beginning of the guard's messages is no command.
   if (!/^(?:npm|npx|node|podrole|kubectl|helm) \S/.test(text) || text === "podrole guard") return [];
   return commandsIn(text).flatMap((command) => complaintsAbout(command, { made, inPassing: true }));
 }
@@ -53,7 +53,7 @@ describe("every link, command and file exists in", () => {
   });
 });
 
-describe("the check of the docs finds what does not exist, with its line:", () => {
+describe("the docs check finds what does not exist, with its line:", () => {
   const shell = (command: string): string => `\`\`\`sh\n# first\n${command}\n\`\`\``;
   test.for([
     [shell("npm run demos"), "package.json has no script `demos`"],
@@ -89,7 +89,7 @@ describe("the check of the docs finds what does not exist, with its line:", () =
     expect(found).toMatch(/^deploy\/docs\/made-up\.md:[34]: /);
   });
 
-  test("the check of the docs accepts what exists", () => {
+  test("the docs check accepts what exists", () => {
     const page = [
       "`podrole explain` says why, [guard](guard-matrix.md) is [here](#its-here-now).",
       "## It's here: (now)",

@@ -12,7 +12,7 @@ import { ACCOUNT, BILLING, facts, role } from "../support/facts.ts";
 import { DOWNWARD, startedWith } from "../support/kubelet.ts";
 import { admitted, injected, pod, TOKEN } from "../support/pods.ts";
 
-/** The programs read the environment that the kubelet makes of the injector's pods. */
+/** The programs read the environment that the kubelet sets in the injector's pods. */
 
 const CA = "-----BEGIN CERTIFICATE-----\nMIIB+/=\n-----END CERTIFICATE-----\n";
 const HUB = role(`${ACCOUNT}hub`);
@@ -20,7 +20,7 @@ const annotated = (annotations: Readonly<Record<string, string>> = {}) =>
   pod({ securityContext: { runAsUser: 1000 } }, { [ANNOTATION.role]: BILLING, ...annotations });
 type Settings = Parameters<typeof config>[0];
 
-function told(one = annotated(), settings: Settings = {}): SidecarConfig {
+function sidecarConfig(one = annotated(), settings: Settings = {}): SidecarConfig {
   return parseConfig(
     startedWith(injected(one, facts(), config({ policy: "off", ...settings })), CONTAINER.sidecar),
   );
@@ -34,7 +34,7 @@ describe.for(SOURCES)("with source %s", (source) => {
   const settings = { source, ambientSecret: "identity", region: "eu-west-1" } as const;
 
   test("the sidecar accepts what the injector writes", () => {
-    const read = told(annotated(), settings);
+    const read = sidecarConfig(annotated(), settings);
     expect(read).toMatchObject({
       source,
       sts: { region: "eu-west-1" },
@@ -77,7 +77,7 @@ describe.for(SOURCES)("with source %s", (source) => {
       [ANNOTATION.sessionPolicyArns]: '["arn:aws:iam::aws:policy/a/b_+=,.@-"]',
       [ANNOTATION.sessionName]: "{serviceAccount}@{podUid}",
     });
-    const read = told(one, { ...settings, hubRole: HUB, clusterName: "prod-1" });
+    const read = sidecarConfig(one, { ...settings, hubRole: HUB, clusterName: "prod-1" });
     expect(read.identities[0]?.steps.map(({ roleArn }) => roleArn)).toEqual([HUB, BILLING]);
     const last = read.identities[0]?.steps.at(-1);
     expect(JSON.parse(last?.policy ?? "")).toEqual(policy);
@@ -106,12 +106,12 @@ describe.for(SOURCES)("with source %s", (source) => {
   });
 });
 
-describe("where the metadata service is emulated", () => {
+describe("when the metadata service is emulated", () => {
   const emulated = (annotations: Readonly<Record<string, string>> = {}) =>
     annotated({ [ANNOTATION.imds]: "emulate", ...annotations });
   const allowed: Settings = { imds: "allow-emulate-v1", region: "eu-west-1" };
 
-  test("guard and sidecar use the same port, and the sidecar receives what it may answer", () => {
+  test("guard and sidecar use the same port, and the sidecar receives the permitted answers", () => {
     const settings = { ...allowed, policy: "off", imdsPort: 8169 } as const;
     const after = injected(emulated(), facts(), config(settings));
     expect(parseGuardConfig(startedWith(after, CONTAINER.guard))).toMatchObject({
@@ -142,7 +142,7 @@ describe("where the metadata service is emulated", () => {
       ],
       imdsNodePaths: ["meta-data/instance-id"],
     };
-    expect(told(emulated({ [ANNOTATION.imdsV1]: "allowed" }), settings).imds).toEqual({
+    expect(sidecarConfig(emulated({ [ANNOTATION.imdsV1]: "allowed" }), settings).imds).toEqual({
       port: 16_927,
       v1: "allowed",
       facts: {
@@ -156,14 +156,14 @@ describe("where the metadata service is emulated", () => {
     });
   });
 
-  test("a region that nobody set is no fact, although STS is called in one", () => {
-    const read = told(emulated(), { imds: "allow-emulate" });
+  test("a region that is not set is no fact, although STS is called in a region", () => {
+    const read = sidecarConfig(emulated(), { imds: "allow-emulate" });
     expect(read.sts.region).toBe("us-east-1");
     expect(read.imds?.facts).not.toHaveProperty("region");
   });
 
-  test("guard and sidecar receive nothing about it in a pod that does not ask for it", () => {
-    expect(told(annotated(), allowed).imds).toBeUndefined();
+  test("guard and sidecar receive no emulation settings in a pod that does not ask for emulation", () => {
+    expect(sidecarConfig(annotated(), allowed).imds).toBeUndefined();
     expect(guardTold(allowed)).toMatchObject({ imds: "block" });
   });
 });
@@ -186,7 +186,7 @@ describe("every setting of an installation reaches the sidecar:", () => {
     [{ block: ["100.100.100.200"] }, { blockedAddresses: ["100.100.100.200"] }],
     [{ guard: "off" }, { blockedAddresses: [] }],
   ] as const)("%j", ([settings, expected]) => {
-    expect(told(annotated(), settings)).toMatchObject(expected);
+    expect(sidecarConfig(annotated(), settings)).toMatchObject(expected);
   });
 });
 
@@ -201,7 +201,7 @@ test.for([
   "the sidecar accepts a role of partition %s, and calls STS in %s when no region is set",
   ([partition, region]) => {
     const arn = `arn:${partition}:iam::111122223333:role/teams/a_b+c=d,e.f@g-h/x`;
-    expect(told(annotated({ [ANNOTATION.role]: arn }))).toMatchObject({
+    expect(sidecarConfig(annotated({ [ANNOTATION.role]: arn }))).toMatchObject({
       sts: { region },
       identities: [{ steps: [{ roleArn: arn }] }],
     });
@@ -213,7 +213,7 @@ test("the sidecar accepts every character that the injector accepts in a role's 
   const taken = printable.filter((one) => {
     const arn = `${ACCOUNT}p${one}q/n`;
     const after = admitted(annotated({ [ANNOTATION.role]: arn }));
-    // Other characters are refused at admission with a sentence, not by a sidecar that fails to start.
+    // Admission refuses other characters with a message, so that no sidecar fails to start.
     return (
       after.kind === "inject" &&
       parseConfig(startedWith(after.after, CONTAINER.sidecar)).identities[0]?.steps[0]?.roleArn === arn
@@ -232,7 +232,7 @@ test("the sidecar accepts as many tags and as long a policy, external id and ses
     [ANNOTATION.sessionPolicy]: JSON.stringify({ a: "y".repeat(2040) }),
     [ANNOTATION.sessionName]: "n".repeat(256),
   });
-  const read = told(one, { hubRole: HUB, clusterName: "c" });
+  const read = sidecarConfig(one, { hubRole: HUB, clusterName: "c" });
   expect(Object.keys(read.identities[0]?.steps.at(-1)?.tags ?? {})).toHaveLength(48);
   expect(read.identities[0]?.steps.at(-1)?.policy).toHaveLength(2048);
   expect(read.sessionName).toHaveLength(64);
@@ -246,7 +246,7 @@ test("the app receives the address that the sidecar listens on, and a token whos
   expect(sha256(app[APP_ENV.token] ?? "")).toBe(identities[0]?.tokenSha256.toString("hex"));
 });
 
-test("guard and sidecar receive only variables that the contract names", () => {
+test("guard and sidecar receive only variables of the contract", () => {
   const after = injected(
     annotated({ [ANNOTATION.imds]: "emulate" }),
     facts(),

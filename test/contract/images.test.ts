@@ -13,12 +13,12 @@ describe("the images", () => {
     expect(sidecar).toContain(`podrole:x:${SIDECAR_UID}:${SIDECAR_UID}:`);
   });
 
-  test("contain the program that the injector's commands name", () => {
+  test("contain the programs that the injector's commands name", () => {
     for (const [program] of Object.values(COMMAND)) expect(sidecar).toContain(`/usr/local/bin/${program}`);
   });
 
   test.for(["Dockerfile.sidecar", "Dockerfile.injector"])(
-    "%s ends in an image that holds only what runs",
+    "%s builds an image that contains only what runs",
     (name) => {
       const stages = dockerfile(name).split(/^(?=FROM )/m);
       const last = stages.at(-1) ?? "";
@@ -29,7 +29,7 @@ describe("the images", () => {
   );
 
   test.for(["Dockerfile.sidecar", "Dockerfile.injector"])(
-    "%s takes its base from an argument that a digest fits",
+    "%s takes its base image from an argument that accepts a digest",
     (name) => {
       const bases = [...dockerfile(name).matchAll(/^FROM (\S+)/gm)].map(([, base]) => base);
       expect(new Set(bases)).toEqual(new Set(["${NODE_IMAGE}", "scratch"]));
@@ -37,13 +37,13 @@ describe("the images", () => {
     },
   );
 
-  test("the sidecar's bench measures it under the variables that its image sets", () => {
+  test("the sidecar's benchmark uses the variables that its image sets", () => {
     for (const [name, value] of Object.entries(IMAGE_ENV)) {
       expect(sidecar.replaceAll('"', "")).toContain(`\nENV ${name}=${value}\n`);
     }
   });
 
-  test("are built by a script that package.json has", () => {
+  test("are built by a script of package.json", () => {
     expect(Object.keys(manifest.scripts)).toContain("build");
   });
 });

@@ -26,7 +26,7 @@ Served as Prometheus text at \`GET /metrics\` of the pod's port ${HEALTH_PORT} (
 have them, Prometheus needs a PodMonitor or a scrape configuration of yours.
 `;
 
-/** What a label of the sidecar's holds; it has at most one a metric. */
+/** The meaning of each label of the sidecar; a metric has at most one. */
 const LABELS: Readonly<Record<string, string>> = {
   podrole_credentials_expiry_timestamp_seconds:
     "`pod`, or `container/` and the name of a container that has a role of its own",
@@ -56,7 +56,7 @@ function sectionOf([name, { type, help, labels }]: readonly [string, Metric]): s
   return section(name, `A ${type}. ${help}${buckets}`, rows);
 }
 
-/** The page as the tables have it. */
+/** The page as it follows from the tables of metrics. */
 function page(): string {
   const ofInjector = Object.entries(METRICS).map(sectionOf);
   const ofController = Object.entries(CONTROLLER_METRICS).map(sectionOf);
@@ -75,7 +75,7 @@ test("deploy/reference/metrics.md lists every metric of the code", async () => {
   await expect(page()).toMatchFileSnapshot(fileURLToPath(file));
 });
 
-test("every label of the sidecar's metrics is explained, and no other", () => {
+test("exactly the labels of the sidecar's metrics are explained", () => {
   const labelled = sidecarMetrics().filter(({ label }) => label !== undefined);
   expect(labelled.map(({ name }) => name).toSorted()).toEqual(Object.keys(LABELS).toSorted());
   expect(sidecarMetrics().length).toBeGreaterThan(labelled.length);

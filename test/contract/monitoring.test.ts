@@ -8,7 +8,7 @@ import { createMetrics } from "../../sidecar/wire/metrics.ts";
 const read = (path: string): string => readFileSync(new URL(`../../deploy/${path}`, import.meta.url), "utf8");
 
 const METRICS = { ...INJECTOR_METRICS, ...CONTROLLER_METRICS };
-/** Of the API server and of Prometheus itself. */
+/** Metrics of the API server and of Prometheus itself. */
 const OTHERS = new Set([
   "up",
   "apiserver_admission_webhook_rejection_count",
@@ -45,7 +45,7 @@ const ours = new Set<string>([
       .matchAll(/^# TYPE (\S+)/gm),
   ].map(([, name]) => name ?? ""),
 ]);
-/** Of a target or of the operator, beside those of each metric's own. */
+/** Labels of a target or of the operator, which every metric has besides its own. */
 const LABELS = new Set(["job", "pod", "namespace", "le"]);
 const labelsIn = (expr: string): readonly string[] => [
   ...[...expr.matchAll(/[{,]\s*(\w+)=/g)].map(([, name]) => name ?? ""),
@@ -53,7 +53,7 @@ const labelsIn = (expr: string): readonly string[] => [
 ];
 const unknownLabelsIn = (expr: string): readonly string[] => {
   const metrics = metricsIn(expr).map((name) => name.replace(/_(?:bucket|sum|count)$/, ""));
-  // Of the sidecar's and the API server's own we have no table.
+  // There is no table of labels for the sidecar and the API server.
   if (!metrics.every((name) => Object.hasOwn(METRICS, name))) return [];
   const known = new Set(metrics.flatMap((name) => Object.keys(METRICS[name as keyof typeof METRICS].labels)));
   return labelsIn(expr).filter((label) => !LABELS.has(label) && !known.has(label));
@@ -65,7 +65,7 @@ describe("alerts", () => {
   const alerts = parse(read("chart/files/alerts.yaml")) as readonly Record<string, string>[];
 
   test.for(alerts.map((one) => [one["alert"] ?? "", one] as const))(
-    "%s asks for metrics there are",
+    "%s uses only metrics that exist",
     ([, { expr }]) => {
       expect(metricsIn(expr ?? "").length).toBeGreaterThan(0);
       expect(unknownIn(expr ?? "")).toEqual([]);
@@ -73,7 +73,7 @@ describe("alerts", () => {
     },
   );
 
-  test("each have a section of their name in the troubleshooting page", () => {
+  test("each have a section with their name in the troubleshooting page", () => {
     const headings = [...read("docs/troubleshooting.md").matchAll(/^#+ (\w+)$/gm)].map(([, name]) => name);
     for (const { alert } of alerts) expect(headings).toContain(alert);
   });
@@ -101,7 +101,7 @@ describe("the dashboard", () => {
     expect(new Set(cells).size).toBe(cells.length);
   });
 
-  test("queries metrics that exist", () => {
+  test("queries only metrics that exist", () => {
     const exprs = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
     expect(exprs.length).toBeGreaterThan(10);
     expect(exprs.flatMap(unknownIn)).toEqual([]);

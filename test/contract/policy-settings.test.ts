@@ -5,11 +5,11 @@ import { SETTING_NAMES, SETTINGS, type Setting } from "../../injector/config/set
 import { VERSION } from "../../injector/model/version.ts";
 import { OWN_RESOURCES } from "../../injector/mutate/own-container.ts";
 
-/** What the admission policies know of the settings, which they read from the ConfigMap themselves. */
+/** What the admission policies assume about the settings that they read from the ConfigMap. */
 
 const template = readFileSync(new URL("../../deploy/chart/templates/_policy.tpl", import.meta.url), "utf8");
 
-/** The YAML that one of the template's definitions holds. */
+/** The YAML of one definition of the template. */
 function defined(name: string): Readonly<Record<string, unknown>> {
   const text = new RegExp(`define "podrole\\.${name}" -}}\\n([^]*?)\\{\\{- end`).exec(template)?.[1];
   return parse(text ?? "") as Record<string, unknown>;
@@ -17,16 +17,16 @@ function defined(name: string): Readonly<Record<string, unknown>> {
 
 const OF_POLICY = SETTING_NAMES.filter((name) => (SETTINGS[name] as Setting).policy === true);
 
-test("the policies read the settings that are marked for them, and take their defaults", () => {
+test("the policies read the settings that are marked for them, and use their defaults", () => {
   const { image, ...others } = Object.fromEntries(
     OF_POLICY.map((name) => [name, SETTINGS[name].default ?? ""]),
   );
   expect(defined("policySettings")).toEqual(others);
-  // Of a version, so the policy makes it from the settings' version.
+  // The default contains a version; the policy uses the settings' version.
   expect(image).toBe(`podrole/sidecar:${VERSION}`);
 });
 
-test("the policies take all choices of a setting and no others", () => {
+test("the policies accept exactly the choices of a setting", () => {
   const choices = OF_POLICY.flatMap((name): [string, readonly string[]][] => {
     const { kind }: Setting = SETTINGS[name];
     const words = kind.schema.type === "boolean" ? ["true", "false"] : kind.choices;
@@ -39,7 +39,7 @@ test("the policies take all choices of a setting and no others", () => {
   expect(Object.fromEntries(known)).toEqual(Object.fromEntries(choices));
 });
 
-test("the policy of running pods has the floors that the injector writes", () => {
+test("the policy for running pods has the minimum resources that the injector sets", () => {
   const policy = readFileSync(
     new URL("../../deploy/chart/templates/running-policy.yaml", import.meta.url),
     "utf8",

@@ -6,7 +6,7 @@ const at = (path: string): URL => new URL(`../../${path}`, import.meta.url);
 const readme = readFileSync(at("README.md"), "utf8");
 const golden = (name: string): string => readFileSync(at(`test/injector/golden/${name}`), "utf8");
 
-/** The input holds the namespace as well; the page shows the pod. */
+/** The input also contains the namespace; the page shows only the pod. */
 const before = golden("readme.in.yaml").split("---\n").at(-1) ?? "";
 const after = golden("readme.injected.yaml");
 

@@ -7,12 +7,12 @@ import { annotationsByKey, type On } from "../../injector/model/annotations.ts";
 import { PROGRAM_MAX } from "../../injector/decide/pattern.ts";
 import { FINDINGS, type FindingCode, type Severity } from "../../injector/model/findings.ts";
 
-/** The reference pages are written from the tables that the code itself uses. */
+/** The reference pages are generated from the tables that the code uses. */
 
 const REWRITE = "npx vitest run --config test/vitest.config.ts test/contract/reference.test.ts -u";
 const WRITTEN = `This page is made from the table that the code uses: \`${REWRITE}\`.`;
 
-/** What to do about each code, for people who have only the code; a finding says it for the case at hand. */
+/** A general remedy for each code. The remedy in a finding is specific to its case. */
 const REMEDIES: Readonly<Record<FindingCode, string>> = {
   OBJECT_MALFORMED: "Correct the field that the message names.",
   INTERNAL: "Look for the request's uid in the injector's log, and report the error.",
@@ -164,7 +164,7 @@ test("deploy/reference/guard.md lists the guard's exit codes", async () => {
   expect(new Set(numbers).size, "no two ends share a number").toBe(numbers.length);
 });
 
-test("every code that the guard can end with has a row", async () => {
+test("every exit code of the guard has a row", async () => {
   const folder = new URL("../../sidecar/guard/", import.meta.url);
   const sources = (await readdir(folder, { recursive: true }))
     .filter((name) => name.endsWith(".ts"))
@@ -187,7 +187,7 @@ test("deploy/reference/findings.md lists the findings", async () => {
   for (const key of Object.keys(FINDINGS)) expect(findingsPage).toContain(`| \`${key}\` |`);
 });
 
-test("every code has a remedy of one sentence, and every remedy a code", () => {
+test("every code has a remedy of one sentence, and every remedy has a code", () => {
   expect(Object.keys(REMEDIES).toSorted()).toEqual(Object.keys(FINDINGS).toSorted());
   for (const remedy of Object.values(REMEDIES)) expect(remedy).toMatch(/^[A-Z][^\n]+\.$/);
 });

@@ -37,7 +37,7 @@ async function sidecar(byToken: Readonly<Record<string, Issue>>): Promise<number
   return listen(server, 0);
 }
 
-/** What the app of a pod with one identity is given. */
+/** The variables of the app in a pod with one identity. */
 const appEnv = async (credentials: Issue, token = TOKEN): Promise<Record<string, string>> =>
   envOf(await sidecar({ [TOKEN]: credentials }), token);
 
@@ -71,7 +71,7 @@ async function callerIdentity(env: Record<string, string>, standIn: StsStandIn):
   return JSON.parse(app.output());
 }
 
-test("the AWS SDK's default chain gets the pod's role from the injected variables alone", async () => {
+test("the AWS SDK's default chain gets the pod's role from only the injected variables", async () => {
   const standIn = await sts();
   const credentials = held(standIn);
   expect(await callerIdentity(await appEnv(async () => credentials), standIn)).toEqual({ arn: SESSION });
@@ -98,7 +98,7 @@ test("a container with another container's token gets nothing", async () => {
   expect(standIn.calls).toEqual([]);
 });
 
-test("two containers of one pod get two roles with their own tokens, at the same time and again", async () => {
+test("two containers of one pod get two roles with their own tokens, at the same time and repeatedly", async () => {
   const standIn = await sts();
   const other = randomBytes(32).toString("base64url");
   const [own, archive] = [held(standIn), held(standIn, ARCHIVE_SESSION)];
@@ -108,7 +108,7 @@ test("two containers of one pod get two roles with their own tokens, at the same
   expect(await Promise.all(asked)).toEqual(arns.map((arn) => ({ arn })));
 });
 
-test("a container whose role STS refuses gets the refusal, and the other container its credentials", async () => {
+test("a container gets the refusal when STS refuses its role, and the other container gets its credentials", async () => {
   const standIn = await sts();
   const other = randomBytes(32).toString("base64url");
   const own = held(standIn);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { isThere, textOf } from "./docs/tree.ts";
 
-/** Each threat names a test or a line of the matrix that proves it is stopped, and that exists. */
+/** Each threat names an existing test or a line of the matrix which proves that it is stopped. */
 
 const page = textOf("deploy/docs/security.md");
 const rows = page
@@ -20,7 +20,7 @@ const proofsIn = (cell: string): readonly (readonly [where: string, title: strin
     return titles.map((title): readonly [string, string] => [where?.[1] ?? where?.[2] ?? "", title]);
   });
 
-/** The matrix's column for a guard on a machine where nothing is missing. */
+/** The matrix's column for a guard on a machine where all layers of the guard work. */
 const GUARD = "guard";
 
 function problemOf(where: string, title: string): string | undefined {
@@ -53,7 +53,7 @@ test("every threat of the security model names a test that exists", () => {
   }
 });
 
-test("a proof that does not exist is found", () => {
+test("the check finds a proof that does not exist", () => {
   expect(problemOf("test/injector/decide/hazards.test.ts", "a thing that nobody tries")).toMatch(
     /has no "a thing/,
   );

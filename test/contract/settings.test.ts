@@ -7,7 +7,7 @@ import { chartDefault } from "../support/setting-samples.ts";
 import { textOf } from "./docs/tree.ts";
 
 /**
- * What is made of the table of settings. `-u` writes it anew:
+ * The files that are generated from the table of settings. `-u` writes them again:
  * npx vitest run --config test/vitest.config.ts test/contract/settings.test.ts -u
  */
 
@@ -38,7 +38,7 @@ function comment(text: string): readonly string[] {
   return lines.map((line) => `  #${line}`);
 }
 
-/** Flow style, the shortest that YAML reads as the value. */
+/** The shortest YAML of a value, in flow style. */
 const yaml = (value: unknown): string => {
   if (Array.isArray(value)) return `[${value.map(yaml).join(", ")}]`;
   return typeof value === "string" && /[:{}[\],&*#?|<>=!%@`"'-]/.test(value.replaceAll(/\b-\b/g, ""))
@@ -52,7 +52,7 @@ const valuesBlock = [
   "",
 ].join("\n");
 
-/** A setting that the chart may leave to the injector may be null. */
+/** A setting may be null when its default is the injector's. */
 function schemaOf(one: Setting & { readonly name: SettingName }): object {
   const { schema } = one.kind;
   if (chartDefault(one.name) !== null) return schema;
@@ -64,7 +64,7 @@ function schemaOf(one: Setting & { readonly name: SettingName }): object {
   };
 }
 
-/** JSON as oxfmt leaves it: arrays of words on one line. */
+/** JSON as oxfmt formats it: arrays of words on one line. */
 const json = (value: unknown, indent: string): string =>
   JSON.stringify(value, null, 2)
     .replaceAll(/\[\s+((?:"[^"]*"|null)(?:,\s+(?:"[^"]*"|null))*)\s+\]/g, (_, items: string) => {
@@ -81,7 +81,7 @@ const schemaBlock = `"options": ${json(
   "    ",
 )},\n    "image": {`;
 
-/** The text with what `found` matches replaced; without a place for it, there is nothing to compare. */
+/** Replaces the match of `found` in a text. Fails when there is none. */
 function withBlock(text: string, found: RegExp, block: string): string {
   expect(text).toMatch(found);
   return text.replace(found, () => block);
@@ -127,8 +127,8 @@ ${injectorCommand()
   .join("\n")}
 `;
 
-describe("made from the table of settings", () => {
-  test("is the block `options` of values.yaml, each setting under its sentence", async () => {
+describe("generated from the table of settings", () => {
+  test("is the block `options` of values.yaml, with a sentence above each setting", async () => {
     const text = withBlock(textOf("deploy/chart/values.yaml"), /^options:\n(?: .*\n)+/m, valuesBlock);
     await expect(text).toMatchFileSnapshot("../../deploy/chart/values.yaml");
   });

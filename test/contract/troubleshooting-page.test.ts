@@ -13,7 +13,7 @@ import { codesMadeIn, sourceOf, tableOf, type Row } from "./troubleshooting/row.
 import { answerRows, sidecarRows } from "./troubleshooting/sidecar.ts";
 import { stsRows } from "./troubleshooting/sts.ts";
 
-/** The page is filled with messages that the programs produce here, so no message changes without it. */
+/** The page is filled with messages that the programs produce here, so it changes with every message. */
 
 const FILE = new URL("../../deploy/docs/troubleshooting.md", import.meta.url);
 const page = readFileSync(FILE, "utf8");
@@ -67,7 +67,7 @@ test("every row has advice", async () => {
   }
 });
 
-test("every finding is quoted, as the webhook or the policy words it", async () => {
+test("every finding is quoted in the words of the webhook or the policy", async () => {
   const said = await saidIn("denials", "warnings", "policy");
   expect(Object.keys(FINDINGS).filter((code) => !said.includes(`[${code}] `))).toEqual([]);
   const byWebhook = await saidIn("denials", "warnings");
@@ -91,10 +91,10 @@ test("every code of the sidecar is quoted, and every STS refusal that has a reme
   );
 });
 
-/** Of the metadata endpoint, whose page has them. */
+/** Codes of the metadata endpoint, which its own page explains. */
 const ELSEWHERE = new Set(["NODE_METADATA_UNAVAILABLE"]);
 
-test("every trouble with certificates is quoted", async () => {
+test("every certificate error is quoted", async () => {
   const said = await saidIn("certificates");
   expect(TLS_TROUBLES.filter((code) => !said.includes(`${code}: `))).toEqual([]);
 });

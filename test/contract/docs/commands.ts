@@ -4,13 +4,13 @@ import type { ShellCommand } from "./shell.ts";
 import { isThere, textOf } from "./tree.ts";
 
 export interface Around {
-  /** Files that commands before it on the page have written. */
+  /** Files that earlier commands of the page have written. */
   readonly made: ReadonlySet<string>;
-  /** In the midst of a sentence: what a command cannot do without may be left out. */
+  /** Part of a sentence, where required arguments may be missing. */
   readonly inPassing: boolean;
 }
 
-/** Why a command of a page cannot be run as it stands: sentences, none where it can. */
+/** The reasons why a command of a page cannot be run as written; empty when it can. */
 export function complaintsAbout({ words }: ShellCommand, around: Around): readonly string[] {
   const [program = "", ...args] = words.slice(words.findIndex((word) => !/^[A-Z_][A-Z0-9_]*=/.test(word)));
   const check = Object.hasOwn(PROGRAMS, program) ? PROGRAMS[program] : undefined;
@@ -36,14 +36,14 @@ const PROGRAMS: Readonly<Record<string, Check>> = {
   podrole,
   buildah: () => [],
   curl: () => [],
-  // Tried with the AWS CLI: each exists and takes the flags that it is given.
+  // Tested with the AWS CLI: each exists and accepts the flags of the docs.
   aws: ([service = "", verb = ""]) =>
     ["iam get-role", "iam update-assume-role-policy", "sts get-caller-identity"].includes(
       `${service} ${verb}`,
     )
       ? []
       : [`\`aws ${service} ${verb}\` is not known here`],
-  // Flags and values are for helm itself to judge: test/chart/docs.test.ts.
+  // helm itself checks flags and values: test/chart/docs.test.ts.
   helm: ([verb = ""]) =>
     "install upgrade template uninstall rollback history get".split(" ").includes(verb)
       ? []
@@ -75,14 +75,14 @@ const KUBECTL_FLAGS = new Set(
   ).split(" "),
 );
 
-/** By Commander's own definitions. */
+/** Checks the arguments by Commander's definitions. */
 function podrole([name = "", ...args]: readonly string[], { inPassing }: Around): readonly string[] {
   const command = podroleCommand().commands.find((one) => one.name() === name);
   if (command === undefined) return inPassing && name === "" ? [] : [`podrole has no command \`${name}\``];
   return inPassing ? unknownFlags(command, args) : refusals(command, args);
 }
 
-/** What the command says to these arguments before it does anything. */
+/** The command's error for these arguments, before it runs. */
 function refusals(command: Command, args: readonly string[]): readonly string[] {
   const said: string[] = [];
   command
@@ -106,14 +106,14 @@ const unknownFlags = (command: Command, args: readonly string[]): readonly strin
 
 const IN_TREE = /^(?:file:\/\/)?(?:deploy|test|injector|sidecar|\.ci|Dockerfile)\b.*[./]/;
 
-/** @param file as it stands on a page; `-` is standard input, capitals a file of the reader's */
+/** @param file as written on a page; `-` is standard input, a name in capitals is a file that the reader has to write */
 function missing(file: string, { made }: Around): readonly string[] {
   const path = file.replace("file://", "");
   if (path === "-" || made.has(path) || /^[A-Z]+(?:\.yaml)?$/.test(path) || isThere(path)) return [];
   return [`there is no file \`${path}\`, and no command before it on the page makes one`];
 }
 
-/** What stands behind these flags, up to the next one. */
+/** The values that follow these flags, up to the next flag. */
 const valuesOf = (args: readonly string[], ...flags: readonly string[]): readonly string[] =>
   args.flatMap((word, index) => {
     if (!flags.includes(word)) return [];

@@ -1,8 +1,8 @@
-/** A page taken apart, as far as its commands and links are concerned. Lines are counted from 1. */
+/** The commands and links of a page. Lines are counted from 1. */
 export interface Page {
-  /** From the root of the tree. */
+  /** The path from the root of the tree. */
   readonly path: string;
-  /** Their anchors. */
+  /** The anchors of the headings. */
   readonly headings: readonly string[];
   readonly fences: readonly Fence[];
   /** Inline code. */
@@ -21,8 +21,8 @@ export interface Fence extends Located {
 }
 
 /**
- * Reads the Markdown that these pages are written in: headings by `#`, fences by three backticks, inline links. A
- * paragraph is taken as a whole, since inline code may run over the end of a line.
+ * Reads the Markdown of these pages: headings by `#`, fences by three backticks, inline links. A
+ * paragraph is read as a whole, since inline code may continue on the next line.
  */
 export function parsePage(path: string, markdown: string): Page {
   const { fences, prose } = blocksIn(markdown);
@@ -74,7 +74,7 @@ function blocksIn(markdown: string): {
 const lineAt = ({ text, line }: Located, index: number): number =>
   line + text.slice(0, index).split("\n").length - 1;
 
-/** As many backticks at its end as at its beginning, and fewer in between. */
+/** Inline code has as many backticks at its end as at its beginning, and fewer in between. */
 const SPAN = /(?<!`)(`+)(?!`)([^]+?)(?<!`)\1(?!`)/g;
 
 const spansIn = (block: Located): readonly Located[] =>
@@ -84,7 +84,7 @@ const spansIn = (block: Located): readonly Located[] =>
   }));
 
 const linksIn = (block: Located): readonly Located[] => {
-  // What stands in inline code is no link; of the same length, so that lines stay where they are.
+  // Inline code contains no links. The replacement has the same length, so that line numbers stay right.
   const bare = block.text.replaceAll(SPAN, (code) => code.replaceAll(/[^\n]/g, "."));
   return [...bare.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => ({
     text: match[1] ?? "",
@@ -92,7 +92,7 @@ const linksIn = (block: Located): readonly Located[] => {
   }));
 };
 
-/** As GitHub makes them: lower case, punctuation left out, blanks as dashes, a number behind what is there already. */
+/** Anchors as GitHub makes them: lower case, no punctuation, dashes for blanks, and a number after duplicates. */
 function headingsIn(prose: readonly Located[]): Page["headings"] {
   const taken = new Map<string, number>();
   return prose.flatMap(({ text }) => {

@@ -1,7 +1,7 @@
 /** One program that a block of shell runs. */
 export interface ShellCommand {
   readonly words: readonly string[];
-  /** Files that its output is written to. */
+  /** The files that its output is written to. */
   readonly writes: readonly string[];
 }
 
@@ -11,7 +11,7 @@ const NESTED = /\$\(((?:[^()]|\([^()]*\))*)\)/g;
 const QUOTED = /'([^']*)'|"((?:[^"\\]|\\[^])*)"|\\(.)/g;
 
 /**
- * The programs of a block, in order, those in `$(...)` before what they are part of. It knows what the docs need: quotes,
+ * The programs of a block, in order; those in `$(...)` come before their command. It supports what the docs need: quotes,
  * pipes, lists, redirections, comments and continued lines.
  * @throws Error for a quote without an end
  */

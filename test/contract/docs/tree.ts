@@ -2,11 +2,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 const at = (path: string): URL => new URL(`../../../${path}`, import.meta.url);
 
-/** Of a file, by its path from the root of the tree. */
+/** The text of a file, by its path from the root of the tree. */
 export const textOf = (path: string): string => readFileSync(at(path), "utf8");
 export const isThere = (path: string): boolean => existsSync(at(path));
 
-/** The pages that people read: README.md, CONTRIBUTING.md and what is in deploy/. */
+/** The pages for readers: README.md, CONTRIBUTING.md and those in deploy/. */
 export const PAGES: readonly string[] = [
   "README.md",
   ".github/CONTRIBUTING.md",

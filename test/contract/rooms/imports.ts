@@ -9,18 +9,18 @@ export interface Import {
   readonly imported: string;
 }
 
-/** An import of one room's file by another's; rooms are written `injector/decide`. */
+/** An import of a file of one room by a file of another. Rooms are written `injector/decide`. */
 interface Arrow {
   readonly from: string;
   readonly to: string;
-  /** One of the imports that make it. */
+  /** One of the imports between these rooms. */
   readonly because: Import;
 }
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const SPECIFIER = /(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*["'](\.{1,2}\/[^"']+\.c?[jt]s)["']/g;
 
-/** Every import of a project's own file in a program, types and dynamic imports included. */
+/** Every import of a project file in a program, including types and dynamic imports. */
 export function importsOf(program: Program): readonly Import[] {
   return globSync(`${program}/**/*.{ts,cjs}`, { cwd: ROOT })
     .toSorted()
@@ -32,13 +32,13 @@ export function importsOf(program: Program): readonly Import[] {
     );
 }
 
-/** `injector/decide/hazards/verify.ts` is of `injector/decide`, `injector/main.ts` of `injector/main`. */
+/** `injector/decide/hazards/verify.ts` is in `injector/decide`, and `injector/main.ts` in `injector/main`. */
 export const roomOf = (file: string): string => {
   const [program = "", room = "", ...rest] = file.split("/");
   return rest.length === 0 ? `${program}/main` : `${program}/${room}`;
 };
 
-/** The arrows between rooms, one for each pair. */
+/** The arrows between rooms, one per pair. */
 export function arrowsOf(imports: readonly Import[]): readonly Arrow[] {
   const arrows = new Map<string, Arrow>();
   for (const because of imports) {
@@ -48,7 +48,7 @@ export function arrowsOf(imports: readonly Import[]): readonly Arrow[] {
   return [...arrows.values()];
 }
 
-/** Imports that do not lead downward, or into a room that nobody has named. */
+/** Imports that do not lead downward, or that lead into an unnamed room. */
 export function upward(program: Program, arrows: readonly Arrow[]): readonly string[] {
   const order = [
     ...ROOMS[program].map((room) => `${program}/${room}`),
@@ -59,7 +59,7 @@ export function upward(program: Program, arrows: readonly Arrow[]): readonly str
     .map(({ because }) => `${because.file} imports ${because.imported}`);
 }
 
-/** A mermaid flow chart. What nearly every room imports is left out. */
+/** A mermaid flow chart, without the rooms that nearly every room imports. */
 export function drawing(program: Program, arrows: readonly Arrow[]): string {
   const name = (room: string): string => room.slice(program.length + 1);
   const drawn = arrows.filter(

@@ -11,11 +11,11 @@ describe.for(PROGRAMS)("the rooms of the %s", (program) => {
   const imports = importsOf(program);
   const arrows = arrowsOf(imports);
 
-  test("import downward only, so that there is no circle", () => {
+  test("import only downward, so that there is no cycle", () => {
     expect(upward(program, arrows)).toEqual([]);
   });
 
-  test("are all of them in use", () => {
+  test("are all in use", () => {
     const used = new Set(imports.flatMap(({ file, imported }) => [roomOf(file), roomOf(imported)]));
     expect([...used].filter((room) => room.startsWith(program)).sort()).toEqual(
       ROOMS[program].map((room) => `${program}/${room}`).sort(),
@@ -28,7 +28,7 @@ describe.for(PROGRAMS)("the rooms of the %s", (program) => {
   });
 });
 
-test("an import upward, or into a room without a name, is found", () => {
+test("the check finds an import upward or into a room without a name", () => {
   const arrow = (file: string, imported: string) => arrowsOf([{ file, imported }]);
   const upwards = "injector/decide/decide.ts imports injector/serve/server.ts";
   expect(upward("injector", arrow("injector/decide/decide.ts", "injector/serve/server.ts"))).toEqual([
@@ -51,7 +51,7 @@ test("the linter forbids each room of the injector all rooms above it", () => {
   }
 });
 
-test("the design page shows them as they are", async () => {
+test("the design page shows the actual imports", async () => {
   const file = at("deploy/docs/design.md");
   const page = PROGRAMS.reduce(
     (text, program) =>

@@ -22,5 +22,5 @@ export const ROOMS = {
 
 export type Program = keyof typeof ROOMS;
 
-/** What the injector may import of the sidecar. */
+/** The parts of the sidecar that the injector may import. */
 export const SHARED = ["kit", "contract"] as const;

@@ -89,17 +89,17 @@ test("every ConfigMap yields a config or problems, and no invalid key is overloo
     fc.property(fc.array(fc.tuple(keys, raw), { maxLength: 12 }), (entries) => {
       const written: Record<string, string> = Object.fromEntries(entries);
       const reading = configFrom(written);
-      const told = "problems" in reading ? reading.problems : [];
+      const reported = "problems" in reading ? reading.problems : [];
       const settings: readonly string[] = SETTING_NAMES;
       const unknown = Object.keys(written).filter(
         (key) => !settings.includes(key) && key !== "version" && !key.startsWith("accepted."),
       );
-      for (const key of unknown) expect(told.some((one) => one.keys.includes(key))).toBe(true);
-      for (const { message, keys: named } of told) {
+      for (const key of unknown) expect(reported.some((one) => one.keys.includes(key))).toBe(true);
+      for (const { message, keys: named } of reported) {
         expect(message).toMatch(/^.+\.$|\?$/s);
         expect(named.includes(SECRET) || !message.includes(SECRET)).toBe(true);
       }
-      expect("config" in reading).toBe(told.length === 0);
+      expect("config" in reading).toBe(reported.length === 0);
     }),
     { numRuns: 300 },
   );

@@ -48,10 +48,10 @@ test("a pod has no role when nothing names one", () => {
 });
 
 test("the decision says what named the role", () => {
-  const told = [onPod("x"), pod({ serviceAccountName: "biller" }, {})].map((one) =>
+  const sources = [onPod("x"), pod({ serviceAccountName: "biller" }, {})].map((one) =>
     resolveRole(one, facts(onAccount("y")), cluster),
   );
-  expect(told).toMatchObject([
+  expect(sources).toMatchObject([
     { from: "annotation iam.amazonaws.com/role of the pod" },
     { from: "annotation eks.amazonaws.com/role-arn of service account biller" },
   ]);

@@ -27,6 +27,6 @@ export interface Row {
 export const RESTRICTED: Partial<InjectorConfig> = { policy: "enforce" };
 
 /** podrole never matches in the middle of a name. */
-export const UNANCHORED: Row["ours"] = [REFUSED, "patterns are anchored here"];
+export const UNANCHORED: Row["ours"] = [REFUSED, "podrole anchors patterns at both ends"];
 
 export const asks = (name: string): Annotations => ({ [ANNOTATION.role]: name });

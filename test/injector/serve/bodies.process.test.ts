@@ -9,11 +9,16 @@ import { ca, agentFor, listening, review, raw } from "./listener-rig.ts";
 describe("a flood of long bodies", () => {
   const LONG = 6 * 1024 * 1024;
   const HEAD = "POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
-  const TOLD = `${HEAD}content-length: ${LONG}\r\n\r\n`;
-  /** Connections that send most of a long body and then nothing. @param read how many of them the server reads at once */
-  async function dawdling(
+  const WITH_LENGTH = `${HEAD}content-length: ${LONG}\r\n\r\n`;
+  /** Opens connections that send most of a long body and then nothing. @param read how many the server reads at once */
+  async function stalled(
     port: number,
-    { count, read, head = TOLD, last = 1 }: { count: number; read: number; head?: string; last?: number },
+    {
+      count,
+      read,
+      head = WITH_LENGTH,
+      last = 1,
+    }: { count: number; read: number; head?: string; last?: number },
   ): Promise<readonly TLSSocket[]> {
     const sockets = await Promise.all(
       Array.from({ length: count }, () => raw(port, { localAddress: `127.0.0.${last}` })),
@@ -29,7 +34,7 @@ describe("a flood of long bodies", () => {
     sockets.filter(({ writableLength }) => writableLength > LONG / 2).length;
 
   test.for([
-    ["of a length that they tell", TOLD],
+    ["of a length that they tell", WITH_LENGTH],
     [
       "of a length that they do not tell",
       `${HEAD}transfer-encoding: chunked\r\n\r\n${LONG.toString(16)}\r\n`,
@@ -38,7 +43,7 @@ describe("a flood of long bodies", () => {
     "%s is read from three connections at a time, and short reviews are answered meanwhile",
     async ([, head]) => {
       const { port } = await listening();
-      const sockets = await dawdling(port, { count: 20, read: 3, head });
+      const sockets = await stalled(port, { count: 20, read: 3, head });
       await delay(300);
       expect(kept(sockets)).toBe(17);
       expect((await review(port, agentFor([ca]))).status).toBe(200);
@@ -52,15 +57,15 @@ describe("a flood of long bodies", () => {
 
   test("from one address does not delay a long review from another", async () => {
     const { port } = await listening({ bodyMs: 60_000 });
-    await dawdling(port, { count: 20, read: 3, last: 2 });
+    await stalled(port, { count: 20, read: 3, last: 2 });
     expect((await review(port, agentFor([ca]), LONG_REVIEW)).status).toBe(200);
   });
 
   test("from many addresses delays a long review only until the flood times out", async () => {
     const { port } = await listening({ bodyMs: 1500 });
-    await dawdling(port, { count: 4, read: 3, last: 2 });
-    await dawdling(port, { count: 4, read: 3, last: 3 });
-    await dawdling(port, { count: 4, read: 0, last: 4 });
+    await stalled(port, { count: 4, read: 3, last: 2 });
+    await stalled(port, { count: 4, read: 3, last: 3 });
+    await stalled(port, { count: 4, read: 0, last: 4 });
     expect((await review(port, agentFor([ca]), LONG_REVIEW)).status).toBe(200);
   });
 });

@@ -59,7 +59,7 @@ test("the ConfigMap is watched by its name only, and the controller's keys in it
   expect(server.queries(PATH)).toEqual(new Set(["metadata.name=podrole-config"]));
 });
 
-test("the ConfigMap's age is the time since the last change of any part", async () => {
+test("the settings' time is the time of the ConfigMap's last change in any part", async () => {
   const { server, settings } = await followed();
   const managedFields = [
     { time: "2026-11-20T10:00:00Z" },

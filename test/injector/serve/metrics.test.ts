@@ -198,12 +198,12 @@ test("the metrics of version and process are exposed", async () => {
 
 test("every metric of the table is exposed with its type and help, and no other", async () => {
   const text = await metricsOf().text();
-  const told = text.split("\n").filter((line) => line.startsWith("# "));
+  const exposed = text.split("\n").filter((line) => line.startsWith("# "));
   const table = Object.entries(METRICS).flatMap(([name, { help, type }]) => [
     `# HELP ${name} ${help}`,
     `# TYPE ${name} ${type}`,
   ]);
-  expect(new Set(told)).toEqual(new Set(table));
+  expect(new Set(exposed)).toEqual(new Set(table));
 });
 
 test("two injectors in one process count separately", async () => {

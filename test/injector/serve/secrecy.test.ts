@@ -105,9 +105,9 @@ test("a malformed body is neither logged nor sent back", async () => {
 
 test("no finding, warning or denial repeats the value of a variable or of a secret's annotation", async () => {
   const { findings } = admitted(full);
-  const told = findings.map(({ message, remedy }) => message + remedy).join("\n");
+  const texts = findings.map(({ message, remedy }) => message + remedy).join("\n");
   expect(findings.length).toBeGreaterThan(2);
-  expect(told.replaceAll(`"init-${SECRET}"`, "")).not.toContain(SECRET);
+  expect(texts.replaceAll(`"init-${SECRET}"`, "")).not.toContain(SECRET);
   const { response } = await postObject(full);
   expect(JSON.stringify([response.warnings, response.auditAnnotations])).not.toContain(SECRET);
 });
