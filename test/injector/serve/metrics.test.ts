@@ -143,7 +143,7 @@ describe("at every scrape", () => {
     expect(await samples(metrics, "podrole_unready")).toEqual([]);
   });
 
-  test("why newer settings are not in force, and since when those are that are", async () => {
+  test("the reason why newer settings are not in force is shown, and since when the current ones are", async () => {
     const trouble = { code: "CONFIG_INVALID", message: "" };
     const refusing = table({ config: { refused: () => trouble, takenAt: () => 42_000 } });
     expect(await samples(refusing, "podrole_settings_refused")).toEqual([
