@@ -11,7 +11,7 @@ interface Bundle {
   readonly options?: BuildOptions;
 }
 
-/** Every program: what it loads later, and its licences, lie in the folder of its name. */
+/** Every program. The folder of its name holds the parts that it loads later, and its licences. */
 export const BUNDLES: readonly Bundle[] = [
   {
     name: "sidecar",
@@ -21,7 +21,7 @@ export const BUNDLES: readonly Bundle[] = [
   { name: "injector", entryPoints: { injector: "injector/main.ts" } },
   { name: "controller", entryPoints: { controller: "injector/controller/main.ts" } },
   { name: "cli", entryPoints: { cli: "injector/cli/main.ts" } },
-  // In one piece: the demo copies it to where it runs as a user's program.
+  // In one file: the demo copies it to the place where it runs it as a user's program.
   {
     name: "demo-app",
     entryPoints: { "demo-app": "injector/cli/demo/app.ts" },
@@ -31,11 +31,11 @@ export const BUNDLES: readonly Bundle[] = [
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** Dependencies in CommonJS call `require`, which an ES module has to make for itself. */
+/** CommonJS dependencies call `require`. An ES module has to create it. */
 const BANNER =
   "import{createRequire as podroleRequire}from'node:module';const require=podroleRequire(import.meta.url);";
 
-/** Builds every program into a folder, which is emptied before. */
+/** Empties a folder and builds every program into it. */
 export async function build(dist: string): Promise<void> {
   rmSync(dist, { recursive: true, force: true });
   await Promise.all(BUNDLES.map((one) => buildOne(one, dist)));

@@ -5,18 +5,18 @@ import { join } from "node:path";
 export interface Bundled {
   /** `name@version` */
   readonly id: string;
-  /** Licences and notices, which have to go wherever the bundle goes. */
+  /** Licences and notices. They have to be distributed with the bundle. */
   readonly texts: readonly string[];
 }
 
-/** What esbuild's metafile says of a file it has written. */
+/** An output file, as esbuild's metafile describes it. */
 export interface Output {
   readonly inputs: Readonly<Record<string, { readonly bytesInOutput: number }>>;
 }
 
 /**
- * The packages that outputs hold code of.
- * @throws Error where one has neither a licence's text nor a licence whose text is known here
+ * The packages whose code is in the outputs.
+ * @throws Error if a package has no licence text and this file does not know the text of its licence
  */
 export function bundledIn(outputs: Readonly<Record<string, Output>>, root: string): readonly Bundled[] {
   const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
@@ -43,7 +43,7 @@ function packageIn(folder: string, root: string): Bundled {
   return { id: `${about.name}@${about.version}`, texts: texts.length > 0 ? texts : [textOf(about, root)] };
 }
 
-/** For a package that names its licence and leaves the text out. */
+/** The text for a package that names its licence without including the text. */
 function textOf({ name, license, author }: PackageJson, root: string): string {
   if (license === "Apache-2.0") return readFileSync(join(root, "LICENSE"), "utf8").trim();
   if (license === "MIT") {
@@ -68,7 +68,7 @@ WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEM
 COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
 OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 
-/** All texts in one, each once, below the packages that it belongs to. */
+/** All texts in one file, each once, below the names of its packages. */
 export function licenseText(packages: readonly Bundled[]): string {
   const all = packages.flatMap(({ id, texts }) => texts.map((text) => ({ id, text })));
   const sections = [...Map.groupBy(all, ({ text }) => text)].map(
