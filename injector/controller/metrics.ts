@@ -12,7 +12,7 @@ interface MetricSpec {
 export const CONTROLLER_METRICS = {
   podrole_controller_trouble: {
     type: "gauge",
-    help: "1 with the reason why a task fails. No series while all is well.",
+    help: "1 with the reason why a task fails. Otherwise no series.",
     labels: {
       task: "`certificates`, `settings` or `grant-status`",
       code: "such as `TLS_SECRET_FORBIDDEN`; the log has the sentence and the remedy",
@@ -20,10 +20,10 @@ export const CONTROLLER_METRICS = {
   },
   podrole_tls_actions_total: {
     type: "counter",
-    help: "Steps taken with certificates in the Secret and in the webhook configuration.",
+    help: "Changes to the Secret and to the webhook configuration, by kind.",
     labels: {
       action:
-        "`announce` (a first CA), `issue` (a serving certificate), `add-next` (a CA to follow), `switch` (to it), `drop-previous`, `patch` (a caBundle)",
+        "`announce` (a first CA), `issue` (a serving certificate), `add-next` (the next CA), `switch` (to the next CA), `drop-previous`, `patch` (a caBundle)",
     },
   },
   podrole_build_info: { type: "gauge", help: "Always 1.", labels: { version: "of podrole" } },

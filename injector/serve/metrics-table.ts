@@ -13,22 +13,23 @@ interface MetricSpec {
 export const METRICS = {
   podrole_admission_requests_total: {
     type: "counter",
-    help: "Reviews answered, dry runs left out.",
+    help: "Reviews that were answered, without dry runs.",
     labels: {
       decision: "`inject`, `allow`, `skip` or `deny`",
-      reason: "of a skip, why nothing was done; of a denial, the code of its first finding; else empty",
+      reason:
+        "for a skip, why podrole did nothing; for a denial, the code of its first finding; otherwise empty",
       resource: "`pods`, `apps/deployments` and so on; `other` for what podrole has nothing to say to",
       operation: "`CREATE`, `UPDATE`, `DELETE`, `CONNECT`; else `other`",
     },
   },
   podrole_admission_duration_seconds: {
     type: "histogram",
-    help: "From the parsed review to its answer, dry runs left out.",
+    help: "Time from the parsed review to its answer, without dry runs.",
     labels: {},
   },
   podrole_findings_total: {
     type: "counter",
-    help: "Reviews with a finding of this code, once however often one review has it; dry runs left out.",
+    help: "Reviews with a finding of this code, without dry runs. A review counts once, even if it has the finding several times.",
     labels: {
       code: "as in a denial's message",
       severity: "`deny`, `warn` or `info`: what denies a pod may be a warning about its workload",
@@ -36,22 +37,22 @@ export const METRICS = {
   },
   podrole_audit_would_deny_total: {
     type: "counter",
-    help: "Pods that policy mode audit let in and mode enforce would deny. To stay at 0 before enforce is turned on.",
+    help: "Pods that policy mode audit admitted and mode enforce would deny. Turn on enforce when this no longer rises.",
     labels: {},
   },
   podrole_facts_synced: {
     type: "gauge",
-    help: "1 once namespaces, service accounts and grants have all been read. It stays 1 while the API server is away.",
+    help: "1 when namespaces, service accounts and grants have been read. It stays 1 while the API server is down.",
     labels: {},
   },
   podrole_facts_objects: {
     type: "gauge",
-    help: "Objects held of each kind.",
+    help: "Objects of each kind that are held in memory.",
     labels: { resource: "`namespaces`, `serviceaccounts` or `rolegrants`" },
   },
   podrole_facts_age_seconds: {
     type: "gauge",
-    help: "Since the API server was last heard of each kind; since the start, where never. Up to 120 is usual where nothing changes; over 300, decisions rest on old facts.",
+    help: "Time since the last news of each kind from the API server, or since the start if there was none. Up to 120 is usual if nothing changes. Over 300, decisions use old facts.",
     labels: { resource: "as above" },
   },
   podrole_unready: {
@@ -61,38 +62,38 @@ export const METRICS = {
   },
   podrole_settings_refused: {
     type: "gauge",
-    help: "1 with the reason why the settings in the ConfigMap are not in force: the last good ones are. No series while they are.",
-    labels: { code: "such as `CONFIG_INVALID`; the log has the keys and what is wrong with each" },
+    help: "1 with the reason if the settings in the ConfigMap are not in force and the last valid ones are used. Otherwise no series.",
+    labels: { code: "such as `CONFIG_INVALID`; the log says what is wrong with each key" },
   },
   podrole_settings_taken_timestamp_seconds: {
     type: "gauge",
-    help: "When the settings in force were taken, Unix time; 0 while there are none.",
+    help: "Unix time at which the settings in force were applied; 0 if there are none yet.",
     labels: {},
   },
   podrole_draining: { type: "gauge", help: "1 from SIGTERM on.", labels: {} },
   podrole_connections_refused_total: {
     type: "counter",
-    help: "Connections closed since there were too many, of one address or at all.",
+    help: "Connections that were closed because there were too many, from one address or in total.",
     labels: {},
   },
   podrole_tls_serving_not_after_timestamp_seconds: {
     type: "gauge",
-    help: "End of the certificate that is served, Unix time; 0 while there is none.",
+    help: "Unix time at which the served certificate expires; 0 if there is none yet.",
     labels: {},
   },
   podrole_tls_ca_not_after_timestamp_seconds: {
     type: "gauge",
-    help: "End of the CA in the Secret, Unix time; 0 where the certificate is in files.",
+    help: "Unix time at which the CA in the Secret expires; 0 if the certificate is read from files.",
     labels: {},
   },
   podrole_tls_reloads_total: {
     type: "counter",
-    help: "Certificates taken into service by this replica, the first one included.",
+    help: "Certificates that this replica has started to serve, including the first.",
     labels: {},
   },
   podrole_tls_trouble: {
     type: "gauge",
-    help: "1 with the reason why a new certificate cannot be loaded. No series while all is well.",
+    help: "1 with the reason why a new certificate cannot be loaded. Otherwise no series.",
     labels: { code: "such as `TLS_SECRET_FORBIDDEN`; the log has the sentence and the remedy" },
   },
   podrole_build_info: { type: "gauge", help: "Always 1.", labels: { version: "of podrole" } },

@@ -5,10 +5,14 @@ import { CHECKS } from "../../injector/cli/check/result.ts";
 
 const INTRODUCTION = `# Checks
 
-What \`podrole check\` looks at, in the order of its report. Each has one of four results: \`ok\`; \`warn\`, which could be better;
-\`fail\`, which is broken and makes it exit with 1; \`skip\`, which could not be looked at, with the reason.
+The checks of \`podrole check\`, in the order of its report. Each has one of four results:
 
-This page is made from the table that the code uses: \`npx vitest run --config test/vitest.config.ts test/contract/checks-page.test.ts -u\`.
+- \`ok\`
+- \`warn\`: it works, and could be better.
+- \`fail\`: it is broken. The command exits with 1.
+- \`skip\`: it could not be checked. The report gives the reason.
+
+This page is generated from the table that the code uses: \`npx vitest run --config test/vitest.config.ts test/contract/checks-page.test.ts -u\`.
 `;
 
 /** The page as it follows from the table of checks. */
@@ -16,7 +20,7 @@ function page(): string {
   const groups = Map.groupBy(Object.entries(CHECKS), ([, { group }]) => group);
   const sections = [...groups].map(([group, checks]) => {
     const rows = checks.map(([code, { about }]) => `| \`${code}\` | ${about} |`);
-    return [`## ${group}`, "", "| check | all is well where |", "|---|---|", ...rows, ""].join("\n");
+    return [`## ${group}`, "", "| check | it is ok if |", "|---|---|", ...rows, ""].join("\n");
   });
   return [INTRODUCTION, ...sections].join("\n");
 }

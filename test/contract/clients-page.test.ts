@@ -7,14 +7,14 @@ import { TRIALS } from "../sdk/report.ts";
 
 const INTRODUCTION = `# Clients
 
-What \`npm run test:sdk\` runs: unmodified clients, each with the environment that podrole gives to a container, a sidecar of
-its own and moto's STS and S3, which take a request only if key, token and signature are those of a session that has not
-ended. Each is put through: ${TRIALS.join(", ")}. None of them needs a setting of podrole's.
+\`npm run test:sdk\` tests these unmodified clients. Each gets the environment that podrole gives to a container, its own sidecar, and
+moto's STS and S3. These accept a request only if key, token and signature belong to a session that has not ended. The trials of each
+client are: ${TRIALS.join(", ")}. No client needs a setting for podrole.
 
-Where a client's error says little, the sidecar's log has what STS answered (\`kubectl logs POD -c podrole-sidecar\`), and its
-metric \`podrole_credential_requests_total\` counts what the pod's programs asked by HTTP status; 403 is a wrong token.
+If a client's error says little, read the sidecar's log, which has STS's answer (\`kubectl logs POD -c podrole-sidecar\`). Its metric
+\`podrole_credential_requests_total\` counts the requests of the pod's programs by HTTP status; 403 is a wrong token.
 
-This page is made from the suite's own table: \`npx vitest run --config test/vitest.config.ts test/contract/clients-page.test.ts -u\`.
+This page is generated from the suite's own table: \`npx vitest run --config test/vitest.config.ts test/contract/clients-page.test.ts -u\`.
 `;
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
@@ -22,11 +22,11 @@ const row = (...cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 function page(): string {
   const clients = CLIENTS.map(({ name, version, tells, note }) => row(name, version, tells, note));
   const head = [
-    row("client", "version", "its error tells of the sidecar's", "to know"),
+    row("client", "version", "what its error shows of the sidecar's answer", "note"),
     row("---", "---", "---", "---"),
   ];
   const untried = UNTRIED.map(({ name, reason }) => `- ${name}: ${reason}`);
-  return [INTRODUCTION, ...head, ...clients, "", "## Not tried", "", ...untried, ""].join("\n");
+  return [INTRODUCTION, ...head, ...clients, "", "## Not tested", "", ...untried, ""].join("\n");
 }
 
 test("deploy/reference/clients.md lists every client of the suite with its version", async () => {

@@ -7,30 +7,30 @@ import { sidecarMetrics } from "../support/sidecar-metrics.ts";
 
 const INTRODUCTION = `# Metrics
 
-This page is made from the tables that the code uses: \`npx vitest run --config test/vitest.config.ts test/contract/metrics-page.test.ts -u\`.
+This page is generated from the tables that the code uses: \`npx vitest run --config test/vitest.config.ts test/contract/metrics-page.test.ts -u\`.
 
 ## Of the injector
 
-Served as Prometheus text at \`GET /metrics\` of the webhook's port, over TLS. No label holds a name of a tenant's choosing,
-so the number of series has an end. Dry runs are not counted.
+\`GET /metrics\` of the webhook's port serves them as Prometheus text, over TLS. No label holds a name that a tenant can choose, so the
+number of series is limited. Dry runs are not counted.
 `;
 
 const OF_CONTROLLER = `## Of the controller
 
-Served as Prometheus text at \`GET /metrics\` of its port 8080 (\`controller.port\`), over HTTP; it holds no secret.
+\`GET /metrics\` of its port 8080 (\`controller.port\`) serves them as Prometheus text, over HTTP. They hold no secret.
 `;
 
 const OF_SIDECARS = `## Of a sidecar
 
-Served as Prometheus text at \`GET /metrics\` of the pod's port ${HEALTH_PORT} (\`healthPort\`), over HTTP; it holds no secret. To
-have them, Prometheus needs a PodMonitor or a scrape configuration of yours.
+\`GET /metrics\` of the pod's port ${HEALTH_PORT} (\`healthPort\`) serves them as Prometheus text, over HTTP. They hold no secret. Prometheus
+needs the chart's PodMonitor (\`podMonitor.enabled\`) or your own scrape configuration.
 `;
 
 /** The meaning of each label of the sidecar; a metric has at most one. */
 const LABELS: Readonly<Record<string, string>> = {
   podrole_credentials_expiry_timestamp_seconds:
-    "`pod`, or `container/` and the name of a container that has a role of its own",
-  podrole_sts_requests_total: "`Success`, STS's code, or podrole's for what kept it from STS",
+    "`pod`, or `container/` and the name of a container with its own role",
+  podrole_sts_requests_total: "`Success`, STS's code, or podrole's code if the call did not reach STS",
   podrole_credential_requests_total: "the HTTP status",
   podrole_imds_requests_total: "the HTTP status",
 };

@@ -10,7 +10,7 @@ import { FINDINGS, type FindingCode, type Severity } from "../../injector/model/
 /** The reference pages are generated from the tables that the code uses. */
 
 const REWRITE = "npx vitest run --config test/vitest.config.ts test/contract/reference.test.ts -u";
-const WRITTEN = `This page is made from the table that the code uses: \`${REWRITE}\`.`;
+const WRITTEN = `This page is generated from the table that the code uses: \`${REWRITE}\`.`;
 
 /** A general remedy for each code. The remedy in a finding is specific to its case. */
 const REMEDIES: Readonly<Record<FindingCode, string>> = {
@@ -18,7 +18,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   INTERNAL: "Look for the request's uid in the injector's log, and report the error.",
   NO_CONTAINERS: "Give the pod at least one container.",
   FACTS_UNAVAILABLE:
-    "Try again. If it stays, look whether the injector reaches the API server, and whether the RoleGrant that the message names can be read.",
+    "Try again. If the code stays, check that the injector reaches the API server, and that the RoleGrant in the message is valid.",
   ROLE_MALFORMED:
     "Write a name such as `billing-reader`, a path and name, or an ARN such as `arn:aws:iam::111122223333:role/billing-reader`.",
   ROLE_NEEDS_BASE_ARN: "Write the full ARN, or ask a cluster admin to set `baseRoleArn`.",
@@ -27,7 +27,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   ROLE_DENIED_BY_GRANT:
     "Use another role, or ask a cluster admin to change the RoleGrant that the message names.",
   ROLE_WOULD_BE_DENIED: "As for ROLE_NOT_ALLOWED or ROLE_DENIED_BY_GRANT, before the mode becomes `enforce`.",
-  POLICY_RULE_INVALID: `Correct the annotation: a JSON array of strings, or an expression of RE2's within its bounds (${PROGRAM_MAX} characters with its repetitions written out). What is longer is for a RoleGrant.`,
+  POLICY_RULE_INVALID: `Correct the annotation: a JSON array of strings, or an RE2 expression within the limit (${PROGRAM_MAX} characters with its repetitions written out). If it is longer, use a RoleGrant.`,
   GRANT_DEFAULT_AMBIGUOUS: "Keep `spec.default` in only one of the grants.",
   HUB_ROLE_MISSING: "Remove the annotation, or ask a cluster admin to set `hubRole`.",
   ANNOTATION_INVALID:
@@ -100,9 +100,9 @@ const annotationsOn = (on: On): string =>
 const SECTIONS: Readonly<Record<Severity, readonly string[]>> = {
   deny: [
     "## The pod is denied",
-    "About a workload these are warnings, unless the setting `workloads` is `deny`.",
+    "For a workload these are warnings, unless the setting `workloads` is `deny`.",
   ],
-  warn: ["## The pod is let in, with a warning"],
+  warn: ["## The pod is admitted, with a warning"],
   info: ["## For information"],
 };
 
@@ -117,27 +117,27 @@ const findingsOf = (severity: Severity): readonly string[] => {
 
 const annotationsPage = page(
   "Annotations",
-  `podrole looks at pods of namespaces with the label ${code(`${NAMESPACE_LABEL.key}: ${NAMESPACE_LABEL.value}`)}.`,
+  `podrole handles the pods of namespaces with the label ${code(`${NAMESPACE_LABEL.key}: ${NAMESPACE_LABEL.value}`)}.`,
   "## On a pod, or in a workload's pod template",
   annotationsOn("Pod"),
   "## On a service account",
   annotationsOn("ServiceAccount"),
   "## On a namespace",
   annotationsOn("Namespace"),
-  "## Of others",
-  "podrole writes these on a pod, for others to read.",
+  "## Of other programs",
+  "podrole writes these annotations on a pod, and other programs read them.",
   table(
     ["annotation", "value", "who reads it"],
     [
       [
         code(DEFAULT_CONTAINER),
         "the app's first container",
-        "`kubectl logs` and `exec`; left as it is where it is set.",
+        "`kubectl logs` and `exec`. podrole does not change it if it is set.",
       ],
       [
         code(IRSA_SKIP),
-        "guard and sidecar, beside what is there",
-        `IRSA's webhook, which would change them; where the service account has ${code(ANNOTATION.serviceAccountRole)}.`,
+        "guard and sidecar, added to the containers that it names already",
+        `IRSA's webhook, which would change them. podrole sets it if the service account has ${code(ANNOTATION.serviceAccountRole)}.`,
       ],
     ],
   ),
@@ -145,13 +145,13 @@ const annotationsPage = page(
 
 const findingsPage = page(
   "Findings",
-  "What podrole has to say about an object begins with one of these codes, in denials, warnings, logs and `podrole` alike.",
+  "A finding is what podrole notices about an object. Its message begins with one of these codes, in denials, warnings, logs and the output of `podrole`.",
   ...(["deny", "warn", "info"] as const).flatMap(findingsOf),
 );
 
 const guardPage = page(
   "How the guard ends",
-  "The exit code of the container `podrole-guard`, and the words that its one sentence begins with: `kubectl describe pod` shows it as the container's message, the log has it too. Any exit but 0 keeps the pod from starting.",
+  "The exit codes of the container `podrole-guard`, and how its message begins. `kubectl describe pod` shows the message, and so does the container's log. The pod starts only after exit code 0.",
   table(
     ["exit", "message begins with", "what it means", "what to do"],
     EXITS.map(({ exit, codes, means, remedy }) => [String(exit), codes.map(code).join(", "), means, remedy]),

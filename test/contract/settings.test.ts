@@ -95,11 +95,11 @@ const choosers = ({ pod, namespace }: Setting): string =>
 
 const page = `# Settings
 
-What an installation is set by: the chart's value below \`options\`, the key of the ConfigMap \`podrole-config\`, and, for \`podrole inject\`, \`explain\` and \`trust-policy\`, the flag. In the ConfigMap a value is written as on the command line: lists with commas and no blanks, booleans as \`true\` and \`false\`. Settings whose names end in \`Key\` are for a cluster that comes from kube2iam or kiam.
+The settings of an installation. A setting's name is the chart's value below \`options\` and the key in the ConfigMap \`podrole-config\`. The commands \`podrole inject\`, \`explain\` and \`trust-policy\` take it as a flag. Write values in the ConfigMap as on the command line: lists with commas and no blanks, booleans as \`true\` and \`false\`. Settings whose names end in \`Key\` are for clusters that come from kube2iam or kiam.
 
-This page is made from the table that the code uses: \`npx vitest run --config test/vitest.config.ts test/contract/settings.test.ts -u\`.
+This page is generated from the table that the code uses: \`npx vitest run --config test/vitest.config.ts test/contract/settings.test.ts -u\`.
 
-| setting | flag | default | what it is | annotation that chooses otherwise |
+| setting | flag | default | what it is | annotation that overrides it |
 | --- | --- | --- | --- | --- |
 ${all
   .map((one) => {
@@ -111,7 +111,7 @@ ${all
 
 ## Flags of the injector itself
 
-How the process \`podrole-injector\` runs. They are no settings: the offline commands do not take them.
+They configure the process \`podrole-injector\`. They are not settings: the ConfigMap and the commands of \`podrole\` do not take them.
 
 | flag | chart | default | what it is |
 | --- | --- | --- | --- |

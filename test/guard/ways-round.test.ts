@@ -61,23 +61,21 @@ const held: unknown = expect.objectContaining({ outcome: expect.stringMatching(/
 const PAGE = "../../deploy/docs/guard-matrix.md";
 const page = (table: string): string => `# The guard against every way round it
 
-Made by \`npm run test:guard -- -u\` and compared with each run of it. Each line is a program that tries to read the
-metadata service from a network namespace of the test's own (test/guard/attempts.ts), each column what stands in its way.
+\`npm run test:guard -- -u\` generates this page, and each run of that suite compares it. Each line is a program that tries to read the
+metadata service from a network namespace of the test (test/guard/attempts.ts). Each column is a protection.
 
-- **reads**: it has read the node's credentials. **held**: it has not. **sidecar**: it was answered by the pod's own sidecar.
-  **-**: not tried there.
-- The first five columns are controls: nothing, a route that leads nowhere, one rule in the output hook, the same with an
-  exception for the sidecar's uid, and one rule that redirects port 80 to the sidecar. They have to leak, else the test would
-  not see a leak.
-- *guard* is the guard as it is on Linux 5.16 and later; *guard, emulating* is the same in a pod with
-  [\`podrole.dev/imds: emulate\`](../metadata.md). The three columns after them are what the guard falls back to, with
-  \`--egress-hook=prefer\`: a kernel without the egress hook, an image without nft, a kernel without nf_tables.
-- Lines that begin with *[NET_RAW]* need that capability, which admission takes from every container of a guarded pod;
-  a test shows that none of their sockets can be had without it. Where the guard's column says **reads**, this is why it is
-  taken away. The fallbacks do not stand against them at all, so they are not tried there.
+- **reads**: the program read the node's credentials. **held**: it did not. **sidecar**: the pod's own sidecar answered. **-**: not tried.
+- The first five columns are controls: nothing, a route that leads nowhere, one rule in the output hook, the same rule with an exception
+  for the sidecar's uid, and one rule that redirects port 80 to the sidecar. They have to leak. Otherwise the test could not see a leak.
+- *guard* is the guard on Linux 5.16 and later. *guard, emulating* is the same guard in a pod with
+  [\`podrole.dev/imds: emulate\`](../metadata.md). The next three columns are the guard's fallbacks, with \`egressHook: prefer\`: on a
+  kernel without the egress hook, with an image without nft, and on a kernel without nf_tables.
+- Lines that begin with *[NET_RAW]* need that capability. Admission drops it from every container of a guarded pod, and a test shows that
+  none of these sockets works without it. The guard's column says **reads** where only this helps. The fallbacks do not stop these
+  programs, so they are not tried there.
 
-Measured on Linux 6.18 with nft 1.0.6 and iptables 1.8.9. A kernel without the egress hook is an nft that gives that
-kernel's refusal; a kernel without nf_tables is one in which its socket is refused.
+Measured on Linux 6.18 with nft 1.0.6 and iptables 1.8.9. For a kernel without the egress hook, the test uses an nft that reports that
+kernel's error. For a kernel without nf_tables, the test refuses nf_tables' socket.
 
 ${table}
 `;

@@ -92,7 +92,7 @@ export const CLIENTS: readonly Client[] = [
       "CredentialsError: Missing credentials in config, if using AWS_CONFIG_FILE, set AWS_SDK_LOAD_CONFIG=1",
     ),
     tells: "nothing",
-    note: "It gives an answer one second. Where the sidecar fails it would go on to the metadata service; `AWS_EC2_METADATA_DISABLED`, which podrole sets, keeps it from there.",
+    note: "It waits one second for an answer. If the sidecar fails, it would try the metadata service next; `AWS_EC2_METADATA_DISABLED`, which podrole sets, prevents that.",
   },
   {
     id: "boto3",
@@ -109,7 +109,7 @@ export const CLIENTS: readonly Client[] = [
         'CredentialRetrievalError: Error when retrieving credentials from container-role: Error retrieving metadata: Received error when attempting to retrieve container metadata: Could not connect to the endpoint URL: "http://127.0.0.1:…/v1/credentials"',
     },
     tells: "the sidecar's sentence",
-    note: "It tries three times, a second apart. It fetches while a client is made, so a program that makes its clients at its start ends there if no session is held yet: leave `podrole.dev/start` at `wait`.",
+    note: "It tries three times, a second apart. It fetches when a client is created. So a program that creates clients at its start fails if the sidecar has no session yet: leave `podrole.dev/start` at `wait`.",
   },
   {
     id: "aws-cli",
@@ -139,7 +139,7 @@ export const CLIENTS: readonly Client[] = [
       "NoCredentialProviders: no valid providers in chain. Deprecated. For verbose messaging see aws.Config.CredentialsChainVerboseErrors",
     ),
     tells: "nothing",
-    note: "`CredentialsChainVerboseErrors` brings its errors to say more.",
+    note: "With `CredentialsChainVerboseErrors` its errors say more.",
   },
   {
     id: "go-v2",
@@ -178,7 +178,7 @@ export const CLIENTS: readonly Client[] = [
       "software.amazon.awssdk.core.exception.SdkClientException: Unable to load credentials from any of the providers in the chain AwsCredentialsProviderChain(…ContainerCredentialsProvider(): Failed to load credentials from metadata service.…",
     ),
     tells: "nothing",
-    note: "It tries six times with no pause between. Where the sidecar fails it would go on to the metadata service; `AWS_EC2_METADATA_DISABLED`, which podrole sets, keeps it from there.",
+    note: "It tries six times without a pause. If the sidecar fails, it would try the metadata service next; `AWS_EC2_METADATA_DISABLED`, which podrole sets, prevents that.",
   },
   {
     id: "rust",
@@ -266,12 +266,12 @@ export const CLIENTS: readonly Client[] = [
 
 /** Clients that people ask for and that this suite has not tried. */
 export const UNTRIED: readonly { readonly name: string; readonly reason: string }[] = [
-  { name: "AWS SDK for .NET", reason: "no .NET on the machine that the suite is run on" },
-  { name: "AWS SDK for Kotlin", reason: "no Kotlin compiler on the machine that the suite is run on" },
-  { name: "AWS SDK for PHP", reason: "its registry is not at hand" },
+  { name: "AWS SDK for .NET", reason: "the machine that runs the suite has no .NET" },
+  { name: "AWS SDK for Kotlin", reason: "the machine that runs the suite has no Kotlin compiler" },
+  { name: "AWS SDK for PHP", reason: "its registry cannot be reached from there" },
   {
     name: "async-aws for PHP",
-    reason: "Debian 12's 1.18 reads AWS_CONTAINER_CREDENTIALS_RELATIVE_URI alone",
+    reason: "Debian 12's 1.18 only reads AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
   },
   { name: "AWS CLI v2", reason: "it is in no package registry" },
 ];
