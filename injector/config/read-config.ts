@@ -62,10 +62,17 @@ export function configFrom(written: Written): ConfigReading {
 }
 
 /**
+ * What policies compare is in the ConfigMap up to four times, and much of it in every pod. The longest that anybody needs are
+ * certificates with the text around them. In a megabyte of BEGIN lines without an END line, the search for one takes minutes.
+ */
+const VALUE_MAX = 64 * 1024;
+
+/**
  * @throws Error whose message goes on after the setting's name
  */
 export function parseSetting(name: SettingName, raw: string): unknown {
   const { kind, policy }: Setting = SETTINGS[name];
+  if (raw.length > VALUE_MAX) throw new Error(`must not be longer than ${VALUE_MAX / 1024} KiB`);
   const value = kind.parse(raw);
   if (policy === true && kind.write(value) !== raw) {
     // The policies compare texts, so two spellings of one value would be two values to them.

@@ -42,8 +42,3 @@ test.each([
 ] as const)("a text %s is refused with the reason", (_, content, why) => {
   expect(() => certificates.parse(content())).toThrow(why);
 });
-
-test("a text that is far too long is refused before it is searched", () => {
-  const raw = "-----BEGIN A-----".repeat(60_000);
-  expect(() => certificates.parse(raw)).toThrow(/^has 997 KiB, .*give only the CA of STS$/);
-});

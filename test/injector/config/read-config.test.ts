@@ -129,3 +129,11 @@ test("only some of very many unknown keys are named, and the others are counted"
     message: "9980 more keys are not settings.",
   });
 });
+
+test.for(SETTING_NAMES)("a value of more than 64 KiB is refused: %s", (name) => {
+  expect(configFrom({ [name]: "a".repeat(64 * 1024 + 1) })).toMatchObject({
+    problems: [
+      { code: "CONFIG_BAD_VALUE", keys: [name], message: `${name} must not be longer than 64 KiB.` },
+    ],
+  });
+});
