@@ -19,7 +19,7 @@ export interface Kind<T> {
   readonly onListed?: () => void;
   /** Called when a watch tells of an object that is gone. */
   readonly onRemoved?: () => void;
-  /** Of a CRD that an installation may do without: not there means that there are none. */
+  /** Whether the installation may lack this CRD: then there are no objects of this kind. */
   readonly optional?: boolean;
 }
 
@@ -89,9 +89,9 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
   const enter = (next: string | undefined, said = ""): void => {
     if (next === state) return;
     state = next;
-    if (next === undefined) log.info({ resource, count: held.size() }, "followed");
+    if (next === undefined) log.info({ resource, count: held.size() }, "watch started");
     else if (next === ABSENT) log.info({ resource }, "not installed");
-    else log.warn({ resource, why: next, said, stale: listed }, "not followed");
+    else log.warn({ resource, why: next, said, stale: listed }, "watch failed");
   };
 
   /** @returns where a watch goes on from */

@@ -77,7 +77,7 @@ export function kubernetesCluster(
 
   let indexed: { readonly version: number; readonly index: GrantIndex } | undefined;
   const grantsByNamespace = (): GrantIndex => {
-    if (!grants.listed()) throw unavailable("The RoleGrants have not been read yet", grants.problem());
+    if (!grants.listed()) throw unavailable("podrole has not read the RoleGrants yet", grants.problem());
     const version = grants.version();
     if (indexed?.version !== version) indexed = { version, index: grantIndex(grants.values()) };
     return indexed.index;
@@ -92,7 +92,7 @@ export function kubernetesCluster(
     } catch (error) {
       if (error instanceof Refusal && error.status === 404) return undefined;
       throw unavailable(
-        "The API server could not be asked about namespace and service account",
+        "podrole could not ask the API server for namespace and service account",
         whyOf(error),
         error,
       );
@@ -105,7 +105,7 @@ export function kubernetesCluster(
     if (held?.labels[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value) return held;
     const found = isName(name) ? await lookUp(`${NAMESPACES.path}/${name}`, NAMESPACES.cut) : undefined;
     if (found !== undefined) return found;
-    throw unavailable(`The API server knows no namespace ${JSON.stringify(name.slice(0, 63))}`);
+    throw unavailable(`The API server has no namespace ${JSON.stringify(name.slice(0, 63))}`);
   };
   const accountAnnotations = async (namespace: string, name: string): Promise<Annotations | undefined> => {
     const known = accounts.get(`${namespace}/${name}`);
@@ -205,7 +205,7 @@ const isName = (name: string): boolean =>
 
 function unavailable(what: string, why = "", cause?: unknown): CodedError {
   return new CodedError("FACTS_UNAVAILABLE", why === "" ? `${what}.` : `${what}: ${why}.`, {
-    remedy: "Try again; if it stays so, look at podrole's RBAC and the API server.",
+    remedy: "Try again. If it fails again, check podrole's RBAC and the API server.",
     cause,
   });
 }

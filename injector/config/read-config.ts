@@ -23,14 +23,14 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
-export interface TakenConfig {
+export interface ParsedConfig {
   readonly config: InjectorConfig;
-  /** Whether `baseRoleArn` is `auto`: somebody has to ask AWS. `config` has none then. */
+  /** Whether `baseRoleArn` is `auto`: then `config` has none, and the caller must ask AWS for it. */
   readonly asksForBase: boolean;
 }
 
 export type ConfigReading =
-  | TakenConfig
+  | ParsedConfig
   | {
       /** At least one, and all that there are, but for unknown keys beyond the first {@link UNKNOWN_MAX}. */
       readonly problems: readonly ConfigProblem[];
@@ -112,7 +112,7 @@ export function requireConfig(written: Written): InjectorConfig {
 export const configInvalid = (problems: readonly ConfigProblem[]): CodedError<"CONFIG_INVALID"> =>
   new CodedError("CONFIG_INVALID", problems.map(({ message }) => message).join(" "));
 
-function taken(settings: Settings): TakenConfig {
+function taken(settings: Settings): ParsedConfig {
   const same = SETTING_NAMES.filter((name) => !name.endsWith("Key")).map((name) => [name, settings[name]]);
   const asksForBase = settings.baseRoleArn === AUTO;
   const config: InjectorConfig = {

@@ -174,7 +174,7 @@ export const SETTINGS = {
   }),
   egressHook: setting(choice(EGRESS_HOOK_MODES), "prefer", {
     about:
-      "On nodes whose kernel lacks the netdev egress hook (before 5.16): prefer blocks with one layer less and logs it, require does not start the pod.",
+      "On nodes whose kernel lacks the netdev egress hook (before 5.16): prefer blocks with one wall less and logs it, require does not start the pod.",
     policy: true,
     guard: ENV.egressHook,
   }),

@@ -32,7 +32,7 @@ const names = (raw: string): readonly string[] =>
 /** The controller's command line, apart from the process it runs in. */
 export function controllerCommand(): Command {
   const command = new Command("podrole-controller")
-    .description("Keeps certificates, caBundle, RoleGrant status and the forms of pods that are accepted.")
+    .description("Maintains certificates, caBundle, RoleGrant status and the accepted forms of pods.")
     .version(VERSION)
     .addOption(new Option("--host <address>", "address of health and metrics").default("::"))
     .addOption(
@@ -41,10 +41,12 @@ export function controllerCommand(): Command {
         .default(8080),
     )
     .option("--kubeconfig <file>", "kubeconfig; in a cluster the pod's service account is used")
-    .addOption(new Option("--log-level <level>", "how much is logged").choices(LOG_LEVELS).default("info"))
-    .option("--no-certificates", "somebody else keeps the injector's certificate and the caBundle")
     .addOption(
-      new Option("--webhook-configuration <name>", "MutatingWebhookConfiguration whose caBundle is kept")
+      new Option("--log-level <level>", "least severe level to log").choices(LOG_LEVELS).default("info"),
+    )
+    .option("--no-certificates", "another program maintains the injector's certificate and the caBundle")
+    .addOption(
+      new Option("--webhook-configuration <name>", "MutatingWebhookConfiguration whose caBundle to maintain")
         .argParser(objectName)
         .default("podrole"),
     )

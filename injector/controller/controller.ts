@@ -21,12 +21,12 @@ export interface ControllerDeps {
   readonly durations?: Durations;
 }
 
-/** A change of the settings is seen before the injectors act on it, five seconds after they see it. */
+/** Shorter than the five seconds that injectors wait after they see a change, so that the controller acts first. */
 const SETTINGS_MS = 2000;
-/** The figures are for people. */
+/** The status is only for people. */
 const GRANTS_MS = 5 * 60_000;
 
-/** Everything that the controller keeps in order. */
+/** All tasks of the controller. */
 export function controllerTasks(options: ControllerOptions, deps: ControllerDeps): readonly Task[] {
   const { api, clock, log, namespace, countAction, durations = DURATIONS } = deps;
   const { service, tlsSecret, caSecret, webhookConfiguration, tlsNames, configMap } = options;
@@ -61,9 +61,14 @@ export function controllerTasks(options: ControllerOptions, deps: ControllerDeps
 
 const CERTIFICATES = "certificates";
 
-/** Ready is who keeps the certificates well: without them no pod is admitted. Of other tasks, metric and log tell. */
+/** The controller is ready if the certificate task works: without it no pod is admitted. Log and metric report the others. */
 export function unreadyOf(tasks: readonly Task[]): Trouble | undefined {
   const certificates = tasks.find(({ name }) => name === CERTIFICATES);
   if (certificates === undefined || certificates.succeeded()) return certificates?.trouble();
-  return certificates.trouble() ?? { code: "STARTING", message: "Certificates have not been looked at yet." };
+  return (
+    certificates.trouble() ?? {
+      code: "STARTING",
+      message: "The controller has not checked the certificates yet.",
+    }
+  );
 }

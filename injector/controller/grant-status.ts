@@ -77,8 +77,8 @@ export function statusOf(grant: Fields, podsUsing: number, nowMs: number): Field
     status: valid ? "True" : "False",
     reason: valid ? "Readable" : "Unreadable",
     message: valid
-      ? "podrole goes by this grant."
-      : `${oneLine(reading.error)} Until then pods it may be about are refused.`,
+      ? "podrole applies this grant."
+      : `${oneLine(reading.error)} Until then, podrole denies the pods that it may cover.`,
     ...(typeof generation === "number" ? { observedGeneration: generation } : {}),
   };
   const before = recordsIn(fieldsIn(grant, "status"), "conditions").find(

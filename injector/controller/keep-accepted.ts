@@ -60,7 +60,7 @@ export function acceptedKeeper(deps: AcceptedDeps): (signal: AbortSignal) => Pro
     }
     log.info(
       { settled: isSettled },
-      isSettled ? "older forms of pods are refused" : "another form of pods is accepted",
+      isSettled ? "older forms of pods are no longer accepted" : "another form of pods is accepted",
     );
   };
 }
@@ -86,7 +86,7 @@ function requireReadable(data: Readonly<Record<string, string>>): void {
   if (version !== VERSION) {
     throw new CodedError(
       "CONFIG_OTHER_VERSION",
-      `The settings are of version ${JSON.stringify(version.slice(0, 40))}, the controller of ${VERSION}.`,
+      `The settings are for version ${JSON.stringify(version.slice(0, 40))} of podrole, and this is ${VERSION}.`,
       { remedy: "Wait for the roll-out, or deploy the version that the settings are for." },
     );
   }
@@ -96,7 +96,7 @@ function requireReadable(data: Readonly<Record<string, string>>): void {
 
 const missing = (namespace: string, name: string): CodedError =>
   new CodedError("CONFIG_MISSING", `There is no ConfigMap ${namespace}/${name}.`, {
-    remedy: "Apply the one that podrole is shipped with, or correct --config-map.",
+    remedy: "Apply podrole's ConfigMap again, or correct --config-map.",
   });
 
 function nullWhereMissing(error: unknown): null {

@@ -28,13 +28,13 @@ export interface KeepDeps {
   readonly observe?: (action: Action["do"]) => void;
 }
 
-/** Looks after CA, serving certificate and caBundle. */
+/** Maintains CA, serving certificate and caBundle. */
 export interface Keeper {
-  /** One look, with every step that is due. @throws CodedError of trouble.ts */
+  /** One round, with every step that is due. @throws CodedError of trouble.ts */
   readonly round: (signal: AbortSignal) => Promise<void>;
 }
 
-/** Steps of one look. A first start takes three; conflicts with other writers add some. */
+/** The most steps of one round. A first start takes three; conflicts with other writers add some. */
 const STEPS = 12;
 
 /**
@@ -83,7 +83,7 @@ export function certificateKeeper(deps: KeepDeps): Keeper {
     const isDone = await work;
     if (isDone === true) {
       observe?.(action.do);
-      log.info({ action: action.do }, "certificates");
+      log.info({ action: action.do }, "certificates changed");
     }
     return isDone instanceof CodedError ? isDone : true;
   };

@@ -49,7 +49,7 @@ async function listening(
   server.once("error", reject).listen(port, host, resolve);
   await promise.catch((error: unknown) => {
     if (systemCode(error) !== "EADDRINUSE") throw error;
-    throw new CodedError("PORT_IN_USE", `Port ${port} is taken.`, {
+    throw new CodedError("PORT_IN_USE", `Port ${port} is in use.`, {
       remedy: "Choose another --port.",
       cause: error,
     });

@@ -8,13 +8,13 @@ export interface TaskDeps {
   readonly name: string;
   /** Between two rounds. */
   readonly intervalMs: number;
-  /** One round. What it throws is logged once, and the next round tries again. */
+  /** One round. An error is logged once, and the next round tries again. */
   readonly round: (signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** Something that the controller keeps in order, again and again. */
+/** Work that the controller repeats. */
 export interface Task {
   readonly name: string;
   /** Until the signal; never rejects. */
@@ -40,9 +40,9 @@ export function task({ name, intervalMs, round, clock, log }: TaskDeps): Task {
         trouble = await round(signal).then(() => undefined, troubleOf);
         if (signal.aborted) return;
         succeeded ||= trouble === undefined;
-        if (trouble === undefined && before !== undefined) log.info({ task: name }, "task works again");
+        if (trouble === undefined && before !== undefined) log.info({ task: name }, "task recovered");
         if (trouble !== undefined && trouble.message !== before?.message)
-          log.error({ task: name, code: trouble.code, why: trouble.message }, "task fails");
+          log.error({ task: name, code: trouble.code, why: trouble.message }, "task failed");
         await clock.sleep(intervalMs, signal);
       }
     },

@@ -44,7 +44,7 @@ export function parseReview(body: unknown): Review {
   const request = isRecord(body) ? own(body, "request") : undefined;
   if (!isRecord(body) || !isRecord(request)) throw invalid("has no request");
   if (own(body, "apiVersion") !== "admission.k8s.io/v1" || own(body, "kind") !== "AdmissionReview") {
-    throw invalid("is not of apiVersion admission.k8s.io/v1 and kind AdmissionReview");
+    throw invalid("does not have apiVersion admission.k8s.io/v1 and kind AdmissionReview");
   }
   const uid = text(request, "uid");
   if (uid === "") throw invalid("has no request.uid");
@@ -70,7 +70,7 @@ const text = (object: Readonly<Record<string, unknown>>, key: string): string =>
 
 const invalid = (why: string): CodedError =>
   new CodedError("REVIEW_INVALID", `The AdmissionReview ${why}.`, {
-    remedy: "Send what a Kubernetes API server sends to a mutating webhook.",
+    remedy: "Send an AdmissionReview as a Kubernetes API server does.",
   });
 
 const answer = (response: AdmissionResponse): AdmissionReview => ({
@@ -79,7 +79,7 @@ const answer = (response: AdmissionResponse): AdmissionReview => ({
   response,
 });
 
-/** As many as a person corrects in one round. A manifest can be made to give a hundred thousand. */
+/** As many as a person corrects in one round. A hostile manifest can cause a hundred thousand. */
 const MESSAGES_MAX = 20;
 
 const messagesFor = (findings: readonly Finding[], severity: Severity): readonly string[] => {

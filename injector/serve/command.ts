@@ -8,20 +8,25 @@ import { VERSION } from "../model/version.ts";
 export const injectorCommand = (): Command =>
   withServing(
     new Command("podrole-injector")
-      .description("The admission webhook: gives every pod of a labelled namespace its guard and its role.")
+      .description("The admission webhook: injects guard and role into the pods of labelled namespaces.")
       .version(VERSION)
       .addOption(new Option("--host <address>", "address to listen on").default("::"))
       .addOption(
         new Option("--port <port>", "port to listen on").argParser(wholeNumber(1, 65_535)).default(8443),
       )
       .option("--kubeconfig <file>", "kubeconfig; in a cluster the pod's service account is used")
-      .addOption(new Option("--log-level <level>", "how much is logged").choices(LOG_LEVELS).default("info"))
-      .option("--config-map <name>", "ConfigMap with the settings, which is followed", CONFIG_MAP)
       .addOption(
-        new Option(
-          "--config <file>",
-          "the settings are in this manifest of a ConfigMap, read once",
-        ).conflicts("configMap"),
+        new Option("--log-level <level>", "least severe level to log").choices(LOG_LEVELS).default("info"),
+      )
+      .option(
+        "--config-map <name>",
+        "ConfigMap with the settings; a change takes effect after 5 s",
+        CONFIG_MAP,
+      )
+      .addOption(
+        new Option("--config <file>", "file with the ConfigMap's manifest, read once at the start").conflicts(
+          "configMap",
+        ),
       )
       .exitOverride(),
   );

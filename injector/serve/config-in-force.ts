@@ -7,17 +7,17 @@ import {
   configInvalid,
   otherVersion,
   type ConfigProblem,
-  type TakenConfig,
+  type ParsedConfig,
   type Written,
 } from "../config/read-config.ts";
 import type { Trouble } from "../model/trouble.ts";
 
 /**
- * A change takes effect so long after it was seen: by then every API server's admission policy knows it, and refuses no pod
- * of the new form.
+ * The delay from seeing a change to applying it. By then every API server's admission policy has the change and accepts
+ * pods of the new form.
  */
 const DELAY_MS = 5000;
-/** Between two tries to complete settings, such as to ask AWS for the base of role names. */
+/** Between two attempts to complete settings, for example to ask AWS for the base ARN. */
 const FIRST_PAUSE_MS = 1000;
 const LAST_PAUSE_MS = 60_000;
 
@@ -27,13 +27,13 @@ export interface ConfigInForce {
   current(): InjectorConfig;
   /** Why there are none yet; undefined where there are some. */
   missing(): Trouble | undefined;
-  /** Why the settings that were seen last are not in force; undefined where they are, or soon will be. */
+  /** Why the latest settings are refused; undefined if they are in force, or will be after the delay. */
   refused(): Trouble | undefined;
-  /** When the settings in force were taken, in milliseconds since the epoch. */
+  /** When the settings in force took effect, in milliseconds since the epoch. */
   takenAt(): number | undefined;
-  /** Settings have been read, perhaps the same again. */
+  /** Called with settings that were read, perhaps unchanged. */
   see(seen: SeenSettings): void;
-  /** They are not there. What is in force stays. */
+  /** Called when the settings do not exist. The settings in force stay. */
   seeNone(why: CodedError): void;
 }
 
@@ -47,7 +47,7 @@ export interface ConfigDeps {
   readonly log: Log;
   readonly clock: Clock;
   /** Completes settings by what has to be read first. It is tried again where it rejects. */
-  readonly complete: (taken: TakenConfig) => Promise<InjectorConfig>;
+  readonly complete: (taken: ParsedConfig) => Promise<InjectorConfig>;
   readonly signal: AbortSignal;
 }
 
@@ -65,13 +65,13 @@ export function configInForce({ log, clock, complete, signal }: ConfigDeps): Con
   };
 
   /** @returns whether there is nothing more to do about them */
-  const take = async (taken: TakenConfig, isLatest: () => boolean): Promise<boolean> => {
+  const take = async (taken: ParsedConfig, isLatest: () => boolean): Promise<boolean> => {
     try {
       const config = await complete(taken);
       if (!isLatest()) return true;
       current = { config, at: clock.now() };
       refused = undefined;
-      log.info({ image: config.image, source: config.source, guard: config.guard }, "settings taken");
+      log.info({ image: config.image, source: config.source, guard: config.guard }, "settings applied");
       return true;
     } catch (error) {
       if (isLatest()) refuse(coded(error));
@@ -83,7 +83,7 @@ export function configInForce({ log, clock, complete, signal }: ConfigDeps): Con
     const text = JSON.stringify(written);
     if (text === latest) return;
     latest = text;
-    // By its number: settings that come back within the delay are to wait anew.
+    // Compared by number, not by text: settings that return within the delay must wait again.
     const change = ++changes;
     const isLatest = (): boolean => change === changes && !signal.aborted;
     const other = otherVersion(written);
@@ -120,14 +120,14 @@ export function configInForce({ log, clock, complete, signal }: ConfigDeps): Con
 /** No settings are written so. */
 const NONE = "none";
 const WAIT = { remedy: "Wait for the roll-out, or deploy the version that the settings are for." };
-const UNREAD = new CodedError("CONFIG_UNREAD", "The settings have not been read yet.", {
-  remedy: "Try again in some seconds.",
+const UNREAD = new CodedError("CONFIG_UNREAD", "The injector has not read its settings yet.", {
+  remedy: "Try again in a few seconds.",
 });
 
 const troubleOf = (error: CodedError | undefined): Trouble | undefined =>
   error && { code: error.code, message: [error.message, error.remedy].filter(Boolean).join(" ") };
 
-/** A replica that starts waits only where its settings are so new. A clock that is behind costs the whole wait. */
+/** A replica that starts waits only if its settings are newer than the delay. A clock that is behind costs the whole delay. */
 function startDelay(writtenAt: number | undefined, now: number): number {
   const age = writtenAt === undefined ? -1 : now - writtenAt;
   return age < 0 ? DELAY_MS : Math.max(0, DELAY_MS - age);

@@ -38,7 +38,7 @@ export function configMapSource(
 
 export const missingConfigMap = (namespace: string, name: string): CodedError =>
   new CodedError("CONFIG_MISSING", `There is no ConfigMap ${namespace}/${name}.`, {
-    remedy: "Apply the one that podrole is shipped with, or correct --config-map.",
+    remedy: "Apply podrole's ConfigMap again, or correct --config-map.",
   });
 
 /**
@@ -54,7 +54,7 @@ export async function configFileSource(path: string): Promise<ConfigSource> {
   return { run: async (into) => into.see({ written, writtenAt: 0 }) };
 }
 
-/** What the controller writes for the admission policies is no change of the settings. */
+/** The keys that the controller writes for the admission policies are not settings. */
 const settingsIn = (configMap: Fields): Written =>
   Object.fromEntries(Object.entries(writtenIn(configMap)).filter(([key]) => !isAccepted(key)));
 

@@ -37,7 +37,7 @@ export function drainer({ ms, clock, log }: DrainDeps): Drain {
       // close() looks for idle connections once. One that was busy then would hold the process for its keep-alive.
       const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
       const deadline = setTimeout(() => {
-        log.warn({ seconds: LAST_REQUESTS_MS / 1000 }, "requests cut off");
+        log.warn({ seconds: LAST_REQUESTS_MS / 1000 }, "connections closed with unfinished requests");
         app.server.closeAllConnections();
       }, LAST_REQUESTS_MS);
       await app.close();

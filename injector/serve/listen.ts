@@ -10,7 +10,7 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
     await app.listen({ host, port, listenTextResolver });
   } catch (error) {
     if (systemCode(error) !== "EADDRINUSE") throw error;
-    throw new CodedError("PORT_IN_USE", `Port ${port} is taken.`, {
+    throw new CodedError("PORT_IN_USE", `Port ${port} is in use.`, {
       remedy: "Choose another --port.",
       cause: error,
     });

@@ -47,7 +47,7 @@ export function buildServer(deps: Deps): FastifyInstance {
     // One line for each decision, written below, says more than two lines for each request.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMITS.maxBytes,
-    // A pod's maps may contain keys of these names. To refuse them would be a way to make the webhook fail.
+    // A pod's maps may contain keys of these names. If they were refused, a pod's author could make the webhook fail.
     onProtoPoisoning: "ignore",
     onConstructorPoisoning: "ignore",
     // While draining we go on answering: a 503 is a failure of the webhook for the API server.
@@ -90,9 +90,9 @@ export function troubleOf({
   ready,
   trouble,
 }: Pick<Deps, "draining" | "ready" | "trouble">): Trouble | undefined {
-  if (draining?.() ?? false) return { code: "DRAINING", message: "The server is about to end." };
+  if (draining?.() ?? false) return { code: "DRAINING", message: "The server is shutting down." };
   if (!(ready?.() ?? true))
-    return { code: "FACTS_UNAVAILABLE", message: "The cluster has not been read yet." };
+    return { code: "FACTS_UNAVAILABLE", message: "The injector has not read the cluster yet." };
   return trouble?.();
 }
 
@@ -121,7 +121,7 @@ async function resultOf(review: Review, { config, cluster, newToken, log }: Deps
     const facts = await cluster.facts(review.namespace, serviceAccountOfReview(review));
     return resultForReview(review, facts, settings, newToken);
   } catch (error) {
-    log.error({ err: error, uid: review.uid }, "no decision");
+    log.error({ err: error, uid: review.uid }, "decision failed");
     // A CodedError is about the facts: the API server cannot be reached, or a grant cannot be read.
     const found =
       error instanceof CodedError
@@ -129,7 +129,7 @@ async function resultOf(review: Review, { config, cluster, newToken, log }: Deps
         : finding(
             "INTERNAL",
             "podrole failed to decide about this object.",
-            "Look for the uid of this request in its log.",
+            "Look for the uid of this request in the injector's log.",
           );
     return { decision: "deny", operations: [], findings: [found] };
   }

@@ -1,8 +1,8 @@
 import { constants } from "node:os";
 
 /**
- * Ends the process on SIGTERM and SIGINT. At first at once: a server that does not listen yet has nothing to finish.
- * @returns a function that takes what has to be finished first from then on. A second signal does not wait for it.
+ * Ends the process on SIGTERM and SIGINT, at first immediately: a server that does not listen yet has nothing to finish.
+ * @returns a function that sets the work to finish first. A second signal does not wait for that work.
  */
 export function endOnSignals(): (finish: () => void) => void {
   let finish: (() => void) | undefined;

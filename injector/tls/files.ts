@@ -20,7 +20,7 @@ export interface FilesDeps {
   readonly log: Log;
   readonly intervalMs: number;
   readonly reloaded?: () => void;
-  /** Called after each look: why the files cannot be served, or undefined. */
+  /** Called after each check: why the files cannot be served, or undefined. */
   readonly trouble?: (trouble: Trouble | undefined) => void;
 }
 
@@ -29,9 +29,9 @@ type ReadText = (path: string) => Promise<string>;
 const readText: ReadText = (path) => readFile(path, "utf8");
 
 /**
- * Reads both files and checks that they are a pair. One after the other, so that of two files that cannot be read the
- * same one is named each time.
- * @throws CodedError `TLS_FILE_UNREADABLE` or `TLS_FILE_INVALID`; nothing of what the files hold is in it
+ * Reads both files and checks that they are a pair. One after the other, so that the error always names the same file if
+ * neither can be read.
+ * @throws CodedError `TLS_FILE_UNREADABLE` or `TLS_FILE_INVALID`; it never quotes the files
  */
 export async function readPair({ cert, key }: TlsFiles, read: ReadText = readText): Promise<KeyPair> {
   const certText = await readPem(cert, read);
@@ -40,19 +40,19 @@ export async function readPair({ cert, key }: TlsFiles, read: ReadText = readTex
   if (isPair(pair)) return pair;
   const fault =
     certificateOf(certText) === undefined
-      ? `${cert} holds no certificate in PEM`
+      ? `${cert} contains no certificate in PEM form`
       : isKey(keyText)
         ? `${key} is not the key of the certificate in ${cert}`
-        : `${key} holds no private key in PEM`;
+        : `${key} contains no private key in PEM form`;
   throw new CodedError("TLS_FILE_INVALID", `${fault}.`, {
-    remedy: "Give certificate and key of one pair, neither encrypted.",
+    remedy: "Give a certificate and its own private key, neither encrypted.",
   });
 }
 
 /**
- * Reads the files at every interval and serves what has changed, until the signal. Compares contents instead of watching
- * the file system: a Secret's volume is a link to a folder that is replaced, and not every file system reports that. A
- * pair that is only half written waits for the next interval. Never rejects.
+ * Reads the files at every interval and serves a changed pair, until the signal. Compares contents instead of watching the
+ * file system: a Secret's volume is a link to a folder that is replaced, and not every file system reports that. A pair
+ * that is only half written waits for the next interval. Never rejects.
  */
 export async function followFiles(deps: FilesDeps, signal: AbortSignal): Promise<void> {
   const { files, served, clock, log, intervalMs, reloaded, trouble } = deps;
@@ -62,7 +62,7 @@ export async function followFiles(deps: FilesDeps, signal: AbortSignal): Promise
     const error = await look(served, files, reloaded, log);
     why = error === undefined ? "" : oneLine(error);
     trouble?.(error && { code: error.code, message: why });
-    if (why !== "" && why !== before) log.error({ why }, "certificate cannot be read again");
+    if (why !== "" && why !== before) log.error({ why }, "certificate files cannot be read");
     await clock.sleep(intervalMs, signal);
   }
 }

@@ -23,7 +23,7 @@ export interface FollowDeps {
 /** Serves the certificate that the controller keeps in the Secret. Only reads. Needs get on that one Secret. */
 export interface SecretFollower {
   /**
-   * Waits for the first certificate. Logs what it waits for, whenever that changes.
+   * Waits for the first certificate. Logs the reason each time it changes.
    * @throws CodedError of trouble.ts when there is none after {@link PATIENCE_MS}, or the signal aborts
    */
   first(signal: AbortSignal): Promise<void>;
@@ -62,8 +62,8 @@ export function secretFollower(deps: FollowDeps): SecretFollower {
     if (serving === undefined || !servable(state, [name], clock.now())) {
       throw notLoaded(place, object === undefined ? "does not exist yet" : faultOf(state, name));
     }
-    // The controller puts a CA into the caBundle before it signs a certificate, and names the CA before it as a previous
-    // one. What comes without that is not its work.
+    // The controller puts a CA into the caBundle before it signs a certificate, and lists the old CA as a previous one. A
+    // change without these steps was not made by the controller.
     const isAnnounced = state.ca?.pem === servedCa || state.previous.some(({ pem }) => pem === servedCa);
     if (!isAnnounced && !missed && served.trouble() === undefined) throw unannounced(place);
     servedCa = state.ca?.pem;
@@ -111,9 +111,9 @@ export function secretFollower(deps: FollowDeps): SecretFollower {
 }
 
 function faultOf({ ca, serving }: TlsState, name: string): string {
-  if (serving === undefined) return "holds no certificate to serve yet";
+  if (serving === undefined) return "has no serving certificate yet";
   if (ca === undefined || !serving.byCa)
-    return "holds a certificate that is not by the CA beside it, or a key that is not its own";
-  if (!serving.names.includes(name)) return `holds a certificate that is not for ${name}`;
-  return "holds a certificate that is not valid at this time";
+    return "has a certificate that its CA did not sign, or a key that does not belong to it";
+  if (!serving.names.includes(name)) return `has a certificate that is not for ${name}`;
+  return "has a certificate that is not valid at this time";
 }

@@ -56,12 +56,12 @@ export function placeOptions(prefix = ""): readonly Option[] {
     new Option("--tls-secret <name>", `${prefix}Secret with CA and certificate, kept by the controller`)
       .argParser(objectName)
       .default("podrole-injector-tls"),
-    new Option("--service <name>", `${prefix}Service by which the API server calls the injector`)
+    new Option("--service <name>", `${prefix}Service at which the API server calls the injector`)
       .argParser(objectName)
       .default("podrole-injector"),
     new Option(
       "--namespace <name>",
-      `${prefix}of Secret and Service (default: the one that the program runs in)`,
+      `${prefix}namespace of Secret and Service (default: the namespace of the program)`,
     ).argParser(objectName),
   ];
 }
@@ -69,18 +69,20 @@ export function placeOptions(prefix = ""): readonly Option[] {
 const OPTIONS: readonly Option[] = [
   new Option(
     "--tls <mode>",
-    "where the serving certificate comes from (default: files with --tls-cert, else self-managed)",
+    "source of the serving certificate (default: files with --tls-cert, else self-managed)",
   ).choices(TLS_MODES),
   new Option("--tls-cert <file>", "files: serving certificate, PEM; read again when it changes"),
   new Option("--tls-key <file>", "files: its private key, PEM"),
   ...placeOptions("self-managed: "),
-  new Option("--tls-min-version <version>", "oldest TLS that is spoken").choices(TLS_VERSIONS).default("1.3"),
-  new Option("--drain-seconds <seconds>", "how long it goes on answering after SIGTERM")
+  new Option("--tls-min-version <version>", "oldest TLS version to accept")
+    .choices(TLS_VERSIONS)
+    .default("1.3"),
+  new Option("--drain-seconds <seconds>", "how long the server keeps answering after SIGTERM")
     .argParser(wholeNumber(0, 600))
     .default(15),
 ];
 
-/** Adds what the webhook is served by, which the offline commands have no use for. */
+/** Adds the options of the webhook's server, which offline commands do not need. */
 export function withServing(command: Command): Command {
   for (const option of OPTIONS) command.addOption(option);
   return command;
@@ -102,8 +104,8 @@ export function servingFrom(options: Readonly<Record<string, unknown>>): Serving
     return { ...same, source: { mode, files: { cert: tlsCert, key: tlsKey } } };
   }
   if (tlsCert !== undefined || tlsKey !== undefined)
-    throw new CodedError("CONFIG_INVALID", "--tls self-managed takes certificate and key from a Secret.", {
-      remedy: "Leave out --tls-cert and --tls-key, or choose --tls files.",
+    throw new CodedError("CONFIG_INVALID", "--tls self-managed reads certificate and key from a Secret.", {
+      remedy: "Remove --tls-cert and --tls-key, or choose --tls files.",
     });
   return {
     ...same,
@@ -116,7 +118,7 @@ export function servingFrom(options: Readonly<Record<string, unknown>>): Serving
   };
 }
 
-/** By which the Service can be called. The API server checks for the first; the others are for people and other clients. */
+/** The Service's host names. The API server verifies the first; the others are for people and other clients. */
 export const serviceNames = (service: string, namespace: string): readonly [string, ...string[]] => [
   `${service}.${namespace}.svc`,
   `${service}.${namespace}.svc.cluster.local`,

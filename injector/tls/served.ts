@@ -7,14 +7,14 @@ import { validAt } from "./state.ts";
 /** The certificate that the listener uses. */
 export interface Served {
   /**
-   * Serves it from now on, for new connections. The one that is served already changes nothing.
-   * @returns whether this was another one
-   * @throws Error where it cannot be served; what was served before stays
+   * Serves this pair to new connections. The same pair again changes nothing.
+   * @returns whether the pair is another one than before
+   * @throws Error if it cannot be served; the pair before it stays
    */
   use(pair: KeyPair): boolean;
   /** Why there is no valid certificate, or undefined. */
   trouble(): Trouble | undefined;
-  /** The end of what is served, in milliseconds since the epoch; undefined: nothing is. */
+  /** When the served certificate ends, in milliseconds since the epoch; undefined without one. */
   notAfter(): number | undefined;
 }
 
@@ -30,7 +30,7 @@ export function served({ now, apply }: ServedDeps): Served {
     use: (pair) => {
       if (current?.pair.cert === pair.cert && current.pair.key === pair.key) return false;
       const leaf = certificateOf(pair.cert);
-      if (leaf === undefined || !isPair(pair)) throw new Error("certificate and key are no pair");
+      if (leaf === undefined || !isPair(pair)) throw new Error("certificate and key are not a pair");
       apply(pair);
       current = { pair, leaf };
       return true;
@@ -43,7 +43,7 @@ export function served({ now, apply }: ServedDeps): Served {
       const { validFrom, validTo } = leaf;
       return {
         code: "TLS_NOT_VALID",
-        message: `The certificate served is valid from ${validFrom} to ${validTo}, and now is outside of that.`,
+        message: `The served certificate is not valid now: it is valid from ${validFrom} to ${validTo}.`,
       };
     },
   };

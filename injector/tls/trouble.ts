@@ -23,8 +23,8 @@ export type TlsTrouble = (typeof TLS_TROUBLES)[number];
 export type Rights = "read" | "write";
 
 /**
- * A failed request for the Secret, without the API server's own words: it answers a body that it cannot read with a piece
- * of that body, which may be a piece of a key.
+ * A failed request for the Secret, without the API server's own message: for a body that it cannot read, the message quotes
+ * a part of the body, which may be part of a key.
  */
 export function secretTrouble(
   error: unknown,
@@ -34,7 +34,7 @@ export function secretTrouble(
   const secret = `Secret ${namespace}/${name}`;
   const done = rights === "read" ? "read" : "read or written";
   // A parser's message quotes what it could not read.
-  const why = error instanceof SyntaxError ? "the answer is no JSON" : whyOf(error);
+  const why = error instanceof SyntaxError ? "the answer is not JSON" : whyOf(error);
   if (!(error instanceof Refusal)) return unavailable(`${secret} could not be ${done}`, why);
   const status = `HTTP ${error.status}`;
   if (error.status === 401 || error.status === 403) {
@@ -42,15 +42,15 @@ export function secretTrouble(
     return new CodedError(
       "TLS_SECRET_FORBIDDEN",
       `podrole may not ${rights === "read" ? "read" : "read or write"} ${secret} (${status}).`,
-      { remedy: `In namespace ${namespace}, let its service account ${verbs}.` },
+      { remedy: `Allow podrole's service account to ${verbs} in namespace ${namespace}.` },
     );
   }
   if (isTemporary(error.status)) return unavailable(`${secret} could not be ${done}`, status);
-  return new CodedError("TLS_SECRET_REFUSED", `The API server did not take ${secret} (${status}).`, {
+  return new CodedError("TLS_SECRET_REFUSED", `The API server refused ${secret} (${status}).`, {
     remedy:
       error.status === 404
         ? `Create namespace ${namespace}, or correct --namespace.`
-        : "Delete it: the controller makes it again. An immutable Secret, or a policy on Secrets, would be why.",
+        : "Delete it: the controller creates it again. The Secret may be immutable, or a policy may refuse it.",
   });
 }
 
@@ -61,7 +61,7 @@ export function webhookTrouble(error: unknown, configuration: string): CodedErro
   const status = `HTTP ${error.status}`;
   if (error.status === 401 || error.status === 403) {
     return new CodedError("TLS_WEBHOOK_FORBIDDEN", `podrole may not read or patch ${what} (${status}).`, {
-      remedy: `Let its service account get and patch mutatingwebhookconfigurations ${configuration}.`,
+      remedy: `Allow podrole's service account to get and patch mutatingwebhookconfigurations ${configuration}.`,
     });
   }
   if (error.status === 404) {
@@ -70,39 +70,35 @@ export function webhookTrouble(error: unknown, configuration: string): CodedErro
     });
   }
   if (isTemporary(error.status)) return unavailable(`${what} could not be read or patched`, status);
-  return new CodedError(
-    "TLS_WEBHOOK_REFUSED",
-    `The API server did not take a caBundle in ${what} (${status}).`,
-    {
-      remedy: error.said === "" ? "Look at policies on webhook configurations." : error.said,
-    },
-  );
+  return new CodedError("TLS_WEBHOOK_REFUSED", `The API server refused a caBundle in ${what} (${status}).`, {
+    remedy: error.said === "" ? "Check the policies on webhook configurations." : error.said,
+  });
 }
 
-/** After more steps in one look than any change needs. */
+/** More steps in one round than any change needs. */
 export const unsettled = (): CodedError<TlsTrouble> =>
-  new CodedError("TLS_UNSETTLED", "Somebody else keeps changing the Secret or the webhook configuration.", {
+  new CodedError("TLS_UNSETTLED", "Another program keeps changing the Secret or the webhook configuration.", {
     remedy:
-      "Look for a GitOps controller that resets caBundle, or for a second installation of the same names.",
+      "Look for a GitOps controller that resets caBundle, or for a second installation with the same names.",
   });
 
-/** The Secret holds nothing that the injector could serve. @param why a clause */
+/** The Secret has no certificate that the injector could serve. @param why a clause */
 export const notLoaded = ({ secret, namespace }: SecretPlace, why: string): CodedError<TlsTrouble> =>
   new CodedError("TLS_NOT_LOADED", `Secret ${namespace}/${secret} ${why}.`, {
-    remedy: "The controller writes it: see the log of Deployment podrole-controller.",
+    remedy: "The controller writes it: read the log of Deployment podrole-controller.",
   });
 
-/** The Secret has another CA, and not the one in use as a previous one, as a change by the controller would. */
+/** The Secret has another CA but does not list the CA in use as a previous one, as the controller would. */
 export const unannounced = ({ secret, namespace }: SecretPlace): CodedError<TlsTrouble> =>
   new CodedError(
     "TLS_CA_UNANNOUNCED",
-    `Secret ${namespace}/${secret} was given another CA, which API servers may not trust; the certificate in use stays.`,
-    { remedy: "Wait for the controller to announce it, or see the log of Deployment podrole-controller." },
+    `Secret ${namespace}/${secret} has a new CA that API servers may not trust, so the certificate in use stays.`,
+    { remedy: "Wait for the controller to announce it, or read the log of Deployment podrole-controller." },
   );
 
 const isTemporary = (status: number): boolean => status === 429 || status === 408 || status >= 500;
 
 const unavailable = (what: string, why: string): CodedError<TlsTrouble> =>
   new CodedError("TLS_API_UNAVAILABLE", `${what}: ${why}.`, {
-    remedy: "podrole keeps trying; look at the API server and the network to it.",
+    remedy: "podrole keeps trying. Check the API server and the network to it.",
   });

@@ -114,7 +114,7 @@ describe.skipIf(reason !== undefined)(
       await clear();
       const program = await startProgram(plane, []);
       await until("the reason", () => program.output().includes("TLS_SECRET_FORBIDDEN") || undefined);
-      expect(program.output()).toContain("let its service account get podrole-injector-tls");
+      expect(program.output()).toContain("service account to get podrole-injector-tls");
       expect(await program.ask("/livez")).toMatchObject({ status: 0 });
       // Exactly the rights of deploy/install.yaml.
       await allowSecret(plane);

@@ -113,7 +113,7 @@ describe.skipIf(reason !== undefined)(`facts from a real API server${reason ? `:
     const one = await followed();
     await becomes(one, "grant", ({ grants }) => grants.length === 1);
     await plane.killApiServer();
-    await until("the loss to be noticed", () => one.lines.find(({ msg }) => msg === "not followed"));
+    await until("the loss to be noticed", () => one.lines.find(({ msg }) => msg === "watch failed"));
     expect((await one.facts()).grants, "what was read stays in use").toMatchObject([{ name: "crash-a" }]);
     await plane.startApiServer();
     await plane.admin.delete(`${GRANTS}/crash-a`);
@@ -128,7 +128,7 @@ describe.skipIf(reason !== undefined)(`facts from a real API server${reason ? `:
     await becomes(one, "label", ({ namespace: { labels } }) => labels["after"] === "crash", 45_000);
     await plane.admin.delete(`${GRANTS}/crash-b`);
     // For each of the three: one line when the trouble begins and one when it is over.
-    expect(one.lines.filter(({ msg }) => msg === "followed").length).toBeLessThanOrEqual(6);
+    expect(one.lines.filter(({ msg }) => msg === "watch started").length).toBeLessThanOrEqual(6);
   });
 
   test("continue without grants when the CRD is deleted, and with grants when it is back", async () => {

@@ -60,8 +60,8 @@ export async function injectorProcess(
     () => {
       if (ended) throw new Error("it has ended");
       const said = lines();
-      const followed = said.filter(({ msg }) => msg === "followed" || msg === "not installed");
-      const taken = said.some(({ msg }) => msg === "settings taken");
+      const followed = said.filter(({ msg }) => msg === "watch started" || msg === "not installed");
+      const taken = said.some(({ msg }) => msg === "settings applied");
       return (followed.length >= 3 && taken && program.output().includes("listening at")) || undefined;
     },
     60_000,

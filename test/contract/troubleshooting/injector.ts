@@ -37,7 +37,7 @@ export async function tlsRows(): Promise<readonly Row[]> {
   try {
     return [
       notLoaded(SECRET, "does not exist yet"),
-      notLoaded(SECRET, "holds no certificate to serve yet"),
+      notLoaded(SECRET, "has no serving certificate yet"),
       unannounced(SECRET),
       secretTrouble(new Refusal(403, ""), SECRET, "read"),
       secretTrouble(new Refusal(403, ""), SECRET, "write"),

@@ -47,7 +47,7 @@ describe("an informer in trouble", () => {
     await one.server.start();
     await holds(one, "b=red", "c=red");
     await until("the line that it follows again", () => one.lines[2]);
-    expect(messages(one)).toEqual(["followed", "not followed", "followed"]);
+    expect(messages(one)).toEqual(["watch started", "watch failed", "watch started"]);
     expect(one.lines[1]).toMatchObject({ why: expect.stringContaining("ECONNREFUSED"), stale: true });
   });
 
@@ -62,7 +62,7 @@ describe("an informer in trouble", () => {
       const tries = answer === "hang" ? 2 : 5;
       await until("some tries", () => one.pauses[tries - 1]);
       expect(one.informer.listed()).toBe(false);
-      expect(messages(one)).toEqual(["not followed"]);
+      expect(messages(one)).toEqual(["watch failed"]);
       for (const [index, most] of [20, 40, 80, 80, 80].slice(0, tries).entries()) {
         expect(one.pauses[index]).toBeGreaterThanOrEqual(most / 2);
         expect(one.pauses[index]).toBeLessThanOrEqual(most);
@@ -70,7 +70,7 @@ describe("an informer in trouble", () => {
       one.server.answer(`LIST ${PATH}`, undefined);
       await holds(one, "a=red");
       await until("the second line", () => one.lines[1]);
-      expect(messages(one)).toEqual(["not followed", "followed"]);
+      expect(messages(one)).toEqual(["watch failed", "watch started"]);
     },
   );
 
@@ -89,7 +89,7 @@ describe("an informer in trouble", () => {
     await until("a pause", () => one.pauses[3]);
     one.server.unseen.put(PATH, object("b"));
     await holds(one, "a=red", "b=red");
-    expect(messages(one)).toEqual(["not followed"]);
+    expect(messages(one)).toEqual(["watch failed"]);
   });
 
   test.for(["no JSON", "[]", '{"type":"ADDED"}', '{"type":"ADDED","object":{"metadata":{}}}'])(
@@ -148,7 +148,7 @@ describe("an informer of a CRD that may be missing", () => {
     one.server.put(CRD, object("g"));
     await holds(one, "g=red");
     await watched(one, CRD);
-    expect(messages(one)).toEqual(["not installed", "followed"]);
+    expect(messages(one)).toEqual(["not installed", "watch started"]);
   });
 
   test("keeps its objects after one 404, which an API server may send while it starts", async () => {

@@ -72,7 +72,7 @@ describe("an informer", () => {
       `WATCH ${PATH} 102`,
       `WATCH ${PATH} 103`,
     ]);
-    expect(messages(one)).toEqual(["followed"]);
+    expect(messages(one)).toEqual(["watch started"]);
   });
 
   test("resumes a watch that ends at once at growing intervals", async () => {
@@ -117,7 +117,7 @@ describe("an informer", () => {
       for (let n = 0; n < 10; n += 1) one.server.unseen.put(PATH, object("c", `shade-${n}`));
       expire(one.server);
       await holds(one, "b=red", "c=shade-9");
-      expect(messages(one), "nothing was wrong").toEqual(["followed"]);
+      expect(messages(one), "nothing was wrong").toEqual(["watch started"]);
     },
   );
 
@@ -126,7 +126,7 @@ describe("an informer", () => {
     await watched(one);
     one.server.unseen.put(PATH, object("a"));
     await until("a second watch", () => one.server.requests.filter((line) => line.startsWith("WATCH"))[1]);
-    expect(messages(one)).toEqual(["followed"]);
+    expect(messages(one)).toEqual(["watch started"]);
   });
 });
 

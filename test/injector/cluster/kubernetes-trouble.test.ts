@@ -11,7 +11,7 @@ describe("facts are unavailable", () => {
     const one = await ready(await rig());
     expect(await refusal(one, "nowhere")).toMatchObject({
       code: "FACTS_UNAVAILABLE",
-      message: 'The API server knows no namespace "nowhere".',
+      message: 'The API server has no namespace "nowhere".',
     });
   });
 
@@ -21,7 +21,7 @@ describe("facts are unavailable", () => {
     await until("the reason", async () => (await refusal(one)).message.includes("HTTP") || undefined);
     expect(await refusal(one)).toMatchObject({
       code: "FACTS_UNAVAILABLE",
-      message: `The RoleGrants have not been read yet: HTTP ${status}.`,
+      message: `podrole has not read the RoleGrants yet: HTTP ${status}.`,
     });
     expect(one.cluster.ready()).toBe(false);
     expect(await refusal(one, "new", "young")).toMatchObject({ code: "FACTS_UNAVAILABLE" });

@@ -25,7 +25,7 @@ describe("the status of a grant", () => {
           type: "Valid",
           status: "True",
           reason: "Readable",
-          message: "podrole goes by this grant.",
+          message: "podrole applies this grant.",
           observedGeneration: 3,
           lastTransitionTime: "2026-11-21T06:00:00Z",
         },
@@ -40,7 +40,7 @@ describe("the status of a grant", () => {
     };
     expect(conditions[0]).toMatchObject({ status: "False", reason: "Unreadable" });
     expect(conditions[0].message).toContain("spec.effect other than Allow and Deny");
-    expect(conditions[0].message).toContain("pods it may be about are refused");
+    expect(conditions[0].message).toContain("podrole denies the pods that it may cover");
   });
 
   test("keeps the time of its last change, so that the next look changes nothing", () => {

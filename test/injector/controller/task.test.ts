@@ -55,7 +55,7 @@ test("a failed task is tried again, logs each change of state once, and reports 
   state.failure = undefined;
   await clock.advance(60_000);
   expect(one.trouble()).toBeUndefined();
-  expect(lines.map(({ msg }) => msg)).toEqual(["task fails", "task fails", "task works again"]);
+  expect(lines.map(({ msg }) => msg)).toEqual(["task failed", "task failed", "task recovered"]);
 });
 
 test("the controller is ready once certificates are kept, and not while they cannot be", async () => {

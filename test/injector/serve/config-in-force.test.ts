@@ -25,7 +25,7 @@ function rig(complete: ConfigDeps["complete"] = async ({ config }) => config) {
 test("before settings have been read, there are none, and the error says so", () => {
   const { config } = rig();
   expect(config.missing()).toMatchObject({ code: "CONFIG_UNREAD" });
-  expect(() => config.current()).toThrow("have not been read yet");
+  expect(() => config.current()).toThrow("has not read its settings yet");
   expect(config.takenAt()).toBeUndefined();
 });
 
@@ -79,7 +79,7 @@ test("the same settings seen again change nothing", async () => {
   await see({ guard: "off" }, OLD);
   await clock.advance(60_000);
   expect(config.current()).toBe(before);
-  expect(lines.map(({ msg }) => msg)).toEqual(["settings taken"]);
+  expect(lines.map(({ msg }) => msg)).toEqual(["settings applied"]);
 });
 
 test("invalid settings are refused with every problem, and the last good ones stay in force", async () => {
@@ -154,9 +154,9 @@ test("the last good settings stay in force when the ConfigMap is deleted, and a 
   expect(config.refused()).toBeUndefined();
   expect(lines.map(({ msg }) => msg)).toEqual([
     "settings refused",
-    "settings taken",
+    "settings applied",
     "settings refused",
-    "settings taken",
+    "settings applied",
   ]);
 });
 

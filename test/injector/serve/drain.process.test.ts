@@ -87,7 +87,7 @@ describe("on SIGTERM", () => {
     const probe = await call(injector.port, false, "/readyz");
     expect([probe.status, JSON.parse(probe.body)]).toEqual([
       503,
-      { code: "DRAINING", message: "The server is about to end." },
+      { code: "DRAINING", message: "The server is shutting down." },
     ]);
     expect((await call(injector.port, false, "/livez")).status).toBe(200);
     const metrics = (await call(injector.port, false, "/metrics")).body;
@@ -125,7 +125,9 @@ describe("on SIGTERM", () => {
     injector.kill("SIGTERM");
     expect(await injector.exited).toBe(0);
     // It waited neither for the keep-alive of 150 s nor for the deadline of the last requests.
-    expect(injector.lines().map(({ msg }) => msg)).not.toContain("requests cut off");
+    expect(injector.lines().map(({ msg }) => msg)).not.toContain(
+      "connections closed with unfinished requests",
+    );
   });
 
   test.for(["SIGTERM", "SIGINT"] as const)(

@@ -117,8 +117,8 @@ describe("certificate and key in files", () => {
   });
 
   test.for([
-    ["no certificate", "x", undefined, "TLS_FILE_INVALID", "holds no certificate in PEM"],
-    ["no key", undefined, "x", "TLS_FILE_INVALID", "holds no private key in PEM"],
+    ["no certificate", "x", undefined, "TLS_FILE_INVALID", "contains no certificate in PEM"],
+    ["no key", undefined, "x", "TLS_FILE_INVALID", "contains no private key in PEM"],
     ["the key of another", undefined, "ca", "TLS_FILE_INVALID", "is not the key of the certificate"],
   ] as const)(
     "that are %s are refused with a message that repeats nothing of them",

@@ -85,18 +85,18 @@ describe("an injector without a certificate", () => {
   });
 
   test.for([
-    ["a certificate and no CA", () => ({ serving: made.first }), "is not by the CA beside it"],
+    ["a certificate and no CA", () => ({ serving: made.first }), "that its CA did not sign"],
     [
       "a key that is not its own",
       () => ({ ca: made.ca, serving: { ...made.first, key: made.second.key } }),
-      "a key that is not",
+      "a key that does not belong",
     ],
     [
       "a certificate by another CA",
       () => ({ ca: made.ca, serving: made.foreign }),
-      "is not by the CA beside it",
+      "that its CA did not sign",
     ],
-    ["a CA alone", () => ({ ca: made.ca }), "holds no certificate to serve yet"],
+    ["a CA alone", () => ({ ca: made.ca }), "has no serving certificate yet"],
   ] as const)("serves no certificate from a Secret with %s", async ([, secret, words]) => {
     const { api, one } = rig();
     put(api, secret());
@@ -122,7 +122,7 @@ describe("an injector without a certificate", () => {
     const error = await one.follower.look(never).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
       code: "TLS_SECRET_FORBIDDEN",
-      remedy: "In namespace podrole-system, let its service account get podrole-injector-tls.",
+      remedy: "Allow podrole's service account to get podrole-injector-tls in namespace podrole-system.",
     });
   });
 });
