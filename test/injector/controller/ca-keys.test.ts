@@ -70,7 +70,7 @@ describe("the keys of CAs", () => {
       api.failures.set(on, new Refusal(403, "no"));
       await expect(keeps.round()).rejects.toMatchObject({
         code: "TLS_SECRET_FORBIDDEN",
-        remedy: `In namespace podrole-system, let its service account create secrets, and get and update ${PLACES.keys}.`,
+        remedy: `Allow podrole's service account to create secrets, and get and update ${PLACES.keys} in namespace podrole-system.`,
       });
       expect(shown(api)).toEqual(["ca.key"]);
       api.failures.clear();
