@@ -12,7 +12,7 @@ import { ENV } from "../../sidecar/contract/env.ts";
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 
 const AIM_MS = 150;
-/** The image sets it for every process of the pod. */
+/** The image sets this variable for every process of the pod. */
 const NODE_OPTIONS = "--max-semi-space-size=1 --max-old-space-size=64";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "20" } } });
@@ -42,7 +42,7 @@ function must(program: string, ...args: readonly string[]): void {
   if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${stderr}`);
 }
 
-/** From exec to exit, as the kubelet's runtime would see it. */
+/** The time from exec to exit, as the container runtime sees it. */
 async function once([program = "", ...args]: readonly string[]): Promise<number> {
   const started = performance.now();
   const child = spawn(program, args, { env, stdio: ["ignore", "ignore", "inherit"] });
@@ -57,7 +57,7 @@ function quantile(times: readonly number[], part: number): string {
 }
 
 if (process.env["PODROLE_BENCH_INSIDE"] === undefined) {
-  // The whole benchmark moves into the namespace, so that no step of entering it is part of what is measured.
+  // The whole benchmark enters the namespace, so that entering it is not part of the measurement.
   must(IP, "netns", "add", space);
   try {
     for (const line of [

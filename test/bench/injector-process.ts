@@ -4,7 +4,7 @@
  *
  *     npm run bench:injector-process [-- BUNDLE...]
  *
- * With bundles of other trees (their dist/injector.mjs) they are measured in turn with this one.
+ * Given bundles of other trees (their dist/injector.mjs) are measured in turn with this one.
  */
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request, Agent } from "node:https";
@@ -22,11 +22,11 @@ import { createFigures, printTable } from "./sidecar-figures.ts";
 const ROUNDS = 3;
 const CONNECTIONS = 64;
 const REVIEWS = 6000;
-/** The injector looks twice a minute whether it may give memory back. */
+/** The injector checks twice a minute whether it can give memory back. */
 const IDLE_AFTER_MS = 35_000;
 const BACK_AFTER_MS = 65_000;
 
-/** As in Dockerfile.injector, read from it. */
+/** The variables of Dockerfile.injector. */
 const IMAGE_ENV = Object.fromEntries(
   [
     ...readFileSync(new URL("../../Dockerfile.injector", import.meta.url), "utf8").matchAll(
@@ -36,7 +36,7 @@ const IMAGE_ENV = Object.fromEntries(
 );
 
 const RUN = "/run";
-// /var/run, where the kubelet mounts service accounts, is a link to it.
+// /var/run, where the kubelet mounts service accounts, links to this folder.
 if (readdirSync(RUN).length > 0)
   throw new Error("Run it with npm run bench:injector-process, which puts an empty /run in its place.");
 

@@ -1,6 +1,6 @@
 /**
- * What a decision costs, and what the facts of a large cluster cost in memory: 10,000 namespaces, 2,000 grants and
- * 20,000 service accounts, read from an API server of another process over HTTP, as in life.
+ * Measures the time of a decision, and the memory for the facts of a large cluster: 10,000 namespaces, 2,000 grants and
+ * 20,000 service accounts, read over HTTP from an API server in another process.
  *
  *     node --expose-gc test/bench/injector.ts
  */
@@ -84,7 +84,7 @@ async function answered(cluster: Cluster, review: Review): Promise<void> {
   patchBetween(outcome.before, outcome.after);
 }
 
-/** Inputs are made anew for each round, outside of what is measured: kept, they would be most of the heap. */
+/** Inputs are created for each round, outside of the measurement. If kept, they would be most of the heap. */
 async function time<T>(input: (n: number) => T, run: (input: T) => unknown): Promise<Record<string, string>> {
   const took: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -96,7 +96,7 @@ async function time<T>(input: (n: number) => T, run: (input: T) => unknown): Pro
   return quantiles(took);
 }
 
-/** Of the second half: the first is the compiler's. */
+/** Measures the second half only: during the first, code is compiled. */
 function quantiles(took: readonly number[]): Record<string, string> {
   const sorted = took.slice(took.length / 2).sort((a, b) => a - b);
   const at = (share: number): string => `${(sorted[Math.floor(sorted.length * share)] ?? 0).toFixed(3)} ms`;
@@ -104,7 +104,7 @@ function quantiles(took: readonly number[]): Record<string, string> {
 }
 
 function memory(): Record<string, string> {
-  // Twice: what the first one frees may hold what the second one frees.
+  // Twice, because the first collection can make more objects collectable.
   for (let round = 0; round < 2; round += 1) globalThis.gc?.();
   const { rss, heapUsed } = process.memoryUsage();
   const mb = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MB`;

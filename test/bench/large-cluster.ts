@@ -9,7 +9,7 @@ const ROLE = "arn:aws:iam::111122223333:role/";
 
 const nameOf = (n: number): string => `team-${n % 500}-service-${n}`;
 
-/** As the API server keeps them: most of an object is of no use to a decision. */
+/** Objects as the API server has them: a decision needs only a small part of each. */
 const managed = (fields: object): object => ({
   managedFields: [
     {
@@ -70,7 +70,7 @@ const account = (n: number): object => ({
   },
 });
 
-/** Of three kinds: for some namespaces by name, by glob, and by label. One in fifty is for all and denies. */
+/** Grants for namespaces by name, by glob and by label. One in fifty is a Deny for all namespaces. */
 const grant = (n: number): object => ({
   metadata: { name: `grant-${n}`, resourceVersion: String(n + 1), ...managed({ "f:spec": {} }) },
   spec: {
@@ -87,7 +87,7 @@ const grant = (n: number): object => ({
   },
 });
 
-/** Defaults alone, written long ago: an injector waits for what was written just now. */
+/** Only defaults, written long ago: an injector would wait for settings that were written just now. */
 const SETTINGS = {
   metadata: {
     name: CONFIG_MAP,
@@ -108,7 +108,7 @@ export async function serveCluster(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** What an API server answers that has a hundred namespaces. */
+/** The answers of an API server with a hundred namespaces. */
 export const smallCluster = (): RequestListener => clusterOf({ namespaces: 100, grants: 20, accounts: 200 });
 
 function clusterOf(counts: typeof COUNTS): RequestListener {
@@ -134,7 +134,7 @@ function clusterOf(counts: typeof COUNTS): RequestListener {
   };
 }
 
-/** A pod as deployments make them; with annotations of that many bytes besides. */
+/** A typical pod of a Deployment, with extra annotations of that many bytes. */
 export function podOf(extraBytes: number): object {
   const value = "z".repeat(1000);
   const extra = Array.from({ length: extraBytes / 1000 }, (_, n) => [`acme.example/extra-${n}`, value]);
@@ -172,7 +172,7 @@ export function podOf(extraBytes: number): object {
   };
 }
 
-/** The review of that pod in the n-th namespace, as it comes over the wire. */
+/** The bytes of a review of that pod in the n-th namespace. */
 export const reviewOf = (pod: object, n: number): string =>
   JSON.stringify({
     apiVersion: "admission.k8s.io/v1",

@@ -11,9 +11,9 @@ import { TOKEN } from "../support/pods.ts";
 import { until } from "../support/until.ts";
 
 /**
- * What the admission policy costs a pod that is created, by the API server's own metric: the mean of some hundred pods, and
+ * Measures the admission policy's time for a new pod by the API server's metric: the mean of some hundred pods, and
  * the median of rounds. Needs KUBEBUILDER_ASSETS. (The metric of single policies counts refusals only.)
- * Usage: node test/bench/policy.ts [install.yaml ...]; each is measured by itself, so that two versions can be compared.
+ * Usage: node test/bench/policy.ts [install.yaml ...]; each file is measured separately, to compare versions.
  */
 
 const METRIC = "apiserver_admission_controller_admission_duration_seconds";
@@ -26,7 +26,7 @@ const documents = (file: string): readonly KubeObject[] =>
     .map((document) => document.toJS())
     .filter((object) => object !== null);
 
-/** Settings that the controller keeps beside the ones in force, as during a roll-out. */
+/** More settings that the policy accepts, as during a roll-out. */
 const accepted = (data: Readonly<Record<string, string>>, ...images: readonly string[]): object =>
   Object.fromEntries(
     images.flatMap((image, index) =>

@@ -7,24 +7,24 @@ const alive = new Set<ChildProcess>();
 const killAll = (): void => {
   for (const child of alive) child.kill("SIGKILL");
 };
-// Also when the bench fails or is interrupted: `exit` handlers run in both, but a signal needs one of its own first.
+// Also when the benchmark fails or is interrupted: `exit` handlers run in both cases, but a signal needs its own handler.
 process.once("exit", killAll);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
 export interface Program {
   readonly pid: number;
-  /** `performance.now()` just before the process was made. */
+  /** `performance.now()` just before the process was created. */
   readonly startedAt: number;
-  /** What it wrote to standard error so far. */
+  /** Its standard error so far. */
   readonly output: () => string;
   readonly hasExited: () => boolean;
-  /** Resolves with the exit code, or undefined after a signal. */
+  /** Resolves to the exit code, or to undefined after a signal. */
   readonly exited: Promise<number | undefined>;
-  /** Gently, so that a compile cache is written. */
+  /** Stops it by a signal that lets Node write its compile cache. */
   readonly stop: () => Promise<void>;
 }
 
-/** Node with these arguments and these variables, and no others. */
+/** Starts Node with exactly these arguments and variables. */
 export function start(args: readonly string[], env: Readonly<Record<string, string>>): Program {
   const startedAt = performance.now();
   const child = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "pipe"] });
@@ -51,18 +51,18 @@ export function start(args: readonly string[], env: Readonly<Record<string, stri
 }
 
 export interface Helper {
-  /** Sends a message, where there is one to send, and resolves with the next that comes back. */
+  /** Sends the message, if any, and resolves to the next message that arrives. */
   readonly ask: (message?: object) => Promise<unknown>;
 }
 
-/** One of the bench's own programs, talked to by messages. It ends with the bench. */
+/** One of the benchmark's own programs, controlled by messages. It ends with the benchmark. */
 export function helper(file: string, args: readonly string[] = []): Helper {
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, { execArgv: [] });
   alive.add(child);
   const ended = once(child, "exit").then(([code]: unknown[]) => {
     throw new Error(`${file} ended with ${String(code)}`);
   });
-  // Whoever asks hears of it.
+  // The next `ask` reports the error.
   ended.catch(() => undefined);
   return {
     ask: async (message) => {
@@ -90,10 +90,10 @@ export async function memory(pid: number): Promise<Memory> {
   return { rssAnonMb: mb("RssAnon"), rssMb: mb("VmRSS") };
 }
 
-/** Linux counts in hundredths of a second for every program, whatever the kernel's own clock. */
+/** Linux reports CPU times in hundredths of a second, independent of the kernel's clock. */
 const MS_PER_TICK = 10;
 
-/** As {@link cpuMs} and finer: what the scheduler counts in nanoseconds, of the threads that there are now. */
+/** Finer than {@link cpuMs}: the scheduler's count in nanoseconds, of the threads that exist now. */
 export async function startCpuMs(pid: number): Promise<number> {
   const threads = await readdir(`/proc/${pid}/task`);
   const texts = await Promise.all(
@@ -102,10 +102,10 @@ export async function startCpuMs(pid: number): Promise<number> {
   return texts.reduce((sum, text) => sum + Number(text.split(" ")[0]), 0) / 1e6;
 }
 
-/** Of all its threads, in user and kernel mode, so far. */
+/** The CPU time so far of all threads, in user and kernel mode. */
 export async function cpuMs(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  // The name in brackets may hold blanks, so what is counted is what comes behind it.
+  // The name in brackets may contain blanks, so the fields are counted after it.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
 }

@@ -1,4 +1,4 @@
-/** The middle of several runs: on a machine that others use too, the mean is theirs. */
+/** The median of several runs: on a shared machine, the mean depends on other programs. */
 export function median(values: readonly number[]): number {
   return quantile(ascending(values), 0.5);
 }
@@ -9,10 +9,10 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
 
 export const ascending = (values: readonly number[]): readonly number[] => [...values].sort((a, b) => a - b);
 
-/** Collects figures by subject and name, and answers their medians. */
+/** Collects figures by subject and name, and returns their medians. */
 export interface Figures {
   readonly add: (subject: string, figures: Readonly<Record<string, number>>) => void;
-  /** NaN for what was never added. */
+  /** NaN for a figure that was never added. */
   readonly median: (subject: string, name: string) => number;
 }
 
@@ -33,7 +33,7 @@ export function createFigures(): Figures {
 
 export type Row = readonly string[];
 
-/** The first column to the left, figures to the right. A row of one cell is a heading. */
+/** Aligns the first column left and figures right. A row of one cell is a heading. */
 export function printTable(rows: readonly Row[]): void {
   const widths: number[] = [];
   for (const row of rows.filter(({ length }) => length > 1)) {

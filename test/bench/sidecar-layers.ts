@@ -9,11 +9,11 @@ import { bareCode, run, type Subject } from "./sidecar-subjects.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const HTTP = `const { createServer } = process.getBuiltinModule("node:http");`;
-/** What is imported must be used, or the bundler leaves it out. */
+/** Imports must be used, or the bundler removes them. */
 const LOG = `import { createLog } from "./sidecar/kit/log.ts";\ncreateLog("info", "bench").info("listening");`;
 const CLIENT = `import { stsOver } from "./sidecar/sts.ts";\nglobalThis.kept = stsOver;`;
 
-/** The bare server, and what the sidecar needs laid on it piece by piece; the last is the sidecar itself. */
+/** The bare server, then with each of the sidecar's dependencies added; the last is the sidecar itself. */
 export async function layers(
   directory: string,
   bare: Subject,

@@ -1,6 +1,6 @@
 /**
- * The load generator, as a process of its own: inside the bench, its garbage collector would be in the figures of
- * whatever the bench does meanwhile. It takes one {@link Job} a message and answers it with a {@link Load}.
+ * The load generator is a separate process. Inside the benchmark, its garbage collector would affect other
+ * measurements. Each message is one {@link Job}, and the answer is a {@link Load}.
  */
 import { Agent, get } from "node:http";
 import { ascending, quantile } from "./sidecar-figures.ts";
@@ -10,12 +10,12 @@ export interface Job {
   readonly path: string;
   readonly token: string;
   readonly requests: number;
-  /** Requests a second, begun whether or not those before are answered. 0: as fast as `connections` allow. */
+  /** Requests per second, sent without waiting for earlier answers. 0: as fast as `connections` allow. */
   readonly rate: number;
   readonly connections: number;
 }
 
-/** Times in milliseconds, from the call that asks to the end of the answer. */
+/** Times in milliseconds, from sending a request to the end of its answer. */
 export interface Load {
   readonly perSecond: number;
   readonly p50: number;
@@ -56,7 +56,7 @@ async function flatOut({ requests, connections }: Job, ask: () => Promise<void>)
   await Promise.all(Array.from({ length: connections }, client));
 }
 
-/** An open loop: a server that stalls meets all the requests that came due meanwhile, as it would in life. */
+/** An open loop: after a stall, the server gets all requests that were due meanwhile, as in production. */
 async function paced({ requests, rate }: Job, ask: () => Promise<void>): Promise<void> {
   const asked: Promise<void>[] = [];
   const from = performance.now();

@@ -9,23 +9,23 @@ export const IMAGE_ENV = {
   NODE_OPTIONS: "--max-semi-space-size=1 --max-old-space-size=64",
   MALLOC_ARENA_MAX: "1",
 } as const;
-/** What both programs are measured with. */
+/** The settings with which both programs are measured. */
 export const HEAPS = [
   { name: "Node's own heap", env: {} },
   { name: "the image's settings", env: IMAGE_ENV },
 ] as const;
 
 export const STARTS = 9;
-/** Before memory is read: after a start, and after a load. */
+/** The waits before memory is read: after a start, and after a load. */
 const SETTLE_MS = 500;
 export const REQUESTS = 10_000;
 export const FLAT_OUT = { requests: REQUESTS, rate: 0, connections: 16 };
 export const PACED = { requests: 3000, rate: 1000, connections: 64 };
-/** After a start the tail is the compiler's, here as in any Node server. It is shown, but apart. */
+/** After a start, compilation causes the slowest answers, as in every Node server. They are shown separately. */
 const FIRST_SECOND = { ...PACED, requests: PACED.rate };
 
 export interface Bench {
-  /** For what has to be written, gone when the bench ends. */
+  /** A folder for files, removed at the end of the benchmark. */
   readonly directory: string;
   readonly load: Helper;
   readonly figures: Figures;
@@ -37,7 +37,7 @@ export async function measureStart(subject: Subject, figures: Figures): Promise<
   await running.stop();
 }
 
-/** Memory before and after {@link REQUESTS}, and how the subject answers them. */
+/** Measures memory before and after {@link REQUESTS}, and the times of the answers. */
 export async function measureLoad(subject: Subject, { load, figures }: Bench): Promise<Running> {
   const running = await run(subject);
   await settled();
@@ -61,7 +61,7 @@ export async function measureLoad(subject: Subject, { load, figures }: Bench): P
   return running;
 }
 
-/** Run after {@link measureLoad}, when most of the subject's code is compiled. */
+/** Runs after {@link measureLoad}, when most of the subject's code is compiled. */
 export async function measurePaced(
   subject: Subject,
   running: Running,
@@ -83,7 +83,7 @@ async function asked(
   return (await load.ask(job)) as Load;
 }
 
-/** From before exec to the exit of a program that ends by itself, in milliseconds. */
+/** The time in milliseconds from before exec to the exit of a program that ends by itself. */
 export async function lifetimeMs(
   args: readonly string[],
   env: Readonly<Record<string, string>>,

@@ -6,7 +6,7 @@ import { DIST } from "./sidecar-subjects.ts";
 
 const AIM = { privateMemory: 1.35, ready: 2, p99Ms: 1 } as const;
 
-/** Name of the figure, what it is, digits behind the point. */
+/** Name, description and decimal places of each figure. */
 const LINES: readonly (readonly [name: string, label: string, digits: number] | string)[] = [
   "Start, ms since exec",
   ["listeningMs", "  listening: first connection accepted", 0],
@@ -46,7 +46,7 @@ function compared(figures: Figures, heap: string, name: string, digits: number):
   return [bare.toFixed(digits), ours.toFixed(digits), (ours / bare).toFixed(2)];
 }
 
-/** Over both bare servers: the aim names neither. */
+/** The ratios to both bare servers, because the aim does not say which one. */
 export function printAims(figures: Figures): void {
   const heap = HEAPS[1].name;
   const ours = (name: string): number => figures.median(`sidecar, ${heap}`, name);
@@ -82,7 +82,7 @@ interface Output {
   readonly imports: readonly { readonly path: string; readonly kind: string; readonly external?: boolean }[];
 }
 
-/** From esbuild's own account: in `dist` there may be parts of an older build. */
+/** Sizes from esbuild's metafile: `dist` may contain files of an older build. */
 export async function printSize(): Promise<void> {
   const { outputs, needed } = await bundle();
   const code = Object.entries(outputs).filter(([path]) => path.endsWith(".mjs"));
@@ -94,7 +94,7 @@ export async function printSize(): Promise<void> {
   );
 }
 
-/** Node's own modules that `serve` imports outright. */
+/** Node's modules that `serve` imports statically. */
 export async function importsOfServe(): Promise<readonly string[]> {
   const { outputs, needed } = await bundle();
   const imported = needed
@@ -103,7 +103,7 @@ export async function importsOfServe(): Promise<readonly string[]> {
   return [...new Set(imported.map(({ path }) => `node:${path.replace(/^node:/, "")}`))].toSorted();
 }
 
-/** What was built last, and which of it `serve` imports outright. */
+/** The outputs of the last build, and those that `serve` imports statically. */
 async function bundle(): Promise<{
   readonly outputs: Readonly<Record<string, Output>>;
   readonly needed: readonly string[];
@@ -115,7 +115,7 @@ async function bundle(): Promise<{
   return { outputs, needed: [...reached(outputs, serve, new Set())] };
 }
 
-/** What is imported outright, and not when asked for. */
+/** Static imports, without those on demand. */
 function reached(outputs: Readonly<Record<string, Output>>, path: string, seen: Set<string>): Set<string> {
   if (seen.has(path) || outputs[path] === undefined) return seen;
   seen.add(path);

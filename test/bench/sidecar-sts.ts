@@ -1,7 +1,7 @@
-/** The STS stand-in as a process of its own. It says where it is in its one message. */
+/** The STS stand-in as a separate process. Its only message is its address. */
 import { stsStandIn } from "../../injector/cli/demo/aws/sts.ts";
 
-/** The subject of the one web identity token that is known, which is `process.argv[2]`. */
+/** The subject of the only known web identity token, `process.argv[2]`. */
 const SUBJECT = "system:serviceaccount:billing:reader";
 
 const [, , token = ""] = process.argv;

@@ -11,19 +11,19 @@ import { start, type Program } from "./sidecar-children.ts";
 export const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
 export const SIDECAR = join(DIST, "sidecar.mjs");
 
-/** What the app presents. */
+/** The token that the app sends. */
 export const TOKEN = "b".repeat(43);
 
-/** A program to measure, with the variables and flags that it is started with. */
+/** A program to measure, with its variables and flags. */
 export interface Subject {
   readonly name: string;
   readonly args: readonly string[];
-  /** Without the ports, which are new at every start. */
+  /** The variables except the ports, which are new at every start. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 /**
- * The least that Node can answer the same bytes with. Plain JavaScript: to strip types, Node would load a compiler, and
+ * The smallest Node server that answers the same bytes. It is plain JavaScript: to strip types, Node would load a compiler, and
  * the bare server would be the larger program of the two.
  */
 export const bareCode = (firstLine: string): string => `${firstLine}
@@ -39,8 +39,8 @@ createServer((request, response) => {
 `;
 
 /**
- * The same server twice. An ES module that imports node:http is given all of its exports, also those that Node makes
- * when asked for: `WebSocket` is one, and with it comes undici, which is half of that server's start and memory.
+ * The same server twice. An ES module that imports node:http gets all of its exports, including those that Node creates
+ * on demand. One is `WebSocket`, which loads undici: half of that server's start and memory.
  */
 const BARE = [
   { name: "bare", file: "bare.cjs", firstLine: `const { createServer } = require("node:http");` },
@@ -74,19 +74,19 @@ const withoutUnset = (env: Readonly<Record<string, string | undefined>>): Record
 export interface Running extends Program {
   readonly port: number;
   readonly healthPort: number;
-  /** Since exec, the first connection that was accepted. */
+  /** Time from exec to the first accepted connection. */
   readonly listeningMs: number;
-  /** Since exec, the first answer 200. */
+  /** Time from exec to the first answer with 200. */
   readonly readyMs: number;
-  /** Of that answer. */
+  /** The body of that answer. */
   readonly body: string;
 }
 
 const START_LIMIT_MS = 15_000;
-/** How finely a start is measured. Knocking is work too, for a processor that the subject could use. */
+/** The resolution of a measured start. Connecting also takes CPU time that the subject could use. */
 const POLL_MS = 2;
 
-/** Started, and seen from outside as an app would: the same for every subject, whatever it logs. */
+/** Starts a subject and observes it from outside, as an app would: the same for every subject. */
 export async function run(subject: Subject): Promise<Running> {
   const [port, healthPort] = [await portToBe(), await portToBe()];
   const ports = { [ENV.port]: String(port), [ENV.healthPort]: String(healthPort) };
@@ -113,7 +113,7 @@ async function connected(port: number): Promise<Socket | undefined> {
   );
 }
 
-/** The body of a 200, or undefined after any other answer. The sidecar holds a caller until its keys are there. */
+/** The body of a 200, or undefined after any other answer. The sidecar answers only when it has keys. */
 async function answer200(socket: Socket, port: number): Promise<string | undefined> {
   let text = "";
   socket.setEncoding("latin1").on("data", (piece: string) => (text += piece));
@@ -125,8 +125,8 @@ async function answer200(socket: Socket, port: number): Promise<string | undefin
 }
 
 /**
- * A free port below the ephemeral range. In that range, a client that knocks at a closed port of its own machine can be
- * given that very port for its own end, and is then connected to itself.
+ * A free port below the ephemeral range. In that range, a client that connects to a closed port of its own machine can get
+ * that port as its own and is then connected to itself.
  */
 async function portToBe(): Promise<number> {
   for (;;) {

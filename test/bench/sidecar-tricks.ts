@@ -1,9 +1,9 @@
-/** One thing that Node, V8 or the C library offers, on top of what the image does. */
+/** One option of Node, V8 or the C library, in addition to the image's settings. */
 export interface Trick {
   readonly name: string;
-  /** Before the program: V8's own are not let into NODE_OPTIONS. */
+  /** Flags before the program: NODE_OPTIONS does not accept V8's flags. */
   readonly flags?: readonly string[];
-  /** `{directory}` stands for one that is there for the length of the bench. */
+  /** `{directory}` stands for a folder that exists during the benchmark. */
   readonly env?: Readonly<Record<string, string>>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What the sidecar costs a pod, side by side with the least that Node can do: a bare `http.createServer` that answers
- * the same bytes. Each is started anew for every round, all in turns, and the medians are shown.
+ * Measures the sidecar's cost for a pod, next to the smallest Node server: a bare `http.createServer` that answers
+ * the same bytes. All are started again in turn for every round, and the medians are shown.
  *
  *     npm run build && node test/bench/sidecar.ts            the table, about 80 s
  *     npm run build && node test/bench/sidecar.ts --tricks   what each of Node's other offers would bring, about 70 s
@@ -37,7 +37,7 @@ const { values } = parseArgs({ options: { tricks: { type: "boolean" }, layers: {
 const directory = await mkdtemp(join(tmpdir(), "podrole-bench-"));
 process.once("exit", () => rmSync(directory, { recursive: true }));
 await main(values.layers === true ? benchLayers : values.tricks === true ? benchTricks : benchBoth);
-// The channels to the helpers would hold it open.
+// Otherwise the channels to the child processes would keep this process running.
 process.exit();
 
 async function main(measure: (sidecar: Subject, bench: Bench) => Promise<void>): Promise<void> {
@@ -77,13 +77,13 @@ async function benchBoth(plain: Subject, bench: Bench): Promise<void> {
   printAims(bench.figures);
 }
 
-/** For the aims only. */
+/** Used only for the aims. */
 async function measureOther(subject: Subject, bench: Bench): Promise<void> {
   await inTurns(STARTS, [subject], (one) => measureStart(one, bench.figures));
   await inTurns(ROUNDS, [subject], async (one) => (await measureLoad(one, bench)).stop());
 }
 
-/** In turns, so that a minute in which the machine is busy falls on all alike. */
+/** In turn, so that a busy minute of the machine affects all subjects alike. */
 async function inTurns(
   rounds: number,
   subjects: readonly Subject[],
@@ -94,7 +94,7 @@ async function inTurns(
   }
 }
 
-/** The postStart hook against a sidecar that is ready, beside what Node needs to run an empty file. */
+/** The postStart hook with a ready sidecar, next to Node's time for an empty file. */
 async function measureWait(subject: Subject, figures: Figures): Promise<void> {
   const empty = join(directory, "empty.mjs");
   await writeFile(empty, "");
@@ -115,7 +115,7 @@ async function benchTricks(plain: Subject, bench: Bench): Promise<void> {
     args: [...flags, ...plain.args],
     env: { ...plain.env, ...IMAGE_ENV, ...withDirectory(env) },
   }));
-  // A cache is written by the first run, at its end.
+  // The first run writes the cache at its end.
   await inTurns(1, subjects, async (subject) => (await run(subject)).stop());
   await inTurns(STARTS, subjects, (subject) => measureStart(subject, bench.figures));
   await inTurns(TRICK_ROUNDS, subjects, async (subject) => (await measureLoad(subject, bench)).stop());

@@ -11,8 +11,8 @@ export function applied(before: Pod, operations: readonly Operation[]): Pod {
 }
 
 /**
- * Undoes podrole's patch, operation by operation from its end; the result must be the pod as
- * it was, byte for byte.
+ * Undoes podrole's patch, operation by operation from its end. The result must be the original pod,
+ * byte for byte.
  */
 export function withoutAdditions(before: Pod, after: Pod): string {
   const inverse: Operation[] = [];
@@ -31,12 +31,12 @@ function undoing({ op, path }: Operation, replaced: unknown, existed: unknown): 
   if (op === "add" && replaced === undefined) return { op: "remove", path };
   if (op === "add" || op === "replace") return { op: "replace", path, value: existed };
   if (op === "remove") return { op: "add", path, value: existed };
-  throw new Error(`a patch of ours holds no ${op}`);
+  throw new Error(`podrole writes no patch operation ${op}`);
 }
 
 /**
- * What a patch does beyond adding: each operation that replaces or removes something of the user's, and each that puts
- * down a whole list of containers. Empty for a patch that only adds, as the patch of an injected pod does.
+ * The operations of a patch that are no additions: those that replace or remove something of the user's, and those that write
+ * a whole list of containers. Empty for a patch that only adds, as podrole's patch must.
  */
 export function intrusions(before: Pod, operations: readonly Operation[]): readonly string[] {
   let state = structuredClone(before);
@@ -55,7 +55,7 @@ function harmless(operation: Operation, old: unknown): boolean {
   const container = /^\/spec\/(?:containers|initContainers|ephemeralContainers)\/\d+$/.test(path);
   const name = (old as { name?: unknown } | null | undefined)?.name;
   if (op === "remove") return container && typeof name === "string" && OURS.test(name);
-  // Null and absent are the same to Kubernetes, and an empty list holds no container of the user.
+  // Kubernetes treats null like absent, and an empty list contains no user container.
   if (containerList) return op === "add" && (old == null || (Array.isArray(old) && old.length === 0));
   if (op === "add") return container || old === undefined || /\/\d+$/.test(path);
   if (op !== "replace") return false;

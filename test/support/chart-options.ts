@@ -2,15 +2,15 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 export interface ChartOption {
-  /** Of the value, such as `tls.mode`. */
+  /** The path of the value, such as `tls.mode`. */
   readonly at: string;
-  /** One that is not the default. */
+  /** A value other than the default. */
   readonly value: unknown;
-  /** The injector's flag for it. */
+  /** The injector's flag for this value. */
   readonly argument: string;
 }
 
-/** Every option of the injector's process that the chart's values set, by its flag. */
+/** Every option of the injector's process that a chart value sets, by its flag. */
 export const CHART_OPTIONS: Readonly<Record<string, ChartOption>> = {
   "--host": { at: "host", value: "0.0.0.0", argument: "--host=0.0.0.0" },
   "--port": { at: "port", value: 10_250, argument: "--port=10250" },
@@ -34,7 +34,7 @@ export const NO_VALUES: Readonly<Record<string, string>> = {
 
 const MAIN = fileURLToPath(new URL("../../injector/main.ts", import.meta.url));
 
-/** The flags of the injector, as `--help` lists them. Values among the arguments are parsed before. */
+/** The injector's flags in `--help`. The arguments before it are parsed first. */
 export function injectorFlags(args: readonly string[] = []): readonly string[] {
   const help = execFileSync(process.execPath, [MAIN, ...args, "--help"], { encoding: "utf8" });
   const flags = [...help.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, flag]) => flag ?? "");

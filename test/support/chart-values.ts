@@ -4,7 +4,7 @@ import { CHART_SAMPLES, SOME_CERTIFICATE } from "./setting-samples.ts";
 
 const HA = fileURLToPath(new URL("../../deploy/chart/values-ha.yaml", import.meta.url));
 
-/** Everything that is off by default, and every list and map with something in it. */
+/** Turns on everything that is off by default, and fills every list and map. */
 const EVERYTHING: object = {
   options: {
     ...CHART_SAMPLES,
@@ -32,7 +32,7 @@ const EVERYTHING: object = {
   grafanaDashboard: { enabled: true, annotations: { folder: "podrole" } },
 };
 
-/** Values that the chart is tried with: a name, the values, more arguments of helm. */
+/** Values with which the chart is tested: a name, the values, more arguments of helm. */
 export const CHART_VALUES: readonly (readonly [string, object, readonly string[]])[] = [
   ["its defaults", {}, []],
   ["values-ha.yaml", {}, ["-f", HA]],

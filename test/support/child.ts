@@ -5,7 +5,7 @@ import { onTestFinished } from "vitest";
 
 export interface Child {
   readonly pid: number;
-  /** Standard output and standard error together, so far. */
+  /** Standard output and standard error so far. */
   readonly output: () => string;
   readonly kill: (signal: NodeJS.Signals) => void;
   /** The exit code, or the signal that ended it. */
@@ -14,7 +14,7 @@ export interface Child {
 
 const MAIN = fileURLToPath(new URL("../../sidecar/main.ts", import.meta.url));
 
-/** `podrole-sidecar <command>` as a process of its own, with these variables and no others. Ends with the test. */
+/** Starts `podrole-sidecar <command>` with exactly these variables. The process ends with the test. */
 export function sidecar(
   command: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -22,7 +22,7 @@ export function sidecar(
   return child([MAIN, ...command], env);
 }
 
-/** A Node program as a process of its own. */
+/** Starts a Node program as a separate process. */
 export function child(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Child {
   return runChild(process.execPath, args, env);
 }
@@ -33,7 +33,7 @@ export function runChild(...given: Parameters<typeof startChild>): Child {
   return started;
 }
 
-/** The same for hooks, which have to end it themselves. */
+/** The same for hooks, which have to end the process themselves. */
 export function startChild(
   program: string,
   args: readonly string[],

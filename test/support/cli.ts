@@ -12,12 +12,12 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** For tests that need a process of its own. */
+/** For tests that need a separate process. */
 export const CLI = fileURLToPath(new URL("../../injector/cli/main.ts", import.meta.url));
-/** Where there is neither a kubeconfig nor anything else. */
+/** A home folder that does not exist, so that there is no kubeconfig. */
 export const HOME = join(tmpdir(), "podrole-nobody");
 
-/** `podrole <args>` in this process, with this standard input, without a terminal and without a kubeconfig at hand. */
+/** Runs `podrole <args>` in this process, with this standard input, without a terminal and without a kubeconfig. */
 export async function podrole(args: readonly string[], input = ""): Promise<Run> {
   const [stdout, stderr] = [written(), written()];
   const code = await run(args, {

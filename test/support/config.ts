@@ -3,7 +3,7 @@ import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { settingsIn, withSettings } from "../../injector/config/flags.ts";
 import { requireConfig } from "../../injector/config/read-config.ts";
 
-/** The configuration that these flags of an administrator give. */
+/** The configuration for these flags. */
 export function configFromFlags(...flags: readonly string[]): InjectorConfig {
   const command = withSettings(new Command())
     .exitOverride()
@@ -11,7 +11,7 @@ export function configFromFlags(...flags: readonly string[]): InjectorConfig {
   return requireConfig(settingsIn(command.parse([...flags], { from: "user" }).opts()));
 }
 
-/** The real defaults, except for a fixed version for golden files, and for what the test sets. */
+/** The real defaults, except for the test's settings and a fixed version for golden files. */
 export const config = (over: Partial<InjectorConfig> = {}): InjectorConfig => ({
   ...configFromFlags(),
   image: "registry.example/podrole-sidecar:test",

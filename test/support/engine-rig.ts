@@ -19,13 +19,13 @@ export const throttled = new IssueError("Throttling", "Rate exceeded.", { kind: 
 interface Rig {
   readonly clock: HandClock;
   readonly engine: Engine;
-  /** When each attempt was made, in milliseconds since the start. */
+  /** The time of each attempt, in milliseconds since the start. */
   readonly attempts: readonly number[];
-  /** What STS does from now on: an error to throw, or how long it takes to grant an hour. */
+  /** Sets what STS does from now on: an error that it throws, or the time it takes to grant an hour. */
   sts: { error?: IssueError; tookMs?: number; lifetimeMs?: number };
 }
 
-/** An engine with a clock that the test sets, and an STS that does what the test says. */
+/** An engine with a clock and an STS that the test controls. */
 export function engineRig(sts: Rig["sts"] = {}): Rig {
   const clock = handClock();
   const start = clock.now();

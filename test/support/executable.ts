@@ -10,7 +10,7 @@ export function isExecutable(path: string): boolean {
   }
 }
 
-/** The first program of this name in the folders of PATH, and then in others. */
+/** The first program of this name in the folders of PATH, then in the other folders. */
 export function executableOnPath(name: string, ...others: readonly string[]): string | undefined {
   const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...others].filter(
     (folder) => folder !== "",

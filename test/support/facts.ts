@@ -28,7 +28,7 @@ interface Surroundings {
   readonly grants?: readonly Grant[];
 }
 
-/** A labelled, empty namespace `shop`, except for what the test sets. */
+/** A labelled, empty namespace `shop`, with the test's changes. */
 export const facts = ({ labels, annotations, account, grants }: Surroundings = {}): Facts => ({
   namespace: {
     name: "shop",
@@ -44,7 +44,7 @@ export const grant = (name: string, spec: unknown): Grant => parseGrant({ metada
 
 export const clusterOf = (known: Facts): Cluster => ({ facts: () => Promise.resolve(known) });
 
-/** Parsed as the server would parse it, so that a `__proto__` written here is a key. */
+/** Parsed from JSON as in the server, so that `__proto__` is an ordinary key. */
 export function json(text: string): Readonly<Record<string, unknown>> {
   const parsed: unknown = JSON.parse(text);
   if (!isRecord(parsed)) throw new Error("not an object");

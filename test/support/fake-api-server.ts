@@ -3,28 +3,28 @@ import type { AddressInfo } from "node:net";
 import { KubeConfig } from "@kubernetes/client-node";
 import { onTestFinished } from "vitest";
 
-/** What an API server answers to a GET that is not served from its objects. */
+/** An answer that the test sets instead of an answer from the objects. */
 type Answer = "hang" | "reset" | number | object;
 
 export interface FakeApiServer {
   readonly config: KubeConfig;
-  /** `GET <path>`, `LIST <path>` and `WATCH <path> <resourceVersion>`, in the order they came. */
+  /** `GET <path>`, `LIST <path>` and `WATCH <path> <resourceVersion>`, in the order of arrival. */
   readonly requests: string[];
-  /** Puts an object, or removes it, and tells the watches. */
+  /** Puts or removes an object and notifies the watches. */
   put(path: string, object: FakeObject): void;
   remove(path: string, key: string): void;
-  /** As put or remove, without telling the watches. */
+  /** Puts or removes an object without notifying the watches. */
   readonly unseen: Pick<FakeApiServer, "put" | "remove">;
-  /** Requests that begin so get this answer until it is changed; undefined: the usual one again. */
+  /** Requests with this beginning get this answer until it is changed. undefined restores the usual answer. */
   answer(request: string, answer: Answer | undefined): void;
   /** Writes a line to every watch of a path. */
   say(path: string, line: string): void;
-  /** Ends every watch of a path: in good order, or by breaking the connection. */
+  /** Ends every watch of a path, either properly or by breaking the connection. */
   end(path: string, how: "end" | "reset"): void;
   watches(path: string): number;
-  /** The field selectors that lists and watches of a path came with. */
+  /** The field selectors of lists and watches of a path. */
   queries(path: string): ReadonlySet<string>;
-  /** Nobody listens until `start()`, on the same port and with the objects of before. */
+  /** Stops listening. `start()` listens again on the same port with the same objects. */
   stop(): Promise<void>;
   start(): Promise<void>;
 }
@@ -36,7 +36,7 @@ interface FakeObject {
 
 const PAGE_MAX = 500;
 
-/** As much of an API server as informers need: lists in pages, watches with versions, and every way to fail. */
+/** The part of an API server that informers need: lists in pages, watches with versions, and failures. */
 export async function fakeApiServer(): Promise<FakeApiServer> {
   const kinds = new Map<string, Map<string, FakeObject>>();
   const answers = new Map<string, Answer>();
@@ -46,7 +46,7 @@ export async function fakeApiServer(): Promise<FakeApiServer> {
   let version = 100;
   let port = 0;
 
-  // On a busy machine a client may take long enough between two requests to meet a connection that times out.
+  // On a busy machine, a connection could otherwise time out between two requests of a client.
   const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const url = new URL(request.url ?? "", "http://localhost");
     const { pathname, searchParams: query } = url;

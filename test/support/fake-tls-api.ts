@@ -13,14 +13,14 @@ export interface FakeTlsApi extends CertificatesApi {
   /** The Secret with the keys of CAs; its requests are `GET keys`, `PUT keys`, `POST keys`. */
   keys(): Fields | undefined;
   setKeys(secret: object | undefined): void;
-  /** Somebody else writes it. */
+  /** Writes it as another client would. */
   setSecret(secret: object | undefined): void;
-  /** PEM of each webhook's caBundle. */
+  /** The PEM of each webhook's caBundle. */
   bundles(): readonly string[];
   setBundles(bundles: readonly string[] | undefined): void;
   /** `GET secret`, `PUT secret`, `POST secret`, `GET webhooks`, `PATCH webhooks`: thrown instead of an answer. */
   readonly failures: Map<string, Error>;
-  /** Called before each request; to change something between two of them. */
+  /** Called before each request, so that a test can change something between two requests. */
   before: (request: string) => void;
   readonly requests: string[];
 }

@@ -6,7 +6,7 @@ import { stsOver } from "../../sidecar/sts/assume-role.ts";
 import type { Credentials } from "../../sidecar/sts/credentials.ts";
 import { ROLE } from "./credentials.ts";
 
-/** What an STS, or a proxy in between, can do to one call. */
+/** What STS, or a proxy in front of it, can do with one call. */
 export const FAULTS = [
   "refused",
   "denied",
@@ -36,17 +36,17 @@ export type Fault = (typeof FAULTS)[number];
 
 export interface Granted {
   readonly accessKeyId: string;
-  /** By STS's clock, milliseconds since the epoch. */
+  /** By STS's clock, in milliseconds since the epoch. */
   readonly expiresAt: number;
-  /** Whether it was for the role and session that were asked for. */
+  /** Whether the answer was for the requested role and session. */
   readonly ours: boolean;
 }
 
 export interface FaultySts {
   readonly url: string;
-  /** What it does from now on; undefined: what STS does. */
+  /** What it does from now on. undefined: what STS does. */
   fault: Fault | undefined;
-  /** Seconds; absent: what the call asks for. */
+  /** The lifetime in seconds. Absent: as the call requests. */
   lifetimeSeconds: number | undefined;
   calls: number;
   readonly granted: ReadonlyMap<string, Granted>;
@@ -82,7 +82,7 @@ export async function faultySts(now: () => number): Promise<FaultySts> {
   });
 }
 
-/** A call of the sidecar's own to this STS, which by default does not wait for long. */
+/** One call by the sidecar's code to this STS. By default it does not wait long. */
 export function issuerAt(
   sts: FaultySts,
   now: () => number,
@@ -155,7 +155,7 @@ function answer(
   }
 }
 
-/** As fast as the client reads, until it stops. */
+/** Sends as fast as the client reads, until the client stops. */
 function endless(to: ServerResponse, xml: string): void {
   to.write(xml.slice(0, -20));
   const more = (): void => {
@@ -165,7 +165,7 @@ function endless(to: ServerResponse, xml: string): void {
   more();
 }
 
-/** A byte every 20 ms: a minute for the whole. */
+/** Sends a byte every 20 ms: a minute for the whole answer. */
 function drip(to: ServerResponse, xml: string): void {
   let sent = 0;
   const timer = setInterval(() => void to.write(xml.slice(sent, ++sent)), 20);

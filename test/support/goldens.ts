@@ -46,7 +46,7 @@ async function golden(folder: URL, name: string): Promise<Golden> {
   };
 }
 
-/** The pod after others have changed it: the operations of an RFC 6902 patch. */
+/** Changes the pod as other webhooks would, by the operations of an RFC 6902 patch. */
 const changed = (pod: Pod, operations: unknown): Fields => ({
   ...applied(pod, operations as readonly Operation[]),
 });
@@ -58,6 +58,6 @@ export function documentsIn(text: string): readonly Fields[] {
   });
 }
 
-/** One form of YAML for one value: no folded lines, no anchors for parts that are shared. */
+/** Writes the same YAML for the same value: no folded lines, no anchors for shared parts. */
 export const dump = (value: unknown): string =>
   stringify(value, { lineWidth: 0, minContentWidth: 0, aliasDuplicateObjects: false });

@@ -1,10 +1,10 @@
 import type { Clock } from "../../sidecar/kit/clock.ts";
 
-/** A clock that only the test moves. */
+/** A clock that only the test advances. */
 export interface HandClock extends Clock {
-  /** Lets time pass: sleepers wake in the right order, and may sleep again meanwhile. */
+  /** Advances the time. Sleepers wake in the right order and may sleep again meanwhile. */
   advance(ms: number): Promise<void>;
-  /** Sets the wall clock, forwards or back, without firing timers, as on a machine that was suspended. */
+  /** Sets the wall clock forwards or back without firing timers, as on a machine that was suspended. */
   jump(ms: number): void;
 }
 
@@ -51,5 +51,5 @@ export function handClock(start = Date.UTC(2026, 10, 21, 12)): HandClock {
 const earliest = (sleepers: ReadonlySet<Sleeper>): Sleeper | undefined =>
   [...sleepers].sort((a, b) => a.at - b.at)[0];
 
-/** Resolves when all promises that can settle have settled. */
+/** Resolves when every promise that can settle has settled. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

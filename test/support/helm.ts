@@ -16,7 +16,7 @@ function helmPath(): string | undefined {
   return executableOnPath("helm", process.env["KUBEBUILDER_ASSETS"] ?? "");
 }
 
-/** Why charts cannot be rendered on this machine, or undefined. Goes into the title of what is skipped. */
+/** The reason why charts cannot be rendered on this machine, or undefined. Shown in the titles of skipped tests. */
 export const whyNoHelm = (): string | undefined =>
   helmPath() === undefined ? "no helm in PODROLE_TEST_HELM, PATH or KUBEBUILDER_ASSETS" : undefined;
 
@@ -26,13 +26,13 @@ export interface HelmRun {
   readonly stderr: string;
 }
 
-/** Runs helm to its end. @param input what `-f -` reads */
+/** Runs helm to its end. @param input the standard input, which `-f -` reads */
 export function helm(args: readonly string[], input = ""): HelmRun {
   const { status, stdout, stderr } = spawnSync(helmPath() ?? "helm", args, { input, encoding: "utf8" });
   return { status: status ?? -1, stdout, stderr };
 }
 
-/** A helm from `go install` assumes Kubernetes v1.20 unless told otherwise. */
+/** A helm from `go install` assumes Kubernetes v1.20 unless a version is given. */
 export const KUBE_VERSION = ["--kube-version", "1.36.1"];
 
 /** `helm template` with the chart's defaults and these values over them. */
@@ -42,7 +42,7 @@ export const template = (values: object = {}, ...args: readonly string[]): HelmR
     JSON.stringify(values),
   );
 
-/** The objects of a chart that renders. @throws Error with what helm said */
+/** The objects of the rendered chart. @throws Error with helm's message */
 export function rendered(values: object = {}, ...args: readonly string[]): readonly Manifest[] {
   const { status, stdout, stderr } = template(values, ...args);
   if (status !== 0) throw new Error(stderr);

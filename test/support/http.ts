@@ -6,7 +6,7 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** One plain request to 127.0.0.1. Not by fetch, which does not let us set Host. */
+/** Sends one plain request to 127.0.0.1. It does not use fetch, which cannot set Host. */
 export function http(
   port: number,
   path: string,

@@ -8,7 +8,7 @@ import { logLines, type LogLine } from "./log-lines.ts";
 import { until } from "./until.ts";
 
 export const PATH = "/api/v1/namespaces";
-/** An informer's times: short pauses, and limits that no slow machine reaches. */
+/** Short pauses for an informer, and limits that no slow machine reaches. */
 export const TIMING = {
   listMs: 120_000,
   silenceMs: 120_000,
@@ -16,7 +16,7 @@ export const TIMING = {
   lastPauseMs: 80,
   absentMs: 40,
 };
-/** The event of a watch whose version is too old. */
+/** The event that ends a watch whose version is too old. */
 export const EXPIRED = {
   type: "ERROR",
   object: { kind: "Status", code: 410, reason: "Expired", message: "too old resource version" },
@@ -28,7 +28,7 @@ export interface Rig {
   /** `name=color` of every object in the cache. */
   readonly held: () => readonly string[];
   readonly lines: readonly LogLine[];
-  /** Milliseconds of every pause so far. */
+  /** Every pause so far, in milliseconds. */
   readonly pauses: readonly number[];
   readonly changes: readonly unknown[];
   readonly stop: () => Promise<void>;

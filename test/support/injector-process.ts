@@ -13,12 +13,12 @@ export const SERVICE_NAME = "podrole-injector.podrole-system.svc";
 
 export interface InjectorProcess extends Child {
   readonly port: number;
-  /** Where certificate and key are read from. */
+  /** The files of certificate and key. */
   readonly files: { readonly cert: string; readonly key: string };
   readonly lines: () => readonly Record<string, unknown>[];
 }
 
-/** The real injector as a process of its own, with its certificate in files; resolves once it is ready. */
+/** Starts the real injector as a separate process, with its certificate in files. Resolves when it is ready. */
 export async function injectorProcess(
   api: FakeApiServer,
   ca: KeyPair,

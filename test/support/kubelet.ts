@@ -12,14 +12,14 @@ export const DOWNWARD: Readonly<Record<string, string>> = {
   "status.hostIP": "10.0.0.1",
 };
 
-/** The environment a container starts with, by the kubelet's rules: `$$` is a dollar sign, `$(NAME)` an earlier variable. */
+/** A container's environment by the kubelet's rules: `$$` is a dollar sign, and `$(NAME)` an earlier variable. */
 export function startedWith(pod: Pod, name: string): Readonly<Record<string, string>> {
   const all: readonly Container[] = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
   const env: Record<string, string> = { HOSTNAME: "the-host", PATH: "/usr/bin" };
   for (const variable of all.find((container) => container.name === name)?.env ?? []) {
     const from = variable.valueFrom as { fieldRef?: { fieldPath: string } } | undefined;
     if (from === undefined) env[variable.name] = expanded(variable.value ?? "", env);
-    // A Secret of these tests has every key that is asked for.
+    // In these tests, a Secret has every requested key.
     else env[variable.name] = from.fieldRef ? (DOWNWARD[from.fieldRef.fieldPath] ?? "") : "from-a-secret";
   }
   return env;

@@ -7,7 +7,7 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** A log that a test reads. */
+/** A log whose lines a test can read. */
 export function logLines(): { readonly log: Log; readonly lines: LogLine[] } {
   const lines: LogLine[] = [];
   const write = (line: string): void => void lines.push(JSON.parse(line) as LogLine);

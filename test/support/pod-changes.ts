@@ -2,21 +2,21 @@ import { isRecord, own, type Fields } from "../../injector/model/read.ts";
 import type { Pod } from "../../injector/model/pod.ts";
 
 /**
- * What podrole adds to a pod, in a form that can be compared between pods: lists of things with names become maps, and
- * JSON in a string is parsed. The user's containers stand side by side, init containers included.
+ * Podrole's additions to a pod, in a form that can be compared between pods: lists of named objects become maps, and
+ * JSON in a string is parsed. All user containers are in one map, including init containers.
  */
 export interface Additions {
   readonly pod: Fields;
   readonly guard: unknown;
   readonly sidecar: unknown;
-  /** By the container's name. */
+  /** The additions to each container, by name. */
   readonly containers: Fields;
 }
 
-/** Shown for what podrole did not change or add. */
+/** Stands for an object that podrole did not change or add. */
 export const NOTHING = "nothing";
 
-/** @param given may be a pod that podrole has injected already: its containers count as added all the same */
+/** @param given may be a pod that podrole has injected already; its guard and sidecar still count as added */
 export function additions(given: Pod, after: Pod): Additions {
   const before = withoutOurs(given);
   const { spec = {}, ...pod } = recordOf(changes(byName(before), byName(after)));
@@ -42,14 +42,14 @@ const withoutOurs = ({ spec, ...pod }: Pod): Pod => ({
   },
 });
 
-/** How one pod's additions differ from those of another, whose first container is the model for every container. */
+/** How one pod's additions differ from another's. Every container is compared with the other pod's first container. */
 export function differences(model: Additions, one: Additions): unknown {
   const [app] = Object.values(model.containers);
   const containers = Object.fromEntries(Object.keys(one.containers).map((name) => [name, app]));
   return changes({ ...model, containers }, one) ?? NOTHING;
 }
 
-/** A merge patch (RFC 7396): null takes a field away. @returns undefined where nothing differs */
+/** A merge patch (RFC 7396), where null removes a field. @returns undefined when nothing differs */
 function changes(from: unknown, to: unknown): unknown {
   if (!isRecord(from) || !isRecord(to)) {
     return JSON.stringify(from) === JSON.stringify(to) ? undefined : to;
@@ -67,7 +67,7 @@ function byName(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, byName(one)]));
 }
 
-/** A list whose elements have names, as a map; undefined for any other. */
+/** A list of named elements as a map; undefined for any other list. */
 function mapOf(list: readonly unknown[]): Fields | undefined {
   const entries = list.map((one) => {
     const { mountPath, name, ...rest } = recordOf(one);

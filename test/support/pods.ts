@@ -12,7 +12,7 @@ export const TOKEN = "test-token-test-token-test-token-test-token";
 
 export const app: Container = { name: "app", image: "shop/app:1" };
 
-/** An ordinary pod that names a role. */
+/** An ordinary pod with a role. */
 export const pod = (
   spec: Partial<PodSpec> = {},
   annotations: Readonly<Record<string, string>> = { [ANNOTATION.role]: BILLING },
@@ -23,10 +23,10 @@ export const pod = (
   spec: { containers: [app], ...spec },
 });
 
-/** A pod with no role: it gets the guard alone. */
+/** A pod without a role, which gets only the guard. */
 export const plainPod = (spec: Partial<PodSpec> = {}): Pod => pod(spec, {});
 
-/** The pod with `over` on its one container. */
+/** The pod with the fields of `over` in its only container. */
 export const withApp = (over: Partial<Container>, one: Pod = pod()): Pod => ({
   ...one,
   spec: { ...one.spec, containers: [{ ...app, ...over }] },
@@ -39,7 +39,7 @@ export const admitted = (
   newToken: () => string = () => TOKEN,
 ): PodOutcome => admitPod(object, known, settings, newToken);
 
-/** The pod that runs; a test whose pod is not injected fails with the reasons. */
+/** The injected pod. A test whose pod is not injected fails with the reasons. */
 export function injected(...args: Parameters<typeof admitted>): Pod {
   const outcome = admitted(...args);
   if (outcome.kind !== "inject") throw new Error(`${outcome.kind}: ${JSON.stringify(outcome.findings)}`);
@@ -49,7 +49,7 @@ export function injected(...args: Parameters<typeof admitted>): Pod {
 export const codes = (...args: Parameters<typeof admitted>): readonly FindingCode[] =>
   admitted(...args).findings.map(({ code }) => code);
 
-/** Codes of a denied pod; for an admitted one, the kind of the decision. */
+/** The codes of a denied pod; for an admitted pod, the kind of the decision. */
 export function denials(...args: Parameters<typeof admitted>): readonly string[] {
   const { kind, findings } = admitted(...args);
   if (kind !== "deny") return [kind];
@@ -57,14 +57,14 @@ export function denials(...args: Parameters<typeof admitted>): readonly string[]
 }
 
 /**
- * The pod after a trip through the API server between two webhooks: Go leaves out what is empty, and the defaulter
- * writes out what the manifest left open.
+ * The pod after the API server's round trip between two webhooks: Go omits empty fields, and the defaulter
+ * sets fields that the manifest leaves open.
  */
 export const throughApiServer = (one: Pod): Pod => JSON.parse(JSON.stringify(one, goReplacer)) as Pod;
 
 function goReplacer(_key: string, value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  // `omitempty`: of the fields that are no pointers in Go, those that a container of ours can hold.
+  // `omitempty`: the fields that are no pointers in Go and that guard or sidecar can have.
   return Object.fromEntries(
     Object.entries(value).filter(
       ([key, entry]) => !(key === "value" && entry === "") && !(Array.isArray(entry) && entry.length === 0),
@@ -80,7 +80,7 @@ export const containerNamed = (one: Pod, name: string): Container => {
   return found;
 };
 
-/** A container's literal environment, as the manifest writes it. */
+/** The literal variables of a container, as in the manifest. */
 export const envOf = (container: Container): Readonly<Record<string, string | undefined>> =>
   Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value]));
 

@@ -3,7 +3,7 @@ import { APP_ENV } from "../../sidecar/contract/pod.ts";
 import type { Fields } from "../../injector/model/read.ts";
 import { BILLING } from "./facts.ts";
 
-/** Numbers from 0 to 1, the same ones for the same seed (mulberry32). */
+/** Random numbers from 0 to 1, the same for the same seed (mulberry32). */
 export function numbers(seed: number): () => number {
   let state = seed;
   return () => {
@@ -31,13 +31,13 @@ const ODD: readonly unknown[] = [
 ];
 const KEYS = ["future", "__proto__", "constructor", "a/b", "~", "toString", "0"];
 
-/** A well-formed pod with random contents, some of which get it denied. */
+/** A well-formed pod with random content; some content gets it denied. */
 export function randomPod(next: () => number): Fields {
   const chance = (share: number): boolean => next() < share;
   const one = <T>(...of: readonly T[]): T => of[Math.floor(next() * of.length)] as T;
   const some = <T>(most: number, make: (index: number) => T): T[] =>
     Array.from({ length: Math.floor(next() * (most + 1)) }, (_, index) => make(index));
-  // Through JSON text, so that `__proto__` becomes an ordinary key.
+  // Parsed from JSON text, so that `__proto__` becomes an ordinary key.
   const object = (entries: readonly (readonly [string, unknown])[]): Fields =>
     JSON.parse(
       `{${entries.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join()}}`,

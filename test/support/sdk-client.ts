@@ -1,7 +1,7 @@
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 
 /**
- * A plain app: AWS's own SDK with its default chain, configured by its environment alone.
+ * A plain app: the AWS SDK with its default chain, configured only by its environment.
  * Prints one line of JSON: the caller's ARN, or the error's name and message.
  * Usage: sdk-client.ts <STS endpoint>
  */

@@ -1,8 +1,8 @@
 import { onTestFinished } from "vitest";
 
 /**
- * Sets variables of this process until the test ends, for AWS's own code, which reads them only there;
- * all other variables that begin with AWS_ are removed meanwhile.
+ * Sets variables of this process until the test ends, for AWS's code, which reads them only there.
+ * All other variables that begin with AWS_ are removed meanwhile.
  */
 export function setEnv(variables: Readonly<Record<string, string>>): void {
   const before = { ...process.env };

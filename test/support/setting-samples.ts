@@ -2,7 +2,7 @@ import { SETTING_NAMES, SETTINGS, type Setting, type SettingName } from "../../i
 
 const ROLE = "arn:aws:iam::111122223333:role/";
 
-/** A CA's, self-signed, of nobody. */
+/** A self-signed CA certificate that nothing uses. */
 export const SOME_CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBezCCASGgAwIBAgIUBzi9vAL/sJrJePcBa9smTnM6FIowCgYIKoZIzj0EAwIw
 EjEQMA4GA1UEAwwHY29tcGFueTAgFw0yNjExMjgxNTUwMjZaGA8yMTI2MTEwNDE1
@@ -15,7 +15,7 @@ weLcqP0TnqD4g7EZ4AIgNG41zvOXT0FnDJqZGHZ7UEoKw1dS4n5U0YKIvKvhK7M=
 -----END CERTIFICATE-----
 `;
 
-/** A value of each setting that is not its default, written as a person writes it. */
+/** For each setting a value other than its default, as a person would write it. */
 export const SAMPLES: Readonly<Record<SettingName, string>> = {
   image: "r.example/p@sha256:0",
   imagePullPolicy: "Always",
@@ -62,7 +62,7 @@ export const SAMPLES: Readonly<Record<SettingName, string>> = {
   permittedKey: "a.example/permitted",
 };
 
-/** A written value as the chart's `options` hold it: a boolean, a number, a list or a text. */
+/** A written value as in the chart's `options`: a boolean, a number, a list or a text. */
 export function chartValue(name: SettingName, written: string): unknown {
   const types = new Set([SETTINGS[name].kind.schema.type].flat());
   if (types.has("boolean")) return written === "true";
@@ -70,13 +70,13 @@ export function chartValue(name: SettingName, written: string): unknown {
   return types.has("integer") && /^\d+$/.test(written) ? Number(written) : written;
 }
 
-/** What `values.yaml` has where nobody says otherwise. */
+/** The defaults in `values.yaml`. */
 export function chartDefault(name: SettingName): unknown {
   const { default: written, ofVersion }: Setting = SETTINGS[name];
   return written === undefined || ofVersion === true ? null : chartValue(name, written);
 }
 
-/** The samples as the chart's `options`. */
+/** The samples in the form of the chart's `options`. */
 export const CHART_SAMPLES: Readonly<Record<string, unknown>> = Object.fromEntries(
   SETTING_NAMES.map((name) => [name, chartValue(name, SAMPLES[name])]),
 );

@@ -4,7 +4,7 @@ import { POD_IDENTITY } from "../../sidecar/contract/session.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
 import { ROLE } from "./credentials.ts";
 
-/** One identity, the pod's own, as the injector writes it. */
+/** The pod's own identity, as the injector writes it. */
 export function podIdentity(
   steps: readonly unknown[] = [{ roleArn: ROLE }],
   tokenSha256: string = "ab".repeat(32),
@@ -14,7 +14,7 @@ export function podIdentity(
 
 export const hashOf = (token: string): string => createHash("sha256").update(token).digest("hex");
 
-/** The least that `podrole-sidecar serve` needs. */
+/** The minimal variables for `podrole-sidecar serve`. */
 export function sidecarEnv(): Env {
   return {
     [ENV.source]: "web-identity",

@@ -1,11 +1,11 @@
 import { createMetrics } from "../../sidecar/wire/metrics.ts";
 
-/** One metric family of a sidecar that has counted everything once. */
+/** A metric family of a sidecar that has counted everything once. */
 export interface Family {
   readonly name: string;
   readonly type: string;
   readonly help: string;
-  /** The label of its samples, if they have one. */
+  /** The label of its samples, if any. */
   readonly label: string | undefined;
 }
 

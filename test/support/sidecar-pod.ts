@@ -12,7 +12,7 @@ import { hashOf, podIdentity, sidecarEnv } from "./sidecar-env.ts";
 import { tempFolder } from "./temp-files.ts";
 import { until } from "./until.ts";
 
-/** The app's own, and the service account's. */
+/** The app's token and the service account's token. */
 export const TOKEN = "the-app's-own-token";
 export const WEB_TOKEN = "header.payload-that-nobody-may-see.signature";
 
@@ -24,7 +24,7 @@ export interface SidecarPod {
   readonly terminationLog: string;
 }
 
-/** What a pod's sidecar finds: a token, an STS that grants every role, a termination log, two ports. Ends with the test. */
+/** The surroundings of a sidecar: a token, an STS that grants every role, a termination log, two ports. Ends with the test. */
 export async function sidecarPod(over: Env = {}, options: StsStandInOptions = {}): Promise<SidecarPod> {
   const folder = tempFolder();
   const [tokenFile, terminationLog] = [join(folder, "token"), join(folder, "termination-log")];
@@ -64,7 +64,7 @@ export async function imdsPod(over: Env = {}, options: StsStandInOptions = {}): 
   return { sts, sidecar: sidecar(["serve"], env), imdsPort, healthPort };
 }
 
-/** Until `/readyz` says so, or has `answer` in its body. */
+/** Waits until `/readyz` reports ready, or has `answer` in its body. */
 export const readiness = ({ healthPort }: Pick<SidecarPod, "healthPort">, answer = "ok"): Promise<true> =>
   until(`readiness: ${answer}`, () =>
     http(healthPort, "/readyz").then(
@@ -73,13 +73,13 @@ export const readiness = ({ healthPort }: Pick<SidecarPod, "healthPort">, answer
     ),
   );
 
-/** What `kubectl describe pod` would show. */
+/** The message that `kubectl describe pod` would show. */
 export const termination = ({ terminationLog }: Pick<SidecarPod, "terminationLog">): Promise<string> =>
   readFile(terminationLog, "utf8");
 
-/** @returns the output of a program that has ended with this exit code */
+/** @returns the output of a program that ended with this exit code */
 export async function ended(child: Child, code: number): Promise<string> {
-  // The output beside the code: it says why, should the code be another.
+  // Compared together with the output, which explains a wrong exit code.
   expect({ code: await child.exited, output: child.output() }).toMatchObject({ code });
   return child.output();
 }

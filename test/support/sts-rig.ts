@@ -14,34 +14,34 @@ import { tempFile } from "./temp-files.ts";
 
 export const WEB_TOKEN = "header.payload-that-nobody-may-see.signature";
 export const HUB = "arn:aws:iam::123456789012:role/path/hub";
-/** Keys that the stand-in for STS knows. */
+/** The keys that the stand-in for STS knows. */
 export const AMBIENT = { id: "AKIAAMBIENT", secret: "ambient-secret-key" };
 
 interface Wish {
-  /** `web-identity` if absent. */
+  /** Default: `web-identity`. */
   readonly source?: Source;
-  /** One step to ROLE, for an hour, if absent. */
+  /** Default: one step to ROLE, for an hour. */
   readonly steps?: readonly TimedStep[];
-  /** A file that holds WEB_TOKEN if absent. */
+  /** Default: a file with WEB_TOKEN. */
   readonly tokenFile?: string;
-  /** The stand-in's if absent. */
+  /** Default: the stand-in's. */
   readonly endpoint?: string;
 }
 
 export interface StsRig {
   readonly sts: StsStandIn;
-  /** What is called again and again by the engine: one process. */
+  /** The function that the engine of one process calls repeatedly. */
   readonly issuer: (wish?: Wish) => Issue;
   readonly issue: (wish?: Wish) => Promise<Credentials>;
-  /** The failure of an attempt, which repeats neither token nor key. */
+  /** The error of an attempt. It contains neither token nor key. */
   readonly failure: (wish?: Wish) => Promise<IssueError>;
-  /** `Success` or the code of each call's failure. */
+  /** `Success` or the error code of each call. */
   readonly outcomes: string[];
-  /** Sessions that STS has made shorter than asked for. */
+  /** Sessions that are shorter than requested. */
   readonly notices: CodedError[];
 }
 
-/** A stand-in for STS for the length of one test, and a sidecar's way of calling it. */
+/** A stand-in for STS during one test, and the sidecar's function that calls it. */
 export async function stsRig(options: StsStandInOptions = {}): Promise<StsRig> {
   const sts = await stsStandIn({
     tokens: {

@@ -1,10 +1,10 @@
 import { connect, createServer, type AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** A Service as a client sees it: one address, and each connection stays with one endpoint. */
+/** A Service as clients see it: one address, and each connection stays with one endpoint. */
 export interface TcpService {
   readonly port: number;
-  /** Ports of 127.0.0.1 that new connections go to; open ones stay where they are, as with kube-proxy. */
+  /** Ports of 127.0.0.1 for new connections. Open connections keep their endpoint, as with kube-proxy. */
   endpoints: readonly number[];
 }
 

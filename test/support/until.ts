@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Asks every 20 ms until there is an answer. @throws Error after the limit, naming what was waited for */
+/** Asks every 20 ms until there is an answer. @throws Error after the limit, with the name of the awaited condition */
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined> | T | undefined,

@@ -12,11 +12,11 @@ export interface Posted {
   /** Of an AdmissionReview. */
   readonly response: AdmissionResponse;
   readonly patch: readonly Operation[];
-  /** Everything that was logged. */
+  /** The complete log. */
   readonly log: string;
 }
 
-/** An AdmissionReview as the API server writes it, with `object` as text, since some tests send text that is no JSON. */
+/** An AdmissionReview as the API server writes it. `object` is text, because some tests send text that is no JSON. */
 export const reviewText = (object: string, over: Readonly<Record<string, unknown>> = {}): string => {
   const review = {
     uid: "review-1",
@@ -34,7 +34,7 @@ export const reviewText = (object: string, over: Readonly<Record<string, unknown
   return `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{${[...fields, `"object":${object}`].join(",")}}}`;
 };
 
-/** Posts a body to a new webhook server. @returns its answer and what it logged and observed */
+/** Posts a body to a new webhook server. @returns its answer, its log and its observations */
 export async function post(
   body: string,
   over: Partial<Deps> = {},
@@ -55,7 +55,7 @@ export async function post(
     headers: { "content-type": contentType },
     payload: body,
   });
-  // What is told after the answer is told in the next turn of the event loop.
+  // Observers are notified after the answer, in the next turn of the event loop.
   await new Promise((resolve) => setImmediate(resolve));
   await app.close();
   const parsed = answer.body.startsWith("{")

@@ -15,16 +15,16 @@ import {
   stored,
 } from "./certificates-rig.ts";
 
-/** Of which certificates the controller's own Secret has the key, by their fingerprint. */
+/** The fingerprints of the certificates whose key is in the controller's own Secret. */
 const kept = (api: FakeTlsApi): readonly string[] => Object.keys(api.keys()?.["data"] ?? {}).toSorted();
 const nameOf = (cert = ""): string =>
   `${new X509Certificate(cert).fingerprint256.replaceAll(":", "").toLowerCase()}.key`;
 const ofCas = (api: FakeTlsApi): readonly string[] =>
   [stored(api).ca, stored(api).next].flatMap((pair) => (pair ? [nameOf(pair.cert)] : [])).toSorted();
-/** What the injector can read of a CA's key. */
+/** The CA keys that the injector can read. */
 const shown = (api: FakeTlsApi): readonly string[] => keysIn(api).filter((key) => key.endsWith("ca.key"));
 
-/** One Secret for all, as 0.1.0 kept it. */
+/** One Secret for everything, as in 0.1.0. */
 function asBefore(api: FakeTlsApi): void {
   const key = Object.values((api.keys()?.["data"] ?? {}) as Record<string, string>)[0] ?? "";
   const { ca, ...rest } = stored(api);
@@ -33,7 +33,7 @@ function asBefore(api: FakeTlsApi): void {
 }
 
 describe("the keys of CAs", () => {
-  test("stand in a Secret of the controller's, through a whole change of CA, and only as long as they are of use", async () => {
+  test("are only in the controller's own Secret, throughout a rotation of the CA, and only while they are needed", async () => {
     const { api, clock, keeps, serves } = await begun();
     expect(api.keys()).toMatchObject({ type: "Opaque", metadata: { name: PLACES.keys } });
     await clock.advance(260 * DAY);
@@ -46,7 +46,7 @@ describe("the keys of CAs", () => {
     expect(keeps.actions).toEqual(expect.arrayContaining(["add-next", "switch", "drop-previous"]));
   });
 
-  test("are moved there from the one Secret of 0.1.0, and no certificate changes", async () => {
+  test("are moved from the single Secret of 0.1.0 without a change of certificates", async () => {
     const { api, keeps, serves } = await begun();
     asBefore(api);
     expect(shown(api)).toEqual(["ca.key"]);
@@ -63,7 +63,7 @@ describe("the keys of CAs", () => {
   });
 
   test.for(["POST keys", "GET keys"])(
-    "stay in that Secret where the new one is refused, which is said: %s",
+    "stay in the single Secret when the new one is refused, and the error says so: %s",
     async (on) => {
       const { api, keeps } = await begun();
       asBefore(api);
@@ -79,7 +79,7 @@ describe("the keys of CAs", () => {
     },
   );
 
-  test("that are lost bring another CA, and an injector is accepted at every moment", async () => {
+  test("are replaced with another CA when they are lost, and injectors are trusted at every moment", async () => {
     const { api, clock, keeps, serves } = await begun();
     const { ca } = stored(api);
     api.setKeys(undefined);
@@ -90,7 +90,7 @@ describe("the keys of CAs", () => {
     expect(kept(api)).toEqual(ofCas(api));
   });
 
-  test("are no use with a certificate that was not written, and nothing of it is left", async () => {
+  test("are removed when their certificate was not written", async () => {
     const { api, clock, keeps, serves } = await begun();
     await clock.advance(260 * DAY);
     api.failures.set("PUT secret", new Refusal(500, "no"));
@@ -102,7 +102,7 @@ describe("the keys of CAs", () => {
     expect(kept(api)).toEqual(ofCas(api));
   });
 
-  test("are not written over by a second controller that read before", async () => {
+  test("are not overwritten by a second controller that read them earlier", async () => {
     const { api, clock, keeps, serves } = await begun();
     await clock.advance(260 * DAY);
     const [second, late] = [controller(api, clock), injector(api, clock)];
