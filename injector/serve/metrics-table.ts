@@ -18,7 +18,7 @@ export const METRICS = {
       decision: "`inject`, `allow`, `skip` or `deny`",
       reason:
         "for a skip, why podrole did nothing; for a denial, the code of its first finding; otherwise empty",
-      resource: "`pods`, `apps/deployments` and so on; `other` for what podrole has nothing to say to",
+      resource: "`pods`, `apps/deployments` and so on; `other` for resources that podrole does not handle",
       operation: "`CREATE`, `UPDATE`, `DELETE`, `CONNECT`; else `other`",
     },
   },
@@ -32,7 +32,7 @@ export const METRICS = {
     help: "Reviews with a finding of this code, without dry runs. A review counts once, even if it has the finding several times.",
     labels: {
       code: "as in a denial's message",
-      severity: "`deny`, `warn` or `info`: what denies a pod may be a warning about its workload",
+      severity: "`deny`, `warn` or `info`; a finding that denies a pod may be a warning for its workload",
     },
   },
   podrole_audit_would_deny_total: {
@@ -57,7 +57,7 @@ export const METRICS = {
   },
   podrole_unready: {
     type: "gauge",
-    help: "1 with the reason why /readyz answers 503. No series while it answers 200.",
+    help: "1 with the reason why /readyz answers 503. No series if it answers 200.",
     labels: { code: "`DRAINING`, `FACTS_UNAVAILABLE`, or why there are no settings or no valid certificate" },
   },
   podrole_settings_refused: {

@@ -28,7 +28,7 @@ export function createMetrics(): Metrics {
         family(
           "podrole_credentials_expiry_timestamp_seconds",
           "gauge",
-          "When the credentials held end; 0 while none are held.",
+          "Unix time at which the credentials expire; 0 if there are none.",
           Object.entries(expiresAt).map(([name, at]) => [
             `{identity="${name}"}`,
             Math.floor((at ?? 0) / 1000),
@@ -54,7 +54,7 @@ export function createMetrics(): Metrics {
           : family(
               "podrole_imds_reachable",
               "gauge",
-              "1 while the metadata service answers in spite of the guard; credentials are withheld then.",
+              "1 while the metadata service answers despite the guard. The sidecar then withholds credentials.",
               [["", imdsReachable ? 1 : 0]],
             ),
       ].join(""),

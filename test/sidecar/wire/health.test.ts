@@ -28,7 +28,7 @@ test("the health endpoint writes metrics in Prometheus's text format", () => {
     metrics.text({ expiresAt: { pod: 1_795_240_438_999, "container/app": undefined }, imdsReachable: true }),
   ).toBe(
     [
-      "# HELP podrole_credentials_expiry_timestamp_seconds When the credentials held end; 0 while none are held.",
+      "# HELP podrole_credentials_expiry_timestamp_seconds Unix time at which the credentials expire; 0 if there are none.",
       "# TYPE podrole_credentials_expiry_timestamp_seconds gauge",
       'podrole_credentials_expiry_timestamp_seconds{identity="pod"} 1795240438',
       'podrole_credentials_expiry_timestamp_seconds{identity="container/app"} 0',
@@ -39,7 +39,7 @@ test("the health endpoint writes metrics in Prometheus's text format", () => {
       "# HELP podrole_credential_requests_total Answers to the pod's programs by HTTP status.",
       "# TYPE podrole_credential_requests_total counter",
       'podrole_credential_requests_total{code="503"} 1',
-      "# HELP podrole_imds_reachable 1 while the metadata service answers in spite of the guard; credentials are withheld then.",
+      "# HELP podrole_imds_reachable 1 while the metadata service answers despite the guard. The sidecar then withholds credentials.",
       "# TYPE podrole_imds_reachable gauge",
       "podrole_imds_reachable 1",
       "",
