@@ -8,7 +8,7 @@ import type { Pod } from "../model/pod.ts";
 import { isLabelled, type Facts } from "../model/facts.ts";
 import { strayAnnotations } from "./stray-annotations.ts";
 import { namespaceSettings, podSecurity } from "./namespace-settings.ts";
-import { askedRoles } from "./asked-roles.ts";
+import { requestedRoles } from "./requested-roles.ts";
 import { intendSidecar } from "./sidecar-intent.ts";
 import { intendImds } from "./imds.ts";
 import { hazards } from "./hazards.ts";
@@ -41,12 +41,17 @@ export function decide(
     return deny([finding("NO_CONTAINERS", "The pod has no containers.", "Give it at least one.")]);
   }
 
-  const strays = strayAnnotations("Pod", pod.metadata?.annotations ?? {}, config.keys);
+  const ignored = strayAnnotations("Pod", pod.metadata?.annotations ?? {}, config.keys);
   const { source, guard, findings: settings } = observe("settings", namespaceSettings(facts, config));
-  const { own, containers, asked, findings: roleProblems } = askedRoles(pod, facts, config, observe);
+  const {
+    own,
+    containers,
+    isRequested,
+    findings: roleProblems,
+  } = requestedRoles(pod, facts, config, observe);
   const hostNetwork = observe("hostNetwork", pod.spec.hostNetwork === true);
-  if (hostNetwork && !asked && config.hostNetwork === "warn" && roleProblems.length === 0) {
-    return skip("host-network", [unguarded(), ...strays]);
+  if (hostNetwork && !isRequested && config.hostNetwork === "warn" && roleProblems.length === 0) {
+    return skip("host-network", [unguarded(), ...ignored]);
   }
 
   const sidecar =
@@ -55,18 +60,18 @@ export function decide(
       : undefined;
   const { imds, findings: imdsProblems } = observe(
     "imds",
-    intendImds({ pod, facts, config, guard, hasRole: asked, containers }),
+    intendImds({ pod, facts, config, guard, hasRole: isRequested, containers }),
   );
-  const protect = { guard, sidecar: asked, source, hostPath: config.hostPath };
+  const protect = { guard, sidecar: isRequested, source, hostPath: config.hostPath };
   const findings = [
     ...(hostNetwork ? [onHostNetwork()] : []),
-    ...strays,
+    ...ignored,
     ...settings,
     ...roleProblems,
     ...(sidecar?.findings ?? []),
     ...imdsProblems,
     ...(guard ? observe("podSecurity", podSecurity(facts)) : []),
-    ...(guard || asked ? observe("hazards", hazards(pod, protect)) : []),
+    ...(guard || isRequested ? observe("hazards", hazards(pod, protect)) : []),
   ];
   if (denies(findings)) return deny(findings);
   if (!guard && sidecar === undefined) return skip("nothing-to-do", findings);

@@ -1,6 +1,6 @@
 import { RESERVED_PREFIX } from "../../sidecar/contract/pod.ts";
 import { finding, type Finding } from "../model/findings.ts";
-import { isOurs } from "../model/user-containers.ts";
+import { isPodroleContainer } from "../model/user-containers.ts";
 import { allContainers, type Pod } from "../model/pod.ts";
 import { SOURCE_VOLUMES } from "../sources/sources.ts";
 import { type Protected } from "./presence.ts";
@@ -9,7 +9,7 @@ import { containerHazards } from "./container-hazards.ts";
 /** Denies pods that could undo the guard or expose the sidecar: admission's part of deploy/docs/security.md. Pure. */
 export function hazards(pod: Pod, protect: Protected): readonly Finding[] {
   const users = allContainers(pod.spec).filter(
-    ({ list, container }) => !(list === "initContainers" && isOurs(container)),
+    ({ list, container }) => !(list === "initContainers" && isPodroleContainer(container)),
   );
   return [
     ...sharedNamespaces(pod, protect),
@@ -24,9 +24,9 @@ export function hazards(pod: Pod, protect: Protected): readonly Finding[] {
  * without a role may not share it either.
  */
 function sharedNamespaces({ spec }: Pod, { sidecar }: Protected): readonly Finding[] {
-  const host = (["hostPID", "hostIPC"] as const).filter((field) => spec[field] === true);
-  const own = sidecar && spec.shareProcessNamespace === true ? (["shareProcessNamespace"] as const) : [];
-  return [...host, ...own].map((field) =>
+  const hostFields = (["hostPID", "hostIPC"] as const).filter((field) => spec[field] === true);
+  const podField = sidecar && spec.shareProcessNamespace === true ? (["shareProcessNamespace"] as const) : [];
+  return [...hostFields, ...podField].map((field) =>
     finding(
       "HOST_NAMESPACE",
       `The pod sets ${field}, which exposes the memory and files of a sidecar.`,

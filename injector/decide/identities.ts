@@ -7,7 +7,7 @@ import { finding, type Finding } from "../model/findings.ts";
 import { serviceAccountOf, type Pod } from "../model/pod.ts";
 import { decideRole } from "./policy.ts";
 import type { ResolvedRole } from "./role.ts";
-import { type SessionWishes } from "./session.ts";
+import { type SessionRequest } from "./session.ts";
 import type { Observe } from "./trace.ts";
 import { SOURCE_KINDS } from "../sources/sources.ts";
 import { stepsTo } from "./steps.ts";
@@ -26,15 +26,15 @@ export interface IdentityIntent {
 
 type Resolved = Extract<ResolvedRole, { kind: "role" }>;
 
-export interface IdentitiesAsked {
+export interface IdentitiesInput {
   readonly pod: Pod;
   /** The pod's own role, where it has one. */
   readonly own: Resolved | undefined;
   readonly containers: readonly ContainerRole[];
   /** Names of the containers that are to get credentials. */
   readonly exposed: readonly string[];
-  readonly wishes: SessionWishes;
-  readonly wishProblems: readonly Finding[];
+  readonly request: SessionRequest;
+  readonly requestProblems: readonly Finding[];
   readonly facts: Facts;
   readonly config: InjectorConfig;
 }
@@ -47,14 +47,14 @@ const policyMode = ({ policy, source }: Pick<InjectorConfig, "policy" | "source"
  * containers have others: a container that another webhook adds later gets it.
  */
 export function intendIdentities(
-  { pod, own, containers, exposed, wishes, wishProblems, facts, config }: IdentitiesAsked,
+  { pod, own, containers, exposed, request, requestProblems, facts, config }: IdentitiesInput,
   observe: Observe,
 ): { readonly identities: readonly IdentityIntent[]; readonly findings: readonly Finding[] } {
   const mode = policyMode(config);
   const account = serviceAccountOf(pod);
-  const asked = (name: string, { arn: role, from }: Resolved, served: readonly string[]) => {
+  const decided = (name: string, { arn: role, from }: Resolved, served: readonly string[]) => {
     const decision = decideRole(role, facts, account, mode, config);
-    const { steps, findings: problems } = stepsTo(role, wishes, config);
+    const { steps, findings: problems } = stepsTo(role, request, config);
     const identities: readonly IdentityIntent[] = decision.allowed
       ? [{ name, role, from, rule: decision.rule, steps, containers: served }]
       : [];
@@ -63,11 +63,11 @@ export function intendIdentities(
   const identities: IdentityIntent[] = [];
   const findings: Finding[] = [];
   if (own !== undefined) {
-    const theirs = new Set(containers.map(({ container }) => container));
-    const rest = exposed.filter((name) => !theirs.has(name));
-    const { policy, steps, problems, identities: allowed } = asked(POD_IDENTITY, own, rest);
+    const withOwnRole = new Set(containers.map(({ container }) => container));
+    const rest = exposed.filter((name) => !withOwnRole.has(name));
+    const { policy, steps, problems, identities: allowed } = decided(POD_IDENTITY, own, rest);
     observe("policy", policy);
-    observe("session", { wishes, steps, findings: [...wishProblems, ...problems] });
+    observe("session", { request, steps, findings: [...requestProblems, ...problems] });
     findings.push(...own.findings, ...policy.decision.findings, ...problems);
     identities.push(...allowed);
   }
@@ -76,7 +76,7 @@ export function intendIdentities(
       policy,
       problems,
       identities: allowed,
-    } = asked(containerIdentity(container), resolved, [container]);
+    } = decided(containerIdentity(container), resolved, [container]);
     observe("container", { container, role: resolved.arn, from: resolved.from, policy });
     const named = (one: Finding): Finding => ({ ...one, message: `Container ${container}: ${one.message}` });
     findings.push(...[...policy.decision.findings, ...problems].map(named));

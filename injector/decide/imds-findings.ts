@@ -1,9 +1,9 @@
-import type { ImdsAsked } from "./imds.ts";
+import type { ImdsInput } from "./imds.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 
 export function notAllowed(
-  { facts }: Pick<ImdsAsked, "facts">,
+  { facts }: Pick<ImdsInput, "facts">,
   byPod: boolean,
   key: string,
   value: string,

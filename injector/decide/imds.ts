@@ -15,7 +15,7 @@ export interface ImdsIntent {
   readonly v1: ImdsV1;
 }
 
-export interface ImdsAsked {
+export interface ImdsInput {
   readonly pod: Pod;
   readonly facts: Pick<Facts, "namespace">;
   readonly config: Pick<InjectorConfig, "imds">;
@@ -26,7 +26,7 @@ export interface ImdsAsked {
 }
 
 /** The value of one annotation, and who chose it. */
-interface Wish<T> {
+interface Requested<T> {
   readonly value: T;
   /** Whether the pod itself names the value. */
   readonly byPod: boolean;
@@ -37,26 +37,26 @@ interface Wish<T> {
  * annotation. The injector's configuration must allow it. An admin who writes the other value on a namespace forbids it
  * there. A request that is not allowed is denied, never ignored: an old client would get no answer and no reason.
  */
-export function intendImds(asked: ImdsAsked): {
+export function intendImds(input: ImdsInput): {
   readonly imds: ImdsIntent | undefined;
   readonly findings: readonly Finding[];
 } {
-  const mode = wishOf<ImdsMode>(asked, ANNOTATION.imds, IMDS_MODES, "block");
-  const v1 = wishOf<ImdsV1>(asked, ANNOTATION.imdsV1, IMDS_V1, "denied");
+  const mode = requestedValue<ImdsMode>(input, ANNOTATION.imds, IMDS_MODES, "block");
+  const v1 = requestedValue<ImdsV1>(input, ANNOTATION.imdsV1, IMDS_V1, "denied");
   const invalid = [mode, v1].flatMap((one) => ("findings" in one ? one.findings : []));
   if ("findings" in mode || "findings" in v1) return { imds: undefined, findings: invalid };
   if (mode.value === "block") return { imds: undefined, findings: [] };
 
-  const { config, facts, guard, hasRole, containers } = asked;
+  const { config, facts, guard, hasRole, containers } = input;
   const { name, annotations } = facts.namespace;
   const findings: Finding[] = [];
   if (config.imds === "block") {
-    findings.push(notAllowed(asked, mode.byPod, ANNOTATION.imds, "emulate", "allow-emulate"));
+    findings.push(notAllowed(input, mode.byPod, ANNOTATION.imds, "emulate", "allow-emulate"));
   } else if (annotations[ANNOTATION.imds] === "block") {
     findings.push(forbiddenThere(name, ANNOTATION.imds, "block"));
   }
   if (v1.value === "allowed" && config.imds === "allow-emulate") {
-    findings.push(notAllowed(asked, v1.byPod, ANNOTATION.imdsV1, "allowed", "allow-emulate-v1"));
+    findings.push(notAllowed(input, v1.byPod, ANNOTATION.imdsV1, "allowed", "allow-emulate-v1"));
   } else if (v1.value === "allowed" && annotations[ANNOTATION.imdsV1] === "denied") {
     findings.push(forbiddenThere(name, ANNOTATION.imdsV1, "denied"));
   }
@@ -66,18 +66,18 @@ export function intendImds(asked: ImdsAsked): {
     return { imds: undefined, findings: mode.byPod ? [withoutRole()] : [] };
   }
   if (!guard) return { imds: undefined, findings: [needsGuard(name)] };
-  const why = whyNotShared(asked);
+  const why = whyNotShared(input);
   if (why !== undefined) return { imds: undefined, findings: [shared(why)] };
   return { imds: { v1: v1.value }, findings: v1.value === "allowed" ? [v1Allowed()] : [] };
 }
 
 /** The pod's annotation, else its namespace's, else the fallback; or what is wrong with one of the two. */
-function wishOf<T extends string>(
-  { pod, facts }: ImdsAsked,
+function requestedValue<T extends string>(
+  { pod, facts }: ImdsInput,
   key: string,
   values: readonly T[],
   fallback: T,
-): Wish<T> | { readonly findings: readonly Finding[] } {
+): Requested<T> | { readonly findings: readonly Finding[] } {
   const onPod = pod.metadata?.annotations?.[key] ?? undefined;
   const { name, annotations } = facts.namespace;
   const onNamespace = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
@@ -97,10 +97,10 @@ function wishOf<T extends string>(
 }
 
 /** Why the containers do not all share the pod's role. A metadata request names no container, so each would get that role. */
-function whyNotShared(asked: ImdsAsked): string | undefined {
-  const [first] = asked.containers;
+function whyNotShared(input: ImdsInput): string | undefined {
+  const [first] = input.containers;
   if (first !== undefined) return `container ${JSON.stringify(first.container)} has a role of its own`;
-  const exposed = exposes(asked.pod);
-  const skipped = userContainers(asked.pod).find(({ name }) => !exposed(name));
+  const exposed = exposes(input.pod);
+  const skipped = userContainers(input.pod).find(({ name }) => !exposed(name));
   return skipped && `container ${JSON.stringify(skipped.name.slice(0, 80))} gets no credentials`;
 }

@@ -16,7 +16,7 @@ import {
 import { annotation } from "../model/annotations.ts";
 
 /** What the pod's annotations ask of its session, checked against STS's limits. */
-export interface SessionWishes {
+export interface SessionRequest {
   readonly sessionName: string;
   readonly durationSeconds: number;
   readonly externalId?: string;
@@ -29,10 +29,10 @@ export interface SessionWishes {
 }
 
 /** Reads the session annotations; every bad one is a finding that denies. */
-export function sessionWishes(
+export function sessionRequest(
   annotations: Readonly<Record<string, string>>,
   config: Pick<InjectorConfig, "sessionName" | "sessionDuration" | "region" | "keys">,
-): { readonly wishes: SessionWishes; readonly findings: readonly Finding[] } {
+): { readonly request: SessionRequest; readonly findings: readonly Finding[] } {
   const findings: Finding[] = [];
   const read = <T>(key: string, parse: (raw: string) => T): T | undefined => {
     const raw = annotation(annotations, key);
@@ -55,7 +55,7 @@ export function sessionWishes(
   const policy = read(ANNOTATION.sessionPolicy, policyOf);
   const policyArns = read(ANNOTATION.sessionPolicyArns, policyArnsOf);
   const region = read(ANNOTATION.region, regionOf) ?? config.region;
-  const wishes = {
+  const request = {
     sessionName: own ?? peer ?? config.sessionName,
     durationSeconds: read(ANNOTATION.sessionDuration, durationOf) ?? config.sessionDuration,
     ...(externalId === undefined ? {} : { externalId }),
@@ -65,5 +65,5 @@ export function sessionWishes(
     ...(policyArns === undefined ? {} : { policyArns }),
     ...(region === undefined ? {} : { region }),
   };
-  return { wishes, findings };
+  return { request, findings };
 }

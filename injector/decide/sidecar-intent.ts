@@ -1,12 +1,12 @@
 import { type StartMode, START_MODES } from "../../sidecar/contract/env.ts";
 import type { Pod } from "../model/pod.ts";
-import { type IdentitiesAsked, intendIdentities } from "./identities.ts";
+import { type IdentitiesInput, intendIdentities } from "./identities.ts";
 import type { ContainerRole } from "./container-roles.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { Observe } from "./trace.ts";
 import type { SidecarIntent } from "./intent.ts";
 import { type Finding, finding } from "../model/findings.ts";
-import { sessionWishes } from "./session.ts";
+import { sessionRequest } from "./session.ts";
 import { exposedContainers } from "./exposure.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { fallbackRegion } from "../model/arn.ts";
@@ -17,20 +17,20 @@ const isStartMode = (raw: string): raw is StartMode => (START_MODES as readonly 
 /** The sidecar's configuration, or the findings that prevent one. */
 export function intendSidecar(
   pod: Pod,
-  asked: { readonly own: IdentitiesAsked["own"]; readonly containers: readonly ContainerRole[] },
+  roles: { readonly own: IdentitiesInput["own"]; readonly containers: readonly ContainerRole[] },
   facts: Facts,
   config: InjectorConfig,
   observe: Observe,
 ): { readonly intent: SidecarIntent | undefined; readonly findings: readonly Finding[] } {
   const annotations = pod.metadata?.annotations ?? {};
-  const { wishes, findings: wishProblems } = sessionWishes(annotations, config);
+  const { request, findings: requestProblems } = sessionRequest(annotations, config);
   const { exposed, findings: exposureProblems } = exposedContainers(pod);
   const { identities, findings: identityProblems } = intendIdentities(
-    { pod, ...asked, exposed, wishes, wishProblems, facts, config },
+    { pod, ...roles, exposed, request, requestProblems, facts, config },
     observe,
   );
   observe("exposed", exposed);
-  const findings = [...identityProblems, ...wishProblems, ...exposureProblems];
+  const findings = [...identityProblems, ...requestProblems, ...exposureProblems];
   const start = observe("start", annotations[ANNOTATION.start] ?? config.start);
   if (!isStartMode(start)) {
     const message = `The annotation ${ANNOTATION.start} is ${JSON.stringify(start.slice(0, 60))}.`;
@@ -42,9 +42,9 @@ export function intendSidecar(
   const intent: SidecarIntent = {
     identities,
     source: config.source,
-    sessionName: wishes.sessionName,
-    stsRegion: wishes.region ?? fallbackRegion(first.role),
-    region: wishes.region,
+    sessionName: request.sessionName,
+    stsRegion: request.region ?? fallbackRegion(first.role),
+    region: request.region,
     start,
   };
   return { intent, findings };

@@ -1,5 +1,5 @@
 import { type RoleArn, policyServes } from "../model/arn.ts";
-import type { SessionWishes } from "./session.ts";
+import type { SessionRequest } from "./session.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { SOURCE_KINDS } from "../sources/sources.ts";
@@ -14,28 +14,28 @@ const COMFORTABLE_SECONDS = 1800;
 /** The calls that lead from the source's identity to the role, or why there is no way. */
 export function stepsTo(
   role: RoleArn,
-  wishes: SessionWishes,
+  request: SessionRequest,
   config: Pick<
     InjectorConfig,
     "source" | "hubRole" | "sessionTags" | "transitiveSessionTags" | "clusterName" | "keys"
   >,
 ): { readonly steps: readonly Step[]; readonly findings: readonly Finding[] } {
-  const needsAssumeRole = wishes.externalId !== undefined || wishes.tags !== undefined;
+  const needsAssumeRole = request.externalId !== undefined || request.tags !== undefined;
   const { firstCall, isRoleSession } = SOURCE_KINDS[config.source];
   const startsByAssumeRole = firstCall === "AssumeRole";
   const viaHub = config.hubRole !== undefined && (startsByAssumeRole || needsAssumeRole);
   if (!startsByAssumeRole && needsAssumeRole && !viaHub) {
-    const what = wishes.externalId === undefined ? ANNOTATION.sessionTags : config.keys.externalId;
+    const what = request.externalId === undefined ? ANNOTATION.sessionTags : config.keys.externalId;
     const message = `The annotation ${what} needs AssumeRole, and source ${config.source} needs a hub role for that call.`;
     const remedy = "Remove the annotation, or ask a cluster admin to set hubRole in podrole-config.";
     return { steps: [], findings: [finding("HUB_ROLE_MISSING", message, remedy)] };
   }
 
   const chained = viaHub || isRoleSession;
-  const shortened = chained && wishes.durationSeconds > CHAINED_MAX_SECONDS;
-  const durationSeconds = shortened ? CHAINED_MAX_SECONDS : wishes.durationSeconds;
+  const shortened = chained && request.durationSeconds > CHAINED_MAX_SECONDS;
+  const durationSeconds = shortened ? CHAINED_MAX_SECONDS : request.durationSeconds;
   const findings: Finding[] = [];
-  const otherAccounts = (wishes.policyArns ?? []).filter((arn) => !policyServes(arn, role));
+  const otherAccounts = (request.policyArns ?? []).filter((arn) => !policyServes(arn, role));
   if (otherAccounts.length > 0) {
     const message = `The annotation ${ANNOTATION.sessionPolicyArns} names policies outside the account of ${role}: ${otherAccounts.join(", ")}.`;
     const remedy =
@@ -43,7 +43,7 @@ export function stepsTo(
     findings.push(finding("ANNOTATION_INVALID", message, remedy));
   }
   if (shortened) {
-    const message = `The session lasts 3600 seconds instead of ${wishes.durationSeconds}: STS limits chained sessions to one hour.`;
+    const message = `The session lasts 3600 seconds instead of ${request.durationSeconds}: STS limits chained sessions to one hour.`;
     findings.push(finding("SESSION_SHORTENED", message, `Set ${ANNOTATION.sessionDuration} to 1h.`));
   }
   if (durationSeconds < COMFORTABLE_SECONDS) {
@@ -53,18 +53,18 @@ export function stepsTo(
 
   const byAssumeRole = viaHub || startsByAssumeRole;
   const ownTags = byAssumeRole && config.sessionTags ? podTags(config.clusterName) : {};
-  const tags = { ...ownTags, ...wishes.tags };
+  const tags = { ...ownTags, ...request.tags };
   // Only the last step sets tags: if the hub's session had transitive tags, STS would refuse a call that sets them again.
   const transitiveTagKeys = [
     ...(config.transitiveSessionTags ? Object.keys(ownTags) : []),
-    ...(wishes.transitiveTagKeys ?? []),
+    ...(request.transitiveTagKeys ?? []),
   ];
   const last: Step = {
     roleArn: role,
     durationSeconds,
-    ...(wishes.externalId === undefined ? {} : { externalId: wishes.externalId }),
-    ...(wishes.policy === undefined ? {} : { policy: wishes.policy }),
-    ...(wishes.policyArns === undefined ? {} : { policyArns: wishes.policyArns }),
+    ...(request.externalId === undefined ? {} : { externalId: request.externalId }),
+    ...(request.policy === undefined ? {} : { policy: request.policy }),
+    ...(request.policyArns === undefined ? {} : { policyArns: request.policyArns }),
     ...(Object.keys(tags).length === 0 ? {} : { tags }),
     ...(transitiveTagKeys.length === 0 ? {} : { transitiveTagKeys }),
   };

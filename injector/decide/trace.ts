@@ -5,7 +5,7 @@ import type { Finding } from "../model/findings.ts";
 import type { RoleDecision } from "./policy.ts";
 import type { ImdsIntent } from "./imds.ts";
 import type { ResolvedRole } from "./role.ts";
-import type { SessionWishes } from "./session.ts";
+import type { SessionRequest } from "./session.ts";
 
 /** The questions that decide asks on its way to a decision, and what each answer looks like. */
 export interface Answers {
@@ -25,7 +25,7 @@ export interface Answers {
   readonly hostNetwork: boolean;
   readonly policy: { readonly mode: PolicyMode; readonly decision: RoleDecision };
   readonly session: {
-    readonly wishes: SessionWishes;
+    readonly request: SessionRequest;
     readonly steps: readonly Step[];
     readonly findings: readonly Finding[];
   };
@@ -48,12 +48,12 @@ export interface Answers {
 export type Question = keyof Answers;
 
 /** One question with its answer. Values and no words: how to word them is for the listener. */
-export type Asked = {
+export type AnsweredQuestion = {
   readonly [Q in Question]: { readonly question: Q; readonly answer: Answers[Q] };
 }[Question];
 
 /** Gets each question as it is answered, in order. Questions that an earlier answer settled are not asked. */
-export type Trace = (asked: Asked) => void;
+export type Trace = (answered: AnsweredQuestion) => void;
 
 /** Returns the answer and passes it to the trace, so that the two cannot differ. */
 export type Observe = <Q extends Question>(question: Q, answer: Answers[Q]) => Answers[Q];
@@ -64,6 +64,6 @@ export const observing = (trace: Trace | undefined): Observe =>
   trace === undefined
     ? unobserved
     : (question, answer) => {
-        trace({ question, answer } as Asked);
+        trace({ question, answer } as AnsweredQuestion);
         return answer;
       };

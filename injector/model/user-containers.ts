@@ -1,11 +1,11 @@
 import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import type { Container, Pod } from "./pod.ts";
 
-export const isOurs = (container: Container): boolean =>
+export const isPodroleContainer = (container: Container): boolean =>
   container.name === CONTAINER.guard || container.name === CONTAINER.sidecar;
 
 /** The user's containers that start with the pod, in order. */
 export const userContainers = ({ spec }: Pod): readonly Container[] => [
-  ...(spec.initContainers ?? []).filter((container) => !isOurs(container)),
+  ...(spec.initContainers ?? []).filter((container) => !isPodroleContainer(container)),
   ...spec.containers,
 ];

@@ -4,7 +4,7 @@ import type { InjectorConfig } from "../config/installation.ts";
 import { settingsMark } from "../config/settings-mark.ts";
 import { envVar, type Container, type Pod } from "../model/pod.ts";
 import { isRecord, own } from "../model/read.ts";
-import { isOurs } from "../model/user-containers.ts";
+import { isPodroleContainer } from "../model/user-containers.ts";
 import { SOURCE_VOLUMES } from "../sources/sources.ts";
 import { hashesIn, sha256 } from "./token.ts";
 
@@ -25,7 +25,7 @@ export function withoutEarlierInjection(pod: Pod, config: InjectorConfig): Pod |
     metadata: { ...pod.metadata, annotations },
     spec: {
       ...spec,
-      initContainers: (spec.initContainers ?? []).filter((one) => !isOurs(one)).map(user),
+      initContainers: (spec.initContainers ?? []).filter((one) => !isPodroleContainer(one)).map(user),
       containers: spec.containers.map(user),
       ...(spec.volumes ? { volumes: spec.volumes.filter(({ name }) => !SOURCE_VOLUMES.has(name)) } : {}),
     },

@@ -6,7 +6,7 @@ import { tokensByContainer, ownContainers } from "./own-containers.ts";
 import { served, confine } from "./user-container.ts";
 import { keptOr } from "./own-content.ts";
 import { annotated } from "./pod-annotations.ts";
-import { isOurs } from "../model/user-containers.ts";
+import { isPodroleContainer } from "../model/user-containers.ts";
 import { SOURCE_KINDS } from "../sources/sources.ts";
 import type { Intent, SidecarIntent } from "../decide/intent.ts";
 import { presenceOf } from "../decide/presence.ts";
@@ -36,7 +36,7 @@ export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, tokens:
       emulated: intent.imds !== undefined,
     });
   };
-  const ours = ownContainers(pod, intent, config, tokens).map((container) =>
+  const injected = ownContainers(pod, intent, config, tokens).map((container) =>
     keptOr(container, spec.initContainers ?? []),
   );
   const volumes = withOwnVolume(spec.volumes ?? [], ownVolume(intent.sidecar));
@@ -46,8 +46,8 @@ export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, tokens:
     spec: {
       ...spec,
       initContainers: [
-        ...ours,
-        ...(spec.initContainers ?? []).filter((container) => !isOurs(container)).map(user),
+        ...injected,
+        ...(spec.initContainers ?? []).filter((container) => !isPodroleContainer(container)).map(user),
       ],
       containers: spec.containers.map(user),
       ...(volumes === undefined ? {} : { volumes }),

@@ -20,10 +20,10 @@ export function ownContainers(
   const hashes = hashesIn(pod);
   const hashOf = ({ name, containers }: IdentityIntent): string => {
     const token = tokens.get(name) ?? "";
-    const theirs = new Set(containers);
+    const names = new Set(containers);
     const presented = userContainers(pod).some(
       (container) =>
-        theirs.has(container.name) &&
+        names.has(container.name) &&
         (takesEndpoint(container) || envVar(container, APP_ENV.token)?.value === token),
     );
     return tokenHash(pod, hashes.get(name), token, presented);

@@ -1,5 +1,5 @@
 import jsonPatch, { type Operation } from "fast-json-patch";
-import { isOurs } from "../model/user-containers.ts";
+import { isPodroleContainer } from "../model/user-containers.ts";
 import type { Container, Pod } from "../model/pod.ts";
 
 export type { Operation };
@@ -29,13 +29,13 @@ function alignInitContainers(
       aligned: { ...before, spec: { ...before.spec, initContainers: wanted } },
     };
   }
-  const ours = wanted.filter(isOurs);
+  const ours = wanted.filter(isPodroleContainer);
   const inPlace = ours.every((container, index) => present[index] === container);
   if (inPlace) return { operations: [], aligned: before };
-  const users = present.filter((container) => !isOurs(container));
+  const users = present.filter((container) => !isPodroleContainer(container));
   const removals = present
     .map((container, index): { container: Container; index: number } => ({ container, index }))
-    .filter(({ container }) => isOurs(container))
+    .filter(({ container }) => isPodroleContainer(container))
     .toReversed()
     .map(({ index }): Operation => ({ op: "remove", path: `${INIT}/${index}` }));
   const insertions = ours.map((value, index): Operation => ({ op: "add", path: `${INIT}/${index}`, value }));

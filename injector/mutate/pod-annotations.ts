@@ -64,14 +64,14 @@ function grantOf({ identities }: SidecarIntent): string | undefined {
 
 /** The pod's own role in fields of its own; those of containers by the container's name. */
 function statusOf({ identities, source }: SidecarIntent): Fields {
-  const told = ({ role, from, rule }: IdentityIntent): Fields => ({ role, from, rule });
+  const roleFields = ({ role, from, rule }: IdentityIntent): Fields => ({ role, from, rule });
   const own = identities.find(({ name }) => name === POD_IDENTITY);
   const others = identities.filter((one) => one !== own);
   const containers = Object.fromEntries(
-    others.flatMap((one) => one.containers.map((container) => [container, told(one)])),
+    others.flatMap((one) => one.containers.map((container) => [container, roleFields(one)])),
   );
   return {
-    ...(own ? told(own) : {}),
+    ...(own ? roleFields(own) : {}),
     source,
     ...(others.length === 0 ? {} : { containers }),
   };

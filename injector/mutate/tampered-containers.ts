@@ -4,7 +4,7 @@ import type { InjectorConfig } from "../config/installation.ts";
 import type { Tokens } from "./token.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { ownContainers } from "./own-containers.ts";
-import { isOurs } from "../model/user-containers.ts";
+import { isPodroleContainer } from "../model/user-containers.ts";
 import { sameContent, difference } from "./own-content.ts";
 import { ownVolume } from "./mutate.ts";
 import { SOURCE_VOLUMES } from "../sources/sources.ts";
@@ -22,13 +22,15 @@ export function tamperedContainers(
 ): readonly Finding[] {
   const expected = ownContainers(pod, intent, config, tokens);
   const remedy = "Delete it from the manifest: podrole adds it itself.";
-  const containers = (pod.spec.initContainers ?? []).filter(isOurs).flatMap((container, index, all) => {
-    const ours = expected.find(({ name }) => name === container.name);
-    const twice = all.findIndex(({ name }) => name === container.name) !== index;
-    if (ours !== undefined && !twice && sameContent(container, ours)) return [];
-    const message = `Init container ${container.name} differs from what this version of podrole writes${difference(container, ours)}.`;
-    return [finding("INJECTED_DIFFERENTLY", message, remedy)];
-  });
+  const containers = (pod.spec.initContainers ?? [])
+    .filter(isPodroleContainer)
+    .flatMap((container, index, all) => {
+      const ours = expected.find(({ name }) => name === container.name);
+      const twice = all.findIndex(({ name }) => name === container.name) !== index;
+      if (ours !== undefined && !twice && sameContent(container, ours)) return [];
+      const message = `Init container ${container.name} differs from what this version of podrole writes${difference(container, ours)}.`;
+      return [finding("INJECTED_DIFFERENTLY", message, remedy)];
+    });
   const volume = ownVolume(intent.sidecar);
   const volumes = (pod.spec.volumes ?? [])
     .filter((one) => SOURCE_VOLUMES.has(one.name) && !isDeepStrictEqual(one, volume))

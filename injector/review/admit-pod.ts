@@ -39,25 +39,25 @@ export function admitPod(
   if (decision.kind !== "inject") return decision;
   const { pod, intent } = decision;
   const tokens = tokensFor(pod, intent.sidecar?.identities ?? [], newToken);
-  const foreign = tamperedContainers(pod, intent, config, tokens);
-  if (foreign.length > 0) {
+  const tampered = tamperedContainers(pod, intent, config, tokens);
+  if (tampered.length > 0) {
     const original = withoutEarlierInjection(pod, config);
-    if (original === undefined) return { kind: "deny", findings: [...foreign, ...decision.findings] };
+    if (original === undefined) return { kind: "deny", findings: [...tampered, ...decision.findings] };
     const outcome = admitPod(original, facts, config, newToken, requester);
     return outcome.kind === "inject" ? { ...outcome, before: pod } : outcome;
   }
   const uri = credentialsUri(config);
   const tokenOf = tokensByContainer(intent, tokens);
-  const theirs = userContainers(pod);
+  const users = userContainers(pod);
   const findings = [
     ...decision.findings,
-    ...theirs.flatMap((one) => {
+    ...users.flatMap((one) => {
       const token = tokenOf.get(one.name);
       return token === undefined
         ? []
         : [...shadowed(one, { uri, token }), ...proxyFindings(one, intent.imds !== undefined)];
     }),
-    ...(intent.imds === undefined ? [] : imdsShadowed(pod, theirs)),
+    ...(intent.imds === undefined ? [] : imdsShadowed(pod, users)),
   ];
   return {
     kind: "inject",

@@ -24,7 +24,7 @@ export function resultForEphemeral(before: Pod, after: Pod, config: InjectorConf
   const added = (after.spec.ephemeralContainers ?? []).filter(isNew);
   const presence = presenceIn(before, config);
   const { securityContext } = after.spec;
-  const alone: Pod = {
+  const addedOnly: Pod = {
     spec: {
       containers: [],
       ephemeralContainers: added,
@@ -32,8 +32,8 @@ export function resultForEphemeral(before: Pod, after: Pod, config: InjectorConf
     },
   };
   const findings = [
-    ...hazards(alone, { ...presence, hostPath: config.hostPath }),
-    ...added.flatMap(aimedAtOurs),
+    ...hazards(addedOnly, { ...presence, hostPath: config.hostPath }),
+    ...added.flatMap(targetsPodrole),
   ];
   if (denies(findings)) return denied(findings);
 
@@ -51,7 +51,7 @@ export function resultForEphemeral(before: Pod, after: Pod, config: InjectorConf
 }
 
 /** It would share the target's processes and, with the same uid, could read their memory. */
-function aimedAtOurs(container: Container): readonly Finding[] {
+function targetsPodrole(container: Container): readonly Finding[] {
   const target = container["targetContainerName"];
   if (target !== CONTAINER.guard && target !== CONTAINER.sidecar) return [];
   const message = `Container ${JSON.stringify(container.name)} targets ${target}, whose processes it would share.`;

@@ -5,7 +5,7 @@ import { type AdmissionResult, ALLOWED, denied } from "./admission-result.ts";
 import { podProblem } from "../model/pod-shape.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import type { Pod } from "../model/pod.ts";
-import { isOurs } from "../model/user-containers.ts";
+import { isPodroleContainer } from "../model/user-containers.ts";
 import { resultForEphemeral } from "./ephemeral.ts";
 import { belowFloor } from "./resize.ts";
 import { frozenChanges } from "./frozen.ts";
@@ -26,7 +26,7 @@ export function resultForPodUpdate(review: Review, facts: Facts, config: Injecto
   }
   const [before, after] = [review.oldObject as Pod, review.object as Pod];
   // A pod from before the namespace was labelled: it contains nothing of podrole to protect.
-  if (!(before.spec.initContainers ?? []).some(isOurs)) return ALLOWED;
+  if (!(before.spec.initContainers ?? []).some(isPodroleContainer)) return ALLOWED;
   switch (review.resource) {
     case "/pods/ephemeralcontainers":
       return resultForEphemeral(before, after, config);

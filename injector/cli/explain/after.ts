@@ -2,7 +2,7 @@ import { ENV } from "../../../sidecar/contract/env.ts";
 import { CONTAINER } from "../../../sidecar/contract/pod.ts";
 import type { PodOutcome } from "../../review/admit-pod.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { isOurs } from "../../model/user-containers.ts";
+import { isPodroleContainer } from "../../model/user-containers.ts";
 import { envVar, type Container, type Pod } from "../../model/pod.ts";
 import type { SidecarIntent } from "../../decide/intent.ts";
 
@@ -41,7 +41,7 @@ export function afterOf(outcome: PodOutcome & { readonly kind: "inject" }, confi
   return {
     containers: all(after).map((container, index): ContainerAfter => {
       const init = index < inits;
-      const ours = init && isOurs(container);
+      const ours = init && isPodroleContainer(container);
       const found = known.get(container.name);
       return {
         name: container.name,

@@ -5,7 +5,7 @@ import { decide } from "../../decide/decide.ts";
 import type { Finding } from "../../model/findings.ts";
 import { serviceAccountIn, type Pod } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
-import type { Asked } from "../../decide/trace.ts";
+import type { AnsweredQuestion } from "../../decide/trace.ts";
 import { kindOf, nameOfObject, templateOf } from "../../model/workload.ts";
 import { afterOf, type After } from "./after.ts";
 import { runningOf, type Running } from "./running.ts";
@@ -52,7 +52,7 @@ export function explain(
   { where, assumptions }: Setting,
 ): Explanation {
   const pod = templateOf(object)?.pod ?? object;
-  const asked: Asked[] = [];
+  const asked: AnsweredQuestion[] = [];
   const decision = decide(pod, facts, config, undefined, (one) => asked.push(one));
   const outcome = admitPod(pod, facts, config, noToken);
   // If it is not a pod, no step reads it: "Is it a pod?" is then the only step.
@@ -75,7 +75,8 @@ export function explain(
   };
 }
 
-const isProblem = ({ question, answer }: Asked): boolean => question === "problem" && answer !== undefined;
+const isProblem = ({ question, answer }: AnsweredQuestion): boolean =>
+  question === "problem" && answer !== undefined;
 
 /** A step of its own, since it compares with what the decision would write. */
 const FOREIGN: Step = {

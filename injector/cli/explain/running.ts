@@ -1,5 +1,5 @@
 import type { PodOutcome } from "../../review/admit-pod.ts";
-import { isOurs } from "../../model/user-containers.ts";
+import { isPodroleContainer } from "../../model/user-containers.ts";
 import { patchBetween } from "../../mutate/patch.ts";
 import type { Pod } from "../../model/pod.ts";
 
@@ -13,7 +13,7 @@ const PATHS_MAX = 5;
 
 /** @param outcome what this version makes of the pod as it is now */
 export function runningOf(pod: Pod, outcome: PodOutcome): Running {
-  const present = (pod.spec.initContainers ?? []).filter(isOurs).map(({ name }) => name);
+  const present = (pod.spec.initContainers ?? []).filter(isPodroleContainer).map(({ name }) => name);
   const holds = `it holds ${present.join(" and ")}`;
   switch (outcome.kind) {
     case "skip":

@@ -8,7 +8,7 @@ import { SOURCE_KINDS } from "../../sources/sources.ts";
 
 /** Which STS calls lead to the role, and what the session is like. */
 export function sessionSteps(
-  { wishes, steps, findings }: Answers["session"],
+  { request, steps, findings }: Answers["session"],
   source: Source,
   role: RoleArn,
   { pod, config }: Around,
@@ -20,12 +20,12 @@ export function sessionSteps(
     const key = keys.find((one) => annotation(annotations, one) !== undefined);
     return key === undefined ? fallback : `annotation ${key}`;
   };
-  const region = wishes.region ?? fallbackRegion(role);
+  const region = request.region ?? fallbackRegion(role);
   const regionBy =
     config.region === undefined
       ? "the role's partition, as the setting region is not set"
       : "the setting region";
-  const seconds = steps.at(-1)?.durationSeconds ?? wishes.durationSeconds;
+  const seconds = steps.at(-1)?.durationSeconds ?? request.durationSeconds;
   return [
     {
       id: "calls",
@@ -37,10 +37,10 @@ export function sessionSteps(
     {
       id: "session",
       question: "What is its session like?",
-      answer: `name ${wishes.sessionName}, ${seconds} seconds, STS of ${region}`,
+      answer: `name ${request.sessionName}, ${seconds} seconds, STS of ${region}`,
       because: [
         `name by ${by("the setting sessionName", ANNOTATION.sessionName, config.keys.peerSessionName)}`,
-        `length by ${by("the setting sessionDuration", ANNOTATION.sessionDuration)}${seconds === wishes.durationSeconds ? "" : ", cut to what STS allows a chained session"}`,
+        `length by ${by("the setting sessionDuration", ANNOTATION.sessionDuration)}${seconds === request.durationSeconds ? "" : ", cut to what STS allows a chained session"}`,
         `region by ${by(regionBy, ANNOTATION.region)}`,
       ].join("; "),
     },

@@ -1,12 +1,12 @@
 import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
-import type { Answers, Asked } from "../../decide/trace.ts";
+import type { Answers, AnsweredQuestion } from "../../decide/trace.ts";
 import { policyStep } from "./policy.ts";
 import { roleStep } from "./role.ts";
 import { sessionSteps } from "./session.ts";
 import { shown, yesNo, type Around, type Step } from "./step.ts";
 
 /** The questions of a decision, in words. */
-export function stepsOf(asked: readonly Asked[], around: Around): readonly Step[] {
+export function stepsOf(asked: readonly AnsweredQuestion[], around: Around): readonly Step[] {
   const answers = Object.fromEntries(
     asked.map(({ question, answer }) => [question, answer]),
   ) as Partial<Answers>;
@@ -14,7 +14,7 @@ export function stepsOf(asked: readonly Asked[], around: Around): readonly Step[
 }
 
 /** @param answers of the other questions, which some wordings refer to */
-function stepsOfOne(asked: Asked, around: Around, answers: Partial<Answers>): readonly Step[] {
+function stepsOfOne(asked: AnsweredQuestion, around: Around, answers: Partial<Answers>): readonly Step[] {
   switch (asked.question) {
     case "problem":
       // Only a problem is worth a line.
@@ -58,7 +58,7 @@ const step = (id: string, question: string, answer: string, because: string): St
 
 /** Those that one field of the pod or of its namespace answers. */
 function fieldStep(
-  asked: Asked & {
+  asked: AnsweredQuestion & {
     readonly question: "labelled" | "mirror" | "windows" | "inject" | "hostNetwork" | "podSecurity";
   },
   { pod, facts: { namespace } }: Around,

@@ -7,7 +7,7 @@ import type { InjectorConfig } from "../../config/installation.ts";
 import { sentence } from "../../model/findings.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
-import { sessionWishes } from "../../decide/session.ts";
+import { sessionRequest } from "../../decide/session.ts";
 import { nameOfObject, templateOf } from "../../model/workload.ts";
 import type { Need } from "./documents.ts";
 import type { Warning } from "./document.ts";
@@ -49,8 +49,8 @@ export function needOfWishes(wanted: Wanted, config: InjectorConfig): Need {
     ...(wanted.externalId === undefined ? {} : { [config.keys.externalId]: wanted.externalId }),
     ...(wanted.sessionTags === undefined ? {} : { [config.keys.sessionTags]: wanted.sessionTags }),
   };
-  const { wishes, findings } = sessionWishes(annotations, config);
-  const { steps, findings: problems } = stepsTo(named.arn, wishes, { ...config, source: wanted.source });
+  const { request, findings } = sessionRequest(annotations, config);
+  const { steps, findings: problems } = stepsTo(named.arn, request, { ...config, source: wanted.source });
   const denied = [...findings, ...problems].find(({ severity }) => severity === "deny");
   if (denied !== undefined) {
     throw new CodedError(denied.code, denied.message, { remedy: denied.remedy });

@@ -2,38 +2,38 @@ import { describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import type { Step } from "../../../sidecar/contract/session.ts";
 import type { InjectorConfig } from "../../../injector/config/installation.ts";
-import { sessionWishes } from "../../../injector/decide/session.ts";
+import { sessionRequest } from "../../../injector/decide/session.ts";
 import { config } from "../../support/config.ts";
 import { ACCOUNT, BILLING, role } from "../../support/facts.ts";
 import { stepsTo } from "../../../injector/decide/steps.ts";
 
 const HUB = role(`${ACCOUNT}hub`);
-const wishes = (annotations: Readonly<Record<string, string>>, over: Partial<InjectorConfig> = {}) =>
-  sessionWishes(annotations, config(over));
+const request = (annotations: Readonly<Record<string, string>>, over: Partial<InjectorConfig> = {}) =>
+  sessionRequest(annotations, config(over));
 const steps = (annotations: Readonly<Record<string, string>>, over: Partial<InjectorConfig>) => {
   const settings = config(over);
-  return stepsTo(BILLING, sessionWishes(annotations, settings).wishes, settings);
+  return stepsTo(BILLING, sessionRequest(annotations, settings).request, settings);
 };
 
 test("the installation's settings apply when there is no annotation", () => {
-  expect(wishes({}, { region: "eu-west-1" })).toEqual({
-    wishes: { sessionName: "{namespace}.{pod}", durationSeconds: 3600, region: "eu-west-1" },
+  expect(request({}, { region: "eu-west-1" })).toEqual({
+    request: { sessionName: "{namespace}.{pod}", durationSeconds: 3600, region: "eu-west-1" },
     findings: [],
   });
 });
 
 test("podrole's own annotation of the session name wins over kiam's", () => {
   const both = { [ANNOTATION.sessionName]: "ours", [ANNOTATION.peerSessionName]: "theirs" };
-  expect(wishes(both).wishes.sessionName).toBe("ours");
-  expect(wishes({ [ANNOTATION.peerSessionName]: "theirs" }).wishes.sessionName).toBe("theirs");
+  expect(request(both).request.sessionName).toBe("ours");
+  expect(request({ [ANNOTATION.peerSessionName]: "theirs" }).request.sessionName).toBe("theirs");
   // kiam replaces characters that STS refuses by dashes, so manifests contain such names.
   const odd = { [ANNOTATION.peerSessionName]: "a/b c{d}\n{pod}" };
-  expect(wishes(odd).wishes.sessionName).toBe("a-b-c-d--{pod}");
+  expect(request(odd).request.sessionName).toBe("a-b-c-d--{pod}");
 });
 
 test("an annotation of null counts as absent", () => {
   const nulls = Object.fromEntries(Object.values(ANNOTATION).map((key) => [key, null]));
-  expect(wishes(nulls as unknown as Record<string, string>)).toEqual(wishes({}));
+  expect(request(nulls as unknown as Record<string, string>)).toEqual(request({}));
 });
 
 test.for([
@@ -45,7 +45,7 @@ test.for([
   ["1h0m30s", 3630],
   ["12h", 43_200],
 ] as const)("a duration of %s is %d seconds", ([raw, seconds]) => {
-  expect(wishes({ [ANNOTATION.sessionDuration]: raw }).wishes.durationSeconds).toBe(seconds);
+  expect(request({ [ANNOTATION.sessionDuration]: raw }).request.durationSeconds).toBe(seconds);
 });
 
 describe.for([
@@ -106,21 +106,21 @@ describe.for([
   ],
 ] as const)("the annotation %s", ([key, values]) => {
   test.for(values)("cannot be %.40j", (value) => {
-    const { findings } = wishes({ [key]: value });
+    const { findings } = request({ [key]: value });
     expect(findings).toMatchObject([{ code: "ANNOTATION_INVALID", severity: "deny" }]);
     expect(findings[0]?.message).toMatch(new RegExp(`^The annotation ${key} .+\\.$`));
   });
 });
 
 test("no message repeats an external id", () => {
-  const { findings } = wishes({ [ANNOTATION.externalId]: "se cret" });
+  const { findings } = request({ [ANNOTATION.externalId]: "se cret" });
   expect(JSON.stringify([findings, steps({ [ANNOTATION.externalId]: "secret" }, {}).findings])).not.toMatch(
     /se ?cret/,
   );
 });
 
 test("tags keep placeholders and keys of any name, and a policy loses its white space", () => {
-  const { wishes: read } = wishes({
+  const { request: read } = request({
     [ANNOTATION.sessionTags]: '{"owner":"{namespace}/{pod}","Größe":"L","__proto__":"kept"}',
     [ANNOTATION.sessionPolicy]: '{ "Version" : "2012-10-17" }',
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { decide } from "../../../injector/decide/decide.ts";
-import type { Asked } from "../../../injector/decide/trace.ts";
+import type { AnsweredQuestion } from "../../../injector/decide/trace.ts";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
@@ -10,13 +10,13 @@ import type { PodDecision } from "../../../injector/decide/intent.ts";
 
 interface Heard {
   readonly decision: PodDecision;
-  readonly asked: readonly Asked[];
+  readonly asked: readonly AnsweredQuestion[];
 }
 
 function heard(
   ...[object, known = facts(), settings = config(), requester]: Partial<Parameters<typeof decide>>
 ): Heard {
-  const asked: Asked[] = [];
+  const asked: AnsweredQuestion[] = [];
   return { decision: decide(object, known, settings, requester, (one) => asked.push(one)), asked };
 }
 

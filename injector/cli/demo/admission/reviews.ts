@@ -3,7 +3,7 @@ import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
 import { CONTAINER, RESERVED_PREFIX } from "../../../../sidecar/contract/pod.ts";
 import { CodedError } from "../../../../sidecar/kit/errors.ts";
 import { containerRoleKeys } from "../../../decide/container-roles.ts";
-import { isOurs } from "../../../model/user-containers.ts";
+import { isPodroleContainer } from "../../../model/user-containers.ts";
 import type { Container, Pod } from "../../../model/pod.ts";
 import { isRecord, own, type Fields } from "../../../model/read.ts";
 import { nameOfObject } from "../../../model/workload.ts";
@@ -79,7 +79,8 @@ function remember(pod: Fields, where: string, seen: Map<string, Seen>): void {
 }
 
 /** Admission has denied foreign containers with podrole's names. */
-const oursIn = (pod: Fields): readonly Container[] => ((pod as Pod).spec.initContainers ?? []).filter(isOurs);
+const oursIn = (pod: Fields): readonly Container[] =>
+  ((pod as Pod).spec.initContainers ?? []).filter(isPodroleContainer);
 
 /** A pod of two roles shows most, then one with init containers of its own; any with a sidecar will do. */
 export function pickReview(reviews: readonly Review[]): Review {

@@ -1,5 +1,5 @@
 import { CodedError } from "../../../../sidecar/kit/errors.ts";
-import { isOurs } from "../../../model/user-containers.ts";
+import { isPodroleContainer } from "../../../model/user-containers.ts";
 import type { Container, Pod } from "../../../model/pod.ts";
 import { isRecord, own, strings } from "../../../model/read.ts";
 import { environmentOf, expand, type Environment } from "./expand.ts";
@@ -43,7 +43,7 @@ export function createKubelet(pod: Pod, deps: KubeletDeps): Kubelet {
   const toItsEnd = async (container: Container): Promise<Run> => {
     const startedAt = performance.now();
     const process = await inContainer(container, pod, deps);
-    const argv = isOurs(container) ? commandOf(container, process.environment) : deps.userProgram;
+    const argv = isPodroleContainer(container) ? commandOf(container, process.environment) : deps.userProgram;
     const ended = await deps.processes.run(process.argv(argv), process.environment);
     if (ended.status !== 0) throw await failure(container, ended, process.prepared);
     return { container: container.name, ended, ms: performance.now() - startedAt };
@@ -99,7 +99,7 @@ async function inContainer(container: Container, pod: Pod, deps: KubeletDeps): P
   const environment = prepared.environment({
     HOME: sandbox.home,
     ...environmentOf(container, pod),
-    ...(isOurs(container) ? {} : userEnvironment),
+    ...(isPodroleContainer(container) ? {} : userEnvironment),
     // An image's own PATH would name folders that are not here.
     PATH: `${sandbox.programs}:${path}`,
   });

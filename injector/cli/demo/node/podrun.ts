@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { APP_ENV, CONTAINER } from "../../../../sidecar/contract/pod.ts";
-import { isOurs } from "../../../model/user-containers.ts";
+import { isPodroleContainer } from "../../../model/user-containers.ts";
 import { envVar, type Container, type Pod } from "../../../model/pod.ts";
 import { createKubelet, type Kubelet, type KubeletDeps, type Run } from "./kubelet.ts";
 import type { Processes } from "./processes.ts";
@@ -60,7 +60,7 @@ export async function runPod(
     found.before(before);
   }
   for (const container of pod.spec.initContainers ?? []) {
-    if (!isOurs(container)) await served(container);
+    if (!isPodroleContainer(container)) await served(container);
     else await progress.step(titleOf(container), () => kubelet.startInit(container), wordsOf);
     if (plain !== undefined && container.name === CONTAINER.guard) {
       found.after(await progress.step("The plain SDK app again, behind the guard", plain, refusalOf));

@@ -1,4 +1,4 @@
-import type { IdentitiesAsked } from "./identities.ts";
+import type { IdentitiesInput } from "./identities.ts";
 import { type ContainerRole, containerRoles } from "./container-roles.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { NAMESPACE_LABEL, ANNOTATION } from "../../sidecar/contract/annotations.ts";
@@ -9,22 +9,27 @@ import { annotation } from "../model/annotations.ts";
 import { resolveRole } from "./role.ts";
 import type { Facts } from "../model/facts.ts";
 
-/** The roles that a pod asks for: its own, and those of single containers. */
-export interface AskedRoles {
-  readonly own: IdentitiesAsked["own"];
+/** The roles that a pod requests: its own, and those of single containers. */
+export interface RequestedRoles {
+  readonly own: IdentitiesInput["own"];
   readonly containers: readonly ContainerRole[];
-  /** Whether it asks for any, even by a text that is no role. */
-  readonly asked: boolean;
-  /** What is wrong with what it asks. Each denies. */
+  /** Whether the pod asks for a role, even by a text that is not a valid role. */
+  readonly isRequested: boolean;
+  /** Problems of the requested roles. Each denies the pod. */
   readonly findings: readonly Finding[];
 }
 
-/** `enabled` is how the namespace's label of the same name spells it. Anything else may be meant as a no. */
+/** `enabled` is the value of the namespace label of the same name. Any other text might mean false, so it is refused. */
 const INJECT_VALUES: ReadonlySet<string> = new Set(["false", "true", NAMESPACE_LABEL.value]);
 
-export function askedRoles(pod: Pod, facts: Facts, config: InjectorConfig, observe: Observe): AskedRoles {
+export function requestedRoles(
+  pod: Pod,
+  facts: Facts,
+  config: InjectorConfig,
+  observe: Observe,
+): RequestedRoles {
   const inject = observe("inject", annotation(pod.metadata?.annotations, ANNOTATION.inject));
-  if (inject === "false") return { own: undefined, containers: [], asked: false, findings: [] };
+  if (inject === "false") return { own: undefined, containers: [], isRequested: false, findings: [] };
   const misread = inject == null || INJECT_VALUES.has(inject) ? [] : [badInject(inject)];
   const resolved = observe("role", resolveRole(pod, facts, config));
   const { roles: containers, findings: problems } = containerRoles(pod, config);
@@ -32,7 +37,7 @@ export function askedRoles(pod: Pod, facts: Facts, config: InjectorConfig, obser
   return {
     own: resolved.kind === "role" ? resolved : undefined,
     containers,
-    asked: resolved.kind !== "none" || containers.length > 0 || problems.length > 0,
+    isRequested: resolved.kind !== "none" || containers.length > 0 || problems.length > 0,
     findings,
   };
 }
