@@ -68,7 +68,12 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     // reason to be ready without the grants.
     ready: () => cluster.ready() || config.missing() !== undefined,
     draining: () => drain.started(),
-    trouble: () => config.missing() ?? tls.state().unready,
+    trouble: () => {
+      const missing = config.missing();
+      // Settings that were refused are the reason themselves.
+      const unread = config.refused() === undefined ? settings.trouble() : undefined;
+      return (missing && (unread ?? missing)) ?? tls.state().unready;
+    },
   };
   const metrics = injectorMetrics({
     version: VERSION,
@@ -85,7 +90,7 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
   const first = await tls.first(signal);
   const app = buildServer({
     ...readiness,
-    detail: () => config.refused(),
+    detail: () => config.refused() ?? settings.trouble(),
     config: () => config.current(),
     cluster,
     metrics: metrics.text,

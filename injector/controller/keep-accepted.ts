@@ -37,7 +37,8 @@ export function acceptedKeeper(deps: AcceptedDeps): (signal: AbortSignal) => Pro
     const object = await api.get(path, REQUEST_MS, signal).catch((error: unknown) => {
       throw error instanceof Refusal && error.status === 404 ? missing(namespace, configMap) : error;
     });
-    const data = isRecord(object) ? stringMap(own(object, "data")) : {};
+    if (!isRecord(object)) throw new Error("the answer is no object");
+    const data = stringMap(own(object, "data"));
     requireReadable(data);
     const form = formOf(data);
     if (Object.keys(changesTo(data, [form])).length === 0) {
@@ -51,7 +52,7 @@ export function acceptedKeeper(deps: AcceptedDeps): (signal: AbortSignal) => Pro
     const changes = changesTo(data, acceptedFor({ data, isSettled }));
     if (Object.keys(changes).length === 0) return;
     // With the version of the read, so that nothing is written over a change of the settings.
-    const { resourceVersion } = isRecord(object) ? metadataOf(object) : {};
+    const { resourceVersion } = metadataOf(object);
     try {
       await api.patch(path, { metadata: { resourceVersion }, data: changes }, REQUEST_MS, signal);
     } catch (error) {

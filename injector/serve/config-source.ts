@@ -2,6 +2,7 @@ import { CodedError } from "../../sidecar/kit/errors.ts";
 import { informer, type InformerDeps } from "../cluster/informer.ts";
 import { readConfigFile, writtenIn } from "../config/config-map.ts";
 import { configFrom, configInvalid, isAccepted, otherVersion, type Written } from "../config/read-config.ts";
+import type { Trouble } from "../model/trouble.ts";
 import { metadataOf, own, recordsIn, type Fields } from "../model/read.ts";
 import type { ConfigInForce, SeenSettings } from "./config-in-force.ts";
 
@@ -9,6 +10,8 @@ import type { ConfigInForce, SeenSettings } from "./config-in-force.ts";
 export interface ConfigSource {
   /** Follows them until the signal; never rejects. */
   run(into: Pick<ConfigInForce, "see" | "seeNone">, signal: AbortSignal): Promise<void>;
+  /** Why a change of them would not be seen at the moment, or undefined. */
+  trouble(): Trouble | undefined;
 }
 
 /** The ConfigMap of an installation, followed. */
@@ -16,22 +19,30 @@ export function configMapSource(
   { namespace, name }: { readonly namespace: string; readonly name: string },
   deps: InformerDeps,
 ): ConfigSource {
+  const absent = missingConfigMap(namespace, name);
+  let into: Pick<ConfigInForce, "see" | "seeNone"> | undefined;
+  const followed = informer<SeenSettings>(
+    {
+      resource: "configmaps",
+      path: `/api/v1/namespaces/${namespace}/configmaps`,
+      name,
+      cut: (object) => ({ written: settingsIn(object), writtenAt: lastWrite(object) }),
+      onChange: (seen) => into?.see(seen),
+      onListed: () => followed.size() === 0 && into?.seeNone(absent),
+      onRemoved: () => into?.seeNone(absent),
+    },
+    deps,
+  );
   return {
-    run: (into, signal) => {
-      const absent = missingConfigMap(namespace, name);
-      const followed = informer<SeenSettings>(
-        {
-          resource: "configmaps",
-          path: `/api/v1/namespaces/${namespace}/configmaps`,
-          name,
-          cut: (object) => ({ written: settingsIn(object), writtenAt: lastWrite(object) }),
-          onChange: (seen) => into.see(seen),
-          onListed: () => followed.size() === 0 && into.seeNone(absent),
-          onRemoved: () => into.seeNone(absent),
-        },
-        deps,
-      );
+    run: (target, signal) => {
+      into = target;
       return followed.run(signal);
+    },
+    trouble: () => {
+      const why = followed.problem();
+      if (why === undefined) return undefined;
+      const message = `The ConfigMap ${namespace}/${name} is not followed: ${why}. Check the injector's Role and the API server.`;
+      return { code: "CONFIG_UNREAD", message };
     },
   };
 }
@@ -51,7 +62,7 @@ export async function configFileSource(path: string): Promise<ConfigSource> {
   if (other !== undefined) throw new CodedError(other.code, other.message);
   const reading = configFrom(written);
   if ("problems" in reading) throw configInvalid(reading.problems);
-  return { run: async (into) => into.see({ written, writtenAt: 0 }) };
+  return { run: async (into) => into.see({ written, writtenAt: 0 }), trouble: () => undefined };
 }
 
 /** The keys that the controller writes for the admission policies are not settings. */

@@ -164,6 +164,18 @@ describe("the accepted forms in podrole-config", () => {
     await round();
     expect(guards()).toEqual(["off"]);
   });
+
+  test("are not written where the answer is no ConfigMap", async () => {
+    const round = acceptedKeeper({
+      api: { get: async () => null, patch: () => Promise.reject(new Error("written")) },
+      clock: handClock(),
+      log: logLines().log,
+      namespace: "ns",
+      configMap: "podrole-config",
+      deployment: "podrole-injector",
+    });
+    await expect(round(new AbortController().signal)).rejects.toThrow("the answer is no object");
+  });
 });
 
 describe("an injector is rolled out", () => {

@@ -44,7 +44,7 @@ async function followed() {
     await until(`${count} settings`, () => seen.length === count || undefined);
     return seen.at(-1);
   };
-  return { server, seen, missing, settings };
+  return { server, seen, missing, settings, source };
 }
 
 test("the ConfigMap is watched by its name only, and the controller's keys in it are ignored", async () => {
@@ -57,6 +57,22 @@ test("the ConfigMap is watched by its name only, and the controller's keys in it
   server.remove(PATH, "podrole-system/podrole-config");
   await until("its end", () => missing.length === 2 || undefined);
   expect(server.queries(PATH)).toEqual(new Set(["metadata.name=podrole-config"]));
+});
+
+test("a ConfigMap that is not followed is said, with what the API server answers, until it is followed again", async () => {
+  const { server, source } = await followed();
+  await until("that it is followed", () => source.trouble() === undefined || undefined);
+  server.answer(`WATCH ${PATH}`, 403);
+  server.answer(`LIST ${PATH}`, 403);
+  server.end(PATH, "reset");
+  expect(await until("the trouble", () => source.trouble())).toEqual({
+    code: "CONFIG_UNREAD",
+    message:
+      "The ConfigMap podrole-system/podrole-config is not followed: HTTP 403. Check the injector's Role and the API server.",
+  });
+  server.answer(`LIST ${PATH}`, undefined);
+  server.answer(`WATCH ${PATH}`, undefined);
+  await until("its end", () => source.trouble() === undefined || undefined);
 });
 
 test("the settings' time is the time of the ConfigMap's last change in any part", async () => {
