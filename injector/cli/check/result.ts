@@ -11,23 +11,36 @@ export const CHECKS = {
     group: "API server",
     about: "It supports native sidecars (1.29) and ValidatingAdmissionPolicy (1.30).",
   },
-  CRD: { group: "API server", about: "RoleGrant is installed, with all fields that this version reads." },
-  INJECTOR: { group: "Injector", about: "Its Deployment has all replicas ready, and two of them." },
-  INJECTOR_VERSION: { group: "Injector", about: "The injector's image is of this version." },
-  INJECTOR_OPTIONS: { group: "Injector", about: "This version takes the injector's options as they are." },
+  CRD: {
+    group: "API server",
+    about: "The CRD RoleGrant is installed, with all fields that this version reads.",
+  },
+  INJECTOR: {
+    group: "Injector",
+    about: "All replicas of its Deployment are ready, and there are at least two.",
+  },
+  INJECTOR_VERSION: { group: "Injector", about: "The injector's image has the version of this `podrole`." },
+  INJECTOR_OPTIONS: {
+    group: "Injector",
+    about: "The ConfigMap podrole-config exists, and its settings are valid.",
+  },
   INJECTOR_SERVICE: { group: "Injector", about: "Its Service has ready endpoints." },
-  DISRUPTION_BUDGET: { group: "Injector", about: "A drain takes one replica at a time." },
+  DISRUPTION_BUDGET: { group: "Injector", about: "A drain evicts one replica at a time." },
   CONTROLLER: {
     group: "Controller",
-    about: "It runs, so that certificates are renewed and changed settings are accepted.",
+    about: "It runs, so certificates are renewed and changed settings are accepted.",
   },
-  WEBHOOK: { group: "Webhook", about: "The webhook is registered for pods, ephemeral containers included." },
-  WEBHOOK_FAILURE: { group: "Webhook", about: "No pod is created while the injector does not answer." },
+  WEBHOOK: { group: "Webhook", about: "The webhook is registered for pods, including ephemeral containers." },
+  WEBHOOK_FAILURE: {
+    group: "Webhook",
+    about: "No pod of a labelled namespace is created while the injector does not answer.",
+  },
   WEBHOOK_SCOPE: {
     group: "Webhook",
-    about: "It sees every pod of labelled namespaces, and none of kube-system or its own.",
+    about:
+      "It is called for every pod of labelled namespaces, and for none of kube-system or podrole's namespace.",
   },
-  WEBHOOK_SETTINGS: { group: "Webhook", about: "Re-invocation, matching and time-out are as shipped." },
+  WEBHOOK_SETTINGS: { group: "Webhook", about: "Re-invocation, matching and time-out are as in the chart." },
   CA_BUNDLE: {
     group: "Webhook",
     about: "The API server has a valid CA for the injector's certificate.",
@@ -38,18 +51,21 @@ export const CHECKS = {
   },
   POLICY: {
     group: "Admission policy",
-    about: "The ValidatingAdmissionPolicy is there and its expressions have no problem.",
+    about: "The ValidatingAdmissionPolicies exist, and their expressions have no errors.",
   },
-  POLICY_BINDING: { group: "Admission policy", about: "It is bound, and its binding denies." },
+  POLICY_BINDING: { group: "Admission policy", about: "Each policy has a binding that denies." },
   NAMESPACES: {
     group: "Namespaces",
     about: "At least one namespace has the label, with the right value.",
   },
   NAMESPACE_SETTINGS: {
     group: "Namespaces",
-    about: "Labels and annotations of those namespaces let pods be guarded.",
+    about: "Labels and annotations of those namespaces allow the guard.",
   },
-  PODS_UNGUARDED: { group: "Namespaces", about: "No pod that runs there was created before the label." },
+  PODS_UNGUARDED: {
+    group: "Namespaces",
+    about: "Every running pod there has its guard.",
+  },
   DRY_RUN: {
     group: "Admission",
     about: "A pod created as a dry run comes back with guard and sidecar, in this order.",
