@@ -41,11 +41,17 @@ export function configMapSource(
     trouble: () => {
       const why = followed.problem();
       if (why === undefined) return undefined;
-      const message = `The ConfigMap ${namespace}/${name} is not followed: ${why}. Check the injector's Role and the API server.`;
-      return { code: "CONFIG_UNREAD", message };
+      const { code, message, remedy } = notFollowed(namespace, name, why);
+      return { code, message: `${message} ${remedy}` };
     },
   };
 }
+
+/** @param why a clause: what the API server answered */
+export const notFollowed = (namespace: string, name: string, why: string): CodedError =>
+  new CodedError("CONFIG_UNREAD", `The ConfigMap ${namespace}/${name} is not followed: ${why}.`, {
+    remedy: "Check the injector's Role and the API server.",
+  });
 
 export const missingConfigMap = (namespace: string, name: string): CodedError =>
   new CodedError("CONFIG_MISSING", `There is no ConfigMap ${namespace}/${name}.`, {

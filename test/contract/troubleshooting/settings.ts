@@ -1,6 +1,6 @@
 import { baseOf } from "../../../injector/config/base-role.ts";
 import type { Written } from "../../../injector/config/read-config.ts";
-import { configFileSource, missingConfigMap } from "../../../injector/serve/config-source.ts";
+import { configFileSource, missingConfigMap, notFollowed } from "../../../injector/serve/config-source.ts";
 import { configInForce } from "../../../injector/serve/config-in-force.ts";
 import { systemClock } from "../../../sidecar/kit/clock.ts";
 import type { CodedError } from "../../../sidecar/kit/errors.ts";
@@ -45,6 +45,7 @@ export async function settingsRows(): Promise<readonly Row[]> {
       todo: "Do as the message says. Until then the former settings stay in force.",
     },
     row(missingConfigMap("podrole-system", "podrole-config")),
+    row(notFollowed("podrole-system", "podrole-config", "HTTP 403")),
     row(await thrown(() => baseOf("arn:aws:iam::aws:nobody"))),
     row(await thrown(() => configFileSource("/nowhere/config.yaml"))),
   ];
