@@ -42,8 +42,8 @@ export interface GrantIndex {
   /**
    * The grants of a namespace for any service account, ordered by name so that every replica names the same rule.
    * @throws CodedError `GRANT_INVALID` when a grant that cannot be read could cover the namespace: it may be a Deny. When
-   *   its scope cannot be read either, it could cover every namespace. Other namespaces are decided about as before, so
-   *   that one team's broken grant does not stop the cluster.
+   *   its scope cannot be read either, it could cover every namespace. Pods of other namespaces are not affected, so that
+   *   one team's broken grant does not stop the cluster.
    */
   covering(namespace: NamespaceFacts): readonly Grant[];
 }

@@ -16,7 +16,7 @@ export interface KubernetesCluster extends Cluster {
   stop(): Promise<void>;
   /** Whether namespaces, service accounts and grants have each been read once. */
   ready(): boolean;
-  /** Keeps of service accounts what stands under this key too; resolves once all have been read with it. */
+  /** Also keeps this annotation of service accounts. Resolves once all accounts have been read with it. */
   keepRoleKey(key: string): Promise<void>;
   /** How each kind of object is followed, always in the same order. */
   followed(): readonly Followed[];
@@ -40,8 +40,8 @@ export interface ClusterDeps {
 const LOOKUP_MS = 2000;
 
 /**
- * Facts from memory. A namespace or service account that is not there yet may have been created just before the pod, so it is
- * asked for: one GET each, at the same time. Grants are never asked for, and there are no facts until they have been read.
+ * Facts from memory. A namespace or service account that is not in memory may have been created just before the pod, so one
+ * GET each reads it, at the same time. Grants are only read by the watch: there are no facts before their first list.
  */
 export function kubernetesCluster(
   access: ApiAccess,
@@ -172,7 +172,7 @@ const NAMESPACES: Kind<NamespaceFacts> = {
   },
 };
 
-/** Of a service account the annotations that may name its role; whatever else it carries is dropped as it comes in. */
+/** Keeps only the annotations of a service account that may name its role. */
 const serviceAccounts = (roleKeys: ReadonlySet<string>, onListed: () => void): Kind<Annotations> => ({
   resource: "serviceaccounts",
   path: "/api/v1/serviceaccounts",

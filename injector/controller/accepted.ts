@@ -3,14 +3,14 @@ import { SETTING_NAMES, SETTINGS, type Setting } from "../config/settings.ts";
 import { VERSION } from "../model/version.ts";
 
 /**
- * What the admission policies compare pods with: the settings marked `policy`, and the version. Defaults are written out,
- * since they are of this version and another version's policy may read them.
+ * The values that the admission policies compare with pods: the settings marked `policy`, and the version. Defaults are
+ * written out, since another version's policy may read them and have other defaults.
  */
 export type Form = Readonly<Record<string, string>>;
 
 /** How many forms the policies accept beside the settings themselves. */
 const FORMS_MAX = 3;
-/** Of a form that the policies read; others that begin like it are nobody's. */
+/** Keys of the forms that the policies read. Other keys with this prefix are ignored. */
 const KEY = /^accepted\.([012])\.(.+)$/;
 const POLICY_SETTINGS = SETTING_NAMES.filter((name) => (SETTINGS[name] as Setting).policy === true);
 
@@ -40,8 +40,8 @@ export interface Seen {
 }
 
 /**
- * The forms that are to be accepted. A form is added as soon as its settings are seen, so that it is still accepted should
- * they change again, and those before it go once no replica writes them any more.
+ * The forms to accept. A form is added as soon as its settings are seen, so that it stays accepted if they change again.
+ * Older forms are removed once no replica writes them any more.
  */
 export function acceptedFor({ data, isSettled }: Seen): readonly Form[] {
   const [form, before] = [formOf(data), acceptedIn(data)];

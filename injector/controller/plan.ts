@@ -32,8 +32,8 @@ export type Action =
   | { readonly do: "drop-previous" };
 
 /**
- * The one next step, or undefined when all is as it should be. Asked every ten seconds and after every step, by the wall
- * clock of that moment: what a paused cluster has missed is due at once.
+ * The next step, or undefined if none is due. Called every ten seconds and after every step, with the wall clock of that
+ * moment: steps that a paused cluster has missed are due at once.
  *
  * Two rules keep admissions:
  * - A CA is in every caBundle before a certificate by it is in the Secret.

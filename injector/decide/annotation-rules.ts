@@ -14,10 +14,10 @@ export interface Rule {
 
 const ENTRIES_MAX = 256;
 
-/** A cache of a pure function: it changes only how long a decision takes. */
+/** Caches a pure function, so it changes only the time that a decision takes. */
 const compile = warmedUp(patternCache(256));
 
-/** kube2iam's list and kiam's expression. A rule that cannot be read is reported, and allows nothing. */
+/** Rules of kube2iam's list and kiam's expression. A rule that cannot be read is reported and allows nothing. */
 export function annotationRules(
   arn: RoleArn,
   { namespace }: Facts,
@@ -47,7 +47,7 @@ export function annotationRules(
   ];
 }
 
-/** As in kube2iam, an entry that is no ARN is relative to the base ARN, so that `*` does not mean every account's roles. */
+/** As in kube2iam, an entry other than an ARN is relative to the base ARN, so that `*` does not cover every account's roles. */
 const globsAllow = (entries: readonly string[], arn: RoleArn, base: string): boolean =>
   entries.some((entry) =>
     globMatches(globOf(entry.startsWith("arn:") ? entry : base + entry.replace(/^\//, "")), arn),

@@ -43,8 +43,8 @@ const policyMode = ({ policy, source }: Pick<InjectorConfig, "policy" | "source"
   policy ?? SOURCE_KINDS[source].defaultPolicy;
 
 /**
- * Every role of the pod is decided separately, by the same rules. The pod's own role has an identity even if all its
- * containers have others: a container that another webhook adds later gets it.
+ * Decides every role of the pod separately, by the same rules. The pod's own role has an identity even if all containers
+ * have other roles: a container that another webhook adds later gets it.
  */
 export function intendIdentities(
   { pod, own, containers, exposed, request, requestProblems, facts, config }: IdentitiesInput,

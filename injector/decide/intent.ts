@@ -18,7 +18,7 @@ export interface SidecarIntent {
   readonly start: StartMode;
 }
 
-/** Everything decided about one pod that is to be changed. */
+/** Everything that podrole will change in one pod. */
 export interface Intent {
   readonly guard: boolean;
   readonly sidecar: SidecarIntent | undefined;

@@ -13,8 +13,8 @@ export type RoleDecision =
   | { readonly allowed: false; readonly findings: readonly Finding[] };
 
 /**
- * Decides by the namespace's annotations and the grants. Pure. A `Deny` grant wins over every rule; a rule that cannot be read
- * allows nothing, and counts as a rule: a namespace with a broken list is a restricted namespace, not a free one.
+ * Decides by the namespace's annotations and the grants. Pure. A `Deny` grant overrides every rule. A rule that cannot be
+ * read allows nothing but still counts as a rule: a namespace with a broken list is restricted, not unrestricted.
  * @param serviceAccount name of the pod's service account
  */
 export function decideRole(

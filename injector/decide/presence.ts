@@ -10,7 +10,7 @@ export interface Presence {
   readonly source: Source;
 }
 
-/** Whether the guard lets the sidecar's uid through, so that no other container may become it. */
+/** Whether the guard lets the sidecar's uid through. Then no other container may run as that uid. */
 export const hasOpenUid = ({ guard, sidecar, source }: Presence): boolean =>
   guard && sidecar && SOURCE_KINDS[source].opensGuard;
 

@@ -18,8 +18,8 @@ export type ResolvedRole =
   | { readonly kind: "invalid"; readonly findings: readonly Finding[] };
 
 /**
- * The first that names a role wins: pod, service account, grant, namespace, cluster. A malformed name ends the search:
- * the next one would be a role that nobody meant for this pod.
+ * The first source that names a role decides: pod, service account, grant, namespace, cluster. A malformed name ends the
+ * search: the next source's role would not be the one that was meant for this pod.
  */
 export function resolveRole(
   pod: Pod,

@@ -7,7 +7,7 @@ import type { ImdsIntent } from "./imds.ts";
 import type { ResolvedRole } from "./role.ts";
 import type { SessionRequest } from "./session.ts";
 
-/** The questions that decide asks on its way to a decision, and what each answer looks like. */
+/** The questions that `decide` answers on its way to a decision, with the type of each answer. */
 export interface Answers {
   /** Where the object is not a pod, or undefined. */
   readonly problem: string | undefined;
@@ -47,12 +47,12 @@ export interface Answers {
 
 export type Question = keyof Answers;
 
-/** One question with its answer. Values and no words: how to word them is for the listener. */
+/** One question with its answer, as values: the listener words them. */
 export type AnsweredQuestion = {
   readonly [Q in Question]: { readonly question: Q; readonly answer: Answers[Q] };
 }[Question];
 
-/** Gets each question as it is answered, in order. Questions that an earlier answer settled are not asked. */
+/** Receives each question with its answer, in order. Questions that an earlier answer made needless are left out. */
 export type Trace = (answered: AnsweredQuestion) => void;
 
 /** Returns the answer and passes it to the trace, so that the two cannot differ. */

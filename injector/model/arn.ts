@@ -14,8 +14,8 @@ const NO_DOTS = "(?!\\.{1,2}(?:/|$))";
 /** RoleName: 1 to 64 of these. `\w` is ASCII only without the `u` flag, which is what IAM means by it. */
 const NAME = `${NO_DOTS}[\\w+=,.@-]{1,64}`;
 /**
- * Path: segments between slashes. IAM takes any printable ASCII in them; we take what a name may have, so that there
- * is no `*`, `?`, `:` or quote in what policies compare and the sidecar (steps.ts) reads.
+ * Path: segments between slashes. IAM accepts any printable ASCII in them. podrole accepts only the characters of a name,
+ * so that policies and the sidecar (steps.ts) never see a `*`, `?`, `:` or quote.
  */
 const PATH = `(?:${NO_DOTS}[\\w+=,.@-]{1,128}/){0,16}`;
 
@@ -50,7 +50,7 @@ export function policyServes(policy: PolicyArn, role: RoleArn): boolean {
   return partition === partitionOf(role) && (account === "aws" || account === accountOf(role));
 }
 
-/** What an annotation names: an ARN, a name that a base completes, or nothing that IAM could know. */
+/** The role that an annotation names: an ARN, a name that needs a base ARN, or no valid role. */
 export type NamedRole =
   | { readonly kind: "arn"; readonly arn: RoleArn }
   | { readonly kind: "needs-base" }

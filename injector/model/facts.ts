@@ -22,12 +22,12 @@ export interface Facts {
   readonly grants: readonly Grant[];
 }
 
-/** Whether the pods of the namespace are podrole's business. */
+/** Whether podrole handles the pods of the namespace. */
 export const isLabelled = ({ namespace }: Pick<Facts, "namespace">): boolean =>
   namespace.labels[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value;
 
 /** Where facts come from: the API server, or the manifests of an offline command. */
 export interface Cluster {
-  /** @throws CodedError `FACTS_UNAVAILABLE` where the answer cannot be had; a decision must not be guessed then. */
+  /** @throws CodedError `FACTS_UNAVAILABLE` if there is no answer. The caller must not guess a decision then. */
   facts(namespace: string, serviceAccount: string): Promise<Facts>;
 }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 
 /**
- * Label of a pod whose role a RoleGrant allowed. By it the controller finds these pods in one list of the whole cluster. No
- * decision depends on it: whoever may label pods may write it or take it away.
+ * Label of a pod whose role a RoleGrant allowed. With it, the controller finds these pods in one list of the whole cluster.
+ * No decision depends on it: every user who may label pods can set or remove it.
  */
 export const GRANT_LABEL = "podrole.dev/grant";
 

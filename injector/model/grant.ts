@@ -11,8 +11,8 @@ export interface Grant {
   readonly name: string;
   readonly effect: Effect;
   /**
-   * Over role ARNs; those of a `Deny` over ARNs in lower case. IAM takes two names that differ in case alone for one:
-   * what is denied is denied in every spelling.
+   * Patterns for role ARNs; a `Deny` compares them with ARNs in lower case. To IAM, names that differ only in case are the
+   * same, so a role is denied in every spelling.
    */
   readonly roles: readonly Glob[];
   /** One of this and the selector is set; with neither the grant covers no namespace. */

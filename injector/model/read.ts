@@ -1,4 +1,4 @@
-/** Readers of objects that somebody else made: own properties only, and no trust in the type of anything. */
+/** Readers for untrusted objects: only own properties, and every type is checked. */
 
 export type Fields = Readonly<Record<string, unknown>>;
 

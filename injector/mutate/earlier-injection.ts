@@ -9,10 +9,10 @@ import { SOURCE_VOLUMES } from "../sources/sources.ts";
 import { hashesIn, sha256 } from "./token.ts";
 
 /**
- * The pod as it was before an injector of another version, or with other settings, patched it; undefined if its status names
- * no such injector. During a change the API server may ask first a replica from before it and then, for the same pod, one
- * from after it: denied there, the pod would be lost. The status can be forged. That gains nothing: guard, sidecar and
- * volumes are removed here and written anew.
+ * The pod as it was before an injector of another version, or with other settings, patched it; undefined if its status
+ * names no such injector. During a roll-out the API server may call an old replica first and then a new one for the same
+ * pod. Without this, the new replica would deny the pod. The status can be forged, but that gains nothing: guard, sidecar
+ * and volumes are removed here and written again.
  */
 export function withoutEarlierInjection(pod: Pod, config: InjectorConfig): Pod | undefined {
   const { [ANNOTATION.status]: status, ...annotations } = pod.metadata?.annotations ?? {};
@@ -37,14 +37,14 @@ function isOfThese(status: string, config: InjectorConfig): boolean {
   try {
     written = JSON.parse(status);
   } catch {
-    // Not as any version writes it, so nothing is known of another injector.
+    // No version writes such a status, so it does not prove another injector.
     return true;
   }
   if (!isRecord(written)) return true;
   return own(written, "version") === config.version && own(written, "settings") === settingsMark(config);
 }
 
-/** Address and token of that injection. Those of the user stay. */
+/** Removes the address and token of that injection. The user's own values stay. */
 function withoutEndpoint(container: Container, hashes: ReadonlySet<string>): Container {
   const token = envVar(container, APP_ENV.token)?.value;
   if (typeof token !== "string" || !hashes.has(sha256(token))) return container;

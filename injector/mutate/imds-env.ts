@@ -13,22 +13,22 @@ export const imdsMode = ({ imdsPort }: Pick<InjectorConfig, "imdsPort">): readon
   { name: ENV.imdsPort, value: String(imdsPort) },
 ];
 
-/** Kubernetes 1.35 and later put these two of its node's labels on a pod; before, they are empty, and no facts. */
+/** Kubernetes 1.35 and later copy these two labels of the node to the pod. Earlier versions leave the values empty. */
 const TOPOLOGY: readonly ImdsFactSetting[] = [
   { fact: "region", label: "topology.kubernetes.io/region" },
   { fact: "availabilityZone", label: "topology.kubernetes.io/zone" },
 ];
 
 /**
- * What the sidecar is told of the service that it stands in for. Labels and addresses are known only once the pod is on its
- * node, so the kubelet fills them in; neither can hold a character that JSON would have escaped.
+ * The sidecar's variables for the emulated metadata service. Labels and addresses are known only once the pod is on its
+ * node, so the kubelet fills them in. Neither can contain a character that JSON must escape.
  */
 export function imdsEnv(
   { v1 }: ImdsIntent,
   { region, source }: Pick<SidecarIntent, "region" | "source">,
   config: Pick<InjectorConfig, "imdsPort" | "imdsFacts" | "imdsNodePaths">,
 ): readonly EnvVar[] {
-  // What is known of the pod wins over what the cluster's labels say, and what an admin has set over both.
+  // In rising order of precedence: the cluster's labels, the pod's region, the admin's settings.
   const settings = new Map<ImdsFact, ImdsFactSetting>(TOPOLOGY.map((one) => [one.fact, one]));
   if (region !== undefined) settings.set("region", { fact: "region", value: region });
   for (const one of config.imdsFacts) settings.set(one.fact, one);

@@ -16,8 +16,8 @@ export const credentialsUri = ({ credentialsPort }: Pick<InjectorConfig, "creden
   `http://${LOOPBACK}:${credentialsPort}${PATH.credentials}`;
 
 /**
- * The pod as it is to run. Pure and idempotent: on its own output it changes nothing, and it puts guard and sidecar
- * back in front where another webhook has put a container before them. What it does not name it passes on as it is, by
+ * The pod with guard and sidecar. Pure and idempotent: it does not change its own output, and it moves guard and sidecar
+ * back to the front if another webhook has put a container before them. Fields that it does not name are passed on by
  * reference.
  * @param tokens what the containers of each identity present to the sidecar
  */

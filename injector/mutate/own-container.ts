@@ -6,8 +6,8 @@ import type { SecurityContext } from "../model/pod.ts";
 export const TERMINATION_LOG = "/dev/termination-log";
 
 /**
- * What guard and sidecar ask for and are limited to. Also the least that they may have: with less, a pod's author could
- * have the guard killed before it has closed anything.
+ * Requests and limits of guard and sidecar. Also the least that they may have: with less, a pod's author could get the
+ * guard killed before it has blocked anything.
  */
 export const OWN_RESOURCES = {
   [CONTAINER.guard]: { requests: { cpu: "10m", memory: "64Mi" }, limits: { cpu: "1", memory: "128Mi" } },
@@ -23,7 +23,7 @@ export const ownContainer = (config: InjectorConfig) => ({
   terminationMessagePolicy: "FallbackToLogsOnError",
 });
 
-/** Everything that a container can be denied is, but for the capabilities that are named. */
+/** The strictest security context, except for the capabilities that are named. */
 export const ownSecurity = (
   uid: number,
   capabilities: NonNullable<SecurityContext["capabilities"]>,

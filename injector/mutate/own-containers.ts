@@ -34,7 +34,7 @@ export function ownContainers(
   ];
 }
 
-/** What each container is to present, by its name. A container is in one identity at most. */
+/** The token of each container, by its name. A container is in one identity at most. */
 export function tokensByContainer({ sidecar }: Intent, tokens: Tokens): ReadonlyMap<string, string> {
   return new Map(
     (sidecar?.identities ?? []).flatMap(({ name, containers }) =>

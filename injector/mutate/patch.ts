@@ -7,9 +7,9 @@ export type { Operation };
 const INIT = "/spec/initContainers";
 
 /**
- * What turns one pod into the other, as RFC 6902 operations. Our containers go in as single insertions: compared index
- * by index, putting one in front would read as "replace name, replace image …" on every init container of the user's,
- * and an audit log could not be read.
+ * The difference of two pods, as RFC 6902 operations. podrole's containers become single insertions: a comparison index by
+ * index would give "replace name, replace image …" for every init container of the user, which is unreadable in an audit
+ * log.
  */
 export function patchBetween(before: Pod, after: Pod): readonly Operation[] {
   const { operations, aligned } = alignInitContainers(before, after);

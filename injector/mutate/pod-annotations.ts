@@ -13,8 +13,8 @@ import type { Intent, SidecarIntent } from "../decide/intent.ts";
 export const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
 
 /**
- * EKS's webhook for IRSA adds variables to every container of an annotated service account's pod. On guard
- * and sidecar they would be tampering; this annotation makes it leave them alone.
+ * EKS's webhook for IRSA adds variables to every container of an annotated service account's pod. On guard and sidecar
+ * podrole would refuse them. This annotation makes that webhook skip guard and sidecar.
  */
 export const IRSA_SKIP = "eks.amazonaws.com/skip-containers";
 
@@ -46,8 +46,8 @@ export function annotated(
 }
 
 /**
- * The label by which pods of a grant are found. One that is there stays, whatever it says: a workload may select its pods by it,
- * and would make pods without end.
+ * The label by which the controller finds the pods of a grant. An existing label stays: a workload may select its pods by it,
+ * and would create pods without end if it changed.
  */
 function labelled(metadata: ObjectMeta, sidecar: SidecarIntent | undefined): Pick<ObjectMeta, "labels"> {
   const grant = sidecar && grantOf(sidecar);

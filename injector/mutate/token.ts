@@ -5,10 +5,10 @@ import { userContainers } from "../model/user-containers.ts";
 import { envVar, type Pod } from "../model/pod.ts";
 import { isRecord, own } from "../model/read.ts";
 
-/** What the app's containers present and the sidecar checks: 32 random bytes, base64url. */
+/** The token that the app's containers send and the sidecar checks: 32 random bytes, base64url. */
 export const randomToken = (): string => randomBytes(32).toString("base64url");
 
-/** What the sidecar is given of it. */
+/** The hash of a token: the sidecar gets only this. */
 export const sha256 = (token: string): string => createHash("sha256").update(token).digest("hex");
 
 const TOKEN = /^[\w-]{43}$/;
@@ -16,13 +16,13 @@ const TOKEN = /^[\w-]{43}$/;
 export const isHash = (value: unknown): value is string =>
   typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
 
-/** What is presented to the sidecar, by the name of the identity. */
+/** The token of each identity, by the identity's name. */
 export type Tokens = ReadonlyMap<string, string>;
 
 /**
- * The token an earlier pass gave this identity of the pod: the one whose hash its sidecar holds. A second pass must not
- * change it, or the two would no longer match in a pod that a third webhook had read in between. It has the form of ours,
- * so that a manifest cannot bring one that is easily guessed.
+ * The token that an earlier pass gave this identity of the pod: its hash is in the pod's sidecar. A second pass must not
+ * change it, or token and hash would differ in a pod that a third webhook had read in between. It must have the form that
+ * podrole writes, so that a manifest cannot bring a token that is easily guessed.
  */
 export const tokenOf = (pod: Pod, identity: string): string | undefined =>
   tokenWith(pod, hashesIn(pod).get(identity));
@@ -65,8 +65,8 @@ function parsed(value: string): unknown {
 }
 
 /**
- * The sidecar's identities, cut where a hash stands, so that the rest can be compared exactly. Pieces, not a text with
- * placeholders: a manifest could write the placeholder itself.
+ * The text of the sidecar's identities, split at each hash, so that the rest can be compared exactly. Pieces, not a text
+ * with placeholders: a manifest could contain the placeholder itself.
  */
 export const aroundHashes = (identities: string): readonly string[] =>
   identities.split(/(?<="tokenSha256":")[0-9a-f]{64}(?=")/);

@@ -5,7 +5,7 @@ import { hasOpenUid, type Presence } from "../decide/presence.ts";
 
 /** What podrole changes in the user's containers. */
 
-/** Drops the capabilities that lead past the guard and, with an open uid, those by which a container could become that uid. */
+/** Drops the capabilities that bypass the guard and, with an open uid, those with which a container could become that uid. */
 export function confine(container: Container, presence: Presence): Container {
   const wanted = [
     ...(presence.guard ? ["NET_RAW"] : []),
@@ -28,7 +28,7 @@ export function confine(container: Container, presence: Presence): Container {
   };
 }
 
-/** Where credentials are, and what has to be presented there. */
+/** The address of the credentials, and the token to send there. */
 export interface Endpoint {
   readonly uri: string;
   readonly token: string;
@@ -40,7 +40,7 @@ export interface Endpoint {
 const absent = (container: Container, names: readonly string[]): boolean =>
   names.every((name) => envVar(container, name) === undefined);
 
-/** Address and token belong together, as do the two regions: half of the user's pair with half of podrole's does not work. */
+/** Address and token belong together, as do the two regions: one from the user and one from podrole would not work. */
 export const takesEndpoint = (container: Container): boolean =>
   absent(container, [APP_ENV.fullUri, APP_ENV.token]);
 

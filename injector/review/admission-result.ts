@@ -5,7 +5,7 @@ import type { SidecarIntent, SkipReason } from "../decide/intent.ts";
 
 /** What the webhook answers to one review. */
 export interface AdmissionResult {
-  /** `inject`: a pod was patched. `allow`: looked at, and let through as it is. */
+  /** `inject`: the pod was patched. `allow`: checked and admitted unchanged. */
   readonly decision: "inject" | "allow" | "skip" | "deny";
   /** Why nothing was done, for `skip`. */
   readonly reason?: SkipReason;
@@ -16,7 +16,7 @@ export interface AdmissionResult {
   readonly rule?: string;
 }
 
-/** Looked at, and let through as it is. */
+/** Checked and admitted unchanged. */
 export const ALLOWED: AdmissionResult = { decision: "allow", operations: [], findings: [] };
 
 export const denied = (findings: readonly Finding[]): AdmissionResult => ({
@@ -31,7 +31,7 @@ export function rolesOf({ identities }: SidecarIntent): { readonly role: string;
   return { role: identities.map(({ role }) => role).join(", "), rule: [...rules].join("; ") };
 }
 
-/** One review and its result, for metrics and the log. They get it after the answer is sent. */
+/** One review with its result, for metrics and the log, which receive it after the answer was sent. */
 export interface AnsweredReview {
   readonly review: Review;
   readonly result: AdmissionResult;

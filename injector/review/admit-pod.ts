@@ -14,7 +14,7 @@ import { tokensByContainer } from "../mutate/own-containers.ts";
 import type { SidecarIntent, SkipReason } from "../decide/intent.ts";
 import type { Requester } from "../decide/pod-kinds.ts";
 
-/** What is decided about a pod and how it looks then, for the webhook and the offline commands. */
+/** The decision about a pod, and the patched pod, for the webhook and the offline commands. */
 export type PodOutcome =
   | { readonly kind: "skip"; readonly reason: SkipReason; readonly findings: readonly Finding[] }
   | { readonly kind: "deny"; readonly findings: readonly Finding[] }

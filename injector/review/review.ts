@@ -12,7 +12,7 @@ import { rolesOf, type AdmissionResult } from "./admission-result.ts";
 const isPodCreation = ({ operation, resource }: Review): boolean =>
   operation === "CREATE" && resource === "/pods";
 
-/** Whether podrole decides about a review. All others are let through without a look at the cluster. */
+/** Whether podrole decides about a review. All others are allowed without facts of the cluster. */
 export const concerns = (review: Review): boolean =>
   isPodCreation(review) || isPodUpdate(review) || isWorkload(review);
 

@@ -21,7 +21,7 @@ const DELAY_MS = 5000;
 const FIRST_PAUSE_MS = 1000;
 const LAST_PAUSE_MS = 60_000;
 
-/** The settings that reviews are decided by: the last good ones that were seen. */
+/** The settings that decisions use: the last valid ones. */
 export interface ConfigInForce {
   /** @throws CodedError where there are none yet */
   current(): InjectorConfig;
@@ -46,7 +46,7 @@ export interface SeenSettings {
 export interface ConfigDeps {
   readonly log: Log;
   readonly clock: Clock;
-  /** Completes settings by what has to be read first. It is tried again where it rejects. */
+  /** Completes settings with values that must be read first. A rejection is tried again. */
   readonly complete: (taken: ParsedConfig) => Promise<InjectorConfig>;
   readonly signal: AbortSignal;
 }

@@ -8,7 +8,7 @@ import type { ConfigInForce } from "./config-in-force.ts";
 import type { AnsweredReview } from "../review/admission-result.ts";
 
 export interface Metrics {
-  /** Counts one decision, unless of a dry run: nothing happens in the cluster then. */
+  /** Counts one decision. Dry runs are left out, since they change nothing in the cluster. */
   readonly observe: (decided: AnsweredReview) => void;
   /** Counts a certificate taken into service. */
   readonly countReload: () => void;

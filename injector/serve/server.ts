@@ -12,12 +12,12 @@ import { concerns, resultForReview, nameInReview, serviceAccountOfReview } from 
 import type { AnsweredReview, AdmissionResult } from "../review/admission-result.ts";
 
 export interface Deps {
-  /** The settings in force. What it throws is a denial. */
+  /** The settings in force. An error becomes a denial. */
   readonly config: () => InjectorConfig;
   readonly cluster: Cluster;
   readonly log: Log;
   readonly newToken: () => string;
-  /** Called with every decision after its answer was sent. What it throws is logged. */
+  /** Called with every decision after its answer was sent. An error is logged. */
   readonly observe?: (answered: AnsweredReview) => void;
   /** The text of `GET /metrics`; absent: it answers 404. */
   readonly metrics?: () => Promise<string>;

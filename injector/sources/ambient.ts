@@ -2,8 +2,8 @@ import type { EnvVar } from "../model/pod.ts";
 import type { SourceKind } from "./source-kind.ts";
 
 /**
- * These keys alone. With the whole Secret as environment, whoever may write it in the pod's namespace could set
- * NODE_OPTIONS and run a program in the sidecar.
+ * Only these keys. If the whole Secret became environment variables, a user who may write it could set NODE_OPTIONS and run
+ * a program in the sidecar.
  */
 const KEYS = [
   { key: "AWS_ACCESS_KEY_ID", optional: false },
@@ -16,7 +16,7 @@ const fromSecret = (name: string, { key, optional }: (typeof KEYS)[number]): Env
   valueFrom: { secretKeyRef: { name, key, ...(optional ? { optional } : {}) } },
 });
 
-/** Keys that an admin has put into a Secret of the pod's namespace, for the sidecar alone. */
+/** AWS keys from a Secret that an admin has put into the pod's namespace. Only the sidecar gets them. */
 export const ambient: SourceKind = {
   name: "ambient",
   defaultPolicy: "enforce",

@@ -1,17 +1,17 @@
 import type { Source } from "../../sidecar/contract/session.ts";
 import type { EnvVar, Volume, VolumeMount } from "../model/pod.ts";
 
-/** What a source may look at of the installation's settings. */
+/** The settings that a source may read. */
 export interface SourceSettings {
   readonly ambientSecret: string | undefined;
 }
 
-/** Everything that the injector and its commands do differently for one source of the sidecar's own identity. */
+/** All differences between the sources of the sidecar's own identity, for the injector and its commands. */
 export interface SourceKind {
   readonly name: Source;
   /**
-   * The policy mode where no setting names one: `listed` where IAM's trust policy knows the pod's service account, and
-   * `enforce` where podrole's rules are the only ones that do.
+   * The policy mode if no setting names one: `listed` if IAM's trust policy can name the pod's service account, and
+   * `enforce` if only podrole's rules can.
    */
   readonly defaultPolicy: "listed" | "enforce";
   /**
