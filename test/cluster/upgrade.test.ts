@@ -120,7 +120,7 @@ test.skipIf(reason !== undefined)(
     expect(await acceptedImages(plane)).toContain(BEFORE.image);
 
     // The roll-out is over: pods of the old settings are refused now, and no pod is created without a guard.
-    await until("what was before to be forgotten", () => isAccepted(NEXT), KEPT_MS);
+    await until("the old settings to be removed", () => isAccepted(NEXT), KEPT_MS);
     expect(new Set(await answered())).toEqual(new Set([formed(NEXT)]));
 
     install("upgrade", next, LAST);

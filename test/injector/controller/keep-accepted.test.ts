@@ -165,7 +165,7 @@ describe("the accepted forms in podrole-config", () => {
     expect(guards()).toEqual(["off"]);
   });
 
-  test("are not written where the answer is no ConfigMap", async () => {
+  test("are not written when the answer is no ConfigMap", async () => {
     const round = acceptedKeeper({
       api: { get: async () => null, patch: () => Promise.reject(new Error("written")) },
       clock: handClock(),
@@ -180,13 +180,13 @@ describe("the accepted forms in podrole-config", () => {
 
 describe("an injector is rolled out", () => {
   test.for([
-    ["where all replicas are new and available", ROLLED_OUT, true],
+    ["when all replicas are new and available", ROLLED_OUT, true],
     ["not before its controller has seen the change", withStatus({ observedGeneration: 3 }), false],
-    ["not with a replica that is old", withStatus({ updatedReplicas: 1 }), false],
-    ["not with a replica too many", withStatus({ replicas: 3 }), false],
-    ["not with one that is not available", withStatus({ availableReplicas: 1 }), false],
+    ["not with an old replica", withStatus({ updatedReplicas: 1 }), false],
+    ["not with one replica too many", withStatus({ replicas: 3 }), false],
+    ["not with an unavailable replica", withStatus({ availableReplicas: 1 }), false],
     ["not without a status", { metadata: { generation: 1 }, spec: {} }, false],
-    ["not where it is no Deployment at all", null, false],
+    ["not when the object is no Deployment", null, false],
   ] as const)("%s", ([, deployment, is]) => {
     expect(isRolledOut(deployment)).toBe(is);
   });

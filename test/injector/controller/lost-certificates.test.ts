@@ -63,14 +63,14 @@ describe("the Secret", () => {
   });
 
   test.for([
-    ["another CA's, whole", (other: KeyPair, serving: KeyPair): Stored => ({ ca: other, serving })],
+    ["another CA's, complete", (other: KeyPair, serving: KeyPair): Stored => ({ ca: other, serving })],
     [
       "another CA's, without its key",
       (other: KeyPair, serving: KeyPair): Stored => ({ ca: { ...other, key: "" }, serving }),
     ],
     ["another CA's alone", (other: KeyPair): Stored => ({ ca: other })],
   ] as const)(
-    "that becomes %s is announced before it is served, by a controller old or new",
+    "that becomes %s is served only after its CA was announced, by a running or a new controller",
     async ([, make]) => {
       for (const isNew of [false, true]) {
         const { api, clock, keeps, serves } = await begun();

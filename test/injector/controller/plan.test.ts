@@ -64,16 +64,16 @@ describe("with nothing wrong, nothing is done", () => {
 
 describe("a Secret without a CA that could sign", () => {
   test.for([
-    ["it is not there", {}, [], announced()],
-    ["it is not there, and API servers trust a CA", {}, ["A"], announced("A")],
-    ["its CA has ended", { ca: ca("A", ENDED), serving: serving() }, ["A"], announced("A")],
+    ["it does not exist", {}, [], announced()],
+    ["it does not exist, and API servers trust a CA", {}, ["A"], announced("A")],
+    ["its CA has expired", { ca: ca("A", ENDED), serving: serving() }, ["A"], announced("A")],
     [
       "its CA has lost its key and its certificate",
       { ca: { ...ca("A"), canSign: false } },
       ["A"],
       announced("A"),
     ],
-    ["the CA to follow has ended too", { ca: ca("A", ENDED), next: ca("B", ENDED) }, [], announced()],
+    ["the next CA has expired too", { ca: ca("A", ENDED), next: ca("B", ENDED) }, [], announced()],
     ["API servers trust a CA that it does not name", { next: ca("B") }, ["A", "B"], announced("A")],
   ] as const)(
     "gets a CA that is announced first, and keeps the trusted ones: %s",
@@ -113,7 +113,7 @@ describe("a CA in the Secret that API servers do not trust", () => {
   test.for([
     ["the controller has seen it trusted", { bundles: [["F"]], known: "X" }],
     ["they trust none", { bundles: [[]] }],
-    ["they trust only one that has ended", { bundles: [["F"]], trusted: [ca("F", ENDED)] }],
+    ["they trust only an expired one", { bundles: [["F"]], trusted: [ca("F", ENDED)] }],
     ["one of two caBundles has it", { bundles: [["X"], []] }],
   ] as const)("is put into every caBundle at once when %s", ([, over]) => {
     expect(asked(strange, over)).toEqual({ do: "patch", bundle: ["X"] });
@@ -123,8 +123,8 @@ describe("a CA in the Secret that API servers do not trust", () => {
 describe("the certificate in the Secret", () => {
   test.for([
     ["none", undefined],
-    ["one that has ended", serving(NOW - 31 * DAY)],
-    ["one that is not valid yet, of a clock that was far ahead", serving(NOW + 12 * DAY)],
+    ["an expired one", serving(NOW - 31 * DAY)],
+    ["one that is not valid yet, from a clock that was far ahead", serving(NOW + 12 * DAY)],
     ["one by another CA, or with another key", { ...serving(), byCa: false }],
     ["one for another Service", { ...serving(), names: ["other.podrole-system.svc"] }],
   ] as const)("is signed by its CA, which is in the caBundle before that: %s", ([, one]) => {

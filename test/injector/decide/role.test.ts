@@ -65,7 +65,7 @@ test("the service account is read from the field's old name", () => {
   expect(resolveRole(old, facts({ grants }), config())).toMatchObject({ arn: named("biller") });
 });
 
-test("of several grants with a default the first is taken, and a warning names the others", () => {
+test("the first of several grants with a default is used, and a warning names the others", () => {
   const grants = ["b", "a"].map((name) => grant(name, { namespaces: ["shop"], default: named(name) }));
   expect(resolveRole(pod({}, {}), facts({ grants }), config())).toMatchObject({
     arn: named("a"),

@@ -102,7 +102,7 @@ describe("a grant object", () => {
   });
 
   test.for([
-    ["nothing that says where", {}],
+    ["neither namespaces nor a selector", {}],
     ["roles that are no list", { namespaces: ["a"], roles: "arn:x" }],
     ["a role that is no string", { namespaces: ["a"], roles: ["x", 1] }],
     ["namespaces that are no list", { namespaces: "a" }],

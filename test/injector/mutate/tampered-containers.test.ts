@@ -31,7 +31,7 @@ describe("a container with podrole's name and other content is refused", () => {
     );
 
   test.for([
-    ["an image of another's", guardOf((guard) => ({ ...guard, image: "evil" }))],
+    ["another image", guardOf((guard) => ({ ...guard, image: "evil" }))],
     ["a command that does nothing", guardOf((guard) => ({ ...guard, command: ["true"] }))],
     ["arguments", guardOf((guard) => ({ ...guard, args: ["--help"] }))],
     [
@@ -74,7 +74,7 @@ describe("a container with podrole's name and other content is refused", () => {
       })),
     ],
     [
-      "a token mount that can be written to",
+      "a writable token mount",
       guardOf((guard) => ({
         ...guard,
         volumeMounts: [
@@ -91,10 +91,10 @@ describe("a container with podrole's name and other content is refused", () => {
       })),
     ],
     [
-      "a pull policy that takes what lies on the node",
+      "a pull policy that uses an image on the node",
       guardOf((guard) => ({ ...guard, imagePullPolicy: "Never" })),
     ],
-    ["a field that is not known", guardOf((guard) => ({ ...guard, future: true }))],
+    ["an unknown field", guardOf((guard) => ({ ...guard, future: true }))],
     [
       "a field under __proto__",
       guardOf((guard) => JSON.parse(`{"__proto__":{},${JSON.stringify(guard).slice(1)}`) as Container),
@@ -112,7 +112,7 @@ describe("a container with podrole's name and other content is refused", () => {
     ],
     ["no hook", sidecarOf((one) => ({ ...one, lifecycle: {} }))],
     [
-      "a hash that is none",
+      "an invalid hash",
       sidecarOf((one) => ({
         ...one,
         env: (one.env ?? []).map((entry) =>
@@ -123,11 +123,11 @@ describe("a container with podrole's name and other content is refused", () => {
       })),
     ],
     [
-      "a twin",
+      "a second container of the same name",
       withInit(first, [...(first.spec.initContainers ?? []), containerNamed(first, CONTAINER.guard)]),
     ],
     [
-      "a volume of other content",
+      "a volume with other content",
       { ...first, spec: { ...first.spec, volumes: [{ name: TOKEN_VOLUME.name, emptyDir: {} }] } },
     ],
   ] as const)("with %s", ([, attack]) => {

@@ -163,15 +163,15 @@ describe("an ephemeral container", () => {
       { securityContext: { capabilities: { add: ["SYS_PTRACE"] } } },
       "CAPABILITY_FORBIDDEN",
     ],
-    ["as the sidecar's uid", { securityContext: { runAsUser: SIDECAR_UID } }, "SIDECAR_UID"],
+    ["with the sidecar's uid", { securityContext: { runAsUser: SIDECAR_UID } }, "SIDECAR_UID"],
     [
       "that mounts the token's volume",
       { volumeMounts: [{ name: "podrole-token", mountPath: "/t" }] },
       "RESERVED_NAME",
     ],
-    ["with a name of ours", { name: "podrole-debug" }, "RESERVED_NAME"],
-    ["that aims at the sidecar", { targetContainerName: "podrole-sidecar" }, "EPHEMERAL_TARGET"],
-    ["that aims at the guard", { targetContainerName: "podrole-guard" }, "EPHEMERAL_TARGET"],
+    ["with a reserved name", { name: "podrole-debug" }, "RESERVED_NAME"],
+    ["that targets the sidecar", { targetContainerName: "podrole-sidecar" }, "EPHEMERAL_TARGET"],
+    ["that targets the guard", { targetContainerName: "podrole-guard" }, "EPHEMERAL_TARGET"],
   ] as const)("%s is denied", ([, over, code]) => {
     expect(added(over)).toMatchObject({ decision: "deny", operations: [], findings: [{ code }] });
   });

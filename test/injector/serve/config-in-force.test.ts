@@ -40,7 +40,7 @@ test.for([
   ["written two seconds ago", -2000, 3000],
   ["written just now", 0, 5000],
   ["written in the future, by a clock that is behind", 60_000, 5000],
-  ["of no known age", undefined, 5000],
+  ["of unknown age", undefined, 5000],
 ] as const)("a starting replica waits before it applies settings %s", async ([, ago, wait]) => {
   const { config, see, clock } = rig();
   await see({ guard: "off" }, ago === undefined ? undefined : clock.now() + ago);
@@ -60,7 +60,7 @@ test("a change takes effect five seconds after it was seen, since every API serv
   expect(config.current().guard).toBe("off");
 });
 
-test("of changes within five seconds only the last takes effect, five seconds after it", async () => {
+test("only the last of several changes within five seconds takes effect, five seconds after it", async () => {
   const { config, see, clock } = rig();
   await see({ start: "wait" }, OLD);
   await see({ start: "now", region: "eu-west-1" }, OLD);

@@ -125,13 +125,9 @@ test.for([
 test.for([
   ["without a ConfigMap", "kind: Pod", "contains no ConfigMap"],
   ["that is empty", "", "contains no ConfigMap"],
-  ["of no YAML", "{", "neither YAML nor JSON"],
-  [
-    "with a number where ConfigMaps have texts",
-    "kind: ConfigMap\ndata: {startTimeout: 120}",
-    '"startTimeout"',
-  ],
-  ["with two that it may be", "kind: ConfigMap\n---\nkind: ConfigMap", "several"],
+  ["that is no YAML", "{", "neither YAML nor JSON"],
+  ["with a number instead of a text", "kind: ConfigMap\ndata: {startTimeout: 120}", '"startTimeout"'],
+  ["with two ConfigMaps", "kind: ConfigMap\n---\nkind: ConfigMap", "several"],
 ] as const)("a file %s is refused with a sentence that names the file", async ([, content, why]) => {
   const path = await file(content);
   const error = await thrown(() => configFileSource(path));

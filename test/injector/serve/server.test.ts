@@ -75,7 +75,7 @@ describe("any well-formed review gets a decision when its object is", () => {
     ["a number", "7", false],
     ["a text", '"pod"', false],
     ["a list", "[]", false],
-    ["nothing in it", "{}", false],
+    ["an empty object", "{}", false],
     ["a spec of null", '{"spec":null}', false],
     ["containers of null", '{"spec":{"containers":null}}', false],
     ["a container of null", '{"spec":{"containers":[null]}}', false],
@@ -90,7 +90,7 @@ describe("any well-formed review gets a decision when its object is", () => {
       false,
     ],
     [
-      "__proto__ everywhere",
+      "__proto__ at every level",
       container(
         ',"__proto__":{"securityContext":{"privileged":true}},"env":[{"name":"__proto__","value":"x","__proto__":null}]',
       ),
@@ -103,7 +103,7 @@ describe("any well-formed review gets a decision when its object is", () => {
       container(',"terminationGracePeriodSeconds":123456789012345678901234567890'),
       true,
     ],
-    ["a number of no size", container(',"x":1e999'), true],
+    ["a number beyond every limit", container(',"x":1e999'), true],
     [
       "a lone surrogate",
       '{"metadata":{"annotations":{"x":"\\ud800"}},"spec":{"containers":[{"name":"\\udfff"}]}}',
@@ -117,7 +117,7 @@ describe("any well-formed review gets a decision when its object is", () => {
     ["nesting of 10,000 levels", container(`,"x":${"[".repeat(10_000)}${"]".repeat(10_000)}`), true],
     ["objects 10,000 deep", container(`,"x":${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}`), true],
     [
-      "nesting where a list of containers is due",
+      "nested lists instead of a list of containers",
       `{"spec":{"containers":${"[".repeat(10_000)}${"]".repeat(10_000)}}}`,
       false,
     ],
