@@ -6,7 +6,7 @@ import { eventOf, pageOf, versionOf, type Page } from "./list-watch.ts";
 import type { Fields } from "../model/read.ts";
 import { store, type Store } from "./store.ts";
 
-/** A kind of object that is followed, and what is kept of one. */
+/** A kind of object to follow, and the part of each object to keep. */
 export interface Kind<T> {
   /** As in the API's paths, for log lines. */
   readonly resource: string;
@@ -168,7 +168,7 @@ export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: Informer
         from ??= await list(signal);
         const openedAt = clock.now();
         from = await watch(from, signal);
-        // A watch that lived for a while did not fail, whatever ended it. One that ends at once did.
+        // A watch that lasted for a while did not fail, whatever its end. One that ends immediately did.
         failures = clock.now() - openedAt >= firstPauseMs ? 0 : failures + 1;
         wait = pauseMs(failures, firstPauseMs, lastPauseMs);
       } catch (error) {

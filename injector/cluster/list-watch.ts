@@ -10,7 +10,7 @@ export interface Page {
   readonly next: string | undefined;
 }
 
-/** @throws Error for what is no list */
+/** @throws Error if the body is not a list */
 export function pageOf(body: unknown): Page {
   const items = isRecord(body) ? own(body, "items") : undefined;
   if (!isRecord(body) || !Array.isArray(items) || !items.every(isRecord))
@@ -24,7 +24,7 @@ export function pageOf(body: unknown): Page {
   };
 }
 
-/** @throws Refusal for an ERROR, which is an HTTP status come late; Error for what is no event at all */
+/** @throws Refusal for an ERROR event, which is a late HTTP status; Error if the line is not an event */
 export function eventOf(line: string): { readonly type: string; readonly object: Fields } {
   const event: unknown = JSON.parse(line);
   const type = isRecord(event) ? own(event, "type") : undefined;
@@ -35,7 +35,7 @@ export function eventOf(line: string): { readonly type: string; readonly object:
   return { type, object };
 }
 
-/** `namespace/name`, or `name` of what is in no namespace. */
+/** `namespace/name`, or `name` of an object without a namespace. */
 export function keyOf(object: Fields): string {
   const metadata = metadataOf(object);
   const namespace = own(metadata, "namespace");

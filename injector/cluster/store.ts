@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { keyOf } from "./list-watch.ts";
 import type { Fields } from "../model/read.ts";
 
-/** What is kept of the objects of one kind. */
+/** The kept part of all objects of one kind. */
 export interface Store<T> {
   /** @param key `name`, or `namespace/name` */
   get(key: string): T | undefined;
@@ -18,7 +18,7 @@ export interface Store<T> {
 
 interface Replacement {
   add(object: Fields): void;
-  /** Removes what was not added: it was deleted while there was no watch. */
+  /** Removes the objects that were not added: they were deleted while there was no watch. */
   commit(): void;
 }
 

@@ -6,7 +6,7 @@ import type { Written } from "./read-config.ts";
 /** The ConfigMap that an installation is configured by, in the injector's namespace. */
 export const CONFIG_MAP = "podrole-config";
 
-/** What a ConfigMap of the API server's holds. */
+/** The data of a ConfigMap from the API server. */
 export const writtenIn = (configMap: Fields): Written => stringMap(own(configMap, "data"));
 
 /**

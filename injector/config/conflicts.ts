@@ -39,7 +39,7 @@ const ownEndpoint: Conflict = {
       : undefined,
 };
 
-/** What a source needs of other settings. */
+/** The other settings that a source needs. */
 const sourceNeeds: Conflict = {
   between: ["source", "sourceOverride", "ambientSecret"],
   sentence: (settings) =>

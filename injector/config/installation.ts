@@ -5,7 +5,7 @@ import type { SettingName, Settings } from "./settings.ts";
 /** Settings that only say how this cluster spells an annotation; together they are `keys`. */
 export type KeyName = Extract<SettingName, `${string}Key`>;
 
-/** What an administrator decides for the whole installation: every setting, by its name in settings.ts. */
+/** The settings of the whole installation, which an administrator chooses, by their names in settings.ts. */
 export interface InjectorConfig extends Omit<Settings, KeyName | "baseRoleArn"> {
   /** `auto` is resolved by now. */
   readonly baseRoleArn: BaseRoleArn | undefined;

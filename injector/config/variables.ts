@@ -2,8 +2,8 @@ import type { InjectorConfig } from "./installation.ts";
 import { SETTING_NAMES, SETTINGS, type Setting } from "./settings.ts";
 
 /**
- * Names and values of the variables by which guard or sidecar have settings, in every pod the same. One without a value, and a
- * boolean that is false, is left out.
+ * Names and values of the variables that pass settings to guard or sidecar, the same in every pod. Settings without a value
+ * and booleans that are false are left out.
  */
 export const variablesOf = (
   program: "guard" | "sidecar",

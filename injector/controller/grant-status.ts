@@ -65,7 +65,7 @@ function nothingWithoutCrd(error: unknown): void {
 const unlessDeleted = nothingWithoutCrd;
 
 /**
- * What a grant's status is to be. A condition keeps the time of its last change, so that nothing is written where
+ * The status to write for a grant. A condition keeps the time of its last change, so that nothing is written where
  * nothing has changed.
  */
 export function statusOf(grant: Fields, podsUsing: number, nowMs: number): Fields {

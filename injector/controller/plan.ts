@@ -49,7 +49,7 @@ export function nextAction(situation: Situation): Action | undefined {
   return bundleStep(situation) ?? firstSwitch(situation);
 }
 
-/** What API servers are to trust, the oldest first. */
+/** The CAs that API servers should trust, the oldest first. */
 export const bundleOf = ({ previous, ca, next }: TlsState): readonly string[] => [
   ...new Set([...previous, ca, next].flatMap((one) => (one === undefined ? [] : [one.pem]))),
 ];

@@ -16,7 +16,7 @@ export interface Making {
   readonly durations: Durations;
 }
 
-/** What the Secret is to hold once the action is done. Writes nothing. */
+/** The Secret's contents after the action. Writes nothing. */
 export async function renewed(
   stored: Stored,
   action: Exclude<Action, { do: "patch" }>,
@@ -25,7 +25,7 @@ export async function renewed(
   const { ca, next } = stored;
   switch (action.do) {
     case "announce": {
-      // A CA that somebody has put into the Secret is taken for the next one, where it can be.
+      // A CA that somebody has put into the Secret becomes the next one, if it can sign.
       const named = able(next, making.now) ?? able(ca, making.now) ?? (await authority(making));
       const own = certificatesIn(named.cert);
       return { next: named, ...previously(action.previous.filter((pem) => !own.includes(pem))) };

@@ -51,7 +51,7 @@ export function task({ name, intervalMs, round, clock, log }: TaskDeps): Task {
   };
 }
 
-/** Code and sentence only: other fields of an error may hold what was being written. */
+/** Code and sentence only: other fields of an error may contain the data that was being written. */
 function troubleOf(error: unknown): Trouble {
   if (error instanceof CodedError) return { code: error.code, message: oneLine(error) };
   // What the API server says names object, verb and right; of a Secret nothing comes here, see tls/trouble.ts.

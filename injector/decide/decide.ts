@@ -44,7 +44,7 @@ export function decide(
   const ignored = strayAnnotations("Pod", pod.metadata?.annotations ?? {}, config.keys);
   const { source, guard, findings: settings } = observe("settings", namespaceSettings(facts, config));
   const {
-    own,
+    podRole,
     containers,
     isRequested,
     findings: roleProblems,
@@ -55,8 +55,8 @@ export function decide(
   }
 
   const sidecar =
-    own !== undefined || containers.length > 0
-      ? intendSidecar(pod, { own, containers }, facts, { ...config, source }, observe)
+    podRole !== undefined || containers.length > 0
+      ? intendSidecar(pod, { podRole, containers }, facts, { ...config, source }, observe)
       : undefined;
   const { imds, findings: imdsProblems } = observe(
     "imds",

@@ -29,9 +29,9 @@ type Resolved = Extract<ResolvedRole, { kind: "role" }>;
 export interface IdentitiesInput {
   readonly pod: Pod;
   /** The pod's own role, where it has one. */
-  readonly own: Resolved | undefined;
+  readonly podRole: Resolved | undefined;
   readonly containers: readonly ContainerRole[];
-  /** Names of the containers that are to get credentials. */
+  /** Names of the containers that get credentials. */
   readonly exposed: readonly string[];
   readonly request: SessionRequest;
   readonly requestProblems: readonly Finding[];
@@ -47,7 +47,7 @@ const policyMode = ({ policy, source }: Pick<InjectorConfig, "policy" | "source"
  * have other roles: a container that another webhook adds later gets it.
  */
 export function intendIdentities(
-  { pod, own, containers, exposed, request, requestProblems, facts, config }: IdentitiesInput,
+  { pod, podRole, containers, exposed, request, requestProblems, facts, config }: IdentitiesInput,
   observe: Observe,
 ): { readonly identities: readonly IdentityIntent[]; readonly findings: readonly Finding[] } {
   const mode = policyMode(config);
@@ -62,13 +62,13 @@ export function intendIdentities(
   };
   const identities: IdentityIntent[] = [];
   const findings: Finding[] = [];
-  if (own !== undefined) {
+  if (podRole !== undefined) {
     const withOwnRole = new Set(containers.map(({ container }) => container));
     const rest = exposed.filter((name) => !withOwnRole.has(name));
-    const { policy, steps, problems, identities: allowed } = decided(POD_IDENTITY, own, rest);
+    const { policy, steps, problems, identities: allowed } = decided(POD_IDENTITY, podRole, rest);
     observe("policy", policy);
     observe("session", { request, steps, findings: [...requestProblems, ...problems] });
-    findings.push(...own.findings, ...policy.decision.findings, ...problems);
+    findings.push(...podRole.findings, ...policy.decision.findings, ...problems);
     identities.push(...allowed);
   }
   for (const { container, resolved } of containers) {

@@ -71,7 +71,7 @@ export function intendImds(input: ImdsInput): {
   return { imds: { v1: v1.value }, findings: v1.value === "allowed" ? [v1Allowed()] : [] };
 }
 
-/** The pod's annotation, else its namespace's, else the fallback; or what is wrong with one of the two. */
+/** The value of the pod's annotation, else of its namespace's, else the fallback; or the findings about invalid values. */
 function requestedValue<T extends string>(
   { pod, facts }: ImdsInput,
   key: string,

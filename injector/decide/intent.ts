@@ -5,7 +5,7 @@ import type { ImdsIntent } from "./imds.ts";
 import type { Finding } from "../model/findings.ts";
 import type { Pod } from "../model/pod.ts";
 
-/** What the sidecar is configured with, and which containers it serves. */
+/** The sidecar's configuration, and the containers that it serves. */
 export interface SidecarIntent {
   /** At least one. */
   readonly identities: readonly IdentityIntent[];

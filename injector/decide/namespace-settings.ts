@@ -6,7 +6,7 @@ import type { Facts } from "../model/facts.ts";
 
 const isSource = (raw: string): raw is Source => (SOURCES as readonly string[]).includes(raw);
 
-/** What an admin's annotations on the namespace change of the injector's configuration. */
+/** The settings that an admin's annotations on the namespace override. */
 export function namespaceSettings(
   { namespace }: Facts,
   config: InjectorConfig,

@@ -106,7 +106,7 @@ export function warmedUp(compile: Compile): Compile {
   return compile;
 }
 
-/** A compiler that remembers the last `most` expressions and what was wrong with them. */
+/** A compiler that remembers the last `most` expressions, or their errors. */
 export function patternCache(most: number, compile: Compile = compilePattern): Compile {
   const known = new Map<string, Pattern | Error>();
   return (text) => {

@@ -7,7 +7,7 @@ import { annotationRules, type Rule } from "./annotation-rules.ts";
 import { globMatches } from "../model/glob.ts";
 import { ruleOfGrant } from "../model/grant-label.ts";
 
-/** Whether a role may be used, and which rule said so. */
+/** Whether the pod may use the role, and the rule that allows it. */
 export type RoleDecision =
   | { readonly allowed: true; readonly rule: string; readonly findings: readonly Finding[] }
   | { readonly allowed: false; readonly findings: readonly Finding[] };

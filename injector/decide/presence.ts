@@ -23,7 +23,7 @@ export const presenceOf = (
   source: sidecar?.source ?? source,
 });
 
-/** What has to be protected, and how strictly. */
+/** The parts to protect, and how strictly. */
 export interface Protected extends Presence {
   readonly hostPath: InjectorConfig["hostPath"];
 }

@@ -11,7 +11,7 @@ import type { Facts } from "../model/facts.ts";
 
 /** The roles that a pod requests: its own, and those of single containers. */
 export interface RequestedRoles {
-  readonly own: IdentitiesInput["own"];
+  readonly podRole: IdentitiesInput["podRole"];
   readonly containers: readonly ContainerRole[];
   /** Whether the pod asks for a role, even by a text that is not a valid role. */
   readonly isRequested: boolean;
@@ -29,13 +29,13 @@ export function requestedRoles(
   observe: Observe,
 ): RequestedRoles {
   const inject = observe("inject", annotation(pod.metadata?.annotations, ANNOTATION.inject));
-  if (inject === "false") return { own: undefined, containers: [], isRequested: false, findings: [] };
+  if (inject === "false") return { podRole: undefined, containers: [], isRequested: false, findings: [] };
   const misread = inject == null || INJECT_VALUES.has(inject) ? [] : [badInject(inject)];
   const resolved = observe("role", resolveRole(pod, facts, config));
   const { roles: containers, findings: problems } = containerRoles(pod, config);
   const findings = [...misread, ...(resolved.kind === "invalid" ? resolved.findings : []), ...problems];
   return {
-    own: resolved.kind === "role" ? resolved : undefined,
+    podRole: resolved.kind === "role" ? resolved : undefined,
     containers,
     isRequested: resolved.kind !== "none" || containers.length > 0 || problems.length > 0,
     findings,

@@ -15,7 +15,7 @@ import {
 } from "../model/session-values.ts";
 import { annotation } from "../model/annotations.ts";
 
-/** What the pod's annotations ask of its session, checked against STS's limits. */
+/** The session that the pod's annotations request, checked against STS's limits. */
 export interface SessionRequest {
   readonly sessionName: string;
   readonly durationSeconds: number;

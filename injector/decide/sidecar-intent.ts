@@ -17,7 +17,7 @@ const isStartMode = (raw: string): raw is StartMode => (START_MODES as readonly 
 /** The sidecar's configuration, or the findings that prevent one. */
 export function intendSidecar(
   pod: Pod,
-  roles: { readonly own: IdentitiesInput["own"]; readonly containers: readonly ContainerRole[] },
+  roles: { readonly podRole: IdentitiesInput["podRole"]; readonly containers: readonly ContainerRole[] },
   facts: Facts,
   config: InjectorConfig,
   observe: Observe,

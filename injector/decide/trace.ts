@@ -19,7 +19,7 @@ export interface Answers {
     readonly guard: boolean;
     readonly findings: readonly Finding[];
   };
-  /** The annotation that opts a pod out, as it stands. */
+  /** The value of the annotation that opts a pod out. */
   readonly inject: string | null | undefined;
   readonly role: ResolvedRole;
   readonly hostNetwork: boolean;
@@ -29,7 +29,7 @@ export interface Answers {
     readonly steps: readonly Step[];
     readonly findings: readonly Finding[];
   };
-  /** A container with a role of its own, and what was asked about that role. */
+  /** A container with its own role, and the decision about that role. */
   readonly container: {
     readonly container: string;
     readonly role: RoleArn;
@@ -39,7 +39,7 @@ export interface Answers {
   readonly imds: { readonly imds: ImdsIntent | undefined; readonly findings: readonly Finding[] };
   /** Names of the containers that get credentials. */
   readonly exposed: readonly string[];
-  /** When app containers start, as it stands. */
+  /** When app containers start: the value of annotation or setting, unchecked. */
   readonly start: string;
   readonly podSecurity: readonly Finding[];
   readonly hazards: readonly Finding[];

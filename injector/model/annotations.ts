@@ -137,7 +137,7 @@ export const annotationsByKey = (keys: Keys = ANNOTATION): ReadonlyMap<string, A
     ]),
   );
 
-/** An annotation as it stands, or undefined. A cluster may choose any key, `constructor` too. */
+/** The value of an annotation, or undefined. A cluster may choose any key, even `constructor`. */
 export const annotation = (
   annotations: Readonly<Record<string, string | null>> | null | undefined,
   key: string,

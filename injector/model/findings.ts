@@ -1,7 +1,7 @@
 /** The code is the contract. Its severity belongs to the code, not to the place that raises it. */
 export type Severity = "deny" | "warn" | "info";
 
-/** Every code, its severity and what it is about. The reference page is made from this table. */
+/** Every code with its severity and meaning. The reference page is made from this table. */
 export const FINDINGS = {
   OBJECT_MALFORMED: {
     severity: "deny",
@@ -214,7 +214,7 @@ const clipped = (text: string): string =>
 export const denies = (findings: readonly Finding[]): boolean =>
   findings.some(({ severity }) => severity === "deny");
 
-/** `[CODE] message remedy`, on one line, whatever a name in it holds. */
+/** `[CODE] message remedy`, always on one line, even if a name in it contains line breaks. */
 export function sentence({ code, message, remedy }: Finding): string {
   // Control characters would let a pod's author write lines of their own into a terminal or a log.
   return `[${code}] ${message} ${remedy}`.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").trim();

@@ -35,7 +35,7 @@ export function selects(selector: LabelSelector, labels: Readonly<Record<string,
 const OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"] as const;
 
 /**
- * @param invalid makes the error to throw of what is wrong with it
+ * @param invalid makes the error to throw, from the reason
  */
 export function parseSelector(selector: unknown, at: string, invalid: (why: string) => Error): LabelSelector {
   if (!isRecord(selector)) throw invalid(`${at} is not an object`);

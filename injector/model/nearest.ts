@@ -1,6 +1,6 @@
 /** The known word that was probably meant: the nearest one, at most three characters off. */
 export function nearest<T extends string>(written: string, known: readonly T[]): T | undefined {
-  // Longer than any of ours by more than the distance: no need to compute it.
+  // Longer than every known word by more than the limit, so the distance need not be computed.
   if (written.length > 60) return undefined;
   const [best] = known
     .map((word) => ({ word, distance: editDistance(written, word) }))

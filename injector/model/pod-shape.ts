@@ -1,6 +1,6 @@
 import { isRecord, own } from "./read.ts";
 
-/** Says where a value is not what it must be, or undefined. Null counts as absent, as it does to Kubernetes. */
+/** Says which field has a wrong value; undefined if none has. Null counts as absent, as in Kubernetes. */
 type Check = (value: unknown, at: string) => string | undefined;
 
 const scalar =

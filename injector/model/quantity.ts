@@ -17,7 +17,7 @@ const SUFFIXES: Readonly<Record<string, number>> = {
   Ei: 2 ** 60,
 };
 
-/** The number that a Kubernetes quantity stands for, such as 0.1 for `100m`; NaN where the text is none. */
+/** The number of a Kubernetes quantity, such as 0.1 for `100m`; NaN if the text is not a quantity. */
 export function quantityOf(text: string): number {
   const [, digits, exponent = "", suffix = ""] =
     /^([+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20}))(?:([eE][+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i))?$/.exec(

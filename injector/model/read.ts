@@ -17,7 +17,7 @@ export function fieldsIn(object: Fields, key: string): Fields {
 
 export const metadataOf = (object: Fields): Fields => fieldsIn(object, "metadata");
 
-/** `metadata.name`, whatever it is, as a text. */
+/** `metadata.name` as a text, whatever its type. */
 export const nameOf = (object: Fields): string => String(own(metadataOf(object), "name"));
 
 /** The objects in a list that stands under a key. */

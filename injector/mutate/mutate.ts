@@ -19,7 +19,7 @@ export const credentialsUri = ({ credentialsPort }: Pick<InjectorConfig, "creden
  * The pod with guard and sidecar. Pure and idempotent: it does not change its own output, and it moves guard and sidecar
  * back to the front if another webhook has put a container before them. Fields that it does not name are passed on by
  * reference.
- * @param tokens what the containers of each identity present to the sidecar
+ * @param tokens the token that the containers of each identity send to the sidecar
  */
 export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, tokens: Tokens): Pod {
   const { spec } = pod;
@@ -59,6 +59,6 @@ export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, tokens:
 export const ownVolume = (sidecar: SidecarIntent | undefined): Volume | undefined =>
   sidecar && SOURCE_KINDS[sidecar.source].volume?.volume;
 
-/** Undefined where nothing is to be added. */
+/** Undefined if there is nothing to add. */
 const withOwnVolume = (present: readonly Volume[], own: Volume | undefined): readonly Volume[] | undefined =>
   own === undefined || present.some(({ name }) => name === own.name) ? undefined : [...present, own];

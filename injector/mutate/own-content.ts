@@ -8,7 +8,7 @@ import { aroundHashes } from "./token.ts";
  * The container without fields that others may set and that change nothing about the program: LimitRanger, autoscalers,
  * the defaulter, ServiceAccount, AlwaysPullImages. The token's hash is not compared: podrole writes it again in any case.
  */
-function comparable(container: Container, ours: Container): Fields {
+function comparable(container: Container, expected: Container): Fields {
   const { resources: _, resizePolicy: __, imagePullPolicy, ...rest } = container;
   const mounts = (container.volumeMounts ?? []).filter(
     ({ name, mountPath, readOnly }) =>
@@ -21,7 +21,7 @@ function comparable(container: Container, ours: Container): Fields {
   const { procMount, ...context } = rest.securityContext ?? {};
   return {
     ...rest,
-    imagePullPolicy: imagePullPolicy === "Always" ? ours["imagePullPolicy"] : imagePullPolicy,
+    imagePullPolicy: imagePullPolicy === "Always" ? expected["imagePullPolicy"] : imagePullPolicy,
     env: (container.env ?? []).map((one) =>
       one.name === ENV.identities && typeof one.value === "string"
         ? { ...one, value: aroundHashes(one.value) }
@@ -33,13 +33,13 @@ function comparable(container: Container, ours: Container): Fields {
 }
 
 /** Whether a container is the one that this version writes, except for fields that others may set. */
-export const sameContent = (actual: Container, ours: Container): boolean =>
-  isDeepStrictEqual(comparable(actual, ours), comparable(ours, ours));
+export const sameContent = (actual: Container, expected: Container): boolean =>
+  isDeepStrictEqual(comparable(actual, expected), comparable(expected, expected));
 
 /** Which field differs, for a person who has to find out why. */
-export function difference(actual: Container, ours: Container | undefined): string {
-  if (ours === undefined) return " (this pod should have none)";
-  const [a, b] = [comparable(actual, ours), comparable(ours, ours)];
+export function difference(actual: Container, expected: Container | undefined): string {
+  if (expected === undefined) return " (this pod should have none)";
+  const [a, b] = [comparable(actual, expected), comparable(expected, expected)];
   const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
     (key) => !isDeepStrictEqual(a[key], b[key]),
   );
@@ -47,8 +47,10 @@ export function difference(actual: Container, ours: Container | undefined): stri
 }
 
 /** The container that is there already, if its content is podrole's: others may have changed its resources or added defaults. */
-export function keptOr(ours: Container, present: readonly Container[]): Container {
-  const found = present.find((container) => container.name === ours.name && sameContent(container, ours));
-  if (found === undefined) return ours;
-  return isDeepStrictEqual(found.env, ours.env) ? found : { ...found, env: ours.env ?? [] };
+export function keptOr(expected: Container, present: readonly Container[]): Container {
+  const found = present.find(
+    (container) => container.name === expected.name && sameContent(container, expected),
+  );
+  if (found === undefined) return expected;
+  return isDeepStrictEqual(found.env, expected.env) ? found : { ...found, env: expected.env ?? [] };
 }

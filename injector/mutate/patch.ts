@@ -29,8 +29,8 @@ function alignInitContainers(
       aligned: { ...before, spec: { ...before.spec, initContainers: wanted } },
     };
   }
-  const ours = wanted.filter(isPodroleContainer);
-  const inPlace = ours.every((container, index) => present[index] === container);
+  const injected = wanted.filter(isPodroleContainer);
+  const inPlace = injected.every((container, index) => present[index] === container);
   if (inPlace) return { operations: [], aligned: before };
   const users = present.filter((container) => !isPodroleContainer(container));
   const removals = present
@@ -38,9 +38,13 @@ function alignInitContainers(
     .filter(({ container }) => isPodroleContainer(container))
     .toReversed()
     .map(({ index }): Operation => ({ op: "remove", path: `${INIT}/${index}` }));
-  const insertions = ours.map((value, index): Operation => ({ op: "add", path: `${INIT}/${index}`, value }));
+  const insertions = injected.map((value, index): Operation => ({
+    op: "add",
+    path: `${INIT}/${index}`,
+    value,
+  }));
   return {
     operations: [...removals, ...insertions],
-    aligned: { ...before, spec: { ...before.spec, initContainers: [...ours, ...users] } },
+    aligned: { ...before, spec: { ...before.spec, initContainers: [...injected, ...users] } },
   };
 }

@@ -58,20 +58,20 @@ function labelled(metadata: ObjectMeta, sidecar: SidecarIntent | undefined): Pic
 
 /** The grant that allowed the pod's role, else the first that allowed a container's. */
 function grantOf({ identities }: SidecarIntent): string | undefined {
-  const own = identities.filter(({ name }) => name === POD_IDENTITY);
-  return [...own, ...identities].map(({ rule }) => grantOfRule(rule)).find((grant) => grant !== undefined);
+  const ofPod = identities.filter(({ name }) => name === POD_IDENTITY);
+  return [...ofPod, ...identities].map(({ rule }) => grantOfRule(rule)).find((grant) => grant !== undefined);
 }
 
 /** The pod's own role in fields of its own; those of containers by the container's name. */
 function statusOf({ identities, source }: SidecarIntent): Fields {
   const roleFields = ({ role, from, rule }: IdentityIntent): Fields => ({ role, from, rule });
-  const own = identities.find(({ name }) => name === POD_IDENTITY);
-  const others = identities.filter((one) => one !== own);
+  const ofPod = identities.find(({ name }) => name === POD_IDENTITY);
+  const others = identities.filter((one) => one !== ofPod);
   const containers = Object.fromEntries(
     others.flatMap((one) => one.containers.map((container) => [container, roleFields(one)])),
   );
   return {
-    ...(own ? roleFields(own) : {}),
+    ...(ofPod ? roleFields(ofPod) : {}),
     source,
     ...(others.length === 0 ? {} : { containers }),
   };
@@ -79,7 +79,10 @@ function statusOf({ identities, source }: SidecarIntent): Fields {
 
 /** The user's list with podrole's containers added, each once. */
 function skipping(present: string | null | undefined, intent: Intent): string {
-  const ours = [...(intent.guard ? [CONTAINER.guard] : []), ...(intent.sidecar ? [CONTAINER.sidecar] : [])];
+  const injected = [
+    ...(intent.guard ? [CONTAINER.guard] : []),
+    ...(intent.sidecar ? [CONTAINER.sidecar] : []),
+  ];
   const listed = (present ?? "").split(",").map((name) => name.trim());
-  return [...new Set([...listed, ...ours])].filter((name) => name !== "").join(",");
+  return [...new Set([...listed, ...injected])].filter((name) => name !== "").join(",");
 }

@@ -19,20 +19,20 @@ const SHADOWS = [
 /**
  * Warns where the user's variables take precedence over the sidecar. podrole never overwrites a manifest's variables, and
  * without the warning such a pod would run under another identity unnoticed.
- * @param ours the address and token this pod's sidecar is given; anything else under those names is the user's
+ * @param endpoint the address and token that podrole writes; other values under those names are the user's
  */
 export function shadowed(
   container: Container,
-  ours: { readonly uri: string; readonly token: string },
+  endpoint: { readonly uri: string; readonly token: string },
 ): readonly Finding[] {
-  const foreign = (name: string, value: string): boolean => {
+  const setByUser = (name: string, value: string): boolean => {
     const variable = envVar(container, name);
     return variable !== undefined && variable.value !== value;
   };
   const names = [
     ...SHADOWS.filter((name) => envVar(container, name) !== undefined),
-    ...(foreign(APP_ENV.fullUri, ours.uri) ? [APP_ENV.fullUri] : []),
-    ...(foreign(APP_ENV.token, ours.token) ? [APP_ENV.token] : []),
+    ...(setByUser(APP_ENV.fullUri, endpoint.uri) ? [APP_ENV.fullUri] : []),
+    ...(setByUser(APP_ENV.token, endpoint.token) ? [APP_ENV.token] : []),
   ];
   return names.map((name) =>
     finding(
@@ -46,7 +46,7 @@ export function shadowed(
 /** Names that EC2's own service goes by, which the sidecar knows too. */
 const OWN_NAMES = new Set(["instance-data", "instance-data.ec2.internal"]);
 
-/** Where clients of an emulated service would not find it, by what the container or the pod has set. */
+/** Warns about variables and host aliases that keep clients from the emulated metadata service. */
 export function imdsShadowed({ spec }: Pod, containers: readonly Container[]): readonly Finding[] {
   const variables = containers.flatMap((container) =>
     ["AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_SERVICE_ENDPOINT"]

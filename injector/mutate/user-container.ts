@@ -44,7 +44,7 @@ const absent = (container: Container, names: readonly string[]): boolean =>
 export const takesEndpoint = (container: Container): boolean =>
   absent(container, [APP_ENV.fullUri, APP_ENV.token]);
 
-/** Tells the container's SDK where its credentials are. What the user set stays; see `shadowed` for the warning. */
+/** Gives the container's SDK the address of its credentials. The user's variables stay; see `shadowed` for the warning. */
 export function served(container: Container, { uri, token, region, emulated }: Endpoint): Container {
   const added: EnvVar[] = [];
   if (takesEndpoint(container)) {

@@ -58,7 +58,7 @@ function targetsPodrole(container: Container): readonly Finding[] {
   return [finding("EPHEMERAL_TARGET", message, "Target a container of the app.")];
 }
 
-/** What the running pod has, even if this version would write something else. */
+/** The parts of podrole in the running pod, even if this version would write others. */
 function presenceIn({ spec }: Pod, config: InjectorConfig): Presence {
   const named = (name: string): Container | undefined =>
     spec.initContainers?.find((one) => one.name === name);

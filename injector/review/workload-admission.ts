@@ -23,7 +23,7 @@ export const WORKLOADS: ReadonlySet<string> = new Set([
 export const isWorkload = ({ operation, resource }: Review): boolean =>
   WORKLOADS.has(resource) && (operation === "CREATE" || operation === "UPDATE");
 
-/** The pod template of what is applied, or undefined where the template is unchanged or belongs to another workload. */
+/** The pod template of the applied object. Undefined if it is unchanged or belongs to another workload. */
 function changedTemplate({ object, oldObject, operation }: Review): unknown {
   if (!isRecord(object) || isControlled(object)) return undefined;
   const pod = templateOf(object)?.pod;

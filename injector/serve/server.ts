@@ -25,7 +25,7 @@ export interface Deps {
   readonly ready?: () => boolean;
   /** What else keeps the server from being ready, such as the certificate; absent: nothing. */
   readonly trouble?: () => Trouble | undefined;
-  /** What is wrong though the server is ready, such as settings that were refused; absent: nothing. */
+  /** A problem of a server that is ready, such as refused settings; absent: none. */
   readonly detail?: () => Trouble | undefined;
   /** Whether clients should use another replica: then every answer closes its connection. Absent: never. */
   readonly draining?: () => boolean;

@@ -34,6 +34,6 @@ export interface SourceKind {
   readonly startsFrom: (settings: SourceSettings) => string;
   /** How a person finds the ARN that roles have to trust; absent where they trust the cluster's OIDC provider. */
   readonly principalRemedy?: string;
-  /** Why it cannot be used with these settings, as what follows its name in a sentence; undefined where it can. */
+  /** Why these settings exclude the source, as a clause that follows its name; undefined if they allow it. */
   readonly problem?: (settings: SourceSettings) => string | undefined;
 }

@@ -31,7 +31,7 @@ export interface Validity {
 /** Not Ed25519: some API servers refuse it. */
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** For clocks that are a little behind ours. */
+/** Tolerance for clocks that are a little behind. */
 const SKEW_MS = 5 * 60 * 1000;
 
 /** From a little before `now` for that many days. */

@@ -29,7 +29,7 @@ export interface SecretFollower {
   first(signal: AbortSignal): Promise<void>;
   /** Until the signal; never rejects. */
   run(signal: AbortSignal): Promise<void>;
-  /** One look. @throws CodedError of trouble.ts; what was served before stays */
+  /** One check of the Secret. @throws CodedError of trouble.ts; the served certificate stays */
   look(signal: AbortSignal): Promise<void>;
   /** Why the last look did not find a certificate to serve, or undefined. */
   trouble(): Trouble | undefined;
@@ -37,7 +37,7 @@ export interface SecretFollower {
   caNotAfter(): number | undefined;
 }
 
-/** Counted from one look to the next, each by the wall clock of its moment: what a paused cluster has missed is due at once. */
+/** Between two checks, each with the wall clock of that moment: a change that a paused cluster has missed is due at once. */
 const INTERVAL_MS = 10_000;
 const FIRST_INTERVAL_MS = 1000;
 /** Longer than a controller takes to be scheduled, to pull its image and to start. Then the kubelet starts us again. */

@@ -10,7 +10,7 @@ export const certificatesIn = (text: string): readonly string[] =>
     return certificate === undefined ? [] : [canonical(certificate)];
   }) ?? [];
 
-/** The first certificate of a text, or undefined for what is none. */
+/** The first certificate of a text, or undefined without one. */
 export function certificateOf(pem: string): X509Certificate | undefined {
   try {
     return new X509Certificate(pem);
@@ -26,14 +26,14 @@ export const spanOf = ({ validFromDate, validToDate }: X509Certificate): Span =>
   notAfter: validToDate.getTime(),
 });
 
-/** Facts about a CA's certificate, or undefined for what is none. */
+/** Facts about a CA's certificate, or undefined if the text is not one. */
 export function caFacts(pem: string | undefined): CaFacts | undefined {
   const certificate = pem === undefined ? undefined : certificateOf(pem);
   if (certificate?.ca !== true) return undefined;
   return { ...spanOf(certificate), pem: canonical(certificate) };
 }
 
-/** Whether the key is the certificate's own. What is no key is nobody's. */
+/** Whether the key belongs to the certificate. An invalid key belongs to none. */
 export function isPair({ cert, key }: KeyPair): boolean {
   try {
     return certificateOf(cert)?.checkPrivateKey(createPrivateKey(key)) ?? false;

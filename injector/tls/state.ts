@@ -10,13 +10,13 @@ export interface CaFacts extends Span {
   readonly pem: string;
 }
 
-/** What the Secret holds, without keys. What is missing or unreadable is absent. */
+/** The certificates in the Secret, without keys. Missing or unreadable ones are absent. */
 export interface TlsState {
   /** The CA that signs serving certificates. `canSign`: its key is there and belongs to it. */
   readonly ca?: CaFacts & { readonly canSign: boolean };
   /** `byCa`: signed by `ca`, and its key belongs to it. `names`: by which clients may call it. */
   readonly serving?: Span & { readonly byCa: boolean; readonly names: readonly string[] };
-  /** The CA that is to follow. It has its key and has signed nothing yet. */
+  /** The next CA. It has its key and has signed nothing yet. */
   readonly next?: CaFacts;
   /** CAs whose certificates may still be served; their keys are not kept. */
   readonly previous: readonly CaFacts[];

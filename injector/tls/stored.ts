@@ -28,7 +28,7 @@ const KEYS = {
 } as const;
 const PREVIOUS = "previous-ca.crt";
 
-/** @param secret as the API server has it, or whatever else somebody made of it */
+/** @param secret as the API server returns it; its contents may be invalid */
 export function storedIn(secret: Fields): Stored {
   const data = stringMap(own(secret, "data"));
   const text = (key: string): string => Buffer.from(data[key] ?? "", "base64").toString();
