@@ -103,7 +103,7 @@ export const unguardedCheck = ({ namespaces, pods, config }: CheckFacts): Result
           warn(
             code,
             `${some} in ${namespace} without a guard, and can read the node's role: ${listed(names)}.`,
-            `They were created before the label. Restart their owners: kubectl -n ${namespace} rollout restart deployment,statefulset,daemonset.`,
+            `They were created before the label, or while the webhook was missing. Restart their owners: kubectl -n ${namespace} rollout restart deployment,statefulset,daemonset.`,
           ),
           ...rest,
         ];
