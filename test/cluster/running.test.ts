@@ -96,7 +96,7 @@ describe.skipIf(reason !== undefined)(
       const { status, body } = await resize("initContainers", "podrole-sidecar", "100Mi");
       expect(status).toBe(403);
       expect(body.message).toContain(
-        "[RESOURCES_BELOW_FLOOR] The resize gives podrole-sidecar limits.memory",
+        "[RESOURCES_BELOW_FLOOR] The resize sets limits.memory of podrole-sidecar",
       );
       expect(await resize("initContainers", "podrole-sidecar", "1Gi")).toMatchObject({ status: 200 });
     });
