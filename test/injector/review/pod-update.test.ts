@@ -214,11 +214,31 @@ describe("a resize", () => {
   const { requests, limits } = OWN_RESOURCES["podrole-sidecar"];
 
   test.for([
-    ["a limit of memory", { requests, limits: { ...limits, memory: "6Mi" } }, "to 6Mi, and"],
-    ["a limit of CPU", { requests, limits: { ...limits, cpu: "1m" } }, "to 1m, and"],
-    ["a request of memory", { requests: { ...requests, memory: "1" }, limits }, "to 1, and"],
-    ["a request of CPU", { requests: { ...requests, cpu: "0" }, limits }, "to 0, and"],
-    ["a limit that is no quantity", { requests, limits: { ...limits, cpu: "lots" } }, "to lots, and"],
+    [
+      "a limit of memory",
+      { requests, limits: { ...limits, memory: "6Mi" } },
+      "sets limits.memory of podrole-sidecar to 6Mi,",
+    ],
+    [
+      "a limit of CPU",
+      { requests, limits: { ...limits, cpu: "1m" } },
+      "sets limits.cpu of podrole-sidecar to 1m,",
+    ],
+    [
+      "a request of memory",
+      { requests: { ...requests, memory: "1" }, limits },
+      "sets requests.memory of podrole-sidecar to 1,",
+    ],
+    [
+      "a request of CPU",
+      { requests: { ...requests, cpu: "0" }, limits },
+      "sets requests.cpu of podrole-sidecar to 0,",
+    ],
+    [
+      "a limit that is no quantity",
+      { requests, limits: { ...limits, cpu: "lots" } },
+      "sets limits.cpu of podrole-sidecar to lots,",
+    ],
   ] as const)("of the sidecar below %s is refused", ([, resources, said]) => {
     const { decision, findings } = resized(resources);
     expect(decision).toBe("deny");
