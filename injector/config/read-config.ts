@@ -93,6 +93,12 @@ export function otherVersion(written: Written): ConfigProblem | undefined {
   };
 }
 
+/** The error for what {@link otherVersion} found. */
+export const configOtherVersion = ({ code, message }: ConfigProblem): CodedError =>
+  new CodedError(code, message, {
+    remedy: "Wait for the roll-out, or deploy the version that the settings are for.",
+  });
+
 /** @throws CodedError `CONFIG_INVALID` with all problems */
 export function requireConfig(written: Written): InjectorConfig {
   const reading = configFrom(written);

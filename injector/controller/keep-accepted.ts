@@ -2,9 +2,8 @@ import type { Clock } from "../../sidecar/kit/clock.ts";
 import { CodedError } from "../../sidecar/kit/errors.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
 import { Refusal, type ApiServer } from "../cluster/api-server.ts";
-import { configFrom, configInvalid, VERSION_KEY } from "../config/read-config.ts";
+import { configFrom, configInvalid, configOtherVersion, otherVersion } from "../config/read-config.ts";
 import { fieldsIn, isRecord, metadataOf, own, stringMap, type Fields } from "../model/read.ts";
-import { VERSION } from "../model/version.ts";
 import { acceptedFor, changesTo, formOf } from "./accepted.ts";
 
 export interface AcceptedDeps {
@@ -83,14 +82,8 @@ export function isRolledOut(deployment: unknown): boolean {
 
 /** @throws CodedError for settings of another version, and for those that no injector can use */
 function requireReadable(data: Readonly<Record<string, string>>): void {
-  const version = data[VERSION_KEY] ?? VERSION;
-  if (version !== VERSION) {
-    throw new CodedError(
-      "CONFIG_OTHER_VERSION",
-      `The settings are for version ${JSON.stringify(version.slice(0, 40))} of podrole, and this is ${VERSION}.`,
-      { remedy: "Wait for the roll-out, or deploy the version that the settings are for." },
-    );
-  }
+  const other = otherVersion(data);
+  if (other !== undefined) throw configOtherVersion(other);
   const reading = configFrom(data);
   if ("problems" in reading) throw configInvalid(reading.problems);
 }

@@ -5,6 +5,7 @@ import type { InjectorConfig } from "../config/installation.ts";
 import {
   configFrom,
   configInvalid,
+  configOtherVersion,
   otherVersion,
   type ConfigProblem,
   type ParsedConfig,
@@ -87,7 +88,7 @@ export function configInForce({ log, clock, complete, signal }: ConfigDeps): Con
     const change = ++changes;
     const isLatest = (): boolean => change === changes && !signal.aborted;
     const other = otherVersion(written);
-    if (other !== undefined) return refuse(new CodedError(other.code, other.message, WAIT), [other]);
+    if (other !== undefined) return refuse(configOtherVersion(other), [other]);
     const reading = configFrom(written);
     if ("problems" in reading) return refuse(configInvalid(reading.problems), reading.problems);
     await clock.sleep(current === undefined ? startDelay(writtenAt, clock.now()) : DELAY_MS, signal);
@@ -119,7 +120,6 @@ export function configInForce({ log, clock, complete, signal }: ConfigDeps): Con
 
 /** No settings are written so. */
 const NONE = "none";
-const WAIT = { remedy: "Wait for the roll-out, or deploy the version that the settings are for." };
 const UNREAD = new CodedError("CONFIG_UNREAD", "The injector has not read its settings yet.", {
   remedy: "Try again in a few seconds.",
 });
