@@ -7,7 +7,7 @@ import { apiServer } from "./cluster/api-server.ts";
 import { kubernetesCluster } from "./cluster/kubernetes.ts";
 import { discoverBaseRoleArn } from "./config/base-role.ts";
 import { VERSION } from "./model/version.ts";
-import { randomToken } from "./mutate/token.ts";
+import { random } from "./mutate/fresh.ts";
 import { injectorCommand } from "./serve/command.ts";
 import { configInForce } from "./serve/config-in-force.ts";
 import { configFileSource, configMapSource } from "./serve/config-source.ts";
@@ -97,7 +97,7 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     observe: metrics.observe,
     refused: metrics.countRefused,
     log,
-    newToken: randomToken,
+    fresh: random,
     tls: { ...first, minVersion },
   });
   const certificates = tls.run((pair) => serveCertificate(app.server, { ...pair, minVersion }), signal);

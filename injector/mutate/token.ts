@@ -1,12 +1,10 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { APP_ENV, CONTAINER } from "../../sidecar/contract/pod.ts";
 import { userContainers } from "../model/user-containers.ts";
 import { envVar, type Pod } from "../model/pod.ts";
 import { isRecord, own } from "../model/read.ts";
-
-/** The token that the app's containers send and the sidecar checks: 32 random bytes, base64url. */
-export const randomToken = (): string => randomBytes(32).toString("base64url");
+import type { Fresh } from "./fresh.ts";
 
 /** The hash of a token: the sidecar gets only this. */
 export const sha256 = (token: string): string => createHash("sha256").update(token).digest("hex");
@@ -72,17 +70,13 @@ export const aroundHashes = (identities: string): readonly string[] =>
   identities.split(/(?<="tokenSha256":")[0-9a-f]{64}(?=")/);
 
 /** Tokens by identity: those of an earlier pass, and new ones for the rest. No two identities share one. */
-export function tokensFor(
-  pod: Pod,
-  identities: readonly { readonly name: string }[],
-  newToken: () => string,
-): Tokens {
+export function tokensFor(pod: Pod, identities: readonly { readonly name: string }[], fresh: Fresh): Tokens {
   const hashes = hashesIn(pod);
   const tokens = new Map<string, string>();
   for (const { name } of identities) {
     const earlier = tokenWith(pod, hashes.get(name));
     const taken = earlier === undefined || [...tokens.values()].includes(earlier);
-    tokens.set(name, taken ? newToken() : earlier);
+    tokens.set(name, taken ? fresh.token() : earlier);
   }
   return tokens;
 }

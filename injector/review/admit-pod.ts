@@ -7,6 +7,7 @@ import { credentialsUri, mutate } from "../mutate/mutate.ts";
 import type { Pod } from "../model/pod.ts";
 import { proxyFindings } from "../mutate/proxy.ts";
 import { withoutEarlierInjection } from "../mutate/earlier-injection.ts";
+import type { Fresh } from "../mutate/fresh.ts";
 import { tokensFor } from "../mutate/token.ts";
 import { shadowed, imdsShadowed } from "../mutate/shadowed.ts";
 import { tamperedContainers } from "../mutate/tampered-containers.ts";
@@ -27,23 +28,23 @@ export type PodOutcome =
       readonly findings: readonly Finding[];
     };
 
-/** Decides, then mutates. Pure, given the tokens. */
+/** Decides, then mutates. Pure, given what is made anew. */
 export function admitPod(
   object: unknown,
   facts: Facts,
   config: InjectorConfig,
-  newToken: () => string,
+  fresh: Fresh,
   requester?: Requester,
 ): PodOutcome {
   const decision = decide(object, facts, config, requester);
   if (decision.kind !== "inject") return decision;
   const { pod, intent } = decision;
-  const tokens = tokensFor(pod, intent.sidecar?.identities ?? [], newToken);
+  const tokens = tokensFor(pod, intent.sidecar?.identities ?? [], fresh);
   const tampered = tamperedContainers(pod, intent, config, tokens);
   if (tampered.length > 0) {
     const original = withoutEarlierInjection(pod, config);
     if (original === undefined) return { kind: "deny", findings: [...tampered, ...decision.findings] };
-    const outcome = admitPod(original, facts, config, newToken, requester);
+    const outcome = admitPod(original, facts, config, fresh, requester);
     return outcome.kind === "inject" ? { ...outcome, before: pod } : outcome;
   }
   const uri = credentialsUri(config);

@@ -3,6 +3,7 @@ import { admitPod } from "./admit-pod.ts";
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { isWorkload, resultForWorkload, serviceAccountOfTemplate } from "./workload-admission.ts";
+import type { Fresh } from "../mutate/fresh.ts";
 import { patchBetween } from "../mutate/patch.ts";
 import { serviceAccountIn } from "../model/pod.ts";
 import { isRecord, own } from "../model/read.ts";
@@ -12,6 +13,9 @@ import { rolesOf, type AdmissionResult } from "./admission-result.ts";
 const isPodCreation = ({ operation, resource }: Review): boolean =>
   operation === "CREATE" && resource === "/pods";
 
+/** The server passes it on. */
+export type { Fresh };
+
 /** Whether podrole decides about a review. All others are allowed without facts of the cluster. */
 export const concerns = (review: Review): boolean =>
   isPodCreation(review) || isPodUpdate(review) || isWorkload(review);
@@ -20,25 +24,20 @@ export const concerns = (review: Review): boolean =>
 export const serviceAccountOfReview = (review: Review): string =>
   isWorkload(review) ? serviceAccountOfTemplate(review) : serviceAccountIn(review.object);
 
-/** Decides about one review. Pure, given the tokens. */
+/** Decides about one review. Pure, given what is made anew. */
 export function resultForReview(
   review: Review,
   facts: Facts,
   config: InjectorConfig,
-  newToken: () => string,
+  fresh: Fresh,
 ): AdmissionResult {
   if (isWorkload(review)) return resultForWorkload(review, facts, config);
   if (isPodUpdate(review)) return resultForPodUpdate(review, facts, config);
-  return resultForPod(review, facts, config, newToken);
+  return resultForPod(review, facts, config, fresh);
 }
 
-function resultForPod(
-  review: Review,
-  facts: Facts,
-  config: InjectorConfig,
-  newToken: () => string,
-): AdmissionResult {
-  const outcome = admitPod(review.object, facts, config, newToken, review.username);
+function resultForPod(review: Review, facts: Facts, config: InjectorConfig, fresh: Fresh): AdmissionResult {
+  const outcome = admitPod(review.object, facts, config, fresh, review.username);
   const { findings } = outcome;
   switch (outcome.kind) {
     case "skip":

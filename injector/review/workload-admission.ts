@@ -8,6 +8,7 @@ import { serviceAccountIn } from "../model/pod.ts";
 import { isRecord, own } from "../model/read.ts";
 import { rolesOf, type AdmissionResult } from "./admission-result.ts";
 import { kindOf, templateOf } from "../model/workload.ts";
+import { placeholders } from "../mutate/fresh.ts";
 
 /** The kinds that are checked when they are applied, before a controller makes their first pod. */
 export const WORKLOADS: ReadonlySet<string> = new Set([
@@ -51,7 +52,7 @@ export const serviceAccountOfTemplate = (review: Review): string =>
 export function resultForWorkload(review: Review, facts: Facts, config: InjectorConfig): AdmissionResult {
   const pod = config.workloads === "off" ? undefined : changedTemplate(review);
   if (pod === undefined) return { decision: "allow", operations: [], findings: [] };
-  const outcome = admitPod(pod, facts, config, () => "");
+  const outcome = admitPod(pod, facts, config, placeholders);
   if (outcome.kind === "skip" && outcome.reason !== "nothing-to-do") {
     return { decision: "skip", reason: outcome.reason, operations: [], findings: outcome.findings };
   }

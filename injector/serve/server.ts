@@ -8,7 +8,13 @@ import type { Trouble } from "../model/trouble.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { finding } from "../model/findings.ts";
 import { listener, type Limits, type ListenerTls } from "./listener.ts";
-import { concerns, resultForReview, nameInReview, serviceAccountOfReview } from "../review/review.ts";
+import {
+  concerns,
+  type Fresh,
+  resultForReview,
+  nameInReview,
+  serviceAccountOfReview,
+} from "../review/review.ts";
 import type { AnsweredReview, AdmissionResult } from "../review/admission-result.ts";
 
 export interface Deps {
@@ -16,7 +22,7 @@ export interface Deps {
   readonly config: () => InjectorConfig;
   readonly cluster: Cluster;
   readonly log: Log;
-  readonly newToken: () => string;
+  readonly fresh: Fresh;
   /** Called with every decision after its answer was sent. An error is logged. */
   readonly observe?: (answered: AnsweredReview) => void;
   /** The text of `GET /metrics`; absent: it answers 404. */
@@ -115,11 +121,11 @@ async function answer(review: Review, deps: Deps): Promise<AdmissionReview> {
     : allow(review.uid, result.operations, result.findings, audit);
 }
 
-async function resultOf(review: Review, { config, cluster, newToken, log }: Deps): Promise<AdmissionResult> {
+async function resultOf(review: Review, { config, cluster, fresh, log }: Deps): Promise<AdmissionResult> {
   try {
     const settings = config();
     const facts = await cluster.facts(review.namespace, serviceAccountOfReview(review));
-    return resultForReview(review, facts, settings, newToken);
+    return resultForReview(review, facts, settings, fresh);
   } catch (error) {
     log.error({ err: error, uid: review.uid }, "decision failed");
     // A CodedError is about the facts: the API server cannot be reached, or a grant cannot be read.

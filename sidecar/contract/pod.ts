@@ -37,6 +37,9 @@ export const COMMAND = {
  */
 export const SIDECAR_UID = 64169;
 
+/** Uids of sidecars: each pod's has its own. */
+export const SIDECAR_UIDS = { min: 40_000, max: 64_999 } as const;
+
 export const TOKEN_VOLUME = {
   name: "podrole-token",
   mountPath: "/var/run/secrets/podrole.dev/token",

@@ -14,7 +14,7 @@ import { admitPod } from "../../injector/review/admit-pod.ts";
 import type { Cluster } from "../../injector/model/facts.ts";
 import { kubernetesCluster } from "../../injector/cluster/kubernetes.ts";
 import { patchBetween } from "../../injector/mutate/patch.ts";
-import { randomToken } from "../../injector/mutate/token.ts";
+import { random } from "../../injector/mutate/fresh.ts";
 import { createLog } from "../../sidecar/kit/log.ts";
 import { config } from "../support/config.ts";
 import { until } from "../support/until.ts";
@@ -78,7 +78,7 @@ async function measure(port: number): Promise<void> {
 
 async function answered(cluster: Cluster, review: Review): Promise<void> {
   const facts = await cluster.facts(review.namespace, "worker");
-  const outcome = admitPod(review.object, facts, settings, randomToken, review.username);
+  const outcome = admitPod(review.object, facts, settings, random, review.username);
   if (outcome.kind !== "inject")
     throw new Error(`the pod is not injected: ${JSON.stringify(outcome.findings)}`);
   patchBetween(outcome.before, outcome.after);

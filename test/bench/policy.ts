@@ -7,7 +7,7 @@ import { placeOf } from "../cluster/places.ts";
 import { accountsOf, NAMESPACES, podsOf } from "../cluster/setting.ts";
 import { config } from "../support/config.ts";
 import { BILLING, facts } from "../support/facts.ts";
-import { TOKEN } from "../support/pods.ts";
+import { FRESH } from "../support/pods.ts";
 import { until } from "../support/until.ts";
 
 /**
@@ -75,7 +75,7 @@ async function measure(file: string): Promise<void> {
         },
         facts(),
         { ...config({ image }), policy: "off" },
-        () => TOKEN,
+        FRESH,
       );
       if (outcome.kind !== "inject") throw new Error(JSON.stringify(outcome));
       return outcome.after;

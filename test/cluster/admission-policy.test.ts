@@ -10,7 +10,7 @@ import { facts } from "../support/facts.ts";
 import { goldens } from "../support/goldens.ts";
 import { ofKind, rendered, whyNoHelm, type Manifest } from "../support/helm.ts";
 import { numbers } from "../support/random-pods.ts";
-import { TOKEN } from "../support/pods.ts";
+import { FRESH } from "../support/pods.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
@@ -151,7 +151,7 @@ describe.skipIf(reason !== undefined)(
       const cases = await goldens(new URL("../injector/golden/", import.meta.url));
       test.for(cases.map((one) => [one.name, one] as const))("%s", async ([name, golden], { skip }) => {
         if (NO_PODS.has(name)) return skip("refused by the API server's own validation");
-        const outcome = admitPod(golden.pod, golden.facts, golden.config, () => TOKEN);
+        const outcome = admitPod(golden.pod, golden.facts, golden.config, FRESH);
         if (outcome.kind === "deny") return skip("denied by the webhook");
         if (outcome.kind === "skip" && outcome.reason === "namespace-not-labelled") {
           return skip("of a namespace that the policy does not match");
@@ -190,7 +190,7 @@ describe.skipIf(reason !== undefined)(
         },
         facts({ annotations }),
         { ...config, policy: "off" },
-        () => TOKEN,
+        FRESH,
       );
       if (outcome.kind !== "inject") throw new Error(JSON.stringify(outcome));
       return { own, pod: structuredClone(outcome.after) as KubeObject };
@@ -299,7 +299,7 @@ describe.skipIf(reason !== undefined)(
           settings,
         );
         if (decision.kind !== "inject") throw new Error(`${decision.kind} of ${JSON.stringify(harmless)}`);
-        const tokens = (pod: Pod) => tokensFor(pod, decision.intent.sidecar?.identities ?? [], () => TOKEN);
+        const tokens = (pod: Pod) => tokensFor(pod, decision.intent.sidecar?.identities ?? [], FRESH);
         const next = numbers(7);
         const counts = { inject: 0, deny: 0, skip: 0 };
         for (let i = 0; i < 300; i += 1) {

@@ -8,7 +8,7 @@ import { certificateKeeper } from "../../injector/controller/keep-certificates.t
 import type { Action } from "../../injector/controller/plan.ts";
 import { task } from "../../injector/controller/task.ts";
 import type { Trouble } from "../../injector/model/trouble.ts";
-import { randomToken } from "../../injector/mutate/token.ts";
+import { random } from "../../injector/mutate/fresh.ts";
 import { serveCertificate } from "../../injector/serve/listener.ts";
 import { buildServer } from "../../injector/serve/server.ts";
 import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
@@ -109,7 +109,7 @@ export async function openReplica(plane: ControlPlane): Promise<Replica> {
     config: () => config({ policy: "listed", region: "eu-west-1" }),
     cluster,
     log,
-    newToken: randomToken,
+    fresh: random,
     tls: await tls.first(stopping.signal),
   });
   await app.listen({ host: "127.0.0.1", port: 0 });

@@ -3,7 +3,7 @@ import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { admitPod } from "../../injector/review/admit-pod.ts";
 import { config } from "../support/config.ts";
 import { BILLING, facts } from "../support/facts.ts";
-import { TOKEN } from "../support/pods.ts";
+import { FRESH } from "../support/pods.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
@@ -48,7 +48,7 @@ function podOf(installation: InjectorConfig, spec: object = {}): KubeObject {
     },
     facts(),
     { ...installation, policy: "off" },
-    () => TOKEN,
+    FRESH,
   );
   if (outcome.kind !== "inject") throw new Error(JSON.stringify(outcome));
   return structuredClone(outcome.after);

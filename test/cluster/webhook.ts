@@ -5,7 +5,7 @@ import { certificateAuthority, servingCertificate, validFor } from "../../inject
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { kubernetesCluster } from "../../injector/cluster/kubernetes.ts";
 import { buildServer } from "../../injector/serve/server.ts";
-import { randomToken } from "../../injector/mutate/token.ts";
+import { random } from "../../injector/mutate/fresh.ts";
 import { config } from "../support/config.ts";
 import { logLines, type LogLine } from "../support/log-lines.ts";
 import { until } from "../support/until.ts";
@@ -62,7 +62,7 @@ export async function addInjector(
     cluster,
     ready: () => cluster.ready(),
     log,
-    newToken: randomToken,
+    fresh: random,
     tls: await servingCertificate(authority, ["127.0.0.1"], validFor(1, Date.now())),
   });
   const close = async (): Promise<void> => {

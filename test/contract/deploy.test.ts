@@ -7,7 +7,7 @@ import { manifestCluster } from "../../injector/cluster/manifest-cluster.ts";
 import { parseGrant } from "../../injector/model/grant.ts";
 import { isRecord, own, stringMap, type Fields } from "../../injector/model/read.ts";
 import { TLS_TROUBLES } from "../../injector/tls/trouble.ts";
-import { randomToken } from "../../injector/mutate/token.ts";
+import { random } from "../../injector/mutate/fresh.ts";
 import { config } from "../support/config.ts";
 import { ACCOUNT, base, role } from "../support/facts.ts";
 import { documentsIn } from "../support/goldens.ts";
@@ -53,7 +53,7 @@ describe.for(EXAMPLES.map((one) => [one.file, one.documents] as const))(
       for (const pod of documents.map(podOf).filter((found) => found !== undefined)) {
         const account = inside(pod, "spec", "serviceAccountName");
         const facts = await cluster.facts("shop", typeof account === "string" ? account : "default");
-        expect(admitPod(pod, facts, settings, randomToken)).toMatchObject({
+        expect(admitPod(pod, facts, settings, random)).toMatchObject({
           kind: "inject",
           guard: true,
           findings: [],

@@ -9,9 +9,9 @@ import { sentence } from "../../injector/model/findings.ts";
 import { applied, intrusions, withoutAdditions } from "../support/additions.ts";
 import { dump, goldens, type Golden } from "../support/goldens.ts";
 import { additions, differences, NOTHING, type Additions } from "../support/pod-changes.ts";
-import { injected, throughApiServer, TOKEN } from "../support/pods.ts";
+import { FRESH, injected, throughApiServer, TOKEN } from "../support/pods.ts";
 
-const refusingToken = (): string => {
+const refuse = (): never => {
   throw new Error("a second pass asked for a new token");
 };
 
@@ -55,7 +55,10 @@ function shown(name: string, outcome: PodOutcome): { readonly ending: string; re
 
 /** What a second pass makes of a pod, and the patch that says so. */
 function again(pod: unknown, known: Facts, config: InjectorConfig): unknown {
-  const outcome = admitPod(pod, known, config, () => "another-token-another-token-another-token-a");
+  const outcome = admitPod(pod, known, config, {
+    ...FRESH,
+    token: () => "another-token-another-token-another-token-a",
+  });
   if (outcome.kind !== "inject") return outcome;
   return { pod: outcome.after, patch: patchBetween(outcome.before, outcome.after) };
 }
@@ -82,7 +85,7 @@ test.for(CASES.map((one) => [one.name, one] as const))(
   "%s",
   async ([name, { pod, facts: known, config }]) => {
     const before = JSON.stringify(pod);
-    const outcome = admitPod(pod, known, config, tokens());
+    const outcome = admitPod(pod, known, config, { ...FRESH, token: tokens() });
     const { ending, value } = shown(name, outcome);
     const file = `${name}.${ending}.yaml`;
     const others = readdirSync(FOLDER).filter(
@@ -115,5 +118,5 @@ test("every file belongs to a case", () => {
 test("a pod injected already keeps its token without a new one being made", () => {
   const { pod, facts, config } = caseNamed("pod-plain");
   const first = injected(pod, facts, config);
-  expect(admitPod(first, facts, config, refusingToken)).toMatchObject({ after: first });
+  expect(admitPod(first, facts, config, { ...FRESH, token: refuse })).toMatchObject({ after: first });
 });

@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { randomBytes, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { random } from "../../injector/mutate/fresh.ts";
 import { COMMAND, CONTAINER, PATH, TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
 import { imdsStandIn, type ImdsStandIn } from "../../injector/cli/demo/aws/imds.ts";
 import { config } from "../support/config.ts";
@@ -66,7 +67,7 @@ export async function runPod(setting: Setting): Promise<RunningPod> {
     facts(),
     // The guard needs a network namespace; its own suite has one.
     config({ policy: "off", guard: "off", stsEndpoint: front.url, credentialsPort, healthPort }),
-    () => randomBytes(32).toString("base64url"),
+    random,
   );
   const sidecar = mounted(startedWith(after, CONTAINER.sidecar), home);
   let running = startProcess(sidecar);

@@ -3,12 +3,16 @@ import { admitPod, type PodOutcome } from "../../injector/review/admit-pod.ts";
 import type { Facts } from "../../injector/model/facts.ts";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import type { FindingCode } from "../../injector/model/findings.ts";
+import type { Fresh } from "../../injector/mutate/fresh.ts";
 import type { Container, Pod, PodSpec } from "../../injector/model/pod.ts";
 import { config } from "./config.ts";
 import { BILLING, facts } from "./facts.ts";
 
 /** 43 characters, as 32 random bytes are in base64url. */
 export const TOKEN = "test-token-test-token-test-token-test-token";
+
+/** What is made anew for each pod is always the same in tests. */
+export const FRESH: Fresh = { token: () => TOKEN, uid: () => 64169 };
 
 export const app: Container = { name: "app", image: "shop/app:1" };
 
@@ -36,8 +40,8 @@ export const admitted = (
   object: unknown,
   known: Facts = facts(),
   settings: InjectorConfig = config(),
-  newToken: () => string = () => TOKEN,
-): PodOutcome => admitPod(object, known, settings, newToken);
+  fresh: Fresh = FRESH,
+): PodOutcome => admitPod(object, known, settings, fresh);
 
 /** The injected pod. A test whose pod is not injected fails with the reasons. */
 export function injected(...args: Parameters<typeof admitted>): Pod {

@@ -4,7 +4,7 @@ import type { Operation } from "../../injector/mutate/patch.ts";
 import { buildServer, type Deps } from "../../injector/serve/server.ts";
 import { config } from "./config.ts";
 import { clusterOf, facts } from "./facts.ts";
-import { TOKEN } from "./pods.ts";
+import { FRESH } from "./pods.ts";
 
 export interface Posted {
   readonly status: number;
@@ -45,7 +45,7 @@ export async function post(
   const app = buildServer({
     config: () => config(),
     cluster: clusterOf(facts()),
-    newToken: () => TOKEN,
+    fresh: FRESH,
     log,
     ...over,
   });

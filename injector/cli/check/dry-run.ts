@@ -6,6 +6,7 @@ import { isRecord } from "../../model/read.ts";
 import type { LiveCluster } from "../live/cluster.ts";
 import { READ_MS } from "../live/reader.ts";
 import type { Attempt, DryRun } from "./facts.ts";
+import { placeholders } from "../../mutate/fresh.ts";
 
 /** Of nobody: an account of AWS's that there is not. The pod is never made, and STS never asked. */
 const ROLE = "arn:aws:iam::000000000000:role/podrole-check";
@@ -39,7 +40,7 @@ export async function tryPods(facts: Facts, config: InjectorConfig, cluster: Liv
 }
 
 const expectedOf = (pod: object, facts: Facts, config: InjectorConfig): PodOutcome =>
-  admitPod(pod, facts, config, () => "");
+  admitPod(pod, facts, config, placeholders);
 
 async function attempt({ api }: LiveCluster, namespace: string, pod: object): Promise<Attempt> {
   const path = `/api/v1/namespaces/${namespace}/pods?dryRun=All`;

@@ -12,6 +12,7 @@ import { runningOf, type Running } from "./running.ts";
 import type { Around, Step } from "./step.ts";
 import { stepsOf } from "./steps.ts";
 import type { SkipReason } from "../../decide/intent.ts";
+import { placeholders } from "../../mutate/fresh.ts";
 
 /** Why a pod, or the pods of a workload, are changed as they are. It holds no secret beyond what the pod itself shows. */
 export interface Explanation {
@@ -38,9 +39,6 @@ export interface Setting {
   readonly assumptions: readonly string[];
 }
 
-/** Never shown: explanations hold names of variables and not their values. */
-const noToken = (): string => "";
-
 /**
  * One object's decision, as the webhook takes it on creation, with its reasons. Pure.
  * @param object a pod, or a workload that {@link templateOf} knows
@@ -54,7 +52,7 @@ export function explain(
   const pod = templateOf(object)?.pod ?? object;
   const asked: AnsweredQuestion[] = [];
   const decision = decide(pod, facts, config, undefined, (one) => asked.push(one));
-  const outcome = admitPod(pod, facts, config, noToken);
+  const outcome = admitPod(pod, facts, config, placeholders);
   // If it is not a pod, no step reads it: "Is it a pod?" is then the only step.
   const around: Around = { pod: pod as unknown as Pod, facts, config, where };
   const foreign = decision.kind === "inject" && outcome.kind === "deny";

@@ -8,7 +8,7 @@ import { serviceAccountIn } from "../../model/pod.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
 import { isRecord, own } from "../../model/read.ts";
 import { FILES, outputOption, withSettingOptions } from "../options.ts";
-import { randomToken } from "../../mutate/token.ts";
+import { random, type Fresh } from "../../mutate/fresh.ts";
 import { givenSettings, requireGiven } from "../input/settings.ts";
 import {
   assumptionsFrom,
@@ -31,7 +31,7 @@ export interface InjectDeps {
   readonly cluster: Cluster;
   /** Namespace of objects that name none. */
   readonly namespace: string;
-  readonly newToken: () => string;
+  readonly fresh: Fresh;
 }
 
 /**
@@ -68,7 +68,7 @@ async function injectValue(
   if (template === undefined) return value;
   const namespace = namespaceIn(value) ?? deps.namespace;
   const facts = await deps.cluster.facts(namespace, serviceAccountIn(template.pod));
-  const outcome = admitPod(template.pod, facts, deps.config, deps.newToken);
+  const outcome = admitPod(template.pod, facts, deps.config, deps.fresh);
   const object = nameOfObject(value, namespace);
   notes.push(...outcome.findings.map((found) => ({ object, finding: found })));
   switch (outcome.kind) {
@@ -119,7 +119,7 @@ async function runInject(io: Io, options: InjectOptions & Record<string, unknown
     config,
     cluster,
     namespace: options.namespace,
-    newToken: randomToken,
+    fresh: random,
   });
   for (const { object, finding } of notes)
     io.stderr.write(`${finding.severity}  ${object}: ${sentence(finding)}\n`);

@@ -15,6 +15,7 @@ import { nameOf } from "./principal.ts";
 import type { Subject } from "./subject.ts";
 import { SOURCE_KINDS } from "../../sources/sources.ts";
 import { stepsTo } from "../../decide/steps.ts";
+import { placeholders } from "../../mutate/fresh.ts";
 
 /** What the command line asks for instead of a pod. */
 export interface Wanted {
@@ -64,7 +65,7 @@ export function needOfWishes(wanted: Wanted, config: InjectorConfig): Need {
  */
 export function needsOfPod(object: Fields, facts: Facts, config: InjectorConfig): readonly Need[] {
   const pod = templateOf(object)?.pod ?? object;
-  const outcome = admitPod(pod, facts, config, () => "");
+  const outcome = admitPod(pod, facts, config, placeholders);
   if (outcome.kind === "deny") {
     const reasons = outcome.findings.filter(({ severity }) => severity === "deny").map(sentence);
     const name = nameOfObject(object, facts.namespace.name);

@@ -8,7 +8,7 @@ import { resultForReview } from "../../../injector/review/review.ts";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { config } from "../../support/config.ts";
 import { facts } from "../../support/facts.ts";
-import { admitted, app, injected, pod, TOKEN } from "../../support/pods.ts";
+import { admitted, app, injected, pod, FRESH } from "../../support/pods.ts";
 import { RAISED_BY } from "../../support/raised-by.ts";
 import { thrown } from "../../support/thrown.ts";
 import { postObject } from "../../support/webhook.ts";
@@ -71,7 +71,7 @@ function aboutOthers(): readonly Finding[] {
       kind: "AdmissionReview",
       request: { uid: "u", namespace: "shop", ...request },
     };
-    return resultForReview(parseReview(body), facts(), config(), () => TOKEN).findings;
+    return resultForReview(parseReview(body), facts(), config(), FRESH).findings;
   });
 }
 

@@ -17,6 +17,7 @@ import {
   refusal,
   gets,
 } from "./kubernetes-rig.ts";
+import { FRESH } from "../../support/pods.ts";
 
 describe("facts", () => {
   test("contain the namespace's labels and annotations, the service account's role and the grants, without a request", async () => {
@@ -166,7 +167,7 @@ test("the server is ready when all facts have been read, and already answers bef
     cluster: one.cluster,
     ready: () => one.cluster.ready(),
     log: silent,
-    newToken: () => "",
+    fresh: FRESH,
   });
   onTestFinished(() => app.close());
   const readyz = async (): Promise<number> => (await app.inject({ url: "/readyz" })).statusCode;

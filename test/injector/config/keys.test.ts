@@ -7,7 +7,7 @@ import { resultForReview } from "../../../injector/review/review.ts";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { configFromFlags } from "../../support/config.ts";
 import { ACCOUNT, BILLING, facts } from "../../support/facts.ts";
-import { pod, TOKEN } from "../../support/pods.ts";
+import { pod, FRESH } from "../../support/pods.ts";
 import { annotationsByKey } from "../../../injector/model/annotations.ts";
 
 const THEIRS = "acme.com/iam-role";
@@ -27,7 +27,7 @@ const SPELLINGS = SETTING_NAMES.flatMap((name): [string, string][] => {
 });
 
 const outcome = (one: unknown, around: Parameters<typeof facts>[0] = {}, settings = renamed) =>
-  admitPod(one, facts(around), settings, () => TOKEN);
+  admitPod(one, facts(around), settings, FRESH);
 
 describe("in a cluster with its own annotation keys", () => {
   test("the role is read from the cluster's key, and the pod's annotations do not change", () => {
@@ -126,12 +126,12 @@ describe("in a cluster with its own annotation keys", () => {
     expect(unknown.findings[0]?.message).toContain(JSON.stringify(container));
     const known = facts({ annotations: { "acme.com/roles": "[" } });
     const around = { ...known, namespace: { ...known.namespace, name: ANNOTATION.role } };
-    const elsewhere = admitPod(pod({}, { [THEIRS]: "billing-reader" }), around, renamed, () => TOKEN);
+    const elsewhere = admitPod(pod({}, { [THEIRS]: "billing-reader" }), around, renamed, FRESH);
     expect(elsewhere.findings[0]?.message).toContain(`of namespace ${ANNOTATION.role} allows nothing`);
   });
 
   test("the cluster's key of a running pod cannot be changed", () => {
-    const before = admitPod(pod({}, { [THEIRS]: "billing-reader" }), facts(), renamed, () => TOKEN);
+    const before = admitPod(pod({}, { [THEIRS]: "billing-reader" }), facts(), renamed, FRESH);
     if (before.kind !== "inject") throw new Error("not injected");
     const after = {
       ...before.after,
@@ -148,7 +148,7 @@ describe("in a cluster with its own annotation keys", () => {
       oldObject: before.after,
     };
     const review = parseReview({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", request });
-    const result = resultForReview(review, facts(), renamed, () => TOKEN);
+    const result = resultForReview(review, facts(), renamed, FRESH);
     expect(result).toMatchObject({ decision: "deny", findings: [{ code: "POD_FROZEN" }] });
     expect(result.findings[0]?.message).toContain(THEIRS);
   });

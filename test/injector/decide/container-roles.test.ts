@@ -8,7 +8,8 @@ import { parseConfig } from "../../../sidecar/config/config.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
 import { startedWith } from "../../support/kubelet.ts";
-import { admitted, containerNamed, denials, envOf, injected, pod } from "../../support/pods.ts";
+import { FRESH, admitted, containerNamed, denials, envOf, injected, pod } from "../../support/pods.ts";
+import type { Fresh } from "../../../injector/mutate/fresh.ts";
 
 const WRITER = "arn:aws:iam::111122223333:role/billing-writer";
 const roleOf = (container: string): string => `${CONTAINER_ROLE_PREFIX}${container}`;
@@ -20,9 +21,9 @@ const two = (annotations: Readonly<Record<string, string>> = {}) =>
   pod({ containers }, { [ANNOTATION.role]: BILLING, [roleOf("uploader")]: WRITER, ...annotations });
 
 /** New tokens, as the webhook makes them: never the same one twice. */
-function fresh(prefix = "a"): () => string {
+function fresh(prefix = "a"): Fresh {
   let given = 0;
-  return () => `${prefix}${given++}`.padEnd(43, "-");
+  return { ...FRESH, token: () => `${prefix}${given++}`.padEnd(43, "-") };
 }
 const settled = (one = two(), prefix?: string) => injected(one, facts(), config(), fresh(prefix));
 const tokenIn = (one: ReturnType<typeof settled>, name: string): string | undefined =>

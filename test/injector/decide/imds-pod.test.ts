@@ -10,6 +10,7 @@ import { applied } from "../../support/additions.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
 import {
+  FRESH,
   admitted,
   app,
   codes,
@@ -138,7 +139,7 @@ test("a container that kubectl debug adds to an emulated pod may use the service
       oldObject: running,
     },
   });
-  const { operations } = resultForReview(review, facts(), allowing, () => TOKEN);
+  const { operations } = resultForReview(review, facts(), allowing, FRESH);
   const after = applied(debugged, operations);
   const [added] = after.spec.ephemeralContainers ?? [];
   const env = envOf(added ?? app);
@@ -172,7 +173,7 @@ test("a workload gets a warning for what its pods would be denied", () => {
       object,
     },
   });
-  const { findings } = resultForReview(review, facts({ account: {} }), config(), () => TOKEN);
+  const { findings } = resultForReview(review, facts({ account: {} }), config(), FRESH);
   expect(findings).toMatchObject([{ code: "IMDS_NOT_ALLOWED", severity: "warn" }]);
 });
 

@@ -4,7 +4,7 @@ import type { Pod } from "../../../injector/model/pod.ts";
 import { admitPod } from "../../../injector/review/admit-pod.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
-import { TOKEN } from "../../support/pods.ts";
+import { FRESH } from "../../support/pods.ts";
 
 const bare: Pod = {
   metadata: { name: "web", annotations: { "iam.amazonaws.com/role": BILLING } },
@@ -16,7 +16,7 @@ const bare: Pod = {
 };
 
 const outcomeOf = (pod: Pod, settings: InjectorConfig) =>
-  admitPod(pod, facts(), { ...settings, policy: "off" }, () => TOKEN);
+  admitPod(pod, facts(), { ...settings, policy: "off" }, FRESH);
 
 function injected(pod: Pod, settings: InjectorConfig): Pod {
   const outcome = outcomeOf(pod, settings);

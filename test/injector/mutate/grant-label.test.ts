@@ -4,7 +4,7 @@ import { GRANT_LABEL, grantLabelValue } from "../../../injector/model/grant-labe
 import { admitPod } from "../../../injector/review/admit-pod.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts, grant } from "../../support/facts.ts";
-import { pod, TOKEN } from "../../support/pods.ts";
+import { pod, FRESH } from "../../support/pods.ts";
 
 const LONG = "g".repeat(100);
 const allowing = (name: string) => grant(name, { roles: [String(BILLING)], namespaces: ["*"] });
@@ -14,7 +14,7 @@ function labelled(metadata: object, grants: readonly string[]): unknown {
     { ...pod({}), metadata },
     { ...facts(), grants: grants.map(allowing) },
     config({ policy: grants.length > 0 ? "enforce" : "off" }),
-    () => TOKEN,
+    FRESH,
   );
   if (outcome.kind !== "inject") throw new Error(JSON.stringify(outcome.findings));
   return outcome.after.metadata?.labels?.[GRANT_LABEL];

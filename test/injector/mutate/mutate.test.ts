@@ -10,6 +10,7 @@ import { applied, intrusions } from "../../support/additions.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
 import {
+  FRESH,
   containerNamed,
   envOf,
   everyContainer,
@@ -27,7 +28,7 @@ const ours = (one: Pod, change: (container: Container) => Container): Pod =>
   everyContainer(one, (container) => (container.name.startsWith("podrole-") ? change(container) : container));
 const order = (one: Pod) => (one.spec.initContainers ?? []).map(({ name }) => name);
 const again = (one: Pod): Pod => {
-  const outcome = admitPod(one, facts(), config(), () => OTHER_TOKEN);
+  const outcome = admitPod(one, facts(), config(), { ...FRESH, token: () => OTHER_TOKEN });
   if (outcome.kind !== "inject") throw new Error(JSON.stringify(outcome.findings));
   expect(intrusions(outcome.before, patchBetween(outcome.before, outcome.after))).toEqual([]);
   expect(applied(outcome.before, patchBetween(outcome.before, outcome.after))).toEqual(outcome.after);
@@ -124,7 +125,7 @@ describe("a second pass after", () => {
       ...container,
       env: [...(container.env ?? []), { name: "AGENT_HOST", value: "10.0.0.1" }],
     }));
-    const outcome = admitPod(changed, facts(), config(), () => OTHER_TOKEN);
+    const outcome = admitPod(changed, facts(), config(), { ...FRESH, token: () => OTHER_TOKEN });
     expect(outcome.kind).toBe("deny");
     expect(outcome.findings.map(({ message }) => message)).toEqual([
       expect.stringMatching(/podrole-guard .+\(env\)\.$/),

@@ -7,6 +7,7 @@ import { sha256, tokenOf } from "../../../injector/mutate/token.ts";
 import { config } from "../../support/config.ts";
 import { facts } from "../../support/facts.ts";
 import {
+  FRESH,
   admitted,
   app,
   containerNamed,
@@ -154,7 +155,9 @@ describe("a container with podrole's name and other content is refused", () => {
 describe("the token", () => {
   test("of an earlier pass stays in the next pass", () => {
     expect(tokenOf(injected(pod()), POD_IDENTITY)).toBe(TOKEN);
-    expect(injected(injected(pod()), facts(), config(), () => "x".repeat(43))).toEqual(injected(pod()));
+    expect(injected(injected(pod()), facts(), config(), { ...FRESH, token: () => "x".repeat(43) })).toEqual(
+      injected(pod()),
+    );
   });
 
   test.for([null, "", "short", "x".repeat(44), `${"x".repeat(42)}\n`])(

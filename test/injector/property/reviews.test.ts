@@ -7,7 +7,7 @@ import { isRecord, type Fields } from "../../../injector/model/read.ts";
 import { buildServer } from "../../../injector/serve/server.ts";
 import { config } from "../../support/config.ts";
 import { clusterOf, facts } from "../../support/facts.ts";
-import { TOKEN } from "../../support/pods.ts";
+import { FRESH } from "../../support/pods.ts";
 import { malformed, reviews } from "./reviews.ts";
 import { operationsOf, problemsOf } from "./strict-review.ts";
 
@@ -17,7 +17,7 @@ const lines: string[] = [];
 const app = buildServer({
   config: () => config({ workloads: "deny" }),
   cluster: clusterOf(facts()),
-  newToken: () => TOKEN,
+  fresh: FRESH,
   log: pino({ level: "trace" }, { write: (line: string) => void lines.push(line) }),
 });
 afterAll(() => app.close());

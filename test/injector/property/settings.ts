@@ -4,6 +4,7 @@ import type { InjectorConfig } from "../../../injector/config/installation.ts";
 import type { Pod } from "../../../injector/model/pod.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
+import { FRESH } from "../../support/pods.ts";
 
 const SETTINGS: Readonly<Record<string, InjectorConfig>> = {
   "as they come": config(),
@@ -23,7 +24,7 @@ const known = facts();
 export function pass(object: unknown, name: string, token: string, around = known): PodOutcome {
   let made = 0;
   const newToken = (): string => (made++ === 0 ? token : `${made}${token.slice(String(made).length)}`);
-  return admitPod(object, around, SETTINGS[name] ?? config(), newToken);
+  return admitPod(object, around, SETTINGS[name] ?? config(), { ...FRESH, token: newToken });
 }
 
 /** The injected pod, or undefined when it is not injected. */

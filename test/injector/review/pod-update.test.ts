@@ -8,7 +8,7 @@ import { APP_ENV, SIDECAR_UID } from "../../../sidecar/contract/pod.ts";
 import { applied } from "../../support/additions.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
-import { app, envOf, everyContainer, injected, plainPod, pod, TOKEN } from "../../support/pods.ts";
+import { FRESH, app, envOf, everyContainer, injected, plainPod, pod, TOKEN } from "../../support/pods.ts";
 import { OWN_RESOURCES } from "../../../injector/mutate/own-container.ts";
 
 const running = injected(pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.region]: "eu-west-1" }));
@@ -43,7 +43,7 @@ const updated = (
     }),
     known,
     settings,
-    () => TOKEN,
+    FRESH,
   );
 
 const sized = (name: string, resources: unknown, one = running): Pod => ({

@@ -5,7 +5,7 @@ import type { AdmissionResult } from "../../../injector/review/admission-result.
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
-import { app, TOKEN } from "../../support/pods.ts";
+import { app, FRESH } from "../../support/pods.ts";
 
 const template = (spec: object = {}, role: string = BILLING) => ({
   metadata: { annotations: { [ANNOTATION.role]: role } },
@@ -38,7 +38,7 @@ const judged = (
   one: ReturnType<typeof review>,
   over: Parameters<typeof config>[0] = {},
   known = facts(),
-): AdmissionResult => resultForReview(one, known, config(over), () => TOKEN);
+): AdmissionResult => resultForReview(one, known, config(over), FRESH);
 
 const codes = ({ findings }: AdmissionResult): readonly string[] =>
   findings.map(({ code, severity }) => `${severity} ${code}`);

@@ -16,7 +16,7 @@ import { buildServer } from "../../../injector/serve/server.ts";
 import { config } from "../../support/config.ts";
 import { clusterOf, facts } from "../../support/facts.ts";
 import { silent } from "../../support/log-lines.ts";
-import { pod, TOKEN } from "../../support/pods.ts";
+import { pod, FRESH } from "../../support/pods.ts";
 import { reviewText } from "../../support/webhook.ts";
 
 export const NAME = "podrole-injector.podrole-system.svc";
@@ -37,7 +37,7 @@ export async function listening(limits: Partial<Limits> = {}, tls?: ListenerTls)
   const app = buildServer({
     config: () => config(),
     cluster: clusterOf(facts()),
-    newToken: () => TOKEN,
+    fresh: FRESH,
     log: silent,
     tls: tls ?? (await fresh()),
     limits: { ...LIMITS, checkMs: 20, ...limits },

@@ -8,7 +8,7 @@ import { buildServer } from "../../../injector/serve/server.ts";
 import { config } from "../../support/config.ts";
 import { clusterOf, facts } from "../../support/facts.ts";
 import { silent } from "../../support/log-lines.ts";
-import { pod, TOKEN } from "../../support/pods.ts";
+import { pod, FRESH } from "../../support/pods.ts";
 import { postObject, reviewText } from "../../support/webhook.ts";
 import { decided, denied, guardOff, HOST_PID, wouldDeny } from "./decisions.ts";
 
@@ -218,7 +218,7 @@ test("the server exposes the webhook's decisions at /metrics", async () => {
   const app = buildServer({
     config: () => config(),
     cluster: clusterOf(facts()),
-    newToken: () => TOKEN,
+    fresh: FRESH,
     log: silent,
     metrics: metrics.text,
   });

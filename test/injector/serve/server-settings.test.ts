@@ -4,7 +4,7 @@ import { buildServer } from "../../../injector/serve/server.ts";
 import { config } from "../../support/config.ts";
 import { clusterOf, facts } from "../../support/facts.ts";
 import { silent } from "../../support/log-lines.ts";
-import { pod, TOKEN } from "../../support/pods.ts";
+import { pod, FRESH } from "../../support/pods.ts";
 import { postObject } from "../../support/webhook.ts";
 
 describe("the settings in force", () => {
@@ -40,7 +40,7 @@ describe("the settings in force", () => {
       config: () => config(),
       cluster: clusterOf(facts()),
       log: silent,
-      newToken: () => TOKEN,
+      fresh: FRESH,
       detail: () => detail,
     });
     const answer = await server.inject({ url: "/readyz" });

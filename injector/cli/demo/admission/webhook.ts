@@ -14,7 +14,7 @@ import type { InjectorConfig } from "../../../config/installation.ts";
 import type { Operation } from "../../../mutate/patch.ts";
 import { isRecord, own, strings, type Fields } from "../../../model/read.ts";
 import { buildServer } from "../../../serve/server.ts";
-import { randomToken } from "../../../mutate/token.ts";
+import { random } from "../../../mutate/fresh.ts";
 import type { Cleanup } from "../cleanup.ts";
 import type { Submitted } from "./pods.ts";
 
@@ -51,7 +51,7 @@ export async function startInjector(
   cleanup: Cleanup,
 ): Promise<Injector> {
   const log = createLog("silent", "podrole");
-  const app = buildServer({ config: () => config, cluster, log, newToken: randomToken, tls: serving });
+  const app = buildServer({ config: () => config, cluster, log, fresh: random, tls: serving });
   // Fastify says "http", whatever server it is given.
   const url = (await app.listen({ host: "127.0.0.1", port: 0 })).replace(/^http:/, "https:");
   cleanup.add(async () => {
