@@ -17,8 +17,9 @@ import { certificates, httpUrl, ipAddress, otherThan, portNumber, region, region
 /** An {@link Identity}, ready for use. */
 export interface ConfiguredIdentity {
   readonly name: string;
+  readonly tokenFile?: string;
   /** 32 bytes. */
-  readonly tokenSha256: Buffer;
+  readonly tokenSha256?: Buffer;
   /** In the order of the calls; placeholders are filled in, and each has a duration. */
   readonly steps: readonly TimedStep[];
 }
@@ -106,7 +107,7 @@ export function parseConfig(env: Env): SidecarConfig {
     imds: mode === "block" ? undefined : emulated,
     identities: identities.map(({ steps, tokenSha256, ...identity }) => ({
       ...identity,
-      tokenSha256: Buffer.from(tokenSha256, "hex"),
+      ...(tokenSha256 === undefined ? {} : { tokenSha256: Buffer.from(tokenSha256, "hex") }),
       steps: steps.map((step, index) => completed(step, index === steps.length - 1, pod)),
     })),
     sessionName: sessionName(template, pod),

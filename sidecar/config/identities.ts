@@ -5,7 +5,7 @@ import { stepProblems } from "./steps.ts";
 
 const NAME = /^(?:pod|container\/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)$/;
 const SHA256 = /^[0-9a-f]{64}$/i;
-const KEYS: ReadonlySet<string> = new Set(["name", "tokenSha256", "steps"]);
+const KEYS: ReadonlySet<string> = new Set(["name", "tokenFile", "tokenSha256", "steps"]);
 
 /**
  * The parser of `PODROLE_IDENTITIES`. Two identities with the same name or token are refused: it would be a matter of
@@ -23,24 +23,34 @@ export function identitiesOf(firstAction: StsAction | undefined) {
     );
     if (problems.length > 0) throw new Error(`is not valid: ${problems.join(", ")}`);
     const identities = parsed as readonly Identity[];
-    for (const key of ["name", "tokenSha256"] as const) {
-      const values = new Set(identities.map((one) => one[key].toLowerCase()));
-      if (values.size < identities.length)
-        throw new Error(`is not valid: two identities have the same ${key}`);
+    for (const key of ["name", "tokenFile", "tokenSha256"] as const) {
+      const values = identities.flatMap((one) => one[key] ?? []);
+      const distinct = new Set(values.map((value) => (key === "tokenFile" ? value : value.toLowerCase())));
+      if (distinct.size < values.length) throw new Error(`is not valid: two identities have the same ${key}`);
     }
     return identities;
   };
 }
 
+/** In one spelling only, so that two identities with one file are noticed. */
+const isPlainPath = (path: unknown): boolean =>
+  typeof path === "string" &&
+  /^(?:\/[^/\0]+)+$/.test(path) &&
+  path.split("/").every((part) => part !== "." && part !== "..");
+
 function problemsOf(identity: unknown, firstAction: StsAction | undefined): readonly string[] {
   if (!isRecord(identity)) return [" must be an object"];
-  const { name, tokenSha256, steps } = identity;
+  const { name, tokenFile, tokenSha256, steps } = identity;
   return [
     ...Object.keys(identity)
       .filter((key) => !KEYS.has(key))
       .map((key) => `.${printable(key)} is not known`),
     ...(typeof name === "string" && NAME.test(name) ? [] : [".name must be pod or container/NAME"]),
-    ...(typeof tokenSha256 === "string" && SHA256.test(tokenSha256)
+    ...(tokenFile === undefined && tokenSha256 === undefined ? [" needs tokenFile or tokenSha256"] : []),
+    ...(tokenFile === undefined || isPlainPath(tokenFile)
+      ? []
+      : [".tokenFile must be an absolute path without . or .."]),
+    ...(tokenSha256 === undefined || (typeof tokenSha256 === "string" && SHA256.test(tokenSha256))
       ? []
       : [".tokenSha256 must be a SHA-256 in 64 hex digits"]),
     ...stepProblems(steps, firstAction).map((problem) => `.steps${problem}`),

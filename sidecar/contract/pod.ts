@@ -48,9 +48,29 @@ export const TOKEN_VOLUME = {
   audience: "sts.amazonaws.com",
 } as const;
 
+/**
+ * The token of an identity as a file: a projected service account token. The kubelet gives every mount of the volume the
+ * same bytes, so the sidecar can compare what a container sends. `index` is the identity's place in the sidecar's list.
+ */
+export const IDENTITY_TOKEN = {
+  volume: (index: number): string => `podrole-identity-${index}`,
+  /** In the containers of the identity. */
+  mountPath: "/var/run/secrets/podrole.dev/credentials",
+  sidecarMountPath: (index: number): string => `/var/run/secrets/podrole.dev/identities/${index}`,
+  file: "token",
+  /** One for each identity, since the kubelet makes one token for each audience of a pod. Nobody accepts it. */
+  audience: (identity: string): string => `${IDENTITY_AUDIENCE_PREFIX}${identity}`,
+  /** A day, since some SDKs read the file only once. The kubelet writes a new token after four fifths of it. */
+  expirationSeconds: 86_400,
+} as const;
+
+/** A pod that asks for a token of such an audience by itself is denied: the sidecar would accept it. */
+export const IDENTITY_AUDIENCE_PREFIX = "podrole.dev/";
+
 /** Variables of the app's containers, by the AWS SDKs' own names. */
 export const APP_ENV = {
   fullUri: "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+  tokenFile: "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
   token: "AWS_CONTAINER_AUTHORIZATION_TOKEN",
   region: "AWS_REGION",
   defaultRegion: "AWS_DEFAULT_REGION",

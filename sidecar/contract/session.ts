@@ -24,13 +24,16 @@ export const POLICY_ARNS_MAX = 10;
 
 /**
  * One session that the sidecar holds, and the token that gives access to it. A pod has one of its own, and one for every
- * container that `podrole.dev/role.<container>` gives a role.
+ * container that `podrole.dev/role.<container>` gives a role. The token is in a file, in a variable, or there is one in
+ * each: either gives access.
  */
 export interface Identity {
   /** {@link POD_IDENTITY} or {@link containerIdentity}: for logs, metrics and messages. */
   readonly name: string;
-  /** SHA-256, in hex, of the token that its containers present. The sidecar does not know the token itself. */
-  readonly tokenSha256: string;
+  /** Where the sidecar has the file with the token, see {@link IDENTITY_TOKEN}: an absolute path. */
+  readonly tokenFile?: string;
+  /** SHA-256, in hex, of the token in its containers' variable. The sidecar does not know that token itself. */
+  readonly tokenSha256?: string;
   /** The last one is the identity's role. */
   readonly steps: readonly Step[];
 }

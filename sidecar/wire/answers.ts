@@ -8,7 +8,7 @@ import { wireAnswer, type WireAnswer, type WireRequest } from "./message.ts";
 /** One session and the token that gives access to it. */
 export interface ServedIdentity {
   /** 32 bytes. */
-  readonly tokenSha256: Buffer;
+  readonly tokenSha256?: Buffer;
   /** @throws CodedError */
   readonly credentials: () => Promise<Credentials>;
 }

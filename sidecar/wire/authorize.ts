@@ -25,7 +25,7 @@ export function requireLoopbackHost(headers: Headers): void {
  * all identities are compared, so that neither time nor length tells anything about a token.
  * @throws CodedError `TOKEN_MISSING` or `TOKEN_WRONG`
  */
-export function requireIdentity<T extends { readonly tokenSha256: Buffer }>(
+export function requireIdentity<T extends { readonly tokenSha256?: Buffer }>(
   headers: Headers,
   identities: readonly T[],
 ): T {
@@ -38,7 +38,9 @@ export function requireIdentity<T extends { readonly tokenSha256: Buffer }>(
   // Node decodes headers as latin1, so latin1 gives the bytes back.
   const digest = createHash("sha256").update(value, "latin1").digest();
   // Not `find`, which stops at the first match: the time it takes would tell whose token it was.
-  const matches = identities.map(({ tokenSha256 }) => timingSafeEqual(digest, tokenSha256));
+  const matches = identities.map(
+    ({ tokenSha256 }) => tokenSha256 !== undefined && timingSafeEqual(digest, tokenSha256),
+  );
   const identity = identities[matches.indexOf(true)];
   if (identity === undefined) {
     throw new CodedError("TOKEN_WRONG", "The Authorization header does not hold this pod's token.");

@@ -1,7 +1,12 @@
 import { expect, test } from "vitest";
 import { parseConfig } from "../../../sidecar/config/config.ts";
 import { ENV } from "../../../sidecar/contract/env.ts";
-import { CREDENTIALS_PORT, HEALTH_PORT } from "../../../sidecar/contract/pod.ts";
+import {
+  CREDENTIALS_PORT,
+  HEALTH_PORT,
+  IDENTITY_AUDIENCE_PREFIX,
+  IDENTITY_TOKEN,
+} from "../../../sidecar/contract/pod.ts";
 import type { Env } from "../../../sidecar/kit/env.ts";
 import { ROLE } from "../../support/credentials.ts";
 import { podIdentity, sidecarEnv } from "../../support/sidecar-env.ts";
@@ -42,6 +47,22 @@ test("the sidecar reads what the injector writes", () => {
     blockedAddresses: [],
     logLevel: "info",
   });
+});
+
+test("the sidecar reads the file of each identity, beside the hash or in its place", () => {
+  const tokenFile = (index: number) => `${IDENTITY_TOKEN.sidecarMountPath(index)}/${IDENTITY_TOKEN.file}`;
+  const both = { tokenFile: tokenFile(0) };
+  const file = { name: "container/app", tokenFile: tokenFile(1), tokenSha256: undefined };
+  const { identities } = parseConfig({ ...sidecarEnv(), [ENV.identities]: one(both, file) });
+  expect(identities).toEqual([
+    expect.objectContaining({ name: "pod", tokenFile: tokenFile(0), tokenSha256: Buffer.alloc(32, 0xab) }),
+    { name: "container/app", tokenFile: tokenFile(1), steps: [{ roleArn: ROLE, durationSeconds: 3600 }] },
+  ]);
+});
+
+test("no two identities of a pod have the volume, the file or the audience of a token in common", () => {
+  expect(IDENTITY_TOKEN.audience("container/app")).toBe(`${IDENTITY_AUDIENCE_PREFIX}container/app`);
+  for (const of of [IDENTITY_TOKEN.volume, IDENTITY_TOKEN.sidecarMountPath]) expect(of(0)).not.toBe(of(1));
 });
 
 test("the sidecar's configuration cannot be changed afterwards", () => {
@@ -135,6 +156,18 @@ test.each([
   ["another name", one({ name: "app" }), "[0].name must be pod or container/NAME"],
   ["a name of a path", one({ name: "container/../x" }), "[0].name must be"],
   ["a hash that is none", one({ tokenSha256: "abc" }), "[0].tokenSha256 must be a SHA-256"],
+  ["no token", one({ tokenSha256: undefined }), "[0] needs tokenFile or tokenSha256"],
+  ["a file that is no path", one({ tokenFile: 7 }), "[0].tokenFile must be an absolute path"],
+  ["a relative file", one({ tokenFile: "token" }), "[0].tokenFile must be an absolute path"],
+  ["a file spelled otherwise", one({ tokenFile: "/a//token" }), "[0].tokenFile must be an absolute path"],
+  ["a file above a folder", one({ tokenFile: "/a/../token" }), "[0].tokenFile must be an absolute path"],
+  ["a folder for a file", one({ tokenFile: "/a/" }), "[0].tokenFile must be an absolute path"],
+  ["a file with a NUL", one({ tokenFile: "/a\0b" }), "[0].tokenFile must be an absolute path"],
+  [
+    "one file twice",
+    one({ tokenFile: "/a" }, { tokenFile: "/a", name: "container/app", tokenSha256: undefined }),
+    "two identities have the same tokenFile",
+  ],
   ["a key that is not known", one({ token: "x" }), "[0].token is not known"],
   ["one name twice", one({}, { tokenSha256: "cd".repeat(32) }), "two identities have the same name"],
   ["one token twice", one({}, { name: "container/app" }), "two identities have the same tokenSha256"],
