@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { admitPod } from "../../injector/review/admit-pod.ts";
-import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { decide } from "../../injector/decide/decide.ts";
 import { FINDINGS } from "../../injector/model/findings.ts";
 import { mutate } from "../../injector/mutate/mutate.ts";
@@ -8,130 +7,39 @@ import type { Pod } from "../../injector/model/pod.ts";
 import { tokensFor } from "../../injector/mutate/token.ts";
 import { facts } from "../support/facts.ts";
 import { goldens } from "../support/goldens.ts";
-import { ofKind, rendered, whyNoHelm, type Manifest } from "../support/helm.ts";
 import { numbers } from "../support/random-pods.ts";
 import { FRESH } from "../support/pods.ts";
 import { until } from "../support/until.ts";
-import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
+import type { ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
-import { randomValidPod } from "./valid-pods.ts";
-import { ATTACKS, DEBUG_ATTACKS, EMULATION_ATTACKS, SETTINGS, type AttackSetting } from "./policy-attacks.ts";
+import { ATTACKS, DEBUG_ATTACKS, EMULATION_ATTACKS, SETTINGS } from "./policy-attacks.ts";
+import { openPolicies, POLICIES, policiesOfPods, whyNoPolicies, type PolicyRig } from "./policy-rig.ts";
 import { accountsOf, NAMESPACES, podsOf } from "./setting.ts";
+import { randomValidPod } from "./valid-pods.ts";
 
-const reason = whyNot() ?? whyNoHelm();
-const POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
-const BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings";
-const CONFIGS = `${NAMESPACES}/podrole-system/configmaps`;
+const reason = whyNoPolicies();
 const STRATEGIC = "application/strategic-merge-patch+json";
 
 /** Pods with values that every API server rejects. They test the webhook; the policy never sees them. */
 const NO_PODS = new Set(["fields-prototype-keys", "fields-unknown-at-every-level"]);
 
-/** The policies for pods that are created and for pods that run. */
-const POLICIES_OF_PODS: readonly Manifest[] =
-  reason === undefined
-    ? rendered().filter(
-        ({ kind, metadata }) => kind === "ValidatingAdmissionPolicy" && metadata.name !== "podrole-exec",
-      )
-    : [];
-
-/** The chart's values for an injector with this configuration. */
-const valuesOf = (config: InjectorConfig): object => ({
-  options: {
-    image: config.image,
-    imagePullPolicy: config.imagePullPolicy,
-    source: config.source,
-    sourceOverride: config.sourceOverride,
-    guard: config.guard,
-    egressHook: config.egressHook,
-    guardNetRaw: config.guardNetRaw,
-    hostNetwork: config.hostNetwork,
-    hostPath: config.hostPath,
-    stsEndpoint: config.stsEndpoint,
-    stsFips: config.stsFips,
-    stsDualStack: config.stsDualStack,
-    stsCa: config.stsCa,
-    ambientSecret: config.ambientSecret,
-    block: config.block,
-    imds: config.imds,
-    imdsPort: config.imdsPort,
-    imdsNodePaths: config.imdsNodePaths,
-  },
-});
-
 describe.skipIf(reason !== undefined)(
   `the ValidatingAdmissionPolicy with no webhook there${reason ? `: ${reason}` : ""}`,
   () => {
+    let rig: PolicyRig;
     let plane: ControlPlane;
-    const settled = new Map<string, Promise<string>>();
+    let create: PolicyRig["create"];
+    let good: PolicyRig["good"];
 
     beforeAll(async () => {
-      plane = await openControlPlane();
-      await plane.admin.create(NAMESPACES, { metadata: { name: "podrole-system" } });
-      for (const policy of POLICIES_OF_PODS) await plane.admin.create(POLICIES, policy);
+      rig = await openPolicies();
+      ({ plane, create, good } = rig);
     });
-    afterAll(() => plane?.stop());
-
-    /** Installs the policy of a configuration once, for namespaces with their own label. Resolves to the label. */
-    function policyFor(config: InjectorConfig): Promise<string> {
-      const values = JSON.stringify(valuesOf(config));
-      const known = settled.get(values);
-      if (known !== undefined) return known;
-      const label = `config-${settled.size}`;
-      const installing = install(label, JSON.parse(values) as object);
-      settled.set(values, installing);
-      return installing;
-    }
-
-    async function install(label: string, values: object): Promise<string> {
-      const objects = rendered(values);
-      const settings = ofKind(objects, "ConfigMap");
-      settings.metadata.name = label;
-      await plane.admin.create(CONFIGS, settings);
-      for (const binding of objects.filter(({ kind }) => kind === "ValidatingAdmissionPolicyBinding")) {
-        const { name } = binding.metadata;
-        if (name === "podrole-exec") continue;
-        binding.metadata.name = `${name}-${label}`;
-        if (binding.spec.paramRef) binding.spec.paramRef.name = label;
-        binding.spec.matchResources = { namespaceSelector: { matchLabels: { "test-policy": label } } };
-        await plane.admin.create(BINDINGS, binding);
-      }
-      await namespace(`${label}-canary`, label);
-      await until(
-        "the policy to be in force",
-        async () => {
-          const canary = {
-            metadata: { name: "canary" },
-            spec: { hostPID: true, containers: [{ name: "a", image: "a" }] },
-          };
-          const sidecar = { name: "podrole-sidecar", image: "a" };
-          const { status } = await create(`${label}-canary`, {
-            ...canary,
-            spec: { ...canary.spec, initContainers: [sidecar] },
-          });
-          return status === 422 || status === 403 || undefined;
-        },
-        30_000,
-      );
-      return label;
-    }
-
-    async function namespace(name: string, policy: string, annotations: object = {}): Promise<void> {
-      await plane.admin.create(NAMESPACES, {
-        metadata: { name, labels: { "podrole.dev/inject": "enabled", "test-policy": policy }, annotations },
-      });
-      await plane.admin.create(accountsOf(name), { metadata: { name: "default" } });
-    }
-
-    const create = (into: string, pod: KubeObject, query = "?dryRun=All") =>
-      plane.admin.request("POST", `${podsOf(into)}${query}`, {
-        ...pod,
-        metadata: { ...pod.metadata, namespace: into },
-      });
+    afterAll(() => rig?.close());
 
     // The controller manager checks the types, and none runs here.
     test("passes strict validation without a warning", async () => {
-      for (const policy of POLICIES_OF_PODS) {
+      for (const policy of policiesOfPods()) {
         const other = { ...policy, metadata: { ...policy.metadata, name: "other" } };
         const query = "?dryRun=All&fieldValidation=Strict";
         const { status, warnings } = await plane.admin.request("POST", POLICIES + query, other);
@@ -140,7 +48,7 @@ describe.skipIf(reason !== undefined)(
     });
 
     test("names only codes that the findings page explains", () => {
-      const codes = [...JSON.stringify(POLICIES_OF_PODS).matchAll(/\[([A-Z][A-Z_]+)\]/g)].map(
+      const codes = [...JSON.stringify(policiesOfPods()).matchAll(/\[([A-Z][A-Z_]+)\]/g)].map(
         ([, code]) => code,
       );
       expect(codes.length).toBeGreaterThan(15);
@@ -156,9 +64,9 @@ describe.skipIf(reason !== undefined)(
         if (outcome.kind === "skip" && outcome.reason === "namespace-not-labelled") {
           return skip("of a namespace that the policy does not match");
         }
-        const label = await policyFor(golden.config);
+        const label = await rig.policyFor(golden.config);
         const own = `golden-${name}`.slice(0, 60).replace(/-$/, "");
-        await namespace(own, label, golden.facts.namespace.annotations);
+        await rig.namespace(own, label, golden.facts.namespace.annotations);
         const pod = (outcome.kind === "inject" ? outcome.after : golden.pod) as KubeObject;
         const account = pod.spec.serviceAccountName;
         if (account && account !== "default") {
@@ -169,32 +77,6 @@ describe.skipIf(reason !== undefined)(
         return undefined;
       });
     });
-
-    /** A pod as the webhook makes it under some settings, and the namespace that admits it. */
-    async function good(
-      { config, annotations, pod: asked = {} }: AttackSetting,
-      name: string,
-      sidecar = true,
-    ) {
-      const label = await policyFor(config);
-      const own = `attack-${name.toLowerCase()}`;
-      const found = await plane.admin.request("GET", `${NAMESPACES}/${own}`);
-      if (found.status === 404) await namespace(own, label, annotations);
-      const role = { "iam.amazonaws.com/role": "arn:aws:iam::111122223333:role/billing-reader" };
-      const outcome = admitPod(
-        {
-          metadata: { name: "web", annotations: { ...(sidecar ? role : {}), ...asked } },
-          spec: {
-            containers: [{ name: "app", image: "shop/app:1", securityContext: { runAsUser: 1000 } }],
-          },
-        },
-        facts({ annotations }),
-        { ...config, policy: "off" },
-        FRESH,
-      );
-      if (outcome.kind !== "inject") throw new Error(JSON.stringify(outcome));
-      return { own, pod: structuredClone(outcome.after) as KubeObject };
-    }
 
     test.for(Object.entries(SETTINGS))(
       "admits the pods that the attacks start from: %s",
@@ -323,7 +205,7 @@ describe.skipIf(reason !== undefined)(
     );
 
     test("a pod that is older than podrole can lose its finalizer and be debugged", async () => {
-      const label = await policyFor(SETTINGS.plain.config);
+      const label = await rig.policyFor(SETTINGS.plain.config);
       await plane.admin.create(NAMESPACES, { metadata: { name: "older" } });
       await plane.admin.create(accountsOf("older"), { metadata: { name: "default" } });
       const at = `${podsOf("older")}/old`;
