@@ -19,7 +19,7 @@ export const ENV = {
   egressHook: "PODROLE_EGRESS_HOOK",
   /** Both: {@link IMDS_MODES}, absent for `block`, and the port of the sidecar's endpoint in `emulate`. */
   imds: "PODROLE_IMDS",
-  imdsPort: "PODROLE_IMDS_PORT",
+  imdsPort: "PODROLE_LISTEN_IMDS",
   /** Sidecar, in `emulate`: `allowed` for clients that know no token, else `denied`. */
   imdsV1: "PODROLE_IMDS_V1",
   /**
@@ -53,8 +53,9 @@ export const ENV = {
   webIdentityTokenFile: "PODROLE_WEB_IDENTITY_TOKEN_FILE",
   start: "PODROLE_START",
   startTimeoutSeconds: "PODROLE_START_TIMEOUT_SECONDS",
-  port: "PODROLE_PORT",
-  healthPort: "PODROLE_HEALTH_PORT",
+  /** Ports. A name that ends in `_PORT` would be set by the kubelet for a Service named `podrole`. */
+  port: "PODROLE_LISTEN_CREDENTIALS",
+  healthPort: "PODROLE_LISTEN_HEALTH",
   logLevel: "PODROLE_LOG_LEVEL",
   namespace: "PODROLE_NAMESPACE",
   serviceAccount: "PODROLE_SERVICE_ACCOUNT",

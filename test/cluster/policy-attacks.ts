@@ -469,7 +469,7 @@ const emulation = (
   );
 
 /** The variables that the injector gives guard and sidecar for emulation. */
-const GUARD_EMULATES = { PODROLE_IMDS: "emulate", PODROLE_IMDS_PORT: "16927" };
+const GUARD_EMULATES = { PODROLE_IMDS: "emulate", PODROLE_LISTEN_IMDS: "16927" };
 const BY_HAND = { guard: GUARD_EMULATES, sidecar: { ...GUARD_EMULATES, PODROLE_IMDS_V1: "denied" } };
 
 /** Emulation without permission, and guard and sidecar with mismatched emulation variables. */
@@ -481,15 +481,17 @@ export const EMULATION_ATTACKS: readonly Attack[] = [
   emulation("a sidecar that emulates where the guard blocks", "unasked", { sidecar: BY_HAND.sidecar }),
   emulation("a pod that asks and whose guard and sidecar block", "unasked", { pod: EMULATE }),
   emulation("a guard that blocks where the sidecar emulates", "emulated", {
-    guard: { PODROLE_IMDS: "", PODROLE_IMDS_PORT: "" },
+    guard: { PODROLE_IMDS: "", PODROLE_LISTEN_IMDS: "" },
   }),
   emulation("a sidecar that does not emulate where the guard does", "emulated", {
-    sidecar: { PODROLE_IMDS: "", PODROLE_IMDS_PORT: "" },
+    sidecar: { PODROLE_IMDS: "", PODROLE_LISTEN_IMDS: "" },
   }),
-  emulation("a guard that redirects to another port", "emulated", { guard: { PODROLE_IMDS_PORT: "8080" } }),
-  emulation("a sidecar that listens at another port", "emulated", { sidecar: { PODROLE_IMDS_PORT: "8080" } }),
+  emulation("a guard that redirects to another port", "emulated", { guard: { PODROLE_LISTEN_IMDS: "8080" } }),
+  emulation("a sidecar that listens at another port", "emulated", {
+    sidecar: { PODROLE_LISTEN_IMDS: "8080" },
+  }),
   emulation("a sidecar whose port is left to its default", "tokenless", {
-    sidecar: { PODROLE_IMDS_PORT: "" },
+    sidecar: { PODROLE_LISTEN_IMDS: "" },
   }),
   emulation("a sidecar that blocks by another word", "emulated", { sidecar: { PODROLE_IMDS: "block" } }),
   emulation("answers without a token that the installation does not allow", "emulated", {

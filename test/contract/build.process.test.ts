@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BUNDLES, build } from "../../.ci/build.ts";
 import { bundledIn } from "../../.ci/licenses.ts";
+import { canBeMadeByAService } from "../support/service-links.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const dist = mkdtempSync(join(tmpdir(), "podrole-dist-"));
@@ -63,4 +64,18 @@ test.for(["sidecar", "injector", "cli"])("the program %s prints its version", (n
     encoding: "utf8",
   });
   expect(version).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test("no Service can make a variable that the sidecar's libraries or Node read", () => {
+  const parts = readdirSync(join(dist, "sidecar")).filter((file) => file.endsWith(".mjs"));
+  const code = ["sidecar.mjs", ...parts.map((part) => `sidecar/${part}`)].map(read).join("\n");
+  // As a text or as a property, since a library may put the name into a table first.
+  const named = [...code.matchAll(/["'`.]([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b/g)].map(([, name = ""]) => name);
+  expect(named).toContain("AWS_REGION");
+  expect(named.filter(canBeMadeByAService)).toEqual([]);
+
+  const help = execFileSync(process.execPath, ["--help"], { encoding: "utf8" });
+  const ofNode = help.slice(help.indexOf("Environment variables:")).match(/^[A-Z][A-Z0-9_]+/gm) ?? [];
+  expect(ofNode).toContain("NODE_EXTRA_CA_CERTS");
+  expect(ofNode.filter(canBeMadeByAService)).toEqual([]);
 });

@@ -5,6 +5,7 @@ import { ENV } from "../../sidecar/contract/env.ts";
 import { AS_GUARD, GUARD, guardEnv, runGuard } from "./guard-run.ts";
 import { METADATA_V4, METADATA_V6, openLab, type Lab } from "./lab.ts";
 import { whyNot } from "./requirements.ts";
+import { LIKE_OURS, serviceLinks } from "../support/service-links.ts";
 
 const reason = whyNot();
 const APP_UID = 1000;
@@ -40,6 +41,13 @@ describe.skipIf(reason)(`the guard in a pod's network${reason ? ` (skipped: ${re
     ];
     const { code, stderr } = await runGuard(lab, {}, [...bare, ...AS_GUARD]);
     expect(stderr).toBe("");
+    expect(code).toBe(0);
+  });
+
+  test("does its work in a namespace with Services whose variables begin like its own", async () => {
+    const { code, stdout, stderr } = await runGuard(lab, serviceLinks(...LIKE_OURS));
+    expect(stderr).toBe("");
+    expect(stdout).toContain("169.254.169.254 and fd00:ec2::254 are out of reach (4 chains");
     expect(code).toBe(0);
   });
 

@@ -10,6 +10,7 @@ import { freePort } from "../support/free-port.ts";
 import { http } from "../support/http.ts";
 
 import { until } from "../support/until.ts";
+import { LIKE_OURS, serviceLinks } from "../support/service-links.ts";
 import { ended, readiness, sidecarPod, termination, TOKEN } from "../support/sidecar-pod.ts";
 
 test("the sidecar ends its start with STS's refusal and the remedy as termination message", async () => {
@@ -22,6 +23,18 @@ test("the sidecar ends its start with STS's refusal and the remedy as terminatio
   expect(message).toMatch(/^AccessDenied: STS refused AssumeRoleWithWebIdentity for arn:aws:iam::/);
   expect(message).toContain("trust policy");
   expect(message).not.toContain("\n");
+});
+
+test("the sidecar starts and serves in a namespace with Services whose variables begin like its own", async () => {
+  const made = await sidecarPod({
+    ...serviceLinks(...LIKE_OURS),
+    [ENV.imds]: "emulate",
+    [ENV.imdsPort]: String(await freePort()),
+  });
+  const serving = sidecar(["serve"], made.env);
+  expect(await sidecar(["wait"], made.env).exited).toBe(0);
+  expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+  expect(serving.output()).not.toContain("10.96.0.99");
 });
 
 test("the sidecar starts when the role is created while the pod waits", async () => {

@@ -126,7 +126,7 @@ async function waitedInVain(): Promise<CodedError> {
   const clock = handClock();
   const impatient = { ...clock, sleep: () => clock.advance(200_000) };
   const error = await thrown(async () =>
-    waitMain({ PODROLE_HEALTH_PORT: String(await freePort()) }, impatient),
+    waitMain({ PODROLE_LISTEN_HEALTH: String(await freePort()) }, impatient),
   );
   return new CodedError(error.code, error.message.replace(/port \d+/, "port 16926"), {
     remedy: error.remedy ?? "",
