@@ -17,9 +17,10 @@ export async function readConfigFile(path: string): Promise<Written> {
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw unreadable(path, `cannot be read (${systemCode(error) ?? "unknown error"})`, "Correct the path.");
   });
-  // Only here: an injector in a cluster is given no file.
-  const { parseAllDocuments } = await import("yaml");
-  const documents = parseAllDocuments(text, { version: "1.1", schema: "yaml-1.1" });
+  // Only here: an injector in a cluster is given no file. As `default`: in a bundle, a CommonJS module that is imported later has
+  // no other export.
+  const { default: yaml } = await import("yaml");
+  const documents = yaml.parseAllDocuments(text, { version: "1.1", schema: "yaml-1.1" });
   // An empty stream is an object of another kind, without documents.
   const all = Array.isArray(documents) ? documents : [];
   if (all.some(({ errors }) => errors.length > 0)) {

@@ -42,6 +42,33 @@ describe.for(BUNDLES.map(({ name }) => name))("the bundle %s", (name) => {
   });
 });
 
+// A bundle has other modules than the source: what is imported only when it is needed can be missing in it.
+test("the bundled podrole reads settings from a file", () => {
+  const file = (name: string, object: unknown): string => {
+    writeFileSync(join(dist, name), JSON.stringify(object));
+    return join(dist, name);
+  };
+  const config = file("config.yaml", {
+    kind: "ConfigMap",
+    metadata: { name: "podrole-config" },
+    data: { image: "registry.example/podrole:from-the-file" },
+  });
+  const pod = file("pod.json", {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "web" },
+    spec: { containers: [{ name: "app" }] },
+  });
+  const output = execFileSync(
+    process.execPath,
+    [join(dist, "cli.mjs"), "inject", "--config", config, "-f", pod],
+    {
+      encoding: "utf8",
+    },
+  );
+  expect(output).toContain("registry.example/podrole:from-the-file");
+});
+
 test("a package without a licence text or a known licence is not bundled", () => {
   const folder = join(dist, "node_modules/p");
   mkdirSync(folder, { recursive: true });
