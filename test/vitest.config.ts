@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,
-    include: ["test/{injector,sidecar,contract}/**/*.test.ts"],
+    include: ["test/{injector,sidecar,contract,fuzz}/**/*.test.ts"],
     exclude: ["**/*.process.test.ts"],
     isolate: false,
     maxWorkers: 2,

@@ -1,0 +1,89 @@
+import { expect, test } from "vitest";
+import type { Container, Pod } from "../../injector/model/pod.ts";
+import { config } from "../support/config.ts";
+import { facts } from "../support/facts.ts";
+import { app, injected, pod, withApp } from "../support/pods.ts";
+import { SETTINGS, SPACES } from "./cluster.ts";
+import { debugProblems, unguarded } from "./guarded.ts";
+
+/** The fuzzer's own judge. A judge that notices nothing would pass every injector. */
+
+const [SHOP, LOGS] = SPACES;
+const GUARDED = injected(pod(), facts(), config({ image: SETTINGS.image }));
+const problems = (one: unknown, space = SHOP): readonly string[] =>
+  space === undefined ? [] : unguarded(one, space);
+
+/** The guarded pod with fields of one init container changed. */
+const withInit = (place: number, over: Partial<Container>): Pod => ({
+  ...GUARDED,
+  spec: {
+    ...GUARDED.spec,
+    initContainers: (GUARDED.spec.initContainers ?? []).map((one, index) =>
+      index === place ? { ...one, ...over } : one,
+    ),
+  },
+});
+
+/** The guarded pod with fields of its app changed. */
+const withUser = (over: Partial<Container>): Pod =>
+  withApp({ securityContext: { capabilities: { drop: ["ALL"] } }, ...over }, GUARDED);
+
+test("a pod as podrole patches it is guarded", () => {
+  expect(problems(GUARDED)).toEqual([]);
+  expect(problems(withUser({}))).toEqual([]);
+});
+
+test.for<readonly [string, unknown]>([
+  ["without a guard", { ...GUARDED, spec: { ...GUARDED.spec, initContainers: [] } }],
+  ["that is no object", null],
+  ["with another image of the guard", withInit(0, { image: "evil/image:1" })],
+  ["with another command of the guard", withInit(0, { command: ["true"] })],
+  ["with a guard that restarts", withInit(0, { restartPolicy: "Always" })],
+  ["with a guard that blocks nothing", withInit(0, { env: [] })],
+  ["with a guard of little memory", withInit(0, { resources: { limits: { memory: "6Mi" } } })],
+  ["with another uid of the sidecar", withInit(1, { securityContext: { runAsUser: 0 } })],
+  ["with NET_RAW", withUser({ securityContext: {} })],
+  [
+    "that adds a capability outside of baseline",
+    withUser({ securityContext: { capabilities: { add: ["DAC_READ_SEARCH"], drop: ["ALL"] } } }),
+  ],
+  [
+    "that is privileged",
+    withUser({ securityContext: { privileged: true, capabilities: { drop: ["ALL"] } } }),
+  ],
+  ["with a port of the node", withUser({ ports: [{ hostPort: 80 }] })],
+  ["with a probe of another host", withUser({ livenessProbe: { tcpSocket: { host: "10.0.0.1" } } })],
+  ["with a reserved name", withUser({ name: "podrole-x" })],
+  ["with the sidecar's token", withUser({ volumeMounts: [{ name: "podrole-token", mountPath: "/t" }] })],
+  ["in the node's process table", { ...GUARDED, spec: { ...GUARDED.spec, hostPID: true } }],
+  [
+    "with a path of the node",
+    { ...GUARDED, spec: { ...GUARDED.spec, volumes: [{ name: "logs", hostPath: { path: "/var/log" } }] } },
+  ],
+])("a pod %s is not guarded", ([, one]) => {
+  expect(problems(one)).not.toEqual([]);
+});
+
+test("what a namespace exempts is not a problem in it", () => {
+  const logs = {
+    ...withUser({ ports: [{ hostPort: 80 }] }),
+    spec: {
+      ...withUser({ ports: [{ hostPort: 80 }] }).spec,
+      volumes: [{ name: "logs", hostPath: { path: "/var/log" } }],
+    },
+  };
+  expect(problems(logs, LOGS)).toEqual([]);
+});
+
+test.for<readonly [string, Partial<Container>, object]>([
+  ["before the guard has ended", { securityContext: { capabilities: { drop: ["ALL"] } } }, {}],
+  [
+    "with NET_RAW",
+    {},
+    { initContainerStatuses: [{ name: "podrole-guard", state: { terminated: { exitCode: 0 } } }] },
+  ],
+])("an ephemeral container %s is a problem", ([, over, status]) => {
+  const before = { ...GUARDED, status };
+  const after = { ...before, spec: { ...GUARDED.spec, ephemeralContainers: [{ ...app, ...over }] } };
+  expect(debugProblems(before, after, after)).not.toEqual([]);
+});
