@@ -1,5 +1,5 @@
 import type { Clock } from "./kit/clock.ts";
-import { CodedError } from "./kit/errors.ts";
+import { CodedError, isShortage } from "./kit/errors.ts";
 import type { Reach } from "./kit/reach.ts";
 
 /** What is known of the guard. `open` names the address that accepted a connection. */
@@ -76,8 +76,7 @@ async function check(deps: GuardCheckDeps, before: GuardState): Promise<GuardSta
 }
 
 /** The sidecar could not open a socket, which says nothing about the guard. */
-const hadNoSocket = (outcome: Reach): boolean =>
-  outcome.kind === "refused" && ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"].includes(outcome.code);
+const hadNoSocket = (outcome: Reach): boolean => outcome.kind === "refused" && isShortage(outcome.code);
 
 function sameOr(before: GuardState, state: GuardState): GuardState {
   const same = before.kind === state.kind;

@@ -9,11 +9,16 @@ import type { Clock } from "./kit/clock.ts";
 import type { CodedError } from "./kit/errors.ts";
 import type { Log } from "./kit/log.ts";
 import { reach } from "./kit/reach.ts";
+import { readSmallFile } from "./kit/read-small-file.ts";
 import { IDENTITY_SOURCES } from "./sources/sources.ts";
 import type { Credentials } from "./sts/credentials.ts";
 import { healthServer, listenEverywhere } from "./wire/health.ts";
 import { createMetrics, type Metrics } from "./wire/metrics.ts";
 import { close, credentialServer, listen } from "./wire/server.ts";
+import { watchTokenFile, type TokenFile } from "./wire/token-file.ts";
+
+/** Four times a service account's token, and as much as the headers of a request may hold. */
+const TOKEN_BYTES_MAX = 8 * 1024;
 
 export interface ServeDeps {
   readonly clock: Clock;
@@ -52,11 +57,15 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
       if (problem !== undefined) throw problem;
       return engine.get();
     };
-    return { ...identity, engine, credentials };
+    const { tokenFile: path, ...own } = identity;
+    const tokenFile = path === undefined ? undefined : appToken(identity.name, path, deps);
+    return { ...own, engine, credentials, ...(tokenFile === undefined ? {} : { tokenFile }) };
   });
   const engines = identities.map(({ engine }) => engine);
+  const files = identities.flatMap(({ tokenFile }) => tokenFile ?? []);
   const problem = (): CodedError | undefined =>
-    guardCheck.problem() ?? engines.map((engine) => engine.problem()).find((one) => one !== undefined);
+    guardCheck.problem() ??
+    [...files, ...engines].map((one) => one.problem()).find((found) => found !== undefined);
 
   const server = credentialServer({ identities, onAnswer: metrics.countAnswer });
   const health = healthServer({
@@ -85,15 +94,19 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
     "listening",
   );
   guardCheck.start();
-  for (const engine of engines) engine.start();
+  for (const one of [...files, ...engines]) one.start();
 
   const stop = async (): Promise<void> => {
     stopping.abort();
-    for (const engine of engines) engine.stop();
+    for (const one of [...files, ...engines]) one.stop();
     guardCheck.stop();
     await Promise.all([close(server), close(health), imds?.close()]);
   };
-  const ready = Promise.all([...engines.map((engine) => engine.firstSession), guardCheck.firstClosed]);
+  const ready = Promise.all([
+    guardCheck.firstClosed,
+    ...files.map((file) => file.firstToken),
+    ...engines.map((engine) => engine.firstSession),
+  ]);
   const timeout = clock.sleep(config.startTimeoutSeconds * 1000, stopping.signal);
   const started = Promise.race([ready.then(() => true), timeout.then(() => stopping.signal.aborted)]).then(
     (fine) => {
@@ -112,7 +125,7 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
  */
 async function metadataEndpoint(
   { imds }: SidecarConfig,
-  own: (ConfiguredIdentity & { readonly credentials: () => Promise<Credentials> }) | undefined,
+  own: (Pick<ConfiguredIdentity, "steps"> & { readonly credentials: () => Promise<Credentials> }) | undefined,
   { note: onConnection }: ConnectionWatch,
   { clock }: ServeDeps,
   { countImds: onAnswer }: Metrics,
@@ -122,6 +135,22 @@ async function metadataEndpoint(
   const roleArn = own.steps.at(-1)?.roleArn ?? "";
   return serveImds(imds, { roleArn, credentials: own.credentials, clock, onAnswer, onConnection });
 }
+
+/** An SDK that prefers the variable does without the file, but it is always there: without it, the volume is broken. */
+const appToken = (identity: string, path: string, { clock, log }: ServeDeps): TokenFile =>
+  watchTokenFile({
+    path,
+    read: (file) => readSmallFile(file, TOKEN_BYTES_MAX),
+    clock,
+    onRotation: () => log.debug({ identity }, "token replaced"),
+    onChange: (problem) =>
+      problem === undefined
+        ? log.debug({ identity }, "token read")
+        : log.warn(
+            { identity, code: problem.code, reason: problem.message, remedy: problem.remedy },
+            "no token to compare with",
+          ),
+  });
 
 const addressesToCheck = ({ source, blockedAddresses }: SidecarConfig): readonly string[] =>
   IDENTITY_SOURCES[source].reachesMetadata ? [] : blockedAddresses;

@@ -31,6 +31,9 @@ export function coded(thrown: unknown, code = "INTERNAL"): CodedError {
 export const errorName = (thrown: unknown): string =>
   systemCode(thrown) ?? (thrown instanceof Error ? thrown.name : "unknown error");
 
+/** Whether the process had too few descriptors or too little memory to try: this says nothing about what it tried. */
+export const isShortage = (code: string): boolean => ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"].includes(code);
+
 /** The `code` of a Node system error (`ENOENT`, `EADDRINUSE`), or undefined. */
 export function systemCode(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;

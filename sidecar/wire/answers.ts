@@ -2,13 +2,11 @@ import { PATH } from "../contract/pod.ts";
 import { coded, CodedError } from "../kit/errors.ts";
 import { toWire, type Credentials } from "../sts/credentials.ts";
 import { IssueError } from "../sts/issue-error.ts";
-import { requireIdentity, requireLoopbackHost } from "./authorize.ts";
+import { requireIdentity, requireLoopbackHost, type Guarded } from "./authorize.ts";
 import { wireAnswer, type WireAnswer, type WireRequest } from "./message.ts";
 
 /** One session and the token that gives access to it. */
-export interface ServedIdentity {
-  /** 32 bytes. */
-  readonly tokenSha256?: Buffer;
+export interface ServedIdentity extends Guarded {
   /** @throws CodedError */
   readonly credentials: () => Promise<Credentials>;
 }
@@ -27,7 +25,7 @@ export async function answer(request: WireRequest, deps: WireDeps): Promise<Wire
     requireLoopbackHost(request.headers);
     requirePath(request.path);
     requireGet(request.method);
-    const identity = requireIdentity(request.headers, deps.identities);
+    const identity = await requireIdentity(request.headers, deps.identities);
     return json(200, toWire(await identity.credentials()));
   } catch (error) {
     const refusal = refused(coded(error));
@@ -49,6 +47,7 @@ const STATUS: Readonly<Record<string, number>> = {
   PROXY_REFUSED: 400,
   TOKEN_MISSING: 401,
   TOKEN_WRONG: 403,
+  TOKEN_SHARED: 403,
   PATH_UNKNOWN: 404,
   METHOD_REFUSED: 405,
 };

@@ -1,9 +1,10 @@
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { answer } from "../../../sidecar/wire/answers.ts";
 import type { WireRequest } from "../../../sidecar/wire/message.ts";
 import { parseConfig } from "../../../sidecar/config/config.ts";
-import { APP_ENV, PATH } from "../../../sidecar/contract/pod.ts";
+import { APP_ENV, IDENTITY_TOKEN, PATH } from "../../../sidecar/contract/pod.ts";
 import type { Credentials } from "../../../sidecar/sts/credentials.ts";
 import { createEngine } from "../../../sidecar/engine/engine.ts";
 import { IssueError } from "../../../sidecar/sts/issue-error.ts";
@@ -13,6 +14,7 @@ import { credentialServer, listen } from "../../../sidecar/wire/server.ts";
 import type { Issue } from "../../../sidecar/sts/chain.ts";
 import type { Source } from "../../../sidecar/contract/session.ts";
 import { IDENTITY_SOURCES } from "../../../sidecar/sources/sources.ts";
+import { watchTokenFile } from "../../../sidecar/wire/token-file.ts";
 import { createGuardCheck } from "../../../sidecar/guard-check.ts";
 import { waitMain } from "../../../sidecar/wait.ts";
 import { credentials } from "../../support/credentials.ts";
@@ -69,6 +71,7 @@ export async function sidecarRows(): Promise<readonly Row[]> {
     await openVerdict("open"),
     await openVerdict("unknown"),
     await shortened(),
+    unreadToken(),
     await thrown(() => parseConfig({})),
     await thrown(() => listen(server(), port)),
     await thrown(() => listen(server(), 16_925, "192.0.2.1")),
@@ -106,6 +109,16 @@ async function openVerdict(kind: "open" | "unknown"): Promise<CodedError> {
   const error = guardCheck.problem();
   if (error === undefined) throw new Error("nothing is in the way");
   return error;
+}
+
+/** Also the answer to an unknown token. */
+function unreadToken(): CodedError {
+  const path = `${IDENTITY_TOKEN.sidecarMountPath(0)}/${IDENTITY_TOKEN.file}`;
+  const read = (): Promise<Buffer> => Promise.reject(new Error("not read"));
+  const error = watchTokenFile({ path, clock: handClock(), read }).problem();
+  if (error === undefined) throw new Error("the file was read");
+  const message = error.message.replace("has not been read", "cannot be read (ENOENT)");
+  return new CodedError(error.code, message, { remedy: error.remedy ?? "" });
 }
 
 async function shortened(): Promise<CodedError> {
@@ -147,8 +160,9 @@ export async function answerRows(): Promise<readonly Row[]> {
     [asked({ headers: { host: "127.0.0.1:16925" } }), ""],
     [
       asked({}),
-      `Leave \`${APP_ENV.token}\` as podrole sets it. A container with its own role has its own token.`,
+      `Leave \`${APP_ENV.tokenFile}\` and \`${APP_ENV.token}\` as podrole sets them. A container with its own role has its own token.`,
     ],
+    [asked({ headers: { host: "127.0.0.1", authorization: "same" } }), ""],
     [
       asked({ headers: { host: "metadata.example", authorization: "x" } }),
       `Call the address in \`${APP_ENV.fullUri}\` unchanged, without a proxy.`,
@@ -157,9 +171,11 @@ export async function answerRows(): Promise<readonly Row[]> {
     [asked({ path: "/" }), `Use the whole URL in \`${APP_ENV.fullUri}\`.`],
     [asked({ method: "POST" }), "Use an AWS SDK, or GET."],
   ];
-  const identities = [
-    { tokenSha256: Buffer.alloc(32), credentials: () => Promise.reject(new Error("not reached")) },
-  ];
+  const same = createHash("sha256").update("same").digest();
+  const identities = [same, same].map((tokenSha256) => ({
+    tokenSha256,
+    credentials: () => Promise.reject(new Error("not reached")),
+  }));
   const refusals = await Promise.all(
     requests.map(async ([request, todo]) => {
       const { status, body } = await answer(request, { identities });

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ROLE } from "../../support/credentials.ts";
+import { projectedVolume } from "../../support/projected-volume.ts";
 import { stsRig, WEB_TOKEN } from "../../support/sts-rig.ts";
 import { tempFile, tempFolder } from "../../support/temp-files.ts";
 
@@ -41,21 +42,11 @@ test("source web-identity reads the token file again for every attempt", async (
 test("source web-identity follows the kubelet when it swaps the link to the token's folder", async () => {
   const rig = await stsRig();
   const volume = tempFolder();
-  // As the kubelet's atomic writer lays a projected volume out: token -> ..data/token, ..data -> ..<time>.
-  const renew = async (folder: string, token: string): Promise<void> => {
-    await mkdir(join(volume, folder));
-    await writeFile(join(volume, folder, "token"), token);
-    await symlink(folder, join(volume, "..data_tmp"));
-    await rename(join(volume, "..data_tmp"), join(volume, "..data"));
-  };
-  const tokenFile = join(volume, "token");
-  await renew("..day_1", "header.of-yesterday.signature");
-  await symlink("..data/token", tokenFile);
+  const { file: tokenFile, rotate } = projectedVolume("header.of-yesterday.signature", volume);
   expect(await rig.failure({ tokenFile })).toMatchObject({ code: "InvalidIdentityToken" });
-  await renew("..day_2", WEB_TOKEN);
-  await rm(join(volume, "..day_1"), { recursive: true });
+  rotate(WEB_TOKEN);
   expect(await rig.issue({ tokenFile })).toMatchObject({ roleArn: ROLE });
-  await rm(join(volume, "..day_2"), { recursive: true });
+  await rm(join(volume, "..data"));
   expect(await rig.failure({ tokenFile })).toMatchObject({ code: "TOKEN_FILE_UNREADABLE" });
 });
 
