@@ -163,6 +163,10 @@ export const FINDINGS = {
     severity: "deny",
     about: "An ephemeral container targets guard or sidecar, whose processes it would share.",
   },
+  GUARD_NOT_DONE: {
+    severity: "deny",
+    about: "An ephemeral container could start before the guard has blocked the metadata service.",
+  },
   SERVICE_ACCOUNT_MISSING: {
     severity: "warn",
     about: "A workload names a service account that does not exist, so its pods cannot be created.",

@@ -6,6 +6,7 @@ import { hazards } from "../decide/hazards.ts";
 import { denies, type Finding, finding } from "../model/findings.ts";
 import { exposes } from "../decide/exposure.ts";
 import { confine, type Endpoint, served } from "../mutate/user-container.ts";
+import { guardNotDone } from "./guard-done.ts";
 import { patchBetween } from "../mutate/patch.ts";
 import { CONTAINER, APP_ENV } from "../../sidecar/contract/pod.ts";
 import type { Presence } from "../decide/presence.ts";
@@ -34,6 +35,7 @@ export function resultForEphemeral(before: Pod, after: Pod, config: InjectorConf
   const findings = [
     ...hazards(addedOnly, { ...presence, hostPath: config.hostPath }),
     ...added.flatMap(targetsPodrole),
+    ...(presence.guard && added.length > 0 ? guardNotDone(before) : []),
   ];
   if (denies(findings)) return denied(findings);
 

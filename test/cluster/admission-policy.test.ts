@@ -9,6 +9,7 @@ import { facts } from "../support/facts.ts";
 import { goldens } from "../support/goldens.ts";
 import { numbers } from "../support/random-pods.ts";
 import { FRESH } from "../support/pods.ts";
+import { started, STARTED_STATUSES, UNPROVEN_STATUSES } from "../support/started.ts";
 import { until } from "../support/until.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
@@ -113,6 +114,7 @@ describe.skipIf(reason !== undefined)(
         const { own, pod } = await good(SETTINGS.plain, "plain");
         pod.metadata.name = "running";
         await create(own, pod, "");
+        await plane.admin.patch(`${at}/status`, { status: started(pod).status });
       });
 
       test.for([
@@ -159,6 +161,59 @@ describe.skipIf(reason !== undefined)(
       test("an ephemeral container without NET_RAW can be added", async () => {
         const { status, body } = await debug({ securityContext: { capabilities: { drop: ["NET_RAW"] } } });
         expect({ status, message: body.message }).toEqual({ status: 200, message: undefined });
+      });
+
+      /** An ephemeral container that is added to a pod with this status. */
+      async function debuggedWith(
+        status: object,
+        {
+          name,
+          spec = {},
+          sent = {},
+          sidecar = true,
+        }: { name: string; spec?: object; sent?: object; sidecar?: boolean },
+      ) {
+        const { own, pod } = await good(SETTINGS.plain, "plain", sidecar);
+        const place = `${podsOf(own)}/${name}`;
+        await create(
+          own,
+          { ...pod, metadata: { ...pod.metadata, name }, spec: { ...pod.spec, ...spec } },
+          "",
+        );
+        await plane.admin.patch(`${place}/status`, { status });
+        const { body } = await plane.admin.request("GET", place);
+        const drop = { capabilities: { drop: ["ALL"] } };
+        const ephemeralContainers = [{ name: "debugger", image: "busybox", securityContext: drop }];
+        const changed = { ...body, ...sent, spec: { ...body.spec, ephemeralContainers } };
+        return plane.admin.request("PUT", `${place}/ephemeralcontainers?dryRun=All`, changed);
+      }
+      const done = started({ spec: { containers: [] } }).status ?? {};
+
+      test.for(STARTED_STATUSES.map(([when, status], index) => [when, status, index] as const))(
+        "an ephemeral container is admitted when, by the pod's status, %s",
+        async ([, status, index]) => {
+          const answer = await debuggedWith(status, { name: `done-${index}`, sidecar: index % 2 === 0 });
+          expect({ status: answer.status, message: answer.body.message }).toEqual({
+            status: 200,
+            message: undefined,
+          });
+        },
+      );
+
+      test.for(UNPROVEN_STATUSES.map(([when, status], index) => [when, status, index] as const))(
+        "an ephemeral container is refused when, by the pod's status, %s",
+        async ([, status, index]) => {
+          const name = `unproven-${index}`;
+          const { status: answered, body } = await debuggedWith(status, { name, sent: { status: done } });
+          expect(answered).toBe(422);
+          expect(body.message).toContain("[GUARD_NOT_DONE]");
+        },
+      );
+
+      test("an ephemeral container is refused in a pod whose processes can end the sandbox", async () => {
+        const spec = { shareProcessNamespace: true };
+        const { body } = await debuggedWith(done, { name: "shared", spec, sidecar: false });
+        expect(body.message).toContain("[GUARD_NOT_DONE]");
       });
 
       test.for(DEBUG_ATTACKS)("an ephemeral container %s is denied", async ([, container, code]) => {

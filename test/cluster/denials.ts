@@ -82,6 +82,7 @@ export const ELSEWHERE: Readonly<Partial<Record<FindingCode, string>>> = {
   FACTS_UNAVAILABLE: "the cluster cannot be read: below",
   POD_FROZEN: "a running pod: review/pod-update.test.ts",
   EPHEMERAL_TARGET: "a running pod: review/pod-update.test.ts",
+  GUARD_NOT_DONE: "a running pod: running.test.ts and admission-policy.test.ts",
   RESOURCES_BELOW_FLOOR: "a running pod: running.test.ts and admission-policy.test.ts",
   SETTINGS_INVALID: "raised by the admission policy about its settings: policy-settings.test.ts",
   SIDECAR_EXEC: "raised by the admission policy about exec: exec-policy.test.ts",

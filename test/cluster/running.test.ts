@@ -3,6 +3,7 @@ import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { APP_ENV } from "../../sidecar/contract/pod.ts";
 import { whyNot } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
+import { started } from "../support/started.ts";
 import { createNamespace, podsOf } from "./setting.ts";
 import { openInjector, podObject, type Serving } from "./webhook.ts";
 
@@ -30,6 +31,8 @@ describe.skipIf(reason !== undefined)(
       serving.plane.admin.request(...args);
     const pod = (name: string): string => `${podsOf("shop")}/${name}`;
     const debug = async (name: string, container: object): Promise<{ status: number; body: KubeObject }> => {
+      const { status } = started({ spec: { containers: [] } });
+      await serving.plane.admin.patch(`${pod(name)}/status`, { status });
       const { body } = await send("GET", pod(name));
       body.spec.ephemeralContainers = [{ name: "debugger", image: "busybox", ...container }];
       return send("PUT", `${pod(name)}/ephemeralcontainers`, body);
@@ -114,6 +117,18 @@ describe.skipIf(reason !== undefined)(
       const [container] = body.spec.ephemeralContainers;
       expect(container.securityContext.capabilities.drop).toEqual(["NET_RAW"]);
       expect(container.env.map(({ name }: { name: string }) => name)).toContain(APP_ENV.token);
+    });
+
+    test("an ephemeral container of a pod that has not started is refused, whatever the client's object says", async () => {
+      await serving.plane.admin.create(podsOf("shop"), podObject("early", { [ANNOTATION.role]: ROLE }));
+      const { body } = await send("GET", pod("early"));
+      const early = started({
+        ...body,
+        spec: { ...body.spec, ephemeralContainers: [{ name: "debugger", image: "busybox" }] },
+      });
+      const { status, body: answer } = await send("PUT", `${pod("early")}/ephemeralcontainers`, early);
+      expect(status).toBe(403);
+      expect(answer.message).toContain("[GUARD_NOT_DONE]");
     });
 
     test.for([

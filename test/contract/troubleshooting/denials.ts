@@ -10,6 +10,7 @@ import { config } from "../../support/config.ts";
 import { facts } from "../../support/facts.ts";
 import { admitted, app, injected, pod, FRESH } from "../../support/pods.ts";
 import { RAISED_BY } from "../../support/raised-by.ts";
+import { started } from "../../support/started.ts";
 import { thrown } from "../../support/thrown.ts";
 import { postObject } from "../../support/webhook.ts";
 import type { Row } from "./row.ts";
@@ -62,6 +63,12 @@ function aboutOthers(): readonly Finding[] {
       ...update,
       subResource: "ephemeralcontainers",
       object: { ...running, spec: { ...spec, ephemeralContainers: [aimed] } },
+      oldObject: started(running),
+    },
+    {
+      ...update,
+      subResource: "ephemeralcontainers",
+      object: { ...running, spec: { ...spec, ephemeralContainers: [{ name: "debugger" }] } },
     },
     { ...update, subResource: "resize", object: { ...running, spec: { ...spec, initContainers: small } } },
     { operation: "CREATE", resource: { group: "apps", resource: "deployments" }, object: deployment },

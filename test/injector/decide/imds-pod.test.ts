@@ -23,6 +23,7 @@ import {
   throughApiServer,
   TOKEN,
 } from "../../support/pods.ts";
+import { started } from "../../support/started.ts";
 import { EMULATE, allowing, allowingV1, asking } from "./imds-rig.ts";
 
 test("containers get the usual variables except AWS_EC2_METADATA_DISABLED", () => {
@@ -121,7 +122,7 @@ describe("a pod that brings its own guard and sidecar is denied", () => {
 });
 
 test("a container that kubectl debug adds to an emulated pod may use the service too", () => {
-  const running = injected(asking(), facts(), allowing);
+  const running = started(injected(asking(), facts(), allowing));
   const debugged = {
     ...running,
     spec: { ...running.spec, ephemeralContainers: [{ name: "debugger", image: "busybox" }] },

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import type { Arbitrary } from "fast-check";
 import { reviewText } from "../../support/webhook.ts";
+import { started } from "../../support/started.ts";
 import { injected, pod } from "../../support/pods.ts";
 import { containers, pods } from "./arbitraries.ts";
 
@@ -93,7 +94,7 @@ const sent = (uid: string, object: string, oldObject: string, over: object): Sen
 const creations = fc.tuple(fc.uuid(), objects).map(([uid, object]) => sent(uid, object, "null", {}));
 
 /** `kubectl debug` of a running pod, and other changes to it. */
-const running = JSON.stringify(injected(pod()));
+const running = JSON.stringify(started(injected(pod())));
 const updates = fc
   .tuple(
     fc.uuid(),

@@ -9,15 +9,14 @@ import { applied } from "../../support/additions.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
 import { FRESH, app, envOf, everyContainer, injected, plainPod, pod, TOKEN } from "../../support/pods.ts";
+import { started } from "../../support/started.ts";
 import { OWN_RESOURCES } from "../../../injector/mutate/own-container.ts";
 
-const running = injected(pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.region]: "eu-west-1" }));
-const guardedOnly = injected(plainPod());
+const running = started(injected(pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.region]: "eu-west-1" })));
+const guardedOnly = started(injected(plainPod()));
 const node = config({ source: "node", policy: "off" });
-const withNode = injected(
-  pod({ containers: [{ ...app, securityContext: { runAsUser: 1000 } }] }),
-  facts(),
-  node,
+const withNode = started(
+  injected(pod({ containers: [{ ...app, securityContext: { runAsUser: 1000 } }] }), facts(), node),
 );
 
 const updated = (
@@ -150,7 +149,7 @@ describe("an ephemeral container", () => {
     expect(result({}, guardedOnly)).toEqual(
       debug({ securityContext: { capabilities: { drop: ["NET_RAW"] } } }),
     );
-    const picked = injected(pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.containers]: "app" }));
+    const picked = started(injected(pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.containers]: "app" })));
     expect(result({}, picked).env).toBeUndefined();
   });
 
