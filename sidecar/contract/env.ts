@@ -13,6 +13,12 @@ export const ENV = {
   /** Guard: the one uid that may still reach them (source `node`), or absent. */
   openUid: "PODROLE_OPEN_UID",
   /**
+   * Guard, in a pod with a sidecar: the uid that runs it, and its ports, comma-separated. Nobody else in the pod may answer
+   * there. Both or neither.
+   */
+  sidecarUid: "PODROLE_SIDECAR_UID",
+  sidecarPorts: "PODROLE_SIDECAR_PORTS",
+  /**
    * Guard: `prefer` if NET_RAW is dropped from every container of the pod. The egress hook is the second wall against
    * packet sockets, so then the guard may do without it. Absent: `require`.
    */

@@ -4,12 +4,15 @@ import { IMDS_PORT } from "../contract/pod.ts";
 import { blockable, normalAddress } from "../kit/address.ts";
 import { integer, list, oneOf, optional, parseEnv, required, type Env } from "../kit/env.ts";
 import { LOG_LEVELS, type LogLevel } from "../kit/log.ts";
+import type { SidecarPorts } from "./packet-filter.ts";
 
 export interface GuardConfig {
   /** Addresses to keep out of reach: at least one, each once, normalised. */
   readonly addresses: readonly string[];
   /** The one uid that may still reach them (source `node`). Never 0: root would open the guard for every image. */
   readonly openUid: number | undefined;
+  /** Undefined in a pod without a sidecar. */
+  readonly sidecar: SidecarPorts | undefined;
   readonly egressHook: EgressHookMode;
   readonly imds: ImdsMode;
   /** The port of the sidecar's metadata endpoint, which `emulate` redirects to. */
@@ -18,6 +21,8 @@ export interface GuardConfig {
   readonly hostIp: string;
   readonly logLevel: LogLevel;
 }
+
+const portNumber = integer(1, 65_535);
 
 /** A pod's user namespace maps the uids up to this one. */
 const HIGHEST_UID = 65_535;
@@ -28,16 +33,34 @@ const HIGHEST_UID = 65_535;
  * @throws CodedError `CONFIG_INVALID` naming every variable that is absent or wrong
  */
 export function parseGuardConfig(env: Env): GuardConfig {
-  return parseEnv(env, {
+  const { sidecarUid, sidecarPorts, ...rest } = parseEnv(env, {
     addresses: required(ENV.blockedAddresses, blockedAddresses),
     openUid: optional(ENV.openUid, integer(1, HIGHEST_UID), undefined),
+    sidecarUid: optional(ENV.sidecarUid, both(env, ENV.sidecarPorts, integer(1, HIGHEST_UID)), undefined),
+    sidecarPorts: optional(ENV.sidecarPorts, both(env, ENV.sidecarUid, ports), undefined),
     egressHook: optional(ENV.egressHook, oneOf(EGRESS_HOOK_MODES), "require"),
     imds: optional(ENV.imds, oneOf(IMDS_MODES), "block"),
-    imdsPort: optional(ENV.imdsPort, integer(1, 65_535), IMDS_PORT),
+    imdsPort: optional(ENV.imdsPort, portNumber, IMDS_PORT),
     podIp: required(ENV.podIp, ipAddress),
     hostIp: required(ENV.hostIp, ipAddress),
     logLevel: optional(ENV.logLevel, oneOf(LOG_LEVELS), "info"),
   });
+  const isThere = sidecarUid !== undefined && sidecarPorts !== undefined;
+  return { ...rest, sidecar: isThere ? { uid: sidecarUid, ports: sidecarPorts } : undefined };
+}
+
+/** Of two variables that go together, one alone would be half a rule. */
+function both<T>(env: Env, other: string, parse: (raw: string) => T) {
+  return (raw: string): T => {
+    if (!env[other]) throw new Error(`needs ${other}`);
+    return parse(raw);
+  };
+}
+
+function ports(raw: string): readonly number[] {
+  const named = new Set(list(portNumber)(raw));
+  if (named.size === 0) throw new Error("names no port");
+  return [...named];
 }
 
 function blockedAddresses(raw: string): readonly string[] {

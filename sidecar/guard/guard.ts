@@ -33,28 +33,49 @@ export interface Guarded extends Pick<AppliedRules, "hooks" | "interfaces"> {
  * @throws CodedError with a code that starts with `GUARD_`
  */
 export async function guard(deps: GuardDeps): Promise<Guarded> {
-  const { config, filters, interfaces, log } = deps;
+  const { config, filters, interfaces } = deps;
   refuseHostNetwork(config);
-  const { addresses, openUid } = config;
+  const { addresses, openUid, sidecar } = config;
   const redirectPort = config.imds === "emulate" ? config.imdsPort : undefined;
   const inputNow = async (): Promise<RuleInput> => ({
     addresses,
     openUid,
     redirectPort,
+    sidecar,
     interfaces: await interfaces(),
   });
 
   const usable = filters.filter((filter) => filter.egressHook || config.egressHook === "prefer");
-  const filter = await applyFirst(usable, await inputNow(), log);
+  const { filter, misled } = await applyAndTryRedirect(usable, await inputNow(), deps);
 
   // The interfaces are read again: one that has come up in the meantime is not guarded, and has to be noticed.
   const input = await inputNow();
   const applied = await filter.readBack(input);
   if (applied.differences.length > 0) throw rulesMissing(applied.differences);
-  const leaking = await leaksOf(input, filter, applied, deps);
-  if (leaking.length > 0) throw notHolding(leaking);
+  const problems = [...(await leaksOf(input, filter, applied, deps)), ...misled];
+  if (problems.length > 0) throw notHolding(problems);
   const { hooks, interfaces: watched } = applied;
   return { hooks, interfaces: watched, filter: filter.name, egressHook: filter.egressHook };
+}
+
+/**
+ * Where the metadata service is emulated, the redirect is tried first and without the rule for the sidecar's ports: the
+ * sidecar does not run yet, so the guard listens in its place, and it is not the sidecar's uid.
+ * @returns the filter that holds all of the rules, and what is wrong with the redirect, in words
+ */
+async function applyAndTryRedirect(
+  filters: readonly PacketFilter[],
+  input: RuleInput,
+  deps: GuardDeps,
+): Promise<{ readonly filter: PacketFilter; readonly misled: readonly string[] }> {
+  const emulated = input.addresses.filter((address) => isEmulated(input, address));
+  if (emulated.length === 0) return { filter: await applyFirst(filters, input, deps.log), misled: [] };
+  const filter = await applyFirst(filters, { ...input, sidecar: undefined }, deps.log);
+  try {
+    return { filter, misled: await redirectTried(emulated, deps) };
+  } finally {
+    if (input.sidecar !== undefined) await filter.apply(input);
+  }
 }
 
 /** The next filter may do without what these lack. Any other failure, above all a missing capability, would recur there. */
@@ -94,22 +115,26 @@ function noneUsable(errors: readonly CodedError[]): CodedError {
   );
 }
 
-/** Tries every address: those that are blocked have to refuse, those that are emulated to lead to the sidecar's port. */
+/** Tries every address, except for the redirected port of those that are emulated. */
 async function leaksOf(
   input: RuleInput,
   filter: PacketFilter,
   { resetCounts }: AppliedRules,
-  { config, reach, readGreeting, ...deps }: GuardDeps,
+  { reach }: GuardDeps,
 ): Promise<readonly string[]> {
   const tried = await attempts(input.addresses, reach, (address) => isEmulated(input, address));
-  const leaking = leaks(tried, resetCounts, await filter.resetCounts(input));
-  const emulated = input.addresses.filter((address) => isEmulated(input, address));
-  if (emulated.length === 0) return leaking;
+  return leaks(tried, resetCounts, await filter.resetCounts(input));
+}
+
+/** The emulated addresses have to lead to the sidecar's port. */
+async function redirectTried(
+  emulated: readonly string[],
+  { config, readGreeting, ...deps }: GuardDeps,
+): Promise<readonly string[]> {
   const word = deps.word();
-  // The sidecar does not run yet, so something has to listen in its place.
   const standIn = await deps.standIn(config.imdsPort, word);
   try {
-    return [...leaking, ...(await redirectFailures(emulated, word, readGreeting))];
+    return await redirectFailures(emulated, word, readGreeting);
   } finally {
     await standIn.close();
   }
@@ -125,8 +150,8 @@ const rulesMissing = (differences: readonly string[]): CodedError =>
     },
   );
 
-const notHolding = (leaking: readonly string[]): CodedError =>
-  new CodedError("GUARD_NOT_HOLDING", `The rules are in place, and still ${leaking.join("; ")}.`, {
+const notHolding = (problems: readonly string[]): CodedError =>
+  new CodedError("GUARD_NOT_HOLDING", `The rules are in place, and still ${problems.join("; ")}.`, {
     remedy:
       "Look for what carries the pod's connections past its packet filter, such as an eBPF redirect of the network plugin.",
   });

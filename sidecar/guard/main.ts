@@ -65,7 +65,8 @@ function surroundings(env: Env): Surroundings {
   };
 }
 
-function success({ addresses, openUid, imds, imdsPort }: GuardConfig, guarded: Guarded, ms: number): string {
+function success(config: GuardConfig, guarded: Guarded, ms: number): string {
+  const { addresses, openUid, imds, imdsPort, sidecar } = config;
   const verb = addresses.length === 1 ? "is" : "are";
   const exception = openUid === undefined ? "" : ` of every uid but ${openUid}`;
   const { hooks, interfaces: count, filter, egressHook } = guarded;
@@ -77,7 +78,14 @@ function success({ addresses, openUid, imds, imdsPort }: GuardConfig, guarded: G
     imds === "emulate"
       ? `; the sidecar answers at port 80 in place of the metadata service, from port ${imdsPort}`
       : "";
+  const ports =
+    sidecar === undefined ? "" : `; only uid ${sidecar.uid} answers at ${portsText(sidecar.ports)}`;
   const interfacesText = egressHook ? [`${count} ${count === 1 ? "interface" : "interfaces"}`] : [];
   const facts = [`${hooks} chains`, ...interfacesText, `${Math.round(ms)} ms`].join(", ");
-  return `podrole guard: ${addresses.join(" and ")} ${verb} out of reach${exception}${lacking}${emulated} (${facts})`;
+  return `podrole guard: ${addresses.join(" and ")} ${verb} out of reach${exception}${lacking}${emulated}${ports} (${facts})`;
 }
+
+const portsText = (ports: readonly number[]): string =>
+  ports.length === 1
+    ? `port ${ports.join("")}`
+    : `ports ${ports.slice(0, -1).join(", ")} and ${ports.at(-1)}`;

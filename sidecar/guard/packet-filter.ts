@@ -10,6 +10,14 @@ export interface RuleInput {
   readonly openUid: number | undefined;
   /** The port on loopback that port 80 of the metadata service is redirected to, or undefined: it is blocked. */
   readonly redirectPort: number | undefined;
+  /** Undefined in a pod without a sidecar. */
+  readonly sidecar: SidecarPorts | undefined;
+}
+
+/** The one uid that may answer on loopback from these ports: nobody else is to be handed the app's token there. */
+export interface SidecarPorts {
+  readonly uid: number;
+  readonly ports: readonly number[];
 }
 
 /** Only the metadata service is ever emulated: the sidecar has no answers for other blocked addresses. */

@@ -56,6 +56,7 @@ describe.for(SOURCES)("with source %s", (source) => {
     expect(guardTold(settings)).toEqual({
       addresses: expect.arrayContaining(["169.254.169.254"]) as string[],
       openUid: source === "node" ? SIDECAR_UID : undefined,
+      sidecar: undefined,
       egressHook: "prefer",
       imds: "block",
       imdsPort: 16_927,

@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { COMMAND, SIDECAR_UID } from "../../sidecar/contract/pod.ts";
+import { iptablesRules } from "../../sidecar/guard/iptables/rules.ts";
 import { IMAGE_ENV } from "../bench/sidecar-measure.ts";
+import { PODS } from "../sidecar/guard/nft/listings.ts";
 
 const dockerfile = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
 const sidecar = dockerfile("Dockerfile.sidecar");
@@ -15,6 +17,15 @@ describe("the images", () => {
 
   test("contain the programs that the injector's commands name", () => {
     for (const [program] of Object.values(COMMAND)) expect(sidecar).toContain(`/usr/local/bin/${program}`);
+  });
+
+  test("contain iptables' library for each match that the guard writes", () => {
+    const rules = ([4, 6] as const).flatMap((version) => iptablesRules(version, PODS["open-uid"]));
+    const matches = new Set(
+      rules.flatMap((rule) => [...rule.matchAll(/ -m (\w+)/g)].map(([, match]) => match)),
+    );
+    expect(matches.size).toBeGreaterThan(2);
+    for (const match of matches) expect(sidecar).toMatch(new RegExp(`\\blib(?:xt|ip6?t)_${match}\\b`));
   });
 
   test.for(["Dockerfile.sidecar", "Dockerfile.injector"])(

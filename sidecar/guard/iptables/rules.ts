@@ -20,7 +20,11 @@ export function iptablesRules(version: Version, input: RuleInput): readonly stri
   const addresses = input.addresses.filter((address) => isIPv4(address) === (version === 4));
   // IPv4's source route needs CAP_NET_RAW. IPv6's routing header needs nothing.
   const detour = version === 6 ? ["-m rt -j DROP"] : [];
-  const output = [...detour, ...addresses.flatMap((address) => outputRules(address, input.openUid))];
+  const output = [
+    ...detour,
+    ...addresses.flatMap((address) => outputRules(address, input.openUid)),
+    ...answeringRules(input),
+  ];
   const forward = [...detour, ...addresses.map((address) => `-d ${network(address)} -j DROP`)];
   return [
     ...output.map((rule) => `-A ${JUMPS[0].to} ${rule}`),
@@ -39,6 +43,15 @@ function outputRules(address: string, openUid: number | undefined): readonly str
     `-p tcp ${once} -j ${RESET}`,
     `${once} -j DROP`,
   ];
+}
+
+/** As nft/answering.ts. Last in the chain, since a RETURN leaves it. */
+function answeringRules({ sidecar }: RuleInput): readonly string[] {
+  if (sidecar === undefined) return [];
+  return sidecar.ports.flatMap((port) => {
+    const opening = `-o lo -p tcp -m tcp --sport ${port} --tcp-flags SYN SYN`;
+    return [`${opening} -m owner --uid-owner ${sidecar.uid} -j RETURN`, `${opening} -j DROP`];
+  });
 }
 
 const RESET = "REJECT --reject-with tcp-reset";

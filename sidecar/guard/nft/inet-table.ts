@@ -1,4 +1,5 @@
 import { isEmulated, type RuleInput } from "../packet-filter.ts";
+import { answeringChains } from "./answering.ts";
 import { emulationChains, redirectedElsewhere, toHttp } from "./emulation.ts";
 import { drop, openUidRules, resetRule, ROUTING_HEADER } from "./rules.ts";
 import type { Chain, Rule, Table } from "./table.ts";
@@ -14,7 +15,13 @@ const AFTER_NAT = 300;
  */
 export const inetTable = (input: RuleInput): Table => ({
   family: "inet",
-  chains: [output(input), ...emulationChains(input), forward(input), postrouting(input)],
+  chains: [
+    output(input),
+    ...answeringChains(input),
+    ...emulationChains(input),
+    forward(input),
+    postrouting(input),
+  ],
 });
 
 function output(input: RuleInput): Chain {

@@ -98,7 +98,8 @@ function matchText(match: Json): string {
   const [kind = ""] = Object.keys(record(left));
   const of = record(record(left)[kind]);
   if (right === true && op === "==") return `${kind} ${text(of["name"])} exists`;
-  const sign = op === "==" ? "" : ` ${text(op)}`;
+  // Beside a bit, nft needs even the sign that it leaves out elsewhere.
+  const sign = op === "==" && kind !== "&" ? "" : ` ${text(op)}`;
   if (kind === "payload" && "base" in of) {
     const place = `@${text(of["base"])},${text(of["offset"])},${text(of["len"])}`;
     return `${place}${sign} ${hex(right)}`;
@@ -118,11 +119,21 @@ function subjectText(kind: string, of: Json): string | undefined {
       return `${text(of["protocol"])} ${text(of["field"])}`;
     case "meta":
       return `meta ${text(of["key"])}`;
+    case "&":
+      return bitsText(of);
     case "ct":
       return ["ct", ...("dir" in of ? [text(of["dir"])] : []), text(of["key"])].join(" ");
     default:
       return undefined;
   }
+}
+
+/** One field and the bit that is looked at: `tcp flags & syn`. */
+function bitsText(operands: Json): string | undefined {
+  const [field, bit, ...more] = Object.values(operands);
+  const { protocol, field: name } = record(record(field)["payload"]);
+  if (name === undefined || more.length > 0) return undefined;
+  return `${text(protocol)} ${text(name)} & ${text(bit)}`;
 }
 
 /** nft reads these names anywhere, but lists them by number where there is no /etc/protocols, as in our own image. */

@@ -12,6 +12,7 @@ test("the guard reads what the injector writes", () => {
   expect(parseGuardConfig(env)).toEqual({
     addresses: ["169.254.169.254", "fd00:ec2::254"],
     openUid: undefined,
+    sidecar: undefined,
     egressHook: "require",
     imds: "block",
     imdsPort: 16_927,
@@ -29,6 +30,29 @@ test("the guard keeps each address once, normalised", () => {
 
 test("the guard reads the uid that is let through", () => {
   expect(parseGuardConfig({ ...env, [ENV.openUid]: "64169" }).openUid).toBe(64_169);
+});
+
+test("the guard reads the sidecar's uid and ports, each port once", () => {
+  const both = { [ENV.sidecarUid]: "51234", [ENV.sidecarPorts]: "16925, 16926,16925" };
+  expect(parseGuardConfig({ ...env, ...both }).sidecar).toEqual({ uid: 51_234, ports: [16_925, 16_926] });
+});
+
+test.each([
+  [ENV.sidecarUid, ENV.sidecarPorts, "51234"],
+  [ENV.sidecarPorts, ENV.sidecarUid, "16925"],
+])("the guard refuses %s without %s, which would be half a rule", (name, other, value) => {
+  expect(() => parseGuardConfig({ ...env, [name]: value })).toThrow(`${name} needs ${other}`);
+});
+
+test.each([
+  ["root as the sidecar's uid", { [ENV.sidecarUid]: "0" }, ENV.sidecarUid],
+  ["a sidecar's uid beyond a user namespace", { [ENV.sidecarUid]: "65536" }, ENV.sidecarUid],
+  ["a port above 65535", { [ENV.sidecarPorts]: "16925,65536" }, ENV.sidecarPorts],
+  ["a rule in disguise as a port", { [ENV.sidecarPorts]: "16925 accept" }, ENV.sidecarPorts],
+  ["no port at all", { [ENV.sidecarPorts]: " , " }, ENV.sidecarPorts],
+])("the guard refuses %s", (_, over, name) => {
+  const both = { [ENV.sidecarUid]: "51234", [ENV.sidecarPorts]: "16925", ...over };
+  expect(() => parseGuardConfig({ ...env, ...both })).toThrow(name);
 });
 
 test.each([

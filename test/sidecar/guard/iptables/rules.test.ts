@@ -64,6 +64,18 @@ test.each<[string, (text: string) => string]>([
   expect(iptablesDifferences(4, POD, text)).not.toEqual([]);
 });
 
+test("the guard lets the sidecar's uid answer at each of its ports, and then nobody, behind all other rules", () => {
+  for (const version of [4, 6] as const) {
+    const output = iptablesRules(version, PODS["open-uid"]).filter((rule) => rule.includes("PODROLE_OUTPUT"));
+    expect(output.slice(-4)).toEqual(
+      [16_925, 16_926].flatMap((port) => {
+        const opening = `-A PODROLE_OUTPUT -o lo -p tcp -m tcp --sport ${port} --tcp-flags SYN SYN`;
+        return [`${opening} -m owner --uid-owner 64169 -j RETURN`, `${opening} -j DROP`];
+      }),
+    );
+  }
+});
+
 test("the guard counts both reset rules of the address, and those of no other", () => {
   const two = { ...POD, addresses: ["169.254.169.25", "169.254.169.254"] };
   expect(iptablesResets("169.254.169.254", saved(4, two))).toBe(6);

@@ -6,8 +6,11 @@ import { NFT_VERSIONS, PODS, recorded } from "./listings.ts";
 
 const names = ["two-interfaces", "open-uid", "emulate", "emulate-open-uid"] as const;
 const BLOCKING = ["inet output", "inet forward", "inet postrouting", "netdev leaving", "netdev egress"];
-const chainsOf = (pod: keyof typeof PODS): readonly string[] =>
-  pod.startsWith("emulate") ? [...BLOCKING, "inet emulate", "inet arriving"] : BLOCKING;
+const chainsOf = (pod: keyof typeof PODS): readonly string[] => [
+  ...BLOCKING,
+  ...(pod.startsWith("emulate") ? ["inet emulate", "inet arriving"] : []),
+  ...(PODS[pod].sidecar === undefined ? [] : ["inet answering"]),
+];
 
 describe.each(names)("the guard, reading back the rules of %s,", (pod) => {
   const wanted = tablesFor(PODS[pod]);
@@ -116,6 +119,18 @@ describe("the guard notices", () => {
       '{"ct": {"key": "direction"}}, "right": "original"',
       '{"ct": {"key": "direction"}}, "right": "reply"',
     ],
+    ["an answer by another uid", "51234", "51235"],
+    ["an answer from another port", '"right": 16926', '"right": 16928'],
+    [
+      "answers that are judged elsewhere than on loopback",
+      '"key": "oif"}}, "right": "lo"',
+      '"key": "oif"}}, "right": "eth0"',
+    ],
+    ["another flag", '"syn"]}, "right": "syn"', '"ack"]}, "right": "ack"'],
+    ["the flag unset", '"syn"]}, "right": "syn"', '"syn"]}, "right": 0'],
+    ["every flag but one", '{"op": "==", "left": {"&"', '{"op": "!=", "left": {"&"'],
+    ["two flags", '"field": "flags"}}, "syn"]', '"field": "flags"}}, "syn", "ack"]'],
+    ["the acknowledged number in place of the flags", '"field": "flags"', '"field": "ackseq"'],
   ])("%s, when it emulates the metadata service", (_, from, to) => {
     expect(noticed("emulate", from, to)).not.toEqual([]);
   });

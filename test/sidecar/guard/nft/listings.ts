@@ -7,15 +7,25 @@ const TWO_INTERFACES: RuleInput = {
   interfaces: ["eth0", "net1"],
   openUid: undefined,
   redirectPort: undefined,
+  sidecar: undefined,
 };
-const OPEN_UID: RuleInput = { ...TWO_INTERFACES, interfaces: ["eth0"], openUid: 64_169 };
+const OPEN_UID: RuleInput = {
+  ...TWO_INTERFACES,
+  interfaces: ["eth0"],
+  openUid: 64_169,
+  sidecar: { uid: 64_169, ports: [16_925, 16_926] },
+};
+const emulating = (uid: number) => ({
+  redirectPort: 16_927,
+  sidecar: { uid, ports: [16_925, 16_926, 16_927] },
+});
 
 /** The pods whose rules were recorded from a kernel (Linux 6.18) with two versions of nft; see golden/. */
 export const PODS = {
   "two-interfaces": TWO_INTERFACES,
   "open-uid": OPEN_UID,
-  emulate: { ...TWO_INTERFACES, redirectPort: 16_927 },
-  "emulate-open-uid": { ...OPEN_UID, redirectPort: 16_927 },
+  emulate: { ...TWO_INTERFACES, ...emulating(51_234) },
+  "emulate-open-uid": { ...OPEN_UID, ...emulating(64_169) },
 } as const satisfies Readonly<Record<string, RuleInput>>;
 
 /** Debian 12's and Debian 13's. */

@@ -11,12 +11,14 @@ const CASES: Readonly<Record<string, RuleInput>> = {
     interfaces: ["eth0"],
     openUid: undefined,
     redirectPort: undefined,
+    sidecar: undefined,
   },
   "no-interface": {
     addresses: ["fd00:ec2::254"],
     interfaces: [],
     openUid: undefined,
     redirectPort: undefined,
+    sidecar: undefined,
   },
 };
 
@@ -59,6 +61,22 @@ test("the guard accepts the one uid and then drops without condition, in every c
 test("the guard never drops by a uid that does not match", () => {
   const rules = tablesFor(PODS["open-uid"]).flatMap(({ chains }) => chains.flatMap((chain) => chain.rules));
   expect(rules.filter(({ rule }) => /skuid\s*!=/.test(rule))).toEqual([]);
+});
+
+test("the guard lets the sidecar's uid answer at each of its ports, and then nobody", () => {
+  const answering = tablesFor(PODS.emulate).flatMap(({ chains }) =>
+    chains.filter(({ name }) => name === "answering"),
+  );
+  expect(answering[0]?.rules.map(({ rule }) => rule)).toEqual(
+    [16_925, 16_926, 16_927].flatMap((port) => [
+      `meta oif lo tcp sport ${port} tcp flags & syn == syn meta skuid 51234 accept`,
+      `meta oif lo tcp sport ${port} tcp flags & syn == syn counter drop`,
+    ]),
+  );
+});
+
+test("the guard judges no port in a pod without a sidecar", () => {
+  expect(textOf(PODS["two-interfaces"])).not.toMatch(/sport/);
 });
 
 test("the guard forwards nothing to a blocked address, whichever uid is let through", () => {
