@@ -1,7 +1,7 @@
 import type { Container, Pod } from "../model/pod.ts";
 import { type Protected, hasOpenUid } from "./presence.ts";
 import { type Finding, finding } from "../model/findings.ts";
-import { RESERVED_PREFIX, SIDECAR_UID } from "../../sidecar/contract/pod.ts";
+import { RESERVED_PREFIX } from "../../sidecar/contract/pod.ts";
 
 /**
  * Capabilities with which a container can remove the guard's rules, bypass them, or read another's memory.
@@ -96,17 +96,9 @@ function privileges(container: Container, { guard, sidecar, source }: Protected)
 
 function uids(container: Container, pod: Pod, { guard, sidecar, source }: Protected): readonly Finding[] {
   const context = container.securityContext ?? {};
-  const uid = context.runAsUser ?? pod.spec.securityContext?.runAsUser;
-  if (uid === SIDECAR_UID) {
-    return [
-      finding(
-        "SIDECAR_UID",
-        `${named(container)} runs as uid ${SIDECAR_UID}, the sidecar's.`,
-        "Set another runAsUser.",
-      ),
-    ];
-  }
   if (!hasOpenUid({ guard, sidecar, source })) return [];
+  // A uid that is named is not the sidecar's: see sidecar-uid.ts.
+  const uid = context.runAsUser ?? pod.spec.securityContext?.runAsUser;
   const findings: Finding[] = [];
   if (uid == null) {
     const message = `${named(container)} sets no uid of its own, and source ${source} lets the sidecar's uid past the guard.`;

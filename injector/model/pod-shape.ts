@@ -92,7 +92,12 @@ const pod = must(
         hostPID: flag,
         hostIPC: flag,
         shareProcessNamespace: flag,
-        securityContext: object({ runAsUser: number }),
+        securityContext: object({
+          runAsUser: number,
+          runAsGroup: number,
+          fsGroup: number,
+          supplementalGroups: list(number),
+        }),
         os: object({ name: text }),
         nodeSelector: mapOf(text),
       }),

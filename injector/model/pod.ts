@@ -50,6 +50,14 @@ export interface SecurityContext {
   readonly [key: string]: unknown;
 }
 
+export interface PodSecurityContext {
+  readonly runAsUser?: number;
+  readonly runAsGroup?: number;
+  readonly fsGroup?: number;
+  readonly supplementalGroups?: readonly number[];
+  readonly [key: string]: unknown;
+}
+
 export interface Container {
   readonly name: string;
   readonly image?: string;
@@ -77,7 +85,7 @@ export interface PodSpec {
   readonly hostIPC?: boolean;
   readonly shareProcessNamespace?: boolean;
   readonly hostUsers?: boolean;
-  readonly securityContext?: { readonly runAsUser?: number; readonly [key: string]: unknown };
+  readonly securityContext?: PodSecurityContext;
   readonly os?: { readonly name?: string };
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly [key: string]: unknown;

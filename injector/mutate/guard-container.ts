@@ -2,25 +2,35 @@ import type { InjectorConfig } from "../config/installation.ts";
 import { variablesOf } from "../config/variables.ts";
 import { type Container, literal, fieldVar } from "../model/pod.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
-import { SIDECAR_UID, CONTAINER, COMMAND } from "../../sidecar/contract/pod.ts";
+import { CONTAINER, COMMAND } from "../../sidecar/contract/pod.ts";
 import { ownContainer, TERMINATION_LOG, OWN_RESOURCES, ownSecurity } from "./own-container.ts";
 import { imdsMode } from "./imds-env.ts";
 import type { Intent } from "../decide/intent.ts";
 import { hasOpenUid, presenceOf } from "../decide/presence.ts";
 
+/** The sidecar's ports in this pod, comma-separated. */
+const portsOf = ({ credentialsPort, healthPort, imdsPort }: InjectorConfig, { imds }: Intent): string =>
+  [credentialsPort, healthPort, ...(imds === undefined ? [] : [imdsPort])].join(",");
+
 /**
  * Root with NET_ADMIN and nothing else is the tightest that works: a non-root guard would need privilege escalation
  * for its file capability (measured on a kubelet). iptables-legacy is the exception: it talks to the kernel over a raw
  * socket, so for nodes without nf_tables an administrator may give the guard NET_RAW too.
+ * @param uid the sidecar's
  */
-export function guardContainer(config: InjectorConfig, intent: Intent): Container {
-  const openUid = hasOpenUid(presenceOf(intent, config)) ? [literal(ENV.openUid, String(SIDECAR_UID))] : [];
+export function guardContainer(config: InjectorConfig, intent: Intent, uid: number): Container {
+  const openUid = hasOpenUid(presenceOf(intent, config)) ? [literal(ENV.openUid, String(uid))] : [];
+  const sidecar = intent.sidecar && [
+    literal(ENV.sidecarUid, String(uid)),
+    literal(ENV.sidecarPorts, portsOf(config, intent)),
+  ];
   return {
     name: CONTAINER.guard,
     ...ownContainer(config),
     command: [...COMMAND.guard],
     env: [
       ...openUid,
+      ...(sidecar ?? []),
       ...variablesOf("guard", config).map(([name, value]) => literal(name, value)),
       ...(intent.imds === undefined ? [] : imdsMode(config)),
       fieldVar(ENV.podIp, "status.podIP"),

@@ -1,7 +1,7 @@
 import type { InjectorConfig } from "../config/installation.ts";
 import { LOOPBACK, PATH } from "../../sidecar/contract/pod.ts";
 import type { Pod, Container, Volume } from "../model/pod.ts";
-import type { Tokens } from "./token.ts";
+import type { Assigned } from "./assigned.ts";
 import { tokensByContainer, ownContainers } from "./own-containers.ts";
 import { served, confine } from "./user-container.ts";
 import { keptOr } from "./own-content.ts";
@@ -19,12 +19,12 @@ export const credentialsUri = ({ credentialsPort }: Pick<InjectorConfig, "creden
  * The pod with guard and sidecar. Pure and idempotent: it does not change its own output, and it moves guard and sidecar
  * back to the front if another webhook has put a container before them. Fields that it does not name are passed on by
  * reference.
- * @param tokens the token that the containers of each identity send to the sidecar
+ * @param own the tokens that the containers send to the sidecar, and the sidecar's uid
  */
-export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, tokens: Tokens): Pod {
+export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, own: Assigned): Pod {
   const { spec } = pod;
   const presence = presenceOf(intent, config);
-  const tokenOf = tokensByContainer(intent, tokens);
+  const tokenOf = tokensByContainer(intent, own.tokens);
   const user = (container: Container): Container => {
     const confined = confine(container, presence);
     const token = tokenOf.get(container.name);
@@ -36,7 +36,7 @@ export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, tokens:
       emulated: intent.imds !== undefined,
     });
   };
-  const injected = ownContainers(pod, intent, config, tokens).map((container) =>
+  const injected = ownContainers(pod, intent, config, own).map((container) =>
     keptOr(container, spec.initContainers ?? []),
   );
   const volumes = withOwnVolume(spec.volumes ?? [], ownVolume(intent.sidecar));

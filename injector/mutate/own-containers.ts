@@ -5,6 +5,7 @@ import type { IdentityIntent } from "../decide/identities.ts";
 import { userContainers } from "../model/user-containers.ts";
 import { takesEndpoint } from "./user-container.ts";
 import { APP_ENV } from "../../sidecar/contract/pod.ts";
+import type { Assigned } from "./assigned.ts";
 import { guardContainer } from "./guard-container.ts";
 import { sidecarContainer } from "./sidecar-container.ts";
 import type { Intent } from "../decide/intent.ts";
@@ -14,7 +15,7 @@ export function ownContainers(
   pod: Pod,
   intent: Intent,
   config: InjectorConfig,
-  tokens: Tokens,
+  { tokens, uid }: Assigned,
 ): readonly Container[] {
   const { guard, sidecar } = intent;
   const hashes = hashesIn(pod);
@@ -29,8 +30,8 @@ export function ownContainers(
     return tokenHash(pod, hashes.get(name), token, presented);
   };
   return [
-    ...(guard ? [guardContainer(config, intent)] : []),
-    ...(sidecar ? [sidecarContainer(config, intent, sidecar, hashOf)] : []),
+    ...(guard ? [guardContainer(config, intent, uid)] : []),
+    ...(sidecar ? [sidecarContainer(config, intent, sidecar, hashOf, uid)] : []),
   ];
 }
 

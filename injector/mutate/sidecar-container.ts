@@ -4,7 +4,7 @@ import type { IdentityIntent } from "../decide/identities.ts";
 import { type Container, literal, fieldVar } from "../model/pod.ts";
 import type { Identity } from "../../sidecar/contract/session.ts";
 import { SOURCE_KINDS } from "../sources/sources.ts";
-import { CONTAINER, COMMAND, SIDECAR_UID } from "../../sidecar/contract/pod.ts";
+import { CONTAINER, COMMAND } from "../../sidecar/contract/pod.ts";
 import { ownContainer, TERMINATION_LOG, OWN_RESOURCES, ownSecurity } from "./own-container.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { imdsEnv } from "./imds-env.ts";
@@ -16,6 +16,7 @@ export function sidecarContainer(
   intent: Intent,
   sidecar: SidecarIntent,
   hashOf: (identity: IdentityIntent) => string,
+  uid: number,
 ): Container {
   const identities: readonly Identity[] = sidecar.identities.map((identity) => ({
     name: identity.name,
@@ -47,7 +48,7 @@ export function sidecarContainer(
     ],
     lifecycle: { postStart: { exec: { command: [...COMMAND.wait] } } },
     resources: OWN_RESOURCES[CONTAINER.sidecar],
-    securityContext: ownSecurity(SIDECAR_UID, { drop: ["ALL"] }),
+    securityContext: ownSecurity(uid, { drop: ["ALL"] }),
     ...(kind.volume === undefined ? {} : { volumeMounts: [kind.volume.mount] }),
   };
 }

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Pod } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
-import type { Tokens } from "./token.ts";
+import type { Assigned } from "./assigned.ts";
+import { presentUid } from "./sidecar-uid.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { ownContainers } from "./own-containers.ts";
 import { isPodroleContainer } from "../model/user-containers.ts";
@@ -18,9 +19,10 @@ export function tamperedContainers(
   pod: Pod,
   intent: Intent,
   config: InjectorConfig,
-  tokens: Tokens,
+  own: Assigned,
 ): readonly Finding[] {
-  const expected = ownContainers(pod, intent, config, tokens);
+  // With the uid that it has: where another container names that uid by now, podrole writes both anew.
+  const expected = ownContainers(pod, intent, config, { ...own, uid: presentUid(pod) ?? own.uid });
   const remedy = "Delete it from the manifest: podrole adds it itself.";
   const containers = (pod.spec.initContainers ?? [])
     .filter(isPodroleContainer)

@@ -2,15 +2,16 @@ import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { decide } from "../decide/decide.ts";
 import { userContainers } from "../model/user-containers.ts";
-import type { Finding } from "../model/findings.ts";
+import { finding, type Finding } from "../model/findings.ts";
 import { credentialsUri, mutate } from "../mutate/mutate.ts";
 import type { Pod } from "../model/pod.ts";
 import { proxyFindings } from "../mutate/proxy.ts";
 import { withoutEarlierInjection } from "../mutate/earlier-injection.ts";
 import type { Fresh } from "../mutate/fresh.ts";
-import { tokensFor } from "../mutate/token.ts";
+import { assigned } from "../mutate/assigned.ts";
 import { shadowed, imdsShadowed } from "../mutate/shadowed.ts";
 import { tamperedContainers } from "../mutate/tampered-containers.ts";
+import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
 import { tokensByContainer } from "../mutate/own-containers.ts";
 import type { SidecarIntent, SkipReason } from "../decide/intent.ts";
 import type { Requester } from "../decide/pod-kinds.ts";
@@ -39,8 +40,9 @@ export function admitPod(
   const decision = decide(object, facts, config, requester);
   if (decision.kind !== "inject") return decision;
   const { pod, intent } = decision;
-  const tokens = tokensFor(pod, intent.sidecar?.identities ?? [], fresh);
-  const tampered = tamperedContainers(pod, intent, config, tokens);
+  const own = assigned(pod, intent, fresh);
+  if (own === undefined) return { kind: "deny", findings: [noUidLeft(), ...decision.findings] };
+  const tampered = tamperedContainers(pod, intent, config, own);
   if (tampered.length > 0) {
     const original = withoutEarlierInjection(pod, config);
     if (original === undefined) return { kind: "deny", findings: [...tampered, ...decision.findings] };
@@ -48,7 +50,7 @@ export function admitPod(
     return outcome.kind === "inject" ? { ...outcome, before: pod } : outcome;
   }
   const uri = credentialsUri(config);
-  const tokenOf = tokensByContainer(intent, tokens);
+  const tokenOf = tokensByContainer(intent, own.tokens);
   const users = userContainers(pod);
   const findings = [
     ...decision.findings,
@@ -63,9 +65,16 @@ export function admitPod(
   return {
     kind: "inject",
     before: pod,
-    after: mutate(pod, intent, config, tokens),
+    after: mutate(pod, intent, config, own),
     guard: intent.guard,
     sidecar: intent.sidecar,
     findings,
   };
 }
+
+const noUidLeft = (): Finding =>
+  finding(
+    "SIDECAR_UID",
+    `The pod names every id from ${SIDECAR_UIDS.min} to ${SIDECAR_UIDS.max}, so none is left for the sidecar.`,
+    "Name fewer in runAsUser, runAsGroup, fsGroup and supplementalGroups.",
+  );

@@ -36,6 +36,7 @@ export function resultForEphemeral(before: Pod, after: Pod, config: InjectorConf
     ...hazards(addedOnly, { ...presence, hostPath: config.hostPath }),
     ...added.flatMap(targetsPodrole),
     ...(presence.guard && added.length > 0 ? guardNotDone(before) : []),
+    ...added.flatMap((one) => runsAsSidecar(one, before)),
   ];
   if (denies(findings)) return denied(findings);
 
@@ -58,6 +59,15 @@ function targetsPodrole(container: Container): readonly Finding[] {
   if (target !== CONTAINER.guard && target !== CONTAINER.sidecar) return [];
   const message = `Container ${JSON.stringify(container.name)} targets ${target}, whose processes it would share.`;
   return [finding("EPHEMERAL_TARGET", message, "Target a container of the app.")];
+}
+
+/** At creation the sidecar gets a uid that no container names. A container that is added later could name that one. */
+function runsAsSidecar(container: Container, { spec }: Pod): readonly Finding[] {
+  const sidecar = spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
+  const uid = container.securityContext?.runAsUser ?? spec.securityContext?.runAsUser;
+  if (uid == null || uid !== sidecar?.securityContext?.runAsUser) return [];
+  const message = `Container ${JSON.stringify(container.name)} runs as uid ${uid}, the sidecar's.`;
+  return [finding("SIDECAR_UID", message, "Set another runAsUser.")];
 }
 
 /** The parts of podrole in the running pod, even if this version would write others. */

@@ -32,12 +32,10 @@ export const COMMAND = {
 } as const;
 
 /**
- * The sidecar's uid and gid. At most 65535, since a pod's user namespace maps no more, and not one that images
- * commonly run as (65532, 65534, 1000): in source `node` the guard lets this uid through.
+ * The sidecar's uid, which is its gid too: random for each pod, so that no pod of the node can use up what the kernel
+ * gives another's, and no image can be built to run as it. At most 65535, since a pod's user namespace maps no more, and
+ * none that images commonly run as (65532, 65534, 1000).
  */
-export const SIDECAR_UID = 64169;
-
-/** Uids of sidecars: each pod's has its own. */
 export const SIDECAR_UIDS = { min: 40_000, max: 64_999 } as const;
 
 export const TOKEN_VOLUME = {

@@ -3,8 +3,7 @@ import { admitPod } from "../../injector/review/admit-pod.ts";
 import { decide } from "../../injector/decide/decide.ts";
 import { FINDINGS } from "../../injector/model/findings.ts";
 import { mutate } from "../../injector/mutate/mutate.ts";
-import type { Pod } from "../../injector/model/pod.ts";
-import { tokensFor } from "../../injector/mutate/token.ts";
+import { assigned } from "../../injector/mutate/assigned.ts";
 import { facts } from "../support/facts.ts";
 import { goldens } from "../support/goldens.ts";
 import { numbers } from "../support/random-pods.ts";
@@ -236,7 +235,6 @@ describe.skipIf(reason !== undefined)(
           settings,
         );
         if (decision.kind !== "inject") throw new Error(`${decision.kind} of ${JSON.stringify(harmless)}`);
-        const tokens = (pod: Pod) => tokensFor(pod, decision.intent.sidecar?.identities ?? [], FRESH);
         const next = numbers(7);
         const counts = { inject: 0, deny: 0, skip: 0 };
         for (let i = 0; i < 300; i += 1) {
@@ -247,7 +245,9 @@ describe.skipIf(reason !== undefined)(
           if (mended.length > 0 && mended.every(({ code }) => code === "PRIVILEGE_ESCALATION")) continue;
           counts[kind] += 1;
           // A denied pod is tried as if the webhook had let it pass.
-          const { status, body } = await create(own, mutate(pod, decision.intent, settings, tokens(pod)));
+          const values = assigned(pod, decision.intent, FRESH);
+          if (values === undefined) throw new Error("no uid is left for the sidecar");
+          const { status, body } = await create(own, mutate(pod, decision.intent, settings, values));
           const verdict = status < 300 ? "inject" : "deny";
           expect({ verdict, pod, says: findings, body: status < 300 ? "" : body.message }).toMatchObject({
             verdict: kind,

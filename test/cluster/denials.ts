@@ -61,7 +61,6 @@ export const DENIALS: readonly Denial[] = [
   { code: "PRIVILEGED", pod: withRole(app({ privileged: true })) },
   { code: "CAPABILITY_FORBIDDEN", pod: withRole(app({ capabilities: { add: ["NET_RAW"] } })) },
   { code: "HOST_NAMESPACE", pod: withRole({ hostPID: true }) },
-  { code: "SIDECAR_UID", pod: withRole(app({ runAsUser: 64_169 })) },
   { code: "UID_UNKNOWN", pod: withRole(), config: node },
   {
     code: "PRIVILEGE_ESCALATION",
@@ -83,6 +82,7 @@ export const ELSEWHERE: Readonly<Partial<Record<FindingCode, string>>> = {
   POD_FROZEN: "a running pod: review/pod-update.test.ts",
   EPHEMERAL_TARGET: "a running pod: review/pod-update.test.ts",
   GUARD_NOT_DONE: "a running pod: running.test.ts and admission-policy.test.ts",
+  SIDECAR_UID: "a running pod: review/pod-update.test.ts and admission-policy.test.ts",
   RESOURCES_BELOW_FLOOR: "a running pod: running.test.ts and admission-policy.test.ts",
   SETTINGS_INVALID: "raised by the admission policy about its settings: policy-settings.test.ts",
   SIDECAR_EXEC: "raised by the admission policy about exec: exec-policy.test.ts",

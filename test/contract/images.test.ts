@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
-import { COMMAND, SIDECAR_UID } from "../../sidecar/contract/pod.ts";
 import { iptablesRules } from "../../sidecar/guard/iptables/rules.ts";
+import { COMMAND, SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
 import { IMAGE_ENV } from "../bench/sidecar-measure.ts";
 import { PODS } from "../sidecar/guard/nft/listings.ts";
 
@@ -10,9 +10,14 @@ const dockerfile = (name: string): string => readFileSync(new URL(`../../${name}
 const sidecar = dockerfile("Dockerfile.sidecar");
 
 describe("the images", () => {
-  test("run the sidecar as the uid that the injector writes into pods", () => {
-    expect(sidecar).toContain(`USER ${SIDECAR_UID}:${SIDECAR_UID}`);
-    expect(sidecar).toContain(`podrole:x:${SIDECAR_UID}:${SIDECAR_UID}:`);
+  test("give no user a uid that a pod's sidecar could get, and start without an entry for theirs", () => {
+    const uids = [...sidecar.matchAll(/'\w+:x:(\d+):/g)].map(([, uid]) => Number(uid));
+    expect(uids).toContain(0);
+    for (const uid of uids) expect(uid < SIDECAR_UIDS.min || uid > SIDECAR_UIDS.max).toBe(true);
+    const proof = sidecar.slice(sidecar.indexOf("AS proof"));
+    const [, user] = /^USER (\d+):\1$/m.exec(proof) ?? [];
+    expect(Number(user)).toBe(SIDECAR_UIDS.min);
+    expect(proof.indexOf(`USER ${user}`)).toBeLessThan(proof.indexOf('RUN ["podrole-sidecar", "--version"]'));
   });
 
   test("contain the programs that the injector's commands name", () => {

@@ -1,5 +1,5 @@
 import type { Ended } from "./command.ts";
-import { SIDECAR_UID } from "../../sidecar/contract/pod.ts";
+import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import {
   EXTRA_V4,
   EXTRA_V6,

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ENV } from "../../sidecar/contract/env.ts";
-import { IMDS_PORT, SIDECAR_UID } from "../../sidecar/contract/pod.ts";
+import { IMDS_PORT } from "../../sidecar/contract/pod.ts";
+import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { outcomeOf, socketClient, type Outcome } from "./attempts.ts";
 import { collect } from "./command.ts";
 import { EMULATE, OURS, startSidecar, WITHOUT_GUARD } from "./emulated.ts";

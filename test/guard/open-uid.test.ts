@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ENV } from "../../sidecar/contract/env.ts";
-import { SIDECAR_UID } from "../../sidecar/contract/pod.ts";
+import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { insistent, outcomeOf, socketClient, WAYS } from "./attempts.ts";
 import { runGuard } from "./guard-run.ts";
 import { BLOCKED, METADATA_V4, METADATA_V6, openLab, type Lab } from "./lab.ts";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ENV } from "../../sidecar/contract/env.ts";
-import { SIDECAR_UID } from "../../sidecar/contract/pod.ts";
+import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { CLIENTS } from "./clients.ts";
 import { openLab, type Lab } from "./lab.ts";
 import { NODE, POD } from "./names.ts";

@@ -1,7 +1,7 @@
 /**
  * `podrole-sidecar serve` under the uid that it has in a pod. The modules are loaded before, by whoever may read them.
  */
-import { SIDECAR_UID } from "../../sidecar/contract/pod.ts";
+import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { serveMain } from "../../sidecar/serve-main.ts";
 
 process.setgroups?.([]);

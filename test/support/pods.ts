@@ -7,12 +7,13 @@ import type { Fresh } from "../../injector/mutate/fresh.ts";
 import type { Container, Pod, PodSpec } from "../../injector/model/pod.ts";
 import { config } from "./config.ts";
 import { BILLING, facts } from "./facts.ts";
+import { SIDECAR_UID } from "./sidecar-uid.ts";
 
 /** 43 characters, as 32 random bytes are in base64url. */
 export const TOKEN = "test-token-test-token-test-token-test-token";
 
 /** What is made anew for each pod is always the same in tests. */
-export const FRESH: Fresh = { token: () => TOKEN, uid: () => 64169 };
+export const FRESH: Fresh = { token: () => TOKEN, uid: () => SIDECAR_UID };
 
 export const app: Container = { name: "app", image: "shop/app:1" };
 

@@ -72,7 +72,10 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
   ["PRIVILEGED", secured({ privileged: true })],
   ["CAPABILITY_FORBIDDEN", secured({ capabilities: { add: ["NET_RAW"] } })],
   ["HOST_NAMESPACE", pod({ hostPID: true })],
-  ["SIDECAR_UID", secured({ runAsUser: 64_169 })],
+  [
+    "SIDECAR_UID",
+    pod({ securityContext: { supplementalGroups: Array.from({ length: 25_000 }, (_, i) => 40_000 + i) } }),
+  ],
   ["UID_UNKNOWN", pod(), facts(), node],
   ["PRIVILEGE_ESCALATION", secured({ runAsUser: 1, allowPrivilegeEscalation: true }), facts(), node],
   ["RESERVED_NAME", withApp({ name: "podrole-x" })],

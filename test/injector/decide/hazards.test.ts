@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { CONTAINER, SIDECAR_UID, TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
+import { CONTAINER, TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
 import type { Container, SecurityContext } from "../../../injector/model/pod.ts";
 import { config } from "../../support/config.ts";
-import { facts, json } from "../../support/facts.ts";
+import { facts } from "../../support/facts.ts";
 import { app, codes, containerNamed, denials, injected, plainPod, pod, withApp } from "../../support/pods.ts";
 
 /** One test for each threat of deploy/docs/security.md that admission stops. Each tries the attack. */
@@ -94,37 +94,17 @@ describe("a shared namespace", () => {
   });
 });
 
-describe("the sidecar's uid", () => {
-  test("is refused on a container, on the pod, and written as 6.4169e4", () => {
-    const attacks = [
-      pod({ containers: [secured({ runAsUser: SIDECAR_UID })] }),
-      pod({ securityContext: { runAsUser: SIDECAR_UID } }),
-      pod({ initContainers: [{ ...secured({ runAsUser: SIDECAR_UID }), name: "setup" }] }),
-      json(JSON.stringify(pod({ securityContext: { runAsUser: SIDECAR_UID } })).replace("64169", "6.4169e4")),
-    ];
-    for (const attack of attacks) expect(denials(attack)).toEqual(["SIDECAR_UID"]);
-  });
-
-  test("is allowed on the pod when every container has another uid", () => {
-    const safe = pod({
-      securityContext: { runAsUser: SIDECAR_UID },
-      containers: [secured({ runAsUser: 1000 })],
-    });
-    expect(denials(safe)).toEqual(["inject"]);
-  });
-
-  test.for(["64169", true, [64_169], { uid: 64_169 }])(
-    "is refused when %j is given instead of a number",
-    (runAsUser) => {
-      for (const at of [
-        withApp({ securityContext: { runAsUser } as never }),
-        pod({ securityContext: { runAsUser } as never }),
-      ]) {
-        expect(denials(at)).toEqual(["OBJECT_MALFORMED"]);
-      }
-    },
-  );
-});
+test.for(["64169", true, [64_169], { uid: 64_169 }])(
+  "a uid is refused when %j is given instead of a number",
+  (runAsUser) => {
+    for (const at of [
+      withApp({ securityContext: { runAsUser } as never }),
+      pod({ securityContext: { runAsUser } as never }),
+    ]) {
+      expect(denials(at)).toEqual(["OBJECT_MALFORMED"]);
+    }
+  },
+);
 
 describe("with source node, which opens the guard for the sidecar's uid", () => {
   test("an image that chooses its own uid is refused", () => {
@@ -182,13 +162,12 @@ describe("podrole's names", () => {
 });
 
 test("one denial names every reason", () => {
-  const worst = secured({ privileged: true, runAsUser: SIDECAR_UID, capabilities: { add: ["NET_ADMIN"] } });
+  const worst = secured({ privileged: true, capabilities: { add: ["NET_ADMIN"] } });
   expect(denials(pod({ hostPID: true, containers: [{ ...worst, name: "podrole-x" }] }))).toEqual([
     "HOST_NAMESPACE",
     "RESERVED_NAME",
     "PRIVILEGED",
     "CAPABILITY_FORBIDDEN",
-    "SIDECAR_UID",
   ]);
 });
 

@@ -3,7 +3,8 @@ import { SOURCE_KINDS } from "../../../injector/sources/sources.ts";
 import { guardContainer } from "../../../injector/mutate/guard-container.ts";
 import { sidecarContainer } from "../../../injector/mutate/sidecar-container.ts";
 import { ENV } from "../../../sidecar/contract/env.ts";
-import { RESERVED_PREFIX, SIDECAR_UID } from "../../../sidecar/contract/pod.ts";
+import { RESERVED_PREFIX } from "../../../sidecar/contract/pod.ts";
+import { SIDECAR_UID } from "../../support/sidecar-uid.ts";
 import { SOURCES } from "../../../sidecar/contract/session.ts";
 import { config } from "../../support/config.ts";
 
@@ -28,14 +29,20 @@ describe.for(SOURCES)("source %s", (name) => {
   });
 
   test("has its variables, its volume and nothing of another source in the sidecar", () => {
-    const { env = [], volumeMounts = [] } = sidecarContainer(settings, intent, sidecar, () => "");
+    const { env = [], volumeMounts = [] } = sidecarContainer(
+      settings,
+      intent,
+      sidecar,
+      () => "",
+      SIDECAR_UID,
+    );
     expect(env).toEqual(expect.arrayContaining([...kind.env(settings)]));
     expect(volumeMounts).toEqual(kind.volume === undefined ? [] : [kind.volume.mount]);
     expect(kind.volume?.volume.name ?? RESERVED_PREFIX).toMatch(new RegExp(`^${RESERVED_PREFIX}`));
   });
 
   test("opens the guard to the sidecar's uid only if it needs the metadata service", () => {
-    const open = guardContainer(settings, intent).env?.find((one) => one.name === ENV.openUid);
+    const open = guardContainer(settings, intent, SIDECAR_UID).env?.find((one) => one.name === ENV.openUid);
     expect(open?.value).toBe(kind.opensGuard ? String(SIDECAR_UID) : undefined);
   });
 

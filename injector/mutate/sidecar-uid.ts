@@ -1,0 +1,49 @@
+import { CONTAINER, SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
+import { allContainers, type Pod, type PodSecurityContext } from "../model/pod.ts";
+import { isPodroleContainer } from "../model/user-containers.ts";
+import type { Fresh } from "./fresh.ts";
+
+/**
+ * The uid of the pod's sidecar: the one that an earlier pass gave it, or else a new one that nothing in the pod names.
+ * Undefined if the pod names every one.
+ */
+export function sidecarUid(pod: Pod, fresh: Fresh): number | undefined {
+  const taken = namedIds(pod);
+  const present = presentUid(pod);
+  if (present !== undefined && !taken.has(present)) return present;
+  const { min, max } = SIDECAR_UIDS;
+  const count = max - min + 1;
+  const first = fresh.uid() - min;
+  for (let step = 0; step < count; step += 1) {
+    const uid = min + ((first + step) % count);
+    if (!taken.has(uid)) return uid;
+  }
+  return undefined;
+}
+
+/** The uid of the sidecar that is in the pod; undefined where it has none, or one that podrole would not give it. */
+export function presentUid({ spec }: Pod): number | undefined {
+  const sidecar = spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
+  const uid = sidecar?.securityContext?.runAsUser;
+  return uid != null && Number.isInteger(uid) && uid >= SIDECAR_UIDS.min && uid <= SIDECAR_UIDS.max
+    ? uid
+    : undefined;
+}
+
+/** Every uid and gid that the pod and its other containers name. */
+function namedIds({ spec }: Pod): ReadonlySet<number | undefined> {
+  const contexts: readonly (PodSecurityContext | undefined)[] = [
+    spec.securityContext,
+    ...allContainers(spec)
+      .filter(({ list, container }) => !(list === "initContainers" && isPodroleContainer(container)))
+      .map(({ container }) => container.securityContext),
+  ];
+  return new Set(
+    contexts.flatMap((one) => [
+      one?.runAsUser,
+      one?.runAsGroup,
+      one?.fsGroup,
+      ...(one?.supplementalGroups ?? []),
+    ]),
+  );
+}
