@@ -192,10 +192,12 @@ export const SETTINGS = {
   }),
   credentialsPort: setting(port, String(CREDENTIALS_PORT), {
     about: "Port of the credentials endpoint, on 127.0.0.1.",
+    policy: true,
     sidecar: ENV.port,
   }),
   healthPort: setting(port, String(HEALTH_PORT), {
     about: "Port of the sidecar's health and metrics.",
+    policy: true,
     sidecar: ENV.healthPort,
   }),
   sidecarLogLevel: setting(choice(LOG_LEVELS, "level"), "info", {

@@ -142,7 +142,11 @@ export const FINDINGS = {
     severity: "deny",
     about: "A shared process or IPC namespace exposes the sidecar's memory.",
   },
-  SIDECAR_UID: { severity: "deny", about: "A container runs as the sidecar's uid." },
+  SIDECAR_UID: {
+    severity: "deny",
+    about:
+      "An ephemeral container, or one that another webhook added, runs as the uid of the pod's sidecar; or the pod leaves no uid for it.",
+  },
   UID_UNKNOWN: {
     severity: "deny",
     about: "Source node: the image decides the container's uid, so it could be the sidecar's.",

@@ -4,6 +4,7 @@ import { decide } from "../../injector/decide/decide.ts";
 import { FINDINGS } from "../../injector/model/findings.ts";
 import { mutate } from "../../injector/mutate/mutate.ts";
 import { assigned } from "../../injector/mutate/assigned.ts";
+import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
 import { facts } from "../support/facts.ts";
 import { goldens } from "../support/goldens.ts";
 import { numbers } from "../support/random-pods.ts";
@@ -12,7 +13,7 @@ import { started, STARTED_STATUSES, UNPROVEN_STATUSES } from "../support/started
 import { until } from "../support/until.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
-import { ATTACKS, DEBUG_ATTACKS, EMULATION_ATTACKS, SETTINGS } from "./policy-attacks.ts";
+import { ATTACKS, DEBUG_ATTACKS, EMULATION_ATTACKS, SETTINGS, withUid } from "./policy-attacks.ts";
 import { openPolicies, POLICIES, policiesOfPods, whyNoPolicies, type PolicyRig } from "./policy-rig.ts";
 import { accountsOf, NAMESPACES, podsOf } from "./setting.ts";
 import { randomValidPod } from "./valid-pods.ts";
@@ -88,6 +89,12 @@ describe.skipIf(reason !== undefined)(
         }
       },
     );
+
+    test.for([SIDECAR_UIDS.min, SIDECAR_UIDS.max])("admits a sidecar whose uid is %i", async (uid) => {
+      const { own, pod } = await good(SETTINGS.plain, "plain");
+      withUid(uid)(pod);
+      expect(await create(own, pod)).toMatchObject({ status: 201 });
+    });
 
     test.for([...ATTACKS, ...EMULATION_ATTACKS].map((attack) => [attack.title, attack] as const))(
       "denies %s",

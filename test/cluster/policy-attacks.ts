@@ -3,6 +3,7 @@ import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
 import type { FindingCode } from "../../injector/model/findings.ts";
 import { config } from "../support/config.ts";
+import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import type { KubeObject } from "./kube-client.ts";
 
 /** An installation and a namespace's annotations that an attack is tried in. */
@@ -33,6 +34,8 @@ export const SETTINGS = {
     config: config({
       egressHook: "require",
       guardNetRaw: true,
+      credentialsPort: 7001,
+      healthPort: 7002,
       stsFips: true,
       stsDualStack: true,
       stsCa: (await certificate()) + (await certificate()),
@@ -94,13 +97,27 @@ const withInit =
     });
   };
 
+const variable = (container: KubeObject, name: string): KubeObject =>
+  container.env.find((one: { name: string }) => one.name === name);
 const lessWalls = (pod: KubeObject): void => {
-  guard(pod).env.find(({ name }: { name: string }) => name === "PODROLE_EGRESS_HOOK").value = "prefer";
+  variable(guard(pod), "PODROLE_EGRESS_HOOK").value = "prefer";
 };
 const valueOf =
   (name: string, value: string) =>
   (pod: KubeObject): void => {
-    sidecar(pod).env.find((one: { name: string }) => one.name === name).value = value;
+    variable(sidecar(pod), name).value = value;
+  };
+const guardValueOf =
+  (name: string, value: string) =>
+  (pod: KubeObject): void => {
+    variable(guard(pod), name).value = value;
+  };
+/** Another uid in the sidecar, with which the guard agrees. */
+export const withUid =
+  (uid: number, gid = uid) =>
+  (pod: KubeObject): void => {
+    Object.assign(sidecar(pod).securityContext, { runAsUser: uid, runAsGroup: gid });
+    guardValueOf("PODROLE_SIDECAR_UID", String(uid))(pod);
   };
 
 const CAPABILITIES = [
@@ -175,10 +192,11 @@ export const ATTACKS: readonly Attack[] = [
     guard(pod).env.push({ name: "PODROLE_BLOCKED_ADDRESSES", value: "192.0.2.1" });
   }),
   attack("a guard that lets the sidecar's uid through", "INJECTED_DIFFERENTLY", (pod) => {
-    guard(pod).env.splice(0, 0, { name: "PODROLE_OPEN_UID", value: "64169" });
+    guard(pod).env.splice(0, 0, { name: "PODROLE_OPEN_UID", value: String(SIDECAR_UID) });
   }),
   attack("a guard that has another address of the pod", "INJECTED_DIFFERENTLY", (pod) => {
-    guard(pod).env[1] = { name: "PODROLE_POD_IP", value: "10.0.0.1" };
+    variable(guard(pod), "PODROLE_POD_IP").value = "10.0.0.1";
+    delete variable(guard(pod), "PODROLE_POD_IP").valueFrom;
   }),
   attack("a guard with a volume over its program", "INJECTED_DIFFERENTLY", (pod) => {
     pod.spec.volumes.push({ name: "bin", emptyDir: {} });
@@ -279,6 +297,10 @@ export const ATTACKS: readonly Attack[] = [
   }),
   attack("a sidecar that is an ordinary container", "RESERVED_NAME", (pod) => {
     const [one] = pod.spec.initContainers.splice(1, 1);
+    // The guard of a pod without a sidecar.
+    guard(pod).env = guard(pod).env.filter(
+      ({ name }: { name: string }) => !name.startsWith("PODROLE_SIDECAR_"),
+    );
     delete one.restartPolicy;
     pod.spec.containers.push(one);
     delete pod.spec.volumes;
@@ -368,12 +390,52 @@ export const ATTACKS: readonly Attack[] = [
     pod.spec.volumes.push({ name: "kubelet", hostPath: { path: "/var/lib/kubelet" } });
   }),
   attack("an app with the sidecar's uid", "SIDECAR_UID", (pod) => {
-    app(pod).securityContext.runAsUser = 64169;
+    app(pod).securityContext.runAsUser = SIDECAR_UID;
   }),
   attack("a pod with the sidecar's uid", "SIDECAR_UID", (pod) => {
-    pod.spec.securityContext = { runAsUser: 64169 };
+    pod.spec.securityContext = { runAsUser: SIDECAR_UID };
     delete app(pod).securityContext.runAsUser;
   }),
+  attack(
+    "an init container with the sidecar's uid",
+    "SIDECAR_UID",
+    withInit({ securityContext: { capabilities: { drop: ["ALL"] }, runAsUser: SIDECAR_UID } }),
+  ),
+  ...[0, 1000, 39_999, 65_000, 105_000].map((uid) =>
+    attack(`a sidecar whose uid is ${uid}`, "INJECTED_DIFFERENTLY", withUid(uid)),
+  ),
+  attack("a sidecar whose gid is not its uid", "INJECTED_DIFFERENTLY", withUid(50_000, 50_001)),
+  attack("a sidecar without a uid", "INJECTED_DIFFERENTLY", (pod) => {
+    delete sidecar(pod).securityContext.runAsUser;
+  }),
+  attack("a guard that expects another uid of the sidecar", "INJECTED_DIFFERENTLY", (pod) => {
+    guardValueOf("PODROLE_SIDECAR_UID", "1000")(pod);
+  }),
+  attack(
+    "source node: a guard that lets through another uid than the sidecar's",
+    "INJECTED_DIFFERENTLY",
+    guardValueOf("PODROLE_OPEN_UID", "1000"),
+    { setting: "node" },
+  ),
+  attack(
+    "a guard that protects other ports",
+    "INJECTED_DIFFERENTLY",
+    guardValueOf("PODROLE_SIDECAR_PORTS", "1,2"),
+  ),
+  attack("a guard that protects no port", "INJECTED_DIFFERENTLY", (pod) => {
+    guard(pod).env = guard(pod).env.filter(
+      ({ name }: { name: string }) => !name.startsWith("PODROLE_SIDECAR_"),
+    );
+  }),
+  attack(
+    "a guard of an emulating pod that leaves the emulated port to others",
+    "INJECTED_DIFFERENTLY",
+    guardValueOf("PODROLE_SIDECAR_PORTS", "16925,16926"),
+    { setting: "emulated" },
+  ),
+  ...["PODROLE_LISTEN_CREDENTIALS", "PODROLE_LISTEN_HEALTH"].map((name) =>
+    attack(`a sidecar with another ${name}`, "INJECTED_DIFFERENTLY", valueOf(name, "8080")),
+  ),
   attack(
     "source node: an app whose image chooses the uid",
     "UID_UNKNOWN",
@@ -550,5 +612,5 @@ export const DEBUG_ATTACKS: readonly (readonly [string, object, FindingCode])[] 
     "RESERVED_NAME",
   ],
   ["with a name of podrole's", { name: "podrole-debug", securityContext: DROPPED }, "RESERVED_NAME"],
-  ["with the sidecar's uid", { securityContext: { ...DROPPED, runAsUser: 64169 } }, "SIDECAR_UID"],
+  ["with the sidecar's uid", { securityContext: { ...DROPPED, runAsUser: SIDECAR_UID } }, "SIDECAR_UID"],
 ];

@@ -141,6 +141,8 @@ const valuesOf = (config: InjectorConfig): object => ({
     block: config.block,
     imds: config.imds,
     imdsPort: config.imdsPort,
+    credentialsPort: config.credentialsPort,
+    healthPort: config.healthPort,
     imdsNodePaths: config.imdsNodePaths,
   },
 });

@@ -4,6 +4,7 @@ import { admitPod } from "../../injector/review/admit-pod.ts";
 import { config } from "../support/config.ts";
 import { BILLING, facts } from "../support/facts.ts";
 import { FRESH } from "../support/pods.ts";
+import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
@@ -147,7 +148,11 @@ describe.skipIf(reason !== undefined)(
         [
           "the image of one and the guard's exception for the source of another",
           "podrole-guard differs from what this installation writes",
-          (pod) => pod.spec.initContainers[0].env.splice(0, 0, { name: "PODROLE_OPEN_UID", value: "64169" }),
+          (pod) =>
+            pod.spec.initContainers[0].env.splice(0, 0, {
+              name: "PODROLE_OPEN_UID",
+              value: String(SIDECAR_UID),
+            }),
         ],
         [
           "no guard, and the sidecar of one that has a guard",

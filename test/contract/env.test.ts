@@ -57,7 +57,7 @@ describe.for(SOURCES)("with source %s", (source) => {
     expect(guardTold(settings)).toEqual({
       addresses: expect.arrayContaining(["169.254.169.254"]) as string[],
       openUid: source === "node" ? SIDECAR_UID : undefined,
-      sidecar: undefined,
+      sidecar: { uid: SIDECAR_UID, ports: [16_925, 16_926] },
       egressHook: "prefer",
       imds: "block",
       imdsPort: 16_927,
@@ -114,11 +114,18 @@ describe("when the metadata service is emulated", () => {
   const allowed: Settings = { imds: "allow-emulate-v1", region: "eu-west-1" };
 
   test("guard and sidecar use the same port, and the sidecar receives the permitted answers", () => {
-    const settings = { ...allowed, policy: "off", imdsPort: 8169 } as const;
+    const settings = {
+      ...allowed,
+      policy: "off",
+      imdsPort: 8169,
+      credentialsPort: 7001,
+      healthPort: 7002,
+    } as const;
     const after = injected(emulated(), facts(), config(settings));
     expect(parseGuardConfig(startedWith(after, CONTAINER.guard))).toMatchObject({
       imds: "emulate",
       imdsPort: 8169,
+      sidecar: { uid: SIDECAR_UID, ports: [7001, 7002, 8169] },
     });
     expect(parseConfig(startedWith(after, CONTAINER.sidecar)).imds).toEqual({
       port: 8169,

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { SETTING_NAMES, SETTINGS, type Setting } from "../../injector/config/settings.ts";
 import { VERSION } from "../../injector/model/version.ts";
+import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
 import { OWN_RESOURCES } from "../../injector/mutate/own-container.ts";
 
 /** What the admission policies assume about the settings that they read from the ConfigMap. */
@@ -37,6 +38,16 @@ test("the policies accept exactly the choices of a setting", () => {
     (words as readonly string[]).toSorted(),
   ]);
   expect(Object.fromEntries(known)).toEqual(Object.fromEntries(choices));
+});
+
+test("the policy for new pods accepts exactly the uids that the injector gives to sidecars", () => {
+  const policy = readFileSync(
+    new URL("../../deploy/chart/templates/admission-policy.yaml", import.meta.url),
+    "utf8",
+  );
+  expect(policy).toContain(
+    `variables.sidecarUid >= ${SIDECAR_UIDS.min} && variables.sidecarUid <= ${SIDECAR_UIDS.max}`,
+  );
 });
 
 test("the policy for running pods has the minimum resources that the injector sets", () => {

@@ -23,6 +23,8 @@ block: 169.254.169.254,fd00:ec2::254
 imds: block
 imdsPort: "16927"
 imdsNodePaths: ""
+credentialsPort: "16925"
+healthPort: "16926"
 {{- end }}
 
 {{- /* The values of those settings that are a choice. */ -}}
@@ -119,6 +121,9 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
   expression: >-
     variables.hasSidecar ? variables.sidecars[0].?env.orValue([]).filter(e, e.name == 'PODROLE_SOURCE').map(e,
     e.?value.orValue('')).join(',') : ''
+# Each pod's sidecar has a uid of its own.
+- name: sidecarUid
+  expression: "variables.hasSidecar ? variables.sidecars[0].?securityContext.?runAsUser.orValue(-1) : -1"
 # In source node the guard lets the sidecar's uid through, so no other container may run as it.
 - name: openUid
   expression: variables.hasGuard && variables.source == 'node'
@@ -154,7 +159,8 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
     c.?volumeMounts.orValue([]).exists(m, m.name.startsWith('podrole-'))).map(c, string(c.name))
 - name: withSidecarUid
   expression: >-
-    variables.others.filter(c, c.?securityContext.?runAsUser.orValue(variables.podUid) == 64169).map(c, string(c.name))
+    !variables.hasSidecar ? [] : variables.others.filter(c,
+    c.?securityContext.?runAsUser.orValue(variables.podUid) == variables.sidecarUid).map(c, string(c.name))
 - name: withUnknownUid
   expression: >-
     variables.others.filter(c, c.?securityContext.?runAsUser.orValue(variables.podUid) == -1).map(c, string(c.name))
@@ -181,7 +187,7 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
     variables.notDropping.join(', ') + '. Write it, without CAP_, into securityContext.capabilities.drop; the injector does so by itself.'
 - expression: "!variables.judged || variables.withSidecarUid.size() == 0"
   messageExpression: >-
-    '[SIDECAR_UID] These run as uid 64169, the sidecar\'s: ' + variables.withSidecarUid.join(', ') + '. Set another runAsUser.'
+    '[SIDECAR_UID] These run as the uid of the pod\'s sidecar: ' + variables.withSidecarUid.join(', ') + '. Set another runAsUser.'
 - expression: "!variables.judged || !variables.openUid || variables.withUnknownUid.size() == 0"
   messageExpression: >-
     '[UID_UNKNOWN] Source node lets the sidecar\'s uid past the guard, and these set no uid of their own: ' +

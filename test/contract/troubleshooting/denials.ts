@@ -11,6 +11,7 @@ import { facts } from "../../support/facts.ts";
 import { admitted, app, injected, pod, FRESH } from "../../support/pods.ts";
 import { RAISED_BY } from "../../support/raised-by.ts";
 import { started } from "../../support/started.ts";
+import { SIDECAR_UID } from "../../support/sidecar-uid.ts";
 import { thrown } from "../../support/thrown.ts";
 import { postObject } from "../../support/webhook.ts";
 import type { Row } from "./row.ts";
@@ -45,6 +46,7 @@ function aboutOthers(): readonly Finding[] {
   const { metadata, spec } = running;
   const annotations = { ...metadata?.annotations, [ANNOTATION.role]: "another" };
   const aimed = { name: "debugger", image: "busybox", targetContainerName: "podrole-sidecar" };
+  const asSidecar = { ...aimed, targetContainerName: "app", securityContext: { runAsUser: SIDECAR_UID } };
   const update = { operation: "UPDATE", resource: { group: "", resource: "pods" }, oldObject: running };
   const small = (spec.initContainers ?? []).map((one) => ({
     ...one,
@@ -59,12 +61,12 @@ function aboutOthers(): readonly Finding[] {
   };
   return [
     { ...update, object: { ...running, metadata: { ...metadata, annotations } } },
-    {
+    ...[aimed, asSidecar].map((one) => ({
       ...update,
       subResource: "ephemeralcontainers",
-      object: { ...running, spec: { ...spec, ephemeralContainers: [aimed] } },
+      object: { ...running, spec: { ...spec, ephemeralContainers: [one] } },
       oldObject: started(running),
-    },
+    })),
     {
       ...update,
       subResource: "ephemeralcontainers",

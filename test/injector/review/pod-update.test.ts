@@ -163,7 +163,7 @@ describe("an ephemeral container", () => {
       { securityContext: { capabilities: { add: ["SYS_PTRACE"] } } },
       "CAPABILITY_FORBIDDEN",
     ],
-    ["with the sidecar's uid", { securityContext: { runAsUser: SIDECAR_UID } }, "SIDECAR_UID"],
+    ["with the uid of the pod's sidecar", { securityContext: { runAsUser: SIDECAR_UID } }, "SIDECAR_UID"],
     [
       "that mounts the token's volume",
       { volumeMounts: [{ name: "podrole-token", mountPath: "/t" }] },
@@ -174,6 +174,11 @@ describe("an ephemeral container", () => {
     ["that targets the guard", { targetContainerName: "podrole-guard" }, "EPHEMERAL_TARGET"],
   ] as const)("%s is denied", ([, over, code]) => {
     expect(added(over)).toMatchObject({ decision: "deny", operations: [], findings: [{ code }] });
+  });
+
+  test("may run as a uid that other pods' sidecars have", () => {
+    const { findings } = added({ securityContext: { runAsUser: SIDECAR_UID + 1 } });
+    expect(findings).toEqual([]);
   });
 
   test("may target an app container", () => {
