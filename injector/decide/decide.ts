@@ -12,6 +12,7 @@ import { requestedRoles } from "./requested-roles.ts";
 import { intendSidecar } from "./sidecar-intent.ts";
 import { intendImds } from "./imds.ts";
 import { hazards } from "./hazards.ts";
+import { podResources } from "./pod-resources.ts";
 import { annotation } from "../model/annotations.ts";
 
 /**
@@ -72,6 +73,7 @@ export function decide(
     ...imdsProblems,
     ...(guard ? observe("podSecurity", podSecurity(facts)) : []),
     ...(guard || isRequested ? observe("hazards", hazards(pod, protect)) : []),
+    ...podResources(pod, protect),
   ];
   if (denies(findings)) return deny(findings);
   if (!guard && sidecar === undefined) return skip("nothing-to-do", findings);

@@ -161,7 +161,7 @@ export const FINDINGS = {
   },
   RESOURCES_BELOW_FLOOR: {
     severity: "deny",
-    about: "A resize would leave guard or sidecar with less CPU or memory than podrole gives them.",
+    about: "Guard or sidecar has, or would have after a resize, less CPU or memory than podrole gives it.",
   },
   EPHEMERAL_TARGET: {
     severity: "deny",

@@ -1,15 +1,16 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Fields } from "../model/read.ts";
+import { uncommonResources } from "../model/own-resources.ts";
+import { fieldsIn, type Fields } from "../model/read.ts";
 import type { Container } from "../model/pod.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { aroundHashes } from "./token.ts";
 
 /**
  * The container without fields that others may set and that change nothing about the program: LimitRanger, autoscalers,
- * the defaulter, ServiceAccount, AlwaysPullImages. The token's hash is not compared: podrole writes it again in any case.
+ * the defaulter, ServiceAccount, AlwaysPullImages. How much CPU and memory it has is checked elsewhere. The token's hash is not compared: podrole writes it again in any case.
  */
 function comparable(container: Container, expected: Container): Fields {
-  const { resources: _, resizePolicy: __, imagePullPolicy, ...rest } = container;
+  const { resizePolicy: _, imagePullPolicy, ...rest } = container;
   const mounts = (container.volumeMounts ?? []).filter(
     ({ name, mountPath, readOnly }) =>
       !(
@@ -21,6 +22,7 @@ function comparable(container: Container, expected: Container): Fields {
   const { procMount, ...context } = rest.securityContext ?? {};
   return {
     ...rest,
+    resources: uncommonResources(fieldsIn(container, "resources")),
     imagePullPolicy: imagePullPolicy === "Always" ? expected["imagePullPolicy"] : imagePullPolicy,
     env: (container.env ?? []).map((one) =>
       one.name === ENV.identities && typeof one.value === "string"

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Pod } from "../model/pod.ts";
+import type { Container, Pod } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { Assigned } from "./assigned.ts";
 import { presentUid } from "./sidecar-uid.ts";
 import { type Finding, finding } from "../model/findings.ts";
+import { ownShortfalls } from "../model/own-resources.ts";
 import { ownContainers } from "./own-containers.ts";
 import { isPodroleContainer } from "../model/user-containers.ts";
 import { sameContent, difference } from "./own-content.ts";
@@ -29,7 +30,7 @@ export function tamperedContainers(
     .flatMap((container, index, all) => {
       const ours = expected.find(({ name }) => name === container.name);
       const twice = all.findIndex(({ name }) => name === container.name) !== index;
-      if (ours !== undefined && !twice && sameContent(container, ours)) return [];
+      if (ours !== undefined && !twice && sameContent(container, ours)) return belowFloor(container);
       const message = `Init container ${container.name} differs from what this version of podrole writes${difference(container, ours)}.`;
       return [finding("INJECTED_DIFFERENTLY", message, remedy)];
     });
@@ -45,3 +46,12 @@ export function tamperedContainers(
     );
   return [...containers, ...volumes];
 }
+
+const belowFloor = (container: Container): readonly Finding[] =>
+  ownShortfalls(container).map(({ of, place, amount, floor }) =>
+    finding(
+      "RESOURCES_BELOW_FLOOR",
+      `Init container ${of} has ${amount === undefined ? `no ${place}` : `${place} ${amount}`}, and it needs at least ${floor}.`,
+      `Leave it at ${floor} or more, or delete the container from the manifest: podrole adds it itself.`,
+    ),
+  );

@@ -60,6 +60,7 @@ export const DENIALS: readonly Denial[] = [
   },
   { code: "PRIVILEGED", pod: withRole(app({ privileged: true })) },
   { code: "CAPABILITY_FORBIDDEN", pod: withRole(app({ capabilities: { add: ["NET_RAW"] } })) },
+  { code: "RESOURCES_BELOW_FLOOR", pod: withRole({ resources: { limits: { memory: "128Mi" } } }) },
   { code: "HOST_NAMESPACE", pod: withRole({ hostPID: true }) },
   { code: "UID_UNKNOWN", pod: withRole(), config: node },
   {
@@ -83,7 +84,6 @@ export const ELSEWHERE: Readonly<Partial<Record<FindingCode, string>>> = {
   EPHEMERAL_TARGET: "a running pod: review/pod-update.test.ts",
   GUARD_NOT_DONE: "a running pod: running.test.ts and admission-policy.test.ts",
   SIDECAR_UID: "a running pod: review/pod-update.test.ts and admission-policy.test.ts",
-  RESOURCES_BELOW_FLOOR: "a running pod: running.test.ts and admission-policy.test.ts",
   SETTINGS_INVALID: "raised by the admission policy about its settings: policy-settings.test.ts",
   SIDECAR_EXEC: "raised by the admission policy about exec: exec-policy.test.ts",
   GUARD_MISSING: "raised by the admission policy: admission-policy.test.ts and install.test.ts",

@@ -291,6 +291,50 @@ export const ATTACKS: readonly Attack[] = [
   attack("a sidecar as root", "INJECTED_DIFFERENTLY", (pod) => {
     sidecar(pod).securityContext = { ...sidecar(pod).securityContext, runAsUser: 0, runAsNonRoot: false };
   }),
+  attack("a guard with too little memory", "RESOURCES_BELOW_FLOOR", (pod) => {
+    guard(pod).resources = { requests: { cpu: "10m", memory: "6Mi" }, limits: { memory: "6Mi" } };
+  }),
+  attack("a guard with too little CPU", "RESOURCES_BELOW_FLOOR", (pod) => {
+    guard(pod).resources.limits.cpu = "10m";
+  }),
+  attack("a guard without requests", "RESOURCES_BELOW_FLOOR", (pod) => {
+    delete guard(pod).resources;
+  }),
+  attack("a sidecar that requests too little memory", "RESOURCES_BELOW_FLOOR", (pod) => {
+    sidecar(pod).resources.requests.memory = "1Mi";
+  }),
+  attack("a sidecar with too little memory", "RESOURCES_BELOW_FLOOR", (pod) => {
+    sidecar(pod).resources.limits.memory = "96Mi";
+  }),
+  attack("a pod whose own limit leaves the guard too little CPU", "RESOURCES_BELOW_FLOOR", (pod) => {
+    pod.spec.resources = { limits: { cpu: "20m" } };
+  }),
+  attack(
+    "a pod whose own limit leaves the guard too little memory",
+    "RESOURCES_BELOW_FLOOR",
+    (pod) => {
+      pod.spec.resources = { limits: { memory: "64Mi" } };
+    },
+    { sidecar: false },
+  ),
+  attack("a guard that claims a device", "INJECTED_DIFFERENTLY", (pod) => {
+    pod.spec.resourceClaims = [{ name: "device", resourceClaimName: "device" }];
+    guard(pod).resources.claims = [{ name: "device" }];
+  }),
+  attack("a guard with a device plugin's resource", "INJECTED_DIFFERENTLY", (pod) => {
+    guard(pod).resources.limits["vendor.example/device"] = "1";
+    guard(pod).resources.requests["vendor.example/device"] = "1";
+  }),
+  attack("a guard with huge pages", "INJECTED_DIFFERENTLY", (pod) => {
+    guard(pod).resources.limits["hugepages-2Mi"] = "2Mi";
+    guard(pod).resources.requests["hugepages-2Mi"] = "2Mi";
+  }),
+  attack("a guard that is not started again when it fails", "INJECTED_DIFFERENTLY", (pod) => {
+    guard(pod).restartPolicy = "Never";
+    guard(pod).restartPolicyRules = [
+      { action: "RestartAllContainers", exitCodes: { operator: "In", values: [0] } },
+    ];
+  }),
   attack("a sidecar behind a user's init container", "INJECTED_DIFFERENTLY", (pod) => {
     withInit({})(pod);
     pod.spec.initContainers.splice(1, 0, pod.spec.initContainers.pop());

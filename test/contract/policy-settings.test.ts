@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { SETTING_NAMES, SETTINGS, type Setting } from "../../injector/config/settings.ts";
 import { VERSION } from "../../injector/model/version.ts";
 import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
-import { OWN_RESOURCES } from "../../injector/mutate/own-container.ts";
+import { OWN_RESOURCES } from "../../injector/model/own-resources.ts";
 
 /** What the admission policies assume about the settings that they read from the ConfigMap. */
 
@@ -50,11 +50,8 @@ test("the policy for new pods accepts exactly the uids that the injector gives t
   );
 });
 
-test("the policy for running pods has the minimum resources that the injector sets", () => {
-  const policy = readFileSync(
-    new URL("../../deploy/chart/templates/running-policy.yaml", import.meta.url),
-    "utf8",
-  );
+test("the policies have the minimum resources that the injector sets", () => {
+  const policy = readFileSync(new URL("../../deploy/chart/templates/_policy.tpl", import.meta.url), "utf8");
   for (const [name, { requests, limits }] of Object.entries(OWN_RESOURCES)) {
     const floors = Object.entries({ requests, limits }).flatMap(([kind, amounts]) =>
       Object.entries(amounts).map(([resource, amount]) => `'${kind}.${resource}': '${amount}'`),

@@ -56,15 +56,33 @@ variables.admin[?'podrole.dev/guard'].orValue(i.guard) != 'off'
 {{ . }}.replace('$', '$$')
 {{- end }}
 
+{{- /* Variable: the least that guard and sidecar may have, as OWN_RESOURCES in injector/model/own-resources.ts. */ -}}
+{{- define "podrole.celFloors" -}}
+- name: floors
+  expression: >-
+    {'podrole-guard': {'requests.cpu': '10m', 'requests.memory': '64Mi', 'limits.cpu': '1', 'limits.memory': '128Mi'},
+    'podrole-sidecar': {'requests.cpu': '10m', 'requests.memory': '96Mi', 'limits.cpu': '1', 'limits.memory': '192Mi'}}
+{{- end }}
+
+{{- /* Whether the pod's own limit of resource `r`, if it has one, leaves guard and sidecar what they need. */ -}}
+{{- define "podrole.celPodLimit" -}}
+!object.spec.?resources.?limits[?r].hasValue() || variables.inits.filter(c, c.name in variables.floors).all(c,
+!quantity(object.spec.resources.limits[r]).isLessThan(quantity(variables.floors[c.name]['limits.' + r])))
+{{- end }}
+
 {{- /* What guard and sidecar have in common in every installation. Not compared is what LimitRanger, autoscalers,
-AlwaysPullImages and the ServiceAccount plugin may change: resources, resizePolicy, imagePullPolicy, procMount Default, and
-one mount. */ -}}
+AlwaysPullImages and the ServiceAccount plugin may change: resizePolicy, imagePullPolicy, procMount Default, one mount. How
+much CPU and memory they have is a rule of its own. */ -}}
 {{- define "podrole.celOurs" -}}
 {{ .var }}.?terminationMessagePath.orValue('') == '/dev/termination-log' &&
 {{ .var }}.?terminationMessagePolicy.orValue('') == 'FallbackToLogsOnError' &&
 {{ .var }}.?args.orValue([]).size() == 0 && {{ .var }}.?workingDir.orValue('') == '' &&
 {{ .var }}.?ports.orValue([]).size() == 0 && {{ .var }}.?envFrom.orValue([]).size() == 0 &&
 {{ .var }}.?volumeDevices.orValue([]).size() == 0 &&
+{{ .var }}.?resources.?claims.orValue([]).size() == 0 &&
+{{ .var }}.?resources.?requests.orValue({}).all(k, k in ['cpu', 'memory', 'ephemeral-storage']) &&
+{{ .var }}.?resources.?limits.orValue({}).all(k, k in ['cpu', 'memory', 'ephemeral-storage']) &&
+!has({{ .var }}.restartPolicyRules) &&
 !has({{ .var }}.livenessProbe) && !has({{ .var }}.readinessProbe) && !has({{ .var }}.startupProbe) &&
 !{{ .var }}.?stdin.orValue(false) && !{{ .var }}.?stdinOnce.orValue(false) && !{{ .var }}.?tty.orValue(false) &&
 has({{ .var }}.securityContext) &&

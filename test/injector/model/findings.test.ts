@@ -44,7 +44,6 @@ const ELSEWHERE = {
   SIDECAR_EXEC: "../../cluster/exec-policy.test.ts",
   EPHEMERAL_TARGET: "../review/pod-update.test.ts",
   GUARD_NOT_DONE: "../review/guard-done.test.ts",
-  RESOURCES_BELOW_FLOOR: "../review/pod-update.test.ts",
   SERVICE_ACCOUNT_MISSING: "../review/workload-admission.test.ts",
 } as const;
 

@@ -27,6 +27,9 @@ const OTHER_TOKEN = "another-token-another-token-another-token-a";
 const ours = (one: Pod, change: (container: Container) => Container): Pod =>
   everyContainer(one, (container) => (container.name.startsWith("podrole-") ? change(container) : container));
 const order = (one: Pod) => (one.spec.initContainers ?? []).map(({ name }) => name);
+/** As LimitRanger or an autoscaler may size a container. */
+const RAISED = { requests: { cpu: "20m", memory: "1Gi" }, limits: { memory: "1Gi" } };
+
 const again = (one: Pod): Pod => {
   const outcome = admitPod(one, facts(), config(), { ...FRESH, token: () => OTHER_TOKEN });
   if (outcome.kind !== "inject") throw new Error(JSON.stringify(outcome.findings));
@@ -39,7 +42,7 @@ const again = (one: Pod): Pod => {
 const INNOCENT: Readonly<Record<string, (one: Pod) => Pod>> = {
   "the API server's round trip": throughApiServer,
   "LimitRanger or an autoscaler sizing every container": (one) =>
-    everyContainer(one, (container) => ({ ...container, resources: { limits: { memory: "1Gi" } } })),
+    everyContainer(one, (container) => ({ ...container, resources: RAISED })),
   "the service account plugin mounting its token everywhere": (one) =>
     everyContainer(one, (container) => ({
       ...container,
@@ -158,7 +161,7 @@ describe("when no container has the token", () => {
 
   test("a container that is added later gets a token that the sidecar knows", () => {
     const first = injected(nobody);
-    const sized = ours(first, (container) => ({ ...container, resources: { limits: { cpu: "2" } } }));
+    const sized = ours(first, (container) => ({ ...container, resources: RAISED }));
     const after = again({
       ...sized,
       spec: { ...sized.spec, containers: [...sized.spec.containers, { name: "late" }] },
@@ -166,7 +169,7 @@ describe("when no container has the token", () => {
     expect(envOf(containerNamed(after, "late"))[APP_ENV.token]).toBe(OTHER_TOKEN);
     const sidecar = containerNamed(after, CONTAINER.sidecar);
     expect(envOf(sidecar)[ENV.identities]).toContain(sha256(OTHER_TOKEN));
-    expect(sidecar["resources"], "sized by somebody else").toEqual({ limits: { cpu: "2" } });
+    expect(sidecar["resources"], "sized by somebody else").toEqual(RAISED);
     expect(again(after)).toEqual(after);
   });
 });

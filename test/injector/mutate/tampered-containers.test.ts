@@ -15,6 +15,7 @@ import {
   everyContainer,
   injected,
   pod,
+  plainPod,
   TOKEN,
   withApp,
   withInit,
@@ -149,6 +150,77 @@ describe("a container with podrole's name and other content is refused", () => {
     expect(text).toContain("env");
     expect(text).not.toContain("hunter2");
     expect(text.length).toBeLessThan(1000);
+  });
+});
+
+describe("the resources of guard and sidecar", () => {
+  const first = injected(pod());
+  const sized = (name: string, over: object): Pod =>
+    everyContainer(first, (container) =>
+      container.name === name
+        ? { ...container, resources: { ...(container["resources"] as object), ...over } }
+        : container,
+    );
+  const { guard, sidecar } = CONTAINER;
+
+  test.for([
+    ["a guard with too little memory", sized(guard, { limits: { cpu: "1", memory: "6Mi" } })],
+    ["a guard with too little CPU", sized(guard, { limits: { cpu: "1m", memory: "128Mi" } })],
+    ["a guard that requests too little memory", sized(guard, { requests: { cpu: "10m", memory: "1" } })],
+    [
+      "a guard that requests no CPU",
+      sized(guard, { requests: { memory: "64Mi" }, limits: { memory: "128Mi" } }),
+    ],
+    ["a sidecar without requests", sized(sidecar, { requests: undefined, limits: undefined })],
+    ["a sidecar with a limit that is no quantity", sized(sidecar, { limits: { cpu: "1", memory: "much" } })],
+  ])("are refused below podrole's: %s", ([, attack]) => {
+    expect(denials(attack)).toEqual(["RESOURCES_BELOW_FLOOR"]);
+  });
+
+  test.for<readonly [string, object]>([
+    ["a device", { limits: { "vendor.example/device": "1" } }],
+    ["huge pages", { limits: { "hugepages-2Mi": "2Mi" } }],
+    ["a claim", { claims: [{ name: "device" }] }],
+  ])("are refused with %s, whose driver could change the container", ([, over]) => {
+    expect(denials(sized(guard, over))).toEqual(["INJECTED_DIFFERENTLY"]);
+  });
+
+  test.for<readonly [string, object]>([
+    ["more of both", { requests: { cpu: "1", memory: "1Gi" }, limits: { cpu: "2", memory: "1Gi" } }],
+    ["no limits", { limits: {} }],
+    ["the same in another notation", { limits: { cpu: "1000m", memory: "201326592" } }],
+    ["a limit for ephemeral storage", { limits: { cpu: "1", memory: "192Mi", "ephemeral-storage": "1Gi" } }],
+  ])("are kept as others have raised them: %s", ([, over]) => {
+    const raised = sized(guard, over);
+    expect(injected(raised)).toEqual(raised);
+  });
+
+  test.for([
+    [
+      { memory: "128Mi" },
+      pod(),
+      "limits.memory 128Mi for all its containers, and podrole-sidecar needs at least 192Mi.",
+    ],
+    [
+      { memory: "64Mi" },
+      plainPod(),
+      "limits.memory 64Mi for all its containers, and podrole-guard needs at least 128Mi.",
+    ],
+    [
+      { cpu: "10m" },
+      plainPod(),
+      "limits.cpu 10m for all its containers, and podrole-guard needs at least 1.",
+    ],
+  ] as const)("are not limited by those of the whole pod: %j", ([limits, one, said]) => {
+    const { kind, findings } = admitted({ ...one, spec: { ...one.spec, resources: { limits } } });
+    expect(kind).toBe("deny");
+    expect(findings).toMatchObject([{ code: "RESOURCES_BELOW_FLOOR" }]);
+    expect(findings[0]?.message).toContain(said);
+  });
+
+  test("leave room for limits of the whole pod that are high enough", () => {
+    const limits = { cpu: "1", memory: "192Mi" };
+    expect(denials(pod({ resources: { limits } }))).toEqual(["inject"]);
   });
 });
 

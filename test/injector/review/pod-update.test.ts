@@ -11,7 +11,6 @@ import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
 import { FRESH, app, envOf, everyContainer, injected, plainPod, pod, TOKEN } from "../../support/pods.ts";
 import { started } from "../../support/started.ts";
-import { OWN_RESOURCES } from "../../../injector/mutate/own-container.ts";
 
 const running = started(injected(pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.region]: "eu-west-1" })));
 const guardedOnly = started(injected(plainPod()));
@@ -45,16 +44,6 @@ const updated = (
     settings,
     FRESH,
   );
-
-const sized = (name: string, resources: unknown, one = running): Pod => ({
-  ...one,
-  spec: {
-    ...one.spec,
-    initContainers: (one.spec.initContainers ?? []).map((container) =>
-      container.name === name ? { ...container, resources } : container,
-    ),
-  },
-});
 
 const annotated = (key: string, value: string | undefined): Pod => ({
   ...running,
@@ -210,66 +199,5 @@ describe("an ephemeral container", () => {
 
   test("is not checked in a pod without guard and sidecar", () => {
     expect(added({ securityContext: { privileged: true } }, pod())).toMatchObject({ decision: "allow" });
-  });
-});
-
-describe("a resize", () => {
-  const resized = (resources: unknown, was = running, name = "podrole-sidecar"): AdmissionResult =>
-    updated(sized(name, resources, was), was, "resize");
-  const { requests, limits } = OWN_RESOURCES["podrole-sidecar"];
-
-  test.for([
-    [
-      "a limit of memory",
-      { requests, limits: { ...limits, memory: "6Mi" } },
-      "sets limits.memory of podrole-sidecar to 6Mi,",
-    ],
-    [
-      "a limit of CPU",
-      { requests, limits: { ...limits, cpu: "1m" } },
-      "sets limits.cpu of podrole-sidecar to 1m,",
-    ],
-    [
-      "a request of memory",
-      { requests: { ...requests, memory: "1" }, limits },
-      "sets requests.memory of podrole-sidecar to 1,",
-    ],
-    [
-      "a request of CPU",
-      { requests: { ...requests, cpu: "0" }, limits },
-      "sets requests.cpu of podrole-sidecar to 0,",
-    ],
-    [
-      "a limit that is no quantity",
-      { requests, limits: { ...limits, cpu: "lots" } },
-      "sets limits.cpu of podrole-sidecar to lots,",
-    ],
-  ] as const)("of the sidecar below %s is refused", ([, resources, said]) => {
-    const { decision, findings } = resized(resources);
-    expect(decision).toBe("deny");
-    expect(findings).toMatchObject([{ code: "RESOURCES_BELOW_FLOOR" }]);
-    expect(findings[0]?.message).toContain(said);
-  });
-
-  test("of the guard is checked in the same way", () => {
-    expect(resized({ limits: { memory: "6Mi" } }, running, "podrole-guard")).toMatchObject({
-      decision: "deny",
-      findings: [{ code: "RESOURCES_BELOW_FLOOR" }],
-    });
-  });
-
-  test("of the sidecar to the same values in another notation, or to more, passes", () => {
-    for (const resources of [
-      { requests, limits: { cpu: "1000m", memory: "201326592" } },
-      { requests: { cpu: "0.02", memory: "1Gi" }, limits: { cpu: "2e0", memory: "1G" } },
-      { requests },
-    ]) {
-      expect(resized(resources)).toMatchObject({ decision: "allow", findings: [] });
-    }
-  });
-
-  test("of the app passes even if the sidecar is below the minimum", () => {
-    const small = sized("podrole-sidecar", { limits: { memory: "64Mi" } });
-    expect(updated(small, small, "resize")).toMatchObject({ decision: "allow", findings: [] });
   });
 });
