@@ -87,10 +87,6 @@ export const SETTINGS = {
     about: "What happens to pods on the node's network that ask for no role.",
     policy: true,
   }),
-  hostPath: setting(choice(["deny", "warn"]), "deny", {
-    about: "What happens to pods that mount a path of the node.",
-    policy: true,
-  }),
   workloads: setting(choice(["warn", "deny", "off"]), "warn", {
     about: "What happens, when a workload is applied, if its pods would be denied.",
   }),

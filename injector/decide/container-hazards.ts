@@ -1,34 +1,15 @@
 import type { Container, Pod } from "../model/pod.ts";
-import { type Protected, hasOpenUid } from "./presence.ts";
+import { type Presence, hasOpenUid } from "./presence.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { RESERVED_PREFIX } from "../../sidecar/contract/pod.ts";
 
-/**
- * Capabilities with which a container can remove the guard's rules, bypass them, or read another's memory.
- * NET_RAW is one of them: a transmit-only AF_XDP socket in copy mode goes past every rule in the pod's own namespace
- * and needs nothing else (measured, Linux 6.18).
- */
-const FORBIDDEN_WITH_GUARD = [
-  "ALL",
-  "NET_ADMIN",
-  "NET_RAW",
-  "SYS_ADMIN",
-  "SYS_MODULE",
-  "SYS_RAWIO",
-  "BPF",
-  "PERFMON",
-];
-const FORBIDDEN_WITH_SIDECAR = ["ALL", "SYS_PTRACE", "SYS_ADMIN"];
 /** With an open uid, no other container may become that uid. */
-const FORBIDDEN_WITH_OPEN_UID = ["SETUID", "SETGID"];
-
-/** A capability as Kubernetes compares it: upper case, without the prefix that some write. */
-const capability = (raw: string): string => raw.toUpperCase().replace(/^CAP_/, "");
+const FORBIDDEN_WITH_OPEN_UID: ReadonlySet<string> = new Set(["SETUID", "SETGID"]);
 
 /** Where one container could undo the guard or expose the sidecar. */
-export const containerHazards = (container: Container, pod: Pod, protect: Protected): readonly Finding[] => [
+export const containerHazards = (container: Container, pod: Pod, protect: Presence): readonly Finding[] => [
   ...reservedNames(container),
-  ...privileges(container, protect),
+  ...switchesUid(container, protect),
   ...uids(container, pod, protect),
 ];
 
@@ -56,45 +37,21 @@ function reservedNames(container: Container): readonly Finding[] {
   ];
 }
 
-function privileges(container: Container, { guard, sidecar, source }: Protected): readonly Finding[] {
-  const context = container.securityContext ?? {};
-  const forbidden = new Set([
-    ...(guard ? FORBIDDEN_WITH_GUARD : []),
-    ...(sidecar ? FORBIDDEN_WITH_SIDECAR : []),
-    ...(hasOpenUid({ guard, sidecar, source }) ? FORBIDDEN_WITH_OPEN_UID : []),
-  ]);
-  const added = (context.capabilities?.add ?? []).filter((raw) => forbidden.has(capability(raw)));
-  return [
-    ...(context.privileged === true
-      ? [
-          finding(
-            "PRIVILEGED",
-            `${named(container)} is privileged and could remove the guard's rules.`,
-            "Set privileged to false.",
-          ),
-        ]
-      : []),
-    // Only "Unmasked" does harm; anything but "Default" is refused, so that a future mode is not admitted unseen.
-    ...(context.procMount != null && context.procMount !== "Default"
-      ? [
-          finding(
-            "PRIVILEGED",
-            `${named(container)} unmasks /proc and could remove the guard's rules.`,
-            "Set procMount to Default.",
-          ),
-        ]
-      : []),
-    ...added.map((raw) =>
+/** Baseline admits no other spelling. */
+function switchesUid(container: Container, presence: Presence): readonly Finding[] {
+  if (!hasOpenUid(presence)) return [];
+  return (container.securityContext?.capabilities?.add ?? [])
+    .filter((added) => FORBIDDEN_WITH_OPEN_UID.has(added))
+    .map((added) =>
       finding(
         "CAPABILITY_FORBIDDEN",
-        `${named(container)} adds the capability ${raw}, which could bypass the guard or read the sidecar.`,
-        `Remove ${raw} from securityContext.capabilities.add.`,
+        `${named(container)} adds the capability ${added}, and source ${presence.source} lets the sidecar's uid past the guard.`,
+        `Remove ${added} from securityContext.capabilities.add, or use source web-identity.`,
       ),
-    ),
-  ];
+    );
 }
 
-function uids(container: Container, pod: Pod, { guard, sidecar, source }: Protected): readonly Finding[] {
+function uids(container: Container, pod: Pod, { guard, sidecar, source }: Presence): readonly Finding[] {
   const context = container.securityContext ?? {};
   if (!hasOpenUid({ guard, sidecar, source })) return [];
   // A uid that is named is not the sidecar's: see sidecar-uid.ts.

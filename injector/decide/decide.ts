@@ -1,6 +1,6 @@
 import type { InjectorConfig } from "../config/installation.ts";
 import { type Requester, isMirror, isWindows } from "./pod-kinds.ts";
-import { type Trace, observing } from "./trace.ts";
+import { type Observe, type Trace, observing } from "./trace.ts";
 import type { PodDecision, SkipReason } from "./intent.ts";
 import { podProblem } from "../model/pod-shape.ts";
 import { finding, denies, type Finding } from "../model/findings.ts";
@@ -11,8 +11,10 @@ import { namespaceSettings, podSecurity } from "./namespace-settings.ts";
 import { requestedRoles } from "./requested-roles.ts";
 import { intendSidecar } from "./sidecar-intent.ts";
 import { intendImds } from "./imds.ts";
-import { hazards } from "./hazards.ts";
 import { podResources } from "./pod-resources.ts";
+import { hazards, usersOf } from "./hazards.ts";
+import { baselineFindings, judgeBaseline } from "./baseline/baseline.ts";
+import { exemptionsOf } from "./baseline/exemptions.ts";
 import { annotation } from "../model/annotations.ts";
 
 /**
@@ -51,8 +53,10 @@ export function decide(
     findings: roleProblems,
   } = requestedRoles(pod, facts, config, observe);
   const hostNetwork = observe("hostNetwork", pod.spec.hostNetwork === true);
+  const baseline = () => (guard || isRequested ? baselineOf(pod, guard, facts, observe) : []);
   if (hostNetwork && !isRequested && config.hostNetwork === "warn" && roleProblems.length === 0) {
-    return skip("host-network", [unguarded(), ...ignored]);
+    const findings = [unguarded(), ...ignored, ...baseline()];
+    return denies(findings) ? deny(findings) : skip("host-network", findings);
   }
 
   const sidecar =
@@ -63,7 +67,7 @@ export function decide(
     "imds",
     intendImds({ pod, facts, config, guard, hasRole: isRequested, containers }),
   );
-  const protect = { guard, sidecar: isRequested, source, hostPath: config.hostPath };
+  const presence = { guard, sidecar: isRequested, source };
   const findings = [
     ...(hostNetwork ? [onHostNetwork()] : []),
     ...ignored,
@@ -72,13 +76,20 @@ export function decide(
     ...(sidecar?.findings ?? []),
     ...imdsProblems,
     ...(guard ? observe("podSecurity", podSecurity(facts)) : []),
-    ...(guard || isRequested ? observe("hazards", hazards(pod, protect)) : []),
-    ...podResources(pod, protect),
+    ...baseline(),
+    ...(guard || isRequested ? observe("hazards", hazards(pod, presence)) : []),
+    ...podResources(pod, presence),
   ];
   if (denies(findings)) return deny(findings);
   if (!guard && sidecar === undefined) return skip("nothing-to-do", findings);
   const irsa = annotation(facts.serviceAccount?.annotations, config.keys.serviceAccountRole) !== undefined;
   return { kind: "inject", pod, intent: { guard, sidecar: sidecar?.intent, imds, irsa }, findings };
+}
+
+function baselineOf(pod: Pod, guard: boolean, { namespace }: Facts, observe: Observe): readonly Finding[] {
+  const { exempt, findings } = exemptionsOf(namespace);
+  const results = observe("baseline", judgeBaseline({ pod, containers: usersOf(pod), guard }, exempt));
+  return [...findings, ...baselineFindings(results, guard)];
 }
 
 const deny = (findings: readonly Finding[]): PodDecision => ({ kind: "deny", findings });

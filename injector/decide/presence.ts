@@ -22,8 +22,3 @@ export const presenceOf = (
   sidecar: sidecar !== undefined,
   source: sidecar?.source ?? source,
 });
-
-/** The parts to protect, and how strictly. */
-export interface Protected extends Presence {
-  readonly hostPath: InjectorConfig["hostPath"];
-}

@@ -6,6 +6,7 @@ import type { RoleDecision } from "./policy.ts";
 import type { ImdsIntent } from "./imds.ts";
 import type { ResolvedRole } from "./role.ts";
 import type { SessionRequest } from "./session.ts";
+import type { ControlResult } from "./baseline/baseline.ts";
 
 /** The questions that `decide` answers on its way to a decision, with the type of each answer. */
 export interface Answers {
@@ -42,6 +43,8 @@ export interface Answers {
   /** When app containers start: the value of annotation or setting, unchecked. */
   readonly start: string;
   readonly podSecurity: readonly Finding[];
+  /** Each control of Pod Security level baseline that applies. */
+  readonly baseline: readonly ControlResult[];
   readonly hazards: readonly Finding[];
 }
 

@@ -118,6 +118,11 @@ const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>
     value: "block or off",
     about: "Whether pods of this namespace are guarded.",
   },
+  exempt: {
+    on: "Namespace",
+    value: "controls, comma-separated, such as hostPath=/var/log,hostPorts",
+    about: "Controls of Pod Security level baseline that pods of this namespace are exempted from.",
+  },
   source: {
     on: "Namespace",
     value: SOURCES.join(", ").replace(/, (?=[^,]*$)/, " or "),

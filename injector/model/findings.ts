@@ -120,11 +120,8 @@ export const FINDINGS = {
   },
   HOST_PATH: {
     severity: "deny",
-    about: "The pod mounts a path of the node, through which it could reach other pods' credentials.",
-  },
-  HOST_PATH_ALLOWED: {
-    severity: "warn",
-    about: "The pod mounts a path of the node, and the setting hostPath allows it.",
+    about:
+      "The pod has a volume that is a path of the node, through which it could reach other pods' credentials.",
   },
   PSA_FORBIDS_GUARD: {
     severity: "deny",
@@ -132,11 +129,11 @@ export const FINDINGS = {
   },
   PRIVILEGED: {
     severity: "deny",
-    about: "A privileged container, or one with an unmasked /proc, can remove the guard's rules.",
+    about: "A container is privileged, is a process of the node, or has an unmasked /proc.",
   },
   CAPABILITY_FORBIDDEN: {
     severity: "deny",
-    about: "A container adds a capability that can bypass the guard or read the sidecar.",
+    about: "A container adds a capability that Pod Security level baseline forbids.",
   },
   HOST_NAMESPACE: {
     severity: "deny",
@@ -146,6 +143,30 @@ export const FINDINGS = {
     severity: "deny",
     about:
       "An ephemeral container, or one that another webhook added, runs as the uid of the pod's sidecar; or the pod leaves no uid for it.",
+  },
+  HOST_PORT: { severity: "deny", about: "A container takes a port of the node." },
+  PROBE_HOST: {
+    severity: "deny",
+    about: "A probe or lifecycle hook makes the kubelet connect to another host than the pod.",
+  },
+  SECCOMP_FORBIDDEN: { severity: "deny", about: "The pod or a container turns seccomp off." },
+  APPARMOR_FORBIDDEN: { severity: "deny", about: "The pod or a container turns AppArmor off." },
+  SELINUX_FORBIDDEN: {
+    severity: "deny",
+    about:
+      "The pod or a container has an SELinux type, user or role that Pod Security level baseline forbids.",
+  },
+  SYSCTL_FORBIDDEN: {
+    severity: "deny",
+    about: "The pod sets a sysctl that Pod Security level baseline forbids.",
+  },
+  EXEMPTED: {
+    severity: "warn",
+    about: "The pod needs an exemption that an admin gave its namespace from Pod Security level baseline.",
+  },
+  EXEMPTION_INVALID: {
+    severity: "warn",
+    about: "An exemption of the namespace is not understood, or cannot be given, so it exempts from nothing.",
   },
   UID_UNKNOWN: {
     severity: "deny",
@@ -208,11 +229,19 @@ export interface Finding {
   readonly message: string;
   /** One sentence: what to do about it. */
   readonly remedy: string;
+  /** Of `EXEMPTED`: the entry of the namespace's annotation. */
+  readonly entry?: string;
 }
 
 export function finding(code: FindingCode, message: string, remedy: string): Finding {
   return { code, severity: FINDINGS[code].severity, message: clipped(message), remedy };
 }
+
+/** An exemption that a pod needs, for its author and for the audit log. */
+export const exemption = (entry: string, message: string): Finding => ({
+  ...finding("EXEMPTED", message, "If no pod needs it any more, ask a cluster admin to remove the entry."),
+  entry,
+});
 
 /** Names are not validated yet: one can be as long as a request may be. */
 const MESSAGE_MAX = 600;

@@ -53,18 +53,35 @@ const mapOf =
     return undefined;
   };
 
+/** What a security context of a pod and one of a container have in common. */
+const profiles = {
+  runAsUser: number,
+  runAsGroup: number,
+  seccompProfile: object({ type: text }),
+  appArmorProfile: object({ type: text }),
+  seLinuxOptions: object({ type: text, user: text, role: text }),
+  windowsOptions: object({ hostProcess: flag }),
+};
+
+/** A probe, or what a lifecycle hook does. */
+const handler = object({ httpGet: object({ host: text }), tcpSocket: object({ host: text }) });
+
 const container = object({
   name: must(text),
   image: text,
   restartPolicy: text,
   env: list(object({ name: must(text), value: text })),
   envFrom: list(object({})),
-  volumeMounts: list(object({ name: must(text), mountPath: must(text) })),
+  volumeMounts: list(object({ name: must(text), mountPath: must(text), readOnly: flag })),
+  ports: list(object({ hostPort: number })),
+  livenessProbe: handler,
+  readinessProbe: handler,
+  startupProbe: handler,
+  lifecycle: object({ postStart: handler, preStop: handler }),
   securityContext: object({
+    ...profiles,
     privileged: flag,
     allowPrivilegeEscalation: flag,
-    runAsUser: number,
-    runAsGroup: number,
     runAsNonRoot: flag,
     procMount: text,
     capabilities: object({ add: list(text), drop: list(text) }),
@@ -85,16 +102,17 @@ const pod = must(
         containers: list(container),
         initContainers: list(container),
         ephemeralContainers: list(container),
-        volumes: list(object({ name: must(text) })),
+        volumes: list(object({ name: must(text), hostPath: object({ path: text }) })),
         serviceAccountName: text,
         serviceAccount: text,
         hostNetwork: flag,
         hostPID: flag,
         hostIPC: flag,
+        hostUsers: flag,
         shareProcessNamespace: flag,
         securityContext: object({
-          runAsUser: number,
-          runAsGroup: number,
+          ...profiles,
+          sysctls: list(object({ name: must(text) })),
           fsGroup: number,
           supplementalGroups: list(number),
         }),

@@ -36,26 +36,40 @@ export interface EnvVar {
 export interface VolumeMount {
   readonly name: string;
   readonly mountPath: string;
+  readonly readOnly?: boolean;
   readonly [key: string]: unknown;
 }
 
-export interface SecurityContext {
-  readonly privileged?: boolean;
-  readonly allowPrivilegeEscalation?: boolean;
+/** What a security context of a pod and one of a container have in common. */
+export interface SecurityProfiles {
   readonly runAsUser?: number;
   readonly runAsGroup?: number;
+  readonly seccompProfile?: { readonly type?: string } | null;
+  readonly appArmorProfile?: { readonly type?: string } | null;
+  readonly seLinuxOptions?: { readonly type?: string; readonly user?: string; readonly role?: string };
+  readonly windowsOptions?: { readonly hostProcess?: boolean };
+  readonly [key: string]: unknown;
+}
+
+export interface SecurityContext extends SecurityProfiles {
+  readonly privileged?: boolean;
+  readonly allowPrivilegeEscalation?: boolean;
   readonly runAsNonRoot?: boolean;
   readonly procMount?: string;
   readonly capabilities?: { readonly add?: readonly string[]; readonly drop?: readonly string[] };
+}
+
+/** A probe, or what a lifecycle hook does. */
+export interface Handler {
+  readonly httpGet?: { readonly host?: string; readonly [key: string]: unknown } | null;
+  readonly tcpSocket?: { readonly host?: string; readonly [key: string]: unknown } | null;
   readonly [key: string]: unknown;
 }
 
-export interface PodSecurityContext {
-  readonly runAsUser?: number;
-  readonly runAsGroup?: number;
+export interface PodSecurityContext extends SecurityProfiles {
   readonly fsGroup?: number;
   readonly supplementalGroups?: readonly number[];
-  readonly [key: string]: unknown;
+  readonly sysctls?: readonly { readonly name: string }[];
 }
 
 export interface Container {
@@ -64,12 +78,18 @@ export interface Container {
   readonly env?: readonly EnvVar[];
   readonly envFrom?: readonly unknown[];
   readonly volumeMounts?: readonly VolumeMount[];
+  readonly ports?: readonly { readonly hostPort?: number; readonly [key: string]: unknown }[];
+  readonly livenessProbe?: Handler | null;
+  readonly readinessProbe?: Handler | null;
+  readonly startupProbe?: Handler | null;
+  readonly lifecycle?: { readonly postStart?: Handler | null; readonly preStop?: Handler | null } | null;
   readonly securityContext?: SecurityContext;
   readonly [key: string]: unknown;
 }
 
 export interface Volume {
   readonly name: string;
+  readonly hostPath?: { readonly path?: string } | null;
   readonly [key: string]: unknown;
 }
 

@@ -2,7 +2,10 @@ import { isDeepStrictEqual } from "node:util";
 import { type Pod, type Container, envVar } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { type AdmissionResult, denied } from "./admission-result.ts";
+import { baselineFindings, judgeBaseline } from "../decide/baseline/baseline.ts";
+import { exemptionsOf } from "../decide/baseline/exemptions.ts";
 import { hazards } from "../decide/hazards.ts";
+import type { Facts } from "../model/facts.ts";
 import { denies, type Finding, finding } from "../model/findings.ts";
 import { exposes } from "../decide/exposure.ts";
 import { confine, type Endpoint, served } from "../mutate/user-container.ts";
@@ -19,21 +22,23 @@ import { userContainers } from "../model/user-containers.ts";
  * What `kubectl debug` adds is checked like any container, then given the same credentials and restrictions. The rest of
  * the pod was checked when it was created.
  */
-export function resultForEphemeral(before: Pod, after: Pod, config: InjectorConfig): AdmissionResult {
+export function resultForEphemeral(
+  before: Pod,
+  after: Pod,
+  { namespace }: Pick<Facts, "namespace">,
+  config: InjectorConfig,
+): AdmissionResult {
   const known = before.spec.ephemeralContainers ?? [];
   const isNew = (container: Container): boolean => !known.some((one) => isDeepStrictEqual(one, container));
   const added = (after.spec.ephemeralContainers ?? []).filter(isNew);
   const presence = presenceIn(before, config);
-  const { securityContext } = after.spec;
-  const addedOnly: Pod = {
-    spec: {
-      containers: [],
-      ephemeralContainers: added,
-      ...(securityContext == null ? {} : { securityContext }),
-    },
-  };
+  const addedOnly = podOf(added, before);
+  const { exempt, findings: invalid } = exemptionsOf(namespace);
+  const baseline = judgeBaseline({ pod: addedOnly, containers: added, guard: presence.guard }, exempt);
   const findings = [
-    ...hazards(addedOnly, { ...presence, hostPath: config.hostPath }),
+    ...invalid,
+    ...baselineFindings(baseline, presence.guard).map(withProfile),
+    ...hazards(addedOnly, presence),
     ...added.flatMap(targetsPodrole),
     ...(presence.guard && added.length > 0 ? guardNotDone(before) : []),
     ...added.flatMap((one) => runsAsSidecar(one, before)),
@@ -52,6 +57,28 @@ export function resultForEphemeral(before: Pod, after: Pod, config: InjectorConf
   const operations = patchBetween(after, { ...after, spec: { ...after.spec, ephemeralContainers } });
   return { decision: operations.length > 0 ? "inject" : "allow", operations, findings };
 }
+
+/** A pod with these containers and what they have of the pod they join: its uid, its user namespace, its volumes. */
+function podOf(added: readonly Container[], { spec }: Pod): Pod {
+  const { hostUsers, securityContext, volumes = [] } = spec;
+  const mounted = new Set(added.flatMap(({ volumeMounts }) => (volumeMounts ?? []).map(({ name }) => name)));
+  const runAsUser = securityContext?.runAsUser;
+  return {
+    spec: {
+      containers: [],
+      ephemeralContainers: added,
+      volumes: (volumes ?? []).filter(({ name }) => mounted.has(name)),
+      ...(hostUsers == null ? {} : { hostUsers }),
+      ...(runAsUser == null ? {} : { securityContext: { runAsUser } }),
+    },
+  };
+}
+
+/** Most such containers come from `kubectl debug`, whose default profile adds SYS_PTRACE. */
+const withProfile = (found: Finding): Finding =>
+  found.severity === "deny"
+    ? { ...found, remedy: `Add --profile=baseline to kubectl debug, or: ${found.remedy}` }
+    : found;
 
 /** It would share the target's processes and, with the same uid, could read their memory. */
 function targetsPodrole(container: Container): readonly Finding[] {

@@ -29,7 +29,7 @@ export function resultForPodUpdate(review: Review, facts: Facts, config: Injecto
   if (!(before.spec.initContainers ?? []).some(isPodroleContainer)) return ALLOWED;
   switch (review.resource) {
     case "/pods/ephemeralcontainers":
-      return resultForEphemeral(before, after, config);
+      return resultForEphemeral(before, after, facts, config);
     case "/pods/resize":
       return unlessAny(belowFloor(before, after));
     default:

@@ -6,7 +6,7 @@ import { BODY_LIMITS, limitBodies } from "./bodies.ts";
 import type { Cluster } from "../model/facts.ts";
 import type { Trouble } from "../model/trouble.ts";
 import type { InjectorConfig } from "../config/installation.ts";
-import { finding } from "../model/findings.ts";
+import { type Finding, finding } from "../model/findings.ts";
 import { listener, type Limits, type ListenerTls } from "./listener.ts";
 import {
   concerns,
@@ -158,7 +158,14 @@ const auditAnnotations = (result: AdmissionResult): Readonly<Record<string, stri
   ...(result.findings.length > 0
     ? { findings: [...new Set(result.findings.map(({ code }) => code))].join(",") }
     : {}),
+  ...exemptedBy(result.findings),
 });
+
+/** The exemptions that a pod needs. They are an admin's words, so the log may have them too. */
+function exemptedBy(findings: readonly Finding[]): Readonly<Record<string, string>> {
+  const entries = findings.flatMap(({ entry }) => (entry === undefined ? [] : [entry]));
+  return entries.length === 0 ? {} : { exempted: entries.join(",") };
+}
 
 /** Logs names and codes only: messages may repeat parts of a manifest, and a manifest may contain a secret. */
 function logDecision({ review, result, ms }: AnsweredReview, log: Log): void {

@@ -27,5 +27,6 @@ export const ANNOTATION = {
   start: "podrole.dev/start",
   status: "podrole.dev/status",
   guard: "podrole.dev/guard",
+  exempt: "podrole.dev/exempt",
   source: "podrole.dev/source",
 } as const;

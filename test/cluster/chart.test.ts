@@ -151,7 +151,6 @@ describe.skipIf(reason !== undefined)(
       ["policy off", "options.policy=off", "options.policy is off"],
       ["source node", "options.source=node", "source node"],
       ["host network let in", "options.hostNetwork=warn", "without a guard"],
-      ["host paths let in", "options.hostPath=warn", "other pods' credentials"],
     ])("warns of %s", ([, set, says]) => {
       const args = ["upgrade", "podrole", CHART, "--dry-run=server", "--set", set ?? ""];
       const { status, stdout } = run(...args);

@@ -132,7 +132,6 @@ const valuesOf = (config: InjectorConfig): object => ({
     egressHook: config.egressHook,
     guardNetRaw: config.guardNetRaw,
     hostNetwork: config.hostNetwork,
-    hostPath: config.hostPath,
     stsEndpoint: config.stsEndpoint,
     stsFips: config.stsFips,
     stsDualStack: config.stsDualStack,

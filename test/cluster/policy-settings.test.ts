@@ -24,8 +24,8 @@ const OLD = {
   config: config({ image: "r.example/podrole:1" }),
 };
 const NEW = {
-  data: { version: "1.1.0", image: "r.example/podrole:2", source: "node", hostPath: "warn" },
-  config: config({ image: "r.example/podrole:2", source: "node", hostPath: "warn" }),
+  data: { version: "1.1.0", image: "r.example/podrole:2", source: "node" },
+  config: config({ image: "r.example/podrole:2", source: "node" }),
 };
 const OFF = {
   data: { version: "1.1.0", image: "r.example/podrole:3", guard: "off" },
@@ -159,19 +159,10 @@ describe.skipIf(reason !== undefined)(
           "podrole-sidecar differs from what this installation writes",
           (pod) => pod.spec.initContainers.shift(),
         ],
-        [
-          "the containers of one and the path of the node that another allows",
-          "[HOST_PATH]",
-          (pod) => pod.spec.volumes.push(...HOST_PATH.volumes),
-        ],
       ])("refuses a pod with %s", async ([, message, change]) => {
         const pod = podOf(OLD.config);
         change(pod);
         expect(await create(pod)).toEqual(says(message));
-      });
-
-      test("admits a pod with a host path when its own installation allows it", async () => {
-        expect(await create(podOf(NEW.config, HOST_PATH))).toBe("created");
       });
 
       test.for(["podrole.dev/source", "podrole.dev/guard", "podrole.dev/version"])(
@@ -197,7 +188,6 @@ describe.skipIf(reason !== undefined)(
         ["name an unknown source", { source: "nod" }],
         ["name an unknown override", { sourceOverride: "node,ambiant" }],
         ["have an unknown value for the guard", { guard: "of" }],
-        ["have an unknown value for host paths", { hostPath: "Warn" }],
         ["have an unknown value for the host network", { hostNetwork: "allow" }],
         ["have an unknown value for a boolean", { guardNetRaw: "yes" }],
         ["have an invalid port", { imdsPort: "http" }],

@@ -52,11 +52,21 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   GUARD_OFF: "Ask a cluster admin to remove `podrole.dev/guard: off` from the namespace.",
   HOST_NETWORK: "Remove `hostNetwork` from the pod.",
   HOST_NETWORK_UNGUARDED: "Remove `hostNetwork` from the pod.",
-  HOST_PATH: "Use a volume of another kind, or run the pod in a namespace without podrole.",
-  HOST_PATH_ALLOWED: "Use a volume of another kind.",
+  HOST_PATH:
+    "Use a volume of another kind, or ask a cluster admin to [exempt](pod-security.md) the path in this namespace.",
+  HOST_PORT:
+    "Remove `hostPort` and use a Service, or ask a cluster admin for the [exemption](pod-security.md) `hostPorts`.",
+  PROBE_HOST: "Remove `host` from the probe or hook: the kubelet then connects to the pod.",
+  SECCOMP_FORBIDDEN: "Set `seccompProfile.type` to `RuntimeDefault`.",
+  APPARMOR_FORBIDDEN: "Set `appArmorProfile.type` to `RuntimeDefault`.",
+  SELINUX_FORBIDDEN: "Remove `type`, `user` and `role` from `seLinuxOptions`.",
+  SYSCTL_FORBIDDEN: "Remove the sysctl.",
+  EXEMPTED: "If no pod needs it any more, ask a cluster admin to remove the entry.",
+  EXEMPTION_INVALID:
+    "Ask a cluster admin to correct `podrole.dev/exempt` on the namespace; see [what can be exempted](pod-security.md).",
   PSA_FORBIDS_GUARD:
     "Set `pod-security.kubernetes.io/enforce` to `privileged` on the namespace, or its annotation `podrole.dev/guard` to `off`.",
-  PRIVILEGED: "Set `privileged` to false, and `procMount` to `Default`.",
+  PRIVILEGED: "Set `privileged` and `hostProcess` to false, and `procMount` to `Default`.",
   CAPABILITY_FORBIDDEN:
     "Remove the capability from `securityContext.capabilities.add`; where the message says so, write `NET_RAW` into `drop`. For `kubectl debug`, choose `--profile=baseline`.",
   HOST_NAMESPACE: "Remove `hostPID`, `hostIPC` or `shareProcessNamespace` from the pod.",

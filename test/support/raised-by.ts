@@ -16,6 +16,7 @@ const node = config({ source: "node", policy: "off" });
 const secured = (securityContext: SecurityContext) => withApp({ securityContext });
 const emulate = { [ANNOTATION.imds]: "emulate" };
 const allowing = config({ imds: "allow-emulate-v1" });
+const exempting = (exempt: string): Facts => facts({ annotations: { [ANNOTATION.exempt]: exempt } });
 const off = { "podrole.dev/guard": "off" };
 
 /** For every code that a new pod can raise, a pod that raises it. */
@@ -67,7 +68,6 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
   ["HOST_NETWORK", pod({ hostNetwork: true })],
   ["HOST_NETWORK_UNGUARDED", plainPod({ hostNetwork: true }), facts(), config({ hostNetwork: "warn" })],
   ["HOST_PATH", pod({ volumes: [nodePath] })],
-  ["HOST_PATH_ALLOWED", pod({ volumes: [nodePath] }), facts(), config({ hostPath: "warn" })],
   ["RESOURCES_BELOW_FLOOR", pod({ resources: { limits: { memory: "64Mi" } } })],
   ["PSA_FORBIDS_GUARD", pod(), facts({ labels: { "pod-security.kubernetes.io/enforce": "baseline" } })],
   ["PRIVILEGED", secured({ privileged: true })],
@@ -77,6 +77,14 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
     "SIDECAR_UID",
     pod({ securityContext: { supplementalGroups: Array.from({ length: 25_000 }, (_, i) => 40_000 + i) } }),
   ],
+  ["HOST_PORT", withApp({ ports: [{ hostPort: 80 }] })],
+  ["PROBE_HOST", withApp({ livenessProbe: { httpGet: { host: "169.254.169.254" } } })],
+  ["SECCOMP_FORBIDDEN", secured({ seccompProfile: { type: "Unconfined" } })],
+  ["APPARMOR_FORBIDDEN", secured({ appArmorProfile: { type: "Unconfined" } })],
+  ["SELINUX_FORBIDDEN", secured({ seLinuxOptions: { type: "spc_t" } })],
+  ["SYSCTL_FORBIDDEN", pod({ securityContext: { sysctls: [{ name: "kernel.msgmax" }] } })],
+  ["EXEMPTED", withApp({ ports: [{ hostPort: 80 }] }), exempting("hostPorts")],
+  ["EXEMPTION_INVALID", pod(), exempting("privileged")],
   ["UID_UNKNOWN", pod(), facts(), node],
   ["PRIVILEGE_ESCALATION", secured({ runAsUser: 1, allowPrivilegeEscalation: true }), facts(), node],
   ["RESERVED_NAME", withApp({ name: "podrole-x" })],

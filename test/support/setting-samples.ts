@@ -24,7 +24,6 @@ export const SAMPLES: Readonly<Record<SettingName, string>> = {
   policy: "enforce",
   guard: "off",
   hostNetwork: "warn",
-  hostPath: "warn",
   workloads: "deny",
   baseRoleArn: ROLE,
   defaultRole: `${ROLE}a`,

@@ -13,7 +13,6 @@ guard: block
 egressHook: prefer
 guardNetRaw: "false"
 hostNetwork: deny
-hostPath: deny
 stsEndpoint: ""
 stsFips: "false"
 stsDualStack: "false"
@@ -35,7 +34,6 @@ guard: [block, "off"]
 egressHook: [prefer, require]
 guardNetRaw: ["true", "false"]
 hostNetwork: [deny, warn]
-hostPath: [deny, warn]
 stsFips: ["true", "false"]
 stsDualStack: ["true", "false"]
 imds: [block, allow-emulate, allow-emulate-v1]

@@ -37,6 +37,8 @@ function stepsOfOne(asked: AnsweredQuestion, around: Around, answers: Partial<An
       return [exposedStep(asked.answer, around)];
     case "start":
       return [startStep(asked.answer, around)];
+    case "baseline":
+      return [baselineStep(asked.answer, around)];
     case "hazards":
       return [hazardStep(asked.answer)];
     case "labelled":
@@ -181,6 +183,22 @@ function startStep(start: string, { pod, config }: Around): Step {
     ? `annotation ${ANNOTATION.start} is ${shown(start)}`
     : `the setting start is ${config.start}`;
   return step("start", "When do they start?", STARTS.get(start) ?? "unknown", because);
+}
+
+function baselineStep(results: Answers["baseline"], { facts: { namespace } }: Around): Step {
+  const violated = results.filter(({ violations }) => violations.length > 0).map(({ control }) => control);
+  const exempted = results.flatMap(({ exempted: entries }) => [...entries.keys()]);
+  const checked = results.map(({ control }) => control);
+  const because = [
+    `checked: ${checked.join(", ")}`,
+    ...(violated.length === 0 ? [] : [`violated: ${violated.join(", ")}, see the findings`]),
+    ...(exempted.length === 0
+      ? []
+      : [
+          `exempted by annotation ${ANNOTATION.exempt} of namespace ${namespace.name}: ${exempted.join(", ")}`,
+        ]),
+  ].join("; ");
+  return step("baseline", "Is it within Pod Security baseline?", yesNo(violated.length === 0), because);
 }
 
 function hazardStep(found: Answers["hazards"]): Step {

@@ -72,7 +72,6 @@ test("the defaults are safe and of the right type, and options.md shows all of t
     egressHook: "prefer",
     guardNetRaw: false,
     hostNetwork: "deny",
-    hostPath: "deny",
     imds: "block",
     defaultRole: undefined,
     hubRole: undefined,
