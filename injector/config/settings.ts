@@ -4,6 +4,7 @@ import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 import { CREDENTIALS_PORT, HEALTH_PORT, IMDS_PORT } from "../../sidecar/contract/pod.ts";
 import { SOURCES } from "../../sidecar/contract/session.ts";
 import { LOG_LEVELS } from "../../sidecar/kit/log.ts";
+import { TOKEN_MODES } from "../model/token-mode.ts";
 import { VERSION } from "../model/version.ts";
 import { baseRoleArn, endpoint, region, roleArn, sessionDuration, sessionName } from "./aws-kinds.ts";
 import { certificates } from "./certificates-kind.ts";
@@ -181,6 +182,12 @@ export const SETTINGS = {
   start: setting(choice(START_MODES), "wait", {
     about: "When app containers start; wait: after the first credentials, now: once the sidecar listens.",
     pod: ANNOTATION.start,
+  }),
+  token: setting(choice(TOKEN_MODES), "both", {
+    about:
+      "How containers get their token; file keeps it out of the pod's manifest, env is a variable for SDKs older than the file, both lets a pod choose.",
+    policy: true,
+    pod: ANNOTATION.token,
   }),
   startTimeout: setting(wholeNumber("seconds", 5, 3600), "120", {
     about: "Seconds that a pod waits for its first credentials.",

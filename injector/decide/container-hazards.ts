@@ -1,6 +1,7 @@
 import type { Container, Pod } from "../model/pod.ts";
 import { type Presence, hasOpenUid } from "./presence.ts";
 import { type Finding, finding } from "../model/findings.ts";
+import { isIdentityVolume } from "../model/identity-volumes.ts";
 import { RESERVED_PREFIX } from "../../sidecar/contract/pod.ts";
 
 /** With an open uid, no other container may become that uid. */
@@ -16,7 +17,10 @@ export const containerHazards = (container: Container, pod: Pod, protect: Presen
 const named = ({ name }: Container): string => `Container ${JSON.stringify(name)}`;
 
 function reservedNames(container: Container): readonly Finding[] {
-  const mounts = (container.volumeMounts ?? []).filter(({ name }) => name.startsWith(RESERVED_PREFIX));
+  // An identity's token has a place of its own in each of its containers: see own-volumes.ts.
+  const mounts = (container.volumeMounts ?? []).filter(
+    ({ name }) => name.startsWith(RESERVED_PREFIX) && !isIdentityVolume(name),
+  );
   return [
     ...(container.name.startsWith(RESERVED_PREFIX)
       ? [

@@ -1,7 +1,9 @@
-import { RESERVED_PREFIX } from "../../sidecar/contract/pod.ts";
+import { IDENTITY_AUDIENCE_PREFIX, RESERVED_PREFIX } from "../../sidecar/contract/pod.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { isPodroleContainer } from "../model/user-containers.ts";
-import { allContainers, type Container, type Pod } from "../model/pod.ts";
+import { isIdentityVolume } from "../model/identity-volumes.ts";
+import { allContainers, type Container, type Pod, type Volume } from "../model/pod.ts";
+import { fieldsIn, own, recordsIn } from "../model/read.ts";
 import { SOURCE_VOLUMES } from "../sources/sources.ts";
 import type { Presence } from "./presence.ts";
 import { containerHazards } from "./container-hazards.ts";
@@ -13,6 +15,7 @@ import { containerHazards } from "./container-hazards.ts";
 export const hazards = (pod: Pod, protect: Presence): readonly Finding[] => [
   ...sharedProcesses(pod, protect),
   ...reservedVolumes(pod),
+  ...reservedAudiences(pod),
   ...usersOf(pod).flatMap((container) => containerHazards(container, pod, protect)),
 ];
 
@@ -34,13 +37,37 @@ const sharedProcesses = ({ spec }: Pod, { sidecar }: Presence): readonly Finding
     : [];
 
 function reservedVolumes({ spec }: Pod): readonly Finding[] {
+  return (
+    (spec.volumes ?? [])
+      // Those that podrole may have written are compared with what it writes: see tampered-containers.ts.
+      .filter(
+        ({ name }) =>
+          name.startsWith(RESERVED_PREFIX) && !SOURCE_VOLUMES.has(name) && !isIdentityVolume(name),
+      )
+      .map(({ name }) =>
+        finding(
+          "RESERVED_NAME",
+          `The volume ${JSON.stringify(name)} uses a name that is reserved for podrole.`,
+          "Rename the volume.",
+        ),
+      )
+  );
+}
+
+/** The kubelet writes the same token wherever a pod asks for the same audience, and the sidecar would accept it. */
+function reservedAudiences({ spec }: Pod): readonly Finding[] {
+  const asksFor = (volume: Volume): boolean =>
+    recordsIn(fieldsIn(volume, "projected"), "sources").some((source) => {
+      const audience = own(fieldsIn(source, "serviceAccountToken"), "audience");
+      return typeof audience === "string" && audience.startsWith(IDENTITY_AUDIENCE_PREFIX);
+    });
   return (spec.volumes ?? [])
-    .filter(({ name }) => name.startsWith(RESERVED_PREFIX) && !SOURCE_VOLUMES.has(name))
+    .filter((volume) => !isIdentityVolume(volume.name) && asksFor(volume))
     .map(({ name }) =>
       finding(
         "RESERVED_NAME",
-        `The volume ${JSON.stringify(name)} uses a name that is reserved for podrole.`,
-        "Rename the volume.",
+        `The volume ${JSON.stringify(name)} asks for a token of an audience that is reserved for podrole.`,
+        `Choose an audience that does not begin with ${IDENTITY_AUDIENCE_PREFIX}.`,
       ),
     );
 }

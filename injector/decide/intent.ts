@@ -4,6 +4,7 @@ import type { StartMode } from "../../sidecar/contract/env.ts";
 import type { ImdsIntent } from "./imds.ts";
 import type { Finding } from "../model/findings.ts";
 import type { Pod } from "../model/pod.ts";
+import type { TokenMode } from "../model/token-mode.ts";
 
 /** The sidecar's configuration, and the containers that it serves. */
 export interface SidecarIntent {
@@ -16,6 +17,7 @@ export interface SidecarIntent {
   /** For the app's containers; undefined where it is not known. */
   readonly region: string | undefined;
   readonly start: StartMode;
+  readonly token: TokenMode;
 }
 
 /** Everything that podrole will change in one pod. */

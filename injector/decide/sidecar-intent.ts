@@ -1,5 +1,6 @@
 import { type StartMode, START_MODES } from "../../sidecar/contract/env.ts";
 import type { Pod } from "../model/pod.ts";
+import { intendToken } from "./token.ts";
 import { type IdentitiesInput, intendIdentities } from "./identities.ts";
 import type { ContainerRole } from "./container-roles.ts";
 import type { InjectorConfig } from "../config/installation.ts";
@@ -30,7 +31,8 @@ export function intendSidecar(
     observe,
   );
   observe("exposed", exposed);
-  const findings = [...identityProblems, ...requestProblems, ...exposureProblems];
+  const { mode: token, findings: tokenProblems } = observe("token", intendToken(pod, identities, config));
+  const findings = [...identityProblems, ...requestProblems, ...exposureProblems, ...tokenProblems];
   const start = observe("start", annotations[ANNOTATION.start] ?? config.start);
   if (!isStartMode(start)) {
     const message = `The annotation ${ANNOTATION.start} is ${JSON.stringify(start.slice(0, 60))}.`;
@@ -46,6 +48,7 @@ export function intendSidecar(
     stsRegion: request.region ?? fallbackRegion(first.role),
     region: request.region,
     start,
+    token,
   };
   return { intent, findings };
 }

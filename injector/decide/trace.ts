@@ -2,6 +2,7 @@ import type { Source, Step } from "../../sidecar/contract/session.ts";
 import type { RoleArn } from "../model/arn.ts";
 import type { PolicyMode } from "../config/installation.ts";
 import type { Finding } from "../model/findings.ts";
+import type { TokenMode } from "../model/token-mode.ts";
 import type { RoleDecision } from "./policy.ts";
 import type { ImdsIntent } from "./imds.ts";
 import type { ResolvedRole } from "./role.ts";
@@ -42,6 +43,7 @@ export interface Answers {
   readonly exposed: readonly string[];
   /** When app containers start: the value of annotation or setting, unchecked. */
   readonly start: string;
+  readonly token: { readonly mode: TokenMode; readonly findings: readonly Finding[] };
   readonly podSecurity: readonly Finding[];
   /** Each control of Pod Security level baseline that applies. */
   readonly baseline: readonly ControlResult[];

@@ -1,5 +1,6 @@
 import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../sidecar/contract/annotations.ts";
 import { SOURCES } from "../../sidecar/contract/session.ts";
+import { TOKEN_MODES } from "./token-mode.ts";
 
 /** The kind of object an annotation is read from. */
 export type On = "Pod" | "ServiceAccount" | "Namespace";
@@ -71,6 +72,11 @@ const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>
     on: "Pod",
     value: "wait or now",
     about: "wait: app containers start after the first credentials. now: once the sidecar listens.",
+  },
+  token: {
+    on: "Pod",
+    value: TOKEN_MODES.join(", ").replace(/, (?=[^,]*$)/, " or "),
+    about: "How containers get their token: file keeps it out of the manifest, env is for old SDKs.",
   },
   imds: {
     on: "Pod",

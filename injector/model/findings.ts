@@ -75,6 +75,14 @@ export const FINDINGS = {
     severity: "warn",
     about: "A variable set by the user comes before the sidecar in the SDKs' search order.",
   },
+  TOKEN_NOT_ALLOWED: {
+    severity: "deny",
+    about: "The pod asks for its token in a way that the setting token does not allow.",
+  },
+  TOKEN_MOUNT_BLOCKED: {
+    severity: "deny",
+    about: "A mount of the container is in the way of its token file.",
+  },
   PROXY_NOT_EXEMPT: {
     severity: "warn",
     about: "The container has a proxy and a NO_PROXY that podrole cannot extend.",

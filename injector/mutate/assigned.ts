@@ -15,5 +15,5 @@ export interface Assigned {
 /** What an earlier pass assigned to the pod, and new values for the rest. Undefined if no uid is left. */
 export function assigned(pod: Pod, { sidecar }: Intent, fresh: Fresh): Assigned | undefined {
   const uid = sidecar === undefined ? SIDECAR_UIDS.min : sidecarUid(pod, fresh);
-  return uid === undefined ? undefined : { tokens: tokensFor(pod, sidecar?.identities ?? [], fresh), uid };
+  return uid === undefined ? undefined : { tokens: tokensFor(pod, sidecar, fresh), uid };
 }

@@ -5,7 +5,9 @@ import { settingsMark } from "../config/settings-mark.ts";
 import { envVar, type Container, type Pod } from "../model/pod.ts";
 import { isRecord, own } from "../model/read.ts";
 import { isPodroleContainer } from "../model/user-containers.ts";
-import { SOURCE_VOLUMES } from "../sources/sources.ts";
+import { isIdentityVolume } from "../model/identity-volumes.ts";
+import { ENDPOINT_VARIABLES, readsTokenFile } from "../model/endpoint.ts";
+import { isOwnVolume } from "./own-volumes.ts";
 import { hashesIn, sha256 } from "./token.ts";
 
 /**
@@ -27,7 +29,7 @@ export function withoutEarlierInjection(pod: Pod, config: InjectorConfig): Pod |
       ...spec,
       initContainers: (spec.initContainers ?? []).filter((one) => !isPodroleContainer(one)).map(user),
       containers: spec.containers.map(user),
-      ...(spec.volumes ? { volumes: spec.volumes.filter(({ name }) => !SOURCE_VOLUMES.has(name)) } : {}),
+      ...(spec.volumes ? { volumes: spec.volumes.filter((one) => !isOwnVolume(one)) } : {}),
     },
   };
 }
@@ -46,8 +48,15 @@ function isOfThese(status: string, config: InjectorConfig): boolean {
 
 /** Removes the address and token of that injection. The user's own values stay. */
 function withoutEndpoint(container: Container, hashes: ReadonlySet<string>): Container {
+  const { volumeMounts, ...rest } = container;
   const token = envVar(container, APP_ENV.token)?.value;
-  if (typeof token !== "string" || !hashes.has(sha256(token))) return container;
-  const env = (container.env ?? []).filter(({ name }) => name !== APP_ENV.token && name !== APP_ENV.fullUri);
-  return { ...container, env };
+  const isWritten = readsTokenFile(container) || (typeof token === "string" && hashes.has(sha256(token)));
+  const kept = volumeMounts?.filter(({ name }) => !isIdentityVolume(name)) ?? [];
+  return {
+    ...rest,
+    ...(kept.length === 0 ? {} : { volumeMounts: kept }),
+    ...(isWritten
+      ? { env: (container.env ?? []).filter(({ name }) => !ENDPOINT_VARIABLES.includes(name)) }
+      : {}),
+  };
 }

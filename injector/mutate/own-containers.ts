@@ -1,9 +1,9 @@
 import { type Pod, type Container, envVar } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
-import { type Tokens, hashesIn, tokenHash } from "./token.ts";
+import { hashesIn, tokenHash } from "./token.ts";
 import type { IdentityIntent } from "../decide/identities.ts";
 import { userContainers } from "../model/user-containers.ts";
-import { takesEndpoint } from "./user-container.ts";
+import { takesEndpoint } from "../model/endpoint.ts";
 import { APP_ENV } from "../../sidecar/contract/pod.ts";
 import type { Assigned } from "./assigned.ts";
 import { guardContainer } from "./guard-container.ts";
@@ -19,8 +19,9 @@ export function ownContainers(
 ): readonly Container[] {
   const { guard, sidecar } = intent;
   const hashes = hashesIn(pod);
-  const hashOf = ({ name, containers }: IdentityIntent): string => {
-    const token = tokens.get(name) ?? "";
+  const hashOf = ({ name, containers }: IdentityIntent): string | undefined => {
+    const token = tokens.get(name);
+    if (token === undefined) return undefined;
     const names = new Set(containers);
     const presented = userContainers(pod).some(
       (container) =>
@@ -33,13 +34,4 @@ export function ownContainers(
     ...(guard ? [guardContainer(config, intent, uid)] : []),
     ...(sidecar ? [sidecarContainer(config, intent, sidecar, hashOf, uid)] : []),
   ];
-}
-
-/** The token of each container, by its name. A container is in one identity at most. */
-export function tokensByContainer({ sidecar }: Intent, tokens: Tokens): ReadonlyMap<string, string> {
-  return new Map(
-    (sidecar?.identities ?? []).flatMap(({ name, containers }) =>
-      containers.map((container): [string, string] => [container, tokens.get(name) ?? ""]),
-    ),
-  );
 }

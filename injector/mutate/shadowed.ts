@@ -1,6 +1,7 @@
 import { type Container, envVar, type Pod } from "../model/pod.ts";
 import { type Finding, finding } from "../model/findings.ts";
-import { APP_ENV } from "../../sidecar/contract/pod.ts";
+import { ENDPOINT_VARIABLES } from "../model/endpoint.ts";
+import { endpointVariables, type Endpoint } from "./endpoints.ts";
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 import { recordsIn, own, strings } from "../model/read.ts";
 import { normalAddress } from "../../sidecar/kit/address.ts";
@@ -13,26 +14,17 @@ const SHADOWS = [
   "AWS_SHARED_CREDENTIALS_FILE",
   "AWS_CONFIG_FILE",
   "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-  "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 ];
 
 /**
  * Warns where the user's variables take precedence over the sidecar. podrole never overwrites a manifest's variables, and
  * without the warning such a pod would run under another identity unnoticed.
- * @param endpoint the address and token that podrole writes; other values under those names are the user's
+ * @param endpoint what podrole writes; other values under those names are the user's, and then podrole writes none of them
  */
-export function shadowed(
-  container: Container,
-  endpoint: { readonly uri: string; readonly token: string },
-): readonly Finding[] {
-  const setByUser = (name: string, value: string): boolean => {
-    const variable = envVar(container, name);
-    return variable !== undefined && variable.value !== value;
-  };
+export function shadowed(container: Container, endpoint: Endpoint): readonly Finding[] {
   const names = [
     ...SHADOWS.filter((name) => envVar(container, name) !== undefined),
-    ...(setByUser(APP_ENV.fullUri, endpoint.uri) ? [APP_ENV.fullUri] : []),
-    ...(setByUser(APP_ENV.token, endpoint.token) ? [APP_ENV.token] : []),
+    ...ofUser(container, endpoint),
   ];
   return names.map((name) =>
     finding(
@@ -41,6 +33,14 @@ export function shadowed(
       `Remove ${name} from the container to use the role.`,
     ),
   );
+}
+
+/** Variables of the endpoint that the user has set: with other values, or not all of those that belong together. */
+function ofUser(container: Container, endpoint: Endpoint): readonly string[] {
+  const written = new Map(endpointVariables(endpoint).map(({ name, value }) => [name, value]));
+  const present = ENDPOINT_VARIABLES.filter((name) => envVar(container, name) !== undefined);
+  const others = present.filter((name) => envVar(container, name)?.value !== written.get(name));
+  return others.length > 0 || present.length === written.size ? others : present;
 }
 
 /** Names that EC2's own service goes by, which the sidecar knows too. */

@@ -1,7 +1,9 @@
 import type { InjectorConfig } from "../config/installation.ts";
 import { variablesOf } from "../config/variables.ts";
 import type { IdentityIntent } from "../decide/identities.ts";
+import { sidecarIdentityMount, sidecarTokenFile } from "../model/identity-volumes.ts";
 import { type Container, literal, fieldVar } from "../model/pod.ts";
+import { inFile } from "../model/token-mode.ts";
 import type { Identity } from "../../sidecar/contract/session.ts";
 import { SOURCE_KINDS } from "../sources/sources.ts";
 import { CONTAINER, COMMAND } from "../../sidecar/contract/pod.ts";
@@ -11,20 +13,32 @@ import { ENV } from "../../sidecar/contract/env.ts";
 import { imdsEnv } from "./imds-env.ts";
 import type { Intent, SidecarIntent } from "../decide/intent.ts";
 
-/** @param hashOf the SHA-256, in hex, of an identity's token; the token itself is for the app's containers alone */
+/**
+ * @param hashOf the SHA-256, in hex, of the token in the variable of an identity's containers, if they have one; the token itself
+ *   is for them alone
+ */
 export function sidecarContainer(
   config: InjectorConfig,
   intent: Intent,
   sidecar: SidecarIntent,
-  hashOf: (identity: IdentityIntent) => string,
+  hashOf: (identity: IdentityIntent) => string | undefined,
   uid: number,
 ): Container {
-  const identities: readonly Identity[] = sidecar.identities.map((identity) => ({
-    name: identity.name,
-    tokenSha256: hashOf(identity),
-    steps: identity.steps,
-  }));
+  const hasFiles = inFile(sidecar.token);
+  const identities = sidecar.identities.map((identity, index): Identity => {
+    const tokenSha256 = hashOf(identity);
+    return {
+      name: identity.name,
+      ...(hasFiles ? { tokenFile: sidecarTokenFile(index) } : {}),
+      ...(tokenSha256 === undefined ? {} : { tokenSha256 }),
+      steps: identity.steps,
+    };
+  });
   const kind = SOURCE_KINDS[sidecar.source];
+  const volumeMounts = [
+    ...(kind.volume === undefined ? [] : [kind.volume.mount]),
+    ...(hasFiles ? identities.map((_, index) => sidecarIdentityMount(index)) : []),
+  ];
   return {
     name: CONTAINER.sidecar,
     ...ownContainer(config),
@@ -50,6 +64,6 @@ export function sidecarContainer(
     lifecycle: { postStart: { exec: { command: [...COMMAND.wait] } } },
     resources: OWN_RESOURCES[CONTAINER.sidecar],
     securityContext: ownSecurity(uid, { drop: ["ALL"] }),
-    ...(kind.volume === undefined ? {} : { volumeMounts: [kind.volume.mount] }),
+    ...(volumeMounts.length === 0 ? {} : { volumeMounts }),
   };
 }

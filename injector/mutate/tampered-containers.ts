@@ -6,15 +6,15 @@ import { presentUid } from "./sidecar-uid.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { ownShortfalls } from "../model/own-resources.ts";
 import { ownContainers } from "./own-containers.ts";
-import { isPodroleContainer } from "../model/user-containers.ts";
+import { isPodroleContainer, userContainers } from "../model/user-containers.ts";
 import { sameContent, difference } from "./own-content.ts";
-import { ownVolume } from "./mutate.ts";
-import { SOURCE_VOLUMES } from "../sources/sources.ts";
+import { endpointsByContainer } from "./endpoints.ts";
+import { foreignTokenMounts, isOwnVolume, ownVolumes } from "./own-volumes.ts";
 import type { Intent } from "../decide/intent.ts";
 
 /**
- * Containers and volumes with podrole's names and other content. Compared by content, never by a marker or a name alone,
- * since a pod's author can write both.
+ * Containers and volumes with podrole's names and other content, and mounts of an identity's token that podrole would not
+ * write. Compared by content, never by a marker or a name alone, since a pod's author can write both.
  */
 export function tamperedContainers(
   pod: Pod,
@@ -34,17 +34,21 @@ export function tamperedContainers(
       const message = `Init container ${container.name} differs from what this version of podrole writes${difference(container, ours)}.`;
       return [finding("INJECTED_DIFFERENTLY", message, remedy)];
     });
-  const volume = ownVolume(intent.sidecar);
+  const written = new Map(ownVolumes(intent.sidecar).map((volume) => [volume.name, volume]));
   const volumes = (pod.spec.volumes ?? [])
-    .filter((one) => SOURCE_VOLUMES.has(one.name) && !isDeepStrictEqual(one, volume))
+    .filter((one) => isOwnVolume(one) && !isDeepStrictEqual(one, written.get(one.name)))
     .map(({ name }) =>
       finding(
         "INJECTED_DIFFERENTLY",
-        `Volume ${name} differs from what this version of podrole writes.`,
+        `Volume ${JSON.stringify(name.slice(0, 80))} differs from what this version of podrole writes.`,
         remedy,
       ),
     );
-  return [...containers, ...volumes];
+  const endpoints = endpointsByContainer(intent, own.tokens, config);
+  const mounts = [...userContainers(pod), ...(pod.spec.ephemeralContainers ?? [])].flatMap((one) =>
+    foreignTokenMounts(one, endpoints.get(one.name)?.mount),
+  );
+  return [...containers, ...volumes, ...mounts];
 }
 
 const belowFloor = (container: Container): readonly Finding[] =>

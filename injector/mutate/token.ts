@@ -3,7 +3,10 @@ import { ENV } from "../../sidecar/contract/env.ts";
 import { APP_ENV, CONTAINER } from "../../sidecar/contract/pod.ts";
 import { userContainers } from "../model/user-containers.ts";
 import { envVar, type Pod } from "../model/pod.ts";
+import { sidecarTokenFile } from "../model/identity-volumes.ts";
 import { isRecord, own } from "../model/read.ts";
+import { inVariable } from "../model/token-mode.ts";
+import type { SidecarIntent } from "../decide/intent.ts";
 import type { Fresh } from "./fresh.ts";
 
 /** The hash of a token: the sidecar gets only this. */
@@ -14,7 +17,7 @@ const TOKEN = /^[\w-]{43}$/;
 export const isHash = (value: unknown): value is string =>
   typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
 
-/** The token of each identity, by the identity's name. */
+/** The token in the variable of each identity's containers, by the identity's name; empty if they have only the file. */
 export type Tokens = ReadonlyMap<string, string>;
 
 /**
@@ -39,20 +42,38 @@ export function tokenHash(pod: Pod, hash: string | undefined, token: string, pre
   return keep ? hash : sha256(token);
 }
 
-/** Hashes of an earlier pass by the identity's name; none where the variable is not as podrole writes it. */
-export function hashesIn(pod: Pod): ReadonlyMap<string, string> {
+/** An identity in the pod's sidecar, as an earlier pass wrote it. */
+interface WrittenIdentity {
+  /** Empty if the entry is not as podrole writes it. */
+  readonly name: string;
+  readonly hash: string | undefined;
+  readonly hasFile: boolean;
+}
+
+/** In the sidecar's order; none where the variable is not as podrole writes it. */
+export function identitiesIn(pod: Pod): readonly WrittenIdentity[] {
   const sidecar = pod.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
   const value = sidecar && envVar(sidecar, ENV.identities)?.value;
   const written: unknown = typeof value === "string" ? parsed(value) : undefined;
-  if (!Array.isArray(written)) return new Map();
-  return new Map(
-    written.flatMap((one: unknown): [string, string][] => {
-      if (!isRecord(one)) return [];
-      const [name, hash] = [own(one, "name"), own(one, "tokenSha256")];
-      return typeof name === "string" && isHash(hash) ? [[name, hash]] : [];
-    }),
-  );
+  if (!Array.isArray(written)) return [];
+  return written.map((one: unknown, index) => {
+    const fields = isRecord(one) ? one : {};
+    const [name, hash] = [own(fields, "name"), own(fields, "tokenSha256")];
+    return {
+      name: typeof name === "string" ? name : "",
+      hash: isHash(hash) ? hash : undefined,
+      hasFile: own(fields, "tokenFile") === sidecarTokenFile(index),
+    };
+  });
 }
+
+/** Hashes of an earlier pass by the identity's name. */
+export const hashesIn = (pod: Pod): ReadonlyMap<string, string> =>
+  new Map(
+    identitiesIn(pod).flatMap(({ name, hash }): [string, string][] =>
+      hash === undefined ? [] : [[name, hash]],
+    ),
+  );
 
 function parsed(value: string): unknown {
   try {
@@ -69,11 +90,15 @@ function parsed(value: string): unknown {
 export const aroundHashes = (identities: string): readonly string[] =>
   identities.split(/(?<="tokenSha256":")[0-9a-f]{64}(?=")/);
 
-/** Tokens by identity: those of an earlier pass, and new ones for the rest. No two identities share one. */
-export function tokensFor(pod: Pod, identities: readonly { readonly name: string }[], fresh: Fresh): Tokens {
+/**
+ * Tokens by identity for the variable, if containers get one: those of an earlier pass, and new ones for the rest. No two
+ * identities share one.
+ */
+export function tokensFor(pod: Pod, sidecar: SidecarIntent | undefined, fresh: Fresh): Tokens {
+  if (sidecar === undefined || !inVariable(sidecar.token)) return new Map();
   const hashes = hashesIn(pod);
   const tokens = new Map<string, string>();
-  for (const { name } of identities) {
+  for (const { name } of sidecar.identities) {
     const earlier = tokenWith(pod, hashes.get(name));
     const taken = earlier === undefined || [...tokens.values()].includes(earlier);
     tokens.set(name, taken ? fresh.token() : earlier);

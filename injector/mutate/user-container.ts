@@ -1,5 +1,7 @@
 import { APP_ENV } from "../../sidecar/contract/pod.ts";
-import { envVar, type Container, type EnvVar } from "../model/pod.ts";
+import { readsTokenFile, takesEndpoint } from "../model/endpoint.ts";
+import { envVar, type Container, type EnvVar, type VolumeMount } from "../model/pod.ts";
+import { endpointVariables, type Endpoint } from "./endpoints.ts";
 import { proxied } from "./proxy.ts";
 import { hasOpenUid, type Presence } from "../decide/presence.ts";
 
@@ -28,28 +30,13 @@ export function confine(container: Container, presence: Presence): Container {
   };
 }
 
-/** The address of the credentials, and the token to send there. */
-export interface Endpoint {
-  readonly uri: string;
-  readonly token: string;
-  readonly region: string | undefined;
-  /** Whether the sidecar stands in for the metadata service, so that SDKs may ask that as well. */
-  readonly emulated: boolean;
-}
-
-const absent = (container: Container, names: readonly string[]): boolean =>
-  names.every((name) => envVar(container, name) === undefined);
-
-/** Address and token belong together, as do the two regions: one from the user and one from podrole would not work. */
-export const takesEndpoint = (container: Container): boolean =>
-  absent(container, [APP_ENV.fullUri, APP_ENV.token]);
-
-/** Gives the container's SDK the address of its credentials. The user's variables stay; see `shadowed` for the warning. */
-export function served(container: Container, { uri, token, region, emulated }: Endpoint): Container {
-  const added: EnvVar[] = [];
-  if (takesEndpoint(container)) {
-    added.push({ name: APP_ENV.fullUri, value: uri }, { name: APP_ENV.token, value: token });
-  }
+/**
+ * Gives the container's SDK the address of its credentials, and the token. The user's variables stay; see `shadowed` for the
+ * warning.
+ */
+export function served(container: Container, endpoint: Endpoint): Container {
+  const { region, emulated, mount } = endpoint;
+  const added: EnvVar[] = takesEndpoint(container) ? [...endpointVariables(endpoint)] : [];
   if (region !== undefined && absent(container, [APP_ENV.region, APP_ENV.defaultRegion])) {
     added.push({ name: APP_ENV.region, value: region }, { name: APP_ENV.defaultRegion, value: region });
   }
@@ -60,5 +47,18 @@ export function served(container: Container, { uri, token, region, emulated }: E
     if (absent(container, [name])) added.push({ name, value });
   }
   const env = proxied(container.env ?? [], emulated);
-  return added.length === 0 && env === container.env ? container : { ...container, env: [...env, ...added] };
+  const changed =
+    added.length === 0 && env === container.env ? container : { ...container, env: [...env, ...added] };
+  return mount === undefined ? changed : mounted(changed, mount);
+}
+
+const absent = (container: Container, names: readonly string[]): boolean =>
+  names.every((name) => envVar(container, name) === undefined);
+
+/** With the token's file, if the container's SDK reads it: with an endpoint of its own, it has no use for it. */
+function mounted(container: Container, mount: VolumeMount): Container {
+  const present = container.volumeMounts ?? [];
+  return !readsTokenFile(container) || present.some(({ name }) => name === mount.name)
+    ? container
+    : { ...container, volumeMounts: [...present, mount] };
 }

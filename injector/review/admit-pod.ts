@@ -3,7 +3,7 @@ import type { InjectorConfig } from "../config/installation.ts";
 import { decide } from "../decide/decide.ts";
 import { userContainers } from "../model/user-containers.ts";
 import { finding, type Finding } from "../model/findings.ts";
-import { credentialsUri, mutate } from "../mutate/mutate.ts";
+import { mutate } from "../mutate/mutate.ts";
 import type { Pod } from "../model/pod.ts";
 import { proxyFindings } from "../mutate/proxy.ts";
 import { withoutEarlierInjection } from "../mutate/earlier-injection.ts";
@@ -12,7 +12,7 @@ import { assigned } from "../mutate/assigned.ts";
 import { shadowed, imdsShadowed } from "../mutate/shadowed.ts";
 import { tamperedContainers } from "../mutate/tampered-containers.ts";
 import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
-import { tokensByContainer } from "../mutate/own-containers.ts";
+import { endpointsByContainer } from "../mutate/endpoints.ts";
 import type { SidecarIntent, SkipReason } from "../decide/intent.ts";
 import type { Requester } from "../decide/pod-kinds.ts";
 
@@ -49,16 +49,15 @@ export function admitPod(
     const outcome = admitPod(original, facts, config, fresh, requester);
     return outcome.kind === "inject" ? { ...outcome, before: pod } : outcome;
   }
-  const uri = credentialsUri(config);
-  const tokenOf = tokensByContainer(intent, own.tokens);
+  const endpoints = endpointsByContainer(intent, own.tokens, config);
   const users = userContainers(pod);
   const findings = [
     ...decision.findings,
     ...users.flatMap((one) => {
-      const token = tokenOf.get(one.name);
-      return token === undefined
+      const endpoint = endpoints.get(one.name);
+      return endpoint === undefined
         ? []
-        : [...shadowed(one, { uri, token }), ...proxyFindings(one, intent.imds !== undefined)];
+        : [...shadowed(one, endpoint), ...proxyFindings(one, endpoint.emulated)];
     }),
     ...(intent.imds === undefined ? [] : imdsShadowed(pod, users)),
   ];

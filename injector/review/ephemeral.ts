@@ -8,14 +8,18 @@ import { hazards } from "../decide/hazards.ts";
 import type { Facts } from "../model/facts.ts";
 import { denies, type Finding, finding } from "../model/findings.ts";
 import { exposes } from "../decide/exposure.ts";
-import { confine, type Endpoint, served } from "../mutate/user-container.ts";
 import { guardNotDone } from "./guard-done.ts";
+import { confine, served } from "../mutate/user-container.ts";
+import type { Endpoint } from "../mutate/endpoints.ts";
+import { foreignTokenMounts } from "../mutate/own-volumes.ts";
+import { readsTokenFile } from "../model/endpoint.ts";
+import { identityMount } from "../model/identity-volumes.ts";
 import { patchBetween } from "../mutate/patch.ts";
 import { CONTAINER, APP_ENV } from "../../sidecar/contract/pod.ts";
 import type { Presence } from "../decide/presence.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { SOURCES, POD_IDENTITY } from "../../sidecar/contract/session.ts";
-import { tokenOf } from "../mutate/token.ts";
+import { identitiesIn, tokenOf } from "../mutate/token.ts";
 import { userContainers } from "../model/user-containers.ts";
 
 /**
@@ -35,21 +39,24 @@ export function resultForEphemeral(
   const addedOnly = podOf(added, before);
   const { exempt, findings: invalid } = exemptionsOf(namespace);
   const baseline = judgeBaseline({ pod: addedOnly, containers: added, guard: presence.guard }, exempt);
+  const endpoint = presence.sidecar ? endpointIn(before) : undefined;
+  const exposed = exposes(before);
+  const endpointOf = ({ name }: Container) => (exposed(name) ? endpoint : undefined);
   const findings = [
     ...invalid,
     ...baselineFindings(baseline, presence.guard).map(withProfile),
     ...hazards(addedOnly, presence),
+    ...added.flatMap((one) => foreignTokenMounts(one, endpointOf(one)?.mount)),
     ...added.flatMap(targetsPodrole),
     ...(presence.guard && added.length > 0 ? guardNotDone(before) : []),
     ...added.flatMap((one) => runsAsSidecar(one, before)),
   ];
   if (denies(findings)) return denied(findings);
 
-  const endpoint = presence.sidecar ? endpointIn(before) : undefined;
-  const exposed = exposes(before);
   const adapted = (container: Container): Container => {
     const confined = confine(container, presence);
-    return endpoint !== undefined && exposed(container.name) ? served(confined, endpoint) : confined;
+    const given = endpointOf(container);
+    return given === undefined ? confined : served(confined, given);
   };
   const ephemeralContainers = (after.spec.ephemeralContainers ?? []).map((one) =>
     isNew(one) ? adapted(one) : one,
@@ -112,16 +119,24 @@ function presenceIn({ spec }: Pod, config: InjectorConfig): Presence {
 
 /**
  * The pod's own identity, never a container's. Read from a container: the port may have been another one when the pod
- * was created.
+ * was created. Of the pod's token, as it was created: the setting may be another one now.
  */
 function endpointIn(pod: Pod): Endpoint | undefined {
+  const identities = identitiesIn(pod);
+  const index = identities.findIndex(({ name }) => name === POD_IDENTITY);
+  const mount = identities[index]?.hasFile === true ? identityMount(index) : undefined;
   const token = tokenOf(pod, POD_IDENTITY);
   const holder = userContainers(pod).find(
-    (one) => token !== undefined && envVar(one, APP_ENV.token)?.value === token,
+    (one) =>
+      (token !== undefined && envVar(one, APP_ENV.token)?.value === token) ||
+      (mount !== undefined && readsTokenFile(one) && mountsOf(one).has(mount.name)),
   );
   const uri = holder && envVar(holder, APP_ENV.fullUri)?.value;
-  if (holder === undefined || token === undefined || uri === undefined) return undefined;
+  if (holder === undefined || uri === undefined) return undefined;
   const sidecar = pod.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
   const emulated = sidecar !== undefined && envVar(sidecar, ENV.imds)?.value === "emulate";
-  return { uri, token, region: envVar(holder, APP_ENV.region)?.value, emulated };
+  return { uri, token, mount, region: envVar(holder, APP_ENV.region)?.value, emulated };
 }
+
+const mountsOf = ({ volumeMounts }: Container): ReadonlySet<string> =>
+  new Set((volumeMounts ?? []).map(({ name }) => name));

@@ -25,6 +25,7 @@ export const ANNOTATION = {
   imds: "podrole.dev/imds",
   imdsV1: "podrole.dev/imds-v1",
   start: "podrole.dev/start",
+  token: "podrole.dev/token",
   status: "podrole.dev/status",
   guard: "podrole.dev/guard",
   exempt: "podrole.dev/exempt",

@@ -13,9 +13,17 @@ import { started, STARTED_STATUSES, UNPROVEN_STATUSES } from "../support/started
 import { until } from "../support/until.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
-import { ATTACKS, DEBUG_ATTACKS, EMULATION_ATTACKS, SETTINGS, withUid } from "./policy-attacks.ts";
+import {
+  ATTACKS,
+  DEBUG_ATTACKS,
+  EMULATION_ATTACKS,
+  SETTINGS,
+  withoutVolumes,
+  withUid,
+} from "./policy-attacks.ts";
 import { openPolicies, POLICIES, policiesOfPods, whyNoPolicies, type PolicyRig } from "./policy-rig.ts";
 import { accountsOf, NAMESPACES, podsOf } from "./setting.ts";
+import { TOKEN_ATTACKS } from "./token-attacks.ts";
 import { randomValidPod } from "./valid-pods.ts";
 
 const reason = whyNoPolicies();
@@ -96,23 +104,22 @@ describe.skipIf(reason !== undefined)(
       expect(await create(own, pod)).toMatchObject({ status: 201 });
     });
 
-    test.for([...ATTACKS, ...EMULATION_ATTACKS].map((attack) => [attack.title, attack] as const))(
-      "denies %s",
-      async ([, attack]) => {
-        const { own, pod } = await good(
-          SETTINGS[attack.setting ?? "plain"],
-          attack.setting ?? "plain",
-          attack.sidecar,
-        );
-        attack.change(pod);
-        const { status, body } = await create(own, pod);
-        expect({ status, says: body.message }).toEqual({
-          status: 422,
-          says: expect.stringContaining(`ValidatingAdmissionPolicy`) as string,
-        });
-        expect(body.message).toContain(`[${attack.code}]`);
-      },
-    );
+    test.for(
+      [...ATTACKS, ...EMULATION_ATTACKS, ...TOKEN_ATTACKS].map((attack) => [attack.title, attack] as const),
+    )("denies %s", async ([, attack]) => {
+      const { own, pod } = await good(
+        SETTINGS[attack.setting ?? "plain"],
+        attack.setting ?? "plain",
+        attack.sidecar,
+      );
+      attack.change(pod);
+      const { status, body } = await create(own, pod);
+      expect({ status, says: body.message }).toEqual({
+        status: 422,
+        says: expect.stringContaining(`ValidatingAdmissionPolicy`) as string,
+      });
+      expect(body.message).toContain(`[${attack.code}]`);
+    });
 
     describe("of a running pod", () => {
       const at = `${podsOf("attack-plain")}/running`;
@@ -304,7 +311,7 @@ describe.skipIf(reason !== undefined)(
     test("only a node may create a mirror pod", async () => {
       const { own, pod } = await good(SETTINGS.plain, "plain");
       delete pod.spec.initContainers;
-      delete pod.spec.volumes;
+      withoutVolumes(pod);
       pod.spec.nodeName = "node-1";
       pod.metadata.annotations["kubernetes.io/config.mirror"] = "x";
       const { body } = await create(own, pod);

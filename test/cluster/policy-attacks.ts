@@ -58,6 +58,13 @@ export const SETTINGS = {
     annotations: {},
     pod: EMULATE,
   },
+  tokenFile: { config: config({ token: "file" }), annotations: {} },
+  tokenVariable: { config: config({ token: "env" }), annotations: {} },
+  identities: {
+    config: config(),
+    annotations: {},
+    pod: { "podrole.dev/role.app": "arn:aws:iam::111122223333:role/billing-writer" },
+  },
 } as const satisfies Record<string, AttackSetting>;
 
 export interface Attack {
@@ -80,6 +87,12 @@ const attack = (
   change: (pod: KubeObject) => void,
   over: Pick<Attack, "setting" | "sidecar"> = {},
 ): Attack => ({ title, code, change, ...over });
+
+/** Without volumes and mounts. */
+export function withoutVolumes(pod: KubeObject): void {
+  delete pod.spec.volumes;
+  for (const container of pod.spec.containers) delete container.volumeMounts;
+}
 
 const dropping =
   (drop: readonly string[], add: readonly string[] = []) =>
@@ -144,12 +157,12 @@ const SPELLINGS = [
 export const ATTACKS: readonly Attack[] = [
   attack("a pod that podrole has not patched", "GUARD_MISSING", (pod) => {
     delete pod.spec.initContainers;
-    delete pod.spec.volumes;
+    withoutVolumes(pod);
   }),
   attack("an opt-out without a guard", "GUARD_MISSING", (pod) => {
     pod.metadata.annotations = { "podrole.dev/inject": "false" };
     delete pod.spec.initContainers;
-    delete pod.spec.volumes;
+    withoutVolumes(pod);
   }),
   attack("the guard second, behind a user's init container", "GUARD_MISSING", (pod) => {
     withInit({})(pod);
@@ -347,8 +360,7 @@ export const ATTACKS: readonly Attack[] = [
     );
     delete one.restartPolicy;
     pod.spec.containers.push(one);
-    delete pod.spec.volumes;
-    one.volumeMounts = [];
+    withoutVolumes(pod);
   }),
   attack("a token volume with another audience", "RESERVED_NAME", (pod) => {
     pod.spec.volumes[0].projected.sources[0].serviceAccountToken.audience = "vault";
@@ -656,5 +668,13 @@ export const DEBUG_ATTACKS: readonly (readonly [string, object, FindingCode])[] 
     "RESERVED_NAME",
   ],
   ["with a name of podrole's", { name: "podrole-debug", securityContext: DROPPED }, "RESERVED_NAME"],
+  [
+    "that mounts the pod's token elsewhere",
+    {
+      securityContext: DROPPED,
+      volumeMounts: [{ name: "podrole-identity-0", mountPath: "/t", readOnly: true }],
+    },
+    "RESERVED_NAME",
+  ],
   ["with the sidecar's uid", { securityContext: { ...DROPPED, runAsUser: SIDECAR_UID } }, "SIDECAR_UID"],
 ];

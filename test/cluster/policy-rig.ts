@@ -143,5 +143,6 @@ const valuesOf = (config: InjectorConfig): object => ({
     credentialsPort: config.credentialsPort,
     healthPort: config.healthPort,
     imdsNodePaths: config.imdsNodePaths,
+    token: config.token,
   },
 });

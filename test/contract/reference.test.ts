@@ -39,6 +39,9 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   SESSION_SHORTENED: "Set `podrole.dev/session-duration` to `1h`.",
   SESSION_SHORT: "Set `podrole.dev/session-duration` to `1h`.",
   CREDENTIALS_SHADOWED: "Remove the variable from the container to use the pod's role.",
+  TOKEN_NOT_ALLOWED: "Remove `podrole.dev/token`, or ask a cluster admin to set `token` to `both`.",
+  TOKEN_MOUNT_BLOCKED:
+    "Mount it elsewhere, or set `podrole.dev/token` to `env` on the pod if the setting `token` is `both`.",
   PROXY_NOT_EXEMPT: "Make sure that the variable contains `127.0.0.1`.",
   IMDS_NOT_ALLOWED:
     "Remove `podrole.dev/imds` or `podrole.dev/imds-v1`, or ask a cluster admin to set `imds` to `allow-emulate` or `allow-emulate-v1`.",

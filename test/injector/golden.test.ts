@@ -19,7 +19,15 @@ const FOLDER = new URL("golden/", import.meta.url);
 const CASES = await goldens(FOLDER);
 
 /** Shown as the whole pod. Of the others the file says how they differ from one of the first two. */
-const WHOLE = new Set(["pod-plain", "role-none", "container-role", "imds-emulated", "readme", "source-node"]);
+const WHOLE = new Set([
+  "pod-plain",
+  "role-none",
+  "container-role",
+  "imds-emulated",
+  "readme",
+  "source-node",
+  "token-in-a-file",
+]);
 const [WITH_ROLE, WITHOUT_ROLE] = [modelNamed("pod-plain"), modelNamed("role-none")];
 
 interface Model {

@@ -44,6 +44,11 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
   ],
   ["SESSION_SHORT", annotated({ [ANNOTATION.sessionDuration]: "900" })],
   ["CREDENTIALS_SHADOWED", withApp({ env: [{ name: "AWS_PROFILE", value: "x" }] })],
+  ["TOKEN_NOT_ALLOWED", annotated({ [ANNOTATION.token]: "env" }), facts(), config({ token: "file" })],
+  [
+    "TOKEN_MOUNT_BLOCKED",
+    withApp({ volumeMounts: [{ name: "own", mountPath: "/var/run/secrets/podrole.dev/credentials" }] }),
+  ],
   [
     "PROXY_NOT_EXEMPT",
     withApp({

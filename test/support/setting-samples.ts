@@ -48,6 +48,7 @@ export const SAMPLES: Readonly<Record<SettingName, string>> = {
   egressHook: "require",
   guardNetRaw: "true",
   start: "now",
+  token: "file",
   startTimeout: "3600",
   credentialsPort: "20000",
   healthPort: "20001",

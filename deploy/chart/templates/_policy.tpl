@@ -22,6 +22,7 @@ block: 169.254.169.254,fd00:ec2::254
 imds: block
 imdsPort: "16927"
 imdsNodePaths: ""
+token: both
 credentialsPort: "16925"
 healthPort: "16926"
 {{- end }}
@@ -37,6 +38,7 @@ hostNetwork: [deny, warn]
 stsFips: ["true", "false"]
 stsDualStack: ["true", "false"]
 imds: [block, allow-emulate, allow-emulate-v1]
+token: [both, file, env]
 {{- end }}
 
 {{- /* Whether installation `i` guards pods of this namespace. The namespace's annotation goes first. */ -}}
@@ -143,6 +145,7 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 # In source node the guard lets the sidecar's uid through, so no other container may run as it.
 - name: openUid
   expression: variables.hasGuard && variables.source == 'node'
+{{ include "podrole.celTokenParts" . }}
 {{- end }}
 
 {{- /* Variables with the names of the user's containers, listed in `others`, that do what is forbidden. */ -}}
@@ -172,7 +175,8 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 - name: takingNames
   expression: >-
     variables.others.filter(c, c.name.startsWith('podrole-') ||
-    c.?volumeMounts.orValue([]).exists(m, m.name.startsWith('podrole-'))).map(c, string(c.name))
+    c.?volumeMounts.orValue([]).exists(m, m.name.startsWith('podrole-') &&
+    !({{ include "podrole.celOwnToken" . | nindent 4 | trim }}))).map(c, string(c.name))
 - name: withSidecarUid
   expression: >-
     !variables.hasSidecar ? [] : variables.others.filter(c,

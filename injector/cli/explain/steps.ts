@@ -3,6 +3,7 @@ import type { Answers, AnsweredQuestion } from "../../decide/trace.ts";
 import { policyStep } from "./policy.ts";
 import { roleStep } from "./role.ts";
 import { sessionSteps } from "./session.ts";
+import { tokenStep } from "./token.ts";
 import { shown, yesNo, type Around, type Step } from "./step.ts";
 
 /** The questions of a decision, in words. */
@@ -37,6 +38,8 @@ function stepsOfOne(asked: AnsweredQuestion, around: Around, answers: Partial<An
       return [exposedStep(asked.answer, around)];
     case "start":
       return [startStep(asked.answer, around)];
+    case "token":
+      return [tokenStep(asked.answer, around)];
     case "baseline":
       return [baselineStep(asked.answer, around)];
     case "hazards":

@@ -51,7 +51,17 @@ describe("credentials go to", () => {
 });
 
 describe("the warning that the user's variable wins", () => {
-  const ours = { uri: "http://127.0.0.1:1/x", token: "t" };
+  const ours = {
+    uri: "http://127.0.0.1:1/x",
+    token: "t",
+    mount: {
+      name: "podrole-identity-0",
+      mountPath: "/var/run/secrets/podrole.dev/credentials",
+      readOnly: true,
+    },
+    region: undefined,
+    emulated: false,
+  };
   const names = (env: NonNullable<(typeof app)["env"]>) =>
     shadowed({ name: "app", env }, ours).map(({ message }) => /sets (\S+),/.exec(message)?.[1]);
 
@@ -73,6 +83,10 @@ describe("the warning that the user's variable wins", () => {
   test("is not given for podrole's own variables unless a later entry of the same name overrides one", () => {
     const written = [
       { name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", value: ours.uri },
+      {
+        name: "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        value: "/var/run/secrets/podrole.dev/credentials/token",
+      },
       { name: "AWS_CONTAINER_AUTHORIZATION_TOKEN", value: ours.token },
     ];
     expect(names(written)).toEqual([]);

@@ -43,6 +43,12 @@ describe("a pod that an injector with other settings has patched", () => {
     ["no guard", { guard: "off" }, {}],
     ["another port", { credentialsPort: 20_000 }, {}],
     ["other blocked addresses", {}, { block: ["169.254.169.254"] }],
+    ["the token in a variable", { token: "env" }, {}],
+    ["the token in a file", { token: "file" }, {}],
+    ["the token in a file, not a variable", { token: "file" }, { token: "env" }],
+    ["the token in a variable, not a file", { token: "env" }, { token: "file" }],
+    ["a token that is in a file and a variable", { token: "both" }, { token: "file" }],
+    ["a token that is in a variable and a file", { token: "both" }, { token: "env" }],
   ])("gets the same result as an unpatched pod: %s", ([, before, after]) => {
     const pod = injected(bare, config(before));
     const outcome = outcomeOf(pod, config(after));

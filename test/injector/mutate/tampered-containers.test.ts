@@ -137,7 +137,10 @@ describe("a container with podrole's name and other content is refused", () => {
   });
 
   test("in a pod that gets no sidecar", () => {
-    expect(denials({ ...first, metadata: { name: "web" } })).toEqual(["INJECTED_DIFFERENTLY"]);
+    expect(denials({ ...first, metadata: { name: "web" } })).toEqual([
+      "INJECTED_DIFFERENTLY",
+      "RESERVED_NAME",
+    ]);
   });
 
   test("and the message names fields but no values", () => {

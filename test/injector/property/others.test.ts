@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from "node:util";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract/annotations.ts";
 import { ENV } from "../../../sidecar/contract/env.ts";
 import { containerIdentity, POD_IDENTITY, type Identity } from "../../../sidecar/contract/session.ts";
-import { APP_ENV, CONTAINER, CREDENTIALS_PORT, PATH, TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
+import { APP_ENV, CONTAINER, CREDENTIALS_PORT, PATH } from "../../../sidecar/contract/pod.ts";
 import { patchBetween } from "../../../injector/mutate/patch.ts";
 import { envVar, type Container, type Pod } from "../../../injector/model/pod.ts";
 import { sha256 } from "../../../injector/mutate/token.ts";
@@ -81,8 +82,8 @@ test("guard and sidecar come first, once each, and cover every container after o
       ]);
 
       const volumes = (end.spec.volumes ?? []).map((volume) => volume.name);
-      const wanted = (alone.spec.volumes ?? []).filter((volume) => volume.name === TOKEN_VOLUME.name);
-      expect(countOf(volumes, TOKEN_VOLUME.name)).toBe(wanted.length);
+      const wanted = (alone.spec.volumes ?? []).map((volume) => volume.name).filter(isOurs);
+      expect(volumes.filter(isOurs)).toEqual(wanted);
 
       const bare = users.filter((container) => !isConfined(container));
       expect(ours.includes(CONTAINER.guard) ? bare : []).toEqual([]);
@@ -94,9 +95,13 @@ test("guard and sidecar come first, once each, and cover every container after o
   expect(ran).toBeGreaterThan(100);
 });
 
+const ENDPOINT: ReadonlySet<string> = new Set([APP_ENV.fullUri, APP_ENV.tokenFile, APP_ENV.token]);
+const FOLDER = "/var/run/secrets/podrole.dev/credentials";
+const FILE = `${FOLDER}/token`;
+
 /** Whether podrole wrote the value, in any pass. */
 const isGiven = (value: string | null): boolean =>
-  value === URI || [TOKEN, OTHER_TOKEN].some((token) => value?.slice(2) === token.slice(2));
+  value === URI || value === FILE || [TOKEN, OTHER_TOKEN].some((token) => value?.slice(2) === token.slice(2));
 
 function identitiesOf(pod: Pod): readonly Identity[] {
   const sidecar = pod.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
@@ -109,23 +114,35 @@ const isConfined = ({ securityContext }: Container): boolean => {
 };
 
 /**
- * A container gets exactly one token, whose hash the sidecar holds for the container's identity. That is its own identity
- * if an annotation gives it a role, else the pod's.
+ * A container has the token of its own identity if an annotation gives it a role, else of the pod's: in the variable, whose hash
+ * the sidecar holds, and in the file, which the sidecar has too.
  */
 function tokenProblems(end: Pod, users: readonly Container[]): readonly string[] {
-  const hashes = new Map(identitiesOf(end).map(({ name, tokenSha256 }) => [name, tokenSha256]));
-  const hashFor = (name: string): string | undefined => {
-    const own = end.metadata?.annotations?.[`${CONTAINER_ROLE_PREFIX}${name}`] != null;
-    return hashes.get(own ? containerIdentity(name) : POD_IDENTITY);
-  };
+  const identities = identitiesOf(end);
   const skipped = end.metadata?.annotations?.[ANNOTATION.skipContainers];
-  return users.flatMap(({ name, env }) => {
-    const endpoint = (env ?? []).filter((one) => one.name === APP_ENV.token || one.name === APP_ENV.fullUri);
-    const given = endpoint.flatMap(({ value = "" }) => (isGiven(value) ? [value] : []));
-    const hash = hashFor(name);
-    // podrole sets neither variable in a container whose user has set one of them.
-    const due = hash === undefined || name === skipped || given.length < endpoint.length ? 0 : 2;
-    const wrong = given.filter((value) => value !== URI && sha256(value) !== hash);
-    return given.length === due && wrong.length === 0 ? [] : [`${name}: ${given.join()}`];
+  return users.flatMap(({ name, env, volumeMounts }) => {
+    const hasRole = end.metadata?.annotations?.[`${CONTAINER_ROLE_PREFIX}${name}`] != null;
+    const index = identities.findIndex(
+      (one) => one.name === (hasRole ? containerIdentity(name) : POD_IDENTITY),
+    );
+    const identity = name === skipped ? undefined : identities[index];
+    const present = (env ?? []).filter((one) => ENDPOINT.has(one.name));
+    const given = present.flatMap(({ value = "" }) => (isGiven(value) ? [value] : []));
+    // podrole sets none of the variables in a container whose user has set one of them.
+    const isUsers = given.length < present.length;
+    const due =
+      identity === undefined || isUsers
+        ? []
+        : [
+            URI,
+            ...(identity.tokenFile === undefined ? [] : [FILE]),
+            ...(identity.tokenSha256 === undefined ? [] : ["token"]),
+          ];
+    const written = given.map((value) => (sha256(value) === identity?.tokenSha256 ? "token" : value));
+    const mounts = (volumeMounts ?? []).filter((one) => isOurs(one.name));
+    const mount = { name: `podrole-identity-${index}`, mountPath: FOLDER, readOnly: true };
+    return isDeepStrictEqual([written, mounts], [due, due.includes(FILE) ? [mount] : []])
+      ? []
+      : [`${name}: ${JSON.stringify([given, mounts])}`];
   });
 }

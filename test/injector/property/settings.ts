@@ -10,7 +10,13 @@ const SETTINGS: Readonly<Record<string, InjectorConfig>> = {
   "as they come": config(),
   "without a guard": config({ guard: "off" }),
   "source node": config({ source: "node", policy: "off", region: "us-east-1" }),
-  "source ambient, in audit": config({ source: "ambient", ambientSecret: "s", policy: "audit" }),
+  "source ambient, in audit, a token in a variable": config({
+    source: "ambient",
+    ambientSecret: "s",
+    policy: "audit",
+    token: "env",
+  }),
+  "a token in a file": config({ token: "file" }),
   emulating: config({ imds: "allow-emulate-v1", region: "eu-west-1" }),
   "a default role, and no wait": config({ defaultRole: BILLING, start: "now", region: "cn-north-1" }),
 };

@@ -69,9 +69,17 @@ const ofVariable: Compare = (before, after, at) =>
         : equal(was, is, where),
   });
 
+const isTokenMount = (entry: unknown): boolean =>
+  isRecord(entry) &&
+  isOurs(entry) &&
+  own(entry, "mountPath") === "/var/run/secrets/podrole.dev/credentials" &&
+  own(entry, "readOnly") === true &&
+  Object.keys(entry).length === 3;
+
 const ofContainer: Compare = (before, after, at) =>
   compared(before, after, at, {
     env: extended(ofVariable, (entry) => ADDED_ENV.test(String(nameOf(entry)))),
+    volumeMounts: extended(equal, isTokenMount),
     securityContext: (was, is, where) =>
       compared(was, is, where, {
         allowPrivilegeEscalation: (old, now, there) =>

@@ -3,7 +3,7 @@ import { parseReview } from "../../../injector/review/admission-review.ts";
 import type { Container, Pod } from "../../../injector/model/pod.ts";
 import { resultForReview } from "../../../injector/review/review.ts";
 import type { AdmissionResult } from "../../../injector/review/admission-result.ts";
-import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract/annotations.ts";
 import { APP_ENV } from "../../../sidecar/contract/pod.ts";
 import { SIDECAR_UID } from "../../support/sidecar-uid.ts";
 import { applied } from "../../support/additions.ts";
@@ -168,6 +168,48 @@ describe("an ephemeral container", () => {
   test("may run as a uid that other pods' sidecars have", () => {
     const { findings } = added({ securityContext: { runAsUser: SIDECAR_UID + 1 } });
     expect(findings).toEqual([]);
+  });
+
+  describe("of a pod with its token in a file", () => {
+    const file = { [ANNOTATION.role]: BILLING, [ANNOTATION.token]: "file" };
+    const mount = {
+      name: "podrole-identity-0",
+      mountPath: "/var/run/secrets/podrole.dev/credentials",
+      readOnly: true,
+    };
+    const byFile = started(injected(pod({}, file)));
+
+    test("gets the file of the pod's own identity, whatever the setting is now", () => {
+      const { env = [], volumeMounts } = result({}, byFile);
+      const [first] = byFile.spec.containers;
+      expect(envOf({ name: "x", env })).toEqual(envOf(first ?? app));
+      expect(volumeMounts).toEqual([mount]);
+      const role = { [`${CONTAINER_ROLE_PREFIX}app`]: `${BILLING}-writer` };
+      const both = started(injected(pod({ containers: [app, { name: "b" }] }, { ...file, ...role })));
+      expect(result({}, both).volumeMounts).toEqual([mount]);
+    });
+
+    test("gets no file of a container's own identity", () => {
+      const alone = started(
+        injected(pod({}, { [`${CONTAINER_ROLE_PREFIX}app`]: BILLING, [ANNOTATION.token]: "file" })),
+      );
+      expect(result({}, alone).volumeMounts).toBeUndefined();
+      expect(added({ volumeMounts: [mount] }, alone)).toMatchObject({
+        decision: "deny",
+        findings: [{ code: "RESERVED_NAME" }],
+      });
+    });
+
+    test.for([
+      ["another place", { ...mount, mountPath: "/t" }],
+      ["a writable one", { ...mount, readOnly: false }],
+      ["another identity's", { ...mount, name: "podrole-identity-1" }],
+    ] as const)("is denied when it mounts the token at %s", ([, volumeMount]) => {
+      expect(added({ volumeMounts: [volumeMount] }, byFile)).toMatchObject({
+        decision: "deny",
+        findings: [{ code: "RESERVED_NAME" }],
+      });
+    });
   });
 
   test("may target an app container", () => {

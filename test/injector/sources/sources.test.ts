@@ -19,6 +19,7 @@ describe.for(SOURCES)("source %s", (name) => {
     stsRegion: "eu-west-1",
     region: undefined,
     start: "wait",
+    token: "env",
   } as const;
   const intent = { guard: true, sidecar, imds: undefined, irsa: false };
 

@@ -1,0 +1,62 @@
+{{- /*
+Parts of the admission policies about the tokens of identities: what injector/mutate/own-volumes.ts writes. A container may mount
+the token of its own identity, in one place.
+*/ -}}
+
+{{- /* Variables about the volumes with the tokens. */ -}}
+{{- define "podrole.celTokenParts" -}}
+- name: annotations
+  expression: "has(object.metadata.annotations) ? object.metadata.annotations : {}"
+- name: identities
+  expression: >-
+    variables.sidecars.size() == 0 ? '' : variables.sidecars[0].?env.orValue([]).filter(e, e.name == 'PODROLE_IDENTITIES').map(e,
+    e.?value.orValue('')).join(',')
+- name: tokenVolumes
+  expression: object.spec.?volumes.orValue([]).filter(v, v.name.startsWith('podrole-identity-'))
+# VOLUME=AUDIENCE of each.
+- name: tokens
+  expression: >-
+    variables.tokenVolumes.map(v, v.name + '=' + v.?projected.?sources.orValue([]).map(p,
+    p.?serviceAccountToken.?audience.orValue('')).join(','))
+# The containers that the pod names for credentials, and those that it excludes.
+- name: exposed
+  expression: >-
+    variables.annotations[?'podrole.dev/containers'].orValue('*').replace(';', ',').split(',').map(n, n.trim())
+- name: skipped
+  expression: >-
+    variables.annotations[?'podrole.dev/skip-containers'].orValue('').replace(';', ',').split(',').map(n, n.trim())
+{{- end }}
+
+{{- /* Whether mount `m` of container `c` is the token of its identity, as podrole writes it. */ -}}
+{{- define "podrole.celOwnToken" -}}
+m.mountPath == '/var/run/secrets/podrole.dev/credentials' && m.?readOnly.orValue(false) &&
+m.?subPath.orValue('') == '' && m.?subPathExpr.orValue('') == '' && m.?mountPropagation.orValue('None') == 'None' &&
+(m.name + '=podrole.dev/' + (('podrole.dev/role.' + c.name) in variables.annotations ? 'container/' + c.name : 'pod')) in variables.tokens &&
+(variables.exposed == ['*'] || c.name in variables.exposed) && !(c.name in variables.skipped)
+{{- end }}
+
+{{- /* Whether mount `m` of the sidecar is a token as podrole writes it. */ -}}
+{{- define "podrole.celSidecarToken" -}}
+m.name.startsWith('podrole-identity-') && m.?readOnly.orValue(false) &&
+m.mountPath == m.name.replace('podrole-identity-', '/var/run/secrets/podrole.dev/identities/') &&
+m.?subPath.orValue('') == '' && m.?subPathExpr.orValue('') == '' && m.?mountPropagation.orValue('None') == 'None'
+{{- end }}
+
+{{- /* Whether volume `v` is a token as podrole writes it: of an audience of its own, for the identity that the sidecar has at this
+number, and with no number left out. */ -}}
+{{- define "podrole.celTokenVolume" -}}
+v.name.matches('^podrole-identity-[0-9]$') && int(v.name.substring(17)) < variables.tokenVolumes.size() &&
+v.?projected.?sources.orValue([]).size() == 1 && v.projected.sources.all(p, has(p.serviceAccountToken) &&
+p.serviceAccountToken.?audience.orValue('').startsWith('podrole.dev/') && p.serviceAccountToken.path == 'token' &&
+p.serviceAccountToken.?expirationSeconds.orValue(0) == 86400 &&
+variables.identities.contains('{"name":"' + p.serviceAccountToken.audience.substring(12) + '","tokenFile":"' +
+v.name.replace('podrole-identity-', '/var/run/secrets/podrole.dev/identities/') + '/token"')) &&
+variables.sidecars.exists(s, s.?volumeMounts.orValue([]).exists(m, m.name == v.name))
+{{- end }}
+
+{{- /* Whether installation `i` delivers the tokens like this. Only an identity has steps behind its hash: a session tag may have
+any key. */ -}}
+{{- define "podrole.celTokenMode" -}}
+(i.token != 'env' || variables.tokenVolumes.size() == 0) &&
+(i.token != 'file' || !variables.identities.matches('"tokenSha256":"[0-9a-f]{64}","steps":\\['))
+{{- end }}
