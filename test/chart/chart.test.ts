@@ -5,6 +5,7 @@ import { certificateAuthority, validFor } from "../../injector/tls/certificates.
 import { requireConfig } from "../../injector/config/read-config.ts";
 import { SETTING_NAMES } from "../../injector/config/settings.ts";
 import { VERSION } from "../../injector/model/version.ts";
+import { RIGHTS } from "../cluster/rights.ts";
 import { CHART_OPTIONS, injectorFlags, valuesAt } from "../support/chart-options.ts";
 import { CHART_VALUES } from "../support/chart-values.ts";
 import { CHART_SAMPLES, SAMPLES, SOME_CERTIFICATE as CA } from "../support/setting-samples.ts";
@@ -101,7 +102,7 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
     for (const spread of pod.spec.topologySpreadConstraints) expect(spread.labelSelector).toEqual(selector);
   });
 
-  test("runs one replica of the controller from the injector's image, and no Service selects it", () => {
+  test("runs one replica of the controller from the injector's image, without a Service, and with no port but health", () => {
     const objects = rendered({ image: { tag: "7" }, tls: { names: ["a.example", "::1"] } });
     const { spec } = deployment(objects, "podrole-controller");
     const [container] = spec.template.spec.containers;
@@ -110,7 +111,11 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
       { type: "Recreate" },
       injector(objects).image,
     ]);
-    expect(spec.template.metadata.labels).not.toMatchObject(ofKind(objects, "Service").spec.selector);
+    const services = objects.filter((one) => one?.kind === "Service");
+    expect(services.map(({ metadata }) => metadata.name)).toEqual(["podrole-injector"]);
+    expect(spec.template.metadata.labels).not.toMatchObject(services[0].spec.selector);
+    expect(spec.template.spec.containers).toHaveLength(1);
+    expect(container.ports).toEqual([{ name: "health", containerPort: 8080 }]);
     const options = controllerCommand().parse(container.args, { from: "user" }).opts();
     expect(options).toMatchObject({ tlsNames: ["a.example", "::1"], certificates: true, port: 8080 });
   });
@@ -127,9 +132,13 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
       const resources = objects
         .filter((one) => one?.kind === "Role" || one?.kind === "ClusterRole")
         .flatMap(({ rules }) => rules)
-        .flatMap((rule: Manifest) => rule.resources);
+        .flatMap(({ apiGroups: [group], resources: of }: Manifest) =>
+          of.map((one: string) => (group === "" ? one : `${group}/${one}`)),
+        );
       expect(resources).not.toContain("secrets");
-      expect(resources).not.toContain("mutatingwebhookconfigurations");
+      expect(resources).not.toContain("admissionregistration.k8s.io/mutatingwebhookconfigurations");
+      const listed = RIGHTS.filter(({ selfManaged }) => selfManaged !== true).map(({ resource }) => resource);
+      expect(new Set(resources)).toEqual(new Set(listed));
     },
   );
 });

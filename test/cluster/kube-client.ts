@@ -1,4 +1,5 @@
 import { Agent, request } from "node:https";
+import type { KubeConfig } from "@kubernetes/client-node";
 
 /** A client for tests that act as cluster admin. It sends plain JSON to the API server. */
 export interface KubeClient {
@@ -74,6 +75,16 @@ export function kubeClient({ port, ca, token }: Target): KubeClient {
     delete: (path) => must("DELETE", path),
     table: (path) => must("GET", path, undefined, undefined, "application/json;as=Table;g=meta.k8s.io;v=v1"),
   };
+}
+
+/** A client with the rights of a configuration's user. */
+export const clientFor = (config: KubeConfig): KubeClient =>
+  withToken(config, config.getCurrentUser()?.token ?? "");
+
+/** A client for the cluster of a configuration, with another token. */
+export function withToken(config: KubeConfig, token: string): KubeClient {
+  const { server = "", caData = "" } = config.getCurrentCluster() ?? {};
+  return kubeClient({ port: Number(new URL(server).port), ca: atob(caData), token });
 }
 
 function parsed(text: string): KubeObject {

@@ -16,10 +16,12 @@ const CONFIGS = `${NAMESPACES}/podrole-system/configmaps`;
 /** The reason why the policies cannot be tried on this machine, or undefined. */
 export const whyNoPolicies = (): string | undefined => whyNot() ?? whyNoHelm();
 
+const OF_PODS: ReadonlySet<string> = new Set(["podrole", "podrole-running"]);
+
 /** The chart's policies for pods that are created and for pods that run. */
 export const policiesOfPods = (): readonly Manifest[] =>
   rendered().filter(
-    ({ kind, metadata }) => kind === "ValidatingAdmissionPolicy" && metadata.name !== "podrole-exec",
+    ({ kind, metadata }) => kind === "ValidatingAdmissionPolicy" && OF_PODS.has(metadata.name),
   );
 
 /** The chart's policies at a real API server, without the webhook. */
@@ -63,7 +65,7 @@ export async function openPolicies(): Promise<PolicyRig> {
     await admin.create(CONFIGS, settings);
     for (const binding of objects.filter(({ kind }) => kind === "ValidatingAdmissionPolicyBinding")) {
       const { name } = binding.metadata;
-      if (name === "podrole-exec") continue;
+      if (!OF_PODS.has(name)) continue;
       binding.metadata.name = `${name}-${label}`;
       if (binding.spec.paramRef) binding.spec.paramRef.name = label;
       binding.spec.matchResources = { namespaceSelector: { matchLabels: { "test-policy": label } } };

@@ -1,4 +1,6 @@
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { RIGHTS } from "../cluster/rights.ts";
 import { isThere, textOf } from "./docs/tree.ts";
 
 /** Each threat names an existing test or a line of the matrix which proves that it is stopped. */
@@ -51,6 +53,24 @@ test("every threat of the security model names a test that exists", () => {
       proofs.map(([where, title]) => problemOf(where, title)).filter((one) => one !== undefined),
     ).toEqual([]);
   }
+});
+
+test("deploy/docs/security.md shows the rights of podrole's tokens that the cluster's test compares", async () => {
+  const lines = RIGHTS.map(({ account, namespace, verbs, resource, names = [], worth, selfManaged }) => [
+    `\`${account}\`${selfManaged === true ? "\\*" : ""}`,
+    namespace === undefined ? "everywhere" : `in \`${namespace}\``,
+    verbs.join(", "),
+    `\`${resource}\`${names.length === 0 ? "" : `: ${names.map((name) => `\`${name}\``).join(", ")}`}`,
+    worth,
+  ]);
+  const head = ["account", "where", "may", "of", "worth"];
+  const table = [head, head.map(() => "---"), ...lines].map((row) => `| ${row.join(" | ")} |`).join("\n");
+  const filled = page.replace(
+    /<!-- rights -->[^]*?<!-- \/rights -->/,
+    () => `<!-- rights -->\n\n${table}\n\n<!-- /rights -->`,
+  );
+  const file = new URL("../../deploy/docs/security.md", import.meta.url);
+  await expect(filled).toMatchFileSnapshot(fileURLToPath(file));
 });
 
 test("the check finds a proof that does not exist", () => {

@@ -1,0 +1,126 @@
+/** Where podrole's service accounts are. */
+const OWN = "podrole-system";
+
+/** Rights of one of podrole's service accounts, as a row of deploy/docs/security.md. */
+export interface Rights {
+  readonly account: "podrole-injector" | "podrole-controller";
+  /** Absent: in every namespace, and for objects that have none. */
+  readonly namespace?: typeof OWN;
+  readonly verbs: readonly string[];
+  /** The API group and the resource: `apps/deployments`, or `pods` for one of the core. */
+  readonly resource: string;
+  /** Absent: whatever the object's name. */
+  readonly names?: readonly string[];
+  /** What somebody could do with it. */
+  readonly worth: string;
+  /** Only with `tls.mode: self-managed`, the default. */
+  readonly selfManaged?: true;
+}
+
+/** Everything that podrole's tokens may do in a cluster, beside what every service account may. */
+export const RIGHTS: readonly Rights[] = [
+  {
+    account: "podrole-injector",
+    verbs: ["get", "list", "watch"],
+    resource: "namespaces",
+    worth: "read the rules in annotations",
+  },
+  {
+    account: "podrole-injector",
+    verbs: ["get", "list", "watch"],
+    resource: "serviceaccounts",
+    worth: "read which roles their annotations name",
+  },
+  {
+    account: "podrole-injector",
+    verbs: ["list", "watch"],
+    resource: "podrole.dev/rolegrants",
+    worth: "read the grants",
+  },
+  {
+    account: "podrole-injector",
+    namespace: OWN,
+    verbs: ["list", "watch"],
+    resource: "configmaps",
+    names: ["podrole-config"],
+    worth: "read the settings",
+  },
+  {
+    account: "podrole-injector",
+    namespace: OWN,
+    verbs: ["get"],
+    resource: "secrets",
+    names: ["podrole-injector-tls"],
+    worth: "answer reviews in the injector's place, from a position between it and the API server",
+    selfManaged: true,
+  },
+  {
+    account: "podrole-controller",
+    verbs: ["list"],
+    resource: "podrole.dev/rolegrants",
+    worth: "read the grants",
+  },
+  {
+    account: "podrole-controller",
+    verbs: ["patch"],
+    resource: "podrole.dev/rolegrants/status",
+    worth: "write a wrong count into what `kubectl get rolegrants` shows",
+  },
+  {
+    account: "podrole-controller",
+    verbs: ["list"],
+    resource: "pods",
+    worth: "read every pod, with the variables in it",
+  },
+  {
+    account: "podrole-controller",
+    verbs: ["get", "patch"],
+    resource: "admissionregistration.k8s.io/mutatingwebhookconfigurations",
+    names: ["podrole"],
+    worth:
+      "**everything**: turned to a server of one's own and to all objects, the webhook rewrites whatever is created. No policy is asked about that",
+    selfManaged: true,
+  },
+  {
+    account: "podrole-controller",
+    namespace: OWN,
+    verbs: ["get", "patch"],
+    resource: "configmaps",
+    names: ["podrole-config"],
+    worth:
+      "let the admission policies accept other pods, which the webhook still denies. The policy `podrole-controller` refuses a change of the settings",
+  },
+  {
+    account: "podrole-controller",
+    namespace: OWN,
+    verbs: ["get"],
+    resource: "apps/deployments",
+    names: ["podrole-injector"],
+    worth: "read it",
+  },
+  {
+    account: "podrole-controller",
+    namespace: OWN,
+    verbs: ["get", "update"],
+    resource: "secrets",
+    names: ["podrole-injector-tls", "podrole-controller-ca"],
+    worth: "answer reviews in the injector's place, and sign certificates for that",
+    selfManaged: true,
+  },
+  {
+    account: "podrole-controller",
+    namespace: OWN,
+    verbs: ["create"],
+    resource: "secrets",
+    worth: "create those two again. The policy `podrole-controller` refuses others",
+    selfManaged: true,
+  },
+];
+
+/** Each right by itself: `podrole-injector podrole-system get secrets podrole-injector-tls`, `*` for all. */
+export const linesOf = (rights: readonly Rights[]): readonly string[] =>
+  rights
+    .flatMap(({ account, namespace = "*", verbs, resource, names = ["*"] }) =>
+      verbs.flatMap((verb) => names.map((name) => [account, namespace, verb, resource, name].join(" "))),
+    )
+    .toSorted();
