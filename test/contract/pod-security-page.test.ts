@@ -61,7 +61,7 @@ metadata:
   \`pods.podrole.dev/exempted\`.
 - An entry that podrole does not understand, or that cannot be given, exempts from nothing. Every pod of the namespace gets a warning
   then (\`EXEMPTION_INVALID\`).
-- At most 64 entries are read.
+- An annotation of more than 2000 characters, or with a character that is not ASCII, exempts from nothing.
 - \`podrole explain\` shows which controls were checked, which were violated and which were exempted.
 - Whoever may change the namespace may exempt it: see [the security model](../docs/security.md#by-mode-of-the-guard).`;
 

@@ -72,7 +72,11 @@ export function randomPod(next: () => number): Fields {
     object([
       ...maybe(0.3, "runAsUser", () => one(0, 1000, 64_169)),
       ...maybe(0.2, "allowPrivilegeEscalation", () => chance(0.5)),
-      ...maybe(0.05, "privileged", () => true),
+      ...maybe(0.02, "privileged", () => true),
+      ...maybe(0.1, one("seccompProfile", "appArmorProfile"), () =>
+        object([["type", one("RuntimeDefault", "Localhost", "RuntimeDefault", "Unconfined")], ...odd()]),
+      ),
+      ...maybe(0.05, "seLinuxOptions", () => object([["type", one("", "container_t", "spc_t")], ...odd()])),
       ...maybe(0.5, "capabilities", () =>
         object([
           ...maybe(0.3, "add", () => some(2, () => one("CHOWN", "cap_net_raw", "NET_BIND_SERVICE"))),
@@ -82,6 +86,11 @@ export function randomPod(next: () => number): Fields {
       ),
       ...odd(),
     ]);
+  const handler = () =>
+    object([
+      ...maybe(0.5, "httpGet", () => object([...maybe(0.2, "host", () => one("", "10.0.0.1")), ...odd()])),
+      ...maybe(0.3, "tcpSocket", () => object([["port", 80], ...odd()])),
+    ]);
   const container = (name: string) =>
     object([
       ...odd(),
@@ -89,13 +98,22 @@ export function randomPod(next: () => number): Fields {
       ...maybe(0.6, "env", env),
       ...maybe(0.6, "securityContext", context),
       ...maybe(0.2, "volumeMounts", () => [{ name: "data", mountPath: "/data" }]),
+      ...maybe(0.2, "ports", () =>
+        some(2, () => object([...maybe(0.05, "hostPort", () => one(0, 80)), ...odd()])),
+      ),
+      ...maybe(0.2, one("livenessProbe", "readinessProbe", "startupProbe"), handler),
+      ...maybe(0.1, "lifecycle", () => object(maybe(0.5, one("postStart", "preStop"), handler))),
       ...odd(),
     ]);
   const spec = object([
     ...odd(),
     ...maybe(0.5, "initContainers", () => some(3, (index) => container(`init-${index}`))),
     ["containers", [container("app"), ...some(3, (index) => container(`c-${index}`))]],
-    ...maybe(0.4, "volumes", () => some(2, (index) => object([["name", `v-${index}`], ...odd()]))),
+    ...maybe(0.4, "volumes", () =>
+      some(2, (index) =>
+        object([["name", `v-${index}`], ...maybe(0.05, "hostPath", () => ({ path: "/var/log" })), ...odd()]),
+      ),
+    ),
     ...maybe(0.2, "securityContext", () =>
       object([...maybe(0.5, "runAsUser", () => one(1000, 64_169)), ...odd()]),
     ),

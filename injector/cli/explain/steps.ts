@@ -193,13 +193,13 @@ function baselineStep(results: Answers["baseline"], { facts: { namespace } }: Ar
   const exempted = results.flatMap(({ exempted: entries }) => [...entries.keys()]);
   const checked = results.map(({ control }) => control);
   const because = [
-    `checked: ${checked.join(", ")}`,
     ...(violated.length === 0 ? [] : [`violated: ${violated.join(", ")}, see the findings`]),
     ...(exempted.length === 0
       ? []
       : [
           `exempted by annotation ${ANNOTATION.exempt} of namespace ${namespace.name}: ${exempted.join(", ")}`,
         ]),
+    `checked: ${checked.join(", ")}`,
   ].join("; ");
   return step("baseline", "Is it within Pod Security baseline?", yesNo(violated.length === 0), because);
 }

@@ -14,44 +14,65 @@ export interface Exemptions {
   readonly paths: ExemptPaths;
 }
 
-/** A namespace that needs more is not one for podrole. It bounds what each pod is compared with. */
-const ENTRIES_MAX = 64;
+/** It bounds what each pod is compared with, here and in the admission policies. */
+const ANNOTATION_MAX = 2000;
+
+/** Not others: languages differ in what they take for white space. */
+const PLAIN = /^[\t\n\r -~]*$/;
 
 /** The exemptions of a namespace. An entry that is not understood exempts from nothing and is a finding. */
 export function exemptionsOf({ annotations, name }: NamespaceFacts): {
   readonly exempt: Exemptions;
   readonly findings: readonly Finding[];
 } {
-  const written = (annotations[ANNOTATION.exempt] ?? "")
-    .split(",", ENTRIES_MAX + 1)
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== "");
-  const entries = written.slice(0, ENTRIES_MAX).map((entry) => ({ entry, why: whyInvalid(entry) }));
-  const valid = entries.filter(({ why }) => why === undefined).map(({ entry }) => entry);
+  const written = annotations[ANNOTATION.exempt] ?? "";
+  const unread = whyUnread(written);
+  const entries = unread === undefined ? entriesOf(written) : [];
+  const valid = entries.filter((entry) => whyInvalid(entry) === undefined);
   const paths = pathsIn(valid);
-  const invalid = [
-    ...entries,
+  const useless = [
+    ...(unread === undefined ? [] : [{ what: "The annotation", why: unread }]),
+    ...entries.map((entry) => ({
+      what: `The entry ${shown(entry)} of the annotation`,
+      why: whyInvalid(entry),
+    })),
     ...[...paths.readable, ...paths.writable]
       .filter((path) => isInWritable(path, paths))
-      .map((path) => ({ entry: `${PATH}${path}`, why: "it lies in a folder that is exempted with :rw" })),
-    ...(written.length > ENTRIES_MAX
-      ? [{ entry: "and further ones", why: `only ${ENTRIES_MAX} are read` }]
-      : []),
+      .map((path) => ({
+        what: `The entry for the path ${shown(path)} of the annotation`,
+        why: "it lies in a folder that is exempted with :rw",
+      })),
   ];
   return {
     exempt: { entries: new Set(valid), paths },
-    findings: invalid.flatMap(({ entry, why }) =>
+    findings: useless.flatMap(({ what, why }) =>
       why === undefined
         ? []
         : [
             finding(
               "EXEMPTION_INVALID",
-              `The entry ${JSON.stringify(entry.slice(0, 120))} of the annotation ${ANNOTATION.exempt} of namespace ${name} exempts from nothing: ${why}.`,
+              `${what} ${ANNOTATION.exempt} of namespace ${name} exempts from nothing: ${why}.`,
               "Ask a cluster admin to correct or remove it.",
             ),
           ],
     ),
   };
+}
+
+const shown = (text: string): string => JSON.stringify(text.slice(0, 120));
+
+const entriesOf = (written: string): readonly string[] => [
+  ...new Set(
+    written
+      .split(",")
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== ""),
+  ),
+];
+
+function whyUnread(written: string): string | undefined {
+  if (written.length > ANNOTATION_MAX) return `it has more than ${ANNOTATION_MAX} characters`;
+  return PLAIN.test(written) ? undefined : "it has a character that is not printable ASCII";
 }
 
 const PATH = "hostPath=";

@@ -20,7 +20,7 @@ export function hostPaths({ pod: { spec }, containers }: Subject): readonly Viol
       ? []
       : [
           {
-            what: `The volume ${JSON.stringify(name)} is a path of the node`,
+            what: `The volume ${JSON.stringify(name)} is the path ${JSON.stringify(hostPath.path ?? "")} of the node`,
             remedy: "Use a volume of another kind, or run the pod in a namespace without podrole",
             value: hostPath.path ?? "",
             readOnly: !written.has(name),

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import type { Pod } from "../../../injector/model/pod.ts";
 import { applied } from "../../support/additions.ts";
-import { facts } from "../../support/facts.ts";
+import { clusterOf, facts } from "../../support/facts.ts";
 import { app, injected, plainPod, pod, TOKEN } from "../../support/pods.ts";
 import { post, postObject, reviewText } from "../../support/webhook.ts";
 
@@ -20,6 +20,30 @@ describe("a pod", () => {
       role: "arn:aws:iam::111122223333:role/billing-reader",
       rule: expect.any(String) as string,
     });
+  });
+
+  test("that needs exemptions is answered with a warning for each, and the audit log gets them", async () => {
+    const annotations = { "podrole.dev/exempt": "hostPorts,seccomp,hostPath=/var/log" };
+    const collector = pod({
+      containers: [{ ...app, ports: [{ hostPort: 80 }, { hostPort: 81 }] }],
+      volumes: [{ name: "logs", hostPath: { path: "/var/log/pods" } }],
+    });
+    const { response, log } = await postObject(collector, { cluster: clusterOf(facts({ annotations })) });
+    expect(response.allowed).toBe(true);
+    expect(response.warnings).toEqual([
+      expect.stringMatching(
+        /^\[EXEMPTED\] The volume "logs" is the path "\/var\/log\/pods" of the node, which hostPath=\/var\/log in/,
+      ),
+      expect.stringMatching(
+        /^\[EXEMPTED\] Container "app" takes port 80 of the node \(and 1 more like it\), which/,
+      ),
+    ]);
+    expect(response.auditAnnotations).toMatchObject({
+      decision: "inject",
+      findings: "EXEMPTED",
+      exempted: "hostPath=/var/log,hostPorts",
+    });
+    expect(log).toContain('"exempted":"hostPath=/var/log,hostPorts"');
   });
 
   test("that has been injected already is answered without a patch", async () => {
