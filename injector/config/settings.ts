@@ -129,6 +129,9 @@ export const SETTINGS = {
     about: "Role session name; podrole replaces {namespace}, {serviceAccount}, {pod} and {podUid}.",
     pod: ANNOTATION.sessionName,
   }),
+  sessionNames: setting(choice(["namespace", "any"]), "namespace", {
+    about: `Session names that pods may choose by annotation; namespace: those that begin with {namespace} and a separator, and those that a RoleGrant allows.`,
+  }),
   sessionDuration: setting(sessionDuration, "3600", {
     about: "Duration of a session: seconds, or a text such as 1h30m.",
     pod: ANNOTATION.sessionDuration,

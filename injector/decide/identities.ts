@@ -8,6 +8,7 @@ import { serviceAccountOf, type Pod } from "../model/pod.ts";
 import { decideRole } from "./policy.ts";
 import type { ResolvedRole } from "./role.ts";
 import { type SessionRequest } from "./session.ts";
+import type { SessionNameDecision } from "./session-name.ts";
 import type { Observe } from "./trace.ts";
 import { SOURCE_KINDS } from "../sources/sources.ts";
 import { stepsTo } from "./steps.ts";
@@ -34,6 +35,7 @@ export interface IdentitiesInput {
   /** Names of the containers that get credentials. */
   readonly exposed: readonly string[];
   readonly request: SessionRequest;
+  readonly sessionName: SessionNameDecision;
   readonly requestProblems: readonly Finding[];
   readonly facts: Facts;
   readonly config: InjectorConfig;
@@ -47,7 +49,17 @@ const policyMode = ({ policy, source }: Pick<InjectorConfig, "policy" | "source"
  * have other roles: a container that another webhook adds later gets it.
  */
 export function intendIdentities(
-  { pod, podRole, containers, exposed, request, requestProblems, facts, config }: IdentitiesInput,
+  {
+    pod,
+    podRole,
+    containers,
+    exposed,
+    request,
+    sessionName,
+    requestProblems,
+    facts,
+    config,
+  }: IdentitiesInput,
   observe: Observe,
 ): { readonly identities: readonly IdentityIntent[]; readonly findings: readonly Finding[] } {
   const mode = policyMode(config);
@@ -67,7 +79,7 @@ export function intendIdentities(
     const rest = exposed.filter((name) => !withOwnRole.has(name));
     const { policy, steps, problems, identities: allowed } = decided(POD_IDENTITY, podRole, rest);
     observe("policy", policy);
-    observe("session", { request, steps, findings: [...requestProblems, ...problems] });
+    observe("session", { request, sessionName, steps, findings: [...requestProblems, ...problems] });
     findings.push(...podRole.findings, ...policy.decision.findings, ...problems);
     identities.push(...allowed);
   }

@@ -2,7 +2,7 @@ import { type RoleArn } from "../model/arn.ts";
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig, PolicyMode } from "../config/installation.ts";
 import { finding, type Finding } from "../model/findings.ts";
-import { covers } from "../model/grant.ts";
+import { covers, grantAllows, type Grant } from "../model/grant.ts";
 import { annotationRules, type Rule } from "./annotation-rules.ts";
 import { globMatches } from "../model/glob.ts";
 import { ruleOfGrant } from "../model/grant-label.ts";
@@ -91,7 +91,7 @@ function refused(
   return { allowed: false, findings: [...findings, finding(code, message, remedy)] };
 }
 
-const grantRule = ({ name, roles, default: fallback }: Facts["grants"][number]): Rule => ({
-  name: ruleOfGrant(name),
-  allows: (arn) => arn === fallback || roles.some((glob) => globMatches(glob, arn)),
+const grantRule = (grant: Grant): Rule => ({
+  name: ruleOfGrant(grant.name),
+  allows: (arn) => grantAllows(grant, arn),
 });

@@ -28,11 +28,18 @@ export interface SessionRequest {
   readonly region?: string;
 }
 
+export interface SessionReading {
+  readonly request: SessionRequest;
+  /** The annotation that gave the session's name. */
+  readonly nameKey: string | undefined;
+  readonly findings: readonly Finding[];
+}
+
 /** Reads the session annotations; every bad one is a finding that denies. */
 export function sessionRequest(
   annotations: Readonly<Record<string, string>>,
   config: Pick<InjectorConfig, "sessionName" | "sessionDuration" | "region" | "keys">,
-): { readonly request: SessionRequest; readonly findings: readonly Finding[] } {
+): SessionReading {
   const findings: Finding[] = [];
   const read = <T>(key: string, parse: (raw: string) => T): T | undefined => {
     const raw = annotation(annotations, key);
@@ -65,5 +72,6 @@ export function sessionRequest(
     ...(policyArns === undefined ? {} : { policyArns }),
     ...(region === undefined ? {} : { region }),
   };
-  return { request, findings };
+  const peerKey = peer === undefined ? undefined : config.keys.peerSessionName;
+  return { request, nameKey: own === undefined ? peerKey : ANNOTATION.sessionName, findings };
 }

@@ -1,5 +1,5 @@
 import { type StartMode, START_MODES } from "../../sidecar/contract/env.ts";
-import type { Pod } from "../model/pod.ts";
+import { serviceAccountOf, type Pod } from "../model/pod.ts";
 import { intendToken } from "./token.ts";
 import { type IdentitiesInput, intendIdentities } from "./identities.ts";
 import type { ContainerRole } from "./container-roles.ts";
@@ -8,6 +8,7 @@ import type { Observe } from "./trace.ts";
 import type { SidecarIntent } from "./intent.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { sessionRequest } from "./session.ts";
+import { decideSessionName } from "./session-name.ts";
 import { exposedContainers } from "./exposure.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { fallbackRegion } from "../model/arn.ts";
@@ -24,10 +25,22 @@ export function intendSidecar(
   observe: Observe,
 ): { readonly intent: SidecarIntent | undefined; readonly findings: readonly Finding[] } {
   const annotations = pod.metadata?.annotations ?? {};
-  const { request, findings: requestProblems } = sessionRequest(annotations, config);
+  const { request, nameKey, findings: valueProblems } = sessionRequest(annotations, config);
+  const { podRole, containers } = roles;
+  const sessionName = decideSessionName({
+    template: request.sessionName,
+    key: nameKey,
+    roles: [...(podRole ? [podRole] : []), ...containers.map(({ resolved }) => resolved)].map(
+      ({ arn }) => arn,
+    ),
+    facts,
+    serviceAccount: serviceAccountOf(pod),
+    config,
+  });
+  const requestProblems = [...valueProblems, ...sessionName.findings];
   const { exposed, findings: exposureProblems } = exposedContainers(pod);
   const { identities, findings: identityProblems } = intendIdentities(
-    { pod, ...roles, exposed, request, requestProblems, facts, config },
+    { pod, ...roles, exposed, request, sessionName, requestProblems, facts, config },
     observe,
   );
   observe("exposed", exposed);

@@ -8,6 +8,7 @@ import type { ImdsIntent } from "./imds.ts";
 import type { ResolvedRole } from "./role.ts";
 import type { SessionRequest } from "./session.ts";
 import type { ControlResult } from "./baseline/baseline.ts";
+import type { SessionNameDecision } from "./session-name.ts";
 
 /** The questions that `decide` answers on its way to a decision, with the type of each answer. */
 export interface Answers {
@@ -28,6 +29,7 @@ export interface Answers {
   readonly policy: { readonly mode: PolicyMode; readonly decision: RoleDecision };
   readonly session: {
     readonly request: SessionRequest;
+    readonly sessionName: SessionNameDecision;
     readonly steps: readonly Step[];
     readonly findings: readonly Finding[];
   };

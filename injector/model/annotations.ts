@@ -26,15 +26,16 @@ const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>
     about: "A role for this one container, instead of the pod's.",
   },
   externalId: { on: "Pod", value: "2 to 1224 characters", about: "ExternalId of AssumeRole." },
-  peerSessionName: {
-    on: "Pod",
-    value: "template",
-    about: "Role session name, with kiam's key.",
-  },
   sessionName: {
     on: "Pod",
     value: "template",
-    about: "Role session name; podrole replaces {namespace}, {serviceAccount}, {pod} and {podUid}.",
+    about:
+      "Role session name; podrole replaces {namespace}, {serviceAccount}, {pod} and {podUid}. It must begin with {namespace} and one of _+=,.@, or be allowed by a RoleGrant or the setting sessionNames.",
+  },
+  peerSessionName: {
+    on: "Pod",
+    value: "template",
+    about: "The same, with kiam's key.",
   },
   sessionDuration: {
     on: "Pod",

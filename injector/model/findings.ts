@@ -59,6 +59,10 @@ export const FINDINGS = {
     severity: "warn",
     about: "A known annotation is on a kind of object where podrole does not read it.",
   },
+  SESSION_NAME_FORBIDDEN: {
+    severity: "deny",
+    about: "The pod asks for a session name that could pass for another namespace's.",
+  },
   CONTAINER_UNKNOWN: {
     severity: "deny",
     about: "An annotation names a container that the pod does not have.",

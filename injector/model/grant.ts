@@ -22,6 +22,8 @@ export interface Grant {
   readonly serviceAccounts?: readonly Glob[];
   /** The role to use when a pod names none; allowed by the grant itself. */
   readonly default?: string;
+  /** Patterns for templates of session names that pods with these roles may have beside those that name their namespace. */
+  readonly sessionNames?: readonly Glob[];
 }
 
 /** Whether the grant is about pods of this namespace and service account. */
@@ -35,6 +37,10 @@ export function covers(
     (grant.namespaceSelector !== undefined && selects(grant.namespaceSelector, namespace.labels));
   return inNamespace && (grant.serviceAccounts?.some((glob) => globMatches(glob, serviceAccount)) ?? true);
 }
+
+/** Whether the grant allows the role to the pods that it covers. */
+export const grantAllows = ({ effect, roles, default: fallback }: Grant, role: string): boolean =>
+  effect === "Allow" && (role === fallback || roles.some((glob) => globMatches(glob, role)));
 
 /**
  * A RoleGrant object as the API server or a file holds it.
@@ -63,11 +69,15 @@ export function parseGrant(object: Fields): Grant {
   if (fallback !== undefined && (typeof fallback !== "string" || parseRoleArn(fallback) === undefined)) {
     throw invalid(name, "has a spec.default that is not a role ARN");
   }
-  const [roles = [], namespaces, serviceAccounts] = [
+  const [roles = [], namespaces, serviceAccounts, sessionNames] = [
     list("roles"),
     list("namespaces"),
     list("serviceAccounts"),
+    list("sessionNames"),
   ];
+  // A list of names that are forbidden would be no protection: all others would still be allowed.
+  if (effect === "Deny" && sessionNames !== undefined)
+    throw invalid(name, "has effect Deny and spec.sessionNames, which only allow names");
   const selector = own(spec, "namespaceSelector");
   const namespaceSelector =
     selector === undefined || selector === null
@@ -84,6 +94,7 @@ export function parseGrant(object: Fields): Grant {
     ...(namespaceSelector === undefined ? {} : { namespaceSelector }),
     ...(serviceAccounts === undefined ? {} : { serviceAccounts: serviceAccounts.map(globOf) }),
     ...(fallback === undefined ? {} : { default: fallback }),
+    ...(sessionNames === undefined ? {} : { sessionNames: sessionNames.map(globOf) }),
   };
 }
 
@@ -94,6 +105,7 @@ const SPEC_FIELDS: ReadonlySet<string> = new Set([
   "serviceAccounts",
   "default",
   "effect",
+  "sessionNames",
 ]);
 const invalid = (name: string, why: string): CodedError =>
   new CodedError("GRANT_INVALID", `RoleGrant ${name} ${why}.`, { remedy: "Correct the grant." });

@@ -9,8 +9,12 @@ import { isRecord } from "./read.ts";
  * goes on after the name of the annotation or option: "must be ...".
  */
 
-/** Keys that say which pod a session belongs to. A pod's author may not set them. */
-const RESERVED_TAGS = /^(?:aws:|kubernetes-|eks-|podrole)/i;
+/**
+ * Keys that say which pod a session belongs to. A pod's author may not set them. The flags i and u compare as Unicode does
+ * without case: AWS ignores the case of keys, and to many programs the Kelvin sign is a k and the long s is an s.
+ */
+const RESERVED_TAGS = /^(?:aws:|kubernetes-|eks-|podrole)/iu;
+const isReserved = (key: string): boolean => RESERVED_TAGS.test(key.normalize("NFKC").trim());
 const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
 const REGION = /^[a-z]{2,5}(?:-[a-z]{2,12}){1,3}-\d{1,2}$/;
 
@@ -70,13 +74,12 @@ export function tagsOf(raw: string): Readonly<Record<string, string>> {
     ) {
       throw new Error(`has a tag that STS does not accept: ${JSON.stringify(key.slice(0, 60))}`);
     }
-    if (RESERVED_TAGS.test(key))
-      throw new Error(`may not set the tag ${key}: it is reserved for podrole and AWS`);
+    if (isReserved(key)) throw new Error(`may not set the tag ${key}: it is reserved for podrole and AWS`);
     return [key, value];
   });
   // podrole keeps 7 of STS's 50 for its own tags.
   if (entries.length > 43) throw new Error("may have at most 43 tags");
-  if (new Set(entries.map(([key]) => key.toLowerCase())).size < entries.length) {
+  if (new Set(entries.map(([key]) => key.toUpperCase().toLowerCase())).size < entries.length) {
     throw new Error("has a key twice: STS ignores upper and lower case");
   }
   return Object.fromEntries(entries);

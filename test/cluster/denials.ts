@@ -38,6 +38,10 @@ export const DENIALS: readonly Denial[] = [
   { code: "ROLE_DENIED_BY_GRANT", pod: withRole(), grant: { effect: "Deny", roles: [ROLE] } },
   { code: "HUB_ROLE_MISSING", pod: withRole({}, { [ANNOTATION.externalId]: "partner" }) },
   { code: "ANNOTATION_INVALID", pod: withRole({}, { [ANNOTATION.start]: "soon" }) },
+  {
+    code: "SESSION_NAME_FORBIDDEN",
+    pod: withRole({}, { [ANNOTATION.sessionName]: "payments.api-7c9d" }),
+  },
   { code: "CONTAINER_UNKNOWN", pod: withRole({}, { [ANNOTATION.containers]: "none" }) },
   { code: "IMDS_NOT_ALLOWED", pod: withRole({}, emulate) },
   {

@@ -13,6 +13,7 @@ const ACCEPTED: Readonly<Record<string, object>> = {
   Deny: { effect: "Deny", roles: ["*"], ...anywhere },
   "service accounts": { ...anywhere, serviceAccounts: ["billing", "reader-*"] },
   "no service accounts at all": { ...anywhere, serviceAccounts: [] },
+  "session names": { ...anywhere, roles: [role("a")], sessionNames: ["nightly-{pod}", "batch.*"] },
   "a selector of labels": { namespaceSelector: { matchLabels: { team: "a", "acme.example/x": "" } } },
   "a selector of expressions": {
     namespaceSelector: {
@@ -78,6 +79,8 @@ const REFUSED: Readonly<Record<string, readonly [spec: object | null, message: s
     "IAM allows",
   ],
   "a default with a name that is too long": [{ ...anywhere, default: role("n".repeat(65)) }, "spec.default"],
+  "session names that are no strings": [{ ...anywhere, sessionNames: [{}] }, "spec.sessionNames"],
+  "session names on a Deny": [{ ...anywhere, effect: "Deny", sessionNames: ["*"] }, "no session names"],
   "a default on a Deny": [{ ...anywhere, effect: "Deny", default: role("a") }, "no default role"],
 };
 

@@ -91,6 +91,7 @@ describe("the RoleGrant CRD", () => {
       namespaceSelector: {},
       serviceAccounts: [],
       default: `${ACCOUNT}a`,
+      sessionNames: [],
     };
     expect(Object.keys(isRecord(spec) ? spec : {}).toSorted()).toEqual(Object.keys(example).toSorted());
     expect(parseGrant({ metadata: { name: "g" }, spec: example })).toMatchObject({

@@ -77,7 +77,7 @@ describe.for(SOURCES)("with source %s", (source) => {
       [ANNOTATION.sessionTransitiveTags]: '["owner","__proto__"]',
       [ANNOTATION.sessionPolicy]: JSON.stringify(policy),
       [ANNOTATION.sessionPolicyArns]: '["arn:aws:iam::aws:policy/a/b_+=,.@-"]',
-      [ANNOTATION.sessionName]: "{serviceAccount}@{podUid}",
+      [ANNOTATION.sessionName]: "{namespace}@{podUid}",
     });
     const read = sidecarConfig(one, { ...settings, hubRole: HUB, clusterName: "prod-1" });
     expect(read.identities[0]?.steps.map(({ roleArn }) => roleArn)).toEqual([HUB, BILLING]);
@@ -104,7 +104,7 @@ describe.for(SOURCES)("with source %s", (source) => {
       ["Größe", "L"],
       ["__proto__", "kept"],
     ]);
-    expect(read.sessionName).toBe(`default@${DOWNWARD["metadata.uid"]}`);
+    expect(read.sessionName).toBe(`shop@${DOWNWARD["metadata.uid"]}`);
   });
 });
 
@@ -239,7 +239,7 @@ test("the sidecar accepts as many tags and as long a policy, external id and ses
     [ANNOTATION.sessionTags]: JSON.stringify(tags),
     [ANNOTATION.externalId]: "x".repeat(1224),
     [ANNOTATION.sessionPolicy]: JSON.stringify({ a: "y".repeat(2040) }),
-    [ANNOTATION.sessionName]: "n".repeat(256),
+    [ANNOTATION.sessionName]: `{namespace}.${"n".repeat(244)}`,
   });
   const read = sidecarConfig(one, { hubRole: HUB, clusterName: "c" });
   expect(Object.keys(read.identities[0]?.steps.at(-1)?.tags ?? {})).toHaveLength(48);

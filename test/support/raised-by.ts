@@ -35,6 +35,7 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
   ["ANNOTATION_UNKNOWN", annotated({ "podrole.dev/x": "" })],
   ["ANNOTATION_MISPLACED", annotated(off)],
   ["ANNOTATION_KEY_REPLACED", pod(), facts(), config({ keys: { ...ANNOTATION, role: "example.com/role" } })],
+  ["SESSION_NAME_FORBIDDEN", annotated({ [ANNOTATION.sessionName]: "payments.api-7c9d" })],
   ["CONTAINER_UNKNOWN", annotated({ [ANNOTATION.containers]: "x" })],
   [
     "SESSION_SHORTENED",

@@ -35,6 +35,7 @@ export const SAMPLES: Readonly<Record<SettingName, string>> = {
   stsDualStack: "true",
   stsCa: SOME_CERTIFICATE,
   sessionName: "{pod}",
+  sessionNames: "any",
   sessionDuration: "1h30m",
   sessionTags: "false",
   transitiveSessionTags: "false",

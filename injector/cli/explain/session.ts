@@ -8,7 +8,7 @@ import { SOURCE_KINDS } from "../../sources/sources.ts";
 
 /** Which STS calls lead to the role, and what the session is like. */
 export function sessionSteps(
-  { request, steps, findings }: Answers["session"],
+  { request, sessionName, steps, findings }: Answers["session"],
   source: Source,
   role: RoleArn,
   { pod, config }: Around,
@@ -39,7 +39,7 @@ export function sessionSteps(
       question: "What is its session like?",
       answer: `name ${request.sessionName}, ${seconds} seconds, STS of ${region}`,
       because: [
-        `name by ${by("the setting sessionName", ANNOTATION.sessionName, config.keys.peerSessionName)}`,
+        `name by ${sessionName.by}`,
         `length by ${by("the setting sessionDuration", ANNOTATION.sessionDuration)}${seconds === request.durationSeconds ? "" : ", cut to what STS allows a chained session"}`,
         `region by ${by(regionBy, ANNOTATION.region)}`,
       ].join("; "),

@@ -18,6 +18,7 @@ const steps = (annotations: Readonly<Record<string, string>>, over: Partial<Inje
 test("the installation's settings apply when there is no annotation", () => {
   expect(request({}, { region: "eu-west-1" })).toEqual({
     request: { sessionName: "{namespace}.{pod}", durationSeconds: 3600, region: "eu-west-1" },
+    nameKey: undefined,
     findings: [],
   });
 });
@@ -98,9 +99,17 @@ describe.for([
       '{"a<b":"c"}',
       '{"kubernetes-namespace":"other"}',
       '{"Kubernetes-Pod-UID":"other"}',
+      // A Kelvin sign, a long s, full width, a blank before it.
+      '{"\u212aubernetes-namespace":"other"}',
+      '{"kubernete\u017f-namespace":"other"}',
+      '{"\uff4bubernetes-namespace":"other"}',
+      '{" kubernetes-namespace":"other"}',
+      '{"\u00a0kubernetes-service-account":"other"}',
       '{"aws:x":"y"}',
       '{"eks-cluster-name":"y"}',
       '{"Team":"a","team":"b"}',
+      '{"k":"a","\u212a":"b"}',
+      '{"s":"a","\u017f":"b"}',
       `{${Array.from({ length: 44 }, (_, index) => `"k${index}":""`).join(",")}}`,
     ],
   ],

@@ -110,6 +110,8 @@ describe("a grant object", () => {
     ["an effect in lower case", { namespaces: ["a"], effect: "deny" }],
     ["a default that is no ARN", { namespaces: ["a"], default: "billing" }],
     ["a default with a newline", { namespaces: ["a"], default: "arn:aws:iam::111122223333:role/a\n" }],
+    ["session names that are no list", { namespaces: ["a"], sessionNames: "payments.*" }],
+    ["session names on a Deny", { namespaces: ["a"], effect: "Deny", sessionNames: ["payments.*"] }],
     ["a selector that is a string", { namespaceSelector: "team=red" }],
     ["a selector that is a list", { namespaceSelector: [] }],
     ["a field misspelt in the selector", { namespaceSelector: { matchLabel: { a: "b" } } }],

@@ -31,6 +31,8 @@ const permitted = permits(
   ["red-admin", `${ACCOUNT}red|${ACCOUNT}blue`, true, UNANCHORED],
 );
 
+const FORBIDDEN = "SESSION_NAME_FORBIDDEN";
+
 const pods: readonly Row[] = [
   {
     example: "no role",
@@ -64,20 +66,38 @@ const pods: readonly Row[] = [
   },
   ...(
     [
-      ["a session name", "my-session-name", "my-session-name"],
-      ["a session name that STS does not take", "my/session name", "my-session-name"],
+      ["a session name", "my-session-name", FORBIDDEN],
+      ["a session name that STS does not take", "my/session name", FORBIDDEN],
+      [
+        "a session name where pods may choose any",
+        "my-session-name",
+        "my-session-name",
+        { sessionNames: "any" },
+      ],
+      [
+        "one that STS does not take, where pods may choose any",
+        "my/session name",
+        "my-session-name",
+        { sessionNames: "any" },
+      ],
       ["no session name", undefined, "{namespace}.{pod}"],
     ] as const
-  ).map(([example, name, ours]): Row => ({
+  ).map(([example, name, ours, settings]): Row => ({
     example,
     pod: {
       ...asks("reportingdb-reader"),
       ...(name === undefined ? {} : { [ANNOTATION.peerSessionName]: name }),
     },
     namespace: { [ANNOTATION.namespacePermitted]: ".*" },
+    ...(settings === undefined ? {} : { settings }),
     asking: "session",
-    theirs: `kiam-${name === undefined ? "kiam" : ours}`,
-    ours: [ours, "a template, with no product's name before it"],
+    theirs: `kiam-${name === undefined ? "kiam" : "my-session-name"}`,
+    ours: [
+      ours,
+      ours === FORBIDDEN
+        ? "it could pass for another namespace's"
+        : "a template, with no product's name before it",
+    ],
   })),
 ];
 

@@ -30,7 +30,12 @@ const full = pod(
     volumes: [{ name: SECRET, secret: { secretName: SECRET } }],
     nodeSelector: { [SECRET]: SECRET },
   },
-  { [ANNOTATION.role]: BILLING, [ANNOTATION.sessionName]: SECRET, [SECRET]: SECRET, "podrole.dev/x": SECRET },
+  {
+    [ANNOTATION.role]: BILLING,
+    [ANNOTATION.sessionName]: `{namespace}.${SECRET}`,
+    [SECRET]: SECRET,
+    "podrole.dev/x": SECRET,
+  },
 );
 
 test("the log contains nothing of an admitted manifest except the pod's name", async () => {
@@ -64,6 +69,16 @@ test.for([
       metadata: {
         name: "web",
         annotations: { [ANNOTATION.role]: BILLING, [ANNOTATION.externalId]: `${SECRET}!` },
+      },
+    },
+  ],
+  [
+    "a session name that could be another's",
+    {
+      ...full,
+      metadata: {
+        name: "web",
+        annotations: { [ANNOTATION.role]: BILLING, [ANNOTATION.sessionName]: SECRET },
       },
     },
   ],
