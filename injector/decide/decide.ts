@@ -11,6 +11,8 @@ import { namespaceSettings, podSecurity } from "./namespace-settings.ts";
 import { requestedRoles } from "./requested-roles.ts";
 import { intendSidecar } from "./sidecar-intent.ts";
 import { intendImds } from "./imds.ts";
+import { hasOpenUid } from "./presence.ts";
+import { notSeparated } from "./separation.ts";
 import { podResources } from "./pod-resources.ts";
 import { hazards, usersOf } from "./hazards.ts";
 import { baselineFindings, judgeBaseline } from "./baseline/baseline.ts";
@@ -83,6 +85,8 @@ export function decide(
   if (denies(findings)) return deny(findings);
   if (!guard && sidecar === undefined) return skip("nothing-to-do", findings);
   const irsa = annotation(facts.serviceAccount?.annotations, config.keys.serviceAccountRole) !== undefined;
+  // With an open uid, no container can become the sidecar's.
+  if (sidecar?.intent && !hasOpenUid(presence)) findings.push(...notSeparated(pod, sidecar.intent));
   return { kind: "inject", pod, intent: { guard, sidecar: sidecar?.intent, imds, irsa }, findings };
 }
 

@@ -180,6 +180,11 @@ export const FINDINGS = {
     severity: "warn",
     about: "An exemption of the namespace is not understood, or cannot be given, so it exempts from nothing.",
   },
+  CONTAINERS_NOT_SEPARATED: {
+    severity: "warn",
+    about:
+      "Containers of the pod have different roles, and one of them could get another's credentials: it can become the sidecar's uid.",
+  },
   UID_UNKNOWN: {
     severity: "deny",
     about: "Source node: the image decides the container's uid, so it could be the sidecar's.",

@@ -76,6 +76,8 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
     "Remove the capability from `securityContext.capabilities.add`; where the message says so, write `NET_RAW` into `drop`. For `kubectl debug`, choose `--profile=baseline`.",
   HOST_NAMESPACE: "Remove `hostPID`, `hostIPC` or `shareProcessNamespace` from the pod.",
   SIDECAR_UID: "Set another `runAsUser`.",
+  CONTAINERS_NOT_SEPARATED:
+    "Set `allowPrivilegeEscalation` to false in the containers that the message names, and drop `SETUID` or set `runAsNonRoot` to true.",
   UID_UNKNOWN: "Set `securityContext.runAsUser`, or use source `web-identity`.",
   PRIVILEGE_ESCALATION: "Set `allowPrivilegeEscalation` to false, or use source `web-identity`.",
   POD_FROZEN: "Change it in the workload, or recreate the pod.",

@@ -4,7 +4,7 @@ import type { SecurityContext } from "../../injector/model/pod.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { config } from "./config.ts";
 import { ACCOUNT, BILLING, facts, grant, role } from "./facts.ts";
-import { plainPod, pod, withApp, type admitted } from "./pods.ts";
+import { app, plainPod, pod, withApp, type admitted } from "./pods.ts";
 
 const annotated = (annotations: Readonly<Record<string, string>>) =>
   pod({}, { [ANNOTATION.role]: BILLING, ...annotations });
@@ -91,6 +91,13 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
   ["SYSCTL_FORBIDDEN", pod({ securityContext: { sysctls: [{ name: "kernel.msgmax" }] } })],
   ["EXEMPTED", withApp({ ports: [{ hostPort: 80 }] }), exempting("hostPorts")],
   ["EXEMPTION_INVALID", pod(), exempting("privileged")],
+  [
+    "CONTAINERS_NOT_SEPARATED",
+    pod(
+      { containers: [app, { ...app, name: "log-shipper" }] },
+      { [ANNOTATION.role]: BILLING, [ANNOTATION.skipContainers]: "log-shipper" },
+    ),
+  ],
   ["UID_UNKNOWN", pod(), facts(), node],
   ["PRIVILEGE_ESCALATION", secured({ runAsUser: 1, allowPrivilegeEscalation: true }), facts(), node],
   ["RESERVED_NAME", withApp({ name: "podrole-x" })],

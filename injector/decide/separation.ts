@@ -1,0 +1,58 @@
+import { finding, type Finding } from "../model/findings.ts";
+import type { Container, Pod } from "../model/pod.ts";
+import { userContainers } from "../model/user-containers.ts";
+import type { SidecarIntent } from "./intent.ts";
+
+/**
+ * Warns where containers of the pod may have different roles and one of them can become the sidecar's uid: it could then
+ * end the sidecar, listen at its port, and be sent the token of another container (deploy/docs/security.md). Only a
+ * warning: many images start as root and change to another user, which takes SETUID.
+ */
+export function notSeparated(
+  pod: Pod,
+  { identities }: Pick<SidecarIntent, "identities">,
+): readonly Finding[] {
+  const identityOf = new Map(
+    identities.flatMap(({ name, containers }) =>
+      containers.map((container): [string, string] => [container, name]),
+    ),
+  );
+  const together = runTogether(pod);
+  const held = new Set(together.map(({ name }) => identityOf.get(name)));
+  const others = (own: string | undefined): boolean =>
+    [...held].some((identity) => identity !== undefined && identity !== own);
+  const able = together
+    .filter((one) => canBecomeAnyUid(one, pod) && others(identityOf.get(one.name)))
+    .map(({ name }) => JSON.stringify(name));
+  if (able.length === 0) return [];
+  return [
+    finding(
+      "CONTAINERS_NOT_SEPARATED",
+      `Container${able.length === 1 ? "" : "s"} ${able.join(", ").slice(0, 400)} can become the sidecar's uid, and so get the credentials of a container that has another role.`,
+      "Set allowPrivilegeEscalation to false there, and drop SETUID or set runAsNonRoot to true.",
+    ),
+  ];
+}
+
+/** An init container has ended before the others start, unless one of them runs on as a native sidecar. */
+const runTogether = (pod: Pod): readonly Container[] => {
+  const all = userContainers(pod);
+  return all.some((one) => one["restartPolicy"] === "Always") ? all : pod.spec.containers;
+};
+
+/**
+ * Whether a process of the container can take a uid that nobody gave it: by SETUID, or by a program in its image that is
+ * owned by that uid or by root and carries the setuid bit. Without SETUID, root still makes such a program, with CHOWN.
+ */
+function canBecomeAnyUid({ securityContext }: Container, { spec }: Pod): boolean {
+  const context = securityContext ?? {};
+  if (context.allowPrivilegeEscalation !== false) return true;
+  const ofPod = spec.securityContext;
+  const uid = context.runAsUser ?? ofPod?.runAsUser;
+  const isRoot = uid == null ? (context.runAsNonRoot ?? ofPod?.["runAsNonRoot"]) !== true : uid === 0;
+  const { add, drop } = context.capabilities ?? {};
+  // Dropped exactly, added in any spelling: as in user-container.ts.
+  const adds = (add ?? []).some((name) => /^(cap_)?(setuid|all)$/i.test(name));
+  const drops = (drop ?? []).some((name) => name === "ALL" || name === "SETUID");
+  return isRoot && (adds || !drops);
+}
