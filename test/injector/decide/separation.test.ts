@@ -30,7 +30,7 @@ describe("a container that may not have its neighbour's role", () => {
     ["is root and keeps SETUID", { allowPrivilegeEscalation: false, runAsUser: 0 }],
     ["keeps SETUID, with the image's uid", { allowPrivilegeEscalation: false }],
     ["drops CAP_SETUID, which drops nothing", { ...confined, capabilities: { drop: ["CAP_SETUID"] } }],
-    ["adds SETUID again", { ...confined, capabilities: { drop: ["ALL"], add: ["cap_setuid"] } }],
+    ["adds SETUID again", { ...confined, capabilities: { drop: ["ALL"], add: ["SETUID"] } }],
   ])("is named in a warning when it %s", ([, securityContext]) => {
     const { findings } = admitted(two(shipper(securityContext)));
     expect(findings).toMatchObject([{ code: CODE, severity: "warn" }]);
