@@ -6,7 +6,7 @@ import { environmentOf, expand, type Environment } from "./expand.ts";
 import type { Ended, Processes, Started } from "./processes.ts";
 import type { Prepared, Sandbox } from "./sandbox.ts";
 import { privilegesOf } from "./script.ts";
-import { mountsOf, type VolumeDeps } from "./volumes.ts";
+import { createVolumes, type VolumeDeps, type Volumes } from "./volumes.ts";
 
 /** What a stand-in kubelet needs of the world. */
 export interface KubeletDeps {
@@ -32,6 +32,8 @@ export interface Kubelet {
   readonly startInit: (container: Container) => Promise<Run>;
   /** Runs a user's container to its end. */
   readonly run: (container: Container) => Promise<Run>;
+  /** Replaces the tokens in the pod's volumes, before they expire. */
+  readonly renewTokens: () => Promise<void>;
   /** Ends the sidecars, as the kubelet does when every user container has ended. */
   readonly stop: () => Promise<void>;
 }
@@ -39,10 +41,11 @@ export interface Kubelet {
 /** Runs one pod's containers as processes, by what the pod says. */
 export function createKubelet(pod: Pod, deps: KubeletDeps): Kubelet {
   const sidecars: Started[] = [];
+  const volumes = createVolumes(pod, { folder: deps.sandbox.folder, mintToken: deps.mintToken });
 
   const toItsEnd = async (container: Container): Promise<Run> => {
     const startedAt = performance.now();
-    const process = await inContainer(container, pod, deps);
+    const process = await inContainer(container, pod, volumes, deps);
     const argv = isPodroleContainer(container) ? commandOf(container, process.environment) : deps.userProgram;
     const ended = await deps.processes.run(process.argv(argv), process.environment);
     if (ended.status !== 0) throw await failure(container, ended, process.prepared);
@@ -51,7 +54,7 @@ export function createKubelet(pod: Pod, deps: KubeletDeps): Kubelet {
 
   const sidecar = async (container: Container): Promise<Run> => {
     const startedAt = performance.now();
-    const process = await inContainer(container, pod, deps);
+    const process = await inContainer(container, pod, volumes, deps);
     const argv = process.argv(commandOf(container, process.environment));
     const started = await deps.processes.start(argv, process.environment);
     sidecars.push(started);
@@ -71,6 +74,7 @@ export function createKubelet(pod: Pod, deps: KubeletDeps): Kubelet {
     startInit: (container) =>
       container["restartPolicy"] === "Always" ? sidecar(container) : toItsEnd(container),
     run: toItsEnd,
+    renewTokens: volumes.renew,
     stop: async () => {
       for (const { kill } of sidecars) kill("SIGTERM");
       await Promise.all(sidecars.map(({ ended }) => ended));
@@ -89,11 +93,15 @@ interface InContainer {
   readonly argv: (command: readonly string[]) => readonly string[];
 }
 
-async function inContainer(container: Container, pod: Pod, deps: KubeletDeps): Promise<InContainer> {
-  const { sandbox, path, userEnvironment, mintToken } = deps;
+async function inContainer(
+  container: Container,
+  pod: Pod,
+  volumes: Volumes,
+  { sandbox, path, userEnvironment }: KubeletDeps,
+): Promise<InContainer> {
   const prepared = await sandbox.prepare({
     name: container.name,
-    mounts: await mountsOf(container, pod, { folder: sandbox.folder, mintToken }),
+    mounts: await volumes.mountsOf(container),
     privileges: privilegesOf(container.securityContext, pod.spec.securityContext),
   });
   const environment = prepared.environment({

@@ -66,6 +66,7 @@ export async function runPod(
       found.after(await progress.step("The plain SDK app again, behind the guard", plain, refusalOf));
     }
   }
+  await progress.step("The kubelet replaces the tokens in the pod's volumes", () => kubelet.renewTokens());
   for (const container of pod.spec.containers) await served(container);
   await progress.step("The app is done: SIGTERM to the sidecar", () => kubelet.stop());
 }

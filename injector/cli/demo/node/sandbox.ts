@@ -123,12 +123,16 @@ async function prepareMapped({ mounts }: Confinement, own: string): Promise<Prep
   };
 }
 
-/** The environment with every path below one of the mounts put where the mount's files really are. */
+/**
+ * The environment with every path below one of the mounts put where the mount's files really are: a whole value, or a text in a
+ * value that is JSON.
+ */
 export const mapPaths = (env: Environment, moves: readonly Mount[]): Environment =>
   Object.fromEntries(
     Object.entries(env).map(([key, value]) => {
       const move = moves.find(({ to }) => value === to || value.startsWith(`${to}/`));
-      return [key, move === undefined ? value : move.from + value.slice(move.to.length)];
+      if (move !== undefined) return [key, move.from + value.slice(move.to.length)];
+      return [key, moves.reduce((text, { from, to }) => text.replaceAll(`"${to}/`, `"${from}/`), value)];
     }),
   );
 

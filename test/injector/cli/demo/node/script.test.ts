@@ -83,6 +83,7 @@ describe("without mounts, a path in a variable", () => {
     ["/var/run/token/file", "/t/token/file"],
     ["/var/run/tokens", "/var/run/tokens"],
     ["see /var/run/token", "see /var/run/token"],
+    ['[{"tokenFile":"/var/run/token/file"}]', '[{"tokenFile":"/t/token/file"}]'],
   ])("%s becomes %s", (value, mapped) => {
     expect(mapPaths({ A: value }, moves)).toEqual({ A: mapped });
   });
