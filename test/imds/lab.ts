@@ -121,7 +121,8 @@ export async function openLab(): Promise<Lab> {
 const INJECTED = injected(
   podWith({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.imds]: "emulate" }),
   facts(),
-  config({ imds: "allow-emulate", region: "eu-west-1" }),
+  // There are no volumes here.
+  config({ imds: "allow-emulate", region: "eu-west-1", token: "env" }),
 );
 
 /** No container endpoint, no metadata endpoint, no files: only EC2's own address is left. */
