@@ -13,7 +13,6 @@ import { intendSidecar } from "./sidecar-intent.ts";
 import { intendImds } from "./imds.ts";
 import { hasOpenUid } from "./presence.ts";
 import { notSeparated } from "./separation.ts";
-import { podResources } from "./pod-resources.ts";
 import { hazards, usersOf } from "./hazards.ts";
 import { baselineFindings, judgeBaseline } from "./baseline/baseline.ts";
 import { exemptionsOf } from "./baseline/exemptions.ts";
@@ -80,7 +79,6 @@ export function decide(
     ...(guard ? observe("podSecurity", podSecurity(facts)) : []),
     ...baseline(),
     ...(guard || isRequested ? observe("hazards", hazards(pod, presence)) : []),
-    ...podResources(pod, presence),
   ];
   if (denies(findings)) return deny(findings);
   if (!guard && sidecar === undefined) return skip("nothing-to-do", findings);

@@ -6,6 +6,7 @@ import { allContainers, type Container, type Pod, type Volume } from "../model/p
 import { fieldsIn, own, recordsIn } from "../model/read.ts";
 import { SOURCE_VOLUMES } from "../sources/sources.ts";
 import type { Presence } from "./presence.ts";
+import { podResources } from "./pod-resources.ts";
 import { containerHazards } from "./container-hazards.ts";
 
 /**
@@ -16,6 +17,7 @@ export const hazards = (pod: Pod, protect: Presence): readonly Finding[] => [
   ...sharedProcesses(pod, protect),
   ...reservedVolumes(pod),
   ...reservedAudiences(pod),
+  ...podResources(pod, protect),
   ...usersOf(pod).flatMap((container) => containerHazards(container, pod, protect)),
 ];
 
