@@ -39,6 +39,6 @@ export function podSecurity({ namespace }: Facts): readonly Finding[] {
   const level = namespace.labels["pod-security.kubernetes.io/enforce"];
   if (level !== "baseline" && level !== "restricted") return [];
   const message = `Namespace ${namespace.name} enforces Pod Security level ${level}, which forbids the guard's NET_ADMIN.`;
-  const remedy = `Set pod-security.kubernetes.io/enforce to privileged there, or the namespace's annotation ${ANNOTATION.guard} to off.`;
+  const remedy = `Set pod-security.kubernetes.io/enforce to privileged there, where podrole then enforces baseline itself, or the namespace's annotation ${ANNOTATION.guard} to off.`;
   return [finding("PSA_FORBIDS_GUARD", message, remedy)];
 }

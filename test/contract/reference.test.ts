@@ -70,7 +70,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   EXEMPTION_INVALID:
     "Ask a cluster admin to correct `podrole.dev/exempt` on the namespace; see [what can be exempted](pod-security.md).",
   PSA_FORBIDS_GUARD:
-    "Set `pod-security.kubernetes.io/enforce` to `privileged` on the namespace, or its annotation `podrole.dev/guard` to `off`.",
+    "Set `pod-security.kubernetes.io/enforce` to `privileged` on the namespace, where podrole then [enforces `baseline` itself](pod-security.md), or its annotation `podrole.dev/guard` to `off`.",
   PRIVILEGED: "Set `privileged` and `hostProcess` to false, and `procMount` to `Default`.",
   CAPABILITY_FORBIDDEN:
     "Remove the capability from `securityContext.capabilities.add`; where the message says so, write `NET_RAW` into `drop`. For `kubectl debug`, choose `--profile=baseline`.",
