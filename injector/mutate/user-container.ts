@@ -7,10 +7,15 @@ import { hasOpenUid, type Presence } from "../decide/presence.ts";
 
 /** What podrole changes in the user's containers. */
 
-/** Drops the capabilities that bypass the guard and, with an open uid, those with which a container could become that uid. */
+/**
+ * Drops the capabilities that bypass the guard and, with an open uid, those with which a container could become that uid.
+ * NET_RAW also reads what others of the pod send to the sidecar. Without a guard a container may ask for it, if all of the
+ * pod's have the same role: see separation.ts.
+ */
 export function confine(container: Container, presence: Presence): Container {
+  const added = container.securityContext?.capabilities?.add ?? [];
   const wanted = [
-    ...(presence.guard ? ["NET_RAW"] : []),
+    ...(presence.guard || (presence.sidecar && !added.includes("NET_RAW")) ? ["NET_RAW"] : []),
     ...(hasOpenUid(presence) ? ["SETUID", "SETGID"] : []),
   ];
   const context = container.securityContext ?? {};
