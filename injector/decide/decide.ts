@@ -12,7 +12,7 @@ import { requestedRoles } from "./requested-roles.ts";
 import { intendSidecar } from "./sidecar-intent.ts";
 import { intendImds } from "./imds.ts";
 import { hasOpenUid } from "./presence.ts";
-import { notSeparated } from "./separation.ts";
+import { eavesdropping, notSeparated } from "./separation.ts";
 import { hazards, usersOf } from "./hazards.ts";
 import { baselineFindings, judgeBaseline } from "./baseline/baseline.ts";
 import { exemptionsOf } from "./baseline/exemptions.ts";
@@ -79,6 +79,7 @@ export function decide(
     ...(guard ? observe("podSecurity", podSecurity(facts)) : []),
     ...baseline(),
     ...(guard || isRequested ? observe("hazards", hazards(pod, presence)) : []),
+    ...(sidecar?.intent && !guard ? eavesdropping(pod, sidecar.intent) : []),
   ];
   if (denies(findings)) return deny(findings);
   if (!guard && sidecar === undefined) return skip("nothing-to-do", findings);

@@ -1,6 +1,7 @@
 import { finding, type Finding } from "../model/findings.ts";
 import type { Container, Pod } from "../model/pod.ts";
 import { userContainers } from "../model/user-containers.ts";
+import { OWN_NETWORK } from "./baseline/capabilities.ts";
 import type { SidecarIntent } from "./intent.ts";
 
 /**
@@ -12,17 +13,8 @@ export function notSeparated(
   pod: Pod,
   { identities }: Pick<SidecarIntent, "identities">,
 ): readonly Finding[] {
-  const identityOf = new Map(
-    identities.flatMap(({ name, containers }) =>
-      containers.map((container): [string, string] => [container, name]),
-    ),
-  );
-  const together = runTogether(pod);
-  const held = new Set(together.map(({ name }) => identityOf.get(name)));
-  const others = (own: string | undefined): boolean =>
-    [...held].some((identity) => identity !== undefined && identity !== own);
-  const able = together
-    .filter((one) => canBecomeAnyUid(one, pod) && others(identityOf.get(one.name)))
+  const able = besideOtherRoles(runTogether(pod), identities)
+    .filter((one) => canBecomeAnyUid(one, pod))
     .map(({ name }) => JSON.stringify(name));
   if (able.length === 0) return [];
   return [
@@ -32,6 +24,41 @@ export function notSeparated(
       "Set allowPrivilegeEscalation to false there, and drop SETUID or set runAsNonRoot to true.",
     ),
   ];
+}
+
+/**
+ * Denies capabilities of the pod's network, which a container may have where there is no guard: it could read what a
+ * neighbour with another role sends to the sidecar, and with NET_ADMIN lead it elsewhere, even after it has ended.
+ */
+export const eavesdropping = (
+  pod: Pod,
+  { identities }: Pick<SidecarIntent, "identities">,
+): readonly Finding[] =>
+  besideOtherRoles(userContainers(pod), identities).flatMap(({ name, securityContext }) =>
+    (securityContext?.capabilities?.add ?? [])
+      .filter((added) => OWN_NETWORK.includes(added))
+      .map((added) =>
+        finding(
+          "CAPABILITY_FORBIDDEN",
+          `Container ${JSON.stringify(name)} adds the capability ${added}, and so could get the credentials of a container that has another role.`,
+          `Remove ${added} from securityContext.capabilities.add, or give all containers of the pod the same role.`,
+        ),
+      ),
+  );
+
+/** Those of the containers beside which another one has a role that they have not. */
+function besideOtherRoles(
+  together: readonly Container[],
+  identities: SidecarIntent["identities"],
+): readonly Container[] {
+  const identityOf = new Map(
+    identities.flatMap(({ name, containers }) =>
+      containers.map((container): [string, string] => [container, name]),
+    ),
+  );
+  const held = new Set(together.map(({ name }) => identityOf.get(name)));
+  held.delete(undefined);
+  return together.filter(({ name }) => held.size > (held.has(identityOf.get(name)) ? 1 : 0));
 }
 
 /** An init container has ended before the others start, unless one of them runs on as a native sidecar. */

@@ -9,8 +9,8 @@ import { hasOpenUid, type Presence } from "../decide/presence.ts";
 
 /**
  * Drops the capabilities that bypass the guard and, with an open uid, those with which a container could become that uid.
- * NET_RAW also reads what others of the pod send to the sidecar. Without a guard a container may ask for it, if all of the
- * pod's have the same role: see separation.ts.
+ * NET_RAW also reads what others of the pod send to the sidecar. Without a guard a container may add it, where separation.ts
+ * does not deny that.
  */
 export function confine(container: Container, presence: Presence): Container {
   const added = container.securityContext?.capabilities?.add ?? [];

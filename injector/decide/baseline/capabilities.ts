@@ -55,9 +55,9 @@ export const NEVER_EXEMPT_CAPABILITIES: Readonly<Record<string, string>> = {
 
 /**
  * With the guard off, what is not in these lists could still reach the node or the sidecar's memory. These two could not:
- * they concern the pod's own network, which is open then.
+ * they concern the pod's own network, which is open then (but see separation.ts).
  */
-const OWN_NETWORK = ["NET_ADMIN", "NET_RAW"];
+export const OWN_NETWORK: readonly string[] = ["NET_ADMIN", "NET_RAW"];
 
 /** Whether a container may add the capability without an exemption. */
 export function mayAdd(capability: string, guard: boolean): boolean {

@@ -3,7 +3,7 @@ import type { Container, Pod, PodSpec, SecurityContext } from "../../../injector
 import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract/annotations.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
-import { admitted, app, codes, pod } from "../../support/pods.ts";
+import { admitted, app, codes, containerNamed, denials, injected, pod } from "../../support/pods.ts";
 
 const CODE = "CONTAINERS_NOT_SEPARATED";
 const confined: SecurityContext = { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } };
@@ -102,4 +102,34 @@ test("an init container is warned about beside a native sidecar, which runs on",
   expect(warned(pod({ initContainers: [{ ...native, securityContext: {} }] }, skipping("shipper")))).toBe(
     true,
   );
+});
+
+describe("without a guard, the pod's network", () => {
+  const off = facts({ annotations: { [ANNOTATION.guard]: "off" } });
+  const adding = (capability: string, name = "shipper"): Container =>
+    container(name, { ...confined, capabilities: { add: [capability] } });
+
+  test.for(["NET_RAW", "NET_ADMIN"])(
+    "is not given by %s to a container, in any list, whose neighbour has another role",
+    (capability) => {
+      expect(denials(two(adding(capability)), off)).toEqual(["CAPABILITY_FORBIDDEN"]);
+      expect(
+        denials(two(container("shipper"), { initContainers: [adding(capability, "init")] }), off),
+      ).toEqual(["inject"]);
+      const init = pod({ initContainers: [adding(capability, "init")] }, skipping("init"));
+      expect(denials(init, off)).toEqual(["CAPABILITY_FORBIDDEN"]);
+    },
+  );
+
+  test("may be given to a container that all others share the role of, or that alone has one", () => {
+    expect(denials(pod({ containers: [app, adding("NET_RAW")] }), off)).toEqual(["inject"]);
+    expect(denials(pod({ containers: [app, adding("NET_RAW")] }, skipping("app")), off)).toEqual(["inject"]);
+  });
+
+  test("is not readable by a container that does not ask for NET_RAW, which many runtimes give it", () => {
+    const after = injected(pod({ containers: [app, adding("NET_RAW")] }), off);
+    expect(containerNamed(after, "app").securityContext?.capabilities?.drop).toEqual(["NET_RAW"]);
+    expect(containerNamed(after, "shipper").securityContext?.capabilities).toEqual({ add: ["NET_RAW"] });
+    expect(denials(pod({}, {}), off)).toEqual(["skip"]);
+  });
 });
