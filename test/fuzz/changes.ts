@@ -137,11 +137,31 @@ const CHANGES: readonly Change[] = [
 
 const isNonEmpty = (node: Node): boolean => Object.keys(node).length > 0;
 
+/** Sets a field in `node` to a dangerous value, or mixes it into the value that is there. */
 function dangerous(node: Record<string, unknown>, next: Next): void {
-  const [field, value] = pick(next, DANGEROUS);
+  endanger(node, next, DANGEROUS);
+}
+
+function endanger(node: Record<string, unknown>, next: Next, values: typeof DANGEROUS): void {
+  const [field, value] = pick(next, values);
   const before = node[field];
   const merged = isRecord(before) && isRecord(value) && next() < 0.5 ? { ...before, ...value } : value;
   set(node, field, structuredClone(merged));
+}
+
+const OF_SPEC = new Set(["volumes", "hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "os"]);
+const FOR_SPEC = DANGEROUS.filter(([field]) => OF_SPEC.has(field) || field === "securityContext");
+const FOR_CONTAINER = DANGEROUS.filter(([field]) => !OF_SPEC.has(field));
+
+/** A dangerous value where Kubernetes would read it: in the pod's spec or in one of its containers. */
+export function attack(pod: Record<string, unknown>, next: Next): void {
+  const spec = pod["spec"];
+  if (!isRecord(spec)) return;
+  const containers = ["initContainers", "containers", "ephemeralContainers"]
+    .flatMap((key) => (Array.isArray(spec[key]) ? (spec[key] as unknown[]) : []))
+    .filter((one) => isRecord(one));
+  if (containers.length === 0 || next() < 0.3) endanger(spec, next, FOR_SPEC);
+  else endanger(pick(next, containers), next, FOR_CONTAINER);
 }
 
 /** @param others nodes that may be copied into the value */

@@ -42,6 +42,9 @@ export function unguarded(pod: unknown, space: Space): readonly string[] {
     ...["hostPID", "hostIPC", "hostNetwork"].filter((key) => own(spec, key) === true),
     ...list(own(spec, "volumes")).flatMap((one) => volumeProblems(one, exempt)),
     ...contextProblems(fields(own(spec, "securityContext")), "pod"),
+    ...list(at(spec, "securityContext", "sysctls"))
+      .filter((one) => nameOf(one) === "kernel.msgmax")
+      .map(() => "pod: sysctls"),
   ];
 }
 
@@ -99,12 +102,15 @@ const PROBES = [
 function containerProblems(container: unknown, exempt: ReadonlySet<string>): readonly string[] {
   const context = fields(at(container, "securityContext"));
   const drop = texts(at(context, "capabilities", "drop"));
+  const procMount = own(context, "procMount");
   const hosts = PROBES.flatMap((path) =>
     ["httpGet", "tcpSocket"].map((kind) => at(container, ...path, kind, "host")),
   );
   const forbidden = (what: string, is: boolean): readonly string[] =>
     is ? [`${nameOf(container)}: ${what}`] : [];
   return [
+    ...forbidden("privileged", own(context, "privileged") === true),
+    ...forbidden("procMount", typeof procMount === "string" && procMount !== "Default"),
     ...forbidden("NET_RAW kept", !drop.includes("ALL") && !drop.includes("NET_RAW")),
     ...texts(at(context, "capabilities", "add"))
       .filter((one) => !ALLOWED.has(one))
@@ -151,18 +157,12 @@ const guardHasEnded = (pod: unknown): boolean =>
 
 /** Fields that pods and containers have alike. */
 function contextProblems(context: Fields, where: string): readonly string[] {
-  const procMount = own(context, "procMount");
   const windows = own(fields(own(context, "windowsOptions")), "hostProcess");
   const linux = fields(own(context, "seLinuxOptions"));
   return [
-    ...(own(context, "privileged") === true ? ["privileged"] : []),
-    ...(typeof procMount === "string" && procMount !== "Default" ? ["procMount"] : []),
     ...["seccompProfile", "appArmorProfile"].filter((key) => at(context, key, "type") === "Unconfined"),
     ...(windows === true ? ["hostProcess"] : []),
     ...(own(linux, "type") === "spc_t" ? ["seLinuxOptions"] : []),
-    ...list(own(context, "sysctls"))
-      .filter((one) => nameOf(one) === "kernel.msgmax")
-      .map(() => "sysctls"),
   ].map((what) => `${where}: ${what}`);
 }
 
