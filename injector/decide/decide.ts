@@ -4,7 +4,7 @@ import { type Observe, type Trace, observing } from "./trace.ts";
 import type { PodDecision, SkipReason } from "./intent.ts";
 import { podProblem } from "../model/pod-shape.ts";
 import { finding, denies, type Finding } from "../model/findings.ts";
-import type { Pod } from "../model/pod.ts";
+import { allContainers, type Container, type Pod } from "../model/pod.ts";
 import { isLabelled, type Facts } from "../model/facts.ts";
 import { strayAnnotations } from "./stray-annotations.ts";
 import { namespaceSettings, podSecurity } from "./namespace-settings.ts";
@@ -91,9 +91,13 @@ export function decide(
 
 function baselineOf(pod: Pod, guard: boolean, { namespace }: Facts, observe: Observe): readonly Finding[] {
   const { exempt, findings } = exemptionsOf(namespace);
-  const results = observe("baseline", judgeBaseline({ pod, containers: usersOf(pod), guard }, exempt));
+  const results = observe("baseline", judgeBaseline({ pod, containers: judged(pod), guard }, exempt));
   return [...findings, ...baselineFindings(results, guard)];
 }
+
+/** On the node's network no container can be podrole's, whatever its name. */
+const judged = (pod: Pod): readonly Container[] =>
+  pod.spec.hostNetwork === true ? allContainers(pod.spec).map(({ container }) => container) : usersOf(pod);
 
 const deny = (findings: readonly Finding[]): PodDecision => ({ kind: "deny", findings });
 

@@ -51,7 +51,7 @@ export const CONTROLS = {
     exempt: {
       by: "path",
       because:
-        "Log collectors need it. A path that holds tokens, keys, sockets or the kernel's files cannot be exempted.",
+        "Log collectors need it, which read the logs of every pod of the node. A path that holds tokens, keys, sockets or the kernel's files cannot be exempted.",
     },
     violations: hostPaths,
   },
@@ -63,7 +63,7 @@ export const CONTROLS = {
     exempt: {
       by: "name",
       because:
-        "The port leads into the pod, never out of it. But the pod receives what others send to that port of the node, so give it to trusted pods only.",
+        "The port leads into the pod, never out of it. But the pod receives what others send to that port of the node, such as 53 of a DNS cache or 80 of EKS Pod Identity's agent. Give it to trusted pods only.",
     },
     violations: hostPorts,
   },

@@ -104,6 +104,10 @@ describe("a pod", () => {
       "HOST_NAMESPACE",
     ]);
     expect(denials(plainPod(reading), guardOff, warn)).toEqual(["skip"]);
+    const posing = { ...app, name: "podrole-guard", securityContext: { privileged: true } };
+    expect(denials(plainPod({ hostNetwork: true, initContainers: [posing] }), facts(), warn)).toEqual([
+      "PRIVILEGED",
+    ]);
   });
 });
 
