@@ -23,7 +23,7 @@ const NOT_DONE = finding(
 const SHARED = finding(
   "GUARD_NOT_DONE",
   "The pod sets shareProcessNamespace, so its processes can end the sandbox, and in a new one an ephemeral container could start before podrole-guard.",
-  "Debug a copy of the pod without shareProcessNamespace.",
+  "Debug a copy instead: kubectl debug POD --copy-to=NAME --share-processes=false.",
 );
 
 /**

@@ -85,7 +85,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
     "Leave guard and sidecar at the requests and limits that the message names, or give them more.",
   EPHEMERAL_TARGET: "Target a container of the app: `kubectl debug --profile=baseline --target=APP`.",
   GUARD_NOT_DONE:
-    "Wait until the pod has started, then try again. Debug a pod with `shareProcessNamespace` by a copy without it.",
+    "Wait until the pod has started, then try again. Debug a pod with `shareProcessNamespace` by a copy: `kubectl debug POD --copy-to=NAME --share-processes=false`.",
   SERVICE_ACCOUNT_MISSING: "Create the service account, or correct `serviceAccountName`.",
   RESERVED_NAME:
     "Rename the container or volume, or remove the mount: names that begin with `podrole-` are reserved.",

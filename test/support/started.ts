@@ -54,7 +54,7 @@ export const STARTED_STATUSES = [
 
 /** Statuses that do not, with what each is about. */
 export const UNPROVEN_STATUSES = [
-  ["there is none yet", { phase: "Pending" }],
+  ["there is none yet, as while a scheduling gate holds the pod back", { phase: "Pending" }],
   ["the guard is waiting", status({ guard: waiting, sidecar: waiting, app: waiting })],
   ["the guard is running", status({ guard: running(1), sidecar: waiting, app: waiting })],
   [

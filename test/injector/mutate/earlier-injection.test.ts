@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { InjectorConfig } from "../../../injector/config/installation.ts";
+import { OWN_RESOURCES } from "../../../injector/model/own-resources.ts";
 import type { Pod } from "../../../injector/model/pod.ts";
 import { admitPod } from "../../../injector/review/admit-pod.ts";
 import { config } from "../../support/config.ts";
@@ -54,6 +55,16 @@ describe("a pod that an injector with other settings has patched", () => {
     const outcome = outcomeOf(pod, config(after));
     expect(outcome).toMatchObject({ kind: "inject", before: pod });
     expect(ordered(injected(pod, config(after)))).toEqual(ordered(injected(bare, config(after))));
+  });
+
+  test("gets guard and sidecar of full size in the place of smaller ones", () => {
+    const { spec, ...pod } = injected(bare, config({ version: "0.0.1" }));
+    const small = { limits: { cpu: "10m", memory: "64Mi" }, requests: { cpu: "1m", memory: "6Mi" } };
+    const initContainers = (spec.initContainers ?? []).map((one) => ({ ...one, resources: small }));
+    const [guard, sidecar] = injected({ ...pod, spec: { ...spec, initContainers } }, config()).spec
+      .initContainers ?? [{ name: "" }];
+    expect(guard?.["resources"]).toEqual(OWN_RESOURCES["podrole-guard"]);
+    expect(sidecar?.["resources"]).toEqual(OWN_RESOURCES["podrole-sidecar"]);
   });
 
   test("keeps an endpoint and a token that the user has set", () => {
