@@ -43,6 +43,20 @@ export const DENIALS: readonly Denial[] = [
     pod: withRole({}, { [ANNOTATION.sessionName]: "payments.api-7c9d" }),
   },
   { code: "CONTAINER_UNKNOWN", pod: withRole({}, { [ANNOTATION.containers]: "none" }) },
+  { code: "TOKEN_NOT_ALLOWED", pod: withRole({}, { [ANNOTATION.token]: "env" }), config: { token: "file" } },
+  {
+    code: "TOKEN_MOUNT_BLOCKED",
+    pod: withRole({
+      containers: [
+        {
+          name: "app",
+          image: "shop/app:1",
+          volumeMounts: [{ name: "own", mountPath: "/run/secrets", readOnly: true }],
+        },
+      ],
+      volumes: [{ name: "own", emptyDir: {} }],
+    }),
+  },
   { code: "IMDS_NOT_ALLOWED", pod: withRole({}, emulate) },
   {
     code: "IMDS_NEEDS_GUARD",
