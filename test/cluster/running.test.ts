@@ -116,7 +116,13 @@ describe.skipIf(reason !== undefined)(
       expect(status).toBe(200);
       const [container] = body.spec.ephemeralContainers;
       expect(container.securityContext.capabilities.drop).toEqual(["NET_RAW"]);
-      expect(container.env.map(({ name }: { name: string }) => name)).toContain(APP_ENV.token);
+      const names = container.env.map(({ name }: { name: string }) => name);
+      expect(names).toEqual(expect.arrayContaining([APP_ENV.token, APP_ENV.tokenFile]));
+      expect(container.volumeMounts).toContainEqual({
+        name: "podrole-identity-0",
+        mountPath: "/var/run/secrets/podrole.dev/credentials",
+        readOnly: true,
+      });
     });
 
     test("an ephemeral container of a pod that has not started is refused, whatever the client's object says", async () => {
