@@ -49,6 +49,15 @@ describe("podrole inject", () => {
     );
   });
 
+  test("writes no secret into the manifest when the token is to be in a file, and else one", async () => {
+    const variables = (run: Run): readonly string[] =>
+      documents(run.stdout)[0].spec.containers[0].env.map(({ name }: { name: string }) => name);
+    const [byFile, both] = [await inject(pod(), "--token", "file"), await inject(pod())];
+    expect(variables(byFile)).not.toContain("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+    expect(byFile.stdout).not.toContain("tokenSha256");
+    expect(variables(both)).toContain("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+  });
+
   test("takes the settings from a manifest of the ConfigMap, flags before them, and refuses bad ones", async () => {
     const file = (data: string) => tempFile(`kind: Namespace\n---\nkind: ConfigMap\ndata: {${data}}\n`);
     const given = file('image: "r.example/a:1", imagePullPolicy: Always');
