@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import type { Container, EnvVar, Pod, Volume } from "../../../injector/model/pod.ts";
 import { throughApiServer } from "../../support/pods.ts";
+import { SIDECAR_UID } from "../../support/sidecar-uid.ts";
 
 /** Models of other injecting webhooks, limited to what can conflict with podrole. */
 
@@ -13,11 +14,11 @@ export interface Injector {
 
 const OURS = /^podrole-/;
 /** Has its own uid, like the real ones: with the pod's uid it could be refused. */
-const image = (name: string, capabilities: object = {}): Container => ({
+const image = (name: string, context: object = {}): Container => ({
   name,
   image: `${name}:1`,
   env: [{ name: "MESH", value: name }],
-  securityContext: { runAsUser: 1337, ...capabilities },
+  securityContext: { runAsUser: 1337, ...context },
 });
 const CONFINED = { capabilities: { drop: ["ALL"] } };
 
@@ -146,7 +147,8 @@ const tracing = once(["tracer"], (pod) =>
     ),
     [],
     [],
-    [image("tracer")],
+    // By chance the uid that the pod's sidecar has.
+    [image("tracer", { runAsUser: SIDECAR_UID })],
     [],
   ),
 );

@@ -87,6 +87,7 @@ test("guard and sidecar come first, once each, and cover every container after o
 
       const bare = users.filter((container) => !isConfined(container));
       expect(ours.includes(CONTAINER.guard) ? bare : []).toEqual([]);
+      expect(uidsOf(end, users)).not.toContain(uidOfSidecar(end));
       expect(ours.includes(CONTAINER.sidecar) ? tokenProblems(end, users) : []).toEqual([]);
       expect(patchBetween(end, run(end, [PODROLE], name))).toEqual([]);
     }),
@@ -107,6 +108,13 @@ function identitiesOf(pod: Pod): readonly Identity[] {
   const sidecar = pod.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
   return JSON.parse((sidecar && envVar(sidecar, ENV.identities)?.value) ?? "[]") as readonly Identity[];
 }
+
+/** The uids of containers, as far as the pod says them. */
+const uidsOf = ({ spec }: Pod, users: readonly Container[]): readonly number[] =>
+  users.flatMap(({ securityContext }) => securityContext?.runAsUser ?? spec.securityContext?.runAsUser ?? []);
+
+const uidOfSidecar = ({ spec }: Pod): number | undefined =>
+  spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar)?.securityContext?.runAsUser;
 
 const isConfined = ({ securityContext }: Container): boolean => {
   const drop = securityContext?.capabilities?.drop ?? [];
