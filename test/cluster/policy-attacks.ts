@@ -133,26 +133,6 @@ export const withUid =
     guardValueOf("PODROLE_SIDECAR_UID", String(uid))(pod);
   };
 
-const CAPABILITIES = [
-  "NET_ADMIN",
-  "NET_RAW",
-  "SYS_ADMIN",
-  "SYS_MODULE",
-  "SYS_RAWIO",
-  "BPF",
-  "PERFMON",
-  "ALL",
-  "SYS_PTRACE",
-];
-const SPELLINGS = [
-  "cap_net_admin",
-  "CAP_SYS_ADMIN",
-  "Net_Raw",
-  "cap_all",
-  "\u017Fys_admin",
-  "net_adm\u0131n",
-];
-
 /** The threats of deploy/docs/security.md that admission stops. Each is tried on a pod that the webhook has patched. */
 export const ATTACKS: readonly Attack[] = [
   attack("a pod that podrole has not patched", "GUARD_MISSING", (pod) => {
@@ -382,23 +362,6 @@ export const ATTACKS: readonly Attack[] = [
   attack("a container with a reserved name", "RESERVED_NAME", (pod) => {
     app(pod).name = "podrole-app";
   }),
-  ...CAPABILITIES.map((name) =>
-    attack(`an app that adds ${name}`, "CAPABILITY_FORBIDDEN", dropping(["NET_RAW"], [name])),
-  ),
-  ...SPELLINGS.map((name) =>
-    attack(`an app that adds ${JSON.stringify(name)}`, "CAPABILITY_FORBIDDEN", dropping(["NET_RAW"], [name])),
-  ),
-  attack(
-    "an init container that adds NET_ADMIN",
-    "CAPABILITY_FORBIDDEN",
-    withInit({ securityContext: { capabilities: { add: ["NET_ADMIN"], drop: ["ALL"] } } }),
-  ),
-  attack(
-    "an app that adds NET_RAW, in a pod without a role",
-    "CAPABILITY_FORBIDDEN",
-    dropping(["ALL"], ["NET_RAW"]),
-    { sidecar: false },
-  ),
   attack("an app that drops nothing", "CAPABILITY_FORBIDDEN", dropping([])),
   attack("an app without a security context", "CAPABILITY_FORBIDDEN", (pod) => {
     delete app(pod).securityContext;
@@ -410,40 +373,11 @@ export const ATTACKS: readonly Attack[] = [
   ),
   attack("an app that drops net_raw in lower case", "CAPABILITY_FORBIDDEN", dropping(["net_raw"])),
   attack("an init container that drops nothing", "CAPABILITY_FORBIDDEN", withInit({ securityContext: {} })),
-  attack("a privileged app", "PRIVILEGED", (pod) => {
-    app(pod).securityContext.privileged = true;
-  }),
-  attack(
-    "a privileged init container",
-    "PRIVILEGED",
-    withInit({ securityContext: { privileged: true, capabilities: { drop: ["ALL"] } } }),
-  ),
-  attack("an app with an unmasked /proc", "PRIVILEGED", (pod) => {
-    pod.spec.hostUsers = false;
-    app(pod).securityContext.procMount = "Unmasked";
-  }),
-  attack("hostPID", "HOST_NAMESPACE", (pod) => {
-    pod.spec.hostPID = true;
-  }),
-  attack("hostIPC", "HOST_NAMESPACE", (pod) => {
-    pod.spec.hostIPC = true;
-  }),
-  attack(
-    "hostPID without a role",
-    "HOST_NAMESPACE",
-    (pod) => {
-      pod.spec.hostPID = true;
-    },
-    { sidecar: false },
-  ),
   attack("processes shared with the sidecar", "HOST_NAMESPACE", (pod) => {
     pod.spec.shareProcessNamespace = true;
   }),
   attack("the node's network", "HOST_NETWORK", (pod) => {
     pod.spec.hostNetwork = true;
-  }),
-  attack("a path of the node", "HOST_PATH", (pod) => {
-    pod.spec.volumes.push({ name: "kubelet", hostPath: { path: "/var/lib/kubelet" } });
   }),
   attack("an app with the sidecar's uid", "SIDECAR_UID", (pod) => {
     app(pod).securityContext.runAsUser = SIDECAR_UID;
@@ -646,17 +580,6 @@ export const DEBUG_ATTACKS: readonly (readonly [string, object, FindingCode])[] 
     { securityContext: { capabilities: { drop: ["CAP_NET_RAW"] } } },
     "CAPABILITY_FORBIDDEN",
   ],
-  [
-    "with NET_ADMIN",
-    { securityContext: { capabilities: { drop: ["ALL"], add: ["NET_ADMIN"] } } },
-    "CAPABILITY_FORBIDDEN",
-  ],
-  [
-    "with SYS_PTRACE",
-    { securityContext: { capabilities: { drop: ["ALL"], add: ["SYS_PTRACE"] } } },
-    "CAPABILITY_FORBIDDEN",
-  ],
-  ["that is privileged", { securityContext: { ...DROPPED, privileged: true } }, "PRIVILEGED"],
   [
     "aimed at the sidecar",
     { securityContext: DROPPED, targetContainerName: "podrole-sidecar" },

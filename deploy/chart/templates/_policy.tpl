@@ -150,28 +150,19 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 
 {{- /* Variables with the names of the user's containers, listed in `others`, that do what is forbidden. */ -}}
 {{- define "podrole.celContainers" -}}
-{{- $withGuard := "all|net_admin|net_raw|sys_admin|sys_module|sys_rawio|bpf|perfmon" }}
-{{- $withSidecar := "all|sys_ptrace|sys_admin" }}
-{{- $withOpenUid := "setuid|setgid" -}}
 - name: podUid
   expression: object.spec.?securityContext.?runAsUser.orValue(-1)
-- name: adding
-  expression: >-
-    variables.others.filter(c, c.?securityContext.?capabilities.?add.orValue([]).exists(a,
-    !a.matches('^[A-Za-z0-9_]*$') ||
-    (variables.hasGuard && a.matches('(?i)^(cap_)?({{ $withGuard }})$')) ||
-    (variables.hasSidecar && a.matches('(?i)^(cap_)?({{ $withSidecar }})$')) ||
-    (variables.openUid && a.matches('(?i)^(cap_)?({{ $withOpenUid }})$')))).map(c, string(c.name))
 # Compared exactly: containerd turns CAP_NET_RAW into CAP_CAP_NET_RAW and then drops nothing.
 - name: notDropping
   expression: >-
     variables.others.filter(c, !c.?securityContext.?capabilities.?drop.orValue([]).exists(d, d == 'ALL') &&
     !(variables.openUid ? ['NET_RAW', 'SETUID', 'SETGID'] : ['NET_RAW']).all(need,
     c.?securityContext.?capabilities.?drop.orValue([]).exists(d, d == need))).map(c, string(c.name))
-- name: privileged
+# Level baseline, which lets containers add these, refuses every other spelling.
+- name: switchingUid
   expression: >-
-    variables.others.filter(c, c.?securityContext.?privileged.orValue(false) ||
-    c.?securityContext.?procMount.orValue('Default') != 'Default').map(c, string(c.name))
+    variables.openUid ? variables.others.filter(c, c.?securityContext.?capabilities.?add.orValue([]).exists(a,
+    a in ['SETUID', 'SETGID'])).map(c, string(c.name)) : []
 - name: takingNames
   expression: >-
     variables.others.filter(c, c.name.startsWith('podrole-') ||
@@ -194,13 +185,10 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 - expression: "!variables.judged || variables.takingNames.size() == 0"
   messageExpression: >-
     '[RESERVED_NAME] These use a name that is reserved for podrole, or mount its volume: ' + variables.takingNames.join(', ') + '. Rename the container, or remove the mount.'
-- expression: "!variables.judged || variables.privileged.size() == 0"
+- expression: "!variables.judged || variables.switchingUid.size() == 0"
   messageExpression: >-
-    '[PRIVILEGED] These are privileged or unmask /proc, and could remove the guard\'s rules: ' + variables.privileged.join(', ') + '. Set privileged to false and procMount to Default.'
-- expression: "!variables.judged || variables.adding.size() == 0"
-  messageExpression: >-
-    '[CAPABILITY_FORBIDDEN] These add a capability that could bypass the guard or read the sidecar: ' + variables.adding.join(', ') +
-    '. Remove it from securityContext.capabilities.add.'
+    '[CAPABILITY_FORBIDDEN] Source node lets the sidecar\'s uid past the guard, and these add SETUID or SETGID: ' +
+    variables.switchingUid.join(', ') + '. Remove it from securityContext.capabilities.add.'
 - expression: "!variables.judged || !variables.hasGuard || variables.notDropping.size() == 0"
   messageExpression: >-
     '[CAPABILITY_FORBIDDEN] ' + (variables.openUid ? 'NET_RAW, SETUID and SETGID are' : 'NET_RAW is') + ' not dropped by: ' +

@@ -1,0 +1,267 @@
+{{- /*
+Pod Security level `baseline` in CEL, for the admission policies. It holds for every container of a guarded pod but podrole's own two,
+which are compared with what podrole writes: for the guard's sake the namespace is at level `privileged`.
+injector/decide/baseline/ is the same for the webhook. test/contract/policy-baseline.test.ts compares the tables of both, and
+test/cluster/pod-security.test.ts the answers of both with those of the API server's own Pod Security.
+*/ -}}
+
+{{- define "podrole.baselineLists" -}}
+capabilities: [AUDIT_WRITE, CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, MKNOD, NET_BIND_SERVICE, SETFCAP, SETGID, SETPCAP, SETUID, SYS_CHROOT]
+exemptibleCapabilities: [IPC_LOCK, SYS_NICE]
+# Allowed as well where nothing but a sidecar is to be protected.
+capabilitiesWithoutGuard: [IPC_LOCK, SYS_NICE, NET_ADMIN, NET_RAW]
+profiles: [RuntimeDefault, Localhost]
+seLinuxTypes: ["", container_t, container_init_t, container_kvm_t, container_engine_t]
+sysctls:
+  - kernel.shm_rmid_forced
+  - net.ipv4.ip_local_port_range
+  - net.ipv4.tcp_syncookies
+  - net.ipv4.ping_group_range
+  - net.ipv4.ip_unprivileged_port_start
+  - net.ipv4.ip_local_reserved_ports
+  - net.ipv4.tcp_keepalive_time
+  - net.ipv4.tcp_fin_timeout
+  - net.ipv4.tcp_keepalive_intvl
+  - net.ipv4.tcp_keepalive_probes
+  - net.ipv4.tcp_rmem
+  - net.ipv4.tcp_wmem
+exemptibleSysctls:
+  - fs.mqueue.msg_max
+  - fs.mqueue.msgsize_max
+  - fs.mqueue.queues_max
+  - kernel.msgmax
+  - kernel.msgmnb
+  - kernel.msgmni
+  - kernel.sem
+  - kernel.shmall
+  - kernel.shmmax
+  - kernel.shmmni
+  - net.core.somaxconn
+  - net.ipv4.tcp_max_syn_backlog
+  - net.ipv4.tcp_tw_reuse
+neverExemptPaths:
+  - /dev
+  - /etc
+  - /home
+  - /local
+  - /mnt/k8s-disks
+  - /mnt/stateful_partition
+  - /ostree
+  - /proc
+  - /root
+  - /run
+  - /sys
+  - /sysroot
+  - /system
+  - /var/home
+  - /var/lib/cloud
+  - /var/lib/containerd
+  - /var/lib/containers
+  - /var/lib/cri-dockerd
+  - /var/lib/docker
+  - /var/lib/etcd
+  - /var/lib/k0s
+  - /var/lib/kubelet
+  - /var/lib/minikube
+  - /var/lib/rancher
+  - /var/roothome
+  - /var/run
+  - /var/snap
+neverWritablePaths:
+  - /bin
+  - /boot
+  - /lib
+  - /lib32
+  - /lib64
+  - /libx32
+  - /opt
+  - /sbin
+  - /snap
+  - /usr
+  - /var/lib/dpkg
+  - /var/lib/rpm
+  - /var/lib/systemd
+  - /var/log/containers
+  - /var/log/pods
+  - /var/spool
+{{- end }}
+
+{{- define "podrole.celList" -}}
+['{{ join "', '" . }}']
+{{- end }}
+
+{{- /* Whether folder `p` is one of these, lies in one or holds one. Both have a slash at the end. */ -}}
+{{- define "podrole.celOverlaps" -}}
+[{{- range $i, $path := . }}{{ if $i }}, {{ end }}'{{ $path }}/'{{ end -}}].exists(n, p.startsWith(n) || n.startsWith(p))
+{{- end }}
+
+{{- /*
+The controls, by the names that podrole.dev/exempt and the reference give them. `container` is true for a container `c` that breaks the
+rule; `pod` is true for a pod's spec `c` that does, and is judged when the pod is created. The rest of the pod has not changed when an
+ephemeral container comes. With `forSidecar` the rule also protects a sidecar without a guard.
+*/ -}}
+{{- define "podrole.baselineControls" -}}
+{{- $lists := include "podrole.baselineLists" . | fromYaml -}}
+privileged:
+  code: PRIVILEGED
+  forSidecar: true
+  container: c.?securityContext.?privileged.orValue(false)
+  message: "These are privileged: %s. Set privileged to false."
+# Compared exactly, as Kubernetes does: what a container runtime makes of another spelling differs.
+capabilities:
+  code: CAPABILITY_FORBIDDEN
+  forSidecar: true
+  container: >-
+    c.?securityContext.?capabilities.?add.orValue([]).exists(a, !(a in {{ include "podrole.celList" $lists.capabilities }}) &&
+    (variables.baseline || !(a in {{ include "podrole.celList" $lists.capabilitiesWithoutGuard }})) &&
+    !(a in {{ include "podrole.celList" $lists.exemptibleCapabilities }} && ('capabilities=' + a) in variables.exempt))
+  message: "These add a capability that level baseline does not allow: %s. Remove it from securityContext.capabilities.add, or write it as Kubernetes does: CHOWN."
+hostNamespaces:
+  code: HOST_NAMESPACE
+  forSidecar: true
+  pod: c.?hostPID.orValue(false) || c.?hostIPC.orValue(false)
+  message: "A namespace of the node shows every pod's processes: %s sets hostPID or hostIPC. Remove it."
+hostPorts:
+  code: HOST_PORT
+  container: c.?ports.orValue([]).exists(p, p.?hostPort.orValue(0) != 0) && !object.spec.?hostNetwork.orValue(false) && !('hostPorts' in variables.exempt)
+  message: "These take a port of the node: %s. Remove hostPort, and use a Service."
+hostProbes:
+  code: PROBE_HOST
+  container: >-
+    [c.?livenessProbe, c.?readinessProbe, c.?startupProbe].exists(p,
+    p.?httpGet.?host.orValue('') != '' || p.?tcpSocket.?host.orValue('') != '') ||
+    [c.?lifecycle.?postStart, c.?lifecycle.?preStop].exists(h,
+    h.?httpGet.?host.orValue('') != '' || h.?tcpSocket.?host.orValue('') != '')
+  message: "These have a probe or hook that makes the kubelet connect to another host: %s. Remove host, so that it connects to the pod."
+procMount:
+  code: PRIVILEGED
+  forSidecar: true
+  container: c.?securityContext.?procMount.orValue('Default') != 'Default' && object.spec.?hostUsers.orValue(true)
+  message: "These unmask /proc: %s. Set procMount to Default, or hostUsers to false."
+seccomp:
+  code: SECCOMP_FORBIDDEN
+  container: &seccomp >-
+    c.?securityContext.?seccompProfile.hasValue() && !('seccomp' in variables.exempt) &&
+    !(c.securityContext.seccompProfile.?type.orValue('') in {{ include "podrole.celList" $lists.profiles }})
+  pod: *seccomp
+  # Read by API servers before 1.27.
+  annotation: >-
+    (k == 'seccomp.security.alpha.kubernetes.io/pod' || k.startsWith('container.seccomp.security.alpha.kubernetes.io/')) &&
+    !variables.annotations[k].matches('^((runtime|docker)/default$|localhost/)') && !('seccomp' in variables.exempt)
+  message: "These run without a seccomp profile: %s. Set seccompProfile.type to RuntimeDefault."
+appArmor:
+  code: APPARMOR_FORBIDDEN
+  container: &appArmor >-
+    c.?securityContext.?appArmorProfile.hasValue() && !('appArmor' in variables.exempt) &&
+    !(c.securityContext.appArmorProfile.?type.orValue('') in {{ include "podrole.celList" $lists.profiles }})
+  pod: *appArmor
+  # Read by API servers before 1.30, and copied into the fields by later ones.
+  annotation: >-
+    k.startsWith('container.apparmor.security.beta.kubernetes.io/') &&
+    !variables.annotations[k].matches('^($|runtime/default$|localhost/)') && !('appArmor' in variables.exempt)
+  message: "These run without an AppArmor profile: %s. Set appArmorProfile.type to RuntimeDefault."
+seLinux:
+  code: SELINUX_FORBIDDEN
+  container: &seLinux >-
+    c.?securityContext.?seLinuxOptions.hasValue() && !('seLinux' in variables.exempt) &&
+    (!(c.securityContext.seLinuxOptions.?type.orValue('') in {{ include "podrole.celList" $lists.seLinuxTypes }}) ||
+    c.securityContext.seLinuxOptions.?user.orValue('') != '' || c.securityContext.seLinuxOptions.?role.orValue('') != '')
+  pod: *seLinux
+  message: "These set a SELinux type of another program, or a user or role: %s. Remove it from seLinuxOptions."
+sysctls:
+  code: SYSCTL_FORBIDDEN
+  forSidecar: true
+  pod: >-
+    c.?securityContext.?sysctls.orValue([]).exists(s, !(s.name in {{ include "podrole.celList" $lists.sysctls }}) &&
+    !(s.name in {{ include "podrole.celList" $lists.exemptibleSysctls }} && ('sysctls=' + s.name) in variables.exempt))
+  message: "A sysctl that Kubernetes does not call safe is set by %s. Remove it from securityContext.sysctls."
+windowsHostProcess:
+  code: PRIVILEGED
+  forSidecar: true
+  container: &hostProcess c.?securityContext.?windowsOptions.?hostProcess.orValue(false)
+  pod: *hostProcess
+  message: "These are processes of the node: %s. Set windowsOptions.hostProcess to false."
+{{- end }}
+
+{{- /*
+For each control a variable with the names of what breaks it. `creating`: whether the whole pod is judged. The policy has to say in
+variables.baseline whether the level holds, and in variables.judged whether there is a sidecar or a guard to protect.
+*/ -}}
+{{- define "podrole.celBaseline" -}}
+{{- $lists := include "podrole.baselineLists" . | fromYaml }}
+{{- $controls := include "podrole.baselineControls" . | fromYaml }}
+{{- $creating := .creating }}
+- name: checked
+  expression: variables.baseline || variables.judged
+# The entries of the namespace's annotation. injector/decide/baseline/exemptions.ts reads it in the same way.
+- name: exempt
+  expression: >-
+    variables.admin[?'podrole.dev/exempt'].orValue('').size() > 2000 ||
+    !variables.admin[?'podrole.dev/exempt'].orValue('').matches('^[\\t\\n\\r -~]*$') ? [] :
+    variables.admin[?'podrole.dev/exempt'].orValue('').split(',').map(e, e.trim())
+- name: exemptPaths
+  expression: >-
+    variables.exempt.filter(e, e.matches('^hostPath=(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$')).map(e, e.substring(9) + '/').filter(p,
+    !{{ include "podrole.celOverlaps" $lists.neverExemptPaths }})
+- name: writablePaths
+  expression: >-
+    variables.exempt.filter(e, e.matches('^hostPath=(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+:rw$')).map(e,
+    e.substring(9, e.size() - 3) + '/').filter(p,
+    !{{ include "podrole.celOverlaps" (concat $lists.neverExemptPaths $lists.neverWritablePaths) }})
+# The containers with a field that a control is about. Most have none, which leaves the controls with little to do.
+- name: suspects
+  expression: >-
+    !variables.checked ? [] : variables.others.filter(c,
+    (has(c.securityContext) && (c.securityContext.?privileged.orValue(false) || has(c.securityContext.procMount) ||
+    c.securityContext.?capabilities.?add.hasValue() || c.securityContext.?seccompProfile.?type.orValue('RuntimeDefault') != 'RuntimeDefault' ||
+    has(c.securityContext.appArmorProfile) || has(c.securityContext.seLinuxOptions) || has(c.securityContext.windowsOptions))) ||
+    c.?ports.orValue([]).exists(p, has(p.hostPort)) ||
+    ((has(c.livenessProbe) || has(c.readinessProbe) || has(c.startupProbe) || has(c.lifecycle)) && {{ $controls.hostProbes.container }}))
+{{- if $creating }}
+- name: suspectPod
+  expression: "variables.checked ? [object.spec] : []"
+{{- end }}
+{{- range $name, $control := $controls }}
+{{- $parts := list }}
+{{- with $control.container }}
+{{- $parts = append $parts (printf "variables.suspects.filter(c, %s).map(c, string(c.name))" .) }}
+{{- end }}
+{{- if $creating }}
+{{- with $control.pod }}
+{{- $parts = append $parts (printf "variables.suspectPod.filter(c, %s).map(c, 'the pod')" .) }}
+{{- end }}
+{{- with $control.annotation }}
+{{- $parts = append $parts (printf "variables.annotations.filter(k, %s).map(k, 'the annotation ' + k)" .) }}
+{{- end }}
+{{- end }}
+{{- if $parts }}
+- name: {{ $name }}
+  expression: >-
+    {{ join " +\n" $parts | nindent 4 | trim }}
+{{- end }}
+{{- end }}
+# Volumes that are a path of the node. What a pod may write to can hold links, which the runtime follows: no path below one is exempt.
+- name: hostPath
+  expression: >-
+    !variables.checked ? [] : object.spec.?volumes.orValue([]).filter(v, has(v.hostPath){{ if not $creating }} &&
+    variables.others.exists(c, c.?volumeMounts.orValue([]).exists(m, m.name == v.name)){{ end }} &&
+    (v.hostPath.path.matches('(^|/)[.][.](/|$)') || variables.writablePaths.exists(w, v.hostPath.path.startsWith(w)) ||
+    !((v.hostPath.path + '/') in variables.writablePaths ||
+    (variables.exemptPaths.exists(r, (v.hostPath.path + '/').startsWith(r)) && variables.others.all(c,
+    c.?volumeMounts.orValue([]).all(m, m.name != v.name || m.?readOnly.orValue(false))))))).map(v, string(v.name))
+{{- end }}
+
+{{- define "podrole.celBaselineRules" -}}
+{{- $creating := .creating }}
+{{- range $name, $control := include "podrole.baselineControls" . | fromYaml }}
+{{- if or $control.container $creating }}
+- expression: "{{ if not $control.forSidecar }}!variables.baseline || {{ end }}variables.{{ $name }}.size() == 0"
+  messageExpression: >-
+    '[{{ $control.code }}] {{ $control.message | replace "'" "\\'" | replace "%s" (printf "' + variables.%s.join(', ') + '" $name) }}'
+{{- end }}
+{{- end }}
+- expression: variables.hostPath.size() == 0
+  messageExpression: >-
+    '[HOST_PATH] These volumes are a path of the node, through which the pod could reach other pods\' credentials: ' +
+    variables.hostPath.join(', ') + '. Use a volume of another kind, or run the pod in a namespace without podrole.'
+{{- end }}
