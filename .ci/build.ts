@@ -35,10 +35,11 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BANNER =
   "import{createRequire as podroleRequire}from'node:module';const require=podroleRequire(import.meta.url);";
 
-/** Empties a folder and builds every program into it. */
-export async function build(dist: string): Promise<void> {
+/** Empties a folder and builds the programs of this name into it, or all. */
+export async function build(dist: string, only?: string): Promise<void> {
   rmSync(dist, { recursive: true, force: true });
-  await Promise.all(BUNDLES.map((one) => buildOne(one, dist)));
+  const bundles = BUNDLES.filter(({ name }) => only === undefined || name === only);
+  await Promise.all(bundles.map((one) => buildOne(one, dist)));
 }
 
 async function buildOne({ name, entryPoints, options }: Bundle, dist: string): Promise<void> {

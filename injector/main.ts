@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import { CommanderError } from "commander";
 import { systemClock } from "../sidecar/kit/clock.ts";
 import { coded, oneLine } from "../sidecar/kit/errors.ts";
@@ -8,6 +9,7 @@ import { kubernetesCluster } from "./cluster/kubernetes.ts";
 import { discoverBaseRoleArn } from "./config/base-role.ts";
 import { VERSION } from "./model/version.ts";
 import { random } from "./mutate/fresh.ts";
+import { bodyLimits } from "./serve/bodies.ts";
 import { injectorCommand } from "./serve/command.ts";
 import { configInForce } from "./serve/config-in-force.ts";
 import { configFileSource, configMapSource } from "./serve/config-source.ts";
@@ -99,6 +101,7 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     log,
     fresh: random,
     tls: { ...first, minVersion },
+    bodies: bodyLimits(memoryLimit()),
   });
   const certificates = tls.run((pair) => serveCertificate(app.server, { ...pair, minVersion }), signal);
   // Before it listens: whoever reads "listening at" may end it at once, and is to see it drain.
@@ -112,6 +115,12 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
   });
   await listen(app, options.host, options.port);
   void returnIdleMemory({ clock, ...processMemory() }, signal);
+}
+
+/** The container's memory limit in bytes; undefined on a machine that sets none. */
+function memoryLimit(): number | undefined {
+  const bytes = process.constrainedMemory();
+  return bytes > 0 && bytes < totalmem() ? bytes : undefined;
 }
 
 const command = injectorCommand().action(serve);

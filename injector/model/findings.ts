@@ -7,6 +7,11 @@ export const FINDINGS = {
     severity: "deny",
     about: "The object is not a pod, or a field that podrole reads has the wrong type.",
   },
+  REVIEW_TOO_HEAVY: {
+    severity: "deny",
+    about:
+      "The object is so large or so deeply nested that reading it could take all of the injector's memory. For a workload it is a warning.",
+  },
   INTERNAL: {
     severity: "deny",
     about: "podrole failed to decide, so the pod is denied. The injector's log has the error.",

@@ -63,6 +63,33 @@ export function parseReview(body: unknown): Review {
   };
 }
 
+/**
+ * Which review begins with this text, for one whose object is not read. An API server writes these fields first, in this
+ * order, and nothing of the object before them. Undefined for the beginning of anything else.
+ */
+export function reviewBeginning(beginning: string): Review | undefined {
+  const [, uid = "", group = "", resource = "", subresource = ""] = BEGINNING.exec(beginning) ?? [];
+  if (uid === "") return undefined;
+  return {
+    uid,
+    operation: "",
+    resource: [group, resource, subresource].join("/").replace(/\/$/, ""),
+    namespace: "",
+    username: "",
+    dryRun: false,
+    object: undefined,
+    oldObject: undefined,
+  };
+}
+
+const TEXT = String.raw`"[^"\\]{0,253}"`;
+const CAPTURED = String.raw`"([^"\\]{0,253})"`;
+const BEGINNING = new RegExp(
+  `^\\{"kind":"AdmissionReview","apiVersion":"admission\\.k8s\\.io/v1","request":\\{"uid":${CAPTURED},` +
+    `"kind":\\{"group":${TEXT},"version":${TEXT},"kind":${TEXT}\\},` +
+    `"resource":\\{"group":${CAPTURED},"version":${TEXT},"resource":${CAPTURED}\\}(?:,"subResource":${CAPTURED})?[,}]`,
+);
+
 const text = (object: Readonly<Record<string, unknown>>, key: string): string => {
   const value = own(object, key);
   return typeof value === "string" ? value : "";

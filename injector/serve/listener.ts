@@ -21,6 +21,11 @@ export interface Limits extends ConnectionLimits {
   readonly headersMs: number;
   /** From the end of the headers to the end of the body. The API server waits no longer for the whole answer. */
   readonly bodyMs: number;
+  /**
+   * From the end of the body until the client has taken the whole answer. The review's memory is held as long, so a client
+   * that reads slowly, or that waits behind others for its turn, is cut off.
+   */
+  readonly answerMs: number;
   readonly handshakeMs: number;
   /** How often late headers are looked for. */
   readonly checkMs: number;
@@ -30,6 +35,7 @@ export const LIMITS: Limits = {
   keepAliveMs: 150_000,
   headersMs: 155_000,
   bodyMs: 5000,
+  answerMs: 10_000,
   handshakeMs: 10_000,
   checkMs: 1000,
   connections: 1024,
@@ -65,7 +71,7 @@ export function listener(
     : createHttpServer(options, waited);
   expectNothing(server);
   limitConnections(server, limits, refused);
-  limitBodyTime(server, limits);
+  limitTimes(server, limits);
   return server;
 }
 
@@ -79,15 +85,20 @@ export function serveCertificate(server: Server, tls: ListenerTls): void {
   server.setSecureContext({ minVersion: MIN_VERSION, ...tls });
 }
 
-/** Ends a slow request as Node does, but counts from the end of its headers. */
-function limitBodyTime(server: Server, { bodyMs }: Limits): void {
-  server.prependListener("request", (request) => {
+/** Ends a slow request as Node does, but counts from the end of its headers; and then one whose answer is not taken. */
+function limitTimes(server: Server, { bodyMs, answerMs }: Limits): void {
+  server.prependListener("request", (request, response) => {
     const { socket } = request;
     const late = Object.assign(new Error("the body is late"), { code: "ERR_HTTP_REQUEST_TIMEOUT" });
-    const timer = setTimeout(() => {
+    const body = setTimeout(() => {
       if (!server.emit("clientError", late, socket)) socket.destroy();
     }, bodyMs).unref();
     // `close` comes alone when nobody read the body.
-    for (const end of ["end", "close"]) request.once(end, () => clearTimeout(timer));
+    for (const end of ["end", "close"]) request.once(end, () => clearTimeout(body));
+    request.once("end", () => {
+      if (response.closed) return;
+      const answer = setTimeout(() => socket.destroy(), answerMs).unref();
+      response.once("close", () => clearTimeout(answer));
+    });
   });
 }

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { certificateAuthority, servingCertificate, validFor } from "../../injector/tls/certificates.ts";
+import { IMAGE_ENV } from "../support/image-env.ts";
 import { freePort } from "../support/free-port.ts";
 import { podOf, reviewOf, smallCluster } from "./large-cluster.ts";
 import { start, startCpuMs } from "./sidecar-children.ts";
@@ -25,15 +26,6 @@ const REVIEWS = 6000;
 /** The injector checks twice a minute whether it can give memory back. */
 const IDLE_AFTER_MS = 35_000;
 const BACK_AFTER_MS = 65_000;
-
-/** The variables of Dockerfile.injector. */
-const IMAGE_ENV = Object.fromEntries(
-  [
-    ...readFileSync(new URL("../../Dockerfile.injector", import.meta.url), "utf8").matchAll(
-      /^ENV (\w+)="?([^"\n]*)"?$/gm,
-    ),
-  ].map(([, name = "", value = ""]) => [name, value]),
-);
 
 const RUN = "/run";
 // /var/run, where the kubelet mounts service accounts, links to this folder.

@@ -15,6 +15,8 @@ const WRITTEN = `This page is generated from the table that the code uses: \`${R
 /** A general remedy for each code. The remedy in a finding is specific to its case. */
 const REMEDIES: Readonly<Record<FindingCode, string>> = {
   OBJECT_MALFORMED: "Correct the field that the message names.",
+  REVIEW_TOO_HEAVY:
+    "Make the object smaller, or ask a cluster admin to raise the injector's memory limit: what one review may take grows with it.",
   INTERNAL: "Look for the request's uid in the injector's log, and report the error.",
   NO_CONTAINERS: "Give the pod at least one container.",
   FACTS_UNAVAILABLE:

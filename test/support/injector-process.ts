@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { servingCertificate, validFor, type KeyPair } from "../../injector/tls/certificates.ts";
-import { child, type Child } from "./child.ts";
+import { runChild, type Child } from "./child.ts";
 import type { FakeApiServer } from "./fake-api-server.ts";
 import { freePort } from "./free-port.ts";
 import { until } from "./until.ts";
@@ -18,11 +18,20 @@ export interface InjectorProcess extends Child {
   readonly lines: () => readonly Record<string, unknown>[];
 }
 
+export interface Surroundings {
+  /** The injector's file; absent: its source. */
+  readonly program?: string;
+  /** The words before Node's own, such as those that put it into a control group. */
+  readonly before?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Starts the real injector as a separate process, with its certificate in files. Resolves when it is ready. */
 export async function injectorProcess(
   api: FakeApiServer,
   ca: KeyPair,
   args: readonly string[] = [],
+  { program = MAIN, before = [], env = {} }: Surroundings = {},
 ): Promise<InjectorProcess> {
   const [folder, port] = [tempFolder(), await freePort()];
   const files = { cert: join(folder, "tls.crt"), key: join(folder, "tls.key") };
@@ -34,9 +43,12 @@ export async function injectorProcess(
     writeFile(kubeconfig, api.config.exportConfig()),
     writeFile(config, "kind: ConfigMap\ndata: {region: eu-west-1}\n"),
   ]);
-  const program = child(
+  const [first, ...rest] = [...before, process.execPath];
+  const started = runChild(
+    first,
     [
-      MAIN,
+      ...rest,
+      program,
       "--host=127.0.0.1",
       `--port=${port}`,
       `--kubeconfig=${kubeconfig}`,
@@ -45,16 +57,16 @@ export async function injectorProcess(
       `--config=${config}`,
       ...args,
     ],
-    { PATH: process.env["PATH"] },
+    { PATH: process.env["PATH"], ...env },
   );
   const lines = (): readonly Record<string, unknown>[] =>
-    program
+    started
       .output()
       .split("\n")
       .filter((line) => line.startsWith("{"))
       .map((line) => JSON.parse(line) as Record<string, unknown>);
   let ended = false;
-  void program.exited.then(() => (ended = true));
+  void started.exited.then(() => (ended = true));
   await until(
     "the injector",
     () => {
@@ -62,11 +74,11 @@ export async function injectorProcess(
       const said = lines();
       const followed = said.filter(({ msg }) => msg === "watch started" || msg === "not installed");
       const taken = said.some(({ msg }) => msg === "settings applied");
-      return (followed.length >= 3 && taken && program.output().includes("listening at")) || undefined;
+      return (followed.length >= 3 && taken && started.output().includes("listening at")) || undefined;
     },
     60_000,
   ).catch((error: Error) => {
-    throw new Error(`${error.message}: ${program.output()}`, { cause: error });
+    throw new Error(`${error.message}: ${started.output()}`, { cause: error });
   });
-  return { ...program, port, files, lines };
+  return { ...started, port, files, lines };
 }

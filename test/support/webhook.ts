@@ -31,7 +31,7 @@ export const reviewText = (object: string, over: Readonly<Record<string, unknown
   const fields = Object.entries(review).map(
     ([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`,
   );
-  return `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{${[...fields, `"object":${object}`].join(",")}}}`;
+  return `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{${[...fields, `"object":${object}`].join(",")}}}`;
 };
 
 /** Posts a body to a new webhook server. @returns its answer, its log and its observations */

@@ -44,6 +44,7 @@ const ELSEWHERE = {
   SIDECAR_EXEC: "../../cluster/exec-policy.test.ts",
   EPHEMERAL_TARGET: "../review/pod-update.test.ts",
   GUARD_NOT_DONE: "../review/guard-done.test.ts",
+  REVIEW_TOO_HEAVY: "../serve/too-heavy.test.ts",
   SERVICE_ACCOUNT_MISSING: "../review/workload-admission.test.ts",
 } as const;
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, type AddressInfo } from "node:net";
 import Fastify from "fastify";
 import { expect, onTestFinished, test } from "vitest";
-import { limitBodies } from "../../../injector/serve/bodies.ts";
+import { bodyLimits, readBodies } from "../../../injector/serve/bodies.ts";
 
 test("a client that disconnects before its turn does not delay others", async () => {
   const app = Fastify({ forceCloseConnections: true });
@@ -14,8 +14,8 @@ test("a client that disconnects before its turn does not delay others", async ()
     expect(reply.raw.closed).toBe(true);
     begun += 1;
   });
-  limitBodies(app, { maxBytes: 1000, smallBytes: 10, largeAtOnce: 1 });
-  app.post("/", async () => "read");
+  const read = readBodies(app, { ...bodyLimits(), smallBytes: 10, reading: 100, light: 1000 });
+  app.post("/", (request, reply) => read(request, reply, () => "read"));
   await app.listen({ host: "127.0.0.1", port: 0 });
   onTestFinished(() => app.close());
   const { port } = app.server.address() as AddressInfo;

@@ -13,6 +13,7 @@ import {
 } from "../../../injector/tls/certificates.ts";
 import { LIMITS, serveCertificate, type Limits, type ListenerTls } from "../../../injector/serve/listener.ts";
 import { buildServer } from "../../../injector/serve/server.ts";
+import type { Cluster } from "../../../injector/model/facts.ts";
 import { config } from "../../support/config.ts";
 import { clusterOf, facts } from "../../support/facts.ts";
 import { silent } from "../../support/log-lines.ts";
@@ -32,11 +33,15 @@ export interface Listening {
   readonly refused: () => number;
 }
 
-export async function listening(limits: Partial<Limits> = {}, tls?: ListenerTls): Promise<Listening> {
+export async function listening(
+  limits: Partial<Limits> = {},
+  tls?: ListenerTls,
+  cluster: Cluster = clusterOf(facts()),
+): Promise<Listening> {
   let refused = 0;
   const app = buildServer({
     config: () => config(),
-    cluster: clusterOf(facts()),
+    cluster,
     fresh: FRESH,
     log: silent,
     tls: tls ?? (await fresh()),

@@ -3,7 +3,7 @@ import { connect as connectTcp } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { LIMITS } from "../../../injector/serve/listener.ts";
-import { ca, fresh, agentFor, serialOf, listening, review, raw, hungUp } from "./listener-rig.ts";
+import { ca, fresh, agentFor, serialOf, listening, review, raw, hungUp, REVIEW } from "./listener-rig.ts";
 
 describe("a slow client", () => {
   const SHORT = { headersMs: 300, bodyMs: 300, handshakeMs: 300, keepAliveMs: 60_000 };
@@ -83,6 +83,14 @@ describe("a slow client", () => {
     );
     const said = await hungUp(socket);
     expect(said).toMatch(/^HTTP\/1.1 4/);
+  });
+
+  test("whose answer is not ready or not taken in time is cut off, for its review takes memory as long", async () => {
+    const never = { facts: () => new Promise<never>(() => {}) };
+    const { port } = await listening({ ...SHORT, answerMs: 200 }, undefined, never);
+    const socket = await raw(port);
+    socket.write(`${REQUEST.replace("500", String(REVIEW.length))}\r\n${REVIEW}`);
+    expect(await hungUp(socket)).toBe("");
   });
 
   test("cannot send headers without end", async () => {
