@@ -13,12 +13,16 @@ export interface ControlResult {
   readonly exempted: ReadonlyMap<string, readonly Violation[]>;
 }
 
+const NOTHING: ReadonlyMap<string, readonly Violation[]> = new Map();
+
 /** Holds a pod against Pod Security level `baseline`, less what the namespace is exempted from. Pure. */
 export const judgeBaseline = (subject: Subject, exempt: Exemptions): readonly ControlResult[] =>
   CONTROL_NAMES.filter((control) => subject.guard || controlOf(control).forSidecar).map((control) => {
+    const found = controlOf(control).violations(subject);
+    if (found.length === 0) return { control, violations: found, exempted: NOTHING };
     const violations: Violation[] = [];
     const exempted = new Map<string, Violation[]>();
-    for (const violation of controlOf(control).violations(subject)) {
+    for (const violation of found) {
       const entry = exemptedBy(control, violation, exempt);
       if (entry === undefined) violations.push(withReadOnlyRemedy(control, violation, exempt));
       else if (exempted.get(entry)?.push(violation) === undefined) exempted.set(entry, [violation]);
@@ -42,7 +46,7 @@ export const baselineFindings = (results: readonly ControlResult[], guard: boole
         `${violation.remedy}${orExempt(entryFor(control, violation))}.`,
       ),
     ),
-    ...[...exempted].map(([entry, [first, ...more]]) =>
+    ...Array.from(exempted, ([entry, [first, ...more]]) =>
       exemption(
         entry,
         `${first?.what ?? ""}${more.length === 0 ? "" : ` (and ${more.length} more like it)`}, which ${entry} in the namespace's annotation ${ANNOTATION.exempt} allows.`,

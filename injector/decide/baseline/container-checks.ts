@@ -68,9 +68,11 @@ const HANDLERS: readonly (readonly [string, (container: Container) => Handler | 
  * body (kubelet's pkg/probe/http).
  */
 export const probeHosts = inEach((container) =>
-  HANDLERS.flatMap(([field, handlerOf]) =>
-    (["httpGet", "tcpSocket"] as const).flatMap((kind) => {
-      const host = handlerOf(container)?.[kind]?.host ?? "";
+  HANDLERS.flatMap(([field, handlerOf]) => {
+    const handler = handlerOf(container);
+    if (handler == null) return [];
+    return (["httpGet", "tcpSocket"] as const).flatMap((kind) => {
+      const host = handler[kind]?.host ?? "";
       return host === ""
         ? []
         : [
@@ -79,6 +81,6 @@ export const probeHosts = inEach((container) =>
               remedy: "Remove host: the kubelet then connects to the pod",
             },
           ];
-    }),
-  ),
+    });
+  }),
 );

@@ -4,17 +4,26 @@ import { named, type Subject, type Violation } from "./control.ts";
 /** The checks of seccomp, AppArmor and SELinux: fields of the pod and of each container, and the annotations before them. */
 
 interface Place {
-  readonly who: string;
+  readonly who: () => string;
   readonly context: SecurityProfiles;
 }
 
-const places = ({ pod, containers }: Subject): readonly Place[] => [
-  { who: "The pod", context: pod.spec.securityContext ?? {} },
-  ...containers.map((container) => ({ who: named(container), context: container.securityContext ?? {} })),
-];
+const places = ({ pod, containers }: Subject): readonly Place[] =>
+  [
+    { who: () => "The pod", context: pod.spec.securityContext },
+    ...containers.map((one) => ({ who: () => named(one), context: one.securityContext })),
+  ].flatMap(({ who, context }) => (context == null ? [] : [{ who, context }]));
 
-const annotationsOf = ({ pod }: Subject): readonly (readonly [string, string])[] =>
-  Object.entries(pod.metadata?.annotations ?? {}).map(([key, value]) => [key, value ?? ""]);
+/** The annotations whose keys begin with one of these. */
+function annotationsOf(
+  { pod }: Subject,
+  ...starts: readonly string[]
+): readonly (readonly [string, string])[] {
+  const annotations = pod.metadata?.annotations ?? {};
+  return Object.keys(annotations)
+    .filter((key) => starts.some((start) => key.startsWith(start)))
+    .map((key) => [key, annotations[key] ?? ""]);
+}
 
 const byAnnotation = ([key, value]: readonly [string, string]): Violation => ({
   what: `The pod's annotation ${key.slice(0, 120)} is ${JSON.stringify(value.slice(0, 60))}`,
@@ -27,7 +36,7 @@ const byField = (subject: Subject, field: "seccompProfile" | "appArmorProfile"):
   places(subject)
     .filter(({ context }) => context[field] != null && !TYPES.has(context[field].type ?? ""))
     .map(({ who, context }) => ({
-      what: `${who} has ${field}.type ${JSON.stringify(context[field]?.type ?? "")}`,
+      what: `${who()} has ${field}.type ${JSON.stringify(context[field]?.type ?? "")}`,
       remedy: `Set ${field}.type to RuntimeDefault`,
     }));
 
@@ -37,7 +46,7 @@ const SECCOMP_OF_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/";
 
 export const seccomp = (subject: Subject): readonly Violation[] => [
   ...byField(subject, "seccompProfile"),
-  ...annotationsOf(subject)
+  ...annotationsOf(subject, SECCOMP_OF_POD, SECCOMP_OF_CONTAINER)
     .filter(([key]) => key === SECCOMP_OF_POD || key.startsWith(SECCOMP_OF_CONTAINER))
     .filter(([, value]) => !/^(?:(?:runtime|docker)\/default$|localhost\/)/.test(value))
     .map(byAnnotation),
@@ -48,8 +57,8 @@ const APPARMOR = "container.apparmor.security.beta.kubernetes.io/";
 
 export const appArmor = (subject: Subject): readonly Violation[] => [
   ...byField(subject, "appArmorProfile"),
-  ...annotationsOf(subject)
-    .filter(([key, value]) => key.startsWith(APPARMOR) && !/^(?:$|runtime\/default$|localhost\/)/.test(value))
+  ...annotationsOf(subject, APPARMOR)
+    .filter(([, value]) => !/^(?:$|runtime\/default$|localhost\/)/.test(value))
     .map(byAnnotation),
 ];
 
@@ -70,7 +79,7 @@ export const seLinux = (subject: Subject): readonly Violation[] =>
       ...((role ?? "") === "" ? [] : ["role"]),
     ];
     return set.map((field) => ({
-      what: `${who} sets seLinuxOptions.${field}`,
+      what: `${who()} sets seLinuxOptions.${field}`,
       remedy: `Remove ${field} from seLinuxOptions`,
     }));
   });
