@@ -5,6 +5,7 @@ import { type AdmissionResult, denied } from "./admission-result.ts";
 import { baselineFindings, judgeBaseline } from "../decide/baseline/baseline.ts";
 import { exemptionsOf } from "../decide/baseline/exemptions.ts";
 import { hazards } from "../decide/hazards.ts";
+import { blockedTokenMounts } from "../decide/token-mounts.ts";
 import type { Facts } from "../model/facts.ts";
 import { denies, type Finding, finding } from "../model/findings.ts";
 import { exposes } from "../decide/exposure.ts";
@@ -47,6 +48,10 @@ export function resultForEphemeral(
     ...baselineFindings(baseline, presence.guard).map(withProfile),
     ...hazards(addedOnly, presence),
     ...added.flatMap((one) => foreignTokenMounts(one, endpointOf(one)?.mount)),
+    ...blockedTokenMounts(
+      addedOnly,
+      added.filter((one) => endpointOf(one)?.mount !== undefined),
+    ),
     ...added.flatMap(targetsPodrole),
     ...(presence.guard && added.length > 0 ? guardNotDone(before) : []),
     ...added.flatMap((one) => runsAsSidecar(one, before)),

@@ -47,6 +47,14 @@ const DANGEROUS: readonly (readonly [string, unknown])[] = [
   ["volumes", [{ name: "logs", hostPath: { path: "/var/log" } }]],
   ["volumeMounts", [{ name: "podrole-token", mountPath: "/t", readOnly: true }]],
   ["volumeMounts", [{ name: "podrole-identity-0", mountPath: "/t", readOnly: true }]],
+  [
+    "volumeMounts",
+    [{ name: "podrole-identity-1", mountPath: "/var/run/secrets/podrole.dev/credentials", readOnly: true }],
+  ],
+  [
+    "volumes",
+    [{ name: "mine", projected: { sources: [{ serviceAccountToken: { audience: "podrole.dev/pod" } }] } }],
+  ],
   ["livenessProbe", { httpGet: { host: "169.254.169.254", port: 80 } }],
   ["lifecycle", { postStart: { httpGet: { host: "169.254.169.254", port: 80 } } }],
   ["lifecycle", { preStop: { tcpSocket: { host: "10.0.0.1", port: 80 } } }],

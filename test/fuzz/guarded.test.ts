@@ -55,6 +55,25 @@ test.for<readonly [string, unknown]>([
   ["with a probe of another host", withUser({ livenessProbe: { tcpSocket: { host: "10.0.0.1" } } })],
   ["with a reserved name", withUser({ name: "podrole-x" })],
   ["with the sidecar's token", withUser({ volumeMounts: [{ name: "podrole-token", mountPath: "/t" }] })],
+  [
+    "with an identity's token elsewhere",
+    withUser({ volumeMounts: [{ name: "podrole-identity-0", mountPath: "/t", readOnly: true }] }),
+  ],
+  [
+    "that asks for an identity's token",
+    {
+      ...GUARDED,
+      spec: {
+        ...GUARDED.spec,
+        volumes: [
+          {
+            name: "mine",
+            projected: { sources: [{ serviceAccountToken: { audience: "podrole.dev/pod", path: "t" } }] },
+          },
+        ],
+      },
+    },
+  ],
   ["in the node's process table", { ...GUARDED, spec: { ...GUARDED.spec, hostPID: true } }],
   [
     "with a path of the node",

@@ -128,6 +128,12 @@ function containerProblems(container: unknown, exempt: ReadonlySet<string>): rea
       "the sidecar's token",
       list(at(container, "volumeMounts")).some((mount) => nameOf(mount) === "podrole-token"),
     ),
+    ...forbidden(
+      "an identity's token elsewhere",
+      list(at(container, "volumeMounts")).some(
+        (mount) => nameOf(mount).startsWith("podrole-identity-") && !isTokenMount(mount),
+      ),
+    ),
     ...contextProblems(context, nameOf(container)),
   ];
 }
@@ -149,6 +155,11 @@ export function debugProblems(before: unknown, after: unknown, stored: unknown):
     ...containerProblems(one, new Set()),
   ]);
 }
+
+const isTokenMount = (mount: unknown): boolean =>
+  at(mount, "mountPath") === "/var/run/secrets/podrole.dev/credentials" &&
+  at(mount, "readOnly") === true &&
+  Object.keys(fields(mount)).length === 3;
 
 const guardHasEnded = (pod: unknown): boolean =>
   list(at(pod, "status", "initContainerStatuses")).some(
@@ -172,5 +183,10 @@ function volumeProblems(volume: unknown, exempt: ReadonlySet<string>): readonly 
   return [
     ...(typeof path === "string" && !exempt.has(`hostPath=${path}`) ? [`hostPath ${path}`] : []),
     ...(nameOf(volume).startsWith("podrole-") && !known ? [`volume ${nameOf(volume)}`] : []),
+    ...list(at(volume, "projected", "sources"))
+      .map((source) => at(source, "serviceAccountToken", "audience"))
+      .filter((audience) => typeof audience === "string" && audience.startsWith("podrole.dev/"))
+      .filter(() => !nameOf(volume).startsWith("podrole-identity-"))
+      .map(() => `${nameOf(volume)}: an identity's audience`),
   ];
 }

@@ -189,6 +189,14 @@ describe("an ephemeral container", () => {
       expect(result({}, both).volumeMounts).toEqual([mount]);
     });
 
+    test("is denied when a mount of its own is in the place of the token", () => {
+      const volumeMounts = [{ name: "data", mountPath: "/run/secrets/podrole.dev/credentials" }];
+      expect(added({ volumeMounts }, byFile)).toMatchObject({
+        decision: "deny",
+        findings: [{ code: "TOKEN_MOUNT_BLOCKED" }],
+      });
+    });
+
     test("gets no file of a container's own identity", () => {
       const alone = started(
         injected(pod({}, { [`${CONTAINER_ROLE_PREFIX}app`]: BILLING, [ANNOTATION.token]: "file" })),
