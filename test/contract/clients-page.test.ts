@@ -9,7 +9,8 @@ const INTRODUCTION = `# Clients
 
 \`npm run test:sdk\` tests these unmodified clients. Each gets the environment that podrole gives to a container, its own sidecar, and
 moto's STS and S3. These accept a request only if key, token and signature belong to a session that has not ended. The trials of each
-client are: ${TRIALS.join(", ")}. No client needs a setting for podrole.
+client are: ${TRIALS.join(", ")}. The app has its token in a file and in a variable; in the refresh it has
+the file alone, whose token is replaced meanwhile, and in the restart the variable alone. No client needs a setting for podrole.
 
 If a client's error says little, read the sidecar's log, which has STS's answer (\`kubectl logs POD -c podrole-sidecar\`). Its metric
 \`podrole_credential_requests_total\` counts the requests of the pod's programs by HTTP status; 403 is a wrong token.

@@ -16,8 +16,12 @@ export interface Client {
   readonly making: Making;
   /** Behind the program, where the client is a command: each call is a process of its own then. */
   readonly command?: (endpoint: string) => readonly string[];
+  /** It does not read the variable with the token. */
+  readonly knowsFileOnly?: true;
   /** A client that found no credentials once asks for none again; it takes a new one. */
   readonly decidesOnce?: true;
+  /** It asks for each call, without being a command. */
+  readonly keepsNothing?: true;
   /** It reads AWS_EC2_METADATA_SERVICE_ENDPOINT, so that a way to the node's role would be seen. */
   readonly isTrappable: boolean;
   /** What it says when it gets nothing; absent where it was never run here. */
@@ -50,6 +54,25 @@ const GO_V2: Sayings = {
   noSidecar:
     'get identity: get credentials: failed to refresh cached credentials, failed to load credentials, exceeded maximum number of attempts, 3, request send failed, Get "http://127.0.0.1:…/v1/credentials": dial tcp 127.0.0.1:…: connect: connection refused',
 };
+
+const FILE_ONLY =
+  "It does not read the variable with the token, so it needs the setting `token` at `both` or `file`.";
+
+/**
+ * Of the crate object_store, and so of what is built on it.
+ * @param error what the package puts before
+ * @param colon what it puts between the parts
+ */
+function objectStore(error: string, colon = ": "): Sayings {
+  const asking = `Error performing GET http://127.0.0.1:…/v1/credentials in …`;
+  const answered = (status: string): string =>
+    `${error}${colon}${asking} - Server returned non-2xx status code${colon}${status}…`;
+  return {
+    notHeld: answered("503 Service Unavailable"),
+    refused: answered("403 Forbidden"),
+    noSidecar: `${error.replace(/^OSError: object/, "ConnectionRefusedError: object")}${colon}${asking}Connection refused…`,
+  };
+}
 
 /** Whether an error of the client's is these words. */
 export function isSaid(words: string, error: string): boolean {
@@ -228,6 +251,40 @@ export const CLIENTS: readonly Client[] = [
     note: "",
   },
   {
+    id: "obstore",
+    name: "obstore (object_store)",
+    version: fromPip("obstore"),
+    making: { by: "python", module: "obstore" },
+    knowsFileOnly: true,
+    isTrappable: false,
+    says: objectStore("GenericError: Generic S3 error"),
+    tells: "the sidecar's sentence",
+    note: FILE_ONLY,
+  },
+  {
+    id: "deltalake",
+    name: "deltalake (delta-rs)",
+    version: fromPip("deltalake"),
+    making: { by: "python", module: "deltalake" },
+    knowsFileOnly: true,
+    keepsNothing: true,
+    isTrappable: false,
+    says: objectStore("OSError: Generic S3 error", "…"),
+    tells: "the sidecar's sentence",
+    note: `It fetches for each table that it opens. ${FILE_ONLY}`,
+  },
+  {
+    id: "polars",
+    name: "polars",
+    version: fromPip("polars"),
+    making: { by: "python", module: "polars" },
+    knowsFileOnly: true,
+    isTrappable: false,
+    says: objectStore("OSError: object-store error: Generic S3 error"),
+    tells: "the sidecar's sentence",
+    note: `With \`credential_provider=None\`; otherwise it uses boto3 if that is installed. ${FILE_ONLY}`,
+  },
+  {
     id: "minio-go",
     name: "minio-go",
     version: pinned("clients/minio-go/go.mod", /minio-go\/v7 v(\S+)/),
@@ -272,6 +329,10 @@ export const UNTRIED: readonly { readonly name: string; readonly reason: string 
   {
     name: "async-aws for PHP",
     reason: "Debian 12's 1.18 only reads AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+  },
+  {
+    name: "fog-aws for Ruby",
+    reason: "Debian 12's 3.15 only reads AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
   },
   { name: "AWS CLI v2", reason: "it is in no package registry" },
 ];

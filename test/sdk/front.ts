@@ -1,5 +1,11 @@
 import { timingSafeEqual } from "node:crypto";
-import { createServer, request as send, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  createServer,
+  request as send,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
 import { close, listen } from "../../sidecar/wire/server.ts";
 import { signatureOf, signedBy } from "./signature.ts";
 
@@ -73,12 +79,15 @@ async function bodyOf(request: AsyncIterable<Buffer>): Promise<Buffer> {
 
 interface Answer {
   readonly status: number;
-  readonly type: string;
+  readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
 
-function respond(response: ServerResponse, { status, type, body }: Answer): void {
-  response.writeHead(status, { "Content-Type": type, "Content-Length": Buffer.byteLength(body) }).end(body);
+/** A changed body has another length; to HEAD there is a length without a body. */
+function respond(response: ServerResponse, { status, headers, body }: Answer): void {
+  const length = body === "" ? (headers["content-length"] ?? 0) : Buffer.byteLength(body);
+  const { connection: _connection, "transfer-encoding": _encoding, ...rest } = headers;
+  response.writeHead(status, { ...rest, "content-length": length }).end(body);
 }
 
 function judged(
@@ -109,7 +118,7 @@ function judged(
 /** STS wraps its errors and S3 does not; SDKs find the code in both. */
 const refused = (status: number, code: string, message: string): Answer => ({
   status,
-  type: "text/xml",
+  headers: { "content-type": "text/xml" },
   body: `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`,
 });
 
@@ -123,13 +132,7 @@ function forwarded(moto: string, request: IncomingMessage, body: Buffer): Promis
       (from) => {
         let text = "";
         from.setEncoding("utf8").on("data", (piece: string) => (text += piece));
-        from.on("end", () =>
-          resolve({
-            status: from.statusCode ?? 502,
-            type: from.headers["content-type"] ?? "text/xml",
-            body: text,
-          }),
-        );
+        from.on("end", () => resolve({ status: from.statusCode ?? 502, headers: from.headers, body: text }));
       },
     );
     sent.once("error", reject);

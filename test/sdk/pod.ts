@@ -1,23 +1,25 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { randomInt } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import type { TokenMode } from "../../injector/model/token-mode.ts";
 import { random } from "../../injector/mutate/fresh.ts";
-import { COMMAND, CONTAINER, PATH, TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { COMMAND, CONTAINER, PATH } from "../../sidecar/contract/pod.ts";
 import { imdsStandIn, type ImdsStandIn } from "../../injector/cli/demo/aws/imds.ts";
 import { config } from "../support/config.ts";
 import { facts } from "../support/facts.ts";
 import { http } from "../support/http.ts";
-import { startedWith } from "../support/kubelet.ts";
 import { injected, pod } from "../support/pods.ts";
 import { until } from "../support/until.ts";
 import { frontOf, type Front } from "./front.ts";
-import { unsignedJwt } from "./moto.ts";
+import { volumesOf } from "./volumes.ts";
 
 const ROLE = "arn:aws:iam::123456789012:role/billing-reader";
 /** The identity of an app of these pods at STS. */
@@ -27,6 +29,8 @@ export interface Setting {
   readonly moto: string;
   /** How long a session lasts; absent: as long as the sidecar asked for. */
   readonly lifetimeSeconds?: number;
+  /** How the app gets its token; absent: as podrole's default has it. */
+  readonly token?: TokenMode;
   /** STS is down from the start, so that the sidecar has no session. */
   readonly isOut?: boolean;
   readonly onTestFinished: (undo: () => Promise<void>) => void;
@@ -44,6 +48,10 @@ export interface RunningPod {
   readonly killSidecar: () => Promise<void>;
   readonly startSidecar: () => Promise<void>;
   readonly ready: () => Promise<void>;
+  /** Another file with this content. */
+  readonly file: (content: string) => string;
+  /** Replaces the token in the file twice, and lets the sidecar see each, so that the first is good no more. */
+  readonly rotate: () => Promise<void>;
   /** How often the current sidecar process has answered with this status. */
   readonly answers: (status: number) => Promise<number>;
 }
@@ -58,18 +66,22 @@ export async function runPod(setting: Setting): Promise<RunningPod> {
   onTestFinished(metadata.close);
   const home = await mkdtemp(join(tmpdir(), "podrole-"));
   onTestFinished(() => rm(home, { recursive: true, force: true }));
-  await writeFile(join(home, TOKEN_VOLUME.file), unsignedJwt());
 
   const credentialsPort = await lowPort();
   const healthPort = await lowPort();
+  const { token = "both" } = setting;
   const after = injected(
     pod({}, { [ANNOTATION.role]: ROLE, [ANNOTATION.region]: "eu-west-1" }),
     facts(),
     // The guard needs a network namespace; its own suite has one.
-    config({ policy: "off", guard: "off", stsEndpoint: front.url, credentialsPort, healthPort }),
+    config({ policy: "off", guard: "off", stsEndpoint: front.url, credentialsPort, healthPort, token }),
     random,
   );
-  const sidecar = mounted(startedWith(after, CONTAINER.sidecar), home);
+  const volumes = volumesOf(after, home);
+  const sidecar = {
+    ...volumes.envOf(CONTAINER.sidecar),
+    [ENV.terminationLog]: join(home, "termination-log"),
+  };
   let running = startProcess(sidecar);
   const listening = () =>
     until("the sidecar to listen", () => http(healthPort, PATH.healthz).catch(() => undefined), 30_000);
@@ -86,7 +98,7 @@ export async function runPod(setting: Setting): Promise<RunningPod> {
   const runningPod: RunningPod = {
     front,
     metadata,
-    app: startedWith(after, "app"),
+    app: volumes.envOf("app"),
     surroundings: {
       AWS_ENDPOINT_URL_STS: front.url,
       AWS_ENDPOINT_URL_S3: front.url,
@@ -100,6 +112,17 @@ export async function runPod(setting: Setting): Promise<RunningPod> {
       return withLog(listening());
     },
     ready: () => withLog(untilReady(healthPort)),
+    file: (content) => {
+      const path = join(home, "file");
+      writeFileSync(path, content);
+      return path;
+    },
+    rotate: async () => {
+      for (let time = 0; time < 2; time += 1) {
+        volumes.rotate();
+        await http(credentialsPort, PATH.credentials, { authorization: "unknown" });
+      }
+    },
     answers: async (status) => {
       const { body } = await http(healthPort, PATH.metrics);
       const counted = new RegExp(
@@ -146,17 +169,6 @@ function startProcess(env: Readonly<Record<string, string>>): Process {
     },
   };
 }
-
-/** The paths of the container's mounts on this machine. */
-const mounted = (env: Readonly<Record<string, string>>, home: string): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(env).map(([name, value]) => [
-      name,
-      value
-        .replaceAll(TOKEN_VOLUME.mountPath, home)
-        .replaceAll("/dev/termination-log", join(home, "termination-log")),
-    ]),
-  );
 
 /** Unknown to STS: a client that signs with them has fallen through to the node. */
 const nodeKeys = () => ({
