@@ -85,7 +85,7 @@ export function decide(
   if (!guard && sidecar === undefined) return skip("nothing-to-do", findings);
   const irsa = annotation(facts.serviceAccount?.annotations, config.keys.serviceAccountRole) !== undefined;
   // With an open uid, no container can become the sidecar's.
-  if (sidecar?.intent && !hasOpenUid(presence)) findings.push(...notSeparated(pod, sidecar.intent));
+  if (sidecar?.intent && !hasOpenUid(presence)) findings.push(...notSeparated(pod, guard, sidecar.intent));
   return { kind: "inject", pod, intent: { guard, sidecar: sidecar?.intent, imds, irsa }, findings };
 }
 

@@ -188,7 +188,7 @@ export const FINDINGS = {
   CONTAINERS_NOT_SEPARATED: {
     severity: "warn",
     about:
-      "Containers of the pod have different roles, and one of them could get another's credentials: it can become the sidecar's uid.",
+      "Containers of the pod have different roles, and one of them could get another's credentials: it can become the sidecar's uid, or the guard is off.",
   },
   UID_UNKNOWN: {
     severity: "deny",
