@@ -25,7 +25,7 @@ export function intendSidecar(
   observe: Observe,
 ): { readonly intent: SidecarIntent | undefined; readonly findings: readonly Finding[] } {
   const annotations = pod.metadata?.annotations ?? {};
-  const { request, nameKey, findings: valueProblems } = sessionRequest(annotations, config);
+  const { request, nameKey, findings: requestProblems } = sessionRequest(annotations, config);
   const { podRole, containers } = roles;
   const sessionName = decideSessionName({
     template: request.sessionName,
@@ -37,7 +37,6 @@ export function intendSidecar(
     serviceAccount: serviceAccountOf(pod),
     config,
   });
-  const requestProblems = [...valueProblems, ...sessionName.findings];
   const { exposed, findings: exposureProblems } = exposedContainers(pod);
   const { identities, findings: identityProblems } = intendIdentities(
     { pod, ...roles, exposed, request, sessionName, requestProblems, facts, config },
@@ -45,7 +44,13 @@ export function intendSidecar(
   );
   observe("exposed", exposed);
   const { mode: token, findings: tokenProblems } = observe("token", intendToken(pod, identities, config));
-  const findings = [...identityProblems, ...requestProblems, ...exposureProblems, ...tokenProblems];
+  const findings = [
+    ...identityProblems,
+    ...requestProblems,
+    ...sessionName.findings,
+    ...exposureProblems,
+    ...tokenProblems,
+  ];
   const start = observe("start", annotations[ANNOTATION.start] ?? config.start);
   if (!isStartMode(start)) {
     const message = `The annotation ${ANNOTATION.start} is ${JSON.stringify(start.slice(0, 60))}.`;
