@@ -1,8 +1,10 @@
 import type { RuleInput } from "../packet-filter.ts";
-import type { Chain } from "./table.ts";
+import type { Chain, Rule } from "./table.ts";
 
 /** nft's `filter`. */
 const FILTER = 0;
+/** Headers of IP and TCP with every option that they can have. What is longer carries data. */
+const LONGEST_HEADERS = 120;
 
 /**
  * The chain that lets the sidecar alone serve at its ports. No connection is made unless both ends send a packet with the
@@ -17,10 +19,21 @@ export function answeringChains({ sidecar }: RuleInput): readonly Chain[] {
       name: "answering",
       why: "At the sidecar's ports nobody else accepts or opens a connection, and so nobody is handed the app's token.",
       base: { hook: "output", priority: FILTER, policy: "accept" },
-      rules: sidecar.ports.flatMap((port) => {
-        const opening = `meta oif lo tcp sport ${port} tcp flags & syn == syn`;
-        return [{ rule: `${opening} meta skuid ${sidecar.uid} accept` }, { rule: `${opening} counter drop` }];
-      }),
+      rules: sidecar.ports.flatMap((port) => portRules(port, sidecar.uid)),
     },
   ];
 }
+
+function portRules(port: number, uid: number): readonly Rule[] {
+  return [
+    { rule: `${opening("sport", port)} meta skuid ${uid} accept` },
+    { rule: `${opening("sport", port)} counter drop` },
+    {
+      why: "TCP Fast Open: the request is in the packet that asks for the connection, so nobody has answered yet.",
+      rule: `${opening("dport", port)} meta length > ${LONGEST_HEADERS} counter drop`,
+    },
+  ];
+}
+
+const opening = (which: "sport" | "dport", port: number): string =>
+  `meta oif lo tcp ${which} ${port} tcp flags & syn == syn`;

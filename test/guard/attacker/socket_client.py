@@ -7,6 +7,7 @@ Prints one line of JSON: {"outcome": "reached", "body": ...}, {"outcome": "refus
 import argparse
 import errno
 import json
+import math
 import os
 import select
 import socket
@@ -32,8 +33,9 @@ def open_socket(options: argparse.Namespace) -> socket.socket:
     sock.settimeout(options.wait)
     if options.device:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, options.device.encode())
-    if options.source:
-        sock.bind((options.source, 0))
+    if options.source or options.source_port:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((options.source or "", options.source_port))
     if options.source_route:
         # RFC 791, as ip(7) wants it: the routers to visit, and the kernel adds the destination at the end.
         kind, via = options.source_route.split(":")
@@ -58,13 +60,20 @@ def attempt(options: argparse.Namespace) -> dict:
     started = time.monotonic()
     try:
         sock = open_socket(options)
+        if options.fast_open:
+            # The request is in the packet that opens the connection, if an earlier one has brought a cookie.
+            sock.setblocking(True)
+            for limit in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+                sock.setsockopt(socket.SOL_SOCKET, limit, struct.pack("ll", math.ceil(options.wait), 0))
+            sock.sendto(REQUEST, socket.MSG_FASTOPEN, (options.address, options.port))
+            return {"outcome": "reached", "body": sock.recv(4096).decode()}
         sock.connect((options.address, options.port))
         if options.hold:
             # Connected before the guard is there: say so, and go on when told to.
             print("connected", flush=True)
             sys.stdin.readline()
         return {"outcome": "reached", "body": ask(sock, options.pad).decode()}
-    except TimeoutError:
+    except (TimeoutError, BlockingIOError):
         return {"outcome": "silent"}
     except OSError as error:
         ms = round((time.monotonic() - started) * 1000)
@@ -79,6 +88,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--pad", type=int, default=0, help="length of the request")
     parser.add_argument("--device")
     parser.add_argument("--source", help="the pod's own address to send from")
+    parser.add_argument("--source-port", type=int, default=0)
+    parser.add_argument("--fast-open", action="store_true")
     parser.add_argument("--segment-via")
     parser.add_argument("--source-route", help="type of the IP option, a colon, a router")
     parser.add_argument("--hold", action="store_true", help="connect, wait for a line on standard input, then ask")

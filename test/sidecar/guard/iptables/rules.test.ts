@@ -67,10 +67,15 @@ test.each<[string, (text: string) => string]>([
 test("the guard lets the sidecar's uid answer at each of its ports, and then nobody, behind all other rules", () => {
   for (const version of [4, 6] as const) {
     const output = iptablesRules(version, PODS["open-uid"]).filter((rule) => rule.includes("PODROLE_OUTPUT"));
-    expect(output.slice(-4)).toEqual(
+    expect(output.slice(-6)).toEqual(
       [16_925, 16_926].flatMap((port) => {
-        const opening = `-A PODROLE_OUTPUT -o lo -p tcp -m tcp --sport ${port} --tcp-flags SYN SYN`;
-        return [`${opening} -m owner --uid-owner 64169 -j RETURN`, `${opening} -j DROP`];
+        const loopback = "-A PODROLE_OUTPUT -o lo -p tcp -m tcp";
+        const opening = `${loopback} --sport ${port} --tcp-flags SYN SYN`;
+        return [
+          `${loopback} --dport ${port} --tcp-option 34 --tcp-flags SYN SYN -j DROP`,
+          `${opening} -m owner --uid-owner 64169 -j RETURN`,
+          `${opening} -j DROP`,
+        ];
       }),
     );
   }
