@@ -1,9 +1,15 @@
 import { ENV } from "../../sidecar/contract/env.ts";
-import { IMDS_PORT } from "../../sidecar/contract/pod.ts";
+import { CREDENTIALS_PORT, IMDS_PORT } from "../../sidecar/contract/pod.ts";
+import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { BLOCKED, type Lab } from "./lab.ts";
 
 /** The guard's variables in a pod whose metadata service is emulated. */
-export const EMULATE = { [ENV.imds]: "emulate", [ENV.blockedAddresses]: BLOCKED.join(",") };
+export const EMULATE = {
+  [ENV.imds]: "emulate",
+  [ENV.blockedAddresses]: BLOCKED.join(","),
+  [ENV.sidecarUid]: String(SIDECAR_UID),
+  [ENV.sidecarPorts]: `${CREDENTIALS_PORT},${IMDS_PORT}`,
+};
 
 export const OURS = "the sidecar";
 
@@ -14,7 +20,8 @@ const STAND_IN = `for (const host of ["127.0.0.1", "::1"]) require("net")
 
 /** @returns a function that ends it */
 export async function startSidecar(lab: Lab): Promise<() => void> {
-  const child = lab.startInPod([process.execPath, "-e", STAND_IN]);
+  const as = ["setpriv", `--reuid=${SIDECAR_UID}`, `--regid=${SIDECAR_UID}`, "--clear-groups"];
+  const child = lab.startInPod([...as, process.execPath, "-e", STAND_IN]);
   await new Promise((resolve) => child.stdout.once("data", resolve));
   return () => void child.kill("SIGKILL");
 }

@@ -1,5 +1,6 @@
 import type { Outcome } from "./attempts.ts";
 import { OURS } from "./emulated.ts";
+import { markdownTable } from "./page.ts";
 
 export const POSTURES = [
   "no guard",
@@ -32,11 +33,12 @@ export function matrixText(cells: readonly Cell[]): string {
 
 /** The same for the security page, without what changes from run to run. */
 export function matrixMarkdown(cells: readonly Cell[]): string {
-  const [head = [], ...rows] = tableOf(cells, ({ outcome }) => {
-    if (outcome.outcome !== "reached") return "held";
-    return isOurs(outcome) ? "sidecar" : "**reads**";
-  });
-  return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+  return markdownTable(
+    tableOf(cells, ({ outcome }) => {
+      if (outcome.outcome !== "reached") return "held";
+      return isOurs(outcome) ? "sidecar" : "**reads**";
+    }),
+  );
 }
 
 function tableOf(cells: readonly Cell[], text: Text): readonly (readonly string[])[] {

@@ -23,6 +23,7 @@ import {
 } from "./guard-run.ts";
 import { BLOCKED, METADATA_V4, METADATA_V6, openLab, SECRET, type Lab } from "./lab.ts";
 import { matrixMarkdown, matrixText, type Cell, type Posture } from "./matrix.ts";
+import { expectWaysRound } from "./page.ts";
 import { whyNoIptables, whyNot } from "./requirements.ts";
 
 const reason = whyNot();
@@ -59,7 +60,6 @@ const reached: unknown = expect.objectContaining({
 });
 const held: unknown = expect.objectContaining({ outcome: expect.stringMatching(/^(?:refused|silent)$/) });
 
-const PAGE = "../../deploy/docs/guard-matrix.md";
 const page = (table: string): string => `# The guard against every way round it
 
 \`npm run test:guard -- -u\` generates this page, and each run of that suite compares it. Each line is a program that tries to read the
@@ -350,7 +350,7 @@ describe.skipIf(reason)(`ways round the guard${reason ? ` (skipped: ${reason})` 
   test.skipIf(noIptables)(
     `the security page shows what came out${noIptables ? ` (skipped: ${noIptables})` : ""}`,
     async () => {
-      await expect(page(matrixMarkdown(cells))).toMatchFileSnapshot(PAGE);
+      await expectWaysRound(page(matrixMarkdown(cells)));
     },
   );
 });

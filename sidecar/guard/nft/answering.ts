@@ -3,8 +3,6 @@ import type { Chain, Rule } from "./table.ts";
 
 /** nft's `filter`. */
 const FILTER = 0;
-/** Headers of IP and TCP with every option that they can have. What is longer carries data. */
-const LONGEST_HEADERS = 120;
 
 /**
  * The chain that lets the sidecar alone serve at its ports. No connection is made unless both ends send a packet with the
@@ -30,7 +28,7 @@ function portRules(port: number, uid: number): readonly Rule[] {
     { rule: `${opening("sport", port)} counter drop` },
     {
       why: "TCP Fast Open: the request is in the packet that asks for the connection, so nobody has answered yet.",
-      rule: `${opening("dport", port)} meta length > ${LONGEST_HEADERS} counter drop`,
+      rule: `${opening("dport", port)} tcp option fastopen exists counter drop`,
     },
   ];
 }

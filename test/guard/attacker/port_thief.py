@@ -37,7 +37,8 @@ def bound(options: argparse.Namespace) -> socket.socket:
         os.seteuid(0)
         become(options.uid)
     else:
-        become(options.uid)
+        if not options.stay:
+            become(options.uid)
         sock = new_socket(options)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if options.reuse_port:
@@ -84,6 +85,7 @@ if __name__ == "__main__":
     parser.add_argument("address")
     parser.add_argument("port", type=int)
     parser.add_argument("--uid", type=int, required=True)
+    parser.add_argument("--stay", action="store_true", help="stay the user that it was started as")
     parser.add_argument("--made-by", type=int, help="the uid that makes the socket")
     parser.add_argument("--reuse-port", action="store_true")
     parser.add_argument("--fast-open", action="store_true")

@@ -126,7 +126,7 @@ describe("the guard notices", () => {
       '"key": "oif"}}, "right": "lo"',
       '"key": "oif"}}, "right": "eth0"',
     ],
-    ["a packet that may be longer", '"right": 120', '"right": 12000'],
+    ["another option", '"name": "fastopen"', '"name": "timestamp"'],
     ["another flag", '"syn"]}, "right": "syn"', '"ack"]}, "right": "ack"'],
     ["the flag unset", '"syn"]}, "right": "syn"', '"syn"]}, "right": 0'],
     ["every flag but one", '{"op": "==", "left": {"&"', '{"op": "!=", "left": {"&"'],

@@ -71,7 +71,7 @@ test("the guard lets the sidecar's uid answer at each of its ports, and then nob
     [16_925, 16_926, 16_927].flatMap((port) => [
       `meta oif lo tcp sport ${port} tcp flags & syn == syn meta skuid 51234 accept`,
       `meta oif lo tcp sport ${port} tcp flags & syn == syn counter drop`,
-      `meta oif lo tcp dport ${port} tcp flags & syn == syn meta length > 120 counter drop`,
+      `meta oif lo tcp dport ${port} tcp flags & syn == syn tcp option fastopen exists counter drop`,
     ]),
   );
 });
