@@ -7,5 +7,6 @@ export default defineConfig({
     // Network namespaces are made and torn down one file at a time.
     fileParallelism: false,
     testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });
