@@ -235,6 +235,10 @@ export const FINDINGS = {
     severity: "deny",
     about: "Admission policy: exec or attach into guard or sidecar would expose the pod's credentials.",
   },
+  BLOCKED_ENDPOINT: {
+    severity: "deny",
+    about: "Admission policy: an endpoint of a Service is an address that podrole blocks.",
+  },
   INJECTED_DIFFERENTLY: {
     severity: "deny",
     about:

@@ -103,6 +103,7 @@ export const ELSEWHERE: Readonly<Partial<Record<FindingCode, string>>> = {
   GUARD_NOT_DONE: "a running pod: running.test.ts and admission-policy.test.ts",
   SIDECAR_UID: "a running pod: review/pod-update.test.ts and admission-policy.test.ts",
   SETTINGS_INVALID: "raised by the admission policy about its settings: policy-settings.test.ts",
+  BLOCKED_ENDPOINT: "raised by the admission policy about endpoints: endpoints-policy.test.ts",
   SIDECAR_EXEC: "raised by the admission policy about exec: exec-policy.test.ts",
   GUARD_MISSING: "raised by the admission policy: admission-policy.test.ts and install.test.ts",
 };

@@ -25,16 +25,18 @@ const proofsIn = (cell: string): readonly (readonly [where: string, title: strin
 /** The matrix's column for a guard on a machine where all layers of the guard work. */
 const GUARD = "guard";
 
+/** What the page of the matrix, which has two tables, says about the guard and this way. */
+function outcomeOf(title: string): string | undefined {
+  const lines = textOf("deploy/docs/guard-matrix.md").split("\n");
+  const rows = lines.map((line) => line.split("|").map((cell) => cell.trim()));
+  const at = rows.findIndex(([, way]) => way === title);
+  const head = rows.slice(0, Math.max(at, 0)).findLast((cells) => cells.includes(GUARD));
+  return rows[at]?.[head?.indexOf(GUARD) ?? -1];
+}
+
 function problemOf(where: string, title: string): string | undefined {
   if (where === "matrix") {
-    const [head = "", , ...lines] = textOf("deploy/docs/guard-matrix.md")
-      .split("\n")
-      .filter((line) => line.startsWith("| "));
-    const column = head.split("|").findIndex((cell) => cell.trim() === GUARD);
-    const line = lines
-      .map((one) => one.split("|").map((cell) => cell.trim()))
-      .find(([, way]) => way === title);
-    return line?.[column] === "held" ? undefined : `the matrix has no line "${title}" that the guard holds`;
+    return outcomeOf(title) === "held" ? undefined : `the matrix has no line "${title}" that the guard holds`;
   }
   if (!isThere(where)) return `there is no ${where}`;
   return textOf(where).includes(`"${title}"`) ? undefined : `${where} has no "${title}"`;

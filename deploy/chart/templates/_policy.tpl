@@ -41,6 +41,16 @@ imds: [block, allow-emulate, allow-emulate-v1]
 token: [both, file, env]
 {{- end }}
 
+{{- /* Whether an endpoint's address, as the expression in `.` reads it, is blocked. Most are in Kubernetes' one spelling. The API server also
+takes others in older fields: IPv6 in upper case or with zeros, IPv4 with leading zeros, and IPv4 in IPv6, which ip() does not read, with dots or
+without. */ -}}
+{{- define "podrole.celBlocked" -}}
+({{ . }} in variables.blocked || (isIP({{ . }}) ? !ip.isCanonical({{ . }}) && string(ip({{ . }})) in variables.blocked :
+{{ . }}.find('[0-9]+([.][0-9]+){3}$') != '' ?
+{{ . }}.find('[0-9]+([.][0-9]+){3}$').findAll('[0-9]+').map(o, string(int(o))).join('.') in variables.blocked :
+{{ . }}.contains(':') && string(ip('1::' + {{ . }}.find('[0-9a-fA-F]+:[0-9a-fA-F]+$'))) in variables.halves))
+{{- end }}
+
 {{- /* Whether installation `i` guards pods of this namespace. The namespace's annotation goes first. */ -}}
 {{- define "podrole.celGuards" -}}
 variables.admin[?'podrole.dev/guard'].orValue(i.guard) != 'off'

@@ -38,6 +38,7 @@ export const POLICY_ALONE: ReadonlySet<string> = new Set<FindingCode>([
   "GUARD_MISSING",
   "SETTINGS_INVALID",
   "SIDECAR_EXEC",
+  "BLOCKED_ENDPOINT",
 ]);
 
 /** About pods that run already and about workloads. */

@@ -42,6 +42,7 @@ const ELSEWHERE = {
   GUARD_MISSING: "../../cluster/policy-attacks.ts",
   SETTINGS_INVALID: "../../cluster/policy-settings.test.ts",
   SIDECAR_EXEC: "../../cluster/exec-policy.test.ts",
+  BLOCKED_ENDPOINT: "../../cluster/endpoints-policy.test.ts",
   EPHEMERAL_TARGET: "../review/pod-update.test.ts",
   GUARD_NOT_DONE: "../review/guard-done.test.ts",
   REVIEW_TOO_HEAVY: "../serve/too-heavy.test.ts",
