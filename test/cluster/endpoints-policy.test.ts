@@ -190,7 +190,7 @@ describe.skipIf(reason !== undefined)(
       const settings = await admin.get(`${CONFIGS}/podrole-config`);
       await admin.delete(`${CONFIGS}/podrole-config`);
       const isServed = async () => (await triedEndpoints(subset(KEPT))) === "admitted" || undefined;
-      await until("the settings to be gone", isServed, 30_000);
+      expect(await until("the settings to be gone", isServed, 30_000)).toBe(true);
       const { metadata, ...rest } = settings;
       await admin.create(CONFIGS, { ...rest, metadata: { name: metadata.name } });
     });

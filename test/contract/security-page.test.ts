@@ -28,10 +28,10 @@ const GUARD = "guard";
 /** What the page of the matrix, which has two tables, says about the guard and this way. */
 function outcomeOf(title: string): string | undefined {
   const lines = textOf("deploy/docs/guard-matrix.md").split("\n");
-  const rows = lines.map((line) => line.split("|").map((cell) => cell.trim()));
-  const at = rows.findIndex(([, way]) => way === title);
-  const head = rows.slice(0, Math.max(at, 0)).findLast((cells) => cells.includes(GUARD));
-  return rows[at]?.[head?.indexOf(GUARD) ?? -1];
+  const table = lines.map((line) => line.split("|").map((cell) => cell.trim()));
+  const at = table.findIndex(([, way]) => way === title);
+  const head = table.slice(0, Math.max(at, 0)).findLast((cells) => cells.includes(GUARD));
+  return table[at]?.[head?.indexOf(GUARD) ?? -1];
 }
 
 function problemOf(where: string, title: string): string | undefined {

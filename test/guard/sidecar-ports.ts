@@ -50,7 +50,13 @@ export const thief = (
   port: number,
   ...args: readonly string[]
 ): readonly string[] => [
-  ...["python3", file("attacker/port_thief.py"), address, String(port), "--uid", String(uid), ...args],
+  "python3",
+  file("attacker/port_thief.py"),
+  address,
+  String(port),
+  "--uid",
+  String(uid),
+  ...args,
 ];
 
 /** A thief serves at the port, and then an app asks there. */
