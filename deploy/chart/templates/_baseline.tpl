@@ -50,10 +50,12 @@ neverExemptPaths:
   - /proc
   - /root
   - /run
+  - /srv/kubernetes
   - /sys
   - /sysroot
   - /system
   - /var/home
+  - /var/lib/amazon
   - /var/lib/cloud
   - /var/lib/containerd
   - /var/lib/containers
@@ -61,9 +63,11 @@ neverExemptPaths:
   - /var/lib/docker
   - /var/lib/etcd
   - /var/lib/k0s
+  - /var/lib/kube-proxy
   - /var/lib/kubelet
   - /var/lib/minikube
   - /var/lib/rancher
+  - /var/lib/waagent
   - /var/roothome
   - /var/run
   - /var/snap

@@ -38,7 +38,7 @@ export const CONTROLS = {
   hostNamespaces: {
     code: "HOST_NAMESPACE",
     fields: "hostNetwork, hostPID, hostIPC",
-    forbids: "namespaces of the node",
+    forbids: "namespaces of the node (hostNetwork has a code of its own, HOST_NETWORK)",
     forSidecar: true,
     exempt: never("The node's network has the metadata service. Its processes hold every pod's credentials."),
     violations: hostNamespaces,

@@ -41,12 +41,13 @@ describe("namespaces", () => {
       "podrole.dev/gaurd": "off",
       [ANNOTATION.role]: "x",
       [ANNOTATION.source]: "node",
+      [ANNOTATION.exempt]: "privileged",
     };
     const codes = problems({ namespaces: found([named("shop", { annotations })]) }).map(
       ({ finding }) => finding,
     );
     expect(new Set(codes)).toEqual(
-      new Set(["ANNOTATION_INVALID", "ANNOTATION_MISPLACED", "ANNOTATION_UNKNOWN"]),
+      new Set(["ANNOTATION_INVALID", "ANNOTATION_MISPLACED", "ANNOTATION_UNKNOWN", "EXEMPTION_INVALID"]),
     );
   });
 });
