@@ -1,17 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { BASELINE_CAPABILITIES } from "../../injector/decide/baseline/capabilities.ts";
 import { decide } from "../../injector/decide/decide.ts";
 import type { Pod } from "../../injector/model/pod.ts";
 import { config } from "../support/config.ts";
 import { BILLING, facts } from "../support/facts.ts";
-import { started } from "../support/started.ts";
-import { BASELINE_ATTACKS, breaching, CONTAINER_BREACHES } from "./baseline-attacks.ts";
+import { BASELINE_ATTACKS } from "./baseline-attacks.ts";
 import { EXEMPTIONS, podsFor, randomExemptions } from "./exemptions.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { patched } from "./patched.ts";
 import { SETTINGS } from "./policy-attacks.ts";
-import { openPolicies, whyNoPolicies, type PolicyRig } from "./policy-rig.ts";
-import { podsOf } from "./setting.ts";
+import { codeIn, openPolicies, whyNoPolicies, type PolicyRig } from "./policy-rig.ts";
 
 const reason = whyNoPolicies();
 const settings = { ...config(), policy: "off" } as const;
@@ -30,8 +29,6 @@ describe.skipIf(reason !== undefined)(
       const { status, body } = await rig.create(namespace, pod);
       return status < 300 ? "created" : codeIn(body.message);
     }
-    const codeIn = (message: string): string =>
-      /ValidatingAdmissionPolicy.*denied request: \[([A-Z_]+)\]/.exec(message)?.[1] ?? message;
 
     test.for(BASELINE_ATTACKS.map((attack) => [attack.title, attack] as const))(
       "denies %s",
@@ -41,44 +38,6 @@ describe.skipIf(reason !== undefined)(
         expect(await answerTo(own, pod)).toBe(attack.code);
       },
     );
-
-    describe("of a running pod", () => {
-      const names = { true: "with-role", false: "without-role" };
-      beforeAll(async () => {
-        for (const sidecar of [true, false]) {
-          const { own, pod } = await rig.good(SETTINGS.plain, "plain", sidecar);
-          pod.metadata.name = names[`${sidecar}`];
-          await rig.create(own, pod, "");
-          const { status } = started(pod);
-          await rig.plane.admin.patch(`${podsOf(own)}/${pod.metadata.name}/status`, { status });
-        }
-      });
-      const debug = async (name: string, container: object): Promise<string> => {
-        const at = `${podsOf("attack-plain")}/${name}`;
-        const { body: running } = await rig.plane.admin.request("GET", at);
-        running.spec.ephemeralContainers = [container];
-        const query = "ephemeralcontainers?dryRun=All";
-        const { status, body } = await rig.plane.admin.request("PUT", `${at}/${query}`, running);
-        return status < 300 ? "added" : codeIn(body.message);
-      };
-      const harmless = {
-        name: "debugger",
-        image: "busybox",
-        securityContext: { capabilities: { drop: ["ALL"] } },
-      };
-
-      test("admits a harmless ephemeral container", async () => {
-        for (const name of Object.values(names)) expect(await debug(name, harmless)).toBe("added");
-      });
-
-      test.for(
-        CONTAINER_BREACHES.filter(({ appOnly }) => appOnly !== true).map((one) => [one.what, one] as const),
-      )("denies an ephemeral container that %s", async ([, breach]) => {
-        for (const name of Object.values(names)) {
-          expect(await debug(name, breaching(breach, harmless))).toBe(breach.code);
-        }
-      });
-    });
 
     describe("with exemptions", () => {
       const withRole = (pod: Pod): Pod => ({
@@ -124,6 +83,59 @@ describe.skipIf(reason !== undefined)(
           expect(Math.min(counts.created, counts.denied)).toBeGreaterThan(20);
         },
       );
+    });
+
+    describe("within the API server's budget for CEL", () => {
+      const OWN = "budget";
+      // As many entries as fit, so that each path is compared with as many as possible.
+      const paths = Array.from({ length: 138 }, () => "hostPath=/a/b");
+      const exempt = ["hostPorts", "capabilities=IPC_LOCK", ...paths, "hostPath=/data"].join(",");
+      const known = facts({ annotations: { [ANNOTATION.exempt]: exempt } });
+      beforeAll(async () => {
+        await rig.namespace(OWN, await rig.policyFor(settings), known.namespace.annotations);
+      });
+      const bigPod = (volumes: number): Pod => {
+        const names = Array.from({ length: volumes }, (_, index) => `node-${index}`);
+        const action = { httpGet: { port: 80 } };
+        const container = (index: number) => ({
+          name: `app-${index}`,
+          image: "a",
+          ports: [{ containerPort: 80, hostPort: 1000 + index }],
+          livenessProbe: action,
+          readinessProbe: action,
+          startupProbe: action,
+          lifecycle: { postStart: action, preStop: action },
+          volumeMounts: names.map((name) => ({ name, mountPath: `/${name}`, readOnly: true })),
+          securityContext: {
+            privileged: false,
+            procMount: "Default",
+            seccompProfile: { type: "Localhost", localhostProfile: "a" },
+            appArmorProfile: { type: "RuntimeDefault" },
+            seLinuxOptions: { type: "container_engine_t" },
+            capabilities: { add: [...BASELINE_CAPABILITIES, "IPC_LOCK"], drop: ["NET_RAW"] },
+          },
+        });
+        return {
+          metadata: { name: "web", annotations: { [ANNOTATION.role]: BILLING } },
+          spec: {
+            containers: Array.from({ length: 100 }, (_, index) => container(index)),
+            volumes: names.map((name) => ({ name, hostPath: { path: `/data/${name}` } })),
+          },
+        };
+      };
+
+      test("admits a pod of a hundred containers that need every control and an exemption", async () => {
+        const { status, body } = await rig.create(OWN, patched(bigPod(5), known, settings));
+        expect({ status, message: body.message }).toEqual({ status: 201, message: undefined });
+      });
+
+      test("denies a pod for which the budget is not enough", async () => {
+        const { status, body } = await rig.create(OWN, patched(bigPod(100), known, settings));
+        expect({ status, says: body.message }).toEqual({
+          status: 422,
+          says: expect.stringContaining("actual cost limit exceeded") as string,
+        });
+      });
     });
   },
 );

@@ -24,6 +24,10 @@ export const policiesOfPods = (): readonly Manifest[] =>
     ({ kind, metadata }) => kind === "ValidatingAdmissionPolicy" && OF_PODS.has(metadata.name),
   );
 
+/** The code of the policy that denied a request; the whole message where none did. */
+export const codeIn = (message: string): string =>
+  /ValidatingAdmissionPolicy.*denied request: \[([A-Z_]+)\]/.exec(message)?.[1] ?? message;
+
 /** The chart's policies at a real API server, without the webhook. */
 export interface PolicyRig {
   readonly plane: ControlPlane;
