@@ -5,7 +5,8 @@ export type Severity = "deny" | "warn" | "info";
 export const FINDINGS = {
   OBJECT_MALFORMED: {
     severity: "deny",
-    about: "The object is not a pod, or a field that podrole reads has the wrong type.",
+    about:
+      "The object is not a pod, a field that podrole reads has the wrong type, or there is more of something than a pod can have.",
   },
   REVIEW_TOO_HEAVY: {
     severity: "deny",

@@ -1,3 +1,5 @@
+import type { Pod } from "./pod.ts";
+import { podExcess } from "./pod-size.ts";
 import { isRecord, own } from "./read.ts";
 
 /** Says which field has a wrong value; undefined if none has. Null counts as absent, as in Kubernetes. */
@@ -123,5 +125,9 @@ const pod = must(
   }),
 );
 
-/** Where an object is not a pod in a field that a decision rests on, such as `pod.spec.containers[0].name is missing`. */
-export const podProblem = (value: unknown): string | undefined => pod(value, "pod");
+/**
+ * Where an object is not a pod in a field that a decision rests on, such as `pod.spec.containers[0].name is missing`, or
+ * what it has too much of.
+ */
+export const podProblem = (value: unknown): string | undefined =>
+  pod(value, "pod") ?? podExcess(value as Pod);

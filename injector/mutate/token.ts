@@ -75,7 +75,11 @@ export const hashesIn = (pod: Pod): ReadonlyMap<string, string> =>
     ),
   );
 
+/** podrole's own text is shorter by far. Parsed, JSON can take 39 times its length: see serve/weight.ts. */
+const IDENTITIES_LENGTH_MAX = 256 * 1024;
+
 function parsed(value: string): unknown {
+  if (value.length > IDENTITIES_LENGTH_MAX) return undefined;
   try {
     return JSON.parse(value);
   } catch {

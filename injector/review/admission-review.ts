@@ -106,25 +106,34 @@ const answer = (response: AdmissionResponse): AdmissionReview => ({
   response,
 });
 
-/** As many as a person corrects in one round. A hostile manifest can cause a hundred thousand. */
+/** As many as a person corrects in one round. A hostile manifest can cause thousands. */
 const MESSAGES_MAX = 20;
+/** API servers show no more of all warnings of a request; a message of this length is still read. */
+const CHARACTERS_MAX = 4000;
 
-const messagesFor = (findings: readonly Finding[], severity: Severity): readonly string[] => {
+/** @param most characters of one message */
+function messagesFor(findings: readonly Finding[], severity: Severity, most: number): readonly string[] {
   const all = findings.filter((one) => one.severity === severity);
-  const more = all.length - MESSAGES_MAX;
-  return [
-    ...all.slice(0, MESSAGES_MAX).map((one) => sentence(one)),
-    ...(more > 0 ? [`And ${more} more.`] : []),
-  ];
-};
+  const shown: string[] = [];
+  let left = CHARACTERS_MAX;
+  for (const one of all.slice(0, MESSAGES_MAX)) {
+    const line = clipped(sentence(one), most);
+    left -= line.length;
+    if (left < 0 && shown.length > 0) break;
+    shown.push(line);
+  }
+  const more = all.length - shown.length;
+  return more > 0 ? [...shown, `And ${more} more.`] : shown;
+}
+
+const clipped = (line: string, most: number): string =>
+  line.length > most ? `${line.slice(0, most - 1)}…` : line;
 
 /** The API server shows a warning cut at 120 characters or so, and each in a line of its own. */
 const WARNING_MAX = 240;
 
 const warnings = (findings: readonly Finding[]): Partial<AdmissionResponse> => {
-  const lines = messagesFor(findings, "warn").map((line) =>
-    line.length > WARNING_MAX ? `${line.slice(0, WARNING_MAX - 1)}…` : line,
-  );
+  const lines = messagesFor(findings, "warn", WARNING_MAX);
   return lines.length === 0 ? {} : { warnings: lines };
 };
 
@@ -151,7 +160,7 @@ export function deny(
   findings: readonly Finding[],
   audit: Readonly<Record<string, string>> = {},
 ): AdmissionReview {
-  const message = messagesFor(findings, "deny").join(" ");
+  const message = messagesFor(findings, "deny", CHARACTERS_MAX).join(" ");
   return answer({
     uid,
     allowed: false,

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import { type Pod, type Container, envVar } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { type AdmissionResult, denied } from "./admission-result.ts";
@@ -33,8 +32,9 @@ export function resultForEphemeral(
   { namespace }: Pick<Facts, "namespace">,
   config: InjectorConfig,
 ): AdmissionResult {
-  const known = before.spec.ephemeralContainers ?? [];
-  const isNew = (container: Container): boolean => !known.some((one) => isDeepStrictEqual(one, container));
+  // As text: to compare each with each would take seconds for some thousand.
+  const known = new Set((before.spec.ephemeralContainers ?? []).map((one) => JSON.stringify(one)));
+  const isNew = (container: Container): boolean => !known.has(JSON.stringify(container));
   const added = (after.spec.ephemeralContainers ?? []).filter(isNew);
   const presence = presenceIn(before, config);
   const addedOnly = podOf(added, before);
@@ -54,7 +54,7 @@ export function resultForEphemeral(
     ),
     ...added.flatMap(targetsPodrole),
     ...(presence.guard && added.length > 0 ? guardNotDone(before) : []),
-    ...added.flatMap((one) => runsAsSidecar(one, before)),
+    ...added.flatMap(runsAsSidecar(before)),
   ];
   if (denies(findings)) return denied(findings);
 
@@ -101,12 +101,14 @@ function targetsPodrole(container: Container): readonly Finding[] {
 }
 
 /** At creation the sidecar gets a uid that no container names. A container that is added later could name that one. */
-function runsAsSidecar(container: Container, { spec }: Pod): readonly Finding[] {
+function runsAsSidecar({ spec }: Pod): (container: Container) => readonly Finding[] {
   const sidecar = spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
-  const uid = container.securityContext?.runAsUser ?? spec.securityContext?.runAsUser;
-  if (uid == null || uid !== sidecar?.securityContext?.runAsUser) return [];
-  const message = `Container ${JSON.stringify(container.name)} runs as uid ${uid}, the sidecar's.`;
-  return [finding("SIDECAR_UID", message, "Set another runAsUser.")];
+  return ({ name, securityContext }) => {
+    const uid = securityContext?.runAsUser ?? spec.securityContext?.runAsUser;
+    if (uid == null || uid !== sidecar?.securityContext?.runAsUser) return [];
+    const message = `Container ${JSON.stringify(name)} runs as uid ${uid}, the sidecar's.`;
+    return [finding("SIDECAR_UID", message, "Set another runAsUser.")];
+  };
 }
 
 /** The parts of podrole in the running pod, even if this version would write others. */

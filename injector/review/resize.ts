@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import { finding, type Finding } from "../model/findings.ts";
 import { ownNames, ownShortfalls, podShortfalls, type Shortfall } from "../model/own-resources.ts";
 import type { Pod } from "../model/pod.ts";
@@ -8,9 +7,9 @@ import type { Pod } from "../model/pod.ts";
  * have either killed or starved. Unchanged values pass, so that the app of a pod with a smaller sidecar can be resized.
  */
 export function belowFloor(before: Pod, after: Pod): readonly Finding[] {
-  const known = shortfallsIn(before);
+  const known = new Set(shortfallsIn(before).map((one) => JSON.stringify(one)));
   return shortfallsIn(after)
-    .filter((one) => !known.some((other) => isDeepStrictEqual(one, other)))
+    .filter((one) => !known.has(JSON.stringify(one)))
     .map(({ of, place, amount = "nothing", needs, floor }) =>
       finding(
         "RESOURCES_BELOW_FLOOR",
