@@ -1,10 +1,26 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { BUNDLES, build } from "../../.ci/build.ts";
 import { bundledIn } from "../../.ci/licenses.ts";
+import { imdsStandIn } from "../../injector/cli/demo/aws/imds.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { SOURCES, type Source } from "../../sidecar/contract/session.ts";
+import { runChild, type Child } from "../support/child.ts";
+import { http } from "../support/http.ts";
+import { sidecarPod, TOKEN, type SidecarPod } from "../support/sidecar-pod.ts";
+import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { canBeMadeByAService } from "../support/service-links.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -105,4 +121,68 @@ test("no Service can make a variable that the sidecar's libraries or Node read",
   const ofNode = help.slice(help.indexOf("Environment variables:")).match(/^[A-Z][A-Z0-9_]+/gm) ?? [];
   expect(ofNode).toContain("NODE_EXTRA_CA_CERTS");
   expect(ofNode.filter(canBeMadeByAService)).toEqual([]);
+});
+
+const notRoot = process.getuid?.() === 0 ? "" : " (skipped: not root)";
+
+describe.skipIf(notRoot !== "")(`a uid without a home folder or an entry in /etc/passwd${notRoot}`, () => {
+  const KEYS_OF = "arn:aws:sts::123456789012:assumed-role/node/i-0abc";
+
+  /** The bundle, by a Node that this uid may run, with no HOME. */
+  const started = (command: string, env: Readonly<Record<string, string | undefined>>): Child => {
+    const as = [`--reuid=${SIDECAR_UID}`, `--regid=${SIDECAR_UID}`, "--clear-groups"];
+    return runChild("setpriv", [...as, join(dist, "node"), join(dist, "sidecar.mjs"), command], {
+      PATH: process.env["PATH"],
+      ...env,
+    });
+  };
+
+  beforeAll(() => {
+    copyFileSync(process.execPath, join(dist, "node"));
+    chmodSync(dist, 0o755);
+  });
+
+  /** Where the sidecar's own identity comes from, by source. */
+  const IDENTITY: Readonly<Record<Source, (pod: SidecarPod) => Promise<Readonly<Record<string, string>>>>> = {
+    "web-identity": async () => ({}),
+    node: async ({ sts }) => {
+      const imds = await imdsStandIn({ role: "node", keys: () => sts.issue(KEYS_OF, 6 * 3600) });
+      onTestFinished(() => imds.close());
+      return { AWS_EC2_METADATA_SERVICE_ENDPOINT: imds.url };
+    },
+    ambient: async ({ sts }) => {
+      const { accessKeyId, secretAccessKey, sessionToken } = sts.issue(KEYS_OF, 6 * 3600);
+      return {
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: secretAccessKey,
+        AWS_SESSION_TOKEN: sessionToken,
+      };
+    },
+  };
+
+  test.for(SOURCES)("runs the sidecar with source %s, and its hook", async (source) => {
+    const made = await sidecarPod({ [ENV.source]: source });
+    const { [ENV.webIdentityTokenFile]: tokenFile = "", [ENV.terminationLog]: log = "" } = made.env;
+    chmodSync(join(tokenFile, ".."), 0o755);
+    chmodSync(log, 0o666);
+    const env = { ...made.env, ...(await IDENTITY[source](made)) };
+    const serving = started("serve", env);
+    const hook = started("wait", env);
+    expect({ code: await hook.exited, output: serving.output() }).toMatchObject({ code: 0 });
+    expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+    expect(serving.output()).not.toContain("ERR_SYSTEM_ERROR");
+  });
+
+  test("runs the guard as far as its rights", async () => {
+    const env = {
+      [ENV.blockedAddresses]: "169.254.169.254",
+      [ENV.podIp]: "10.0.0.7",
+      [ENV.hostIp]: "10.0.0.1",
+    };
+    const guard = started("guard", env);
+    expect({ code: await guard.exited, output: guard.output() }).toMatchObject({
+      code: expect.any(Number) as number,
+      output: expect.stringMatching(/^GUARD_NO_(?:CAPABILITY|PACKET_FILTER): /) as string,
+    });
+  });
 });
