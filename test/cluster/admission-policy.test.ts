@@ -13,14 +13,11 @@ import { started, STARTED_STATUSES, UNPROVEN_STATUSES } from "../support/started
 import { until } from "../support/until.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
-import {
-  ATTACKS,
-  DEBUG_ATTACKS,
-  EMULATION_ATTACKS,
-  SETTINGS,
-  withoutVolumes,
-  withUid,
-} from "./policy-attacks.ts";
+import { ATTACKS } from "./policy-attacks.ts";
+import { DEBUG_ATTACKS } from "./debug-attacks.ts";
+import { EMULATION_ATTACKS } from "./emulation-attacks.ts";
+import { UID_ATTACKS, withUid } from "./uid-attacks.ts";
+import { SETTINGS, withoutVolumes } from "./attack.ts";
 import { openPolicies, POLICIES, policiesOfPods, whyNoPolicies, type PolicyRig } from "./policy-rig.ts";
 import { accountsOf, NAMESPACES, podsOf } from "./setting.ts";
 import { TOKEN_ATTACKS } from "./token-attacks.ts";
@@ -105,7 +102,9 @@ describe.skipIf(reason !== undefined)(
     });
 
     test.for(
-      [...ATTACKS, ...EMULATION_ATTACKS, ...TOKEN_ATTACKS].map((attack) => [attack.title, attack] as const),
+      [...ATTACKS, ...EMULATION_ATTACKS, ...TOKEN_ATTACKS, ...UID_ATTACKS].map(
+        (attack) => [attack.title, attack] as const,
+      ),
     )("denies %s", async ([, attack]) => {
       const { own, pod } = await good(
         SETTINGS[attack.setting ?? "plain"],

@@ -1,6 +1,6 @@
 import type { FindingCode } from "../../injector/model/findings.ts";
 import type { KubeObject } from "./kube-client.ts";
-import type { Attack } from "./policy-attacks.ts";
+import type { Attack } from "./attack.ts";
 
 /** A way to the node or past the guard that Pod Security level `baseline` forbids. */
 interface Breach {

@@ -9,7 +9,7 @@ import { until } from "../support/until.ts";
 import { breaching, CONTAINER_BREACHES } from "./baseline-attacks.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { patched } from "./patched.ts";
-import { SETTINGS } from "./policy-attacks.ts";
+import { SETTINGS } from "./attack.ts";
 import { codeIn, openPolicies, whyNoPolicies, type PolicyRig } from "./policy-rig.ts";
 import { accountsOf, NAMESPACES, podsOf } from "./setting.ts";
 

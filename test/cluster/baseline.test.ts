@@ -9,7 +9,7 @@ import { BASELINE_ATTACKS } from "./baseline-attacks.ts";
 import { EXEMPTIONS, podsFor, randomExemptions } from "./exemptions.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { patched } from "./patched.ts";
-import { SETTINGS } from "./policy-attacks.ts";
+import { SETTINGS } from "./attack.ts";
 import { codeIn, openPolicies, whyNoPolicies, type PolicyRig } from "./policy-rig.ts";
 
 const reason = whyNoPolicies();

@@ -4,7 +4,7 @@ import { facts } from "../support/facts.ts";
 import { FRESH } from "../support/pods.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { openPolicies, whyNoPolicies, type PolicyRig } from "./policy-rig.ts";
-import { SETTINGS } from "./policy-attacks.ts";
+import { SETTINGS } from "./attack.ts";
 
 /**
  * Every field of the API server's containers and pods has been looked at: for each field of guard and sidecar there is a value

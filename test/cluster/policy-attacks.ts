@@ -1,137 +1,21 @@
-import { X509Certificate } from "node:crypto";
-import type { InjectorConfig } from "../../injector/config/installation.ts";
-import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
-import type { FindingCode } from "../../injector/model/findings.ts";
-import { config } from "../support/config.ts";
-import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import type { KubeObject } from "./kube-client.ts";
+import {
+  app,
+  attack,
+  certificate,
+  dropping,
+  guard,
+  sidecar,
+  valueOf,
+  variable,
+  withInit,
+  withoutVolumes,
+  type Attack,
+} from "./attack.ts";
 
-/** An installation and a namespace's annotations that an attack is tried in. */
-export interface AttackSetting {
-  readonly config: InjectorConfig;
-  readonly annotations: Readonly<Record<string, string>>;
-  /** Annotations of the pod. */
-  readonly pod?: Readonly<Record<string, string>>;
-}
-
-/** A value of `stsCa` after parsing. */
-const certificate = async (): Promise<string> =>
-  new X509Certificate((await certificateAuthority("sts", validFor(1, Date.now()))).cert).toString();
-const EMULATE = { "podrole.dev/imds": "emulate" };
-const V1 = { "podrole.dev/imds-v1": "allowed" };
-
-export const SETTINGS = {
-  plain: { config: config(), annotations: {} },
-  node: { config: config({ source: "node" }), annotations: {} },
-  ambient: { config: config({ source: "ambient", ambientSecret: "identity" }), annotations: {} },
-  overridden: {
-    config: config({ sourceOverride: ["node"] }),
-    annotations: { "podrole.dev/source": "node" },
-  },
-  off: { config: config({ guard: "off" }), annotations: {} },
-  /** Every setting that adds something to guard and sidecar. */
-  full: {
-    config: config({
-      egressHook: "require",
-      guardNetRaw: true,
-      credentialsPort: 7001,
-      healthPort: 7002,
-      stsFips: true,
-      stsDualStack: true,
-      stsCa: (await certificate()) + (await certificate()),
-    }),
-    annotations: {},
-  },
-  endpoint: { config: config({ stsEndpoint: "https://sts.example/$(A)" }), annotations: {} },
-  emulated: { config: config({ imds: "allow-emulate" }), annotations: {}, pod: EMULATE },
-  unasked: { config: config({ imds: "allow-emulate-v1" }), annotations: {} },
-  tokenless: {
-    config: config({ imds: "allow-emulate-v1", imdsPort: 8169 }),
-    annotations: { ...EMULATE, ...V1 },
-  },
-  forbidden: {
-    config: config({ imds: "allow-emulate-v1" }),
-    annotations: { "podrole.dev/imds": "block", "podrole.dev/imds-v1": "denied" },
-  },
-  emulatedNode: {
-    config: config({ source: "node", imds: "allow-emulate", imdsNodePaths: ["meta-data/instance-id"] }),
-    annotations: {},
-    pod: EMULATE,
-  },
-  tokenFile: { config: config({ token: "file" }), annotations: {} },
-  tokenVariable: { config: config({ token: "env" }), annotations: {} },
-  identities: {
-    config: config(),
-    annotations: {},
-    pod: { "podrole.dev/role.app": "arn:aws:iam::111122223333:role/billing-writer" },
-  },
-} as const satisfies Record<string, AttackSetting>;
-
-export interface Attack {
-  readonly title: string;
-  readonly code: FindingCode;
-  /** Changes a pod that the webhook has patched. */
-  readonly change: (pod: KubeObject) => void;
-  readonly setting?: keyof typeof SETTINGS;
-  /** Whether the pod has a role. Default: true. */
-  readonly sidecar?: boolean;
-}
-
-const guard = (pod: KubeObject): KubeObject => pod.spec.initContainers[0];
-const sidecar = (pod: KubeObject): KubeObject => pod.spec.initContainers[1];
-const app = (pod: KubeObject): KubeObject => pod.spec.containers[0];
-
-const attack = (
-  title: string,
-  code: FindingCode,
-  change: (pod: KubeObject) => void,
-  over: Pick<Attack, "setting" | "sidecar"> = {},
-): Attack => ({ title, code, change, ...over });
-
-/** Without volumes and mounts. */
-export function withoutVolumes(pod: KubeObject): void {
-  delete pod.spec.volumes;
-  for (const container of pod.spec.containers) delete container.volumeMounts;
-}
-
-const dropping =
-  (drop: readonly string[], add: readonly string[] = []) =>
-  (pod: KubeObject): void => {
-    app(pod).securityContext.capabilities = { drop, ...(add.length > 0 ? { add } : {}) };
-  };
-const withInit =
-  (container: object) =>
-  (pod: KubeObject): void => {
-    pod.spec.initContainers.push({
-      name: "init",
-      image: "shop/init:1",
-      securityContext: { capabilities: { drop: ["NET_RAW"] } },
-      ...container,
-    });
-  };
-
-const variable = (container: KubeObject, name: string): KubeObject =>
-  container.env.find((one: { name: string }) => one.name === name);
 const lessWalls = (pod: KubeObject): void => {
   variable(guard(pod), "PODROLE_EGRESS_HOOK").value = "prefer";
 };
-const valueOf =
-  (name: string, value: string) =>
-  (pod: KubeObject): void => {
-    variable(sidecar(pod), name).value = value;
-  };
-const guardValueOf =
-  (name: string, value: string) =>
-  (pod: KubeObject): void => {
-    variable(guard(pod), name).value = value;
-  };
-/** Another uid in the sidecar, with which the guard agrees. */
-export const withUid =
-  (uid: number, gid = uid) =>
-  (pod: KubeObject): void => {
-    Object.assign(sidecar(pod).securityContext, { runAsUser: uid, runAsGroup: gid });
-    guardValueOf("PODROLE_SIDECAR_UID", String(uid))(pod);
-  };
 
 /** The threats of deploy/docs/security.md that admission stops. Each is tried on a pod that the webhook has patched. */
 export const ATTACKS: readonly Attack[] = [
@@ -183,9 +67,6 @@ export const ATTACKS: readonly Attack[] = [
   }),
   attack("a guard whose variable stands twice", "INJECTED_DIFFERENTLY", (pod) => {
     guard(pod).env.push({ name: "PODROLE_BLOCKED_ADDRESSES", value: "192.0.2.1" });
-  }),
-  attack("a guard that lets the sidecar's uid through", "INJECTED_DIFFERENTLY", (pod) => {
-    guard(pod).env.splice(0, 0, { name: "PODROLE_OPEN_UID", value: String(SIDECAR_UID) });
   }),
   attack("a guard that has another address of the pod", "INJECTED_DIFFERENTLY", (pod) => {
     variable(guard(pod), "PODROLE_POD_IP").value = "10.0.0.1";
@@ -379,53 +260,6 @@ export const ATTACKS: readonly Attack[] = [
   attack("the node's network", "HOST_NETWORK", (pod) => {
     pod.spec.hostNetwork = true;
   }),
-  attack("an app with the sidecar's uid", "SIDECAR_UID", (pod) => {
-    app(pod).securityContext.runAsUser = SIDECAR_UID;
-  }),
-  attack("a pod with the sidecar's uid", "SIDECAR_UID", (pod) => {
-    pod.spec.securityContext = { runAsUser: SIDECAR_UID };
-    delete app(pod).securityContext.runAsUser;
-  }),
-  attack(
-    "an init container with the sidecar's uid",
-    "SIDECAR_UID",
-    withInit({ securityContext: { capabilities: { drop: ["ALL"] }, runAsUser: SIDECAR_UID } }),
-  ),
-  ...[0, 1000, 39_999, 65_000, 105_000].map((uid) =>
-    attack(`a sidecar whose uid is ${uid}`, "INJECTED_DIFFERENTLY", withUid(uid)),
-  ),
-  attack("a sidecar whose gid is not its uid", "INJECTED_DIFFERENTLY", withUid(50_000, 50_001)),
-  attack("a sidecar without a uid", "INJECTED_DIFFERENTLY", (pod) => {
-    delete sidecar(pod).securityContext.runAsUser;
-  }),
-  attack("a guard that expects another uid of the sidecar", "INJECTED_DIFFERENTLY", (pod) => {
-    guardValueOf("PODROLE_SIDECAR_UID", "1000")(pod);
-  }),
-  attack(
-    "source node: a guard that lets through another uid than the sidecar's",
-    "INJECTED_DIFFERENTLY",
-    guardValueOf("PODROLE_OPEN_UID", "1000"),
-    { setting: "node" },
-  ),
-  attack(
-    "a guard that protects other ports",
-    "INJECTED_DIFFERENTLY",
-    guardValueOf("PODROLE_SIDECAR_PORTS", "1,2"),
-  ),
-  attack("a guard that protects no port", "INJECTED_DIFFERENTLY", (pod) => {
-    guard(pod).env = guard(pod).env.filter(
-      ({ name }: { name: string }) => !name.startsWith("PODROLE_SIDECAR_"),
-    );
-  }),
-  attack(
-    "a guard of an emulating pod that leaves the emulated port to others",
-    "INJECTED_DIFFERENTLY",
-    guardValueOf("PODROLE_SIDECAR_PORTS", "16925,16926"),
-    { setting: "emulated" },
-  ),
-  ...["PODROLE_LISTEN_CREDENTIALS", "PODROLE_LISTEN_HEALTH"].map((name) =>
-    attack(`a sidecar with another ${name}`, "INJECTED_DIFFERENTLY", valueOf(name, "8080")),
-  ),
   attack(
     "source node: an app whose image chooses the uid",
     "UID_UNKNOWN",
@@ -490,114 +324,4 @@ export const ATTACKS: readonly Attack[] = [
     dropping([], ["SYS_PTRACE"]),
     { setting: "off" },
   ),
-];
-
-type Variables = Readonly<Record<string, string>>;
-
-/** Sets variables of guard or sidecar, in their place or before the last ones. An empty value removes one. */
-function setting(container: KubeObject, variables: Variables): void {
-  for (const [name, value] of Object.entries(variables)) {
-    const at = container.env.findIndex((one: { name: string }) => one.name === name);
-    if (value === "") container.env.splice(at, 1);
-    else if (at >= 0) container.env[at] = { name, value };
-    else container.env.splice(-4, 0, { name, value });
-  }
-}
-
-const emulation = (
-  title: string,
-  where: keyof typeof SETTINGS,
-  change: { readonly guard?: Variables; readonly sidecar?: Variables; readonly pod?: Variables },
-): Attack =>
-  attack(
-    title,
-    "INJECTED_DIFFERENTLY",
-    (pod) => {
-      setting(guard(pod), change.guard ?? {});
-      setting(sidecar(pod), change.sidecar ?? {});
-      Object.assign(pod.metadata.annotations, change.pod ?? {});
-    },
-    { setting: where },
-  );
-
-/** The variables that the injector gives guard and sidecar for emulation. */
-const GUARD_EMULATES = { PODROLE_IMDS: "emulate", PODROLE_LISTEN_IMDS: "16927" };
-const BY_HAND = { guard: GUARD_EMULATES, sidecar: { ...GUARD_EMULATES, PODROLE_IMDS_V1: "denied" } };
-
-/** Emulation without permission, and guard and sidecar with mismatched emulation variables. */
-export const EMULATION_ATTACKS: readonly Attack[] = [
-  emulation("an emulation that the installation does not allow", "plain", { ...BY_HAND, pod: EMULATE }),
-  emulation("an emulation that nobody has asked for", "unasked", BY_HAND),
-  emulation("an emulation that the namespace forbids", "forbidden", { ...BY_HAND, pod: EMULATE }),
-  emulation("a guard that emulates where the sidecar does not", "unasked", { guard: GUARD_EMULATES }),
-  emulation("a sidecar that emulates where the guard blocks", "unasked", { sidecar: BY_HAND.sidecar }),
-  emulation("a pod that asks and whose guard and sidecar block", "unasked", { pod: EMULATE }),
-  emulation("a guard that blocks where the sidecar emulates", "emulated", {
-    guard: { PODROLE_IMDS: "", PODROLE_LISTEN_IMDS: "" },
-  }),
-  emulation("a sidecar that does not emulate where the guard does", "emulated", {
-    sidecar: { PODROLE_IMDS: "", PODROLE_LISTEN_IMDS: "" },
-  }),
-  emulation("a guard that redirects to another port", "emulated", { guard: { PODROLE_LISTEN_IMDS: "8080" } }),
-  emulation("a sidecar that listens at another port", "emulated", {
-    sidecar: { PODROLE_LISTEN_IMDS: "8080" },
-  }),
-  emulation("a sidecar whose port is left to its default", "tokenless", {
-    sidecar: { PODROLE_LISTEN_IMDS: "" },
-  }),
-  emulation("a sidecar that blocks by another word", "emulated", { sidecar: { PODROLE_IMDS: "block" } }),
-  emulation("answers without a token that the installation does not allow", "emulated", {
-    sidecar: { PODROLE_IMDS_V1: "allowed" },
-    pod: V1,
-  }),
-  emulation("answers without a token that nobody has asked for", "tokenless", {
-    pod: { "podrole.dev/imds-v1": "denied" },
-  }),
-  emulation("paths of the node's service that the installation does not name", "emulatedNode", {
-    sidecar: { PODROLE_IMDS_NODE_PATHS: "meta-data/instance-id,meta-data/tags/instance/owner" },
-  }),
-  emulation("paths of the node's service in another source", "emulated", {
-    sidecar: { PODROLE_IMDS_NODE_PATHS: "meta-data/instance-id" },
-  }),
-  attack(
-    "a guard that emulates in a pod without a role",
-    "INJECTED_DIFFERENTLY",
-    (pod) => {
-      setting(guard(pod), GUARD_EMULATES);
-      pod.metadata.annotations = EMULATE;
-    },
-    { setting: "unasked", sidecar: false },
-  ),
-];
-
-const DROPPED = { capabilities: { drop: ["ALL"] } };
-
-/** Ephemeral containers: a description, its fields, and the code of its denial. */
-export const DEBUG_ATTACKS: readonly (readonly [string, object, FindingCode])[] = [
-  ["that drops nothing", {}, "CAPABILITY_FORBIDDEN"],
-  [
-    "that drops CAP_NET_RAW",
-    { securityContext: { capabilities: { drop: ["CAP_NET_RAW"] } } },
-    "CAPABILITY_FORBIDDEN",
-  ],
-  [
-    "aimed at the sidecar",
-    { securityContext: DROPPED, targetContainerName: "podrole-sidecar" },
-    "EPHEMERAL_TARGET",
-  ],
-  [
-    "that mounts the token",
-    { securityContext: DROPPED, volumeMounts: [{ name: "podrole-token", mountPath: "/t" }] },
-    "RESERVED_NAME",
-  ],
-  ["with a name of podrole's", { name: "podrole-debug", securityContext: DROPPED }, "RESERVED_NAME"],
-  [
-    "that mounts the pod's token elsewhere",
-    {
-      securityContext: DROPPED,
-      volumeMounts: [{ name: "podrole-identity-0", mountPath: "/t", readOnly: true }],
-    },
-    "RESERVED_NAME",
-  ],
-  ["with the sidecar's uid", { securityContext: { ...DROPPED, runAsUser: SIDECAR_UID } }, "SIDECAR_UID"],
 ];

@@ -6,7 +6,7 @@ import { FRESH } from "../support/pods.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import type { KubeClient, KubeObject } from "./kube-client.ts";
-import type { AttackSetting } from "./policy-attacks.ts";
+import type { AttackSetting } from "./attack.ts";
 import { accountsOf, NAMESPACES, podsOf } from "./setting.ts";
 
 export const POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";

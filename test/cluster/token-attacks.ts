@@ -1,5 +1,5 @@
 import type { KubeObject } from "./kube-client.ts";
-import type { Attack } from "./policy-attacks.ts";
+import type { Attack } from "./attack.ts";
 
 /** Attacks on the tokens of identities: each changes a pod that the webhook has patched. */
 

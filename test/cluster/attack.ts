@@ -1,0 +1,123 @@
+import { X509Certificate } from "node:crypto";
+import type { InjectorConfig } from "../../injector/config/installation.ts";
+import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
+import type { FindingCode } from "../../injector/model/findings.ts";
+import { config } from "../support/config.ts";
+import type { KubeObject } from "./kube-client.ts";
+
+/** An installation and a namespace's annotations that an attack is tried in. */
+export interface AttackSetting {
+  readonly config: InjectorConfig;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Annotations of the pod. */
+  readonly pod?: Readonly<Record<string, string>>;
+}
+
+/** A value of `stsCa` after parsing. */
+export const certificate = async (): Promise<string> =>
+  new X509Certificate((await certificateAuthority("sts", validFor(1, Date.now()))).cert).toString();
+export const EMULATE = { "podrole.dev/imds": "emulate" };
+export const V1 = { "podrole.dev/imds-v1": "allowed" };
+
+export const SETTINGS = {
+  plain: { config: config(), annotations: {} },
+  node: { config: config({ source: "node" }), annotations: {} },
+  ambient: { config: config({ source: "ambient", ambientSecret: "identity" }), annotations: {} },
+  overridden: {
+    config: config({ sourceOverride: ["node"] }),
+    annotations: { "podrole.dev/source": "node" },
+  },
+  off: { config: config({ guard: "off" }), annotations: {} },
+  /** Every setting that adds something to guard and sidecar. */
+  full: {
+    config: config({
+      egressHook: "require",
+      guardNetRaw: true,
+      credentialsPort: 7001,
+      healthPort: 7002,
+      stsFips: true,
+      stsDualStack: true,
+      stsCa: (await certificate()) + (await certificate()),
+    }),
+    annotations: {},
+  },
+  endpoint: { config: config({ stsEndpoint: "https://sts.example/$(A)" }), annotations: {} },
+  emulated: { config: config({ imds: "allow-emulate" }), annotations: {}, pod: EMULATE },
+  unasked: { config: config({ imds: "allow-emulate-v1" }), annotations: {} },
+  tokenless: {
+    config: config({ imds: "allow-emulate-v1", imdsPort: 8169 }),
+    annotations: { ...EMULATE, ...V1 },
+  },
+  forbidden: {
+    config: config({ imds: "allow-emulate-v1" }),
+    annotations: { "podrole.dev/imds": "block", "podrole.dev/imds-v1": "denied" },
+  },
+  emulatedNode: {
+    config: config({ source: "node", imds: "allow-emulate", imdsNodePaths: ["meta-data/instance-id"] }),
+    annotations: {},
+    pod: EMULATE,
+  },
+  tokenFile: { config: config({ token: "file" }), annotations: {} },
+  tokenVariable: { config: config({ token: "env" }), annotations: {} },
+  identities: {
+    config: config(),
+    annotations: {},
+    pod: { "podrole.dev/role.app": "arn:aws:iam::111122223333:role/billing-writer" },
+  },
+} as const satisfies Record<string, AttackSetting>;
+
+export interface Attack {
+  readonly title: string;
+  readonly code: FindingCode;
+  /** Changes a pod that the webhook has patched. */
+  readonly change: (pod: KubeObject) => void;
+  readonly setting?: keyof typeof SETTINGS;
+  /** Whether the pod has a role. Default: true. */
+  readonly sidecar?: boolean;
+}
+
+export const guard = (pod: KubeObject): KubeObject => pod.spec.initContainers[0];
+export const sidecar = (pod: KubeObject): KubeObject => pod.spec.initContainers[1];
+export const app = (pod: KubeObject): KubeObject => pod.spec.containers[0];
+
+export const attack = (
+  title: string,
+  code: FindingCode,
+  change: (pod: KubeObject) => void,
+  over: Pick<Attack, "setting" | "sidecar"> = {},
+): Attack => ({ title, code, change, ...over });
+
+/** Without volumes and mounts. */
+export function withoutVolumes(pod: KubeObject): void {
+  delete pod.spec.volumes;
+  for (const container of pod.spec.containers) delete container.volumeMounts;
+}
+
+export const dropping =
+  (drop: readonly string[], add: readonly string[] = []) =>
+  (pod: KubeObject): void => {
+    app(pod).securityContext.capabilities = { drop, ...(add.length > 0 ? { add } : {}) };
+  };
+export const withInit =
+  (container: object) =>
+  (pod: KubeObject): void => {
+    pod.spec.initContainers.push({
+      name: "init",
+      image: "shop/init:1",
+      securityContext: { capabilities: { drop: ["NET_RAW"] } },
+      ...container,
+    });
+  };
+
+export const variable = (container: KubeObject, name: string): KubeObject =>
+  container.env.find((one: { name: string }) => one.name === name);
+export const valueOf =
+  (name: string, value: string) =>
+  (pod: KubeObject): void => {
+    variable(sidecar(pod), name).value = value;
+  };
+export const guardValueOf =
+  (name: string, value: string) =>
+  (pod: KubeObject): void => {
+    variable(guard(pod), name).value = value;
+  };
