@@ -19,9 +19,8 @@ export interface Denial {
 const ROLE = `${ACCOUNT}billing-reader`;
 const withRole = (spec: object = {}, more: Readonly<Record<string, string>> = {}): object =>
   podObject("web", { [ANNOTATION.role]: ROLE, ...more }, spec);
-const app = (securityContext: object): object => ({
-  containers: [{ name: "app", image: "shop/app:1", securityContext }],
-});
+const appWith = (over: object): object => ({ containers: [{ name: "app", image: "shop/app:1", ...over }] });
+const app = (securityContext: object): object => appWith({ securityContext });
 const emulate = { [ANNOTATION.imds]: "emulate" };
 const node = { source: "node", policy: "off" } as const;
 
@@ -79,6 +78,18 @@ export const DENIALS: readonly Denial[] = [
   { code: "PRIVILEGED", pod: withRole(app({ privileged: true })) },
   { code: "CAPABILITY_FORBIDDEN", pod: withRole(app({ capabilities: { add: ["NET_RAW"] } })) },
   { code: "RESOURCES_BELOW_FLOOR", pod: withRole({ resources: { limits: { memory: "128Mi" } } }) },
+  { code: "SECCOMP_FORBIDDEN", pod: withRole(app({ seccompProfile: { type: "Unconfined" } })) },
+  { code: "APPARMOR_FORBIDDEN", pod: withRole(app({ appArmorProfile: { type: "Unconfined" } })) },
+  { code: "SELINUX_FORBIDDEN", pod: withRole(app({ seLinuxOptions: { type: "spc_t" } })) },
+  {
+    code: "SYSCTL_FORBIDDEN",
+    pod: withRole({ securityContext: { sysctls: [{ name: "kernel.msgmax", value: "1" }] } }),
+  },
+  { code: "HOST_PORT", pod: withRole(appWith({ ports: [{ containerPort: 80, hostPort: 80 }] })) },
+  {
+    code: "PROBE_HOST",
+    pod: withRole(appWith({ livenessProbe: { httpGet: { host: "169.254.169.254", port: 80 } } })),
+  },
   { code: "HOST_NAMESPACE", pod: withRole({ hostPID: true }) },
   { code: "UID_UNKNOWN", pod: withRole(), config: node },
   {
@@ -97,6 +108,7 @@ export const DENIALS: readonly Denial[] = [
 export const ELSEWHERE: Readonly<Partial<Record<FindingCode, string>>> = {
   OBJECT_MALFORMED: "an API server sends no such object: test/injector/review/admission-review.test.ts",
   INTERNAL: "no known object causes it: test/injector/serve/server.test.ts",
+  REVIEW_TOO_HEAVY: "no pod within the API server's limits: test/injector/serve/too-heavy.test.ts",
   FACTS_UNAVAILABLE: "the cluster cannot be read: below",
   POD_FROZEN: "a running pod: review/pod-update.test.ts",
   EPHEMERAL_TARGET: "a running pod: review/pod-update.test.ts",
