@@ -27,11 +27,13 @@ const SHARED = finding(
 );
 
 /**
- * The exit code alone is no proof. While the kubelet replaces a sandbox, the status still has the former guard's (1.36: also
- * after PodReadyToStartContainers is true again), and a guard that could not start again may be given exit code 0 by
- * inference. So some container must also have started since that condition became true. Up to 1.35 the kubelet says so only
- * after the guard has ended, but always before it starts the next container, and it starts no other one before the guard has
- * ended with 0 (convertToAPIContainerStatuses, OnPodSandboxReady and computePodActions in pkg/kubelet). Times are whole seconds.
+ * The exit code alone is no proof. While the kubelet replaces a sandbox, the status still has the former guard's (in 1.36 even
+ * after PodReadyToStartContainers is true again). And where the kubelet has lost a guard's record, it may assume exit code 0.
+ *
+ * So the guard must have ended, or another container started, since that condition became true. Up to 1.35 the kubelet may
+ * notice the sandbox only after the guard has ended, but always before it starts the next container. It starts no other
+ * container before the guard has ended with 0. Sources in pkg/kubelet: convertToAPIContainerStatuses, OnPodSandboxReady,
+ * computePodActions. Times are whole seconds.
  */
 function isGuardDone(status: Fields): boolean {
   const condition = recordsIn(status, "conditions").find(
