@@ -56,12 +56,13 @@ export async function bareServer(name: Bare, directory: string, body: string): P
   return { name, args: [path], env: { BODY: body } };
 }
 
-export function sidecar(stsUrl: string, webIdentityTokenFile: string): Subject {
+/** With the pod's token in a variable and in a file, as podrole's default has it. The load sends the file's. */
+export function sidecar(stsUrl: string, webIdentityTokenFile: string, tokenFile: string): Subject {
   const env = {
     ...sidecarEnv(),
     [ENV.stsEndpoint]: stsUrl,
     [ENV.webIdentityTokenFile]: webIdentityTokenFile,
-    ...podIdentity(undefined, hashOf(TOKEN)),
+    ...podIdentity(undefined, hashOf("the variable's"), tokenFile),
   };
   return { name: "sidecar", args: [SIDECAR, "serve"], env: withoutUnset(env) };
 }

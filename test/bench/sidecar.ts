@@ -26,7 +26,7 @@ import {
 } from "./sidecar-measure.ts";
 import { layers, measureLayer, printLayers } from "./sidecar-layers.ts";
 import { printAims, printFigures, printSize } from "./sidecar-report.ts";
-import { bareServer, run, SIDECAR, sidecar, type Subject } from "./sidecar-subjects.ts";
+import { bareServer, run, SIDECAR, sidecar, TOKEN, type Subject } from "./sidecar-subjects.ts";
 import { TRICKS } from "./sidecar-tricks.ts";
 
 const ROUNDS = 3;
@@ -50,9 +50,10 @@ async function main(measure: (sidecar: Subject, bench: Bench) => Promise<void>):
 
 async function sidecarSubject(): Promise<Subject> {
   const token = "web.identity.token";
-  const file = join(directory, "token");
+  const [file, appFile] = [join(directory, "token"), join(directory, "app-token")];
   await writeFile(file, token);
-  return sidecar(String(await helper("./sidecar-sts.ts", [token]).ask()), file);
+  await writeFile(appFile, TOKEN);
+  return sidecar(String(await helper("./sidecar-sts.ts", [token]).ask()), file, appFile);
 }
 
 async function benchBoth(plain: Subject, bench: Bench): Promise<void> {

@@ -8,8 +8,9 @@ import { ROLE } from "./credentials.ts";
 export function podIdentity(
   steps: readonly unknown[] = [{ roleArn: ROLE }],
   tokenSha256: string = "ab".repeat(32),
+  tokenFile?: string,
 ): Env {
-  return { [ENV.identities]: JSON.stringify([{ name: POD_IDENTITY, tokenSha256, steps }]) };
+  return { [ENV.identities]: JSON.stringify([{ name: POD_IDENTITY, tokenFile, tokenSha256, steps }]) };
 }
 
 export const hashOf = (token: string): string => createHash("sha256").update(token).digest("hex");
