@@ -32,7 +32,7 @@ export interface Guarded {
 /**
  * The identity whose token the raw `Authorization` value is. SDKs send the token as it is, with no scheme. A token that is
  * not known may be newer than the sidecar's, so the files are read again before it is refused.
- * @throws CodedError `TOKEN_MISSING`, `TOKEN_WRONG`, `TOKEN_SHARED` or `APP_TOKEN_UNREADABLE`
+ * @throws CodedError `TOKEN_MISSING`, `TOKEN_WRONG`, `TOKEN_SHARED`, `APP_TOKEN_UNREADABLE` or `TOKENS_UNREAD`
  */
 export async function requireIdentity<T extends Guarded>(
   headers: Headers,
@@ -49,18 +49,28 @@ export async function requireIdentity<T extends Guarded>(
   const known = openedBy(digest, identities);
   if (known !== undefined) return known;
   const files = identities.flatMap(({ tokenFile }) => tokenFile ?? []);
-  await Promise.all(files.map((file) => file.reread()));
+  const read = await Promise.all(files.map((file) => file.reread()));
   const renewed = files.length === 0 ? undefined : openedBy(digest, identities);
   if (renewed !== undefined) return renewed;
   // The token may be the one that the file should hold, so this may pass.
   const problem = files.map((file) => file.problem()).find((one) => one !== undefined);
+  const passing = problem ?? (read.includes(false) ? unread() : undefined);
   throw (
-    problem ??
+    passing ??
     new CodedError("TOKEN_WRONG", "The Authorization header does not hold a token of this pod.", {
       remedy: `See whether the container changes ${APP_ENV.tokenFile} or ${APP_ENV.token}.`,
     })
   );
 }
+
+const unread = (): CodedError =>
+  new CodedError(
+    "TOKENS_UNREAD",
+    "Too many requests with unknown tokens wait for the token file to be read.",
+    {
+      remedy: "Try again. See which container sends wrong tokens.",
+    },
+  );
 
 /**
  * Compares with every token of every identity: the time that this takes tells nothing, and the digests hide the length.

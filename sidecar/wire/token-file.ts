@@ -6,8 +6,8 @@ import { CodedError, errorName, isShortage } from "../kit/errors.ts";
 export interface TokenFile {
   /** SHA-256 of each token that gives access now: the file's, and for a minute the one that it replaced. */
   readonly digests: () => readonly Buffer[];
-  /** Resolves after a read that began after the call. Never rejects. */
-  readonly reread: () => Promise<void>;
+  /** Resolves after a read that began after the call, with false if too many wait for one already. Never rejects. */
+  readonly reread: () => Promise<boolean>;
   /** `APP_TOKEN_UNREADABLE` while the file holds no token. It then gives access to nobody. */
   readonly problem: () => CodedError | undefined;
   /** Resolves when the file holds a token for the first time. */
@@ -30,6 +30,8 @@ const INTERVAL_MS = 60_000;
 const INTERVAL_CLOSED_MS = 1000;
 /** Of two reads, so that wrong tokens cannot keep the disk busy. SDKs wait a second for an answer. */
 const PAUSE_MS = 100;
+/** So that senders of wrong tokens, who would all wait, cannot hold every connection of the sidecar. */
+const WAITING_MAX = 64;
 /** A client may have read the file before the kubelet replaced it. */
 const GRACE_MS = 60_000;
 
@@ -51,6 +53,7 @@ export function watchTokenFile({ path, read, clock, onRotation, onChange }: Toke
   let reading = Promise.resolve();
   let next: Promise<void> | undefined;
   let pauseEnds = -Infinity;
+  let waiting = 0;
 
   const look = async (): Promise<void> => {
     const earlier = state;
@@ -67,7 +70,7 @@ export function watchTokenFile({ path, read, clock, onRotation, onChange }: Toke
   };
   const lookLater = async (signal: AbortSignal): Promise<void> => {
     await clock.sleep(state.token === undefined ? INTERVAL_CLOSED_MS : INTERVAL_MS, signal);
-    if (!signal.aborted) await reread();
+    if (!signal.aborted) await (next ??= lookNext());
   };
   const lookNext = async (): Promise<void> => {
     await reading;
@@ -77,7 +80,13 @@ export function watchTokenFile({ path, read, clock, onRotation, onChange }: Toke
     reading = look();
     await reading;
   };
-  const reread = (): Promise<void> => (next ??= lookNext());
+  const reread = async (): Promise<boolean> => {
+    if (waiting >= WAITING_MAX) return false;
+    waiting += 1;
+    await (next ??= lookNext());
+    waiting -= 1;
+    return true;
+  };
 
   return {
     digests: () => {

@@ -176,12 +176,16 @@ export async function answerRows(): Promise<readonly Row[]> {
     tokenSha256,
     credentials: () => Promise.reject(new Error("not reached")),
   }));
+  const tokenFile = { digests: () => [], problem: () => undefined, reread: async () => false };
+  const waiting = [{ tokenFile, credentials: () => Promise.reject(new Error("not reached")) }];
   const refusals = await Promise.all(
-    requests.map(async ([request, todo]) => {
-      const { status, body } = await answer(request, { identities });
-      const { Code, Message } = JSON.parse(body) as Readonly<Record<"Code" | "Message", string>>;
-      return { says: `${status} ${Code}: ${Message}`, todo };
-    }),
+    [...requests.map((one) => [...one, identities] as const), [asked({}), "", waiting] as const].map(
+      async ([request, todo, of]) => {
+        const { status, body } = await answer(request, { identities: of });
+        const { Code, Message } = JSON.parse(body) as Readonly<Record<"Code" | "Message", string>>;
+        return { says: `${status} ${Code}: ${Message}`, todo };
+      },
+    ),
   );
   const notReady = await engineFailure(() =>
     Promise.reject(

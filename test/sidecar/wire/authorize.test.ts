@@ -9,7 +9,7 @@ const sha256 = (text: string): Buffer => createHash("sha256").update(text, "lati
 const of = (token: string) => ({ tokenSha256: sha256(token) });
 
 /** An identity with a file that holds `now`, and `next` after it was read again. */
-function inFile(now: string | CodedError, next: string | CodedError = now) {
+function inFile(now: string | CodedError, next: string | CodedError = now, isRead = true) {
   let content = now;
   const reads = { count: 0 };
   const tokenFile = {
@@ -18,6 +18,7 @@ function inFile(now: string | CodedError, next: string | CodedError = now) {
     reread: async () => {
       reads.count += 1;
       content = next;
+      return isRead;
     },
   };
   return { tokenFile, reads };
@@ -114,6 +115,12 @@ test("a token that is nowhere is told to try again while a file cannot be read, 
   expect(await opened("a", { ...of("a"), ...inFile(unreadable) })).toBe(0);
   expect(await opened("to-ken", inFile(unreadable, "to-ken"))).toBe(0);
   expect(await opened("to-ken", inFile("to-ken-2", unreadable))).toBe("APP_TOKEN_UNREADABLE");
+});
+
+test("a token that is nowhere is told to try again where too many wait for the file to be read", async () => {
+  expect(await opened("to-ken", inFile("other", "other", false))).toBe("TOKENS_UNREAD");
+  // Others may have had it read meanwhile.
+  expect(await opened("to-ken", inFile("other", "to-ken", false))).toBe(0);
 });
 
 test("a token that two identities have opens neither, in files, in variables, or one in each", async () => {

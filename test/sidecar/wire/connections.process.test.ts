@@ -3,8 +3,10 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { IDLE_MAX } from "../../../sidecar/wire/limited-server.ts";
+import { watchTokenFile } from "../../../sidecar/wire/token-file.ts";
 import { close, credentialServer, listen } from "../../../sidecar/wire/server.ts";
 import { credentials } from "../../support/credentials.ts";
+import { handClock } from "../../support/hand-clock.ts";
 import { http } from "../../support/http.ts";
 import { until } from "../../support/until.ts";
 import { listening, raw, TOKEN } from "./credential-server.ts";
@@ -46,6 +48,24 @@ test.each([
   await hold(port, 1000, bytes);
   expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
   await until("the oldest to be closed", () => (closed() >= 1000 - IDLE_MAX ? true : undefined));
+});
+
+test("2,000 connections that wait for the token file to be read do not keep the app from its credentials", async () => {
+  // Its time stands still, so that whoever waits for a second read waits as long as the test.
+  const clock = handClock();
+  const tokenFile = watchTokenFile({ path: "/token", clock, read: async () => Buffer.from(TOKEN) });
+  onTestFinished(() => tokenFile.stop());
+  tokenFile.start();
+  await tokenFile.firstToken;
+  const server = credentialServer({ identities: [{ tokenFile, credentials: async () => credentials() }] });
+  onTestFinished(() => close(server));
+  const port = await listen(server, 0);
+  const guess = "GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nAuthorization: guess\r\n\r\n";
+  for (let times = 0; times < 2; times += 1) {
+    await hold(port, 1000, guess);
+    expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+  }
+  expect(await http(port, "/v1/credentials", { authorization: "guess" })).toMatchObject({ status: 503 });
 });
 
 test("the sidecar closes connections that stay silent", async () => {

@@ -138,7 +138,7 @@ test("wrong tokens cause one read at a time, and ten a second at most", async ()
   const flood = async (): Promise<void> => {
     for (;;) {
       const before = made.clock.elapsed();
-      await Promise.all(Array.from({ length: 100 }, () => made.file.reread()));
+      await Promise.all(Array.from({ length: 60 }, () => made.file.reread()));
       if (made.clock.elapsed() >= 10_000 || before === made.clock.elapsed()) return;
     }
   };
@@ -147,6 +147,17 @@ test("wrong tokens cause one read at a time, and ten a second at most", async ()
   await flooding;
   expect(made.reads).toBeGreaterThan(90);
   expect(made.reads).toBeLessThanOrEqual(101);
+});
+
+test("of many who want the file read, 64 wait for it, and the others are told so at once", async () => {
+  const made = await started("to-ken");
+  const answers: boolean[] = [];
+  for (let count = 0; count < 100; count += 1) void made.file.reread().then((isRead) => answers.push(isRead));
+  await made.clock.advance(0);
+  expect(answers).toEqual(Array.from({ length: 36 }, () => false));
+  await made.clock.advance(100);
+  expect(answers.filter(Boolean)).toHaveLength(64);
+  expect(await Promise.all([made.file.reread(), made.clock.advance(100)])).toEqual([true, undefined]);
 });
 
 test("who waits for a read is served by one that began after the request", async () => {
