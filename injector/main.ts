@@ -82,6 +82,7 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     synced: () => cluster.ready(),
     now: () => clock.now(),
     followed: () => cluster.followed(),
+    refusedLookUps: () => cluster.refusedLookUps(),
     tls: () => tls.state(),
     unready: () => troubleOf(readiness),
     config,

@@ -6,6 +6,7 @@ import type { ApiAccess } from "./access.ts";
 import { apiServer, Refusal, whyOf } from "./api-server.ts";
 import type { Cluster, NamespaceFacts } from "../model/facts.ts";
 import { grantIndex, readGrant, type GrantIndex, type GrantReading } from "./grant-index.ts";
+import { lookUps, TooManyLookUps } from "./look-ups.ts";
 import { informer, type Kind, type Timing } from "./informer.ts";
 import { fieldsIn, isRecord, metadataOf, own, stringMap, type Fields } from "../model/read.ts";
 
@@ -18,6 +19,8 @@ export interface KubernetesCluster extends Cluster {
   ready(): boolean;
   /** Also keeps this annotation of service accounts. Resolves once all accounts have been read with it. */
   keepRoleKey(key: string): Promise<void>;
+  /** How many look-ups were refused so far, because there were too many. */
+  refusedLookUps(): number;
   /** How each kind of object is followed, always in the same order. */
   followed(): readonly Followed[];
 }
@@ -41,7 +44,7 @@ const LOOKUP_MS = 2000;
 
 /**
  * Facts from memory. A namespace or service account that is not in memory may have been created just before the pod, so one
- * GET each reads it, at the same time. Grants are only read by the watch: there are no facts before their first list.
+ * GET each reads it, within limits. Grants are only read by the watch: there are no facts before their first list.
  */
 export function kubernetesCluster(
   access: ApiAccess,
@@ -73,6 +76,7 @@ export function kubernetesCluster(
     deps,
   );
   const all = [namespaces, accounts, grants];
+  const looking = lookUps(clock);
   let running: Promise<unknown> = Promise.resolve();
 
   let indexed: { readonly version: number; readonly index: GrantIndex } | undefined;
@@ -84,13 +88,26 @@ export function kubernetesCluster(
   };
 
   /** @returns undefined where there is no such object */
-  const lookUp = async <T>(path: string, cut: (object: Fields) => T): Promise<T | undefined> => {
+  const lookUp = async <T>(
+    path: string,
+    group: string,
+    cut: (object: Fields) => T,
+    mayRemember: boolean,
+  ): Promise<T | undefined> => {
+    const get = async (): Promise<T | undefined> => {
+      try {
+        const object = await api.get(path, LOOKUP_MS, stopping.signal);
+        if (!isRecord(object)) throw new Error("the answer is no object");
+        return cut(object);
+      } catch (error) {
+        if (error instanceof Refusal && error.status === 404) return undefined;
+        throw error;
+      }
+    };
     try {
-      const object = await api.get(path, LOOKUP_MS, stopping.signal);
-      if (!isRecord(object)) throw new Error("the answer is no object");
-      return cut(object);
+      return await looking.one(path, group, get, mayRemember);
     } catch (error) {
-      if (error instanceof Refusal && error.status === 404) return undefined;
+      if (error instanceof TooManyLookUps) throw tooMany();
       throw unavailable(
         "podrole could not ask the API server for namespace and service account",
         whyOf(error),
@@ -103,14 +120,19 @@ export function kubernetesCluster(
     // The API server calls for labelled namespaces only, so a namespace that is held without the label has just got it.
     // Using what is held would let its first pods through without a guard.
     if (held?.labels[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value) return held;
-    const found = isName(name) ? await lookUp(`${NAMESPACES.path}/${name}`, NAMESPACES.cut) : undefined;
+    if (!isName(name)) throw unavailable("The review's namespace is not a name that a namespace can have");
+    // That there is none only denies. While the watch is up, it tells at once when there is one.
+    const followed = namespaces.problem() === undefined;
+    const found = await lookUp(`${NAMESPACES.path}/${name}`, "namespaces", NAMESPACES.cut, followed);
     if (found !== undefined) return found;
-    throw unavailable(`The API server has no namespace ${JSON.stringify(name.slice(0, 63))}`);
+    throw unavailable(`The API server has no namespace ${JSON.stringify(name)}`);
   };
   const accountAnnotations = async (namespace: string, name: string): Promise<Annotations | undefined> => {
     const known = accounts.get(`${namespace}/${name}`);
     if (known !== undefined || !isName(namespace) || !isName(name)) return known;
-    return lookUp(`${NAMESPACES.path}/${namespace}/serviceaccounts/${name}`, accountKind.cut);
+    // Not remembered: an account that has just been created would seem to name no role.
+    const path = `${NAMESPACES.path}/${namespace}/serviceaccounts/${name}`;
+    return lookUp(path, `accounts of ${namespace}`, accountKind.cut, false);
   };
 
   return {
@@ -130,16 +152,16 @@ export function kubernetesCluster(
       }
       return read.promise;
     },
+    refusedLookUps: () => looking.refused(),
     ready: () => all.every((one) => one.listed()),
     followed: () =>
       all.map((one) => ({ resource: one.resource, objects: one.size(), heardAt: one.heardAt() })),
     facts: async (namespace, serviceAccount) => {
       // Before the look-ups, so that nothing is asked for in vain. And after them, because the grants may have changed.
       grantsByNamespace();
-      const [ns, annotations] = await Promise.all([
-        namespaceFacts(namespace),
-        accountAnnotations(namespace, serviceAccount),
-      ]);
+      // One after the other: no account of a namespace that does not exist is looked for.
+      const ns = await namespaceFacts(namespace);
+      const annotations = await accountAnnotations(namespace, serviceAccount);
       return {
         namespace: ns,
         serviceAccount: annotations && { name: serviceAccount, annotations },
@@ -202,6 +224,11 @@ const mapIn = (object: Fields, key: "labels" | "annotations"): Fields => fieldsI
  */
 const isName = (name: string): boolean =>
   name.length <= 253 && /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(name);
+
+const tooMany = (): CodedError =>
+  new CodedError("FACTS_UNAVAILABLE", "podrole is looking up too many namespaces and service accounts.", {
+    remedy: "Try again in a few seconds. If it fails again, see who sends reviews to the injector.",
+  });
 
 function unavailable(what: string, why = "", cause?: unknown): CodedError {
   return new CodedError("FACTS_UNAVAILABLE", why === "" ? `${what}.` : `${what}: ${why}.`, {

@@ -43,7 +43,7 @@ function exemptedBy(findings: readonly Finding[]): Readonly<Record<string, strin
 /** The names that Kubernetes allows: RFC 1123 labels and subdomains. A controller's prefix ends in any of their characters. */
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const SUBDOMAIN_OR_PREFIX = /^[a-z0-9][a-z0-9.-]{0,252}\*?$/;
-const UID = /^[\w-]{1,64}$/;
+const UID = /^[a-z0-9-]{1,36}$/;
 
 const nameOr = (text: string, names: RegExp): string => (names.test(text) ? text : "(no name)");
 

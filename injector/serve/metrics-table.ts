@@ -55,6 +55,11 @@ export const METRICS = {
     help: "Time since the last news of each kind from the API server, or since the start if there was none. Up to 120 is usual if nothing changes. Over 300, decisions use old facts.",
     labels: { resource: "as above" },
   },
+  podrole_lookups_refused_total: {
+    type: "counter",
+    help: "Reviews that were denied because their namespace or service account was not in memory and too many such were asked for. If it rises for long, somebody posts forged reviews.",
+    labels: {},
+  },
   podrole_unready: {
     type: "gauge",
     help: "1 with the reason why /readyz answers 503. No series if it answers 200.",

@@ -24,6 +24,7 @@ export interface MetricsDeps {
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   readonly followed?: () => readonly Followed[];
+  readonly refusedLookUps?: () => number;
   /** State of the certificate; absent when there is none. */
   readonly tls?: () => TlsSourceState;
   /** Why the server is not ready, or undefined. */
@@ -43,6 +44,7 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
   const wouldDeny = counter("podrole_audit_would_deny_total");
   gauge("podrole_facts_synced", () => (synced() ? 1 : 0));
   factsMetrics(registry, deps);
+  counter("podrole_lookups_refused_total", () => deps.refusedLookUps?.() ?? 0);
   const tls = tlsMetrics(registry, deps);
   const refused = counter("podrole_connections_refused_total");
   labelled(gauge("podrole_unready"), () => codeOf(unready()));
