@@ -6,6 +6,9 @@ import type { Fresh } from "./fresh.ts";
 /**
  * The uid of the pod's sidecar: the one that an earlier pass gave it, or else a new one that nothing in the pod names.
  * Undefined if the pod names every one.
+ *
+ * The sidecar can read its projected tokens as any uid: the kubelet keeps such a file for one uid only if every container of
+ * the pod names that uid (FsUserFrom), and with an fsGroup, every container of the pod is in that group.
  */
 export function sidecarUid(pod: Pod, fresh: Fresh): number | undefined {
   const taken = namedIds(pod);
