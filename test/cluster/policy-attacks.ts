@@ -324,4 +324,10 @@ export const ATTACKS: readonly Attack[] = [
     dropping([], ["SYS_PTRACE"]),
     { setting: "off" },
   ),
+  attack(
+    "guard off: an app that keeps NET_RAW, which reads what others send to the sidecar",
+    "CAPABILITY_FORBIDDEN",
+    dropping([]),
+    { setting: "off" },
+  ),
 ];

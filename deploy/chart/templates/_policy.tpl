@@ -162,10 +162,11 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 {{- define "podrole.celContainers" -}}
 - name: podUid
   expression: object.spec.?securityContext.?runAsUser.orValue(-1)
-# Compared exactly: containerd turns CAP_NET_RAW into CAP_CAP_NET_RAW and then drops nothing.
+# Compared exactly: containerd turns CAP_NET_RAW into CAP_CAP_NET_RAW and then drops nothing. Without a guard it may be added.
 - name: notDropping
   expression: >-
-    variables.others.filter(c, !c.?securityContext.?capabilities.?drop.orValue([]).exists(d, d == 'ALL') &&
+    variables.others.filter(c, (variables.hasGuard || !('NET_RAW' in c.?securityContext.?capabilities.?add.orValue([]))) &&
+    !c.?securityContext.?capabilities.?drop.orValue([]).exists(d, d == 'ALL') &&
     !(variables.openUid ? ['NET_RAW', 'SETUID', 'SETGID'] : ['NET_RAW']).all(need,
     c.?securityContext.?capabilities.?drop.orValue([]).exists(d, d == need))).map(c, string(c.name))
 # Level baseline, which lets containers add these, refuses every other spelling.
@@ -199,7 +200,7 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
   messageExpression: >-
     '[CAPABILITY_FORBIDDEN] Source node lets the sidecar\'s uid past the guard, and these add SETUID or SETGID: ' +
     variables.switchingUid.join(', ') + '. Remove it from securityContext.capabilities.add.'
-- expression: "!variables.judged || !variables.hasGuard || variables.notDropping.size() == 0"
+- expression: "!variables.judged || variables.notDropping.size() == 0"
   messageExpression: >-
     '[CAPABILITY_FORBIDDEN] ' + (variables.openUid ? 'NET_RAW, SETUID and SETGID are' : 'NET_RAW is') + ' not dropped by: ' +
     variables.notDropping.join(', ') + '. Write it, without CAP_, into securityContext.capabilities.drop; the injector does so by itself.'
