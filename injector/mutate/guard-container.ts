@@ -9,9 +9,13 @@ import { imdsMode } from "./imds-env.ts";
 import type { Intent } from "../decide/intent.ts";
 import { hasOpenUid, presenceOf } from "../decide/presence.ts";
 
-/** The sidecar's ports in this pod, comma-separated. */
-const portsOf = ({ credentialsPort, healthPort, imdsPort }: InjectorConfig, { imds }: Intent): string =>
-  [credentialsPort, healthPort, ...(imds === undefined ? [] : [imdsPort])].join(",");
+/**
+ * The ports at which the sidecar gives credentials, comma-separated. Not the one of health and metrics, which gives none: other
+ * pods can reach it, and if they flood it, the kernel answers without a socket (SYN cookies), so by no uid. The guard would drop
+ * that, and the hook `wait` of a starting pod would wait in vain.
+ */
+const portsOf = ({ credentialsPort, imdsPort }: InjectorConfig, { imds }: Intent): string =>
+  [credentialsPort, ...(imds === undefined ? [] : [imdsPort])].join(",");
 
 /**
  * Root with NET_ADMIN and nothing else is the tightest that works: a non-root guard would need privilege escalation

@@ -13,8 +13,8 @@ export const ENV = {
   /** Guard: the one uid that may still reach them (source `node`), or absent. */
   openUid: "PODROLE_OPEN_UID",
   /**
-   * Guard, in a pod with a sidecar: the uid that runs it, and its ports, comma-separated. Nobody else in the pod may answer
-   * there. Both or neither.
+   * Guard, in a pod with a sidecar: the uid that runs it, and the ports where it gives credentials, comma-separated. Nobody
+   * else in the pod may answer there. Both or neither.
    */
   sidecarUid: "PODROLE_SIDECAR_UID",
   sidecarPorts: "PODROLE_SIDECAR_PORTS",

@@ -46,7 +46,7 @@ export const UID_ATTACKS: readonly Attack[] = [
   attack(
     "a guard that protects other ports",
     "INJECTED_DIFFERENTLY",
-    guardValueOf("PODROLE_SIDECAR_PORTS", "1,2"),
+    guardValueOf("PODROLE_SIDECAR_PORTS", "1"),
   ),
   attack("a guard that protects no port", "INJECTED_DIFFERENTLY", (pod) => {
     guard(pod).env = guard(pod).env.filter(
@@ -56,7 +56,7 @@ export const UID_ATTACKS: readonly Attack[] = [
   attack(
     "a guard of an emulating pod that leaves the emulated port to others",
     "INJECTED_DIFFERENTLY",
-    guardValueOf("PODROLE_SIDECAR_PORTS", "16925,16926"),
+    guardValueOf("PODROLE_SIDECAR_PORTS", "16925"),
     { setting: "emulated" },
   ),
   ...["PODROLE_LISTEN_CREDENTIALS", "PODROLE_LISTEN_HEALTH"].map((name) =>

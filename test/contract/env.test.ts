@@ -57,7 +57,7 @@ describe.for(SOURCES)("with source %s", (source) => {
     expect(guardTold(settings)).toEqual({
       addresses: expect.arrayContaining(["169.254.169.254"]) as string[],
       openUid: source === "node" ? SIDECAR_UID : undefined,
-      sidecar: { uid: SIDECAR_UID, ports: [16_925, 16_926] },
+      sidecar: { uid: SIDECAR_UID, ports: [16_925] },
       egressHook: "prefer",
       imds: "block",
       imdsPort: 16_927,
@@ -125,7 +125,7 @@ describe("when the metadata service is emulated", () => {
     expect(parseGuardConfig(startedWith(after, CONTAINER.guard))).toMatchObject({
       imds: "emulate",
       imdsPort: 8169,
-      sidecar: { uid: SIDECAR_UID, ports: [7001, 7002, 8169] },
+      sidecar: { uid: SIDECAR_UID, ports: [7001, 8169] },
     });
     expect(parseConfig(startedWith(after, CONTAINER.sidecar)).imds).toEqual({
       port: 8169,

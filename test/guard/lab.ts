@@ -23,6 +23,7 @@ export interface Lab {
   /** Every rule in the pod, without counters. */
   ruleset(): Promise<string>;
   startInPod(argv: readonly string[]): ChildProcessWithoutNullStreams;
+  startInNode(argv: readonly string[]): ChildProcessWithoutNullStreams;
   /** Adds an interface, `net2`, and a second address on `eth0`, as a network plugin may do to a running pod. */
   plugIn(): Promise<void>;
   /** Undoes {@link plugIn}. */
@@ -95,6 +96,7 @@ export async function openLab(): Promise<Lab> {
       nft: async (input) => void (await must(inside(pod, ["nft", "-f", "-"]), { input })),
       ruleset: () => must(inside(pod, ["nft", "--stateless", "list", "ruleset"])),
       startInPod: (argv) => start(inside(pod, argv)),
+      startInNode: (argv) => start(inside(node, argv)),
       plugIn: async () => {
         await connect(pod, "net2", node, "veth2", 73);
         await sysctls(

@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { SIDECAR_UID } from "../support/sidecar-uid.ts";
+import { HEALTH_PORT } from "../../sidecar/contract/pod.ts";
 import { outcomeOf } from "./attempts.ts";
 import type { Ended } from "./command.ts";
 import { AS_GUARD, runGuard, withoutEgressHook, withoutNfTables, withoutNft } from "./guard-run.ts";
-import { openLab, type Lab } from "./lab.ts";
+import { file, openLab, type Lab } from "./lab.ts";
 import { whyNoIptables, whyNot } from "./requirements.ts";
 import { markdownTable, PAGE, pageWithPorts } from "./page.ts";
 import {
@@ -94,7 +95,7 @@ describe.skipIf(reason)(`the sidecar's ports${reason ? ` (skipped: ${reason})` :
       await lab?.close();
       lab = await openLab();
       const { code, stdout, stderr } = await guarded();
-      const says = `only uid ${SIDECAR_UID} answers at ports 16925, 16926 and 16927`;
+      const says = `only uid ${SIDECAR_UID} answers at ports 16925 and 16927`;
       if (code !== 0 || !stdout.includes(says)) throw new Error(`${stdout}${stderr}`);
     });
 
@@ -124,6 +125,22 @@ describe.skipIf(reason)(`the sidecar's ports${reason ? ` (skipped: ${reason})` :
           expect(await asking(port, address)).toMatchObject(REFUSED);
         },
       );
+    });
+
+    // The kernel answers a flood without a socket, so by no uid. Other pods reach the port of health and metrics alone.
+    test("a neighbour's flood does not keep the pod from its own health port", async () => {
+      await serving(SIDECAR_UID, HEALTH_PORT, "0.0.0.0");
+      const flood = [
+        "python3",
+        file("attacker/half_open.py"),
+        lab.interfaces.eth0.podIp,
+        String(HEALTH_PORT),
+        "2000",
+      ];
+      const flooding = lab.startInNode(flood);
+      ends.push(async () => flooding.kill("SIGKILL"));
+      await new Promise((resolve) => flooding.stdout.once("data", resolve));
+      expect(await asking(HEALTH_PORT, "127.0.0.1")).toMatchObject({ outcome: "reached" });
     });
 
     test("a thief that listened before the guard gets nothing once the guard is there", async () => {

@@ -1,11 +1,11 @@
 import { collect, type Ended } from "./command.ts";
 import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
-import { CREDENTIALS_PORT, HEALTH_PORT, IMDS_PORT } from "../../sidecar/contract/pod.ts";
+import { CREDENTIALS_PORT, IMDS_PORT } from "../../sidecar/contract/pod.ts";
 import { outcomeOf, socketClient, type Outcome } from "./attempts.ts";
 import { file, type Lab } from "./lab.ts";
 
-export const PORTS = [CREDENTIALS_PORT, HEALTH_PORT, IMDS_PORT] as const;
+export const PORTS = [CREDENTIALS_PORT, IMDS_PORT] as const;
 
 /** The guard's variables in a pod with a sidecar. */
 export const WITH_SIDECAR = {
@@ -125,7 +125,7 @@ export const PORT_WAYS: readonly PortWay[] = [
   }),
   way("a client whose source port is another one of the sidecar's", {
     ...LOOPBACK,
-    client: ["--source-port", "16926"],
+    client: ["--source-port", "16927"],
   }),
   {
     name: "TCP Fast Open, with servers of it switched on by the node's admin",

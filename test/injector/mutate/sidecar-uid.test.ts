@@ -54,7 +54,7 @@ describe("the uid of a pod's sidecar", () => {
     expect(env.slice(0, 3)).toEqual([
       { name: ENV.openUid, value: "40001" },
       { name: ENV.sidecarUid, value: "40001" },
-      { name: ENV.sidecarPorts, value: "16925,16926" },
+      { name: ENV.sidecarPorts, value: "16925" },
     ]);
   });
 
