@@ -31,6 +31,7 @@ const GUARDS = [
   { posture: "guard, iptables-legacy", lacking: async () => withoutNfTables() },
 ] as const;
 
+const PROXY_UID = 1337;
 const CONTROL = "no guard";
 const POSTURES = [CONTROL, ...GUARDS.map(({ posture }) => posture)];
 const WORDS = new Map<boolean | undefined, string>([
@@ -161,6 +162,23 @@ describe.skipIf(reason)(`the sidecar's ports${reason ? ` (skipped: ${reason})` :
     test("a socket that the sidecar's uid has made serves, whoever it is passed on to", async () => {
       const scene = { listen: "127.0.0.1", connect: "127.0.0.1", thief: ["--made-by", String(SIDECAR_UID)] };
       expect(await theft(lab, PORTS[0], scene)).toMatchObject({ body: THIEF });
+    });
+
+    test("a mesh that redirects every connection to its proxy still does, and its proxy reaches the sidecar", async () => {
+      await lab.nft(`table inet mesh {
+        chain output { type nat hook output priority -100; meta skuid != ${PROXY_UID} meta l4proto tcp redirect to :15001; }
+      }`);
+      await serving(PROXY_UID, 15_001, "127.0.0.1");
+      await serving(SIDECAR_UID, PORTS[0], "127.0.0.1");
+      expect(await asking(PORTS[0], "127.0.0.1")).toMatchObject({ outcome: "reached" });
+      expect(await asking(PORTS[0], "127.0.0.1", "--uid", String(PROXY_UID))).toMatchObject({
+        outcome: "reached",
+      });
+      expect(await Promise.all(ends.splice(0).map((end) => end()))).toEqual([
+        expect.objectContaining({ stdout: expect.stringContaining("got") }),
+        expect.objectContaining({ stdout: expect.stringContaining("got") }),
+      ]);
+      await lab.nft("delete table inet mesh");
     });
 
     test("other ports and other connections from these port numbers are left alone", async () => {
