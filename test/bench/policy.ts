@@ -21,7 +21,7 @@ import { until } from "../support/until.ts";
 
 const METRIC = "apiserver_admission_controller_admission_duration_seconds";
 const ROUNDS = Number(process.env["ROUNDS"] ?? 5);
-const PODS = 200;
+const PODS = Number(process.env["PODS"] ?? 200);
 const POLICIES = new Set(["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]);
 const CONTAINERS = [1, 10, 100];
 

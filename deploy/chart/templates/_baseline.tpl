@@ -212,15 +212,24 @@ variables.baseline whether the level holds, and in variables.judged whether ther
     variables.exempt.filter(e, e.matches('^hostPath=(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+:rw$')).map(e,
     e.substring(9, e.size() - 3) + '/').filter(p,
     !{{ include "podrole.celOverlaps" (concat $lists.neverExemptPaths $lists.neverWritablePaths) }})
-# The containers with a field that a control is about. Most have none, which leaves the controls with little to do.
+# The containers that break a rule, exemptions aside: most pods have none, and then there is nothing to do for the controls.
 - name: suspects
   expression: >-
     !variables.checked ? [] : variables.others.filter(c,
-    (has(c.securityContext) && (c.securityContext.?privileged.orValue(false) || has(c.securityContext.procMount) ||
-    c.securityContext.?capabilities.?add.hasValue() || c.securityContext.?seccompProfile.?type.orValue('RuntimeDefault') != 'RuntimeDefault' ||
-    has(c.securityContext.appArmorProfile) || has(c.securityContext.seLinuxOptions) || has(c.securityContext.windowsOptions))) ||
-    c.?ports.orValue([]).exists(p, has(p.hostPort)) ||
-    ((has(c.livenessProbe) || has(c.readinessProbe) || has(c.startupProbe) || has(c.lifecycle)) && {{ $controls.hostProbes.container }}))
+    (has(c.securityContext) && (
+    (has(c.securityContext.capabilities) && has(c.securityContext.capabilities.add) &&
+    !c.securityContext.capabilities.add.all(a, a in {{ include "podrole.celList" $lists.capabilities }})) ||
+    (has(c.securityContext.privileged) && c.securityContext.privileged) ||
+    (has(c.securityContext.seccompProfile) && c.securityContext.seccompProfile.type != 'RuntimeDefault') ||
+    has(c.securityContext.procMount) || has(c.securityContext.appArmorProfile) || has(c.securityContext.seLinuxOptions) ||
+    has(c.securityContext.windowsOptions))) ||
+    (has(c.ports) && c.ports.exists(p, has(p.hostPort))) ||
+    {{- range $i, $handler := list "livenessProbe" "readinessProbe" "startupProbe" "lifecycle.postStart" "lifecycle.preStop" }}
+    {{- $at := printf "c.%s" $handler }}
+    {{- if $i }} ||{{ end }}
+    ({{ if hasPrefix "lifecycle" $handler }}has(c.lifecycle) && {{ end }}has({{ $at }}) &&
+    ((has({{ $at }}.httpGet) && has({{ $at }}.httpGet.host)) || (has({{ $at }}.tcpSocket) && has({{ $at }}.tcpSocket.host))))
+    {{- end }})
 {{- if $creating }}
 - name: suspectPod
   expression: "variables.checked ? [object.spec] : []"

@@ -165,10 +165,11 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 # Compared exactly: containerd turns CAP_NET_RAW into CAP_CAP_NET_RAW and then drops nothing. Without a guard it may be added.
 - name: notDropping
   expression: >-
-    variables.others.filter(c, (variables.hasGuard || !('NET_RAW' in c.?securityContext.?capabilities.?add.orValue([]))) &&
-    !c.?securityContext.?capabilities.?drop.orValue([]).exists(d, d == 'ALL') &&
-    !(variables.openUid ? ['NET_RAW', 'SETUID', 'SETGID'] : ['NET_RAW']).all(need,
-    c.?securityContext.?capabilities.?drop.orValue([]).exists(d, d == need))).map(c, string(c.name))
+    variables.others.filter(c, !(has(c.securityContext) && has(c.securityContext.capabilities) &&
+    has(c.securityContext.capabilities.drop) && ('ALL' in c.securityContext.capabilities.drop ||
+    ('NET_RAW' in c.securityContext.capabilities.drop && (!variables.openUid ||
+    ['SETUID', 'SETGID'].all(need, need in c.securityContext.capabilities.drop))))) &&
+    (variables.hasGuard || !('NET_RAW' in c.?securityContext.?capabilities.?add.orValue([])))).map(c, string(c.name))
 # Level baseline, which lets containers add these, refuses every other spelling.
 - name: switchingUid
   expression: >-
