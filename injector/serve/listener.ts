@@ -19,13 +19,15 @@ export interface Limits extends ConnectionLimits {
    * unused ones beside the others. A slow-header client costs no more than an idle one.
    */
   readonly headersMs: number;
-  /** From the end of the headers to the end of the body. The API server waits no longer for the whole answer. */
-  readonly bodyMs: number;
   /**
-   * From the end of the body until the client has taken the whole answer. The review's memory is held as long, so a client
-   * that reads slowly, or that waits behind others for its turn, is cut off.
+   * From the end of the headers to the end of the body. While it is read, others may wait for the memory, and an API server
+   * waits for 5 s in all.
    */
+  readonly bodyMs: number;
+  /** From the end of the body until the answer is ready. A client that waits behind others for its turn is cut off. */
   readonly answerMs: number;
+  /** From then on until the client has taken the whole answer. Others may wait as long, as for the body. */
+  readonly takeMs: number;
   readonly handshakeMs: number;
   /** How often late headers are looked for. */
   readonly checkMs: number;
@@ -34,8 +36,9 @@ export interface Limits extends ConnectionLimits {
 export const LIMITS: Limits = {
   keepAliveMs: 150_000,
   headersMs: 155_000,
-  bodyMs: 5000,
+  bodyMs: 2000,
   answerMs: 10_000,
+  takeMs: 1000,
   handshakeMs: 10_000,
   checkMs: 1000,
   connections: 1024,
@@ -86,7 +89,7 @@ export function serveCertificate(server: Server, tls: ListenerTls): void {
 }
 
 /** Ends a slow request as Node does, but counts from the end of its headers; and then one whose answer is not taken. */
-function limitTimes(server: Server, { bodyMs, answerMs }: Limits): void {
+function limitTimes(server: Server, { bodyMs, answerMs, takeMs }: Limits): void {
   server.prependListener("request", (request, response) => {
     const { socket } = request;
     const late = Object.assign(new Error("the body is late"), { code: "ERR_HTTP_REQUEST_TIMEOUT" });
@@ -97,8 +100,13 @@ function limitTimes(server: Server, { bodyMs, answerMs }: Limits): void {
     for (const end of ["end", "close"]) request.once(end, () => clearTimeout(body));
     request.once("end", () => {
       if (response.closed) return;
-      const answer = setTimeout(() => socket.destroy(), answerMs).unref();
-      response.once("close", () => clearTimeout(answer));
+      let cut = setTimeout(() => socket.destroy(), answerMs).unref();
+      // The whole answer was given to Node.
+      response.once("prefinish", () => {
+        clearTimeout(cut);
+        cut = setTimeout(() => socket.destroy(), takeMs).unref();
+      });
+      response.once("close", () => clearTimeout(cut));
     });
   });
 }

@@ -39,7 +39,7 @@ describe("a flood of long bodies", () => {
   ] as const)(
     "%s is read from one connection at a time, and short reviews are answered meanwhile",
     async ([, head]) => {
-      const { port } = await listening();
+      const { port } = await listening({ bodyMs: 60_000 });
       const sockets = await stalled(port, { count: 20, read: 1, head });
       await delay(300);
       expect(kept(sockets)).toBe(19);

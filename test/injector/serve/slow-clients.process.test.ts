@@ -1,8 +1,9 @@
 import { once } from "node:events";
-import { connect as connectTcp } from "node:net";
+import { readFile } from "node:fs/promises";
+import { connect as connectTcp, type AddressInfo, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { LIMITS } from "../../../injector/serve/listener.ts";
+import { listener, LIMITS } from "../../../injector/serve/listener.ts";
 import { ca, fresh, agentFor, serialOf, listening, review, raw, hungUp, REVIEW } from "./listener-rig.ts";
 
 describe("a slow client", () => {
@@ -85,12 +86,35 @@ describe("a slow client", () => {
     expect(said).toMatch(/^HTTP\/1.1 4/);
   });
 
-  test("whose answer is not ready or not taken in time is cut off, for its review takes memory as long", async () => {
+  test("whose answer is not ready in time is cut off, for its review takes memory as long", async () => {
     const never = { facts: () => new Promise<never>(() => {}) };
     const { port } = await listening({ ...SHORT, answerMs: 200 }, undefined, never);
     const socket = await raw(port);
     socket.write(`${REQUEST.replace("500", String(REVIEW.length))}\r\n${REVIEW}`);
     expect(await hungUp(socket)).toBe("");
+  });
+
+  test("that does not take its answer is cut off, however long an answer may take", async () => {
+    const answer = Buffer.alloc(64 * 1024 * 1024, "x");
+    const server = listener(
+      (request, response) => request.resume().once("end", () => response.end(answer)),
+      undefined,
+      { ...LIMITS, answerMs: 600_000, takeMs: 200 },
+    );
+    onTestFinished(() => void server.close());
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const socket = connectTcp({ host: "127.0.0.1", port: (server.address() as AddressInfo).port });
+    const cut = once(server, "connection").then(([one]: Socket[]) => once(one as Socket, "close"));
+    socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+    await cut;
+    expect((await hungUp(socket)).length).toBeLessThan(answer.length);
+  });
+
+  test("holds up others for less than half of the time that API servers wait", async () => {
+    const values = await readFile(new URL("../../../deploy/chart/values.yaml", import.meta.url), "utf8");
+    const webhookMs = 1000 * Number(/^ {2}timeoutSeconds: (\d+)$/m.exec(values)?.[1]);
+    expect(LIMITS.bodyMs).toBeLessThan(webhookMs / 2);
+    expect(LIMITS.takeMs).toBeLessThan(webhookMs / 2);
   });
 
   test("cannot send headers without end", async () => {
