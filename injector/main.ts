@@ -16,10 +16,11 @@ import { configFileSource, configMapSource } from "./serve/config-source.ts";
 import { drainer } from "./serve/drain.ts";
 import { processMemory, returnIdleMemory } from "./serve/idle-memory.ts";
 import { listen } from "./serve/listen.ts";
-import { serveCertificate } from "./serve/listener.ts";
+import { serveCertificate, type ListenerTls } from "./serve/listener.ts";
 import { injectorMetrics } from "./serve/metrics.ts";
 import { buildServer, troubleOf } from "./serve/server.ts";
 import { endOnSignals } from "./serve/signals.ts";
+import { followClientCa, readClientCa } from "./tls/client-ca.ts";
 import { servingFrom } from "./tls/options.ts";
 import { tlsSource } from "./tls/source.ts";
 
@@ -36,7 +37,7 @@ interface ServeOptions {
 /** Puts the parts together. Each of them is tested without this. */
 async function serve(options: ServeOptions & Record<string, unknown>): Promise<void> {
   const serving = servingFrom(options);
-  const { minVersion, drainMs } = serving;
+  const { minVersion, drainMs, clientCa: clientCaFile } = serving;
   const log = createLog(options.logLevel, "podrole-injector");
   const [clock, stopping] = [systemClock, new AbortController()];
   const { signal } = stopping;
@@ -90,7 +91,11 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
 
   cluster.start();
   const following = settings.run(config, signal);
-  const first = await tls.first(signal);
+  let listening: ListenerTls = {
+    minVersion,
+    ...(clientCaFile === undefined ? {} : { clientCa: await readClientCa(clientCaFile) }),
+    ...(await tls.first(signal)),
+  };
   const app = buildServer({
     ...readiness,
     detail: () => config.refused() ?? settings.trouble(),
@@ -101,10 +106,24 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     refused: metrics.countRefused,
     log,
     fresh: random,
-    tls: { ...first, minVersion },
+    refusedClient: metrics.countRefusedClient,
+    tls: listening,
     bodies: bodyLimits(memoryLimit()),
   });
-  const certificates = tls.run((pair) => serveCertificate(app.server, { ...pair, minVersion }), signal);
+  const serveWith = (changed: Partial<ListenerTls>): void => {
+    const next = { ...listening, ...changed };
+    serveCertificate(app.server, next);
+    listening = next;
+  };
+  const certificates = tls.run(serveWith, signal);
+  if (clientCaFile !== undefined && listening.clientCa !== undefined) {
+    const apply = (clientCa: string): void => {
+      serveWith({ clientCa });
+      // Those that are open were admitted by the former CA.
+      app.server.closeIdleConnections();
+    };
+    void followClientCa(listening.clientCa, { path: clientCaFile, clock, log, apply }, signal);
+  }
   // Before it listens: whoever reads "listening at" may end it at once, and is to see it drain.
   finishFirst(() => {
     // Cluster and certificates are followed to the end: until then reviews come.

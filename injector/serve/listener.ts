@@ -7,6 +7,8 @@ import { limitConnections, type ConnectionLimits } from "./connections.ts";
 
 export interface ListenerTls extends KeyPair {
   readonly minVersion?: SecureVersion;
+  /** CAs of the clients that may send reviews, PEM. Absent: no client is asked for a certificate. */
+  readonly clientCa?: string;
 }
 
 /** A listener's limits. Milliseconds and counts. */
@@ -67,10 +69,7 @@ export function listener(
   };
   const waited = oneAtATime(handler);
   const server = tls
-    ? createHttpsServer(
-        { ...options, minVersion: MIN_VERSION, ...tls, handshakeTimeout: limits.handshakeMs },
-        waited,
-      )
+    ? createHttpsServer({ ...options, ...contextOf(tls), handshakeTimeout: limits.handshakeMs }, waited)
     : createHttpServer(options, waited);
   expectNothing(server);
   limitConnections(server, limits, refused);
@@ -85,8 +84,15 @@ export function listener(
 export function serveCertificate(server: Server, tls: ListenerTls): void {
   if (!(server instanceof HttpsServer)) throw new Error("the listener speaks no TLS");
   // With the version: without it, Node would use its own default and not the one that the server started with.
-  server.setSecureContext({ minVersion: MIN_VERSION, ...tls });
+  server.setSecureContext(contextOf(tls));
 }
+
+/** A client without a certificate is connected too, for the probes: see known-clients.ts. */
+const contextOf = ({ clientCa, ...tls }: ListenerTls) => ({
+  minVersion: MIN_VERSION,
+  ...tls,
+  ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false }),
+});
 
 /** Ends a slow request as Node does, but counts from the end of its headers; and then one whose answer is not taken. */
 function limitTimes(server: Server, { bodyMs, answerMs, takeMs }: Limits): void {

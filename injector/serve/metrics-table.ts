@@ -55,6 +55,11 @@ export const METRICS = {
     help: "Time since the last news of each kind from the API server, or since the start if there was none. Up to 120 is usual if nothing changes. Over 300, decisions use old facts.",
     labels: { resource: "as above" },
   },
+  podrole_clients_refused_total: {
+    type: "counter",
+    help: "Reviews that were refused because their client showed no certificate by the CA in --client-ca. Always 0 without that option.",
+    labels: {},
+  },
   podrole_lookups_refused_total: {
     type: "counter",
     help: "Reviews that were denied because their namespace or service account was not in memory and too many such were asked for. If it rises for long, somebody posts forged reviews.",

@@ -13,6 +13,8 @@ export interface Metrics {
   /** Counts a certificate taken into service. */
   readonly countReload: () => void;
   readonly countRefused: () => void;
+  /** Counts a review of a client that may send none. */
+  readonly countRefusedClient: () => void;
   /** Everything, in the Prometheus text format. */
   readonly text: () => Promise<string>;
 }
@@ -47,6 +49,7 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
   counter("podrole_lookups_refused_total", () => deps.refusedLookUps?.() ?? 0);
   const tls = tlsMetrics(registry, deps);
   const refused = counter("podrole_connections_refused_total");
+  const refusedClients = counter("podrole_clients_refused_total");
   labelled(gauge("podrole_unready"), () => codeOf(unready()));
   labelled(gauge("podrole_settings_refused"), () => codeOf(deps.config?.refused()));
   gauge("podrole_settings_taken_timestamp_seconds", () => (deps.config?.takenAt() ?? 0) / 1000);
@@ -67,6 +70,7 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
     },
     countReload: tls.countReload,
     countRefused: () => refused.inc(),
+    countRefusedClient: () => refusedClients.inc(),
     text: () => registry.metrics(),
   };
 }

@@ -4,6 +4,7 @@ import { parseReview } from "../review/admission-review.ts";
 import type { Trouble } from "../model/trouble.ts";
 import { answer, answerTooHeavy, type AnswerDeps } from "./answer.ts";
 import { bodyLimits, readBodies, type BodyLimits } from "./bodies.ts";
+import { admitKnownClients } from "./known-clients.ts";
 import { listener, type Limits, type ListenerTls } from "./listener.ts";
 
 export interface Deps extends AnswerDeps {
@@ -25,6 +26,8 @@ export interface Deps extends AnswerDeps {
   readonly bodies?: BodyLimits;
   /** Called for each connection that was closed because there are too many. */
   readonly refused?: () => void;
+  /** Called for each review that was refused because its client showed no certificate by the client CA. */
+  readonly refusedClient?: () => void;
 }
 
 /** The webhook server. `listen()` is the caller's; tests call `inject()`. */
@@ -55,6 +58,7 @@ export function buildServer(deps: Deps): FastifyInstance {
   app.addHook("onRequest", async (_request, reply) => {
     if (deps.draining?.() ?? false) reply.header("connection", "close");
   });
+  if (tls?.clientCa !== undefined) admitKnownClients(app, deps.refusedClient ?? (() => {}));
   const read = readBodies(app, bodies);
   app.post("/mutate", (request, reply) =>
     read(request, reply, (body) =>

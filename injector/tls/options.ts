@@ -16,11 +16,14 @@ interface Parsed {
   readonly service: string;
   readonly namespace?: string;
   readonly drainSeconds: number;
+  readonly clientCa?: string;
 }
 
 export interface ServingOptions {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
   readonly drainMs: number;
+  /** File with the CAs of the clients that may send reviews; undefined: every client may. */
+  readonly clientCa: string | undefined;
   readonly source:
     | { readonly mode: "files"; readonly files: TlsFiles }
     | {
@@ -77,6 +80,10 @@ const OPTIONS: readonly Option[] = [
   new Option("--tls-min-version <version>", "oldest TLS version to accept")
     .choices(TLS_VERSIONS)
     .default("1.3"),
+  new Option(
+    "--client-ca <file>",
+    "CA of the clients that may send reviews, PEM; read again when it changes (default: every client may)",
+  ),
   new Option("--drain-seconds <seconds>", "how long the server keeps answering after SIGTERM")
     .argParser(wholeNumber(0, 600))
     .default(15),
@@ -97,6 +104,7 @@ export function servingFrom(options: Readonly<Record<string, unknown>>): Serving
   const same = {
     minVersion: `TLSv${given.tlsMinVersion}`,
     drainMs: given.drainSeconds * 1000,
+    clientCa: given.clientCa,
   } as const;
   if (mode === "files") {
     if (tlsCert === undefined || tlsKey === undefined)

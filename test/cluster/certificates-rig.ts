@@ -92,6 +92,7 @@ export async function openReplica(plane: ControlPlane): Promise<Replica> {
   const tls = tlsSource(
     {
       minVersion: "TLSv1.3",
+      clientCa: undefined,
       drainMs: 0,
       source: {
         mode: "self-managed",

@@ -4,6 +4,7 @@ import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { certificateAuthority, servingCertificate, validFor } from "../../injector/tls/certificates.ts";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { kubernetesCluster } from "../../injector/cluster/kubernetes.ts";
+import { serveCertificate } from "../../injector/serve/listener.ts";
 import { buildServer } from "../../injector/serve/server.ts";
 import { random } from "../../injector/mutate/fresh.ts";
 import { config } from "../support/config.ts";
@@ -20,6 +21,10 @@ export interface Serving {
   readonly plane: ControlPlane;
   /** The injector's log so far. */
   readonly lines: readonly LogLine[];
+  /** Of its listener. */
+  readonly port: number;
+  /** Changes the CA of the clients that may send reviews. */
+  readonly useClientCa: (clientCa: string) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -28,12 +33,12 @@ export async function openInjector(over: Partial<InjectorConfig> = {}): Promise<
   try {
     await allowInjector(plane);
     await installCrd(plane);
-    const { lines, close } = await addInjector(plane, over);
+    const { close, ...injector } = await addInjector(plane, over);
     const closeBoth = async (): Promise<void> => {
       await close();
       await plane.stop();
     };
-    return { plane, lines, close: closeBoth };
+    return { ...injector, plane, close: closeBoth };
   } catch (error) {
     await plane.stop();
     throw error;
@@ -46,24 +51,30 @@ interface Place {
   /** The webhook is called only for namespaces with this label, so that several injectors can run side by side. */
   readonly labels: Readonly<Record<string, string>>;
   readonly kubeConfig: KubeConfig;
+  /** The CA of the clients that may send reviews; absent: every client may. */
+  readonly clientCa: string | undefined;
 }
 
 /** Registers one more injector at a control plane. Resolves once the API server calls it. */
 export async function addInjector(
   plane: ControlPlane,
   over: Partial<InjectorConfig>,
-  { name = "podrole", labels = {}, kubeConfig = plane.injectorConfig }: Partial<Place> = {},
+  { name = "podrole", labels = {}, kubeConfig = plane.injectorConfig, clientCa }: Partial<Place> = {},
 ): Promise<Omit<Serving, "plane">> {
   const authority = await certificateAuthority("podrole test", validFor(1, Date.now()));
   const { log, lines } = logLines();
   const cluster = kubernetesCluster(kubeConfig, { log });
+  const listening = {
+    ...(await servingCertificate(authority, ["127.0.0.1"], validFor(1, Date.now()))),
+    ...(clientCa === undefined ? {} : { clientCa }),
+  };
   const app = buildServer({
     config: () => config({ policy: "listed", region: "eu-west-1", ...over }),
     cluster,
     ready: () => cluster.ready(),
     log,
     fresh: random,
-    tls: await servingCertificate(authority, ["127.0.0.1"], validFor(1, Date.now())),
+    tls: listening,
   });
   const close = async (): Promise<void> => {
     app.server.closeAllConnections();
@@ -84,7 +95,12 @@ export async function addInjector(
       if (!reads) return String(body.message).includes("denied the request") || undefined;
       return (status === 201 && body.spec.initContainers?.[0]?.name === CONTAINER.guard) || undefined;
     });
-    return { lines, close };
+    const { port: at } = app.server.address() as AddressInfo;
+    const useClientCa = (other: string): void => {
+      serveCertificate(app.server, { ...listening, clientCa: other });
+      app.server.closeIdleConnections();
+    };
+    return { lines, port: at, useClientCa, close };
   } catch (error) {
     await close();
     throw error;

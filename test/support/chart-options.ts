@@ -20,6 +20,11 @@ export const CHART_OPTIONS: Readonly<Record<string, ChartOption>> = {
   "--tls-cert": { at: "tls.mode", value: "cert-manager", argument: "--tls-cert=/tls/tls.crt" },
   "--tls-key": { at: "tls.mode", value: "cert-manager", argument: "--tls-key=/tls/tls.key" },
   "--tls-secret": { at: "tls.secretName", value: "other", argument: "--tls-secret=other" },
+  "--client-ca": {
+    at: "tls.clientCa",
+    value: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+    argument: "--client-ca=/client-ca/ca.crt",
+  },
   "--tls-min-version": { at: "tls.minVersion", value: "1.2", argument: "--tls-min-version=1.2" },
 };
 

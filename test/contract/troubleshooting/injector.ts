@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { certificateAuthority, servingCertificate, validFor } from "../../../injector/tls/certificates.ts";
 import { Refusal } from "../../../injector/cluster/api-server.ts";
 import { injectorCommand } from "../../../injector/serve/command.ts";
+import { readClientCa } from "../../../injector/tls/client-ca.ts";
 import { readPair } from "../../../injector/tls/files.ts";
 import { servingFrom } from "../../../injector/tls/options.ts";
 import { served } from "../../../injector/tls/served.ts";
@@ -50,6 +51,7 @@ export async function tlsRows(): Promise<readonly Row[]> {
       unsettled(),
       ...(await servedTroubles()),
       ...(await fileTroubles(folder)),
+      await thrown(() => readClientCa("/client-ca/ca.crt")),
     ].map(row);
   } finally {
     await rm(folder, { recursive: true });
