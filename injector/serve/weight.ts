@@ -41,7 +41,7 @@ export function weigh(body: Uint8Array): number {
   const { length } = body;
   let weight = length * COST.byte;
   let depth = 0;
-  /** Of the last text; 0 if it begins like a number. */
+  /** Of the last text; 0 if it begins like a number, whose first digit may be written as an escape: `\u0039`. */
   let hash = 0;
   known.fill(0);
   for (let at = 0; at < length; at += 1) {
@@ -54,7 +54,7 @@ export function weigh(body: Uint8Array): number {
           hash = Math.imul(hash ^ (byte as number), FACTOR);
           if (byte === BACKSLASH) at += 1;
         }
-        if (isDigit(body[begin] as number)) hash = 0;
+        if (mayBeginNumber(body[begin] as number)) hash = 0;
         break;
       }
       case OPEN_OBJECT:
@@ -86,4 +86,4 @@ export function weigh(body: Uint8Array): number {
   return weight;
 }
 
-const isDigit = (byte: number): boolean => byte >= ZERO && byte <= NINE;
+const mayBeginNumber = (byte: number): boolean => (byte >= ZERO && byte <= NINE) || byte === BACKSLASH;

@@ -63,6 +63,7 @@ export const HEAVY: Readonly<Record<string, (bytes: number) => string>> = {
       withNumber(index),
     ]),
   ),
+  "the number 39 as a key, with an escape": listOf(() => String.raw`{"\u00339":0}`),
   "two numbers as keys": listOf(() => '{"0":0,"99":0}'),
   "values of changing kinds": listOf((n) => `{"a":${["0", "0.5", '"x"', "{}"][n % 4]}}`),
 };
