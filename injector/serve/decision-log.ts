@@ -3,7 +3,7 @@ import type { Finding } from "../model/findings.ts";
 import type { AdmissionResult, AnsweredReview } from "../review/admission-result.ts";
 import type { Review } from "../review/admission-review.ts";
 import { nameInReview } from "../review/review.ts";
-import { operationLabel } from "./metrics-table.ts";
+import { operationLabel, resourceLabel, RESOURCES } from "./metrics-table.ts";
 
 /**
  * What a review leaves behind: one line of names and codes. Messages may repeat parts of a manifest, and a manifest may
@@ -13,7 +13,7 @@ export function logDecision({ review, result, ms }: AnsweredReview, log: Log): v
   const fields = {
     uid: uidOf(review),
     operation: operationLabel(review),
-    resource: review.resource,
+    resource: RESOURCES.has(review.resource) ? review.resource : resourceLabel(review),
     namespace: nameOr(review.namespace, LABEL),
     name: nameOr(nameInReview(review), SUBDOMAIN_OR_PREFIX),
     ...auditAnnotations(result),

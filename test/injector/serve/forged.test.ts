@@ -74,6 +74,24 @@ describe.for([...RESOURCES, "/pods/exec", "/secrets", `${SECRET}/${SECRET}`])(
   },
 );
 
+test("one that is too heavy to be read leaves no text either, whatever resource it names at its beginning", async () => {
+  for (const text of [SECRET, `\u009b31m${SECRET}`, `\u0007\n${SECRET}`]) {
+    const named = { group: "", version: "v1", resource: "pods" };
+    const request = { uid: "u", kind: { group: "", version: "v1", kind: "Pod" }, resource: named };
+    const body = JSON.stringify({ kind: "AdmissionReview", apiVersion: "admission.k8s.io/v1", request })
+      .replace('"resource":"pods"', `"resource":"${text}"`)
+      .replace(/\}\}$/, `,"x":${"[".repeat(2000)}`);
+    const { log, response } = await post(body, { observe: metrics.observe });
+    expect(response.allowed).toBe(false);
+    expect(JSON.parse(log)).toMatchObject({
+      msg: "decided",
+      findings: "REVIEW_TOO_HEAVY",
+      resource: "other",
+    });
+    expect(log).not.toContain("Hunter2");
+  }
+});
+
 test("after all of them there are few series, and none of them has their text", async () => {
   for (let n = 0; n < 50; n += 1) {
     const over = { operation: `OP${n}`, resource: { group: `g${n}`, resource: `r${n}` }, namespace: `n${n}` };
