@@ -130,7 +130,7 @@ test("the check finds a proof that does not exist", () => {
   expect(problemOf("test/nowhere.test.ts", "x")).toBe("there is no test/nowhere.test.ts");
   expect(problemOf("matrix", "[NET_RAW] AF_XDP, IPv4")).toMatch(/no line .* that the guard holds/);
   expect(proofsIn("somewhere, somehow")).toEqual([]);
-  expect(proofsIn('`test/a.ts` "b", "c" [matrix](x.md) "d"')).toEqual([
+  expect(proofsIn('`test/a.ts` "b", "c" [matrix](guard-matrix.md) "d"')).toEqual([
     ["test/a.ts", "b"],
     ["test/a.ts", "c"],
     ["matrix", "d"],
