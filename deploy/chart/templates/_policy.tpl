@@ -42,13 +42,13 @@ token: [both, file, env]
 {{- end }}
 
 {{- /* Whether an endpoint's address, as the expression in `.` reads it, is blocked. Most are in Kubernetes' one spelling. The API server also
-takes others in older fields: IPv6 in upper case or with zeros, IPv4 with leading zeros, and IPv4 in IPv6, which ip() does not read, with dots or
-without. */ -}}
+takes others in older fields: IPv6 in upper case or with zeros, numbers with any leading zeros, and IPv4 in IPv6. Those that ip() does not
+read are written anew, without leading zeros, and IPv4-mapped ones in a form that it reads. What is no address then, but may be IPv6, is blocked. */ -}}
 {{- define "podrole.celBlocked" -}}
 ({{ . }} in variables.blocked || (isIP({{ . }}) ? !ip.isCanonical({{ . }}) && string(ip({{ . }})) in variables.blocked :
-{{ . }}.find('[0-9]+([.][0-9]+){3}$') != '' ?
-{{ . }}.find('[0-9]+([.][0-9]+){3}$').findAll('[0-9]+').map(o, string(int(o))).join('.') in variables.blocked :
-{{ . }}.contains(':') && string(ip('1::' + {{ . }}.find('[0-9a-fA-F]+:[0-9a-fA-F]+$'))) in variables.halves))
+[{{ . }}.lowerAscii().findAll('[0-9a-f.]+|:').map(t, t == ':' ? t : t.contains('.') ?
+t.findAll('[0-9]+').map(o, o.find('0$|[1-9][0-9]*$')).join('.') : t.find('0$|[1-9a-f][0-9a-f]*$')).join('')].exists(n, isIP(n) ? string(ip(n)) in variables.blocked :
+isIP(n.replace(':ffff:', ':1:', 1)) ? string(ip(n.replace(':ffff:', ':1:', 1))) in variables.mapped : n.contains(':'))))
 {{- end }}
 
 {{- /* Whether installation `i` guards pods of this namespace. The namespace's annotation goes first. */ -}}
