@@ -1,4 +1,5 @@
 import type { InjectorConfig } from "../config/installation.ts";
+import { readOnlyThroughout } from "../model/node-mounts.ts";
 import type { Pod, Container } from "../model/pod.ts";
 import type { Assigned } from "./assigned.ts";
 import { endpointsByContainer } from "./endpoints.ts";
@@ -21,8 +22,9 @@ export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, own: As
   const { spec } = pod;
   const presence = presenceOf(intent, config);
   const endpoints = endpointsByContainer(intent, own.tokens, config);
+  const ofNode = readOnlyThroughout(spec.volumes ?? []);
   const user = (container: Container): Container => {
-    const confined = confine(container, presence);
+    const confined = ofNode(confine(container, presence));
     const endpoint = endpoints.get(container.name);
     return endpoint === undefined ? confined : served(confined, endpoint);
   };

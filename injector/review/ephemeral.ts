@@ -13,6 +13,7 @@ import { confine, served } from "../mutate/user-container.ts";
 import type { Endpoint } from "../mutate/endpoints.ts";
 import { foreignTokenMounts } from "../mutate/own-volumes.ts";
 import { readsTokenFile } from "../model/endpoint.ts";
+import { readOnlyThroughout } from "../model/node-mounts.ts";
 import { identityMount } from "../model/identity-volumes.ts";
 import { patchBetween } from "../mutate/patch.ts";
 import { CONTAINER, APP_ENV } from "../../sidecar/contract/pod.ts";
@@ -58,8 +59,9 @@ export function resultForEphemeral(
   ];
   if (denies(findings)) return denied(findings);
 
+  const ofNode = readOnlyThroughout(before.spec.volumes ?? []);
   const adapted = (container: Container): Container => {
-    const confined = confine(container, presence);
+    const confined = ofNode(confine(container, presence));
     const given = endpointOf(container);
     return given === undefined ? confined : served(confined, given);
   };

@@ -70,7 +70,10 @@ describe.skipIf(reason !== undefined)(
 
     const mounting = (name: string, readOnly: boolean): KubeObject => ({
       ...harmless,
-      volumeMounts: [{ name, mountPath: "/node", readOnly }],
+      // As the webhook patches it.
+      volumeMounts: [
+        { name, mountPath: "/node", readOnly, ...(readOnly ? { recursiveReadOnly: "IfPossible" } : {}) },
+      ],
     });
     const adding = (name: string): KubeObject => ({
       ...harmless,
@@ -89,6 +92,13 @@ describe.skipIf(reason !== undefined)(
       ],
       ["that reads the logs", mounting("logs", true)],
       ["that writes the logs", mounting("logs", false)],
+      [
+        "that writes in the file systems below the logs",
+        {
+          ...harmless,
+          volumeMounts: [{ name: "logs", mountPath: "/node", readOnly: true, recursiveReadOnly: "Disabled" }],
+        },
+      ],
       ["that reads a pod's logs", mounting("pods", true)],
       ["that reads tokens", mounting("tokens", true)],
       ["that reads the app's volume", mounting("data", false)],

@@ -70,8 +70,12 @@ const HOST_PATH = `## hostPath
 \`hostPath=/var/log\` admits volumes of \`/var/log\` and of everything in it, if **every** mount of the volume in every container is
 read-only. \`hostPath=/data/search:rw\` also admits mounts that write, of that folder alone: what lies in a folder that pods write to can be
 a link to anywhere, and the container runtime follows links. So exempt no prefix that holds folders which pods write to, such as those
-of local volumes, in this namespace or another. If a file system of its own is mounted below the folder, Kubernetes mounts it writable,
-unless the mount sets \`recursiveReadOnly\`.
+of local volumes, in this namespace or another.
+
+\`readOnly\` alone would leave a file system that is mounted below the folder writable, such as \`/var/log/pods\` on nodes of EKS with local
+disks. So podrole adds \`recursiveReadOnly: IfPossible\` to these mounts, and a mount with \`Disabled\` or with \`mountPropagation\` counts as
+one that writes. Kubernetes 1.31 or newer is needed for it. On nodes whose container runtime cannot do it (before containerd 2.0 or CRI-O
+1.30) such a file system stays writable: exempt no path there that holds one.
 
 Neither these paths, nor what lies in them, nor what holds them can be exempted. If the kubelet or the runtime keeps its files elsewhere
 on your nodes, do not exempt that path either.`;

@@ -254,6 +254,7 @@ variables.baseline whether the level holds, and in variables.judged whether ther
 {{- end }}
 {{- end }}
 # Volumes that are a path of the node. What a pod may write to can hold links, which the runtime follows: no path below one is exempt.
+# readOnly alone leaves a file system that is mounted below the path writable; the injector adds recursiveReadOnly.
 - name: hostPath
   expression: >-
     !variables.checked ? [] : object.spec.?volumes.orValue([]).filter(v, has(v.hostPath){{ if not $creating }} &&
@@ -261,7 +262,8 @@ variables.baseline whether the level holds, and in variables.judged whether ther
     (v.hostPath.path.matches('(^|/)[.][.](/|$)') || variables.writablePaths.exists(w, v.hostPath.path.startsWith(w)) ||
     !((v.hostPath.path + '/') in variables.writablePaths ||
     (variables.exemptPaths.exists(r, (v.hostPath.path + '/').startsWith(r)) && variables.others.all(c,
-    c.?volumeMounts.orValue([]).all(m, m.name != v.name || m.?readOnly.orValue(false))))))).map(v, string(v.name))
+    c.?volumeMounts.orValue([]).all(m, m.name != v.name ||
+    (m.?readOnly.orValue(false) && m.?recursiveReadOnly.orValue('Disabled') != 'Disabled'))))))).map(v, string(v.name))
 {{- end }}
 
 {{- define "podrole.celBaselineRules" -}}

@@ -33,7 +33,7 @@ export const judgeBaseline = (subject: Subject, exempt: Exemptions): readonly Co
 /** If only the mounts stand between a path of the node and its exemption. */
 const withReadOnlyRemedy = (control: ControlName, violation: Violation, exempt: Exemptions): Violation =>
   violation.readOnly === false && exemptedBy(control, { ...violation, readOnly: true }, exempt) !== undefined
-    ? { ...violation, remedy: "Set readOnly to true on every mount of the volume" }
+    ? { ...violation, remedy: "Set readOnly to true on every mount of the volume, without mountPropagation" }
     : violation;
 
 /** A denial for each violation, and a warning for each exemption that was used. */

@@ -1,3 +1,4 @@
+import { isReadOnlyThroughout } from "../../model/node-mounts.ts";
 import { BASELINE_SYSCTLS } from "./sysctls.ts";
 import { named, type Subject, type Violation } from "./control.ts";
 
@@ -12,7 +13,7 @@ export const hostNamespaces = ({ pod: { spec } }: Subject): readonly Violation[]
 export function hostPaths({ pod: { spec }, containers }: Subject): readonly Violation[] {
   const written = new Set(
     containers.flatMap(({ volumeMounts }) =>
-      (volumeMounts ?? []).filter(({ readOnly }) => readOnly !== true).map(({ name }) => name),
+      (volumeMounts ?? []).filter((mount) => !isReadOnlyThroughout(mount)).map(({ name }) => name),
     ),
   );
   return (spec.volumes ?? []).flatMap(({ name, hostPath }) =>

@@ -38,7 +38,13 @@ describe("an ephemeral container", () => {
   test("that mounts an exempted path of the node for writing is denied", () => {
     const reading = debug({ volumeMounts: [{ ...mount, readOnly: true }] });
     expect([reading.decision, codesOf(reading)]).toEqual(["inject", ["EXEMPTED"]]);
-    for (const written of [mount, { ...mount, readOnly: false }]) {
+    const path = "/spec/ephemeralContainers/0/volumeMounts/0/recursiveReadOnly";
+    expect(reading.operations).toContainEqual({ op: "add", path, value: "IfPossible" });
+    for (const written of [
+      mount,
+      { ...mount, readOnly: false },
+      { ...mount, readOnly: true, recursiveReadOnly: "Disabled" },
+    ]) {
       const result = debug({ volumeMounts: [written] });
       expect([result.decision, codesOf(result)]).toEqual(["deny", ["HOST_PATH"]]);
     }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { NEVER_EXEMPT_PATHS, NEVER_WRITABLE_PATHS } from "../../../../injector/decide/baseline/paths.ts";
-import { admitted, denials, plainPod } from "../../../support/pods.ts";
+import { admitted, app, denials, injected, plainPod } from "../../../support/pods.ts";
 import { exempting, invalid, mounting, reading, writing } from "./exempting.ts";
 
 describe("a path that is never exempted", () => {
@@ -78,7 +78,7 @@ describe("an exempted path", () => {
         const attack = plainPod({ ...reading("/var/log").spec, [list]: [written] });
         expect(denials(attack, log)).toEqual(["HOST_PATH"]);
         expect(admitted(attack, log).findings[0]?.remedy).toBe(
-          "Set readOnly to true on every mount of the volume.",
+          "Set readOnly to true on every mount of the volume, without mountPropagation.",
         );
       }
       const twice = mounting("/var/log", true, {
@@ -87,6 +87,34 @@ describe("an exempted path", () => {
       expect(denials(twice, log)).toEqual(["HOST_PATH"]);
     }
   });
+
+  // On nodes of EKS with local disks, /var/log/pods is such a file system.
+  test("is made read-only with the file systems below it, in every list", () => {
+    const mount = { name: "node", mountPath: "/node", readOnly: true };
+    const init = { name: "init", volumeMounts: [{ ...mount, recursiveReadOnly: "Enabled" }] };
+    const other = { name: "own", mountPath: "/own", readOnly: true };
+    const collector = plainPod({
+      ...reading("/var/log").spec,
+      volumes: [
+        { name: "node", hostPath: { path: "/var/log" } },
+        { name: "own", emptyDir: {} },
+      ],
+      initContainers: [init],
+      containers: [{ ...app, volumeMounts: [mount, other] }],
+    });
+    const { spec } = injected(collector, log);
+    expect(spec.containers[0]?.volumeMounts).toEqual([{ ...mount, recursiveReadOnly: "IfPossible" }, other]);
+    expect(spec.initContainers?.at(-1)?.volumeMounts).toEqual(init.volumeMounts);
+    expect(injected({ ...collector, spec }, log).spec).toEqual(spec);
+  });
+
+  test.for([{ recursiveReadOnly: "Disabled" }, { mountPropagation: "HostToContainer" }])(
+    "is not for writing in the file systems below it: %j",
+    (over) => {
+      const volumeMounts = [{ name: "node", mountPath: "/node", readOnly: true, ...over }];
+      expect(denials(mounting("/var/log", true, { volumeMounts }), log)).toEqual(["HOST_PATH"]);
+    },
+  );
 
   test("for writing is that folder alone, since what lies in it can be a link to anywhere", () => {
     const data = exempting("hostPath=/data/search:rw");
