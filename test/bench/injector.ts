@@ -14,6 +14,7 @@ import { admitPod } from "../../injector/review/admit-pod.ts";
 import type { Cluster } from "../../injector/model/facts.ts";
 import { kubernetesCluster } from "../../injector/cluster/kubernetes.ts";
 import { patchBetween } from "../../injector/mutate/patch.ts";
+import { weigh } from "../../injector/serve/weight.ts";
 import { random } from "../../injector/mutate/fresh.ts";
 import { createLog } from "../../sidecar/kit/log.ts";
 import { config } from "../support/config.ts";
@@ -64,6 +65,8 @@ async function measure(port: number): Promise<void> {
     const size = `${Math.round(body(0).length / 1024)} KB`;
     const baseline = await time(body, (text) => JSON.stringify(JSON.parse(text)));
     print(`${name} (${size}), JSON.parse + JSON.stringify`, baseline);
+    const bytes = (n: number): Buffer => Buffer.from(body(n));
+    print(`${name}, weighed`, await time(bytes, weigh));
     const review = (n: number): Review => parseReview(JSON.parse(body(n)));
     print(`${name}, facts + decide + mutate + patch`, await time(review, (one) => answered(cluster, one)));
   }

@@ -48,6 +48,7 @@ export const HEAVY: Readonly<Record<string, (bytes: number) => string>> = {
   "objects with the same key": listOf(() => '{"":0}'),
   "objects with keys of their own": listOf((n) => `{${key(n)}:0}`),
   "objects in objects with keys of their own": listOf((n) => `{${key(n)}:{}}`),
+  "long keys that begin alike": listOf((n) => `{"${"k".repeat(64)}${n.toString(36)}":0}`),
   "10 keys in each object": listOf((n) => `{${keys(10, 10 * n)}}`),
   "100 keys in each object": listOf((n) => `{${keys(100, 100 * n)}}`),
   "900 keys in each object": listOf((n) => `{${keys(900, 900 * n)}}`),
