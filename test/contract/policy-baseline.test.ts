@@ -12,7 +12,9 @@ import { BASELINE_SYSCTLS, EXEMPTIBLE_SYSCTLS } from "../../injector/decide/base
 
 /** What the admission policies forbid, by the webhook's tables. test/cluster/baseline.test.ts compares the answers. */
 
-const template = readFileSync(new URL("../../deploy/chart/templates/_baseline.tpl", import.meta.url), "utf8");
+const template = ["_baseline-lists.tpl", "_baseline.tpl"]
+  .map((file) => readFileSync(new URL(`../../deploy/chart/templates/${file}`, import.meta.url), "utf8"))
+  .join("");
 
 /** The YAML of one definition of the template. */
 function defined(name: string): Readonly<Record<string, unknown>> {
