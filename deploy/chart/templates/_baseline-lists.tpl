@@ -52,8 +52,10 @@ neverExemptPaths:
   - /sys
   - /sysroot
   - /system
+  - /var/crash
   - /var/home
   - /var/lib/amazon
+  - /var/lib/apport
   - /var/lib/cloud
   - /var/lib/containerd
   - /var/lib/containers
@@ -65,10 +67,12 @@ neverExemptPaths:
   - /var/lib/kubelet
   - /var/lib/minikube
   - /var/lib/rancher
+  - /var/lib/systemd
   - /var/lib/waagent
   - /var/roothome
   - /var/run
   - /var/snap
+  - /var/spool/abrt
 neverWritablePaths:
   - /bin
   - /boot
@@ -82,7 +86,6 @@ neverWritablePaths:
   - /usr
   - /var/lib/dpkg
   - /var/lib/rpm
-  - /var/lib/systemd
   - /var/log/containers
   - /var/log/pods
   - /var/spool

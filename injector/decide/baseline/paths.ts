@@ -1,6 +1,6 @@
 /** Which paths of the node an admin may exempt, and which of them a pod may mount then. */
 
-/** Neither these, nor what lies in them, nor what holds them: tokens, keys, sockets and the kernel's own files. */
+/** Neither these, nor what lies in them, nor what holds them: tokens, keys, memory, sockets and the kernel's own files. */
 export const NEVER_EXEMPT_PATHS: Readonly<Record<string, string>> = {
   "/dev": "the node's devices",
   "/etc": "the node's own credentials and what it starts",
@@ -16,8 +16,10 @@ export const NEVER_EXEMPT_PATHS: Readonly<Record<string, string>> = {
   "/sys": "the kernel's files",
   "/sysroot": "the node's disk",
   "/system": "the node's own state (Talos)",
+  "/var/crash": "memory of programs that crashed, also in containers",
   "/var/home": "keys of the node's users",
   "/var/lib/amazon": "the node's own credentials (Systems Manager)",
+  "/var/lib/apport": "memory of programs that crashed, also in containers",
   "/var/lib/cloud": "what the node joined the cluster with",
   "/var/lib/containerd": "every container's files",
   "/var/lib/containers": "every container's files",
@@ -29,10 +31,12 @@ export const NEVER_EXEMPT_PATHS: Readonly<Record<string, string>> = {
   "/var/lib/kubelet": "every pod's tokens",
   "/var/lib/minikube": "the cluster's keys",
   "/var/lib/rancher": "the cluster's keys",
+  "/var/lib/systemd": "memory of programs that crashed, also in containers",
   "/var/lib/waagent": "the node's own credentials (Azure)",
   "/var/roothome": "keys of the node's users",
   "/var/run": "the sockets of the container runtime",
   "/var/snap": "every pod's tokens (MicroK8s)",
+  "/var/spool/abrt": "memory of programs that crashed, also in containers",
 };
 
 /** Not writable: programs and jobs that the node runs, and logs that the kubelet reads as root. */
@@ -49,7 +53,6 @@ export const NEVER_WRITABLE_PATHS: Readonly<Record<string, string>> = {
   "/usr": "programs of the node",
   "/var/lib/dpkg": "programs of the node",
   "/var/lib/rpm": "programs of the node",
-  "/var/lib/systemd": "what the node starts",
   // A log that became a link is read as root by the kubelet, for whoever may read the pod's log.
   "/var/log/containers": "links to logs, by which the kubelet reads any file of the node",
   "/var/log/pods": "logs in whose place a link lets the kubelet read any file of the node",

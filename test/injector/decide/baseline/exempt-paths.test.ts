@@ -13,6 +13,18 @@ describe("a path that is never exempted", () => {
     expect(denials(reading(path), exempting(`hostPath=${path}`))).toEqual(["HOST_PATH"]);
   });
 
+  // A sidecar that crashes leaves its sessions there.
+  test.for([
+    "/var/lib/systemd/coredump",
+    "/var/lib/systemd",
+    "/var/crash",
+    "/var/lib/apport/coredump",
+    "/var/spool/abrt",
+    "/var/spool",
+  ])("has the memory of programs that crashed: %s", (path) => {
+    expect(denials(reading(path), exempting(`hostPath=${path}`))).toEqual(["HOST_PATH"]);
+  });
+
   test.for(Object.keys(NEVER_WRITABLE_PATHS))("for writing is %s", (path) => {
     expect(invalid(`hostPath=${path}:rw`)).toHaveLength(1);
     expect(invalid(`hostPath=${path}/below:rw`)).toHaveLength(1);
