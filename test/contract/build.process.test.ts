@@ -173,7 +173,7 @@ describe.skipIf(notRoot !== "")(`a uid without a home folder or an entry in /etc
     expect(serving.output()).not.toContain("ERR_SYSTEM_ERROR");
   });
 
-  test("runs the guard as far as its rights", async () => {
+  test("runs the guard until it needs rights that the test does not have", async () => {
     const env = {
       [ENV.blockedAddresses]: "169.254.169.254",
       [ENV.podIp]: "10.0.0.7",

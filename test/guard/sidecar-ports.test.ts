@@ -77,7 +77,7 @@ describe.skipIf(reason)(`the sidecar's ports${reason ? ` (skipped: ${reason})` :
   // A control: each of them is handed the app's request.
   describe("without a guard", () => {
     test.each(PORT_WAYS.filter(({ name }) => !name.includes("at the same time")))(
-      "$name is asked",
+      "$name is sent the app's request",
       async (way) => {
         expect(await tried(way, CONTROL, PORTS[0])).toMatchObject({
           body: THIEF,
@@ -101,7 +101,7 @@ describe.skipIf(reason)(`the sidecar's ports${reason ? ` (skipped: ${reason})` :
     });
 
     describe.each(posture === "guard" ? PORTS : PORTS.slice(0, 1))("port %i", (port) => {
-      test.each(PORT_WAYS)("$name is not asked", async (way) => {
+      test.each(PORT_WAYS)("$name is sent nothing of the app's", async (way) => {
         // The client had no answer, and the thief was sent nothing.
         const { outcome, said } = await tried(way, posture, port);
         expect(outcome).toMatch(/^(?:refused|silent)$/);

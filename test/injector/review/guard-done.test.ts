@@ -64,7 +64,7 @@ describe("an ephemeral container", () => {
     expect(debugged(started(shared))).toMatchObject(refused);
   });
 
-  test("needs no guard's end in a pod without a guard", () => {
+  test("is admitted at any time in a pod without a guard", () => {
     const known = facts({ annotations: { [ANNOTATION.guard]: "off" } });
     const unguarded = injected(pod({}, { [ANNOTATION.role]: BILLING }), known);
     expect(debugged(unguarded)).toMatchObject({ decision: "inject", findings: [] });

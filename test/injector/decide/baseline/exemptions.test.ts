@@ -126,7 +126,7 @@ describe("an entry that cannot be given", () => {
     ]);
   });
 
-  test("is told with what was meant", () => {
+  test("suggests the entry that was meant", () => {
     expect(invalid("hostport")[0]).toContain("did you mean hostPorts");
     expect(invalid("capabilities=NET_ADMIN")[0]).toContain("it removes the guard's rules");
   });
