@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { setImmediate as nextLoop } from "node:timers/promises";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { CodedError } from "../../sidecar/kit/errors.ts";
 import { turns, type Turn } from "./turns.ts";
@@ -12,6 +13,8 @@ export interface BodyLimits {
   readonly smallBytes: number;
   /** For all longer bodies that are being read or wait to be parsed. */
   readonly reading: number;
+  /** A review up to this weight takes so little time that it need not come alone. Most reviews of a pod weigh less. */
+  readonly quickWeight: number;
   /** A review up to this weight is light: it never waits for heavy ones. */
   readonly lightWeight: number;
   /** For all light reviews that are parsed and not yet answered. */
@@ -36,6 +39,7 @@ export function bodyLimits(memory: number = USUAL_MEMORY): BodyLimits {
     maxBytes: 8 * MIB,
     smallBytes: 32 * 1024,
     reading: Math.max(8 * MIB, 16 * MIB * share),
+    quickWeight: MIB / 8,
     lightWeight: MIB,
     light: 16 * MIB * share,
     heavy: 72 * MIB * share,
@@ -67,6 +71,7 @@ export function readBodies(
 ): <T>(request: FastifyRequest, reply: FastifyReply, use: (body: Body) => T | Promise<T>) => Promise<T> {
   const [reading, light, heavy] = [turns(limits.reading), turns(limits.light), turns(limits.heavy)];
   const readings = new WeakMap<FastifyRequest, Turn>();
+  const comeAlone = oneInALoop();
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => {
@@ -85,6 +90,7 @@ export function readBodies(
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     // The request would keep it until the answer.
     request.body = undefined;
+    if (body.length > limits.smallBytes) await comeAlone();
     const weight = weigh(body);
     if (weight > limits.heavy) return use({ tooHeavy: tooHeavy(body, weight, limits) });
     const turn = (weight <= limits.lightWeight ? light : heavy).ask(addressOf(request), weight);
@@ -97,6 +103,7 @@ export function readBodies(
     readings.get(request)?.end();
     inUse = true;
     try {
+      if (weight > limits.quickWeight) await comeAlone();
       return await use({ json: parseJson(body) });
     } finally {
       inUse = false;
@@ -104,6 +111,15 @@ export function readBodies(
       if (raw.closed) end();
     }
   };
+}
+
+/**
+ * Lets its callers come one after the other, each in a round of the event loop of its own. A round goes through all
+ * connections, so what takes long does not keep them waiting longer than one of its kind does.
+ */
+function oneInALoop(): () => Promise<void> {
+  let last = Promise.resolve();
+  return () => (last = last.then(() => nextLoop()));
 }
 
 /** The client may be gone already; then there is no second event. */

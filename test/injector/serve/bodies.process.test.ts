@@ -1,7 +1,8 @@
+import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { type TLSSocket } from "node:tls";
 import { describe, expect, test } from "vitest";
-import { pod } from "../../support/pods.ts";
+import { app, pod } from "../../support/pods.ts";
 import { until } from "../../support/until.ts";
 import { reviewText } from "../../support/webhook.ts";
 import { ca, agentFor, listening, review, raw } from "./listener-rig.ts";
@@ -65,4 +66,25 @@ describe("a flood of long bodies", () => {
     await stalled(port, { count: 4, read: 0, last: 4 });
     expect((await review(port, agentFor([ca]), LONG_REVIEW)).status).toBe(200);
   });
+});
+
+test("reviews that take long come one by one, and a short one that arrives with them comes between", async () => {
+  const containers = Array.from({ length: 800 }, (_, n) => ({ ...app, name: `c-${n}` }));
+  const long = reviewText(JSON.stringify(pod({ containers })));
+  const { port } = await listening();
+  const sockets = await Promise.all(Array.from({ length: 31 }, () => raw(port)));
+  const order: number[] = [];
+  const answered = sockets.map(async (socket, n) => {
+    await once(socket.resume(), "data");
+    order.push(n);
+  });
+  // All of them are there before the server looks.
+  for (const [n, socket] of sockets.entries()) {
+    const body = n === 30 ? reviewText(JSON.stringify(pod())) : long;
+    socket.write(
+      `POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+  }
+  await Promise.all(answered);
+  expect(order.indexOf(30)).toBeLessThan(10);
 });
