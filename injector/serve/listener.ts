@@ -47,6 +47,10 @@ export const LIMITS: Limits = {
   connectionsPerAddress: 512,
 };
 
+/** API servers, kubelets and Prometheus send ten. Without a limit, those of a thousand connections fill the memory. */
+const HEADERS_MAX = 100;
+const HEADERS_BYTES_MAX = 8 * 1024;
+
 /** TLS 1.3 only, unless the installation says otherwise. */
 const MIN_VERSION: SecureVersion = "TLSv1.3";
 
@@ -61,6 +65,7 @@ export function listener(
   refused: () => void = () => {},
 ): Server {
   const options = {
+    maxHeaderSize: HEADERS_BYTES_MAX,
     keepAliveTimeout: limits.keepAliveMs,
     headersTimeout: limits.headersMs,
     // Node starts this timer before the headers. The body has a time-out of its own.
@@ -71,6 +76,8 @@ export function listener(
   const server = tls
     ? createHttpsServer({ ...options, ...contextOf(tls), handshakeTimeout: limits.handshakeMs }, waited)
     : createHttpServer(options, waited);
+  // Node answers 431 to more: if it dropped one, a body could have no length.
+  server.maxHeadersCount = HEADERS_MAX;
   expectNothing(server);
   limitConnections(server, limits, refused);
   limitTimes(server, limits);

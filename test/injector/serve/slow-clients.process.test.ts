@@ -123,4 +123,16 @@ describe("a slow client", () => {
     socket.write(`GET /livez HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(20_000)}\r\n\r\n`);
     expect(await hungUp(socket)).toMatch(/^HTTP\/1.1 431/);
   });
+
+  test("cannot send many short headers, which take far more memory than their length, or hide one behind them", async () => {
+    const { port } = await listening();
+    for (const count of [100, 900]) {
+      const socket = await raw(port);
+      const many = Array.from({ length: count }, (_, n) => `a${n}: b${n}\r\n`).join("");
+      socket.write(
+        `POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${many}transfer-encoding: chunked\r\n\r\n`,
+      );
+      expect(await hungUp(socket)).toMatch(/^HTTP\/1.1 431/);
+    }
+  });
 });
