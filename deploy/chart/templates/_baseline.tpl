@@ -193,5 +193,5 @@ variables.baseline whether the level holds, and in variables.judged whether ther
 - expression: variables.hostPath.size() == 0
   messageExpression: >-
     '[HOST_PATH] These volumes are a path of the node, through which the pod could reach other pods\' credentials: ' +
-    variables.hostPath.join(', ') + '. Use a volume of another kind, or run the pod in a namespace without podrole.'
+    variables.hostPath.join(', ') + '. Use a volume of another kind. A path that the namespace exempts has to be mounted as its exemption says, usually read-only.'
 {{- end }}

@@ -93,7 +93,7 @@ function whyInvalid(entry: string): string | undefined {
   const control = CONTROL_NAMES.find((one) => one === name);
   if (control === undefined) {
     const meant = nearest(name.slice(0, 40), CONTROL_NAMES);
-    return `no control has this name${meant === undefined ? "" : `, did you mean ${meant}`}`;
+    return `no control has this name${meant === undefined ? "" : ` (did you mean ${meant}?)`}`;
   }
   const { exempt } = controlOf(control);
   switch (exempt.by) {
