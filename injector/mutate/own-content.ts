@@ -7,7 +7,8 @@ import { aroundHashes } from "./token.ts";
 
 /**
  * The container without fields that others may set and that change nothing about the program: LimitRanger, autoscalers,
- * the defaulter, ServiceAccount, AlwaysPullImages. How much CPU and memory it has is checked elsewhere. The token's hash is not compared: podrole writes it again in any case.
+ * the defaulter, ServiceAccount, AlwaysPullImages. How much CPU and memory it has is checked elsewhere. The token's hash is
+ * not compared: podrole writes it again in any case.
  */
 function comparable(container: Container, expected: Container): Fields {
   const { resizePolicy: _, imagePullPolicy, ...rest } = container;
