@@ -70,7 +70,8 @@ const HOST_PATH = `## hostPath
 \`hostPath=/var/log\` admits volumes of \`/var/log\` and of everything in it, if **every** mount of the volume in every container is
 read-only. \`hostPath=/data/search:rw\` also admits mounts that write, of that folder alone: what lies in a folder that pods write to can be
 a link to anywhere, and the container runtime follows links. So exempt no prefix that holds folders which pods write to, such as those
-of local volumes, in this namespace or another.
+of local volumes, in this namespace or another. Links of the node's own system are followed as well: with \`hostPath=/usr\`, a volume of
+a link in \`/usr\` shows what the link leads to, perhaps in \`/etc\`. Exempt the smallest folder that does.
 
 \`readOnly\` alone would leave a file system that is mounted below the folder writable, such as \`/var/log/pods\` on nodes of EKS with local
 disks. So podrole adds \`recursiveReadOnly: IfPossible\` to these mounts, and a mount with \`Disabled\` or with \`mountPropagation\` counts as
