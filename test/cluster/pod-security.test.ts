@@ -4,7 +4,13 @@ import { denies } from "../../injector/model/findings.ts";
 import type { Pod } from "../../injector/model/pod.ts";
 import { config } from "../support/config.ts";
 import { BILLING, facts } from "../support/facts.ts";
-import { codeOf, securityFixtures, securityVersion, whyNoSecurityFixtures } from "../support/pod-security.ts";
+import {
+  codeOf,
+  countLine,
+  securityFixtures,
+  securityVersion,
+  whyNoSecurityFixtures,
+} from "../support/pod-security.ts";
 import { numbers } from "../support/random-pods.ts";
 import { randomSecurityPod } from "../support/security-pods.ts";
 import type { KubeObject } from "./kube-client.ts";
@@ -55,6 +61,8 @@ describe.skipIf(reason !== undefined)(
     describe.skipIf(noFixtures !== undefined)(
       `of Kubernetes' own tests${noFixtures ? `: ${noFixtures}` : `, ${fixtures.length} pods of ${securityVersion()}`}`,
       () => {
+        let right = 0;
+        afterAll(() => void process.stdout.write(countLine("the policies", right, 2)));
         describe.each([
           ["with a role", { "iam.amazonaws.com/role": BILLING }],
           ["without a role", {}],
@@ -64,6 +72,7 @@ describe.skipIf(reason !== undefined)(
             const answer = await answerTo("guarded", pod);
             const denial = REFUSED_BY_VALIDATION[name] ?? `[${codeOf(fixture)}]`;
             expect(answer).toContain(fixture.isAllowed ? "created" : denial);
+            right += 1;
           });
         });
 

@@ -61,3 +61,14 @@ const CODES: Readonly<Record<string, string>> = {
   sysctls: "SYSCTL_FORBIDDEN",
   windowshostprocess: "PRIVILEGED",
 };
+
+/**
+ * The line that a suite prints, for each who answers.
+ * @param rounds how often the suite tries each pod
+ */
+export const countLine = (by: string, right: number, rounds: number): string => {
+  const all = securityFixtures();
+  const denied = all.filter(({ isAllowed }) => !isAllowed).length;
+  const pods = `${all.length} pods (${denied} to deny) of Kubernetes' own tests of level baseline ${securityVersion()}`;
+  return `${by}: ${right} of ${all.length * rounds} answers right, to ${pods}\n`;
+};

@@ -1,9 +1,10 @@
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
 import { config } from "../../../support/config.ts";
 import { BILLING, facts } from "../../../support/facts.ts";
 import {
   codeOf,
+  countLine,
   securityFixtures,
   securityVersion,
   whyNoSecurityFixtures,
@@ -15,6 +16,8 @@ const fixtures = securityFixtures();
 const which = missing ?? `${fixtures.length} pods of ${securityVersion()}`;
 
 describe.skipIf(missing !== undefined)(`Kubernetes' own tests of level baseline: ${which}`, () => {
+  let right = 0;
+  afterAll(() => void process.stdout.write(countLine("the webhook", right, 1)));
   test("are all there", () => {
     expect(fixtures.filter(({ isAllowed }) => isAllowed).length).toBeGreaterThan(14);
     expect(fixtures.filter(({ isAllowed }) => !isAllowed).length).toBeGreaterThan(33);
@@ -28,5 +31,6 @@ describe.skipIf(missing !== undefined)(`Kubernetes' own tests of level baseline:
     for (const one of [pod, withRole]) {
       expect(denials(one, facts(), config({ policy: "off" }))).toEqual(expect.arrayContaining(expected));
     }
+    right += 1;
   });
 });
