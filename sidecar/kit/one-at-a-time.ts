@@ -1,4 +1,4 @@
-import type { RequestListener, Server } from "node:http";
+import type { RequestListener, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 /**
@@ -7,13 +7,15 @@ import type { Socket } from "node:net";
  * the heap with a few hundred connections.
  */
 export function oneAtATime(handle: RequestListener): RequestListener {
-  const waiting = new WeakSet<Socket>();
+  const unsent = new WeakMap<Socket, Set<ServerResponse>>();
   return (request, response) => {
     const { socket } = request;
-    if (waiting.has(socket)) readNoFurther(socket);
+    const earlier = unsent.get(socket) ?? new Set();
+    // Not "any that is unsent": Node can learn that an answer was sent after the client has read it and asked again.
+    if (earlier.size > 1 || [...earlier].some(({ writableEnded }) => !writableEnded)) readNoFurther(socket);
     if (socket.destroyed) return;
-    waiting.add(socket);
-    response.once("finish", () => waiting.delete(socket));
+    unsent.set(socket, earlier.add(response));
+    response.once("finish", () => earlier.delete(response));
     handle(request, response);
   };
 }

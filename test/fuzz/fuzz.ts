@@ -93,7 +93,8 @@ async function sendAll(injector: FuzzedInjector, corpus: readonly Fields[]) {
         failures.set(problem, known);
         known.times += 1;
       }
-      if (index % 25_000 === 0) console.log(`${index} sent, ${injector.peakMib().toFixed(0)} MiB at most`);
+      if (place % 25_000 === 24_999)
+        console.log(`${place + 1} sent, ${injector.peakMib().toFixed(0)} MiB at most`);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, () => send()));
