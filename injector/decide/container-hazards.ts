@@ -1,4 +1,4 @@
-import type { Container, Pod } from "../model/pod.ts";
+import { named, type Container, type Pod, type VolumeMount } from "../model/pod.ts";
 import { type Presence, hasOpenUid } from "./presence.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { isIdentityVolume } from "../model/identity-volumes.ts";
@@ -13,8 +13,6 @@ export const containerHazards = (container: Container, pod: Pod, protect: Presen
   ...switchesUid(container, protect),
   ...uids(container, pod, protect),
 ];
-
-const named = ({ name }: Container): string => `Container ${JSON.stringify(name)}`;
 
 function reservedNames(container: Container): readonly Finding[] {
   // An identity's token has a place of its own in each of its containers: see own-volumes.ts.
@@ -31,15 +29,17 @@ function reservedNames(container: Container): readonly Finding[] {
           ),
         ]
       : []),
-    ...mounts.map(({ name }) =>
-      finding(
-        "RESERVED_NAME",
-        `${named(container)} mounts podrole's volume ${JSON.stringify(name)}.`,
-        "Remove the mount.",
-      ),
-    ),
+    ...mounts.map((mount) => reservedMount(container, mount)),
   ];
 }
+
+/** A mount of podrole's own volume that the container may not have. */
+export const reservedMount = (container: Container, { name }: VolumeMount): Finding =>
+  finding(
+    "RESERVED_NAME",
+    `${named(container)} mounts podrole's volume ${JSON.stringify(name)}.`,
+    "Remove the mount.",
+  );
 
 /** Baseline admits no other spelling. */
 function switchesUid(container: Container, presence: Presence): readonly Finding[] {

@@ -4,7 +4,7 @@ import { IDENTITY_TOKEN } from "../../sidecar/contract/pod.ts";
 import { readsTokenFile, takesEndpoint } from "../model/endpoint.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { isIdentityVolume } from "../model/identity-volumes.ts";
-import type { Container, Pod, Volume } from "../model/pod.ts";
+import { named, type Container, type Pod, type Volume } from "../model/pod.ts";
 import { own, recordsIn } from "../model/read.ts";
 
 /** Kinds of volumes that containers cannot write to, whatever the mount says. */
@@ -23,7 +23,7 @@ export function blockedTokenMounts(pod: Pod, containers: readonly Container[]): 
       [...mountsInTheWay(container, readOnly), ...devicesInTheWay(container)].map((path) =>
         finding(
           "TOKEN_MOUNT_BLOCKED",
-          `Container ${JSON.stringify(container.name)} has a mount at ${JSON.stringify(path.slice(0, 120))}, in the way of its token at ${IDENTITY_TOKEN.mountPath}.`,
+          `${named(container)} has a mount at ${JSON.stringify(path.slice(0, 120))}, in the way of its token at ${IDENTITY_TOKEN.mountPath}.`,
           `Mount it elsewhere, or set the annotation ${ANNOTATION.token} to env if the cluster allows it.`,
         ),
       ),

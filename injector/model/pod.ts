@@ -157,3 +157,6 @@ export const fieldVar = (name: string, fieldPath: string): EnvVar => ({
 /** The variable's last entry: where a name stands twice, the kubelet lets the later one win. */
 export const envVar = (container: Container, name: string): EnvVar | undefined =>
   container.env?.findLast((variable) => variable.name === name);
+
+/** A container as findings call it. */
+export const named = ({ name }: Pick<Container, "name">): string => `Container ${JSON.stringify(name)}`;

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { SidecarIntent } from "../decide/intent.ts";
-import { finding, type Finding } from "../model/findings.ts";
+import { reservedMount } from "../decide/container-hazards.ts";
+import type { Finding } from "../model/findings.ts";
 import { identityVolume, isIdentityVolume } from "../model/identity-volumes.ts";
 import type { Container, Volume, VolumeMount } from "../model/pod.ts";
 import { inFile } from "../model/token-mode.ts";
@@ -39,10 +40,4 @@ export const foreignTokenMounts = (
 ): readonly Finding[] =>
   (container.volumeMounts ?? [])
     .filter((one) => isIdentityVolume(one.name) && !isDeepStrictEqual(one, mount))
-    .map(({ name }) =>
-      finding(
-        "RESERVED_NAME",
-        `Container ${JSON.stringify(container.name)} mounts podrole's volume ${JSON.stringify(name)}.`,
-        "Remove the mount.",
-      ),
-    );
+    .map((one) => reservedMount(container, one));

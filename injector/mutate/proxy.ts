@@ -1,6 +1,6 @@
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 import { LOOPBACK } from "../../sidecar/contract/pod.ts";
-import type { Container, EnvVar } from "../model/pod.ts";
+import { named, type Container, type EnvVar } from "../model/pod.ts";
 import { finding, type Finding } from "../model/findings.ts";
 
 /** SDKs and their HTTP libraries read either spelling, and not all of them both. */
@@ -46,7 +46,7 @@ export function proxyFindings(container: Container, emulated = false): readonly 
     .map(({ name }) =>
       finding(
         "PROXY_NOT_EXEMPT",
-        `Container ${JSON.stringify(container.name)} takes ${name} from another object, so podrole cannot add ${hosts} to it.`,
+        `${named(container)} takes ${name} from another object, so podrole cannot add ${hosts} to it.`,
         `Make sure that ${name} contains ${hosts}.`,
       ),
     );

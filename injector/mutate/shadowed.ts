@@ -1,4 +1,4 @@
-import { type Container, envVar, type Pod } from "../model/pod.ts";
+import { type Container, envVar, named, type Pod } from "../model/pod.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { ENDPOINT_VARIABLES } from "../model/endpoint.ts";
 import { endpointVariables, type Endpoint } from "./endpoints.ts";
@@ -29,7 +29,7 @@ export function shadowed(container: Container, endpoint: Endpoint): readonly Fin
   return names.map((name) =>
     finding(
       "CREDENTIALS_SHADOWED",
-      `Container ${JSON.stringify(container.name)} sets ${name}, which takes precedence over the pod's role.`,
+      `${named(container)} sets ${name}, which takes precedence over the pod's role.`,
       `Remove ${name} from the container to use the role.`,
     ),
   );
@@ -57,7 +57,7 @@ export function imdsShadowed({ spec }: Pod, containers: readonly Container[]): r
       .map((name) =>
         finding(
           "IMDS_SHADOWED",
-          `Container ${JSON.stringify(container.name)} sets ${name}, so its AWS SDKs do not use the emulated metadata service.`,
+          `${named(container)} sets ${name}, so its AWS SDKs do not use the emulated metadata service.`,
           `Remove ${name} from the container to use it.`,
         ),
       ),

@@ -1,4 +1,4 @@
-import { type Pod, type Container, envVar } from "../model/pod.ts";
+import { type Pod, type Container, envVar, named } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { type AdmissionResult, denied } from "./admission-result.ts";
 import { baselineFindings, judgeBaseline } from "../decide/baseline/baseline.ts";
@@ -98,7 +98,7 @@ const withProfile = (found: Finding): Finding =>
 function targetsPodrole(container: Container): readonly Finding[] {
   const target = container["targetContainerName"];
   if (target !== CONTAINER.guard && target !== CONTAINER.sidecar) return [];
-  const message = `Container ${JSON.stringify(container.name)} targets ${target}, whose processes it would share.`;
+  const message = `${named(container)} targets ${target}, whose processes it would share.`;
   return [finding("EPHEMERAL_TARGET", message, "Target a container of the app.")];
 }
 
@@ -115,12 +115,12 @@ function runsAsSidecar({ spec }: Pod): (container: Container) => readonly Findin
 
 /** The parts of podrole in the running pod, even if this version would write others. */
 function presenceIn({ spec }: Pod, config: InjectorConfig): Presence {
-  const named = (name: string): Container | undefined =>
+  const initNamed = (name: string): Container | undefined =>
     spec.initContainers?.find((one) => one.name === name);
-  const sidecar = named(CONTAINER.sidecar);
+  const sidecar = initNamed(CONTAINER.sidecar);
   const inPod = sidecar && envVar(sidecar, ENV.source)?.value;
   return {
-    guard: named(CONTAINER.guard) !== undefined,
+    guard: initNamed(CONTAINER.guard) !== undefined,
     sidecar: sidecar !== undefined,
     source: SOURCES.find((source) => source === inPod) ?? config.source,
   };

@@ -1,8 +1,6 @@
 /** Lets requests take memory in turn, so that together they never take more than there is. */
 export interface Turns {
-  /** How much one request can ask for. */
-  readonly most: number;
-  /** Asks for memory, in bytes, at most {@link most}. */
+  /** Asks for memory, in bytes, at most as much as there is. */
   ask(address: string, weight: number): Turn;
 }
 
@@ -56,7 +54,6 @@ export function turns(most: number): Turns {
   };
 
   return {
-    most,
     ask: (address, weight) => {
       const { promise, resolve } = Promise.withResolvers<void>();
       const one: Asking = { address, weight, go: () => resolve() };

@@ -1,6 +1,6 @@
-import type { Container, Handler } from "../../model/pod.ts";
+import { named, type Container, type Handler } from "../../model/pod.ts";
 import { BASELINE_CAPABILITIES, canonical, mayAdd } from "./capabilities.ts";
-import { named, type Subject, type Violation } from "./control.ts";
+import type { Subject, Violation } from "./control.ts";
 
 /** The checks of one field of each container. */
 

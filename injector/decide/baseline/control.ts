@@ -44,5 +44,3 @@ export interface Control {
   readonly exempt: Exemptible;
   readonly violations: (subject: Subject) => readonly Violation[];
 }
-
-export const named = ({ name }: Container): string => `Container ${JSON.stringify(name)}`;

@@ -1,6 +1,7 @@
 import { isReadOnlyThroughout } from "../../model/node-mounts.ts";
+import { named } from "../../model/pod.ts";
 import { BASELINE_SYSCTLS } from "./sysctls.ts";
-import { named, type Subject, type Violation } from "./control.ts";
+import type { Subject, Violation } from "./control.ts";
 
 /** The checks of fields of the pod, and of its volumes. */
 

@@ -1,5 +1,5 @@
-import type { SecurityProfiles } from "../../model/pod.ts";
-import { named, type Subject, type Violation } from "./control.ts";
+import { named, type SecurityProfiles } from "../../model/pod.ts";
+import type { Subject, Violation } from "./control.ts";
 
 /** The checks of seccomp, AppArmor and SELinux: fields of the pod and of each container, and the annotations before them. */
 
