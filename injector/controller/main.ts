@@ -1,7 +1,7 @@
 import { CommanderError } from "commander";
 import { systemClock } from "../../sidecar/kit/clock.ts";
 import { coded, CodedError, oneLine, systemCode } from "../../sidecar/kit/errors.ts";
-import { createLog } from "../../sidecar/kit/log.ts";
+import { createLog } from "../model/log.ts";
 import { findAccess, namespaceOf } from "../cluster/access.ts";
 import { apiServer } from "../cluster/api-server.ts";
 import { VERSION } from "../model/version.ts";

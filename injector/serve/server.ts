@@ -8,6 +8,8 @@ import { admitKnownClients } from "./known-clients.ts";
 import { listener, type Limits, type ListenerTls } from "./listener.ts";
 
 export interface Deps extends AnswerDeps {
+  /** Also Fastify's own. */
+  readonly log: FastifyBaseLogger;
   /** The text of `GET /metrics`; absent: it answers 404. */
   readonly metrics?: () => Promise<string>;
   /** Whether the cluster has been read; absent: always. */
@@ -33,7 +35,7 @@ export interface Deps extends AnswerDeps {
 /** The webhook server. `listen()` is the caller's; tests call `inject()`. */
 export function buildServer(deps: Deps): FastifyInstance {
   const { tls, bodies = bodyLimits() } = deps;
-  const log: FastifyBaseLogger = deps.log;
+  const { log } = deps;
   const app = Fastify({
     loggerInstance: log,
     serverFactory: (handler) => listener(handler, tls, deps.limits, deps.refused),

@@ -1,5 +1,5 @@
 /**
- * Key material that cannot be printed by accident: `String`, JSON, template literals, `console.log` and pino all show
+ * Key material that cannot be printed by accident: `String`, JSON, template literals, `console.log` and the logs all show
  * "[secret]". Only {@link Secret.reveal} gives the value, so a search for `reveal` finds every place that uses it.
  */
 export class Secret {

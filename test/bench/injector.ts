@@ -16,7 +16,7 @@ import { kubernetesCluster } from "../../injector/cluster/kubernetes.ts";
 import { patchBetween } from "../../injector/mutate/patch.ts";
 import { weigh } from "../../injector/serve/weight.ts";
 import { random } from "../../injector/mutate/fresh.ts";
-import { createLog } from "../../sidecar/kit/log.ts";
+import { createLog } from "../../injector/model/log.ts";
 import { config } from "../support/config.ts";
 import { until } from "../support/until.ts";
 import { COUNTS, podOf, reviewOf, serveCluster } from "./large-cluster.ts";

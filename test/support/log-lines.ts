@@ -1,5 +1,4 @@
-import { pino } from "pino";
-import type { Log } from "../../sidecar/kit/log.ts";
+import { pino, type Logger } from "pino";
 
 export interface LogLine {
   readonly level: number;
@@ -8,10 +7,10 @@ export interface LogLine {
 }
 
 /** A log whose lines a test can read. */
-export function logLines(): { readonly log: Log; readonly lines: LogLine[] } {
+export function logLines(): { readonly log: Logger; readonly lines: LogLine[] } {
   const lines: LogLine[] = [];
   const write = (line: string): void => void lines.push(JSON.parse(line) as LogLine);
   return { log: pino({ level: "debug", base: {} }, { write }), lines };
 }
 
-export const silent: Log = pino({ level: "silent" });
+export const silent: Logger = pino({ level: "silent" });

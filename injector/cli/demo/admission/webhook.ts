@@ -2,7 +2,7 @@ import { request } from "node:https";
 import { json as readJson } from "node:stream/consumers";
 import jsonPatch from "fast-json-patch";
 import { CodedError } from "../../../../sidecar/kit/errors.ts";
-import { createLog } from "../../../../sidecar/kit/log.ts";
+import { createLog } from "../../../model/log.ts";
 import {
   certificateAuthority,
   servingCertificate,
