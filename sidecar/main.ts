@@ -54,4 +54,4 @@ async function main([name = "", ...rest]: readonly string[], env: Env): Promise<
 // The AWS SDK looks for its shared files in the home folder. A pod's sidecar has a uid of its own, with no entry in
 // /etc/passwd, and where the container runtime sets no HOME either, Node fails to name one.
 process.env["HOME"] ||= "/";
-await main(process.argv.slice(2), process.env);
+void main(process.argv.slice(2), process.env);

@@ -7,7 +7,7 @@ const LAST_RESORT = { type: "major", flavor: "last-resort" } as const;
  * make Node start 40 ms slower: Node's own code is compiled in advance for no flags.
  */
 export function collectGarbage(): void {
-  // Not imported: see node-http.cjs.
+  // Loaded only now: both modules cost the start.
   process.getBuiltinModule("node:v8").setFlagsFromString("--expose-gc");
   const gc: unknown = process.getBuiltinModule("node:vm").runInNewContext("globalThis.gc");
   if (typeof gc === "function") gc(LAST_RESORT);

@@ -20,7 +20,7 @@ const rounds = Number(values.rounds);
 const IP = "ip";
 const space = `podrole-bench-${process.pid}`;
 
-const BUNDLE = new URL("../../dist/sidecar.mjs", import.meta.url).pathname;
+const BUNDLE = new URL("../../dist/sidecar.cjs", import.meta.url).pathname;
 const SUBJECTS = {
   "node -e 0": [process.execPath, "-e", "0"],
   "nft list ruleset": ["nft", "list", "ruleset"],

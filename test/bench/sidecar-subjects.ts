@@ -9,7 +9,7 @@ import { hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
 import { start, type Program } from "./sidecar-children.ts";
 
 export const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
-export const SIDECAR = join(DIST, "sidecar.mjs");
+export const SIDECAR = join(DIST, "sidecar.cjs");
 
 /** The token that the app sends. */
 export const TOKEN = "b".repeat(43);

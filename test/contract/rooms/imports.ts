@@ -18,11 +18,11 @@ interface Arrow {
 }
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const SPECIFIER = /(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*["'](\.{1,2}\/[^"']+\.c?[jt]s)["']/g;
+const SPECIFIER = /(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*["'](\.{1,2}\/[^"']+\.ts)["']/g;
 
 /** Every import of a project file in a program, including types and dynamic imports. */
 export function importsOf(program: Program): readonly Import[] {
-  return globSync(`${program}/**/*.{ts,cjs}`, { cwd: ROOT })
+  return globSync(`${program}/**/*.ts`, { cwd: ROOT })
     .toSorted()
     .flatMap((file) =>
       [...readFileSync(join(ROOT, file), "utf8").matchAll(SPECIFIER)].map(([, specifier = ""]) => ({

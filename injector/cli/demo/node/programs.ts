@@ -1,9 +1,8 @@
-import { chmod, copyFile, cp, readdir, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, readdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Mount } from "./script.ts";
 
-/** The sidecar loads parts of itself from the folder of its name. */
-const BUNDLES = ["sidecar.mjs", "sidecar", "demo-app.mjs"];
+const BUNDLES = ["sidecar.cjs", "demo-app.mjs"];
 
 /**
  * Our image, as a folder: Node, the bundles and the command `podrole-sidecar`. Copied, since the folder they lie in may
@@ -19,13 +18,13 @@ export async function installPrograms(
   hasMounts: boolean,
 ): Promise<readonly Mount[]> {
   const [node, command] = [join(folder, "node"), join(folder, "podrole-sidecar")];
-  const script = `exec '${join(seenAs, "node")}' '${join(seenAs, "sidecar.mjs")}' "$@"`;
+  const script = `exec '${join(seenAs, "node")}' '${join(seenAs, "sidecar.cjs")}' "$@"`;
   await Promise.all([
-    ...BUNDLES.map((name) => cp(join(dist, name), join(folder, name), { recursive: true })),
+    ...BUNDLES.map((name) => copyFile(join(dist, name), join(folder, name))),
     hasMounts ? writeFile(node, "") : symlink(process.execPath, node),
     writeFile(command, `#!/bin/sh\n${script}\n`),
   ]);
-  const files = (await readdir(folder, { recursive: true })).filter((name) => name !== "node");
+  const files = (await readdir(folder)).filter((name) => name !== "node");
   await Promise.all(files.map((name) => chmod(join(folder, name), 0o755)));
   if (!hasMounts) return [];
   const { mode } = await stat(process.execPath);
