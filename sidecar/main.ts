@@ -4,7 +4,7 @@ import type { Env } from "./kit/env.ts";
 import { coded, oneLine } from "./kit/errors.ts";
 import { writeTerminationMessage } from "./kit/termination.ts";
 
-const USAGE = "Usage: podrole-sidecar guard | serve | wait | --version | --help";
+const USAGE = "Usage: podrole-sidecar guard | serve | guard-and-serve | wait | --version | --help";
 const EXIT = { failed: 1, usage: 2 } as const;
 
 type Command = (env: Env) => Promise<number>;
@@ -13,6 +13,7 @@ type Command = (env: Env) => Promise<number>;
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   guard: async () => (await import("./guard/main.ts")).guardMain,
   serve: async () => (await import("./serve-main.ts")).serveMain,
+  "guard-and-serve": async () => (await import("./guard-and-serve.ts")).guardAndServeMain,
   wait: async () => (await import("./wait.ts")).waitMain,
   "--version": async () => (await import("./version.ts")).versionMain,
   "--help": async () => help,
@@ -41,7 +42,7 @@ async function main([name = "", ...rest]: readonly string[], env: Env): Promise<
   process.on("uncaughtException", (error) => fail(error, env));
   // A process with PID 1 ignores both signals unless it has a handler. The kubelet ends the sidecar when every app
   // container is gone, so there is nothing left to finish; a guard that is interrupted has not done its work.
-  const onSignal = (): never => process.exit(name === "serve" ? 0 : EXIT.failed);
+  const onSignal = (): never => process.exit(name.endsWith("serve") ? 0 : EXIT.failed);
   process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
   try {
     const command = await load();

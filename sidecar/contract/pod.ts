@@ -24,10 +24,14 @@ export const CONTAINER = { guard: "podrole-guard", sidecar: "podrole-sidecar" } 
 /** Containers and volumes with this prefix are podrole's: a pod that brings one of its own is denied. */
 export const RESERVED_PREFIX = "podrole-";
 
-/** The two commands of the one image, and the hook that delays the app until there are credentials. */
+/**
+ * The commands of the one image: guard, sidecar, or both in one container, and the hook that delays the app until there are
+ * credentials.
+ */
 export const COMMAND = {
   guard: ["podrole-sidecar", "guard"],
   serve: ["podrole-sidecar", "serve"],
+  guardAndServe: ["podrole-sidecar", "guard-and-serve"],
   wait: ["podrole-sidecar", "wait"],
 } as const;
 

@@ -75,6 +75,14 @@ export const EXITS: readonly Exit[] = [
       "The rules that were read back are not those that were written. The message names the differences.",
     remedy: "Look for another program that changes the packet filter of the pod.",
   },
+  {
+    exit: 16,
+    codes: ["PRIVILEGES_KEPT"],
+    means:
+      "With the setting `guardContainer: sidecar`: the rules are proven, and the process could not give up root and its capabilities for good. It serves nothing.",
+    remedy:
+      "Read the message. Set `guardContainer` to `init` if the container runtime gives containers more than podrole writes into the pod.",
+  },
 ];
 
 export function exitOf(code: string): number {

@@ -19,12 +19,24 @@ export interface GuardDeps {
   /** A word that nobody else in the pod can know. */
   readonly word: () => string;
   readonly log: Log;
+  /**
+   * Whether the pod's other containers may run by now, since the container may have been started again. Then the rules are whole from
+   * the first moment, and the redirect of an emulated metadata service is left to {@link Guarded.tryRedirect}.
+   */
+  readonly besideOthers?: boolean;
 }
 
 /** What was done and proven. */
 export interface Guarded extends Pick<AppliedRules, "hooks" | "interfaces"> {
   readonly filter: string;
   readonly egressHook: boolean;
+  /** Asks the kernel for its rules once more. Rejects where this process may not see them, let alone change them. */
+  readonly readAgain: () => Promise<unknown>;
+  /**
+   * Where the metadata service is emulated: listens at the sidecar's port, which the rules leave to the sidecar's uid, so as that uid.
+   * Rejects as {@link guard}.
+   */
+  readonly tryRedirect: () => Promise<void>;
 }
 
 /**
@@ -54,8 +66,17 @@ export async function guard(deps: GuardDeps): Promise<Guarded> {
   if (applied.differences.length > 0) throw rulesMissing(applied.differences);
   const problems = [...(await leaksOf(input, filter, applied, deps)), ...misled];
   if (problems.length > 0) throw notHolding(problems);
-  const { hooks, interfaces: watched } = applied;
-  return { hooks, interfaces: watched, filter: filter.name, egressHook: filter.egressHook };
+  return {
+    hooks: applied.hooks,
+    interfaces: applied.interfaces,
+    filter: filter.name,
+    egressHook: filter.egressHook,
+    readAgain: () => filter.resetCounts(input),
+    tryRedirect: async () => {
+      const misleading = await redirectTried(emulatedIn(input), deps);
+      if (misleading.length > 0) throw notHolding(misleading);
+    },
+  };
 }
 
 /**
@@ -68,8 +89,9 @@ async function applyAndTryRedirect(
   input: RuleInput,
   deps: GuardDeps,
 ): Promise<{ readonly filter: PacketFilter; readonly misled: readonly string[] }> {
-  const emulated = input.addresses.filter((address) => isEmulated(input, address));
-  if (emulated.length === 0) return { filter: await applyFirst(filters, input, deps.log), misled: [] };
+  const emulated = emulatedIn(input);
+  if (emulated.length === 0 || deps.besideOthers === true)
+    return { filter: await applyFirst(filters, input, deps.log), misled: [] };
   const filter = await applyFirst(filters, { ...input, sidecar: undefined }, deps.log);
   try {
     return { filter, misled: await redirectTried(emulated, deps) };
@@ -126,11 +148,15 @@ async function leaksOf(
   return leaks(tried, resetCounts, await filter.resetCounts(input));
 }
 
+const emulatedIn = (input: RuleInput): readonly string[] =>
+  input.addresses.filter((address) => isEmulated(input, address));
+
 /** The emulated addresses have to lead to the sidecar's port. */
 async function redirectTried(
   emulated: readonly string[],
   { config, readGreeting, ...deps }: GuardDeps,
 ): Promise<readonly string[]> {
+  if (emulated.length === 0) return [];
   const word = deps.word();
   const standIn = await deps.standIn(config.imdsPort, word);
   try {

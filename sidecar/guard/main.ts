@@ -13,6 +13,7 @@ import { iptables, iptablesFilter } from "./iptables/iptables.ts";
 import { nftFilter } from "./nft/filter.ts";
 import { nft } from "./nft/nft.ts";
 import { readGreeting, standIn } from "./stand-in.ts";
+import { guardThenDrop } from "./then-drop.ts";
 
 /** What the guard touches of the world outside. */
 export interface Surroundings extends Pick<
@@ -26,14 +27,29 @@ export interface Surroundings extends Pick<
 }
 
 /** The command `guard`. @returns the exit code, one of exits.ts */
-export async function guardMain(env: Env, around: Surroundings = surroundings(env)): Promise<number> {
+export const guardMain = (env: Env, around: Surroundings = surroundings(env)): Promise<number> =>
+  proven(env, around, guard, (line) => writeTerminationMessage(env[ENV.terminationLog], line));
+
+/**
+ * The first half of the command `guard-and-serve`: afterwards the process has no rights left. @returns as {@link guardMain}; the
+ * termination message stays empty unless it fails, since the sidecar goes on
+ */
+export const guardAndDrop = (env: Env, around: Surroundings = surroundings(env)): Promise<number> =>
+  proven(env, around, guardThenDrop);
+
+async function proven(
+  env: Env,
+  around: Surroundings,
+  prove: (deps: GuardDeps) => Promise<Guarded>,
+  onSuccess?: (line: string) => void,
+): Promise<number> {
   const started = around.now();
   try {
     const config = parseGuardConfig(env);
-    const guarded = await guard({ ...around, config, log: createLog(config.logLevel, "guard") });
+    const guarded = await prove({ ...around, config, log: createLog(config.logLevel, "guard") });
     const line = success(config, guarded, around.now() - started);
     around.stdout(line);
-    writeTerminationMessage(env[ENV.terminationLog], line);
+    onSuccess?.(line);
     return EXIT_OK;
   } catch (thrown) {
     const error = coded(thrown, "GUARD_FAILED");

@@ -1,0 +1,90 @@
+import { CodedError, errorName } from "./errors.ts";
+import { ownProcess, type OwnProcess } from "./own-process.ts";
+
+/**
+ * Gives up root for good: the process becomes this uid and gid, in every thread, without any capability. Then it looks whether that
+ * is so, and tries to get back. The supplementary groups stay, but for root's: the pod's fsGroup is one of them, and with it the
+ * kubelet gives the tokens of the pod to that group alone.
+ *
+ * The bounding set stays, since Node has no call that empties it. With no_new_privs, which is required here, no program that
+ * the process starts can take a capability from it.
+ * @throws CodedError `PRIVILEGES_KEPT`
+ */
+export function becomeUser(uid: number, self: OwnProcess = ownProcess): void {
+  const groups = [...new Set(self.groups())].filter((group) => group !== 0);
+  try {
+    // In this order: without root's uid the others cannot be changed.
+    self.setGroups(groups);
+    self.setGid(uid);
+    self.setUid(uid);
+  } catch (error) {
+    throw kept(`it cannot become uid ${uid} (${errorName(error)})`, error);
+  }
+  const problems = [
+    ...self.statuses().flatMap((status) => wrongIn(status, uid, groups)),
+    ...[...ways(self)].filter(([, way]) => succeeds(way)).map(([name]) => `${name} still works`),
+    ...self
+      .descriptors()
+      .filter(hasRights)
+      .map((one) => `${one.split("\n", 1).join()} is open`),
+    ...self.children().map((pid) => `process ${pid}, which it has started, still runs`),
+  ];
+  if (problems.length > 0) throw kept([...new Set(problems)].join("; "));
+}
+
+/**
+ * A socket keeps rights that were checked when it was made. An io_uring works with the rights of who submits to it (libuv has one to
+ * batch its epoll_ctl), but one that a thread of the kernel polls with those of who made it; Node makes one of these on request alone.
+ */
+const hasRights = (descriptor: string): boolean =>
+  /^socket:/.test(descriptor) ||
+  (/^anon_inode:\[io_uring\]/.test(descriptor) && !/^SqThread:\s+-1$/m.test(descriptor));
+
+const ways = (self: OwnProcess): ReadonlyMap<string, () => void> =>
+  new Map([
+    ["setuid(0)", () => self.setUid(0)],
+    ["setgid(0)", () => self.setGid(0)],
+    ["setgroups", () => self.setGroups([0])],
+  ]);
+
+function succeeds(way: () => void): boolean {
+  try {
+    way();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const CAPABILITIES = ["CapInh", "CapPrm", "CapEff", "CapAmb"] as const;
+
+/** @param status the text of a `/proc/.../status`: lines of a name, a colon and words */
+function wrongIn(status: string, uid: number, groups: readonly number[]): readonly string[] {
+  const lines = new Map(status.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line]));
+  const words = (name: string): readonly string[] =>
+    (lines.get(name) ?? "")
+      .slice(name.length + 1)
+      .split(/\s+/)
+      .filter((word) => word !== "");
+  const found = (name: string): string => `${name} is ${words(name).join(" ") || "unknown"}`;
+  const isSame = (name: string, wanted: readonly number[]): boolean => {
+    const present = words(name)
+      .map(Number)
+      .toSorted((a, b) => a - b);
+    return String(present) === String(wanted.toSorted((a, b) => a - b));
+  };
+  const ids = [uid, uid, uid, uid];
+  return [
+    ...["Uid", "Gid"].filter((name) => !isSame(name, ids)),
+    ...(isSame("Groups", groups) ? [] : ["Groups"]),
+    ...CAPABILITIES.filter((name) => !/^0+$/.test(words(name).join(" "))),
+    ...(words("NoNewPrivs").join(" ") === "1" ? [] : ["NoNewPrivs"]),
+  ].map(found);
+}
+
+const kept = (why: string, cause?: unknown): CodedError =>
+  new CodedError("PRIVILEGES_KEPT", `The process could not give up the rights of root: ${why}.`, {
+    remedy:
+      "Let the container have SETUID and SETGID and no privilege escalation, as podrole writes it, or set guardContainer to init.",
+    cause,
+  });
