@@ -37,8 +37,8 @@ export function becomeUser(uid: number, self: OwnProcess = ownProcess): void {
  * batch its epoll_ctl), but one that a thread of the kernel polls with those of who made it; Node makes one of these on request alone.
  */
 const hasRights = (descriptor: string): boolean =>
-  /^socket:/.test(descriptor) ||
-  (/^anon_inode:\[io_uring\]/.test(descriptor) && !/^SqThread:\s+-1$/m.test(descriptor));
+  descriptor.startsWith("socket:") ||
+  (descriptor.startsWith("anon_inode:[io_uring]") && !/^SqThread:\s+-1$/m.test(descriptor));
 
 const ways = (self: OwnProcess): ReadonlyMap<string, () => void> =>
   new Map([

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import { expect, onTestFinished, test } from "vitest";
 import { ENV } from "../../sidecar/contract/env.ts";
+import { CodedError } from "../../sidecar/kit/errors.ts";
 import { waitMain } from "../../sidecar/wait.ts";
 import { freePort } from "../support/free-port.ts";
 import { handClock } from "../support/hand-clock.ts";
@@ -45,4 +46,20 @@ test("the start hook gives up five seconds after the sidecar", async () => {
   const gaveUp = thrown(() => waitMain(env, { ...clock, sleep: (ms) => clock.advance(ms) }));
   expect(await gaveUp).toMatchObject({ code: "WAIT_TIMED_OUT", message: expect.stringContaining("/readyz") });
   expect(clock.elapsed() - start).toBe(15_000);
+});
+
+test("the start hook gives up root before anything else, in a container that starts as root", async () => {
+  const port = await healthPort({ "/readyz": 200 });
+  const became: number[] = [];
+  const env = { [ENV.healthPort]: port, [ENV.sidecarUid]: "51234" };
+  expect(await waitMain(env, handClock(), (uid) => void became.push(uid))).toBe(0);
+  expect(became).toEqual([51_234]);
+});
+
+test("the start hook does not look at its other variables when it cannot give up root", async () => {
+  const env = { [ENV.healthPort]: "none", [ENV.sidecarUid]: "51234" };
+  const refusing = (): never => {
+    throw new CodedError("PRIVILEGES_KEPT", "no");
+  };
+  expect(await thrown(() => waitMain(env, handClock(), refusing))).toMatchObject({ code: "PRIVILEGES_KEPT" });
 });

@@ -3,11 +3,10 @@ import { ENV } from "../../../sidecar/contract/env.ts";
 import { guardMain } from "../../../sidecar/guard/main.ts";
 import type { Listing } from "../../../sidecar/guard/nft/listing.ts";
 import type { Nft } from "../../../sidecar/guard/nft/nft.ts";
-import type { Table } from "../../../sidecar/guard/nft/table.ts";
 import { tablesFor } from "../../../sidecar/guard/nft/tables.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import type { Greeting } from "../../../sidecar/guard/stand-in.ts";
-import { guardEnv, pod } from "./guard-rig.ts";
+import { guardEnv, listingFrom, pod } from "./guard-rig.ts";
 import { PODS } from "./nft/listings.ts";
 
 describe("the guard, when the metadata service is emulated,", () => {
@@ -86,19 +85,5 @@ describe("the guard, when the metadata service is emulated,", () => {
 });
 
 /** What nft would list of these tables. With every call, two more connections have been reset. */
-function listingFrom(tables: readonly Table[], calls: number): Listing {
-  const chains = tables.flatMap((table) => table.chains.map((chain) => ({ ...chain, family: table.family })));
-  return {
-    tables: tables.map(({ family }) => ({ family, hasFlags: false })),
-    devices: ["eth0", "net1"],
-    chains: chains.map(({ family, name, base, rules }) => ({
-      family,
-      name,
-      base: base ? `${base.type ?? "filter"} ${base.hook} ${base.priority} ${base.policy}` : "",
-      rules: rules.map(({ rule }) => ({ rule, packets: calls * 2 })),
-    })),
-  };
-}
-
 const applied = (script: string): string =>
   script.includes("chain answering") ? "apply all" : "apply without the sidecar's ports";

@@ -5,6 +5,7 @@ import type { Surroundings } from "../../../sidecar/guard/main.ts";
 import { nftFilter } from "../../../sidecar/guard/nft/filter.ts";
 import type { Listing } from "../../../sidecar/guard/nft/listing.ts";
 import type { Nft } from "../../../sidecar/guard/nft/nft.ts";
+import type { Table } from "../../../sidecar/guard/nft/table.ts";
 import { resetRule } from "../../../sidecar/guard/nft/rules.ts";
 import type { Reach } from "../../../sidecar/kit/reach.ts";
 import { tempFolder } from "../../support/temp-files.ts";
@@ -76,4 +77,19 @@ function withResets(listing: Listing, packets: number): Listing {
     }),
   );
   return { ...listing, chains };
+}
+
+/** A kernel that holds exactly these tables, and has counted more packets at each look. */
+export function listingFrom(tables: readonly Table[], calls: number): Listing {
+  const chains = tables.flatMap((table) => table.chains.map((chain) => ({ ...chain, family: table.family })));
+  return {
+    tables: tables.map(({ family }) => ({ family, hasFlags: false })),
+    devices: ["eth0", "net1"],
+    chains: chains.map(({ family, name, base, rules }) => ({
+      family,
+      name,
+      base: base ? `${base.type ?? "filter"} ${base.hook} ${base.priority} ${base.policy}` : "",
+      rules: rules.map(({ rule }) => ({ rule, packets: calls * 2 })),
+    })),
+  };
 }
