@@ -41,8 +41,10 @@ async function main([name = "", ...rest]: readonly string[], env: Env): Promise<
   }
   process.on("uncaughtException", (error) => fail(error, env));
   // A process with PID 1 ignores both signals unless it has a handler. The kubelet ends the sidecar when every app
-  // container is gone, so there is nothing left to finish; a guard that is interrupted has not done its work.
-  const onSignal = (): never => process.exit(name.endsWith("serve") ? 0 : EXIT.failed);
+  // container is gone, so there is nothing left to finish. Before that, the command has not done its work: a guard that
+  // is interrupted, or a sidecar that has not started. `serve` changes the code once it has.
+  process.exitCode = EXIT.failed;
+  const onSignal = (): never => process.exit();
   process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
   try {
     const command = await load();

@@ -1,20 +1,40 @@
 import { once } from "node:events";
 import { parseConfig } from "./config/config.ts";
+import { ENV } from "./contract/env.ts";
 import { collectGarbage } from "./kit/collect-garbage.ts";
 import { systemClock } from "./kit/clock.ts";
 import type { Env } from "./kit/env.ts";
+import { coded, oneLine } from "./kit/errors.ts";
 import { createLog } from "./kit/log.ts";
+import { writeTerminationMessage } from "./kit/termination.ts";
 import { serve } from "./serve.ts";
 
+/** The hook looks 40 times a second, and then the kubelet ends this process: long before this is over. */
+const HOOK_FIRST_MS = 1000;
+
 /**
- * `podrole-sidecar serve`: does not return while all is well. Once it has served, no failure of STS ends it.
- * @throws CodedError as {@link parseConfig}, {@link serve} and its `started`
+ * `podrole-sidecar serve`: does not return while all is well. Once it has served, no failure of STS ends it; with
+ * `PODROLE_START=now`, none ever does.
+ * @returns 1 when the start has failed
+ * @throws CodedError as {@link parseConfig} and {@link serve}
  */
 export async function serveMain(env: Env): Promise<number> {
   const config = parseConfig(env);
   const log = createLog(config.logLevel, "podrole-sidecar");
   const serving = await serve(config, { clock: systemClock, random: Math.random, log, collectGarbage });
-  await serving.started;
+  try {
+    await serving.started;
+  } catch (thrown) {
+    const reason = coded(thrown);
+    const { code, message, remedy } = reason;
+    log.error({ code, reason: message, remedy }, "start failed");
+    // The hook ends by itself once it reads this, and the kubelet shows its words. If this process ended first, the hook
+    // would be killed with the container and could say nothing.
+    writeTerminationMessage(env[ENV.terminationLog], oneLine(reason));
+    await systemClock.sleep(HOOK_FIRST_MS);
+    return 1;
+  }
+  process.exitCode = 0;
   await once(new EventTarget(), "never");
   return 0;
 }

@@ -1,4 +1,6 @@
 import type { ConfiguredIdentity, SidecarConfig } from "./config/config.ts";
+import { POD_IDENTITY } from "./contract/session.ts";
+import type { Engine } from "./engine/engine.ts";
 import { collectLater } from "./engine/garbage.ts";
 import { identityEngine } from "./engine/identity-engine.ts";
 import type { Random } from "./engine/schedule.ts";
@@ -6,11 +8,12 @@ import { createGuardCheck, type GuardCheck } from "./guard-check.ts";
 import { watchConnections, reachOthers, type ConnectionWatch } from "./imds/own-connections.ts";
 import type { ImdsListening } from "./imds/server.ts";
 import type { Clock } from "./kit/clock.ts";
-import type { CodedError } from "./kit/errors.ts";
+import { CodedError } from "./kit/errors.ts";
 import type { Log } from "./kit/log.ts";
 import { reach } from "./kit/reach.ts";
 import { readSmallFile } from "./kit/read-small-file.ts";
 import { IDENTITY_SOURCES } from "./sources/sources.ts";
+import { problemOf, waitForStart, type Needed } from "./start.ts";
 import type { Credentials } from "./sts/credentials.ts";
 import { healthServer, listenEverywhere } from "./wire/health.ts";
 import { createMetrics, type Metrics } from "./wire/metrics.ts";
@@ -32,8 +35,9 @@ export interface Serving {
   readonly port: number;
   readonly healthPort: number;
   /**
-   * Resolves once credentials can be served for the first time, or when stopped before. Rejects when the start time-out
-   * has passed first, with the reason: STS's last refusal, if there was one.
+   * Resolves once credentials can be served for the first time, or when stopped before. Rejects with the reason when the
+   * start has failed, see {@link waitForStart}. With `start=now` the app does not wait, so there is no start to fail: it
+   * resolves at once.
    */
   readonly started: Promise<void>;
   readonly stop: () => Promise<void>;
@@ -63,9 +67,13 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
   });
   const engines = identities.map(({ engine }) => engine);
   const files = identities.flatMap(({ tokenFile }) => tokenFile ?? []);
-  const problem = (): CodedError | undefined =>
-    guardCheck.problem() ??
-    [...files, ...engines].map((one) => one.problem()).find((found) => found !== undefined);
+  const needed: readonly Needed[] = [
+    { first: guardCheck.firstClosed, problem: guardCheck.problem },
+    ...files.map(({ firstToken, problem }) => ({ first: firstToken, problem })),
+    ...identities.map((identity) => sessionOf(identity, guardCheck)),
+  ];
+  let failed: CodedError | undefined;
+  const problem = (): CodedError | undefined => failed ?? problemOf(needed);
 
   const server = credentialServer({ identities, onAnswer: metrics.countAnswer });
   const health = healthServer({
@@ -102,21 +110,47 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
     guardCheck.stop();
     await Promise.all([close(server), close(health), imds?.close()]);
   };
-  const ready = Promise.all([
-    guardCheck.firstClosed,
-    ...files.map((file) => file.firstToken),
-    ...engines.map((engine) => engine.firstSession),
-  ]);
-  const timeout = clock.sleep(config.startTimeoutSeconds * 1000, stopping.signal);
-  const started = Promise.race([ready.then(() => true), timeout.then(() => stopping.signal.aborted)]).then(
-    (fine) => {
-      const reason = fine ? undefined : problem();
-      if (reason !== undefined) throw reason;
-    },
-  );
+  const timeoutMs = config.startTimeoutSeconds * 1000;
+  const started =
+    config.start === "now"
+      ? Promise.resolve()
+      : waitForStart(needed, { timeoutMs, clock, signal: stopping.signal }).catch((reason: CodedError) => {
+          // From here on the sidecar is not ready any more, whatever STS answers: the hook counts on it.
+          failed = reason;
+          for (const engine of engines) engine.stop();
+          throw reason;
+        });
   // Avoids an unhandled rejection when nobody awaits `started`.
   started.catch(() => undefined);
   return { port, healthPort, started, stop };
+}
+
+/**
+ * The session of an identity. If STS refuses it, a metadata service within reach is the worse news, and the message names
+ * the container whose role it is.
+ */
+function sessionOf(
+  { name, engine }: Pick<ConfiguredIdentity, "name"> & { readonly engine: Engine },
+  guardCheck: GuardCheck,
+): Needed {
+  const first = engine.firstSession.catch((refusal: CodedError) => {
+    throw guardCheck.problem() ?? ofIdentity(name, refusal);
+  });
+  // Avoids an unhandled rejection where nobody waits for the start.
+  first.catch(() => undefined);
+  return {
+    first,
+    problem: () => {
+      const found = engine.problem();
+      return found === undefined ? undefined : ofIdentity(name, found);
+    },
+  };
+}
+
+function ofIdentity(name: string, error: CodedError): CodedError {
+  if (name === POD_IDENTITY) return error;
+  const { code, message, remedy } = error;
+  return new CodedError(code, `${name}: ${message}`, remedy === undefined ? {} : { remedy });
 }
 
 /**

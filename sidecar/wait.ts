@@ -4,7 +4,8 @@ import { HEALTH_PORT, LOOPBACK, PATH } from "./contract/pod.ts";
 import { systemClock, type Clock } from "./kit/clock.ts";
 import { becomeUser } from "./kit/become-user.ts";
 import { integer, oneOf, optional, parseEnv, type Env } from "./kit/env.ts";
-import { CodedError } from "./kit/errors.ts";
+import { CodedError, systemCode } from "./kit/errors.ts";
+import { readTerminationMessage } from "./kit/termination.ts";
 
 const POLL_MS = 25;
 /** The sidecar gives up first, and says why. This is for a sidecar that hangs. */
@@ -19,8 +20,12 @@ function dropRights(env: Env, become: (uid: number) => void): void {
 /**
  * The postStart hook that delays the app's containers. It runs beside the sidecar, within its memory limit, so it imports
  * neither node:http nor the logger: each costs more than all the rest.
+ *
+ * It ends at once when the sidecar has given up. While it runs, the kubelet updates no status of the pod; when it fails, the
+ * kubelet ends the container and shows the words of both.
  * @returns 0 once there are credentials, or, with `PODROLE_START=now`, once the sidecar listens
- * @throws CodedError `CONFIG_INVALID`, `PRIVILEGES_KEPT`, `WAIT_TIMED_OUT`
+ * @throws CodedError what the sidecar gave as its termination message; `CONFIG_INVALID`, `PRIVILEGES_KEPT`, `SIDECAR_ENDED`,
+ *   `WAIT_TIMED_OUT`
  */
 export async function waitMain(
   env: Env,
@@ -30,35 +35,54 @@ export async function waitMain(
   dropRights(env, become);
   const { start, startTimeoutSeconds, healthPort } = parseEnv(env, {
     start: optional(ENV.start, oneOf(START_MODES), "wait"),
-    startTimeoutSeconds: optional(ENV.startTimeoutSeconds, integer(1, 3600), 120),
+    startTimeoutSeconds: optional(ENV.startTimeoutSeconds, integer(1, 3600), 30),
     healthPort: optional(ENV.healthPort, integer(1, 65_535), HEALTH_PORT),
   });
   const path = start === "wait" ? PATH.readyz : PATH.healthz;
   const deadline = clock.elapsed() + startTimeoutSeconds * 1000 + GRACE_MS;
+  let hasListened = false;
   while (clock.elapsed() < deadline) {
-    if (await answers200(healthPort, path)) return 0;
+    const answer = await ask(healthPort, path);
+    if (answer === "ready") return 0;
+    const message = readTerminationMessage(env[ENV.terminationLog]);
+    if (message !== "") throw errorOf(message);
+    if (hasListened && answer === "refused") throw ended();
+    hasListened ||= answer === "not ready";
     await clock.sleep(POLL_MS);
   }
   throw new CodedError("WAIT_TIMED_OUT", `The sidecar did not answer 200 on ${path} of port ${healthPort}.`, {
-    remedy: "Its log and its termination message say why.",
+    remedy: SEE,
   });
 }
 
-/** One request over a plain socket. Never rejects: refused, reset and silent all mean "not yet". */
-function answers200(port: number, path: string): Promise<boolean> {
+const SEE = "Its log and its termination message say why.";
+
+const ended = (): CodedError =>
+  new CodedError("SIDECAR_ENDED", "The sidecar has ended while the pod waited for it.", { remedy: SEE });
+
+/** An error with the same code, which prints as the same line. */
+function errorOf(message: string): CodedError {
+  const [, code, rest] = /^([A-Za-z][\w.]*): (.+)$/s.exec(message) ?? [];
+  return code === undefined || rest === undefined ? ended() : new CodedError(code, rest);
+}
+
+/** One request over a plain socket. Never rejects: reset and silent mean "not ready" as a 503 does. */
+function ask(port: number, path: string): Promise<"ready" | "not ready" | "refused"> {
   return new Promise((resolve) => {
     const socket = connect({ host: LOOPBACK, port });
-    const end = (ready: boolean): void => {
+    const end = (answer: "ready" | "not ready" | "refused"): void => {
       socket.destroy();
-      resolve(ready);
+      resolve(answer);
     };
-    socket.setTimeout(1000, () => end(false));
+    socket.setTimeout(1000, () => end("not ready"));
     socket.once("connect", () => {
       socket.write(`GET ${path} HTTP/1.1\r\nHost: ${LOOPBACK}\r\nConnection: close\r\n\r\n`);
     });
     // The first chunk has the whole status line, which is 15 bytes.
-    socket.once("data", (piece) => end(piece.toString("latin1").startsWith("HTTP/1.1 200 ")));
-    socket.once("error", () => end(false));
-    socket.once("close", () => end(false));
+    socket.once("data", (piece) =>
+      end(piece.toString("latin1").startsWith("HTTP/1.1 200 ") ? "ready" : "not ready"),
+    );
+    socket.once("error", (error) => end(systemCode(error) === "ECONNREFUSED" ? "refused" : "not ready"));
+    socket.once("close", () => end("not ready"));
   });
 }

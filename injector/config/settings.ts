@@ -183,7 +183,8 @@ export const SETTINGS = {
     policy: true,
   }),
   start: setting(choice(START_MODES), "wait", {
-    about: "When app containers start; wait: after the first credentials, now: once the sidecar listens.",
+    about:
+      "When app containers start; wait: after the first credentials (at once if the kubelet restarts meanwhile), now: once the sidecar listens.",
     pod: ANNOTATION.start,
   }),
   token: setting(choice(TOKEN_MODES), "both", {
@@ -192,8 +193,9 @@ export const SETTINGS = {
     policy: true,
     pod: ANNOTATION.token,
   }),
-  startTimeout: setting(wholeNumber("seconds", 5, 3600), "120", {
-    about: "Seconds that a pod waits for its first credentials.",
+  startTimeout: setting(wholeNumber("seconds", 5, 3600), "30", {
+    about:
+      "Seconds that a pod waits for its first credentials before it shows the reason and tries again. If STS refuses the role, it does so after ten.",
     sidecar: ENV.startTimeoutSeconds,
   }),
   credentialsPort: setting(port, String(CREDENTIALS_PORT), {

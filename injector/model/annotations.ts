@@ -72,7 +72,8 @@ const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>
   start: {
     on: "Pod",
     value: "wait or now",
-    about: "wait: app containers start after the first credentials. now: once the sidecar listens.",
+    about:
+      "wait: app containers start after the first credentials, or at once if the kubelet restarts meanwhile. now: once the sidecar listens.",
   },
   token: {
     on: "Pod",

@@ -80,7 +80,7 @@ export function parseConfig(env: Env): SidecarConfig {
       ca: optional(ENV.stsCa, certificates, undefined),
     },
     start: optional(ENV.start, oneOf(START_MODES), "wait"),
-    startTimeoutSeconds: optional(ENV.startTimeoutSeconds, integer(1, 3600), 120),
+    startTimeoutSeconds: optional(ENV.startTimeoutSeconds, integer(1, 3600), 30),
     port: optional(ENV.port, portNumber, CREDENTIALS_PORT),
     healthPort: optional(ENV.healthPort, otherThan(env[ENV.port]), HEALTH_PORT),
     blockedAddresses: optional(ENV.blockedAddresses, list(ipAddress), []),

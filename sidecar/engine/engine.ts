@@ -4,7 +4,7 @@ import { IssueError, type FailureKind } from "../sts/issue-error.ts";
 import { createSessionStore } from "./session-store.ts";
 import type { Clock } from "../kit/clock.ts";
 import { coded, CodedError, oneLine } from "../kit/errors.ts";
-import { refreshAt, retryDelayMs, sleepUntil, type Random } from "./schedule.ts";
+import { REFUSALS_OF_A_START, refreshAt, retryDelayMs, sleepUntil, type Random } from "./schedule.ts";
 
 export interface EngineDeps {
   readonly issue: Issue;
@@ -25,7 +25,7 @@ export interface Engine {
   readonly current: () => Credentials | undefined;
   /** Undefined while there is a session, else why there is none: the last failure, or `CREDENTIALS_NOT_READY` before any. */
   readonly problem: () => CodedError | undefined;
-  /** Resolves with the first session. */
+  /** Resolves with the first session. Rejects when STS has refused it for ten seconds; the engine goes on all the same. */
   readonly firstSession: Promise<void>;
   /** Fetches at once and renews from then on. STS is not called before. */
   readonly start: () => void;
@@ -42,6 +42,8 @@ export const PATIENCE_MS = 800;
 export function createEngine({ issue, clock, random, onIssued, onFailure }: EngineDeps): Engine {
   const stopping = new AbortController();
   const first = Promise.withResolvers<void>();
+  // Avoids an unhandled rejection where nobody waits for the first session.
+  first.promise.catch(() => undefined);
   const store = createSessionStore(clock);
   const { current } = store;
   let failure: IssueError | undefined;
@@ -76,6 +78,7 @@ export function createEngine({ issue, clock, random, onIssued, onFailure }: Engi
       failures.set(failure.kind, count);
       const delayMs = retryDelayMs(failure.kind, count, random);
       onFailure?.(failure, delayMs);
+      if (failure.kind === "definite" && count === REFUSALS_OF_A_START) first.reject(failure);
       return now + delayMs;
     }
     failures.clear();

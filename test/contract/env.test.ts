@@ -41,7 +41,7 @@ describe.for(SOURCES)("with source %s", (source) => {
       sts: { region: "eu-west-1" },
       sessionName: "shop.web-5d5f-x7f2q",
       start: "wait",
-      startTimeoutSeconds: 120,
+      startTimeoutSeconds: 30,
       port: 16925,
       healthPort: 16926,
       blockedAddresses: ["169.254.169.254", "fd00:ec2::254"],

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
@@ -11,18 +12,62 @@ import { http } from "../support/http.ts";
 
 import { until } from "../support/until.ts";
 import { LIKE_OURS, serviceLinks } from "../support/service-links.ts";
-import { ended, readiness, sidecarPod, termination, TOKEN } from "../support/sidecar-pod.ts";
+import { ended, readiness, sidecarPod, termination, TOKEN, type SidecarPod } from "../support/sidecar-pod.ts";
 
-test("the sidecar ends its start with STS's refusal and the remedy as termination message", async () => {
-  const made = await sidecarPod({ [ENV.startTimeoutSeconds]: "6" }, { refuse: accessDenied });
-  const serving = sidecar(["serve"], made.env);
+/** The two programs of a pod's start, as the kubelet runs them: the container and its postStart hook. */
+const startOf = ({ env }: SidecarPod) => ({
+  serving: sidecar(["serve"], env),
+  waiting: sidecar(["wait"], env),
+});
+
+test("a start whose role is refused ends hook and sidecar with the reason after five calls, and heals at the next start", async () => {
+  let trusted = false;
+  const made = await sidecarPod({}, { refuse: (call) => (trusted ? undefined : accessDenied(call)) });
+  const { serving, waiting } = startOf(made);
   await readiness(made, "AccessDenied");
   expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 403 });
-  await ended(serving, 1);
+  // The hook ends first, so that the kubelet has its words, and then ends the container.
+  const says = await ended(waiting, 1);
   const message = await termination(made);
   expect(message).toMatch(/^AccessDenied: STS refused AssumeRoleWithWebIdentity for arn:aws:iam::/);
   expect(message).toContain("trust policy");
-  expect(message).not.toContain("\n");
+  expect(says).toBe(`${message}\n`);
+  serving.kill("SIGTERM");
+  const log = await ended(serving, 1);
+  expect(await termination(made)).toBe(message);
+  expect(made.sts.calls).toHaveLength(5);
+  expect(log.match(/"no new credentials"/g)).toHaveLength(5);
+  expect(log).toContain('"start failed"');
+
+  trusted = true;
+  writeFileSync(made.terminationLog, "");
+  const next = startOf(made);
+  await ended(next.waiting, 0);
+  expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+  next.serving.kill("SIGTERM");
+  await ended(next.serving, 0);
+});
+
+test("a start heals without a restart when the role is created some seconds after the first refusal", async () => {
+  const refuse: StsStandInOptions["refuse"] = (call) =>
+    made.sts.calls.length <= 3 ? accessDenied(call) : undefined;
+  const made = await sidecarPod({}, { refuse });
+  const { waiting } = startOf(made);
+  await ended(waiting, 0);
+  expect(made.sts.calls).toHaveLength(4);
+  expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+});
+
+test("with start=now the app does not wait, so no refusal ends the sidecar", async () => {
+  const env = { [ENV.start]: "now", [ENV.startTimeoutSeconds]: "1" };
+  const made = await sidecarPod(env, { refuse: accessDenied });
+  const { serving, waiting } = startOf(made);
+  await ended(waiting, 0);
+  await until("calls beyond the time-out", () => (made.sts.calls.length >= 3 ? true : undefined));
+  expect(await http(made.healthPort, "/readyz")).toMatchObject({ body: "AccessDenied\n" });
+  serving.kill("SIGTERM");
+  await ended(serving, 0);
+  expect(await termination(made)).toBe("");
 });
 
 test("the sidecar starts and serves in a namespace with Services whose variables begin like its own", async () => {
@@ -51,13 +96,17 @@ test("the sidecar starts when the role is created while the pod waits", async ()
   expect(made.sts.issued.length).toBeGreaterThan(0);
 });
 
-test("the sidecar ends its start with the reason when STS is out of reach", async () => {
+test("a start ends hook and sidecar with the reason at its time-out when STS is out of reach", async () => {
   const made = await sidecarPod({
     [ENV.stsEndpoint]: `http://127.0.0.1:${await freePort()}`,
     [ENV.startTimeoutSeconds]: "2",
   });
-  await ended(sidecar(["serve"], made.env), 1);
-  expect(await termination(made)).toMatch(/^STS_UNREACHABLE: .*ECONNREFUSED/);
+  const { serving, waiting } = startOf(made);
+  const says = await ended(waiting, 1);
+  await ended(serving, 1);
+  const message = await termination(made);
+  expect(message).toMatch(/^STS_UNREACHABLE: .*ECONNREFUSED/);
+  expect(says).toBe(`${message}\n`);
 });
 
 test("the sidecar ends its start and names the token file when that is missing", async () => {
@@ -96,8 +145,10 @@ test("the sidecar names the port that the app has taken", async () => {
   const made = await sidecarPod();
   const app = createServer().listen({ host: "127.0.0.1", port: made.port });
   onTestFinished(() => void app.close());
-  await ended(sidecar(["serve"], made.env), 1);
+  const { serving, waiting } = startOf(made);
+  await ended(serving, 1);
   expect(await termination(made)).toContain(`PORT_IN_USE: Port ${made.port}`);
+  expect(await ended(waiting, 1)).toContain("PORT_IN_USE");
 });
 
 test("the sidecar refuses a wrong configuration with exit code 2", async () => {

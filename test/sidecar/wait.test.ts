@@ -1,10 +1,15 @@
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { ENV } from "../../sidecar/contract/env.ts";
-import { CodedError } from "../../sidecar/kit/errors.ts";
+import { CodedError, oneLine } from "../../sidecar/kit/errors.ts";
 import { waitMain } from "../../sidecar/wait.ts";
 import { freePort } from "../support/free-port.ts";
 import { handClock } from "../support/hand-clock.ts";
+import { tempFolder } from "../support/temp-files.ts";
 import { thrown } from "../support/thrown.ts";
 
 /** A sidecar's health port that answers with these, by path. */
@@ -62,4 +67,52 @@ test("the start hook does not look at its other variables when it cannot give up
     throw new CodedError("PRIVILEGES_KEPT", "no");
   };
   expect(await thrown(() => waitMain(env, handClock(), refusing))).toMatchObject({ code: "PRIVILEGES_KEPT" });
+});
+
+test("the start hook gives up 35 seconds after its start when nothing else is set", async () => {
+  const clock = handClock();
+  const start = clock.elapsed();
+  const env = { [ENV.healthPort]: String(await freePort()) };
+  await thrown(() => waitMain(env, { ...clock, sleep: (ms) => clock.advance(ms) }));
+  expect(clock.elapsed() - start).toBe(35_000);
+});
+
+const REFUSAL =
+  "AccessDenied: STS refused AssumeRole for arn:aws:iam::1:role/x: No. Check that the role exists.";
+
+test.each([
+  ["while it still answers", { "/readyz": 503 }],
+  ["before it has listened", undefined],
+])("the start hook ends at once with the sidecar's own words when it gives up %s", async (_, answers) => {
+  const terminationLog = join(tempFolder(), "termination-log");
+  writeFileSync(terminationLog, "");
+  const port = answers === undefined ? String(await freePort()) : await healthPort(answers);
+  const clock = handClock();
+  let polls = 0;
+  const sleep = async (ms: number): Promise<void> => {
+    polls += 1;
+    if (polls === 3) writeFileSync(terminationLog, REFUSAL);
+    await clock.advance(ms);
+  };
+  const env = { [ENV.healthPort]: port, [ENV.terminationLog]: terminationLog };
+  const error = await thrown(() => waitMain(env, { ...clock, sleep }));
+  expect(error).toMatchObject({ code: "AccessDenied" });
+  expect(oneLine(error)).toBe(REFUSAL);
+  expect(polls).toBe(3);
+});
+
+test("the start hook ends at once when a sidecar that has listened does so no more, with or without a message", async () => {
+  const server = createServer((_, response) => void response.writeHead(503).end());
+  await once(server.listen({ port: 0, host: "127.0.0.1" }), "listening");
+  const { port } = server.address() as AddressInfo;
+  const clock = handClock();
+  let polls = 0;
+  const sleep = async (ms: number): Promise<void> => {
+    polls += 1;
+    if (polls === 3) await new Promise((resolve) => void server.close(resolve));
+    await clock.advance(ms);
+  };
+  const error = await thrown(() => waitMain({ [ENV.healthPort]: String(port) }, { ...clock, sleep }));
+  expect(error).toMatchObject({ code: "SIDECAR_ENDED" });
+  expect(polls).toBe(3);
 });

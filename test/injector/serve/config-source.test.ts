@@ -126,7 +126,7 @@ test.for([
   ["without a ConfigMap", "kind: Pod", "contains no ConfigMap"],
   ["that is empty", "", "contains no ConfigMap"],
   ["that is no YAML", "{", "neither YAML nor JSON"],
-  ["with a number instead of a text", "kind: ConfigMap\ndata: {startTimeout: 120}", '"startTimeout"'],
+  ["with a number instead of a text", "kind: ConfigMap\ndata: {startTimeout: 30}", '"startTimeout"'],
   ["with two ConfigMaps", "kind: ConfigMap\n---\nkind: ConfigMap", "several"],
 ] as const)("a file %s is refused with a sentence that names the file", async ([, content, why]) => {
   const path = await file(content);

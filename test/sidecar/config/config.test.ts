@@ -41,7 +41,7 @@ test("the sidecar reads what the injector writes", () => {
     sourceSettings: { tokenFile: "/var/run/secrets/podrole.dev/token/token" },
     sts: { region: "eu-west-1", endpoint: undefined, fips: false, dualStack: false, ca: undefined },
     start: "wait",
-    startTimeoutSeconds: 120,
+    startTimeoutSeconds: 30,
     port: CREDENTIALS_PORT,
     healthPort: HEALTH_PORT,
     blockedAddresses: [],

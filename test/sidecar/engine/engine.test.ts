@@ -83,11 +83,60 @@ test("the engine passes a definite refusal to the caller at once, with STS's cod
 test("the engine retries a definite refusal more and more slowly, and recovers when the role is created", async () => {
   const { clock, engine, attempts, sts } = engineRig({ error: denied });
   await clock.advance(HOUR);
-  expect(attempts.slice(0, 5).map((at) => Math.round(at / SECOND))).toEqual([0, 20, 80, 260, 560]);
-  expect(attempts.length).toBeLessThan(17);
+  expect(attempts.slice(0, 5).map((at) => Math.round(at / SECOND))).toEqual([0, 1, 3, 7, 11]);
+  expect(attempts.slice(5, 9).map((at) => Math.round(at / SECOND))).toEqual([31, 91, 271, 571]);
+  expect(attempts.length).toBeLessThan(21);
   delete sts.error;
   await clock.advance(6 * MINUTE);
   expect(await engine.get()).toBeDefined();
+});
+
+test("the engine reports a start as refused at the fifth refusal, ten seconds after the first", async () => {
+  const { clock, engine, attempts } = engineRig({ error: denied });
+  const refused = thrown(() => engine.firstSession);
+  await clock.advance(9 * SECOND);
+  expect(attempts).toHaveLength(4);
+  await clock.advance(3 * SECOND);
+  expect(await refused).toBe(denied);
+  expect(attempts).toHaveLength(5);
+});
+
+test("the engine has a role's session at once when the role is created five seconds after the first refusal", async () => {
+  const { clock, engine, sts } = engineRig({ error: denied });
+  await clock.advance(5 * SECOND);
+  delete sts.error;
+  await clock.advance(4 * SECOND);
+  await expect(engine.firstSession).resolves.toBeUndefined();
+});
+
+test("the engine counts refusals of a start although other failures come between them", async () => {
+  const { clock, engine, sts } = engineRig({ error: denied });
+  const refused = thrown(() => engine.firstSession);
+  await clock.advance(2 * SECOND);
+  sts.error = unreachable;
+  await clock.advance(5 * SECOND);
+  sts.error = denied;
+  await clock.advance(15 * SECOND);
+  expect(await refused).toBe(denied);
+});
+
+test("the engine that has had a session reports no start as refused, and keeps trying", async () => {
+  const { clock, engine, sts } = engineRig();
+  await clock.advance(SECOND);
+  sts.error = denied;
+  await clock.advance(3 * HOUR);
+  await expect(engine.firstSession).resolves.toBeUndefined();
+  delete sts.error;
+  await clock.advance(7 * MINUTE);
+  expect(engine.current()).toBeDefined();
+});
+
+test("the engine that reported a start as refused keeps trying, for an app that does not wait", async () => {
+  const { clock, engine, sts } = engineRig({ error: denied });
+  await clock.advance(HOUR);
+  delete sts.error;
+  await clock.advance(7 * MINUTE);
+  expect(engine.current()).toBeDefined();
 });
 
 test("the engine serves a deleted role until its last session ends", async () => {

@@ -30,7 +30,7 @@ async function attemptsInAnHour(
 
 test.each([
   { kind: "throttled", fewest: 34, most: 64 },
-  { kind: "definite", fewest: 12, most: 19 },
+  { kind: "definite", fewest: 16, most: 23 },
 ] as const)(
   "an hour of $kind failures is $fewest to $most attempts, whatever the random numbers",
   async ({ kind, fewest, most }) => {
@@ -55,4 +55,31 @@ test("an STS that throttles one call and fails the next is called no more often 
   for (let pod = 1; pod <= 20; pod += 1) {
     expect(await attemptsInAnHour(taking, numbers(pod))).toBeLessThan(130);
   }
+});
+
+test("a pod that waits to start asks for a refused role at most 85 times in the first hour and 60 in the next", async () => {
+  const clock = handClock();
+  const begun = clock.now();
+  const hours = [0, 0];
+  const issue = async (): Promise<never> => {
+    const hour = Math.floor((clock.now() - begun) / HOUR_MS);
+    if (hour < 2) hours[hour] = (hours[hour] ?? 0) + 1;
+    throw new IssueError("AccessDenied", "No.", { kind: "definite" });
+  };
+  // The kubelet starts the container again at once, then after 10 seconds, and doubles that up to 5 minutes.
+  let backOffMs = 0;
+  while (clock.now() < begun + 2 * HOUR_MS) {
+    const engine = createEngine({ issue, clock, random: lowest });
+    let hasEnded = false;
+    engine.firstSession.catch(() => (hasEnded = true));
+    engine.start();
+    await clock.advance(9999);
+    expect(hasEnded).toBe(false);
+    await clock.advance(1);
+    expect(hasEnded).toBe(true);
+    engine.stop();
+    await clock.advance(backOffMs);
+    backOffMs = Math.min(300_000, Math.max(10_000, backOffMs * 2));
+  }
+  expect(hours).toEqual([85, 59]);
 });

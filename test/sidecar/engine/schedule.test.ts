@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { refreshAt, retryDelayMs, sleepUntil } from "../../../sidecar/engine/schedule.ts";
+import {
+  REFUSALS_OF_A_START,
+  refreshAt,
+  retryDelayMs,
+  sleepUntil,
+} from "../../../sidecar/engine/schedule.ts";
 import { handClock } from "../../support/hand-clock.ts";
 
 const MINUTE = 60_000;
@@ -42,10 +47,22 @@ test("the schedule gives an STS that throttles at least half of its delay", () =
   expect(retryDelayMs("throttled", 1000, earliest)).toBeCloseTo(120_000);
 });
 
-test("the schedule retries a definite refusal after 20 seconds, then more and more slowly up to 5 minutes", () => {
-  const middle = (): number => 0.5;
-  const delays = [1, 2, 3, 4, 99].map((failures) => retryDelayMs("definite", failures, middle));
-  expect(delays).toEqual([20_000, 60_000, 180_000, 300_000, 300_000]);
+test("the schedule retries a refusal four times within ten seconds, then more and more slowly up to 5 minutes", () => {
+  const delays = (random: () => number) =>
+    [1, 2, 3, 4, 5, 6, 7, 8, 99].map((failures) => retryDelayMs("definite", failures, random));
+  expect(delays(latest).slice(0, 4)).toEqual([1000, 2000, 3000, 4000]);
+  expect(delays(() => 0.5).slice(4)).toEqual([20_000, 60_000, 180_000, 300_000, 300_000]);
+});
+
+test("the schedule spreads the refusals that end a start over ten to twelve seconds, whatever the random numbers", () => {
+  const lasts = (random: () => number): number => {
+    let ms = 0;
+    for (let refusals = 1; refusals < REFUSALS_OF_A_START; refusals += 1)
+      ms += retryDelayMs("definite", refusals, random);
+    return ms;
+  };
+  expect(lasts(latest)).toBe(10_000);
+  expect(lasts(earliest)).toBeCloseTo(12_000);
 });
 
 test("the schedule notices within ten seconds that the wall clock was set forward", async () => {
