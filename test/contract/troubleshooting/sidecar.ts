@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { createServer as createHealthServer } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
 import { answer } from "../../../sidecar/wire/answers.ts";
 import type { WireRequest } from "../../../sidecar/wire/message.ts";
@@ -76,6 +77,7 @@ export async function sidecarRows(): Promise<readonly Row[]> {
     await thrown(() => listen(server(), port)),
     await thrown(() => listen(server(), 16_925, "192.0.2.1")),
     await waitedInVain(),
+    await sidecarEnded(),
   ];
   taken.close();
   return errors.map((error) => {
@@ -144,6 +146,16 @@ async function waitedInVain(): Promise<CodedError> {
   return new CodedError(error.code, error.message.replace(/port \d+/, "port 16926"), {
     remedy: error.remedy ?? "",
   });
+}
+
+/** Its health port answers once, and then is gone. */
+async function sidecarEnded(): Promise<CodedError> {
+  const server = createHealthServer((_, response) => void response.writeHead(503).end());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  const clock = handClock();
+  const sleep = (): Promise<void> => new Promise((resolve) => void server.close(() => resolve()));
+  return thrown(() => waitMain({ PODROLE_LISTEN_HEALTH: String(port) }, { ...clock, sleep }));
 }
 
 /** What the credentials endpoint answers instead of credentials: `status CODE: sentence`. */
