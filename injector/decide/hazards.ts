@@ -4,10 +4,10 @@ import { isPodroleContainer } from "../model/user-containers.ts";
 import { isIdentityVolume } from "../model/identity-volumes.ts";
 import { allContainers, type Container, type Pod, type Volume } from "../model/pod.ts";
 import { fieldsIn, own, recordsIn } from "../model/read.ts";
-import { SOURCE_VOLUMES } from "../sources/sources.ts";
 import type { Presence } from "./presence.ts";
 import { podResources } from "./pod-resources.ts";
 import { containerHazards } from "./container-hazards.ts";
+import { isOwnVolume } from "./own-volume.ts";
 
 /**
  * Denies what Pod Security level `baseline` admits and guard and sidecar do not bear, in a pod that has one of them. With
@@ -42,10 +42,7 @@ function reservedVolumes({ spec }: Pod): readonly Finding[] {
   return (
     (spec.volumes ?? [])
       // Those that podrole may have written are compared with what it writes: see tampered-containers.ts.
-      .filter(
-        ({ name }) =>
-          name.startsWith(RESERVED_PREFIX) && !SOURCE_VOLUMES.has(name) && !isIdentityVolume(name),
-      )
+      .filter((volume) => volume.name.startsWith(RESERVED_PREFIX) && !isOwnVolume(volume))
       .map(({ name }) =>
         finding(
           "RESERVED_NAME",

@@ -7,7 +7,7 @@ import { isRecord, own } from "../model/read.ts";
 import { isPodroleContainer } from "../model/user-containers.ts";
 import { isIdentityVolume } from "../model/identity-volumes.ts";
 import { ENDPOINT_VARIABLES, readsTokenFile } from "../model/endpoint.ts";
-import { isOwnVolume } from "./own-volumes.ts";
+import { isOwnVolume } from "../decide/own-volume.ts";
 import { hashesIn, sha256 } from "./token.ts";
 
 /**

@@ -5,6 +5,7 @@ import { ENV } from "../../sidecar/contract/env.ts";
 import { CONTAINER, COMMAND } from "../../sidecar/contract/pod.ts";
 import { ownContainer, TERMINATION_LOG, ownSecurity } from "./own-container.ts";
 import { OWN_RESOURCES } from "../model/own-resources.ts";
+import { noApiTokenMount } from "../model/no-api-token.ts";
 import { imdsMode } from "./imds-env.ts";
 import type { Intent } from "../decide/intent.ts";
 import { hasOpenUid, presenceOf } from "../decide/presence.ts";
@@ -47,5 +48,6 @@ export function guardContainer(config: InjectorConfig, intent: Intent, uid: numb
       add: ["NET_ADMIN", ...(config.guardNetRaw ? ["NET_RAW"] : [])],
       drop: ["ALL"],
     }),
+    volumeMounts: [noApiTokenMount],
   };
 }

@@ -31,7 +31,7 @@ export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, own: As
   const injected = ownContainers(pod, intent, config, own).map((container) =>
     keptOr(container, spec.initContainers ?? []),
   );
-  const volumes = withOwnVolumes(spec.volumes, intent.sidecar);
+  const volumes = withOwnVolumes(spec.volumes, intent);
   return {
     ...pod,
     metadata: annotated(pod.metadata ?? {}, spec.containers[0]?.name, intent, config),

@@ -7,19 +7,11 @@ import { aroundHashes } from "./token.ts";
 
 /**
  * The container without fields that others may set and that change nothing about the program: LimitRanger, autoscalers,
- * the defaulter, ServiceAccount, AlwaysPullImages. How much CPU and memory it has is checked elsewhere. The token's hash is
+ * the defaulter, AlwaysPullImages. How much CPU and memory it has is checked elsewhere. The token's hash is
  * not compared: podrole writes it again in any case.
  */
 function comparable(container: Container, expected: Container): Fields {
   const { resizePolicy: _, imagePullPolicy, ...rest } = container;
-  const mounts = (container.volumeMounts ?? []).filter(
-    ({ name, mountPath, readOnly }) =>
-      !(
-        mountPath === "/var/run/secrets/kubernetes.io/serviceaccount" &&
-        readOnly === true &&
-        name.startsWith("kube-api-access-")
-      ),
-  );
   const { procMount, ...context } = rest.securityContext ?? {};
   return {
     ...rest,
@@ -30,7 +22,7 @@ function comparable(container: Container, expected: Container): Fields {
         ? { ...one, value: aroundHashes(one.value) }
         : one,
     ),
-    volumeMounts: mounts,
+    volumeMounts: container.volumeMounts ?? [],
     securityContext: procMount === undefined || procMount === "Default" ? context : { ...context, procMount },
   };
 }

@@ -3,6 +3,7 @@ import { variablesOf } from "../config/variables.ts";
 import type { IdentityIntent } from "../decide/identities.ts";
 import { sidecarIdentityMount, sidecarTokenFile } from "../model/identity-volumes.ts";
 import { type Container, literal, fieldVar } from "../model/pod.ts";
+import { noApiTokenMount } from "../model/no-api-token.ts";
 import { inFile } from "../model/token-mode.ts";
 import type { Identity } from "../../sidecar/contract/session.ts";
 import { SOURCE_KINDS } from "../sources/sources.ts";
@@ -38,6 +39,7 @@ export function sidecarContainer(
   const volumeMounts = [
     ...(kind.volume === undefined ? [] : [kind.volume.mount]),
     ...(hasFiles ? identities.map((_, index) => sidecarIdentityMount(index)) : []),
+    noApiTokenMount,
   ];
   return {
     name: CONTAINER.sidecar,
@@ -64,6 +66,6 @@ export function sidecarContainer(
     lifecycle: { postStart: { exec: { command: [...COMMAND.wait] } } },
     resources: OWN_RESOURCES[CONTAINER.sidecar],
     securityContext: ownSecurity(uid, { drop: ["ALL"] }),
-    ...(volumeMounts.length === 0 ? {} : { volumeMounts }),
+    volumeMounts,
   };
 }

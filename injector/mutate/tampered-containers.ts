@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Container, Pod } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { Assigned } from "./assigned.ts";
@@ -9,7 +8,8 @@ import { ownContainers } from "./own-containers.ts";
 import { isPodroleContainer, userContainers } from "../model/user-containers.ts";
 import { sameContent, difference } from "./own-content.ts";
 import { endpointsByContainer } from "./endpoints.ts";
-import { foreignTokenMounts, isOwnVolume, ownVolumes } from "./own-volumes.ts";
+import { foreignTokenMounts, isSameVolume, ownVolumes } from "./own-volumes.ts";
+import { isOwnVolume } from "../decide/own-volume.ts";
 import type { Intent } from "../decide/intent.ts";
 
 /**
@@ -34,9 +34,9 @@ export function tamperedContainers(
       const message = `Init container ${container.name} differs from what this version of podrole writes${difference(container, ours)}.`;
       return [finding("INJECTED_DIFFERENTLY", message, remedy)];
     });
-  const written = new Map(ownVolumes(intent.sidecar).map((volume) => [volume.name, volume]));
+  const written = new Map(ownVolumes(intent).map((volume) => [volume.name, volume]));
   const volumes = (pod.spec.volumes ?? [])
-    .filter((one) => isOwnVolume(one) && !isDeepStrictEqual(one, written.get(one.name)))
+    .filter((one) => isOwnVolume(one) && !isSameVolume(one, written.get(one.name)))
     .map(({ name }) =>
       finding(
         "INJECTED_DIFFERENTLY",

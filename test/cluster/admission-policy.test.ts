@@ -15,6 +15,7 @@ import type { ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { ATTACKS } from "./policy-attacks.ts";
 import { DEBUG_ATTACKS } from "./debug-attacks.ts";
+import { EMPTY_VOLUME_ATTACKS } from "./empty-volume-attacks.ts";
 import { EMULATION_ATTACKS } from "./emulation-attacks.ts";
 import { UID_ATTACKS, withUid } from "./uid-attacks.ts";
 import { SETTINGS, withoutVolumes } from "./attack.ts";
@@ -102,7 +103,7 @@ describe.skipIf(reason !== undefined)(
     });
 
     test.for(
-      [...ATTACKS, ...EMULATION_ATTACKS, ...TOKEN_ATTACKS, ...UID_ATTACKS].map(
+      [...ATTACKS, ...EMPTY_VOLUME_ATTACKS, ...EMULATION_ATTACKS, ...TOKEN_ATTACKS, ...UID_ATTACKS].map(
         (attack) => [attack.title, attack] as const,
       ),
     )("denies %s", async ([, attack]) => {
@@ -306,6 +307,48 @@ describe.skipIf(reason !== undefined)(
         await plane.admin.request("PATCH", at, { metadata: { finalizers: null } }, STRATEGIC),
       ).toMatchObject({ status: 200 });
     });
+
+    test("a pod whose guard and sidecar have a token for the Kubernetes API, of an older version, can be changed and debugged", async () => {
+      const { own, pod } = await good(SETTINGS.plain, "plain");
+      const open = "before-the-empty-volume";
+      await plane.admin.create(NAMESPACES, { metadata: { name: open } });
+      await plane.admin.create(accountsOf(open), { metadata: { name: "default" } });
+      pod.metadata = { ...pod.metadata, name: "old", finalizers: ["shop.dev/a"] };
+      for (const container of pod.spec.initContainers)
+        container.volumeMounts = container.volumeMounts.filter(
+          ({ name }: { name: string }) => name !== "podrole-no-api-token",
+        );
+      pod.spec.volumes.pop();
+      const made = await create(open, pod, "");
+      expect(made.body.spec.initContainers[0].volumeMounts).toMatchObject([{ name: /^kube-api-access-/ }]);
+      const at = `${podsOf(open)}/old`;
+      await plane.admin.patch(`${at}/status`, { status: started(pod).status });
+      const { labels } = (await plane.admin.get(`${NAMESPACES}/${own}`)).metadata;
+      await plane.admin.patch(`${NAMESPACES}/${open}`, { metadata: { labels } });
+      const refused = async () => (await create(open, made.body)).status === 422 || undefined;
+      await until("the label to count", refused);
+      const { body } = await plane.admin.request("GET", at);
+      body.spec.ephemeralContainers = [
+        { name: "debugger", image: "busybox", securityContext: { capabilities: { drop: ["ALL"] } } },
+      ];
+      const changes = [
+        await plane.admin.request("PUT", `${at}/ephemeralcontainers`, body),
+        await plane.admin.request("PATCH", at, { metadata: { labels: { a: "b" } } }, STRATEGIC),
+        await plane.admin.request("PATCH", at, { metadata: { finalizers: null } }, STRATEGIC),
+      ];
+      expect(changes.map(({ status }) => status)).toEqual([200, 200, 200]);
+    });
+
+    test.for([[[]], [null]])(
+      "a projected volume of the user's own may have no source: %j",
+      async ([sources]) => {
+        const { own, pod } = await good(SETTINGS.plain, "plain");
+        pod.spec.volumes.push({ name: "mine", projected: { sources } });
+        pod.spec.containers[0].volumeMounts.push({ name: "mine", mountPath: "/mine" });
+        const { status, body } = await create(own, pod);
+        expect({ status, message: body.message }).toEqual({ status: 201, message: undefined });
+      },
+    );
 
     test("only a node may create a mirror pod", async () => {
       const { own, pod } = await good(SETTINGS.plain, "plain");

@@ -87,9 +87,9 @@ export const attack = (
   over: Pick<Attack, "setting" | "sidecar"> = {},
 ): Attack => ({ title, code, change, ...over });
 
-/** Without volumes and mounts. */
+/** Without the volumes and mounts of tokens. */
 export function withoutVolumes(pod: KubeObject): void {
-  delete pod.spec.volumes;
+  pod.spec.volumes = pod.spec.volumes.filter(({ name }: { name: string }) => name === "podrole-no-api-token");
   for (const container of pod.spec.containers) delete container.volumeMounts;
 }
 

@@ -21,6 +21,11 @@ export const DEBUG_ATTACKS: readonly (readonly [string, object, FindingCode])[] 
     { securityContext: DROPPED, volumeMounts: [{ name: "podrole-token", mountPath: "/t" }] },
     "RESERVED_NAME",
   ],
+  [
+    "that mounts the volume that is to be empty",
+    { securityContext: DROPPED, volumeMounts: [{ name: "podrole-no-api-token", mountPath: "/t" }] },
+    "RESERVED_NAME",
+  ],
   ["with a name of podrole's", { name: "podrole-debug", securityContext: DROPPED }, "RESERVED_NAME"],
   [
     "that mounts the pod's token elsewhere",

@@ -76,10 +76,6 @@ export const ATTACKS: readonly Attack[] = [
     pod.spec.volumes.push({ name: "bin", emptyDir: {} });
     guard(pod).volumeMounts = [{ name: "bin", mountPath: "/usr/local/bin" }];
   }),
-  attack("a guard with a volume of the API token's name elsewhere", "INJECTED_DIFFERENTLY", (pod) => {
-    pod.spec.volumes.push({ name: "kube-api-access-x", emptyDir: {} });
-    guard(pod).volumeMounts = [{ name: "kube-api-access-x", mountPath: "/usr/local/bin", readOnly: true }];
-  }),
   attack("a guard with NET_RAW when the installation gives it none", "INJECTED_DIFFERENTLY", (pod) => {
     guard(pod).securityContext.capabilities.add.push("NET_RAW");
   }),

@@ -139,7 +139,7 @@ const RESERVED: readonly (readonly [title: string, change: Change, setting?: Att
   [
     "an identity's token without a mount in the sidecar",
     (pod) => {
-      sidecar(pod).volumeMounts.pop();
+      sidecar(pod).volumeMounts.splice(1, 1);
     },
   ],
 ];

@@ -69,11 +69,12 @@ export const throughApiServer = (one: Pod): Pod => JSON.parse(JSON.stringify(one
 
 function goReplacer(_key: string, value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  // `omitempty`: the fields that are no pointers in Go and that guard or sidecar can have.
+  const isEmpty = (entry: unknown): boolean => Array.isArray(entry) && entry.length === 0;
+  // `omitempty`: the fields that are no pointers in Go and that podrole can write. The sources of a volume lack it.
   return Object.fromEntries(
-    Object.entries(value).filter(
-      ([key, entry]) => !(key === "value" && entry === "") && !(Array.isArray(entry) && entry.length === 0),
-    ),
+    Object.entries(value)
+      .map(([key, entry]): [string, unknown] => [key, key === "sources" && isEmpty(entry) ? null : entry])
+      .filter(([key, entry]) => !(key === "value" && entry === "") && !isEmpty(entry)),
   );
 }
 

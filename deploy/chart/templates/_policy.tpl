@@ -80,15 +80,16 @@ variables.admin[?'podrole.dev/guard'].orValue(i.guard) != 'off'
 !quantity(object.spec.resources.limits[r]).isLessThan(quantity(variables.floors[c.name]['limits.' + r])))
 {{- end }}
 
-{{- /* What guard and sidecar have in common in every installation. Not compared is what LimitRanger, autoscalers,
-AlwaysPullImages and the ServiceAccount plugin may change: resizePolicy, imagePullPolicy, procMount Default, one mount. How
-much CPU and memory they have is a rule of its own. */ -}}
+{{- /* What guard and sidecar have in common in every installation. Not compared is what LimitRanger, autoscalers and
+AlwaysPullImages may change: resizePolicy, imagePullPolicy, procMount Default. How much CPU and memory they have is a rule of its
+own. */ -}}
 {{- define "podrole.celOurs" -}}
 {{ .var }}.?terminationMessagePath.orValue('') == '/dev/termination-log' &&
 {{ .var }}.?terminationMessagePolicy.orValue('') == 'FallbackToLogsOnError' &&
 {{ .var }}.?args.orValue([]).size() == 0 && {{ .var }}.?workingDir.orValue('') == '' &&
 {{ .var }}.?ports.orValue([]).size() == 0 && {{ .var }}.?envFrom.orValue([]).size() == 0 &&
 {{ .var }}.?volumeDevices.orValue([]).size() == 0 &&
+{{ .var }}.?volumeMounts.orValue([]).exists(m, {{ include "podrole.celNoApiToken" . }}) &&
 {{ .var }}.?resources.?claims.orValue([]).size() == 0 &&
 {{ .var }}.?resources.?requests.orValue({}).all(k, k in ['cpu', 'memory', 'ephemeral-storage']) &&
 {{ .var }}.?resources.?limits.orValue({}).all(k, k in ['cpu', 'memory', 'ephemeral-storage']) &&
@@ -106,9 +107,21 @@ has({{ .var }}.securityContext) &&
 !has({{ .var }}.securityContext.appArmorProfile)
 {{- end }}
 
-{{- /* The API server's own token, which its ServiceAccount plugin mounts into every container. */ -}}
-{{- define "podrole.celApiMount" -}}
-m.mountPath == '/var/run/secrets/kubernetes.io/serviceaccount' && m.?readOnly.orValue(false) && m.name.startsWith('kube-api-access-')
+{{- /* Whether mount `m` is the empty volume in the place of the token for the Kubernetes API, which the ServiceAccount plugin mounts
+into every container that has no mount there. */ -}}
+{{- define "podrole.celNoApiToken" -}}
+m.name == 'podrole-no-api-token' && m.mountPath == '/var/run/secrets/kubernetes.io/serviceaccount' && {{ include "podrole.celWhole" . }}
+{{- end }}
+
+{{- /* Whether mount `m` is a whole volume, read-only. */ -}}
+{{- define "podrole.celWhole" -}}
+m.?readOnly.orValue(false) && m.?subPath.orValue('') == '' && m.?subPathExpr.orValue('') == '' &&
+m.?mountPropagation.orValue('None') == 'None'
+{{- end }}
+
+{{- /* Whether volume `v` is that one. The API server writes an empty list of sources as null. */ -}}
+{{- define "podrole.celEmptyVolume" -}}
+v.name == 'podrole-no-api-token' && has(v.projected) && (v.projected.?sources.orValue(null) == null || v.projected.sources.size() == 0)
 {{- end }}
 
 {{- /* An entry of `env` as one string: NAME=value, NAME<path of the pod>, NAME@Secret/key. */ -}}

@@ -29,17 +29,15 @@ the token of its own identity, in one place.
 
 {{- /* Whether mount `m` of container `c` is the token of its identity, as podrole writes it. */ -}}
 {{- define "podrole.celOwnToken" -}}
-m.mountPath == '/var/run/secrets/podrole.dev/credentials' && m.?readOnly.orValue(false) &&
-m.?subPath.orValue('') == '' && m.?subPathExpr.orValue('') == '' && m.?mountPropagation.orValue('None') == 'None' &&
+m.mountPath == '/var/run/secrets/podrole.dev/credentials' && {{ include "podrole.celWhole" . }} &&
 (m.name + '=podrole.dev/' + (('podrole.dev/role.' + c.name) in variables.annotations ? 'container/' + c.name : 'pod')) in variables.tokens &&
 (variables.exposed == ['*'] || c.name in variables.exposed) && !(c.name in variables.skipped)
 {{- end }}
 
 {{- /* Whether mount `m` of the sidecar is a token as podrole writes it. */ -}}
 {{- define "podrole.celSidecarToken" -}}
-m.name.startsWith('podrole-identity-') && m.?readOnly.orValue(false) &&
-m.mountPath == m.name.replace('podrole-identity-', '/var/run/secrets/podrole.dev/identities/') &&
-m.?subPath.orValue('') == '' && m.?subPathExpr.orValue('') == '' && m.?mountPropagation.orValue('None') == 'None'
+m.name.startsWith('podrole-identity-') && {{ include "podrole.celWhole" . }} &&
+m.mountPath == m.name.replace('podrole-identity-', '/var/run/secrets/podrole.dev/identities/')
 {{- end }}
 
 {{- /* Whether volume `v` is a token as podrole writes it: of an audience of its own, for the identity that the sidecar has at this

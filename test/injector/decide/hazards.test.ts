@@ -1,3 +1,4 @@
+import { noApiTokenMount } from "../../../injector/model/no-api-token.ts";
 import { describe, expect, test } from "vitest";
 import { CONTAINER, TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
 import type { Container, SecurityContext } from "../../../injector/model/pod.ts";
@@ -97,8 +98,12 @@ describe("podrole's names", () => {
     expect(denials(pod({ volumes: [{ name, emptyDir: {} }] }))).toEqual(["RESERVED_NAME"]);
   });
 
-  test("a mount of the sidecar's token volume is refused in every list", () => {
-    const thief = { name: "thief", volumeMounts: [{ name: TOKEN_VOLUME.name, mountPath: "/stolen" }] };
+  test.for([
+    ["sidecar's token", { name: TOKEN_VOLUME.name, mountPath: "/stolen" }],
+    ["empty", noApiTokenMount],
+    ["empty, in part,", { ...noApiTokenMount, subPath: "a" }],
+  ] as const)("a mount of podrole's volume (%s) is refused in every list", ([, mount]) => {
+    const thief = { name: "thief", volumeMounts: [mount] };
     for (const list of ["containers", "initContainers", "ephemeralContainers"]) {
       expect(denials(pod({ [list]: [thief] }))).toEqual(["RESERVED_NAME"]);
     }

@@ -5,6 +5,7 @@ import { APP_ENV, CONTAINER } from "../../../sidecar/contract/pod.ts";
 import { admitPod } from "../../../injector/review/admit-pod.ts";
 import { patchBetween } from "../../../injector/mutate/patch.ts";
 import type { Container, Pod } from "../../../injector/model/pod.ts";
+import { API_TOKEN_PATH } from "../../../injector/model/no-api-token.ts";
 import { sha256 } from "../../../injector/mutate/token.ts";
 import { applied, intrusions } from "../../support/additions.ts";
 import { config } from "../../support/config.ts";
@@ -38,23 +39,26 @@ const again = (one: Pod): Pod => {
   return outcome.after;
 };
 
+/** As the API server's ServiceAccount plugin does: a mount at the token's place stays. */
+const withApiToken = (one: Pod): Pod =>
+  everyContainer(one, (container) =>
+    container.volumeMounts?.some(({ mountPath }) => mountPath === API_TOKEN_PATH)
+      ? container
+      : {
+          ...container,
+          volumeMounts: [
+            ...(container.volumeMounts ?? []),
+            { name: "kube-api-access-x7f2q", mountPath: API_TOKEN_PATH, readOnly: true },
+          ],
+        },
+  );
+
 /** Changes that other webhooks and built-in plugins make to a pod that podrole has patched. */
 const INNOCENT: Readonly<Record<string, (one: Pod) => Pod>> = {
   "the API server's round trip": throughApiServer,
   "LimitRanger or an autoscaler sizing every container": (one) =>
     everyContainer(one, (container) => ({ ...container, resources: RAISED })),
-  "the service account plugin mounting its token everywhere": (one) =>
-    everyContainer(one, (container) => ({
-      ...container,
-      volumeMounts: [
-        ...(container.volumeMounts ?? []),
-        {
-          name: "kube-api-access-x7f2q",
-          mountPath: "/var/run/secrets/kubernetes.io/serviceaccount",
-          readOnly: true,
-        },
-      ],
-    })),
+  "the service account plugin mounting its token": withApiToken,
   "the defaulter writing procMount and resizePolicy out": (one) =>
     everyContainer(one, (container) => ({
       ...container,
@@ -144,6 +148,35 @@ describe("a second pass after", () => {
     });
     expect(envOf(containerNamed(after, "proxy"))[APP_ENV.token]).toBe(TOKEN);
     expect(after.metadata?.annotations?.["kubectl.kubernetes.io/default-container"]).toBe("app");
+  });
+});
+
+describe("the place of the token for the Kubernetes API", () => {
+  test.for([
+    ["a pod with a role", pod()],
+    ["a pod without one", plainPod()],
+    ["a pod that forbids the token", pod({ automountServiceAccountToken: false })],
+  ] as const)("is taken in guard and sidecar by an empty volume: %s", ([, one]) => {
+    const after = injected(one);
+    const own = (after.spec.initContainers ?? []).filter(({ name }) => name.startsWith("podrole-"));
+    expect(own.length).toBeGreaterThan(0);
+    for (const container of own) {
+      expect(container.volumeMounts).toContainEqual({
+        name: "podrole-no-api-token",
+        mountPath: "/var/run/secrets/kubernetes.io/serviceaccount",
+        readOnly: true,
+      });
+      expect(containerNamed(withApiToken(after), container.name)).toEqual(container);
+    }
+    expect(after.spec.volumes).toContainEqual({
+      name: "podrole-no-api-token",
+      projected: { defaultMode: 420, sources: [] },
+    });
+  });
+
+  test("stays the app's own", () => {
+    const mounts = withApiToken(injected(pod())).spec.containers[0]?.volumeMounts;
+    expect(mounts?.find(({ mountPath }) => mountPath === API_TOKEN_PATH)?.name).toBe("kube-api-access-x7f2q");
   });
 });
 

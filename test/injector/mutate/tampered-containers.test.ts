@@ -3,6 +3,7 @@ import { ENV } from "../../../sidecar/contract/env.ts";
 import { POD_IDENTITY } from "../../../sidecar/contract/session.ts";
 import { APP_ENV, CONTAINER, TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
 import type { Container, Pod } from "../../../injector/model/pod.ts";
+import { API_TOKEN_PATH, noApiTokenMount, noApiTokenVolume } from "../../../injector/model/no-api-token.ts";
 import { sha256, tokenOf } from "../../../injector/mutate/token.ts";
 import { config } from "../../support/config.ts";
 import { facts } from "../../support/facts.ts";
@@ -67,22 +68,32 @@ describe("a container with podrole's name and other content is refused", () => {
       guardOf((guard) => ({ ...guard, volumeMounts: [{ name: "data", mountPath: "/usr" }] })),
     ],
     [
-      "a token mount that is not the API's",
+      "a token for the Kubernetes API beside its own mounts",
       guardOf((guard) => ({
         ...guard,
-        volumeMounts: [
-          { name: "evil", mountPath: "/var/run/secrets/kubernetes.io/serviceaccount", readOnly: true },
-        ],
+        volumeMounts: [...(guard.volumeMounts ?? []), { ...noApiTokenMount, name: "kube-api-access-x" }],
       })),
     ],
     [
-      "a writable token mount",
-      guardOf((guard) => ({
-        ...guard,
-        volumeMounts: [
-          { name: "kube-api-access-x", mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" },
-        ],
+      "a token for the Kubernetes API in the empty volume's place",
+      sidecarOf((one) => ({
+        ...one,
+        volumeMounts: (one.volumeMounts ?? []).map((mount) =>
+          mount.mountPath === API_TOKEN_PATH ? { ...mount, name: "kube-api-access-x" } : mount,
+        ),
       })),
+    ],
+    [
+      "nothing in the place of the token for the Kubernetes API",
+      guardOf((guard) => ({ ...guard, volumeMounts: [] })),
+    ],
+    [
+      "a part of the empty volume",
+      guardOf((guard) => ({ ...guard, volumeMounts: [{ ...noApiTokenMount, subPath: "a" }] })),
+    ],
+    [
+      "a writable mount of the empty volume",
+      guardOf((guard) => ({ ...guard, volumeMounts: [{ ...noApiTokenMount, readOnly: false }] })),
     ],
     ["a restart policy", guardOf((guard) => ({ ...guard, restartPolicy: "Always" }))],
     [
@@ -134,6 +145,35 @@ describe("a container with podrole's name and other content is refused", () => {
     ],
   ] as const)("with %s", ([, attack]) => {
     expect(denials(attack)).toEqual(["INJECTED_DIFFERENTLY"]);
+  });
+
+  const token = { serviceAccountToken: { path: "token" } };
+  const withEmpty = (source: object): Pod => ({
+    ...plainPod(),
+    spec: { ...plainPod().spec, volumes: [{ name: noApiTokenVolume.name, ...source }] },
+  });
+  test.for<readonly [what: string, source: object, code?: string]>([
+    ["a source", { projected: { defaultMode: 420, sources: [token] } }],
+    ["another mode", { projected: { defaultMode: 511, sources: [] } }],
+    ["a path of the node", { hostPath: { path: "/var/lib" } }, "HOST_PATH"],
+    ["a Secret", { secret: { secretName: "a" } }],
+    ["two kinds at once", { projected: { defaultMode: 420, sources: null }, emptyDir: {} }],
+  ])("with %s in the volume that is to be empty", ([, source, code = "INJECTED_DIFFERENTLY"]) => {
+    expect(denials(withEmpty(source))).toEqual([code]);
+  });
+
+  test("and a volume of the name twice, of which one has a source", () => {
+    const volumes = [noApiTokenVolume, { ...noApiTokenVolume, projected: { sources: [token] } }];
+    expect(denials(pod({ volumes }))).toEqual(["INJECTED_DIFFERENTLY"]);
+  });
+
+  test.for<readonly [string, object]>([
+    ["an empty list", { sources: [] }],
+    ["null, as the API server writes it", { sources: null }],
+    ["nothing", {}],
+  ])("but not the empty volume with %s for its sources", ([, sources]) => {
+    const one = withEmpty({ projected: { defaultMode: 420, ...sources } });
+    expect(injected(one).spec.volumes).toEqual(one.spec.volumes);
   });
 
   test("in a pod that gets no sidecar", () => {

@@ -6,6 +6,7 @@ import { ENV } from "../../../sidecar/contract/env.ts";
 import { RESERVED_PREFIX } from "../../../sidecar/contract/pod.ts";
 import { SIDECAR_UID } from "../../support/sidecar-uid.ts";
 import { SOURCES } from "../../../sidecar/contract/session.ts";
+import { noApiTokenMount } from "../../../injector/model/no-api-token.ts";
 import { config } from "../../support/config.ts";
 
 const settings = config({ ambientSecret: "aws-keys" });
@@ -38,7 +39,10 @@ describe.for(SOURCES)("source %s", (name) => {
       SIDECAR_UID,
     );
     expect(env).toEqual(expect.arrayContaining([...kind.env(settings)]));
-    expect(volumeMounts).toEqual(kind.volume === undefined ? [] : [kind.volume.mount]);
+    expect(volumeMounts).toEqual([
+      ...(kind.volume === undefined ? [] : [kind.volume.mount]),
+      noApiTokenMount,
+    ]);
     expect(kind.volume?.volume.name ?? RESERVED_PREFIX).toMatch(new RegExp(`^${RESERVED_PREFIX}`));
   });
 

@@ -1,5 +1,6 @@
 import { isRecord, own, recordsIn, type Fields } from "../../../model/read.ts";
 import { serviceAccountIn, type Pod } from "../../../model/pod.ts";
+import { API_TOKEN_PATH } from "../../../model/no-api-token.ts";
 import { kindOf, namespaceIn, templateOf } from "../../../model/workload.ts";
 
 /** A pod as the API server hands it to the webhook, and who asked for it. */
@@ -10,7 +11,6 @@ export interface Submitted {
 }
 
 const API_SERVER_ADDED = "kube-api-access-";
-const ACCOUNT_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /**
  * The pod of an object: itself, or the one that its controller would create.
@@ -97,7 +97,7 @@ function withDefaults(pod: Fields, suffix: (length: number) => string): Fields {
     own(spec, "automountServiceAccountToken") === false
       ? []
       : [accountVolume(`${API_SERVER_ADDED}${suffix(5)}`)];
-  const mounts = volumes.map(({ name }) => ({ name, mountPath: ACCOUNT_TOKEN_PATH, readOnly: true }));
+  const mounts = volumes.map(({ name }) => ({ name, mountPath: API_TOKEN_PATH, readOnly: true }));
   const containers = (key: string) => recordsIn(spec, key).map((one) => containerDefaults(one, mounts));
   const initContainers = containers("initContainers");
   return {

@@ -20,7 +20,11 @@ export interface Volumes {
 
 export function createVolumes(pod: Pod, deps: VolumeDeps): Volumes {
   const subject = `system:serviceaccount:${pod.metadata?.namespace ?? "default"}:${serviceAccountOf(pod)}`;
-  const volumes = new Map((pod.spec.volumes ?? []).map((volume) => [volume.name, tokensIn(volume)]));
+  const volumes = new Map(
+    (pod.spec.volumes ?? [])
+      .filter(({ projected }) => isRecord(projected))
+      .map((volume) => [volume.name, tokensIn(volume)]),
+  );
   const folders = new Map<string, Promise<string>>();
 
   const write = async (folder: string, tokens: readonly ProjectedToken[]): Promise<void> => {
@@ -38,8 +42,8 @@ export function createVolumes(pod: Pod, deps: VolumeDeps): Volumes {
   return {
     mountsOf: async ({ volumeMounts = [] }) => {
       const mounts = volumeMounts.map(async ({ name, mountPath }): Promise<readonly Mount[]> => {
-        const tokens = volumes.get(name) ?? [];
-        if (tokens.length === 0) return [];
+        const tokens = volumes.get(name);
+        if (tokens === undefined) return [];
         const made = folders.get(name) ?? make(name, tokens);
         folders.set(name, made);
         return [{ from: await made, to: mountPath }];

@@ -168,7 +168,7 @@ describe("podrole inject", () => {
     );
     const [{ spec }] = documents((await inject(input, "-o", "json")).stdout);
     expect(spec).toMatchObject({
-      volumes: [{ secret: { defaultMode: 420 } }, {}, {}],
+      volumes: [{ secret: { defaultMode: 420 } }, {}, {}, {}],
       ports: "22:22",
       x: "yes",
       d: "2026-11-21",

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, readlink, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -6,6 +6,7 @@ import { createVolumes } from "../../../../../injector/cli/demo/node/volumes.ts"
 import { containerNamed, injected, pod } from "../../../../support/pods.ts";
 import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../../../sidecar/contract/annotations.ts";
 import { CONTAINER } from "../../../../../sidecar/contract/pod.ts";
+import { API_TOKEN_PATH } from "../../../../../injector/model/no-api-token.ts";
 import { BILLING } from "../../../../support/facts.ts";
 
 /** The volumes of a pod with an identity of its own and one of its container, in a temporary folder. */
@@ -45,6 +46,14 @@ describe("a token in a volume of the demo's pod", () => {
     expect(of).toMatch(/^podrole\.dev\/container\/b /);
     expect([await read("a", APP), await read("c", APP)]).toEqual([own, own]);
     expect(await read("b", APP)).toBe(of);
+  });
+
+  test("is not in the empty volume of guard and sidecar, which is a folder of its own", async () => {
+    const { mountsOf } = await volumesOfPod();
+    for (const name of [CONTAINER.guard, CONTAINER.sidecar]) {
+      const mount = (await mountsOf(name)).find(({ to }) => to === API_TOKEN_PATH);
+      expect((await readdir(mount?.from ?? "")).filter((file) => !file.startsWith(".."))).toEqual([]);
+    }
   });
 
   test("is replaced by one rename of a link, in the folder that is mounted already", async () => {
