@@ -8,20 +8,27 @@ import { coded, oneLine } from "./kit/errors.ts";
 import { createLog } from "./kit/log.ts";
 import { writeTerminationMessage } from "./kit/termination.ts";
 import { serve } from "./serve.ts";
+import { startMark } from "./start-mark.ts";
 
 /** The hook looks 40 times a second, and then the kubelet ends this process: long before this is over. */
 const HOOK_FIRST_MS = 1000;
 
 /**
  * `podrole-sidecar serve`: does not return while all is well. Once it has served, no failure of STS ends it; with
- * `PODROLE_START=now`, none ever does.
+ * `PODROLE_START=now`, none ever does. Nor does one end a sidecar that is restarted in a pod that has started before: its
+ * app runs and is better served by a sidecar that answers why, and that retries more often than the kubelet restarts it.
  * @returns 1 when the start has failed
  * @throws CodedError as {@link parseConfig} and {@link serve}
  */
 export async function serveMain(env: Env): Promise<number> {
   const config = parseConfig(env);
+  const mark = startMark(env);
+  const start = mark.isSet() ? "now" : config.start;
   const log = createLog(config.logLevel, "podrole-sidecar");
-  const serving = await serve(config, { clock: systemClock, random: Math.random, log, collectGarbage });
+  const serving = await serve(
+    { ...config, start },
+    { clock: systemClock, random: Math.random, log, collectGarbage },
+  );
   try {
     await serving.started;
   } catch (thrown) {
@@ -35,6 +42,7 @@ export async function serveMain(env: Env): Promise<number> {
     return 1;
   }
   process.exitCode = 0;
+  if (start === "wait") mark.set();
   await once(new EventTarget(), "never");
   return 0;
 }

@@ -5,6 +5,7 @@ import { systemClock, type Clock } from "./kit/clock.ts";
 import { becomeUser } from "./kit/become-user.ts";
 import { integer, oneOf, optional, parseEnv, type Env } from "./kit/env.ts";
 import { CodedError, systemCode } from "./kit/errors.ts";
+import { startMark } from "./start-mark.ts";
 import { readTerminationMessage } from "./kit/termination.ts";
 
 const POLL_MS = 25;
@@ -23,7 +24,7 @@ function dropRights(env: Env, become: (uid: number) => void): void {
  *
  * It ends at once when the sidecar has given up. While it runs, the kubelet updates no status of the pod; when it fails, the
  * kubelet ends the container and shows the words of both.
- * @returns 0 once there are credentials, or, with `PODROLE_START=now`, once the sidecar listens
+ * @returns 0 once there are credentials, or, with `PODROLE_START=now` or in a pod that has started before, once the sidecar listens
  * @throws CodedError what the sidecar gave as its termination message; `CONFIG_INVALID`, `PRIVILEGES_KEPT`, `SIDECAR_ENDED`,
  *   `WAIT_TIMED_OUT`
  */
@@ -38,7 +39,7 @@ export async function waitMain(
     startTimeoutSeconds: optional(ENV.startTimeoutSeconds, integer(1, 3600), 30),
     healthPort: optional(ENV.healthPort, integer(1, 65_535), HEALTH_PORT),
   });
-  const path = start === "wait" ? PATH.readyz : PATH.healthz;
+  const path = start === "wait" && !startMark(env).isSet() ? PATH.readyz : PATH.healthz;
   const deadline = clock.elapsed() + startTimeoutSeconds * 1000 + GRACE_MS;
   let hasListened = false;
   while (clock.elapsed() < deadline) {

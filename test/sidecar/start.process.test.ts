@@ -1,5 +1,6 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
 
@@ -56,6 +57,30 @@ test("a start heals without a restart when the role is created some seconds afte
   await ended(waiting, 0);
   expect(made.sts.calls).toHaveLength(4);
   expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+});
+
+test("a sidecar that is restarted in a pod that has started holds up nothing, and no refusal ends it", async () => {
+  let trusted = true;
+  const made = await sidecarPod(
+    { [ENV.startTimeoutSeconds]: "1" },
+    { refuse: (call) => (trusted ? undefined : accessDenied(call)) },
+  );
+  mkdirSync(join(dirname(made.terminationLog), "shm"));
+  const first = startOf(made);
+  await ended(first.waiting, 0);
+  trusted = false;
+  first.serving.kill("SIGKILL");
+  await first.serving.exited;
+
+  const next = startOf(made);
+  await ended(next.waiting, 0);
+  const before = made.sts.calls.length;
+  await until("calls beyond the time-out", () => (made.sts.calls.length >= before + 2 ? true : undefined));
+  expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 403 });
+  trusted = true;
+  await readiness(made);
+  next.serving.kill("SIGTERM");
+  await ended(next.serving, 0);
 });
 
 test("with start=now the app does not wait, so no refusal ends the sidecar", async () => {

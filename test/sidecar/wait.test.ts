@@ -1,11 +1,12 @@
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { CodedError, oneLine } from "../../sidecar/kit/errors.ts";
+import { startMark } from "../../sidecar/start-mark.ts";
 import { waitMain } from "../../sidecar/wait.ts";
 import { freePort } from "../support/free-port.ts";
 import { handClock } from "../support/hand-clock.ts";
@@ -34,6 +35,19 @@ test("the start hook returns once there are credentials", async () => {
 test("the start hook returns as soon as the sidecar listens, with start=now", async () => {
   const port = await healthPort({ "/readyz": 503, "/healthz": 200 });
   expect(await waitMain({ [ENV.healthPort]: port, [ENV.start]: "now" })).toBe(0);
+});
+
+test("the start hook returns as soon as the sidecar listens in a pod that has started before", async () => {
+  const port = await healthPort({ "/readyz": 503, "/healthz": 200 });
+  const folder = tempFolder();
+  mkdirSync(join(folder, "shm"));
+  const env = {
+    [ENV.healthPort]: port,
+    [ENV.terminationLog]: join(folder, "termination-log"),
+    [ENV.podUid]: "1",
+  };
+  startMark(env).set();
+  expect(await waitMain(env)).toBe(0);
 });
 
 test("the start hook keeps asking while the sidecar does not listen yet", async () => {
