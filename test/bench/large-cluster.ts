@@ -7,7 +7,7 @@ export const COUNTS = { namespaces: 10_000, grants: 2000, accounts: 20_000 };
 const PAGE_MAX = 500;
 const ROLE = "arn:aws:iam::111122223333:role/";
 
-const nameOf = (n: number): string => `team-${n % 500}-service-${n}`;
+export const nameOf = (n: number): string => `team-${n % 500}-service-${n}`;
 
 /** Objects as the API server has them: a decision needs only a small part of each. */
 const managed = (fields: object): object => ({

@@ -19,6 +19,10 @@ export interface ControlPlane {
   readonly adminConfig: KubeConfig;
   /** For user `injector`, who has the rights that a test grants. */
   readonly injectorConfig: KubeConfig;
+  /** Where etcd answers plain HTTP. */
+  readonly etcd: string;
+  /** The API server's process. */
+  apiServerPid(): number;
   /** Kills the API server, as in a crash. */
   killApiServer(): Promise<void>;
   /** Starts it again on the same port with the same store. */
@@ -104,6 +108,8 @@ export async function openControlPlane(
       admin,
       adminConfig: configFor(port, ca, TOKENS.admin),
       injectorConfig: configFor(port, ca, TOKENS.injector),
+      etcd: `http://127.0.0.1:${client}`,
+      apiServerPid: () => api.pid ?? 0,
       killApiServer: () => kill(api),
       startApiServer: async () => {
         api = start("kube-apiserver", [...apiServerArgs(client, port), ...flags]);

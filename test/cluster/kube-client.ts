@@ -33,8 +33,8 @@ interface Target {
   readonly token: string;
 }
 
-export function kubeClient({ port, ca, token }: Target): KubeClient {
-  const agent = new Agent({ ca });
+/** @param agent one that keeps connections, where their time would be measured */
+export function kubeClient({ port, ca, token }: Target, agent = new Agent({ ca })): KubeClient {
   const send = (
     method: string,
     path: string,
