@@ -40,14 +40,17 @@ export const sessionDuration: Kind<number> = {
   schema: { type: ["integer", "string"] },
 };
 
+const ORIGIN = "^https?://[a-z0-9.:[\\]-]+$";
+
 export const endpoint: Kind<string> = text(
   "url",
   (raw) => {
-    const url = URL.parse(raw);
-    if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
-      throw new Error("must be an http or https URL without a user name");
+    if (!new RegExp(ORIGIN).test(raw) || URL.parse(raw)?.origin !== raw) {
+      throw new Error(
+        "must be an http or https URL in lower case, without user name, path and slash at the end",
+      );
     }
     return raw;
   },
-  { pattern: "^https?://[^@]+$" },
+  { pattern: ORIGIN },
 );

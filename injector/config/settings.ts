@@ -106,18 +106,15 @@ export const SETTINGS = {
   stsEndpoint: optional(endpoint, {
     about: "STS endpoint other than the region's own, such as a VPC endpoint.",
     policy: true,
-    sidecar: ENV.stsEndpoint,
   }),
   stsFips: setting(yesOrNo, "false", {
     about: "Whether sidecars call the region's FIPS endpoint of STS; not with stsEndpoint.",
     policy: true,
-    sidecar: ENV.stsFips,
   }),
   stsDualStack: setting(yesOrNo, "false", {
     about:
       "Whether sidecars call the region's dual-stack endpoint of STS, which also has IPv6; not with stsEndpoint.",
     policy: true,
-    sidecar: ENV.stsDualStack,
   }),
   stsCa: optional(certificates, {
     about:

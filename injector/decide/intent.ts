@@ -14,6 +14,7 @@ export interface SidecarIntent {
   readonly sessionName: string;
   /** Where STS is called. */
   readonly stsRegion: string;
+  readonly stsEndpoint: string;
   /** For the app's containers; undefined where it is not known. */
   readonly region: string | undefined;
   readonly start: StartMode;

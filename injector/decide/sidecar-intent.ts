@@ -4,6 +4,7 @@ import { intendToken } from "./token.ts";
 import { type IdentitiesInput, intendIdentities } from "./identities.ts";
 import type { ContainerRole } from "./container-roles.ts";
 import type { InjectorConfig } from "../config/installation.ts";
+import { stsEndpointOf } from "../config/sts-endpoint.ts";
 import type { Observe } from "./trace.ts";
 import type { SidecarIntent } from "./intent.ts";
 import { type Finding, finding } from "../model/findings.ts";
@@ -59,11 +60,13 @@ export function intendSidecar(
   }
   const [first] = identities;
   if (first === undefined) return { intent: undefined, findings };
+  const stsRegion = request.region ?? fallbackRegion(first.role);
   const intent: SidecarIntent = {
     identities,
     source: config.source,
     sessionName: request.sessionName,
-    stsRegion: request.region ?? fallbackRegion(first.role),
+    stsRegion,
+    stsEndpoint: stsEndpointOf(stsRegion, config),
     region: request.region,
     start,
     token,

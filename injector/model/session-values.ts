@@ -1,5 +1,5 @@
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
-import { PLACEHOLDERS, POLICY_ARNS_MAX } from "../../sidecar/contract/session.ts";
+import { AWS_REGION, PLACEHOLDERS, POLICY_ARNS_MAX } from "../../sidecar/contract/session.ts";
 import { parseJson } from "../../sidecar/kit/json.ts";
 import { parsePolicyArn, type PolicyArn } from "./arn.ts";
 import { isRecord } from "./read.ts";
@@ -16,7 +16,6 @@ import { isRecord } from "./read.ts";
 const RESERVED_TAGS = /^(?:aws:|kubernetes-|eks-|podrole)/iu;
 const isReserved = (key: string): boolean => RESERVED_TAGS.test(key.normalize("NFKC").trim());
 const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
-const REGION = /^[a-z]{2,5}(?:-[a-z]{2,12}){1,3}-\d{1,2}$/;
 
 /** A session name with placeholders. The sidecar, which knows the pod's name, fills them and replaces invalid characters. */
 export function sessionNameTemplate(raw: string): string {
@@ -44,7 +43,7 @@ export function externalIdOf(raw: string): string {
 }
 
 export function regionOf(raw: string): string {
-  if (!REGION.test(raw)) throw new Error("must be an AWS region, such as eu-west-1");
+  if (!AWS_REGION.test(raw)) throw new Error("must be an AWS region, such as eu-west-1");
   return raw;
 }
 

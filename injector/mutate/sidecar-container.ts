@@ -51,6 +51,7 @@ export function sidecarContainer(
       literal(ENV.identities, JSON.stringify(identities)),
       literal(ENV.sessionName, sidecar.sessionName),
       literal(ENV.region, sidecar.stsRegion),
+      literal(ENV.stsEndpoint, sidecar.stsEndpoint),
       ...variablesOf("sidecar", config).map(([name, value]) => literal(name, value)),
       ...kind.env(config),
       // Absent without a guard, not empty: Go leaves an empty value out, and a second look would find another pod.

@@ -2,6 +2,9 @@
 export const SOURCES = ["web-identity", "node", "ambient"] as const;
 export type Source = (typeof SOURCES)[number];
 
+/** The form of a region's name, which becomes part of the host that is called. */
+export const AWS_REGION = /^[a-z]{2,5}(?:-[a-z]{2,12}){1,3}-\d{1,2}$/;
+
 /**
  * One call that turns an identity into a role. The first step of source `web-identity` is an
  * AssumeRoleWithWebIdentity, every other step an AssumeRole with the credentials of the step before.

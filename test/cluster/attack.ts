@@ -41,7 +41,15 @@ export const SETTINGS = {
     }),
     annotations: {},
   },
-  endpoint: { config: config({ stsEndpoint: "https://sts.example/$(A)" }), annotations: {} },
+  endpoint: { config: config({ stsEndpoint: "http://[fd00::7]:4566" }), annotations: {} },
+  /** Regions whose endpoints are in other domains, and in domains that begin like others. */
+  china: { config: config({ region: "cn-north-1" }), annotations: {} },
+  isob: { config: config({ region: "us-isob-east-1", stsDualStack: true }), annotations: {} },
+  gov: { config: config({ region: "us-gov-east-1", stsFips: true }), annotations: {} },
+  govDual: {
+    config: config({ region: "us-gov-east-1", stsFips: true, stsDualStack: true }),
+    annotations: {},
+  },
   emulated: { config: config({ imds: "allow-emulate" }), annotations: {}, pod: EMULATE },
   unasked: { config: config({ imds: "allow-emulate-v1" }), annotations: {} },
   tokenless: {

@@ -115,8 +115,6 @@ export const ATTACKS: readonly Attack[] = [
       "HTTPS_PROXY",
       "AWS_ACCESS_KEY_ID",
       "PODROLE_STS_ENDPOINT",
-      "PODROLE_STS_FIPS",
-      "PODROLE_STS_DUAL_STACK",
       "PODROLE_STS_CA",
       "PODROLE_SOURCE",
     ] as const
@@ -139,6 +137,46 @@ export const ATTACKS: readonly Attack[] = [
     valueOf("PODROLE_STS_ENDPOINT", "https://evil.example"),
     { setting: "endpoint" },
   ),
+  ...(
+    [
+      ["another host", "https://evil.example"],
+      ["AWS's host without TLS", "http://sts.us-east-1.amazonaws.com"],
+      ["a host that only begins like AWS's", "https://sts.us-east-1.amazonaws.com.evil.example"],
+      ["a host that only ends like AWS's", "https://evil.example/sts.us-east-1.amazonaws.com"],
+      ["AWS's host with a user name", "https://sts.us-east-1.amazonaws.com@evil.example"],
+      ["another port", "https://sts.us-east-1.amazonaws.com:8443"],
+      ["a path", "https://sts.us-east-1.amazonaws.com/"],
+      ["another service", "https://s3.us-east-1.amazonaws.com"],
+      ["the endpoint of another region", "https://sts.eu-west-1.amazonaws.com"],
+      ["the endpoint of another partition", "https://sts.us-east-1.amazonaws.com.cn"],
+      ["an endpoint that the settings do not ask for", "https://sts-fips.us-east-1.amazonaws.com"],
+      ["the global endpoint", "https://sts.amazonaws.com"],
+      ["nothing", ""],
+    ] as const
+  ).map(([what, endpoint]) =>
+    attack(
+      `a sidecar whose STS endpoint is ${what}`,
+      "INJECTED_DIFFERENTLY",
+      valueOf("PODROLE_STS_ENDPOINT", endpoint),
+    ),
+  ),
+  attack(
+    "a sidecar that does not call the FIPS endpoint of the settings",
+    "INJECTED_DIFFERENTLY",
+    valueOf("PODROLE_STS_ENDPOINT", "https://sts.us-east-1.api.aws"),
+    { setting: "full" },
+  ),
+  ...["evil.example/x", "us-east-1.evil.example", "eu-west-1\n", "us-east-1/../", "US-EAST-1", ""].map(
+    (region) =>
+      attack(`a sidecar of the region ${JSON.stringify(region)}`, "INJECTED_DIFFERENTLY", (pod) => {
+        variable(sidecar(pod), "PODROLE_REGION").value = region;
+        variable(sidecar(pod), "PODROLE_STS_ENDPOINT").value = `https://sts.${region}.amazonaws.com`;
+      }),
+  ),
+  attack("a sidecar of two regions", "INJECTED_DIFFERENTLY", (pod) => {
+    sidecar(pod).env.unshift({ name: "PODROLE_REGION", value: "eu-west-1" });
+    variable(sidecar(pod), "PODROLE_STS_ENDPOINT").value = "https://sts.eu-west-1.amazonaws.com";
+  }),
   attack("a sidecar that takes its variable from a Secret", "INJECTED_DIFFERENTLY", (pod) => {
     sidecar(pod).env.push({ name: "PODROLE_X", valueFrom: { secretKeyRef: { name: "a", key: "b" } } });
   }),

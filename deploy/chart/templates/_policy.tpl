@@ -61,11 +61,46 @@ variables.admin[?'podrole.dev/guard'].orValue(i.guard) != 'off'
 (variables.chosenSource != '' && variables.chosenSource in i.sourceOverride.split(',') ? variables.chosenSource : i.source)
 {{- end }}
 
-{{- /* A value as it stands in a variable: the kubelet reads `$$` as one dollar sign. */ -}}
-{{- define "podrole.celLiteral" -}}
-{{ . }}.replace('$', '$$')
+{{- /* The form of a region's name, as AWS_REGION in sidecar/contract/session.ts. */ -}}
+{{- define "podrole.regionForm" -}}
+^[a-z]{2,5}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$
 {{- end }}
 
+{{- /* The domains of STS's endpoints, single-stack and dual-stack, by the start of the region's name; all other regions have the
+first two. test/contract/policy-sts.test.ts compares them with the AWS SDK's. */ -}}
+{{- define "podrole.stsDomains" -}}
+us-gov: [amazonaws.com, api.aws]
+cn: [amazonaws.com.cn, api.amazonwebservices.com.cn]
+eusc-de: [amazonaws.eu, api.amazonwebservices.eu]
+us-iso: [c2s.ic.gov, api.aws.ic.gov]
+us-isob: [sc2s.sgov.gov, api.aws.scloud]
+us-isof: [csp.hci.ic.gov, api.aws.hci.ic.gov]
+eu-isoe: [cloud.adc-e.uk, api.cloud-aws.adc-e.uk]
+{{- end }}
+
+{{- /* Variables about where the sidecar calls STS. */ -}}
+{{- define "podrole.celStsParts" -}}
+{{- $domains := include "podrole.stsDomains" . | fromYaml -}}
+- name: stsRegion
+  expression: >-
+    !variables.hasSidecar ? '' : variables.sidecars[0].?env.orValue([]).filter(e, e.name == 'PODROLE_REGION').map(e,
+    e.?value.orValue('')).join(',')
+- name: stsDomains
+  expression: >-
+    !variables.stsRegion.matches('^({{ keys $domains | sortAlpha | join "|" }})-[a-z]+-[0-9]+$') ? ['amazonaws.com', 'api.aws'] :
+    {{- range $start, $both := omit $domains "us-gov" }}
+    variables.stsRegion.startsWith('{{ $start }}-') ? ['{{ join "', '" $both }}'] :
+    {{- end }}
+    ['{{ join "', '" (index $domains "us-gov") }}']
+{{- end }}
+
+{{- /* Where installation `i` lets sidecars call STS, as injector/config/sts-endpoint.ts. The variable's value is its own literal:
+neither an endpoint nor PEM nor an address has a dollar sign, which the kubelet reads in another way. */ -}}
+{{- define "podrole.celStsEndpoint" -}}
+(i.stsEndpoint != '' ? i.stsEndpoint : 'https://' +
+(i.stsFips == 'true' && (i.stsDualStack == 'true' || !variables.stsRegion.matches('^us-gov-[a-z]+-[0-9]+$')) ? 'sts-fips.' : 'sts.') +
+variables.stsRegion + '.' + variables.stsDomains[i.stsDualStack == 'true' ? 1 : 0])
+{{- end }}
 {{- /* Variable: the least that guard and sidecar may have, as OWN_RESOURCES in injector/model/own-resources.ts. */ -}}
 {{- define "podrole.celFloors" -}}
 - name: floors

@@ -18,6 +18,7 @@ describe.for(SOURCES)("source %s", (name) => {
     source: name,
     sessionName: "{pod}",
     stsRegion: "eu-west-1",
+    stsEndpoint: "https://sts.eu-west-1.amazonaws.com",
     region: undefined,
     start: "wait",
     token: "env",
