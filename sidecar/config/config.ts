@@ -2,7 +2,17 @@ import { ENV, START_MODES, type StartMode } from "../contract/env.ts";
 import { IMDS_MODES, IMDS_V1, type ImdsV1 } from "../contract/metadata.ts";
 import { CREDENTIALS_PORT, HEALTH_PORT, IMDS_PORT } from "../contract/pod.ts";
 import { POD_IDENTITY, SOURCES, type Identity, type Source, type Step } from "../contract/session.ts";
-import { integer, list, oneOf, optional, parseEnv, required, text, type Env } from "../kit/env.ts";
+import {
+  httpOrigin,
+  integer,
+  list,
+  oneOf,
+  optional,
+  parseEnv,
+  required,
+  text,
+  type Env,
+} from "../kit/env.ts";
 import { CodedError } from "../kit/errors.ts";
 import { LOG_LEVELS, type LogLevel } from "../kit/log.ts";
 import { nodePath } from "../kit/node-path.ts";
@@ -12,7 +22,7 @@ import type { TimedStep } from "../sts/role-request.ts";
 import { identitiesOf } from "./identities.ts";
 import { factsOf, type Facts } from "./imds-facts.ts";
 import { sessionName, tagValue, type PodIdentity } from "./session-name.ts";
-import { certificates, httpUrl, ipAddress, otherThan, portNumber, region, regionsOwn } from "./values.ts";
+import { certificates, ipAddress, otherThan, portNumber, region } from "./values.ts";
 
 /** An {@link Identity}, ready for use. */
 export interface ConfiguredIdentity {
@@ -39,7 +49,7 @@ export interface SidecarConfig {
   /** At least one. */
   readonly identities: readonly ConfiguredIdentity[];
   readonly sessionName: string;
-  readonly sts: Pick<StsEndpoint, "region" | "endpoint" | "fips" | "dualStack" | "ca">;
+  readonly sts: StsEndpoint;
   readonly start: StartMode;
   readonly startTimeoutSeconds: number;
   readonly port: number;
@@ -55,28 +65,18 @@ const LAST_STEP_SECONDS = 3600;
 /** The keys of a step in between are used once, within seconds, so STS's shortest session is long enough. */
 const HUB_STEP_SECONDS = 900;
 
-/** STS answers in every region. Without a known region, the sidecar asks one that the partition always has. */
-const HOME_REGION: Readonly<Record<string, string>> = {
-  aws: "us-east-1",
-  "aws-cn": "cn-north-1",
-  "aws-us-gov": "us-gov-west-1",
-  "aws-eusc": "eusc-de-east-1",
-};
-
 /** @throws CodedError `CONFIG_INVALID` naming every variable that is absent or wrong */
 export function parseConfig(env: Env): SidecarConfig {
   const name = SOURCES.find((known) => known === env[ENV.source]);
   const source = name === undefined ? undefined : IDENTITY_SOURCES[name];
-  const { pod, template, imds, sts, identities, ...rest } = parseEnv(env, {
+  const { pod, template, imds, identities, ...rest } = parseEnv(env, {
     source: required(ENV.source, oneOf(SOURCES)),
     sourceSettings: source?.settings ?? {},
     identities: required(ENV.identities, identitiesOf(source?.firstAction)),
     template: optional(ENV.sessionName, text, "{namespace}.{pod}"),
     sts: {
-      region: optional(ENV.region, region, undefined),
-      endpoint: optional(ENV.stsEndpoint, httpUrl, undefined),
-      fips: optional(ENV.stsFips, regionsOwn(env[ENV.stsEndpoint]), false),
-      dualStack: optional(ENV.stsDualStack, regionsOwn(env[ENV.stsEndpoint]), false),
+      region: required(ENV.region, region),
+      endpoint: required(ENV.stsEndpoint, httpOrigin),
       ca: optional(ENV.stsCa, certificates, undefined),
     },
     start: optional(ENV.start, oneOf(START_MODES), "wait"),
@@ -103,7 +103,6 @@ export function parseConfig(env: Env): SidecarConfig {
   if (mode !== "block") refuseSeveralRoles(identities);
   return Object.freeze({
     ...rest,
-    sts: { ...sts, region: sts.region ?? homeRegion(identities) },
     imds: mode === "block" ? undefined : emulated,
     identities: identities.map(({ steps, tokenSha256, ...identity }) => ({
       ...identity,
@@ -126,13 +125,6 @@ function completed(step: Step, isLast: boolean, pod: PodIdentity): TimedStep {
   if (step.tags === undefined) return { ...step, durationSeconds };
   const tags = Object.entries(step.tags).map(([key, value]) => [key, tagValue(value, pod)]);
   return { ...step, durationSeconds, tags: Object.fromEntries(tags) };
-}
-
-function homeRegion([first]: readonly Identity[]): string {
-  const partition = first?.steps[0]?.roleArn.split(":")[1] ?? "aws";
-  const home = HOME_REGION[partition];
-  if (home === undefined) throw new CodedError("CONFIG_INVALID", `${ENV.region} is not set.`);
-  return home;
 }
 
 /** Without that, the guard blocks the node's service for the sidecar as well. */

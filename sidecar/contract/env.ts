@@ -48,12 +48,10 @@ export const ENV = {
   identities: "PODROLE_IDENTITIES",
   /** Template of the role session name, see {@link PLACEHOLDERS}. */
   sessionName: "PODROLE_SESSION_NAME",
+  /** The region that calls to STS are signed for. */
   region: "PODROLE_REGION",
-  /** An STS endpoint other than the region's own, such as a VPC endpoint. */
+  /** Where STS is called, such as `https://sts.eu-west-1.amazonaws.com`: scheme, host and port only. */
   stsEndpoint: "PODROLE_STS_ENDPOINT",
-  /** `true`: the region's FIPS endpoint, its dual-stack endpoint, or the one that is both. */
-  stsFips: "PODROLE_STS_FIPS",
-  stsDualStack: "PODROLE_STS_DUAL_STACK",
   /** PEM certificates, trusted in calls to STS beside the public roots. */
   stsCa: "PODROLE_STS_CA",
   webIdentityTokenFile: "PODROLE_WEB_IDENTITY_TOKEN_FILE",

@@ -1,20 +1,13 @@
 import type { Clock } from "../kit/clock.ts";
 import { CodedError } from "../kit/errors.ts";
-import type { PlainAnswer } from "./plain-request.ts";
+import { getWithToken, newToken, type AskNode } from "../kit/imds-v2.ts";
+import type { PlainAnswer } from "../kit/plain-request.ts";
 import type { Leaf } from "./leaves.ts";
 import type { Content } from "./pages.ts";
 
-/** Asks the node's own service. Rejects with any Error when there is no answer. */
-export type AskNode = (question: {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-}) => Promise<PlainAnswer>;
-
 /** Long enough that a flood of readers makes one request, short enough for notices that the node will go away. */
 const FRESH_MS = 30_000;
-const TOKEN_TTL_SECONDS = 300;
-/** Asked for again well before its end. */
+/** Asked for again well before its end, see `TOKEN_TTL_SECONDS`. */
 const TOKEN_FRESH_MS = 240_000;
 
 /**
@@ -26,13 +19,8 @@ export function nodeLeaves(
   askNode: AskNode,
   clock: Pick<Clock, "now">,
 ): ReadonlyMap<string, Leaf> {
-  const token = cached(() => newToken(askNode), TOKEN_FRESH_MS, clock);
-  const get = async (path: string): Promise<PlainAnswer> =>
-    askNode({
-      method: "GET",
-      path: `/latest/${path}`,
-      headers: { "X-aws-ec2-metadata-token": await token.get() },
-    });
+  const token = cached(() => tokenOf(askNode), TOKEN_FRESH_MS, clock);
+  const get = async (path: string): Promise<PlainAnswer> => getWithToken(askNode, path, await token.get());
 
   const read = async (path: string): Promise<Content | undefined> => {
     let answered = await get(path);
@@ -51,13 +39,10 @@ export function nodeLeaves(
   return new Map(paths.map((path) => [path, cached(() => readable(path), FRESH_MS, clock).get]));
 }
 
-async function newToken(askNode: AskNode): Promise<string> {
-  const headers = { "X-aws-ec2-metadata-token-ttl-seconds": String(TOKEN_TTL_SECONDS) };
-  const { status, body } = await askNode({ method: "PUT", path: "/latest/api/token", headers });
-  if (status !== 200 || !/^[\x21-\x7E]{1,1024}$/.test(body)) {
-    throw unavailable(`no token, but the status ${status}`);
-  }
-  return body;
+async function tokenOf(askNode: AskNode): Promise<string> {
+  const token = await newToken(askNode);
+  if (typeof token !== "string") throw unavailable(`no token, but the status ${token.status}`);
+  return token;
 }
 
 const unavailable = (why: string): CodedError =>

@@ -3,7 +3,7 @@ import { METADATA_ADDRESSES } from "../contract/metadata.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { End } from "../kit/reach.ts";
 import { imdsEndpoint } from "./endpoint.ts";
-import { plainRequest } from "./plain-request.ts";
+import { plainRequest } from "../kit/plain-request.ts";
 import type { ImdsConfig } from "../config/config.ts";
 import type { LeafDeps } from "./leaves.ts";
 import { nodeLeaves } from "./node-leaves.ts";

@@ -83,6 +83,15 @@ export function oneOf<const T extends string>(allowed: readonly T[]) {
   };
 }
 
+/** Scheme, host and port only, in one spelling: what is called is exactly what others have checked. */
+export function httpOrigin(raw: string): string {
+  const url = URL.parse(raw);
+  if (url === null || !["http:", "https:"].includes(url.protocol) || url.origin !== raw) {
+    throw new Error("must be an http or https URL without user name, path and slash at the end");
+  }
+  return raw;
+}
+
 /** Comma-separated. Blanks around the parts and empty parts are dropped. */
 export function list<T>(parse: (raw: string) => T) {
   return (raw: string): readonly T[] =>

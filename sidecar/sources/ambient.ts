@@ -1,40 +1,51 @@
-import { fromEnv, fromIni } from "@aws-sdk/credential-providers";
-import { errorName } from "../kit/errors.ts";
+import { optional } from "../kit/env.ts";
+import { Secret } from "../kit/secret.ts";
 import type { Caller } from "../sts/role-request.ts";
 import { issuerOf } from "../sts/chain.ts";
 import { IssueError } from "../sts/issue-error.ts";
-import { keysOf } from "./keys.ts";
 import { defineSource } from "./source.ts";
 
-/** Keys that an admin gives the sidecar alone, from a Secret: variables or files. */
-export const ambient = defineSource({
-  settings: {},
-  firstAction: "AssumeRole",
-  reachesMetadata: false,
-  issuer: (_, chain) => issuerOf(() => givenKeys(chain.region), chain),
-});
+/** Printable characters only: the session token becomes a header. */
+function key(raw: string): Secret {
+  if (!/^[\x21-\x7E]+$/.test(raw)) throw new Error("must be one line without spaces");
+  return new Secret(raw);
+}
+
+interface Given {
+  readonly accessKeyId: Secret | undefined;
+  readonly secretAccessKey: Secret | undefined;
+  readonly sessionToken: Secret | undefined;
+}
 
 /**
- * Variables, then the shared files. Not the SDK's default chain: that one goes on to container and node credentials,
- * and would find either the sidecar itself or a role that this pod must not have.
+ * Keys that an admin gives the sidecar alone, as variables from a Secret. No other place is looked at: no file can be in the
+ * sidecar, and its container and its node would give roles that this pod must not have.
  */
-async function givenKeys(region: string): Promise<Caller> {
-  try {
-    return { kind: "keys", keys: keysOf(await fromEnv()()) };
-  } catch {
-    // No keys in the environment: the files are next.
+export const ambient = defineSource({
+  settings: {
+    accessKeyId: optional("AWS_ACCESS_KEY_ID", key, undefined),
+    secretAccessKey: optional("AWS_SECRET_ACCESS_KEY", key, undefined),
+    sessionToken: optional("AWS_SESSION_TOKEN", key, undefined),
+  },
+  firstAction: "AssumeRole",
+  reachesMetadata: false,
+  issuer: (given, chain) => issuerOf(async () => callerWith(given), chain),
+});
+
+function callerWith({ accessKeyId, secretAccessKey, sessionToken }: Given): Caller {
+  if (accessKeyId === undefined || secretAccessKey === undefined) {
+    const absent = accessKeyId === undefined ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY";
+    throw new IssueError("AMBIENT_KEYS_MISSING", `The sidecar's variable ${absent} is not set.`, {
+      kind: "passing",
+      remedy: "Check the Secret that the injector's configuration gives the sidecar for source ambient.",
+    });
   }
-  try {
-    const provider = fromIni({ ignoreCache: true, clientConfig: { region, maxAttempts: 1 } });
-    return { kind: "keys", keys: keysOf(await provider()) };
-  } catch (error) {
-    throw new IssueError(
-      "AMBIENT_KEYS_MISSING",
-      `Neither the sidecar's environment nor its AWS profile holds keys (${errorName(error)}).`,
-      {
-        kind: "passing",
-        remedy: "Check the Secret that the injector's configuration gives the sidecar for source ambient.",
-      },
-    );
-  }
+  return {
+    kind: "keys",
+    keys: {
+      accessKeyId: accessKeyId.reveal(),
+      secretAccessKey,
+      ...(sessionToken === undefined ? {} : { sessionToken }),
+    },
+  };
 }

@@ -1,41 +1,91 @@
-import { fromInstanceMetadata } from "@aws-sdk/credential-providers";
+import { httpOrigin, optional } from "../kit/env.ts";
 import { errorName } from "../kit/errors.ts";
+import { getWithToken, newToken, type AskNode } from "../kit/imds-v2.ts";
+import { isRecord, parseJson } from "../kit/json.ts";
+import { plainRequest } from "../kit/plain-request.ts";
+import { Secret } from "../kit/secret.ts";
 import type { Caller } from "../sts/role-request.ts";
 import { issuerOf } from "../sts/chain.ts";
 import { IssueError } from "../sts/issue-error.ts";
-import { keysOf } from "./keys.ts";
 import { defineSource } from "./source.ts";
 
 /** The node's instance role, from its metadata service by IMDSv2. Its keys change, so each attempt asks again. */
 export const node = defineSource({
-  settings: {},
+  // AWS's own name. In a pod nobody can set it: the admission policy knows all variables of the sidecar.
+  settings: {
+    service: optional("AWS_EC2_METADATA_SERVICE_ENDPOINT", httpOrigin, "http://169.254.169.254"),
+  },
   firstAction: "AssumeRole",
   reachesMetadata: true,
-  issuer: (_, chain) => issuerOf(instanceRole, chain),
+  issuer: ({ service }, chain) => issuerOf(() => instanceRole(askAt(service)), chain),
 });
 
-async function instanceRole(): Promise<Caller> {
-  try {
-    const provider = fromInstanceMetadata({
-      ec2MetadataV1Disabled: true,
-      timeout: 1000,
-      maxRetries: 0,
-      logger: SILENT,
+const TIMEOUT_MS = 1000;
+const ROLES = "meta-data/iam/security-credentials/";
+
+const askAt = (service: string): AskNode => {
+  const { hostname, port } = new URL(service);
+  const address = hostname.replaceAll(/[[\]]/g, "");
+  return (question) =>
+    plainRequest({ ...question, address, port: Number(port || 80), timeoutMs: TIMEOUT_MS });
+};
+
+/** As EC2's user guide has it under "Retrieve security credentials from instance metadata". */
+async function instanceRole(ask: AskNode): Promise<Caller> {
+  const token = await newToken(ask).catch((error: unknown) => {
+    throw unavailable(errorName(error));
+  });
+  if (typeof token !== "string") throw unavailable(`status ${token.status} in place of a token`);
+  const read = async (path: string): Promise<string> => {
+    const { status, body } = await getWithToken(ask, path, token).catch((error: unknown) => {
+      throw unavailable(errorName(error));
     });
-    return { kind: "keys", keys: keysOf(await provider()) };
-  } catch (error) {
-    throw new IssueError(
-      "NODE_IDENTITY_UNAVAILABLE",
-      `The metadata service does not give the node's own role (${errorName(error)}).`,
-      {
-        kind: "passing",
-        remedy:
-          "See that the node has an instance profile, that its metadata hop limit is 2 or more, and that the guard lets the sidecar through (source node).",
-      },
-    );
+    if (status !== 200) throw unavailable(`status ${status}`);
+    return body;
+  };
+  const [name = ""] = (await read(ROLES)).trim().split("\n");
+  if (!/^[\w+=,.@-]{1,64}$/.test(name)) throw unavailable("no name of a role");
+  return keysIn(await read(ROLES + name));
+}
+
+function keysIn(document: string): Caller {
+  const keys = documentIn(document);
+  const [accessKeyId, secretAccessKey, sessionToken] = ["AccessKeyId", "SecretAccessKey", "Token"].map(
+    (name) => {
+      const value = keys[name];
+      // One of them becomes a header.
+      return typeof value === "string" && /^[\x21-\x7E]+$/.test(value) ? value : undefined;
+    },
+  );
+  if (accessKeyId === undefined || secretAccessKey === undefined || sessionToken === undefined) {
+    throw unavailable("a document without keys");
+  }
+  return {
+    kind: "keys",
+    keys: {
+      accessKeyId,
+      secretAccessKey: new Secret(secretAccessKey),
+      sessionToken: new Secret(sessionToken),
+    },
+  };
+}
+
+function documentIn(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const parsed = parseJson(text);
+    return isRecord(parsed) ? parsed : {};
+  } catch {
+    return {};
   }
 }
 
-/** Otherwise the provider warns on the console when it extends keys that the metadata service has not renewed. */
-const SILENT = { debug: ignore, info: ignore, warn: ignore, error: ignore };
-function ignore(): void {}
+const unavailable = (why: string): IssueError =>
+  new IssueError(
+    "NODE_IDENTITY_UNAVAILABLE",
+    `The metadata service does not give the node's own role (${why}).`,
+    {
+      kind: "passing",
+      remedy:
+        "See that the node has an instance profile, that its metadata hop limit is 2 or more, and that the guard lets the sidecar through (source node).",
+    },
+  );

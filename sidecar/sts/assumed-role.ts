@@ -14,8 +14,8 @@ const ROLE = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/(?:.*\/)?([^/]+)$/;
  * another's role. `answered` is the answer's `AssumedRoleUser.Arn`, which has no path of the role.
  * @throws IssueError `STS_ANSWER_WRONG_ROLE`
  */
-export function assertSessionOf(answered: string | undefined, { roleArn, sessionName }: Asked): void {
-  const [, ...got] = ASSUMED_ROLE.exec(answered ?? "") ?? [];
+export function assertSessionOf(answered: string, { roleArn, sessionName }: Asked): void {
+  const [, ...got] = ASSUMED_ROLE.exec(answered) ?? [];
   const [, ...role] = ROLE.exec(roleArn) ?? [];
   if (got.length > 0 && keyOf(got) === keyOf([...role, sessionName])) return;
   // The answer's own text is shown only if it is an ARN: something in between may have written anything.

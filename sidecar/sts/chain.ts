@@ -10,7 +10,6 @@ export interface Chain {
   /** At least one. The last is for the role itself. */
   readonly steps: readonly TimedStep[];
   readonly sessionName: string;
-  readonly region: string;
   readonly assumeRole: AssumeRole;
 }
 

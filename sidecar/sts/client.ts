@@ -1,22 +1,18 @@
-import { STSClient, type STSClientConfig } from "@aws-sdk/client-sts";
 import type { Secret } from "../kit/secret.ts";
-import { watchAnswers } from "./watch-answers.ts";
+import { grantedBy, type Granted } from "./answer.ts";
+import { formOf } from "./form.ts";
+import { post } from "./post.ts";
+import { actionOf, type RoleRequest } from "./role-request.ts";
+import { amzDateOf, authorization } from "./signature.ts";
 
 /** Where STS is. */
 export interface StsEndpoint {
+  /** The region that calls are signed for. */
   readonly region: string;
-  /** Absent: the region's own endpoint, in the partition's own domain. Never the global one. */
-  readonly endpoint: string | undefined;
-  /** The region's FIPS 140 endpoint. It goes with no `endpoint`. */
-  readonly fips: boolean;
-  /** The region's endpoint that has IPv6 addresses too. It goes with no `endpoint`. */
-  readonly dualStack: boolean;
+  /** An origin, such as `https://sts.eu-west-1.amazonaws.com`. The injector has worked it out. */
+  readonly endpoint: string;
   /** PEM certificates that are trusted beside those that Node trusts anyway. */
   readonly ca: string | undefined;
-  /** For the whole call, including DNS. Default {@link CALL_TIMEOUT_MS}. */
-  readonly timeoutMs?: number;
-  /** Replaces the SDK's own HTTP client. */
-  readonly requestHandler?: NonNullable<STSClientConfig["requestHandler"]>;
 }
 
 /** Long-lived or temporary keys to sign a call with. */
@@ -31,56 +27,71 @@ export interface ClockOffset {
   ms: number;
 }
 
+export interface Call extends StsEndpoint {
+  readonly timeoutMs: number;
+  /** `offset` corrects the time of the signature, and is set from STS's answer. */
+  readonly offset: ClockOffset;
+  readonly now: () => number;
+}
+
 /** STS answers in about 100 ms, and the engine tries again. */
 export const CALL_TIMEOUT_MS = 5000;
 const CONNECT_TIMEOUT_MS = 2000;
 
 /**
- * A client for one call: its sockets and caches need not stay in memory for the hour until the next.
- * @param keys undefined for the one call that goes unsigned
- * @param clocks `offset` corrects the time of the signature, and is set from STS's answer
+ * One call to STS, for a session. There is no client that stays: an hour passes until the next call.
+ * @throws CallError
  */
-export async function stsClient(
-  where: StsEndpoint & { readonly timeoutMs: number },
-  keys: Keys | undefined,
-  clocks: { readonly offset: ClockOffset; readonly now: () => number },
-): Promise<STSClient> {
-  const { region, endpoint, fips, dualStack, ca, timeoutMs } = where;
-  const ownClient = {
-    connectionTimeout: CONNECT_TIMEOUT_MS,
-    requestTimeout: timeoutMs,
-    throwOnRequestTimeout: true,
-    ...(ca === undefined ? {} : { httpsAgent: { ca: await rootsWith(ca) } }),
+export async function callSts(request: RoleRequest, call: Call): Promise<Granted> {
+  const { endpoint, ca, timeoutMs, offset, now } = call;
+  const body = formOf(request);
+  const { caller } = request;
+  const answer = await post(
+    {
+      origin: endpoint,
+      headers: caller.kind === "keys" ? signedHeaders(body, caller.keys, call) : headersFor(endpoint),
+      body,
+      timeoutMs,
+      connectMs: Math.min(CONNECT_TIMEOUT_MS, timeoutMs),
+      ...(ca === undefined ? {} : { ca: await rootsWith(ca) }),
+    },
+    (date) => {
+      offset.ms = date - now();
+    },
+  );
+  return grantedBy(answer, actionOf(caller));
+}
+
+const headersFor = (endpoint: string): Readonly<Record<string, string>> => ({
+  host: new URL(endpoint).host,
+  "content-type": "application/x-www-form-urlencoded",
+  "user-agent": "podrole-sidecar",
+});
+
+function signedHeaders(
+  body: string,
+  keys: Keys,
+  { endpoint, region, offset, now }: Call,
+): Readonly<Record<string, string>> {
+  const { "user-agent": userAgent = "", ...own } = headersFor(endpoint);
+  const headers = {
+    ...own,
+    "x-amz-date": amzDateOf(now() + offset.ms),
+    ...(keys.sessionToken === undefined ? {} : { "x-amz-security-token": keys.sessionToken.reveal() }),
   };
-  const client = new STSClient({
-    region,
-    systemClockOffset: clocks.offset.ms,
-    // Always set: otherwise the SDK looks for it in variables and files.
-    useFipsEndpoint: fips,
-    useDualstackEndpoint: dualStack,
-    maxAttempts: 1,
-    requestHandler: where.requestHandler ?? ownClient,
-    customUserAgent: "podrole-sidecar",
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(keys === undefined ? {} : { credentials: revealed(keys) }),
-  });
-  watchAnswers(client, (date) => {
-    clocks.offset.ms = date - clocks.now();
-  });
-  return client;
+  // A proxy may change the user agent, so it is not signed.
+  return {
+    ...headers,
+    "user-agent": userAgent,
+    authorization: authorization({ headers, body }, keys, { region, service: "sts" }),
+  };
 }
 
 /**
  * Node's own roots and this one: `ca` alone would replace them, and the endpoint may move to a public certificate. Imported
- * only when needed: an ES module that imports node:tls gets all of its exports, and one of them decodes all roots.
+ * only when needed: all roots as text take some MiB.
  */
-async function rootsWith(ca: string): Promise<string[]> {
+async function rootsWith(ca: string): Promise<readonly string[]> {
   const { getCACertificates } = await import("node:tls");
   return [...getCACertificates("default"), ca];
 }
-
-const revealed = ({ accessKeyId, secretAccessKey, sessionToken }: Keys) => ({
-  accessKeyId,
-  secretAccessKey: secretAccessKey.reveal(),
-  ...(sessionToken === undefined ? {} : { sessionToken: sessionToken.reveal() }),
-});

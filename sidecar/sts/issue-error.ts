@@ -11,7 +11,7 @@ export class IssueError extends CodedError {
   readonly kind: FailureKind;
 
   constructor(code: string, message: string, options: { kind: FailureKind; remedy?: string }) {
-    // No cause: the SDK's errors hold the whole response, which must not be printed.
+    // No cause: it could hold what somebody answered, which must not be printed.
     super(code, message, options.remedy === undefined ? {} : { remedy: options.remedy });
     this.kind = options.kind;
   }

@@ -179,8 +179,11 @@ describe("when the metadata service is emulated", () => {
 
 describe("every setting of an installation reaches the sidecar:", () => {
   test.for([
-    [{ stsEndpoint: "https://vpce.example/$x" }, { sts: { endpoint: "https://vpce.example/$x" } }],
-    [{ stsFips: true, stsDualStack: true }, { sts: { fips: true, dualStack: true } }],
+    [{ stsEndpoint: "https://vpce.example:8443" }, { sts: { endpoint: "https://vpce.example:8443" } }],
+    [
+      { region: "eu-west-1", stsFips: true, stsDualStack: true },
+      { sts: { region: "eu-west-1", endpoint: "https://sts-fips.eu-west-1.api.aws" } },
+    ],
     [{ stsCa: CA }, { sts: { ca: CA } }],
     [{ start: "now" }, { start: "now" }],
     [{ startTimeout: 5 }, { startTimeoutSeconds: 5 }],

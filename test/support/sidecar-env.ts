@@ -21,6 +21,7 @@ export function sidecarEnv(): Env {
     [ENV.source]: "web-identity",
     ...podIdentity(),
     [ENV.region]: "eu-west-1",
+    [ENV.stsEndpoint]: "https://sts.eu-west-1.amazonaws.com",
     [ENV.webIdentityTokenFile]: "/var/run/secrets/podrole.dev/token/token",
     [ENV.namespace]: "billing",
     [ENV.serviceAccount]: "reader",

@@ -1,6 +1,8 @@
 import { expect, onTestFinished } from "vitest";
 import { stsStandIn, type StsStandIn, type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
 import type { Source } from "../../sidecar/contract/session.ts";
+import { parseEnv, type Env } from "../../sidecar/kit/env.ts";
 import { oneLine, type CodedError } from "../../sidecar/kit/errors.ts";
 import { IDENTITY_SOURCES } from "../../sidecar/sources/sources.ts";
 import { stsOver } from "../../sidecar/sts/assume-role.ts";
@@ -16,6 +18,7 @@ export const WEB_TOKEN = "header.payload-that-nobody-may-see.signature";
 export const HUB = "arn:aws:iam::123456789012:role/path/hub";
 /** The keys that the stand-in for STS knows. */
 export const AMBIENT = { id: "AKIAAMBIENT", secret: "ambient-secret-key" };
+export const AMBIENT_ENV = { AWS_ACCESS_KEY_ID: AMBIENT.id, AWS_SECRET_ACCESS_KEY: AMBIENT.secret };
 
 interface Wish {
   /** Default: `web-identity`. */
@@ -24,6 +27,8 @@ interface Wish {
   readonly steps?: readonly TimedStep[];
   /** Default: a file with WEB_TOKEN. */
   readonly tokenFile?: string;
+  /** The sidecar's variables. */
+  readonly env?: Env;
   /** Default: the stand-in's. */
   readonly endpoint?: string;
 }
@@ -57,8 +62,6 @@ export async function stsRig(options: StsStandInOptions = {}): Promise<StsRig> {
     const assumeRole = stsOver({
       region,
       endpoint,
-      fips: false,
-      dualStack: false,
       ca: undefined,
       now: Date.now,
       onCall: (code) => outcomes.push(code),
@@ -66,8 +69,9 @@ export async function stsRig(options: StsStandInOptions = {}): Promise<StsRig> {
     });
     const { tokenFile = tempFile(`${WEB_TOKEN}\n`), steps = [{ roleArn: ROLE, durationSeconds: 3600 }] } =
       wish;
-    const chain = { steps, sessionName: "billing.api-0", region, assumeRole };
-    return IDENTITY_SOURCES[source].issuer({ tokenFile }, chain);
+    const chain = { steps, sessionName: "billing.api-0", assumeRole };
+    const own = IDENTITY_SOURCES[source];
+    return own.issuer(parseEnv({ [ENV.webIdentityTokenFile]: tokenFile, ...wish.env }, own.settings), chain);
   };
   const failure = async (wish: Wish = {}): Promise<IssueError> => {
     const error = await thrown(issuer(wish));

@@ -9,6 +9,8 @@ import { APP_ENV, IDENTITY_TOKEN, PATH } from "../../../sidecar/contract/pod.ts"
 import type { Credentials } from "../../../sidecar/sts/credentials.ts";
 import { createEngine } from "../../../sidecar/engine/engine.ts";
 import { IssueError } from "../../../sidecar/sts/issue-error.ts";
+import { ENV } from "../../../sidecar/contract/env.ts";
+import { parseEnv, type Env } from "../../../sidecar/kit/env.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { oneHourFallback } from "../../../sidecar/sts/one-hour.ts";
 import { credentialServer, listen } from "../../../sidecar/wire/server.ts";
@@ -21,7 +23,6 @@ import { waitMain } from "../../../sidecar/wait.ts";
 import { credentials } from "../../support/credentials.ts";
 import { freePort } from "../../support/free-port.ts";
 import { handClock } from "../../support/hand-clock.ts";
-import { setEnv } from "../../support/set-env.ts";
 import { thrown } from "../../support/thrown.ts";
 import type { Row } from "./row.ts";
 
@@ -41,31 +42,31 @@ const row = (error: CodedError): Row => ({
 });
 
 /** What stands in the way of a first call to STS. */
-const issuerOf = (source: Source): Issue =>
-  IDENTITY_SOURCES[source].issuer(
-    { tokenFile: "/var/run/secrets/podrole.dev/token/token" },
+function issuerOf(source: Source, env: Env = {}): Issue {
+  const own = IDENTITY_SOURCES[source];
+  return own.issuer(
+    parseEnv(
+      { [ENV.webIdentityTokenFile]: "/var/run/secrets/podrole.dev/token/token", ...env },
+      own.settings,
+    ),
     {
       steps: [],
       sessionName: "billing.api-0",
-      region: "eu-west-1",
       assumeRole: () => Promise.reject(new Error("asked")),
     },
   );
+}
 
 /** Why a sidecar has nothing to serve, beside what STS says. */
 export async function sidecarRows(): Promise<readonly Row[]> {
-  setEnv({
-    AWS_EC2_METADATA_SERVICE_ENDPOINT: `http://127.0.0.1:${await freePort()}`,
-    AWS_SHARED_CREDENTIALS_FILE: "/nowhere",
-    AWS_CONFIG_FILE: "/nowhere",
-  });
+  const silent = { AWS_EC2_METADATA_SERVICE_ENDPOINT: `http://127.0.0.1:${await freePort()}` };
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
   const { port } = taken.address() as AddressInfo;
   const server = (): ReturnType<typeof credentialServer> => credentialServer({ identities: [] });
   const errors = [
     await thrown(() => issuerOf("web-identity")()),
-    await thrown(() => issuerOf("node")()),
+    await thrown(() => issuerOf("node", silent)()),
     await thrown(() => issuerOf("ambient")()),
     await engineFailure(() => Promise.resolve(credentials({ expiresAt: 0 }))),
     await engineFailure(() => new Promise(() => undefined), 30_000),

@@ -1,4 +1,5 @@
 import { assertSessionOf } from "../../../sidecar/sts/assumed-role.ts";
+import { CallError, type CallFailure } from "../../../sidecar/sts/call-error.ts";
 import { stsFailure, type StsCall } from "../../../sidecar/sts/refusals.ts";
 import { thrown } from "../../support/thrown.ts";
 import type { Row } from "./row.ts";
@@ -8,9 +9,7 @@ const CALL: StsCall = {
   roleArn: ROLE,
   action: "AssumeRoleWithWebIdentity",
   region: "eu-west-1",
-  endpoint: undefined,
-  special: false,
-  timeoutMs: 5000,
+  endpoint: "https://sts.eu-west-1.amazonaws.com",
   confidential: [],
 };
 const AS_HUB: StsCall = { ...CALL, action: "AssumeRole" };
@@ -57,19 +56,19 @@ const REFUSALS: readonly (readonly [code: string, text: string, status: number, 
   ["Throttling", "Rate exceeded", 400],
 ];
 
-const refusal = (code: string, message: string, httpStatusCode: number): Error =>
-  Object.assign(new Error(message), { $fault: "client", Code: code, $metadata: { httpStatusCode } });
-
 /** STS could not be asked, or what answered was not STS. */
-const TRANSPORT: readonly (readonly [thrown: unknown, call?: StsCall])[] = [
-  [Object.assign(new Error(), { code: "ENOTFOUND" }), { ...CALL, special: true }],
-  [Object.assign(new Error(), { code: "SELF_SIGNED_CERT_IN_CHAIN" })],
+const TRANSPORT: readonly (readonly [failure: CallFailure, call?: StsCall])[] = [
   [
-    Object.assign(new Error(), { code: "ERR_TLS_CERT_ALTNAME_INVALID" }),
+    { kind: "unreachable", why: "ENOTFOUND" },
+    { ...CALL, endpoint: "https://sts-fips.eu-west-1.amazonaws.com" },
+  ],
+  [{ kind: "unreachable", why: "SELF_SIGNED_CERT_IN_CHAIN" }],
+  [
+    { kind: "unreachable", why: "ERR_TLS_CERT_ALTNAME_INVALID" },
     { ...CALL, endpoint: "https://sts.example" },
   ],
-  [Object.assign(new Error(), { name: "TimeoutError" })],
-  [Object.assign(new Error(), { $metadata: { httpStatusCode: 502 } })],
+  [{ kind: "late", afterMs: 5000 }],
+  [{ kind: "not-sts", status: 502 }],
 ];
 
 /** Where the failure itself knows no remedy. */
@@ -81,8 +80,10 @@ const TODO: Readonly<Record<string, string>> = {
 /** STS's refusals, each as the sidecar tells it; `CODE: ` and what to do are apart. */
 export async function stsRows(): Promise<readonly Row[]> {
   const failures = [
-    ...REFUSALS.map(([code, text, status, call = CALL]) => stsFailure(refusal(code, text, status), call)),
-    ...TRANSPORT.map(([error, call = CALL]) => stsFailure(error, call)),
+    ...REFUSALS.map(([code, text, status, call = CALL]) =>
+      stsFailure(new CallError({ kind: "refused", code, text, status }), call),
+    ),
+    ...TRANSPORT.map(([failure, call = CALL]) => stsFailure(new CallError(failure), call)),
     await thrown(() =>
       assertSessionOf("arn:aws:sts::111122223333:assumed-role/other/shop.web", {
         roleArn: ROLE,

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import type { PlainAnswer } from "../../../sidecar/imds/plain-request.ts";
-import { nodeLeaves, type AskNode } from "../../../sidecar/imds/node-leaves.ts";
+import type { AskNode } from "../../../sidecar/kit/imds-v2.ts";
+import type { PlainAnswer } from "../../../sidecar/kit/plain-request.ts";
+import { nodeLeaves } from "../../../sidecar/imds/node-leaves.ts";
 import { handClock } from "../../support/hand-clock.ts";
 
 const ZONE = "meta-data/placement/availability-zone";

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { imdsEndpoint } from "../../../sidecar/imds/endpoint.ts";
-import { plainRequest } from "../../../sidecar/imds/plain-request.ts";
+import { plainRequest } from "../../../sidecar/kit/plain-request.ts";
 import { listenImds } from "../../../sidecar/imds/server.ts";
 import { tokensOf } from "../../../sidecar/imds/token.ts";
 import { reach } from "../../../sidecar/kit/reach.ts";

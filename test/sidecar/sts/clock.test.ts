@@ -12,8 +12,6 @@ describe("when the node's clock is", () => {
     const where = {
       region: "eu-west-1",
       endpoint: rig.sts.url,
-      fips: false,
-      dualStack: false,
       ca: undefined,
     };
     const assumeRole = stsOver({ ...where, now: Date.now });

@@ -1,10 +1,18 @@
 import { expect, test } from "vitest";
 import { accessDenied } from "../../../injector/cli/demo/aws/sts-refusal.ts";
+import { CallError } from "../../../sidecar/sts/call-error.ts";
 import { stsFailure, type StsCall as FailedCall } from "../../../sidecar/sts/refusals.ts";
 import { ROLE } from "../../support/credentials.ts";
 import { freePort } from "../../support/free-port.ts";
-import { setEnv } from "../../support/set-env.ts";
-import { AMBIENT, stsRig, WEB_TOKEN } from "../../support/sts-rig.ts";
+import { AMBIENT_ENV, stsRig, WEB_TOKEN } from "../../support/sts-rig.ts";
+
+const FAILED: FailedCall = {
+  roleArn: ROLE,
+  action: "AssumeRole",
+  region: "eu-west-1",
+  endpoint: "https://sts.eu-west-1.amazonaws.com",
+  confidential: [],
+};
 
 test.each([
   [403, "AccessDenied", "definite", /trust policy/],
@@ -126,24 +134,30 @@ test("an external id that STS quotes back is not repeated", async () => {
       message: `Value '${externalId ?? ""}' at 'externalId' failed to satisfy a constraint`,
     }),
   });
-  setEnv({ AWS_ACCESS_KEY_ID: AMBIENT.id, AWS_SECRET_ACCESS_KEY: AMBIENT.secret });
   const steps = [{ roleArn: ROLE, durationSeconds: 3600, externalId: "a-shared-secret" }];
-  const error = await rig.failure({ source: "ambient", steps });
+  const error = await rig.failure({ source: "ambient", steps, env: AMBIENT_ENV });
   expect(error.message).toContain("Value '[secret]' at 'externalId'");
 });
 
-test("an error of the SDK's own is reported by its kind, never by its text", () => {
-  const call: FailedCall = {
-    roleArn: ROLE,
-    action: "AssumeRole",
-    region: "eu-west-1",
-    endpoint: undefined,
-    special: false,
-    timeoutMs: 1,
-    confidential: [],
-  };
-  expect(stsFailure(new TypeError("the text"), call).message).toContain("cannot be reached (TypeError) for");
-  expect(stsFailure("the text", call).message).toContain("cannot be reached (unknown error) for");
+test("an error of the program's own is reported by its kind, never by its text", () => {
+  expect(stsFailure(new TypeError("the text"), FAILED).message).toContain(
+    "cannot be reached (TypeError) for",
+  );
+  expect(stsFailure("the text", FAILED).message).toContain("cannot be reached (unknown error) for");
+});
+
+test.each([
+  ["https://sts-fips.eu-west-1.amazonaws.com", /^Not every region has a FIPS/],
+  ["https://sts.eu-west-1.api.aws", /dual-stack .* stsDualStack/],
+  ["https://sts-fips.us-iso-east-1.api.aws.ic.gov", /stsFips/],
+  ["https://sts.eu-west-1.amazonaws.com", /^Check the pod's DNS/],
+  ["https://vpce-1.sts.eu-west-1.vpce.amazonaws.com", /^Check the pod's DNS/],
+])("the remedy fits when the name of %s cannot be resolved", (endpoint, remedy) => {
+  const unresolved = new CallError({ kind: "unreachable", why: "ENOTFOUND" });
+  expect(stsFailure(unresolved, { ...FAILED, endpoint })).toMatchObject({
+    code: "STS_UNREACHABLE",
+    remedy: expect.stringMatching(remedy),
+  });
 });
 
 test("a failed call is made once, since the engine tries again", async () => {
@@ -154,8 +168,7 @@ test("a failed call is made once, since the engine tries again", async () => {
 
 test("a refused AssumeRole names the role's trust policy and the caller's own permission", async () => {
   const rig = await stsRig({ refuse: accessDenied });
-  setEnv({ AWS_ACCESS_KEY_ID: AMBIENT.id, AWS_SECRET_ACCESS_KEY: AMBIENT.secret });
-  const error = await rig.failure({ source: "ambient" });
+  const error = await rig.failure({ source: "ambient", env: AMBIENT_ENV });
   expect(error.message).toContain("user/podrole is not authorized to perform: sts:AssumeRole");
   expect(error.remedy).toContain("sts:TagSession");
 });

@@ -1,0 +1,85 @@
+import { isUtf8 } from "node:buffer";
+import { Secret } from "../kit/secret.ts";
+import { CallError } from "./call-error.ts";
+import type { Answer } from "./post.ts";
+import type { StsAction } from "./role-request.ts";
+import { elementAt, parseXml, type XmlElement } from "./xml.ts";
+
+/** What an answer says, each part in the form that STS writes. */
+export interface Granted {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: Secret;
+  readonly sessionToken: Secret;
+  /** Milliseconds since the epoch, by STS's clock. */
+  readonly expiresAt: number;
+  /** `AssumedRoleUser.Arn`: for whom the keys are. Empty if the answer does not say. */
+  readonly arn: string;
+}
+
+/** A time as STS writes it: RFC 3339. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
+const CODE = /^[A-Z][\w.]{0,79}$/;
+
+/**
+ * Reads the few fields that are needed.
+ * @throws CallError `refused` with STS's own code, or `not-sts` for every answer that STS does not write
+ */
+export function grantedBy({ status, body }: Answer, action: StsAction): Granted {
+  const root = rootOf(body);
+  const read = root === undefined ? undefined : tried(() => fieldsOf(root, status, action));
+  if (read === undefined) throw new CallError({ kind: "not-sts", status });
+  if ("code" in read) throw new CallError({ kind: "refused", status, ...read });
+  return read;
+}
+
+const rootOf = (body: Buffer): XmlElement | undefined =>
+  isUtf8(body) ? tried(() => parseXml(body.toString("utf8"))) : undefined;
+
+const fieldsOf = (root: XmlElement, status: number, action: StsAction) =>
+  status === 200 ? sessionIn(root, action) : status >= 400 ? refusalIn(root) : undefined;
+
+function sessionIn(root: XmlElement, action: StsAction): Granted | undefined {
+  if (root.name !== `${action}Response`) return undefined;
+  const field = (...path: readonly string[]): string => textAt(root, `${action}Result`, ...path);
+  const key = (name: string): string | undefined => {
+    const text = field("Credentials", name);
+    // One of them becomes a header of the next call.
+    return /^[\x21-\x7E]+$/.test(text) ? text : undefined;
+  };
+  const [accessKeyId, secretAccessKey, sessionToken, expiration] = [
+    "AccessKeyId",
+    "SecretAccessKey",
+    "SessionToken",
+    "Expiration",
+  ].map((name) => key(name));
+  const expiresAt = TIME.test(expiration ?? "") ? Date.parse(expiration ?? "") : Number.NaN;
+  if (!accessKeyId || !secretAccessKey || !sessionToken || Number.isNaN(expiresAt)) return undefined;
+  return {
+    accessKeyId,
+    secretAccessKey: new Secret(secretAccessKey),
+    sessionToken: new Secret(sessionToken),
+    expiresAt,
+    arn: field("AssumedRoleUser", "Arn"),
+  };
+}
+
+function refusalIn(root: XmlElement): { readonly code: string; readonly text: string } | undefined {
+  if (root.name !== "ErrorResponse") return undefined;
+  const code = textAt(root, "Error", "Code");
+  return CODE.test(code) ? { code, text: textAt(root, "Error", "Message") } : undefined;
+}
+
+/** Empty if there is no such element, or if it holds others. */
+function textAt(root: XmlElement, ...path: readonly string[]): string {
+  const element = elementAt(root, ...path);
+  return element === undefined || element.children.length > 0 ? "" : element.text;
+}
+
+/** Undefined if the document is not as it has to be. */
+function tried<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

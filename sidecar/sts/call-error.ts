@@ -1,0 +1,18 @@
+/** Why a call to STS gave no session. Texts of others, which may quote secrets, are only in `refused`. */
+export type CallFailure =
+  | { readonly kind: "refused"; readonly status: number; readonly code: string; readonly text: string }
+  /** Somebody answered, with what STS does not write. `status` is undefined if it was not even HTTP. */
+  | { readonly kind: "not-sts"; readonly status: number | undefined }
+  | { readonly kind: "late"; readonly afterMs: number }
+  /** `why` is Node's code of the error. */
+  | { readonly kind: "unreachable"; readonly why: string };
+
+/** Only between the files of this folder: {@link stsFailure} makes an error of it that can be shown. */
+export class CallError extends Error {
+  readonly failure: CallFailure;
+
+  constructor(failure: CallFailure) {
+    super(failure.kind);
+    this.failure = failure;
+  }
+}

@@ -1,0 +1,110 @@
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
+import type { Socket } from "node:net";
+import { errorName } from "../kit/errors.ts";
+import { CallError, type CallFailure } from "./call-error.ts";
+
+export interface Post {
+  /** An origin: the request goes to its root. */
+  readonly origin: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** PEM certificates that are trusted in place of Node's roots. */
+  readonly ca?: readonly string[];
+  /** For the whole call, from the look-up of the name to the last byte. */
+  readonly timeoutMs: number;
+  /** For the look-up and the connection. */
+  readonly connectMs: number;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+/** STS answers in 2 to 4 KiB. */
+const BODY_MAX_BYTES = 64 * 1024;
+
+/**
+ * One POST on a connection of its own, within limits of time and size: no redirects, no proxy, no second attempt. When it is
+ * over, neither socket nor timer is left.
+ * @param onDate called with the header `Date`, in milliseconds since the epoch, even if the rest then does not come through
+ * @throws CallError other than `refused`
+ */
+export function post(
+  { origin, headers, body, ca, timeoutMs, connectMs }: Post,
+  onDate: (epochMs: number) => void,
+): Promise<Answer> {
+  const request = origin.startsWith("https:") ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    const sent = request(origin, {
+      method: "POST",
+      headers: { ...headers, "content-length": String(Buffer.byteLength(body)) },
+      // An agent of the request's own, which keeps no connection.
+      agent: false,
+      ...(ca === undefined ? {} : { ca: [...ca] }),
+    });
+    let status: number | undefined;
+    const over = (): void => {
+      clearTimeout(whole);
+      clearTimeout(connecting);
+      sent.destroy();
+    };
+    const fail = (failure: CallFailure): void => {
+      over();
+      reject(new CallError(failure));
+    };
+    const late = (afterMs: number): NodeJS.Timeout =>
+      setTimeout(() => fail({ kind: "late", afterMs }), afterMs);
+    const whole = late(timeoutMs);
+    const connecting = late(connectMs);
+    sent.once("socket", (socket: Socket) => {
+      if (socket.connecting) socket.once("connect", () => clearTimeout(connecting));
+      else clearTimeout(connecting);
+    });
+    // Not once: destroying the request may make it report another error.
+    sent.on("error", (error) => fail(failureOf(error, status)));
+    sent.once("close", () => {
+      if (status === undefined) fail({ kind: "unreachable", why: "ECONNRESET" });
+    });
+    sent.once("response", (response: IncomingMessage) => {
+      status = response.statusCode ?? 0;
+      const seen = dateOf(response);
+      if (seen !== undefined) onDate(seen);
+      readBody(response).then(
+        (read) => {
+          over();
+          resolve({ status: status ?? 0, body: read });
+        },
+        () => fail({ kind: "not-sts", status }),
+      );
+    });
+    sent.end(body);
+  });
+}
+
+/** @throws Error when the body is too long, is cut off or is encoded, which was not asked for */
+async function readBody(response: IncomingMessage): Promise<Buffer> {
+  if ((response.headers["content-encoding"] ?? "identity") !== "identity") throw new Error("encoded");
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of response as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > BODY_MAX_BYTES) throw new Error("too long");
+    parts.push(part);
+  }
+  if (!response.complete) throw new Error("cut off");
+  return Buffer.concat(parts);
+}
+
+function dateOf({ headers }: IncomingMessage): number | undefined {
+  const date = Date.parse(headers.date ?? "");
+  return Number.isNaN(date) ? undefined : date;
+}
+
+function failureOf(error: Error, status: number | undefined): CallFailure {
+  const why = errorName(error);
+  // The codes of Node's HTTP parser: whoever is there does not speak HTTP, or not as STS does.
+  if (status !== undefined || why.startsWith("HPE_")) return { kind: "not-sts", status };
+  return { kind: "unreachable", why };
+}
