@@ -46,10 +46,11 @@ function packagesOf(name: string): readonly string[] {
 describe.for(BUNDLES.map(({ name }) => name))("the bundle %s", (name) => {
   test("contains the licence of every package whose code it contains", () => {
     const packages = packagesOf(name);
-    expect(packages.length).toBeGreaterThan(10);
     const text = `\n${read(`${name}/LICENSES.txt`)}`;
+    if (name === "sidecar") return void expect([packages, text.trim()]).toEqual([[], ""]);
+    expect(packages.length).toBeGreaterThan(10);
     expect(packages.filter((one) => !text.includes(`\n${one}@`))).toEqual([]);
-    expect(text).toContain("TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION");
+    return void expect(text).toContain("TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION");
   });
 
   test("consists only of programs and licence texts", () => {
