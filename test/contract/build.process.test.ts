@@ -47,10 +47,10 @@ describe.for(BUNDLES.map(({ name }) => name))("the bundle %s", (name) => {
   test("contains the licence of every package whose code it contains", () => {
     const packages = packagesOf(name);
     const text = `\n${read(`${name}/LICENSES.txt`)}`;
-    if (name === "sidecar") return void expect([packages, text.trim()]).toEqual([[], ""]);
-    expect(packages.length).toBeGreaterThan(10);
     expect(packages.filter((one) => !text.includes(`\n${one}@`))).toEqual([]);
-    return void expect(text).toContain("TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION");
+    expect(text.includes("TERMS AND CONDITIONS FOR USE, REPRODUCTION")).toBe(packages.length > 0);
+    // The sidecar has none.
+    expect(packages.length > 10).toBe(name !== "sidecar");
   });
 
   test("consists only of programs and licence texts", () => {
