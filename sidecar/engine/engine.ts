@@ -112,8 +112,11 @@ async function waitBriefly(work: Promise<void>, clock: Clock): Promise<void> {
   done.abort();
 }
 
-/** Each call has its own, shorter time-out. This one is for the rest, such as a file on a volume that hangs. */
-const ATTEMPT_LIMIT_MS = 30_000;
+/**
+ * Each call has its own, shorter time-out. This one is for the rest, such as a file on a volume that hangs. It is shorter
+ * than the default time-out of a start, so that this can name it.
+ */
+const ATTEMPT_LIMIT_MS = 25_000;
 
 async function withinLimit<T>(work: Promise<T>, clock: Clock): Promise<T> {
   const done = new AbortController();
