@@ -184,16 +184,6 @@ describe("the sidecar of a pod in which a container has a role of its own", () =
     }
   });
 
-  test("does not start while STS refuses one of the roles, and names the role and its container", async () => {
-    const made = await sidecarPod(identities, {
-      fault: ({ roleArn }) => (roleArn === WRITER ? refused : undefined),
-    });
-    await ended(sidecar(["serve"], made.env), 1);
-    expect(await termination(made)).toContain(
-      `AccessDenied: container/uploader: STS refused AssumeRoleWithWebIdentity for ${WRITER}`,
-    );
-  });
-
   test("keeps one role although the other is refused", async () => {
     const made = await sidecarPod(
       { ...identities, [ENV.start]: "now" },
