@@ -179,6 +179,11 @@ export const SETTINGS = {
     about: "Whether the guard also has NET_RAW, which iptables-legacy needs on nodes without nf_tables.",
     policy: true,
   }),
+  guardContainer: setting(choice(["init", "sidecar"], "container"), "init", {
+    about:
+      "Where the guard runs in a pod with a role; init: in a container of its own, sidecar: in the sidecar's before it serves, so the pod starts sooner. Read the security model first.",
+    policy: true,
+  }),
   start: setting(choice(START_MODES), "wait", {
     about:
       "When app containers start; wait: after the first credentials (at once if the kubelet restarts meanwhile), now: once the sidecar listens.",

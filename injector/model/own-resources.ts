@@ -1,5 +1,6 @@
 import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import type { Container, PodSpec } from "./pod.ts";
+import { isGuardAndSidecar } from "./own-form.ts";
 import { quantityOf } from "./quantity.ts";
 import { fieldsIn, own, type Fields } from "./read.ts";
 
@@ -13,6 +14,22 @@ export const OWN_RESOURCES = {
 } as const;
 
 export type OwnContainer = keyof typeof OWN_RESOURCES;
+
+const KINDS = ["requests", "limits"] as const;
+const BOTH = [CONTAINER.sidecar, CONTAINER.guard] as const;
+
+/** Of guard and sidecar in one container: the larger of each. */
+export const GUARD_AND_SIDECAR_RESOURCES = Object.fromEntries(
+  KINDS.map((kind) => [
+    kind,
+    Object.fromEntries(
+      (["cpu", "memory"] as const).map((resource) => [
+        resource,
+        BOTH.map((name) => OWN_RESOURCES[name][kind][resource]).toSorted(largestFirst)[0],
+      ]),
+    ),
+  ]),
+);
 
 /** An amount that is less than guard or sidecar needs. */
 export interface Shortfall {
@@ -31,18 +48,29 @@ export interface Shortfall {
  * LimitRanger and autoscalers raise values.
  */
 export const ownShortfalls = (container: Container): readonly Shortfall[] =>
-  ownNames([container]).flatMap((name) =>
-    (["requests", "limits"] as const).flatMap((kind) =>
-      lessThan(name, kind, fieldsIn(container, "resources"), name),
-    ),
-  );
+  ownNames([container]).flatMap((name) => {
+    const needing = isGuardAndSidecar(container) ? BOTH : [name];
+    const all = needing.flatMap((needs) =>
+      KINDS.flatMap((kind) => lessThan(needs, kind, fieldsIn(container, "resources"), name)),
+    );
+    return largestOfEach(all).map((one) => ({ ...one, needs: name }));
+  });
 
 /** The same for limits of the pod as a whole (`spec.resources`). @param containers those that need them */
 export function podShortfalls(spec: PodSpec, containers: readonly OwnContainer[]): readonly Shortfall[] {
-  const all = containers
-    .flatMap((name) => lessThan(name, "limits", fieldsIn(spec, "resources"), "the pod"))
-    .toSorted((a, b) => quantityOf(b.floor) - quantityOf(a.floor));
-  return all.filter((one, index) => all.findIndex(({ place }) => place === one.place) === index);
+  return largestOfEach(
+    containers.flatMap((name) => lessThan(name, "limits", fieldsIn(spec, "resources"), "the pod")),
+  );
+}
+
+/** Of several containers that need more, the one that needs most. */
+function largestOfEach(all: readonly Shortfall[]): readonly Shortfall[] {
+  const sorted = all.toSorted((one, other) => largestFirst(one.floor, other.floor));
+  return sorted.filter((one, index) => sorted.findIndex(({ place }) => place === one.place) === index);
+}
+
+function largestFirst(one: string, other: string): number {
+  return quantityOf(other) - quantityOf(one);
 }
 
 /** Which of podrole's containers are among these. */

@@ -1,19 +1,30 @@
+import type { InjectorConfig } from "../config/installation.ts";
 import type { Intent } from "../decide/intent.ts";
 import type { Pod } from "../model/pod.ts";
 import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
 import type { Fresh } from "./fresh.ts";
+import { isOneContainer } from "./guard-and-sidecar.ts";
 import { sidecarUid } from "./sidecar-uid.ts";
 import { tokensFor, type Tokens } from "./token.ts";
 
-/** What no other pod has. */
+/** What podrole's containers of this pod have that others of the same settings may not. */
 export interface Assigned {
   readonly tokens: Tokens;
   /** The sidecar's; without a sidecar it is not written. */
   readonly uid: number;
+  /** Whether guard and sidecar are one container. */
+  readonly isOne: boolean;
 }
 
 /** What an earlier pass assigned to the pod, and new values for the rest. Undefined if no uid is left. */
-export function assigned(pod: Pod, { sidecar }: Intent, fresh: Fresh): Assigned | undefined {
+export function assigned(
+  pod: Pod,
+  intent: Intent,
+  config: InjectorConfig,
+  fresh: Fresh,
+): Assigned | undefined {
+  const { sidecar } = intent;
   const uid = sidecar === undefined ? SIDECAR_UIDS.min : sidecarUid(pod, fresh);
-  return uid === undefined ? undefined : { tokens: tokensFor(pod, sidecar, fresh), uid };
+  if (uid === undefined) return undefined;
+  return { tokens: tokensFor(pod, sidecar, fresh), uid, isOne: isOneContainer(pod, intent, config) };
 }

@@ -16,7 +16,7 @@ import { presenceOf } from "../decide/presence.ts";
  * The pod with guard and sidecar. Pure and idempotent: it does not change its own output, and it moves guard and sidecar
  * back to the front if another webhook has put a container before them. Fields that it does not name are passed on by
  * reference.
- * @param own the tokens that the containers send to the sidecar, and the sidecar's uid
+ * @param own the tokens that the containers send to the sidecar, the sidecar's uid, and whether it is the guard too
  */
 export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, own: Assigned): Pod {
   const { spec } = pod;
@@ -34,7 +34,7 @@ export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, own: As
   const volumes = withOwnVolumes(spec.volumes, intent);
   return {
     ...pod,
-    metadata: annotated(pod.metadata ?? {}, spec.containers[0]?.name, intent, config),
+    metadata: annotated(pod.metadata ?? {}, spec.containers[0]?.name, injected, intent, config),
     spec: {
       ...spec,
       initContainers: [

@@ -6,6 +6,7 @@ import { userContainers } from "../model/user-containers.ts";
 import { takesEndpoint } from "../model/endpoint.ts";
 import { APP_ENV } from "../../sidecar/contract/pod.ts";
 import type { Assigned } from "./assigned.ts";
+import { guardAndSidecar } from "./guard-and-sidecar.ts";
 import { guardContainer } from "./guard-container.ts";
 import { sidecarContainer } from "./sidecar-container.ts";
 import type { Intent } from "../decide/intent.ts";
@@ -15,7 +16,7 @@ export function ownContainers(
   pod: Pod,
   intent: Intent,
   config: InjectorConfig,
-  { tokens, uid }: Assigned,
+  { tokens, uid, isOne }: Assigned,
 ): readonly Container[] {
   const { guard, sidecar } = intent;
   const hashes = hashesIn(pod);
@@ -30,8 +31,12 @@ export function ownContainers(
     );
     return tokenHash(pod, hashes.get(name), token, presented);
   };
-  return [
-    ...(guard ? [guardContainer(config, intent, uid)] : []),
-    ...(sidecar ? [sidecarContainer(config, intent, sidecar, hashOf, uid)] : []),
-  ];
+  const own = {
+    guard: guard ? [guardContainer(config, intent, uid)] : [],
+    sidecar: sidecar ? [sidecarContainer(config, intent, sidecar, hashOf, uid)] : [],
+  };
+  const [[asGuard], [asSidecar]] = [own.guard, own.sidecar];
+  return isOne && asGuard !== undefined && asSidecar !== undefined
+    ? [guardAndSidecar(asGuard, asSidecar)]
+    : [...own.guard, ...own.sidecar];
 }

@@ -1,12 +1,11 @@
 import { GRANT_LABEL, grantLabelValue, grantOfRule } from "../model/grant-label.ts";
-import type { ObjectMeta } from "../model/pod.ts";
+import type { Container, ObjectMeta } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { settingsMark } from "../config/settings-mark.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { Fields } from "../model/read.ts";
 import type { IdentityIntent } from "../decide/identities.ts";
 import { POD_IDENTITY } from "../../sidecar/contract/session.ts";
-import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import type { Intent, SidecarIntent } from "../decide/intent.ts";
 
 /** The annotation that makes `kubectl logs` and `exec` pick the app; kept where the user set it. */
@@ -18,10 +17,14 @@ export const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
  */
 export const IRSA_SKIP = "eks.amazonaws.com/skip-containers";
 
-/** The pod's metadata with what podrole writes into its annotations and labels. */
+/**
+ * The pod's metadata with what podrole writes into its annotations and labels.
+ * @param injected podrole's containers
+ */
 export function annotated(
   metadata: ObjectMeta,
   app: string | undefined,
+  injected: readonly Container[],
   intent: Intent,
   config: InjectorConfig,
 ): ObjectMeta {
@@ -36,7 +39,7 @@ export function annotated(
   };
   const annotations = {
     ...metadata.annotations,
-    ...(intent.irsa ? { [IRSA_SKIP]: skipping(metadata.annotations?.[IRSA_SKIP], intent) } : {}),
+    ...(intent.irsa ? { [IRSA_SKIP]: skipping(metadata.annotations?.[IRSA_SKIP], injected) } : {}),
     ...(metadata.annotations?.[DEFAULT_CONTAINER] == null && app !== undefined
       ? { [DEFAULT_CONTAINER]: app }
       : {}),
@@ -78,11 +81,9 @@ function statusOf({ identities, source }: SidecarIntent): Fields {
 }
 
 /** The user's list with podrole's containers added, each once. */
-function skipping(present: string | null | undefined, intent: Intent): string {
-  const injected = [
-    ...(intent.guard ? [CONTAINER.guard] : []),
-    ...(intent.sidecar ? [CONTAINER.sidecar] : []),
-  ];
+function skipping(present: string | null | undefined, injected: readonly Container[]): string {
   const listed = (present ?? "").split(",").map((name) => name.trim());
-  return [...new Set([...listed, ...injected])].filter((name) => name !== "").join(",");
+  return [...new Set([...listed, ...injected.map(({ name }) => name)])]
+    .filter((name) => name !== "")
+    .join(",");
 }

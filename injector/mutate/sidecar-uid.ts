@@ -1,4 +1,5 @@
-import { CONTAINER, SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
+import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
+import { sidecarIn, uidOfSidecar } from "../model/own-form.ts";
 import { allContainers, type Pod, type PodSecurityContext } from "../model/pod.ts";
 import { isPodroleContainer } from "../model/user-containers.ts";
 import type { Fresh } from "./fresh.ts";
@@ -8,7 +9,8 @@ import type { Fresh } from "./fresh.ts";
  * Undefined if the pod names every one.
  *
  * The sidecar can read its projected tokens as any uid: the kubelet keeps such a file for one uid only if every container of
- * the pod names that uid (FsUserFrom), and with an fsGroup, every container of the pod is in that group.
+ * the pod names that uid (FsUserFrom), and with an fsGroup, every container of the pod is in that group. A sidecar that starts as
+ * root: see guard-and-sidecar.ts.
  */
 export function sidecarUid(pod: Pod, fresh: Fresh): number | undefined {
   const taken = namedIds(pod);
@@ -26,8 +28,8 @@ export function sidecarUid(pod: Pod, fresh: Fresh): number | undefined {
 
 /** The uid of the sidecar that is in the pod; undefined where it has none, or one that podrole would not give it. */
 export function presentUid({ spec }: Pod): number | undefined {
-  const sidecar = spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
-  const uid = sidecar?.securityContext?.runAsUser;
+  const sidecar = sidecarIn(spec);
+  const uid = sidecar && uidOfSidecar(sidecar);
   return uid != null && Number.isInteger(uid) && uid >= SIDECAR_UIDS.min && uid <= SIDECAR_UIDS.max
     ? uid
     : undefined;

@@ -1,6 +1,7 @@
 import type { Container, Pod } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { Assigned } from "./assigned.ts";
+import { presentForm } from "./guard-and-sidecar.ts";
 import { presentUid } from "./sidecar-uid.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { ownShortfalls } from "../model/own-resources.ts";
@@ -23,7 +24,12 @@ export function tamperedContainers(
   own: Assigned,
 ): readonly Finding[] {
   // With the uid that it has: where another container names that uid by now, podrole writes both anew.
-  const expected = ownContainers(pod, intent, config, { ...own, uid: presentUid(pod) ?? own.uid });
+  // The form may be another one by now, too.
+  const expected = ownContainers(pod, intent, config, {
+    ...own,
+    uid: presentUid(pod) ?? own.uid,
+    isOne: presentForm(pod, config, own.isOne),
+  });
   const remedy = "Delete it from the manifest: podrole adds it itself.";
   const containers = (pod.spec.initContainers ?? [])
     .filter(isPodroleContainer)

@@ -40,7 +40,7 @@ export function admitPod(
   const decision = decide(object, facts, config, requester);
   if (decision.kind !== "inject") return decision;
   const { pod, intent } = decision;
-  const own = assigned(pod, intent, fresh);
+  const own = assigned(pod, intent, config, fresh);
   if (own === undefined) return { kind: "deny", findings: [noUidLeft(), ...decision.findings] };
   const tampered = tamperedContainers(pod, intent, config, own);
   if (tampered.length > 0) {

@@ -3,6 +3,7 @@ import type { InjectorConfig } from "../config/installation.ts";
 import { type AdmissionResult, denied } from "./admission-result.ts";
 import { baselineFindings, judgeBaseline } from "../decide/baseline/baseline.ts";
 import { exemptionsOf } from "../decide/baseline/exemptions.ts";
+import { isGuarding, sidecarIn, uidOfSidecar } from "../model/own-form.ts";
 import { hazards } from "../decide/hazards.ts";
 import { blockedTokenMounts } from "../decide/token-mounts.ts";
 import type { Facts } from "../model/facts.ts";
@@ -104,10 +105,11 @@ function targetsPodrole(container: Container): readonly Finding[] {
 
 /** At creation the sidecar gets a uid that no container names. A container that is added later could name that one. */
 function runsAsSidecar({ spec }: Pod): (container: Container) => readonly Finding[] {
-  const sidecar = spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
+  const sidecar = sidecarIn(spec);
+  const ofSidecar = sidecar && uidOfSidecar(sidecar);
   return ({ name, securityContext }) => {
     const uid = securityContext?.runAsUser ?? spec.securityContext?.runAsUser;
-    if (uid == null || uid !== sidecar?.securityContext?.runAsUser) return [];
+    if (uid == null || uid !== ofSidecar) return [];
     const message = `Container ${JSON.stringify(name)} runs as uid ${uid}, the sidecar's.`;
     return [finding("SIDECAR_UID", message, "Set another runAsUser.")];
   };
@@ -115,12 +117,10 @@ function runsAsSidecar({ spec }: Pod): (container: Container) => readonly Findin
 
 /** The parts of podrole in the running pod, even if this version would write others. */
 function presenceIn({ spec }: Pod, config: InjectorConfig): Presence {
-  const initNamed = (name: string): Container | undefined =>
-    spec.initContainers?.find((one) => one.name === name);
-  const sidecar = initNamed(CONTAINER.sidecar);
+  const sidecar = sidecarIn(spec);
   const inPod = sidecar && envVar(sidecar, ENV.source)?.value;
   return {
-    guard: initNamed(CONTAINER.guard) !== undefined,
+    guard: (spec.initContainers ?? []).some(isGuarding),
     sidecar: sidecar !== undefined,
     source: SOURCES.find((source) => source === inPod) ?? config.source,
   };
@@ -142,7 +142,7 @@ function endpointIn(pod: Pod): Endpoint | undefined {
   );
   const uri = holder && envVar(holder, APP_ENV.fullUri)?.value;
   if (holder === undefined || uri === undefined) return undefined;
-  const sidecar = pod.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
+  const sidecar = sidecarIn(pod.spec);
   const emulated = sidecar !== undefined && envVar(sidecar, ENV.imds)?.value === "emulate";
   return { uri, token, mount, region: envVar(holder, APP_ENV.region)?.value, emulated };
 }

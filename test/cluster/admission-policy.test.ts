@@ -9,7 +9,13 @@ import { facts } from "../support/facts.ts";
 import { goldens } from "../support/goldens.ts";
 import { numbers } from "../support/random-pods.ts";
 import { FRESH } from "../support/pods.ts";
-import { started, STARTED_STATUSES, UNPROVEN_STATUSES } from "../support/started.ts";
+import {
+  NOT_SERVING_STATUSES,
+  SERVING_STATUSES,
+  started,
+  STARTED_STATUSES,
+  UNPROVEN_STATUSES,
+} from "../support/started.ts";
 import { until } from "../support/until.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
@@ -17,6 +23,7 @@ import { ATTACKS } from "./policy-attacks.ts";
 import { DEBUG_ATTACKS } from "./debug-attacks.ts";
 import { EMPTY_VOLUME_ATTACKS } from "./empty-volume-attacks.ts";
 import { EMULATION_ATTACKS } from "./emulation-attacks.ts";
+import { TOGETHER_ATTACKS } from "./together-attacks.ts";
 import { UID_ATTACKS, withUid } from "./uid-attacks.ts";
 import { SETTINGS, withoutVolumes } from "./attack.ts";
 import { openPolicies, POLICIES, policiesOfPods, whyNoPolicies, type PolicyRig } from "./policy-rig.ts";
@@ -103,9 +110,14 @@ describe.skipIf(reason !== undefined)(
     });
 
     test.for(
-      [...ATTACKS, ...EMPTY_VOLUME_ATTACKS, ...EMULATION_ATTACKS, ...TOKEN_ATTACKS, ...UID_ATTACKS].map(
-        (attack) => [attack.title, attack] as const,
-      ),
+      [
+        ...ATTACKS,
+        ...EMPTY_VOLUME_ATTACKS,
+        ...EMULATION_ATTACKS,
+        ...TOKEN_ATTACKS,
+        ...UID_ATTACKS,
+        ...TOGETHER_ATTACKS,
+      ].map((attack) => [attack.title, attack] as const),
     )("denies %s", async ([, attack]) => {
       const { own, pod } = await good(
         SETTINGS[attack.setting ?? "plain"],
@@ -181,12 +193,19 @@ describe.skipIf(reason !== undefined)(
         status: object,
         {
           name,
+          setting = "plain",
           spec = {},
           sent = {},
           sidecar = true,
-        }: { name: string; spec?: object; sent?: object; sidecar?: boolean },
+        }: {
+          name: string;
+          setting?: "plain" | "together";
+          spec?: object;
+          sent?: object;
+          sidecar?: boolean;
+        },
       ) {
-        const { own, pod } = await good(SETTINGS.plain, "plain", sidecar);
+        const { own, pod } = await good(SETTINGS[setting], setting, sidecar);
         const place = `${podsOf(own)}/${name}`;
         await create(
           own,
@@ -202,10 +221,14 @@ describe.skipIf(reason !== undefined)(
       }
       const done = started({ spec: { containers: [] } }).status ?? {};
 
-      test.for(STARTED_STATUSES.map(([when, status], index) => [when, status, index] as const))(
+      test.for([
+        ...STARTED_STATUSES.map(([when, status], index) => [when, status, index, "plain"] as const),
+        ...SERVING_STATUSES.map(([when, status], index) => [when, status, index, "together"] as const),
+      ])(
         "an ephemeral container is admitted when, by the pod's status, %s",
-        async ([, status, index]) => {
-          const answer = await debuggedWith(status, { name: `done-${index}`, sidecar: index % 2 === 0 });
+        async ([, status, index, setting]) => {
+          const sidecar = setting === "together" || index % 2 === 0;
+          const answer = await debuggedWith(status, { name: `done-${index}`, setting, sidecar });
           expect({ status: answer.status, message: answer.body.message }).toEqual({
             status: 200,
             message: undefined,
@@ -213,11 +236,15 @@ describe.skipIf(reason !== undefined)(
         },
       );
 
-      test.for(UNPROVEN_STATUSES.map(([when, status], index) => [when, status, index] as const))(
+      test.for([
+        ...UNPROVEN_STATUSES.map(([when, status], index) => [when, status, index, "plain"] as const),
+        ...NOT_SERVING_STATUSES.map(([when, status], index) => [when, status, index, "together"] as const),
+      ])(
         "an ephemeral container is refused when, by the pod's status, %s",
-        async ([, status, index]) => {
+        async ([, status, index, setting]) => {
           const name = `unproven-${index}`;
-          const { status: answered, body } = await debuggedWith(status, { name, sent: { status: done } });
+          const sent = { status: done };
+          const { status: answered, body } = await debuggedWith(status, { name, setting, sent });
           expect(answered).toBe(422);
           expect(body.message).toContain("[GUARD_NOT_DONE]");
         },
@@ -259,7 +286,7 @@ describe.skipIf(reason !== undefined)(
           if (mended.length > 0 && mended.every(({ code }) => code === "PRIVILEGE_ESCALATION")) continue;
           counts[kind] += 1;
           // A denied pod is tried as if the webhook had let it pass.
-          const values = assigned(pod, decision.intent, FRESH);
+          const values = assigned(pod, decision.intent, settings, FRESH);
           if (values === undefined) throw new Error("no uid is left for the sidecar");
           const { status, body } = await create(own, mutate(pod, decision.intent, settings, values));
           const verdict = status < 300 ? "inject" : "deny";

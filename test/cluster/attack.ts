@@ -50,6 +50,12 @@ export const SETTINGS = {
     config: config({ region: "us-gov-east-1", stsFips: true, stsDualStack: true }),
     annotations: {},
   },
+  together: { config: config({ guardContainer: "sidecar" }), annotations: {} },
+  togetherNode: {
+    config: config({ guardContainer: "sidecar", source: "node", imds: "allow-emulate", guardNetRaw: true }),
+    annotations: {},
+    pod: EMULATE,
+  },
   emulated: { config: config({ imds: "allow-emulate" }), annotations: {}, pod: EMULATE },
   unasked: { config: config({ imds: "allow-emulate-v1" }), annotations: {} },
   tokenless: {

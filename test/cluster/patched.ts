@@ -18,7 +18,7 @@ export function patched(pod: Pod, facts: Facts, config: InjectorConfig): KubeObj
   const decision = decide(harmless({}, annotations), facts, config);
   if (decision.kind === "skip") return pod;
   if (decision.kind === "deny") throw new Error(JSON.stringify(decision.findings));
-  const own = assigned(pod, decision.intent, FRESH);
+  const own = assigned(pod, decision.intent, config, FRESH);
   if (own === undefined) throw new Error("no uid is left for the sidecar");
   return mutate(pod, decision.intent, config, own);
 }

@@ -137,6 +137,7 @@ const valuesOf = (config: InjectorConfig): object => ({
     guard: config.guard,
     egressHook: config.egressHook,
     guardNetRaw: config.guardNetRaw,
+    guardContainer: config.guardContainer,
     hostNetwork: config.hostNetwork,
     stsEndpoint: config.stsEndpoint,
     stsFips: config.stsFips,

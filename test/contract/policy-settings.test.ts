@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { SETTING_NAMES, SETTINGS, type Setting } from "../../injector/config/settings.ts";
 import { VERSION } from "../../injector/model/version.ts";
 import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
-import { OWN_RESOURCES } from "../../injector/model/own-resources.ts";
+import { GUARD_AND_SIDECAR_RESOURCES, OWN_RESOURCES } from "../../injector/model/own-resources.ts";
 
 /** What the admission policies assume about the settings that they read from the ConfigMap. */
 
@@ -52,10 +52,15 @@ test("the policy for new pods accepts exactly the uids that the injector gives t
 
 test("the policies have the minimum resources that the injector sets", () => {
   const policy = readFileSync(new URL("../../deploy/chart/templates/_policy.tpl", import.meta.url), "utf8");
-  for (const [name, { requests, limits }] of Object.entries(OWN_RESOURCES)) {
-    const floors = Object.entries({ requests, limits }).flatMap(([kind, amounts]) =>
-      Object.entries(amounts).map(([resource, amount]) => `'${kind}.${resource}': '${amount}'`),
-    );
-    expect(policy).toContain(`'${name}': {${floors.join(", ")}}`);
-  }
+  const floors = (name: string, amounts: object): string =>
+    `'${name}': {${Object.entries(amounts)
+      .flatMap(([kind, of]: [string, object]) =>
+        Object.entries(of).map(([resource, amount]) => `'${kind}.${resource}': '${amount}'`),
+      )
+      .join(", ")}}`;
+  for (const [name, amounts] of Object.entries(OWN_RESOURCES))
+    expect(policy).toContain(floors(name, amounts));
+  expect(policy).toContain(
+    `variables.together ?\n    {${floors("podrole-sidecar", GUARD_AND_SIDECAR_RESOURCES)}} :`,
+  );
 });

@@ -48,6 +48,7 @@ export const SAMPLES: Readonly<Record<SettingName, string>> = {
   imdsNodePaths: "meta-data/instance-id",
   egressHook: "require",
   guardNetRaw: "true",
+  guardContainer: "sidecar",
   start: "now",
   token: "file",
   startTimeout: "3600",

@@ -7,6 +7,7 @@ const at = (seconds: number): string =>
 function status({
   since = 0 as number | null,
   ready = "True",
+  hasGuard = true,
   guard = done(1) as object,
   sidecar = running(2) as object,
   app = running(2) as object,
@@ -28,7 +29,10 @@ function status({
   return {
     phase: "Pending",
     conditions: [condition],
-    initContainerStatuses: [of("podrole-guard", guard), of("podrole-sidecar", sidecar)],
+    initContainerStatuses: [
+      ...(hasGuard ? [of("podrole-guard", guard)] : []),
+      of("podrole-sidecar", sidecar),
+    ],
     containerStatuses: [of("app", app)],
   };
 }
@@ -73,6 +77,44 @@ export const UNPROVEN_STATUSES = [
   ],
   ["it does not say since when the sandbox is ready", status({ since: null })],
   ["it says nothing about the sandbox", withoutCondition],
+] as const;
+
+/** Of a pod whose guard is in the sidecar's container. */
+const together = (over: Parameters<typeof status>[0]) => status({ ...over, hasGuard: false });
+const serving = (second: number) => ({ ...running(second), started: true });
+
+/** Statuses that prove that a guard in the sidecar's container has done its work in the pod's present sandbox. */
+export const SERVING_STATUSES = [
+  ["all containers run", together({ sidecar: serving(1) })],
+  ["the app's image is being pulled", together({ sidecar: serving(1), app: waiting })],
+  [
+    "the kubelet was told of the sandbox after the hook had ended",
+    together({ since: 2, sidecar: serving(1) }),
+  ],
+  ["the sidecar was started again", together({ sidecar: { ...serving(9), lastState: ended(1, 1, 8) } })],
+] as const;
+
+/** Statuses that do not, with what each is about. */
+export const NOT_SERVING_STATUSES = [
+  ["there is none yet, as while a scheduling gate holds the pod back", { phase: "Pending" }],
+  ["the sidecar is waiting", together({ sidecar: waiting, app: waiting })],
+  [
+    "the sidecar runs and is not started",
+    together({ sidecar: { ...running(1), started: false }, app: waiting }),
+  ],
+  ["the sidecar runs, and nothing says that it is started", together({ sidecar: running(1), app: waiting })],
+  ["the sidecar has ended", together({ sidecar: { state: ended(0, 1, 2), started: true } })],
+  [
+    "the sidecar starts again, and an earlier run served",
+    together({ sidecar: { ...waiting, lastState: ended(1, 1, 2), started: false } }),
+  ],
+  ["the sandbox is gone", together({ since: 5, ready: "False", sidecar: serving(6) })],
+  ["the sandbox is new, and all times are of the former one", together({ since: 5, sidecar: serving(1) })],
+  ["it says nothing about the sandbox", { ...together({ sidecar: serving(1) }), conditions: [] }],
+  [
+    "a guard of another container has ended, and the sidecar has not started",
+    status({ sidecar: running(1), app: waiting }),
+  ],
 ] as const;
 
 /** The pod once it has started. */

@@ -12,6 +12,7 @@ sourceOverride: ""
 guard: block
 egressHook: prefer
 guardNetRaw: "false"
+guardContainer: init
 hostNetwork: deny
 stsEndpoint: ""
 stsFips: "false"
@@ -34,6 +35,7 @@ source: [web-identity, node, ambient]
 guard: [block, "off"]
 egressHook: [prefer, require]
 guardNetRaw: ["true", "false"]
+guardContainer: [init, sidecar]
 hostNetwork: [deny, warn]
 stsFips: ["true", "false"]
 stsDualStack: ["true", "false"]
@@ -105,6 +107,8 @@ variables.stsRegion + '.' + variables.stsDomains[i.stsDualStack == 'true' ? 1 : 
 {{- define "podrole.celFloors" -}}
 - name: floors
   expression: >-
+    variables.together ?
+    {'podrole-sidecar': {'requests.cpu': '10m', 'requests.memory': '96Mi', 'limits.cpu': '1', 'limits.memory': '192Mi'}} :
     {'podrole-guard': {'requests.cpu': '10m', 'requests.memory': '64Mi', 'limits.cpu': '1', 'limits.memory': '128Mi'},
     'podrole-sidecar': {'requests.cpu': '10m', 'requests.memory': '96Mi', 'limits.cpu': '1', 'limits.memory': '192Mi'}}
 {{- end }}
@@ -184,10 +188,13 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 {{- define "podrole.celParts" -}}
 - name: inits
   expression: "has(object.spec.initContainers) ? object.spec.initContainers : []"
-- name: guards
-  expression: variables.inits.filter(c, c.name == 'podrole-guard')
 - name: sidecars
   expression: variables.inits.filter(c, c.name == 'podrole-sidecar')
+# Guard and sidecar are one container (the setting guardContainer).
+- name: together
+  expression: variables.sidecars.exists(s, s.?command.orValue([]) == ['podrole-sidecar', 'guard-and-serve'])
+- name: guards
+  expression: "variables.inits.filter(c, c.name == 'podrole-guard') + (variables.together ? variables.sidecars : [])"
 - name: hasGuard
   expression: variables.guards.size() > 0
 - name: hasSidecar
@@ -197,9 +204,12 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
   expression: >-
     variables.hasSidecar ? variables.sidecars[0].?env.orValue([]).filter(e, e.name == 'PODROLE_SOURCE').map(e,
     e.?value.orValue('')).join(',') : ''
-# Each pod's sidecar has a uid of its own.
+# Each pod's sidecar has a uid of its own. As guard and sidecar in one it starts as root, and a variable names that uid.
 - name: sidecarUid
-  expression: "variables.hasSidecar ? variables.sidecars[0].?securityContext.?runAsUser.orValue(-1) : -1"
+  expression: >-
+    !variables.hasSidecar ? -1 : !variables.together ? variables.sidecars[0].?securityContext.?runAsUser.orValue(-1) :
+    (variables.sidecars[0].?env.orValue([]).filter(e, e.name == 'PODROLE_SIDECAR_UID' &&
+    e.?value.orValue('').matches('^[1-9][0-9]{4}$')).map(e, int(e.value)) + [-1])[0]
 # In source node the guard lets the sidecar's uid through, so no other container may run as it.
 - name: openUid
   expression: variables.hasGuard && variables.source == 'node'

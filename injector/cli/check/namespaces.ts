@@ -1,9 +1,9 @@
 import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
-import { CONTAINER } from "../../../sidecar/contract/pod.ts";
 import { isLabelled, type Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { decide } from "../../decide/decide.ts";
 import type { Finding } from "../../model/findings.ts";
+import { isGuarding } from "../../model/own-form.ts";
 import { fieldsIn, metadataOf, nameOf, own, recordsIn, type Fields } from "../../model/read.ts";
 import { PODS_MAX, type CheckFacts } from "./facts.ts";
 import { judged, listed, ok, skip, warn, type CheckResult, type Results } from "./result.ts";
@@ -126,5 +126,5 @@ function isUnguarded(pod: Fields): boolean {
   if (own(fieldsIn(spec, "nodeSelector"), "kubernetes.io/os") === "windows") return false;
   if (own(fieldsIn(metadataOf(pod), "annotations"), "kubernetes.io/config.mirror") !== undefined)
     return false;
-  return !recordsIn(spec, "initContainers").some((container) => own(container, "name") === CONTAINER.guard);
+  return !recordsIn(spec, "initContainers").some(isGuarding);
 }

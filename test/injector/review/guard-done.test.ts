@@ -6,7 +6,13 @@ import { resultForReview } from "../../../injector/review/review.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
 import { FRESH, injected, plainPod, pod } from "../../support/pods.ts";
-import { started, STARTED_STATUSES, UNPROVEN_STATUSES } from "../../support/started.ts";
+import {
+  NOT_SERVING_STATUSES,
+  SERVING_STATUSES,
+  started,
+  STARTED_STATUSES,
+  UNPROVEN_STATUSES,
+} from "../../support/started.ts";
 
 const debugger_ = { name: "debugger", image: "busybox" };
 
@@ -45,6 +51,19 @@ describe("an ephemeral container", () => {
     expect(debugged({ ...withRole, status })).toMatchObject(refused);
     expect(debugged({ ...guardOnly, status })).toMatchObject(refused);
   });
+
+  const together = injected(pod(), facts(), config({ guardContainer: "sidecar" }));
+
+  test.for(SERVING_STATUSES)("is admitted beside a sidecar that is the guard too when %s", ([, status]) => {
+    expect(debugged({ ...together, status })).toMatchObject({ decision: "inject", findings: [] });
+  });
+
+  test.for(NOT_SERVING_STATUSES)(
+    "is refused beside a sidecar that is the guard too when %s",
+    ([, status]) => {
+      expect(debugged({ ...together, status })).toMatchObject(refused);
+    },
+  );
 
   test("is refused when only the client's own object says that the guard has ended", () => {
     expect(debugged(withRole, started(withRole))).toMatchObject(refused);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { APP_ENV, CONTAINER } from "../../../../sidecar/contract/pod.ts";
+import { APP_ENV } from "../../../../sidecar/contract/pod.ts";
 import { isPodroleContainer } from "../../../model/user-containers.ts";
+import { isGuarding } from "../../../model/own-form.ts";
 import { envVar, type Container, type Pod } from "../../../model/pod.ts";
 import { createKubelet, type Kubelet, type KubeletDeps, type Run } from "./kubelet.ts";
 import type { Processes } from "./processes.ts";
@@ -62,7 +63,7 @@ export async function runPod(
   for (const container of pod.spec.initContainers ?? []) {
     if (!isPodroleContainer(container)) await served(container);
     else await progress.step(titleOf(container), () => kubelet.startInit(container), wordsOf);
-    if (plain !== undefined && container.name === CONTAINER.guard) {
+    if (plain !== undefined && isGuarding(container)) {
       found.after(await progress.step("The plain SDK app again, behind the guard", plain, refusalOf));
     }
   }

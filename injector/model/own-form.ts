@@ -1,0 +1,26 @@
+import { isDeepStrictEqual } from "node:util";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { COMMAND, CONTAINER } from "../../sidecar/contract/pod.ts";
+import { envVar, type Container, type PodSpec } from "./pod.ts";
+import { own, type Fields } from "./read.ts";
+
+/** The two forms of guard and sidecar in a pod: a container each, or one for both (the setting `guardContainer`). */
+
+/** Whether the container is guard and sidecar in one. */
+export const isGuardAndSidecar = (container: Fields): boolean =>
+  own(container, "name") === CONTAINER.sidecar &&
+  isDeepStrictEqual(own(container, "command"), COMMAND.guardAndServe);
+
+/** Whether the container is the pod's guard, be it the sidecar too or not. */
+export const isGuarding = (container: Fields): boolean =>
+  own(container, "name") === CONTAINER.guard || isGuardAndSidecar(container);
+
+export const sidecarIn = ({ initContainers }: PodSpec): Container | undefined =>
+  initContainers?.find(({ name }) => name === CONTAINER.sidecar);
+
+/** The uid as which the sidecar serves. As guard and sidecar in one it starts as root, and a variable names that uid. */
+export function uidOfSidecar(sidecar: Container): number | undefined {
+  if (!isGuardAndSidecar(sidecar)) return sidecar.securityContext?.runAsUser;
+  const uid = envVar(sidecar, ENV.sidecarUid)?.value;
+  return uid !== undefined && /^\d{1,5}$/.test(uid) ? Number(uid) : undefined;
+}

@@ -1,0 +1,46 @@
+import { COMMAND } from "../../sidecar/contract/pod.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import type { Intent } from "../decide/intent.ts";
+import { isGuardAndSidecar, sidecarIn } from "../model/own-form.ts";
+import { GUARD_AND_SIDECAR_RESOURCES } from "../model/own-resources.ts";
+import type { Container, Pod } from "../model/pod.ts";
+import { userContainers } from "../model/user-containers.ts";
+import { ownSecurity } from "./own-container.ts";
+
+/**
+ * Whether podrole writes one container as guard and sidecar into the pod. Not where the kubelet would keep the pod's tokens for root
+ * or its group alone, which the sidecar no longer is when it reads them: where every container names uid 0 (FsUserFrom), or with
+ * `fsGroup: 0`.
+ */
+export const isOneContainer = (pod: Pod, intent: Intent, { guardContainer }: InjectorConfig): boolean =>
+  guardContainer === "sidecar" && intent.guard && intent.sidecar !== undefined && !keepsTokensForRoot(pod);
+
+function keepsTokensForRoot(pod: Pod): boolean {
+  const { runAsUser, fsGroup } = pod.spec.securityContext ?? {};
+  const isRoot = ({ securityContext }: Container): boolean => (securityContext?.runAsUser ?? runAsUser) === 0;
+  return fsGroup === 0 || userContainers(pod).every(isRoot);
+}
+
+/** The form of what the pod brings, if an earlier pass with these settings may have written it; else the one that it gets. */
+export function presentForm({ spec }: Pod, { guardContainer }: InjectorConfig, otherwise: boolean): boolean {
+  const sidecar = sidecarIn(spec);
+  return sidecar === undefined || guardContainer === "init" ? otherwise : isGuardAndSidecar(sidecar);
+}
+
+/**
+ * Guard and sidecar as one container. It starts as root with the guard's capabilities, and with those that it takes to become the
+ * sidecar's uid; the program gives up all of them before it serves.
+ */
+export function guardAndSidecar(guard: Container, sidecar: Container): Container {
+  const ofGuard = new Set((guard.env ?? []).map(({ name }) => name));
+  return {
+    ...sidecar,
+    command: [...COMMAND.guardAndServe],
+    env: [...(guard.env ?? []), ...(sidecar.env ?? []).filter(({ name }) => !ofGuard.has(name))],
+    resources: GUARD_AND_SIDECAR_RESOURCES,
+    securityContext: ownSecurity(0, {
+      add: [...(guard.securityContext?.capabilities?.add ?? []), "SETUID", "SETGID"],
+      drop: ["ALL"],
+    }),
+  };
+}
