@@ -1,4 +1,5 @@
-import { wireAnswer, type WireAnswer } from "../wire/message.ts";
+import { wireAnswer } from "../kit/http-message.ts";
+import type { WireAnswer } from "../kit/http-message.ts";
 
 /** What a path answers with, and since when, in milliseconds since the epoch. */
 export interface Content {

@@ -1,7 +1,9 @@
 import { LOOPBACK } from "../contract/pod.ts";
+import { oneRequestServer } from "../kit/one-request.ts";
 import type { End } from "../kit/reach.ts";
-import { endpointServer, close, lacksAddressFamily, listen } from "../wire/server.ts";
-import type { WireAnswer, WireRequest } from "../wire/message.ts";
+import { close, lacksAddressFamily, listen } from "../wire/server.ts";
+import type { WireAnswer } from "../kit/http-message.ts";
+import type { WireRequest } from "../kit/http-message.ts";
 
 export interface ImdsListening {
   readonly port: number;
@@ -32,7 +34,7 @@ export async function listenImds(
   { answer, onAnswer, onConnection = () => undefined }: ImdsServerDeps,
   port: number,
 ): Promise<ImdsListening> {
-  const [v4, v6] = [endpointServer(answer, onAnswer), endpointServer(answer, onAnswer)];
+  const [v4, v6] = [oneRequestServer(answer, onAnswer), oneRequestServer(answer, onAnswer)];
   for (const server of [v4, v6]) {
     const note = ({ remoteAddress: address, remotePort }: Ends = {}): void => {
       if (address !== undefined && remotePort !== undefined) onConnection({ address, port: remotePort });

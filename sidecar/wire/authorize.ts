@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { APP_ENV } from "../contract/pod.ts";
 import { CodedError } from "../kit/errors.ts";
-import type { Headers } from "./message.ts";
+import type { Headers } from "../kit/http-message.ts";
 import type { TokenFile } from "./token-file.ts";
 
 /**

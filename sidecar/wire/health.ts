@@ -1,8 +1,8 @@
-import type { Server } from "node:http";
 import { PATH } from "../contract/pod.ts";
-import { limitedServer } from "./limited-server.ts";
-import { wireAnswer, type WireAnswer } from "./message.ts";
-import { lacksAddressFamily, listen, send } from "./server.ts";
+import { oneRequestServer, type OneRequestServer } from "../kit/one-request.ts";
+import { wireAnswer } from "../kit/http-message.ts";
+import type { WireAnswer } from "../kit/http-message.ts";
+import { lacksAddressFamily, listen } from "./server.ts";
 
 export interface HealthDeps {
   /** Undefined when credentials would be served now, else the code of the reason why not. */
@@ -23,15 +23,11 @@ export function healthAnswer(method: string, target: string, deps: HealthDeps): 
   return reason === undefined ? plain(200, "ok\n") : plain(503, `${reason}\n`);
 }
 
-export function healthServer(deps: HealthDeps): Server {
-  return limitedServer((request, response) => {
-    const { method = "", url = "" } = request;
-    send(request, response, healthAnswer(method, url, deps));
-  });
-}
+export const healthServer = (deps: HealthDeps): OneRequestServer =>
+  oneRequestServer(async ({ method, path }) => healthAnswer(method, path, deps));
 
 /** On every IPv6 and IPv4 address; only IPv4 if the kernel has no IPv6. */
-export async function listenEverywhere(server: Server, port: number): Promise<number> {
+export async function listenEverywhere(server: OneRequestServer, port: number): Promise<number> {
   try {
     return await listen(server, port, "::");
   } catch (error) {

@@ -1,54 +1,16 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server } from "node:net";
 import { LOOPBACK } from "../contract/pod.ts";
 import { coded, CodedError, systemCode } from "../kit/errors.ts";
-import { limitedServer } from "./limited-server.ts";
+import { oneRequestServer, type OneRequestServer } from "../kit/one-request.ts";
 import { answer, type WireDeps } from "./answers.ts";
-import type { Headers, WireAnswer, WireRequest } from "./message.ts";
 
 export interface ServerDeps extends WireDeps {
   readonly onAnswer?: (status: number) => void;
 }
 
 /** The credentials endpoint on a socket. */
-export const credentialServer = ({ onAnswer, ...deps }: ServerDeps): Server =>
-  endpointServer((request) => answer(request, deps), onAnswer);
-
-/**
- * Serves an endpoint, a function that never rejects, on a socket. node:http and no framework: there is one route, and
- * every pod pays for the memory.
- */
-export function endpointServer(
-  answerTo: (request: WireRequest) => Promise<WireAnswer>,
-  onAnswer?: (status: number) => void,
-): Server {
-  const server = limitedServer((request, response) => {
-    const { method = "", url = "", headersDistinct } = request;
-    void answerTo({ method, path: url, headers: headersOf(headersDistinct) }).then((answered) => {
-      onAnswer?.(answered.status);
-      send(request, response, answered);
-    });
-  });
-  // Without this, Node asks the client to send a body that nobody reads.
-  server.on("checkContinue", (request, response) => server.emit("request", request, response));
-  return server;
-}
-
-/** Not `request.headers`: when Host or Authorization comes twice, Node keeps the first there and drops the other. */
-const headersOf = (distinct: NodeJS.Dict<string[]>): Headers =>
-  Object.fromEntries(
-    Object.entries(distinct).map(([name, values = []]) => [name, values.length === 1 ? values[0] : values]),
-  );
-
-export function send(request: IncomingMessage, response: ServerResponse, answered: WireAnswer): void {
-  const { "content-length": length, "transfer-encoding": encoding } = request.headers;
-  const hasBody = encoding !== undefined || (length !== undefined && length !== "0");
-  if (hasBody) {
-    // The body is not read, so nothing after it on this connection can be understood.
-    response.shouldKeepAlive = false;
-    response.once("finish", () => request.destroy());
-  }
-  response.writeHead(answered.status, answered.headers).end(answered.body);
-}
+export const credentialServer = ({ onAnswer, ...deps }: ServerDeps): OneRequestServer =>
+  oneRequestServer((request) => answer(request, deps), onAnswer);
 
 /**
  * @returns the port in use: the one asked for, unless that was 0
@@ -86,8 +48,8 @@ export function lacksAddressFamily(error: unknown): boolean {
   return ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(systemCode(cause) ?? "");
 }
 
-/** At once: an idle keep-alive connection could delay a graceful close for as long as its client likes. */
-export function close(server: Server): Promise<void> {
+/** At once: a client could delay a graceful close. */
+export function close(server: Pick<OneRequestServer, "close" | "closeAllConnections">): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
     server.closeAllConnections();

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer as createHealthServer } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
 import { answer } from "../../../sidecar/wire/answers.ts";
-import type { WireRequest } from "../../../sidecar/wire/message.ts";
+import type { WireRequest } from "../../../sidecar/kit/http-message.ts";
 import { parseConfig } from "../../../sidecar/config/config.ts";
 import { APP_ENV, IDENTITY_TOKEN, PATH } from "../../../sidecar/contract/pod.ts";
 import type { Credentials } from "../../../sidecar/sts/credentials.ts";

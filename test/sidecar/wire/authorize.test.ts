@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { requireIdentity, requireLoopbackHost, type Guarded } from "../../../sidecar/wire/authorize.ts";
-import type { Headers } from "../../../sidecar/wire/message.ts";
+import type { Headers } from "../../../sidecar/kit/http-message.ts";
 import { thrown } from "../../support/thrown.ts";
 
 const sha256 = (text: string): Buffer => createHash("sha256").update(text, "latin1").digest();

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { IDLE_MAX } from "../../../sidecar/wire/limited-server.ts";
+import { WAITING_MAX } from "../../../sidecar/kit/one-request.ts";
 import { watchTokenFile } from "../../../sidecar/wire/token-file.ts";
 import { close, credentialServer, listen } from "../../../sidecar/wire/server.ts";
 import { credentials } from "../../support/credentials.ts";
@@ -38,8 +38,8 @@ test.each([
   ["say nothing", ""],
   ["never come to the end of their headers", "GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\n"],
   [
-    "stay open after their request",
-    `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\n\r\n`,
+    "want to stay open after their request",
+    `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\nAuthorization: ${TOKEN}\r\n\r\n`,
   ],
 ])("2,000 connections that %s do not keep the app from its credentials", async (_, bytes) => {
   const port = await listening();
@@ -47,7 +47,7 @@ test.each([
   expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
   await hold(port, 1000, bytes);
   expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
-  await until("the oldest to be closed", () => (closed() >= 1000 - IDLE_MAX ? true : undefined));
+  await until("the oldest to be closed", () => (closed() >= 1000 - WAITING_MAX ? true : undefined));
 });
 
 test("2,000 connections that wait for the token file to be read do not keep the app from its credentials", async () => {
@@ -91,7 +91,7 @@ test("the sidecar never closes a connection that waits for its answer", async ()
   onTestFinished(() => close(server));
   const port = await listen(server, 0);
   const early = http(port, "/v1/credentials", { authorization: TOKEN });
-  await hold(port, IDLE_MAX + 100);
+  await hold(port, WAITING_MAX + 100);
   slow.resolve();
   expect(await early).toMatchObject({ status: 200 });
 });

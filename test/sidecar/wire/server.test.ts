@@ -1,8 +1,7 @@
-import { once } from "node:events";
 import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { healthServer, listenEverywhere } from "../../../sidecar/wire/health.ts";
-import { limitedServer } from "../../../sidecar/wire/limited-server.ts";
 import { close, credentialServer, listen } from "../../../sidecar/wire/server.ts";
 import { credentials } from "../../support/credentials.ts";
 import { http } from "../../support/http.ts";
@@ -56,27 +55,29 @@ const get = (path: string, more = ""): string =>
   `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${TOKEN}\r\n${more}\r\n`;
 const LAST = "Connection: close\r\n";
 
-test("the server answers one request after the other on a connection", async () => {
-  const statuses: number[] = [];
-  const port = await listening((status) => statuses.push(status));
-  const socket = connect({ host: "127.0.0.1", port });
-  onTestFinished(() => void socket.destroy());
-  for (let request = 0; request < 20; request += 1) {
-    socket.write(get("/v1/credentials"));
-    const [piece]: unknown[] = await once(socket, "data");
-    expect(String(piece)).toMatch(/^HTTP\/1\.1 200 /);
-  }
-  expect(statuses).toHaveLength(20);
+test.each([
+  ["asks for it to be kept", get("/v1/credentials", "Connection: keep-alive\r\nKeep-Alive: timeout=60\r\n")],
+  ["says nothing about it", get("/v1/credentials")],
+  ["is of HTTP/1.0", get("/v1/credentials", "Connection: keep-alive\r\n").replace("HTTP/1.1", "HTTP/1.0")],
+])("the server closes the connection after its answer when the client %s", async (_, request) => {
+  const answered = await raw(await listening(), request);
+  expect(answered).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  expect(answered).toContain("\r\nConnection: close\r\n");
 });
 
-test("the server reads no further when a client asks again before it was answered", async () => {
-  let requests = 0;
-  const server = limitedServer(() => undefined);
-  server.on("request", () => (requests += 1));
-  onTestFinished(() => close(server));
-  const port = await listen(server, 0);
-  expect(await raw(port, get("/v1/credentials").repeat(500))).toBe("");
-  expect(requests).toBe(2);
+test("the server answers the first request of a packet and no other", async () => {
+  const statuses: number[] = [];
+  const port = await listening((status) => statuses.push(status));
+  const answered = await raw(port, get("/v1/credentials").repeat(500));
+  expect(answered.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200"]);
+  expect(statuses).toEqual([200]);
+});
+
+test("the server answers a client that has closed its side after the request", async () => {
+  const port = await listening();
+  const socket = connect({ host: "127.0.0.1", port });
+  socket.end(get("/v1/credentials"));
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /);
 });
 
 test("the server answers nothing that follows a body", async () => {
@@ -128,7 +129,8 @@ test("the server refuses a request with so many headers that Node may have dropp
 
 test("the server makes no tunnel and speaks no other protocol", async () => {
   const port = await listening();
-  expect(await raw(port, "CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nHost: localhost\r\n\r\n")).toBe("");
+  const tunnel = "CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  expect(await raw(port, tunnel)).toMatch(/^HTTP\/1\.1 404 /);
   const upgrade = `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\r\n`;
   expect(await raw(port, upgrade)).toMatch(/^HTTP\/1\.1 401 /);
 });
