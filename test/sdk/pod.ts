@@ -71,7 +71,8 @@ export async function runPod(setting: Setting): Promise<RunningPod> {
   const healthPort = await lowPort();
   const { token = "both" } = setting;
   const after = injected(
-    pod({}, { [ANNOTATION.role]: ROLE, [ANNOTATION.region]: "eu-west-1" }),
+    // Clients are also run while there are no credentials: an app that waits for them would not run then.
+    pod({}, { [ANNOTATION.role]: ROLE, [ANNOTATION.region]: "eu-west-1", [ANNOTATION.start]: "now" }),
     facts(),
     // The guard needs a network namespace; its own suite has one.
     config({ policy: "off", guard: "off", stsEndpoint: front.url, credentialsPort, healthPort, token }),
