@@ -41,6 +41,18 @@ test.for<readonly [string, unknown]>([
   ["with a guard that restarts", withInit(0, { restartPolicy: "Always" })],
   ["with a guard that blocks nothing", withInit(0, { env: [] })],
   ["with a guard of little memory", withInit(0, { resources: { limits: { memory: "6Mi" } } })],
+  ["with a guard that has a token for the API", withInit(0, { volumeMounts: [] })],
+  ["with a sidecar that has a token for the API", withInit(1, { volumeMounts: [] })],
+  [
+    "with a volume of podrole's that holds something",
+    {
+      ...GUARDED,
+      spec: {
+        ...GUARDED.spec,
+        volumes: [{ name: "podrole-no-api-token", projected: { sources: [{ secret: { name: "a" } }] } }],
+      },
+    },
+  ],
   ["with another uid of the sidecar", withInit(1, { securityContext: { runAsUser: 0 } })],
   ["with NET_RAW", withUser({ securityContext: {} })],
   [

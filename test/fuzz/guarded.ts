@@ -63,8 +63,15 @@ function guardProblems(guard: unknown): readonly string[] {
     ...is("addresses", env.get("PODROLE_BLOCKED_ADDRESSES") === "169.254.169.254,fd00:ec2::254"),
     ...is("node options", !env.has("NODE_OPTIONS") && list(at(guard, "envFrom")).length === 0),
     ...is("memory", !isLess(at(guard, "resources", "limits", "memory"))),
+    ...is("no API token", hasNoApiToken(guard)),
   ];
 }
+
+const hasNoApiToken = (container: unknown): boolean =>
+  list(at(container, "volumeMounts"))
+    .filter((mount) => at(mount, "mountPath") === "/var/run/secrets/kubernetes.io/serviceaccount")
+    .map(nameOf)
+    .join() === "podrole-no-api-token";
 
 /** Of the amounts that the fuzzer writes, those below podrole's. */
 const isLess = (memory: unknown): boolean => memory === "6Mi";
@@ -80,6 +87,7 @@ function sidecarProblems(sidecar: unknown, index: number): readonly string[] {
     ...is("uid", typeof uid === "number" && uid >= 40_000 && uid < 65_000),
     ...is("capabilities", texts(at(context, "capabilities", "add")).length === 0),
     ...is("memory", !isLess(at(sidecar, "resources", "limits", "memory"))),
+    ...is("no API token", hasNoApiToken(sidecar)),
   ];
 }
 
@@ -179,10 +187,15 @@ function contextProblems(context: Fields, where: string): readonly string[] {
 
 function volumeProblems(volume: unknown, exempt: ReadonlySet<string>): readonly string[] {
   const path = at(volume, "hostPath", "path");
-  const known = /^podrole-(?:token|identity-\d)$/.test(nameOf(volume));
+  const known = /^podrole-(?:token|identity-\d|no-api-token)$/.test(nameOf(volume));
+  const isEmpty =
+    at(volume, "projected") !== undefined && list(at(volume, "projected", "sources")).length === 0;
   return [
     ...(typeof path === "string" && !exempt.has(`hostPath=${path}`) ? [`hostPath ${path}`] : []),
     ...(nameOf(volume).startsWith("podrole-") && !known ? [`volume ${nameOf(volume)}`] : []),
+    ...(nameOf(volume) === "podrole-no-api-token" && !isEmpty
+      ? ["podrole-no-api-token: holds something"]
+      : []),
     ...list(at(volume, "projected", "sources"))
       .map((source) => at(source, "serviceAccountToken", "audience"))
       .filter((audience) => typeof audience === "string" && audience.startsWith("podrole.dev/"))
