@@ -76,8 +76,10 @@ async function buildOne({ name, entryPoints, options }: Bundle, dist: string): P
     metafile: true,
   });
   writeFileSync(join(dist, `${name}.meta.json`), JSON.stringify(metafile));
+  const packages = bundledIn(metafile.outputs, ROOT);
+  if (packages.length === 0) return;
   mkdirSync(join(dist, name), { recursive: true });
-  writeFileSync(join(dist, name, "LICENSES.txt"), licenseText(bundledIn(metafile.outputs, ROOT)));
+  writeFileSync(join(dist, name, "LICENSES.txt"), licenseText(packages));
 }
 
 if (import.meta.main) await build(join(ROOT, "dist"));

@@ -24,7 +24,7 @@ const help: Command = async () => {
   return 0;
 };
 
-/** On one line, without stack or cause: those of the AWS SDK's errors may hold whole answers. */
+/** On one line, without stack or cause: an error of Node's may quote what it failed on. */
 function fail(thrown: unknown, env: Env): never {
   const error = coded(thrown);
   const line = oneLine(error);
@@ -54,7 +54,4 @@ async function main([name = "", ...rest]: readonly string[], env: Env): Promise<
   }
 }
 
-// The AWS SDK looks for its shared files in the home folder. A pod's sidecar has a uid of its own, with no entry in
-// /etc/passwd, and where the container runtime sets no HOME either, Node fails to name one.
-process.env["HOME"] ||= "/";
 void main(process.argv.slice(2), process.env);

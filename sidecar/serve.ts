@@ -174,7 +174,7 @@ async function metadataEndpoint(
 const appToken = (identity: string, path: string, { clock, log }: ServeDeps): TokenFile =>
   watchTokenFile({
     path,
-    read: (file) => readSmallFile(file, TOKEN_BYTES_MAX),
+    read: async (file) => readSmallFile(file, TOKEN_BYTES_MAX),
     clock,
     onRotation: () => log.debug({ identity }, "token replaced"),
     onChange: (problem) =>

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { CodedError } from "../kit/errors.ts";
 
 /** Of this process's network namespace. `/sys/class/net` shows the namespace that mounted it. */
@@ -6,7 +6,7 @@ const DEVICES = "/proc/self/net/dev";
 
 /** @returns the names of every interface but loopback, by which no packet leaves the pod */
 export async function interfaces(): Promise<readonly string[]> {
-  return interfaceNames(await readFile(DEVICES, "utf8"));
+  return interfaceNames(readFileSync(DEVICES, "utf8"));
 }
 
 /**

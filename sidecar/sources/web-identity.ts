@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { ENV } from "../contract/env.ts";
 import { required, text } from "../kit/env.ts";
 import { errorName } from "../kit/errors.ts";
@@ -17,12 +17,18 @@ export const webIdentity = defineSource({
 });
 
 async function tokenIn(file: string): Promise<Caller> {
-  const content = await readFile(file, "utf8").catch((error: unknown) => {
-    throw unreadable(`${file} cannot be read (${errorName(error)})`);
-  });
-  const token = content.trim();
+  const token = contentOf(file).trim();
   if (token === "") throw unreadable(`${file} is empty`);
   return { kind: "token", token: new Secret(token) };
+}
+
+/** Not by node:fs/promises: see read-small-file.ts. */
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw unreadable(`${file} cannot be read (${errorName(error)})`);
+  }
 }
 
 const unreadable = (problem: string): IssueError =>
