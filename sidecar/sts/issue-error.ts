@@ -17,7 +17,12 @@ export class IssueError extends CodedError {
   }
 }
 
+/** The AWS SDK's list. */
 const THROTTLED = new Set([
+  "BandwidthLimitExceeded",
+  "EC2ThrottledException",
+  "ProvisionedThroughputExceededException",
+  "TransactionInProgressException",
   "Throttling",
   "ThrottlingException",
   "ThrottledException",
@@ -31,7 +36,13 @@ const THROTTLED = new Set([
 ]);
 
 /** 4xx that pass by themselves: the identity provider was out of reach, or the next token or key will be new. */
-const PASSING = new Set(["IDPCommunicationError", "ExpiredToken", "ExpiredTokenException", "RequestTimeout"]);
+const PASSING = new Set([
+  "IDPCommunicationError",
+  "ExpiredToken",
+  "ExpiredTokenException",
+  "RequestTimeout",
+  "RequestTimeoutException",
+]);
 
 /**
  * Refusals that the code alone does not tell: the issuer's keys could not be fetched, or the signature's time was wrong,
@@ -40,7 +51,9 @@ const PASSING = new Set(["IDPCommunicationError", "ExpiredToken", "ExpiredTokenE
 const PASSING_BY_TEXT: Readonly<Record<string, RegExp>> = {
   InvalidIdentityToken: /retrieve verification key/i,
   SignatureDoesNotMatch: /^Signature (?:expired|not yet current)/,
+  InvalidSignatureException: /^Signature (?:expired|not yet current)/,
   RequestExpired: /./,
+  RequestInTheFuture: /./,
   RequestTimeTooSkewed: /./,
 };
 
