@@ -74,10 +74,8 @@ export function remedyOf(code: string, text: string, refused: Refused): string |
       return `Activate STS in ${region} in the account's settings, or set the annotation podrole.dev/region to a region that is active.`;
     case "RequestExpired":
     case "RequestTimeTooSkewed":
-    case "RequestInTheFuture":
       return CLOCK;
     case "SignatureDoesNotMatch":
-    case "InvalidSignatureException":
       return /^Signature (?:expired|not yet current)/.test(text) ? CLOCK : CALLER_KEYS;
     case "InvalidClientTokenId":
     case "UnrecognizedClientException":
