@@ -147,7 +147,14 @@ variables.baseline whether the level holds, and in variables.judged whether ther
     {{- end }})
 {{- if $creating }}
 - name: suspectPod
-  expression: "variables.checked ? [object.spec] : []"
+  expression: >-
+    variables.checked && (has(object.spec.hostPID) || has(object.spec.hostIPC) || (has(object.spec.securityContext) && (
+    (has(object.spec.securityContext.seccompProfile) && object.spec.securityContext.seccompProfile.type != 'RuntimeDefault') ||
+    has(object.spec.securityContext.appArmorProfile) || has(object.spec.securityContext.seLinuxOptions) ||
+    has(object.spec.securityContext.sysctls) || has(object.spec.securityContext.windowsOptions)))) ? [object.spec] : []
+- name: suspectKeys
+  expression: >-
+    variables.annotations.filter(k, k.contains('seccomp.security.alpha.kubernetes.io/') || k.contains('apparmor.security.beta.kubernetes.io/'))
 {{- end }}
 {{- range $name, $control := $controls }}
 {{- $parts := list }}
@@ -159,7 +166,7 @@ variables.baseline whether the level holds, and in variables.judged whether ther
 {{- $parts = append $parts (printf "variables.suspectPod.filter(c, %s).map(c, 'the pod')" .) }}
 {{- end }}
 {{- with $control.annotation }}
-{{- $parts = append $parts (printf "variables.annotations.filter(k, %s).map(k, 'the annotation ' + k)" .) }}
+{{- $parts = append $parts (printf "variables.suspectKeys.filter(k, %s).map(k, 'the annotation ' + k)" .) }}
 {{- end }}
 {{- end }}
 {{- if $parts }}
@@ -168,30 +175,31 @@ variables.baseline whether the level holds, and in variables.judged whether ther
     {{ join " +\n" $parts | nindent 4 | trim }}
 {{- end }}
 {{- end }}
+- name: suspectVolumes
+  expression: "!variables.checked ? [] : object.spec.?volumes.orValue([]).filter(v, has(v.hostPath))"
 # Volumes that are a path of the node. What a pod may write to can hold links, which the runtime follows: no path below one is exempt.
 # readOnly alone leaves a file system that is mounted below the path writable; the injector adds recursiveReadOnly.
 - name: hostPath
   expression: >-
-    !variables.checked ? [] : object.spec.?volumes.orValue([]).filter(v, has(v.hostPath){{ if not $creating }} &&
-    variables.others.exists(c, c.?volumeMounts.orValue([]).exists(m, m.name == v.name)){{ end }} &&
+    variables.suspectVolumes.filter(v,{{ if not $creating }} variables.others.exists(c, c.?volumeMounts.orValue([]).exists(m, m.name == v.name)) &&
+    {{- end }}
     (v.hostPath.path.matches('(^|/)[.][.](/|$)') || variables.writablePaths.exists(w, v.hostPath.path.startsWith(w)) ||
     !((v.hostPath.path + '/') in variables.writablePaths ||
     (variables.exemptPaths.exists(r, (v.hostPath.path + '/').startsWith(r)) && variables.others.all(c,
     c.?volumeMounts.orValue([]).all(m, m.name != v.name ||
     (m.?readOnly.orValue(false) && m.?recursiveReadOnly.orValue('Disabled') != 'Disabled'))))))).map(v, string(v.name))
-{{- end }}
-
-{{- define "podrole.celBaselineRules" -}}
-{{- $creating := .creating }}
-{{- range $name, $control := include "podrole.baselineControls" . | fromYaml }}
-{{- if or $control.container $creating }}
-- expression: "{{ if not $control.forSidecar }}!variables.baseline || {{ end }}variables.{{ $name }}.size() == 0"
-  messageExpression: >-
-    '[{{ $control.code }}] {{ $control.message | replace "'" "\\'" | replace "%s" (printf "' + variables.%s.join(', ') + '" $name) }}'
-{{- end }}
-{{- end }}
-- expression: variables.hostPath.size() == 0
-  messageExpression: >-
+# The first rule of the level that is broken, for people; empty if there is none.
+- name: brokenLevel
+  expression: >-
+    variables.suspects.size() == 0 && variables.suspectVolumes.size() == 0
+    {{- if $creating }} && variables.suspectPod.size() == 0 && variables.suspectKeys.size() == 0{{ end }} ? '' :
+    {{- range $name, $control := $controls }}
+    {{- if or $control.container $creating }}
+    {{ if not $control.forSidecar }}variables.baseline && {{ end }}variables.{{ $name }}.size() > 0 ?
+    '[{{ $control.code }}] {{ $control.message | replace "'" "\\'" | replace "%s" (printf "' + variables.%s.join(', ') + '" $name) }}' :
+    {{- end }}
+    {{- end }}
+    variables.hostPath.size() == 0 ? '' :
     '[HOST_PATH] These volumes are a path of the node, through which the pod could reach other pods\' credentials: ' +
     variables.hostPath.join(', ') + '. Use a volume of another kind. A path that the namespace exempts has to be mounted as its exemption says, usually read-only.'
 {{- end }}

@@ -113,35 +113,39 @@ variables.stsRegion + '.' + variables.stsDomains[i.stsDualStack == 'true' ? 1 : 
     'podrole-sidecar': {'requests.cpu': '10m', 'requests.memory': '96Mi', 'limits.cpu': '1', 'limits.memory': '192Mi'}}
 {{- end }}
 
+{{- /* Whether the quantity `has` is `least` or more. Mostly both are the same text. */ -}}
+{{- define "podrole.celEnough" -}}
+({{ .has }} == {{ .least }} || !quantity({{ .has }}).isLessThan(quantity({{ .least }})))
+{{- end }}
+
 {{- /* Whether the pod's own limit of resource `r`, if it has one, leaves guard and sidecar what they need. */ -}}
 {{- define "podrole.celPodLimit" -}}
 !object.spec.?resources.?limits[?r].hasValue() || variables.inits.filter(c, c.name in variables.floors).all(c,
 !quantity(object.spec.resources.limits[r]).isLessThan(quantity(variables.floors[c.name]['limits.' + r])))
 {{- end }}
 
-{{- /* What guard and sidecar have in common in every installation. Not compared is what LimitRanger, autoscalers and
+{{- /* What guard and sidecar have in common in every installation. The API server leaves out what is empty, so has() is enough, and
+costs less than a default. Not compared is what LimitRanger, autoscalers and
 AlwaysPullImages may change: resizePolicy, imagePullPolicy, procMount Default. How much CPU and memory they have is a rule of its
 own. */ -}}
 {{- define "podrole.celOurs" -}}
-{{ .var }}.?terminationMessagePath.orValue('') == '/dev/termination-log' &&
-{{ .var }}.?terminationMessagePolicy.orValue('') == 'FallbackToLogsOnError' &&
-{{ .var }}.?args.orValue([]).size() == 0 && {{ .var }}.?workingDir.orValue('') == '' &&
-{{ .var }}.?ports.orValue([]).size() == 0 && {{ .var }}.?envFrom.orValue([]).size() == 0 &&
-{{ .var }}.?volumeDevices.orValue([]).size() == 0 &&
-{{ .var }}.?volumeMounts.orValue([]).exists(m, {{ include "podrole.celNoApiToken" . }}) &&
-{{ .var }}.?resources.?claims.orValue([]).size() == 0 &&
-{{ .var }}.?resources.?requests.orValue({}).all(k, k in ['cpu', 'memory', 'ephemeral-storage']) &&
-{{ .var }}.?resources.?limits.orValue({}).all(k, k in ['cpu', 'memory', 'ephemeral-storage']) &&
+has({{ .var }}.terminationMessagePath) && {{ .var }}.terminationMessagePath == '/dev/termination-log' &&
+has({{ .var }}.terminationMessagePolicy) && {{ .var }}.terminationMessagePolicy == 'FallbackToLogsOnError' &&
+!has({{ .var }}.args) && !has({{ .var }}.workingDir) && !has({{ .var }}.ports) && !has({{ .var }}.envFrom) && !has({{ .var }}.volumeDevices) &&
+has({{ .var }}.volumeMounts) && {{ .var }}.volumeMounts.exists(m, {{ include "podrole.celNoApiToken" . }}) &&
+has({{ .var }}.resources) && !has({{ .var }}.resources.claims) &&
+(!has({{ .var }}.resources.requests) || {{ .var }}.resources.requests.all(k, k in ['cpu', 'memory', 'ephemeral-storage'])) &&
+(!has({{ .var }}.resources.limits) || {{ .var }}.resources.limits.all(k, k in ['cpu', 'memory', 'ephemeral-storage'])) &&
 !has({{ .var }}.restartPolicyRules) &&
 !has({{ .var }}.livenessProbe) && !has({{ .var }}.readinessProbe) && !has({{ .var }}.startupProbe) &&
-!{{ .var }}.?stdin.orValue(false) && !{{ .var }}.?stdinOnce.orValue(false) && !{{ .var }}.?tty.orValue(false) &&
-has({{ .var }}.securityContext) &&
-{{ .var }}.securityContext.?privileged.orValue(true) == false &&
-{{ .var }}.securityContext.?allowPrivilegeEscalation.orValue(true) == false &&
-{{ .var }}.securityContext.?readOnlyRootFilesystem.orValue(false) &&
-{{ .var }}.securityContext.?capabilities.?drop.orValue([]) == ['ALL'] &&
-{{ .var }}.securityContext.?seccompProfile.?type.orValue('') == 'RuntimeDefault' &&
-{{ .var }}.securityContext.?procMount.orValue('Default') == 'Default' &&
+!has({{ .var }}.stdin) && !has({{ .var }}.stdinOnce) && !has({{ .var }}.tty) && has({{ .var }}.securityContext) &&
+has({{ .var }}.securityContext.privileged) && !{{ .var }}.securityContext.privileged &&
+has({{ .var }}.securityContext.allowPrivilegeEscalation) && !{{ .var }}.securityContext.allowPrivilegeEscalation &&
+has({{ .var }}.securityContext.readOnlyRootFilesystem) && {{ .var }}.securityContext.readOnlyRootFilesystem &&
+has({{ .var }}.securityContext.capabilities) && has({{ .var }}.securityContext.capabilities.drop) &&
+{{ .var }}.securityContext.capabilities.drop == ['ALL'] &&
+has({{ .var }}.securityContext.seccompProfile) && {{ .var }}.securityContext.seccompProfile.type == 'RuntimeDefault' &&
+(!has({{ .var }}.securityContext.procMount) || {{ .var }}.securityContext.procMount == 'Default') &&
 !has({{ .var }}.securityContext.seLinuxOptions) && !has({{ .var }}.securityContext.windowsOptions) &&
 !has({{ .var }}.securityContext.appArmorProfile)
 {{- end }}
@@ -149,13 +153,13 @@ has({{ .var }}.securityContext) &&
 {{- /* Whether mount `m` is the empty volume in the place of the token for the Kubernetes API, which the ServiceAccount plugin mounts
 into every container that has no mount there. */ -}}
 {{- define "podrole.celNoApiToken" -}}
-m.name == 'podrole-no-api-token' && m.mountPath == '/var/run/secrets/kubernetes.io/serviceaccount' && {{ include "podrole.celWhole" . }}
+m.name == 'podrole-no-api-token' && m.mountPath == '/var/run/secrets/kubernetes.io/serviceaccount' &&
+{{ include "podrole.celWhole" . }}
 {{- end }}
 
 {{- /* Whether mount `m` is a whole volume, read-only. */ -}}
 {{- define "podrole.celWhole" -}}
-m.?readOnly.orValue(false) && m.?subPath.orValue('') == '' && m.?subPathExpr.orValue('') == '' &&
-m.?mountPropagation.orValue('None') == 'None'
+has(m.readOnly) && m.readOnly && !has(m.subPath) && !has(m.subPathExpr) && (!has(m.mountPropagation) || m.mountPropagation == 'None')
 {{- end }}
 
 {{- /* Whether volume `v` is that one. The API server writes an empty list of sources as null. */ -}}
@@ -175,13 +179,11 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 {{ .var }}.?image.orValue('') == i.image && {{ .var }}.?imagePullPolicy.orValue('') in [i.imagePullPolicy, 'Always']
 {{- end }}
 
-{{- define "podrole.celNotWindows" -}}
-# The scheduler and the kubelet keep Windows pods off Linux nodes.
-- name: not-a-windows-pod
-  expression: >-
-    !(has(object.spec.os) && has(object.spec.os.name) ? object.spec.os.name == 'windows' :
-    has(object.spec.nodeSelector) && 'kubernetes.io/os' in object.spec.nodeSelector &&
-    object.spec.nodeSelector['kubernetes.io/os'] == 'windows')
+{{- /* Whether the pod is for Windows nodes. The scheduler and the kubelet keep it off Linux nodes. */ -}}
+{{- define "podrole.celWindows" -}}
+(has(object.spec.os) && has(object.spec.os.name) ? object.spec.os.name == 'windows' :
+has(object.spec.nodeSelector) && 'kubernetes.io/os' in object.spec.nodeSelector &&
+object.spec.nodeSelector['kubernetes.io/os'] == 'windows')
 {{- end }}
 
 {{- /* Variables about guard and sidecar. */ -}}
@@ -216,62 +218,94 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 {{ include "podrole.celTokenParts" . }}
 {{- end }}
 
-{{- /* Variables with the names of the user's containers, listed in `others`, that do what is forbidden. */ -}}
+{{- /* What the container `c` of a user may not do, one condition each. */ -}}
+{{- define "podrole.celTakesName" -}}
+c.name.startsWith('podrole-') || (has(c.volumeMounts) && c.volumeMounts.exists(m, m.name.startsWith('podrole-') &&
+!({{ include "podrole.celOwnToken" . }})))
+{{- end }}
+
+{{- /* Level baseline, which lets containers add these, refuses every other spelling. */ -}}
+{{- define "podrole.celSwitchesUid" -}}
+has(c.securityContext) && has(c.securityContext.capabilities) && has(c.securityContext.capabilities.add) &&
+c.securityContext.capabilities.add.exists(a, a in ['SETUID', 'SETGID'])
+{{- end }}
+
+{{- /* Compared exactly: containerd turns CAP_NET_RAW into CAP_CAP_NET_RAW and then drops nothing. Without a guard it may be added. */ -}}
+{{- define "podrole.celKeepsCapability" -}}
+(!(has(c.securityContext) && has(c.securityContext.capabilities) &&
+has(c.securityContext.capabilities.drop) && ('ALL' in c.securityContext.capabilities.drop ||
+('NET_RAW' in c.securityContext.capabilities.drop && (!variables.openUid ||
+['SETUID', 'SETGID'].all(need, need in c.securityContext.capabilities.drop))))) &&
+(variables.hasGuard || !('NET_RAW' in c.?securityContext.?capabilities.?add.orValue([]))))
+{{- end }}
+
+{{- define "podrole.celUid" -}}
+(has(c.securityContext) && has(c.securityContext.runAsUser) ? c.securityContext.runAsUser : variables.podUid)
+{{- end }}
+
+{{- define "podrole.celEscalates" -}}
+!(has(c.securityContext) && has(c.securityContext.allowPrivilegeEscalation) && !c.securityContext.allowPrivilegeEscalation)
+{{- end }}
+
+{{- /* Variables about the user's containers, listed in `others`. Most pods have no offender, and then there is nothing to do for the
+single rules. */ -}}
 {{- define "podrole.celContainers" -}}
 - name: podUid
   expression: object.spec.?securityContext.?runAsUser.orValue(-1)
-# Compared exactly: containerd turns CAP_NET_RAW into CAP_CAP_NET_RAW and then drops nothing. Without a guard it may be added.
-- name: notDropping
+- name: offenders
   expression: >-
-    variables.others.filter(c, !(has(c.securityContext) && has(c.securityContext.capabilities) &&
-    has(c.securityContext.capabilities.drop) && ('ALL' in c.securityContext.capabilities.drop ||
-    ('NET_RAW' in c.securityContext.capabilities.drop && (!variables.openUid ||
-    ['SETUID', 'SETGID'].all(need, need in c.securityContext.capabilities.drop))))) &&
-    (variables.hasGuard || !('NET_RAW' in c.?securityContext.?capabilities.?add.orValue([])))).map(c, string(c.name))
-# Level baseline, which lets containers add these, refuses every other spelling.
-- name: switchingUid
-  expression: >-
-    variables.openUid ? variables.others.filter(c, c.?securityContext.?capabilities.?add.orValue([]).exists(a,
-    a in ['SETUID', 'SETGID'])).map(c, string(c.name)) : []
+    !variables.judged ? [] : variables.others.filter(c, {{ include "podrole.celTakesName" . | nindent 4 | trim }} ||
+    {{ include "podrole.celKeepsCapability" . | nindent 4 | trim }} ||
+    (variables.hasSidecar && {{ include "podrole.celUid" . }} == variables.sidecarUid) ||
+    (variables.openUid && (({{ include "podrole.celSwitchesUid" . | nindent 4 | trim }}) ||
+    {{ include "podrole.celUid" . }} == -1 || {{ include "podrole.celEscalates" . }})))
 - name: takingNames
   expression: >-
-    variables.others.filter(c, c.name.startsWith('podrole-') ||
-    c.?volumeMounts.orValue([]).exists(m, m.name.startsWith('podrole-') &&
-    !({{ include "podrole.celOwnToken" . | nindent 4 | trim }}))).map(c, string(c.name))
+    variables.offenders.filter(c, {{ include "podrole.celTakesName" . | nindent 4 | trim }}).map(c, string(c.name))
+- name: switchingUid
+  expression: >-
+    !variables.openUid ? [] : variables.offenders.filter(c, {{ include "podrole.celSwitchesUid" . | nindent 4 | trim }}).map(c, string(c.name))
+- name: notDropping
+  expression: >-
+    variables.offenders.filter(c, {{ include "podrole.celKeepsCapability" . | nindent 4 | trim }}).map(c, string(c.name))
 - name: withSidecarUid
   expression: >-
-    !variables.hasSidecar ? [] : variables.others.filter(c,
-    c.?securityContext.?runAsUser.orValue(variables.podUid) == variables.sidecarUid).map(c, string(c.name))
+    !variables.hasSidecar ? [] : variables.offenders.filter(c, {{ include "podrole.celUid" . }} == variables.sidecarUid).map(c, string(c.name))
 - name: withUnknownUid
   expression: >-
-    variables.others.filter(c, c.?securityContext.?runAsUser.orValue(variables.podUid) == -1).map(c, string(c.name))
+    !variables.openUid ? [] : variables.offenders.filter(c, {{ include "podrole.celUid" . }} == -1).map(c, string(c.name))
 - name: escalating
   expression: >-
-    variables.others.filter(c, c.?securityContext.?allowPrivilegeEscalation.orValue(true)).map(c, string(c.name))
-{{- end }}
-
-{{- /* Validations of the user's containers. */ -}}
-{{- define "podrole.celContainerRules" -}}
-- expression: "!variables.judged || variables.takingNames.size() == 0"
-  messageExpression: >-
-    '[RESERVED_NAME] These use a name that is reserved for podrole, or mount its volume: ' + variables.takingNames.join(', ') + '. Rename the container, or remove the mount.'
-- expression: "!variables.judged || variables.switchingUid.size() == 0"
-  messageExpression: >-
+    !variables.openUid ? [] : variables.offenders.filter(c, {{ include "podrole.celEscalates" . }}).map(c, string(c.name))
+# The first rule that is broken, for people; empty if there is none.
+- name: brokenByContainers
+  expression: >-
+    variables.offenders.size() == 0 ? '' :
+    variables.takingNames.size() > 0 ?
+    '[RESERVED_NAME] These use a name that is reserved for podrole, or mount its volume: ' + variables.takingNames.join(', ') +
+    '. Rename the container, or remove the mount.' :
+    variables.switchingUid.size() > 0 ?
     '[CAPABILITY_FORBIDDEN] Source node lets the sidecar\'s uid past the guard, and these add SETUID or SETGID: ' +
-    variables.switchingUid.join(', ') + '. Remove it from securityContext.capabilities.add.'
-- expression: "!variables.judged || variables.notDropping.size() == 0"
-  messageExpression: >-
+    variables.switchingUid.join(', ') + '. Remove it from securityContext.capabilities.add.' :
+    variables.notDropping.size() > 0 ?
     '[CAPABILITY_FORBIDDEN] ' + (variables.openUid ? 'NET_RAW, SETUID and SETGID are' : 'NET_RAW is') + ' not dropped by: ' +
-    variables.notDropping.join(', ') + '. Write it, without CAP_, into securityContext.capabilities.drop; the injector does so by itself.'
-- expression: "!variables.judged || variables.withSidecarUid.size() == 0"
-  messageExpression: >-
-    '[SIDECAR_UID] These run as the uid of the pod\'s sidecar: ' + variables.withSidecarUid.join(', ') + '. Set another runAsUser.'
-- expression: "!variables.judged || !variables.openUid || variables.withUnknownUid.size() == 0"
-  messageExpression: >-
+    variables.notDropping.join(', ') + '. Write it, without CAP_, into securityContext.capabilities.drop; the injector does so by itself.' :
+    variables.withSidecarUid.size() > 0 ?
+    '[SIDECAR_UID] These run as the uid of the pod\'s sidecar: ' + variables.withSidecarUid.join(', ') + '. Set another runAsUser.' :
+    variables.withUnknownUid.size() > 0 ?
     '[UID_UNKNOWN] Source node lets the sidecar\'s uid past the guard, and these set no uid of their own: ' +
-    variables.withUnknownUid.join(', ') + '. Set securityContext.runAsUser.'
-- expression: "!variables.judged || !variables.openUid || variables.escalating.size() == 0"
-  messageExpression: >-
+    variables.withUnknownUid.join(', ') + '. Set securityContext.runAsUser.' :
     '[PRIVILEGE_ESCALATION] Source node lets the sidecar\'s uid past the guard, and these allow privilege escalation: ' +
     variables.escalating.join(', ') + '. Set allowPrivilegeEscalation to false.'
+{{- end }}
+
+{{- /*
+Validations of the user's containers. The API server works every messageExpression out for every pod, admitted ones too, anew and
+without what the validations have worked out. So there are two of them for all rules, and each costs little if no rule is broken.
+*/ -}}
+{{- define "podrole.celUserRules" -}}
+- expression: variables.brokenLevel == ''
+  messageExpression: variables.brokenLevel
+- expression: variables.brokenByContainers == ''
+  messageExpression: variables.brokenByContainers
 {{- end }}

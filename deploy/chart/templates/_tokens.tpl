@@ -21,10 +21,12 @@ the token of its own identity, in one place.
 # The containers that the pod names for credentials, and those that it excludes.
 - name: exposed
   expression: >-
-    variables.annotations[?'podrole.dev/containers'].orValue('*').replace(';', ',').split(',').map(n, n.trim())
+    !('podrole.dev/containers' in variables.annotations) ? ['*'] :
+    variables.annotations['podrole.dev/containers'].replace(';', ',').split(',').map(n, n.trim())
 - name: skipped
   expression: >-
-    variables.annotations[?'podrole.dev/skip-containers'].orValue('').replace(';', ',').split(',').map(n, n.trim())
+    !('podrole.dev/skip-containers' in variables.annotations) ? [] :
+    variables.annotations['podrole.dev/skip-containers'].replace(';', ',').split(',').map(n, n.trim())
 {{- end }}
 
 {{- /* Whether mount `m` of container `c` is the token of its identity, as podrole writes it. */ -}}

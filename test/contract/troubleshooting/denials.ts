@@ -107,21 +107,29 @@ export function policyRows(): readonly Row[] {
   const policies = parseAllDocuments(text)
     .map((document): unknown => document.toJS())
     .filter((object) => isRecord(object) && own(object, "kind") === "ValidatingAdmissionPolicy");
-  const validations = policies.flatMap(
-    (policy) => (policy as { spec: { validations: readonly Validation[] } }).spec.validations,
-  );
   // The policies of new and of running pods have many in common.
-  const sentences = validations.map((one) => one.message ?? spelledOut(one.messageExpression ?? ""));
+  const sentences = policies.flatMap((policy) => sentencesOf((policy as { spec: Spec }).spec));
   return [...new Set(sentences)].map((words) => {
     const [, says = words, todo = ""] = /^(.+?[^.]\.) (.+)$/s.exec(words) ?? [];
     return { says, todo };
   });
 }
 
-interface Validation {
-  readonly message?: string;
-  readonly messageExpression?: string;
+interface Spec {
+  readonly variables?: readonly { readonly name: string; readonly expression: string }[];
+  readonly validations: readonly { readonly message?: string; readonly messageExpression?: string }[];
 }
+
+/** The messages of a policy. Where a variable has the sentences of several rules, each of them. */
+const sentencesOf = ({ variables = [], validations }: Spec): readonly string[] =>
+  validations.flatMap(({ message, messageExpression = "" }) => {
+    if (message !== undefined) return [message];
+    const several = variables.find(({ name }) => messageExpression === `variables.${name}`);
+    if (several === undefined) return [spelledOut(messageExpression)];
+    return [
+      ...several.expression.matchAll(/'\[[A-Z_]+\] [^]*?'(?=\s+:\s+(?:variables\.|'')|\s+:\s+'\[|\s*$)/g),
+    ].map(([one]) => spelledOut(one));
+  });
 
 /** CEL that puts a sentence together: its texts, and `…` for what is filled in; of two alternatives the second. */
 const spelledOut = (expression: string): string =>
