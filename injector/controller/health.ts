@@ -1,4 +1,5 @@
-import { createServer, type Server } from "node:http";
+import { wireAnswer, type WireAnswer, type WireRequest } from "../../sidecar/kit/http-message.ts";
+import { oneRequestServer, type OneRequestServer } from "../../sidecar/kit/one-request.ts";
 import type { Trouble } from "../model/trouble.ts";
 
 export interface HealthDeps {
@@ -9,20 +10,19 @@ export interface HealthDeps {
 }
 
 /** The controller's only port: `GET /livez`, `/readyz` and `/metrics` over HTTP. It holds no secret. */
-export function healthServer({ unready, metrics }: HealthDeps): Server {
-  return createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
-    const answer = (status: number, type: string, body: string): void => {
-      response.writeHead(status, { "content-type": type }).end(body);
-    };
-    const json = (status: number, body: object): void =>
-      answer(status, "application/json", JSON.stringify(body));
-    if (request.method !== "GET") return json(405, { code: "METHOD_NOT_ALLOWED", message: "Only GET." });
-    if (request.url === "/livez") return json(200, { status: "ok" });
-    if (request.url === "/metrics") return answer(200, "text/plain; version=0.0.4", metrics());
-    if (request.url !== "/readyz") {
-      return json(404, { code: "NOT_FOUND", message: "There is only /livez, /readyz and /metrics." });
-    }
-    const trouble = unready();
-    return trouble === undefined ? json(200, { status: "ok" }) : json(503, trouble);
-  });
+export const healthServer = (deps: HealthDeps): OneRequestServer =>
+  oneRequestServer(async (request) => answer(request, deps));
+
+function answer({ method, path }: WireRequest, { unready, metrics }: HealthDeps): WireAnswer {
+  if (method !== "GET") return json(405, { code: "METHOD_NOT_ALLOWED", message: "Only GET." });
+  if (path === "/livez") return json(200, { status: "ok" });
+  if (path === "/metrics") return wireAnswer(200, "text/plain; version=0.0.4", metrics());
+  if (path !== "/readyz") {
+    return json(404, { code: "NOT_FOUND", message: "There is only /livez, /readyz and /metrics." });
+  }
+  const trouble = unready();
+  return trouble === undefined ? json(200, { status: "ok" }) : json(503, trouble);
 }
+
+const json = (status: number, body: object): WireAnswer =>
+  wireAnswer(status, "application/json", JSON.stringify(body));

@@ -130,9 +130,8 @@ function whenClosed(raw: ServerResponse, then: () => void): void {
 
 const addressOf = ({ raw }: FastifyRequest): string => raw.socket.remoteAddress ?? "";
 
-/** The length that a request declares. Without one, the body may have any length. */
-const bytesOf = ({ headers }: FastifyRequest): number =>
-  headers["transfer-encoding"] === undefined ? Number(headers["content-length"] ?? 0) : Infinity;
+/** Of a body without a stated length nothing is read: see one-at-a-time.ts. */
+const bytesOf = ({ headers }: FastifyRequest): number => Number(headers["content-length"] ?? 0);
 
 function tooHeavy(body: Buffer, weight: number, { heavy }: BodyLimits): TooHeavy {
   const mib = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;

@@ -1,6 +1,7 @@
 import { TLSSocket } from "node:tls";
 import type { FastifyInstance } from "fastify";
 import type { Socket } from "node:net";
+import { connectionOf } from "./one-at-a-time.ts";
 
 /**
  * Answers reviews only for a client that has shown a certificate by the listener's client CA. Probes and metrics stay
@@ -10,7 +11,7 @@ import type { Socket } from "node:net";
 export function admitKnownClients(app: FastifyInstance, refused: () => void): void {
   app.addHook("onRequest", async (request, reply) => {
     // By the route: the path itself may be spelled in other ways.
-    if (request.routeOptions.url !== "/mutate" || isKnown(request.raw.socket)) return undefined;
+    if (request.routeOptions.url !== "/mutate" || isKnown(connectionOf(request.raw))) return undefined;
     refused();
     // Its body is not read.
     return reply.status(401).header("connection", "close").send({

@@ -1,9 +1,9 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import type { SecureVersion } from "node:tls";
-import { expectNothing, oneAtATime } from "../../sidecar/kit/one-at-a-time.ts";
 import type { KeyPair } from "../tls/certificates.ts";
 import { limitConnections, type ConnectionLimits } from "./connections.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 
 export interface ListenerTls extends KeyPair {
   readonly minVersion?: SecureVersion;
@@ -72,13 +72,14 @@ export function listener(
     requestTimeout: limits.headersMs + limits.bodyMs,
     connectionsCheckingInterval: limits.checkMs,
   };
-  const waited = oneAtATime(handler);
   const server = tls
-    ? createHttpsServer({ ...options, ...contextOf(tls), handshakeTimeout: limits.handshakeMs }, waited)
-    : createHttpServer(options, waited);
+    ? createHttpsServer({ ...options, ...contextOf(tls), handshakeTimeout: limits.handshakeMs })
+    : createHttpServer(options);
+  oneAtATime(server, tls ? "secureConnection" : "connection", handler);
   // Node answers 431 to more: if it dropped one, a body could have no length.
   server.maxHeadersCount = HEADERS_MAX;
-  expectNothing(server);
+  // A request with an `Expect` header is handled like all others. Otherwise Node answers it itself.
+  server.on("checkExpectation", (request, response) => server.emit("request", request, response));
   limitConnections(server, limits, refused);
   limitTimes(server, limits);
   return server;

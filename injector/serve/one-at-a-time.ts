@@ -1,0 +1,150 @@
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
+
+/** Lies between a connection and Node's parser. */
+interface Gate {
+  readonly connection: Socket;
+  /** Takes the request that the parser has read, unless it is one too many. @returns whether it is to be handled */
+  readonly admit: (request: IncomingMessage, response: ServerResponse) => boolean;
+}
+
+const gates = new WeakMap<object, Gate>();
+
+/** The connection on which a request came, with TLS where the server speaks it. */
+export const connectionOf = ({ socket }: IncomingMessage): Socket => gates.get(socket)?.connection ?? socket;
+
+/**
+ * Lets Node parse one request of a connection at a time, and closes a connection that sends another request before it was
+ * answered; API servers wait. By itself Node parses all that it has read at once, which may be hundreds of requests, with
+ * objects for each: a few hundred connections that pipeline fill the heap, even if each is closed at its second request,
+ * because Node goes on parsing what it has read from a closed connection.
+ * @param event what the server emits for connections that are ready to be read
+ * @param handle the listener for its requests
+ */
+export function oneAtATime(
+  server: Server,
+  event: "connection" | "secureConnection",
+  handle: RequestListener,
+): void {
+  const [parse] = server.listeners(event);
+  if (parse === undefined) throw new Error(`The server does not listen to its own event ${event}.`);
+  server.removeAllListeners(event);
+  server.on(event, (connection: Socket) => {
+    if (!connection.destroyed) Reflect.apply(parse, server, [gated(connection)]);
+  });
+  server.on("request", (request, response) => {
+    if (gates.get(request.socket)?.admit(request, response) !== true) return;
+    if (request.headers["transfer-encoding"] === undefined) handle(request, response);
+    else refuseUnknownLength(response);
+  });
+}
+
+/** The gate passes no body whose end it does not know. API servers always state the length. */
+function refuseUnknownLength(response: ServerResponse): void {
+  const message = "Send the body with a Content-Length, as API servers do.";
+  const body = JSON.stringify({ code: "LENGTH_REQUIRED", message });
+  response.writeHead(411, { "content-type": "application/json", connection: "close" }).end(body);
+}
+
+const END = "\r\n\r\n";
+/** What TLS gives at once. Of a connection that waits for memory, no more than a few of them are kept. */
+const TLS_RECORD = 16 * 1024;
+const NONE: Buffer = Buffer.alloc(0);
+
+/** The same connection for Node's parser, which is passed the bytes of one request and no more until it was answered. */
+function gated(connection: Socket): Duplex {
+  /** What was read and not passed yet: less than one read of Node's, because then no more is read. */
+  let rest = NONE;
+  /** The last bytes that were passed, if they may be the beginning of a head's end. */
+  let tail = NONE;
+  /** How much of the present request's body has not come yet. */
+  let body = 0;
+  /** Whether a head was passed whose request is not answered yet. */
+  let isBusy = false;
+  let answer: ServerResponse | undefined;
+
+  /** How many bytes of the rest may pass now. */
+  const mayPass = (): number => {
+    if (body > 0) {
+      const length = Math.min(body, rest.length);
+      body -= length;
+      return length;
+    }
+    if (isBusy) {
+      // The client may have read an answer before Node knows that it was sent.
+      if (answer !== undefined && !answer.writableEnded) gate.destroy();
+      return 0;
+    }
+    const bytes = tail.length === 0 ? rest : Buffer.concat([tail, rest]);
+    const end = bytes.indexOf(END);
+    isBusy = end !== -1;
+    const length = isBusy ? end + END.length - tail.length : rest.length;
+    tail = isBusy ? NONE : bytes.subarray(1 - END.length);
+    return length;
+  };
+  const pass = (): void => {
+    while (rest.length > 0 && !gate.destroyed) {
+      const length = mayPass();
+      const piece = rest.subarray(0, length);
+      rest = rest.subarray(length);
+      if (length === 0 || !gate.push(piece)) return void connection.pause();
+    }
+    connection.resume();
+    return undefined;
+  };
+
+  const gate = new Duplex({
+    decodeStrings: false,
+    // Requests take it over for their bodies.
+    readableHighWaterMark: TLS_RECORD,
+    read: pass,
+    write: (chunk: Buffer | string, encoding, done) => void connection.write(chunk, encoding, done),
+    writev: (chunks, done) => {
+      connection.cork();
+      chunks.forEach(({ chunk, encoding }, index) =>
+        connection.write(chunk as Buffer | string, encoding, index === chunks.length - 1 ? done : undefined),
+      );
+      connection.uncork();
+    },
+    final: (done) => void connection.end(done),
+    destroy: (error, done) => {
+      connection.destroy();
+      done(error);
+    },
+  });
+  gates.set(gate, {
+    connection,
+    admit: (request, response) => {
+      if (answer !== undefined) {
+        gate.destroy();
+        return false;
+      }
+      answer = response;
+      body = Number(request.headers["content-length"] ?? 0);
+      response.once("close", () => {
+        isBusy = false;
+        answer = undefined;
+        pass();
+      });
+      return true;
+    },
+  });
+  connection
+    .on("data", (bytes: Buffer) => {
+      rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
+      pass();
+    })
+    .on("end", () => gate.push(null))
+    .on("timeout", () => gate.emit("timeout"))
+    .on("error", (error) => gate.destroy(error))
+    .on("close", () => gate.destroy());
+  // What Node's HTTP server uses of a socket, and what we do.
+  const { remoteAddress, remotePort } = connection;
+  return Object.assign(gate, {
+    remoteAddress,
+    remotePort,
+    setTimeout: (ms: number) => (connection.setTimeout(ms), gate),
+    destroySoon: () => gate.end(() => gate.destroy()),
+  });
+}
