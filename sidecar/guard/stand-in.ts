@@ -1,4 +1,4 @@
-import { connect, createServer, type Server } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { LOOPBACK } from "../contract/pod.ts";
 import { CodedError, systemCode } from "../kit/errors.ts";
 import type { Reach } from "../kit/reach.ts";
@@ -22,13 +22,22 @@ const NO_IPV6 = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
  */
 export async function standIn(port: number, word: string): Promise<StandIn> {
   const servers: Server[] = [];
-  const close = async (): Promise<void> =>
-    void (await Promise.all(
-      servers.map((server) => new Promise<void>((resolve) => void server.close(() => resolve()))),
-    ));
+  const sockets = new Set<Socket>();
+  const close = async (): Promise<void> => {
+    const closed = servers.map(
+      (server) => new Promise<void>((resolve) => void server.close(() => resolve())),
+    );
+    // The pod's app may have connected, too. If it has sent something that nobody reads, its connection never ends by itself.
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(closed);
+  };
   try {
     for (const host of [LOOPBACK, "::1"]) {
-      const server = createServer((socket) => socket.on("error", () => undefined).end(word));
+      const server = createServer((socket) => {
+        sockets.add(socket);
+        socket.on("error", () => undefined).once("close", () => sockets.delete(socket));
+        socket.end(word);
+      });
       const listening = new Promise<void>((resolve, reject) => {
         server.once("error", reject).listen({ port, host, ipv6Only: true }, resolve);
       });

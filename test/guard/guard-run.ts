@@ -11,7 +11,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** The real program, as its own process. */
 export const GUARD = [process.execPath, file("../../sidecar/main.ts"), "guard"];
 
-const bounded = (capabilities: string): readonly string[] => [
+export const bounded = (capabilities: string): readonly string[] => [
   "setpriv",
   "--inh-caps=-all",
   `--bounding-set=-all,${capabilities}`,
