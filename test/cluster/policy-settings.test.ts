@@ -220,7 +220,7 @@ describe.skipIf(reason !== undefined)(
     });
 
     test("stays within the cost budget with four installations, a long CA, and a pod of a hundred containers", async () => {
-      const stsCa = `${"x".repeat(32_000)}$`;
+      const stsCa = "x".repeat(32_000);
       const full = {
         ...NEW.data,
         stsCa,
