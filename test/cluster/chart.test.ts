@@ -177,7 +177,7 @@ describe.skipIf(reason !== undefined)(
       await plane.admin.delete(REGISTRATION);
       await plane.admin.delete(BINDING);
       expect(run("upgrade", "podrole", CHART)).toMatchObject({ status: 0, stderr: "" });
-      expect((await plane.admin.get(REGISTRATION)).webhooks).toHaveLength(2);
+      expect((await plane.admin.get(REGISTRATION)).webhooks).toHaveLength(3);
       expect((await plane.admin.get(BINDING)).spec.validationActions).toEqual(["Deny"]);
     });
 

@@ -58,7 +58,7 @@ metadata:
 \`\`\`
 
 - Every pod that needs an exemption gets a warning (\`EXEMPTED\`), and the API server's audit log has the entries that it needed, as
-  \`pods.podrole.dev/exempted\`.
+  \`pods.podrole.dev/exempted\`; for a change of a running pod, as \`running.podrole.dev/exempted\`.
 - An entry that podrole does not understand, or that cannot be given, exempts from nothing. Every pod of the namespace gets a warning
   then (\`EXEMPTION_INVALID\`).
 - An annotation of more than 2000 characters, or with a character that is not ASCII, exempts from nothing.

@@ -2,11 +2,12 @@ import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { fieldsIn, nameOf, own, recordsIn, strings, type Fields } from "../../model/read.ts";
 import type { CheckFacts } from "./facts.ts";
 import { isEnforced } from "./policy.ts";
-import { fail, judged, ok, skip, warn, type CheckCode, type Results } from "./result.ts";
+import { fail, judged, ok, skip, warn, type CheckCode, type CheckResult, type Results } from "./result.ts";
 import { type LabelSelector, selects } from "../../model/label-selector.ts";
 
-/** The one that decides about pods; the other one only warns about workloads. */
+/** Those that decide about pods, new and running ones; the third only warns about workloads. */
 const PODS = "pods.podrole.dev";
+const RUNNING = "running.podrole.dev";
 const APPLY = "Apply the MutatingWebhookConfiguration that podrole is shipped with.";
 /** Every pod waits for it, for as long as this where the injector hangs. */
 const LONG_SECONDS = 10;
@@ -19,17 +20,25 @@ const titleOf = (webhook: Fields): string => String(own(webhook, "name"));
 export const oursIn = (configurations: readonly Fields[]): readonly Fields[] =>
   configurations.flatMap(webhooksIn).filter((one) => titleOf(one).endsWith(".podrole.dev"));
 
+/** Judges both, and reports what is wrong with either. */
 const judgePods = (
   code: CheckCode,
   { webhooks }: CheckFacts,
-  judge: (webhook: Fields) => Results,
+  judge: (webhook: Fields) => CheckResult,
 ): Results => {
   const none = skip(code, `there is no webhook ${PODS}`);
   return judged(code, webhooks, none, (all) => {
-    const pods = oursIn(all).find((one) => titleOf(one) === PODS);
-    return pods === undefined ? [none] : judge(pods);
+    const results = decidersIn(oursIn(all)).map(judge);
+    const wrong = results.filter(({ status }) => status !== "ok");
+    const different = wrong.filter(
+      ({ message }, at) => wrong.findIndex((one) => one.message === message) === at,
+    );
+    return different.length > 0 ? different : [results[0] ?? none];
   });
 };
+
+const decidersIn = (webhooks: readonly Fields[]): readonly Fields[] =>
+  webhooks.filter((one) => titleOf(one) === PODS || titleOf(one) === RUNNING);
 
 export const webhookCheck = ({ webhooks }: CheckFacts): Results => {
   const code = "WEBHOOK";
@@ -47,8 +56,10 @@ export const webhookCheck = ({ webhooks }: CheckFacts): Results => {
       const message = `Several configurations register it: ${names.join(", ")}.`;
       return warn(code, message, "Delete those that another installation has left.");
     }
-    const pods = webhooksIn(holder).find((one) => titleOf(one) === PODS) ?? {};
-    const lacking = NEEDED.filter(([operation, resource]) => !rulesCover(pods, operation, resource));
+    const deciders = decidersIn(webhooksIn(holder));
+    const lacking = NEEDED.filter(
+      ([operation, resource]) => !deciders.some((one) => rulesCover(one, operation, resource)),
+    );
     if (lacking.length > 0) {
       const what = lacking.map(([operation, resource]) => `${operation} of ${resource}`).join(", ");
       return fail(code, `The webhook is not called for ${what}.`, APPLY);

@@ -10,10 +10,15 @@ describe("the webhook", () => {
     expect(said("WEBHOOK", { webhooks: found([webhookConfiguration(), other]) })[0]).toMatch(
       /^warn: .+ podrole, old/,
     );
-    const deaf = webhook((pods) => (pods.rules[1].resources = ["pods"]));
+    const deaf = webhook((_, all) => (all.webhooks[1].rules[0].resources = ["pods"]));
     expect(said("WEBHOOK", deaf)).toEqual([
       "fail: The webhook is not called for UPDATE of pods/ephemeralcontainers, UPDATE of pods/resize.",
     ]);
+  });
+
+  test("is judged for running pods as for new ones", () => {
+    const open = webhook((_, all) => (all.webhooks[1].failurePolicy = "Ignore"));
+    expect(said("WEBHOOK_FAILURE", open)).toEqual([expect.stringMatching(/^warn/)]);
   });
 
   test("fails when it fails open, unless the admission policy denies instead", () => {
