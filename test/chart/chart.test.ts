@@ -63,6 +63,11 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
       { webhook: { failurePolicy: "Ignore" }, admissionPolicy: { enabled: false } },
       "needs admissionPolicy",
     ],
+    [
+      "a guard in the sidecar's container without the policies, one of which forbids exec into it",
+      { options: { guardContainer: "sidecar" }, admissionPolicy: { enabled: false } },
+      "options.guardContainer sidecar needs admissionPolicy",
+    ],
     ["source ambient without a Secret", { options: { source: "ambient" } }, "options.ambientSecret"],
   ] as const)("refuses %s", ([, values, says]) => {
     const { status, stderr } = template(values);

@@ -98,6 +98,9 @@ the default applies. */}}
 {{- if and (eq $v.webhook.failurePolicy "Ignore") (not (and $v.admissionPolicy.enabled (has "Deny" $v.admissionPolicy.validationActions))) -}}
 {{- fail "webhook.failurePolicy Ignore needs admissionPolicy with Deny: otherwise pods run unguarded while the injector is away" -}}
 {{- end -}}
+{{- if and (eq $v.options.guardContainer "sidecar") (not (and $v.admissionPolicy.enabled (has "Deny" $v.admissionPolicy.validationActions))) -}}
+{{- fail "options.guardContainer sidecar needs admissionPolicy with Deny: exec into the sidecar's container would be root there and could remove the guard's rules" -}}
+{{- end -}}
 {{- if eq (int $v.options.credentialsPort) (int $v.options.healthPort) -}}
 {{- fail "options.credentialsPort and options.healthPort are the same" -}}
 {{- end -}}
