@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { ENV } from "./contract/env.ts";
 import type { Env } from "./kit/env.ts";
 import { coded, oneLine } from "./kit/errors.ts";
 import { writeTerminationMessage } from "./kit/termination.ts";
@@ -29,7 +28,7 @@ function fail(thrown: unknown, env: Env): never {
   const error = coded(thrown);
   const line = oneLine(error);
   process.stderr.write(`${line}\n`);
-  writeTerminationMessage(env[ENV.terminationLog], line);
+  writeTerminationMessage(env, line);
   process.exit(error.code === "CONFIG_INVALID" ? EXIT.usage : EXIT.failed);
 }
 

@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { parseConfig } from "./config/config.ts";
-import { ENV } from "./contract/env.ts";
 import { collectGarbage } from "./kit/collect-garbage.ts";
 import { systemClock } from "./kit/clock.ts";
 import type { Env } from "./kit/env.ts";
@@ -37,7 +36,7 @@ export async function serveMain(env: Env): Promise<number> {
     log.error({ code, reason: message, remedy }, "start failed");
     // The hook ends by itself once it reads this, and the kubelet shows its words. If this process ended first, the hook
     // would be killed with the container and could say nothing.
-    writeTerminationMessage(env[ENV.terminationLog], oneLine(reason));
+    writeTerminationMessage(env, oneLine(reason));
     await systemClock.sleep(HOOK_FIRST_MS);
     return 1;
   }

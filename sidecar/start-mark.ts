@@ -1,7 +1,8 @@
-import { closeSync, lstatSync, openSync } from "node:fs";
+import { closeSync, existsSync, lstatSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ENV } from "./contract/env.ts";
 import type { Env } from "./kit/env.ts";
+import { terminationLogOf } from "./kit/termination.ts";
 
 /** Remembers that the pod has started: that its sidecar has held credentials before. */
 export interface StartMark {
@@ -19,8 +20,8 @@ export interface StartMark {
  * the mark opens neither credentials nor the guard.
  */
 export function startMark(env: Env): StartMark {
-  const [log, podUid] = [env[ENV.terminationLog], env[ENV.podUid]];
-  if (!log || !podUid) return { isSet: () => false, set: () => undefined };
+  const [log, podUid] = [terminationLogOf(env), env[ENV.podUid]];
+  if (!podUid || !existsSync(log)) return { isSet: () => false, set: () => undefined };
   const path = join(dirname(log), "shm", `podrole-started-${podUid}`);
   return {
     isSet: () => {

@@ -1,8 +1,9 @@
 import { connect } from "node:net";
 import { ENV, START_MODES } from "./contract/env.ts";
-import { HEALTH_PORT, LOOPBACK, PATH } from "./contract/pod.ts";
+import { LOOPBACK, PATH } from "./contract/pod.ts";
 import { systemClock, type Clock } from "./kit/clock.ts";
 import { becomeUser } from "./kit/become-user.ts";
+import { defaulted } from "./kit/defaults.ts";
 import { integer, oneOf, optional, parseEnv, type Env } from "./kit/env.ts";
 import { CodedError, systemCode } from "./kit/errors.ts";
 import { startMark } from "./start-mark.ts";
@@ -35,9 +36,9 @@ export async function waitMain(
 ): Promise<number> {
   dropRights(env, become);
   const { start, startTimeoutSeconds, healthPort } = parseEnv(env, {
-    start: optional(ENV.start, oneOf(START_MODES), "wait"),
-    startTimeoutSeconds: optional(ENV.startTimeoutSeconds, integer(1, 3600), 30),
-    healthPort: optional(ENV.healthPort, integer(1, 65_535), HEALTH_PORT),
+    start: defaulted(ENV.start, oneOf(START_MODES)),
+    startTimeoutSeconds: defaulted(ENV.startTimeoutSeconds, integer(1, 3600)),
+    healthPort: defaulted(ENV.healthPort, integer(1, 65_535)),
   });
   const path = start === "wait" && !startMark(env).isSet() ? PATH.readyz : PATH.healthz;
   const deadline = clock.elapsed() + startTimeoutSeconds * 1000 + GRACE_MS;
@@ -45,7 +46,7 @@ export async function waitMain(
   while (clock.elapsed() < deadline) {
     const answer = await ask(healthPort, path);
     if (answer === "ready") return 0;
-    const message = readTerminationMessage(env[ENV.terminationLog]);
+    const message = readTerminationMessage(env);
     if (message !== "") throw errorOf(message);
     if (hasListened && answer === "refused") throw ended();
     hasListened ||= answer === "not ready";

@@ -3,7 +3,8 @@ import { variablesOf } from "../config/variables.ts";
 import { type Container, literal, fieldVar } from "../model/pod.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { CONTAINER, COMMAND } from "../../sidecar/contract/pod.ts";
-import { ownContainer, TERMINATION_LOG, ownSecurity } from "./own-container.ts";
+import { ownContainer, ownSecurity } from "./own-container.ts";
+import { withoutDefaults } from "./own-env.ts";
 import { OWN_RESOURCES } from "../model/own-resources.ts";
 import { noApiTokenMount } from "../model/no-api-token.ts";
 import { imdsMode } from "./imds-env.ts";
@@ -34,15 +35,14 @@ export function guardContainer(config: InjectorConfig, intent: Intent, uid: numb
     name: CONTAINER.guard,
     ...ownContainer(config),
     command: [...COMMAND.guard],
-    env: [
+    env: withoutDefaults([
       ...openUid,
       ...(sidecar ?? []),
       ...variablesOf("guard", config).map(([name, value]) => literal(name, value)),
       ...(intent.imds === undefined ? [] : imdsMode(config)),
       fieldVar(ENV.podIp, "status.podIP"),
       fieldVar(ENV.hostIp, "status.hostIP"),
-      literal(ENV.terminationLog, TERMINATION_LOG),
-    ],
+    ]),
     resources: OWN_RESOURCES[CONTAINER.guard],
     securityContext: ownSecurity(0, {
       add: ["NET_ADMIN", ...(config.guardNetRaw ? ["NET_RAW"] : [])],

@@ -1,14 +1,14 @@
+import { ENV } from "../../sidecar/contract/env.ts";
+import { DEFAULTS } from "../../sidecar/kit/defaults.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { SecurityContext } from "../model/pod.ts";
-
-/** Where guard and sidecar write why they ended, for `kubectl describe pod` to show. */
-export const TERMINATION_LOG = "/dev/termination-log";
 
 /** The fields that guard and sidecar have alike. */
 export const ownContainer = (config: InjectorConfig) => ({
   image: config.image,
   imagePullPolicy: config.imagePullPolicy,
-  terminationMessagePath: TERMINATION_LOG,
+  // Where they write why they ended, for `kubectl describe pod` to show.
+  terminationMessagePath: DEFAULTS[ENV.terminationLog],
   // The file is written in full sentences; the log's last line stands in where a container died too early to write.
   terminationMessagePolicy: "FallbackToLogsOnError",
 });

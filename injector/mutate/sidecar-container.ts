@@ -5,12 +5,14 @@ import { sidecarIdentityMount, sidecarTokenFile } from "../model/identity-volume
 import { type Container, literal, fieldVar } from "../model/pod.ts";
 import { noApiTokenMount } from "../model/no-api-token.ts";
 import { inFile } from "../model/token-mode.ts";
-import type { Identity } from "../../sidecar/contract/session.ts";
+import { SESSION_SECONDS, type Identity, type Step } from "../../sidecar/contract/session.ts";
+import { podFieldsIn } from "../../sidecar/kit/pod-fields.ts";
 import { SOURCE_KINDS } from "../sources/sources.ts";
 import { CONTAINER, COMMAND } from "../../sidecar/contract/pod.ts";
-import { ownContainer, TERMINATION_LOG, ownSecurity } from "./own-container.ts";
+import { ownContainer, ownSecurity } from "./own-container.ts";
+import { withoutDefaults } from "./own-env.ts";
 import { OWN_RESOURCES } from "../model/own-resources.ts";
-import { ENV } from "../../sidecar/contract/env.ts";
+import { ENV, NO_GUARD } from "../../sidecar/contract/env.ts";
 import { imdsEnv } from "./imds-env.ts";
 import type { Intent, SidecarIntent } from "../decide/intent.ts";
 
@@ -32,9 +34,12 @@ export function sidecarContainer(
       name: identity.name,
       ...(hasFiles ? { tokenFile: sidecarTokenFile(index) } : {}),
       ...(tokenSha256 === undefined ? {} : { tokenSha256 }),
-      steps: identity.steps,
+      steps: identity.steps.map((step, at, { length }) =>
+        at === length - 1 ? withoutUsualDuration(step) : step,
+      ),
     };
   });
+  const written = JSON.stringify(identities);
   const kind = SOURCE_KINDS[sidecar.source];
   const volumeMounts = [
     ...(kind.volume === undefined ? [] : [kind.volume.mount]),
@@ -46,27 +51,29 @@ export function sidecarContainer(
     ...ownContainer(config),
     command: [...COMMAND.serve],
     restartPolicy: "Always",
-    env: [
+    env: withoutDefaults([
       literal(ENV.source, sidecar.source),
-      literal(ENV.identities, JSON.stringify(identities)),
+      literal(ENV.identities, written),
       literal(ENV.sessionName, sidecar.sessionName),
       literal(ENV.region, sidecar.stsRegion),
       literal(ENV.stsEndpoint, sidecar.stsEndpoint),
       ...variablesOf("sidecar", config).map(([name, value]) => literal(name, value)),
       ...kind.env(config),
-      // Absent without a guard, not empty: Go leaves an empty value out, and a second look would find another pod.
-      ...(intent.guard ? [literal(ENV.blockedAddresses, config.block.join(","))] : []),
+      literal(ENV.blockedAddresses, intent.guard ? config.block.join(",") : NO_GUARD),
       ...(intent.imds === undefined ? [] : imdsEnv(intent.imds, sidecar, config)),
       literal(ENV.start, sidecar.start),
-      literal(ENV.terminationLog, TERMINATION_LOG),
-      fieldVar(ENV.namespace, "metadata.namespace"),
-      fieldVar(ENV.serviceAccount, "spec.serviceAccountName"),
-      fieldVar(ENV.podName, "metadata.name"),
+      ...podFieldsIn(sidecar.sessionName, written).map(({ variable, path }) => fieldVar(variable, path)),
       fieldVar(ENV.podUid, "metadata.uid"),
-    ],
+    ]),
     lifecycle: { postStart: { exec: { command: [...COMMAND.wait] } } },
     resources: OWN_RESOURCES[CONTAINER.sidecar],
     securityContext: ownSecurity(uid, { drop: ["ALL"] }),
     volumeMounts,
   };
+}
+
+function withoutUsualDuration({ durationSeconds, ...step }: Step): Step {
+  return durationSeconds === undefined || durationSeconds === SESSION_SECONDS
+    ? step
+    : { ...step, durationSeconds };
 }

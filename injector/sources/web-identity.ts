@@ -1,6 +1,4 @@
-import { ENV } from "../../sidecar/contract/env.ts";
 import { TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
-import { literal } from "../model/pod.ts";
 import type { SourceKind } from "./source-kind.ts";
 
 /** The pod's service account token, which IAM knows by the cluster's OIDC provider. */
@@ -10,7 +8,8 @@ export const webIdentity: SourceKind = {
   firstCall: "AssumeRoleWithWebIdentity",
   isRoleSession: false,
   opensGuard: false,
-  env: () => [literal(ENV.webIdentityTokenFile, `${TOKEN_VOLUME.mountPath}/${TOKEN_VOLUME.file}`)],
+  // The token's path is what the sidecar assumes.
+  env: () => [],
   // In the sidecar alone. The kubelet renews the token at 80 % of its hour.
   volume: {
     volume: {

@@ -1,7 +1,13 @@
-import { ENV, START_MODES, type StartMode } from "../contract/env.ts";
+import { ENV, NO_GUARD, START_MODES, type StartMode } from "../contract/env.ts";
 import { IMDS_MODES, IMDS_V1, type ImdsV1 } from "../contract/metadata.ts";
-import { CREDENTIALS_PORT, HEALTH_PORT, IMDS_PORT } from "../contract/pod.ts";
-import { POD_IDENTITY, SOURCES, type Identity, type Source, type Step } from "../contract/session.ts";
+import {
+  POD_IDENTITY,
+  SESSION_SECONDS,
+  SOURCES,
+  type Identity,
+  type Source,
+  type Step,
+} from "../contract/session.ts";
 import {
   httpOrigin,
   integer,
@@ -13,9 +19,11 @@ import {
   text,
   type Env,
 } from "../kit/env.ts";
+import { DEFAULTS, defaulted } from "../kit/defaults.ts";
 import { CodedError } from "../kit/errors.ts";
 import { LOG_LEVELS, type LogLevel } from "../kit/log.ts";
 import { nodePath } from "../kit/node-path.ts";
+import { podFieldsIn } from "../kit/pod-fields.ts";
 import { IDENTITY_SOURCES } from "../sources/sources.ts";
 import type { StsEndpoint } from "../sts/client.ts";
 import type { TimedStep } from "../sts/role-request.ts";
@@ -60,42 +68,45 @@ export interface SidecarConfig {
   readonly logLevel: LogLevel;
 }
 
-/** SDKs refresh 15 minutes before the end, so they would soon fetch a session of less than an hour for every call. */
-const LAST_STEP_SECONDS = 3600;
 /** The keys of a step in between are used once, within seconds, so STS's shortest session is long enough. */
 const HUB_STEP_SECONDS = 900;
 
 /** @throws CodedError `CONFIG_INVALID` naming every variable that is absent or wrong */
 export function parseConfig(env: Env): SidecarConfig {
-  const name = SOURCES.find((known) => known === env[ENV.source]);
+  const name = SOURCES.find((known) => known === (env[ENV.source] || DEFAULTS[ENV.source]));
+  const podFields = podFieldsIn(env[ENV.sessionName] || DEFAULTS[ENV.sessionName], env[ENV.identities] ?? "");
+  const podField = (variable: string) =>
+    podFields.some((field) => field.variable === variable)
+      ? required(variable, text)
+      : optional(variable, text, "");
   const source = name === undefined ? undefined : IDENTITY_SOURCES[name];
   const { pod, template, imds, identities, ...rest } = parseEnv(env, {
-    source: required(ENV.source, oneOf(SOURCES)),
+    source: defaulted(ENV.source, oneOf(SOURCES)),
     sourceSettings: source?.settings ?? {},
     identities: required(ENV.identities, identitiesOf(source?.firstAction)),
-    template: optional(ENV.sessionName, text, "{namespace}.{pod}"),
+    template: defaulted(ENV.sessionName, text),
     sts: {
       region: required(ENV.region, region),
       endpoint: required(ENV.stsEndpoint, httpOrigin),
       ca: optional(ENV.stsCa, certificates, undefined),
     },
-    start: optional(ENV.start, oneOf(START_MODES), "wait"),
-    startTimeoutSeconds: optional(ENV.startTimeoutSeconds, integer(1, 3600), 30),
-    port: optional(ENV.port, portNumber, CREDENTIALS_PORT),
-    healthPort: optional(ENV.healthPort, otherThan(env[ENV.port]), HEALTH_PORT),
-    blockedAddresses: optional(ENV.blockedAddresses, list(ipAddress), []),
+    start: defaulted(ENV.start, oneOf(START_MODES)),
+    startTimeoutSeconds: defaulted(ENV.startTimeoutSeconds, integer(1, 3600)),
+    port: defaulted(ENV.port, portNumber),
+    healthPort: defaulted(ENV.healthPort, otherThan(env[ENV.port])),
+    blockedAddresses: defaulted(ENV.blockedAddresses, addressesToVerify),
     imds: {
-      mode: optional(ENV.imds, oneOf(IMDS_MODES), "block"),
-      port: optional(ENV.imdsPort, portNumber, IMDS_PORT),
-      v1: optional(ENV.imdsV1, oneOf(IMDS_V1), "denied"),
+      mode: defaulted(ENV.imds, oneOf(IMDS_MODES)),
+      port: defaulted(ENV.imdsPort, portNumber),
+      v1: defaulted(ENV.imdsV1, oneOf(IMDS_V1)),
       facts: optional(ENV.imdsFacts, factsOf, {}),
       nodePaths: optional(ENV.imdsNodePaths, list(nodePathIf(source?.reachesMetadata)), []),
     },
-    logLevel: optional(ENV.logLevel, oneOf(LOG_LEVELS), "info"),
+    logLevel: defaulted(ENV.logLevel, oneOf(LOG_LEVELS)),
     pod: {
-      namespace: required(ENV.namespace, text),
-      serviceAccount: required(ENV.serviceAccount, text),
-      pod: required(ENV.podName, text),
+      namespace: podField(ENV.namespace),
+      serviceAccount: podField(ENV.serviceAccount),
+      pod: podField(ENV.podName),
       podUid: required(ENV.podUid, text),
     },
   });
@@ -121,11 +132,13 @@ function refuseSeveralRoles(identities: readonly Identity[]): void {
 }
 
 function completed(step: Step, isLast: boolean, pod: PodIdentity): TimedStep {
-  const durationSeconds = step.durationSeconds ?? (isLast ? LAST_STEP_SECONDS : HUB_STEP_SECONDS);
+  const durationSeconds = step.durationSeconds ?? (isLast ? SESSION_SECONDS : HUB_STEP_SECONDS);
   if (step.tags === undefined) return { ...step, durationSeconds };
   const tags = Object.entries(step.tags).map(([key, value]) => [key, tagValue(value, pod)]);
   return { ...step, durationSeconds, tags: Object.fromEntries(tags) };
 }
+
+const addressesToVerify = (raw: string): readonly string[] => (raw === NO_GUARD ? [] : list(ipAddress)(raw));
 
 /** Without that, the guard blocks the node's service for the sidecar as well. */
 function nodePathIf(reachesMetadata: boolean | undefined) {

@@ -6,15 +6,18 @@ export type EgressHookMode = (typeof EGRESS_HOOK_MODES)[number];
 export const START_MODES = ["wait", "now"] as const;
 export type StartMode = (typeof START_MODES)[number];
 
-/** The variables that guard and sidecar are configured by. */
+/** The value of {@link ENV.blockedAddresses} in the sidecar of a pod without a guard. */
+export const NO_GUARD = "none";
+
+/** The variables that guard and sidecar are configured by. What an absent one stands for: kit/defaults.ts. */
 export const ENV = {
-  /** Both: addresses to keep out of reach, comma-separated. Empty: no guard in this pod, nothing to verify. */
+  /** Both: addresses to keep out of reach, comma-separated. Sidecar: {@link NO_GUARD} in a pod without a guard, where nothing is to be verified. */
   blockedAddresses: "PODROLE_BLOCKED_ADDRESSES",
   /** Guard: the one uid that may still reach them (source `node`), or absent. */
   openUid: "PODROLE_OPEN_UID",
   /**
    * Guard, in a pod with a sidecar: the uid that runs it, and the ports where it gives credentials, comma-separated. Nobody
-   * else in the pod may answer there. Both or neither.
+   * else in the pod may answer there.
    */
   sidecarUid: "PODROLE_SIDECAR_UID",
   sidecarPorts: "PODROLE_SIDECAR_PORTS",
@@ -23,7 +26,7 @@ export const ENV = {
    * packet sockets, so then the guard may do without it. Absent: `require`.
    */
   egressHook: "PODROLE_EGRESS_HOOK",
-  /** Both: {@link IMDS_MODES}, absent for `block`, and the port of the sidecar's endpoint in `emulate`. */
+  /** Both: {@link IMDS_MODES}, and the port of the sidecar's endpoint in `emulate`. */
   imds: "PODROLE_IMDS",
   imdsPort: "PODROLE_LISTEN_IMDS",
   /** Sidecar, in `emulate`: `allowed` for clients that know no token, else `denied`. */
@@ -61,6 +64,7 @@ export const ENV = {
   port: "PODROLE_LISTEN_CREDENTIALS",
   healthPort: "PODROLE_LISTEN_HEALTH",
   logLevel: "PODROLE_LOG_LEVEL",
+  /** Of the pod, by the downward API; all but the uid only where a placeholder refers to it: kit/pod-fields.ts. */
   namespace: "PODROLE_NAMESPACE",
   serviceAccount: "PODROLE_SERVICE_ACCOUNT",
   podName: "PODROLE_POD_NAME",

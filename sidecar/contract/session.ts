@@ -12,7 +12,7 @@ export const AWS_REGION = /^[a-z]{2,5}(?:-[a-z]{2,12}){1,3}-\d{1,2}$/;
  */
 export interface Step {
   readonly roleArn: string;
-  /** 900 to 43200. STS allows a chained session one hour at most. */
+  /** 900 to 43200; absent in the last step: {@link SESSION_SECONDS}. STS allows a chained session one hour at most. */
   readonly durationSeconds?: number;
   readonly externalId?: string;
   readonly policy?: string;
@@ -24,6 +24,9 @@ export interface Step {
 }
 
 export const POLICY_ARNS_MAX = 10;
+
+/** SDKs refresh 15 minutes before the end, so they would soon fetch a session of less than an hour for every call. */
+export const SESSION_SECONDS = 3600;
 
 /**
  * One session that the sidecar holds, and the token that gives access to it. A pod has one of its own, and one for every

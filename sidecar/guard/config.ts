@@ -1,7 +1,7 @@
 import { EGRESS_HOOK_MODES, ENV, type EgressHookMode } from "../contract/env.ts";
 import { IMDS_MODES, type ImdsMode } from "../contract/metadata.ts";
-import { IMDS_PORT } from "../contract/pod.ts";
 import { blockable, normalAddress } from "../kit/address.ts";
+import { defaulted } from "../kit/defaults.ts";
 import { integer, list, oneOf, optional, parseEnv, required, type Env } from "../kit/env.ts";
 import { LOG_LEVELS, type LogLevel } from "../kit/log.ts";
 import type { SidecarPorts } from "./packet-filter.ts";
@@ -28,32 +28,33 @@ const portNumber = integer(1, 65_535);
 const HIGHEST_UID = 65_535;
 
 /**
- * A list without an address is an error: the injector leaves the guard out of a pod that needs none, so whoever emptied
- * the variable meant to switch the guard off.
+ * A list without an address is an error: the injector leaves the guard out of a pod that needs none.
  * @throws CodedError `CONFIG_INVALID` naming every variable that is absent or wrong
  */
 export function parseGuardConfig(env: Env): GuardConfig {
   const { sidecarUid, sidecarPorts, ...rest } = parseEnv(env, {
-    addresses: required(ENV.blockedAddresses, blockedAddresses),
+    addresses: defaulted(ENV.blockedAddresses, blockedAddresses),
     openUid: optional(ENV.openUid, integer(1, HIGHEST_UID), undefined),
-    sidecarUid: optional(ENV.sidecarUid, both(env, ENV.sidecarPorts, integer(1, HIGHEST_UID)), undefined),
-    sidecarPorts: optional(ENV.sidecarPorts, both(env, ENV.sidecarUid, ports), undefined),
-    egressHook: optional(ENV.egressHook, oneOf(EGRESS_HOOK_MODES), "require"),
-    imds: optional(ENV.imds, oneOf(IMDS_MODES), "block"),
-    imdsPort: optional(ENV.imdsPort, portNumber, IMDS_PORT),
+    sidecarUid: optional(ENV.sidecarUid, integer(1, HIGHEST_UID), undefined),
+    sidecarPorts: defaulted(ENV.sidecarPorts, withUid(env)),
+    egressHook: defaulted(ENV.egressHook, oneOf(EGRESS_HOOK_MODES)),
+    imds: defaulted(ENV.imds, oneOf(IMDS_MODES)),
+    imdsPort: defaulted(ENV.imdsPort, portNumber),
     podIp: required(ENV.podIp, ipAddress),
     hostIp: required(ENV.hostIp, ipAddress),
-    logLevel: optional(ENV.logLevel, oneOf(LOG_LEVELS), "info"),
+    logLevel: defaulted(ENV.logLevel, oneOf(LOG_LEVELS)),
   });
-  const isThere = sidecarUid !== undefined && sidecarPorts !== undefined;
-  return { ...rest, sidecar: isThere ? { uid: sidecarUid, ports: sidecarPorts } : undefined };
+  return {
+    ...rest,
+    sidecar: sidecarUid === undefined ? undefined : { uid: sidecarUid, ports: sidecarPorts },
+  };
 }
 
-/** Of two variables that go together, one alone would be half a rule. */
-function both<T>(env: Env, other: string, parse: (raw: string) => T) {
-  return (raw: string): T => {
-    if (!env[other]) throw new Error(`needs ${other}`);
-    return parse(raw);
+/** Ports without the uid that may answer there would be half a rule. */
+function withUid(env: Env) {
+  return (raw: string): readonly number[] => {
+    if (env[ENV.sidecarPorts] && !env[ENV.sidecarUid]) throw new Error(`needs ${ENV.sidecarUid}`);
+    return ports(raw);
   };
 }
 

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { ENV } from "../contract/env.ts";
 import type { Env } from "../kit/env.ts";
 import { coded, oneLine } from "../kit/errors.ts";
 import { createLog } from "../kit/log.ts";
@@ -28,7 +27,7 @@ export interface Surroundings extends Pick<
 
 /** The command `guard`. @returns the exit code, one of exits.ts */
 export const guardMain = (env: Env, around: Surroundings = surroundings(env)): Promise<number> =>
-  proven(env, around, guard, (line) => writeTerminationMessage(env[ENV.terminationLog], line));
+  proven(env, around, guard, (line) => writeTerminationMessage(env, line));
 
 /**
  * The first half of the command `guard-and-serve`: afterwards the process has no rights left. @returns as {@link guardMain}; the
@@ -55,7 +54,7 @@ async function proven(
     const error = coded(thrown, "GUARD_FAILED");
     const line = oneLine(error);
     around.stderr(line);
-    writeTerminationMessage(env[ENV.terminationLog], line);
+    writeTerminationMessage(env, line);
     return exitOf(error.code);
   }
 }

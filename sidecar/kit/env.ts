@@ -2,10 +2,11 @@ import { CodedError } from "./errors.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** One variable: its name, its parser, and the value that an absent or empty one stands for. */
+/** One variable: its name, its parser, and what an absent or empty one stands for: a text to be parsed, or a value. */
 export interface Field<T> {
   readonly name: string;
   readonly parse: (raw: string) => T;
+  readonly assumed?: string;
   readonly fallback?: T;
 }
 
@@ -49,7 +50,7 @@ const isField = (field: Field<unknown> | Shape): field is Field<unknown> =>
   typeof field["parse"] === "function";
 
 function valueOf(env: Env, field: Field<unknown>, problems: string[]): unknown {
-  const raw = env[field.name];
+  const raw = env[field.name] || field.assumed;
   if (raw === undefined || raw === "") {
     if (!("fallback" in field)) problems.push(`${field.name} is not set`);
     return field.fallback;

@@ -1,14 +1,17 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { ENV } from "../contract/env.ts";
+import { DEFAULTS } from "./defaults.ts";
+import type { Env } from "./env.ts";
 
 /**
  * Writes the line that `kubectl describe pod` shows. Only an existing file is written to: the kubelet creates it, and
  * elsewhere (a laptop, a test) no file must appear. Never throws: the exit code matters more.
- * @param path empty or absent: nothing is written
+ * An empty path in ENV.terminationLog means none.
  */
-export function writeTerminationMessage(path: string | undefined, line: string): void {
-  if (path === undefined || path === "") return;
+export function writeTerminationMessage(env: Env, line: string): void {
+  const path = terminationLogOf(env);
   // The hook repeats the sidecar's message, and may be killed between emptying the file and writing it again.
-  if (readTerminationMessage(path) === line) return;
+  if (readTerminationMessage(env) === line) return;
   try {
     const file = openSync(path, "r+");
     ftruncateSync(file, 0);
@@ -24,11 +27,13 @@ export function writeTerminationMessage(path: string | undefined, line: string):
  * The line that a process of this container wrote before it ended, or an empty text. The kubelet makes a new file for every
  * start of a container.
  */
-export function readTerminationMessage(path: string | undefined): string {
-  if (path === undefined || path === "") return "";
+export function readTerminationMessage(env: Env): string {
   try {
-    return readFileSync(path, "utf8").trim();
+    return readFileSync(terminationLogOf(env), "utf8").trim();
   } catch {
     return "";
   }
 }
+
+/** The file's path. Empty: there is none. */
+export const terminationLogOf = (env: Env): string => env[ENV.terminationLog] ?? DEFAULTS[ENV.terminationLog];

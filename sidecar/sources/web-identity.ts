@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { ENV } from "../contract/env.ts";
-import { required, text } from "../kit/env.ts";
+import { defaulted } from "../kit/defaults.ts";
+import { text } from "../kit/env.ts";
 import { errorName } from "../kit/errors.ts";
 import { Secret } from "../kit/secret.ts";
 import type { Caller } from "../sts/role-request.ts";
@@ -10,7 +11,7 @@ import { defineSource } from "./source.ts";
 
 /** The pod's projected service account token. The kubelet renews the file, so each attempt reads it again. */
 export const webIdentity = defineSource({
-  settings: { tokenFile: required(ENV.webIdentityTokenFile, text) },
+  settings: { tokenFile: defaulted(ENV.webIdentityTokenFile, text) },
   firstAction: "AssumeRoleWithWebIdentity",
   reachesMetadata: false,
   issuer: ({ tokenFile }, chain) => issuerOf(() => tokenIn(tokenFile), chain),

@@ -125,13 +125,18 @@ export const withInit =
 
 export const variable = (container: KubeObject, name: string): KubeObject =>
   container.env.find((one: { name: string }) => one.name === name);
+
+/** Sets a variable, which the injector may have left out since it has its default. */
+export function set(container: KubeObject, name: string, value: string): void {
+  const present = variable(container, name);
+  if (present === undefined) container.env.push({ name, value });
+  else present.value = value;
+}
 export const valueOf =
   (name: string, value: string) =>
-  (pod: KubeObject): void => {
-    variable(sidecar(pod), name).value = value;
-  };
+  (pod: KubeObject): void =>
+    set(sidecar(pod), name, value);
 export const guardValueOf =
   (name: string, value: string) =>
-  (pod: KubeObject): void => {
-    variable(guard(pod), name).value = value;
-  };
+  (pod: KubeObject): void =>
+    set(guard(pod), name, value);

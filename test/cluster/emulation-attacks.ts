@@ -7,9 +7,8 @@ type Variables = Readonly<Record<string, string>>;
 function setting(container: KubeObject, variables: Variables): void {
   for (const [name, value] of Object.entries(variables)) {
     const at = container.env.findIndex((one: { name: string }) => one.name === name);
-    if (value === "") container.env.splice(at, 1);
-    else if (at >= 0) container.env[at] = { name, value };
-    else container.env.splice(-4, 0, { name, value });
+    if (at >= 0) container.env.splice(at, 1, ...(value === "" ? [] : [{ name, value }]));
+    else if (value !== "") container.env.splice(-2, 0, { name, value });
   }
 }
 
@@ -30,8 +29,8 @@ const emulation = (
   );
 
 /** The variables that the injector gives guard and sidecar for emulation. */
-const GUARD_EMULATES = { PODROLE_IMDS: "emulate", PODROLE_LISTEN_IMDS: "16927" };
-const BY_HAND = { guard: GUARD_EMULATES, sidecar: { ...GUARD_EMULATES, PODROLE_IMDS_V1: "denied" } };
+const GUARD_EMULATES = { PODROLE_IMDS: "emulate" };
+const BY_HAND = { guard: GUARD_EMULATES, sidecar: GUARD_EMULATES };
 
 /** Emulation without permission, and guard and sidecar with mismatched emulation variables. */
 export const EMULATION_ATTACKS: readonly Attack[] = [

@@ -1,10 +1,10 @@
-import type { KubeObject } from "./kube-client.ts";
 import {
   app,
   attack,
   certificate,
   dropping,
   guard,
+  guardValueOf,
   sidecar,
   valueOf,
   variable,
@@ -12,10 +12,6 @@ import {
   withoutVolumes,
   type Attack,
 } from "./attack.ts";
-
-const lessWalls = (pod: KubeObject): void => {
-  variable(guard(pod), "PODROLE_EGRESS_HOOK").value = "prefer";
-};
 
 /** The threats of deploy/docs/security.md that admission stops. Each is tried on a pod that the webhook has patched. */
 export const ATTACKS: readonly Attack[] = [
@@ -65,8 +61,16 @@ export const ATTACKS: readonly Attack[] = [
   attack("a guard with one more variable", "INJECTED_DIFFERENTLY", (pod) => {
     guard(pod).env.push({ name: "NODE_OPTIONS", value: "--require=/evil.js" });
   }),
+  attack(
+    "a guard that blocks other addresses",
+    "INJECTED_DIFFERENTLY",
+    guardValueOf("PODROLE_BLOCKED_ADDRESSES", "192.0.2.1"),
+  ),
+  attack("a guard with a default written out", "INJECTED_DIFFERENTLY", (pod) => {
+    guard(pod).env.splice(1, 0, { name: "PODROLE_SIDECAR_PORTS", value: "16925" });
+  }),
   attack("a guard whose variable stands twice", "INJECTED_DIFFERENTLY", (pod) => {
-    guard(pod).env.push({ name: "PODROLE_BLOCKED_ADDRESSES", value: "192.0.2.1" });
+    guard(pod).env.push({ ...variable(guard(pod), "PODROLE_SIDECAR_UID"), value: "1000" });
   }),
   attack("a guard that has another address of the pod", "INJECTED_DIFFERENTLY", (pod) => {
     variable(guard(pod), "PODROLE_POD_IP").value = "10.0.0.1";
@@ -79,9 +83,12 @@ export const ATTACKS: readonly Attack[] = [
   attack("a guard with NET_RAW when the installation gives it none", "INJECTED_DIFFERENTLY", (pod) => {
     guard(pod).securityContext.capabilities.add.push("NET_RAW");
   }),
-  attack("a guard that accepts one layer of blocking less", "INJECTED_DIFFERENTLY", lessWalls, {
-    setting: "full",
-  }),
+  attack(
+    "a guard that accepts one layer of blocking less",
+    "INJECTED_DIFFERENTLY",
+    guardValueOf("PODROLE_EGRESS_HOOK", "prefer"),
+    { setting: "full" },
+  ),
   attack("a guard without the setting of the egress hook", "INJECTED_DIFFERENTLY", (pod) => {
     guard(pod).env = guard(pod).env.filter(({ name }: { name: string }) => name !== "PODROLE_EGRESS_HOOK");
   }),
@@ -180,17 +187,33 @@ export const ATTACKS: readonly Attack[] = [
   attack("a sidecar that takes its variable from a Secret", "INJECTED_DIFFERENTLY", (pod) => {
     sidecar(pod).env.push({ name: "PODROLE_X", valueFrom: { secretKeyRef: { name: "a", key: "b" } } });
   }),
-  attack("a sidecar that does not verify the guard", "INJECTED_DIFFERENTLY", (pod) => {
-    sidecar(pod).env = sidecar(pod).env.filter(
-      ({ name }: { name: string }) => name !== "PODROLE_BLOCKED_ADDRESSES",
-    );
-  }),
+  attack(
+    "a sidecar that does not verify the guard",
+    "INJECTED_DIFFERENTLY",
+    valueOf("PODROLE_BLOCKED_ADDRESSES", "none"),
+  ),
+  attack(
+    "a sidecar that verifies other addresses",
+    "INJECTED_DIFFERENTLY",
+    valueOf("PODROLE_BLOCKED_ADDRESSES", "192.0.2.1"),
+  ),
   attack(
     "a sidecar of source node when the installation does not allow it",
     "INJECTED_DIFFERENTLY",
+    valueOf("PODROLE_SOURCE", "node"),
+  ),
+  attack(
+    "a sidecar that reads another token for STS",
+    "INJECTED_DIFFERENTLY",
+    valueOf("PODROLE_WEB_IDENTITY_TOKEN_FILE", "/var/run/secrets/podrole.dev/identities/0/token"),
+  ),
+  attack(
+    "source node: a sidecar of the default source",
+    "INJECTED_DIFFERENTLY",
     (pod) => {
-      sidecar(pod).env.find(({ name }: { name: string }) => name === "PODROLE_SOURCE").value = "node";
+      sidecar(pod).env = sidecar(pod).env.filter(({ name }: { name: string }) => name !== "PODROLE_SOURCE");
     },
+    { setting: "node" },
   ),
   attack("a sidecar with one more mount", "INJECTED_DIFFERENTLY", (pod) => {
     pod.spec.volumes.push({ name: "shared", emptyDir: {} });

@@ -1,16 +1,15 @@
 import { config } from "../support/config.ts";
 import { facts } from "../support/facts.ts";
 import { pod as harmless } from "../support/pods.ts";
-import { attack, SETTINGS, variable, type Attack } from "./attack.ts";
+import { attack, set, SETTINGS, variable, type Attack } from "./attack.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { patched } from "./patched.ts";
 
 const both = (pod: KubeObject): KubeObject => pod.spec.initContainers[0];
 const valueOf =
   (name: string, value: string) =>
-  (pod: KubeObject): void => {
-    variable(both(pod), name).value = value;
-  };
+  (pod: KubeObject): void =>
+    set(both(pod), name, value);
 const context =
   (over: object) =>
   (pod: KubeObject): void => {

@@ -33,7 +33,8 @@ const POD = {
 function formOf({ spec }: KubeObject): string {
   const [first, second]: readonly KubeObject[] = spec.initContainers ?? [];
   const sidecar = first?.name === "podrole-sidecar" ? first : second;
-  const source = sidecar?.env.find(({ name }: { name: string }) => name === "PODROLE_SOURCE").value;
+  const written = sidecar?.env.find(({ name }: { name: string }) => name === "PODROLE_SOURCE");
+  const source = written?.value ?? "web-identity";
   const isGuarded = first?.name === "podrole-guard" && first.image === sidecar?.image;
   return `${isGuarded ? "guarded" : "open"} ${sidecar?.image} ${source}`;
 }

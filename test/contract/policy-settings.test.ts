@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { SETTING_NAMES, SETTINGS, type Setting } from "../../injector/config/settings.ts";
 import { VERSION } from "../../injector/model/version.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { DEFAULTS } from "../../sidecar/kit/defaults.ts";
 import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
 import { GUARD_AND_SIDECAR_RESOURCES, OWN_RESOURCES } from "../../injector/model/own-resources.ts";
 
@@ -38,6 +40,19 @@ test("the policies accept exactly the choices of a setting", () => {
     (words as readonly string[]).toSorted(),
   ]);
   expect(Object.fromEntries(known)).toEqual(Object.fromEntries(choices));
+});
+
+test("the policy for new pods assumes of absent variables what guard and sidecar assume", () => {
+  const policy = readFileSync(
+    new URL("../../deploy/chart/templates/admission-policy.yaml", import.meta.url),
+    "utf8",
+  );
+  const compared = Object.entries(DEFAULTS)
+    // Of the emulation only that is written.
+    .filter(([name]) => name !== ENV.imds && policy.includes(`'${name}=`))
+    .map(([name, value]) => `${name}=${value}`);
+  expect(compared.length).toBeGreaterThan(5);
+  expect(defined("assumed")).toEqual(compared);
 });
 
 test("the policy for new pods accepts exactly the uids that the injector gives to sidecars", () => {

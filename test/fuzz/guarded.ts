@@ -60,7 +60,8 @@ function guardProblems(guard: unknown): readonly string[] {
     ...is("restartPolicy", at(guard, "restartPolicy") == null && at(guard, "lifecycle") == null),
     ...is("uid", own(context, "runAsUser") === 0 && own(context, "privileged") === false),
     ...is("capabilities", texts(at(context, "capabilities", "add")).join() === "NET_ADMIN"),
-    ...is("addresses", env.get("PODROLE_BLOCKED_ADDRESSES") === "169.254.169.254,fd00:ec2::254"),
+    // Absent: those of EC2's metadata service, IPv4 and IPv6.
+    ...is("addresses", !env.has("PODROLE_BLOCKED_ADDRESSES")),
     ...is("node options", !env.has("NODE_OPTIONS") && list(at(guard, "envFrom")).length === 0),
     ...is("memory", !isLess(at(guard, "resources", "limits", "memory"))),
     ...is("no API token", hasNoApiToken(guard)),

@@ -11,7 +11,7 @@ import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { TokenMode } from "../../injector/model/token-mode.ts";
 import { random } from "../../injector/mutate/fresh.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
-import { COMMAND, CONTAINER, PATH } from "../../sidecar/contract/pod.ts";
+import { COMMAND, CONTAINER, PATH, TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
 import { imdsStandIn, type ImdsStandIn } from "../../injector/cli/demo/aws/imds.ts";
 import { config } from "../support/config.ts";
 import { facts } from "../support/facts.ts";
@@ -81,6 +81,7 @@ export async function runPod(setting: Setting): Promise<RunningPod> {
   const volumes = volumesOf(after, home);
   const sidecar = {
     ...volumes.envOf(CONTAINER.sidecar),
+    [ENV.webIdentityTokenFile]: join(home, TOKEN_VOLUME.name, TOKEN_VOLUME.file),
     [ENV.terminationLog]: join(home, "termination-log"),
   };
   let running = startProcess(sidecar);

@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
+import { ENV } from "../../sidecar/contract/env.ts";
 import { writeTerminationMessage } from "../../sidecar/kit/termination.ts";
 import { sidecar } from "../support/child.ts";
 import { tempFolder } from "../support/temp-files.ts";
@@ -26,10 +27,11 @@ test("the sidecar prints its version and its usage", async () => {
 test("the sidecar replaces an earlier start's termination message, and creates no file", async () => {
   const folder = tempFolder();
   const file = join(folder, "log");
-  writeTerminationMessage(file, "nobody reads this");
+  const env = { [ENV.terminationLog]: file };
+  writeTerminationMessage(env, "nobody reads this");
   await expect(readFile(file)).rejects.toMatchObject({ code: "ENOENT" });
   await writeFile(file, "a long line that an earlier start left");
-  writeTerminationMessage(file, "CODE: why.");
+  writeTerminationMessage(env, "CODE: why.");
   expect(await readFile(file, "utf8")).toBe("CODE: why.");
-  expect(() => writeTerminationMessage(undefined, "x")).not.toThrow();
+  expect(() => writeTerminationMessage({ [ENV.terminationLog]: "" }, "x")).not.toThrow();
 });

@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { chownSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ENV } from "../../sidecar/contract/env.ts";
@@ -10,8 +10,10 @@ function devices(shared = true) {
   const folder = tempFolder();
   const shm = join(folder, "shm");
   if (shared) mkdirSync(shm);
+  const terminationLog = join(folder, "termination-log");
+  writeFileSync(terminationLog, "");
   const markOf = (podUid: string) =>
-    startMark({ [ENV.terminationLog]: join(folder, "termination-log"), [ENV.podUid]: podUid });
+    startMark({ [ENV.terminationLog]: terminationLog, [ENV.podUid]: podUid });
   return { folder, shm, markOf };
 }
 
@@ -26,11 +28,13 @@ test("the start mark lasts from one container of the pod to the next, and is not
 
 test("the start mark is never set where a container has no shared memory or no termination log", () => {
   const { folder, markOf } = devices(false);
-  for (const mark of [markOf("1"), startMark({ [ENV.podUid]: "1" }), startMark({})]) {
+  const { folder: bare, shm } = devices();
+  const missing = { [ENV.terminationLog]: join(bare, "no-log"), [ENV.podUid]: "1" };
+  for (const mark of [markOf("1"), startMark(missing), startMark({})]) {
     mark.set();
     expect(mark.isSet()).toBe(false);
   }
-  expect(readdirSync(folder)).toEqual([]);
+  expect([...readdirSync(folder), ...readdirSync(shm)]).toEqual(["termination-log"]);
 });
 
 test("the start mark of another uid does not count", ({ skip }) => {
@@ -45,5 +49,5 @@ test("the start mark follows no link", () => {
   const { folder, shm, markOf } = devices();
   symlinkSync(join(folder, "elsewhere"), join(shm, "podrole-started-1"));
   markOf("1").set();
-  expect(readdirSync(folder)).toEqual(["shm"]);
+  expect(readdirSync(folder)).toEqual(["shm", "termination-log"]);
 });

@@ -46,6 +46,7 @@ test("the start hook returns as soon as the sidecar listens in a pod that has st
     [ENV.terminationLog]: join(folder, "termination-log"),
     [ENV.podUid]: "1",
   };
+  writeFileSync(env[ENV.terminationLog], "");
   startMark(env).set();
   expect(await waitMain(env)).toBe(0);
 });

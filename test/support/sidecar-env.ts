@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { ENV } from "../../sidecar/contract/env.ts";
+import { ENV, NO_GUARD } from "../../sidecar/contract/env.ts";
 import { POD_IDENTITY } from "../../sidecar/contract/session.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
 import { ROLE } from "./credentials.ts";
@@ -22,6 +22,8 @@ export function sidecarEnv(): Env {
     ...podIdentity(),
     [ENV.region]: "eu-west-1",
     [ENV.stsEndpoint]: "https://sts.eu-west-1.amazonaws.com",
+    // There is no guard around a test.
+    [ENV.blockedAddresses]: NO_GUARD,
     [ENV.webIdentityTokenFile]: "/var/run/secrets/podrole.dev/token/token",
     [ENV.namespace]: "billing",
     [ENV.serviceAccount]: "reader",

@@ -43,6 +43,19 @@ imds: [block, allow-emulate, allow-emulate-v1]
 token: [both, file, env]
 {{- end }}
 
+{{- /* Variables of guard and sidecar with the values that the two assume, which the injector does not write: those that the policy
+compares. test/contract/policy-settings.test.ts compares them with sidecar/kit/defaults.ts. */ -}}
+{{- define "podrole.assumed" -}}
+- PODROLE_BLOCKED_ADDRESSES=169.254.169.254,fd00:ec2::254
+- PODROLE_EGRESS_HOOK=require
+- PODROLE_SIDECAR_PORTS=16925
+- PODROLE_LISTEN_IMDS=16927
+- PODROLE_IMDS_V1=denied
+- PODROLE_SOURCE=web-identity
+- PODROLE_LISTEN_CREDENTIALS=16925
+- PODROLE_LISTEN_HEALTH=16926
+{{- end }}
+
 {{- /* Whether an endpoint's address, as the expression in `.` reads it, is blocked. Most are in Kubernetes' one spelling. The API server also
 takes others in older fields: IPv6 in upper case or with zeros, numbers with any leading zeros, and IPv4 in IPv6. Those that ip() does not
 read are written anew, without leading zeros, and IPv4-mapped ones in a form that it reads. What is no address then, but may be IPv6, is blocked. */ -}}
@@ -204,8 +217,8 @@ object.spec.nodeSelector['kubernetes.io/os'] == 'windows')
 # From the sidecar's environment, which is compared with the settings when the pod is created.
 - name: source
   expression: >-
-    variables.hasSidecar ? variables.sidecars[0].?env.orValue([]).filter(e, e.name == 'PODROLE_SOURCE').map(e,
-    e.?value.orValue('')).join(',') : ''
+    !variables.hasSidecar ? '' : !variables.sidecars[0].?env.orValue([]).exists(e, e.name == 'PODROLE_SOURCE') ? 'web-identity' :
+    variables.sidecars[0].env.filter(e, e.name == 'PODROLE_SOURCE').map(e, e.?value.orValue('')).join(',')
 # Each pod's sidecar has a uid of its own. As guard and sidecar in one it starts as root, and a variable names that uid.
 - name: sidecarUid
   expression: >-

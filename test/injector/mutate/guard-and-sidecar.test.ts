@@ -156,9 +156,7 @@ describe("a second pass over guard and sidecar in one container", () => {
       "another address to block",
       (one) => ({
         ...one,
-        env: (one.env ?? []).map((each) =>
-          each.name === ENV.blockedAddresses ? { ...each, value: "192.0.2.1" } : each,
-        ),
+        env: [...(one.env ?? []), { name: ENV.blockedAddresses, value: "192.0.2.1" }],
       }),
     ],
     [

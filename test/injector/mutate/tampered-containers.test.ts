@@ -60,7 +60,7 @@ describe("a container with podrole's name and other content is refused", () => {
       "no addresses to block",
       guardOf((guard) => ({
         ...guard,
-        env: (guard.env ?? []).filter(({ name }) => name !== ENV.blockedAddresses),
+        env: [...(guard.env ?? []), { name: ENV.blockedAddresses, value: "none" }],
       })),
     ],
     [

@@ -20,7 +20,7 @@ test("generated pods cover all outcomes: many are injected, some are denied", ()
   const identities = injected.map(({ sidecar }) => sidecar?.identities.length ?? 0);
   expect(identities.filter((count) => count === 1).length).toBeGreaterThan(30);
   expect(identities.filter((count) => count > 1).length).toBeGreaterThan(20);
-  const emulated = injected.filter(({ after }) => JSON.stringify(after).includes('"PODROLE_LISTEN_IMDS"'));
+  const emulated = injected.filter(({ after }) => JSON.stringify(after).includes('"PODROLE_IMDS"'));
   expect(emulated.length).toBeGreaterThan(5);
 });
 

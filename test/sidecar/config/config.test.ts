@@ -78,7 +78,7 @@ test("the sidecar reports every problem of its configuration at once", async () 
     [ENV.blockedAddresses]: "169.254.169.254,metadata",
     [ENV.podUid]: undefined,
   });
-  for (const name of [ENV.identities, ENV.webIdentityTokenFile, ENV.port, ENV.blockedAddresses, ENV.podUid]) {
+  for (const name of [ENV.identities, ENV.port, ENV.blockedAddresses, ENV.podUid]) {
     expect(message).toContain(name);
   }
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ENV } from "../../../sidecar/contract/env.ts";
+import { ENV, NO_GUARD } from "../../../sidecar/contract/env.ts";
 import { parseGuardConfig } from "../../../sidecar/guard/config.ts";
 
 const env = {
@@ -33,16 +33,24 @@ test("the guard reads the uid that is let through", () => {
 });
 
 test("the guard reads the sidecar's uid and ports, each port once", () => {
-  const both = { [ENV.sidecarUid]: "51234", [ENV.sidecarPorts]: "16925, 16926,16925" };
+  const uid = { [ENV.sidecarUid]: "51234" };
+  const both = { ...uid, [ENV.sidecarPorts]: "16925, 16926,16925" };
   expect(parseGuardConfig({ ...env, ...both }).sidecar).toEqual({ uid: 51_234, ports: [16_925, 16_926] });
+  expect(parseGuardConfig({ ...env, ...uid }).sidecar).toEqual({ uid: 51_234, ports: [16_925] });
 });
 
-test.each([
-  [ENV.sidecarUid, ENV.sidecarPorts, "51234"],
-  [ENV.sidecarPorts, ENV.sidecarUid, "16925"],
-])("the guard refuses %s without %s, which would be half a rule", (name, other, value) => {
-  expect(() => parseGuardConfig({ ...env, [name]: value })).toThrow(`${name} needs ${other}`);
+test("the guard refuses ports without the uid that may answer there, which would be half a rule", () => {
+  const alone = { ...env, [ENV.sidecarPorts]: "16925" };
+  expect(() => parseGuardConfig(alone)).toThrow(`${ENV.sidecarPorts} needs ${ENV.sidecarUid}`);
 });
+
+test.each([undefined, ""])(
+  "the guard blocks EC2's metadata service when it is told no address: %j",
+  (none) => {
+    const { addresses } = parseGuardConfig({ ...env, [ENV.blockedAddresses]: none });
+    expect(addresses).toEqual(["169.254.169.254", "fd00:ec2::254"]);
+  },
+);
 
 test.each([
   ["root as the sidecar's uid", { [ENV.sidecarUid]: "0" }, ENV.sidecarUid],
@@ -56,7 +64,7 @@ test.each([
 });
 
 test.each([
-  ["no address at all", ENV.blockedAddresses, ""],
+  ["no address at all", ENV.blockedAddresses, NO_GUARD],
   ["commas only", ENV.blockedAddresses, " , ,"],
   ["a name", ENV.blockedAddresses, "169.254.169.254,metadata"],
   ["a network", ENV.blockedAddresses, "169.254.0.0/16"],
@@ -85,7 +93,7 @@ test.each([
 });
 
 test("the guard names every problem at once", () => {
-  const thrower = () => parseGuardConfig({ [ENV.openUid]: "x" });
+  const thrower = () => parseGuardConfig({ [ENV.blockedAddresses]: ",", [ENV.openUid]: "x" });
   for (const name of [ENV.blockedAddresses, ENV.openUid, ENV.podIp, ENV.hostIp])
     expect(thrower).toThrow(name);
 });

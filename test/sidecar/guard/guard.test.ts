@@ -34,9 +34,9 @@ test("the guard changes nothing in the node's own network", async () => {
 
 test("the guard changes nothing and exits with 2 when its configuration is bad", async () => {
   const { around, steps, lines } = pod();
-  expect(await guardMain({ ...guardEnv().env, [ENV.blockedAddresses]: "" }, around)).toBe(2);
+  expect(await guardMain({ ...guardEnv().env, [ENV.podIp]: "" }, around)).toBe(2);
   expect(steps).toEqual([]);
-  expect(lines.stderr).toEqual([`CONFIG_INVALID: ${ENV.blockedAddresses} is not set.`]);
+  expect(lines.stderr).toEqual([`CONFIG_INVALID: ${ENV.podIp} is not set.`]);
 });
 
 test("the guard proves nothing when the kernel refused its rules", async () => {

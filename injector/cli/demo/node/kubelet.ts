@@ -1,3 +1,5 @@
+import { ENV } from "../../../../sidecar/contract/env.ts";
+import { DEFAULTS } from "../../../../sidecar/kit/defaults.ts";
 import { CodedError } from "../../../../sidecar/kit/errors.ts";
 import { isPodroleContainer } from "../../../model/user-containers.ts";
 import type { Container, Pod } from "../../../model/pod.ts";
@@ -93,6 +95,12 @@ interface InContainer {
   readonly argv: (command: readonly string[]) => readonly string[];
 }
 
+/** Without mounts of its own, a container finds these files elsewhere, so the environment has to name them. */
+const ASSUMED_PATHS: Environment = {
+  [ENV.terminationLog]: DEFAULTS[ENV.terminationLog],
+  [ENV.webIdentityTokenFile]: DEFAULTS[ENV.webIdentityTokenFile],
+};
+
 async function inContainer(
   container: Container,
   pod: Pod,
@@ -106,6 +114,7 @@ async function inContainer(
   });
   const environment = prepared.environment({
     HOME: sandbox.home,
+    ...(isPodroleContainer(container) ? ASSUMED_PATHS : {}),
     ...environmentOf(container, pod),
     ...(isPodroleContainer(container) ? {} : userEnvironment),
     // An image's own PATH would name folders that are not here.
