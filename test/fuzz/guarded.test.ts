@@ -39,7 +39,20 @@ test.for<readonly [string, unknown]>([
   ["with another image of the guard", withInit(0, { image: "evil/image:1" })],
   ["with another command of the guard", withInit(0, { command: ["true"] })],
   ["with a guard that restarts", withInit(0, { restartPolicy: "Always" })],
-  ["with a guard that blocks nothing", withInit(0, { env: [] })],
+  [
+    "with a guard that blocks something else",
+    withInit(0, { env: [{ name: "PODROLE_BLOCKED_ADDRESSES", value: "192.0.2.1" }] }),
+  ],
+  [
+    "with a source in the volume that is to be empty",
+    {
+      ...GUARDED,
+      spec: {
+        ...GUARDED.spec,
+        volumes: [{ name: "podrole-no-api-token", projected: { sources: [{ serviceAccountToken: {} }] } }],
+      },
+    },
+  ],
   ["with a guard of little memory", withInit(0, { resources: { limits: { memory: "6Mi" } } })],
   ["with a guard that has a token for the API", withInit(0, { volumeMounts: [] })],
   ["with a sidecar that has a token for the API", withInit(1, { volumeMounts: [] })],
