@@ -3,6 +3,7 @@ import { request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
 import { errorName } from "../kit/errors.ts";
 import { CallError, type CallFailure } from "./call-error.ts";
+import { sharedLookUp } from "./look-up.ts";
 
 export interface Post {
   /** An origin: the request goes to its root. */
@@ -24,6 +25,10 @@ export interface Answer {
 
 /** STS answers in 2 to 4 KiB. */
 const BODY_MAX_BYTES = 64 * 1024;
+/** Later times than any certificate's, such as a broken proxy may tell: a signature could not even write them. */
+const DATE_MAX = Date.UTC(9999, 0);
+
+const lookup = sharedLookUp();
 
 /**
  * One POST on a connection of its own, within limits of time and size: no redirects, no proxy, no second attempt. When it is
@@ -42,6 +47,7 @@ export function post(
       headers: { ...headers, "content-length": String(Buffer.byteLength(body)) },
       // An agent of the request's own, which keeps no connection.
       agent: false,
+      lookup,
       ...(ca === undefined ? {} : { ca: [...ca] }),
     });
     let status: number | undefined;
@@ -99,7 +105,7 @@ async function readBody(response: IncomingMessage): Promise<Buffer> {
 
 function dateOf({ headers }: IncomingMessage): number | undefined {
   const date = Date.parse(headers.date ?? "");
-  return Number.isNaN(date) ? undefined : date;
+  return date > 0 && date < DATE_MAX ? date : undefined;
 }
 
 function failureOf(error: Error, status: number | undefined): CallFailure {

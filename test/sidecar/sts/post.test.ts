@@ -200,6 +200,8 @@ test("the time of an answer is reported even if the rest of it does not come thr
   const onDate = (date: number): void => void dates.push(date);
   const date = "Date: Sat, 28 Nov 2026 22:00:00 GMT";
   await ask(await raw(`HTTP/1.1 503 No\r\n${date}\r\nContent-Length: 9\r\n\r\nabc`, end), { onDate });
-  await ask(await raw("HTTP/1.1 200 OK\r\nDate: yesterday\r\nContent-Length: 0\r\n\r\n"), { onDate });
+  for (const none of ["yesterday", "Sat, 13 Sep 275760 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"]) {
+    await ask(await raw(`HTTP/1.1 200 OK\r\nDate: ${none}\r\nContent-Length: 0\r\n\r\n`), { onDate });
+  }
   expect(dates).toEqual([Date.UTC(2026, 10, 28, 22)]);
 });
