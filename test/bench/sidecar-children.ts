@@ -20,7 +20,6 @@ export interface Program {
   readonly hasExited: () => boolean;
   /** Resolves to the exit code, or to undefined after a signal. */
   readonly exited: Promise<number | undefined>;
-  /** Stops it by a signal that lets Node write its compile cache. */
   readonly stop: () => Promise<void>;
 }
 
@@ -74,38 +73,24 @@ export function helper(file: string, args: readonly string[] = []): Helper {
   };
 }
 
-const MB = 1024 * 1024;
-
+/** Of one process, in MB: what it has for itself, and that with its share of what it shares with others. */
 export interface Memory {
-  readonly rssAnonMb: number;
-  readonly rssMb: number;
+  readonly privateMb: number;
+  readonly pssMb: number;
 }
 
 export async function memory(pid: number): Promise<Memory> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  const mb = (name: string): number => {
-    const kb = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1];
-    return (Number(kb) * 1024) / MB;
-  };
-  return { rssAnonMb: mb("RssAnon"), rssMb: mb("VmRSS") };
+  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
+  const mb = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(rollup)?.[1]) / 1024;
+  return { privateMb: mb("Private_Clean") + mb("Private_Dirty"), pssMb: mb("Pss") };
 }
 
-/** Linux reports CPU times in hundredths of a second, independent of the kernel's clock. */
-const MS_PER_TICK = 10;
-
-/** Finer than {@link cpuMs}: the scheduler's count in nanoseconds, of the threads that exist now. */
+/** The CPU time so far, by the scheduler's count in nanoseconds, of the threads that exist now. */
 export async function startCpuMs(pid: number): Promise<number> {
   const threads = await readdir(`/proc/${pid}/task`);
   const texts = await Promise.all(
     threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/schedstat`, "utf8")),
   );
   return texts.reduce((sum, text) => sum + Number(text.split(" ")[0]), 0) / 1e6;
-}
-
-/** The CPU time so far of all threads, in user and kernel mode. */
-export async function cpuMs(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  // The name in brackets may contain blanks, so the fields are counted after it.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
 }

@@ -1,95 +1,115 @@
-import { cpuMs, memory, start, type Helper } from "./sidecar-children.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ENV } from "../../sidecar/contract/env.ts";
 import { PATH } from "../../sidecar/contract/pod.ts";
-import type { Figures } from "./sidecar-figures.ts";
+import { IDENTITIES_MAX } from "../../sidecar/contract/session.ts";
+import { memory, start, startCpuMs, type Helper, type Memory } from "./sidecar-children.ts";
+import { median, type Figures } from "./sidecar-figures.ts";
 import type { Job, Load } from "./sidecar-load.ts";
-import { run, TOKEN, type Running, type Subject } from "./sidecar-subjects.ts";
-
-/** As in Dockerfile.sidecar. */
-export const IMAGE_ENV = {
-  NODE_OPTIONS: "--max-semi-space-size=1 --max-old-space-size=64",
-  MALLOC_ARENA_MAX: "1",
-} as const;
-/** The settings with which both programs are measured. */
-export const HEAPS = [
-  { name: "Node's own heap", env: {} },
-  { name: "the image's settings", env: IMAGE_ENV },
-] as const;
-
-export const STARTS = 9;
-/** The waits before memory is read: after a start, and after a load. */
-const SETTLE_MS = 500;
-export const REQUESTS = 10_000;
-export const FLAT_OUT = { requests: REQUESTS, rate: 0, connections: 16 };
-export const PACED = { requests: 3000, rate: 1000, connections: 64 };
-/** After a start, compilation causes the slowest answers, as in every Node server. They are shown separately. */
-const FIRST_SECOND = { ...PACED, requests: PACED.rate };
+import {
+  IMAGE_ENV,
+  run,
+  SIDECAR,
+  TOKEN,
+  withContainers,
+  type Running,
+  type Subject,
+} from "./sidecar-subjects.ts";
 
 export interface Bench {
-  /** A folder for files, removed at the end of the benchmark. */
-  readonly directory: string;
   readonly load: Helper;
+  readonly sts: Helper;
   readonly figures: Figures;
 }
 
-export async function measureStart(subject: Subject, figures: Figures): Promise<void> {
+/** Until what the start needed has been collected: see sidecar/engine/garbage.ts. */
+const SETTLE_MS = 1500;
+const TOGETHER = 10;
+const FLAT_OUT = { rate: 0, connections: 16 };
+const PACED = { requests: 3000, rate: 1000, connections: 64 };
+/** After a start, compilation causes the slowest answers, as in every Node server. */
+const WARM_UP = 10_000;
+
+export const ENDURANCE = { requests: 100_000, refreshes: 1000 } as const;
+/** As many as a pod may have, with its own. Each renews its session by itself: every second, if sessions last two. */
+const CONTAINERS = IDENTITIES_MAX - 1;
+const [SHORT, LONG] = [{ lifetimeSeconds: 2 }, { lifetimeSeconds: 3600 }];
+
+export async function measureStart(subject: Subject, { figures }: Bench): Promise<void> {
   const running = await run(subject);
-  figures.add(subject.name, { listeningMs: running.listeningMs, readyMs: running.readyMs });
+  const { listeningMs, readyMs } = running;
+  figures.add(subject.name, { listeningMs, readyMs, startCpuMs: await startCpuMs(running.pid) });
   await running.stop();
 }
 
-/** Measures memory before and after {@link REQUESTS}, and the times of the answers. */
-export async function measureLoad(subject: Subject, { load, figures }: Bench): Promise<Running> {
+/** Ten processes of a subject at once, as on a node, since they share what they have read of Node's file. */
+export async function measureTogether(subject: Subject, { figures }: Bench): Promise<void> {
+  const all: Running[] = [];
+  while (all.length < TOGETHER) all.push(await run(subject));
+  await sleep(SETTLE_MS);
+  const memories = await Promise.all(all.map(({ pid }) => memory(pid)));
+  const of = (name: keyof Memory): number => median(memories.map((one) => one[name]));
+  figures.add(subject.name, { privateMb: of("privateMb"), pssMb: of("pssMb") });
+  await Promise.all(all.map((one) => one.stop()));
+}
+
+export async function measureLoad(subject: Subject, { load, figures }: Bench): Promise<void> {
   const running = await run(subject);
-  await settled();
-  const idle = await memory(running.pid);
-  const cpuBefore = await cpuMs(running.pid);
-  const flatOut = await asked(load, running, FLAT_OUT);
-  const cpuUs = ((await cpuMs(running.pid)) - cpuBefore) * (1000 / REQUESTS);
-  await settled();
-  const after = await memory(running.pid);
-  figures.add(subject.name, {
-    idleAnon: idle.rssAnonMb,
-    idleRss: idle.rssMb,
-    afterAnon: after.rssAnonMb,
-    afterRss: after.rssMb,
-    cpuUs,
-    fullPerSecond: flatOut.perSecond,
-    fullP50: flatOut.p50,
-    fullP99: flatOut.p99,
-    fullP999: flatOut.p999,
-  });
-  return running;
+  await asked(load, running, { ...FLAT_OUT, requests: WARM_UP });
+  const { p50, p99 } = await asked(load, running, PACED);
+  figures.add(subject.name, { p50, p99 });
+  await running.stop();
 }
 
-/** Runs after {@link measureLoad}, when most of the subject's code is compiled. */
-export async function measurePaced(
+/** One process with many identities: its memory idle, and when it has answered and renewed that often and is idle again. */
+export async function measureEndurance(subject: Subject, { load, sts, figures }: Bench): Promise<void> {
+  const many = withContainers(subject, CONTAINERS);
+  const calls = async (how: object): Promise<number> => ((await sts.ask(how)) as { calls: number }).calls;
+  const plain = await run(many);
+  await sleep(SETTLE_MS);
+  const { privateMb: idleMb } = await memory(plain.pid);
+  await plain.stop();
+
+  const before = await calls(SHORT);
+  const running = await run(many);
+  await asked(load, running, { ...FLAT_OUT, requests: ENDURANCE.requests, mayLack: true });
+  while ((await calls(SHORT)) - before < ENDURANCE.refreshes) await sleep(250);
+  const { privateMb: busyMb } = await memory(running.pid);
+  await calls(LONG);
+  await sleep(2 * SETTLE_MS + SHORT.lifetimeSeconds * 1000);
+  const { privateMb: settledMb } = await memory(running.pid);
+  figures.add("endurance", { idleMb, busyMb, settledMb, ratio: settledMb / idleMb });
+  await running.stop();
+}
+
+/** The postStart hook with a ready sidecar, next to Node's time for an empty file, in turns. */
+export async function measureWait(
   subject: Subject,
-  running: Running,
-  { load, figures }: Bench,
+  empty: string,
+  rounds: number,
+  { figures }: Bench,
 ): Promise<void> {
-  const first = await asked(load, running, FIRST_SECOND);
-  const { p50, p99, p999 } = await asked(load, running, PACED);
-  figures.add(subject.name, { firstP99: first.p99, pacedP50: p50, pacedP99: p99, pacedP999: p999 });
-}
-
-const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-
-async function asked(
-  load: Helper,
-  { port }: Running,
-  how: Pick<Job, "requests" | "rate" | "connections">,
-): Promise<Load> {
-  const job: Job = { ...how, port, path: PATH.credentials, token: TOKEN };
-  return (await load.ask(job)) as Load;
+  const running = await run(subject);
+  const env = { ...IMAGE_ENV, [ENV.healthPort]: String(running.healthPort) };
+  for (let round = 0; round < rounds; round += 1) {
+    figures.add("bare", { waitMs: await lifetimeMs([empty], env) });
+    figures.add("sidecar", { waitMs: await lifetimeMs([SIDECAR, "wait"], env) });
+  }
+  await running.stop();
 }
 
 /** The time in milliseconds from before exec to the exit of a program that ends by itself. */
-export async function lifetimeMs(
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-): Promise<number> {
+async function lifetimeMs(args: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
   const program = start(args, env);
   const code = await program.exited;
   if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${program.output()}`);
   return performance.now() - program.startedAt;
+}
+
+async function asked(
+  load: Helper,
+  { port }: Running,
+  how: Pick<Job, "requests" | "rate" | "connections" | "mayLack">,
+): Promise<Load> {
+  const job: Job = { ...how, port, path: PATH.credentials, token: TOKEN };
+  return (await load.ask(job)) as Load;
 }

@@ -8,8 +8,14 @@ import { LOOPBACK, PATH } from "../../sidecar/contract/pod.ts";
 import { hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
 import { start, type Program } from "./sidecar-children.ts";
 
-export const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
+const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
 export const SIDECAR = join(DIST, "sidecar.cjs");
+
+/** As in Dockerfile.sidecar. */
+export const IMAGE_ENV = {
+  NODE_OPTIONS: "--max-semi-space-size=1 --max-old-space-size=64",
+  MALLOC_ARENA_MAX: "1",
+} as const;
 
 /** The token that the app sends. */
 export const TOKEN = "b".repeat(43);
@@ -22,11 +28,8 @@ export interface Subject {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/**
- * The smallest Node server that answers the same bytes. It is plain JavaScript: to strip types, Node would load a compiler, and
- * the bare server would be the larger program of the two.
- */
-export const bareCode = (firstLine: string): string => `${firstLine}
+/** The smallest Node server that answers the same bytes. */
+const BARE = `const { createServer } = require("node:http");
 const body = process.env.BODY;
 const headers = {
   "Content-Type": "application/json",
@@ -38,33 +41,44 @@ createServer((request, response) => {
 }).listen({ port: Number(process.env.${ENV.port}), host: "${LOOPBACK}" });
 `;
 
-/**
- * The same server twice. An ES module that imports node:http gets all of its exports, including those that Node creates
- * on demand. One is `WebSocket`, which loads undici: half of that server's start and memory.
- */
-const BARE = [
-  { name: "bare", file: "bare.cjs", firstLine: `const { createServer } = require("node:http");` },
-  { name: "bare, imports", file: "bare.mjs", firstLine: `import { createServer } from "node:http";` },
-] as const;
+export async function bareServer(directory: string, body: string): Promise<Subject> {
+  const path = join(directory, "bare.cjs");
+  await writeFile(path, BARE);
+  return { name: "bare", args: [path], env: { ...IMAGE_ENV, BODY: body } };
+}
 
-export type Bare = (typeof BARE)[number]["name"];
-
-export async function bareServer(name: Bare, directory: string, body: string): Promise<Subject> {
-  const { file, firstLine } = BARE.find((one) => one.name === name) ?? BARE[0];
-  const path = join(directory, file);
-  await writeFile(path, bareCode(firstLine));
-  return { name, args: [path], env: { BODY: body } };
+/** Where the sidecar finds STS, and the files of its two tokens. */
+export interface Surroundings {
+  readonly stsUrl: string;
+  /** A file, for NODE_EXTRA_CA_CERTS: so STS's certificate is checked by Node's own roots and this one. */
+  readonly stsCa: string;
+  readonly webIdentityTokenFile: string;
+  readonly tokenFile: string;
 }
 
 /** With the pod's token in a variable and in a file, as podrole's default has it. The load sends the file's. */
-export function sidecar(stsUrl: string, webIdentityTokenFile: string, tokenFile: string): Subject {
+export function sidecar({ stsUrl, stsCa, webIdentityTokenFile, tokenFile }: Surroundings): Subject {
   const env = {
     ...sidecarEnv(),
+    ...IMAGE_ENV,
     [ENV.stsEndpoint]: stsUrl,
+    NODE_EXTRA_CA_CERTS: stsCa,
     [ENV.webIdentityTokenFile]: webIdentityTokenFile,
     ...podIdentity(undefined, hashOf("the variable's"), tokenFile),
   };
   return { name: "sidecar", args: [SIDECAR, "serve"], env: withoutUnset(env) };
+}
+
+/** The same with identities of its own for so many containers, each of which is renewed by itself. */
+export function withContainers({ env, ...subject }: Subject, count: number): Subject {
+  const [own] = JSON.parse(env[ENV.identities] ?? "[]") as readonly object[];
+  const containers = Array.from({ length: count }, (_, index) => ({
+    ...own,
+    tokenFile: undefined,
+    name: `container/c${index}`,
+    tokenSha256: hashOf(`the token of c${index}`),
+  }));
+  return { ...subject, env: { ...env, [ENV.identities]: JSON.stringify([own, ...containers]) } };
 }
 
 const withoutUnset = (env: Readonly<Record<string, string | undefined>>): Record<string, string> =>

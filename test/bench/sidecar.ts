@@ -1,90 +1,84 @@
 /**
- * Measures the sidecar's cost for a pod, next to the smallest Node server: a bare `http.createServer` that answers
- * the same bytes. All are started again in turn for every round, and the medians are shown.
+ * What a sidecar costs its pod, beside the smallest Node server: a bare `http.createServer` that answers the same bytes and
+ * calls nobody. Both have the image's settings. STS is a stand-in over TLS, see sidecar-sts.ts. Everything is started again
+ * in turns, so that a busy minute of the machine affects both alike; medians are shown. Private memory hardly depends on
+ * the machine; times do, so the ratio to the bare server says more on one that is shared. PSS is less than it would be
+ * where other programs run the same file of Node.
  *
- *     npm run build && node test/bench/sidecar.ts            the table, about 80 s
- *     npm run build && node test/bench/sidecar.ts --tricks   what each of Node's other offers would bring, about 70 s
- *     npm run build && node test/bench/sidecar.ts --layers   where the memory and the start go, about 30 s
+ *     npm run bench:sidecar        takes two to three minutes
  */
 import { rmSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { ENV } from "../../sidecar/contract/env.ts";
-import { helper } from "./sidecar-children.ts";
+import { helper, type Helper } from "./sidecar-children.ts";
 import { createFigures, printTable, type Figures, type Row } from "./sidecar-figures.ts";
 import {
-  HEAPS,
-  IMAGE_ENV,
-  lifetimeMs,
+  ENDURANCE,
+  measureEndurance,
   measureLoad,
-  measurePaced,
   measureStart,
-  STARTS,
+  measureTogether,
+  measureWait,
   type Bench,
 } from "./sidecar-measure.ts";
-import { layers, measureLayer, printLayers } from "./sidecar-layers.ts";
-import { printAims, printFigures, printSize } from "./sidecar-report.ts";
-import { bareServer, run, SIDECAR, sidecar, TOKEN, type Subject } from "./sidecar-subjects.ts";
-import { TRICKS } from "./sidecar-tricks.ts";
+import { bareServer, run, sidecar, TOKEN, type Subject } from "./sidecar-subjects.ts";
 
+const STARTS = 15;
 const ROUNDS = 3;
-const TRICK_ROUNDS = 2;
-const LAYER_ROUNDS = 7;
+const LOADS = 2;
 
-const { values } = parseArgs({ options: { tricks: { type: "boolean" }, layers: { type: "boolean" } } });
+/** Name, description and goal of each figure that the bare server has too. */
+const LINES: readonly (readonly [name: string, label: string, goal?: number])[] = [
+  ["pssMb", "PSS with ten on a node, MB", 14],
+  ["privateMb", "private memory, MB", 11.5],
+  ["listeningMs", "exec to the first accepted connection, ms"],
+  ["readyMs", "exec to the first answer 200, ms", 80],
+  ["startCpuMs", "CPU until then, ms"],
+  ["p50", "p50 of an answer at 1,000 a second, ms"],
+  ["p99", "p99 of it, ms", 1],
+  ["waitMs", "hook `wait`, exec to exit, ms (bare: an empty file)", 25],
+];
+
 const directory = await mkdtemp(join(tmpdir(), "podrole-bench-"));
 process.once("exit", () => rmSync(directory, { recursive: true }));
-await main(values.layers === true ? benchLayers : values.tricks === true ? benchTricks : benchBoth);
+await main();
 // Otherwise the channels to the child processes would keep this process running.
 process.exit();
 
-async function main(measure: (sidecar: Subject, bench: Bench) => Promise<void>): Promise<void> {
+async function main(): Promise<void> {
   const from = performance.now();
-  console.log(`Node ${process.version}, ${availableParallelism()} CPUs, loopback only`);
-  const bench = { directory, load: helper("./sidecar-load.ts"), figures: createFigures() };
-  await measure(await sidecarSubject(), bench);
+  console.log(`Node ${process.version}, ${availableParallelism()} CPUs, loopback only, TLS to STS\n`);
+  const token = "web.identity.token";
+  const sts = helper("./sidecar-sts.ts", [token]);
+  const bench: Bench = { load: helper("./sidecar-load.ts"), sts, figures: createFigures() };
+  const ours = await sidecarSubject(sts, token);
+  const sample = await run(ours);
+  await sample.stop();
+  const subjects = [await bareServer(directory, sample.body), ours];
+  const empty = join(directory, "empty.cjs");
+  await writeFile(empty, "");
+
+  await inTurns(STARTS, subjects, (subject) => measureStart(subject, bench));
+  await inTurns(ROUNDS, subjects, (subject) => measureTogether(subject, bench));
+  await inTurns(LOADS, subjects, (subject) => measureLoad(subject, bench));
+  await measureWait(ours, empty, STARTS, bench);
+  await measureEndurance(ours, bench);
+  print(bench.figures);
   console.log(`\n${Math.round((performance.now() - from) / 1000)} s in all`);
 }
 
-async function sidecarSubject(): Promise<Subject> {
-  const token = "web.identity.token";
-  const [file, appFile] = [join(directory, "token"), join(directory, "app-token")];
-  await writeFile(file, token);
-  await writeFile(appFile, TOKEN);
-  return sidecar(String(await helper("./sidecar-sts.ts", [token]).ask()), file, appFile);
+async function sidecarSubject(sts: Helper, token: string): Promise<Subject> {
+  const { url, ca } = (await sts.ask()) as { readonly url: string; readonly ca: string };
+  const [webIdentityTokenFile, tokenFile, stsCa] = ["token", "app-token", "ca.pem"].map((name) =>
+    join(directory, name),
+  ) as [string, string, string];
+  await writeFile(webIdentityTokenFile, token);
+  await writeFile(tokenFile, TOKEN);
+  await writeFile(stsCa, ca);
+  return sidecar({ stsUrl: url, stsCa, webIdentityTokenFile, tokenFile });
 }
 
-async function benchBoth(plain: Subject, bench: Bench): Promise<void> {
-  const sample = await run(plain);
-  await sample.stop();
-  const bare = await bareServer("bare", directory, sample.body);
-  const subjects = HEAPS.flatMap(({ name, env }) =>
-    [bare, plain].map((one) => ({ ...one, name: `${one.name}, ${name}`, env: { ...one.env, ...env } })),
-  );
-  await inTurns(STARTS, subjects, (subject) => measureStart(subject, bench.figures));
-  await inTurns(ROUNDS, subjects, async (subject) => {
-    const running = await measureLoad(subject, bench);
-    await measurePaced(subject, running, bench);
-    await running.stop();
-  });
-  const imports = await bareServer("bare, imports", directory, sample.body);
-  await measureOther({ ...imports, env: { ...imports.env, ...IMAGE_ENV } }, bench);
-  await measureWait(plain, bench.figures);
-  console.log(`Medians of ${STARTS} starts, and of ${ROUNDS} rounds for memory and load\n`);
-  printFigures(bench.figures);
-  await printSize();
-  printAims(bench.figures);
-}
-
-/** Used only for the aims. */
-async function measureOther(subject: Subject, bench: Bench): Promise<void> {
-  await inTurns(STARTS, [subject], (one) => measureStart(one, bench.figures));
-  await inTurns(ROUNDS, [subject], async (one) => (await measureLoad(one, bench)).stop());
-}
-
-/** In turn, so that a busy minute of the machine affects all subjects alike. */
 async function inTurns(
   rounds: number,
   subjects: readonly Subject[],
@@ -95,68 +89,24 @@ async function inTurns(
   }
 }
 
-/** The postStart hook with a ready sidecar, next to Node's time for an empty file. */
-async function measureWait(subject: Subject, figures: Figures): Promise<void> {
-  const empty = join(directory, "empty.mjs");
-  await writeFile(empty, "");
-  const running = await run(subject);
-  for (let round = 0; round < STARTS; round += 1) {
-    for (const { name, env } of HEAPS) {
-      const port = { [ENV.healthPort]: String(running.healthPort) };
-      figures.add(`bare, ${name}`, { waitMs: await lifetimeMs([empty], env) });
-      figures.add(`sidecar, ${name}`, { waitMs: await lifetimeMs([SIDECAR, "wait"], { ...env, ...port }) });
-    }
-  }
-  await running.stop();
-}
-
-async function benchTricks(plain: Subject, bench: Bench): Promise<void> {
-  const subjects = TRICKS.map(({ name, flags = [], env = {} }) => ({
-    name,
-    args: [...flags, ...plain.args],
-    env: { ...plain.env, ...IMAGE_ENV, ...withDirectory(env) },
-  }));
-  // The first run writes the cache at its end.
-  await inTurns(1, subjects, async (subject) => (await run(subject)).stop());
-  await inTurns(STARTS, subjects, (subject) => measureStart(subject, bench.figures));
-  await inTurns(TRICK_ROUNDS, subjects, async (subject) => (await measureLoad(subject, bench)).stop());
-  console.log(`serve with the image's settings and one more offer`);
-  console.log(`Medians of ${STARTS} starts, and of ${TRICK_ROUNDS} rounds for memory and load\n`);
-  printTricks(bench.figures);
-}
-
-async function benchLayers(plain: Subject, { figures }: Bench): Promise<void> {
-  const sample = await run(plain);
-  await sample.stop();
-  const all = await layers(directory, await bareServer("bare", directory, sample.body), plain);
-  const subjects = all.map((one) => ({ ...one, env: { ...one.env, ...IMAGE_ENV } }));
-  await inTurns(LAYER_ROUNDS, subjects, (subject) => measureLayer(subject, figures));
-  console.log(`Medians of ${LAYER_ROUNDS} starts with the image's settings\n`);
-  printLayers(
-    subjects.map(({ name }) => name),
-    figures,
-  );
-}
-
-function withDirectory(env: Readonly<Record<string, string>>): Record<string, string> {
-  const filled = Object.entries(env).map(([name, value]) => [name, value.replace("{directory}", directory)]);
-  return Object.fromEntries(filled);
-}
-
-function printTricks(figures: Figures): void {
+function print(figures: Figures): void {
+  const digits = (value: number): string => value.toFixed(value < 10 ? 2 : 1);
+  const verdict = (is: number, goal: number | undefined): readonly string[] =>
+    goal === undefined ? ["", ""] : [String(goal), is <= goal ? "met" : "MISSED"];
+  const lines = LINES.map(([name, label, goal]): Row => {
+    const [bare, ours] = [figures.median("bare", name), figures.median("sidecar", name)];
+    return [label, digits(bare), digits(ours), (ours / bare).toFixed(2), ...verdict(ours, goal)];
+  });
+  const of = (name: string): number => figures.median("endurance", name);
+  const { requests, refreshes } = ENDURANCE;
+  const label = `private memory after ${requests} requests and ${refreshes} refreshes, of idle`;
   printTable([
-    ["", "ready ms", "idle MB", "loaded MB", "CPU µs", "requests/s", "p99.9 ms"],
-    ...TRICKS.map(({ name }): Row => {
-      const of = (figure: string, digits: number): string => figures.median(name, figure).toFixed(digits);
-      return [
-        name,
-        of("readyMs", 0),
-        of("idleAnon", 1),
-        of("afterAnon", 1),
-        of("cpuUs", 0),
-        of("fullPerSecond", 0),
-        of("fullP999", 1),
-      ];
-    }),
+    ["", "bare", "sidecar", "ratio", "goal", ""],
+    ...lines,
+    [label, "", "", digits(of("ratio")), ...verdict(of("ratio"), 1.3)],
   ]);
+  const [idle, busy, settled] = ["idleMb", "busyMb", "settledMb"].map((name) => digits(of(name)));
+  console.log(
+    `\nThe last line's MB, with ten identities: idle ${idle}, at the end ${busy}, settled ${settled}`,
+  );
 }

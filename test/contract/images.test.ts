@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { iptablesRules } from "../../sidecar/guard/iptables/rules.ts";
 import { COMMAND, SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
-import { IMAGE_ENV } from "../bench/sidecar-measure.ts";
+import { IMAGE_ENV } from "../bench/sidecar-subjects.ts";
 import { PODS } from "../sidecar/guard/nft/listings.ts";
 
 const dockerfile = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
