@@ -31,7 +31,8 @@ process.on("message", (job: Job) => {
 process.once("disconnect", () => process.exit(0));
 
 async function run(job: Job): Promise<Load> {
-  const agent = new Agent({ keepAlive: true, maxSockets: job.connections });
+  // A connection for each request, as SDKs do it, and as the sidecar answers.
+  const agent = new Agent({ keepAlive: false, maxSockets: job.connections });
   const took: number[] = [];
   const ask = (): Promise<void> => answered(job, agent, took);
   const from = performance.now();

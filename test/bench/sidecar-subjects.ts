@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { LOOPBACK, PATH } from "../../sidecar/contract/pod.ts";
 import { hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
-import { start, type Program } from "./sidecar-children.ts";
+import { start, type Helper, type Program } from "./sidecar-children.ts";
 
 const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
 export const SIDECAR = join(DIST, "sidecar.cjs");
@@ -47,24 +47,24 @@ export async function bareServer(directory: string, body: string): Promise<Subje
   return { name: "bare", args: [path], env: { ...IMAGE_ENV, BODY: body } };
 }
 
-/** Where the sidecar finds STS, and the files of its two tokens. */
-export interface Surroundings {
-  readonly stsUrl: string;
-  /** A file, for NODE_EXTRA_CA_CERTS: so STS's certificate is checked by Node's own roots and this one. */
-  readonly stsCa: string;
-  readonly webIdentityTokenFile: string;
-  readonly tokenFile: string;
-}
-
-/** With the pod's token in a variable and in a file, as podrole's default has it. The load sends the file's. */
-export function sidecar({ stsUrl, stsCa, webIdentityTokenFile, tokenFile }: Surroundings): Subject {
+/**
+ * The sidecar, with STS's stand-in for its STS. The certificate is checked by Node's own roots and one more, as for STS.
+ * It has the pod's token in a variable and in a file, as podrole's default has it. The load sends the file's.
+ * @param token the web identity token that the stand-in knows
+ */
+export async function sidecarBeside(sts: Helper, directory: string, token: string): Promise<Subject> {
+  const { url, ca } = (await sts.ask()) as { readonly url: string; readonly ca: string };
+  const file = async (name: string, content: string): Promise<string> => {
+    await writeFile(join(directory, name), content);
+    return join(directory, name);
+  };
   const env = {
     ...sidecarEnv(),
     ...IMAGE_ENV,
-    [ENV.stsEndpoint]: stsUrl,
-    NODE_EXTRA_CA_CERTS: stsCa,
-    [ENV.webIdentityTokenFile]: webIdentityTokenFile,
-    ...podIdentity(undefined, hashOf("the variable's"), tokenFile),
+    [ENV.stsEndpoint]: url,
+    NODE_EXTRA_CA_CERTS: await file("ca.pem", ca),
+    [ENV.webIdentityTokenFile]: await file("token", token),
+    ...podIdentity(undefined, hashOf("the variable's"), await file("app-token", TOKEN)),
   };
   return { name: "sidecar", args: [SIDECAR, "serve"], env: withoutUnset(env) };
 }

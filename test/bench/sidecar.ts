@@ -11,7 +11,7 @@ import { rmSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { helper, type Helper } from "./sidecar-children.ts";
+import { helper } from "./sidecar-children.ts";
 import { createFigures, printTable, type Figures, type Row } from "./sidecar-figures.ts";
 import {
   ENDURANCE,
@@ -22,7 +22,7 @@ import {
   measureWait,
   type Bench,
 } from "./sidecar-measure.ts";
-import { bareServer, run, sidecar, TOKEN, type Subject } from "./sidecar-subjects.ts";
+import { bareServer, run, sidecarBeside, type Subject } from "./sidecar-subjects.ts";
 
 const STARTS = 15;
 const ROUNDS = 3;
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   const token = "web.identity.token";
   const sts = helper("./sidecar-sts.ts", [token]);
   const bench: Bench = { load: helper("./sidecar-load.ts"), sts, figures: createFigures() };
-  const ours = await sidecarSubject(sts, token);
+  const ours = await sidecarBeside(sts, directory, token);
   const sample = await run(ours);
   await sample.stop();
   const subjects = [await bareServer(directory, sample.body), ours];
@@ -66,17 +66,6 @@ async function main(): Promise<void> {
   await measureEndurance(ours, bench);
   print(bench.figures);
   console.log(`\n${Math.round((performance.now() - from) / 1000)} s in all`);
-}
-
-async function sidecarSubject(sts: Helper, token: string): Promise<Subject> {
-  const { url, ca } = (await sts.ask()) as { readonly url: string; readonly ca: string };
-  const [webIdentityTokenFile, tokenFile, stsCa] = ["token", "app-token", "ca.pem"].map((name) =>
-    join(directory, name),
-  ) as [string, string, string];
-  await writeFile(webIdentityTokenFile, token);
-  await writeFile(tokenFile, TOKEN);
-  await writeFile(stsCa, ca);
-  return sidecar({ stsUrl: url, stsCa, webIdentityTokenFile, tokenFile });
 }
 
 async function inTurns(
