@@ -17,11 +17,13 @@ import { bundledIn } from "../../.ci/licenses.ts";
 import { imdsStandIn } from "../../injector/cli/demo/aws/imds.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { SOURCES, type Source } from "../../sidecar/contract/session.ts";
+import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
 import { runChild, type Child } from "../support/child.ts";
 import { http } from "../support/http.ts";
 import { sidecarPod, TOKEN, type SidecarPod } from "../support/sidecar-pod.ts";
 import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { canBeMadeByAService } from "../support/service-links.ts";
+import { tlsFront } from "../support/tls-front.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const dist = mkdtempSync(join(tmpdir(), "podrole-dist-"));
@@ -184,6 +186,20 @@ describe.skipIf(notRoot !== "")(`a uid without a home folder or an entry in /etc
     expect({ code: await hook.exited, output: serving.output() }).toMatchObject({ code: 0 });
     expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
     expect(serving.output()).not.toContain("ERR_SYSTEM_ERROR");
+  });
+
+  test("lets the sidecar call an STS whose certificate is of a company's CA", async () => {
+    const made = await sidecarPod();
+    const authority = await certificateAuthority("company", validFor(1, Date.now()));
+    const endpoint = await tlsFront(made.sts.url, authority);
+    const { [ENV.webIdentityTokenFile]: tokenFile = "", [ENV.terminationLog]: log = "" } = made.env;
+    chmodSync(join(tokenFile, ".."), 0o755);
+    chmodSync(log, 0o666);
+    const env = { ...made.env, [ENV.stsEndpoint]: endpoint, [ENV.stsCa]: authority.cert };
+    const serving = started("serve", env);
+    const hook = started("wait", env);
+    expect({ code: await hook.exited, output: serving.output() }).toMatchObject({ code: 0 });
+    expect(made.sts.calls).toMatchObject([{ action: "AssumeRoleWithWebIdentity" }]);
   });
 
   test("runs the guard until it needs rights that the test does not have", async () => {

@@ -1,12 +1,6 @@
-import { createServer as createHttpServer, request, type IncomingMessage } from "node:http";
-import { createServer } from "node:https";
+import { createServer, type IncomingMessage } from "node:http";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import {
-  certificateAuthority,
-  servingCertificate,
-  validFor,
-  type KeyPair,
-} from "../../../injector/tls/certificates.ts";
+import { certificateAuthority, validFor, type KeyPair } from "../../../injector/tls/certificates.ts";
 import { stsStandIn } from "../../../injector/cli/demo/aws/sts.ts";
 import { Secret } from "../../../sidecar/kit/secret.ts";
 import { stsOver, type StsOptions } from "../../../sidecar/sts/assume-role.ts";
@@ -15,6 +9,7 @@ import { ROLE } from "../../support/credentials.ts";
 import { listening } from "../../support/listening.ts";
 import { setEnv } from "../../support/set-env.ts";
 import { thrown } from "../../support/thrown.ts";
+import { tlsFront } from "../../support/tls-front.ts";
 
 const WEB_TOKEN = "header.payload.signature";
 const TOKEN: Caller = { kind: "token", token: new Secret(WEB_TOKEN) };
@@ -35,7 +30,7 @@ const call = (options: StsOptions, caller: Caller = TOKEN) =>
 /** What a server saw of one call to it. */
 async function sent(over: Partial<StsOptions>, caller: Caller = TOKEN): Promise<IncomingMessage> {
   const seen: IncomingMessage[] = [];
-  const server = createHttpServer((one, response) => {
+  const server = createServer((one, response) => {
     seen.push(one);
     response.writeHead(500).end();
   });
@@ -89,27 +84,11 @@ describe("an STS endpoint with a certificate of a company's own CA", () => {
     other = await certificateAuthority("another", validFor(1, Date.now()));
   });
 
-  /** TLS in front of the stand-in. */
-  async function endpoint(names: readonly string[] = ["127.0.0.1"]): Promise<string> {
+  async function endpoint(names?: readonly string[]): Promise<string> {
     const identity = { subject: "system:serviceaccount:billing:reader", audience: "sts.amazonaws.com" };
     const sts = await stsStandIn({ tokens: { [WEB_TOKEN]: identity } });
-    const server = createServer(
-      await servingCertificate(authority, names, validFor(1, Date.now())),
-      (from, to) => {
-        const { method = "", url = "", headers } = from;
-        const onward = request(new URL(url, sts.url), { method, headers }, (answer) => {
-          to.writeHead(answer.statusCode ?? 0, answer.headers);
-          answer.pipe(to);
-        });
-        from.pipe(onward);
-      },
-    );
-    onTestFinished(async () => {
-      server.closeAllConnections();
-      server.close();
-      await sts.close();
-    });
-    return `https://127.0.0.1:${await listening(server)}`;
+    onTestFinished(() => sts.close());
+    return tlsFront(sts.url, authority, names);
   }
 
   test("is trusted with that CA", async () => {
