@@ -175,6 +175,16 @@ describe.skipIf(reason !== undefined)(
       );
     });
 
+    test("admits pods of both forms while guardContainer changes, and none with the form of one and the image of the other", async () => {
+      const data = { version: "1.1.0", image: "r.example/podrole:2", guardContainer: "sidecar" };
+      const { image } = data;
+      await settings({ ...data, ...accepted(0, OLD.data) });
+      expect(await create(podOf(config({ image, guardContainer: "sidecar" })))).toBe("created");
+      expect(await create(podOf(OLD.config))).toBe("created");
+      const mixed = podOf(config({ image: OLD.data.image, guardContainer: "sidecar" }));
+      expect(await create(mixed)).toEqual(says("[INJECTED_DIFFERENTLY]"));
+    });
+
     test("refuses pods of the old settings once the controller no longer keeps these", async () => {
       await settings({ ...NEW.data, ...accepted(0, NEW.data) });
       expect(await create(podOf(NEW.config))).toBe("created");

@@ -120,6 +120,17 @@ describe("podrole demo --json", () => {
     return undefined;
   });
 
+  test("runs guard and sidecar in one container as well", async (context) => {
+    const mark = marker();
+    const stdout = await shown(demo("--json", "--guard-container", "sidecar"), mark);
+    const { skipped, after, ...result } = JSON.parse(stdout) as DemoResult;
+    if (skipped !== undefined) return context.skip(skipped);
+    expect(result).toMatchObject({ ok: true, podArn: POD_ARN });
+    expect(after).toMatchObject({ requests: 0 });
+    expect(leftBy(mark)).toEqual([]);
+    return undefined;
+  });
+
   test("also runs the pod without root, and says what it skipped", async (context) => {
     const mark = marker();
     const argv = isRoot ? [...NOBODY, ...demo("--json")] : demo("--json");

@@ -1,8 +1,10 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { Interruption, type Bind, type ExitCode, type Io } from "../io.ts";
+import type { InjectorConfig } from "../../config/installation.ts";
+import { SETTINGS } from "../../config/settings.ts";
 import { demo } from "./demo.ts";
 import { readExamples } from "./admission/examples.ts";
 import { createProgress } from "./print/progress.ts";
@@ -15,6 +17,7 @@ const LIMIT_MS = 60_000;
 interface DemoCommandOptions {
   readonly json: boolean;
   readonly examples?: string;
+  readonly guardContainer: InjectorConfig["guardContainer"];
 }
 
 /** `podrole demo`: the whole path on one machine, with no cluster and no AWS account. */
@@ -29,6 +32,11 @@ export const demoCommand = (bind: Bind): Command =>
     )
     .option("--json", "print the result as one JSON document, and the progress to standard error", false)
     .option("--examples <folder>", "folder of manifests (default: podrole's own examples)")
+    .addOption(
+      new Option("--guard-container <container>", "where the guard runs in a pod with a role")
+        .choices(SETTINGS.guardContainer.kind.choices ?? [])
+        .default(SETTINGS.guardContainer.default),
+    )
     .action(bind(runDemo))
     .addCommand(new Command(STAND_INS).argument("<plan>").action(bind(runStandIns)), { hidden: true });
 
@@ -37,7 +45,10 @@ async function runStandIns(io: Io, plan: string): Promise<ExitCode> {
   return 0;
 }
 
-async function runDemo(io: Io, { json, examples: folder }: DemoCommandOptions): Promise<ExitCode> {
+async function runDemo(
+  io: Io,
+  { json, examples: folder, guardContainer }: DemoCommandOptions,
+): Promise<ExitCode> {
   // Built, this file is part of dist/cli.mjs: the other programs lie beside it, the examples in the same package.
   const self = fileURLToPath(import.meta.url);
   const dist = dirname(self);
@@ -58,6 +69,7 @@ async function runDemo(io: Io, { json, examples: folder }: DemoCommandOptions): 
     program: [process.execPath, self, "demo"],
     path: io.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
     progress,
+    guardContainer,
   };
   const result = await demo(examples, setting, AbortSignal.any([interrupted, tooLong.signal]));
   clearTimeout(timeout);

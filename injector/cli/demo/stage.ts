@@ -22,6 +22,7 @@ export interface Setting {
   readonly program: readonly string[];
   readonly path: string;
   readonly progress: Progress;
+  readonly guardContainer: InjectorConfig["guardContainer"];
 }
 
 /** The world that the pod will run in. */
@@ -44,7 +45,7 @@ export interface Stage {
 /** Network, stand-ins and the injector. */
 export async function setStage(
   examples: readonly Example[],
-  { dist, program, path, progress }: Setting,
+  { dist, program, path, progress, guardContainer }: Setting,
   processes: Processes,
   cleanup: Cleanup,
 ): Promise<Stage> {
@@ -72,7 +73,10 @@ export async function setStage(
     () => startStandIns(plan, [...(network?.onNode ?? []), ...program], processes, env),
     ({ stsUrl }) => [stsUrl, ...plan.metadata].join(", "),
   );
-  const flags = flagsOf(standIns.stsUrl);
+  const flags = [
+    ...flagsOf(standIns.stsUrl),
+    ...(guardContainer === "init" ? [] : [`--guard-container=${guardContainer}`]),
+  ];
   const localFlags = network === undefined ? await withoutNetwork() : [];
   const { injector, localInjector } = await progress.step(
     "Injector, the real one, over HTTPS with a fresh CA",

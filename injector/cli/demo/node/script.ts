@@ -97,9 +97,9 @@ function setpriv({ uid, gid, capabilities, mayEscalate }: Privileges): readonly 
   return [
     "setpriv",
     `--reuid ${uid} --regid ${gid} --clear-groups`,
-    `--bounding-set ${quoted(set)} --inh-caps ${quoted(set)}`,
+    `--bounding-set ${quoted(set)} --inh-caps -all`,
     ...(mayEscalate ? [] : ["--no-new-privs"]),
-    // Containers must not outlive the demo.
+    // Containers must not outlive the demo. One that changes its uid loses this; it is ended by its pid.
     "--pdeathsig KILL",
   ];
 }

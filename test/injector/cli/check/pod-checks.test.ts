@@ -3,7 +3,8 @@ import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
 import type { Attempt, DryRun } from "../../../../injector/cli/check/facts.ts";
 import type { Fields } from "../../../../injector/model/read.ts";
 import { facts } from "../../../support/facts.ts";
-import { admitted, injected, plainPod, pod } from "../../../support/pods.ts";
+import { config } from "../../../support/config.ts";
+import { admitted, everyContainer, injected, plainPod, pod } from "../../../support/pods.ts";
 import { found, healthy, running } from "./healthy.ts";
 import { problems, said } from "./checks-rig.ts";
 
@@ -60,6 +61,13 @@ describe("pods from before the label", () => {
     expect(among(running("a", plainPod()), running("b"))).toMatch(/^warn: A pod runs in shop .+: a\.$/);
     const many = Array.from({ length: 12 }, (_, n) => running(`p${n}`, plainPod()));
     expect(among(...many)).toMatch(/^warn: 12 pods run in shop .+ p9 and 2 more\.$/);
+  });
+
+  test("are not those whose guard is in the sidecar's container", () => {
+    const together = injected(pod(), facts(), config({ guardContainer: "sidecar" }));
+    expect(among(running("a", together))).toMatch(/^ok/);
+    const alone = everyContainer(together, (one) => ({ ...one, command: ["podrole-sidecar", "serve"] }));
+    expect(among(running("a", alone))).toMatch(/^warn/);
   });
 
   test("are not reported when they have ended, are ending, or cannot have a guard", () => {

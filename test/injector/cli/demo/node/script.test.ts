@@ -57,7 +57,7 @@ describe("a container's script", () => {
       String.raw`mount --bind '/t/it'\''s' '/var/run/token'`,
       "mount -o remount,bind,ro '/var/run/token'",
       "mount --rbind '/t' '/tmp'",
-      "exec setpriv --reuid 64169 --regid 64169 --clear-groups --bounding-set '-all' --inh-caps '-all' " +
+      "exec setpriv --reuid 64169 --regid 64169 --clear-groups --bounding-set '-all' --inh-caps -all " +
         `--no-new-privs --pdeathsig KILL -- "$@"`,
     ]);
   });
@@ -65,7 +65,7 @@ describe("a container's script", () => {
   test("gives a container the capabilities it asks for and may gain no other", () => {
     const privileges = { uid: 0, gid: 0, capabilities: ["net_admin"], mayEscalate: true };
     expect(containerScript({ ...files, privileges })).toContain(
-      "--bounding-set '-all,+net_admin' --inh-caps '-all,+net_admin' --pdeathsig",
+      "--bounding-set '-all,+net_admin' --inh-caps -all --pdeathsig",
     );
   });
 
