@@ -6,11 +6,13 @@ import { fieldsIn, own, type Fields } from "./read.ts";
 
 /**
  * Requests and limits of guard and sidecar. Also the least that they may have: with less, a pod's author could get the
- * guard killed, or slowed down, before it has blocked anything.
+ * guard killed, or slowed down, before it has blocked anything. deploy/docs/operations.md says what was measured: requests are
+ * what they use and half as much again, limits more than twice what the sidecar uses under a flood, and four times what the
+ * guard uses.
  */
 export const OWN_RESOURCES = {
-  [CONTAINER.guard]: { requests: { cpu: "10m", memory: "64Mi" }, limits: { cpu: "1", memory: "128Mi" } },
-  [CONTAINER.sidecar]: { requests: { cpu: "10m", memory: "96Mi" }, limits: { cpu: "1", memory: "192Mi" } },
+  [CONTAINER.guard]: { requests: { cpu: "10m", memory: "20Mi" }, limits: { cpu: "1", memory: "64Mi" } },
+  [CONTAINER.sidecar]: { requests: { cpu: "10m", memory: "20Mi" }, limits: { cpu: "1", memory: "96Mi" } },
 } as const;
 
 export type OwnContainer = keyof typeof OWN_RESOURCES;

@@ -13,7 +13,7 @@ export const SIDECAR = join(DIST, "sidecar.cjs");
 
 /** As in Dockerfile.sidecar. */
 export const IMAGE_ENV = {
-  NODE_OPTIONS: "--max-semi-space-size=1 --max-old-space-size=64",
+  NODE_OPTIONS: "--max-semi-space-size=1 --max-old-space-size=48",
   MALLOC_ARENA_MAX: "1",
 } as const;
 

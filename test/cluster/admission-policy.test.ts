@@ -166,7 +166,7 @@ describe.skipIf(reason !== undefined)(
           422,
           "[RESOURCES_BELOW_FLOOR]",
         ],
-        ["to less CPU", { requests: { cpu: "1m", memory: "96Mi" } }, 422, "[RESOURCES_BELOW_FLOOR]"],
+        ["to less CPU", { requests: { cpu: "1m", memory: "20Mi" } }, 422, "[RESOURCES_BELOW_FLOOR]"],
         ["to more", { limits: { cpu: "2", memory: "1Gi" } }, 200, ""],
       ] as const)("a resize of the sidecar %s is answered with %j", async ([, resources, expected, said]) => {
         const change = { spec: { initContainers: [{ name: "podrole-sidecar", resources }] } };

@@ -77,7 +77,7 @@ export const DENIALS: readonly Denial[] = [
   },
   { code: "PRIVILEGED", pod: withRole(app({ privileged: true })) },
   { code: "CAPABILITY_FORBIDDEN", pod: withRole(app({ capabilities: { add: ["NET_RAW"] } })) },
-  { code: "RESOURCES_BELOW_FLOOR", pod: withRole({ resources: { limits: { memory: "128Mi" } } }) },
+  { code: "RESOURCES_BELOW_FLOOR", pod: withRole({ resources: { limits: { memory: "64Mi" } } }) },
   { code: "SECCOMP_FORBIDDEN", pod: withRole(app({ seccompProfile: { type: "Unconfined" } })) },
   { code: "APPARMOR_FORBIDDEN", pod: withRole(app({ appArmorProfile: { type: "Unconfined" } })) },
   { code: "SELINUX_FORBIDDEN", pod: withRole(app({ seLinuxOptions: { type: "spc_t" } })) },

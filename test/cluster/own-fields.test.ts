@@ -45,7 +45,7 @@ const OTHER: Readonly<Record<string, readonly [value: unknown, spec?: object]>> 
   "lifecycle.preStop": [probe],
   "lifecycle.stopSignal": ["SIGSTOP", { os: { name: "linux" } }],
   "resources.claims": [[{ name: "x" }], { resourceClaims: [{ name: "x", resourceClaimName: "x" }] }],
-  "resources.limits": [{ cpu: "20m", memory: "96Mi" }],
+  "resources.limits": [{ cpu: "20m", memory: "48Mi" }],
   "resources.requests": [{ cpu: "1m", memory: "6Mi" }],
   "securityContext.capabilities": [{ drop: ["ALL"], add: ["SYS_ADMIN"] }],
   "securityContext.privileged": [true],

@@ -235,7 +235,7 @@ export const ATTACKS: readonly Attack[] = [
     sidecar(pod).resources.requests.memory = "1Mi";
   }),
   attack("a sidecar with too little memory", "RESOURCES_BELOW_FLOOR", (pod) => {
-    sidecar(pod).resources.limits.memory = "96Mi";
+    sidecar(pod).resources.limits.memory = "64Mi";
   }),
   attack("a pod whose own limit leaves the guard too little CPU", "RESOURCES_BELOW_FLOOR", (pod) => {
     pod.spec.resources = { limits: { cpu: "20m" } };
@@ -244,7 +244,7 @@ export const ATTACKS: readonly Attack[] = [
     "a pod whose own limit leaves the guard too little memory",
     "RESOURCES_BELOW_FLOOR",
     (pod) => {
-      pod.spec.resources = { limits: { memory: "64Mi" } };
+      pod.spec.resources = { limits: { memory: "48Mi" } };
     },
     { sidecar: false },
   ),

@@ -74,7 +74,7 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
   ["HOST_NETWORK", pod({ hostNetwork: true })],
   ["HOST_NETWORK_UNGUARDED", plainPod({ hostNetwork: true }), facts(), config({ hostNetwork: "warn" })],
   ["HOST_PATH", pod({ volumes: [nodePath] })],
-  ["RESOURCES_BELOW_FLOOR", pod({ resources: { limits: { memory: "64Mi" } } })],
+  ["RESOURCES_BELOW_FLOOR", pod({ resources: { limits: { memory: "48Mi" } } })],
   ["PSA_FORBIDS_GUARD", pod(), facts({ labels: { "pod-security.kubernetes.io/enforce": "baseline" } })],
   ["PRIVILEGED", secured({ privileged: true })],
   ["CAPABILITY_FORBIDDEN", secured({ capabilities: { add: ["NET_RAW"] } })],

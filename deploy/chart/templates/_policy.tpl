@@ -121,9 +121,9 @@ variables.stsRegion + '.' + variables.stsDomains[i.stsDualStack == 'true' ? 1 : 
 - name: floors
   expression: >-
     variables.together ?
-    {'podrole-sidecar': {'requests.cpu': '10m', 'requests.memory': '96Mi', 'limits.cpu': '1', 'limits.memory': '192Mi'}} :
-    {'podrole-guard': {'requests.cpu': '10m', 'requests.memory': '64Mi', 'limits.cpu': '1', 'limits.memory': '128Mi'},
-    'podrole-sidecar': {'requests.cpu': '10m', 'requests.memory': '96Mi', 'limits.cpu': '1', 'limits.memory': '192Mi'}}
+    {'podrole-sidecar': {'requests.cpu': '10m', 'requests.memory': '20Mi', 'limits.cpu': '1', 'limits.memory': '96Mi'}} :
+    {'podrole-guard': {'requests.cpu': '10m', 'requests.memory': '20Mi', 'limits.cpu': '1', 'limits.memory': '64Mi'},
+    'podrole-sidecar': {'requests.cpu': '10m', 'requests.memory': '20Mi', 'limits.cpu': '1', 'limits.memory': '96Mi'}}
 {{- end }}
 
 {{- /* Whether the quantity `has` is `least` or more. Mostly both are the same text. */ -}}

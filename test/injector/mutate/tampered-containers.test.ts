@@ -208,11 +208,11 @@ describe("the resources of guard and sidecar", () => {
 
   test.for([
     ["a guard with too little memory", sized(guard, { limits: { cpu: "1", memory: "6Mi" } })],
-    ["a guard with too little CPU", sized(guard, { limits: { cpu: "1m", memory: "128Mi" } })],
+    ["a guard with too little CPU", sized(guard, { limits: { cpu: "1m", memory: "64Mi" } })],
     ["a guard that requests too little memory", sized(guard, { requests: { cpu: "10m", memory: "1" } })],
     [
       "a guard that requests no CPU",
-      sized(guard, { requests: { memory: "64Mi" }, limits: { memory: "128Mi" } }),
+      sized(guard, { requests: { memory: "20Mi" }, limits: { memory: "64Mi" } }),
     ],
     ["a sidecar without requests", sized(sidecar, { requests: undefined, limits: undefined })],
     ["a sidecar with a limit that is no quantity", sized(sidecar, { limits: { cpu: "1", memory: "much" } })],
@@ -231,8 +231,8 @@ describe("the resources of guard and sidecar", () => {
   test.for<readonly [string, object]>([
     ["more of both", { requests: { cpu: "1", memory: "1Gi" }, limits: { cpu: "2", memory: "1Gi" } }],
     ["no limits", { limits: {} }],
-    ["the same in another notation", { limits: { cpu: "1000m", memory: "201326592" } }],
-    ["a limit for ephemeral storage", { limits: { cpu: "1", memory: "192Mi", "ephemeral-storage": "1Gi" } }],
+    ["the same in another notation", { limits: { cpu: "1000m", memory: "100663296" } }],
+    ["a limit for ephemeral storage", { limits: { cpu: "1", memory: "96Mi", "ephemeral-storage": "1Gi" } }],
   ])("are kept as others have raised them: %s", ([, over]) => {
     const raised = sized(guard, over);
     expect(injected(raised)).toEqual(raised);
@@ -240,14 +240,14 @@ describe("the resources of guard and sidecar", () => {
 
   test.for([
     [
-      { memory: "128Mi" },
+      { memory: "64Mi" },
       pod(),
-      "limits.memory 128Mi for all its containers, and podrole-sidecar needs at least 192Mi.",
+      "limits.memory 64Mi for all its containers, and podrole-sidecar needs at least 96Mi.",
     ],
     [
-      { memory: "64Mi" },
+      { memory: "48Mi" },
       plainPod(),
-      "limits.memory 64Mi for all its containers, and podrole-guard needs at least 128Mi.",
+      "limits.memory 48Mi for all its containers, and podrole-guard needs at least 64Mi.",
     ],
     [
       { cpu: "10m" },
@@ -262,7 +262,7 @@ describe("the resources of guard and sidecar", () => {
   });
 
   test("leave room for limits of the whole pod that are high enough", () => {
-    const limits = { cpu: "1", memory: "192Mi" };
+    const limits = { cpu: "1", memory: "96Mi" };
     expect(denials(pod({ resources: { limits } }))).toEqual(["inject"]);
   });
 });

@@ -89,7 +89,7 @@ describe("a resize", () => {
 
   test("of the sidecar to the same values in another notation, or to more, passes", () => {
     for (const resources of [
-      { requests, limits: { cpu: "1000m", memory: "201326592" } },
+      { requests, limits: { cpu: "1000m", memory: "100663296" } },
       { requests: { cpu: "0.02", memory: "1Gi" }, limits: { cpu: "2e0", memory: "1G" } },
       { requests },
     ]) {
@@ -98,7 +98,7 @@ describe("a resize", () => {
   });
 
   test("of the app passes even if the sidecar is below the minimum", () => {
-    const small = sized("podrole-sidecar", { limits: { memory: "64Mi" } });
+    const small = sized("podrole-sidecar", { limits: { memory: "48Mi" } });
     expect(changed(small, small)).toMatchObject({ decision: "allow", findings: [] });
   });
 
@@ -110,8 +110,8 @@ describe("a resize", () => {
   test.for([
     [
       "memory",
-      { memory: "128Mi" },
-      "limits.memory of the pod to 128Mi, and podrole-sidecar needs at least 192Mi.",
+      { memory: "64Mi" },
+      "limits.memory of the pod to 64Mi, and podrole-sidecar needs at least 96Mi.",
     ],
     ["CPU", { cpu: "20m" }, "limits.cpu of the pod to 20m, and podrole-guard needs at least 1."],
   ] as const)(
@@ -126,7 +126,7 @@ describe("a resize", () => {
 
   test("of the whole pod passes with enough for guard and sidecar, or if that limit stays as it is", () => {
     const small = limited({ cpu: "20m", memory: "1Gi" });
-    expect(changed(running, limited({ cpu: "1", memory: "192Mi" }))).toMatchObject({ decision: "allow" });
+    expect(changed(running, limited({ cpu: "1", memory: "96Mi" }))).toMatchObject({ decision: "allow" });
     expect(changed(small, limited({ cpu: "20m", memory: "2Gi" }))).toMatchObject({ decision: "allow" });
   });
 });

@@ -1,22 +1,43 @@
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { ENV } from "../../../sidecar/contract/env.ts";
-import { sidecar } from "../../support/child.ts";
+import { build } from "../../../.ci/build.ts";
+import { OWN_RESOURCES } from "../../../injector/model/own-resources.ts";
+import { quantityOf } from "../../../injector/model/quantity.ts";
+import { CONTAINER } from "../../../sidecar/contract/pod.ts";
+import { runChild } from "../../support/child.ts";
+import { memoryLimit } from "../../support/memory-limit.ts";
 import { http } from "../../support/http.ts";
 import { until } from "../../support/until.ts";
 import { flood } from "../../support/flood.ts";
 import { sidecarPod, TOKEN } from "../../support/sidecar-pod.ts";
 
-/** What any container of the pod can do to the sidecar, with the image's heap: it has no need of a token for it. */
+/**
+ * What any container of the pod can do to the sidecar: it has no need of a token for it. The program is the one in the image, with
+ * the image's variables and the memory limit of the pod, where this machine lets a test set one.
+ */
+
+const LIMIT = quantityOf(OWN_RESOURCES[CONTAINER.sidecar].limits.memory);
+
+const dist = mkdtempSync(join(tmpdir(), "podrole-dist-"));
+beforeAll(() => build(dist, "sidecar"));
+afterAll(() => rmSync(dist, { recursive: true }));
 
 async function running() {
   const { env, port, healthPort } = await sidecarPod({
     [ENV.logLevel]: "info",
-    NODE_OPTIONS: "--max-semi-space-size=1 --max-old-space-size=64",
+    NODE_OPTIONS: "--max-semi-space-size=1 --max-old-space-size=48",
+    MALLOC_ARENA_MAX: "1",
   });
-  const child = sidecar(["serve"], env);
+  const limit = memoryLimit(LIMIT);
+  const program = [process.execPath, join(dist, "sidecar.cjs"), "serve"];
+  const [first = "", ...words] = [...(limit?.command ?? []), ...program];
+  const child = runChild(first, words, env);
   const served = (): Promise<number | undefined> =>
     http(port, "/v1/credentials", { authorization: TOKEN }).then(
       ({ status }) => status,
