@@ -12,6 +12,11 @@ import { readTerminationMessage } from "./kit/termination.ts";
 const POLL_MS = 25;
 /** The sidecar gives up first, and says why. This is for a sidecar that hangs. */
 const GRACE_MS = 5000;
+/**
+ * In a pod that has started before. Its sidecar may be new to an app that runs, and then the hook holds up the kubelet's work on it; or
+ * all containers are restarted in place (the action RestartAllContainers), and then the app begins anew and needs credentials first.
+ */
+const RESTART_MS = 5000;
 
 /** Where the container starts as root to be the guard too, the hook gets the same rights, and needs none. */
 function dropRights(env: Env, become: (uid: number) => void): void {
@@ -25,7 +30,8 @@ function dropRights(env: Env, become: (uid: number) => void): void {
  *
  * It ends at once when the sidecar has given up. While it runs, the kubelet updates no status of the pod; when it fails, the
  * kubelet ends the container and shows the words of both.
- * @returns 0 once there are credentials, or, with `PODROLE_START=now` or in a pod that has started before, once the sidecar listens
+ * @returns 0 once there are credentials, or, with `PODROLE_START=now`, once the sidecar listens; in a pod that has started before, that
+ *   is enough after {@link RESTART_MS}
  * @throws CodedError what the sidecar gave as its termination message; `CONFIG_INVALID`, `PRIVILEGES_KEPT`, `SIDECAR_ENDED`,
  *   `WAIT_TIMED_OUT`
  */
@@ -40,11 +46,13 @@ export async function waitMain(
     startTimeoutSeconds: defaulted(ENV.startTimeoutSeconds, integer(1, 3600)),
     healthPort: defaulted(ENV.healthPort, integer(1, 65_535)),
   });
-  const path = start === "wait" && !startMark(env).isSet() ? PATH.readyz : PATH.healthz;
-  const deadline = clock.elapsed() + startTimeoutSeconds * 1000 + GRACE_MS;
+  const patienceMs = start === "now" ? 0 : startMark(env).isSet() ? RESTART_MS : Infinity;
+  const begun = clock.elapsed();
+  const path = (): string => (clock.elapsed() - begun < patienceMs ? PATH.readyz : PATH.healthz);
+  const deadline = begun + startTimeoutSeconds * 1000 + GRACE_MS;
   let hasListened = false;
   while (clock.elapsed() < deadline) {
-    const answer = await ask(healthPort, path);
+    const answer = await ask(healthPort, path());
     if (answer === "ready") return 0;
     const message = readTerminationMessage(env);
     if (message !== "") throw errorOf(message);
@@ -52,9 +60,13 @@ export async function waitMain(
     hasListened ||= answer === "not ready";
     await clock.sleep(POLL_MS);
   }
-  throw new CodedError("WAIT_TIMED_OUT", `The sidecar did not answer 200 on ${path} of port ${healthPort}.`, {
-    remedy: SEE,
-  });
+  throw new CodedError(
+    "WAIT_TIMED_OUT",
+    `The sidecar did not answer 200 on ${path()} of port ${healthPort}.`,
+    {
+      remedy: SEE,
+    },
+  );
 }
 
 const SEE = "Its log and its termination message say why.";

@@ -59,7 +59,7 @@ test("a start heals without a restart when the role is created some seconds afte
   expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
 });
 
-test("a sidecar that is restarted in a pod that has started holds up nothing, and no refusal ends it", async () => {
+test("a sidecar that is restarted in a pod that has started holds up the kubelet for seconds only, and no refusal ends it", async () => {
   let trusted = true;
   const made = await sidecarPod(
     { [ENV.startTimeoutSeconds]: "1" },

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { CodedError, oneLine } from "../../sidecar/kit/errors.ts";
 import { startMark } from "../../sidecar/start-mark.ts";
@@ -37,18 +37,42 @@ test("the start hook returns as soon as the sidecar listens, with start=now", as
   expect(await waitMain({ [ENV.healthPort]: port, [ENV.start]: "now" })).toBe(0);
 });
 
-test("the start hook returns as soon as the sidecar listens in a pod that has started before", async () => {
-  const port = await healthPort({ "/readyz": 503, "/healthz": 200 });
-  const folder = tempFolder();
-  mkdirSync(join(folder, "shm"));
-  const env = {
-    [ENV.healthPort]: port,
-    [ENV.terminationLog]: join(folder, "termination-log"),
-    [ENV.podUid]: "1",
-  };
-  writeFileSync(env[ENV.terminationLog], "");
-  startMark(env).set();
-  expect(await waitMain(env)).toBe(0);
+describe("in a pod that has started before, all of whose containers may have been restarted, the start hook", () => {
+  function hook(port: string) {
+    const folder = tempFolder();
+    mkdirSync(join(folder, "shm"));
+    const env = {
+      [ENV.healthPort]: port,
+      [ENV.terminationLog]: join(folder, "termination-log"),
+      [ENV.podUid]: "1",
+    };
+    writeFileSync(env[ENV.terminationLog], "");
+    startMark(env).set();
+    const clock = handClock();
+    const start = clock.elapsed();
+    const sleep = (ms: number): Promise<void> => clock.advance(ms);
+    return { wait: () => waitMain(env, { ...clock, sleep }), waited: () => clock.elapsed() - start };
+  }
+
+  test("returns once there are credentials", async () => {
+    let asked = 0;
+    const port = await healthPort({
+      "/healthz": 200,
+      get "/readyz"() {
+        asked += 1;
+        return asked > 3 ? 200 : 503;
+      },
+    });
+    const { wait, waited } = hook(port);
+    expect(await wait()).toBe(0);
+    expect({ asked, waited: waited() }).toEqual({ asked: 4, waited: 75 });
+  });
+
+  test("returns five seconds later if there are none, since the app may run and needs the kubelet's care", async () => {
+    const { wait, waited } = hook(await healthPort({ "/readyz": 503, "/healthz": 200 }));
+    expect(await wait()).toBe(0);
+    expect(waited()).toBe(5000);
+  });
 });
 
 test("the start hook keeps asking while the sidecar does not listen yet", async () => {
