@@ -181,6 +181,18 @@ describe.skipIf(reason)(`the sidecar's ports${reason ? ` (skipped: ${reason})` :
       await lab.nft("delete table inet mesh");
     });
 
+    // The sidecar ends each connection, so its side is the one that stays in TIME_WAIT, without a socket and a uid.
+    test("fifteen clients in a row that share five ports are each answered at once", async () => {
+      await serving(SIDECAR_UID, PORTS[0], "127.0.0.1");
+      const range = ["sysctl", "-n", "net.ipv4.ip_local_port_range"];
+      const { stdout: usual } = await lab.inPod(range);
+      await lab.inPod(["sysctl", "-qw", "net.ipv4.ip_local_port_range=40000 40004"]);
+      ends.push(() => lab.inPod(["sysctl", "-qw", `net.ipv4.ip_local_port_range=${usual.trim()}`]));
+      for (let client = 0; client < 15; client += 1) {
+        expect(await asking(PORTS[0], "127.0.0.1"), `client ${client}`).toMatchObject({ outcome: "reached" });
+      }
+    });
+
     test("other ports and other connections from these port numbers are left alone", async () => {
       await serving(THIEF_UID, 8080, "127.0.0.1");
       expect(await asking(8080, "127.0.0.1")).toMatchObject({ outcome: "reached" });
