@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
+import { untilListening } from "./guard-listening.ts";
 import { helper, start } from "./sidecar-children.ts";
 import { ascending, median, printTable, quantile } from "./sidecar-figures.ts";
 import { IMAGE_ENV, run, SIDECAR, sidecarBeside, type Subject } from "./sidecar-subjects.ts";
@@ -86,13 +87,19 @@ async function measure(): Promise<never> {
     directory,
     "web.identity.token",
   );
-  const times = new Map<string, number[]>(Object.keys(SUBJECTS).map((name) => [name, []]));
+  const listening = untilListening(env, sidecar);
+  const measured = { ...SUBJECTS, ...listening };
+  const times = new Map<string, number[]>(Object.keys(measured).map((name) => [name, []]));
   const starts: number[] = [];
   // The first round fills the caches and is not counted.
   for (let round = -1; round < rounds; round += 1) {
     for (const [name, argv] of Object.entries(SUBJECTS)) {
       const ms = await lifetimeMs(argv);
       if (round >= 0) times.get(name)?.push(ms);
+    }
+    for (const [name, ms] of Object.entries(listening)) {
+      const took = await ms();
+      if (round >= 0) times.get(name)?.push(took);
     }
     const cpuMs = await cpuOfStart(sidecar);
     if (round >= 0) starts.push(cpuMs);

@@ -263,7 +263,7 @@ describe.skipIf(reason !== undefined)(
       });
     });
 
-    test.for(["plain", "node", "off"] as const)(
+    test.for(["plain", "node", "off", "together"] as const)(
       "judges three hundred random pods as the webhook does: setting %s",
       async (name) => {
         const { config, annotations } = SETTINGS[name];
