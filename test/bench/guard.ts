@@ -12,12 +12,13 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { SIDECAR_IMAGE_ENV } from "../support/image-env.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 import { untilListening } from "./guard-listening.ts";
 import { helper, start } from "./sidecar-children.ts";
 import { ascending, median, printTable, quantile } from "./sidecar-figures.ts";
-import { IMAGE_ENV, run, SIDECAR, sidecarBeside, type Subject } from "./sidecar-subjects.ts";
+import { run, SIDECAR, sidecarBeside, type Subject } from "./sidecar-subjects.ts";
 
 const GUARD_GOAL_MS = 90;
 const START_GOAL_CPU_MS = 250;
@@ -37,7 +38,7 @@ const SUBJECTS = {
 };
 
 const env = {
-  ...IMAGE_ENV,
+  ...SIDECAR_IMAGE_ENV,
   PATH: process.env["PATH"],
   [ENV.blockedAddresses]: METADATA_ADDRESSES.join(","),
   [ENV.podIp]: "10.90.0.2",
@@ -122,7 +123,10 @@ async function cpuOfStart(sidecar: Subject): Promise<number> {
   const before = cpuOfChildrenMs();
   await lifetimeMs(GUARD);
   const running = await run(sidecar);
-  const hook = start([SIDECAR, "wait"], { ...IMAGE_ENV, [ENV.healthPort]: String(running.healthPort) });
+  const hook = start([SIDECAR, "wait"], {
+    ...SIDECAR_IMAGE_ENV,
+    [ENV.healthPort]: String(running.healthPort),
+  });
   await hook.exited;
   await running.stop();
   return cpuOfChildrenMs() - before;

@@ -1,19 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { SIDECAR_IMAGE_ENV } from "../support/image-env.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { PATH } from "../../sidecar/contract/pod.ts";
 import { IDENTITIES_MAX } from "../../sidecar/contract/session.ts";
 import { memory, start, startCpuMs, type Helper, type Memory } from "./sidecar-children.ts";
 import { median, type Figures } from "./sidecar-figures.ts";
 import type { Job, Load } from "./sidecar-load.ts";
-import {
-  IMAGE_ENV,
-  run,
-  SIDECAR,
-  TOKEN,
-  withContainers,
-  type Running,
-  type Subject,
-} from "./sidecar-subjects.ts";
+import { run, SIDECAR, TOKEN, withContainers, type Running, type Subject } from "./sidecar-subjects.ts";
 
 export interface Bench {
   readonly load: Helper;
@@ -89,7 +82,7 @@ export async function measureWait(
   { figures }: Bench,
 ): Promise<void> {
   const running = await run(subject);
-  const env = { ...IMAGE_ENV, [ENV.healthPort]: String(running.healthPort) };
+  const env = { ...SIDECAR_IMAGE_ENV, [ENV.healthPort]: String(running.healthPort) };
   for (let round = 0; round < rounds; round += 1) {
     figures.add("bare", { waitMs: await lifetimeMs([empty], env) });
     figures.add("sidecar", { waitMs: await lifetimeMs([SIDECAR, "wait"], env) });

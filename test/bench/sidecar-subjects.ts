@@ -5,17 +5,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { LOOPBACK, PATH } from "../../sidecar/contract/pod.ts";
+import { SIDECAR_IMAGE_ENV } from "../support/image-env.ts";
 import { hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
 import { start, type Helper, type Program } from "./sidecar-children.ts";
 
 const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
 export const SIDECAR = join(DIST, "sidecar.cjs");
-
-/** As in Dockerfile.sidecar. */
-export const IMAGE_ENV = {
-  NODE_OPTIONS: "--max-semi-space-size=1 --max-old-space-size=48",
-  MALLOC_ARENA_MAX: "1",
-} as const;
 
 /** The token that the app sends. */
 export const TOKEN = "b".repeat(43);
@@ -44,7 +39,7 @@ createServer((request, response) => {
 export async function bareServer(directory: string, body: string): Promise<Subject> {
   const path = join(directory, "bare.cjs");
   await writeFile(path, BARE);
-  return { name: "bare", args: [path], env: { ...IMAGE_ENV, BODY: body } };
+  return { name: "bare", args: [path], env: { ...SIDECAR_IMAGE_ENV, BODY: body } };
 }
 
 /**
@@ -60,7 +55,7 @@ export async function sidecarBeside(sts: Helper, directory: string, token: strin
   };
   const env = {
     ...sidecarEnv(),
-    ...IMAGE_ENV,
+    ...SIDECAR_IMAGE_ENV,
     [ENV.stsEndpoint]: url,
     NODE_EXTRA_CA_CERTS: await file("ca.pem", ca),
     [ENV.webIdentityTokenFile]: await file("token", token),

@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
 
-/** The variables that Dockerfile.injector sets. */
-export const IMAGE_ENV: Readonly<Record<string, string>> = Object.fromEntries(
-  [
-    ...readFileSync(new URL("../../Dockerfile.injector", import.meta.url), "utf8").matchAll(
-      /^ENV (\w+)="?([^"\n]*)"?$/gm,
-    ),
-  ].map(([, name = "", value = ""]) => [name, value]),
-);
+/** The variables that a Dockerfile sets for its program, without PATH. */
+const variablesOf = (name: string): Readonly<Record<string, string>> => {
+  const text = readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
+  const set = text.slice(text.lastIndexOf("\nFROM ")).matchAll(/^ENV (\w+)="?([^"\n]*)"?$/gm);
+  return Object.fromEntries(
+    [...set].flatMap(([, key = "", value = ""]) => (key === "PATH" ? [] : [[key, value]])),
+  );
+};
+
+export const IMAGE_ENV = variablesOf("Dockerfile.injector");
+export const SIDECAR_IMAGE_ENV = variablesOf("Dockerfile.sidecar");

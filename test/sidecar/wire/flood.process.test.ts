@@ -11,6 +11,7 @@ import { OWN_RESOURCES } from "../../../injector/model/own-resources.ts";
 import { quantityOf } from "../../../injector/model/quantity.ts";
 import { CONTAINER } from "../../../sidecar/contract/pod.ts";
 import { runChild } from "../../support/child.ts";
+import { SIDECAR_IMAGE_ENV } from "../../support/image-env.ts";
 import { memoryLimit } from "../../support/memory-limit.ts";
 import { http } from "../../support/http.ts";
 import { until } from "../../support/until.ts";
@@ -31,8 +32,7 @@ afterAll(() => rmSync(dist, { recursive: true }));
 async function running() {
   const { env, port, healthPort } = await sidecarPod({
     [ENV.logLevel]: "info",
-    NODE_OPTIONS: "--max-semi-space-size=1 --max-old-space-size=48",
-    MALLOC_ARENA_MAX: "1",
+    ...SIDECAR_IMAGE_ENV,
   });
   const limit = memoryLimit(LIMIT);
   const program = [process.execPath, join(dist, "sidecar.cjs"), "serve"];
