@@ -3,14 +3,17 @@ import { LOOPBACK } from "../contract/pod.ts";
 import { coded, CodedError, systemCode } from "../kit/errors.ts";
 import { oneRequestServer, type OneRequestServer } from "../kit/one-request.ts";
 import { answer, type WireDeps } from "./answers.ts";
+import { fewWaiting } from "./few-waiting.ts";
 
 export interface ServerDeps extends WireDeps {
   readonly onAnswer?: (status: number) => void;
 }
 
 /** The credentials endpoint on a socket. */
-export const credentialServer = ({ onAnswer, ...deps }: ServerDeps): OneRequestServer =>
-  oneRequestServer((request) => answer(request, deps), onAnswer);
+export function credentialServer({ identities, onAnswer }: ServerDeps): OneRequestServer {
+  const deps = { identities: identities.map(fewWaiting) };
+  return oneRequestServer((request) => answer(request, deps), onAnswer);
+}
 
 /**
  * @returns the port in use: the one asked for, unless that was 0

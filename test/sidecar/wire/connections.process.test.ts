@@ -68,6 +68,28 @@ test("2,000 connections that wait for the token file to be read do not keep the 
   expect(await http(port, "/v1/credentials", { authorization: "guess" })).toMatchObject({ status: 503 });
 });
 
+test("2,000 connections of a container whose session is awaited do not keep another from its credentials", async () => {
+  const sha256 = (token: string): Buffer => createHash("sha256").update(token).digest();
+  const server = credentialServer({
+    identities: [
+      { tokenSha256: sha256(TOKEN), credentials: async () => credentials() },
+      { tokenSha256: sha256("other"), credentials: () => new Promise(() => undefined) },
+    ],
+  });
+  onTestFinished(() => close(server));
+  const port = await listen(server, 0);
+  const ask = "GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nAuthorization: other\r\n\r\n";
+  for (let times = 0; times < 2; times += 1) {
+    await hold(port, 1000, ask);
+    expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+  }
+  const refused = await http(port, "/v1/credentials", { authorization: "other" });
+  expect(refused).toMatchObject({
+    status: 503,
+    body: expect.stringContaining("CREDENTIALS_NOT_READY") as string,
+  });
+});
+
 test("the sidecar closes connections that stay silent", async () => {
   const port = await listening();
   const closed = await hold(port, 10);

@@ -29,14 +29,15 @@ const dist = mkdtempSync(join(tmpdir(), "podrole-dist-"));
 beforeAll(() => build(dist, "sidecar"));
 afterAll(() => rmSync(dist, { recursive: true }));
 
-async function running() {
+/** @param before words that the command line begins with */
+async function running(before: readonly string[] = []) {
   const { env, port, healthPort } = await sidecarPod({
     [ENV.logLevel]: "info",
     ...SIDECAR_IMAGE_ENV,
   });
   const limit = memoryLimit(LIMIT);
   const program = [process.execPath, join(dist, "sidecar.cjs"), "serve"];
-  const [first = "", ...words] = [...(limit?.command ?? []), ...program];
+  const [first = "", ...words] = [...(limit?.command ?? []), ...before, ...program];
   const child = runChild(first, words, env);
   const served = (): Promise<number | undefined> =>
     http(port, "/v1/credentials", { authorization: TOKEN }).then(
@@ -85,4 +86,15 @@ test("1,000 clients that send 500 requests at once are each answered once, and s
   const answers = Promise.all(Array.from({ length: 1000 }, answersTo));
   expect(await served()).toBe(200);
   expect(new Set((await answers).map(String))).toEqual(new Set(["HTTP/1.1 200"]));
+});
+
+test("connections that take all file descriptors of the sidecar do not end it, and it serves when they are gone", async () => {
+  const few = ["/bin/sh", "-c", 'ulimit -n 100 && exec "$@"', "sh"];
+  const { child, port, healthPort, served } = await running(few);
+  for (const target of [port, healthPort])
+    flood(100, () => connect({ host: "127.0.0.1", port: target }), "GET ");
+  await until("a refusal", async () => ((await served()) === undefined ? true : undefined));
+  await until("credentials", async () => ((await served()) === 200 ? true : undefined), 60_000);
+  child.kill("SIGTERM");
+  expect({ ended: await child.exited, output: child.output() }).toMatchObject({ ended: 0 });
 });

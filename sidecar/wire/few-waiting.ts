@@ -1,0 +1,27 @@
+import { CodedError } from "../kit/errors.ts";
+import type { ServedIdentity } from "./answers.ts";
+
+/** Far above what one container asks at once, and a quarter of the sidecar's connections. */
+const WAITING_MAX = 256;
+
+/**
+ * The same identity, of whose requests only a few wait for its session at once. So a container whose session is still
+ * awaited cannot hold every connection, and keeps no other container from its own.
+ */
+export function fewWaiting(identity: ServedIdentity): ServedIdentity {
+  let waiting = 0;
+  const credentials: ServedIdentity["credentials"] = async () => {
+    if (waiting >= WAITING_MAX) {
+      throw new CodedError("CREDENTIALS_NOT_READY", "No credentials yet: too many requests wait for them.", {
+        remedy: "Try again.",
+      });
+    }
+    waiting += 1;
+    try {
+      return await identity.credentials();
+    } finally {
+      waiting -= 1;
+    }
+  };
+  return { ...identity, credentials };
+}
