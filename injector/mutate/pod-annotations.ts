@@ -67,7 +67,7 @@ function grantOf({ identities }: SidecarIntent): string | undefined {
 
 /** The pod's own role in fields of its own; those of containers by the container's name. */
 function statusOf({ identities, source }: SidecarIntent): Fields {
-  const roleFields = ({ role, from, rule }: IdentityIntent): Fields => ({ role, from, rule });
+  const roleFields = ({ role, from, rule }: IdentityIntent): Fields => ({ role, from: ownerIn(from), rule });
   const ofPod = identities.find(({ name }) => name === POD_IDENTITY);
   const others = identities.filter((one) => one !== ofPod);
   const containers = Object.fromEntries(
@@ -79,6 +79,9 @@ function statusOf({ identities, source }: SidecarIntent): Fields {
     ...(others.length === 0 ? {} : { containers }),
   };
 }
+
+/** Whose annotation named the role. The annotation's key would be the same in every pod, and `podrole explain` says it. */
+const ownerIn = (from: string): string => from.replace(/^annotation \S+ of (?:the )?/, "");
 
 /** The user's list with podrole's containers added, each once. */
 function skipping(present: string | null | undefined, injected: readonly Container[]): string {

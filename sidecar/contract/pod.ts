@@ -44,7 +44,7 @@ export const SIDECAR_UIDS = { min: 40_000, max: 64_999 } as const;
 
 export const TOKEN_VOLUME = {
   name: "podrole-token",
-  mountPath: "/var/run/secrets/podrole.dev/token",
+  mountPath: "/run/podrole/sts",
   file: "token",
   /** The audience that IAM's OIDC provider is registered with for AssumeRoleWithWebIdentity. */
   audience: "sts.amazonaws.com",
@@ -58,7 +58,7 @@ export const IDENTITY_TOKEN = {
   volume: (index: number): string => `podrole-identity-${index}`,
   /** In the containers of the identity. */
   mountPath: "/var/run/secrets/podrole.dev/credentials",
-  sidecarMountPath: (index: number): string => `/var/run/secrets/podrole.dev/identities/${index}`,
+  sidecarMountPath: (index: number): string => `/run/podrole/${index}`,
   file: "token",
   /** One for each identity, since the kubelet makes one token for each audience of a pod. Nobody accepts it. */
   audience: (identity: string): string => `${IDENTITY_AUDIENCE_PREFIX}${identity}`,

@@ -205,7 +205,7 @@ export const ATTACKS: readonly Attack[] = [
   attack(
     "a sidecar that reads another token for STS",
     "INJECTED_DIFFERENTLY",
-    valueOf("PODROLE_WEB_IDENTITY_TOKEN_FILE", "/var/run/secrets/podrole.dev/identities/0/token"),
+    valueOf("PODROLE_WEB_IDENTITY_TOKEN_FILE", "/run/podrole/0/token"),
   ),
   attack(
     "source node: a sidecar of the default source",

@@ -65,10 +65,7 @@ const RESERVED: readonly (readonly [title: string, change: Change, setting?: Att
   ["an app that mounts its token writable", mounted({ readOnly: false })],
   ["an app that mounts its token by a subPath", mounted({ subPath: "token" })],
   ["an app that mounts its token by a subPathExpr", mounted({ subPathExpr: "token" })],
-  [
-    "an app that mounts its token as the sidecar does",
-    mounted({ mountPath: "/var/run/secrets/podrole.dev/identities/0" }),
-  ],
+  ["an app that mounts its token as the sidecar does", mounted({ mountPath: "/run/podrole/0" })],
   [
     "an app with its own identity that mounts the pod's token",
     mounted({ name: "podrole-identity-0" }),
@@ -134,7 +131,7 @@ const RESERVED: readonly (readonly [title: string, change: Change, setting?: Att
   ],
   [
     "a sidecar that reads another file",
-    identities((text) => text.replace("/identities/0/token", "/token/token")),
+    identities((text) => text.replace("/run/podrole/0/token", "/run/podrole/sts/token")),
   ],
   [
     "an identity's token without a mount in the sidecar",

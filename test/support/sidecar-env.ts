@@ -24,7 +24,7 @@ export function sidecarEnv(): Env {
     [ENV.stsEndpoint]: "https://sts.eu-west-1.amazonaws.com",
     // There is no guard around a test.
     [ENV.blockedAddresses]: NO_GUARD,
-    [ENV.webIdentityTokenFile]: "/var/run/secrets/podrole.dev/token/token",
+    [ENV.webIdentityTokenFile]: "/run/podrole/sts/token",
     [ENV.namespace]: "billing",
     [ENV.serviceAccount]: "reader",
     [ENV.podName]: "api-0",

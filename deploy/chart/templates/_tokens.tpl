@@ -39,7 +39,7 @@ m.mountPath == '/var/run/secrets/podrole.dev/credentials' && {{ include "podrole
 {{- /* Whether mount `m` of the sidecar is a token as podrole writes it. */ -}}
 {{- define "podrole.celSidecarToken" -}}
 m.name.startsWith('podrole-identity-') && {{ include "podrole.celWhole" . }} &&
-m.mountPath == m.name.replace('podrole-identity-', '/var/run/secrets/podrole.dev/identities/')
+m.mountPath == m.name.replace('podrole-identity-', '/run/podrole/')
 {{- end }}
 
 {{- /* Whether volume `v` is a token as podrole writes it: of an audience of its own, for the identity that the sidecar has at this
@@ -50,7 +50,7 @@ v.?projected.?sources.orValue([]).size() == 1 && v.projected.sources.all(p, has(
 p.serviceAccountToken.?audience.orValue('').startsWith('podrole.dev/') && p.serviceAccountToken.path == 'token' &&
 p.serviceAccountToken.?expirationSeconds.orValue(0) == 86400 &&
 variables.identities.contains('{"name":"' + p.serviceAccountToken.audience.substring(12) + '","tokenFile":"' +
-v.name.replace('podrole-identity-', '/var/run/secrets/podrole.dev/identities/') + '/token"')) &&
+v.name.replace('podrole-identity-', '/run/podrole/') + '/token"')) &&
 variables.sidecars.exists(s, s.?volumeMounts.orValue([]).exists(m, m.name == v.name))
 {{- end }}
 

@@ -45,10 +45,7 @@ const row = (error: CodedError): Row => ({
 function issuerOf(source: Source, env: Env = {}): Issue {
   const own = IDENTITY_SOURCES[source];
   return own.issuer(
-    parseEnv(
-      { [ENV.webIdentityTokenFile]: "/var/run/secrets/podrole.dev/token/token", ...env },
-      own.settings,
-    ),
+    parseEnv({ [ENV.webIdentityTokenFile]: "/run/podrole/sts/token", ...env }, own.settings),
     {
       steps: [],
       sessionName: "billing.api-0",

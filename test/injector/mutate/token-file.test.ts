@@ -78,7 +78,7 @@ describe("a pod with its token in a file alone", () => {
     expect(ownMounts(containerNamed(after, CONTAINER.sidecar))).toEqual(
       [0, 1].map((index) => ({
         name: `podrole-identity-${index}`,
-        mountPath: `/var/run/secrets/podrole.dev/identities/${index}`,
+        mountPath: `/run/podrole/${index}`,
         readOnly: true,
       })),
     );
@@ -86,8 +86,8 @@ describe("a pod with its token in a file alone", () => {
     for (const name of ["app", "uploader"])
       expect(envOf(containerNamed(after, name))[APP_ENV.tokenFile]).toBe(FILE);
     expect(identitiesOf(after).map(({ tokenFile }) => tokenFile)).toEqual([
-      "/var/run/secrets/podrole.dev/identities/0/token",
-      "/var/run/secrets/podrole.dev/identities/1/token",
+      "/run/podrole/0/token",
+      "/run/podrole/1/token",
     ]);
   });
 
@@ -120,7 +120,7 @@ test("a pod with both has the file and the variable, and the sidecar knows both"
     [APP_ENV.token]: TOKEN,
   });
   expect(identitiesOf(after)).toMatchObject([
-    { tokenFile: "/var/run/secrets/podrole.dev/identities/0/token", tokenSha256: sha256(TOKEN) },
+    { tokenFile: "/run/podrole/0/token", tokenSha256: sha256(TOKEN) },
   ]);
 });
 

@@ -38,7 +38,7 @@ test("the sidecar reads what the injector writes", () => {
       },
     ],
     sessionName: "billing.api-0",
-    sourceSettings: { tokenFile: "/var/run/secrets/podrole.dev/token/token" },
+    sourceSettings: { tokenFile: "/run/podrole/sts/token" },
     sts: { region: "eu-west-1", endpoint: "https://sts.eu-west-1.amazonaws.com", ca: undefined },
     start: "wait",
     startTimeoutSeconds: 30,

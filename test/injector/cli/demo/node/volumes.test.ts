@@ -33,7 +33,7 @@ async function volumesOfPod() {
 }
 
 const APP = "/var/run/secrets/podrole.dev/credentials";
-const SIDECAR = "/var/run/secrets/podrole.dev/identities";
+const SIDECAR = "/run/podrole";
 
 describe("a token in a volume of the demo's pod", () => {
   test("has the same bytes in the sidecar and in the containers of its identity, and no others", async () => {
