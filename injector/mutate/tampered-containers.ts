@@ -23,23 +23,16 @@ export function tamperedContainers(
   config: InjectorConfig,
   own: Assigned,
 ): readonly Finding[] {
-  // With the uid that it has: where another container names that uid by now, podrole writes both anew.
-  // The form may be another one by now, too.
-  const expected = ownContainers(pod, intent, config, {
-    ...own,
-    uid: presentUid(pod) ?? own.uid,
-    isOne: presentForm(pod, config, own.isOne),
-  });
   const remedy = "Delete it from the manifest: podrole adds it itself.";
-  const containers = (pod.spec.initContainers ?? [])
-    .filter(isPodroleContainer)
-    .flatMap((container, index, all) => {
-      const ours = expected.find(({ name }) => name === container.name);
-      const twice = all.findIndex(({ name }) => name === container.name) !== index;
-      if (ours !== undefined && !twice && sameContent(container, ours)) return belowFloor(container);
-      const message = `Init container ${container.name} differs from what this version of podrole writes${difference(container, ours)}.`;
-      return [finding("INJECTED_DIFFERENTLY", message, remedy)];
-    });
+  const present = (pod.spec.initContainers ?? []).filter(isPodroleContainer);
+  const expected = present.length === 0 ? [] : expectedContainers(pod, intent, config, own);
+  const containers = present.flatMap((container, index) => {
+    const ours = expected.find(({ name }) => name === container.name);
+    const twice = present.findIndex(({ name }) => name === container.name) !== index;
+    if (ours !== undefined && !twice && sameContent(container, ours)) return belowFloor(container);
+    const message = `Init container ${container.name} differs from what this version of podrole writes${difference(container, ours)}.`;
+    return [finding("INJECTED_DIFFERENTLY", message, remedy)];
+  });
   const written = new Map(ownVolumes(intent).map((volume) => [volume.name, volume]));
   const volumes = (pod.spec.volumes ?? [])
     .filter((one) => isOwnVolume(one) && !isSameVolume(one, written.get(one.name)))
@@ -56,6 +49,19 @@ export function tamperedContainers(
   );
   return [...containers, ...volumes, ...mounts];
 }
+
+/** With the uid that it has: where another container names that uid by now, podrole writes both anew. The form may be another one, too. */
+const expectedContainers = (
+  pod: Pod,
+  intent: Intent,
+  config: InjectorConfig,
+  own: Assigned,
+): readonly Container[] =>
+  ownContainers(pod, intent, config, {
+    ...own,
+    uid: presentUid(pod) ?? own.uid,
+    isOne: presentForm(pod, config, own.isOne),
+  });
 
 const belowFloor = (container: Container): readonly Finding[] =>
   ownShortfalls(container).map(({ of, place, amount, floor }) =>

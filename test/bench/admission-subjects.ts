@@ -40,6 +40,8 @@ export interface Rig {
   /** Keeps its connection. */
   readonly client: KubeClient;
   readonly injector: Program;
+  /** By `performance.now()`. */
+  readonly injectorReadyAt: number;
   readonly port: number;
   readonly ca: string;
   /** Why a subject is missing. */
@@ -63,6 +65,7 @@ export async function openRig(bundle: string): Promise<Rig> {
   const apiServer = await apiServerFor(plane);
   mountAccount(apiServer);
   const injector = await startInjector(bundle, port, files, apiServer);
+  const injectorReadyAt = performance.now();
   const ofPodrole = { name: "pods.podrole.dev", pid: injector.pid };
   const subjects: Subject[] = [{ name: NONE, namespace: "plain" }];
   const missing: string[] = [];
@@ -95,7 +98,7 @@ export async function openRig(bundle: string): Promise<Rig> {
   const token = plane.adminConfig.getCurrentUser()?.token ?? "";
   const client = kubeClient({ port: apiPort, ca, token }, new Agent({ ca, keepAlive: true, maxSockets: 1 }));
   for (const subject of subjects) await inForce(client, subject);
-  return { plane, subjects, client, injector, port, ca: files.ca, missing };
+  return { plane, subjects, client, injector, injectorReadyAt, port, ca: files.ca, missing };
 }
 
 /** A pod of a usual size, whose service account has a role. */
