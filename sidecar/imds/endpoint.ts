@@ -31,10 +31,7 @@ type Target =
  */
 export function imdsEndpoint(deps: ImdsDeps): (request: WireRequest) => Promise<WireAnswer> {
   const leaves = new Map([...leavesOf(deps), ...deps.nodeLeaves]);
-  return async (request) => {
-    const answered = await answer(request, leaves, deps);
-    return request.method === "HEAD" ? { ...answered, body: "" } : answered;
-  };
+  return (request) => answer(request, leaves, deps);
 }
 
 async function answer(

@@ -30,8 +30,7 @@ export async function answer(request: WireRequest, deps: WireDeps): Promise<Wire
     const identity = await requireIdentity(request.headers, deps.identities);
     return json(200, toWire(await identity.credentials()));
   } catch (error) {
-    const refusal = refused(coded(error));
-    return request.method === "HEAD" ? { ...refusal, body: "" } : refusal;
+    return refused(coded(error));
   }
 }
 

