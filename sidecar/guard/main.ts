@@ -1,3 +1,4 @@
+import { systemClock } from "../kit/clock.ts";
 import type { Env } from "../kit/env.ts";
 import { coded, oneLine } from "../kit/errors.ts";
 import { createLog } from "../kit/log.ts";
@@ -77,7 +78,7 @@ function surroundings(env: Env): Surroundings {
     word: () => process.getBuiltinModule("node:crypto").randomBytes(16).toString("hex"),
     stdout: (line) => writeAll(1, `${line}\n`),
     stderr: (line) => writeAll(2, `${line}\n`),
-    now: () => performance.now(),
+    now: () => systemClock.elapsed(),
   };
 }
 

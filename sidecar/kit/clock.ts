@@ -12,7 +12,8 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  elapsed: () => performance.now(),
+  // Not performance.now(): Node loads its timeline of events for it, 1 ms and 0.2 MB.
+  elapsed: () => Number(process.hrtime.bigint()) / 1e6,
   sleep: async (ms, signal) => {
     await delay(ms, undefined, signal ? { signal } : {}).catch(() => undefined);
   },

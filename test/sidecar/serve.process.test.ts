@@ -2,12 +2,13 @@ import { once } from "node:events";
 
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
 import type { StsCall } from "../../injector/cli/demo/aws/sts-call.ts";
 import { accessDenied } from "../../injector/cli/demo/aws/sts-refusal.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
-import { sidecar } from "../support/child.ts";
+import { runChild, sidecar } from "../support/child.ts";
 import { ROLE } from "../support/credentials.ts";
 
 import { http } from "../support/http.ts";
@@ -32,6 +33,20 @@ test("the sidecar fetches credentials, serves them, and exits at once with 0 whe
   serving.kill("SIGTERM");
   await ended(serving, 0);
   expect(answer).toBe("");
+});
+
+test("the sidecar serves while nothing can be written to its standard error", async () => {
+  const made = await sidecarPod();
+  const program = fileURLToPath(new URL("../../sidecar/main.ts", import.meta.url));
+  const full = 'exec "$@" 2>/dev/full';
+  const serving = runChild("sh", ["-c", full, "sh", process.execPath, program, "serve"], {
+    PATH: process.env["PATH"],
+    ...made.env,
+  });
+  await readiness(made);
+  expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+  serving.kill("SIGTERM");
+  await ended(serving, 0);
 });
 
 test("the start hook returns when there are credentials", async () => {
