@@ -23,6 +23,7 @@ import { ATTACKS } from "./policy-attacks.ts";
 import { DEBUG_ATTACKS } from "./debug-attacks.ts";
 import { EMPTY_VOLUME_ATTACKS } from "./empty-volume-attacks.ts";
 import { EMULATION_ATTACKS } from "./emulation-attacks.ts";
+import { STS_ATTACKS } from "./sts-attacks.ts";
 import { TOGETHER_ATTACKS } from "./together-attacks.ts";
 import { UID_ATTACKS, withUid } from "./uid-attacks.ts";
 import { SETTINGS, withoutVolumes } from "./attack.ts";
@@ -112,6 +113,7 @@ describe.skipIf(reason !== undefined)(
     test.for(
       [
         ...ATTACKS,
+        ...STS_ATTACKS,
         ...EMPTY_VOLUME_ATTACKS,
         ...EMULATION_ATTACKS,
         ...TOKEN_ATTACKS,
@@ -263,7 +265,7 @@ describe.skipIf(reason !== undefined)(
       });
     });
 
-    test.for(["plain", "node", "off", "together"] as const)(
+    test.for(["plain", "node", "off", "together", "togetherNode"] as const)(
       "judges three hundred random pods as the webhook does: setting %s",
       async (name) => {
         const { config, annotations } = SETTINGS[name];

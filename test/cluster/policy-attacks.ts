@@ -1,7 +1,6 @@
 import {
   app,
   attack,
-  certificate,
   dropping,
   guard,
   guardValueOf,
@@ -130,60 +129,6 @@ export const ATTACKS: readonly Attack[] = [
       sidecar(pod).env.push({ name, value: "https://evil.example" });
     }),
   ),
-  attack(
-    "a sidecar that trusts another CA",
-    "INJECTED_DIFFERENTLY",
-    valueOf("PODROLE_STS_CA", await certificate()),
-    {
-      setting: "full",
-    },
-  ),
-  attack(
-    "a sidecar that calls another STS than the installation's",
-    "INJECTED_DIFFERENTLY",
-    valueOf("PODROLE_STS_ENDPOINT", "https://evil.example"),
-    { setting: "endpoint" },
-  ),
-  ...(
-    [
-      ["another host", "https://evil.example"],
-      ["AWS's host without TLS", "http://sts.us-east-1.amazonaws.com"],
-      ["a host that only begins like AWS's", "https://sts.us-east-1.amazonaws.com.evil.example"],
-      ["a host that only ends like AWS's", "https://evil.example/sts.us-east-1.amazonaws.com"],
-      ["AWS's host with a user name", "https://sts.us-east-1.amazonaws.com@evil.example"],
-      ["another port", "https://sts.us-east-1.amazonaws.com:8443"],
-      ["a path", "https://sts.us-east-1.amazonaws.com/"],
-      ["another service", "https://s3.us-east-1.amazonaws.com"],
-      ["the endpoint of another region", "https://sts.eu-west-1.amazonaws.com"],
-      ["the endpoint of another partition", "https://sts.us-east-1.amazonaws.com.cn"],
-      ["an endpoint that the settings do not ask for", "https://sts-fips.us-east-1.amazonaws.com"],
-      ["the global endpoint", "https://sts.amazonaws.com"],
-      ["nothing", ""],
-    ] as const
-  ).map(([what, endpoint]) =>
-    attack(
-      `a sidecar whose STS endpoint is ${what}`,
-      "INJECTED_DIFFERENTLY",
-      valueOf("PODROLE_STS_ENDPOINT", endpoint),
-    ),
-  ),
-  attack(
-    "a sidecar that does not call the FIPS endpoint of the settings",
-    "INJECTED_DIFFERENTLY",
-    valueOf("PODROLE_STS_ENDPOINT", "https://sts.us-east-1.api.aws"),
-    { setting: "full" },
-  ),
-  ...["evil.example/x", "us-east-1.evil.example", "eu-west-1\n", "us-east-1/../", "US-EAST-1", ""].map(
-    (region) =>
-      attack(`a sidecar of the region ${JSON.stringify(region)}`, "INJECTED_DIFFERENTLY", (pod) => {
-        variable(sidecar(pod), "PODROLE_REGION").value = region;
-        variable(sidecar(pod), "PODROLE_STS_ENDPOINT").value = `https://sts.${region}.amazonaws.com`;
-      }),
-  ),
-  attack("a sidecar of two regions", "INJECTED_DIFFERENTLY", (pod) => {
-    sidecar(pod).env.unshift({ name: "PODROLE_REGION", value: "eu-west-1" });
-    variable(sidecar(pod), "PODROLE_STS_ENDPOINT").value = "https://sts.eu-west-1.amazonaws.com";
-  }),
   attack("a sidecar that takes its variable from a Secret", "INJECTED_DIFFERENTLY", (pod) => {
     sidecar(pod).env.push({ name: "PODROLE_X", valueFrom: { secretKeyRef: { name: "a", key: "b" } } });
   }),
@@ -282,6 +227,10 @@ export const ATTACKS: readonly Attack[] = [
   }),
   attack("a token volume with another audience", "RESERVED_NAME", (pod) => {
     pod.spec.volumes[0].projected.sources[0].serviceAccountToken.audience = "vault";
+  }),
+  // The API server writes null for sources that are not named.
+  attack("a token volume without a source", "RESERVED_NAME", (pod) => {
+    pod.spec.volumes[0].projected = {};
   }),
   attack("a token volume that is a Secret", "RESERVED_NAME", (pod) => {
     pod.spec.volumes[0] = { name: "podrole-token", secret: { secretName: "a" } };

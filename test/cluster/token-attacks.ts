@@ -108,6 +108,15 @@ const RESERVED: readonly (readonly [title: string, change: Change, setting?: Att
       volume(pod).projected.sources.push({ configMap: { name: "c" } });
     },
   ],
+  // The API server writes null for sources that are not named.
+  ["an identity's volume without a source", (pod) => (volume(pod).projected = {})],
+  [
+    "an identity's volume without a source, mounted by a container that has none",
+    (pod) => {
+      volume(pod).projected = {};
+      withContainer({ ...mountOf(0), mountPath: "/t" })(pod);
+    },
+  ],
   [
     "an identity's volume that is a Secret",
     (pod) => {

@@ -180,6 +180,11 @@ has(m.readOnly) && m.readOnly && !has(m.subPath) && !has(m.subPathExpr) && (!has
 v.name == 'podrole-no-api-token' && has(v.projected) && (v.projected.?sources.orValue(null) == null || v.projected.sources.size() == 0)
 {{- end }}
 
+{{- /* Whether volume `v` is projected from one source. Of null, size() is an error, which tells nobody what is wrong with the pod. */ -}}
+{{- define "podrole.celOneSource" -}}
+v.?projected.?sources.orValue(null) != null && v.projected.sources.size() == 1
+{{- end }}
+
 {{- /* An entry of `env` as one string: NAME=value, NAME<path of the pod>, NAME@Secret/key. */ -}}
 {{- define "podrole.celEnv" -}}
 e.name + (has(e.valueFrom) ? (has(e.valueFrom.fieldRef) ? '<' + e.valueFrom.fieldRef.fieldPath :

@@ -16,8 +16,8 @@ the token of its own identity, in one place.
 # VOLUME=AUDIENCE of each.
 - name: tokens
   expression: >-
-    variables.tokenVolumes.map(v, v.name + '=' + v.?projected.?sources.orValue([]).map(p,
-    p.?serviceAccountToken.?audience.orValue('')).join(','))
+    variables.tokenVolumes.map(v, v.name + '=' + (v.?projected.?sources.orValue(null) == null ? '' : v.projected.sources.map(p,
+    p.?serviceAccountToken.?audience.orValue('')).join(',')))
 # The containers that the pod names for credentials, and those that it excludes.
 - name: exposed
   expression: >-
@@ -46,7 +46,7 @@ m.mountPath == m.name.replace('podrole-identity-', '/run/podrole/')
 number, and with no number left out. */ -}}
 {{- define "podrole.celTokenVolume" -}}
 v.name.matches('^podrole-identity-[0-9]$') && int(v.name.substring(17)) < variables.tokenVolumes.size() &&
-v.?projected.?sources.orValue([]).size() == 1 && v.projected.sources.all(p, has(p.serviceAccountToken) &&
+{{ include "podrole.celOneSource" . }} && v.projected.sources.all(p, has(p.serviceAccountToken) &&
 p.serviceAccountToken.?audience.orValue('').startsWith('podrole.dev/') && p.serviceAccountToken.path == 'token' &&
 p.serviceAccountToken.?expirationSeconds.orValue(0) == 86400 &&
 variables.identities.contains('{"name":"' + p.serviceAccountToken.audience.substring(12) + '","tokenFile":"' +
