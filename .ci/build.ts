@@ -19,6 +19,8 @@ interface Bundle {
 const COMMON_JS: BuildOptions = {
   format: "cjs",
   splitting: false,
+  // Each command reads the whole file: a third less of it is 1 ms. The sidecar prints no stack, so nobody misses a name.
+  minifyIdentifiers: true,
   outExtension: { ".js": ".cjs" },
   banner: {},
 };
