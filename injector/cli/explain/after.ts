@@ -2,6 +2,7 @@ import { ENV } from "../../../sidecar/contract/env.ts";
 import { CONTAINER } from "../../../sidecar/contract/pod.ts";
 import type { PodOutcome } from "../../review/admit-pod.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
+import { isGuardAndSidecar } from "../../model/own-form.ts";
 import { isPodroleContainer } from "../../model/user-containers.ts";
 import { envVar, type Container, type Pod } from "../../model/pod.ts";
 import type { SidecarIntent } from "../../decide/intent.ts";
@@ -65,10 +66,14 @@ export function afterOf(outcome: PodOutcome & { readonly kind: "inject" }, confi
 
 function purposeOf(container: Container, { block }: InjectorConfig): string {
   const emulates = envVar(container, ENV.imds)?.value === "emulate";
-  if (container.name === CONTAINER.sidecar) {
-    return emulates ? "serves credentials, in the place of the metadata service too" : "serves credentials";
-  }
   const cut = `cuts the pod off from ${block.join(" and ")}`;
+  if (container.name === CONTAINER.sidecar) {
+    const first = isGuardAndSidecar(container) ? `${cut}, gives up root, ` : "";
+    const serves = emulates
+      ? "serves credentials, in the place of the metadata service too"
+      : "serves credentials";
+    return first + serves;
+  }
   return emulates ? `${cut}, and leads requests for metadata to the sidecar` : cut;
 }
 
