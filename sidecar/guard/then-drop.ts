@@ -12,7 +12,7 @@ import { guard, type Guarded, type GuardDeps } from "./guard.ts";
 export async function guardThenDrop(deps: GuardDeps, become = becomeUser): Promise<Guarded> {
   const { sidecar } = deps.config;
   if (sidecar === undefined) {
-    throw new CodedError("CONFIG_INVALID", `${ENV.sidecarUid} and ${ENV.sidecarPorts} are not set.`);
+    throw new CodedError("CONFIG_INVALID", `${ENV.sidecarUid} is not set.`);
   }
   const guarded = await guard({ ...deps, besideOthers: true });
   become(sidecar.uid);

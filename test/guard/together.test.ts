@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ENV } from "../../sidecar/contract/env.ts";
+import { ENV, NO_GUARD } from "../../sidecar/contract/env.ts";
 import { HEALTH_PORT, IMDS_PORT } from "../../sidecar/contract/pod.ts";
 import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { tempFolder } from "../support/temp-files.ts";
@@ -158,8 +158,13 @@ describe.skipIf(reason)(`guard and sidecar in one process${reason ? ` (skipped: 
       expect(await one.ended).toMatchObject({ code, stderr });
     });
 
-    test.for([ENV.sidecarUid, ENV.sidecarPorts, ENV.blockedAddresses])("without %s", async (name) => {
-      expect(await startTogether(lab, { [name]: "" }).ended).toMatchObject({ code: 2 });
+    test.for([
+      [ENV.sidecarUid, ""],
+      [ENV.sidecarUid, "0"],
+      [ENV.sidecarPorts, ","],
+      [ENV.blockedAddresses, NO_GUARD],
+    ] as const)("with %s set to %j", async ([name, value]) => {
+      expect(await startTogether(lab, { [name]: value }).ended).toMatchObject({ code: 2 });
     });
   });
 
