@@ -20,6 +20,7 @@ import { patchBetween } from "../mutate/patch.ts";
 import { CONTAINER, APP_ENV } from "../../sidecar/contract/pod.ts";
 import type { Presence } from "../decide/presence.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
+import { DEFAULTS } from "../../sidecar/kit/defaults.ts";
 import { SOURCES, POD_IDENTITY } from "../../sidecar/contract/session.ts";
 import { identitiesIn, tokenOf } from "../mutate/token.ts";
 import { userContainers } from "../model/user-containers.ts";
@@ -118,7 +119,8 @@ function runsAsSidecar({ spec }: Pod): (container: Container) => readonly Findin
 /** The parts of podrole in the running pod, even if this version would write others. */
 function presenceIn({ spec }: Pod, config: InjectorConfig): Presence {
   const sidecar = sidecarIn(spec);
-  const inPod = sidecar && envVar(sidecar, ENV.source)?.value;
+  // Absent, it stands for its default, which need not be the setting's.
+  const inPod = (sidecar && envVar(sidecar, ENV.source)?.value) ?? DEFAULTS[ENV.source];
   return {
     guard: (spec.initContainers ?? []).some(isGuarding),
     sidecar: sidecar !== undefined,

@@ -239,6 +239,13 @@ describe("an ephemeral container", () => {
     });
   });
 
+  test("of a pod with source web-identity needs none even if the setting is another, by namespace or by now", () => {
+    const answer = updated(debugged({}), running, "ephemeralcontainers", facts(), node);
+    expect(answer).toMatchObject({ decision: "inject", findings: [] });
+    const [one] = applied(debugged({}), answer.operations).spec.ephemeralContainers ?? [];
+    expect(one?.securityContext?.capabilities?.drop).toEqual(["NET_RAW"]);
+  });
+
   test("that exists already is neither checked nor changed again", () => {
     const before = debugged({ securityContext: { privileged: true } });
     const after = debugged({ name: "second" }, before);
