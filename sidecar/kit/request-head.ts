@@ -45,19 +45,16 @@ function parseHead([first = "", ...fields]: readonly string[]): WireRequest | Re
 }
 
 function parseFields(fields: readonly string[]): Headers | undefined {
-  const values = new Map<string, readonly string[]>();
+  // Without a prototype: a header may be named `__proto__`.
+  const headers = Object.create(null) as Record<string, string | readonly string[]>;
   for (const field of fields) {
-    const [, name, value] = FIELD.exec(field) ?? [];
-    if (name === undefined || value === undefined) return undefined;
-    const key = name.toLowerCase();
-    values.set(key, [...(values.get(key) ?? []), withoutBlanks(value)]);
+    const [, name, raw] = FIELD.exec(field) ?? [];
+    if (name === undefined || raw === undefined) return undefined;
+    const [key, value] = [name.toLowerCase(), withoutBlanks(raw)];
+    const before = headers[key];
+    headers[key] = before === undefined ? value : [before, value].flat();
   }
-  return Object.fromEntries(
-    [...values].map(([name, all]): [string, string | readonly string[]] => [
-      name,
-      all.length === 1 ? (all[0] as string) : all,
-    ]),
-  );
+  return headers;
 }
 
 /** Not `trim()`, which cuts off more than HTTP does, and no regular expression, which takes quadratic time. */
