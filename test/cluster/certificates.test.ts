@@ -129,7 +129,7 @@ describe.skipIf(reason !== undefined)(
       const { keeps, one } = await serving();
       await until("the bundle", async () => ((await bundles(plane))[0]?.length === 1 ? true : undefined));
       const [first, ...others] = await bundles(plane);
-      expect(others).toEqual([first]);
+      expect(others).toEqual([first, first]);
       const secret = await plane.admin.get(SECRET);
       expect([secret.type, Object.keys(secret.data).sort()]).toEqual([
         "kubernetes.io/tls",
