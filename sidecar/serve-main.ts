@@ -34,8 +34,8 @@ export async function serveMain(env: Env): Promise<number> {
     const reason = coded(thrown);
     const { code, message, remedy } = reason;
     log.error({ code, reason: message, remedy }, "start failed");
-    // The hook ends by itself once it reads this, and the kubelet shows its words. If this process ended first, the hook
-    // would be killed with the container and could say nothing.
+    // The hook ends when it reads this, and the kubelet shows what it prints. If this process ended first, the hook would
+    // be killed with the container and print nothing.
     writeTerminationMessage(env, oneLine(reason));
     await systemClock.sleep(HOOK_FIRST_MS);
     return 1;

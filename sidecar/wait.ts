@@ -13,12 +13,12 @@ const POLL_MS = 25;
 /** The sidecar gives up first, and says why. This is for a sidecar that hangs. */
 const GRACE_MS = 5000;
 /**
- * In a pod that has started before. Its sidecar may be new to an app that runs, and then the hook holds up the kubelet's work on it; or
- * all containers are restarted in place (the action RestartAllContainers), and then the app begins anew and needs credentials first.
+ * How long the hook waits in a pod that has started before. If the app runs, the hook holds up the kubelet's work on the pod. If all
+ * containers are restarted in place (the action RestartAllContainers), the app needs credentials first.
  */
 const RESTART_MS = 5000;
 
-/** Where the container starts as root to be the guard too, the hook gets the same rights, and needs none. */
+/** If the container starts as root to be the guard too, the hook starts with the same rights. It needs none. */
 function dropRights(env: Env, become: (uid: number) => void): void {
   const { uid } = parseEnv(env, { uid: optional(ENV.sidecarUid, integer(1, 65_535), undefined) });
   if (uid !== undefined) become(uid);

@@ -8,9 +8,8 @@ import { userContainers } from "../model/user-containers.ts";
 import { ownSecurity } from "./own-container.ts";
 
 /**
- * Whether podrole writes one container as guard and sidecar into the pod. Not where the kubelet would keep the pod's tokens for root
- * or its group alone, which the sidecar no longer is when it reads them: where every container names uid 0 (FsUserFrom), or with
- * `fsGroup: 0`.
+ * Whether the pod gets one container as guard and sidecar. Not if the kubelet lets only root or its group read the token files, because
+ * the sidecar reads them after it has given up root: if every container names uid 0 (FsUserFrom), or `fsGroup` is 0.
  */
 export const isOneContainer = (pod: Pod, intent: Intent, { guardContainer }: InjectorConfig): boolean =>
   guardContainer === "sidecar" && intent.guard && intent.sidecar !== undefined && !keepsTokensForRoot(pod);
@@ -21,7 +20,7 @@ function keepsTokensForRoot(pod: Pod): boolean {
   return fsGroup === 0 || userContainers(pod).every(isRoot);
 }
 
-/** The form of what the pod brings, if an earlier pass with these settings may have written it; else the one that it gets. */
+/** The form of the sidecar that the pod has already, if an earlier pass with these settings may have written it; else `otherwise`. */
 export function presentForm({ spec }: Pod, { guardContainer }: InjectorConfig, otherwise: boolean): boolean {
   const sidecar = sidecarIn(spec);
   return sidecar === undefined || guardContainer === "init" ? otherwise : isGuardAndSidecar(sidecar);

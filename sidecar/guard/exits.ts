@@ -79,7 +79,7 @@ export const EXITS: readonly Exit[] = [
     exit: 16,
     codes: ["PRIVILEGES_KEPT"],
     means:
-      "With the setting `guardContainer: sidecar`: the rules are proven, and the process could not give up root and its capabilities for good. It serves nothing.",
+      "With the setting `guardContainer: sidecar`: the rules are proven, but the process could not give up root and its capabilities for good. It serves nothing.",
     remedy:
       "Read the message. Set `guardContainer` to `init` if the container runtime gives containers more than podrole writes into the pod, as CRI-O does with `add_inheritable_capabilities`.",
   },

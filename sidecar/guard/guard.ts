@@ -30,11 +30,11 @@ export interface GuardDeps {
 export interface Guarded extends Pick<AppliedRules, "hooks" | "interfaces"> {
   readonly filter: string;
   readonly egressHook: boolean;
-  /** Asks the kernel for its rules once more. Rejects where this process may not see them, let alone change them. */
+  /** Reads the rules from the kernel once more. Rejects if this process lacks the right, which changing them needs too. */
   readonly readAgain: () => Promise<unknown>;
   /**
-   * Where the metadata service is emulated: listens at the sidecar's port, which the rules leave to the sidecar's uid, so as that uid.
-   * Rejects as {@link guard}.
+   * If the metadata service is emulated: tries the redirect by listening at the sidecar's port. Call it as the sidecar's uid: the rules
+   * let no other uid answer there. Rejects as {@link guard}.
    */
   readonly tryRedirect: () => Promise<void>;
 }

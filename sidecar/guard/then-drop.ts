@@ -4,9 +4,9 @@ import { CodedError } from "../kit/errors.ts";
 import { guard, type Guarded, type GuardDeps } from "./guard.ts";
 
 /**
- * The guard in the sidecar's own container, before the sidecar serves: sets and proves the rules as root, becomes the sidecar's
- * uid for good, and proves that it cannot reach the rules any more. Other containers may run by then, since a restart does all
- * of it again: the rules are replaced in one transaction.
+ * The guard in the sidecar's own container, before the sidecar serves. It sets and proves the rules as root, becomes the sidecar's
+ * uid for good, and proves that it can no longer reach the rules. After a restart the app may be running meanwhile, so the rules
+ * are replaced in one transaction.
  * @throws CodedError as {@link guard} and {@link becomeUser}
  */
 export async function guardThenDrop(deps: GuardDeps, become = becomeUser): Promise<Guarded> {

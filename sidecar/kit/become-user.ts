@@ -2,12 +2,12 @@ import { CodedError, errorName } from "./errors.ts";
 import { ownProcess, type OwnProcess } from "./own-process.ts";
 
 /**
- * Gives up root for good: the process becomes this uid and gid, in every thread, without any capability. Then it looks whether that
- * is so, and tries to get back. The supplementary groups stay, but for root's: the pod's fsGroup is one of them, and with it the
- * kubelet gives the tokens of the pod to that group alone.
+ * Gives up root for good: the process becomes this uid and gid, in every thread, without any capability. Then it checks this, and
+ * tries to become root again. It keeps the supplementary groups except root's, because the pod's fsGroup may be the only group that
+ * can read the token files.
  *
  * The bounding set stays, since Node has no call that empties it. With no_new_privs, which is required here, no program that
- * the process starts can take a capability from it.
+ * the process starts can gain a capability from it.
  * @throws CodedError `PRIVILEGES_KEPT`
  */
 export function becomeUser(uid: number, self: OwnProcess = ownProcess): void {
@@ -33,8 +33,9 @@ export function becomeUser(uid: number, self: OwnProcess = ownProcess): void {
 }
 
 /**
- * A socket keeps rights that were checked when it was made. An io_uring works with the rights of who submits to it (libuv has one to
- * batch its epoll_ctl), but one that a thread of the kernel polls with those of who made it; Node makes one of these on request alone.
+ * A socket keeps rights that were checked when it was made. An io_uring works with the rights of the thread that submits to it
+ * (libuv has one to batch its epoll_ctl). If a kernel thread polls it, it works with those of its maker; Node makes such a one only
+ * on request.
  */
 const hasRights = (descriptor: string): boolean =>
   descriptor.startsWith("socket:") ||

@@ -19,7 +19,7 @@ export interface OwnProcess {
 
 const PROC = "/proc/self";
 
-/** Reading is synchronous: between a change of rights and the look at it, nothing else is to run. */
+/** Reading is synchronous, so that nothing else runs between a change of rights and its check. */
 export const ownProcess: OwnProcess = {
   groups: () => process.getgroups?.() ?? [],
   setGroups: (groups) => process.setgroups?.([...groups]),
@@ -46,7 +46,7 @@ export const ownProcess: OwnProcess = {
       .flatMap(childIn),
 };
 
-/** A thread, a process or a descriptor may end between the listing and the look. */
+/** A thread, a process or a descriptor may end after it was listed. */
 function unlessGone(read: () => string): readonly string[] {
   try {
     return [read()];

@@ -30,7 +30,7 @@ export function headReader(): (bytes: Buffer) => WireRequest | Refusal | undefin
 }
 
 const REQUEST_LINE = /^([A-Z]+(?:-[A-Z]+)*) ([\x21-\x7E]+) HTTP\/1\.([01])$/;
-/** A field that goes on in another line is obsolete, and no field: that line has no name. */
+/** A folded line, which is obsolete, does not match: it has no name. */
 const FIELD = /^([!#$%&'*+.^_`|~\dA-Za-z-]+):([\t\x20-\x7E\x80-\xFF]*)$/;
 
 function parseHead([first = "", ...fields]: readonly string[]): WireRequest | Refusal {

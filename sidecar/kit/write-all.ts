@@ -1,7 +1,7 @@
 import { writeSync } from "node:fs";
 import { systemCode } from "./errors.ts";
 
-/** A pipe that is full, of which somebody has made the descriptor non-blocking. */
+/** The pipe is full, and its descriptor is non-blocking. */
 const FULL: ReadonlySet<string> = new Set(["EAGAIN", "EBUSY"]);
 const FULL_MS = 100;
 

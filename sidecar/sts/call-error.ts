@@ -1,4 +1,4 @@
-/** Why a call to STS gave no session. Texts of others, which may quote secrets, are only in `refused`. */
+/** Why a call to STS gave no session. Only `refused` has text from outside, which may quote a secret. */
 export type CallFailure =
   | { readonly kind: "refused"; readonly status: number; readonly code: string; readonly text: string }
   /** Somebody answered, with what STS does not write. `status` is undefined if it was not even HTTP. */

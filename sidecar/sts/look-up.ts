@@ -6,9 +6,9 @@ type Found = (error: NodeJS.ErrnoException | null, addresses?: LookupAddress[]) 
 type LookUpAll = (hostname: string, options: { readonly all: true }, found: Found) => void;
 
 /**
- * A look-up of names for connections, one at a time for each name. Node asks the system's resolver in one of four threads, and
- * cannot give a look-up up: with a silent DNS server it lasts for minutes. Attempts that each began one would soon take all
- * four, and those of other identities would wait.
+ * Looks up names for connections, one at a time for each name. Node asks the system's resolver in one of four threads, and
+ * cannot cancel a look-up: if DNS does not answer, it lasts for minutes. If each attempt started one, they would soon occupy
+ * all four, and other identities would wait.
  */
 export function sharedLookUp(lookUp: LookUpAll = lookup): LookupFunction {
   const waiting = new Map<string, Found[]>();

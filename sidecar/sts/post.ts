@@ -25,7 +25,7 @@ export interface Answer {
 
 /** STS answers in 2 to 4 KiB. */
 const BODY_MAX_BYTES = 64 * 1024;
-/** Later times than any certificate's, such as a broken proxy may tell: a signature could not even write them. */
+/** The latest time that is believed. A broken proxy may send a later one, which has no form in a signature. */
 const DATE_MAX = Date.UTC(9999, 0);
 
 const lookup = sharedLookUp();

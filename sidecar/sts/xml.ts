@@ -19,7 +19,7 @@ const DECLARATION = /^<\?xml\s[^?<>]*\?>/;
 const TAG = new RegExp(`<(/?)(${NAME})((?:\\s+${NAME}\\s*=\\s*(?:"[^"<&]*"|'[^'<&]*'))*)\\s*(/?)>`, "y");
 const ENTITY = /&(?:#(\d{1,7})|#x([\da-fA-F]{1,6})|(\w{1,8}));|&/g;
 const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
-/** Characters that XML 1.0 has not, and the byte order mark. */
+/** Characters that XML 1.0 forbids, and the byte order mark. */
 // oxlint-disable-next-line eslint/no-control-regex
 const FOREIGN = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFEFF\uFFFE\uFFFF]/;
 
@@ -88,7 +88,7 @@ const decoded = (text: string): string =>
 const notXml = (): Error => new Error("not XML, or not as STS writes it");
 
 /**
- * The one element at this path below, or undefined. Twice the same is refused: two readers could each take another.
+ * The one element at this path, or undefined. Two of one name are refused, since two readers could choose differently.
  * @throws Error without a word of the document
  */
 export function elementAt(from: XmlElement, ...path: readonly string[]): XmlElement | undefined {

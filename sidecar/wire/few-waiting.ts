@@ -5,8 +5,8 @@ import type { ServedIdentity } from "./answers.ts";
 const WAITING_MAX = 256;
 
 /**
- * The same identity, of whose requests only a few wait for its session at once. So a container whose session is still
- * awaited cannot hold every connection, and keeps no other container from its own.
+ * Limits how many requests of an identity wait for its session at once. Without it, a container whose session is not there
+ * yet could hold every connection, and keep other containers from their credentials.
  */
 export function fewWaiting(identity: ServedIdentity): ServedIdentity {
   let waiting = 0;

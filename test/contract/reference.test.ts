@@ -173,7 +173,7 @@ const findingsPage = page(
 
 const guardPage = page(
   "How the guard ends",
-  "The exit codes of the container `podrole-guard`, and how its message begins. With `guardContainer: sidecar` those of `podrole-sidecar` in a pod with a role, until it serves. `kubectl describe pod` shows the message, and so does the container's log. The pod starts only after exit code 0.",
+  "The exit codes of the container `podrole-guard`, and how its message begins. With `guardContainer: sidecar`, `podrole-sidecar` ends in the same ways before it serves. `kubectl describe pod` shows the message, and so does the container's log. The pod starts only after exit code 0.",
   table(
     ["exit", "message begins with", "what it means", "what to do"],
     EXITS.map(({ exit, codes, means, remedy }) => [String(exit), codes.map(code).join(", "), means, remedy]),
