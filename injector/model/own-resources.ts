@@ -7,7 +7,7 @@ import { fieldsIn, own, type Fields } from "./read.ts";
 /**
  * Requests and limits of guard and sidecar. Also the least that they may have: with less, a pod's author could get the
  * guard killed, or slowed down, before it has blocked anything. Requests are one and a half times what they use. Limits are more
- * than twice what the sidecar uses under a flood, and four times what the guard uses (figures: deploy/docs/operations.md).
+ * than three times what the sidecar uses under a flood, and four times what the guard uses (figures: deploy/docs/operations.md).
  */
 export const OWN_RESOURCES = {
   [CONTAINER.guard]: { requests: { cpu: "10m", memory: "20Mi" }, limits: { cpu: "1", memory: "64Mi" } },
