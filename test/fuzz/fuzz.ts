@@ -2,7 +2,7 @@
  * Sends random reviews to the bundled injector, as a separate process with the image's variables, and judges every answer: a
  * decision for each, no pod admitted that is not guarded, and never more memory than the chart's limit.
  *
- *     npm run fuzz [-- --reviews 250000] [--seed 1] [--limit-mib 320]
+ *     npm run fuzz [-- --reviews 250000] [--seed 1] [--limit-mib 320] [--guard-container sidecar]
  *
  * The same seed sends the same reviews. Exits with 1 if an answer is wrong, and prints the review.
  */
@@ -20,11 +20,13 @@ const { values } = parseArgs({
     reviews: { type: "string", default: "20000" },
     seed: { type: "string", default: "1" },
     "limit-mib": { type: "string", default: "320" },
+    "guard-container": { type: "string", default: "init" },
   },
 });
 const [REVIEWS, SEED, LIMIT_MIB] = [values.reviews, values.seed, values["limit-mib"]].map((text) =>
   wholeNumber(text),
 ) as [number, number, number];
+const FORM = values["guard-container"] === "sidecar" ? "sidecar" : "init";
 const AT_ONCE = 8;
 /** Kinds of problems, each shown once. Enough to see what is wrong. */
 const FAILURES_MAX = 10;
@@ -32,7 +34,7 @@ const FAILURES_MAX = 10;
 process.exitCode = await fuzz();
 
 async function fuzz(): Promise<number> {
-  const injector = await fuzzedInjector();
+  const injector = await fuzzedInjector({ guardContainer: FORM });
   try {
     const corpus = await corpusOf(injector);
     console.log(`${REVIEWS} reviews from ${corpus.length} pods, seed ${SEED}`);
@@ -85,7 +87,7 @@ async function sendAll(injector: FuzzedInjector, corpus: readonly Fields[]) {
         ms: Number.NaN,
       }));
       took[place] = ms;
-      const { kind, problems } = verdict(review, status, text);
+      const { kind, problems } = verdict(review, status, text, FORM);
       counts[kind] += 1;
       const [problem] = problems;
       if (problem !== undefined) {

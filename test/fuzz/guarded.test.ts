@@ -9,6 +9,7 @@ import { debugProblems, unguarded } from "./guarded.ts";
 /** The fuzzer's own judge. A judge that notices nothing would pass every injector. */
 
 const [SHOP, LOGS] = SPACES;
+const ONE = injected(pod(), facts(), config({ image: SETTINGS.image, guardContainer: "sidecar" }));
 const GUARDED = injected(pod(), facts(), config({ image: SETTINGS.image }));
 const problems = (one: unknown, space = SHOP): readonly string[] =>
   space === undefined ? [] : unguarded(one, space);
@@ -108,6 +109,33 @@ test.for<readonly [string, unknown]>([
   expect(problems(one)).not.toEqual([]);
 });
 
+/** The pod whose one container of podrole's is guard and sidecar, with fields of it changed. */
+const withOne = (over: Partial<Container>): Pod => ({
+  ...ONE,
+  spec: { ...ONE.spec, initContainers: (ONE.spec.initContainers ?? []).map((one) => ({ ...one, ...over })) },
+});
+const security = (over: Container["securityContext"]): Partial<Container> => ({
+  securityContext: { ...ONE.spec.initContainers?.[0]?.securityContext, ...over },
+});
+
+test("a pod whose sidecar is the guard too is guarded where the setting says so, and nowhere else", () => {
+  expect(SHOP && unguarded(ONE, SHOP, "sidecar")).toEqual([]);
+  expect(SHOP && unguarded(GUARDED, SHOP, "sidecar")).toEqual([]);
+  expect(problems(ONE)).not.toEqual([]);
+});
+
+test.for<readonly [string, Partial<Container>]>([
+  ["that ends", { restartPolicy: undefined }],
+  ["without the hook", { lifecycle: null }],
+  ["that names no uid", { env: [] }],
+  ["that may escalate", security({ allowPrivilegeEscalation: true })],
+  ["with more capabilities", security({ capabilities: { add: ["NET_ADMIN", "SYS_ADMIN"], drop: ["ALL"] } })],
+  ["of another image", { image: "evil/image:1" }],
+  ["with a token for the API", { volumeMounts: [] }],
+])("a guard and sidecar %s guards nothing", ([, over]) => {
+  expect(SHOP && unguarded(withOne(over), SHOP, "sidecar")).not.toEqual([]);
+});
+
 test("what a namespace exempts is not a problem in it", () => {
   const logs = {
     ...withUser({ ports: [{ hostPort: 80 }] }),
@@ -130,4 +158,16 @@ test.for<readonly [string, Partial<Container>, object]>([
   const before = { ...GUARDED, status };
   const after = { ...before, spec: { ...GUARDED.spec, ephemeralContainers: [{ ...app, ...over }] } };
   expect(debugProblems(before, after, after)).not.toEqual([]);
+});
+
+test("an ephemeral container is a problem until the sidecar that is the guard has started", () => {
+  const debugged = (started: boolean): readonly string[] => {
+    const status = { initContainerStatuses: [{ name: "podrole-sidecar", started, state: { running: {} } }] };
+    const before = { ...ONE, status };
+    const confined = { ...app, securityContext: { capabilities: { drop: ["ALL"] } } };
+    const after = { ...before, spec: { ...ONE.spec, ephemeralContainers: [confined] } };
+    return debugProblems(before, after, after);
+  };
+  expect(debugged(true)).toEqual([]);
+  expect(debugged(false)).not.toEqual([]);
 });

@@ -1,18 +1,12 @@
-import { isRecord, own, type Fields } from "../../injector/model/read.ts";
-import { SETTINGS, type Space } from "./cluster.ts";
+import { own, type Fields } from "../../injector/model/read.ts";
+import type { Space } from "./cluster.ts";
+import { at, fields, list, nameOf, texts } from "./json.ts";
+import { guardProblems, isOneContainer, oneContainerProblems, sidecarProblems } from "./own-containers.ts";
 
 /**
  * What an admitted pod must be like, written down once more and from the documents alone, so that the fuzzer does not ask the
- * code that it judges. A value of a wrong type counts as absent: the API server refuses it.
+ * code that it judges.
  */
-
-const fields = (value: unknown): Fields => (isRecord(value) ? value : {});
-const at = (value: unknown, ...path: readonly string[]): unknown =>
-  path.reduce((one: unknown, key) => own(fields(one), key), value);
-const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-const texts = (value: unknown): readonly string[] =>
-  list(value).filter((one): one is string => typeof one === "string");
-const nameOf = (value: unknown): string => String(at(value, "name"));
 
 /** Windows pods, which Linux nodes do not run, and the mirror pods of a node. */
 export const isLeftAlone = (pod: unknown, username: string): boolean =>
@@ -22,8 +16,11 @@ export const isLeftAlone = (pod: unknown, username: string): boolean =>
   (at(pod, "metadata", "annotations", "kubernetes.io/config.mirror") !== undefined &&
     username.startsWith("system:node:"));
 
+/** The setting guardContainer. */
+export type GuardContainer = "init" | "sidecar";
+
 /** Why the pod, as it would run, is not guarded; empty if it is. */
-export function unguarded(pod: unknown, space: Space): readonly string[] {
+export function unguarded(pod: unknown, space: Space, form: GuardContainer = "init"): readonly string[] {
   const spec = fields(at(pod, "spec"));
   const inits = list(own(spec, "initContainers"));
   const [guard] = inits;
@@ -35,9 +32,15 @@ export function unguarded(pod: unknown, space: Space): readonly string[] {
   ];
   const exempt = new Set((space.annotations["podrole.dev/exempt"] ?? "").split(","));
   return [
-    ...guardProblems(guard),
+    ...(form === "sidecar" && isOneContainer(guard)
+      ? [...oneContainerProblems(guard), ...(ours.size > 1 ? ["a container beside guard and sidecar"] : [])]
+      : guardProblems(guard)),
     ...(ours.size > 2 ? ["guard or sidecar twice"] : []),
-    ...inits.flatMap((one, index) => (nameOf(one) === "podrole-sidecar" ? sidecarProblems(one, index) : [])),
+    ...inits.flatMap((one, index) =>
+      nameOf(one) === "podrole-sidecar" && !(form === "sidecar" && isOneContainer(one))
+        ? sidecarProblems(one, index)
+        : [],
+    ),
     ...others.flatMap((one) => containerProblems(one, exempt)),
     ...["hostPID", "hostIPC", "hostNetwork"].filter((key) => own(spec, key) === true),
     ...list(own(spec, "volumes")).flatMap((one) => volumeProblems(one, exempt)),
@@ -45,50 +48,6 @@ export function unguarded(pod: unknown, space: Space): readonly string[] {
     ...list(at(spec, "securityContext", "sysctls"))
       .filter((one) => nameOf(one) === "kernel.msgmax")
       .map(() => "pod: sysctls"),
-  ];
-}
-
-function guardProblems(guard: unknown): readonly string[] {
-  const context = fields(at(guard, "securityContext"));
-  const env = new Map(list(at(guard, "env")).map((one) => [nameOf(one), at(one, "value")]));
-  const is = (what: string, holds: boolean): readonly string[] => (holds ? [] : [`guard: ${what}`]);
-  return [
-    ...is("name", nameOf(guard) === "podrole-guard"),
-    ...is("image", at(guard, "image") === SETTINGS.image),
-    ...is("command", texts(at(guard, "command")).join(" ") === "podrole-sidecar guard"),
-    ...is("args", list(at(guard, "args")).length === 0),
-    ...is("restartPolicy", at(guard, "restartPolicy") == null && at(guard, "lifecycle") == null),
-    ...is("uid", own(context, "runAsUser") === 0 && own(context, "privileged") === false),
-    ...is("capabilities", texts(at(context, "capabilities", "add")).join() === "NET_ADMIN"),
-    // Absent: those of EC2's metadata service, IPv4 and IPv6.
-    ...is("addresses", !env.has("PODROLE_BLOCKED_ADDRESSES")),
-    ...is("node options", !env.has("NODE_OPTIONS") && list(at(guard, "envFrom")).length === 0),
-    ...is("memory", !isLess(at(guard, "resources", "limits", "memory"))),
-    ...is("no API token", hasNoApiToken(guard)),
-  ];
-}
-
-const hasNoApiToken = (container: unknown): boolean =>
-  list(at(container, "volumeMounts"))
-    .filter((mount) => at(mount, "mountPath") === "/var/run/secrets/kubernetes.io/serviceaccount")
-    .map(nameOf)
-    .join() === "podrole-no-api-token";
-
-/** Of the amounts that the fuzzer writes, those below podrole's. */
-const isLess = (memory: unknown): boolean => memory === "6Mi";
-
-function sidecarProblems(sidecar: unknown, index: number): readonly string[] {
-  const context = fields(at(sidecar, "securityContext"));
-  const uid = own(context, "runAsUser");
-  const is = (what: string, holds: boolean): readonly string[] => (holds ? [] : [`sidecar: ${what}`]);
-  return [
-    ...is("place", index === 1),
-    ...is("image", at(sidecar, "image") === SETTINGS.image),
-    ...is("command", texts(at(sidecar, "command")).join(" ") === "podrole-sidecar serve"),
-    ...is("uid", typeof uid === "number" && uid >= 40_000 && uid < 65_000),
-    ...is("capabilities", texts(at(context, "capabilities", "add")).length === 0),
-    ...is("memory", !isLess(at(sidecar, "resources", "limits", "memory"))),
-    ...is("no API token", hasNoApiToken(sidecar)),
   ];
 }
 
@@ -149,7 +108,9 @@ function containerProblems(container: unknown, exempt: ReadonlySet<string>): rea
 
 /** Why the ephemeral containers that a change adds to a running pod are not confined; empty if they are. */
 export function debugProblems(before: unknown, after: unknown, stored: unknown): readonly string[] {
-  const guard = list(at(before, "spec", "initContainers")).find((one) => nameOf(one) === "podrole-guard");
+  const guard = list(at(before, "spec", "initContainers")).find(
+    (one) => nameOf(one) === "podrole-guard" || isOneContainer(one),
+  );
   if (guard === undefined) return [];
   const known = new Set(list(at(before, "spec", "ephemeralContainers")).map((one) => JSON.stringify(one)));
   const asked = list(at(after, "spec", "ephemeralContainers"));
@@ -157,7 +118,7 @@ export function debugProblems(before: unknown, after: unknown, stored: unknown):
     (_, index) => !known.has(JSON.stringify(asked[index])),
   );
   return added.flatMap((one) => [
-    ...(guardHasEnded(before) ? [] : ["an ephemeral container before the guard has ended"]),
+    ...(guardIsDone(before, nameOf(guard)) ? [] : ["an ephemeral container before the guard is done"]),
     ...(["podrole-guard", "podrole-sidecar"].includes(String(at(one, "targetContainerName")))
       ? ["an ephemeral container beside the sidecar"]
       : []),
@@ -170,10 +131,14 @@ const isTokenMount = (mount: unknown): boolean =>
   at(mount, "readOnly") === true &&
   Object.keys(fields(mount)).length === 3;
 
-const guardHasEnded = (pod: unknown): boolean =>
-  list(at(pod, "status", "initContainerStatuses")).some(
-    (one) => nameOf(one) === "podrole-guard" && at(one, "state", "terminated", "exitCode") === 0,
-  );
+const guardIsDone = (pod: unknown, name: string): boolean =>
+  list(at(pod, "status", "initContainerStatuses"))
+    .filter((one) => nameOf(one) === name)
+    .some((one) =>
+      name === "podrole-guard"
+        ? at(one, "state", "terminated", "exitCode") === 0
+        : at(one, "state", "running") !== undefined && at(one, "started") === true,
+    );
 
 /** Fields that pods and containers have alike. */
 function contextProblems(context: Fields, where: string): readonly string[] {

@@ -38,8 +38,11 @@ const IMAGE_ENV = Object.fromEntries(
   ].map(([, name = "", value = ""]) => [name, value]),
 );
 
-/** Starts the bundled injector on loopback, with a cluster of a few objects. Ends with this process. */
-export async function fuzzedInjector(): Promise<FuzzedInjector> {
+/**
+ * Starts the bundled injector on loopback, with a cluster of a few objects. Ends with this process.
+ * @param settings beside those of the cluster
+ */
+export async function fuzzedInjector(settings: Readonly<Record<string, string>>): Promise<FuzzedInjector> {
   const api = clusterServer();
   await new Promise<void>((resolve) => api.listen(0, "127.0.0.1", resolve));
   const server = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
@@ -64,7 +67,7 @@ export async function fuzzedInjector(): Promise<FuzzedInjector> {
     "--host=127.0.0.1",
     `--port=${port}`,
     `--kubeconfig=${file("kubeconfig", JSON.stringify(kubeconfig))}`,
-    `--config=${file("config.yaml", JSON.stringify({ kind: "ConfigMap", data: SETTINGS }))}`,
+    `--config=${file("config.yaml", JSON.stringify({ kind: "ConfigMap", data: { ...SETTINGS, ...settings } }))}`,
     `--tls-cert=${file("tls.crt", cert)}`,
     `--tls-key=${file("tls.key", key)}`,
     "--log-level=error",

@@ -134,7 +134,7 @@ export function reviewOf({
   return { uid, operation, resource: subject, space, username, object, oldObject, body };
 }
 
-/** As the kubelet writes it once the guard has ended. */
+/** As the kubelet writes it once the guard has ended, or serves as the sidecar. */
 const AFTER_GUARD = {
   conditions: [
     { type: "PodReadyToStartContainers", status: "True", lastTransitionTime: "2026-11-28T12:00:00Z" },
@@ -146,6 +146,7 @@ const AFTER_GUARD = {
         terminated: { exitCode: 0, startedAt: "2026-11-28T12:00:01Z", finishedAt: "2026-11-28T12:00:01Z" },
       },
     },
+    { name: "podrole-sidecar", started: true, state: { running: { startedAt: "2026-11-28T12:00:01Z" } } },
   ],
 };
 

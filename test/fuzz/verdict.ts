@@ -1,7 +1,7 @@
 import jsonPatch, { type Operation } from "fast-json-patch";
 import { isRecord, own, type Fields } from "../../injector/model/read.ts";
 import { operationsOf, problemsOf } from "../injector/property/strict-review.ts";
-import { debugProblems, isLeftAlone, unguarded } from "./guarded.ts";
+import { debugProblems, isLeftAlone, unguarded, type GuardContainer } from "./guarded.ts";
 import type { FuzzedReview } from "./reviews.ts";
 
 export type Kind = "patched" | "allowed" | "denied";
@@ -13,7 +13,12 @@ export interface Verdict {
 }
 
 /** Judges the injector's answer to a well-formed review. */
-export function verdict(review: FuzzedReview, status: number, text: string): Verdict {
+export function verdict(
+  review: FuzzedReview,
+  status: number,
+  text: string,
+  form: GuardContainer = "init",
+): Verdict {
   if (status !== 200) return { kind: "denied", problems: [`HTTP ${status}: ${text.slice(0, 200)}`] };
   const answer = parsed(text);
   const problems = problemsOf(answer, review.uid);
@@ -23,7 +28,7 @@ export function verdict(review: FuzzedReview, status: number, text: string): Ver
   const operations = operationsOf(answer) as readonly Operation[];
   return {
     kind: operations.length > 0 ? "patched" : "allowed",
-    problems: admittedProblems(review, operations),
+    problems: admittedProblems(review, operations, form),
   };
 }
 
@@ -36,7 +41,11 @@ function parsed(text: string): Fields {
   }
 }
 
-function admittedProblems(review: FuzzedReview, operations: readonly Operation[]): readonly string[] {
+function admittedProblems(
+  review: FuzzedReview,
+  operations: readonly Operation[],
+  form: GuardContainer,
+): readonly string[] {
   const { operation, resource, space, object, oldObject, username } = review;
   const isPod = resource === "pods" && operation === "CREATE";
   const isDebugged = resource === "pods/ephemeralcontainers" && operation === "UPDATE";
@@ -44,7 +53,7 @@ function admittedProblems(review: FuzzedReview, operations: readonly Operation[]
   if (space === undefined) return ["admitted to a namespace that does not exist"];
   if (!space.labelled) return operations.length > 0 ? ["a patch outside of podrole's namespaces"] : [];
   if (space.annotations["podrole.dev/guard"] === "off") return [];
-  if (isPod) return isLeftAlone(object, username) ? [] : unguarded(patched(object, operations), space);
+  if (isPod) return isLeftAlone(object, username) ? [] : unguarded(patched(object, operations), space, form);
   return debugProblems(oldObject, object, patched(object, operations));
 }
 
