@@ -47,7 +47,11 @@ export function limitConnections(server: Server, limits: ConnectionLimits, refus
   };
   // For https too these are TCP connections, before TLS begins.
   server.prependListener("connection", (socket) => {
-    const { remoteAddress: address = "", remotePort: port = 0 } = socket;
+    const { remoteAddress: address, remotePort: port } = socket;
+    // The client reset it before it was accepted. Without its two ends it would be counted and never forgotten.
+    if (address === undefined || port === undefined) return void socket.destroy();
+    // An earlier one with the same two ends is gone, though Node does not know it yet.
+    forget(address, port);
     const has = open.get(address)?.size ?? 0;
     if (has >= limits.connectionsPerAddress || !makeRoom(has)) return close(socket);
     const own = open.get(address) ?? new Map<number, Connection>();
@@ -67,7 +71,9 @@ export function limitConnections(server: Server, limits: ConnectionLimits, refus
     connection.busy += 1;
     response.once("close", () => {
       connection.busy -= 1;
-      if (own.delete(port)) own.set(port, connection);
+      if (own.get(port) !== connection) return;
+      own.delete(port);
+      own.set(port, connection);
     });
   });
 }

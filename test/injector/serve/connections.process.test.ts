@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { connect as connectTcp, type Socket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -106,4 +107,22 @@ describe("a flood", () => {
     }
     expect(await answered(server)).toBe(200);
   });
+
+  test("of connections that were reset before they were accepted leaves the counts at zero", async () => {
+    const server = await listening({ connections: 20, connectionsPerAddress: 10 });
+    for (let turn = 0; turn < 8; turn += 1) {
+      // Until it has ended, this process accepts nothing.
+      execFileSync(process.execPath, ["--eval", RESETS, String(server.port)]);
+      await new Promise((resolve) => void setTimeout(resolve, 50));
+    }
+    expect(server.refused()).toBe(0);
+    await Promise.all(Array.from({ length: 10 }, () => raw(server.port)));
+  });
 });
+
+const RESETS = `
+  const { connect } = require("node:net");
+  for (let left = 10; left > 0; left -= 1) {
+    const socket = connect(Number(process.argv[1]), "127.0.0.1", () => socket.resetAndDestroy());
+  }
+`;
