@@ -38,16 +38,20 @@ export function plainRequest({
         let bytes = 0;
         response.on("data", (part: Buffer) => {
           bytes += part.length;
-          if (bytes > BODY_BYTES_MAX) sent.destroy(new Error("The answer is too long."));
-          else parts.push(part);
+          if (bytes <= BODY_BYTES_MAX) return void parts.push(part);
+          // First: the end of an answer that was read at once comes before the error.
+          reject(new Error("The answer is too long."));
+          return void sent.destroy();
         });
-        response.once("error", reject);
+        response.on("error", reject);
         response.once("end", () =>
           resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts).toString("utf8") }),
         );
       },
     );
-    sent.once("error", reject);
+    sent.on("error", reject);
+    // Comes alone where the answer is a 101: Node then closes the connection without an error.
+    sent.once("close", () => reject(new Error("There was no whole answer.")));
     sent.end();
   });
 }
