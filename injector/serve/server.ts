@@ -1,4 +1,10 @@
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import Fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from "fastify";
 import { coded, CodedError } from "../../sidecar/kit/errors.ts";
 import { parseReview } from "../review/admission-review.ts";
 import type { Trouble } from "../model/trouble.ts";
@@ -51,15 +57,12 @@ export function buildServer(deps: Deps): FastifyInstance {
     if (status >= 500) log.error({ err: error }, "request failed");
     return reply.status(status).send({ code, message });
   });
-  app.setNotFoundHandler(async (_request, reply) =>
-    reply.status(404).send({
-      code: "NOT_FOUND",
-      message: "There is only POST /mutate, GET /livez, GET /readyz and GET /metrics.",
-    }),
-  );
+  app.setNotFoundHandler(notFound);
   app.addHook("onRequest", async (_request, reply) => {
     if (deps.draining?.() ?? false) reply.header("connection", "close");
   });
+  // Before the body is read. Otherwise clients without a certificate could keep reviews waiting with theirs.
+  app.addHook("onRequest", async (request, reply) => (request.is404 ? notFound(request, reply) : undefined));
   if (tls?.clientCa !== undefined) admitKnownClients(app, deps.refusedClient ?? (() => {}));
   const read = readBodies(app, bodies);
   app.post("/mutate", (request, reply) =>
@@ -80,6 +83,12 @@ export function buildServer(deps: Deps): FastifyInstance {
   });
   return app;
 }
+
+const notFound = async (_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
+  reply.status(404).send({
+    code: "NOT_FOUND",
+    message: "There is only POST /mutate, GET /livez, GET /readyz and GET /metrics.",
+  });
 
 /** Why the server is not ready, or undefined. */
 export function troubleOf({

@@ -39,6 +39,13 @@ describe("a flood of long bodies", () => {
     await until("their turn", () => kept(sockets.slice(19)) === 0 || undefined);
   });
 
+  test("to a path that there is not is answered, and not read", async () => {
+    const { port } = await listening({ bodyMs: 60_000 });
+    const socket = await raw(port);
+    socket.write(HEAD.replace("/mutate", "/nothing"));
+    expect(String(await once(socket, "data"))).toMatch(/^HTTP\/1.1 404 [^]*NOT_FOUND/);
+  });
+
   const LONG_REVIEW = reviewText(JSON.stringify(pod({}, { note: "x".repeat(200_000) })));
 
   test("from one address does not delay a long review from another", async () => {
