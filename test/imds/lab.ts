@@ -57,8 +57,6 @@ export async function openLab(): Promise<Lab> {
     const tokenFile = join(folder, "token");
     await writeFile(tokenFile, WEB_TOKEN);
     const child = run(pod, SIDECAR, {
-      // As a container runtime sets it for a uid without a user name.
-      HOME: "/",
       ...startedWith(INJECTED, CONTAINER.sidecar),
       [ENV.healthPort]: String(HEALTH_PORT),
       [ENV.stsEndpoint]: STS,
