@@ -1,9 +1,7 @@
-import type { Headers } from "../kit/http-message.ts";
+import type { Headers, WireAnswer, WireRequest } from "../kit/http-message.ts";
 import type { ImdsV1 } from "../contract/metadata.ts";
 import { IssueError } from "../sts/issue-error.ts";
 import { coded, oneLine, type CodedError } from "../kit/errors.ts";
-import type { WireAnswer } from "../kit/http-message.ts";
-import type { WireRequest } from "../kit/http-message.ts";
 import { leavesOf, ROLES, type Leaf, type LeafDeps } from "./leaves.ts";
 import { isVersion, listing, VERSION_LIST } from "./listing.ts";
 import { errorPage, found, issued, notAllowed, type Content } from "./pages.ts";

@@ -1,6 +1,5 @@
 import { accountId, roleName } from "../sts/arn.ts";
-import type { Credentials } from "../sts/credentials.ts";
-import { toWire } from "../sts/credentials.ts";
+import { toWire, type Credentials } from "../sts/credentials.ts";
 import type { Facts } from "../config/imds-facts.ts";
 import { ec2Json, type Content } from "./pages.ts";
 

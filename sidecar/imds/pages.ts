@@ -1,5 +1,4 @@
-import { wireAnswer } from "../kit/http-message.ts";
-import type { WireAnswer } from "../kit/http-message.ts";
+import { wireAnswer, type WireAnswer } from "../kit/http-message.ts";
 
 /** What a path answers with, and since when, in milliseconds since the epoch. */
 export interface Content {

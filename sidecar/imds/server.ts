@@ -2,8 +2,7 @@ import { LOOPBACK } from "../contract/pod.ts";
 import { oneRequestServer } from "../kit/one-request.ts";
 import type { End } from "../kit/reach.ts";
 import { close, lacksAddressFamily, listen } from "../wire/server.ts";
-import type { WireAnswer } from "../kit/http-message.ts";
-import type { WireRequest } from "../kit/http-message.ts";
+import type { WireAnswer, WireRequest } from "../kit/http-message.ts";
 
 export interface ImdsListening {
   readonly port: number;

@@ -3,9 +3,7 @@ import { coded, CodedError } from "../kit/errors.ts";
 import { toWire, type Credentials } from "../sts/credentials.ts";
 import { IssueError } from "../sts/issue-error.ts";
 import { requireIdentity, requireLoopbackHost, type Guarded } from "./authorize.ts";
-import { wireAnswer } from "../kit/http-message.ts";
-import type { WireAnswer } from "../kit/http-message.ts";
-import type { WireRequest } from "../kit/http-message.ts";
+import { wireAnswer, type WireAnswer, type WireRequest } from "../kit/http-message.ts";
 
 /** One session and the token that gives access to it. */
 export interface ServedIdentity extends Guarded {

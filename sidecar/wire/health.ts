@@ -1,7 +1,6 @@
 import { PATH } from "../contract/pod.ts";
 import { oneRequestServer, type OneRequestServer } from "../kit/one-request.ts";
-import { wireAnswer } from "../kit/http-message.ts";
-import type { WireAnswer } from "../kit/http-message.ts";
+import { wireAnswer, type WireAnswer } from "../kit/http-message.ts";
 import { lacksAddressFamily, listen } from "./server.ts";
 
 export interface HealthDeps {

@@ -5,8 +5,7 @@
  */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { createServer } from "node:net";
-import { isIPv6 } from "node:net";
+import { createServer, isIPv6 } from "node:net";
 
 const [secret = "", ...addresses] = process.argv.slice(2);
 const answer = `HTTP/1.0 200 OK\r\n\r\n${secret}\r\n\r\n`;

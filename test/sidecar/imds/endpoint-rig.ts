@@ -1,8 +1,7 @@
 import { imdsEndpoint, type ImdsDeps } from "../../../sidecar/imds/endpoint.ts";
 import { tokensOf } from "../../../sidecar/imds/token.ts";
 import type { Credentials } from "../../../sidecar/sts/credentials.ts";
-import type { WireAnswer } from "../../../sidecar/kit/http-message.ts";
-import type { WireRequest } from "../../../sidecar/kit/http-message.ts";
+import type { WireAnswer, WireRequest } from "../../../sidecar/kit/http-message.ts";
 import { credentials, ROLE } from "../../support/credentials.ts";
 
 /** A metadata endpoint without a socket, at a fixed time. */

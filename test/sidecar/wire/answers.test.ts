@@ -4,8 +4,7 @@ import { IssueError } from "../../../sidecar/sts/issue-error.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import type { Credentials } from "../../../sidecar/sts/credentials.ts";
 import { answer, type ServedIdentity, type WireDeps } from "../../../sidecar/wire/answers.ts";
-import type { WireAnswer } from "../../../sidecar/kit/http-message.ts";
-import type { WireRequest } from "../../../sidecar/kit/http-message.ts";
+import type { WireAnswer, WireRequest } from "../../../sidecar/kit/http-message.ts";
 import { credentials } from "../../support/credentials.ts";
 
 const TOKEN = "the-token";
