@@ -62,6 +62,12 @@ const changes: readonly (readonly [string, (pod: KubeObject) => void, Attack["co
   ["beside a guard", (pod) => pod.spec.initContainers.push(guardAlone())],
 ];
 
+/** What an installation with `guardContainer: sidecar` writes, in a pod of another installation. */
+function asOneContainer(pod: KubeObject): void {
+  const { config: together } = SETTINGS.together;
+  pod.spec.initContainers = patched(harmless(), facts(), together).spec.initContainers;
+}
+
 const guardAlone = (): KubeObject => patched(harmless({}, {}), facts(), config()).spec.initContainers[0];
 
 export const TOGETHER_ATTACKS: readonly Attack[] = [
@@ -112,18 +118,12 @@ export const TOGETHER_ATTACKS: readonly Attack[] = [
   attack(
     "guard and sidecar in one container in an installation that writes two",
     "INJECTED_DIFFERENTLY",
-    (pod) => {
-      const { config: together } = SETTINGS.together;
-      pod.spec.initContainers = patched(harmless(), facts(), together).spec.initContainers;
-    },
+    asOneContainer,
   ),
   attack(
     "guard and sidecar in one container where the guard is off",
     "INJECTED_DIFFERENTLY",
-    (pod) => {
-      const { config: together } = SETTINGS.together;
-      pod.spec.initContainers = patched(harmless(), facts(), together).spec.initContainers;
-    },
+    asOneContainer,
     { setting: "off" },
   ),
 ];

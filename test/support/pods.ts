@@ -1,4 +1,5 @@
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { admitPod, type PodOutcome } from "../../injector/review/admit-pod.ts";
 import type { Facts } from "../../injector/model/facts.ts";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
@@ -98,6 +99,10 @@ export const everyContainer = (one: Pod, change: (container: Container) => Conta
     containers: one.spec.containers.map(change),
   },
 });
+
+/** The pod with other fields in its sidecar, as a manifest could bring it. */
+export const withSidecar = (one: Pod, change: (container: Container) => Container): Pod =>
+  everyContainer(one, (container) => (container.name === CONTAINER.sidecar ? change(container) : container));
 
 export const withInit = (one: Pod, initContainers: readonly Container[]): Pod => ({
   ...one,

@@ -12,13 +12,13 @@ import {
   containerNamed,
   denials,
   envOf,
-  everyContainer,
   FRESH,
   injected,
   plainPod,
   pod,
   throughApiServer,
   withApp,
+  withSidecar,
 } from "../../support/pods.ts";
 import { SIDECAR_UID } from "../../support/sidecar-uid.ts";
 
@@ -30,9 +30,6 @@ const admit = (one: unknown, settings = TOGETHER, uid = SIDECAR_UID, known = fac
 const names = ({ spec }: Pod): readonly string[] => (spec.initContainers ?? []).map(({ name }) => name);
 const commandOf = (one: Pod): unknown => containerNamed(one, CONTAINER.sidecar)["command"];
 
-/** The pod with other fields in its sidecar, as a manifest could bring it. */
-const withSidecar = (one: Pod, change: (container: Container) => Container): Pod =>
-  everyContainer(one, (container) => (container.name === CONTAINER.sidecar ? change(container) : container));
 const withContainer = (one: Pod, securityContext: SecurityContext): Pod => ({
   ...one,
   spec: { ...one.spec, containers: [...one.spec.containers, { ...app, name: "mesh", securityContext }] },

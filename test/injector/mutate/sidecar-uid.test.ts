@@ -12,7 +12,6 @@ import {
   containerNamed,
   denials,
   envOf,
-  everyContainer,
   FRESH,
   injected,
   plainPod,
@@ -20,6 +19,7 @@ import {
   throughApiServer,
   withApp,
   withInit,
+  withSidecar,
 } from "../../support/pods.ts";
 import { SIDECAR_UID } from "../../support/sidecar-uid.ts";
 
@@ -35,10 +35,6 @@ const uidsIn = (one: Pod): readonly (number | string | undefined)[] => {
   return [securityContext?.runAsUser, securityContext?.runAsGroup, env[ENV.sidecarUid]];
 };
 const everywhere = (uid: number) => [uid, uid, String(uid)];
-
-/** The pod with other fields in its sidecar, as a manifest could bring it. */
-const withSidecar = (one: Pod, change: (container: Container) => Container): Pod =>
-  everyContainer(one, (container) => (container.name === CONTAINER.sidecar ? change(container) : container));
 
 describe("the uid of a pod's sidecar", () => {
   test("is drawn for each pod, is its gid too, and is told to the guard", () => {
