@@ -18,3 +18,17 @@ export function annotationKeys(settings: Settings): Keys {
   const keys = Object.entries(ANNOTATION).map(([name, key]) => [name, chosen.get(key) ?? key]);
   return Object.freeze(Object.fromEntries(keys) as Keys);
 }
+
+const ROLE_ARN = /\/role-arn$/;
+
+/**
+ * The annotations of a pod by which webhooks for IRSA leave containers alone: that of EKS, and that of a webhook of the
+ * cluster's own whose service accounts podrole reads. Such a webhook has one prefix for all its annotations.
+ * Source: amazon-eks-pod-identity-webhook, pkg/annotations.go and `getContainersToSkip`.
+ */
+export const irsaSkipKeys = ({ irsaSkipContainers, serviceAccountRole }: Keys): readonly string[] => [
+  ...new Set([
+    irsaSkipContainers,
+    ...(ROLE_ARN.test(serviceAccountRole) ? [serviceAccountRole.replace(ROLE_ARN, "/skip-containers")] : []),
+  ]),
+];

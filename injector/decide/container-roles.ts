@@ -31,7 +31,7 @@ export const containerRoleKeys = (pod: Pod): ReadonlyMap<string, string> =>
 /** Each invalid one denies the pod: without it, a container would run with another role or with none. */
 export function containerRoles(
   pod: Pod,
-  config: Pick<InjectorConfig, "baseRoleArn">,
+  config: Pick<InjectorConfig, "baseRoleArn" | "keys">,
 ): { readonly roles: readonly ContainerRole[]; readonly findings: readonly Finding[] } {
   const given = containerRoleKeys(pod);
   const most = IDENTITIES_MAX - 1;
@@ -41,7 +41,7 @@ export function containerRoles(
     return { roles: [], findings: [finding("ANNOTATION_INVALID", message, remedy)] };
   }
   const names = userContainers(pod).map(({ name }) => name);
-  const exposed = exposes(pod);
+  const exposed = exposes(pod, config.keys);
   const roles: ContainerRole[] = [];
   const findings: Finding[] = [];
   for (const [container, raw] of given) {

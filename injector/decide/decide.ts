@@ -16,7 +16,6 @@ import { eavesdropping, notSeparated } from "./separation.ts";
 import { hazards, usersOf } from "./hazards.ts";
 import { baselineFindings, judgeBaseline } from "./baseline/baseline.ts";
 import { exemptionsOf } from "./baseline/exemptions.ts";
-import { annotation } from "../model/annotations.ts";
 
 /**
  * One decision about one pod that is being created. Pure and total: any JSON gets an answer.
@@ -83,10 +82,9 @@ export function decide(
   ];
   if (denies(findings)) return deny(findings);
   if (!guard && sidecar === undefined) return skip("nothing-to-do", findings);
-  const irsa = annotation(facts.serviceAccount?.annotations, config.keys.serviceAccountRole) !== undefined;
   // With an open uid, no container can become the sidecar's.
   if (sidecar?.intent && !hasOpenUid(presence)) findings.push(...notSeparated(pod, guard, sidecar.intent));
-  return { kind: "inject", pod, intent: { guard, sidecar: sidecar?.intent, imds, irsa }, findings };
+  return { kind: "inject", pod, intent: { guard, sidecar: sidecar?.intent, imds }, findings };
 }
 
 function baselineOf(pod: Pod, guard: boolean, { namespace }: Facts, observe: Observe): readonly Finding[] {

@@ -18,7 +18,7 @@ export interface ImdsIntent {
 export interface ImdsInput {
   readonly pod: Pod;
   readonly facts: Pick<Facts, "namespace">;
-  readonly config: Pick<InjectorConfig, "imds">;
+  readonly config: Pick<InjectorConfig, "imds" | "keys">;
   readonly guard: boolean;
   /** Whether the pod has a role of its own, as opposed to one of its containers. */
   readonly hasRole: boolean;
@@ -100,7 +100,7 @@ function requestedValue<T extends string>(
 function whyNotShared(input: ImdsInput): string | undefined {
   const [first] = input.containers;
   if (first !== undefined) return `container ${JSON.stringify(first.container)} has a role of its own`;
-  const exposed = exposes(input.pod);
+  const exposed = exposes(input.pod, input.config.keys);
   const skipped = userContainers(input.pod).find(({ name }) => !exposed(name));
   return skipped && `container ${JSON.stringify(skipped.name.slice(0, 80))} gets no credentials`;
 }

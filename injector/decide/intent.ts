@@ -27,8 +27,6 @@ export interface Intent {
   readonly sidecar: SidecarIntent | undefined;
   /** Undefined where the metadata service is not emulated; else there are a guard and a sidecar. */
   readonly imds: ImdsIntent | undefined;
-  /** Whether EKS's own webhook will change this pod, see pod-annotations.ts. */
-  readonly irsa: boolean;
 }
 
 export type SkipReason =

@@ -38,7 +38,7 @@ export function intendSidecar(
     serviceAccount: serviceAccountOf(pod),
     config,
   });
-  const { exposed, findings: exposureProblems } = exposedContainers(pod);
+  const { exposed, findings: exposureProblems } = exposedContainers(pod, config.keys);
   const { identities, findings: identityProblems } = intendIdentities(
     { pod, ...roles, exposed, request, sessionName, requestProblems, facts, config },
     observe,

@@ -66,7 +66,13 @@ const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>
   skipContainers: {
     on: "Pod",
     value: "names, comma-separated",
-    about: "These containers get no credentials.",
+    about:
+      "These containers get no credentials. A name may be of a container that another webhook adds later.",
+  },
+  irsaSkipContainers: {
+    on: "Pod",
+    value: "names, comma-separated",
+    about: `The same, in the spelling of the webhook that EKS runs. A container that ${ANNOTATION.containers} or a role of its own names gets credentials all the same. podrole adds guard and sidecar to the list, so that EKS's webhook does not change them.`,
   },
   region: { on: "Pod", value: "AWS region", about: "Region of the pod and of its STS calls." },
   start: {

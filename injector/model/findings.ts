@@ -73,6 +73,11 @@ export const FINDINGS = {
     severity: "deny",
     about: "An annotation names a container that the pod does not have.",
   },
+  SKIPPED_UNKNOWN: {
+    severity: "warn",
+    about:
+      "An annotation excludes a container that the pod does not have. If another webhook adds it later, it gets no credentials.",
+  },
   SESSION_SHORTENED: {
     severity: "warn",
     about: "The session was shortened to one hour, STS's limit for a chained session.",

@@ -1,21 +1,18 @@
 import { GRANT_LABEL, grantLabelValue, grantOfRule } from "../model/grant-label.ts";
 import type { Container, ObjectMeta } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
+import { irsaSkipKeys } from "../config/annotation-keys.ts";
 import { settingsMark } from "../config/settings-mark.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
+import { namesOf } from "../model/name-list.ts";
 import type { Fields } from "../model/read.ts";
 import type { IdentityIntent } from "../decide/identities.ts";
+import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { POD_IDENTITY } from "../../sidecar/contract/session.ts";
 import type { Intent, SidecarIntent } from "../decide/intent.ts";
 
 /** The annotation that makes `kubectl logs` and `exec` pick the app; kept where the user set it. */
 export const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
-
-/**
- * EKS's webhook for IRSA adds variables to every container of an annotated service account's pod. On guard and sidecar
- * podrole would refuse them. This annotation makes that webhook skip guard and sidecar.
- */
-export const IRSA_SKIP = "eks.amazonaws.com/skip-containers";
 
 /**
  * The pod's metadata with what podrole writes into its annotations and labels.
@@ -39,7 +36,9 @@ export function annotated(
   };
   const annotations = {
     ...metadata.annotations,
-    ...(intent.irsa ? { [IRSA_SKIP]: skipping(metadata.annotations?.[IRSA_SKIP], injected) } : {}),
+    ...Object.fromEntries(
+      irsaSkipKeys(config.keys).map((key) => [key, skipping(metadata.annotations?.[key], injected)]),
+    ),
     ...(metadata.annotations?.[DEFAULT_CONTAINER] == null && app !== undefined
       ? { [DEFAULT_CONTAINER]: app }
       : {}),
@@ -83,10 +82,18 @@ function statusOf({ identities, source }: SidecarIntent): Fields {
 /** Whose annotation named the role. The annotation's key would be the same in every pod, and `podrole explain` says it. */
 const ownerIn = (from: string): string => from.replace(/^annotation \S+ of (?:the )?/, "");
 
-/** The user's list with podrole's containers added, each once. */
+/**
+ * The user's list with podrole's containers at its end. Webhooks for IRSA add variables and a mount to every container that
+ * their list does not name. In every pod: they also handle pods whose service account has no annotation, by an association
+ * or a ConfigMap.
+ */
 function skipping(present: string | null | undefined, injected: readonly Container[]): string {
-  const listed = (present ?? "").split(",").map((name) => name.trim());
-  return [...new Set([...listed, ...injected.map(({ name }) => name)])]
-    .filter((name) => name !== "")
-    .join(",");
+  const text = present ?? "";
+  // The webhook takes the list for a line of CSV, and a second line or a lone quote would hide what follows.
+  const users = /["\n\r]/.test(text) ? namesOf(text) : text.split(",");
+  const others = users.filter((name) => !OWN_NAMES.has(name.trim()));
+  return [...(others.join("") === "" ? [] : others), ...injected.map(({ name }) => name)].join(",");
 }
+
+/** One of them may be there from an earlier pass, and no longer be in the pod. */
+const OWN_NAMES: ReadonlySet<string> = new Set(Object.values(CONTAINER));

@@ -44,7 +44,7 @@ export function resultForEphemeral(
   const { exempt, findings: invalid } = exemptionsOf(namespace);
   const baseline = judgeBaseline({ pod: addedOnly, containers: added, guard: presence.guard }, exempt);
   const endpoint = presence.sidecar ? endpointIn(before) : undefined;
-  const exposed = exposes(before);
+  const exposed = exposes(before, config.keys);
   const endpointOf = ({ name }: Container) => (exposed(name) ? endpoint : undefined);
   const findings = [
     ...invalid,

@@ -1,5 +1,6 @@
 import type { Pod } from "../model/pod.ts";
 import { type Keys, annotation, containerRoleKey, annotationsByKey } from "../model/annotations.ts";
+import { irsaSkipKeys } from "../config/annotation-keys.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { containerRoleKeys } from "../decide/container-roles.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
@@ -19,7 +20,7 @@ function changedAnnotations(before: Pod, after: Pod, keys: Keys): readonly Findi
     [...containerRoleKeys(pod).keys()].map(containerRoleKey),
   );
   const ofPods = [...annotationsByKey(keys)].flatMap(([key, { on }]) => (on === "Pod" ? [key] : []));
-  return [...new Set([...ofPods, ...ofContainers])]
+  return [...new Set([...ofPods, ...irsaSkipKeys(keys), ...ofContainers])]
     .filter((key) => value(before, key) !== value(after, key))
     .map((key) =>
       finding(

@@ -21,6 +21,7 @@ export const ANNOTATION = {
   sessionPolicyArns: "podrole.dev/session-policy-arns",
   containers: "podrole.dev/containers",
   skipContainers: "podrole.dev/skip-containers",
+  irsaSkipContainers: "eks.amazonaws.com/skip-containers",
   region: "podrole.dev/region",
   imds: "podrole.dev/imds",
   imdsV1: "podrole.dev/imds-v1",

@@ -80,6 +80,13 @@ const RESERVED: readonly (readonly [title: string, change: Change, setting?: Att
     },
   ],
   [
+    "a container that mounts the pod's token although the pod excludes it from IRSA",
+    (pod) => {
+      withContainer(mountOf(0))(pod);
+      annotated({ "eks.amazonaws.com/skip-containers": 'podrole-guard,podrole-sidecar,"thief"' })(pod);
+    },
+  ],
+  [
     "a container that mounts the pod's token although the pod names others",
     (pod) => {
       withContainer(mountOf(0))(pod);

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { DEFAULT_CONTAINER, IRSA_SKIP } from "../../injector/mutate/pod-annotations.ts";
-import { ANNOTATION, NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
+import { DEFAULT_CONTAINER } from "../../injector/mutate/pod-annotations.ts";
+import { NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import { EXITS } from "../../sidecar/guard/exits.ts";
 import { annotationsByKey, type On } from "../../injector/model/annotations.ts";
 import { PROGRAM_MAX } from "../../injector/decide/pattern.ts";
@@ -39,7 +39,9 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   ANNOTATION_MISPLACED: "Put the annotation on the kind of object that the message names.",
   SESSION_NAME_FORBIDDEN:
     "Begin it with `{namespace}.`, as in `{namespace}.{pod}`; or a cluster admin allows it by `sessionNames` of a RoleGrant for the role, or for all pods by the setting `sessionNames`.",
-  CONTAINER_UNKNOWN: "Correct the name in `podrole.dev/containers` or `podrole.dev/skip-containers`.",
+  CONTAINER_UNKNOWN: "Correct the name in `podrole.dev/containers` or in `podrole.dev/role.<container>`.",
+  SKIPPED_UNKNOWN:
+    "Correct the name, unless another webhook adds that container. Then nothing is to be done: podrole is called again, and gives it no credentials.",
   SESSION_SHORTENED: "Set `podrole.dev/session-duration` to `1h`.",
   SESSION_SHORT: "Set `podrole.dev/session-duration` to `1h`.",
   CREDENTIALS_SHADOWED: "Remove the variable from the container to use the pod's role.",
@@ -52,7 +54,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   IMDS_NEEDS_GUARD:
     "Ask a cluster admin to remove `podrole.dev/guard: off` from the namespace, or set `podrole.dev/imds` to `block` on the pod.",
   IMDS_SHARED:
-    "Set `podrole.dev/imds` to `block` on the pod, or remove `podrole.dev/containers`, `podrole.dev/skip-containers` and `podrole.dev/role.<container>` from it.",
+    "Set `podrole.dev/imds` to `block` on the pod, or remove `podrole.dev/containers`, `podrole.dev/skip-containers`, `eks.amazonaws.com/skip-containers` and `podrole.dev/role.<container>` from it.",
   IMDS_WITHOUT_ROLE: "Give the pod a role, or remove `podrole.dev/imds` from it.",
   IMDS_V1_ALLOWED: "Remove `podrole.dev/imds-v1`, unless a client cannot use IMDSv2.",
   IMDS_SHADOWED: "Remove the variable or the alias to use the emulated service.",
@@ -155,11 +157,6 @@ const annotationsPage = page(
         code(DEFAULT_CONTAINER),
         "the app's first container",
         "`kubectl logs` and `exec`. podrole does not change it if it is set.",
-      ],
-      [
-        code(IRSA_SKIP),
-        "guard and sidecar, added to the containers that it names already",
-        `IRSA's webhook, which would change them. podrole sets it if the service account has ${code(ANNOTATION.serviceAccountRole)}.`,
       ],
     ],
   ),

@@ -43,11 +43,19 @@ export function intrusions(before: Pod, operations: readonly Operation[]): reado
   const found: string[] = [];
   for (const operation of operations) {
     const old = jsonPatch.getValueByPointer(state, operation.path) as unknown;
-    if (!harmless(operation, old)) found.push(`${operation.op} ${operation.path}`);
+    if (!harmless(operation, old) && !extendsList(operation, old))
+      found.push(`${operation.op} ${operation.path}`);
     state = applied(state, [operation]);
   }
   return found;
 }
+
+/** podrole adds its containers to the user's list. */
+const extendsList = (operation: Operation, old: unknown): boolean =>
+  operation.op === "replace" &&
+  operation.path === "/metadata/annotations/eks.amazonaws.com~1skip-containers" &&
+  typeof old === "string" &&
+  String(operation.value).startsWith(old);
 
 function harmless(operation: Operation, old: unknown): boolean {
   const { op, path } = operation;

@@ -37,6 +37,7 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
   ["ANNOTATION_KEY_REPLACED", pod(), facts(), config({ keys: { ...ANNOTATION, role: "example.com/role" } })],
   ["SESSION_NAME_FORBIDDEN", annotated({ [ANNOTATION.sessionName]: "payments.api-7c9d" })],
   ["CONTAINER_UNKNOWN", annotated({ [ANNOTATION.containers]: "x" })],
+  ["SKIPPED_UNKNOWN", annotated({ [ANNOTATION.skipContainers]: "x" })],
   [
     "SESSION_SHORTENED",
     annotated({ [ANNOTATION.sessionDuration]: "2h" }),

@@ -3,6 +3,11 @@ Parts of the admission policies about the tokens of identities: what injector/mu
 the token of its own identity, in one place.
 */ -}}
 
+{{- /* The names in an annotation of the pod, as injector/model/name-list.ts reads them. */ -}}
+{{- define "podrole.celNames" -}}
+variables.annotations['{{ . }}'].replace('"', '').replace(';', ',').replace('\n', ',').split(',').map(n, n.trim())
+{{- end }}
+
 {{- /* Variables about the volumes with the tokens. */ -}}
 {{- define "podrole.celTokenParts" -}}
 - name: annotations
@@ -22,18 +27,24 @@ the token of its own identity, in one place.
 - name: exposed
   expression: >-
     !('podrole.dev/containers' in variables.annotations) ? ['*'] :
-    variables.annotations['podrole.dev/containers'].replace(';', ',').split(',').map(n, n.trim())
+    {{ include "podrole.celNames" "podrole.dev/containers" }}
 - name: skipped
   expression: >-
     !('podrole.dev/skip-containers' in variables.annotations) ? [] :
-    variables.annotations['podrole.dev/skip-containers'].replace(';', ',').split(',').map(n, n.trim())
+    {{ include "podrole.celNames" "podrole.dev/skip-containers" }}
+# Those that it excludes from IRSA, with EKS's key: the key of another webhook for IRSA is not known here.
+- name: skippedByIrsa
+  expression: >-
+    !('eks.amazonaws.com/skip-containers' in variables.annotations) ? [] :
+    {{ include "podrole.celNames" "eks.amazonaws.com/skip-containers" }}
 {{- end }}
 
 {{- /* Whether mount `m` of container `c` is the token of its identity, as podrole writes it. */ -}}
 {{- define "podrole.celOwnToken" -}}
 m.mountPath == '/var/run/secrets/podrole.dev/credentials' && {{ include "podrole.celWhole" . }} &&
 (m.name + '=podrole.dev/' + (('podrole.dev/role.' + c.name) in variables.annotations ? 'container/' + c.name : 'pod')) in variables.tokens &&
-(variables.exposed == ['*'] || c.name in variables.exposed) && !(c.name in variables.skipped)
+!(c.name in variables.skipped) && (variables.exposed == ['*'] ?
+('podrole.dev/role.' + c.name) in variables.annotations || !(c.name in variables.skippedByIrsa) : c.name in variables.exposed)
 {{- end }}
 
 {{- /* Whether mount `m` of the sidecar is a token as podrole writes it. */ -}}

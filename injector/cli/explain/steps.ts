@@ -1,4 +1,5 @@
 import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
+import { exposingAnnotations } from "../../decide/exposure.ts";
 import type { Answers, AnsweredQuestion } from "../../decide/trace.ts";
 import { policyStep } from "./policy.ts";
 import { roleStep } from "./role.ts";
@@ -129,11 +130,10 @@ function settingSteps({ source, guard }: Answers["settings"], { facts, config }:
   ];
 }
 
-function exposedStep(exposed: readonly string[], { pod }: Around): Step {
-  const set = [ANNOTATION.containers, ANNOTATION.skipContainers].flatMap((key) => {
-    const raw = pod.metadata?.annotations?.[key];
-    return raw == null ? [] : [`annotation ${key} is ${shown(raw)}`];
-  });
+function exposedStep(exposed: readonly string[], { pod, config }: Around): Step {
+  const set = exposingAnnotations(pod, config.keys).map(
+    (key) => `annotation ${key} is ${shown(pod.metadata?.annotations?.[key])}`,
+  );
   const because = set.length > 0 ? set.join(" and ") : "all of them, since no annotation says otherwise";
   return step("exposed", "Which containers get credentials?", exposed.join(", ") || "none", because);
 }

@@ -1,13 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import type { Keys } from "../../../injector/model/annotations.ts";
 import { exposedContainers } from "../../../injector/decide/exposure.ts";
 import { proxied, proxyFindings } from "../../../injector/mutate/proxy.ts";
+import { BILLING } from "../../support/facts.ts";
 import { app, pod, withApp } from "../../support/pods.ts";
 import { shadowed } from "../../../injector/mutate/shadowed.ts";
 
 const three = (annotations: Readonly<Record<string, string>>) =>
   pod({ initContainers: [{ name: "setup" }], containers: [app, { name: "logs" }] }, annotations);
-const exposed = (annotations: Readonly<Record<string, string>>) => exposedContainers(three(annotations));
+const exposed = (annotations: Readonly<Record<string, string>>, keys: Keys = ANNOTATION) =>
+  exposedContainers(three(annotations), keys);
 
 describe("credentials go to", () => {
   test.for([
@@ -22,20 +25,59 @@ describe("credentials go to", () => {
       ["app"],
     ],
     ["no container, when the list is empty", { [ANNOTATION.containers]: "" }, []],
+    ["those of a list in quotes", { [ANNOTATION.containers]: '"app","setup"' }, ["setup", "app"]],
+    [
+      "all except those that the pod excludes from IRSA",
+      { [ANNOTATION.irsaSkipContainers]: "logs,podrole-guard,podrole-sidecar" },
+      ["setup", "app"],
+    ],
+    [
+      "all except those of a list for IRSA in quotes",
+      { [ANNOTATION.irsaSkipContainers]: '"logs"' },
+      ["setup", "app"],
+    ],
+    [
+      "one that is excluded from IRSA and named for podrole",
+      { [ANNOTATION.irsaSkipContainers]: "app,logs", [ANNOTATION.containers]: "app" },
+      ["app"],
+    ],
+    [
+      "one that is excluded from IRSA and has a role of its own",
+      { [ANNOTATION.irsaSkipContainers]: "app,logs", "podrole.dev/role.app": BILLING },
+      ["setup", "app"],
+    ],
   ] as const)("%s", ([, annotations, expected]) => {
     expect(exposed(annotations)).toEqual({ exposed: expected, findings: [] });
   });
 
-  test.for(["ap", "App", "app logs", "podrole-sidecar", "__proto__", "x".repeat(100_000)])(
+  const UNKNOWN = ["ap", "App", "app logs", "__proto__", "x".repeat(100_000)];
+  test.for([...UNKNOWN, "podrole-sidecar"])(
     "no container, and the pod is refused, when a name such as %.20s is unknown",
     (name) => {
-      for (const key of [ANNOTATION.containers, ANNOTATION.skipContainers]) {
-        const { findings } = exposed({ [key]: name });
-        expect(findings).toMatchObject([{ code: "CONTAINER_UNKNOWN", severity: "deny" }]);
-        expect(findings[0]?.message.length).toBeLessThan(300);
-      }
+      const { findings } = exposed({ [ANNOTATION.containers]: name });
+      expect(findings).toMatchObject([{ code: "CONTAINER_UNKNOWN", severity: "deny" }]);
+      expect(findings[0]?.message.length).toBeLessThan(300);
     },
   );
+
+  test.for([ANNOTATION.skipContainers, ANNOTATION.irsaSkipContainers])(
+    "the others, with one warning, when %s excludes containers that are not there",
+    (key) => {
+      const { exposed: served, findings } = exposed({ [key]: ["logs", ...UNKNOWN, ...UNKNOWN].join() });
+      expect(served).toEqual(["setup", "app"]);
+      expect(findings).toMatchObject([{ code: "SKIPPED_UNKNOWN", severity: "warn" }]);
+      expect(findings[0]?.message).toContain(`${key} names "ap", "App", "app logs", "__proto__", "x`);
+      expect(findings[0]?.message.length).toBeLessThan(300);
+      expect(exposed({ [key]: "podrole-guard,podrole-sidecar" }).findings).toEqual([]);
+    },
+  );
+
+  test("no container that the pod excludes from a webhook of the cluster's own", () => {
+    const keys = { ...ANNOTATION, serviceAccountRole: "acme.com/role-arn" };
+    const both = { "acme.com/skip-containers": "logs", [ANNOTATION.irsaSkipContainers]: "setup" };
+    expect(exposed(both, keys)).toEqual({ exposed: ["app"], findings: [] });
+    expect(exposed(both).exposed).toEqual(["app", "logs"]);
+  });
 
   test("the named containers in linear time for any number of names", () => {
     const containers = Array.from({ length: 40_000 }, (_, index) => ({ name: `c${index}` }));
@@ -45,7 +87,7 @@ describe("credentials go to", () => {
       { containers },
       { [ANNOTATION.containers]: names.join(), [ANNOTATION.skipContainers]: names.join() },
     );
-    expect(exposedContainers(one)).toEqual({ exposed: [], findings: [] });
+    expect(exposedContainers(one, ANNOTATION)).toEqual({ exposed: [], findings: [] });
     expect(process.cpuUsage().user - started).toBeLessThan(1_000_000);
   });
 });

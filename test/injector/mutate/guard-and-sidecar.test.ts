@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { Container, Pod, SecurityContext } from "../../../injector/model/pod.ts";
-import { IRSA_SKIP } from "../../../injector/mutate/pod-annotations.ts";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { ENV } from "../../../sidecar/contract/env.ts";
 import { COMMAND, CONTAINER } from "../../../sidecar/contract/pod.ts";
 import { config } from "../../support/config.ts";
-import { BILLING, facts } from "../../support/facts.ts";
+import { facts } from "../../support/facts.ts";
 import {
   app,
   codes,
@@ -79,10 +78,8 @@ describe("with guardContainer: sidecar", () => {
     expect(of(TOGETHER)).toEqual(of());
   });
 
-  test("IRSA's webhook is asked to skip the one container", () => {
-    const known = facts({ account: { "eks.amazonaws.com/role-arn": BILLING } });
-    const one = admit(plainPod(), TOGETHER, SIDECAR_UID, known);
-    expect(one.metadata?.annotations?.[IRSA_SKIP]).toBe(CONTAINER.sidecar);
+  test("EKS's webhook is asked to skip the one container", () => {
+    expect(admit(pod()).metadata?.annotations?.[ANNOTATION.irsaSkipContainers]).toBe(CONTAINER.sidecar);
   });
 
   // The kubelet would keep the files with the pod's tokens for root, which the sidecar no longer is when it reads them.

@@ -207,23 +207,40 @@ describe("when no container has the token", () => {
   });
 });
 
-describe("a pod whose service account EKS's own webhook handles", () => {
-  const SKIP = "eks.amazonaws.com/skip-containers";
-  const irsa = facts({ account: { [ANNOTATION.serviceAccountRole]: BILLING } });
+describe("EKS's own webhook is told to skip", () => {
+  const SKIP = ANNOTATION.irsaSkipContainers;
+  const skipped = (value: string, settings = config()) =>
+    injected(pod({}, { [SKIP]: value, [ANNOTATION.role]: BILLING }), facts(), settings).metadata?.annotations;
 
-  test("tells that webhook to skip guard and sidecar besides the containers that the user named", () => {
-    expect(injected(pod(), irsa).metadata?.annotations?.[SKIP]).toBe("podrole-guard,podrole-sidecar");
-    const one = plainPod();
-    const named = { ...one, metadata: { ...one.metadata, annotations: { [SKIP]: "web, podrole-guard" } } };
-    expect(injected(named, irsa).metadata?.annotations?.[SKIP]).toBe("web,podrole-guard,podrole-sidecar");
+  test("guard and sidecar, in every pod: it also acts by associations, which podrole does not see", () => {
+    expect(injected(pod()).metadata?.annotations?.[SKIP]).toBe("podrole-guard,podrole-sidecar");
+    expect(injected(plainPod()).metadata?.annotations?.[SKIP]).toBe("podrole-guard");
   });
 
-  test("has each name once after several passes", () => {
-    const once = injected(pod(), irsa);
-    expect(injected(once, irsa)).toEqual(once);
+  test.for([
+    ["", ""],
+    ["web,logs", "web,logs,"],
+    ["web, logs;x,", "web, logs;x,,"],
+    [" web, podrole-guard,logs", " web,logs,"],
+    // It reads one line of CSV, and nothing of a line that is not well formed.
+    ['"web","logs"', "web,logs,"],
+    ['web"', "web,"],
+    ["web\nlogs\n", "web,logs,"],
+  ] as const)("the containers of the user's list %j as well", ([value, kept]) => {
+    expect(skipped(value)?.[SKIP]).toBe(`${kept}podrole-guard,podrole-sidecar`);
   });
 
-  test("is the only pod with that annotation", () => {
-    expect(injected(pod()).metadata?.annotations).not.toHaveProperty([SKIP]);
+  test("the same after several passes", () => {
+    const once = injected(pod());
+    expect(injected(once)).toEqual(once);
+  });
+
+  test("the same with the prefix of the webhook whose service accounts podrole reads", () => {
+    const with_ = (serviceAccountRole: string) => config({ keys: { ...ANNOTATION, serviceAccountRole } });
+    expect(skipped("web", with_("acme.com/role-arn"))).toMatchObject({
+      [SKIP]: "web,podrole-guard,podrole-sidecar",
+      "acme.com/skip-containers": "podrole-guard,podrole-sidecar",
+    });
+    expect(Object.keys(skipped("web", with_("acme.com/role")) ?? {}).join()).not.toContain("acme.com");
   });
 });

@@ -146,12 +146,14 @@ const annotations = fc
           [`${CONTAINER_ROLE_PREFIX}app-0`]: ownRole,
           [`${CONTAINER_ROLE_PREFIX}app-1`]: oftenNone(ownRole),
           [`${CONTAINER_ROLE_PREFIX}init-0`]: oftenNone(ownRole),
-          [ANNOTATION.skipContainers]: oftenNone(mostly(12, fc.constant("app-0"), fc.constant("nobody"))),
+          [ANNOTATION.skipContainers]: oftenNone(
+            fc.constantFrom("app-0", "nobody", "istio-proxy,vault-agent,vault-agent-init"),
+          ),
           [ANNOTATION.region]: mostly(12, fc.constant("eu-west-1"), fc.constant("here")),
           [ANNOTATION.start]: fc.constantFrom("wait", "now"),
           "kubectl.kubernetes.io/default-container": fc.constant("app-0"),
           "podrole.dev/in\nject": fc.constant(""),
-          "eks.amazonaws.com/skip-containers": fc.constantFrom("", "app-0", "a,,b"),
+          "eks.amazonaws.com/skip-containers": fc.constantFrom("", "app-0", "a,,b", "vault-agent,app-0"),
         },
         // A pod without annotations has no metadata, or metadata null.
         { requiredKeys: [ANNOTATION.role] },

@@ -137,13 +137,16 @@ const isConfined = ({ securityContext }: Container): boolean => {
  */
 function tokenProblems(end: Pod, users: readonly Container[]): readonly string[] {
   const identities = identitiesOf(end);
-  const skipped = end.metadata?.annotations?.[ANNOTATION.skipContainers];
+  const lists = [ANNOTATION.skipContainers, ANNOTATION.irsaSkipContainers].map((key) =>
+    (end.metadata?.annotations?.[key] ?? "").split(","),
+  );
   return users.flatMap(({ name, env, volumeMounts }) => {
     const hasRole = end.metadata?.annotations?.[`${CONTAINER_ROLE_PREFIX}${name}`] != null;
     const index = identities.findIndex(
       (one) => one.name === (hasRole ? containerIdentity(name) : POD_IDENTITY),
     );
-    const identity = name === skipped ? undefined : identities[index];
+    const [skipped, byIrsa] = lists.map((names) => names.includes(name));
+    const identity = skipped === true || (byIrsa === true && !hasRole) ? undefined : identities[index];
     const present = (env ?? []).filter((one) => ENDPOINT.has(one.name));
     const given = present.flatMap(({ value = "" }) => (isGiven(value) ? [value] : []));
     // podrole sets none of the variables in a container whose user has set one of them.

@@ -52,11 +52,8 @@ const extended =
   };
 
 const ADDED_ENV = /^AWS_|^(?:NO_PROXY|no_proxy)$/;
-const ADDED_ANNOTATION = [
-  "podrole.dev/status",
-  "kubectl.kubernetes.io/default-container",
-  "eks.amazonaws.com/skip-containers",
-];
+const ADDED_ANNOTATION = ["podrole.dev/status", "kubectl.kubernetes.io/default-container"];
+const SKIP = "eks.amazonaws.com/skip-containers";
 const DROPPED = new Set<unknown>(["NET_RAW", "SETUID", "SETGID"]);
 
 const ofVariable: Compare = (before, after, at) =>
@@ -104,5 +101,11 @@ const ofSpec: Compare = (before, after, at) =>
 const ofMetadata: Compare = (before, after, at) =>
   compared(before, after, at, {
     annotations: (was, is, where) =>
-      compared(was, is, where, Object.fromEntries(ADDED_ANNOTATION.map((key) => [key, () => []]))),
+      compared(was, is, where, {
+        ...Object.fromEntries(ADDED_ANNOTATION.map((key) => [key, () => []])),
+        [SKIP]: (old, now, there) =>
+          typeof now === "string" && now.startsWith(typeof old === "string" ? old : "")
+            ? []
+            : equal(old, now, there),
+      }),
   });

@@ -57,6 +57,7 @@ describe("of a running pod", () => {
   test.for([
     ANNOTATION.role,
     ANNOTATION.status,
+    ANNOTATION.irsaSkipContainers,
     ANNOTATION.externalId,
     ANNOTATION.containers,
     ANNOTATION.imds,

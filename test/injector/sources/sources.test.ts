@@ -23,7 +23,7 @@ describe.for(SOURCES)("source %s", (name) => {
     start: "wait",
     token: "env",
   } as const;
-  const intent = { guard: true, sidecar, imds: undefined, irsa: false };
+  const intent = { guard: true, sidecar, imds: undefined };
 
   test("has its own name, and can be used with the settings that it needs", () => {
     expect(kind.name).toBe(name);
