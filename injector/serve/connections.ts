@@ -14,14 +14,17 @@ export interface ConnectionLimits {
 interface Connection {
   readonly socket: Socket;
   busy: number;
+  /** Whether it was in use since idle ones were last closed. */
+  used: boolean;
 }
 
 /**
  * Bounds a server's connections. When there are too many, a new one replaces an idle one of the address with the most, so
  * that an address with few connections is never kept out by one with many.
- * @param refused is called for each connection that is closed
+ * @param refused is called for each connection that is closed because there are too many
+ * @returns closes the connections that are idle and were not in use since the last call
  */
-export function limitConnections(server: Server, limits: ConnectionLimits, refused: () => void): void {
+export function limitConnections(server: Server, limits: ConnectionLimits, refused: () => void): () => void {
   /** Sockets by address, then by port, least recently used first. */
   const open = new Map<string, Map<number, Connection>>();
   let count = 0;
@@ -55,7 +58,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits, refus
     const has = open.get(address)?.size ?? 0;
     if (has >= limits.connectionsPerAddress || !makeRoom(has)) return close(socket);
     const own = open.get(address) ?? new Map<number, Connection>();
-    open.set(address, own.set(port, { socket, busy: 0 }));
+    open.set(address, own.set(port, { socket, busy: 0, used: true }));
     count += 1;
     socket.once("close", () => {
       if (own.get(port)?.socket === socket) forget(address, port);
@@ -71,9 +74,17 @@ export function limitConnections(server: Server, limits: ConnectionLimits, refus
     connection.busy += 1;
     response.once("close", () => {
       connection.busy -= 1;
+      connection.used = true;
       if (own.get(port) !== connection) return;
       own.delete(port);
       own.set(port, connection);
     });
   });
+  return () => {
+    const all = [...open.values()].flatMap((own) => [...own.values()]);
+    for (const one of all.filter(({ busy }) => busy === 0)) {
+      if (one.used) one.used = false;
+      else one.socket.destroy();
+    }
+  };
 }

@@ -23,7 +23,7 @@ const SWEEP_MS = 100;
 /**
  * Ends a replica without losing an admission. For some seconds after SIGTERM API servers still send reviews here: they
  * learn late that an endpoint is gone, and they keep using open connections. So the server goes on answering, each time
- * with `Connection: close`, and only then stops listening.
+ * with `Connection: close`, closes the connections that nobody uses (listener.ts), and only then stops listening.
  */
 export function drainer({ ms, clock, log }: DrainDeps): Drain {
   let started = false;

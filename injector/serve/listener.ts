@@ -31,7 +31,7 @@ export interface Limits extends ConnectionLimits {
   /** From then on until the client has taken the whole answer. Others may wait as long, as for the body. */
   readonly takeMs: number;
   readonly handshakeMs: number;
-  /** How often late headers are looked for. */
+  /** How often late headers are looked for, and idle connections while draining. */
   readonly checkMs: number;
 }
 
@@ -57,12 +57,14 @@ const MIN_VERSION: SecureVersion = "TLSv1.3";
 /**
  * An HTTP/1.1 server, with TLS when there is a certificate.
  * @param refused is called for each connection that is closed because there are too many
+ * @param draining whether clients should use another server
  */
 export function listener(
   handler: RequestListener,
   tls: ListenerTls | undefined,
   limits: Limits = LIMITS,
   refused: () => void = () => {},
+  draining: () => boolean = () => false,
 ): Server {
   const options = {
     maxHeaderSize: HEADERS_BYTES_MAX,
@@ -80,9 +82,23 @@ export function listener(
   server.maxHeadersCount = HEADERS_MAX;
   // A request with an `Expect` header is handled like all others. Otherwise Node answers it itself.
   server.on("checkExpectation", (request, response) => server.emit("request", request, response));
-  limitConnections(server, limits, refused);
+  const closeIdle = limitConnections(server, limits, refused);
   limitTimes(server, limits);
+  closeWhile(draining, server, closeIdle, limits.checkMs);
   return server;
+}
+
+/**
+ * Closes idle connections of a server that is draining. Otherwise an API server would go on sending reviews over those that it has,
+ * to a server that may be of another version. Only those that lay unused from one check to the next: a client that sends a
+ * request at this moment loses it, and it sends over the connection that it used last. Those in use close with their answer.
+ */
+function closeWhile(draining: () => boolean, server: Server, closeIdle: () => void, everyMs: number): void {
+  const check = setInterval(() => {
+    // First all that has come is read, so that a connection with a request is no longer idle.
+    if (draining()) setImmediate(closeIdle);
+  }, everyMs).unref();
+  server.once("close", () => clearInterval(check));
 }
 
 /**

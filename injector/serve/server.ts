@@ -24,7 +24,10 @@ export interface Deps extends AnswerDeps {
   readonly trouble?: () => Trouble | undefined;
   /** A problem of a server that is ready, such as refused settings; absent: none. */
   readonly detail?: () => Trouble | undefined;
-  /** Whether clients should use another replica: then every answer closes its connection. Absent: never. */
+  /**
+   * Whether clients should use another replica: then every answer closes its connection, and idle ones are closed. Absent:
+   * never.
+   */
   readonly draining?: () => boolean;
   /** Absent: plain HTTP, for tests that call `inject()`. */
   readonly tls?: ListenerTls;
@@ -44,7 +47,7 @@ export function buildServer(deps: Deps): FastifyInstance {
   const { log } = deps;
   const app = Fastify({
     loggerInstance: log,
-    serverFactory: (handler) => listener(handler, tls, deps.limits, deps.refused),
+    serverFactory: (handler) => listener(handler, tls, deps.limits, deps.refused, deps.draining),
     // One line for each decision, written below, says more than two lines for each request.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodies.maxBytes,

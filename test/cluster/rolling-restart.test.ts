@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { CONTAINER } from "../../sidecar/contract/pod.ts";
-import { tcpService } from "../support/tcp-service.ts";
+import { tcpService, type TcpService } from "../support/tcp-service.ts";
 import { until } from "../support/until.ts";
 import { openController, register } from "./certificates-rig.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
@@ -19,25 +20,40 @@ import { podObject } from "./webhook.ts";
 
 const reason = whyNot();
 
+const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+
+/** The webhook behind a Service without endpoints yet, and a controller that gives it certificates. */
+async function registered(plane: ControlPlane, account: KubeConfig): Promise<TcpService> {
+  const service = await tcpService();
+  await register(plane, service.port);
+  const controller = openController(account);
+  onTestFinished(async () => {
+    await controller.close();
+    await plane.admin.request("DELETE", `${WEBHOOKS}/podrole`);
+  });
+  return service;
+}
+
+const decisions = (one: Program): number => one.output().split('"decision"').length - 1;
+
 describe.skipIf(reason !== undefined)(
   `a rolling restart behind a real API server${reason ? `: ${reason}` : ""}`,
   () => {
     let plane: ControlPlane;
+    let account: KubeConfig;
     beforeAll(async () => {
       plane = await openControlPlane();
       await allowInjector(plane);
       await installCrd(plane);
       await plane.admin.create(NAMESPACES, { metadata: { name: "podrole-system" } });
       await allowSecret(plane);
+      account = await controllerAccount(plane);
       await createNamespace(plane.admin, "shop");
     });
     afterAll(() => plane?.stop());
 
     test("of two replicas loses no admission at 50 pods a second", async () => {
-      const service = await tcpService();
-      await register(plane, service.port);
-      const controller = openController(await controllerAccount(plane));
-      onTestFinished(() => controller.close());
+      const service = await registered(plane, account);
       const start = async (): Promise<Program> => {
         const one = await startProgram(plane, ["--drain-seconds=4"]);
         await one.ready();
@@ -84,6 +100,31 @@ describe.skipIf(reason !== undefined)(
       await Promise.all(pending);
       expect(failures).toEqual([]);
       expect(sent).toBeGreaterThan(400);
+    }, 120_000);
+
+    test("brings no answers of an old replica once endpoints have changed", async () => {
+      const service = await registered(plane, account);
+      const old = await startProgram(plane, ["--drain-seconds=600"]);
+      await old.ready();
+      service.endpoints = [old.port];
+      let count = 0;
+      const admit = async (): Promise<true> => {
+        await plane.admin.create(`${podsOf("shop")}?dryRun=All`, podObject(`old-${(count += 1)}`, {}));
+        return true;
+      };
+      const burst = (): Promise<unknown> => Promise.all(Array.from({ length: 40 }, admit));
+      await until("an admission", () => admit().catch(() => undefined));
+      await burst();
+      expect(service.open(old.port)).toBeGreaterThan(1);
+      const next = await startProgram(plane, []);
+      await next.ready();
+      service.endpoints = [next.port];
+      old.kill("SIGTERM");
+      await until("the old replica's connections to close", () => service.open(old.port) === 0 || undefined);
+      const [before, first] = [decisions(old), count];
+      await burst();
+      expect([decisions(old), decisions(next)]).toEqual([before, count - first]);
+      for (const one of [old, next]) one.kill("SIGKILL");
     }, 120_000);
   },
 );

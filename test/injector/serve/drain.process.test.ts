@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
+import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -97,6 +98,23 @@ describe("on SIGTERM", () => {
       expect([allowed(answer), answer.connection]).toEqual([true, "close"]);
     }
     expect(await injector.exited).toBe(0);
+  });
+
+  test("the injector closes idle connections, and goes on answering new ones", async () => {
+    const api = await cluster();
+    const injector = await injectorProcess(api, ca, ["--drain-seconds=600"]);
+    const agents = Array.from({ length: 20 }, pool);
+    await Promise.all(agents.map((agent) => call(injector.port, agent)));
+    const open = agents.flatMap(({ freeSockets }) => Object.values(freeSockets).flatMap((all) => all ?? []));
+    expect(open).toHaveLength(20);
+    const closed = Promise.all(open.map((socket) => once(socket, "close")));
+    injector.kill("SIGTERM");
+    await closed;
+    const answer = await call(injector.port, false);
+    expect([allowed(answer), answer.connection]).toEqual([true, "close"]);
+    // A client that has connected and sends nothing is not kept either.
+    const silent = connect({ host: "127.0.0.1", port: injector.port }).resume();
+    await once(silent, "close");
   });
 
   test("the injector finishes accepted requests, also those that wait for the API server", async () => {
