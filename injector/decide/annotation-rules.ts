@@ -12,10 +12,11 @@ export interface Rule {
   readonly allows: (arn: RoleArn) => boolean;
 }
 
-const ENTRIES_MAX = 256;
+/** What a namespace's annotations can hold of role ARNs, and no more: each entry is looked at in each decision. */
+const ENTRIES_MAX = 10_000;
 
 /** Caches a pure function, so it changes only the time that a decision takes. */
-const compile = warmedUp(patternCache(256));
+const compile = warmedUp(patternCache(512));
 
 /** Rules of kube2iam's list and kiam's expression. A rule that cannot be read is reported and allows nothing. */
 export function annotationRules(
@@ -34,7 +35,7 @@ export function annotationRules(
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       const message = `The annotation ${key} of namespace ${namespace.name} allows nothing: ${why.slice(0, 200)}.`;
-      findings.push(finding("POLICY_RULE_INVALID", message, "Correct the annotation."));
+      findings.push(finding("POLICY_RULE_INVALID", message, "Ask a cluster admin to correct it."));
       return [{ name: `${name} (unreadable)`, allows: () => false }];
     }
   };
@@ -43,7 +44,7 @@ export function annotationRules(
     ...rule(config.keys.namespaceAllowedRoles, (raw) =>
       (asGlobs ? globsAllow : expressionsAllow)(entriesOf(raw), arn, config.baseRoleArn ?? ""),
     ),
-    ...rule(config.keys.namespacePermitted, (raw) => anyMatches([{ text: raw, subject: arn }], compile)),
+    ...rule(config.keys.namespacePermitted, (raw) => anyMatches([{ text: raw, subject: arn }], arn, compile)),
   ];
 }
 
@@ -63,7 +64,7 @@ function expressionsAllow(entries: readonly string[], arn: RoleArn, base: string
   const questions = entries.map((text) =>
     /^\^?arn:/.test(text) ? { text, subject: arn } : { text: text.replace(/^[/^]/, ""), subject: name },
   );
-  return anyMatches(questions, compile);
+  return anyMatches(questions, arn, compile);
 }
 
 function entriesOf(raw: string): readonly string[] {

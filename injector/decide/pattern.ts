@@ -1,4 +1,6 @@
 import { RE2JS } from "re2js";
+import type { RoleArn } from "../model/arn.ts";
+import { type Glob, globMatches, globOf } from "../model/glob.ts";
 
 /** A tenant's regular expression, compiled. */
 export interface Pattern {
@@ -12,17 +14,17 @@ export interface Pattern {
 export type Compile = (text: string) => Pattern;
 
 /**
- * The most characters, repetitions written out, and the most instructions of one annotation's expressions together.
- * Compiling takes time in proportion to them. No more than the 500 that RE2's bit-state engine takes: it is at no pair of
- * an instruction and a position twice.
+ * The most characters of one expression, with its repetitions written out, and the most instructions of its program. Below
+ * the 500 up to which RE2's bit-state engine is used, which is at no pair of an instruction and a position twice.
  */
 export const PROGRAM_MAX = 400;
 
 /**
- * The most such pairs of one annotation. The worst that keeps within both bounds took under 5 ms, compiled and run, as the
- * first of its process, and 1 to 2 ms later on (Node 24).
+ * The most such pairs of all expressions of one annotation, or of one of them: beyond 262,144 RE2 takes another engine. It
+ * bounds the compiler too, which needs 2 to 5 microseconds for an instruction: the worst list took 30 ms when it was new,
+ * and 5 ms later on (Node 24). A hundred ARNs with classes or alternatives are within it.
  */
-export const STEPS_MAX = 20_000;
+export const STEPS_MAX = 250_000;
 
 /**
  * What no role ARN holds. With `\p{L}` or `\x{10ffff}` a program of a few instructions holds thousands of ranges, and
@@ -30,8 +32,14 @@ export const STEPS_MAX = 20_000;
  */
 const FOREIGN = /[^ -~]|\\[pPx]/;
 
-/** Every character stands for itself, so it is compared as a text and needs no program. */
-const isPlain = (text: string): boolean => /^[\w=,@/:-]*$/.test(text);
+/** Characters that stand for themselves, escaped or not, and `.*`: all that most lists consist of. */
+const LIKE_A_GLOB = /^\^?((?:[\w=,@/:-]|\\[.+=,@/:-]|\.\*)*)\$?$/;
+
+/** The same pattern as a glob, which needs no program, however many there are; undefined for any other expression. */
+function asGlob(text: string): Glob | undefined {
+  const [, simple] = LIKE_A_GLOB.exec(text) ?? [];
+  return simple === undefined ? undefined : globOf(simple.replaceAll(".*", "*").replaceAll("\\", ""));
+}
 
 /** An expression and the text that it has to match whole; undefined where it is not about this role. */
 export interface Question {
@@ -42,24 +50,50 @@ export interface Question {
 /**
  * Whether one of an annotation's expressions matches. All of them are bounded before the first is run: RE2 is linear, but
  * a program of a million instructions would still delay every other review.
- * @throws Error where one of them is no expression, whichever role is asked about, or all of them together are too much
+ * @param arn of the role, which no subject is longer than
+ * @throws Error where one of them is no expression, whichever role is asked about, or a bound is exceeded: the message says which
  */
-export function anyMatches(questions: readonly Question[], compile: Compile): boolean {
-  const expressions = questions.filter(({ text }) => !isPlain(text));
-  if (sum(expressions.map(({ text }) => unrolled(text))) > PROGRAM_MAX) throw new Error(TOO_MUCH);
-  const patterns = expressions.map(({ text, subject = "" }) => ({ ...compile(text), subject }));
-  if (sum(patterns.map(({ size }) => size)) > PROGRAM_MAX) throw new Error(TOO_MUCH);
-  if (sum(patterns.map(({ size, subject }) => size * (subject.length + 1))) > STEPS_MAX) {
-    throw new Error(`${TOO_MUCH} for a role ARN of this length`);
-  }
+export function anyMatches(questions: readonly Question[], arn: RoleArn, compile: Compile): boolean {
+  const read = questions.map((question) => ({ ...question, glob: asGlob(question.text) }));
+  const expressions = read.filter(({ glob }) => glob === undefined);
+  const sizes = expressions.map(({ text }) => {
+    const size = unrolled(text);
+    if (size > PROGRAM_MAX) throw new Error(`${shown(text)} ${TOO_MUCH}`);
+    return size;
+  });
+  bounded(
+    sizes.map((size) => size + AROUND),
+    arn,
+  );
+  const patterns = expressions.map(({ text, subject }) => {
+    const pattern = compile(text);
+    if (pattern.size > PROGRAM_MAX) throw new Error(`${shown(text)} ${TOO_MUCH}`);
+    return { ...pattern, subject };
+  });
+  bounded(
+    patterns.map(({ size }) => size),
+    arn,
+  );
   return (
-    questions.some(({ text, subject }) => text === subject && isPlain(text)) ||
-    patterns.some(({ matches, subject }) => subject !== "" && matches(subject))
+    read.some(
+      ({ glob, subject }) => glob !== undefined && subject !== undefined && globMatches(glob, subject),
+    ) || patterns.some(({ matches, subject }) => subject !== undefined && matches(subject))
   );
 }
 
-const TOO_MUCH = "it is too long or repeats too much";
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
+function bounded(sizes: readonly number[], arn: RoleArn): void {
+  const steps = sizes.reduce((total, size) => total + size, 0) * (arn.length + 1);
+  if (steps <= STEPS_MAX) return;
+  throw new Error(
+    `its expressions take ${steps} steps for a role ARN of ${arn.length} characters, and at most ${STEPS_MAX} are allowed; names and .* take none`,
+  );
+}
+
+const TOO_MUCH = `is longer than ${PROGRAM_MAX} characters, or repeats too much`;
+const shown = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
+
+/** Instructions that every program has. */
+const AROUND = 8;
 
 /**
  * No less than the instructions of a pattern, but for a few: RE2 writes a counted repetition out, `.{0,999}` as a

@@ -4,7 +4,7 @@ import { DEFAULT_CONTAINER } from "../../injector/mutate/pod-annotations.ts";
 import { NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import { EXITS } from "../../sidecar/guard/exits.ts";
 import { annotationsByKey, type On } from "../../injector/model/annotations.ts";
-import { PROGRAM_MAX } from "../../injector/decide/pattern.ts";
+import { PROGRAM_MAX, STEPS_MAX } from "../../injector/decide/pattern.ts";
 import { FINDINGS, type FindingCode, type Severity } from "../../injector/model/findings.ts";
 
 /** The reference pages are generated from the tables that the code uses. */
@@ -29,7 +29,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   ROLE_DENIED_BY_GRANT:
     "Use another role, or ask a cluster admin to change the RoleGrant that the message names.",
   ROLE_WOULD_BE_DENIED: "As for ROLE_NOT_ALLOWED or ROLE_DENIED_BY_GRANT, before the mode becomes `enforce`.",
-  POLICY_RULE_INVALID: `Correct the annotation: a JSON array of strings, or an RE2 expression within the limit (${PROGRAM_MAX} characters with its repetitions written out). If it is longer, use a RoleGrant.`,
+  POLICY_RULE_INVALID: `Ask a cluster admin to correct the annotation: a JSON array of strings, or an RE2 expression. Names and \`.*\` have no limit. Another expression may have ${PROGRAM_MAX} characters with its repetitions written out, and all of an annotation may take ${STEPS_MAX} steps together; beyond that, use a RoleGrant.`,
   GRANT_DEFAULT_AMBIGUOUS: "Keep `spec.default` in only one of the grants.",
   HUB_ROLE_MISSING: "Remove the annotation, or ask a cluster admin to set `hubRole`.",
   ANNOTATION_INVALID:

@@ -1,10 +1,17 @@
+import * as fc from "fast-check";
 import { RE2JS } from "re2js";
 import { expect, test, vi } from "vitest";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
-import { compilePattern, patternCache, PROGRAM_MAX, STEPS_MAX } from "../../../injector/decide/pattern.ts";
+import {
+  anyMatches,
+  compilePattern,
+  patternCache,
+  PROGRAM_MAX,
+  STEPS_MAX,
+} from "../../../injector/decide/pattern.ts";
 import { decideRole, type RoleDecision } from "../../../injector/decide/policy.ts";
 import { config } from "../../support/config.ts";
-import { ACCOUNT, BILLING, facts, role } from "../../support/facts.ts";
+import { ACCOUNT, base, BILLING, facts, role } from "../../support/facts.ts";
 
 /** A tenant's expression cannot block the event loop. The tests count steps of the engine, since times vary. */
 
@@ -16,13 +23,13 @@ const permitted = (expression: string, arn = BILLING): RoleDecision =>
     "enforce",
     config(),
   );
-const listed = (entries: readonly string[]): RoleDecision =>
+const list = (entries: readonly string[], arn = BILLING): RoleDecision =>
   decideRole(
-    BILLING,
+    arn,
     facts({ annotations: { [ANNOTATION.namespaceAllowedRoles]: JSON.stringify(entries) } }),
     "default",
     "enforce",
-    config({ allowedRolesFormat: "regexp" }),
+    config({ allowedRolesFormat: "regexp", baseRoleArn: base(ACCOUNT) }),
   );
 const codesOf = ({ findings }: RoleDecision): readonly string[] => findings.map(({ code }) => code);
 const TOO_MUCH = ["POLICY_RULE_INVALID", "ROLE_NOT_ALLOWED"];
@@ -56,16 +63,19 @@ test.for([
     const { steps, result } = counted(() => permitted(expression, arn));
     expect(steps).toBeLessThan(4 * STEPS_MAX);
     expect(result.allowed).toBe(false);
+    expect(codesOf(result)).toEqual(["ROLE_NOT_ALLOWED"]);
   }
-  expect(codesOf(permitted(expression, SHORTEST))).toEqual(["ROLE_NOT_ALLOWED"]);
 });
 
-test("an expression that takes too long on a long ARN is refused for that ARN", () => {
-  const expression = `${filled("(.*)")}.*`;
-  expect(permitted(expression, SHORTEST).allowed).toBe(true);
-  const decision = permitted(expression, LONGEST);
-  expect(codesOf(decision)).toEqual(TOO_MUCH);
-  expect(decision.findings[0]?.message).toMatch(/too long or repeats too much for a role ARN of this length/);
+test("a list that takes too many steps on a long ARN is refused for that ARN, and the finding says so", () => {
+  const entries = ["arn:aws:iam::\\d+:role/none", filled("(.*)"), `${filled("(.*)")}.*`];
+  const short = list(entries, SHORTEST);
+  expect(short.allowed).toBe(true);
+  const long = list(entries, LONGEST);
+  expect(codesOf(long)).toEqual(TOO_MUCH);
+  expect(long.findings[0]?.message).toMatch(
+    /allows nothing: its expressions take \d+ steps for a role ARN of \d+ characters, and at most 250000 are allowed; names and \.\* take none\.$/,
+  );
 });
 
 test.for([
@@ -79,15 +89,58 @@ test.for([
   const { steps, result } = counted(() => permitted(expression));
   expect(steps).toBe(0);
   expect(codesOf(result)).toEqual(TOO_MUCH);
-  expect(result.findings[0]?.message).toMatch(/allows nothing: it is too long or repeats too much\.$/);
+  expect(result.findings[0]?.message).toMatch(
+    /allows nothing: ".{1,60}" is longer than 400 characters, or repeats too much\.$/,
+  );
 });
 
-test("a list of expressions is bounded as a whole", () => {
-  const { steps, result } = counted(() =>
-    listed(Array.from({ length: 100 }, (_, index) => `(a|b)*${index}`)),
-  );
+test.for([
+  ["ten whole ARNs", 10, (team: string) => `${ACCOUNT}${team}-.*`],
+  ["as many whole ARNs as an annotation can hold", 5000, (team: string) => `${ACCOUNT}${team}-.*`],
+  ["a hundred ARNs with classes", 100, (team: string) => `${ACCOUNT}${team}-[a-z]+`],
+  ["a hundred names with alternatives", 100, (team: string) => `(dev|prod)/${team}-\\w+`],
+] as const)("a list of %s is not too long", ([, length, entry]) => {
+  const entries = Array.from({ length }, (_, index) => entry(`t${index}`));
+  const last = entry(`t${length - 1}`)
+    .replace("(dev|prod)", "prod")
+    .replace(/(?:\.\*|\[a-z\]\+|\\w\+)$/, "reader");
+  const arn = role(last.startsWith("arn:") ? last : `${ACCOUNT}${last}`);
+  expect(list(entries, arn)).toMatchObject({ allowed: true, findings: [] });
+  expect(codesOf(list(entries, role(`${ACCOUNT}reader`)))).toEqual(["ROLE_NOT_ALLOWED"]);
+});
+
+test.for([
+  ["expressions", (index: number) => `(a|b)*${index}`],
+  ["the shortest expressions", () => "."],
+  ["expressions about other accounts", (index: number) => `arn:aws:iam::\\d+:role/${index}`],
+] as const)("an annotation full of %s is refused before RE2 sees it", ([, entry]) => {
+  const entries = Array.from({ length: 9000 }, (_, index) => entry(index));
+  const { steps, result } = counted(() => list(entries));
   expect(steps).toBe(0);
   expect(codesOf(result)).toEqual(TOO_MUCH);
+});
+
+test("names and .* match as RE2 matches them, and need no program", () => {
+  const none = (): never => {
+    throw new Error("compiled");
+  };
+  const text = (parts: readonly string[]) =>
+    fc.array(fc.constantFrom(...parts), { maxLength: 6 }).map((chosen) => chosen.join(""));
+  const simple = fc
+    .tuple(
+      fc.constantFrom("", "^"),
+      text(["a", "ab", "b", ".*", "\\.", "-", "\\-", "\\+", "/"]),
+      fc.constantFrom("", "$"),
+    )
+    .map((chosen) => chosen.join(""));
+  fc.assert(
+    fc.property(simple, text(["a", "ab", "b", ".", "-", "+", "/"]), (pattern, subject) => {
+      expect(anyMatches([{ text: pattern, subject }], BILLING, none)).toBe(
+        compilePattern(pattern).matches(subject),
+      );
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 test("no program is a one-pass program, which RE2JS makes in cubic time", () => {

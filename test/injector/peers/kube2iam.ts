@@ -156,6 +156,8 @@ const expressions = lists(
   ["test-role", ["explicit-role", "explicit-role2"], false],
   ["glob-role", ["explicit-role", "glob-.*"], true],
   [`${OTHER}explicit-arn`, [".*"], false],
+  ["team3-reader", Array.from({ length: 10 }, (_, index) => `${ACCOUNT}team${index}-.*`), true],
+  ["team13-reader", Array.from({ length: 10 }, (_, index) => `${ACCOUNT}team${index}-.*`), false],
   ["explicit-role-admin", ["explicit-role"], true, UNANCHORED],
   ["explicit-role-admin", [`${ACCOUNT}explicit-role`], true, UNANCHORED],
 );
