@@ -22,10 +22,12 @@ export const baseRoleArn: Kind<BaseRoleArn | typeof AUTO> = text(
   (raw) => {
     const base = raw === AUTO ? raw : parseBaseRoleArn(raw);
     if (base === undefined)
-      throw new Error(`must be ${AUTO}, or the start of a role ARN such as arn:aws:iam::111122223333:role/`);
+      throw new Error(
+        `must be ${AUTO}, or the start of a role ARN that ends in a slash, such as arn:aws:iam::111122223333:role/, or in one of _+=,.@-, such as arn:aws:iam::111122223333:role/prod-`,
+      );
     return base;
   },
-  { pattern: `^(${AUTO}|arn:aws[a-z-]*:iam::[0-9]{12}:role/.*)$` },
+  { pattern: `^(${AUTO}|arn:aws[a-z-]*:iam::[0-9]{12}:role(/|/.*[/_+=,.@-])?)$` },
 );
 
 export const region: Kind<string> = text("region", regionOf, { pattern: "^[a-z0-9-]+$" });

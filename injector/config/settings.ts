@@ -93,7 +93,7 @@ export const SETTINGS = {
   }),
   baseRoleArn: optional(baseRoleArn, {
     about:
-      "Start of the ARN for roles given by name, such as arn:aws:iam::111122223333:role/; auto: the injector's own account.",
+      "Start of the ARN for roles given by name, such as arn:aws:iam::111122223333:role/, or with the beginning of all names, such as arn:aws:iam::111122223333:role/prod-; auto: the injector's own account.",
   }),
   defaultRole: optional(roleArn, { about: "Role of pods for which nothing else names a role." }),
   hubRole: optional(roleArn, {

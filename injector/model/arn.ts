@@ -4,7 +4,10 @@
  */
 export type RoleArn = string & { readonly __brand: "RoleArn" };
 
-/** Everything up to the role's name, ending in a slash: `arn:aws:iam::111122223333:role/` or with a path behind it. */
+/**
+ * What a role's name is put behind to make an ARN: `arn:aws:iam::111122223333:role/`, with a path as in `…:role/teams/`, or
+ * with the beginning of a name as in `…:role/prod-`.
+ */
 export type BaseRoleArn = string & { readonly __brand: "BaseRoleArn" };
 
 /** aws, aws-cn, aws-us-gov, aws-iso, aws-iso-b, aws-eusc and those to come. */
@@ -20,17 +23,23 @@ const NAME = `${NO_DOTS}[\\w+=,.@-]{1,64}`;
 const PATH = `(?:${NO_DOTS}[\\w+=,.@-]{1,128}/){0,16}`;
 
 const ROLE_ARN = new RegExp(`^arn:(${PARTITION}):iam::(\\d{12}):role/${PATH}(${NAME})$`);
-const BASE_ROLE_ARN = new RegExp(`^arn:${PARTITION}:iam::\\d{12}:role/${PATH}$`);
+/** A beginning of a name ends in a character that a path would not end in: see {@link parseBaseRoleArn}. */
+const BASE_ROLE_ARN = new RegExp(
+  `^arn:${PARTITION}:iam::\\d{12}:role/${PATH}(?:[\\w+=,.@-]{0,62}[_+=,.@-])?$`,
+);
 const PATH_AND_NAME = new RegExp(`^/?(${PATH}${NAME})$`);
 
 export function parseRoleArn(raw: string): RoleArn | undefined {
   return raw.length <= 660 && ROLE_ARN.test(raw) ? (raw as RoleArn) : undefined;
 }
 
-/** kube2iam's users write it with and without the slash at the end. */
+/**
+ * kube2iam adds a slash where there is none, also behind `…:role`; kiam adds nothing, so that with `…:role/prod-` the name
+ * `reader` is the role `prod-reader`. `…:role/prod` could mean `prod/reader` or `prodreader`: it is refused.
+ */
 export function parseBaseRoleArn(raw: string): BaseRoleArn | undefined {
-  const withSlash = raw.endsWith("/") ? raw : `${raw}/`;
-  return withSlash.length <= 600 && BASE_ROLE_ARN.test(withSlash) ? (withSlash as BaseRoleArn) : undefined;
+  const base = raw.endsWith(":role") ? `${raw}/` : raw;
+  return base.length <= 600 && BASE_ROLE_ARN.test(base) ? (base as BaseRoleArn) : undefined;
 }
 
 /** A managed policy: AWS's own, or an account's. */

@@ -63,13 +63,38 @@ describe("a role ARN is refused", () => {
 });
 
 describe("a base ARN", () => {
-  test("is completed with a slash", () => {
+  test("is completed with a slash where it ends in role", () => {
     expect(parseBaseRoleArn("arn:aws:iam::111122223333:role")).toBe(ACCOUNT);
-    expect(parseBaseRoleArn(ACCOUNT)).toBe(ACCOUNT);
-    expect(parseBaseRoleArn(`${ACCOUNT}teams`)).toBe(`${ACCOUNT}teams/`);
   });
 
-  test.for(["", "/", "arn:aws:iam::111122223333:", `${ACCOUNT}*`, "role/", `${ACCOUNT}\n`])(
+  test.for([
+    ["", "reader", "reader"],
+    ["teams/", "/reader", "teams/reader"],
+    ["prod-", "reader", "prod-reader"],
+    ["prod-", "/reader", "prod-reader"],
+    ["teams/prod_", "a/reader", "teams/prod_a/reader"],
+    ["a.", "b", "a.b"],
+  ] as const)("with %j behind the account makes of the name %s the role %s", ([prefix, name, expected]) => {
+    const parsed = parseBaseRoleArn(`${ACCOUNT}${prefix}`);
+    expect(parsed).toBe(`${ACCOUNT}${prefix}`);
+    expect(namedRole(name, parsed)).toEqual({ kind: "arn", arn: `${ACCOUNT}${expected}` });
+  });
+
+  test("that kube2iam and kiam would continue differently is not accepted", () => {
+    expect(parseBaseRoleArn(`${ACCOUNT}prod`)).toBeUndefined();
+    expect(parseBaseRoleArn(`${ACCOUNT}teams/prod9`)).toBeUndefined();
+  });
+
+  test("that would make a part of a path of two dots makes no role", () => {
+    expect(namedRole("./reader", parseBaseRoleArn(`${ACCOUNT}.`))).toEqual({ kind: "malformed" });
+    expect(namedRole(".", parseBaseRoleArn(`${ACCOUNT}.`))).toEqual({ kind: "malformed" });
+    expect(namedRole("reader", parseBaseRoleArn(`${ACCOUNT}..`))).toEqual({
+      kind: "arn",
+      arn: `${ACCOUNT}..reader`,
+    });
+  });
+
+  test.for(["", "/", "arn:aws:iam::111122223333:", `${ACCOUNT}*`, "role/", `${ACCOUNT}\n`, `${ACCOUNT}a//`])(
     "%j is not accepted",
     (raw) => {
       expect(parseBaseRoleArn(raw)).toBeUndefined();

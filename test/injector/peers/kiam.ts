@@ -1,4 +1,5 @@
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import { base } from "../../support/facts.ts";
 import { ACCOUNT, asks, NONE, OTHER, REFUSED, RESTRICTED, UNANCHORED, type Row } from "./row.ts";
 
 /** The role that a pod asks for, its namespace's expression, and whether kiam allows the role. */
@@ -30,6 +31,24 @@ const permitted = permits(
   ["red_role", "(", false],
   ["red-admin", `${ACCOUNT}red|${ACCOUNT}blue`, true, UNANCHORED],
 );
+
+/** kiam's base ARN is put before a name as it is, whatever it ends in. */
+const PREFIX = `${ACCOUNT}prod-`;
+const prefixed: readonly Row[] = (
+  [
+    ["reader", `${PREFIX}.*`, `${PREFIX}reader`],
+    ["/reader", `${PREFIX}.*`, `${PREFIX}reader`],
+    ["teams/reader", `${PREFIX}teams/.*`, `${PREFIX}teams/reader`],
+    ["reader", `${ACCOUNT}reader`, REFUSED],
+    [`${ACCOUNT}reader`, `${ACCOUNT}reader`, `${ACCOUNT}reader`],
+  ] as const
+).map(([name, expression, theirs]) => ({
+  example: `${JSON.stringify(expression)} for ${name} with a base that ends in prod-`,
+  pod: asks(name),
+  namespace: { [ANNOTATION.namespacePermitted]: expression },
+  settings: { ...RESTRICTED, baseRoleArn: base(PREFIX) },
+  theirs,
+}));
 
 const FORBIDDEN = "SESSION_NAME_FORBIDDEN";
 
@@ -101,4 +120,4 @@ const pods: readonly Row[] = [
   })),
 ];
 
-export const KIAM = { permitted: permitted, "annotations of a pod": pods };
+export const KIAM = { permitted, "--role-base-arn": prefixed, "annotations of a pod": pods };
