@@ -54,9 +54,9 @@ export function kubernetesCluster(
   const api = apiServer(access);
   const deps = { api, log, clock, timing };
   const namespaces = informer(NAMESPACES, deps);
-  const roleKeys = new Set<string>([ANNOTATION.serviceAccountRole]);
+  const accountKeys = new Set<string>([ANNOTATION.serviceAccountRole, ANNOTATION.serviceAccountAudience]);
   let read = Promise.withResolvers<void>();
-  const accountKind = serviceAccounts(roleKeys, () => read.resolve());
+  const accountKind = serviceAccounts(accountKeys, () => read.resolve());
   const accounts = informer(accountKind, deps);
   let following = new AbortController();
   let accountsRunning: Promise<void> = Promise.resolve();
@@ -146,8 +146,8 @@ export function kubernetesCluster(
       api.close();
     },
     keepRoleKey: async (key) => {
-      if (!roleKeys.has(key)) {
-        roleKeys.add(key);
+      if (!accountKeys.has(key)) {
+        accountKeys.add(key);
         followAccounts();
       }
       return read.promise;
@@ -173,7 +173,7 @@ export function kubernetesCluster(
 
 type Annotations = Readonly<Record<string, string>>;
 
-/** Shared by all accounts that name no role. */
+/** Shared by all accounts that have none of these. */
 const NO_ANNOTATIONS: Annotations = Object.freeze({});
 /** Holds the whole manifest again, so it is the one annotation that is large on many objects. */
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
@@ -194,17 +194,17 @@ const NAMESPACES: Kind<NamespaceFacts> = {
   },
 };
 
-/** Keeps only the annotations of a service account that may name its role. */
-const serviceAccounts = (roleKeys: ReadonlySet<string>, onListed: () => void): Kind<Annotations> => ({
+/** Keeps only the annotations of a service account that may name its role, and the audience of its tokens. */
+const serviceAccounts = (accountKeys: ReadonlySet<string>, onListed: () => void): Kind<Annotations> => ({
   resource: "serviceaccounts",
   path: "/api/v1/serviceaccounts",
   cut: (object) => {
     const annotations = mapIn(object, "annotations");
-    const roles = [...roleKeys].flatMap((key): [string, string][] => {
-      const role = own(annotations, key);
-      return typeof role === "string" ? [[key, role]] : [];
+    const kept = [...accountKeys].flatMap((key): [string, string][] => {
+      const value = own(annotations, key);
+      return typeof value === "string" ? [[key, value]] : [];
     });
-    return roles.length > 0 ? Object.fromEntries(roles) : NO_ANNOTATIONS;
+    return kept.length > 0 ? Object.fromEntries(kept) : NO_ANNOTATIONS;
   },
   onListed,
 });

@@ -1,4 +1,5 @@
 import { parseBaseRoleArn, parseRoleArn, type BaseRoleArn, type RoleArn } from "../model/arn.ts";
+import { audienceOf } from "../model/audience.ts";
 import { durationOf, regionOf, sessionNameTemplate } from "../model/session-values.ts";
 import { text, type Kind } from "./kinds.ts";
 
@@ -33,6 +34,8 @@ export const baseRoleArn: Kind<BaseRoleArn | typeof AUTO> = text(
 export const region: Kind<string> = text("region", regionOf, { pattern: "^[a-z0-9-]+$" });
 
 export const sessionName: Kind<string> = text("template", sessionNameTemplate, { minLength: 1 });
+
+export const audience: Kind<string> = text("audience", audienceOf, { minLength: 1, maxLength: 255 });
 
 /** Seconds. */
 export const sessionDuration: Kind<number> = {

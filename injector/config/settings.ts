@@ -1,12 +1,20 @@
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { EGRESS_HOOK_MODES, ENV, START_MODES } from "../../sidecar/contract/env.ts";
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
-import { CREDENTIALS_PORT, HEALTH_PORT, IMDS_PORT } from "../../sidecar/contract/pod.ts";
+import { CREDENTIALS_PORT, HEALTH_PORT, IMDS_PORT, TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
 import { SOURCES } from "../../sidecar/contract/session.ts";
 import { LOG_LEVELS } from "../../sidecar/kit/log.ts";
 import { TOKEN_MODES } from "../model/token-mode.ts";
 import { VERSION } from "../model/version.ts";
-import { baseRoleArn, endpoint, region, roleArn, sessionDuration, sessionName } from "./aws-kinds.ts";
+import {
+  audience,
+  baseRoleArn,
+  endpoint,
+  region,
+  roleArn,
+  sessionDuration,
+  sessionName,
+} from "./aws-kinds.ts";
 import { certificates } from "./certificates-kind.ts";
 import { choice, pattern, port, wholeNumber, yesOrNo, type Kind } from "./kinds.ts";
 import { addresses, annotationKey, image, imdsFacts, nodePaths, objectName, sources } from "./pod-kinds.ts";
@@ -121,6 +129,9 @@ export const SETTINGS = {
       "CA certificates that sidecars trust for STS, in addition to the public roots; PEM text of at most 32 KiB.",
     policy: true,
     sidecar: ENV.stsCa,
+  }),
+  tokenAudience: setting(audience, TOKEN_VOLUME.audience, {
+    about: `Source web-identity: audience of the token for STS, as IAM's OIDC provider is registered with it; a service account may name another (${ANNOTATION.serviceAccountAudience}).`,
   }),
   sessionName: setting(sessionName, "{namespace}.{pod}", {
     about: "Role session name; podrole replaces {namespace}, {serviceAccount}, {pod} and {podUid}.",

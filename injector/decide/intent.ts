@@ -11,6 +11,8 @@ export interface SidecarIntent {
   /** At least one. */
   readonly identities: readonly IdentityIntent[];
   readonly source: Source;
+  /** Of the token in the source's volume. */
+  readonly audience: string;
   readonly sessionName: string;
   /** Where STS is called. */
   readonly stsRegion: string;

@@ -1,5 +1,6 @@
 import { type StartMode, START_MODES } from "../../sidecar/contract/env.ts";
 import { serviceAccountOf, type Pod } from "../model/pod.ts";
+import { decideAudience } from "./audience.ts";
 import { intendToken } from "./token.ts";
 import { type IdentitiesInput, intendIdentities } from "./identities.ts";
 import type { ContainerRole } from "./container-roles.ts";
@@ -45,8 +46,10 @@ export function intendSidecar(
   );
   observe("exposed", exposed);
   const { mode: token, findings: tokenProblems } = observe("token", intendToken(pod, identities, config));
+  const { audience, findings: audienceProblems } = decideAudience(facts, config);
   const findings = [
     ...identityProblems,
+    ...audienceProblems,
     ...requestProblems,
     ...sessionName.findings,
     ...exposureProblems,
@@ -64,6 +67,7 @@ export function intendSidecar(
   const intent: SidecarIntent = {
     identities,
     source: config.source,
+    audience,
     sessionName: request.sessionName,
     stsRegion,
     stsEndpoint: stsEndpointOf(stsRegion, config),

@@ -112,6 +112,11 @@ const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>
     value: "role ARN",
     about: "The role of this account's pods.",
   },
+  serviceAccountAudience: {
+    on: "ServiceAccount",
+    value: "audience, such as amazonaws.com",
+    about: "Source web-identity: the audience of the token for STS, instead of the setting tokenAudience.",
+  },
   namespaceDefaultRole: {
     on: "Namespace",
     value: "role name, path/name or ARN",

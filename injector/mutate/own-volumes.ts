@@ -12,7 +12,7 @@ type OwnVolumes = Pick<Intent, "guard" | "sidecar">;
 
 /** The volumes that podrole adds: the source's, each identity's token where it is in a file, and the empty one. */
 export function ownVolumes({ guard, sidecar }: OwnVolumes): readonly Volume[] {
-  const source = sidecar && SOURCE_KINDS[sidecar.source].volume?.volume;
+  const source = sidecar && SOURCE_KINDS[sidecar.source].volume?.of(sidecar.audience);
   return [
     ...(source === undefined ? [] : [source]),
     ...(sidecar !== undefined && inFile(sidecar.token)

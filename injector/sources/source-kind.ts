@@ -28,8 +28,8 @@ export interface SourceKind {
   readonly opensGuard: boolean;
   /** The sidecar's variables. */
   readonly env: (settings: SourceSettings) => readonly EnvVar[];
-  /** A volume of the pod's, and how the sidecar mounts it. Its name begins with `podrole-`. */
-  readonly volume?: { readonly volume: Volume; readonly mount: VolumeMount };
+  /** A volume of the pod's, with a token of this audience, and how the sidecar mounts it. Its name begins with `podrole-`. */
+  readonly volume?: { readonly of: (audience: string) => Volume; readonly mount: VolumeMount };
   /** What its identity is, as the end of "starting from". */
   readonly startsFrom: (settings: SourceSettings) => string;
   /** How a person finds the ARN that roles have to trust; absent where they trust the cluster's OIDC provider. */

@@ -12,5 +12,5 @@ export const SOURCE_KINDS: Readonly<Record<Source, SourceKind>> = {
 
 /** Names of the volumes that some source writes into a pod. */
 export const SOURCE_VOLUMES: ReadonlySet<string> = new Set(
-  Object.values(SOURCE_KINDS).flatMap(({ volume }) => (volume === undefined ? [] : [volume.volume.name])),
+  Object.values(SOURCE_KINDS).flatMap(({ volume }) => (volume === undefined ? [] : [volume.mount.name])),
 );

@@ -12,21 +12,21 @@ export const webIdentity: SourceKind = {
   env: () => [],
   // In the sidecar alone. The kubelet renews the token at 80 % of its hour.
   volume: {
-    volume: {
+    of: (audience) => ({
       name: TOKEN_VOLUME.name,
       projected: {
         defaultMode: 0o644,
         sources: [
           {
             serviceAccountToken: {
-              audience: TOKEN_VOLUME.audience,
+              audience,
               expirationSeconds: 3600,
               path: TOKEN_VOLUME.file,
             },
           },
         ],
       },
-    },
+    }),
     mount: { name: TOKEN_VOLUME.name, mountPath: TOKEN_VOLUME.mountPath, readOnly: true },
   },
   startsFrom: () => "its service account's token",

@@ -9,6 +9,7 @@ export const ANNOTATION = {
   externalId: "iam.amazonaws.com/external-id",
   peerSessionName: "iam.amazonaws.com/session-name",
   serviceAccountRole: "eks.amazonaws.com/role-arn",
+  serviceAccountAudience: "eks.amazonaws.com/audience",
   namespaceDefaultRole: "iam.amazonaws.com/default-role",
   namespaceAllowedRoles: "iam.amazonaws.com/allowed-roles",
   namespacePermitted: "iam.amazonaws.com/permitted",

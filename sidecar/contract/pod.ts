@@ -46,7 +46,7 @@ export const TOKEN_VOLUME = {
   name: "podrole-token",
   mountPath: "/run/podrole/sts",
   file: "token",
-  /** The audience that IAM's OIDC provider is registered with for AssumeRoleWithWebIdentity. */
+  /** The audience that IAM's OIDC provider is mostly registered with for AssumeRoleWithWebIdentity. */
   audience: "sts.amazonaws.com",
 } as const;
 

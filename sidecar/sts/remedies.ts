@@ -1,3 +1,4 @@
+import { ANNOTATION } from "../contract/annotations.ts";
 import type { StsAction } from "./role-request.ts";
 
 /** What a remedy can mention of the refused call. */
@@ -37,17 +38,20 @@ export function unreachableRemedy(why: string, endpoint: string): string {
     : ROUTE;
 }
 
+/** The sidecar does not look into the token. */
+const AUDIENCE = `the audience of the pod's token (sts.amazonaws.com, if neither the setting tokenAudience nor ${ANNOTATION.serviceAccountAudience} on the service account names another)`;
+
 function identityTokenRemedy(text: string): string {
   if (/audience/i.test(text)) {
-    return "Add the audience sts.amazonaws.com to the identity provider of the cluster's OIDC issuer, in the role's account: the pod's token is made for it.";
+    return `Add ${AUDIENCE} to the identity provider of the cluster's OIDC issuer, in the role's account, or correct that setting or annotation.`;
   }
   if (/verification key/i.test(text)) {
     return "Make the discovery document and keys of the cluster's OIDC issuer reachable from the internet; the sidecar tries again.";
   }
   if (/No OpenIDConnect provider/i.test(text)) {
-    return "Register the cluster's OIDC issuer as an identity provider in the role's account, with the audience sts.amazonaws.com; its URL must be exactly the token's issuer.";
+    return `Register the cluster's OIDC issuer as an identity provider in the role's account, with ${AUDIENCE}; its URL must be exactly the token's issuer.`;
   }
-  return "Register the cluster's OIDC issuer as an identity provider in the role's account, with the audience sts.amazonaws.com, and make its discovery document and keys public.";
+  return `Register the cluster's OIDC issuer as an identity provider in the role's account, with ${AUDIENCE}, and make its discovery document and keys public.`;
 }
 
 /** What to do about a refusal by STS, or undefined where its own text says it. */

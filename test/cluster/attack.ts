@@ -28,6 +28,7 @@ export const SETTINGS = {
     annotations: { "podrole.dev/source": "node" },
   },
   off: { config: config({ guard: "off" }), annotations: {} },
+  audience: { config: config({ tokenAudience: "amazonaws.com" }), annotations: {} },
   /** Every setting that adds something to guard and sidecar. */
   full: {
     config: config({

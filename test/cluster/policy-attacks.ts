@@ -225,9 +225,20 @@ export const ATTACKS: readonly Attack[] = [
     pod.spec.containers.push(one);
     withoutVolumes(pod);
   }),
-  attack("a token volume with another audience", "RESERVED_NAME", (pod) => {
-    pod.spec.volumes[0].projected.sources[0].serviceAccountToken.audience = "vault";
-  }),
+  ...(
+    [
+      ["a token volume without an audience", undefined],
+      ["a token volume with the audience of the Kubernetes API", "https://kubernetes.default.svc"],
+      ["a token volume with the API's audience in kops", "kubernetes.svc.default"],
+      ["a token volume with an identity's audience", "podrole.dev/pod"],
+      ["a token volume with an audience that has a blank", "a b"],
+      ["a token volume with a pattern as its audience", "*"],
+    ] as const
+  ).map(([title, audience]) =>
+    attack(title, "RESERVED_NAME", (pod) => {
+      pod.spec.volumes[0].projected.sources[0].serviceAccountToken.audience = audience;
+    }),
+  ),
   // The API server writes null for sources that are not named.
   attack("a token volume without a source", "RESERVED_NAME", (pod) => {
     pod.spec.volumes[0].projected = {};

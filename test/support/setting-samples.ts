@@ -34,6 +34,7 @@ export const SAMPLES: Readonly<Record<SettingName, string>> = {
   stsFips: "true",
   stsDualStack: "true",
   stsCa: SOME_CERTIFICATE,
+  tokenAudience: "amazonaws.com",
   sessionName: "{pod}",
   sessionNames: "any",
   sessionDuration: "1h30m",

@@ -1,8 +1,10 @@
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import { TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
 import type { Source, Step as Call } from "../../../sidecar/contract/session.ts";
 import { fallbackRegion, type RoleArn } from "../../model/arn.ts";
 import type { Answers } from "../../decide/trace.ts";
 import { type Around, type Step } from "./step.ts";
+import { decideAudience } from "../../decide/audience.ts";
 import { annotation } from "../../model/annotations.ts";
 import { SOURCE_KINDS } from "../../sources/sources.ts";
 
@@ -11,8 +13,11 @@ export function sessionSteps(
   { request, sessionName, steps, findings }: Answers["session"],
   source: Source,
   role: RoleArn,
-  { pod, config }: Around,
+  { pod, facts, config }: Around,
 ): readonly Step[] {
+  const { audience, by: audienceBy } = decideAudience(facts, { ...config, source });
+  const isUsual = SOURCE_KINDS[source].volume === undefined || audience === TOKEN_VOLUME.audience;
+  const ofToken = isUsual ? "" : `, of audience ${audience} by ${audienceBy}`;
   const problems = findings.filter(({ severity }) => severity === "deny").map(({ message }) => message);
   const { annotations } = pod.metadata ?? {};
   /** The annotation that is set, or what stands in for it. */
@@ -32,7 +37,9 @@ export function sessionSteps(
       question: "Which STS calls lead to it?",
       answer: callsOf(steps, source) || "none",
       because:
-        problems.length > 0 ? problems.join(" ") : `starting from ${SOURCE_KINDS[source].startsFrom(config)}`,
+        problems.length > 0
+          ? problems.join(" ")
+          : `starting from ${SOURCE_KINDS[source].startsFrom(config)}${ofToken}`,
     },
     {
       id: "session",

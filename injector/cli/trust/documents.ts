@@ -13,6 +13,8 @@ import { SOURCE_KINDS } from "../../sources/sources.ts";
 export interface Need {
   readonly role: RoleArn;
   readonly source: Source;
+  /** Of the service account's token, where the source starts with it. */
+  readonly audience: string;
   /** The last one is the call for the role itself. */
   readonly steps: readonly Step[];
   readonly subjects: readonly Subject[];
@@ -41,7 +43,7 @@ export function documentsFor(need: Need, parties: Parties): readonly PolicyDocum
       command: trustCommand(role, last),
     } as const;
     if (index === 0 && SOURCE_KINDS[need.source].firstCall === "AssumeRoleWithWebIdentity") {
-      return [{ ...trusted, ...federated(role, subjects, providerIn(parties)) }];
+      return [{ ...trusted, ...federated(role, { subjects, audience: need.audience }, providerIn(parties)) }];
     }
     const before = need.steps[index - 1];
     const caller = before === undefined ? parties.caller : callerOfRole(roleOf(before));

@@ -1,4 +1,3 @@
-import { TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
 import { accountOf, partitionOf, type RoleArn } from "../../model/arn.ts";
 import { policyOf, type Condition, type Explained, type PolicyDocument, type Warning } from "./document.ts";
 import { samePartition } from "./principal.ts";
@@ -8,7 +7,7 @@ import { aboutSubjects, isWild, named, subOf, type Subject } from "./subject.ts"
 /** Trust in the pod's service account itself, by its token. */
 export function federated(
   role: RoleArn,
-  subjects: readonly Subject[],
+  { subjects, audience }: { readonly subjects: readonly Subject[]; readonly audience: string },
   provider: Provider,
 ): Pick<PolicyDocument, "policy" | "explanation" | "warnings"> {
   const { hostPath, from } = provider;
@@ -20,7 +19,7 @@ export function federated(
     const subs = some.map(subOf);
     const [first] = subs;
     if (first === undefined) return [];
-    const exact = { [`${hostPath}:aud`]: TOKEN_VOLUME.audience };
+    const exact = { [`${hostPath}:aud`]: audience };
     const sub = { [`${hostPath}:sub`]: subs.length === 1 ? first : subs };
     return [
       {
@@ -38,7 +37,7 @@ export function federated(
           "Principal.Federated": `The cluster's OIDC issuer https://${hostPath} (${from}), as it is registered in IAM in account ${account}. aws iam list-open-id-connect-providers shows whether it is.`,
           Action:
             "The call that the sidecar makes with the pod's service account token. It takes no session tags.",
-          [`Condition.StringEquals.${hostPath}:aud`]: `Only tokens made for AWS. The provider has to be registered with this audience, in every partition.`,
+          [`Condition.StringEquals.${hostPath}:aud`]: `Only tokens made for AWS, of this audience. The provider has to be registered with it, in every partition.`,
           [`Condition.${operator}.${hostPath}:sub`]:
             operator === "StringLike"
               ? `Pods of every service account whose name fits ${subs.join(" or ")}.`

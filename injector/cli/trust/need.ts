@@ -56,7 +56,13 @@ export function needOfWishes(wanted: Wanted, config: InjectorConfig): Need {
   if (denied !== undefined) {
     throw new CodedError(denied.code, denied.message, { remedy: denied.remedy });
   }
-  return { role: named.arn, source: wanted.source, steps, subjects: wanted.subjects };
+  return {
+    role: named.arn,
+    source: wanted.source,
+    audience: config.tokenAudience,
+    steps,
+    subjects: wanted.subjects,
+  };
 }
 
 /**
@@ -75,9 +81,9 @@ export function needsOfPod(object: Fields, facts: Facts, config: InjectorConfig)
     );
   }
   if (outcome.kind !== "inject" || outcome.sidecar === undefined) return [];
-  const { source, identities } = outcome.sidecar;
+  const { source, audience, identities } = outcome.sidecar;
   const subject = { namespace: facts.namespace.name, serviceAccount: serviceAccountIn(pod) };
-  return identities.map(({ role, steps }) => ({ role, source, steps, subjects: [subject] }));
+  return identities.map(({ role, steps }) => ({ role, source, audience, steps, subjects: [subject] }));
 }
 
 /**
@@ -104,11 +110,11 @@ export function oneNeed(needs: readonly Need[], role: RoleArn | undefined): Need
       },
     );
   }
-  const calls = (need: Need): string => JSON.stringify([need.source, need.steps]);
+  const calls = (need: Need): string => JSON.stringify([need.source, need.audience, need.steps]);
   if (wanted.some((need) => calls(need) !== calls(first))) {
     throw new CodedError(
       "CALLS_DIFFER",
-      `These pods reach ${first.role} by different calls, or with different session settings.`,
+      `These pods reach ${first.role} by different calls, with tokens of different audiences, or with different session settings.`,
       {
         remedy: "Ask for one of them at a time.",
       },

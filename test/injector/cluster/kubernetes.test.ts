@@ -19,6 +19,8 @@ import {
 } from "./kubernetes-rig.ts";
 import { FRESH } from "../../support/pods.ts";
 
+const AUDIENCE = "eks.amazonaws.com/audience";
+
 describe("facts", () => {
   test("contain the namespace's labels and annotations, the service account's role and the grants, without a request", async () => {
     const one = await ready(
@@ -66,17 +68,17 @@ describe("facts", () => {
     );
   });
 
-  test("keep all annotations of a namespace except last-applied, and only the role of a service account", async () => {
+  test("keep all annotations of a namespace except last-applied, and only role and audience of a service account", async () => {
     const one = await ready(
       await rig((server) => {
         const applied = { "kubectl.kubernetes.io/last-applied-configuration": "{}" };
         server.put(NAMESPACES, namespace("shop", {}, { ...applied, "acme.example/allowed": "[]" }));
-        server.put(ACCOUNTS, account("billing", { ...applied, [ROLE]: "x", other: "y" }));
+        server.put(ACCOUNTS, account("billing", { ...applied, [ROLE]: "x", [AUDIENCE]: "a", other: "y" }));
       }),
     );
     const facts = await one.cluster.facts("shop", "billing");
     expect(facts.namespace.annotations).toEqual({ "acme.example/allowed": "[]" });
-    expect(facts.serviceAccount?.annotations).toEqual({ [ROLE]: "x" });
+    expect(facts.serviceAccount?.annotations).toEqual({ [ROLE]: "x", [AUDIENCE]: "a" });
   });
 
   test("treat __proto__ as a key like any other", async () => {

@@ -22,6 +22,7 @@ describe.for(SOURCES)("source %s", (name) => {
     region: undefined,
     start: "wait",
     token: "env",
+    audience: "sts.amazonaws.com",
   } as const;
   const intent = { guard: true, sidecar, imds: undefined };
 
@@ -44,7 +45,8 @@ describe.for(SOURCES)("source %s", (name) => {
       ...(kind.volume === undefined ? [] : [kind.volume.mount]),
       noApiTokenMount,
     ]);
-    expect(kind.volume?.volume.name ?? RESERVED_PREFIX).toMatch(new RegExp(`^${RESERVED_PREFIX}`));
+    expect(kind.volume?.of("a").name).toBe(kind.volume?.mount.name);
+    expect(kind.volume?.mount.name ?? RESERVED_PREFIX).toMatch(new RegExp(`^${RESERVED_PREFIX}`));
   });
 
   test("opens the guard to the sidecar's uid only if it needs the metadata service", () => {

@@ -82,6 +82,21 @@ describe("podrole trust-policy", () => {
     expect(Object.keys(JSON.parse(hub.stdout))).toEqual(["hub-trust", "hub-permissions", "trust"]);
   });
 
+  test("takes the tokens' audience from the service account, and one for all pods", async () => {
+    const account = (name: string): string =>
+      `apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: ${name}, namespace: shop, annotations: {eks.amazonaws.com/audience: amazonaws.com}}\n`;
+    const input = [manifest(ROLE, "a"), account("a")];
+    const { stdout } = await trust(["-f", "-", "--oidc-issuer", ISSUER], input.join("---\n"));
+    expect(JSON.parse(stdout).Statement[0].Condition.StringEquals["oidc.example/cluster:aud"]).toBe(
+      "amazonaws.com",
+    );
+    const both = await trust(
+      ["-f", "-", "--oidc-issuer", ISSUER],
+      [...input, manifest(ROLE, "b")].join("---\n"),
+    );
+    expect(both).toMatchObject({ code: 2, stderr: expect.stringMatching(/^CALLS_DIFFER: .*audiences/) });
+  });
+
   test("counts the role of a container among the pod's", async () => {
     const other = `${ROLE}-2`;
     const input = manifest(ROLE, "a", `, podrole.dev/role.app: "${other}"`).replace(

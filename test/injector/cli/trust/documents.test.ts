@@ -30,6 +30,12 @@ describe("source web-identity", () => {
     });
   });
 
+  test("trusts the installation's audience where that is another", () => {
+    const [statement] =
+      statements(documentsFor(need({}, { tokenAudience: "amazonaws.com" }), { provider }), "trust") ?? [];
+    expect(statement?.Condition?.StringEquals?.[`${ISSUER}:aud`]).toBe("amazonaws.com");
+  });
+
   test("names the role without its path in the command", () => {
     const [{ command } = {}] = documentsFor(need(), { provider });
     expect(command).toBe(
