@@ -70,7 +70,7 @@ test.each([
   [
     "the token's audience is not registered",
     [400, "InvalidIdentityToken", "Incorrect token audience"],
-    ["definite", /^Add the audience sts\.amazonaws\.com to the identity provider/],
+    ["definite", /^Add the audience of the pod.s token .* to the identity provider/],
   ],
   [
     "the issuer is not registered",
