@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { excuse } from "./build.ts";
+import { excuse } from "../support/excuse.ts";
 
 describe("a client is skipped for", () => {
   test.for([

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Client, Making } from "./clients.ts";
+import { excuse, type Ran } from "../support/excuse.ts";
 import { canImport, PYTHON } from "./python.ts";
 
 /** A client that is ready to run, or why it is not: `failed` is the project's fault, `skipped` the machine's. */
@@ -84,12 +85,6 @@ async function ruby(sources: string): Promise<Built> {
   return { kind: "skipped", reason };
 }
 
-interface Ran {
-  /** Undefined: there is no such program. */
-  readonly code: number | undefined;
-  readonly output: string;
-}
-
 function run(program: string, args: readonly string[], cwd: string): Promise<Ran> {
   return new Promise((resolve) => {
     const child = spawn(program, args, { cwd, stdio: ["ignore", "pipe", "pipe"], timeout: 600_000 });
@@ -100,31 +95,6 @@ function run(program: string, args: readonly string[], cwd: string): Promise<Ran
     child.once("close", (code) => resolve({ code: code ?? -1, output }));
   });
 }
-
-/** Messages of Go, Cargo, Maven and npm for a registry that is out of reach or refuses the package. */
-const REFUSED = new RegExp(
-  [
-    /\b(?:403 Forbidden|404 Not Found|410 Gone|50[234] [A-Z][a-z]+)/,
-    /\bE40[34]\b|status code: (?:40[34]|50[234])|failed to get a 200 OK response|failed to download/,
-    /Could not (?:find|transfer) artifact|no such host|ENOTFOUND|ECONNREFUSED|ECONNRESET|EAI_AGAIN|ETIMEDOUT/,
-    /[Cc]ould not resolve host|[Cc]onnection refused|i\/o timeout|TLS handshake timeout|network is unreachable/,
-    /dial tcp|No plugin found for prefix|server misbehaving|Temporary failure in name resolution|spurious network error|download of \S+ failed/,
-  ]
-    .map(({ source }) => source)
-    .join("|"),
-);
-const TOO_OLD = /requires go >= [\d.]+|requires rustc [\d.]+/;
-
-/** What excuses a failed build, or undefined. */
-export function excuse(program: string, { code, output }: Ran): string | undefined {
-  if (code === undefined) return `no ${program}`;
-  const old = TOO_OLD.exec(output)?.[0];
-  if (old !== undefined) return `${program} is too old: ${old}`;
-  const line = output.split("\n").find((one) => REFUSED.test(one));
-  return line === undefined ? undefined : `download refused: ${withoutHosts(line).slice(0, 160)}`;
-}
-
-const withoutHosts = (line: string): string => line.replaceAll(/https?:\/\/[^/\s]+/g, "").trim();
 
 async function hashOf(folder: string): Promise<string> {
   const hash = createHash("sha256").update(process.arch);

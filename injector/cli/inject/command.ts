@@ -17,7 +17,9 @@ import {
   withAssumptions,
   type AssumptionOptions,
 } from "../input/files.ts";
-import { separated, toYaml, type Manifest } from "../input/manifests.ts";
+import { toJson } from "../input/json.ts";
+import { separated, type Manifest } from "../input/manifests.ts";
+import { toYaml } from "../input/yaml-text.ts";
 import { nameOfObject, namespaceIn, templateOf } from "../../model/workload.ts";
 
 /** What came of a run: the documents to print, and what there is to say about which object. */
@@ -82,10 +84,9 @@ async function injectValue(
 }
 
 /** As kubectl would want it back: one object as itself, several as a List. */
-function toJson(documents: readonly Manifest[]): string {
+function asJson(documents: readonly Manifest[]): string {
   const values = documents.map(({ value }) => value).filter((value) => value !== null && value !== undefined);
-  const whole = values.length === 1 ? values[0] : { apiVersion: "v1", kind: "List", items: values };
-  return `${JSON.stringify(whole, null, 2)}\n`;
+  return `${toJson(values.length === 1 ? values[0] : { apiVersion: "v1", kind: "List", items: values })}\n`;
 }
 
 interface InjectOptions extends AssumptionOptions {
@@ -125,7 +126,7 @@ async function runInject(io: Io, options: InjectOptions & Record<string, unknown
     io.stderr.write(`${finding.severity}  ${object}: ${sentence(finding)}\n`);
   io.stdout.write(
     options.output === "json"
-      ? toJson(documents)
+      ? asJson(documents)
       : documents.map(({ text }) => text.replace(/[^\n]$/, "$&\n")).join(""),
   );
   return notes.some(({ finding }) => finding.severity === "deny") ? 1 : 0;

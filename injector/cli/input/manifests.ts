@@ -1,5 +1,7 @@
-import { parseAllDocuments, stringify, type Tags } from "yaml";
+import { parseAllDocuments } from "yaml";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { parseJsonObject } from "./json.ts";
+import { NotJson, valueOf } from "./yaml-value.ts";
 
 /** One document of a stream: its value, and its text exactly as written. */
 export interface Manifest {
@@ -7,66 +9,74 @@ export interface Manifest {
   readonly text: string;
 }
 
-/**
- * YAML 1.1 as Kubernetes' own parser reads it: `0644` is octal, `on` is true. But not base 60, which would make a
- * number of the port mapping 22:22, and no dates, which Kubernetes takes for strings.
- */
-const asKubernetes = (tags: Tags): Tags =>
-  tags.filter(
-    (tag) =>
-      typeof tag === "string" ||
-      (!("format" in tag && tag.format === "TIME") && !/:(?:timestamp|binary|omap|pairs|set)$/.test(tag.tag)),
-  );
+/** As kubectl splits a stream: each document but the first begins with its `---`. */
+const BEFORE_SEPARATOR = /(?<=\n)(?=---)/;
+
+/** What Kubernetes' parser takes for a line break like any other. */
+const LINE_BREAK = /\r\n?|\u0085/g;
 
 /**
- * A stream of YAML or JSON documents. Their texts put together are the input again.
+ * Control characters, which Kubernetes' parser refuses, and U+2028 and U+2029, which end a line there and yet stay in the
+ * text. In double quotes they can be written as `\xNN`, `\L` and `\P`.
+ */
+const UNREADABLE = /(?![\t\n])\p{Cc}|[\u2028\u2029\ufffe\uffff]/u;
+
+/**
+ * A stream of YAML or JSON documents, read as kubectl reads it. Their texts put together are the input again.
  * @param name of the file, for the message
  * @throws CodedError `MANIFEST_UNPARSABLE`, with line and column
  */
-export function parseManifests(text: string, name: string): readonly Manifest[] {
-  const documents = parseAllDocuments(text, { version: "1.1", customTags: asKubernetes, prettyErrors: true });
-  const manifests: Manifest[] = [];
-  let from = 0;
-  // An empty stream is an object of another kind, without documents.
-  for (const document of Array.isArray(documents) ? documents : []) {
-    const [error] = document.errors;
-    if (error !== undefined) throw unparsable(name, error.message);
-    const end = document.range[2];
-    try {
-      manifests.push({ value: document.toJS({ maxAliasCount: 1000 }), text: text.slice(from, end) });
-    } catch (thrown) {
-      throw unparsable(name, thrown instanceof Error ? thrown.message : String(thrown));
-    }
-    from = end;
-  }
-  return manifests;
+export function parseManifests(stream: string, name: string): readonly Manifest[] {
+  let linesBefore = 0;
+  return stream.split(BEFORE_SEPARATOR).map((text) => {
+    const value = parseJsonObject(text) ?? parseYaml(text.replaceAll(LINE_BREAK, "\n"), name, linesBefore);
+    linesBefore += text.split("\n").length - 1;
+    return { value, text };
+  });
 }
 
-const unparsable = (name: string, why: string): CodedError =>
-  new CodedError(
-    "MANIFEST_UNPARSABLE",
-    `${name} is neither YAML nor JSON: ${why.split("\n")[0]?.replace(/:$/, "") ?? ""}.`,
-    {
-      remedy: "Correct it and try again.",
-    },
-  );
+/** Only the first document counts: behind the `...` that ends it, Kubernetes' parser reads nothing. */
+function parseYaml(text: string, name: string, linesBefore: number): unknown {
+  const failed = (offset: number, why: string): CodedError => {
+    const lines = text.slice(0, offset).split("\n");
+    const where = `line ${linesBefore + lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`;
+    const message = `${name} is not YAML or JSON as Kubernetes reads it, at ${where}: ${why}.`;
+    return new CodedError("MANIFEST_UNPARSABLE", message, { remedy: "Correct it and try again." });
+  };
+  const unreadable = text.search(UNREADABLE);
+  if (unreadable !== -1)
+    throw failed(unreadable, `it may not contain the character ${codeOf(text, unreadable)}`);
+  const [document] = parseAllDocuments(text, {
+    schema: "failsafe",
+    uniqueKeys: false,
+    resolveKnownTags: false,
+    prettyErrors: false,
+  });
+  if (document === undefined) return null;
+  const [error] = document.errors;
+  if (error !== undefined) throw failed(error.pos[0], error.message);
+  try {
+    return valueOf(document);
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    throw failed(thrown instanceof NotJson ? thrown.offset : 0, why);
+  }
+}
 
-/** One object as a YAML document, strings quoted wherever YAML 1.1 would read something else in them. */
-export const toYaml = (value: unknown): string =>
-  stringify(value, { version: "1.1", lineWidth: 0, aliasDuplicateObjects: false });
+const codeOf = (text: string, at: number): string =>
+  `U+${text.charCodeAt(at).toString(16).toUpperCase().padStart(4, "0")}`;
 
-/** Whether a document's text starts with the `---` that separates it from the one before. */
-const hasMarker = (text: string): boolean => /^(?:#[^\n]*\n|\s)*---/.test(text);
+const isMarked = (text: string): boolean => text.startsWith("---");
 
 /** A changed document in place of the original, with `---` where the original had it. */
 export const separated = (body: string, original: string): string =>
-  hasMarker(original) ? `---\n${body}` : body;
+  isMarked(original) ? `---\n${body}` : body;
 
 /** The documents of several files as one stream: a later file's first document gets the `---` that it lacks. */
 export function concatenated(files: readonly (readonly Manifest[])[]): readonly Manifest[] {
   return files.flatMap((manifests, index) => {
     const [first, ...rest] = manifests;
-    if (index === 0 || first === undefined || hasMarker(first.text)) return manifests;
+    if (index === 0 || first === undefined || isMarked(first.text)) return manifests;
     return [{ ...first, text: `---\n${first.text}` }, ...rest];
   });
 }

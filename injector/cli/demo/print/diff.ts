@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { isRecord, own, type Fields } from "../../../model/read.ts";
-import { toYaml } from "../../input/manifests.ts";
+import { toYaml } from "../../input/yaml-text.ts";
 
 /** One line of a diff: added, taken away, context, or in the place of lines left out. */
 export interface DiffLine {

@@ -176,6 +176,30 @@ describe("podrole inject", () => {
     expect((await inject(input)).stdout).toContain('x: "yes"');
   });
 
+  test("keeps strings that other parsers take for numbers, and integers above 2^53", async () => {
+    const input = pod({ "iam.amazonaws.com/role": ROLE, shard: "e1" })
+      .replace('"e1"', "e1")
+      .replace(
+        "spec: {",
+        "spec: {volumes: [{name: v, secret: {defaultMode: 0o644}}], big: 9007199254740993, ",
+      )
+      .replace("image: busybox", "image: busybox, args: [--level, e3, E10, -e3]");
+    const json = await inject(input, "-o", "json");
+    expect(json.stdout).toContain('"big": 9007199254740993,');
+    for (const { stdout } of [json, await inject(input)]) {
+      const [object] = documents(stdout);
+      expect(object.metadata.annotations.shard).toBe("e1");
+      expect(object.spec.containers[0].args).toEqual(["--level", "e3", "E10", "-e3"]);
+      expect(object.spec.volumes[0].secret.defaultMode).toBe(420);
+    }
+    expect((await inject(input)).stdout).toContain("big: 9007199254740993\n");
+  });
+
+  test("takes the last of two equal keys, as kubectl does", async () => {
+    const { stdout } = await inject(pod().replace("image: busybox", "image: busybox, image: other"));
+    expect(documents(stdout)[0].spec.containers[0].image).toBe("other");
+  });
+
   test("keeps keys that have a meaning in JavaScript", async () => {
     const input = pod().replace("image: busybox", 'image: busybox, x: {"__proto__": {a: 1}, constructor: b}');
     const { stdout } = await inject(input, "-o", "json");
@@ -186,7 +210,7 @@ describe("podrole inject", () => {
 describe("bad input to podrole inject", () => {
   test.for([
     ["text that is not YAML", "a: [1\nb: }", "MANIFEST_UNPARSABLE"],
-    ["a duplicate key", "kind: Pod\nkind: Pod\n", "MANIFEST_UNPARSABLE"],
+    ["a number that JSON does not have", "kind: Pod\nspec: {a: .nan}\n", "MANIFEST_UNPARSABLE"],
     [
       "a grant whose name is not one",
       "apiVersion: podrole.dev/v1alpha1\nkind: RoleGrant\nmetadata: {name: no}\nspec: {effect: Deny, roles: ['*'], namespaces: ['*']}\n",
