@@ -29,6 +29,7 @@ import type { StsEndpoint } from "../sts/client.ts";
 import type { TimedStep } from "../sts/role-request.ts";
 import { identitiesOf } from "./identities.ts";
 import { factsOf, type Facts } from "./imds-facts.ts";
+import { PROXY_FIELDS, proxyOf } from "./proxy.ts";
 import { sessionName, tagValue, type PodIdentity } from "./session-name.ts";
 import { certificates, ipAddress, otherThan, portNumber, region } from "./values.ts";
 
@@ -80,7 +81,7 @@ export function parseConfig(env: Env): SidecarConfig {
       ? required(variable, text)
       : optional(variable, text, "");
   const source = name === undefined ? undefined : IDENTITY_SOURCES[name];
-  const { pod, template, imds, identities, ...rest } = parseEnv(env, {
+  const { pod, template, imds, identities, sts, ...rest } = parseEnv(env, {
     source: defaulted(ENV.source, oneOf(SOURCES)),
     sourceSettings: source?.settings ?? {},
     identities: required(ENV.identities, identitiesOf(source?.firstAction)),
@@ -89,6 +90,7 @@ export function parseConfig(env: Env): SidecarConfig {
       region: required(ENV.region, region),
       endpoint: required(ENV.stsEndpoint, httpOrigin),
       ca: optional(ENV.stsCa, certificates, undefined),
+      proxy: PROXY_FIELDS,
     },
     start: defaulted(ENV.start, oneOf(START_MODES)),
     startTimeoutSeconds: defaulted(ENV.startTimeoutSeconds, integer(1, 3600)),
@@ -114,6 +116,7 @@ export function parseConfig(env: Env): SidecarConfig {
   if (mode !== "block") refuseSeveralRoles(identities);
   return Object.freeze({
     ...rest,
+    sts: { ...sts, proxy: proxyOf(sts.proxy) },
     imds: mode === "block" ? undefined : emulated,
     identities: identities.map(({ steps, tokenSha256, ...identity }) => ({
       ...identity,

@@ -57,6 +57,11 @@ export const ENV = {
   stsEndpoint: "PODROLE_STS_ENDPOINT",
   /** PEM certificates, trusted in calls to STS beside the public roots. */
   stsCa: "PODROLE_STS_CA",
+  /** The HTTP proxy on the way to STS: scheme, host and port only. Absent: there is none. */
+  stsProxy: "PODROLE_STS_PROXY",
+  /** By the kubelet from a Secret, where the proxy asks for them. */
+  stsProxyUsername: "PODROLE_STS_PROXY_USERNAME",
+  stsProxyPassword: "PODROLE_STS_PROXY_PASSWORD",
   webIdentityTokenFile: "PODROLE_WEB_IDENTITY_TOKEN_FILE",
   start: "PODROLE_START",
   startTimeoutSeconds: "PODROLE_START_TIMEOUT_SECONDS",

@@ -41,11 +41,12 @@ export function stsOver(options: StsOptions): AssumeRole {
   return (request) => longestGranted(request.step, (step) => once({ ...request, step }));
 }
 
-const calledWith = ({ caller, step }: RoleRequest, { region, endpoint }: StsOptions) => ({
+const calledWith = ({ caller, step }: RoleRequest, { region, endpoint, proxy }: StsOptions) => ({
   roleArn: step.roleArn,
   action: actionOf(caller),
   region,
   endpoint,
+  ...(proxy === undefined ? {} : { proxy: proxy.origin }),
   confidential: [
     ...(caller.kind === "token" ? [caller.token] : [caller.keys.secretAccessKey]),
     ...(caller.kind === "keys" && caller.keys.sessionToken ? [caller.keys.sessionToken] : []),

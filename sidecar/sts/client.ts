@@ -1,4 +1,5 @@
 import type { Secret } from "../kit/secret.ts";
+import type { Proxy } from "../kit/tunnel.ts";
 import { grantedBy, type Granted } from "./answer.ts";
 import { formOf } from "./form.ts";
 import { post } from "./post.ts";
@@ -13,6 +14,8 @@ export interface StsEndpoint {
   readonly endpoint: string;
   /** PEM certificates that are trusted beside those that Node trusts anyway. */
   readonly ca: string | undefined;
+  /** The only way to STS, if there is one. */
+  readonly proxy: Proxy | undefined;
 }
 
 /** Long-lived or temporary keys to sign a call with. */
@@ -43,7 +46,7 @@ const CONNECT_TIMEOUT_MS = 2000;
  * @throws CallError
  */
 export async function callSts(request: RoleRequest, call: Call): Promise<Granted> {
-  const { endpoint, ca, timeoutMs, offset, now } = call;
+  const { endpoint, ca, proxy, timeoutMs, offset, now } = call;
   const body = formOf(request);
   const { caller } = request;
   const answer = await post(
@@ -54,6 +57,7 @@ export async function callSts(request: RoleRequest, call: Call): Promise<Granted
       timeoutMs,
       connectMs: Math.min(CONNECT_TIMEOUT_MS, timeoutMs),
       ...(ca === undefined ? {} : { ca: await rootsWith(ca) }),
+      ...(proxy === undefined ? {} : { proxy }),
     },
     (date) => {
       offset.ms = date - now();

@@ -2,8 +2,10 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
 import { errorName } from "../kit/errors.ts";
+import type { Proxy } from "../kit/tunnel.ts";
 import { CallError, type CallFailure } from "./call-error.ts";
 import { sharedLookUp } from "./look-up.ts";
+import { throughProxy } from "./through-proxy.ts";
 
 export interface Post {
   /** An origin: the request goes to its root. */
@@ -12,9 +14,11 @@ export interface Post {
   readonly body: string;
   /** PEM certificates that are trusted in place of Node's roots. */
   readonly ca?: readonly string[];
+  /** The only way to the origin, if there is one. TLS goes through it, end to end. */
+  readonly proxy?: Proxy;
   /** For the whole call, from the look-up of the name to the last byte. */
   readonly timeoutMs: number;
-  /** For the look-up and the connection. */
+  /** For the look-up and the connection; with a proxy, those of the proxy. */
   readonly connectMs: number;
 }
 
@@ -31,37 +35,53 @@ const DATE_MAX = Date.UTC(9999, 0);
 const lookup = sharedLookUp();
 
 /**
- * One POST on a connection of its own, within limits of time and size: no redirects, no proxy, no second attempt. When it is
- * over, neither socket nor timer is left.
+ * One POST on a connection of its own, within limits of time and size: no redirects, no second attempt, and no proxy but
+ * the given one, which is never left out. When it is over, neither socket nor timer is left.
  * @param onDate called with the header `Date`, in milliseconds since the epoch, even if the rest then does not come through
  * @throws CallError other than `refused`
  */
 export function post(
-  { origin, headers, body, ca, timeoutMs, connectMs }: Post,
+  { origin, headers, body, ca, proxy, timeoutMs, connectMs }: Post,
   onDate: (epochMs: number) => void,
 ): Promise<Answer> {
   const request = origin.startsWith("https:") ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
+    let at: "proxy" | "sts" = proxy === undefined ? "sts" : "proxy";
+    const proxied =
+      proxy &&
+      throughProxy({
+        proxy,
+        origin,
+        ca,
+        lookup,
+        onReached: () => clearTimeout(connecting),
+        onOpen: () => {
+          at = "sts";
+        },
+        onFailure: (failure) => fail(failure),
+      });
     const sent = request(origin, {
       method: "POST",
       headers: { ...headers, "content-length": String(Buffer.byteLength(body)) },
-      // An agent of the request's own, which keeps no connection.
-      agent: false,
-      lookup,
-      ...(ca === undefined ? {} : { ca: [...ca] }),
+      // Without one, an agent of the request's own, which keeps no connection.
+      ...(proxied === undefined
+        ? { agent: false, lookup, ...(ca === undefined ? {} : { ca: [...ca] }) }
+        : { createConnection: proxied.createConnection }),
     });
     let status: number | undefined;
     const over = (): void => {
       clearTimeout(whole);
       clearTimeout(connecting);
+      proxied?.giveUp();
       sent.destroy();
     };
     const fail = (failure: CallFailure): void => {
-      over();
+      // First: when its socket is destroyed, the request may report an error at once.
       reject(new CallError(failure));
+      over();
     };
     const late = (afterMs: number): NodeJS.Timeout =>
-      setTimeout(() => fail({ kind: "late", afterMs }), afterMs);
+      setTimeout(() => fail({ kind: "late", afterMs, at }), afterMs);
     const whole = late(timeoutMs);
     const connecting = late(connectMs);
     sent.once("socket", (socket: Socket) => {
@@ -79,8 +99,8 @@ export function post(
       if (seen !== undefined) onDate(seen);
       readBody(response).then(
         (read) => {
-          over();
           resolve({ status: status ?? 0, body: read });
+          over();
         },
         () => fail({ kind: "not-sts", status }),
       );

@@ -2,7 +2,13 @@ import { errorName } from "../kit/errors.ts";
 import type { Secret } from "../kit/secret.ts";
 import { CallError, type CallFailure } from "./call-error.ts";
 import { IssueError, kindOf } from "./issue-error.ts";
-import { remedyOf, ROUTE, unreachableRemedy } from "./remedies.ts";
+import {
+  proxyRefusalRemedy,
+  proxyUnreachableRemedy,
+  routeRemedy,
+  unreachableRemedy,
+} from "./reach-remedies.ts";
+import { remedyOf } from "./remedies.ts";
 import type { StsAction } from "./role-request.ts";
 
 /** The call that failed. */
@@ -11,6 +17,8 @@ export interface StsCall {
   readonly action: StsAction;
   readonly region: string;
   readonly endpoint: string;
+  /** Origin of the proxy on the way there, if there is one. */
+  readonly proxy?: string;
   /** Secrets that were sent and must not be repeated in a message. */
   readonly confidential: readonly Secret[];
 }
@@ -20,7 +28,9 @@ export function stsFailure(thrown: unknown, call: StsCall): IssueError {
   const failure: CallFailure =
     thrown instanceof CallError ? thrown.failure : { kind: "unreachable", why: errorName(thrown) };
   const what = `${call.action} for ${call.roleArn}`;
-  const where = `STS at ${call.endpoint}`;
+  const { endpoint, proxy } = call;
+  const where = `STS at ${endpoint}`;
+  const through = proxy === undefined ? "" : ` through the proxy ${proxy}`;
   switch (failure.kind) {
     case "refused": {
       const { status, code, text } = failure;
@@ -32,20 +42,36 @@ export function stsFailure(thrown: unknown, call: StsCall): IssueError {
     }
     case "not-sts": {
       const how = failure.status === undefined ? "not in HTTP" : `with HTTP ${failure.status}`;
-      const message = `${where} answered ${what} ${how}, and the answer is not STS's.`;
+      const message = `${where} answered ${what}${through} ${how}, and the answer is not STS's.`;
       const remedy = "See what is between the pod and STS: a proxy, a firewall, a VPC endpoint.";
       return new IssueError("STS_ANSWER_INVALID", message, { kind: "passing", remedy });
     }
     case "late": {
-      const message = `${where} did not answer ${what} within ${failure.afterMs / 1000} s.`;
-      return new IssueError("STS_TIMEOUT", message, { kind: "passing", remedy: ROUTE });
+      const within = `within ${failure.afterMs / 1000} s`;
+      const message =
+        failure.at === "proxy"
+          ? `The proxy ${proxy} made no connection to ${where} ${within}, for ${what}.`
+          : `${where} did not answer ${what}${through} ${within}.`;
+      return new IssueError("STS_TIMEOUT", message, { kind: "passing", remedy: routeRemedy(proxy) });
     }
     case "unreachable": {
-      const message = `${where} cannot be reached (${failure.why}) for ${what}.`;
-      const remedy = unreachableRemedy(failure.why, call.endpoint);
+      const message = `${where} cannot be reached${through} (${failure.why}) for ${what}.`;
+      const remedy = unreachableRemedy(failure.why, call);
       // The kernel's own time-out of a connection.
       const code = failure.why === "ETIMEDOUT" ? "STS_TIMEOUT" : "STS_UNREACHABLE";
       return new IssueError(code, message, { kind: "passing", remedy });
+    }
+    case "proxy-unreachable": {
+      const message = `The proxy ${proxy} on the way to ${where} cannot be reached (${failure.why}) for ${what}.`;
+      const remedy = proxyUnreachableRemedy(failure.why);
+      return new IssueError("STS_PROXY_UNREACHABLE", message, { kind: "passing", remedy });
+    }
+    case "proxy-refused": {
+      const { status } = failure;
+      const how = status === undefined ? "not as an HTTP proxy does" : `HTTP ${status}`;
+      const message = `The proxy ${proxy} was asked for a connection to ${where} and answered ${how}, for ${what}.`;
+      const remedy = proxyRefusalRemedy(status, endpoint);
+      return new IssueError("STS_PROXY_REFUSED", message, { kind: "passing", remedy });
     }
   }
 }

@@ -13,31 +13,6 @@ const CLOCK =
 const CALLER_KEYS =
   "Renew the keys that the sidecar itself calls STS with (source ambient: the admin's Secret).";
 
-/** Node's codes for a certificate that no known CA has signed. */
-const UNTRUSTED = /^(?:(?:DEPTH_ZERO_)?SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT))/;
-
-export const ROUTE =
-  "Check the pod's DNS, egress network policies and the route to STS (or its VPC endpoint).";
-
-/** AWS's names for endpoints that a region may not have: FIPS ones, and dual-stack ones, whose domains begin with api. */
-const SPECIAL = /^https:\/\/(?:sts-fips\.|sts\.[a-z\d-]+\.api\.)/;
-
-/**
- * What to do if STS cannot be reached.
- * @param why Node's code of the error
- */
-export function unreachableRemedy(why: string, endpoint: string): string {
-  if (UNTRUSTED.test(why)) {
-    return "Give the injector the CA of the STS endpoint with the setting stsCa, or see what intercepts the connection.";
-  }
-  if (why === "ERR_TLS_CERT_ALTNAME_INVALID") {
-    return "Call the endpoint by a name that its certificate holds (the setting stsEndpoint).";
-  }
-  return why === "ENOTFOUND" && SPECIAL.test(endpoint)
-    ? `Not every region has a FIPS or a dual-stack endpoint: see the settings stsFips and stsDualStack. ${ROUTE}`
-    : ROUTE;
-}
-
 /** The sidecar does not look into the token. */
 const AUDIENCE = `the audience of the pod's token (sts.amazonaws.com, if neither the setting tokenAudience nor ${ANNOTATION.serviceAccountAudience} on the service account names another)`;
 

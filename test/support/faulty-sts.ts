@@ -88,7 +88,7 @@ export function issuerAt(
   now: () => number,
   limits: { readonly timeoutMs?: number } = { timeoutMs: 150 },
 ): () => Promise<Credentials> {
-  const where = { region: "eu-west-1", endpoint: sts.url, ca: undefined };
+  const where = { region: "eu-west-1", endpoint: sts.url, ca: undefined, proxy: undefined };
   const assumeRole = stsOver({ ...where, ...limits, now });
   const caller = { kind: "token", token: new Secret("header.payload.signature") } as const;
   const step = { roleArn: ROLE, durationSeconds: 3600 };

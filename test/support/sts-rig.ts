@@ -4,6 +4,7 @@ import { ENV } from "../../sidecar/contract/env.ts";
 import type { Source } from "../../sidecar/contract/session.ts";
 import { parseEnv, type Env } from "../../sidecar/kit/env.ts";
 import { oneLine, type CodedError } from "../../sidecar/kit/errors.ts";
+import type { Proxy } from "../../sidecar/kit/tunnel.ts";
 import { IDENTITY_SOURCES } from "../../sidecar/sources/sources.ts";
 import { stsOver } from "../../sidecar/sts/assume-role.ts";
 import type { Issue } from "../../sidecar/sts/chain.ts";
@@ -31,6 +32,8 @@ interface Wish {
   readonly env?: Env;
   /** Default: the stand-in's. */
   readonly endpoint?: string;
+  /** On the way to it. Default: none. */
+  readonly proxy?: Proxy;
 }
 
 export interface StsRig {
@@ -58,11 +61,12 @@ export async function stsRig(options: StsStandInOptions = {}): Promise<StsRig> {
   onTestFinished(() => sts.close());
   const [outcomes, notices]: [string[], CodedError[]] = [[], []];
   const region = "eu-west-1";
-  const issuer = ({ source = "web-identity", endpoint = sts.url, ...wish }: Wish = {}): Issue => {
+  const issuer = ({ source = "web-identity", endpoint = sts.url, proxy, ...wish }: Wish = {}): Issue => {
     const assumeRole = stsOver({
       region,
       endpoint,
       ca: undefined,
+      proxy,
       now: Date.now,
       onCall: (code) => outcomes.push(code),
       onShortened: (notice) => notices.push(notice),

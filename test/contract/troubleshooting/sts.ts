@@ -12,6 +12,7 @@ const CALL: StsCall = {
   endpoint: "https://sts.eu-west-1.amazonaws.com",
   confidential: [],
 };
+const PROXIED: StsCall = { ...CALL, proxy: "http://proxy.example:3128" };
 const AS_HUB: StsCall = { ...CALL, action: "AssumeRole" };
 const NOT_AUTHORIZED =
   "User: arn:aws:sts::111122223333:assumed-role/hub/shop.web is not authorized to perform:";
@@ -62,12 +63,20 @@ const TRANSPORT: readonly (readonly [failure: CallFailure, call?: StsCall])[] = 
     { kind: "unreachable", why: "ENOTFOUND" },
     { ...CALL, endpoint: "https://sts-fips.eu-west-1.amazonaws.com" },
   ],
+  [{ kind: "unreachable", why: "ECONNREFUSED" }],
+  [{ kind: "unreachable", why: "ECONNRESET" }, PROXIED],
   [{ kind: "unreachable", why: "SELF_SIGNED_CERT_IN_CHAIN" }],
   [
     { kind: "unreachable", why: "ERR_TLS_CERT_ALTNAME_INVALID" },
     { ...CALL, endpoint: "https://sts.example" },
   ],
-  [{ kind: "late", afterMs: 5000 }],
+  [{ kind: "late", afterMs: 5000, at: "sts" }],
+  [{ kind: "late", afterMs: 5000, at: "proxy" }, PROXIED],
+  [{ kind: "proxy-unreachable", why: "ECONNREFUSED" }, PROXIED],
+  [{ kind: "proxy-refused", status: 407 }, PROXIED],
+  [{ kind: "proxy-refused", status: 403 }, PROXIED],
+  [{ kind: "proxy-refused", status: 502 }, PROXIED],
+  [{ kind: "proxy-refused", status: undefined }, PROXIED],
   [{ kind: "not-sts", status: 502 }],
 ];
 

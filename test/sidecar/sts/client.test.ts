@@ -21,6 +21,7 @@ const OPTIONS: StsOptions = {
   region: "eu-west-1",
   endpoint: "https://sts.eu-west-1.amazonaws.com",
   ca: undefined,
+  proxy: undefined,
   now: Date.now,
 };
 

@@ -13,6 +13,7 @@ describe("when the node's clock is", () => {
       region: "eu-west-1",
       endpoint: rig.sts.url,
       ca: undefined,
+      proxy: undefined,
     };
     const assumeRole = stsOver({ ...where, now: Date.now });
     const keys = { accessKeyId: AMBIENT.id, secretAccessKey: new Secret(AMBIENT.secret) };

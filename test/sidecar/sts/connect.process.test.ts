@@ -40,7 +40,7 @@ test.each(["http", "https"])(
   "a call over %s is late when no connection comes about in time",
   async (scheme) => {
     const origin = `${scheme}://127.0.0.1:${await fullPort()}`;
-    expect(await call(origin, 200)).toEqual({ kind: "late", afterMs: 200 });
+    expect(await call(origin, 200)).toEqual({ kind: "late", afterMs: 200, at: "sts" });
   },
 );
 
