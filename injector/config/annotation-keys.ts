@@ -1,6 +1,7 @@
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { Keys } from "../model/annotations.ts";
-import { SETTING_NAMES, SETTINGS, type Setting, type Settings } from "./settings.ts";
+import { SETTING_NAMES, SETTINGS, type Settings } from "./settings.ts";
+import type { Setting } from "./setting.ts";
 
 /**
  * The key of every annotation in this cluster. kube2iam and kiam let a cluster choose its keys, and such a cluster should

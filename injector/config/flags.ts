@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { parseSetting, type Written } from "./read-config.ts";
-import { SETTING_NAMES, SETTINGS, type Setting, type SettingName } from "./settings.ts";
+import { SETTING_NAMES, SETTINGS, type SettingName } from "./settings.ts";
+import type { Setting } from "./setting.ts";
 
 /** Settings as flags of a command line, each the setting's name in kebab case. */
 

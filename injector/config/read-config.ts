@@ -5,7 +5,8 @@ import { annotationKeys } from "./annotation-keys.ts";
 import { AUTO } from "./aws-kinds.ts";
 import { CONFLICTS } from "./conflicts.ts";
 import type { InjectorConfig, KeyName } from "./installation.ts";
-import { SETTING_NAMES, SETTINGS, type Setting, type SettingName, type Settings } from "./settings.ts";
+import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from "./settings.ts";
+import type { Setting } from "./setting.ts";
 
 /** Settings by name, each written as on the command line; absent: the default. */
 export type Written = Readonly<Record<string, string>>;

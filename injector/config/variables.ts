@@ -1,5 +1,6 @@
 import type { InjectorConfig } from "./installation.ts";
-import { SETTING_NAMES, SETTINGS, type Setting } from "./settings.ts";
+import { SETTING_NAMES, SETTINGS } from "./settings.ts";
+import type { Setting } from "./setting.ts";
 
 /** Those that have a variable in a program: few of all, and asked for with every pod. */
 const PASSED = {

@@ -1,5 +1,6 @@
 import { isAccepted, VERSION_KEY, type Written } from "../config/read-config.ts";
-import { SETTING_NAMES, SETTINGS, type Setting } from "../config/settings.ts";
+import { SETTING_NAMES, SETTINGS } from "../config/settings.ts";
+import type { Setting } from "../config/setting.ts";
 import { VERSION } from "../model/version.ts";
 
 /**

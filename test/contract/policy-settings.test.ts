@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { SETTING_NAMES, SETTINGS, type Setting } from "../../injector/config/settings.ts";
+import { SETTING_NAMES, SETTINGS } from "../../injector/config/settings.ts";
+import type { Setting } from "../../injector/config/setting.ts";
 import { VERSION } from "../../injector/model/version.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { DEFAULTS } from "../../sidecar/kit/defaults.ts";

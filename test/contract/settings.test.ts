@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { injectorCommand } from "../../injector/serve/command.ts";
 import { flagOf } from "../../injector/config/flags.ts";
-import { SETTING_NAMES, SETTINGS, type Setting, type SettingName } from "../../injector/config/settings.ts";
+import { SETTING_NAMES, SETTINGS, type SettingName } from "../../injector/config/settings.ts";
+import type { Setting } from "../../injector/config/setting.ts";
 import { CHART_OPTIONS } from "../support/chart-options.ts";
 import { chartDefault } from "../support/setting-samples.ts";
 import { textOf } from "./docs/tree.ts";

@@ -1,4 +1,5 @@
-import { SETTING_NAMES, SETTINGS, type Setting, type SettingName } from "../../injector/config/settings.ts";
+import { SETTING_NAMES, SETTINGS, type SettingName } from "../../injector/config/settings.ts";
+import type { Setting } from "../../injector/config/setting.ts";
 
 const ROLE = "arn:aws:iam::111122223333:role/";
 

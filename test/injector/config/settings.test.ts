@@ -4,12 +4,8 @@ import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { ENV } from "../../../sidecar/contract/env.ts";
 import { flagOf } from "../../../injector/config/flags.ts";
 import { configFrom, requireConfig } from "../../../injector/config/read-config.ts";
-import {
-  SETTING_NAMES,
-  SETTINGS,
-  type Setting,
-  type SettingName,
-} from "../../../injector/config/settings.ts";
+import { SETTING_NAMES, SETTINGS, type SettingName } from "../../../injector/config/settings.ts";
+import type { Setting } from "../../../injector/config/setting.ts";
 import { configFromFlags } from "../../support/config.ts";
 import { SAMPLES, SOME_CERTIFICATE } from "../../support/setting-samples.ts";
 import { annotationsByKey } from "../../../injector/model/annotations.ts";

@@ -6,7 +6,8 @@ import {
   formOf,
   type Form,
 } from "../../../injector/controller/accepted.ts";
-import { SETTING_NAMES, SETTINGS, type Setting } from "../../../injector/config/settings.ts";
+import { SETTING_NAMES, SETTINGS } from "../../../injector/config/settings.ts";
+import type { Setting } from "../../../injector/config/setting.ts";
 import { VERSION } from "../../../injector/model/version.ts";
 
 type Data = Readonly<Record<string, string>>;
