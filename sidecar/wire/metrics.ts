@@ -26,6 +26,12 @@ export function createMetrics(): Metrics {
     text: ({ expiresAt, imdsReachable }) =>
       [
         family(
+          "podrole_credentials_held",
+          "gauge",
+          "1 while credentials are held that have not expired, else 0: also while the pod waits for its first ones.",
+          Object.entries(expiresAt).map(([name, at]) => [`{identity="${name}"}`, at === undefined ? 0 : 1]),
+        ),
+        family(
           "podrole_credentials_expiry_timestamp_seconds",
           "gauge",
           "Unix time at which the credentials expire; 0 if there are none.",

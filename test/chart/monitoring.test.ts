@@ -12,6 +12,15 @@ interface Relabeling {
   readonly replacement?: string;
 }
 const PROMTOOL = executableOnPath("promtool");
+/** Prometheus's answers, one in 30 seconds, by what the sidecar of a pod did meanwhile; `_` where it gave no answer. */
+const SIDECARS = {
+  waits: { held: "0 _x19 0 _x38", up: "1 0x19 1 0x38" },
+  startedSlowly: { held: "0 0 0 1x57", up: "1x60" },
+  // No target any more.
+  deleted: { held: "0 _x59", up: "1 _x59" },
+  expired: { held: "1x29 0x29", up: "1x58" },
+  healthy: { held: "1x59", up: "1x59" },
+};
 const MONITORED = {
   serviceMonitor: { enabled: true },
   prometheusRule: { enabled: true },
@@ -40,6 +49,56 @@ describe.skipIf(reason !== undefined)(
         });
         expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
         expect(stdout).toContain(`SUCCESS: ${spec.groups[0].rules.length} rules found`);
+      },
+    );
+
+    test.skipIf(PROMTOOL === undefined)(
+      `alerts of a pod that waits for credentials, though most scrapes miss it${PROMTOOL ? "" : ": no promtool"}`,
+      () => {
+        const { spec } = ofKind(rendered(MONITORED), "PrometheusRule");
+        const series = Object.entries(SIDECARS).flatMap(([pod, { held, up }]) => {
+          const labels = `namespace="shop",pod="${pod}",instance="10.0.0.1:16926"`;
+          return [
+            { series: `podrole_credentials_held{${labels},identity="pod"}`, values: held },
+            { series: `up{${labels}}`, values: up },
+          ];
+        });
+        const alertname = "PodroleCredentialsMissing";
+        const at = (eval_time: string, ...pods: readonly string[]) => ({
+          eval_time,
+          alertname,
+          exp_alerts: pods.map((pod) => ({
+            exp_labels: {
+              severity: "critical",
+              namespace: "shop",
+              pod,
+              instance: "10.0.0.1:16926",
+              identity: "pod",
+            },
+            exp_annotations: spec.groups[0].rules.find(({ alert }: { alert: string }) => alert === alertname)
+              .annotations,
+          })),
+        });
+        const rules = tempFile(JSON.stringify(spec), "rules.yaml");
+        const tests = {
+          rule_files: [rules],
+          evaluation_interval: "30s",
+          tests: [
+            {
+              interval: "30s",
+              input_series: series,
+              alert_rule_test: [
+                at("9m"),
+                at("11m", "waits"),
+                at("24m", "waits"),
+                at("29m", "expired", "waits"),
+              ],
+            },
+          ],
+        };
+        const file = tempFile(JSON.stringify(tests), "tests.yaml");
+        const { status, stderr } = spawnSync(PROMTOOL ?? "", ["test", "rules", file], { encoding: "utf8" });
+        expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
       },
     );
 

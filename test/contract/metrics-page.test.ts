@@ -26,10 +26,12 @@ const OF_SIDECARS = `## Of a sidecar
 needs the chart's PodMonitor (\`podMonitor.enabled\`) or your own scrape configuration.
 `;
 
+const IDENTITY = "`pod`, or `container/` and the name of a container with its own role";
+
 /** The meaning of each label of the sidecar; a metric has at most one. */
 const LABELS: Readonly<Record<string, string>> = {
-  podrole_credentials_expiry_timestamp_seconds:
-    "`pod`, or `container/` and the name of a container with its own role",
+  podrole_credentials_held: IDENTITY,
+  podrole_credentials_expiry_timestamp_seconds: IDENTITY,
   podrole_sts_requests_total: "`Success`, STS's code, or podrole's code if the call did not reach STS",
   podrole_credential_requests_total: "the HTTP status",
   podrole_imds_requests_total: "the HTTP status",

@@ -21,9 +21,13 @@ const WORDS = new Set([
   "min",
   "max",
   "by",
+  "on",
+  "and",
+  "last_over_time",
   "absent",
   "histogram_quantile",
   "time",
+  "count",
 ]);
 
 /** Names in an expression that are neither functions nor labels. */
@@ -31,7 +35,7 @@ function metricsIn(expr: string): readonly string[] {
   const bare = expr
     .replaceAll(/\{[^}]*\}/g, "")
     .replaceAll(/\[[^\]]*\]/g, "")
-    .replaceAll(/\bby \([^)]*\)/g, "");
+    .replaceAll(/\b(?:by|on) \([^)]*\)/g, "");
   return [...bare.matchAll(/[a-z_]{2,}/gi)].map(([name]) => name).filter((name) => !WORDS.has(name));
 }
 

@@ -211,5 +211,8 @@ describe("the sidecar of a pod in which a container has a role of its own", () =
     );
     expect(await asked(theirs)).toMatchObject({ status: 403, body: expect.stringContaining("AccessDenied") });
     expect(await http(made.healthPort, "/readyz")).toMatchObject({ body: "AccessDenied\n" });
+    const { body } = await http(made.healthPort, "/metrics");
+    expect(body).toContain('podrole_credentials_held{identity="pod"} 1\n');
+    expect(body).toContain('podrole_credentials_held{identity="container/uploader"} 0\n');
   });
 });

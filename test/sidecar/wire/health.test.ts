@@ -28,6 +28,10 @@ test("the health endpoint writes metrics in Prometheus's text format", () => {
     metrics.text({ expiresAt: { pod: 1_795_240_438_999, "container/app": undefined }, imdsReachable: true }),
   ).toBe(
     [
+      "# HELP podrole_credentials_held 1 while credentials are held that have not expired, else 0: also while the pod waits for its first ones.",
+      "# TYPE podrole_credentials_held gauge",
+      'podrole_credentials_held{identity="pod"} 1',
+      'podrole_credentials_held{identity="container/app"} 0',
       "# HELP podrole_credentials_expiry_timestamp_seconds Unix time at which the credentials expire; 0 if there are none.",
       "# TYPE podrole_credentials_expiry_timestamp_seconds gauge",
       'podrole_credentials_expiry_timestamp_seconds{identity="pod"} 1795240438',
