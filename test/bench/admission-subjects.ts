@@ -4,6 +4,7 @@ import { openControlPlane, type ControlPlane } from "../cluster/control-plane.ts
 import { kubeClient, type KubeClient, type KubeObject } from "../cluster/kube-client.ts";
 import { placeOf } from "../cluster/places.ts";
 import { freePort } from "../support/free-port.ts";
+import { irsaWebhook, startIrsa } from "../support/irsa-webhook.ts";
 import { until } from "../support/until.ts";
 import {
   BURST_ACCOUNT,
@@ -12,7 +13,6 @@ import {
   startInjector,
   type ApiServer,
 } from "./injector-child.ts";
-import { irsaWebhook, startIrsa } from "./irsa.ts";
 import { servingFiles } from "./serving-files.ts";
 import type { Program } from "./sidecar-children.ts";
 
@@ -72,7 +72,7 @@ export async function openRig(bundle: string): Promise<Rig> {
   await namespace(admin, "plain");
   if ("program" in irsa) {
     const at = await freePort();
-    const pid = await startIrsa(irsa.program, folder, at, files, plane.adminConfig);
+    const { pid = 0 } = await startIrsa(irsa.program, folder, at, files, plane.adminConfig);
     await admin.create(WEBHOOKS, irsaRegistration(registered({}, at).clientConfig));
     subjects.push({
       name: IRSA,

@@ -1,13 +1,12 @@
-import { execFile, spawn } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { KubeConfig } from "@kubernetes/client-node";
-import { freePort } from "../support/free-port.ts";
-import type { Serving } from "./injector-child.ts";
+import { freePort } from "./free-port.ts";
 
-/** The webhook that EKS runs for IRSA, which is measured beside podrole's. */
+/** The webhook that EKS runs for IRSA and Pod Identity, beside which podrole is tried and measured. */
 const MODULE = "github.com/aws/amazon-eks-pod-identity-webhook";
 /** Of v0.6.9 and later only sources are published: `PODROLE_IRSA_WEBHOOK` can name a program that was built from them. */
 const VERSION = "v0.6.9";
@@ -39,14 +38,25 @@ export async function irsaWebhook(): Promise<Built> {
   }
 }
 
-/** Starts it at an API server. @returns its process id; it ends with this program */
+/** Files of a certificate that is valid for 127.0.0.1. */
+interface Serving {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/**
+ * Starts it at an API server.
+ * @param flags more flags of the program
+ * @returns the process, which ends with this program at the latest
+ */
 export async function startIrsa(
   program: string,
   folder: string,
   port: number,
   { cert, key }: Serving,
   account: KubeConfig,
-): Promise<number> {
+  ...flags: readonly string[]
+): Promise<ChildProcess> {
   const kubeconfig = join(folder, "irsa.kubeconfig");
   writeFileSync(kubeconfig, account.exportConfig(), { mode: 0o600 });
   const child = spawn(
@@ -59,9 +69,10 @@ export async function startIrsa(
       `--tls-cert=${cert}`,
       `--tls-key=${key}`,
       "--aws-default-region=eu-west-1",
+      ...flags,
     ],
     { stdio: "ignore" },
   );
   process.once("exit", () => child.kill("SIGKILL"));
-  return child.pid ?? 0;
+  return child;
 }
