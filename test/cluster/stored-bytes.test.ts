@@ -27,7 +27,7 @@ describe.skipIf(reason !== undefined)(
     }
 
     test.for([
-      ["2,350 bytes to a pod with a role", ROLE, 2350],
+      ["2,450 bytes to a pod with a role", ROLE, 2450],
       ["700 bytes to a pod without one", {}, 700],
     ] as const)("is less than %s", async ([what, annotations, most]) => {
       const name = what.replaceAll(/\W+/g, "-");
