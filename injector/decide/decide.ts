@@ -11,6 +11,7 @@ import { namespaceSettings, podSecurity } from "./namespace-settings.ts";
 import { requestedRoles } from "./requested-roles.ts";
 import { intendSidecar } from "./sidecar-intent.ts";
 import { intendImds } from "./imds.ts";
+import { intendMesh } from "./mesh.ts";
 import { hasOpenUid } from "./presence.ts";
 import { eavesdropping, notSeparated } from "./separation.ts";
 import { hazards, usersOf } from "./hazards.ts";
@@ -67,6 +68,7 @@ export function decide(
     "imds",
     intendImds({ pod, facts, config, guard, hasRole: isRequested, containers }),
   );
+  const mesh = sidecar?.intent && observe("mesh", intendMesh(pod, facts));
   const presence = { guard, sidecar: isRequested, source };
   const findings = [
     ...(hostNetwork ? [onHostNetwork()] : []),
@@ -84,7 +86,7 @@ export function decide(
   if (!guard && sidecar === undefined) return skip("nothing-to-do", findings);
   // With an open uid, no container can become the sidecar's.
   if (sidecar?.intent && !hasOpenUid(presence)) findings.push(...notSeparated(pod, guard, sidecar.intent));
-  return { kind: "inject", pod, intent: { guard, sidecar: sidecar?.intent, imds }, findings };
+  return { kind: "inject", pod, intent: { guard, sidecar: sidecar?.intent, imds, mesh }, findings };
 }
 
 function baselineOf(pod: Pod, guard: boolean, { namespace }: Facts, observe: Observe): readonly Finding[] {

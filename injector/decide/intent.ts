@@ -2,6 +2,7 @@ import type { IdentityIntent } from "./identities.ts";
 import type { Source } from "../../sidecar/contract/session.ts";
 import type { StartMode } from "../../sidecar/contract/env.ts";
 import type { ImdsIntent } from "./imds.ts";
+import type { MeshIntent } from "./mesh.ts";
 import type { Finding } from "../model/findings.ts";
 import type { Pod } from "../model/pod.ts";
 import type { TokenMode } from "../model/token-mode.ts";
@@ -29,6 +30,8 @@ export interface Intent {
   readonly sidecar: SidecarIntent | undefined;
   /** Undefined where the metadata service is not emulated; else there are a guard and a sidecar. */
   readonly imds: ImdsIntent | undefined;
+  /** Undefined in a pod without a sidecar, or in no service mesh. */
+  readonly mesh: MeshIntent | undefined;
 }
 
 export type SkipReason =

@@ -5,6 +5,7 @@ import type { Finding } from "../model/findings.ts";
 import type { TokenMode } from "../model/token-mode.ts";
 import type { RoleDecision } from "./policy.ts";
 import type { ImdsIntent } from "./imds.ts";
+import type { MeshIntent } from "./mesh.ts";
 import type { ResolvedRole } from "./role.ts";
 import type { SessionRequest } from "./session.ts";
 import type { ControlResult } from "./baseline/baseline.ts";
@@ -46,6 +47,8 @@ export interface Answers {
   /** When app containers start: the value of annotation or setting, unchecked. */
   readonly start: string;
   readonly token: { readonly mode: TokenMode; readonly findings: readonly Finding[] };
+  /** Undefined where the pod is in no service mesh. */
+  readonly mesh: MeshIntent | undefined;
   readonly podSecurity: readonly Finding[];
   /** Each control of Pod Security level baseline that applies. */
   readonly baseline: readonly ControlResult[];

@@ -26,10 +26,10 @@ export const MESH_CONTAINERS = {
 } as const satisfies Record<MeshName, Record<"proxy" | "init" | "validator", string>>;
 
 /** Istio's proxy has this uid and gid, and its rules assume it where the container names none (cni/pkg/plugin/sidecar_redirect.go). */
-const ISTIO_GID = 1337;
+export const ISTIO_GID = 1337;
 
 /** Of Linkerd's webhook and CNI plugin, for a pod or its namespace. */
-const LINKERD_PROXY_GID = "config.linkerd.io/proxy-gid";
+export const LINKERD_PROXY_GID = "config.linkerd.io/proxy-gid";
 
 /**
  * The mesh that the pod is in. Containers go before announcements, and the pod's own announcements before the namespace's, as the

@@ -20,7 +20,18 @@ export const sidecarIn = ({ initContainers }: PodSpec): Container | undefined =>
 
 /** The uid as which the sidecar serves. As guard and sidecar in one it starts as root, and a variable names that uid. */
 export function uidOfSidecar(sidecar: Container): number | undefined {
-  if (!isGuardAndSidecar(sidecar)) return sidecar.securityContext?.runAsUser;
-  const uid = envVar(sidecar, ENV.sidecarUid)?.value;
-  return uid !== undefined && /^\d{1,5}$/.test(uid) ? Number(uid) : undefined;
+  return isGuardAndSidecar(sidecar)
+    ? numberIn(sidecar, ENV.sidecarUid, /^\d{1,5}$/)
+    : sidecar.securityContext?.runAsUser;
+}
+
+/** The gid as which it serves, likewise. Without the variable it is the uid's number. */
+export const gidOfSidecar = (sidecar: Container): number | undefined =>
+  isGuardAndSidecar(sidecar)
+    ? numberIn(sidecar, ENV.sidecarGid, /^\d{1,10}$/)
+    : sidecar.securityContext?.runAsGroup;
+
+function numberIn(container: Container, variable: string, form: RegExp): number | undefined {
+  const value = envVar(container, variable)?.value;
+  return value !== undefined && form.test(value) ? Number(value) : undefined;
 }

@@ -12,6 +12,8 @@ export interface Assigned {
   readonly tokens: Tokens;
   /** The sidecar's; without a sidecar it is not written. */
   readonly uid: number;
+  /** The sidecar's; its uid's number except in a service mesh, see decide/mesh.ts. */
+  readonly gid: number;
   /** Whether guard and sidecar are one container. */
   readonly isOne: boolean;
 }
@@ -26,5 +28,10 @@ export function assigned(
   const { sidecar } = intent;
   const uid = sidecar === undefined ? SIDECAR_UIDS.min : sidecarUid(pod, fresh);
   if (uid === undefined) return undefined;
-  return { tokens: tokensFor(pod, sidecar, fresh), uid, isOne: isOneContainer(pod, intent, config) };
+  return {
+    tokens: tokensFor(pod, sidecar, fresh),
+    uid,
+    gid: intent.mesh?.gid ?? uid,
+    isOne: isOneContainer(pod, intent, config),
+  };
 }

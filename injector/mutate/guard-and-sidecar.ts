@@ -1,9 +1,10 @@
+import { ENV } from "../../sidecar/contract/env.ts";
 import { COMMAND } from "../../sidecar/contract/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { Intent } from "../decide/intent.ts";
 import { isGuardAndSidecar, sidecarIn } from "../model/own-form.ts";
 import { GUARD_AND_SIDECAR_RESOURCES } from "../model/own-resources.ts";
-import type { Container, Pod } from "../model/pod.ts";
+import { literal, type Container, type Pod } from "../model/pod.ts";
 import { userContainers } from "../model/user-containers.ts";
 import { ownSecurity } from "./own-container.ts";
 
@@ -32,12 +33,14 @@ export function presentForm({ spec }: Pod, { guardContainer }: InjectorConfig, o
  */
 export function guardAndSidecar(guard: Container, sidecar: Container): Container {
   const ofGuard = new Set((guard.env ?? []).map(({ name }) => name));
+  const { runAsUser: uid, runAsGroup: gid } = sidecar.securityContext ?? {};
+  const group = gid === undefined || gid === uid ? [] : [literal(ENV.sidecarGid, String(gid))];
   return {
     ...sidecar,
     command: [...COMMAND.guardAndServe],
-    env: [...(guard.env ?? []), ...(sidecar.env ?? []).filter(({ name }) => !ofGuard.has(name))],
+    env: [...(guard.env ?? []), ...group, ...(sidecar.env ?? []).filter(({ name }) => !ofGuard.has(name))],
     resources: GUARD_AND_SIDECAR_RESOURCES,
-    securityContext: ownSecurity(0, {
+    securityContext: ownSecurity(0, 0, {
       add: [...(guard.securityContext?.capabilities?.add ?? []), "SETUID", "SETGID"],
       drop: ["ALL"],
     }),

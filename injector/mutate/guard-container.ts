@@ -44,7 +44,7 @@ export function guardContainer(config: InjectorConfig, intent: Intent, uid: numb
       fieldVar(ENV.hostIp, "status.hostIP"),
     ]),
     resources: OWN_RESOURCES[CONTAINER.guard],
-    securityContext: ownSecurity(0, {
+    securityContext: ownSecurity(0, 0, {
       add: ["NET_ADMIN", ...(config.guardNetRaw ? ["NET_RAW"] : [])],
       drop: ["ALL"],
     }),

@@ -16,10 +16,11 @@ export const ownContainer = (config: InjectorConfig) => ({
 /** The strictest security context, except for the capabilities that are named. */
 export const ownSecurity = (
   uid: number,
+  gid: number,
   capabilities: NonNullable<SecurityContext["capabilities"]>,
 ): SecurityContext => ({
   runAsUser: uid,
-  runAsGroup: uid,
+  runAsGroup: gid,
   runAsNonRoot: uid !== 0,
   privileged: false,
   allowPrivilegeEscalation: false,

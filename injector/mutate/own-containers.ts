@@ -16,7 +16,7 @@ export function ownContainers(
   pod: Pod,
   intent: Intent,
   config: InjectorConfig,
-  { tokens, uid, isOne }: Assigned,
+  { tokens, uid, gid, isOne }: Assigned,
 ): readonly Container[] {
   const { guard, sidecar } = intent;
   const hashes = hashesIn(pod);
@@ -33,7 +33,7 @@ export function ownContainers(
   };
   const own = {
     guard: guard ? [guardContainer(config, intent, uid)] : [],
-    sidecar: sidecar ? [sidecarContainer(config, intent, sidecar, hashOf, uid)] : [],
+    sidecar: sidecar ? [sidecarContainer(config, intent, sidecar, hashOf, { uid, gid })] : [],
   };
   const [[asGuard], [asSidecar]] = [own.guard, own.sidecar];
   return isOne && asGuard !== undefined && asSidecar !== undefined

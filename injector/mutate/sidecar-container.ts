@@ -1,5 +1,6 @@
 import type { InjectorConfig } from "../config/installation.ts";
 import { variablesOf } from "../config/variables.ts";
+import type { Assigned } from "./assigned.ts";
 import type { IdentityIntent } from "../decide/identities.ts";
 import { sidecarIdentityMount, sidecarTokenFile } from "../model/identity-volumes.ts";
 import { type Container, literal, fieldVar } from "../model/pod.ts";
@@ -25,7 +26,7 @@ export function sidecarContainer(
   intent: Intent,
   sidecar: SidecarIntent,
   hashOf: (identity: IdentityIntent) => string | undefined,
-  uid: number,
+  { uid, gid }: Pick<Assigned, "uid" | "gid">,
 ): Container {
   const hasFiles = inFile(sidecar.token);
   const identities = sidecar.identities.map((identity, index): Identity => {
@@ -67,7 +68,7 @@ export function sidecarContainer(
     ]),
     lifecycle: { postStart: { exec: { command: [...COMMAND.wait] } } },
     resources: OWN_RESOURCES[CONTAINER.sidecar],
-    securityContext: ownSecurity(uid, { drop: ["ALL"] }),
+    securityContext: ownSecurity(uid, gid, { drop: ["ALL"] }),
     volumeMounts,
   };
 }

@@ -1,5 +1,6 @@
 import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
-import { sidecarIn, uidOfSidecar } from "../model/own-form.ts";
+import { ISTIO_GID } from "../model/mesh.ts";
+import { gidOfSidecar, sidecarIn, uidOfSidecar } from "../model/own-form.ts";
 import { allContainers, type Pod, type PodSecurityContext } from "../model/pod.ts";
 import { isPodroleContainer } from "../model/user-containers.ts";
 import type { Fresh } from "./fresh.ts";
@@ -33,6 +34,17 @@ export function presentUid({ spec }: Pod): number | undefined {
   return uid != null && Number.isInteger(uid) && uid >= SIDECAR_UIDS.min && uid <= SIDECAR_UIDS.max
     ? uid
     : undefined;
+}
+
+/**
+ * The gid of the sidecar that is in the pod, if an earlier pass may have given it that one because it knew less of the pod's mesh: the
+ * mesh's webhook comes afterwards, and only its container names another group than Istio's usual one.
+ */
+export function earlierGid(pod: Pod): number | undefined {
+  const sidecar = sidecarIn(pod.spec);
+  const uid = presentUid(pod);
+  const gid = sidecar && (gidOfSidecar(sidecar) ?? uid);
+  return gid !== undefined && (gid === uid || gid === ISTIO_GID) ? gid : undefined;
 }
 
 /** Every uid and gid that the pod and its other containers name. */

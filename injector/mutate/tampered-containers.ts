@@ -2,7 +2,7 @@ import type { Container, Pod } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { Assigned } from "./assigned.ts";
 import { presentForm } from "./guard-and-sidecar.ts";
-import { presentUid } from "./sidecar-uid.ts";
+import { earlierGid, presentUid } from "./sidecar-uid.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { ownShortfalls } from "../model/own-resources.ts";
 import { ownContainers } from "./own-containers.ts";
@@ -50,7 +50,10 @@ export function tamperedContainers(
   return [...containers, ...volumes, ...mounts];
 }
 
-/** With the uid that it has: where another container names that uid by now, podrole writes both anew. The form may be another one, too. */
+/**
+ * With the uid and gid that it has: where another container names that uid by now, or a mesh has come with a proxy of another group,
+ * podrole writes them anew. The form may be another one, too.
+ */
 const expectedContainers = (
   pod: Pod,
   intent: Intent,
@@ -60,6 +63,7 @@ const expectedContainers = (
   ownContainers(pod, intent, config, {
     ...own,
     uid: presentUid(pod) ?? own.uid,
+    gid: earlierGid(pod) ?? own.gid,
     isOne: presentForm(pod, config, own.isOne),
   });
 

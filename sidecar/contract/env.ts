@@ -21,6 +21,8 @@ export const ENV = {
    */
   sidecarUid: "PODROLE_SIDECAR_UID",
   sidecarPorts: "PODROLE_SIDECAR_PORTS",
+  /** Guard and sidecar in one container, in a pod of a service mesh: the group as which the sidecar serves. Absent: its uid's number. */
+  sidecarGid: "PODROLE_SIDECAR_GID",
   /**
    * Guard: `prefer` if NET_RAW is dropped from every container of the pod. The egress hook is the second wall against
    * packet sockets, so then the guard may do without it. Absent: `require`.

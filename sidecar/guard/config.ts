@@ -13,6 +13,8 @@ export interface GuardConfig {
   readonly openUid: number | undefined;
   /** Undefined in a pod without a sidecar. */
   readonly sidecar: SidecarPorts | undefined;
+  /** As which the sidecar serves if it is one container with the guard; undefined: the number of its uid. */
+  readonly sidecarGid: number | undefined;
   readonly egressHook: EgressHookMode;
   readonly imds: ImdsMode;
   /** The port of the sidecar's metadata endpoint, which `emulate` redirects to. */
@@ -26,6 +28,8 @@ const portNumber = integer(1, 65_535);
 
 /** A pod's user namespace maps the uids up to this one. */
 const HIGHEST_UID = 65_535;
+/** Kubernetes takes no higher one. OpenShift gives a mesh's proxy one beyond a million. */
+const HIGHEST_GID = 2 ** 31 - 1;
 
 /**
  * A list without an address is an error: the injector leaves the guard out of a pod that needs none.
@@ -37,6 +41,7 @@ export function parseGuardConfig(env: Env): GuardConfig {
     openUid: optional(ENV.openUid, integer(1, HIGHEST_UID), undefined),
     sidecarUid: optional(ENV.sidecarUid, integer(1, HIGHEST_UID), undefined),
     sidecarPorts: defaulted(ENV.sidecarPorts, withUid(env)),
+    sidecarGid: optional(ENV.sidecarGid, integer(1, HIGHEST_GID), undefined),
     egressHook: defaulted(ENV.egressHook, oneOf(EGRESS_HOOK_MODES)),
     imds: defaulted(ENV.imds, oneOf(IMDS_MODES)),
     imdsPort: defaulted(ENV.imdsPort, portNumber),

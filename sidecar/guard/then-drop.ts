@@ -10,12 +10,12 @@ import { guard, type Guarded, type GuardDeps } from "./guard.ts";
  * @throws CodedError as {@link guard} and {@link becomeUser}
  */
 export async function guardThenDrop(deps: GuardDeps, become = becomeUser): Promise<Guarded> {
-  const { sidecar } = deps.config;
+  const { sidecar, sidecarGid } = deps.config;
   if (sidecar === undefined) {
     throw new CodedError("CONFIG_INVALID", `${ENV.sidecarUid} is not set.`);
   }
   const guarded = await guard({ ...deps, besideOthers: true });
-  become(sidecar.uid);
+  become(sidecar.uid, sidecarGid);
   await refused(guarded);
   await guarded.tryRedirect();
   return guarded;

@@ -8,20 +8,21 @@ import { ownProcess, type OwnProcess } from "./own-process.ts";
  *
  * The bounding set stays, since Node has no call that empties it. With no_new_privs, which is required here, no program that
  * the process starts can gain a capability from it.
+ * @param gid the number of the uid if it is undefined
  * @throws CodedError `PRIVILEGES_KEPT`
  */
-export function becomeUser(uid: number, self: OwnProcess = ownProcess): void {
+export function becomeUser(uid: number, gid: number = uid, self: OwnProcess = ownProcess): void {
   const groups = [...new Set(self.groups())].filter((group) => group !== 0);
   try {
     // In this order: without root's uid the others cannot be changed.
     self.setGroups(groups);
-    self.setGid(uid);
+    self.setGid(gid);
     self.setUid(uid);
   } catch (error) {
     throw kept(`it cannot become uid ${uid} (${errorName(error)})`, error);
   }
   const problems = [
-    ...self.statuses().flatMap((status) => wrongIn(status, uid, groups)),
+    ...self.statuses().flatMap((status) => wrongIn(status, { uid, gid, groups })),
     ...[...ways(self)].filter(([, way]) => succeeds(way)).map(([name]) => `${name} still works`),
     ...self
       .descriptors()
@@ -60,7 +61,10 @@ function succeeds(way: () => void): boolean {
 const CAPABILITIES = ["CapInh", "CapPrm", "CapEff", "CapAmb"] as const;
 
 /** @param status the text of a `/proc/.../status`: lines of a name, a colon and words */
-function wrongIn(status: string, uid: number, groups: readonly number[]): readonly string[] {
+function wrongIn(
+  status: string,
+  { uid, gid, groups }: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] },
+): readonly string[] {
   const lines = new Map(status.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line]));
   const words = (name: string): readonly string[] =>
     (lines.get(name) ?? "")
@@ -74,9 +78,10 @@ function wrongIn(status: string, uid: number, groups: readonly number[]): readon
       .toSorted((a, b) => a - b);
     return String(present) === String(wanted.toSorted((a, b) => a - b));
   };
-  const ids = [uid, uid, uid, uid];
+  const fourTimes = (id: number): readonly number[] => [id, id, id, id];
   return [
-    ...["Uid", "Gid"].filter((name) => !isSame(name, ids)),
+    ...(isSame("Uid", fourTimes(uid)) ? [] : ["Uid"]),
+    ...(isSame("Gid", fourTimes(gid)) ? [] : ["Gid"]),
     ...(isSame("Groups", groups) ? [] : ["Groups"]),
     ...CAPABILITIES.filter((name) => !/^0+$/.test(words(name).join(" "))),
     ...(words("NoNewPrivs").join(" ") === "1" ? [] : ["NoNewPrivs"]),

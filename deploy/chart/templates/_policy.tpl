@@ -197,6 +197,15 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 {{ .var }}.?image.orValue('') == i.image && {{ .var }}.?imagePullPolicy.orValue('') in [i.imagePullPolicy, 'Always']
 {{- end }}
 
+{{- /* Whether the sidecar's group is one that podrole gives it: the number of its uid, or the group of a mesh's proxy, which the mesh's
+redirect leaves alone (injector/decide/mesh.ts). Istio's is 1337 unless its container names another; Linkerd's is told by an annotation. */ -}}
+{{- define "podrole.celGid" -}}
+(variables.sidecarGid == variables.sidecarUid || (variables.sidecarGid > 0 && (variables.sidecarGid == 1337 ||
+variables.annotations[?'config.linkerd.io/proxy-gid'].orValue('') == string(variables.sidecarGid) ||
+(variables.inits + object.spec.containers).exists(c, c.name == 'istio-proxy' &&
+c.?securityContext.?runAsGroup.orValue(-1) == variables.sidecarGid))))
+{{- end }}
+
 {{- /* Whether the pod is for Windows nodes. The scheduler and the kubelet keep it off Linux nodes. */ -}}
 {{- define "podrole.celWindows" -}}
 (has(object.spec.os) && has(object.spec.os.name) ? object.spec.os.name == 'windows' :
@@ -230,6 +239,12 @@ object.spec.nodeSelector['kubernetes.io/os'] == 'windows')
     !variables.hasSidecar ? -1 : !variables.together ? variables.sidecars[0].?securityContext.?runAsUser.orValue(-1) :
     (variables.sidecars[0].?env.orValue([]).filter(e, e.name == 'PODROLE_SIDECAR_UID' &&
     e.?value.orValue('').matches('^[1-9][0-9]{4}$')).map(e, int(e.value)) + [-1])[0]
+# Its number is the sidecar's group, too, except in a service mesh.
+- name: sidecarGid
+  expression: >-
+    !variables.hasSidecar ? -1 : !variables.together ? variables.sidecars[0].?securityContext.?runAsGroup.orValue(-1) :
+    (variables.sidecars[0].?env.orValue([]).filter(e, e.name == 'PODROLE_SIDECAR_GID' &&
+    e.?value.orValue('').matches('^[1-9][0-9]{0,9}$')).map(e, int(e.value)) + [variables.sidecarUid])[0]
 # In source node the guard lets the sidecar's uid through, so no other container may run as it.
 - name: openUid
   expression: variables.hasGuard && variables.source == 'node'

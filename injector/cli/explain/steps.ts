@@ -1,6 +1,7 @@
 import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { exposingAnnotations } from "../../decide/exposure.ts";
 import type { Answers, AnsweredQuestion } from "../../decide/trace.ts";
+import { meshStep } from "./mesh.ts";
 import { policyStep } from "./policy.ts";
 import { roleStep } from "./role.ts";
 import { sessionSteps } from "./session.ts";
@@ -41,6 +42,9 @@ function stepsOfOne(asked: AnsweredQuestion, around: Around, answers: Partial<An
       return [startStep(asked.answer, around)];
     case "token":
       return [tokenStep(asked.answer, around)];
+    case "mesh":
+      // Most pods are in none.
+      return asked.answer === undefined ? [] : [meshStep(asked.answer)];
     case "baseline":
       return [baselineStep(asked.answer, around)];
     case "hazards":

@@ -26,7 +26,7 @@ const questions = (...args: Parameters<typeof heard>): string =>
     .join(" ");
 
 const ALL =
-  "problem labelled mirror windows settings inject role hostNetwork policy session exposed token start imds podSecurity baseline hazards";
+  "problem labelled mirror windows settings inject role hostNetwork policy session exposed token start imds mesh podSecurity baseline hazards";
 const upTo = (question: string): string => ALL.slice(0, ALL.indexOf(question) + question.length);
 
 describe("the trace of a decision", () => {

@@ -24,7 +24,7 @@ describe.for(SOURCES)("source %s", (name) => {
     token: "env",
     audience: "sts.amazonaws.com",
   } as const;
-  const intent = { guard: true, sidecar, imds: undefined };
+  const intent = { guard: true, sidecar, imds: undefined, mesh: undefined };
 
   test("has its own name, and can be used with the settings that it needs", () => {
     expect(kind.name).toBe(name);
@@ -33,13 +33,10 @@ describe.for(SOURCES)("source %s", (name) => {
   });
 
   test("has its variables, its volume and nothing of another source in the sidecar", () => {
-    const { env = [], volumeMounts = [] } = sidecarContainer(
-      settings,
-      intent,
-      sidecar,
-      () => "",
-      SIDECAR_UID,
-    );
+    const { env = [], volumeMounts = [] } = sidecarContainer(settings, intent, sidecar, () => "", {
+      uid: SIDECAR_UID,
+      gid: SIDECAR_UID,
+    });
     expect(env).toEqual(expect.arrayContaining([...kind.env(settings)]));
     expect(volumeMounts).toEqual([
       ...(kind.volume === undefined ? [] : [kind.volume.mount]),

@@ -29,8 +29,8 @@ function rig(env: Readonly<Record<string, string>>, refuses = true) {
   const { around, steps } = pod({}, kernel);
   const config = parseGuardConfig({ ...guardEnv().env, ...env });
   const deps: GuardDeps = { ...around, config, log: createLog("silent", "guard") };
-  const become = (uid: number): void => {
-    steps.push(`become ${uid}`);
+  const become = (uid: number, gid?: number): void => {
+    steps.push(`become ${uid}${gid === undefined ? "" : ` in group ${gid}`}`);
     dropped = true;
   };
   return { deps, become, steps };
@@ -54,6 +54,12 @@ describe("the guard in the sidecar's container", () => {
       "greeting fd00:ec2::254",
       "close",
     ]);
+  });
+
+  test("joins the group that is named for the sidecar", async () => {
+    const { deps, become, steps } = rig({ ...EMULATE, [ENV.sidecarGid]: "1337" });
+    await guardThenDrop(deps, become);
+    expect(steps).toContain(`become ${UID} in group 1337`);
   });
 
   test("fails when the process can still ask the kernel for the rules", async () => {

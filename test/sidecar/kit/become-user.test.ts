@@ -56,8 +56,20 @@ function rootProcess(other: Partial<OwnProcess> = {}): { self: OwnProcess; steps
 describe("a process that gives up root", () => {
   test("keeps the groups that it was given, without root's", () => {
     const { self, steps } = rootProcess();
-    becomeUser(UID, self);
+    becomeUser(UID, undefined, self);
     expect(steps).toEqual(["groups 3000,2000", `gid ${UID}`, `uid ${UID}`]);
+  });
+
+  test("takes the group that is named instead of its uid's number", async () => {
+    const Gid = "1337\t1337\t1337\t1337";
+    const { self, steps } = rootProcess({ statuses: () => [status({ Gid })] });
+
+    becomeUser(UID, 1337, self);
+
+    expect(steps).toEqual(["groups 3000,2000", "gid 1337", `uid ${UID}`]);
+    expect(await thrown(async () => becomeUser(UID, 1337, rootProcess().self))).toMatchObject({
+      message: expect.stringContaining(`Gid is ${UID}`) as string,
+    });
   });
 
   test.each<[string, Partial<OwnProcess>]>([
@@ -88,14 +100,14 @@ describe("a process that gives up root", () => {
     ["a program that it has started still runs", { children: () => [7] }],
   ])("fails when %s", async (_, other) => {
     const { self } = rootProcess(other);
-    const error = await thrown(async () => becomeUser(UID, self));
+    const error = await thrown(async () => becomeUser(UID, undefined, self));
     expect(error).toMatchObject({ code: "PRIVILEGES_KEPT" });
   });
 
   test("names everything that it kept, each once", async () => {
     const capable = status({ CapEff: "0000000000001000" });
     const { self } = rootProcess({ statuses: () => [capable, capable], children: () => [7] });
-    expect(await thrown(async () => becomeUser(UID, self))).toMatchObject({
+    expect(await thrown(async () => becomeUser(UID, undefined, self))).toMatchObject({
       message:
         "The process could not give up the rights of root: CapEff is 0000000000001000; process 7, which it has started, still runs.",
     });
