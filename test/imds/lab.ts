@@ -15,6 +15,7 @@ import { config } from "../support/config.ts";
 import { BILLING, facts } from "../support/facts.ts";
 import { startedWith } from "../support/kubelet.ts";
 import { injected, pod as podWith } from "../support/pods.ts";
+import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { until } from "../support/until.ts";
 import { HEALTH_PORT, NODE_IP, POD_IP, STS_PORT, WEB_TOKEN } from "./names.ts";
 
@@ -34,8 +35,12 @@ export interface Lab {
   readonly close: () => Promise<void>;
 }
 
-const SIDECAR = fileURLToPath(new URL("./sidecar-as-its-uid.ts", import.meta.url));
-const SURROUNDINGS = fileURLToPath(new URL("./surroundings.ts", import.meta.url));
+const SIDECAR = [
+  fileURLToPath(new URL("../guard/sidecar-as.ts", import.meta.url)),
+  String(SIDECAR_UID),
+  String(SIDECAR_UID),
+];
+const SURROUNDINGS = [fileURLToPath(new URL("./surroundings.ts", import.meta.url))];
 const STS = `http://${NODE_IP}:${STS_PORT}`;
 
 let opened = 0;
@@ -50,8 +55,8 @@ export async function openLab(): Promise<Lab> {
   // The sidecar reads its token in it.
   await chmod(folder, 0o755);
   const { start, removeAll, close } = spaces([pod, node]);
-  const run = (space: string, program: string, env: Env): ChildProcessWithoutNullStreams =>
-    start(inside(space, [process.execPath, program]), env);
+  const run = (space: string, program: readonly string[], env: Env): ChildProcessWithoutNullStreams =>
+    start(inside(space, [process.execPath, ...program]), env);
 
   const sidecar = async (over: Env = {}, readyz = "ok"): Promise<void> => {
     const tokenFile = join(folder, "token");

@@ -94,6 +94,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--source-route", help="type of the IP option, a colon, a router")
     parser.add_argument("--hold", action="store_true", help="connect, wait for a line on standard input, then ask")
     parser.add_argument("--uid", type=int, default=0, help="become this user; 0: stay what it was started as")
+    parser.add_argument("--gid", type=int, default=0, help="in this group; 0: the number of the user")
     parser.add_argument("--repeat", type=int, default=1, help="until one gets through or standard input ends")
     parser.add_argument("--wait", type=float, default=1.0)
     return parser.parse_args()
@@ -103,7 +104,7 @@ if __name__ == "__main__":
     asked = parse()
     if asked.uid:
         os.setgroups([])
-        os.setgid(asked.uid)
+        os.setgid(asked.gid or asked.uid)
         os.setuid(asked.uid)
     for _ in range(asked.repeat):
         outcome = attempt(asked)

@@ -1,0 +1,124 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ENV } from "../../sidecar/contract/env.ts";
+import { CREDENTIALS_PORT, HEALTH_PORT, LOOPBACK, PATH } from "../../sidecar/contract/pod.ts";
+import { config } from "../support/config.ts";
+import { TOKEN } from "../support/pods.ts";
+import { SIDECAR_UID } from "../support/sidecar-uid.ts";
+import { outcomeOf, type Outcome } from "./attempts.ts";
+import { runGuard } from "./guard-run.ts";
+import { file, METADATA_V4, METADATA_V6, openLab, SECRET, type Lab } from "./lab.ts";
+import { MESHES } from "./mesh-rules.ts";
+import { startOurs, startSts } from "./mesh-sidecar.ts";
+import { whyNoIptables, whyNot } from "./requirements.ts";
+
+const reason = whyNot() ?? whyNoIptables();
+const APP_UID = 1000;
+const REFUSED = { outcome: "refused", code: "ECONNREFUSED" };
+const REACHED = { outcome: "reached", body: expect.stringContaining(SECRET) as string };
+
+/** The two forms of guard and sidecar. */
+const FORMS = [
+  ["two containers", config({ token: "env" })],
+  ["one container", config({ token: "env", guardContainer: "sidecar" })],
+] as const;
+
+/** Answers every connection as a proxy would that has taken it. */
+const proxyAt = (port: number, uid: number): string =>
+  `process.setgid(${uid}); process.setuid(${uid});
+   require("net").createServer((socket) => socket.on("error", () => 0).once("data", () => socket.end("the proxy")))
+     .listen(${port}, () => console.log("up"))`;
+
+const ASK = `fetch("http://${LOOPBACK}:${CREDENTIALS_PORT}${PATH.credentials}", { headers: { Authorization: "${TOKEN}" } })
+  .then(async (answer) => console.log(answer.status, Object.keys(await answer.json()).join()))`;
+
+describe.skipIf(reason)(`a pod in a service mesh${reason ? ` (skipped: ${reason})` : ""}`, () => {
+  let lab: Lab;
+
+  const connect = async (uid: number, gid: number, ...args: readonly string[]): Promise<Outcome> => {
+    const client = ["python3", file("attacker/socket_client.py"), "--uid", String(uid), "--gid", String(gid)];
+    return outcomeOf(await lab.inPod([...client, ...args]));
+  };
+
+  describe.for(MESHES)("of $name", ({ apply, pod, proxyId, outbound }) => {
+    beforeEach(async () => {
+      lab = await openLab();
+      await apply(lab);
+    });
+    afterEach(() => lab?.close());
+
+    test("cannot send anything before the proxy runs, but for the proxy's group", async () => {
+      const { v4, v6 } = lab.interfaces.eth0.gateway;
+      for (const address of [v4, v6]) {
+        expect(await connect(APP_UID, APP_UID, address)).toMatchObject(REFUSED);
+        expect(await connect(SIDECAR_UID, SIDECAR_UID, address)).toMatchObject(REFUSED);
+        expect(await connect(SIDECAR_UID, proxyId, address)).toMatchObject(REACHED);
+      }
+    });
+
+    describe.for(FORMS)("with guard and sidecar as %s", ([, settings]) => {
+      test("holds credentials before the proxy runs, and serves them to the app on loopback", async () => {
+        await startSts(lab);
+        const { v4, v6 } = lab.interfaces.eth0.gateway;
+        const ours = await startOurs(lab, pod, settings, v4);
+        expect(await ours.holds).toBe(true);
+
+        const app = ["setpriv", `--reuid=${APP_UID}`, `--regid=${APP_UID}`, "--clear-groups"];
+        const { stdout } = await lab.inPod([...app, process.execPath, "-e", ASK]);
+        expect(stdout).toContain("200 ");
+        expect(stdout).toContain("SecretAccessKey");
+        expect(await connect(APP_UID, APP_UID, v6)).toMatchObject(REFUSED);
+      });
+
+      test("reaches an STS that has an IPv6 address", async () => {
+        await startSts(lab);
+        const ours = await startOurs(lab, pod, settings, `[${lab.interfaces.eth0.gateway.v6}]`);
+        expect(await ours.holds).toBe(true);
+      });
+
+      test("a control: without the proxy's group the sidecar gives up", async () => {
+        await startSts(lab);
+        const { v4 } = lab.interfaces.eth0.gateway;
+        const ours = await startOurs(lab, pod, settings, v4, {
+          gid: SIDECAR_UID,
+          env: { [ENV.startTimeoutSeconds]: "1" },
+        });
+        expect(await ours.holds).toBe(false);
+        expect(await ours.ended).toMatchObject({ stderr: expect.stringContaining("STS_UNREACHABLE") });
+      });
+    });
+
+    test("is kept from the metadata service by the guard, whatever uid or group it has, and with a proxy that takes everything", async () => {
+      const ids = [
+        [APP_UID, APP_UID],
+        [APP_UID, proxyId],
+        [proxyId, proxyId],
+        [SIDECAR_UID, proxyId],
+      ] as const;
+      expect(await connect(APP_UID, proxyId, METADATA_V4)).toMatchObject(REACHED);
+      expect(await runGuard(lab)).toMatchObject({ code: 0 });
+      const child = lab.startInPod([process.execPath, "-e", proxyAt(outbound, proxyId)]);
+      await new Promise((resolve) => child.stdout.once("data", resolve));
+      for (const [uid, gid] of ids) {
+        for (const address of [METADATA_V4, METADATA_V6]) {
+          expect({ uid, gid, ...(await connect(uid, gid, address)) }).toMatchObject({ uid, gid, ...REFUSED });
+          expect(await connect(uid, gid, address, "--udp")).toMatchObject({
+            outcome: "refused",
+            code: "EPERM",
+          });
+        }
+      }
+      expect(await connect(APP_UID, APP_UID, lab.interfaces.eth0.gateway.v4)).toMatchObject({
+        body: "the proxy",
+      });
+    });
+
+    test("shows the sidecar's metrics to other pods only through its proxy", async () => {
+      await startSts(lab);
+      const { gateway, podIp } = lab.interfaces.eth0;
+      expect(await (await startOurs(lab, pod, FORMS[0][1], gateway.v4)).holds).toBe(true);
+      const metrics = ["python3", file("attacker/socket_client.py"), "--port", String(HEALTH_PORT)];
+      expect(outcomeOf(await lab.inPod([...metrics, LOOPBACK]))).toMatchObject({ outcome: "reached" });
+      expect(outcomeOf(await lab.inNode([...metrics, podIp]))).toMatchObject(REFUSED);
+    });
+  });
+});
