@@ -41,6 +41,17 @@ const changes: readonly (readonly [string, (pod: KubeObject) => void, Attack["co
   ["that becomes a common uid", valueOf("PODROLE_SIDECAR_UID", "65532")],
   ["that becomes a uid of many digits", valueOf("PODROLE_SIDECAR_UID", "99999999999999999999")],
   ["that becomes a name", valueOf("PODROLE_SIDECAR_UID", "root")],
+  ["that joins root's group", (pod) => both(pod).env.push({ name: "PODROLE_SIDECAR_GID", value: "0" })],
+  [
+    "that joins the group of no mesh",
+    (pod) => both(pod).env.push({ name: "PODROLE_SIDECAR_GID", value: "2000" }),
+  ],
+  [
+    "that joins two groups",
+    (pod) => {
+      for (const value of ["1337", "2000"]) both(pod).env.push({ name: "PODROLE_SIDECAR_GID", value });
+    },
+  ],
   ["that blocks another address", valueOf("PODROLE_BLOCKED_ADDRESSES", "192.0.2.1")],
   ["that accepts less than the egress hook", valueOf("PODROLE_EGRESS_HOOK", "require")],
   ["that protects no port", valueOf("PODROLE_SIDECAR_PORTS", "1")],

@@ -10,6 +10,18 @@ export const withUid =
     guardValueOf("PODROLE_SIDECAR_UID", String(uid))(pod);
   };
 
+/** The group of a container that others bring. */
+const inGroupOf =
+  (name: string, runAsGroup: number) =>
+  (pod: KubeObject): void => {
+    pod.spec.containers.push({
+      name,
+      image: "i",
+      securityContext: { runAsUser: 1000, runAsGroup, capabilities: { drop: ["ALL"] } },
+    });
+    withUid(50_000, runAsGroup)(pod);
+  };
+
 /** Other uids than the sidecar's own, and a guard that lets others serve at its ports. */
 export const UID_ATTACKS: readonly Attack[] = [
   attack("a guard that lets the sidecar's uid through", "INJECTED_DIFFERENTLY", (pod) => {
@@ -31,6 +43,17 @@ export const UID_ATTACKS: readonly Attack[] = [
     attack(`a sidecar whose uid is ${uid}`, "INJECTED_DIFFERENTLY", withUid(uid)),
   ),
   attack("a sidecar whose gid is not its uid", "INJECTED_DIFFERENTLY", withUid(50_000, 50_001)),
+  attack("a sidecar in root's group", "INJECTED_DIFFERENTLY", withUid(50_000, 0)),
+  attack(
+    "a sidecar in root's group, as a proxy of Istio's has it",
+    "INJECTED_DIFFERENTLY",
+    inGroupOf("istio-proxy", 0),
+  ),
+  attack("a sidecar in the group of a user's container", "INJECTED_DIFFERENTLY", inGroupOf("proxy", 2000)),
+  attack("a sidecar in another group than the one that Linkerd is told of", "INJECTED_DIFFERENTLY", (pod) => {
+    pod.metadata.annotations["config.linkerd.io/proxy-gid"] = "2102";
+    withUid(50_000, 2103)(pod);
+  }),
   attack("a sidecar without a uid", "INJECTED_DIFFERENTLY", (pod) => {
     delete sidecar(pod).securityContext.runAsUser;
   }),
