@@ -42,7 +42,7 @@ export function annotated(
     ...(metadata.annotations?.[DEFAULT_CONTAINER] == null && app !== undefined
       ? { [DEFAULT_CONTAINER]: app }
       : {}),
-    ...(intent.mesh?.annotation ?? {}),
+    ...intent.mesh?.annotation,
     [ANNOTATION.status]: JSON.stringify(status),
   };
   return { ...metadata, annotations, ...labelled(metadata, sidecar) };

@@ -13,17 +13,16 @@ export interface MeshRules {
   readonly proxyId: number;
   /** Where the rules lead what the pod sends. */
   readonly outbound: number;
+  /** Why these rules cannot be had here. */
+  readonly lacks?: string | undefined;
 }
 
-export const VERSIONS = [
+const VERSIONS = [
   ["v4", "iptables"],
   ["v6", "ip6tables"],
 ] as const;
 
 const written = (name: string): string => readFileSync(file(`mesh/${name}`), "utf8");
-
-/** The rules of a file, without the line that says who wrote them. */
-export const recorded = (name: string): string => written(name).replace(/^#.*\n/, "");
 
 const restoring =
   (name: string, backEnd: "nft" | "legacy") =>
@@ -51,10 +50,44 @@ const istio = {
 /** As Linkerd's webhook writes it by default: without a group. podrole tells the CNI plugin of one. */
 const linkerd = { pod: podWith(proxy("linkerd-proxy", 2102)), proxyId: 2102, outbound: 4140 };
 
+/** Runs the mesh's own program, which an environment variable names. */
+const byProgram = (
+  variable: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Pick<MeshRules, "apply" | "lacks"> => {
+  const program = process.env[variable];
+  return {
+    lacks: program ? undefined : `${variable} names no program`,
+    apply: async (lab) => {
+      const { code, stdout, stderr } = await lab.inPod([program ?? "", ...args], {
+        env: { PATH: process.env["PATH"], ...env },
+      });
+      if (code !== 0) throw new Error(`${program} ended with ${code}: ${stdout}${stderr}`);
+    },
+  };
+};
+
+/** As Istio's CNI plugin has them by default, and as Linkerd's does when a pod's annotation names the group. */
+const ISTIO_ARGS = "-p 15001 -z 15006 -u 1337 -m REDIRECT -i * -b * -d 15090,15021,15020";
+const LINKERD_ARGS =
+  "--firewall-bin-path iptables-nft --firewall-save-bin-path iptables-nft-save --incoming-proxy-port 4143 --outgoing-proxy-port 4140 " +
+  "--proxy-uid 2102 --proxy-gid 2102 --inbound-ports-to-ignore 4190,4191,4567,4568 --outbound-ports-to-ignore 4567,4568";
+
 export const MESHES: readonly MeshRules[] = [
   { name: "Istio, by iptables-nft", apply: restoring("istio", "nft"), ...istio },
   { name: "Istio, by iptables-legacy", apply: restoring("istio", "legacy"), ...istio },
   { name: "Istio, by nftables", apply: (lab) => lab.nft(written("istio-nftables.nft")), ...istio },
   { name: "Linkerd, by iptables-nft", apply: restoring("linkerd", "nft"), ...linkerd },
   { name: "Linkerd, by iptables-legacy", apply: restoring("linkerd", "legacy"), ...linkerd },
+  {
+    name: "Istio, by its own program",
+    ...byProgram("PODROLE_ISTIO_IPTABLES", ISTIO_ARGS.split(" "), { ISTIO_DUAL_STACK: "true" }),
+    ...istio,
+  },
+  {
+    name: "Linkerd, by its own program",
+    ...byProgram("PODROLE_LINKERD_PROXY_INIT", LINKERD_ARGS.split(" ")),
+    ...linkerd,
+  },
 ];

@@ -1,5 +1,6 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { gidOfSidecar, uidOfSidecar } from "../../injector/model/own-form.ts";
 import type { Pod } from "../../injector/model/pod.ts";
@@ -14,12 +15,14 @@ import { runGuard } from "./guard-run.ts";
 import { file, type Lab } from "./lab.ts";
 import { AS_BOTH } from "./together-run.ts";
 
-export const STS_PORT = 4566;
+const STS_PORT = 4566;
+const STS = fileURLToPath(new URL("./sts.ts", import.meta.url));
+const AS = fileURLToPath(new URL("./sidecar-as.ts", import.meta.url));
 const WEB_TOKEN = "header.payload.signature";
 
 /** Starts an STS at the other end of the pod's link. */
 export function startSts(lab: Lab): Promise<void> {
-  const child = lab.startInNode([process.execPath, file("sts.ts"), String(STS_PORT), WEB_TOKEN]);
+  const child = lab.startInNode([process.execPath, STS, String(STS_PORT), WEB_TOKEN]);
   const ended = collect(child).then(({ stderr }) => Promise.reject(new Error(`the STS ended: ${stderr}`)));
   ended.catch(() => undefined);
   return Promise.race([new Promise<void>((resolve) => child.stdout.once("data", () => resolve())), ended]);
@@ -51,7 +54,7 @@ export async function startOurs(
   ];
   const around = {
     [ENV.webIdentityTokenFile]: tokenFile(),
-    [ENV.stsEndpoint]: `http://${host}:${STS_PORT}`,
+    [ENV.stsEndpoint]: `http://${host.includes(":") ? `[${host}]` : host}:${STS_PORT}`,
     [ENV.terminationLog]: "",
     [ENV.podIp]: lab.interfaces.eth0.podIp,
     [ENV.hostIp]: "10.0.0.1",
@@ -69,9 +72,7 @@ export async function startOurs(
     ...(isOne ? { [ENV.sidecarGid]: gid } : {}),
   };
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  const program = isOne
-    ? [file("../../sidecar/main.ts"), "guard-and-serve"]
-    : [file("sidecar-as.ts"), uid, gid];
+  const program = isOne ? [file("../../sidecar/main.ts"), "guard-and-serve"] : [AS, uid, gid];
   const as = isOne ? AS_BOTH : [];
   const child = lab.startInPod([...as, "/usr/bin/env", "-i", ...variables, process.execPath, ...program]);
   const ended = collect(child);
