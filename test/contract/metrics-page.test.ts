@@ -23,7 +23,8 @@ const OF_CONTROLLER = `## Of the controller
 const OF_SIDECARS = `## Of a sidecar
 
 \`GET /metrics\` of the pod's port ${HEALTH_PORT} (\`healthPort\`) serves them as Prometheus text, over HTTP. They hold no secret. Prometheus
-needs the chart's PodMonitor (\`podMonitor.enabled\`) or your own scrape configuration.
+needs the chart's PodMonitor (\`podMonitor.enabled\`) or your own scrape configuration. It must not leave out pods in phase \`Pending\`: a pod
+that waits for its first credentials is in it.
 `;
 
 const IDENTITY = "`pod`, or `container/` and the name of a container with its own role";
