@@ -90,6 +90,11 @@ export const FINDINGS = {
     severity: "warn",
     about: "A variable set by the user comes before the sidecar in the SDKs' search order.",
   },
+  CREDENTIALS_MAY_BE_SHADOWED: {
+    severity: "info",
+    about:
+      "A variable of an optional key of a Secret or ConfigMap: if the key exists, the variable comes before the sidecar in the SDKs' search order.",
+  },
   TOKEN_NOT_ALLOWED: {
     severity: "deny",
     about: "The pod asks for its token in a way that the setting token does not allow.",

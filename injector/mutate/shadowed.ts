@@ -1,10 +1,12 @@
-import { type Container, envVar, named, type Pod } from "../model/pod.ts";
+import { type Container, type EnvVar, envVar, named, type Pod } from "../model/pod.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { ENDPOINT_VARIABLES } from "../model/endpoint.ts";
 import { endpointVariables, type Endpoint } from "./endpoints.ts";
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
-import { recordsIn, own, strings } from "../model/read.ts";
+import { fieldsIn, recordsIn, own, strings } from "../model/read.ts";
 import { normalAddress } from "../../sidecar/kit/address.ts";
+
+const RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 
 /** Variables that come before the container credentials in the default chain of most SDKs. */
 const SHADOWS = [
@@ -13,27 +15,50 @@ const SHADOWS = [
   "AWS_PROFILE",
   "AWS_SHARED_CREDENTIALS_FILE",
   "AWS_CONFIG_FILE",
-  "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+  RELATIVE_URI,
 ];
 
 /**
  * Warns where the user's variables take precedence over the sidecar. podrole never overwrites a manifest's variables, and
- * without the warning such a pod would run under another identity unnoticed.
+ * without the warning such a pod would run under another identity unnoticed. A variable of an optional key, as many charts
+ * have it, is only for information: whether there is such a key is known when the container starts.
  * @param endpoint what podrole writes; other values under those names are the user's, and then podrole writes none of them
  */
 export function shadowed(container: Container, endpoint: Endpoint): readonly Finding[] {
-  const names = [
-    ...SHADOWS.filter((name) => envVar(container, name) !== undefined),
-    ...ofUser(container, endpoint),
-  ];
-  return names.map((name) =>
-    finding(
-      "CREDENTIALS_SHADOWED",
-      `${named(container)} sets ${name}, which takes precedence over the pod's role.`,
-      `Remove ${name} from the container to use the role.`,
+  const set = SHADOWS.filter((name) => !isEmpty(envVar(container, name)));
+  const optional = set.filter((name) => isOptional(envVar(container, name)));
+  const certain = set.filter((name) => !optional.includes(name));
+  return [
+    ...[...certain, ...ofUser(container, endpoint)].map((name) =>
+      finding(
+        "CREDENTIALS_SHADOWED",
+        `${named(container)} sets ${name}, which takes precedence over the pod's role.`,
+        `Remove ${name} from the container to use the role.`,
+      ),
     ),
-  );
+    ...optional.map((name) =>
+      finding(
+        "CREDENTIALS_MAY_BE_SHADOWED",
+        `${named(container)} takes ${name} from an optional key, which takes precedence over the pod's role where it exists.`,
+        `Leave the key out to use the role, or remove ${name} from the container.`,
+      ),
+    ),
+  ];
 }
+
+/** Whether the container starts without the variable where the Secret or ConfigMap has no such key. */
+function isOptional(variable: EnvVar | undefined): boolean {
+  const from = fieldsIn(variable ?? {}, "valueFrom");
+  return ["secretKeyRef", "configMapKeyRef"].some((kind) => own(fieldsIn(from, kind), "optional") === true);
+}
+
+/**
+ * To SDKs an empty text is no key, file or profile; botocore looks for a profile without a name and fails, with a role or without
+ * (botocore 1.44.8, run). An empty relative URI, though, leads botocore and Rust's SDK to the address of ECS.
+ */
+const isEmpty = (variable: EnvVar | undefined): boolean =>
+  variable === undefined ||
+  (variable.name !== RELATIVE_URI && variable.valueFrom == null && (variable.value ?? "") === "");
 
 /** Variables of the endpoint that the user has set: with other values, or not all of those that belong together. */
 function ofUser(container: Container, endpoint: Endpoint): readonly string[] {

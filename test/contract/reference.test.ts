@@ -45,6 +45,8 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   SESSION_SHORTENED: "Set `podrole.dev/session-duration` to `1h`.",
   SESSION_SHORT: "Set `podrole.dev/session-duration` to `1h`.",
   CREDENTIALS_SHADOWED: "Remove the variable from the container to use the pod's role.",
+  CREDENTIALS_MAY_BE_SHADOWED:
+    "Leave the key out to use the pod's role, or remove the variable from the container.",
   TOKEN_NOT_ALLOWED: "Remove `podrole.dev/token`, or ask a cluster admin to set `token` to `both`.",
   TOKEN_MOUNT_BLOCKED:
     "Mount it elsewhere, or set `podrole.dev/token` to `env` on the pod if the setting `token` is `both`.",
@@ -127,7 +129,7 @@ const SECTIONS: Readonly<Record<Severity, readonly string[]>> = {
     "For a workload these are warnings, unless the setting `workloads` is `deny`.",
   ],
   warn: ["## The pod is admitted, with a warning"],
-  info: ["## For information"],
+  info: ["## For information", "Only `podrole explain` and `podrole inject` show these."],
 };
 
 const findingsOf = (severity: Severity): readonly string[] => {

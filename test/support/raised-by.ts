@@ -45,6 +45,14 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
     config({ source: "ambient", hubRole: BILLING, policy: "off" }),
   ],
   ["SESSION_SHORT", annotated({ [ANNOTATION.sessionDuration]: "900" })],
+  [
+    "CREDENTIALS_MAY_BE_SHADOWED",
+    withApp({
+      env: [
+        { name: "AWS_ACCESS_KEY_ID", valueFrom: { secretKeyRef: { name: "s", key: "k", optional: true } } },
+      ],
+    }),
+  ],
   ["CREDENTIALS_SHADOWED", withApp({ env: [{ name: "AWS_PROFILE", value: "x" }] })],
   ["TOKEN_NOT_ALLOWED", annotated({ [ANNOTATION.token]: "env" }), facts(), config({ token: "file" })],
   [

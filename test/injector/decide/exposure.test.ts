@@ -122,6 +122,33 @@ describe("the warning that the user's variable wins", () => {
     expect(JSON.stringify(shadowed({ name: "app", env }, ours))).not.toContain("hunter2");
   });
 
+  test.for([
+    ["a key that is optional, as information", { secretKeyRef: { name: "s", key: "k", optional: true } }],
+    ["a file that is optional, as information", { configMapKeyRef: { name: "s", key: "k", optional: true } }],
+  ] as const)("is replaced for %s", ([, valueFrom]) => {
+    const found = shadowed({ name: "app", env: [{ name: "AWS_ACCESS_KEY_ID", valueFrom }] }, ours);
+    expect(found).toMatchObject([{ code: "CREDENTIALS_MAY_BE_SHADOWED", severity: "info" }]);
+  });
+
+  test("is given for a key that is not optional", () => {
+    const valueFrom = { secretKeyRef: { name: "s", key: "k", optional: false } };
+    expect(names([{ name: "AWS_ACCESS_KEY_ID", valueFrom }])).toEqual(["AWS_ACCESS_KEY_ID"]);
+  });
+
+  test("is given for an empty value only where SDKs look at it", () => {
+    for (const name of [
+      "AWS_ACCESS_KEY_ID",
+      "AWS_WEB_IDENTITY_TOKEN_FILE",
+      "AWS_PROFILE",
+      "AWS_CONFIG_FILE",
+    ]) {
+      expect(names([{ name, value: "" }])).toEqual([]);
+      expect(names([{ name }])).toEqual([]);
+    }
+    const relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+    expect(names([{ name: relative, value: "" }])).toEqual([relative]);
+  });
+
   test("is not given for podrole's own variables unless a later entry of the same name overrides one", () => {
     const written = [
       { name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", value: ours.uri },
