@@ -271,7 +271,7 @@ export interface Finding {
 }
 
 export function finding(code: FindingCode, message: string, remedy: string): Finding {
-  return { code, severity: FINDINGS[code].severity, message: clipped(message), remedy };
+  return { code, severity: FINDINGS[code].severity, message: clipped(message), remedy: clipped(remedy) };
 }
 
 /** An exemption that a pod needs, for its author and for the audit log. */
@@ -281,7 +281,7 @@ export const exemption = (entry: string, message: string): Finding => ({
 });
 
 /** Names are not validated yet: one can be as long as a request may be. */
-const MESSAGE_MAX = 600;
+const MESSAGE_MAX = 1200;
 const clipped = (text: string): string =>
   text.length > MESSAGE_MAX ? `${text.slice(0, MESSAGE_MAX - 1)}…` : text;
 

@@ -1,6 +1,6 @@
 import type { Operation } from "../mutate/patch.ts";
 import { CodedError } from "../../sidecar/kit/errors.ts";
-import { sentence, type Finding, type Severity } from "../model/findings.ts";
+import { FINDINGS, sentence, type Finding, type Severity } from "../model/findings.ts";
 import { isRecord, own } from "../model/read.ts";
 
 /** One request of the API server's, as far as a decision needs it. The object has not been validated. */
@@ -68,7 +68,7 @@ export function parseReview(body: unknown): Review {
  * order, and nothing of the object before them. Undefined for the beginning of anything else.
  */
 export function reviewBeginning(beginning: string): Review | undefined {
-  const [, uid = "", group = "", resource = "", subresource = ""] = BEGINNING.exec(beginning) ?? [];
+  const [, uid = "", group = "", resource = "", subresource = ""] = REVIEW_BEGINNING.exec(beginning) ?? [];
   if (uid === "") return undefined;
   return {
     uid,
@@ -84,7 +84,7 @@ export function reviewBeginning(beginning: string): Review | undefined {
 
 const TEXT = String.raw`"[^"\\]{0,253}"`;
 const CAPTURED = String.raw`"([^"\\]{0,253})"`;
-const BEGINNING = new RegExp(
+const REVIEW_BEGINNING = new RegExp(
   `^\\{"kind":"AdmissionReview","apiVersion":"admission\\.k8s\\.io/v1","request":\\{"uid":${CAPTURED},` +
     `"kind":\\{"group":${TEXT},"version":${TEXT},"kind":${TEXT}\\},` +
     `"resource":\\{"group":${CAPTURED},"version":${TEXT},"resource":${CAPTURED}\\}(?:,"subResource":${CAPTURED})?[,}]`,
@@ -108,32 +108,50 @@ const answer = (response: AdmissionResponse): AdmissionReview => ({
 
 /** As many as a person corrects in one round. A hostile manifest can cause thousands. */
 const MESSAGES_MAX = 20;
-/** API servers show no more of all warnings of a request; a message of this length is still read. */
-const CHARACTERS_MAX = 4000;
 
-/** @param most characters of one message */
+/** A message of this length is still read. */
+const DENIAL_MAX = 4000;
+
+/**
+ * Of all warnings of a request an API server writes 4,096 characters; above that it cuts each at 256, in the midst of what to do
+ * (apiserver 0.36, WithWarningRecorder). The rest is for the warnings of others.
+ */
+const WARNINGS_MAX = 3600;
+
+/** Room for "And 1234 more.". */
+const MORE = 20;
+/** A shorter beginning of a message says nothing. */
+const BEGINNING = 100;
+
+/** The worst first: what denies the pods of a workload is only a warning about the workload. */
 function messagesFor(findings: readonly Finding[], severity: Severity, most: number): readonly string[] {
-  const all = findings.filter((one) => one.severity === severity);
+  const all = findings
+    .filter((one) => one.severity === severity)
+    .toSorted((a, b) => Number(isDenial(b)) - Number(isDenial(a)));
   const shown: string[] = [];
-  let left = CHARACTERS_MAX;
+  let left = most - MORE;
   for (const one of all.slice(0, MESSAGES_MAX)) {
-    const line = clipped(sentence(one), most);
-    left -= line.length;
-    if (left < 0 && shown.length > 0) break;
+    const line = within(one, left);
+    if (line === undefined) break;
+    left -= line.length + 1;
     shown.push(line);
   }
   const more = all.length - shown.length;
   return more > 0 ? [...shown, `And ${more} more.`] : shown;
 }
 
-const clipped = (line: string, most: number): string =>
-  line.length > most ? `${line.slice(0, most - 1)}…` : line;
+const isDenial = ({ code }: Finding): boolean => FINDINGS[code].severity === "deny";
 
-/** The API server shows a warning cut at 120 characters or so, and each in a line of its own. */
-const WARNING_MAX = 240;
+/** The finding in at most so many characters. Of what is too long, the message is cut and never what to do about it. */
+function within(found: Finding, most: number): string | undefined {
+  const whole = sentence(found);
+  if (whole.length <= most) return whole;
+  const room = found.message.length - (whole.length - most) - 1;
+  return room < BEGINNING ? undefined : sentence({ ...found, message: `${found.message.slice(0, room)}…` });
+}
 
 const warnings = (findings: readonly Finding[]): Partial<AdmissionResponse> => {
-  const lines = messagesFor(findings, "warn", WARNING_MAX);
+  const lines = messagesFor(findings, "warn", WARNINGS_MAX);
   return lines.length === 0 ? {} : { warnings: lines };
 };
 
@@ -160,7 +178,7 @@ export function deny(
   findings: readonly Finding[],
   audit: Readonly<Record<string, string>> = {},
 ): AdmissionReview {
-  const message = messagesFor(findings, "deny", CHARACTERS_MAX).join(" ");
+  const message = messagesFor(findings, "deny", DENIAL_MAX).join(" ");
   return answer({
     uid,
     allowed: false,

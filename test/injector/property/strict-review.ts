@@ -91,7 +91,8 @@ function warningProblems(warnings: unknown): readonly string[] {
   if (warnings === undefined) return [];
   if (!Array.isArray(warnings) || warnings.length === 0) return ["warnings"];
   return [
-    ...warnings.flatMap((line, index) => unless(isLine(line, 256), `warnings[${index}]`)),
+    ...warnings.flatMap((line, index) => unless(isLine(line, 4096), `warnings[${index}]`)),
+    ...unless(warnings.join("").length <= 3600, "warnings that leave no room for others'"),
     ...unless(warnings.length <= 21, "more warnings than anybody reads"),
   ];
 }
