@@ -1,8 +1,7 @@
 import { coded, type CodedError } from "../../sidecar/kit/errors.ts";
 import type { NamespaceFacts } from "../model/facts.ts";
-import { covers, parseGrant, type Grant } from "../model/grant.ts";
+import { coversNamespace, parseGrant, type Grant } from "../model/grant.ts";
 import { isRecord, own, type Fields } from "../model/read.ts";
-import { globOf } from "../model/glob.ts";
 
 /** A grant, or one that cannot be read. */
 export type GrantReading =
@@ -53,21 +52,21 @@ export interface GrantIndex {
  * facts are the same object: with 2,000 grants the search costs more than the rest of a decision.
  */
 export function grantIndex(readings: Iterable<GrantReading>): GrantIndex {
-  const grants: Scoped[] = [];
+  const grants: Grant[] = [];
   const unreadable: (GrantReading & { kind: "unreadable" })[] = [];
   for (const reading of readings) {
     if (reading.kind === "unreadable") unreadable.push(reading);
-    else grants.push({ grant: reading.grant, scope: ofAnyAccount(reading.grant) });
+    else grants.push(reading.grant);
   }
-  grants.sort((a, b) => (a.grant.name < b.grant.name ? -1 : 1));
+  grants.sort((a, b) => (a.name < b.name ? -1 : 1));
   const known = new WeakMap<NamespaceFacts, readonly Grant[]>();
 
   const search = (namespace: NamespaceFacts): readonly Grant[] =>
-    grants.filter(({ scope }) => covers(scope, namespace, "")).map(({ grant }) => grant);
+    grants.filter((grant) => coversNamespace(grant, namespace));
 
   return {
     covering: (namespace) => {
-      const broken = unreadable.find(({ scope }) => scope === undefined || covers(scope, namespace, ""));
+      const broken = unreadable.find(({ scope }) => scope === undefined || coversNamespace(scope, namespace));
       if (broken !== undefined) throw broken.error;
       const found = known.get(namespace) ?? search(namespace);
       known.set(namespace, found);
@@ -75,11 +74,3 @@ export function grantIndex(readings: Iterable<GrantReading>): GrantIndex {
     },
   };
 }
-
-/** A grant, and the same grant for every service account. */
-interface Scoped {
-  readonly grant: Grant;
-  readonly scope: Grant;
-}
-
-const ofAnyAccount = (grant: Grant): Grant => ({ ...grant, serviceAccounts: [globOf("*")] });

@@ -54,7 +54,7 @@ export function controllerTasks(options: ControllerOptions, deps: ControllerDeps
       ...all,
       name: "grant-status",
       intervalMs: GRANTS_MS,
-      round: (signal) => updateGrants({ api, now: () => clock.now() }, signal),
+      round: (signal) => updateGrants({ api, now: () => clock.now(), namespace, configMap }, signal),
     }),
   ];
 }

@@ -3,7 +3,8 @@ import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { oneLine } from "../../sidecar/kit/errors.ts";
 import { AnswerTooLong } from "../cluster/body.ts";
 import { METADATA_ONLY, Refusal, type ApiServer } from "../cluster/api-server.ts";
-import { readGrant } from "../cluster/grant-index.ts";
+import { readGrant, type GrantReading } from "../cluster/grant-index.ts";
+import { neverMatching } from "../model/grant.ts";
 import { GRANT_LABEL, grantOfRule } from "../model/grant-label.ts";
 import { fieldsIn, isRecord, metadataOf, own, recordsIn, stringMap, type Fields } from "../model/read.ts";
 
@@ -11,6 +12,9 @@ export interface GrantStatusDeps {
   readonly api: Pick<ApiServer, "get" | "patch">;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Of the installation, and the name of the ConfigMap with its settings. */
+  readonly namespace: string;
+  readonly configMap: string;
 }
 
 const GRANTS = "/apis/podrole.dev/v1alpha1/rolegrants";
@@ -18,13 +22,14 @@ const REQUEST_MS = 60_000;
 const PAGE_SIZE = 500;
 
 /**
- * One round: writes what `kubectl get rolegrants` shows, namely whether podrole can read a grant and how many pods use it.
- * Only what differs is written, and nothing else depends on it. However many namespaces there are, this is one list of
+ * One round: writes what `kubectl get rolegrants` shows, namely whether podrole can read a grant, whether all of it can
+ * match, and how many pods use it. Only what differs is written, and nothing else depends on it. However many namespaces there are, this is one list of
  * grants and one of labelled pods.
- * Needs list on pods, list on rolegrants and patch on rolegrants/status.
+ * Needs list on pods, list on rolegrants, patch on rolegrants/status and get on the ConfigMap.
  * @throws Refusal or Error as the API server's client does
  */
-export async function updateGrants({ api, now }: GrantStatusDeps, signal: AbortSignal): Promise<void> {
+export async function updateGrants(deps: GrantStatusDeps, signal: AbortSignal): Promise<void> {
+  const { api, now } = deps;
   const grants: Fields[] = [];
   await listed(api, GRANTS, signal, (grant) => void grants.push(grant)).catch(nothingWithoutCrd);
   if (grants.length === 0) return;
@@ -40,10 +45,11 @@ export async function updateGrants({ api, now }: GrantStatusDeps, signal: AbortS
     },
     METADATA_ONLY,
   );
+  const hasBase = await isBaseSet(deps, signal);
   let failure: Error | undefined;
   for (const grant of grants) {
     const name = nameIn(grant);
-    const status = statusOf(grant, uses.get(name) ?? 0, now());
+    const status = statusOf(grant, { podsUsing: uses.get(name) ?? 0, hasBase, nowMs: now() });
     if (isDeepStrictEqual(status, own(grant, "status"))) continue;
     try {
       await api.patch(`${GRANTS}/${name}/status`, { status }, REQUEST_MS, signal).catch(unlessDeleted);
@@ -65,20 +71,33 @@ function nothingWithoutCrd(error: unknown): void {
 const unlessDeleted = nothingWithoutCrd;
 
 /**
+ * Whether the settings have a base ARN, without which names of roles match nothing. Where they cannot be read another task says so,
+ * and no grant is blamed.
+ */
+async function isBaseSet({ api, namespace, configMap }: GrantStatusDeps, signal: AbortSignal) {
+  const path = `/api/v1/namespaces/${namespace}/configmaps/${configMap}`;
+  const object = await api.get(path, REQUEST_MS, signal).catch((error: unknown) => {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  });
+  return !isRecord(object) || (stringMap(own(object, "data"))["baseRoleArn"] ?? "") !== "";
+}
+
+interface Around {
+  readonly podsUsing: number;
+  readonly hasBase: boolean;
+  readonly nowMs: number;
+}
+
+/**
  * The status to write for a grant. A condition keeps the time of its last change, so that nothing is written where
  * nothing has changed.
  */
-export function statusOf(grant: Fields, podsUsing: number, nowMs: number): Fields {
-  const reading = readGrant(grant);
-  const valid = reading.kind === "grant";
+export function statusOf(grant: Fields, { podsUsing, hasBase, nowMs }: Around): Fields {
   const generation = metadataOf(grant)["generation"];
   const condition = {
     type: "Valid",
-    status: valid ? "True" : "False",
-    reason: valid ? "Readable" : "Unreadable",
-    message: valid
-      ? "podrole applies this grant."
-      : `${oneLine(reading.error)} Until then, podrole denies the pods that it may cover.`,
+    ...validity(readGrant(grant), hasBase),
     ...(typeof generation === "number" ? { observedGeneration: generation } : {}),
   };
   const before = recordsIn(fieldsIn(grant, "status"), "conditions").find(
@@ -91,6 +110,23 @@ export function statusOf(grant: Fields, podsUsing: number, nowMs: number): Field
   const lastTransitionTime =
     typeof since === "string" ? since : new Date(nowMs).toISOString().replace(/\.\d+Z$/, "Z");
   return { conditions: [{ ...condition, lastTransitionTime }], podsUsing };
+}
+
+/** How many entries that can never match are named. */
+const NAMED_MAX = 5;
+
+function validity(reading: GrantReading, hasBase: boolean) {
+  if (reading.kind === "unreadable") {
+    const message = `${oneLine(reading.error)} Until then, podrole denies the pods that it may cover.`;
+    return { status: "False", reason: "Unreadable", message };
+  }
+  const never = neverMatching(reading.grant, hasBase);
+  if (never.length === 0) {
+    return { status: "True", reason: "Readable", message: "podrole applies this grant." };
+  }
+  const more = never.length > NAMED_MAX ? `, and ${never.length - NAMED_MAX} more like these` : "";
+  const message = `The grant ${never.slice(0, NAMED_MAX).join("; it ")}${more}. podrole applies the rest of it.`;
+  return { status: "False", reason: "NeverMatches", message };
 }
 
 /**

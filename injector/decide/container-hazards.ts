@@ -50,7 +50,7 @@ function switchesUid(container: Container, presence: Presence): readonly Finding
       finding(
         "CAPABILITY_FORBIDDEN",
         `${named(container)} adds the capability ${added}, and source ${presence.source} lets the sidecar's uid past the guard.`,
-        `Remove ${added} from securityContext.capabilities.add, or use source web-identity.`,
+        `Remove ${added} from securityContext.capabilities.add, or ask a cluster admin for source web-identity.`,
       ),
     );
 }
@@ -64,7 +64,11 @@ function uids(container: Container, pod: Pod, { guard, sidecar, source }: Presen
   if (uid == null) {
     const message = `${named(container)} sets no uid of its own, and source ${source} lets the sidecar's uid past the guard.`;
     findings.push(
-      finding("UID_UNKNOWN", message, "Set securityContext.runAsUser, or use source web-identity."),
+      finding(
+        "UID_UNKNOWN",
+        message,
+        "Set securityContext.runAsUser, or ask a cluster admin for source web-identity.",
+      ),
     );
   }
   if (context.allowPrivilegeEscalation === true) {
@@ -73,7 +77,7 @@ function uids(container: Container, pod: Pod, { guard, sidecar, source }: Presen
       finding(
         "PRIVILEGE_ESCALATION",
         message,
-        "Set allowPrivilegeEscalation to false, or use source web-identity.",
+        "Set allowPrivilegeEscalation to false, or ask a cluster admin for source web-identity.",
       ),
     );
   }

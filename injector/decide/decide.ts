@@ -16,6 +16,7 @@ import { hasOpenUid } from "./presence.ts";
 import { eavesdropping, notSeparated } from "./separation.ts";
 import { hazards, usersOf } from "./hazards.ts";
 import { baselineFindings, judgeBaseline } from "./baseline/baseline.ts";
+import { ELSEWHERE } from "./baseline/control.ts";
 import { exemptionsOf } from "./baseline/exemptions.ts";
 
 /**
@@ -111,7 +112,7 @@ const onHostNetwork = (): Finding =>
   finding(
     "HOST_NETWORK",
     "The pod uses the node's network, where a guard would also cut off the node itself from its metadata service.",
-    "Remove hostNetwork from the pod.",
+    `Remove hostNetwork from the pod, or run it ${ELSEWHERE}.`,
   );
 
 const unguarded = (): Finding =>

@@ -50,5 +50,5 @@ export const v1Allowed = (): Finding =>
   finding(
     "IMDS_V1_ALLOWED",
     "The sidecar answers metadata requests without a token: an attacker who can make the app fetch a URL gets its credentials.",
-    `Remove ${ANNOTATION.imdsV1}, unless a client cannot use IMDSv2.`,
+    `Set ${ANNOTATION.imdsV1} to denied on the pod, unless a client cannot use IMDSv2.`,
   );

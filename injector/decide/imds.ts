@@ -84,7 +84,8 @@ function requestedValue<T extends string>(
   const read = (raw: string | undefined): T | undefined => values.find((value) => value === raw);
   const invalidValue = (raw: string, where: string): Finding => {
     const message = `The annotation ${key}${where} is ${JSON.stringify(raw.slice(0, 60))}.`;
-    return finding("ANNOTATION_INVALID", message, `Set it to ${values.join(" or ")}.`);
+    const remedy = `${where === "" ? "Set" : "Ask a cluster admin to set"} it to ${values.join(" or ")}.`;
+    return finding("ANNOTATION_INVALID", message, remedy);
   };
   const findings = [
     ...(onPod !== undefined && read(onPod) === undefined ? [invalidValue(onPod, "")] : []),

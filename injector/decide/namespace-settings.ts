@@ -24,7 +24,7 @@ export function namespaceSettings(
   const wantedGuard = namespace.annotations[ANNOTATION.guard];
   if (wantedGuard !== undefined && wantedGuard !== "block" && wantedGuard !== "off") {
     const message = `The annotation ${ANNOTATION.guard} of namespace ${namespace.name} is ${JSON.stringify(wantedGuard.slice(0, 60))}.`;
-    findings.push(finding("ANNOTATION_INVALID", message, "Set it to block or off."));
+    findings.push(finding("ANNOTATION_INVALID", message, "Ask a cluster admin to set it to block or off."));
   }
   const guard = (wantedGuard ?? config.guard) !== "off";
   if (!guard) {
@@ -39,6 +39,6 @@ export function podSecurity({ namespace }: Facts): readonly Finding[] {
   const level = namespace.labels["pod-security.kubernetes.io/enforce"];
   if (level !== "baseline" && level !== "restricted") return [];
   const message = `Namespace ${namespace.name} enforces Pod Security level ${level}, which forbids the guard's NET_ADMIN.`;
-  const remedy = `Set pod-security.kubernetes.io/enforce to privileged there, where podrole then enforces baseline itself, or the namespace's annotation ${ANNOTATION.guard} to off.`;
+  const remedy = `Ask a cluster admin to set pod-security.kubernetes.io/enforce to privileged there, where podrole then enforces baseline itself, or the namespace's annotation ${ANNOTATION.guard} to off.`;
   return [finding("PSA_FORBIDS_GUARD", message, remedy)];
 }

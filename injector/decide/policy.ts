@@ -2,10 +2,11 @@ import { type RoleArn } from "../model/arn.ts";
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig, PolicyMode } from "../config/installation.ts";
 import { finding, type Finding } from "../model/findings.ts";
-import { covers, grantAllows, type Grant } from "../model/grant.ts";
+import { covers, coversNamespace, grantAllows, grantDenies, type Grant } from "../model/grant.ts";
 import { annotationRules, type Rule } from "./annotation-rules.ts";
-import { globMatches } from "../model/glob.ts";
+import { allowedHere } from "./allowed-here.ts";
 import { ruleOfGrant } from "../model/grant-label.ts";
+import { inAnyCase, subjectOf, type RoleSubject } from "../model/role-pattern.ts";
 
 /** Whether the pod may use the role, and the rule that allows it. */
 export type RoleDecision =
@@ -27,51 +28,55 @@ export function decideRole(
   if (mode === "off") return { allowed: true, rule: "policy off", findings: [] };
 
   const grants = facts.grants.filter((grant) => covers(grant, facts.namespace, serviceAccount));
-  const lower = arn.toLowerCase();
-  const denying = grants.find(
-    ({ effect, roles }) => effect === "Deny" && roles.some((glob) => globMatches(glob, lower)),
-  );
+  const subject = subjectOf(arn, config.baseRoleArn);
+  const inCase = inAnyCase(subject);
+  const denying = grants.find((grant) => grantDenies(grant, inCase));
+  const who = `service account ${facts.namespace.name}/${serviceAccount}`;
   if (denying !== undefined) {
     const remedy = `Use another role, or ask a cluster admin to change RoleGrant ${denying.name}.`;
-    return refused(
-      "ROLE_DENIED_BY_GRANT",
-      `RoleGrant ${denying.name} denies ${arn} to ${who(facts, serviceAccount)}.`,
-      remedy,
-      mode,
-      [],
-    );
+    const message = `RoleGrant ${denying.name} denies ${arn} to ${who}.`;
+    return refused("ROLE_DENIED_BY_GRANT", message, remedy, mode, []);
   }
 
   const findings: Finding[] = [];
   const rules = [
     ...annotationRules(arn, facts, config, findings),
-    ...grants.filter(({ effect }) => effect === "Allow").map(grantRule),
+    ...grants.filter(({ effect }) => effect === "Allow").map((grant) => grantRule(grant, subject, config)),
   ];
   const rule = rules.find(({ allows }) => allows(arn));
   if (rule !== undefined) return { allowed: true, rule: rule.name, findings };
   if (arn === config.defaultRole) return { allowed: true, rule: "the setting defaultRole", findings };
-  if (mode === "listed" && rules.length === 0) {
+  const others = rules.length > 0 ? [] : forOtherAccounts(facts);
+  if (mode === "listed" && rules.length === 0 && others.length === 0) {
     return { allowed: true, rule: "no rule is set here, so the IAM trust policy decides", findings };
   }
 
-  const present =
-    rules.length === 0
-      ? "no rule applies to it"
-      : `no rule that applies to it allows the role (${rules.map(({ name }) => name).join(", ")})`;
-  const remedy =
-    "Add the role to a RoleGrant that covers the namespace, or to the namespace's annotation " +
-    `${config.keys.namespaceAllowedRoles}. \`podrole explain -f\` shows every rule that was checked.`;
-  return refused(
-    "ROLE_NOT_ALLOWED",
-    `${who(facts, serviceAccount)} may not use ${arn}: ${present}.`,
-    remedy,
-    mode,
-    findings,
-  );
+  const allowed = allowedHere(rules);
+  const [ask, which] = allowed === "" ? ["Ask", "the role"] : ["Use one of these roles, or ask", "this one"];
+  const remedy = `${ask} a cluster admin to allow ${which} by a RoleGrant, or by the annotation ${config.keys.namespaceAllowedRoles} of the namespace. \`podrole explain\` shows every rule.`;
+  const message = `S${who.slice(1)} may not use ${arn}. ${allowed === "" ? noneOf(rules, others) : allowed}`;
+  return refused("ROLE_NOT_ALLOWED", message, remedy, mode, findings);
 }
 
-const who = (facts: Facts, serviceAccount: string): string =>
-  `Service account ${facts.namespace.name}/${serviceAccount}`;
+/** Grants for other service accounts of the namespace: they are rules of this namespace, too. */
+const forOtherAccounts = ({ grants, namespace }: Facts): readonly Grant[] =>
+  grants.filter((grant) => grant.effect === "Allow" && coversNamespace(grant, namespace));
+
+function noneOf(rules: readonly Rule[], others: readonly Grant[]): string {
+  if (rules.length > 0) return `Nothing is allowed here, by ${listed(rules.map(({ label }) => label))}.`;
+  if (others.length === 0) return "No rule allows it any role.";
+  return `${listed(others.map(({ name }) => ruleOfGrant(name)))} allow${others.length === 1 ? "s" : ""} roles to other service accounts of the namespace only.`;
+}
+
+/** Names, of which a cluster may have thousands. */
+const NAMES_MAX = 5;
+
+function listed(names: readonly string[]): string {
+  const more = names.length - NAMES_MAX;
+  return [...names.slice(0, NAMES_MAX), ...(more > 0 ? [`${more} more`] : [])]
+    .join(", ")
+    .replace(/, (?=[^,]*$)/, " and ");
+}
 
 function refused(
   code: "ROLE_NOT_ALLOWED" | "ROLE_DENIED_BY_GRANT",
@@ -91,7 +96,22 @@ function refused(
   return { allowed: false, findings: [...findings, finding(code, message, remedy)] };
 }
 
-const grantRule = (grant: Grant): Rule => ({
-  name: ruleOfGrant(grant.name),
-  allows: (arn) => grantAllows(grant, arn),
-});
+function grantRule(
+  grant: Grant,
+  subject: RoleSubject,
+  { baseRoleArn }: Pick<InjectorConfig, "baseRoleArn">,
+): Rule {
+  const name = ruleOfGrant(grant.name);
+  return {
+    name,
+    label: name,
+    allows: () => grantAllows(grant, subject),
+    roles: () => [
+      ...(grant.default === undefined ? [] : [grant.default]),
+      ...grant.roles.flatMap(({ glob, isName }) => {
+        if (!isName) return [glob.text];
+        return baseRoleArn === undefined ? [] : [baseRoleArn + glob.text];
+      }),
+    ],
+  };
+}

@@ -89,5 +89,7 @@ const invalid = (...[code, message, remedy]: Parameters<typeof finding>): Resolv
 function ambiguity(grant: string, others: readonly string[]): readonly Finding[] {
   if (others.length === 0) return [];
   const message = `The default role comes from RoleGrant ${grant}, but other grants name one too: ${others.join(", ")}.`;
-  return [finding("GRANT_DEFAULT_AMBIGUOUS", message, "Keep `default` in only one of them.")];
+  return [
+    finding("GRANT_DEFAULT_AMBIGUOUS", message, "Ask a cluster admin to keep `default` in only one of them."),
+  ];
 }

@@ -4,6 +4,7 @@ import type { Facts } from "../model/facts.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { globMatches } from "../model/glob.ts";
 import { covers, grantAllows, type Grant } from "../model/grant.ts";
+import { subjectOf, type RoleSubject } from "../model/role-pattern.ts";
 import { ruleOfGrant } from "../model/grant-label.ts";
 
 /** Where a pod's session name comes from, and whether the pod may have it. */
@@ -22,7 +23,7 @@ export interface SessionNameInput {
   readonly roles: readonly RoleArn[];
   readonly facts: Facts;
   readonly serviceAccount: string;
-  readonly config: Pick<InjectorConfig, "sessionName" | "sessionNames">;
+  readonly config: Pick<InjectorConfig, "baseRoleArn" | "sessionName" | "sessionNames">;
 }
 
 /**
@@ -57,11 +58,13 @@ function whatAllows({
   if (template === config.sessionName) return "the same as the setting sessionName";
   if (config.sessionNames === "any") return "as the setting sessionNames allows";
   const grants = facts.grants.filter((grant) => covers(grant, facts.namespace, serviceAccount));
-  const allowing = roles.map((role) => grants.find((grant) => allows(grant, role, template)));
+  const allowing = roles.map((role) =>
+    grants.find((grant) => allows(grant, subjectOf(role, config.baseRoleArn), template)),
+  );
   if (allowing.length === 0 || allowing.includes(undefined)) return undefined;
   const names = new Set(allowing.map((grant) => ruleOfGrant(grant?.name ?? "")));
   return `as ${[...names].join(", ")} allows`;
 }
 
-const allows = (grant: Grant, role: RoleArn, template: string): boolean =>
+const allows = (grant: Grant, role: RoleSubject, template: string): boolean =>
   grantAllows(grant, role) && (grant.sessionNames ?? []).some((glob) => globMatches(glob, template));

@@ -1,8 +1,17 @@
 import { CodedError } from "../../sidecar/kit/errors.ts";
 import { parseRoleArn } from "./arn.ts";
 import { isRecord, own, strings, type Fields } from "./read.ts";
-import { type Glob, globMatches, globOfAnyCase, globOf } from "./glob.ts";
+import { type Glob, globMatches, globOf } from "./glob.ts";
 import { type LabelSelector, selects, parseSelector } from "./label-selector.ts";
+import {
+  allowedPattern,
+  allowsRole,
+  deniedPattern,
+  deniesRole,
+  whyNever,
+  type RolePattern,
+  type RoleSubject,
+} from "./role-pattern.ts";
 
 export type Effect = "Allow" | "Deny";
 
@@ -10,11 +19,7 @@ export type Effect = "Allow" | "Deny";
 export interface Grant {
   readonly name: string;
   readonly effect: Effect;
-  /**
-   * Patterns for role ARNs; a `Deny` compares them with ARNs in lower case. To IAM, names that differ only in case are the
-   * same, so a role is denied in every spelling.
-   */
-  readonly roles: readonly Glob[];
+  readonly roles: readonly RolePattern[];
   /** One of this and the selector is set; with neither the grant covers no namespace. */
   readonly namespaces?: readonly Glob[];
   readonly namespaceSelector?: LabelSelector;
@@ -26,21 +31,49 @@ export interface Grant {
   readonly sessionNames?: readonly Glob[];
 }
 
-/** Whether the grant is about pods of this namespace and service account. */
-export function covers(
-  grant: Grant,
-  namespace: { readonly name: string; readonly labels: Readonly<Record<string, string>> },
-  serviceAccount: string,
-): boolean {
-  const inNamespace =
-    grant.namespaces?.some((glob) => globMatches(glob, namespace.name)) === true ||
-    (grant.namespaceSelector !== undefined && selects(grant.namespaceSelector, namespace.labels));
-  return inNamespace && (grant.serviceAccounts?.some((glob) => globMatches(glob, serviceAccount)) ?? true);
+interface Named {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
+/** Whether the grant is about pods of this namespace, of whatever service account. */
+export const coversNamespace = ({ namespaces, namespaceSelector }: Grant, { name, labels }: Named): boolean =>
+  namespaces?.some((glob) => globMatches(glob, name)) === true ||
+  (namespaceSelector !== undefined && selects(namespaceSelector, labels));
+
+/** Whether the grant is about pods of this namespace and service account. */
+export const covers = (grant: Grant, namespace: Named, serviceAccount: string): boolean =>
+  coversNamespace(grant, namespace) &&
+  (grant.serviceAccounts?.some((glob) => globMatches(glob, serviceAccount)) ?? true);
+
 /** Whether the grant allows the role to the pods that it covers. */
-export const grantAllows = ({ effect, roles, default: fallback }: Grant, role: string): boolean =>
-  effect === "Allow" && (role === fallback || roles.some((glob) => globMatches(glob, role)));
+export const grantAllows = ({ effect, roles, default: fallback }: Grant, role: RoleSubject): boolean =>
+  effect === "Allow" && (role.arn === fallback || roles.some((pattern) => allowsRole(pattern, role)));
+
+/** Whether the grant denies the role to the pods that it covers. `role` is in any case: see {@link inAnyCase}. */
+export const grantDenies = ({ effect, roles }: Grant, role: RoleSubject): boolean =>
+  effect === "Deny" && roles.some((pattern) => deniesRole(pattern, role));
+
+/** What of a grant that can be read can never match, each to go on after the grant's name. */
+export function neverMatching(
+  { effect, roles, default: fallback, serviceAccounts }: Grant,
+  hasBase: boolean,
+): readonly string[] {
+  return [
+    ...(serviceAccounts?.length === 0
+      ? ["covers no service account, since spec.serviceAccounts is empty"]
+      : []),
+    ...(roles.length === 0 && fallback === undefined
+      ? [`${effect === "Deny" ? "denies" : "allows"} nothing, since spec.roles is empty`]
+      : []),
+    ...roles.flatMap((pattern) => {
+      const why = whyNever(pattern, hasBase);
+      return why === undefined
+        ? []
+        : [`has ${JSON.stringify(pattern.glob.text)} in spec.roles, which ${why}`];
+    }),
+  ];
+}
 
 /**
  * A RoleGrant object as the API server or a file holds it.
@@ -89,7 +122,7 @@ export function parseGrant(object: Fields): Grant {
   return {
     name,
     effect,
-    roles: roles.map(effect === "Deny" ? globOfAnyCase : globOf),
+    roles: roles.map(effect === "Deny" ? deniedPattern : allowedPattern),
     ...(namespaces === undefined ? {} : { namespaces: namespaces.map(globOf) }),
     ...(namespaceSelector === undefined ? {} : { namespaceSelector }),
     ...(serviceAccounts === undefined ? {} : { serviceAccounts: serviceAccounts.map(globOf) }),
@@ -108,4 +141,6 @@ const SPEC_FIELDS: ReadonlySet<string> = new Set([
   "sessionNames",
 ]);
 const invalid = (name: string, why: string): CodedError =>
-  new CodedError("GRANT_INVALID", `RoleGrant ${name} ${why}.`, { remedy: "Correct the grant." });
+  new CodedError("GRANT_INVALID", `RoleGrant ${name} ${why}.`, {
+    remedy: "Correct the grant, or ask a cluster admin to.",
+  });

@@ -76,7 +76,7 @@ async function resultOf(
     }
     // Without the error's message, which may quote the object.
     log.error({ uid: uidOf(review), error: errorName(error), at: framesOf(error) }, "decision failed");
-    const remedy = "Look for the uid of this request in the injector's log.";
+    const remedy = "Ask a cluster admin to look for the uid of this request in the injector's log.";
     return denied([finding("INTERNAL", "podrole failed to decide about this object.", remedy)]);
   }
 }

@@ -9,6 +9,7 @@ import { openInjector, podObject, type Serving } from "./webhook.ts";
 
 const reason = whyNot();
 const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
+const SETTINGS = { namespace: "podrole-system", configMap: "podrole-config" };
 const signal = new AbortController().signal;
 
 describe.skipIf(reason !== undefined)(
@@ -31,7 +32,7 @@ describe.skipIf(reason !== undefined)(
     test("is written with the controller's rights, shown by kubectl get, and not written again", async () => {
       const { admin } = serving.plane;
       const api = apiServer(await controllerAccount(serving.plane));
-      const round = () => updateGrants({ api, now: () => Date.now() }, signal);
+      const round = () => updateGrants({ api, now: () => Date.now(), ...SETTINGS }, signal);
       await round();
       const grant = await admin.get(`${GRANTS}/shop-roles`);
       expect(grant.status).toMatchObject({ podsUsing: 1, conditions: [{ type: "Valid", status: "True" }] });

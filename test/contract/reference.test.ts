@@ -17,7 +17,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   OBJECT_MALFORMED: "Correct the field that the message names.",
   REVIEW_TOO_HEAVY:
     "Make the object smaller, or ask a cluster admin to raise the injector's memory limit: what one review may take grows with it.",
-  INTERNAL: "Look for the request's uid in the injector's log, and report the error.",
+  INTERNAL: "Ask a cluster admin to look for the request's uid in the injector's log, and report the error.",
   NO_CONTAINERS: "Give the pod at least one container.",
   FACTS_UNAVAILABLE:
     "Try again. If the code stays, check that the injector reaches the API server, and that the RoleGrant in the message is valid.",
@@ -25,12 +25,12 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
     "Write a name such as `billing-reader`, a path and name, or an ARN such as `arn:aws:iam::111122223333:role/billing-reader`.",
   ROLE_NEEDS_BASE_ARN: "Write the full ARN, or ask a cluster admin to set `baseRoleArn`.",
   ROLE_NOT_ALLOWED:
-    "Add the role to a RoleGrant that covers the namespace, or to the namespace's annotation `iam.amazonaws.com/allowed-roles` or `iam.amazonaws.com/permitted`.",
+    "Use one of the roles that the message names as allowed, or ask a cluster admin to allow this one: by a RoleGrant that covers the namespace, or by the namespace's annotation `iam.amazonaws.com/allowed-roles` or `iam.amazonaws.com/permitted`.",
   ROLE_DENIED_BY_GRANT:
     "Use another role, or ask a cluster admin to change the RoleGrant that the message names.",
   ROLE_WOULD_BE_DENIED: "As for ROLE_NOT_ALLOWED or ROLE_DENIED_BY_GRANT, before the mode becomes `enforce`.",
   POLICY_RULE_INVALID: `Ask a cluster admin to correct the annotation: a JSON array of strings, or an RE2 expression. Names and \`.*\` have no limit. Another expression may have ${PROGRAM_MAX} characters with its repetitions written out, and all of an annotation may take ${STEPS_MAX} steps together; beyond that, use a RoleGrant.`,
-  GRANT_DEFAULT_AMBIGUOUS: "Keep `spec.default` in only one of the grants.",
+  GRANT_DEFAULT_AMBIGUOUS: "Ask a cluster admin to keep `spec.default` in only one of the grants.",
   HUB_ROLE_MISSING: "Remove the annotation, or ask a cluster admin to set `hubRole`.",
   ANNOTATION_INVALID:
     "Give the annotation a value of the form in the [annotation reference](annotations.md).",
@@ -58,10 +58,10 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   IMDS_SHARED:
     "Set `podrole.dev/imds` to `block` on the pod, or remove `podrole.dev/containers`, `podrole.dev/skip-containers`, `eks.amazonaws.com/skip-containers` and `podrole.dev/role.<container>` from it.",
   IMDS_WITHOUT_ROLE: "Give the pod a role, or remove `podrole.dev/imds` from it.",
-  IMDS_V1_ALLOWED: "Remove `podrole.dev/imds-v1`, unless a client cannot use IMDSv2.",
+  IMDS_V1_ALLOWED: "Set `podrole.dev/imds-v1` to `denied` on the pod, unless a client cannot use IMDSv2.",
   IMDS_SHADOWED: "Remove the variable or the alias to use the emulated service.",
   GUARD_OFF: "Ask a cluster admin to remove `podrole.dev/guard: off` from the namespace.",
-  HOST_NETWORK: "Remove `hostNetwork` from the pod.",
+  HOST_NETWORK: "Remove `hostNetwork` from the pod, or run it in a namespace without podrole.",
   HOST_NETWORK_UNGUARDED: "Remove `hostNetwork` from the pod.",
   HOST_PATH:
     "Use a volume of another kind, or ask a cluster admin to [exempt](pod-security.md) the path in this namespace.",
@@ -76,16 +76,19 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   EXEMPTION_INVALID:
     "Ask a cluster admin to correct `podrole.dev/exempt` on the namespace; see [what can be exempted](pod-security.md).",
   PSA_FORBIDS_GUARD:
-    "Set `pod-security.kubernetes.io/enforce` to `privileged` on the namespace, where podrole then [enforces `baseline` itself](pod-security.md), or its annotation `podrole.dev/guard` to `off`.",
-  PRIVILEGED: "Set `privileged` and `hostProcess` to false, and `procMount` to `Default`.",
+    "Ask a cluster admin to set `pod-security.kubernetes.io/enforce` to `privileged` on the namespace, where podrole then [enforces `baseline` itself](pod-security.md), or its annotation `podrole.dev/guard` to `off`.",
+  PRIVILEGED:
+    "Set `privileged` and `hostProcess` to false, and `procMount` to `Default`. What needs them, such as Docker in Docker, can run in a namespace without podrole.",
   CAPABILITY_FORBIDDEN:
     "Remove the capability from `securityContext.capabilities.add`; where the message says so, write `NET_RAW` into `drop`. For `kubectl debug`, choose `--profile=baseline`.",
-  HOST_NAMESPACE: "Remove `hostPID`, `hostIPC` or `shareProcessNamespace` from the pod.",
+  HOST_NAMESPACE:
+    "Remove `hostPID`, `hostIPC` or `shareProcessNamespace` from the pod, or run it in a namespace without podrole.",
   SIDECAR_UID: "Set another `runAsUser`.",
   CONTAINERS_NOT_SEPARATED:
     "Set `allowPrivilegeEscalation` to false in the containers that the message names, and drop `SETUID` or set `runAsNonRoot` to true.",
-  UID_UNKNOWN: "Set `securityContext.runAsUser`, or use source `web-identity`.",
-  PRIVILEGE_ESCALATION: "Set `allowPrivilegeEscalation` to false, or use source `web-identity`.",
+  UID_UNKNOWN: "Set `securityContext.runAsUser`, or ask a cluster admin for source `web-identity`.",
+  PRIVILEGE_ESCALATION:
+    "Set `allowPrivilegeEscalation` to false, or ask a cluster admin for source `web-identity`.",
   POD_FROZEN: "Change it in the workload, or recreate the pod.",
   RESOURCES_BELOW_FLOOR:
     "Leave guard and sidecar at the requests and limits that the message names, or give them more.",

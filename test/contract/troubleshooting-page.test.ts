@@ -28,6 +28,7 @@ const guardRows: readonly Row[] = EXITS.filter(({ exit }) => exit !== 0).map(
 const TABLES: Readonly<Record<string, () => Promise<readonly Row[]> | readonly Row[]>> = {
   denials: () => findingRows("deny"),
   warnings: () => findingRows("warn"),
+  information: () => findingRows("info"),
   policy: policyRows,
   "api server": () => API_SERVER_WORDS,
   guard: () => guardRows,
@@ -68,9 +69,9 @@ test("every row has advice", async () => {
 });
 
 test("every finding is quoted in the words of the webhook or the policy", async () => {
-  const said = await saidIn("denials", "warnings", "policy");
+  const said = await saidIn("denials", "warnings", "information", "policy");
   expect(Object.keys(FINDINGS).filter((code) => !said.includes(`[${code}] `))).toEqual([]);
-  const byWebhook = await saidIn("denials", "warnings");
+  const byWebhook = await saidIn("denials", "warnings", "information");
   expect(Object.keys(FINDINGS).filter((code) => !byWebhook.includes(`[${code}] `))).toEqual([
     ...POLICY_ALONE,
   ]);

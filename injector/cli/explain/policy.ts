@@ -1,7 +1,7 @@
 import type { RoleArn } from "../../model/arn.ts";
 import type { Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { covers, type Grant } from "../../model/grant.ts";
+import { covers, coversNamespace, type Grant } from "../../model/grant.ts";
 import { serviceAccountOf } from "../../model/pod.ts";
 import { decideRole, type RoleDecision } from "../../decide/policy.ts";
 import type { Answers } from "../../decide/trace.ts";
@@ -96,11 +96,16 @@ function resultOf(said: RoleDecision): string {
 }
 
 const rolesOf = ({ roles, default: fallback }: Grant): string =>
-  [...roles.map(({ text }) => text), ...(fallback === undefined ? [] : [`default ${fallback}`])].join(", ");
+  [...roles.map(({ glob }) => glob.text), ...(fallback === undefined ? [] : [`default ${fallback}`])].join(
+    ", ",
+  );
 
-/** The grant, widened to every service account of its namespaces, or to everybody. */
-const ofAnyAccount = (grant: Grant): Grant => ({ ...grant, serviceAccounts: [globOf("*")] });
-const ofEverybody = (grant: Grant): Grant => ({ ...ofAnyAccount(grant), namespaces: [globOf("*")] });
+/** The grant, widened to every service account of every namespace. */
+const ofEverybody = (grant: Grant): Grant => ({
+  ...grant,
+  serviceAccounts: [globOf("*")],
+  namespaces: [globOf("*")],
+});
 
 /** How many RoleGrants that allow the role to others are named; a cluster may have thousands. */
 const NEAR_MISSES_MAX = 5;
@@ -120,7 +125,7 @@ function elsewhere(
     ...near.map((grant) => ({
       name: `RoleGrant ${grant.name} (Allow)`,
       ...holding(rolesOf(grant)),
-      result: covers(ofAnyAccount(grant), namespace, account)
+      result: coversNamespace(grant, namespace)
         ? `allows it, but not to service account ${account}`
         : `allows it, but not in namespace ${namespace.name}`,
       decided: false,

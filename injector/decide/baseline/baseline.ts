@@ -54,7 +54,7 @@ export const baselineFindings = (results: readonly ControlResult[], guard: boole
     ),
   ]);
 
-const FORBIDDEN = "which Pod Security level baseline forbids";
+const FORBIDDEN = "which podrole forbids in pods with a guard (Pod Security level baseline)";
 const EXPOSING = "through which it could reach the sidecar's or other pods' credentials";
 
 const orExempt = (entry: string | undefined): string =>

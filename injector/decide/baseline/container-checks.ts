@@ -1,6 +1,6 @@
 import { named, type Container, type Handler } from "../../model/pod.ts";
 import { BASELINE_CAPABILITIES, canonical, mayAdd } from "./capabilities.ts";
-import type { Subject, Violation } from "./control.ts";
+import { ELSEWHERE, type Subject, type Violation } from "./control.ts";
 
 /** The checks of one field of each container. */
 
@@ -11,7 +11,12 @@ const inEach =
 
 export const privileged = inEach((container) =>
   container.securityContext?.privileged === true
-    ? [{ what: `${named(container)} is privileged`, remedy: "Set privileged to false" }]
+    ? [
+        {
+          what: `${named(container)} is privileged`,
+          remedy: `Set privileged to false, or run what needs it, such as Docker in Docker, ${ELSEWHERE}`,
+        },
+      ]
     : [],
 );
 

@@ -1,6 +1,9 @@
 import type { Container, Pod } from "../../model/pod.ts";
 import type { FindingCode } from "../../model/findings.ts";
 
+/** Where a pod may have what podrole forbids, for remedies. */
+export const ELSEWHERE = "in a namespace without podrole";
+
 /** What a control looks at: the pod, and its containers other than guard and sidecar, of every list. */
 export interface Subject {
   readonly pod: Pod;

@@ -1,7 +1,7 @@
 import { isReadOnlyThroughout } from "../../model/node-mounts.ts";
 import { named } from "../../model/pod.ts";
 import { BASELINE_SYSCTLS } from "./sysctls.ts";
-import type { Subject, Violation } from "./control.ts";
+import { ELSEWHERE, type Subject, type Violation } from "./control.ts";
 
 /** The checks of fields of the pod, and of its volumes. */
 
@@ -9,7 +9,10 @@ import type { Subject, Violation } from "./control.ts";
 export const hostNamespaces = ({ pod: { spec } }: Subject): readonly Violation[] =>
   (["hostPID", "hostIPC"] as const)
     .filter((field) => spec[field] === true)
-    .map((field) => ({ what: `The pod sets ${field}`, remedy: `Remove ${field} from the pod` }));
+    .map((field) => ({
+      what: `The pod sets ${field}`,
+      remedy: `Remove ${field} from the pod, or run it ${ELSEWHERE}`,
+    }));
 
 export function hostPaths({ pod: { spec }, containers }: Subject): readonly Violation[] {
   const written = new Set(
@@ -23,7 +26,7 @@ export function hostPaths({ pod: { spec }, containers }: Subject): readonly Viol
       : [
           {
             what: `The volume ${JSON.stringify(name)} is the path ${JSON.stringify(hostPath.path ?? "")} of the node`,
-            remedy: "Use a volume of another kind, or run the pod in a namespace without podrole",
+            remedy: `Use a volume of another kind, or run the pod ${ELSEWHERE}`,
             value: hostPath.path ?? "",
             readOnly: !written.has(name),
           },

@@ -11,6 +11,8 @@ const grant = (name: string, spec: object = { roles: ["*"], namespaces: ["shop"]
   spec,
   ...(status ? { status } : {}),
 });
+const using = (podsUsing: number, nowMs = NOW) => ({ podsUsing, hasBase: true, nowMs });
+const SETTINGS = { namespace: "podrole-system", configMap: "podrole-config" };
 const pod = (own: string, containers: Readonly<Record<string, string>> = {}) => {
   const rules = Object.entries(containers).map(([name, of]) => [name, { rule: `RoleGrant ${of}` }]);
   const status = { rule: `RoleGrant ${own}`, containers: Object.fromEntries(rules) };
@@ -19,7 +21,7 @@ const pod = (own: string, containers: Readonly<Record<string, string>> = {}) => 
 
 describe("the status of a grant", () => {
   test("says that podrole can read the grant, since when, and how many pods use it", () => {
-    expect(statusOf(grant("g"), 2, NOW)).toEqual({
+    expect(statusOf(grant("g"), using(2))).toEqual({
       conditions: [
         {
           type: "Valid",
@@ -35,7 +37,7 @@ describe("the status of a grant", () => {
   });
 
   test("says why podrole cannot read the grant, and what follows from that", () => {
-    const { conditions } = statusOf(grant("g", { namespaces: ["a"], effect: "Maybe" }), 0, NOW) as {
+    const { conditions } = statusOf(grant("g", { namespaces: ["a"], effect: "Maybe" }), using(0)) as {
       conditions: [{ status: string; message: string }];
     };
     expect(conditions[0]).toMatchObject({ status: "False", reason: "Unreadable" });
@@ -43,10 +45,43 @@ describe("the status of a grant", () => {
     expect(conditions[0].message).toContain("podrole denies the pods that it may cover");
   });
 
+  test.for([
+    [
+      "a Deny by name without a base ARN",
+      { effect: "Deny", roles: ["*:role/x", "admin"], namespaces: ["*"] },
+      'has "admin" in spec.roles, which is a name, and names need the setting baseRoleArn',
+    ],
+    [
+      "an ARN that is no role's",
+      { roles: ["arn:aws:iam::1:role/x"], namespaces: ["a"] },
+      "is no ARN of a role",
+    ],
+    ["no roles", { effect: "Deny", namespaces: ["a"] }, "denies nothing, since spec.roles is empty"],
+    [
+      "no service accounts",
+      { roles: ["*"], namespaces: ["a"], serviceAccounts: [] },
+      "covers no service account, since spec.serviceAccounts is empty",
+    ],
+  ] as const)("says that %s can never match", ([, spec, why]) => {
+    const { conditions } = statusOf(grant("g", spec), { ...using(0), hasBase: false }) as {
+      conditions: [{ message: string }];
+    };
+    expect(conditions[0]).toMatchObject({ status: "False", reason: "NeverMatches" });
+    expect(conditions[0].message).toContain(why);
+    expect(conditions[0].message).toMatch(/^The grant .+ podrole applies the rest of it\.$/);
+  });
+
+  test("names the first of very many entries that can never match", () => {
+    const roles = Array.from({ length: 500 }, (_, index) => `arn:${index}`);
+    const text = JSON.stringify(statusOf(grant("g", { roles, namespaces: ["a"] }), using(0)));
+    expect(text).toContain("and 495 more like these");
+    expect(text.length).toBeLessThan(1000);
+  });
+
   test("keeps the time of its last change, so that the next look changes nothing", () => {
-    const first = statusOf(grant("g"), 2, NOW);
-    expect(statusOf(grant("g", undefined, first), 2, LATER)).toEqual(first);
-    const broken = statusOf(grant("g", { effect: "x" }, first), 2, LATER);
+    const first = statusOf(grant("g"), using(2));
+    expect(statusOf(grant("g", undefined, first), using(2, LATER))).toEqual(first);
+    const broken = statusOf(grant("g", { effect: "x" }, first), using(2, LATER));
     expect(broken).toMatchObject({ conditions: [{ lastTransitionTime: "2026-11-21T07:00:00Z" }] });
   });
 });
@@ -54,19 +89,26 @@ describe("the status of a grant", () => {
 describe("a round of the grants", () => {
   const GRANTS = "/apis/podrole.dev/v1alpha1/rolegrants";
   const PODS = "/api/v1/pods";
+  const CONFIG_MAP = "/api/v1/namespaces/podrole-system/configmaps/podrole-config";
   const never = new AbortController().signal;
 
   interface Asked {
     readonly gets: string[];
     readonly counts: Readonly<Record<string, number>>;
+    readonly reasons: Readonly<Record<string, string>>;
   }
 
   /** @param pages the pages of each list, by the beginning of its path */
-  async function round(lists: Readonly<Record<string, readonly (readonly object[])[]>>): Promise<Asked> {
+  async function round(
+    lists: Readonly<Record<string, readonly (readonly object[])[]>>,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<Asked> {
     const gets: string[] = [];
     const counts: Record<string, number> = {};
+    const reasons: Record<string, string> = {};
     const api = {
       get: (path: string, _ms: number, _signal: AbortSignal, accept = "") => {
+        if (path === CONFIG_MAP) return Promise.resolve({ data: settings });
         gets.push(path);
         const [start = "", pages = []] = Object.entries(lists).find(([one]) => path.startsWith(one)) ?? [];
         if (start === PODS && !accept.includes("PartialObjectMetadataList")) throw new Error("whole pods");
@@ -75,13 +117,15 @@ describe("a round of the grants", () => {
         return Promise.resolve({ metadata, items: pages[index] ?? null });
       },
       patch: (path: string, changes: object) => {
-        const { status } = changes as { status: { podsUsing: number } };
-        counts[path.slice(GRANTS.length + 1, -"/status".length)] = status.podsUsing;
+        const { status } = changes as { status: { podsUsing: number; conditions: [{ reason: string }] } };
+        const name = path.slice(GRANTS.length + 1, -"/status".length);
+        counts[name] = status.podsUsing;
+        reasons[name] = status.conditions[0].reason;
         return Promise.resolve();
       },
     };
-    await updateGrants({ api, now: () => NOW }, never);
-    return { gets, counts };
+    await updateGrants({ api, now: () => NOW, ...SETTINGS }, never);
+    return { gets, counts, reasons };
   }
 
   test("counts the pods of the whole cluster by one list from the API server's cache", async () => {
@@ -121,20 +165,20 @@ describe("a round of the grants", () => {
   });
 
   test("writes nothing when nothing has changed", async () => {
-    const settled = grant("a", undefined, statusOf(grant("a"), 0, NOW - 60_000));
+    const settled = grant("a", undefined, statusOf(grant("a"), using(0, NOW - 60_000)));
     expect((await round({ [GRANTS]: [[settled]] })).counts).toEqual({});
   });
 
   test("succeeds without the CRD, and when a grant is deleted meanwhile", async () => {
     const absent = { get: () => Promise.reject(new Refusal(404, "")), patch: () => Promise.resolve() };
-    await updateGrants({ api: absent, now: () => NOW }, never);
+    await updateGrants({ api: absent, now: () => NOW, ...SETTINGS }, never);
     const deleted = {
       get: () => Promise.resolve({ items: [grant("a")] }),
       patch: () => Promise.reject(new Refusal(404, "")),
     };
-    await updateGrants({ api: deleted, now: () => NOW }, never);
+    await updateGrants({ api: deleted, now: () => NOW, ...SETTINGS }, never);
     const refused = { ...absent, get: () => Promise.reject(new Refusal(403, "")) };
-    await expect(updateGrants({ api: refused, now: () => NOW }, never)).rejects.toMatchObject({
+    await expect(updateGrants({ api: refused, now: () => NOW, ...SETTINGS }, never)).rejects.toMatchObject({
       status: 403,
     });
   });
@@ -144,6 +188,7 @@ describe("a round of the grants", () => {
     const counts: object[] = [];
     const api = {
       get: async (path: string) => {
+        if (path === CONFIG_MAP) return {};
         if (path.startsWith(GRANTS)) return { items: [grant("a")] };
         const query = new URL(path, "http://a").searchParams;
         gets.push(`${query.get("limit")} ${query.get("resourceVersion")} ${query.get("continue")}`);
@@ -152,7 +197,7 @@ describe("a round of the grants", () => {
       },
       patch: async (_path: string, changes: object) => void counts.push(changes),
     };
-    await updateGrants({ api, now: () => NOW }, never);
+    await updateGrants({ api, now: () => NOW, ...SETTINGS }, never);
     expect(gets).toEqual(["500 0 null", "500 null null", "63 null null", "63 null 1"]);
     expect(counts).toMatchObject([{ status: { podsUsing: 2 } }]);
   });
@@ -166,10 +211,26 @@ describe("a round of the grants", () => {
         if (path.includes("/a/")) throw new Refusal(422, "a is invalid");
       },
     };
-    await expect(updateGrants({ api, now: () => NOW }, never)).rejects.toMatchObject({
+    await expect(updateGrants({ api, now: () => NOW, ...SETTINGS }, never)).rejects.toMatchObject({
       said: "a is invalid",
     });
     expect(written).toEqual([`${GRANTS}/a/status`, `${GRANTS}/b/status`]);
+  });
+
+  test("takes names for valid where the settings have a base ARN, or cannot be read", async () => {
+    const named = { [GRANTS]: [[grant("a", { roles: ["billing-*"], namespaces: ["shop"] })]] };
+    expect((await round(named)).reasons).toEqual({ a: "NeverMatches" });
+    expect((await round(named, { baseRoleArn: "auto" })).reasons).toEqual({ a: "Readable" });
+    const written: string[] = [];
+    const api = {
+      get: (path: string) =>
+        path === CONFIG_MAP
+          ? Promise.reject(new Refusal(403, ""))
+          : Promise.resolve({ items: named[GRANTS]?.[0] }),
+      patch: async (_path: string, changes: object) => void written.push(JSON.stringify(changes)),
+    };
+    await updateGrants({ api, now: () => NOW, ...SETTINGS }, never);
+    expect(written.join()).toContain("Readable");
   });
 
   test("does not list pods when there are no grants", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { covers, parseGrant, type Grant } from "../../../injector/model/grant.ts";
+import { allowedPattern } from "../../../injector/model/role-pattern.ts";
 import { grant } from "../../support/facts.ts";
 import { thrown } from "../../support/thrown.ts";
 import { globMatches, globOf } from "../../../injector/model/glob.ts";
@@ -88,7 +89,7 @@ describe("a grant object", () => {
       name: "g",
       effect: "Allow",
       namespaces: [globOf("a")],
-      roles: [globOf("r")],
+      roles: [allowedPattern("r")],
     });
   });
 
@@ -138,7 +139,10 @@ describe("a grant object", () => {
     ],
   ] as const)("with %s is refused with a sentence that names it", async ([, spec]) => {
     const error = await thrown(() => grant("my-grant", spec));
-    expect(error).toMatchObject({ code: "GRANT_INVALID", remedy: "Correct the grant." });
+    expect(error).toMatchObject({
+      code: "GRANT_INVALID",
+      remedy: "Correct the grant, or ask a cluster admin to.",
+    });
     expect(error.message).toMatch(/^RoleGrant my-grant .+\.$/);
   });
 });

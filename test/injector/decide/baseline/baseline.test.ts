@@ -125,7 +125,7 @@ describe("a denial", () => {
 
   test("names Pod Security level baseline where there is a guard", () => {
     expect(shownTo()).toContain(
-      'Container "app" adds the capability NET_ADMIN, which Pod Security level baseline forbids.',
+      'Container "app" adds the capability NET_ADMIN, which podrole forbids in pods with a guard (Pod Security level baseline).',
     );
   });
 
