@@ -2,7 +2,7 @@ import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import type { Container, PodSpec } from "./pod.ts";
 import { isGuardAndSidecar } from "./own-form.ts";
 import { quantityOf } from "./quantity.ts";
-import { fieldsIn, own, type Fields } from "./read.ts";
+import { fieldsIn, isRecord, own, type Fields } from "./read.ts";
 
 /**
  * Requests and limits of guard and sidecar. Also the least that they may have: with less, a pod's author could get the
@@ -112,4 +112,16 @@ export function uncommonResources(resources: Fields): readonly string[] {
   const names = ["requests", "limits"].flatMap((kind) => Object.keys(fieldsIn(resources, kind)));
   const fields = Object.keys(resources).filter((key) => key !== "requests" && key !== "limits");
   return [...fields, ...names.filter((name) => !COMMON.has(name))];
+}
+
+/** The resources without those of {@link uncommonResources}. */
+export function commonResources(resources: Fields): Fields {
+  if (uncommonResources(resources).length === 0) return resources;
+  const kinds = KINDS.filter((kind) => isRecord(own(resources, kind)));
+  return Object.fromEntries(
+    kinds.map((kind) => [
+      kind,
+      Object.fromEntries(Object.entries(fieldsIn(resources, kind)).filter(([name]) => COMMON.has(name))),
+    ]),
+  );
 }

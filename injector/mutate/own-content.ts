@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { uncommonResources } from "../model/own-resources.ts";
-import { fieldsIn, type Fields } from "../model/read.ts";
+import { fieldsIn, own, type Fields } from "../model/read.ts";
 import type { Container } from "../model/pod.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { aroundHashes } from "./token.ts";
@@ -31,15 +31,20 @@ function comparable(container: Container, expected: Container): Fields {
 export const sameContent = (actual: Container, expected: Container): boolean =>
   isDeepStrictEqual(comparable(actual, expected), comparable(expected, expected));
 
-/** Which field differs, for a person who has to find out why. */
-export function difference(actual: Container, expected: Container | undefined): string {
-  if (expected === undefined) return " (this pod should have none)";
+/** Which fields differ, for a person who has to find out why. Of the security context, which of its fields. */
+export function differingFields(actual: Container, expected: Container): readonly string[] {
   const [a, b] = [comparable(actual, expected), comparable(expected, expected)];
-  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
-    (key) => !isDeepStrictEqual(a[key], b[key]),
+  return differing(a, b).flatMap((key) =>
+    key === "securityContext"
+      ? differing(fieldsIn(a, key), fieldsIn(b, key)).map((field) => `${key}.${field}`)
+      : [key],
   );
-  return keys.length === 0 ? " (it is there twice)" : ` (${keys.join(", ").slice(0, 200)})`;
 }
+
+const differing = (a: Fields, b: Fields): readonly string[] =>
+  [...new Set([...Object.keys(a), ...Object.keys(b)])]
+    .filter((key) => !isDeepStrictEqual(own(a, key), own(b, key)))
+    .toSorted();
 
 /** The container that is there already, if its content is podrole's: others may have changed its resources or added defaults. */
 export function keptOr(expected: Container, present: readonly Container[]): Container {

@@ -1,13 +1,12 @@
+import { CONTAINER } from "../../sidecar/contract/pod.ts";
+import { APPARMOR_ANNOTATION } from "../decide/baseline/profile-checks.ts";
 import type { Container, Pod } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { Assigned } from "./assigned.ts";
-import { presentForm } from "./guard-and-sidecar.ts";
-import { earlierGid, presentUid } from "./sidecar-uid.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { ownShortfalls } from "../model/own-resources.ts";
-import { ownContainers } from "./own-containers.ts";
 import { isPodroleContainer, userContainers } from "../model/user-containers.ts";
-import { sameContent, difference } from "./own-content.ts";
+import { sameContent, differingFields } from "./own-content.ts";
 import { endpointsByContainer } from "./endpoints.ts";
 import { foreignTokenMounts, isSameVolume, ownVolumes } from "./own-volumes.ts";
 import { isOwnVolume } from "../decide/own-volume.ts";
@@ -16,22 +15,28 @@ import type { Intent } from "../decide/intent.ts";
 /**
  * Containers and volumes with podrole's names and other content, and mounts of an identity's token that podrole would not
  * write. Compared by content, never by a marker or a name alone, since a pod's author can write both.
+ * @param pod without what others have added to guard and sidecar
+ * @param expected guard and sidecar as an earlier pass wrote them
  */
 export function tamperedContainers(
   pod: Pod,
   intent: Intent,
   config: InjectorConfig,
-  own: Assigned,
+  { tokens }: Assigned,
+  expected: readonly Container[],
 ): readonly Finding[] {
-  const remedy = "Delete it from the manifest: podrole adds it itself.";
   const present = (pod.spec.initContainers ?? []).filter(isPodroleContainer);
-  const expected = present.length === 0 ? [] : expectedContainers(pod, intent, config, own);
   const containers = present.flatMap((container, index) => {
     const ours = expected.find(({ name }) => name === container.name);
     const twice = present.findIndex(({ name }) => name === container.name) !== index;
     if (ours !== undefined && !twice && sameContent(container, ours)) return belowFloor(container);
-    const message = `Init container ${container.name} differs from what this version of podrole writes${difference(container, ours)}.`;
-    return [finding("INJECTED_DIFFERENTLY", message, remedy)];
+    const fields = ours === undefined ? [] : differingFields(container, ours);
+    const what =
+      ours === undefined
+        ? "this pod should have none"
+        : fields.join(", ").slice(0, 200) || "it is there twice";
+    const message = `Init container ${container.name} differs from what this version of podrole writes (${what}).`;
+    return [finding("INJECTED_DIFFERENTLY", message, `${REMEDY} ${forWebhooks(fields)}`)];
   });
   const written = new Map(ownVolumes(intent).map((volume) => [volume.name, volume]));
   const volumes = (pod.spec.volumes ?? [])
@@ -40,32 +45,38 @@ export function tamperedContainers(
       finding(
         "INJECTED_DIFFERENTLY",
         `Volume ${JSON.stringify(name.slice(0, 80))} differs from what this version of podrole writes.`,
-        remedy,
+        REMEDY,
       ),
     );
-  const endpoints = endpointsByContainer(intent, own.tokens, config);
+  const endpoints = endpointsByContainer(intent, tokens, config);
   const mounts = [...userContainers(pod), ...(pod.spec.ephemeralContainers ?? [])].flatMap((one) =>
     foreignTokenMounts(one, endpoints.get(one.name)?.mount),
   );
-  return [...containers, ...volumes, ...mounts];
+  return [...containers, ...profilesByAnnotation(pod, intent), ...volumes, ...mounts];
 }
 
-/**
- * With the uid and gid that it has: where another container names that uid by now, or a mesh has come with a proxy of another group,
- * podrole writes them anew. The form may be another one, too.
- */
-const expectedContainers = (
-  pod: Pod,
-  intent: Intent,
-  config: InjectorConfig,
-  own: Assigned,
-): readonly Container[] =>
-  ownContainers(pod, intent, config, {
-    ...own,
-    uid: presentUid(pod) ?? own.uid,
-    gid: earlierGid(pod) ?? own.gid,
-    isOne: presentForm(pod, config, own.isOne),
-  });
+const REMEDY = "Delete it from the manifest: podrole adds it itself.";
+
+/** Additions of other webhooks are taken off again. These have changed something. */
+const forWebhooks = (fields: readonly string[]): string =>
+  fields.includes("image")
+    ? "If another webhook rewrites images, set podrole's setting image to what that webhook writes, or exclude the container there."
+    : "If another webhook changed it, exclude the container there.";
+
+/** API servers copy the annotation into the container's security context after all webhooks. */
+function profilesByAnnotation({ metadata }: Pod, { guard, sidecar }: Intent): readonly Finding[] {
+  const written = [...(guard ? [CONTAINER.guard] : []), ...(sidecar ? [CONTAINER.sidecar] : [])];
+  return written
+    .map((name) => `${APPARMOR_ANNOTATION}${name}`)
+    .filter((key) => metadata?.annotations?.[key] != null)
+    .map((key) =>
+      finding(
+        "INJECTED_DIFFERENTLY",
+        `The annotation ${key} gives podrole's container an AppArmor profile.`,
+        "Remove the annotation. If another webhook adds it, exclude the container there.",
+      ),
+    );
+}
 
 const belowFloor = (container: Container): readonly Finding[] =>
   ownShortfalls(container).map(({ of, place, amount, floor }) =>

@@ -6,10 +6,12 @@ import { finding, type Finding } from "../model/findings.ts";
 import { mutate } from "../mutate/mutate.ts";
 import type { Pod } from "../model/pod.ts";
 import { proxyFindings } from "../mutate/proxy.ts";
+import { withoutAdditions } from "../mutate/additions.ts";
 import { withoutEarlierInjection } from "../mutate/earlier-injection.ts";
 import type { Fresh } from "../mutate/fresh.ts";
 import { assigned } from "../mutate/assigned.ts";
 import { shadowed, imdsShadowed } from "../mutate/shadowed.ts";
+import { writtenContainers } from "../mutate/own-containers.ts";
 import { tamperedContainers } from "../mutate/tampered-containers.ts";
 import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
 import { endpointsByContainer } from "../mutate/endpoints.ts";
@@ -39,15 +41,21 @@ export function admitPod(
 ): PodOutcome {
   const decision = decide(object, facts, config, requester);
   if (decision.kind !== "inject") return decision;
-  const { pod, intent } = decision;
-  const own = assigned(pod, intent, config, fresh);
+  const { pod: before, intent } = decision;
+  const own = assigned(before, intent, config, fresh);
   if (own === undefined) return { kind: "deny", findings: [noUidLeft(), ...decision.findings] };
-  const tampered = tamperedContainers(pod, intent, config, own);
-  if (tampered.length > 0) {
-    const original = withoutEarlierInjection(pod, config);
-    if (original === undefined) return { kind: "deny", findings: [...tampered, ...decision.findings] };
-    const outcome = admitPod(original, facts, config, fresh, requester);
-    return outcome.kind === "inject" ? { ...outcome, before: pod } : outcome;
+  const written = writtenContainers(before, intent, config, own);
+  const tampered = (one: Pod): readonly Finding[] => tamperedContainers(one, intent, config, own, written);
+  let pod = before;
+  if (tampered(pod).length > 0) {
+    const original = withoutEarlierInjection(before, config);
+    if (original !== undefined) {
+      const outcome = admitPod(original, facts, config, fresh, requester);
+      return outcome.kind === "inject" ? { ...outcome, before } : outcome;
+    }
+    pod = withoutAdditions(before, written);
+    const left = tampered(pod);
+    if (left.length > 0) return { kind: "deny", findings: [...left, ...decision.findings] };
   }
   const endpoints = endpointsByContainer(intent, own.tokens, config);
   const users = userContainers(pod);
@@ -63,7 +71,7 @@ export function admitPod(
   ];
   return {
     kind: "inject",
-    before: pod,
+    before,
     after: mutate(pod, intent, config, own),
     guard: intent.guard,
     sidecar: intent.sidecar,

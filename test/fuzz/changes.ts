@@ -65,6 +65,15 @@ const DANGEROUS: readonly (readonly [string, unknown])[] = [
   ["restartPolicy", "Always"],
   ["resources", { limits: { memory: "6Mi", cpu: "1m" } }],
   ["command", ["true"]],
+  ["args", ["--help"]],
+  ["envFrom", [{ secretRef: { name: "s" } }]],
+  ["ports", [{ containerPort: 80 }]],
+  ["lifecycle", { preStop: { exec: { command: ["true"] } } }],
+  [
+    "resources",
+    { claims: [{ name: "c" }], limits: { memory: "1Gi", cpu: "2", "vendor.example/device": "1" } },
+  ],
+  ["future", true],
   ["image", "evil/image:1"],
   ["name", "podrole-guard"],
   ["name", "podrole-sidecar"],
@@ -149,6 +158,25 @@ const isNonEmpty = (node: Node): boolean => Object.keys(node).length > 0;
 function dangerous(node: Record<string, unknown>, next: Next): void {
   endanger(node, next, DANGEROUS);
 }
+
+/** A variable or a mount more, as webhooks add them to every container. */
+export function extend(pod: Record<string, unknown>, next: Next): void {
+  const inits = isRecord(pod["spec"]) ? pod["spec"]["initContainers"] : undefined;
+  const one: unknown = Array.isArray(inits) && inits.length > 0 ? pick(next, inits as unknown[]) : undefined;
+  if (!isRecord(one)) return;
+  const [key, value] = pick(next, ADDED);
+  const list = Array.isArray(one[key]) ? (one[key] as unknown[]) : [];
+  set(one, key, list.toSpliced(Math.floor(next() * (list.length + 1)), 0, structuredClone(value)));
+}
+
+const ADDED: readonly (readonly [string, unknown])[] = [
+  ["env", { name: "DD_AGENT_HOST", value: "node" }],
+  ["env", { name: "NODE_OPTIONS", value: "--inspect" }],
+  ["env", { name: "PODROLE_OPEN_UID", value: "0" }],
+  ["env", { name: "PODROLE_SIDECAR_UID", value: "40000" }],
+  ["volumeMounts", { name: "vault-secrets", mountPath: "/vault/secrets" }],
+  ["volumeMounts", { name: "podrole-token", mountPath: "/t" }],
+];
 
 function endanger(node: Record<string, unknown>, next: Next, values: typeof DANGEROUS): void {
   const [field, value] = pick(next, values);

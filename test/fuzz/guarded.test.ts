@@ -39,6 +39,17 @@ test.for<readonly [string, unknown]>([
   ["that is no object", null],
   ["with another image of the guard", withInit(0, { image: "evil/image:1" })],
   ["with another command of the guard", withInit(0, { command: ["true"] })],
+  [
+    "with a variable of others in the guard",
+    withInit(0, { env: [{ name: "DD_AGENT_HOST", value: "node" }] }),
+  ],
+  ["with an argument of others for the sidecar", withInit(1, { args: ["--help"] })],
+  [
+    "with a mount of others in the sidecar",
+    withInit(1, { volumeMounts: [{ name: "certs", mountPath: "/usr" }] }),
+  ],
+  ["with a hook of others in the sidecar", withInit(1, { lifecycle: { postStart: {}, preStop: {} } })],
+  ["with a claim of the guard", withInit(0, { resources: { claims: [{ name: "device" }] } })],
   ["with a guard that restarts", withInit(0, { restartPolicy: "Always" })],
   [
     "with a guard that blocks something else",

@@ -8,6 +8,29 @@ const commandOf = (container: unknown): string => texts(at(container, "command")
 export const isOneContainer = (container: unknown): boolean =>
   nameOf(container) === "podrole-sidecar" && commandOf(container) === "podrole-sidecar guard-and-serve";
 
+const VARIABLES = /^(?:PODROLE_[A-Z0-9_]+|AWS_ACCESS_KEY_ID|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN)$/;
+/** Fields that podrole does not write. */
+const FOREIGN =
+  "args workingDir ports envFrom volumeDevices livenessProbe readinessProbe startupProbe stdin tty future".split(
+    " ",
+  );
+
+/** What somebody else has added. */
+const additionsIn = (container: unknown): readonly string[] =>
+  [
+    ...FOREIGN.filter((key) => at(container, key) !== undefined),
+    ...list(at(container, "env"))
+      .map(nameOf)
+      .filter((name) => !VARIABLES.test(name)),
+    ...list(at(container, "volumeMounts"))
+      .map(nameOf)
+      .filter((name) => !name.startsWith("podrole-")),
+    ...Object.keys(fields(at(container, "lifecycle"))).filter((key) => key !== "postStart"),
+    ...Object.keys(fields(at(container, "resources"))).filter(
+      (key) => key !== "requests" && key !== "limits",
+    ),
+  ].map((what) => `${nameOf(container)}: has ${what} of somebody else's`);
+
 export function oneContainerProblems(one: unknown): readonly string[] {
   const context = fields(at(one, "securityContext"));
   const names = new Set(list(at(one, "env")).map(nameOf));
@@ -23,8 +46,8 @@ export function oneContainerProblems(one: unknown): readonly string[] {
   const is = (what: string, holds: boolean): readonly string[] =>
     holds ? [] : [`guard and sidecar: ${what}`];
   return [
+    ...additionsIn(one),
     ...is("image", at(one, "image") === SETTINGS.image),
-    ...is("args", list(at(one, "args")).length === 0),
     ...is("restartPolicy", at(one, "restartPolicy") === "Always"),
     ...is(
       "hook",
@@ -36,7 +59,6 @@ export function oneContainerProblems(one: unknown): readonly string[] {
     ...is("capabilities", added === "NET_ADMIN,SETGID,SETUID"),
     ...is("drop", texts(at(context, "capabilities", "drop")).join() === "ALL"),
     ...is("addresses", !names.has("PODROLE_BLOCKED_ADDRESSES")),
-    ...is("node options", !names.has("NODE_OPTIONS") && list(at(one, "envFrom")).length === 0),
     ...is("memory", !isLess(at(one, "resources", "limits", "memory"))),
     ...is("no API token", hasNoApiToken(one)),
   ];
@@ -47,16 +69,15 @@ export function guardProblems(guard: unknown): readonly string[] {
   const env = new Map(list(at(guard, "env")).map((one) => [nameOf(one), at(one, "value")]));
   const is = (what: string, holds: boolean): readonly string[] => (holds ? [] : [`guard: ${what}`]);
   return [
+    ...additionsIn(guard),
     ...is("name", nameOf(guard) === "podrole-guard"),
     ...is("image", at(guard, "image") === SETTINGS.image),
     ...is("command", commandOf(guard) === "podrole-sidecar guard"),
-    ...is("args", list(at(guard, "args")).length === 0),
     ...is("restartPolicy", at(guard, "restartPolicy") == null && at(guard, "lifecycle") == null),
     ...is("uid", own(context, "runAsUser") === 0 && own(context, "privileged") === false),
     ...is("capabilities", texts(at(context, "capabilities", "add")).join() === "NET_ADMIN"),
     // Absent: those of EC2's metadata service, IPv4 and IPv6.
     ...is("addresses", !env.has("PODROLE_BLOCKED_ADDRESSES")),
-    ...is("node options", !env.has("NODE_OPTIONS") && list(at(guard, "envFrom")).length === 0),
     ...is("memory", !isLess(at(guard, "resources", "limits", "memory"))),
     ...is("no API token", hasNoApiToken(guard)),
   ];
@@ -76,6 +97,7 @@ export function sidecarProblems(sidecar: unknown, index: number): readonly strin
   const uid = own(context, "runAsUser");
   const is = (what: string, holds: boolean): readonly string[] => (holds ? [] : [`sidecar: ${what}`]);
   return [
+    ...additionsIn(sidecar),
     ...is("place", index === 1),
     ...is("image", at(sidecar, "image") === SETTINGS.image),
     ...is("command", commandOf(sidecar) === "podrole-sidecar serve"),

@@ -1,5 +1,5 @@
 import { isRecord, type Fields } from "../../injector/model/read.ts";
-import { annotate, attack, change, inflate, nodesOf, pick, type Next } from "./changes.ts";
+import { annotate, attack, change, extend, inflate, nodesOf, pick, type Next } from "./changes.ts";
 import { SPACES, type Space } from "./cluster.ts";
 
 export interface FuzzedReview {
@@ -64,6 +64,7 @@ export function fuzzedReview(next: Next, corpus: readonly Fields[], index: numbe
   if (next() < 0.2) change(before, next, others);
   if (next() < 0.004) inflate(pod, next);
   if (next() < 0.2) attack(pod, next);
+  if (next() < 0.2) extend(pod, next);
   if (subResource === "ephemeralcontainers") {
     attach(pod, pick(next, corpus));
     if (next() < 0.7) Object.assign(before, { status: AFTER_GUARD });

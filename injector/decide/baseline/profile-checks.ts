@@ -52,12 +52,12 @@ export const seccomp = (subject: Subject): readonly Violation[] => [
     .map(byAnnotation),
 ];
 
-/** Read by API servers before 1.30, and copied into the fields by later ones. */
-const APPARMOR = "container.apparmor.security.beta.kubernetes.io/";
+/** With a container's name after it. Read by API servers before 1.30, and copied into the container's field by later ones. */
+export const APPARMOR_ANNOTATION = "container.apparmor.security.beta.kubernetes.io/";
 
 export const appArmor = (subject: Subject): readonly Violation[] => [
   ...byField(subject, "appArmorProfile"),
-  ...annotationsOf(subject, APPARMOR)
+  ...annotationsOf(subject, APPARMOR_ANNOTATION)
     .filter(([, value]) => !/^(?:$|runtime\/default$|localhost\/)/.test(value))
     .map(byAnnotation),
 ];

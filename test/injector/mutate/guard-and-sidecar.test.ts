@@ -160,10 +160,6 @@ describe("a second pass over guard and sidecar in one container", () => {
         env: (one.env ?? []).map((each) => (each.name === ENV.sidecarUid ? { ...each, value: "0" } : each)),
       }),
     ],
-    [
-      "a variable of others",
-      (one) => ({ ...one, env: [...(one.env ?? []), { name: "NODE_OPTIONS", value: "--inspect" }] }),
-    ],
   ])("denies a pod that brings it with %s", ([, change]) => {
     expect(denials(withSidecar(first, change), facts(), TOGETHER)).toEqual(["INJECTED_DIFFERENTLY"]);
   });

@@ -127,19 +127,6 @@ describe("a second pass after", () => {
     expect(again(withInit(first, []))).toEqual(first);
   });
 
-  test("a webhook that adds a variable to every container denies the pod, and the message names the field", () => {
-    const changed = everyContainer(injected(pod()), (container) => ({
-      ...container,
-      env: [...(container.env ?? []), { name: "AGENT_HOST", value: "10.0.0.1" }],
-    }));
-    const outcome = admitPod(changed, facts(), config(), { ...FRESH, token: () => OTHER_TOKEN });
-    expect(outcome.kind).toBe("deny");
-    expect(outcome.findings.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/podrole-guard .+\(env\)\.$/),
-      expect.stringMatching(/podrole-sidecar .+\(env\)\.$/),
-    ]);
-  });
-
   test("another webhook's app container covers that container", () => {
     const first = injected(pod());
     const after = again({

@@ -12,7 +12,6 @@ export interface Injector {
   readonly adds: readonly string[];
 }
 
-const OURS = /^podrole-/;
 /** Has its own uid, like the real ones: with the pod's uid it could be refused. */
 const image = (name: string, context: object = {}): Container => ({
   name,
@@ -93,17 +92,10 @@ const linkerd = once(["linkerd-network-validator", "linkerd-proxy"], (pod) =>
 );
 
 const vault = once(["vault-agent-init", "vault-agent"], (pod) => {
-  const mounted = everywhere(pod, (container) =>
-    OURS.test(container.name)
-      ? container
-      : {
-          ...container,
-          volumeMounts: [
-            ...(container.volumeMounts ?? []),
-            { name: "vault-secrets", mountPath: "/vault/secrets" },
-          ],
-        },
-  );
+  const mounted = everywhere(pod, (container) => ({
+    ...container,
+    volumeMounts: [...(container.volumeMounts ?? []), { name: "vault-secrets", mountPath: "/vault/secrets" }],
+  }));
   const volumes = [memory("home-init"), memory("vault-secrets")];
   return withAnnotations(
     withSpec(mounted, [], [image("vault-agent-init")], [image("vault-agent")], volumes),
@@ -137,14 +129,13 @@ const irsa: Injector = {
   },
 };
 
-/** Tracing: adds a variable at the front of every user container, and a container at the end. */
+/** Tracing: adds a variable at the front of every container, also of podrole's, and a container at the end. */
 const tracing = once(["tracer"], (pod) =>
   withSpec(
-    everywhere(pod, (container) =>
-      OURS.test(container.name)
-        ? container
-        : { ...container, env: [{ name: "DD_AGENT_HOST", value: "node" }, ...(container.env ?? [])] },
-    ),
+    everywhere(pod, (container) => ({
+      ...container,
+      env: [{ name: "DD_AGENT_HOST", value: "node" }, ...(container.env ?? [])],
+    })),
     [],
     [],
     // By chance the uid that the pod's sidecar has.
