@@ -35,7 +35,7 @@ export const sameContent = (actual: Container, expected: Container): boolean =>
 export function differingFields(actual: Container, expected: Container): readonly string[] {
   const [a, b] = [comparable(actual, expected), comparable(expected, expected)];
   return differing(a, b).flatMap((key) =>
-    key === "securityContext"
+    key === "securityContext" && actual.securityContext != null
       ? differing(fieldsIn(a, key), fieldsIn(b, key)).map((field) => `${key}.${field}`)
       : [key],
   );

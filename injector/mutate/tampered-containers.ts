@@ -31,10 +31,7 @@ export function tamperedContainers(
     const twice = present.findIndex(({ name }) => name === container.name) !== index;
     if (ours !== undefined && !twice && sameContent(container, ours)) return belowFloor(container);
     const fields = ours === undefined ? [] : differingFields(container, ours);
-    const what =
-      ours === undefined
-        ? "this pod should have none"
-        : fields.join(", ").slice(0, 200) || "it is there twice";
+    const what = ours === undefined ? "this pod should have none" : listed(fields) || "it is there twice";
     const message = `Init container ${container.name} differs from what this version of podrole writes (${what}).`;
     return [finding("INJECTED_DIFFERENTLY", message, `${REMEDY} ${forWebhooks(fields)}`)];
   });
@@ -56,6 +53,13 @@ export function tamperedContainers(
 }
 
 const REMEDY = "Delete it from the manifest: podrole adds it itself.";
+
+const FIELDS_MAX = 8;
+const listed = (fields: readonly string[]): string =>
+  [
+    ...fields.slice(0, FIELDS_MAX).map((field) => field.slice(0, 60)),
+    ...(fields.length > FIELDS_MAX ? [`${fields.length - FIELDS_MAX} more`] : []),
+  ].join(", ");
 
 /** Additions of other webhooks are taken off again. These have changed something. */
 const forWebhooks = (fields: readonly string[]): string =>

@@ -12,21 +12,11 @@ import { afterPass, OTHER_TOKEN, pass, settings } from "./settings.ts";
 
 /** Whatever others do to guard and sidecar: the pod is denied, or podrole's patch makes them exactly what it wrote. */
 
-const FIELDS = [
-  ...[
-    "args",
-    "workingDir",
-    "ports",
-    "envFrom",
-    "env",
-    "volumeMounts",
-    "volumeDevices",
-    "resizePolicy",
-    "image",
-  ],
-  ...["command", "lifecycle", "livenessProbe", "restartPolicy", "restartPolicyRules", "resources", "future"],
-  ...["securityContext", "imagePullPolicy", "terminationMessagePath", "stdin", "__proto__"],
-];
+const FIELDS =
+  `args workingDir ports envFrom env volumeMounts volumeDevices resizePolicy image command lifecycle livenessProbe restartPolicy
+  restartPolicyRules resources future securityContext imagePullPolicy terminationMessagePath stdin __proto__`.split(
+    /\s+/,
+  );
 const variable = fc.record({
   name: fc.constantFrom(
     "DD_AGENT_HOST",
@@ -122,7 +112,7 @@ const amountsIn = (container: Container): readonly string[] =>
   });
 
 test("after any change of guard and sidecar the pod is denied, or they are what podrole wrote", () => {
-  const seen = { restored: 0, denied: 0, same: 0 };
+  const seen = { restored: 0, deny: 0, skip: 0, same: 0 };
   fc.assert(
     fc.property(
       pods,
@@ -131,17 +121,16 @@ test("after any change of guard and sidecar the pod is denied, or they are what 
       (object, name, edits) => {
         const first = afterPass(object, name, TOKEN);
         if (first === undefined) return;
-        const changed = edits.reduce<Pod>((pod, [isFirst, one]) => {
-          const at = isFirst || ownIn(first).length < 2 ? 0 : 1;
-          const initContainers = (pod.spec.initContainers ?? []).map((container, index) =>
-            index === at ? (edited(container, one) as Container) : container,
-          );
-          return { ...pod, spec: { ...pod.spec, initContainers } };
-        }, structuredClone(first));
+        const places = ownIn(first).length;
+        const initContainers = (first.spec.initContainers ?? []).map((container, index) =>
+          edits
+            .filter(([isFirst]) => index === (isFirst || places < 2 ? 0 : 1))
+            .reduce<Container>((one, [, change]) => edited(one, change) as Container, container),
+        );
+        const changed: Pod = { ...first, spec: { ...first.spec, initContainers } };
         const outcome = pass(changed, name, OTHER_TOKEN);
         if (outcome.kind !== "inject") {
-          seen.denied += 1;
-          expect(outcome.kind).toBe("deny");
+          seen[outcome.kind] += 1;
           return;
         }
         seen[isDeepStrictEqual(changed, first) ? "same" : "restored"] += 1;
@@ -157,5 +146,6 @@ test("after any change of guard and sidecar the pod is denied, or they are what 
     { numRuns: 400 },
   );
   expect(seen.restored).toBeGreaterThan(20);
-  expect(seen.denied).toBeGreaterThan(20);
+  expect(seen.deny).toBeGreaterThan(20);
+  expect(seen.skip).toBe(0);
 });
