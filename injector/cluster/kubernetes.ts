@@ -8,6 +8,7 @@ import type { Cluster, NamespaceFacts } from "../model/facts.ts";
 import { grantIndex, readGrant, type GrantIndex, type GrantReading } from "./grant-index.ts";
 import { lookUps, TooManyLookUps } from "./look-ups.ts";
 import { informer, type Kind, type Timing } from "./informer.ts";
+import { isLikeOurs } from "../model/odd-keys.ts";
 import { fieldsIn, isRecord, metadataOf, own, stringMap, type Fields } from "../model/read.ts";
 
 /** The cluster as its API server reports it, followed from `start()` to `stop()`. */
@@ -194,7 +195,13 @@ const NAMESPACES: Kind<NamespaceFacts> = {
   },
 };
 
-/** Keeps only the annotations of a service account that may name its role, and the audience of its tokens. */
+/** A service account with more was not mistyped. */
+const STRAYS_MAX = 20;
+
+/**
+ * Keeps only the annotations of a service account that may name its role, the audience of its tokens, and the keys, without
+ * values, of those that look as if they were meant to.
+ */
 const serviceAccounts = (accountKeys: ReadonlySet<string>, onListed: () => void): Kind<Annotations> => ({
   resource: "serviceaccounts",
   path: "/api/v1/serviceaccounts",
@@ -204,6 +211,8 @@ const serviceAccounts = (accountKeys: ReadonlySet<string>, onListed: () => void)
       const value = own(annotations, key);
       return typeof value === "string" ? [[key, value]] : [];
     });
+    const strays = Object.keys(annotations).filter((key) => isLikeOurs(key) && !accountKeys.has(key));
+    kept.push(...strays.slice(0, STRAYS_MAX).map((key): [string, string] => [key, ""]));
     return kept.length > 0 ? Object.fromEntries(kept) : NO_ANNOTATIONS;
   },
   onListed,

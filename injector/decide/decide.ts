@@ -6,7 +6,7 @@ import { podProblem } from "../model/pod-shape.ts";
 import { finding, denies, type Finding } from "../model/findings.ts";
 import { allContainers, type Container, type Pod } from "../model/pod.ts";
 import { isLabelled, type Facts } from "../model/facts.ts";
-import { strayAnnotations } from "./stray-annotations.ts";
+import { straysAround } from "./strays-around.ts";
 import { namespaceSettings, podSecurity } from "./namespace-settings.ts";
 import { requestedRoles } from "./requested-roles.ts";
 import { intendSidecar } from "./sidecar-intent.ts";
@@ -46,7 +46,7 @@ export function decide(
     return deny([finding("NO_CONTAINERS", "The pod has no containers.", "Give it at least one.")]);
   }
 
-  const ignored = strayAnnotations("Pod", pod.metadata?.annotations ?? {}, config.keys);
+  const ignored = straysAround(pod, facts, config);
   const { source, guard, findings: settings } = observe("settings", namespaceSettings(facts, config));
   const {
     podRole,

@@ -41,9 +41,15 @@ export function sessionRequest(
   config: Pick<InjectorConfig, "sessionName" | "sessionDuration" | "region" | "keys">,
 ): SessionReading {
   const findings: Finding[] = [];
+  // Templates of charts leave them empty. Not so what limits a session: an empty policy may be a lost one.
+  const emptyIsAbsent = new Set([
+    ANNOTATION.sessionName,
+    config.keys.peerSessionName,
+    config.keys.externalId,
+  ]);
   const read = <T>(key: string, parse: (raw: string) => T): T | undefined => {
     const raw = annotation(annotations, key);
-    if (raw === undefined) return undefined;
+    if (raw === undefined || (raw === "" && emptyIsAbsent.has(key))) return undefined;
     try {
       return parse(raw);
     } catch (error) {

@@ -152,14 +152,21 @@ const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>
 /** The key of the annotation that gives the container of this name a role. */
 export const containerRoleKey = (container: string): string => `${CONTAINER_ROLE_PREFIX}${container}`;
 
+const byKeys = new WeakMap<Keys, ReadonlyMap<string, AnnotationSpec>>();
+
 /** Every annotation by its key, as a cluster with these keys reads it. The reference page is made from it. */
-export const annotationsByKey = (keys: Keys = ANNOTATION): ReadonlyMap<string, AnnotationSpec> =>
-  new Map(
+export function annotationsByKey(keys: Keys = ANNOTATION): ReadonlyMap<string, AnnotationSpec> {
+  const known = byKeys.get(keys);
+  if (known !== undefined) return known;
+  const specs = new Map(
     Object.entries({ ...ANNOTATIONS }).map(([name, spec]) => [
       name === "containerRole" ? containerRoleKey("<container>") : keys[name as keyof Keys],
       spec,
     ]),
   );
+  byKeys.set(keys, specs);
+  return specs;
+}
 
 /** The value of an annotation, or undefined. A cluster may choose any key, even `constructor`. */
 export const annotation = (

@@ -73,9 +73,18 @@ export function namedRole(raw: string, base: BaseRoleArn | undefined): NamedRole
   const pathAndName = raw.length <= 580 ? PATH_AND_NAME.exec(raw)?.[1] : undefined;
   if (pathAndName === undefined) return { kind: "malformed" };
   if (base === undefined) return { kind: "needs-base" };
-  const arn = parseRoleArn(base + pathAndName);
+  const arn = parseRoleArn(withBase(base, raw));
   return arn === undefined ? { kind: "malformed" } : { kind: "arn", arn };
 }
+
+/**
+ * A path and name behind the base. `role/reader` is the end of an ARN that was copied without its beginning: it means the role
+ * `reader` of the base's account, and not `role/role/reader`. A path that is named so is written `/role/reader`.
+ */
+const withBase = (base: BaseRoleArn, pathAndName: string): string =>
+  pathAndName.startsWith("role/")
+    ? base.replace(/:role\/.*$/, `:${pathAndName}`)
+    : base + pathAndName.replace(/^\//, "");
 
 /** The account of an ARN: twelve digits. */
 export const accountOf = (arn: RoleArn): string => ROLE_ARN.exec(arn)?.[2] ?? "";

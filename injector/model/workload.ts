@@ -1,9 +1,13 @@
-import { isRecord, own, type Fields } from "./read.ts";
+import { fieldsIn, isRecord, metadataOf, own, type Fields } from "./read.ts";
 
 /** A pod inside an object: where it is, and how the object looks with another in its place. */
 export interface Template {
   readonly pod: Fields;
   readonly replace: (pod: unknown) => Fields;
+  /** Where it is, as in `spec.template`; of a pod itself nothing. */
+  readonly path: string;
+  /** The metadata of the object, and of the job template of a CronJob. Of a pod itself none: it has no other. */
+  readonly above: readonly { readonly path: string; readonly metadata: Fields }[];
 }
 
 const POD_TEMPLATE = ["spec", "template"];
@@ -34,7 +38,15 @@ export function templateOf(object: Fields): Template | undefined {
   for (const key of keys) pod = isRecord(pod) ? own(pod, key) : undefined;
   // A Rollout may refer to another workload instead of holding a template.
   if (!isRecord(pod)) return undefined;
-  return { pod, replace: (changed) => replaceAt(object, keys, changed) };
+  const above = keys
+    .map((_, length) => keys.slice(0, length))
+    .flatMap((path) => {
+      const holder = path.reduce(fieldsIn, object);
+      return Object.hasOwn(holder, "metadata")
+        ? [{ path: path.join("."), metadata: metadataOf(holder) }]
+        : [];
+    });
+  return { pod, replace: (changed) => replaceAt(object, keys, changed), path: keys.join("."), above };
 }
 
 function replaceAt(object: Fields, [key, ...rest]: readonly string[], value: unknown): Fields {

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Review } from "./admission-review.ts";
 import { admitPod } from "./admit-pod.ts";
-import type { Facts } from "../model/facts.ts";
+import { straysAbove } from "../decide/strays-above.ts";
+import { isLabelled, type Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { serviceAccountIn } from "../model/pod.ts";
@@ -33,6 +34,19 @@ function changedTemplate({ object, oldObject, operation }: Review): unknown {
   return operation === "UPDATE" && isDeepStrictEqual(pod, before) ? undefined : pod;
 }
 
+/** What the workload's own metadata has in vain, unless it was the same before. */
+function changedStrays(
+  { object, oldObject }: Review,
+  isTemplateChanged: boolean,
+  config: InjectorConfig,
+): readonly Finding[] {
+  if (!isRecord(object) || isControlled(object)) return [];
+  const strays = straysAbove(object, config);
+  const isOld =
+    !isTemplateChanged && isRecord(oldObject) && isDeepStrictEqual(strays, straysAbove(oldObject, config));
+  return isOld ? [] : strays;
+}
+
 /** A ReplicaSet of a Deployment or a Job of a CronJob: its owner was checked already. */
 function isControlled(object: Readonly<Record<string, unknown>>): boolean {
   const metadata = own(object, "metadata");
@@ -50,14 +64,17 @@ export const serviceAccountOfTemplate = (review: Review): string =>
  * they are missing. Patches nothing: a template with guard and sidecar would be out of date with podrole's next version.
  */
 export function resultForWorkload(review: Review, facts: Facts, config: InjectorConfig): AdmissionResult {
-  const pod = config.workloads === "off" ? undefined : changedTemplate(review);
-  if (pod === undefined) return { decision: "allow", operations: [], findings: [] };
+  if (config.workloads === "off") return { decision: "allow", operations: [], findings: [] };
+  const pod = changedTemplate(review);
+  const strays = isLabelled(facts) ? changedStrays(review, pod !== undefined, config) : [];
+  if (pod === undefined) return { decision: "allow", operations: [], findings: strays };
   const outcome = admitPod(pod, facts, config, placeholders);
   if (outcome.kind === "skip" && outcome.reason !== "nothing-to-do") {
     return { decision: "skip", reason: outcome.reason, operations: [], findings: outcome.findings };
   }
   const kind = isRecord(review.object) ? kindOf(review.object) : "workload";
   const findings = [
+    ...strays,
     ...outcome.findings.map((found) => ofPods(found, kind, config)),
     ...missingAccount(review, facts),
   ];

@@ -7,7 +7,7 @@ import { isGuarding } from "../../model/own-form.ts";
 import { fieldsIn, metadataOf, nameOf, own, recordsIn, type Fields } from "../../model/read.ts";
 import { PODS_MAX, type CheckFacts } from "./facts.ts";
 import { judged, listed, ok, skip, warn, type CheckResult, type Results } from "./result.ts";
-import { strayAnnotations } from "../../decide/stray-annotations.ts";
+import { straysOnNamespace } from "../../decide/strays-around.ts";
 
 const LABEL = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
 
@@ -61,10 +61,12 @@ export const PLAIN = {
 };
 
 /** What every pod of a namespace would be told, whatever is in it. */
-const settingsOf = (facts: Facts, config: InjectorConfig): readonly Finding[] => [
-  ...decide(PLAIN, facts, config).findings,
-  ...strayAnnotations("Namespace", facts.namespace.annotations, config.keys),
-];
+function settingsOf(facts: Facts, config: InjectorConfig): readonly Finding[] {
+  const strays = straysOnNamespace(facts, config).map(({ finding }) => finding);
+  const messages = new Set(strays.map(({ message }) => message));
+  const others = decide(PLAIN, facts, config).findings.filter(({ message }) => !messages.has(message));
+  return [...others, ...strays];
+}
 
 export const namespaceSettingsCheck = ({ namespaces, config, podroleNamespace }: CheckFacts): Results => {
   const code = "NAMESPACE_SETTINGS";

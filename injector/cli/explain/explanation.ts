@@ -1,5 +1,6 @@
 import { admitPod, type PodOutcome } from "../../review/admit-pod.ts";
-import type { Facts } from "../../model/facts.ts";
+import { isLabelled, type Facts } from "../../model/facts.ts";
+import { straysAbove } from "../../decide/strays-above.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { decide } from "../../decide/decide.ts";
 import type { Finding } from "../../model/findings.ts";
@@ -66,7 +67,7 @@ export function explain(
     assumptions,
     steps: [...stepsOf(asked, around), ...(foreign ? [FOREIGN] : [])],
     ...(outcome.kind === "inject" ? { after: afterOf(outcome, config) } : {}),
-    findings: outcome.findings,
+    findings: [...(isLabelled(facts) ? straysAbove(object, config) : []), ...outcome.findings],
     ...(where === "cluster" && kindOf(object) === "Pod" && !asked.some(isProblem)
       ? { running: runningOf(around.pod, outcome) }
       : {}),

@@ -3,12 +3,13 @@ import { admitPod } from "../../review/admit-pod.ts";
 import { type Cluster } from "../../model/facts.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { sentence, type Finding } from "../../model/findings.ts";
+import { sentence } from "../../model/findings.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
 import { isRecord, own } from "../../model/read.ts";
 import { FILES, outputOption, withSettingOptions } from "../options.ts";
 import { random, type Fresh } from "../../mutate/fresh.ts";
+import { Notes, type Note } from "./notes.ts";
 import { givenSettings, requireGiven } from "../input/settings.ts";
 import {
   assumptionsFrom,
@@ -25,7 +26,7 @@ import { nameOfObject, namespaceIn, templateOf } from "../../model/workload.ts";
 /** What came of a run: the documents to print, and what there is to say about which object. */
 export interface Injection {
   readonly documents: readonly Manifest[];
-  readonly notes: readonly { readonly object: string; readonly finding: Finding }[];
+  readonly notes: readonly Note[];
 }
 
 export interface InjectDeps {
@@ -42,7 +43,7 @@ export interface InjectDeps {
  */
 export async function inject(manifests: readonly Manifest[], deps: InjectDeps): Promise<Injection> {
   const documents: Manifest[] = [];
-  const notes: { object: string; finding: Finding }[] = [];
+  const notes = new Notes(deps.config);
   for (const manifest of manifests) {
     const changed = await injectValue(manifest.value, deps, notes);
     if (changed === manifest.value) documents.push(manifest);
@@ -50,15 +51,11 @@ export async function inject(manifests: readonly Manifest[], deps: InjectDeps): 
       documents.push({ value: changed, text: separated(toYaml(changed), manifest.text) });
     }
   }
-  return { documents, notes };
+  return { documents, notes: notes.all };
 }
 
 /** The value with its pods injected, the very same value where there is nothing to change, undefined where denied. */
-async function injectValue(
-  value: unknown,
-  deps: InjectDeps,
-  notes: { object: string; finding: Finding }[],
-): Promise<unknown> {
+async function injectValue(value: unknown, deps: InjectDeps, notes: Notes): Promise<unknown> {
   if (!isRecord(value)) return value;
   const items = own(value, "items");
   if (own(value, "kind") === "List" && Array.isArray(items)) {
@@ -67,12 +64,15 @@ async function injectValue(
     return { ...value, items: results.filter((result) => result !== undefined) };
   }
   const template = templateOf(value);
-  if (template === undefined) return value;
   const namespace = namespaceIn(value) ?? deps.namespace;
+  const object = nameOfObject(value, namespace);
+  if (template === undefined) {
+    await notes.ofSurroundings(object, value, namespace, deps.cluster);
+    return value;
+  }
   const facts = await deps.cluster.facts(namespace, serviceAccountIn(template.pod));
   const outcome = admitPod(template.pod, facts, deps.config, deps.fresh);
-  const object = nameOfObject(value, namespace);
-  notes.push(...outcome.findings.map((found) => ({ object, finding: found })));
+  notes.ofPods(object, value, facts, outcome.findings);
   switch (outcome.kind) {
     case "deny":
       return undefined;

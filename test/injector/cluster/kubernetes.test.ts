@@ -81,6 +81,31 @@ describe("facts", () => {
     expect(facts.serviceAccount?.annotations).toEqual({ [ROLE]: "x", [AUDIENCE]: "a" });
   });
 
+  test("keep keys of a service account that look mistyped or misplaced, at most twenty, and without their values", async () => {
+    const stray = {
+      "iam.amazonaws.com/role": "x",
+      "eks.amazonaws.com/role_arn": "y",
+      "podrole.dev/region": "z",
+    };
+    const harmless = { "eks.amazonaws.com/sts-regional-endpoints": "true", "team.example/x": "y" };
+    const many = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`podrole.dev/x${index}`, "x"]));
+    const one = await ready(
+      await rig((server) => {
+        server.put(NAMESPACES, namespace("shop"));
+        server.put(ACCOUNTS, account("billing", { ...stray, ...harmless, [ROLE]: "x" }));
+        server.put(ACCOUNTS, account("many", many));
+      }),
+    );
+    expect((await one.cluster.facts("shop", "billing")).serviceAccount?.annotations).toEqual({
+      [ROLE]: "x",
+      "iam.amazonaws.com/role": "",
+      "eks.amazonaws.com/role_arn": "",
+      "podrole.dev/region": "",
+    });
+    const { serviceAccount } = await one.cluster.facts("shop", "many");
+    expect(Object.keys(serviceAccount?.annotations ?? {})).toHaveLength(20);
+  });
+
   test("treat __proto__ as a key like any other", async () => {
     const one = await ready(
       await rig((server) => {

@@ -54,9 +54,9 @@ describe.for([
     ANNOTATION.sessionDuration,
     ["", "899", "43201", "14m", "13h", "1.5h", "-1h", "1h ", "1e4", "٣٦٠٠", "h", "3600\n"],
   ],
-  [ANNOTATION.sessionName, ["", "a b", "a/b", "{pod", "{Pod}", "{pod_name}", "x".repeat(257), "a\n", "ä"]],
-  [ANNOTATION.peerSessionName, ["", "x".repeat(257)]],
-  [ANNOTATION.externalId, ["", "a", "a b", "a\n", "x".repeat(1225), "ä".repeat(3), "a$b"]],
+  [ANNOTATION.sessionName, ["a b", "a/b", "{pod", "{Pod}", "{pod_name}", "x".repeat(257), "a\n", "ä"]],
+  [ANNOTATION.peerSessionName, ["x".repeat(257)]],
+  [ANNOTATION.externalId, ["a", "a b", "a\n", "x".repeat(1225), "ä".repeat(3), "a$b"]],
   [
     ANNOTATION.region,
     ["", "eu", "eu-west-1a", "EU-WEST-1", "eu-west-1\n", "eu_west_1", "eu-west-1.evil.example", "*"],
@@ -120,6 +120,13 @@ describe.for([
     expect(findings[0]?.message).toMatch(new RegExp(`^The annotation ${key} .+\\.$`));
   });
 });
+
+test.for([ANNOTATION.externalId, ANNOTATION.sessionName, ANNOTATION.peerSessionName])(
+  "an empty annotation %s is as none, since templates of charts leave it empty",
+  (key) => {
+    expect(request({ [key]: "" })).toEqual(request({}));
+  },
+);
 
 test("no message repeats an external id", () => {
   const { findings } = request({ [ANNOTATION.externalId]: "se cret" });

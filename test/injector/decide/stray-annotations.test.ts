@@ -26,6 +26,12 @@ describe("did you mean", () => {
     ["podrole.dev/skip-container", ANNOTATION.skipContainers],
     ["podrole.dev/sesion-duration", ANNOTATION.sessionDuration],
     ["podrole.io/region", ANNOTATION.region],
+    ["podrole.dev/role", ANNOTATION.role],
+    ["podrole.dev/role-arn", ANNOTATION.role],
+    ["podrole.dev/external-id", ANNOTATION.externalId],
+    ["iam.amazonaws.com/role-arn", ANNOTATION.role],
+    ["iam.amazonaws.com/iamRole", ANNOTATION.role],
+    ["eks.amazonaws.com/role_arn", ANNOTATION.role],
   ] as const)("%s: %s", ([key, meant]) => {
     expect(strayAnnotations("Pod", { [key]: "x" })).toMatchObject([{ remedy: `Did you mean ${meant}?` }]);
   });
@@ -48,6 +54,66 @@ describe("did you mean", () => {
     "",
   ])("%j gives no warning", (key) => {
     expect(strayAnnotations("Pod", { [key]: "x" })).toEqual([]);
+  });
+});
+
+test.for([
+  "eks.amazonaws.com/role_arn",
+  "eks.amazonaws.com/roleArn",
+  "eks.amazonaws.com/rolearn",
+  "eks.amazonaws.com/role",
+  "eks.amazonaws.com/iam-role-arn",
+  "eks.amazonaws.com/role-anr",
+  "eks.amazon.com/role-arn",
+  "podrole.dev/role",
+  "iam.amazonaws.com/rolle",
+])("on a service account, %s was meant to be IRSA's annotation", (key) => {
+  expect(strayAnnotations("ServiceAccount", { [key]: "x" })).toMatchObject([
+    { code: "ANNOTATION_UNKNOWN", remedy: `Did you mean ${ANNOTATION.serviceAccountRole}?` },
+  ]);
+});
+
+test.for([
+  "eks.amazonaws.com/sts-regional-endpoints",
+  "eks.amazonaws.com/token-expiration",
+  "eks.amazonaws.com/nodegroup",
+])("%s is for EKS alone and gives no warning", (key) => {
+  for (const on of ["Pod", "ServiceAccount", "Namespace"] as const)
+    expect(strayAnnotations(on, { [key]: "x" })).toEqual([]);
+});
+
+describe("an annotation that names a role on the wrong object", () => {
+  test.for([
+    [
+      "ServiceAccount",
+      ANNOTATION.role,
+      `Put it on the Pod, or write ${ANNOTATION.serviceAccountRole} instead.`,
+    ],
+    ["Namespace", ANNOTATION.role, `Put it on the Pod, or write ${ANNOTATION.namespaceDefaultRole} instead.`],
+    [
+      "Pod",
+      ANNOTATION.serviceAccountRole,
+      `Put it on the ServiceAccount, or write ${ANNOTATION.role} instead.`,
+    ],
+    ["Pod", ANNOTATION.namespaceDefaultRole, `Put it on the Namespace, or write ${ANNOTATION.role} instead.`],
+  ] as const)("on a %s, %s: %s", ([on, key, remedy]) => {
+    expect(strayAnnotations(on, { [key]: "x" })).toMatchObject([{ code: "ANNOTATION_MISPLACED", remedy }]);
+  });
+
+  test("gives no warning beside the right one, for then it is another tool's", () => {
+    const both = { [ANNOTATION.role]: "x", [ANNOTATION.serviceAccountRole]: "x" };
+    expect(strayAnnotations("Pod", both)).toEqual([]);
+    expect(strayAnnotations("ServiceAccount", both)).toEqual([]);
+  });
+
+  test("is answered with the cluster's own key", () => {
+    const keys = { ...ANNOTATION, role: "acme.com/role", serviceAccountRole: "acme.com/role-arn" };
+    expect(strayAnnotations("Pod", { "podrole.dev/role": "x" }, keys)).toMatchObject([
+      { remedy: "Did you mean acme.com/role?" },
+    ]);
+    expect(strayAnnotations("ServiceAccount", { "acme.com/role": "x" }, keys)).toMatchObject([
+      { remedy: "Put it on the Pod, or write acme.com/role-arn instead." },
+    ]);
   });
 });
 

@@ -143,6 +143,20 @@ describe("a value that names a role", () => {
     expect(namedRole("billing", undefined)).toEqual({ kind: "needs-base" });
     expect(namedRole(`${ACCOUNT}a`, undefined)).toEqual({ kind: "arn", arn: `${ACCOUNT}a` });
   });
+
+  test.for([
+    ["role/billing", base(ACCOUNT), `${ACCOUNT}billing`],
+    ["role/teams/billing", base(ACCOUNT), `${ACCOUNT}teams/billing`],
+    ["role/billing", base(`${ACCOUNT}teams/`), `${ACCOUNT}billing`],
+    ["role/billing", base(`${ACCOUNT}prod-`), `${ACCOUNT}billing`],
+    ["/role/billing", base(ACCOUNT), `${ACCOUNT}role/billing`],
+    ["roles/billing", base(ACCOUNT), `${ACCOUNT}roles/billing`],
+  ] as const)(
+    "%s is the end of an ARN if it begins with role/: with %s it is %s",
+    ([text, withBase, arn]) => {
+      expect(namedRole(text, withBase)).toEqual({ kind: "arn", arn });
+    },
+  );
 });
 
 test.for([

@@ -109,6 +109,22 @@ describe("a workload that is applied", () => {
     expect(codes(judged(review(deployment(template()))))).toEqual([]);
   });
 
+  test("gets a warning for a role on its own metadata, which its pods do not see", () => {
+    const own = { annotations: { [ANNOTATION.role]: BILLING } };
+    const bare = { spec: { containers: [app] } };
+    expect(judged(review(deployment(bare, own)))).toMatchObject({
+      decision: "allow",
+      findings: [
+        {
+          code: "ANNOTATION_MISPLACED",
+          message: `${ANNOTATION.role} on the Deployment itself has no effect on its pods.`,
+          remedy: "Put it into spec.template.metadata.annotations.",
+        },
+      ],
+    });
+    expect(codes(judged(review(deployment(template(), own))))).toEqual([]);
+  });
+
   test("in a namespace without the label is skipped", () => {
     const known = facts({ labels: { "podrole.dev/inject": "" } });
     expect(judged(review(deployment(refused)), { workloads: "deny" }, known)).toMatchObject({
@@ -134,6 +150,17 @@ describe("a workload that was checked before", () => {
     expect(judged(update(deployment(refused), deployment(template())), deny)).toMatchObject({
       decision: "deny",
     });
+  });
+
+  test("gets the warning for its own metadata when that changes, and not with every other change", () => {
+    const bare = { spec: { containers: [app] } };
+    const own = { annotations: { [ANNOTATION.role]: BILLING } };
+    const [before, after] = [deployment(bare), deployment(bare, own)];
+    expect(codes(judged(update(after, before)))).toEqual(["warn ANNOTATION_MISPLACED"]);
+    expect(codes(judged(update(after, after)))).toEqual([]);
+    expect(codes(judged(update(after, before), { workloads: "off" }))).toEqual([]);
+    const owned = { ...own, ownerReferences: [{ kind: "CronJob", name: "c", controller: true }] };
+    expect(codes(judged(update(deployment(bare, owned), before)))).toEqual([]);
   });
 
   test("is not checked again when it is the ReplicaSet or Job of another workload", () => {

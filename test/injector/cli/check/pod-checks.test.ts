@@ -50,6 +50,7 @@ describe("namespaces", () => {
     expect(new Set(codes)).toEqual(
       new Set(["ANNOTATION_INVALID", "ANNOTATION_MISPLACED", "ANNOTATION_UNKNOWN", "EXEMPTION_INVALID"]),
     );
+    expect(codes.filter((code) => code === "ANNOTATION_MISPLACED")).toHaveLength(1);
   });
 });
 

@@ -139,6 +139,28 @@ describe("podrole inject", () => {
     expect(stderr).toMatch(/^deny {2}Pod shop\/p: \[ROLE_MALFORMED\] .*\n$/);
   });
 
+  test("warns once of each annotation in the wrong place, also on service accounts and namespaces", async () => {
+    const role = `{iam.amazonaws.com/role: reader}`;
+    const containers = "containers: [{name: app, image: app}]";
+    const input = [
+      `apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {podrole.dev/inject: enabled}, annotations: ${role}}\n`,
+      `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop, annotations: ${role}}\nspec: {template: {spec: {${containers}}}}\n`,
+      `apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: shop}\nspec: {serviceAccountName: sa1, ${containers}}\n`,
+      `apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: sa1, namespace: shop, annotations: ${role}}\n`,
+      `apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: sa2, namespace: shop, annotations: ${role}}\n`,
+      `apiVersion: v1\nkind: Namespace\nmetadata: {name: other, annotations: ${role}}\n`,
+    ].join("---\n");
+    const { code, stderr } = await inject(input);
+    expect(code).toBe(0);
+    expect(stderr.split("\n").map((line) => line.replace(/has no effect.*/, ""))).toEqual([
+      "warn  Namespace shop: [ANNOTATION_MISPLACED] The annotation iam.amazonaws.com/role of namespace shop ",
+      "warn  Deployment shop/web: [ANNOTATION_MISPLACED] iam.amazonaws.com/role on the Deployment itself ",
+      "warn  Pod shop/p: [ANNOTATION_MISPLACED] The annotation iam.amazonaws.com/role of service account shop/sa1 ",
+      "warn  ServiceAccount shop/sa2: [ANNOTATION_MISPLACED] The annotation iam.amazonaws.com/role of service account shop/sa2 ",
+      "",
+    ]);
+  });
+
   test("writes one object as JSON, and several as a List", async () => {
     const one = await inject(pod(), "-o", "json");
     expect(JSON.parse(one.stdout)).toMatchObject({ kind: "Pod" });
