@@ -19,13 +19,22 @@ export type Keys = Readonly<Record<keyof typeof ANNOTATION, string>>;
 
 /** Every annotation podrole reads or writes, by the name it has in the code. */
 const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>> = {
-  role: { on: "Pod", value: "role name, path/name or ARN", about: "The role of this pod." },
+  role: {
+    on: "Pod",
+    value: "role name, path/name or ARN",
+    about:
+      "The role of this pod. A name is put behind the base ARN; role/reader is the role reader of its account.",
+  },
   containerRole: {
     on: "Pod",
     value: "role name, path/name or ARN",
     about: "A role for this one container, instead of the pod's.",
   },
-  externalId: { on: "Pod", value: "2 to 1224 characters", about: "ExternalId of AssumeRole." },
+  externalId: {
+    on: "Pod",
+    value: "2 to 1224 characters",
+    about: "ExternalId of AssumeRole. Empty is as none.",
+  },
   sessionName: {
     on: "Pod",
     value: "template",

@@ -63,7 +63,8 @@ export const FINDINGS = {
   },
   ANNOTATION_MISPLACED: {
     severity: "warn",
-    about: "A known annotation is on a kind of object where podrole does not read it.",
+    about:
+      "A known annotation is where podrole does not read it: on another kind of object, on a workload itself instead of its pod template, or as a label.",
   },
   SESSION_NAME_FORBIDDEN: {
     severity: "deny",

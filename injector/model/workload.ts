@@ -39,13 +39,12 @@ export function templateOf(object: Fields): Template | undefined {
   // A Rollout may refer to another workload instead of holding a template.
   if (!isRecord(pod)) return undefined;
   const above = keys
-    .map((_, length) => keys.slice(0, length))
-    .flatMap((path) => {
-      const holder = path.reduce(fieldsIn, object);
-      return Object.hasOwn(holder, "metadata")
-        ? [{ path: path.join("."), metadata: metadataOf(holder) }]
-        : [];
-    });
+    .map((_, length) => ({
+      at: keys.slice(0, length).join("."),
+      holder: keys.slice(0, length).reduce(fieldsIn, object),
+    }))
+    .filter(({ holder }) => Object.hasOwn(holder, "metadata"))
+    .map(({ at, holder }) => ({ path: at, metadata: metadataOf(holder) }));
   return { pod, replace: (changed) => replaceAt(object, keys, changed), path: keys.join("."), above };
 }
 

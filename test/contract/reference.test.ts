@@ -36,7 +36,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
     "Give the annotation a value of the form in the [annotation reference](annotations.md).",
   ANNOTATION_UNKNOWN: "Correct the key; the message names the one that may be meant.",
   ANNOTATION_KEY_REPLACED: "Rename the annotation to the key that the message names.",
-  ANNOTATION_MISPLACED: "Put the annotation on the kind of object that the message names.",
+  ANNOTATION_MISPLACED: "Put the annotation where the message says.",
   SESSION_NAME_FORBIDDEN:
     "Begin it with `{namespace}.`, as in `{namespace}.{pod}`; or a cluster admin allows it by `sessionNames` of a RoleGrant for the role, or for all pods by the setting `sessionNames`.",
   CONTAINER_UNKNOWN: "Correct the name in `podrole.dev/containers` or in `podrole.dev/role.<container>`.",

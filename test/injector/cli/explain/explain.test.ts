@@ -106,6 +106,17 @@ test("what each candidate shows agrees with the decision, for pods of all sorts"
 });
 
 describe("an explanation", () => {
+  test("warns of annotations on the workload itself, which its pods do not see", () => {
+    const own = { name: "web", annotations: { [ANNOTATION.role]: "reader" } };
+    const { metadata: _, ...template } = plainPod();
+    const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: own, spec: { template } };
+    const [there, elsewhere] = [facts(), facts({ labels: { "podrole.dev/inject": "" } })].map((known) =>
+      explain(deployment, known, config(), { where: "input", assumptions: [] }),
+    );
+    expect(there?.findings).toMatchObject([{ code: "ANNOTATION_MISPLACED" }]);
+    expect(elsewhere?.findings).toEqual([]);
+  });
+
   test("names each place that could name the role, with what it holds and what became of it", () => {
     const known = facts({
       account: { [ANNOTATION.serviceAccountRole]: `${ACCOUNT}account` },
