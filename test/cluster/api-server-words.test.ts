@@ -28,6 +28,10 @@ describe.skipIf(reason !== undefined)(
       for (const { admin } of [plane, routing]) await createNamespace(admin, "shop");
       await routing.admin.create(NAMESPACES, { metadata: { name: "podrole-system" } });
       await routing.admin.create(`${NAMESPACES}/podrole-system/services`, await shippedObject("Service"));
+      // Before Kubernetes 1.34, API servers read these, which a controller makes for every Service.
+      await routing.admin.create(`${NAMESPACES}/podrole-system/endpoints`, {
+        metadata: { name: "podrole-injector" },
+      });
     }, 120_000);
     afterAll(() => Promise.all([plane?.stop(), routing?.stop()]));
 

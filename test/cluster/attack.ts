@@ -3,6 +3,7 @@ import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
 import type { FindingCode } from "../../injector/model/findings.ts";
 import { config } from "../support/config.ts";
+import type { Feature } from "./api-version.ts";
 import type { KubeObject } from "./kube-client.ts";
 
 /** An installation and a namespace's annotations that an attack is tried in. */
@@ -89,6 +90,8 @@ export interface Attack {
   readonly setting?: keyof typeof SETTINGS;
   /** Whether the pod has a role. Default: true. */
   readonly sidecar?: boolean;
+  /** What the API server has to have, or it drops the field before a policy sees it. */
+  readonly needs?: Feature;
 }
 
 export const guard = (pod: KubeObject): KubeObject => pod.spec.initContainers[0];
@@ -99,7 +102,7 @@ export const attack = (
   title: string,
   code: FindingCode,
   change: (pod: KubeObject) => void,
-  over: Pick<Attack, "setting" | "sidecar"> = {},
+  over: Pick<Attack, "setting" | "sidecar" | "needs"> = {},
 ): Attack => ({ title, code, change, ...over });
 
 /** Without the volumes and mounts of tokens. */

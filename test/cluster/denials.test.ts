@@ -4,6 +4,7 @@ import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { FINDINGS } from "../../injector/model/findings.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
+import { whyWithout } from "./api-version.ts";
 import { DENIALS, ELSEWHERE, namespaceOf } from "./denials.ts";
 import { accountsOf, allowInjector, grantObject, GRANTS, installCrd, NAMESPACES, podsOf } from "./setting.ts";
 import { addInjector, podObject } from "./webhook.ts";
@@ -51,28 +52,33 @@ describe.skipIf(reason !== undefined)(
       return opening;
     }
 
-    test.for(DENIALS.map((denial) => [denial.code, denial] as const))("%s", async ([code, denial]) => {
-      const injector = await injectorOf(denial.config ?? {});
-      const namespace = namespaceOf(denial);
-      const { name, labels } = namespace.metadata;
-      labels[LABEL] = injector;
-      await plane.admin.create(NAMESPACES, namespace);
-      await plane.admin.create(accountsOf(name), { metadata: { name: "default" } });
-      if (denial.grant !== undefined) {
-        await plane.admin.create(GRANTS, grantObject(name, { namespaces: [name], ...denial.grant }));
-      }
-      // The injector learns of a grant a moment late; a dry run creates no pod meanwhile.
-      const { status, body } = await until("the denial", async () => {
-        const answer = await plane.admin.request("POST", `${podsOf(name)}?dryRun=All`, denial.pod);
-        return answer.status >= 400 || denial.grant === undefined ? answer : undefined;
-      });
-      expect(status).toBe(403);
-      expect(body.message).toContain('admission webhook "pods.podrole.dev" denied the request: ');
-      expect(body.message).toContain(`[${code}]`);
-      // The same without the dry run: no pod is created.
-      expect(await plane.admin.request("POST", podsOf(name), denial.pod)).toMatchObject({ status: 403 });
-      expect((await plane.admin.get(podsOf(name))).items).toEqual([]);
-    });
+    test.for(DENIALS.map((denial) => [denial.code, denial] as const))(
+      "%s",
+      async ([code, denial], { skip }) => {
+        const why = whyWithout(denial.needs);
+        skip(why !== undefined, why);
+        const injector = await injectorOf(denial.config ?? {});
+        const namespace = namespaceOf(denial);
+        const { name, labels } = namespace.metadata;
+        labels[LABEL] = injector;
+        await plane.admin.create(NAMESPACES, namespace);
+        await plane.admin.create(accountsOf(name), { metadata: { name: "default" } });
+        if (denial.grant !== undefined) {
+          await plane.admin.create(GRANTS, grantObject(name, { namespaces: [name], ...denial.grant }));
+        }
+        // The injector learns of a grant a moment late; a dry run creates no pod meanwhile.
+        const { status, body } = await until("the denial", async () => {
+          const answer = await plane.admin.request("POST", `${podsOf(name)}?dryRun=All`, denial.pod);
+          return answer.status >= 400 || denial.grant === undefined ? answer : undefined;
+        });
+        expect(status).toBe(403);
+        expect(body.message).toContain('admission webhook "pods.podrole.dev" denied the request: ');
+        expect(body.message).toContain(`[${code}]`);
+        // The same without the dry run: no pod is created.
+        expect(await plane.admin.request("POST", podsOf(name), denial.pod)).toMatchObject({ status: 403 });
+        expect((await plane.admin.get(podsOf(name))).items).toEqual([]);
+      },
+    );
 
     test("FACTS_UNAVAILABLE, while the injector cannot reach the API server", async () => {
       const nowhere = new KubeConfig();

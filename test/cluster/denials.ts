@@ -2,6 +2,7 @@ import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import type { FindingCode } from "../../injector/model/findings.ts";
 import { ACCOUNT } from "../support/facts.ts";
+import type { Feature } from "./api-version.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { podObject } from "./webhook.ts";
 
@@ -14,6 +15,7 @@ export interface Denial {
   /** The spec of a RoleGrant for the namespace. */
   readonly grant?: object;
   readonly config?: Partial<InjectorConfig>;
+  readonly needs?: Feature;
 }
 
 const ROLE = `${ACCOUNT}billing-reader`;
@@ -77,7 +79,11 @@ export const DENIALS: readonly Denial[] = [
   },
   { code: "PRIVILEGED", pod: withRole(app({ privileged: true })) },
   { code: "CAPABILITY_FORBIDDEN", pod: withRole(app({ capabilities: { add: ["NET_RAW"] } })) },
-  { code: "RESOURCES_BELOW_FLOOR", pod: withRole({ resources: { limits: { memory: "64Mi" } } }) },
+  {
+    code: "RESOURCES_BELOW_FLOOR",
+    pod: withRole({ resources: { limits: { memory: "64Mi" } } }),
+    needs: "resources of a pod",
+  },
   { code: "SECCOMP_FORBIDDEN", pod: withRole(app({ seccompProfile: { type: "Unconfined" } })) },
   { code: "APPARMOR_FORBIDDEN", pod: withRole(app({ appArmorProfile: { type: "Unconfined" } })) },
   { code: "SELINUX_FORBIDDEN", pod: withRole(app({ seLinuxOptions: { type: "spc_t" } })) },

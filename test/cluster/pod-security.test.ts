@@ -13,6 +13,7 @@ import {
 } from "../support/pod-security.ts";
 import { numbers } from "../support/random-pods.ts";
 import { randomSecurityPod } from "../support/security-pods.ts";
+import { isNewest, whyWithout } from "./api-version.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { patched } from "./patched.ts";
 import { openPolicies, whyNoPolicies, type PolicyRig } from "./policy-rig.ts";
@@ -67,13 +68,18 @@ describe.skipIf(reason !== undefined)(
           ["with a role", { "iam.amazonaws.com/role": BILLING }],
           ["without a role", {}],
         ] as const)("%s", (_, annotations) => {
-          test.for(fixtures.map((one) => [one.name, one] as const))("%s", async ([name, fixture]) => {
-            const pod = patched(withAnnotations(fixture.pod, annotations), facts(), settings);
-            const answer = await answerTo("guarded", pod);
-            const denial = REFUSED_BY_VALIDATION[name] ?? `[${codeOf(fixture)}]`;
-            expect(answer).toContain(fixture.isAllowed ? "created" : denial);
-            right += 1;
-          });
+          test.for(fixtures.map((one) => [one.name, one] as const))(
+            "%s",
+            async ([name, fixture], { skip }) => {
+              const why = name.startsWith("fail/procmount") ? whyWithout("another procMount") : undefined;
+              skip(why !== undefined, why);
+              const pod = patched(withAnnotations(fixture.pod, annotations), facts(), settings);
+              const answer = await answerTo("guarded", pod);
+              const denial = REFUSED_BY_VALIDATION[name] ?? `[${codeOf(fixture)}]`;
+              expect(answer).toContain(fixture.isAllowed ? "created" : denial);
+              right += 1;
+            },
+          );
         });
 
         test.for([
@@ -87,7 +93,10 @@ describe.skipIf(reason !== undefined)(
       },
     );
 
-    test("judges a thousand random pods as the API server's own Pod Security does, and so does the webhook", async () => {
+    test("judges a thousand random pods as the API server's own Pod Security does, and so does the webhook", async ({
+      skip,
+    }) => {
+      skip(!isNewest, "an older API server has an older form of the level");
       const next = numbers(12);
       const counts = { created: 0, denied: 0 };
       for (let i = 0; i < 1000; i += 1) {

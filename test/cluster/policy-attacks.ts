@@ -182,21 +182,31 @@ export const ATTACKS: readonly Attack[] = [
   attack("a sidecar with too little memory", "RESOURCES_BELOW_FLOOR", (pod) => {
     sidecar(pod).resources.limits.memory = "64Mi";
   }),
-  attack("a pod whose own limit leaves the guard too little CPU", "RESOURCES_BELOW_FLOOR", (pod) => {
-    pod.spec.resources = { limits: { cpu: "20m" } };
-  }),
+  attack(
+    "a pod whose own limit leaves the guard too little CPU",
+    "RESOURCES_BELOW_FLOOR",
+    (pod) => {
+      pod.spec.resources = { limits: { cpu: "20m" } };
+    },
+    { needs: "resources of a pod" },
+  ),
   attack(
     "a pod whose own limit leaves the guard too little memory",
     "RESOURCES_BELOW_FLOOR",
     (pod) => {
       pod.spec.resources = { limits: { memory: "48Mi" } };
     },
-    { sidecar: false },
+    { sidecar: false, needs: "resources of a pod" },
   ),
-  attack("a guard that claims a device", "INJECTED_DIFFERENTLY", (pod) => {
-    pod.spec.resourceClaims = [{ name: "device", resourceClaimName: "device" }];
-    guard(pod).resources.claims = [{ name: "device" }];
-  }),
+  attack(
+    "a guard that claims a device",
+    "INJECTED_DIFFERENTLY",
+    (pod) => {
+      pod.spec.resourceClaims = [{ name: "device", resourceClaimName: "device" }];
+      guard(pod).resources.claims = [{ name: "device" }];
+    },
+    { needs: "claims of devices" },
+  ),
   attack("a guard with a device plugin's resource", "INJECTED_DIFFERENTLY", (pod) => {
     guard(pod).resources.limits["vendor.example/device"] = "1";
     guard(pod).resources.requests["vendor.example/device"] = "1";
@@ -205,12 +215,17 @@ export const ATTACKS: readonly Attack[] = [
     guard(pod).resources.limits["hugepages-2Mi"] = "2Mi";
     guard(pod).resources.requests["hugepages-2Mi"] = "2Mi";
   }),
-  attack("a guard that is not started again when it fails", "INJECTED_DIFFERENTLY", (pod) => {
-    guard(pod).restartPolicy = "Never";
-    guard(pod).restartPolicyRules = [
-      { action: "RestartAllContainers", exitCodes: { operator: "In", values: [0] } },
-    ];
-  }),
+  attack(
+    "a guard that is not started again when it fails",
+    "INJECTED_DIFFERENTLY",
+    (pod) => {
+      guard(pod).restartPolicy = "Never";
+      guard(pod).restartPolicyRules = [
+        { action: "RestartAllContainers", exitCodes: { operator: "In", values: [0] } },
+      ];
+    },
+    { needs: "rules for restarts" },
+  ),
   attack("a sidecar behind a user's init container", "INJECTED_DIFFERENTLY", (pod) => {
     withInit({})(pod);
     pod.spec.initContainers.splice(1, 0, pod.spec.initContainers.pop());

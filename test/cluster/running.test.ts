@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { APP_ENV } from "../../sidecar/contract/pod.ts";
 import { whyNot } from "./control-plane.ts";
+import { whyWithout } from "./api-version.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { started } from "../support/started.ts";
 import { createNamespace, podsOf } from "./setting.ts";
@@ -88,7 +89,11 @@ describe.skipIf(reason !== undefined)(
       expect(await image("containers", "app")).toMatchObject({ status: 200 });
     });
 
-    test("the resources of a running sidecar cannot be reduced below podrole's minimum, but the app's can", async () => {
+    test("the resources of a running sidecar cannot be reduced below podrole's minimum, but the app's can", async ({
+      skip,
+    }) => {
+      const why = whyWithout("a subresource for resizes");
+      skip(why !== undefined, why);
       const resize = (list: string, name: string, memory: string) =>
         send(
           "PATCH",
