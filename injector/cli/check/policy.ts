@@ -13,7 +13,7 @@ const oursIn = (policies: readonly Fields[]): readonly Fields[] =>
 export const policyCheck = ({ policies }: CheckFacts): Results => {
   const code = "POLICY";
   // An API server that knows no such kind is told of by its version.
-  const unknown = warn(code, NONE, "Upgrade the cluster to Kubernetes 1.30 or newer.");
+  const unknown = warn(code, NONE, "Upgrade the cluster to Kubernetes 1.31 or newer.");
   return judged(code, policies, unknown, (all) => {
     const ours = oursIn(all);
     if (ours.length === 0) return fail(code, NONE, APPLY);

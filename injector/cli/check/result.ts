@@ -9,7 +9,7 @@ export const CHECKS = {
   API_SERVER: { group: "API server", about: "The API server answers." },
   KUBERNETES_VERSION: {
     group: "API server",
-    about: "It supports native sidecars (1.29) and ValidatingAdmissionPolicy (1.30).",
+    about: "It supports native sidecars (1.29), and takes podrole's ValidatingAdmissionPolicies (1.31).",
   },
   CRD: {
     group: "API server",

@@ -3,7 +3,8 @@ import type { CheckFacts } from "./facts.ts";
 import { fail, judged, ok, skip, warn, type Results } from "./result.ts";
 
 const NATIVE_SIDECARS = 29;
-const ADMISSION_POLICY = 30;
+/** The functions of the policies' CEL that read addresses. The chart's kubeVersion is the same. */
+const OLDEST = 31;
 
 export const apiServerCheck = ({ serverVersion, server }: CheckFacts): Results => {
   if (serverVersion.kind === "found") return ok("API_SERVER", `${server} answers.`);
@@ -29,17 +30,17 @@ export const versionCheck = ({ serverVersion }: CheckFacts): Results => {
       return fail(
         code,
         `${name} has no native sidecars (init containers that keep running).`,
-        "Upgrade the cluster to 1.30 or newer.",
+        `Upgrade the cluster to 1.${OLDEST} or newer.`,
       );
     }
-    if (number < 1000 + ADMISSION_POLICY) {
+    if (number < 1000 + OLDEST) {
       return warn(
         code,
-        `${name} has no ValidatingAdmissionPolicy, which holds when the webhook does not.`,
-        "Upgrade the cluster to 1.30 or newer.",
+        `${name} takes no ValidatingAdmissionPolicy of podrole's. They hold when the webhook does not.`,
+        `Upgrade the cluster to 1.${OLDEST} or newer.`,
       );
     }
-    return ok(code, `${name} has native sidecars and ValidatingAdmissionPolicy.`);
+    return ok(code, `${name} has native sidecars and takes podrole's ValidatingAdmissionPolicies.`);
   });
 };
 

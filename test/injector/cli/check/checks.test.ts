@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { check, isHealthy } from "../../../../injector/cli/check/checks.ts";
 import { CHECKS } from "../../../../injector/cli/check/result.ts";
@@ -75,12 +76,23 @@ describe("the API server", () => {
   test.for([
     ["1", "28", "fail"],
     ["1", "29", "warn"],
-    ["1", "30", "ok"],
+    ["1", "30", "warn"],
+    ["1", "31", "ok"],
     ["1", "36+", "ok"],
     ["2", "0", "ok"],
     ["", "", "skip"],
   ] as const)("of version %s.%s: %s", ([major, minor, status]) => {
-    expect(said("KUBERNETES_VERSION", { serverVersion: found({ major, minor }) })[0]).toMatch(status);
+    expect(said("KUBERNETES_VERSION", { serverVersion: found({ major, minor }) })[0]).toMatch(`${status}: `);
+  });
+
+  test("of the oldest version that the chart allows passes, and the one before does not", async () => {
+    const chart = await readFile(new URL("../../../../deploy/chart/Chart.yaml", import.meta.url), "utf8");
+    const [, minor] = /kubeVersion: ">=1\.(\d+)\.0-0"/.exec(chart) ?? [];
+    const status = (one: number) =>
+      said("KUBERNETES_VERSION", { serverVersion: found({ major: "1", minor: String(one) }) })[0]?.split(
+        ":",
+      )[0];
+    expect([status(Number(minor)), status(Number(minor) - 1)]).toEqual(["ok", "warn"]);
   });
 
   test("without the CRD, or with one of another version, fails", () => {
