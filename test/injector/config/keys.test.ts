@@ -131,14 +131,15 @@ describe("in a cluster with its own annotation keys", () => {
     expect(elsewhere.findings[0]?.message).toContain(`of namespace ${ANNOTATION.role} allows nothing`);
   });
 
-  test("the cluster's key of a running pod cannot be changed", () => {
-    const before = admitPod(pod({}, { [THEIRS]: "billing-reader" }), facts(), renamed, FRESH);
+  test.for([THEIRS, "acme.com/skip-containers"])("the key %s of a running pod cannot be changed", (key) => {
+    const settings = { ...renamed, keys: { ...renamed.keys, serviceAccountRole: "acme.com/role-arn" } };
+    const before = admitPod(pod({}, { [THEIRS]: "billing-reader" }), facts(), settings, FRESH);
     if (before.kind !== "inject") throw new Error("not injected");
     const after = {
       ...before.after,
       metadata: {
         ...before.after.metadata,
-        annotations: { ...before.after.metadata?.annotations, [THEIRS]: "x" },
+        annotations: { ...before.after.metadata?.annotations, [key]: "x" },
       },
     };
     const request = {
@@ -149,9 +150,9 @@ describe("in a cluster with its own annotation keys", () => {
       oldObject: before.after,
     };
     const review = parseReview({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", request });
-    const result = resultForReview(review, facts(), renamed, FRESH);
+    const result = resultForReview(review, facts(), settings, FRESH);
     expect(result).toMatchObject({ decision: "deny", findings: [{ code: "POD_FROZEN" }] });
-    expect(result.findings[0]?.message).toContain(THEIRS);
+    expect(result.findings[0]?.message).toContain(key);
   });
 });
 

@@ -122,7 +122,11 @@ const SHAPES: Readonly<Record<string, (size: number) => Pod>> = {
     annotated({ [ANNOTATION.containers]: names(size) }, { containers: each(size, named) }),
   "names of containers that do not exist": (size) =>
     annotated(
-      { [ANNOTATION.containers]: names(size, "x"), [ANNOTATION.skipContainers]: names(size, "y") },
+      {
+        [ANNOTATION.containers]: names(size, "x"),
+        [ANNOTATION.skipContainers]: names(size, "y"),
+        [ANNOTATION.irsaSkipContainers]: names(size, "z"),
+      },
       {
         containers: each(size, named),
       },
