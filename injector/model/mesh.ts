@@ -26,7 +26,7 @@ export const MESH_CONTAINERS = {
 } as const satisfies Record<MeshName, Record<"proxy" | "init" | "validator", string>>;
 
 /** Istio's proxy has this uid and gid, and its rules assume it where the container names none (cni/pkg/plugin/sidecar_redirect.go). */
-export const ISTIO_GID = 1337;
+const ISTIO_GID = 1337;
 
 /** Of Linkerd's webhook and CNI plugin, for a pod or its namespace. */
 export const LINKERD_PROXY_GID = "config.linkerd.io/proxy-gid";
@@ -100,6 +100,12 @@ function gidOfProxy(pod: Pod, name: MeshName): number | undefined {
   const context = containerOf(pod, MESH_CONTAINERS[name].proxy)?.securityContext;
   return gid(context?.runAsGroup?.toString());
 }
+
+/** The groups that podrole's sidecar may have got when less was known of the pod's mesh, beside its uid's number. */
+export const earlierGids = ({ metadata }: Pod): readonly (number | undefined)[] => [
+  ISTIO_GID,
+  gid(metadata?.annotations?.[LINKERD_PROXY_GID]),
+];
 
 /** Root's group is none of a proxy's: both meshes take 0 for "not set". OpenShift gives gids beyond a million. */
 function gid(raw: string | undefined): number | undefined {

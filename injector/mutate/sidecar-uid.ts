@@ -1,5 +1,5 @@
 import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
-import { ISTIO_GID } from "../model/mesh.ts";
+import { earlierGids } from "../model/mesh.ts";
 import { gidOfSidecar, sidecarIn, uidOfSidecar } from "../model/own-form.ts";
 import { allContainers, type Pod, type PodSecurityContext } from "../model/pod.ts";
 import { isPodroleContainer } from "../model/user-containers.ts";
@@ -38,13 +38,13 @@ export function presentUid({ spec }: Pod): number | undefined {
 
 /**
  * The gid of the sidecar that is in the pod, if an earlier pass may have given it that one because it knew less of the pod's mesh: the
- * mesh's webhook comes afterwards, and only its container names another group than Istio's usual one.
+ * mesh's webhook comes afterwards, and only its container names another group than the usual one.
  */
 export function earlierGid(pod: Pod): number | undefined {
   const sidecar = sidecarIn(pod.spec);
   const uid = presentUid(pod);
   const gid = sidecar && (gidOfSidecar(sidecar) ?? uid);
-  return gid !== undefined && (gid === uid || gid === ISTIO_GID) ? gid : undefined;
+  return gid !== undefined && [uid, ...earlierGids(pod)].includes(gid) ? gid : undefined;
 }
 
 /** Every uid and gid that the pod and its other containers name. */

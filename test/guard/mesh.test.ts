@@ -5,6 +5,7 @@ import { config } from "../support/config.ts";
 import { TOKEN } from "../support/pods.ts";
 import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { outcomeOf, type Outcome } from "./attempts.ts";
+import { EMULATE, OURS, startSidecar } from "./emulated.ts";
 import { runGuard } from "./guard-run.ts";
 import { file, METADATA_V4, METADATA_V6, openLab, SECRET, type Lab } from "./lab.ts";
 import { MESHES } from "./mesh-rules.ts";
@@ -28,6 +29,11 @@ const proxyAt = (port: number, uid: number): string =>
   `process.setgid(${uid}); process.setuid(${uid});
    require("net").createServer((socket) => socket.on("error", () => 0).once("data", () => socket.end("the proxy")))
      .listen(${port}, () => console.log("up"))`;
+
+async function startListener(lab: Lab, script: string): Promise<void> {
+  const child = lab.startInPod([process.execPath, "-e", script]);
+  await new Promise((resolve) => child.stdout.once("data", resolve));
+}
 
 const ASK = `fetch("http://${LOOPBACK}:${CREDENTIALS_PORT}${PATH.credentials}", { headers: { Authorization: "${TOKEN}" } })
   .then(async (answer) => console.log(answer.status, Object.keys(await answer.json()).join()))`;
@@ -80,28 +86,39 @@ describe.skipIf(reason)(`a pod in a service mesh${reason ? ` (skipped: ${reason}
     });
 
     test("is kept from the metadata service by the guard, whatever uid or group it has, and with a proxy that takes everything", async () => {
-      const ids = [
+      const { v4 } = lab.interfaces.eth0.gateway;
+      expect(await connect(APP_UID, proxyId, METADATA_V4)).toMatchObject(REACHED);
+      expect(await runGuard(lab)).toMatchObject({ code: 0 });
+      await startListener(lab, proxyAt(outbound, proxyId));
+      expect(await connect(APP_UID, APP_UID, v4)).toMatchObject({ body: "the proxy" });
+      for (const [uid, gid] of [
         [APP_UID, APP_UID],
         [APP_UID, proxyId],
         [proxyId, proxyId],
-        [SIDECAR_UID, proxyId],
-      ] as const;
-      expect(await connect(APP_UID, proxyId, METADATA_V4)).toMatchObject(REACHED);
-      expect(await runGuard(lab)).toMatchObject({ code: 0 });
-      const child = lab.startInPod([process.execPath, "-e", proxyAt(outbound, proxyId)]);
-      await new Promise((resolve) => child.stdout.once("data", resolve));
-      for (const [uid, gid] of ids) {
+      ] as const) {
         for (const address of [METADATA_V4, METADATA_V6]) {
           expect({ uid, gid, ...(await connect(uid, gid, address)) }).toMatchObject({ uid, gid, ...REFUSED });
-          expect(await connect(uid, gid, address, "--udp")).toMatchObject({
-            outcome: "refused",
-            code: "EPERM",
-          });
         }
+        expect(await connect(uid, gid, METADATA_V4, "--udp")).toMatchObject({ code: "EPERM" });
       }
-      expect(await connect(APP_UID, APP_UID, lab.interfaces.eth0.gateway.v4)).toMatchObject({
-        body: "the proxy",
-      });
+    });
+
+    test("reaches the metadata service in source node as the sidecar alone", async () => {
+      expect(await runGuard(lab, { [ENV.openUid]: String(SIDECAR_UID) })).toMatchObject({ code: 0 });
+      for (const address of [METADATA_V4, METADATA_V6]) {
+        expect(await connect(SIDECAR_UID, proxyId, address)).toMatchObject(REACHED);
+        expect(await connect(APP_UID, proxyId, address)).toMatchObject(REFUSED);
+        expect(await connect(proxyId, proxyId, address)).toMatchObject(REFUSED);
+      }
+    });
+
+    test("reaches the sidecar in the place of the metadata service where that is emulated", async () => {
+      expect(await runGuard(lab, EMULATE)).toMatchObject({ code: 0 });
+      await startSidecar(lab);
+      await startListener(lab, proxyAt(outbound, proxyId));
+      for (const address of [METADATA_V4, METADATA_V6]) {
+        expect(await connect(APP_UID, APP_UID, address)).toMatchObject({ body: OURS });
+      }
     });
 
     test("shows the sidecar's metrics to other pods only through its proxy", async () => {

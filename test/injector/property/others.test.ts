@@ -6,7 +6,7 @@ import { ENV } from "../../../sidecar/contract/env.ts";
 import { containerIdentity, POD_IDENTITY, type Identity } from "../../../sidecar/contract/session.ts";
 import { APP_ENV, CONTAINER, CREDENTIALS_PORT, PATH } from "../../../sidecar/contract/pod.ts";
 import { patchBetween } from "../../../injector/mutate/patch.ts";
-import { isGuarding, sidecarIn, uidOfSidecar } from "../../../injector/model/own-form.ts";
+import { gidOfSidecar, isGuarding, sidecarIn, uidOfSidecar } from "../../../injector/model/own-form.ts";
 import { envVar, type Container, type Pod } from "../../../injector/model/pod.ts";
 import { sha256 } from "../../../injector/mutate/token.ts";
 import { facts } from "../../support/facts.ts";
@@ -96,6 +96,7 @@ test("guard and sidecar come first, once each, and cover every container after o
       const bare = users.filter((container) => !isConfined(container));
       expect((end.spec.initContainers ?? []).some(isGuarding) ? bare : []).toEqual([]);
       expect(uidsOf(end, users)).not.toContain(uidIn(end));
+      expect(gidIn(end)).toBe(uidIn(end) && (meshGid(named(users)) ?? uidIn(end)));
       expect(ours.includes(CONTAINER.sidecar) ? tokenProblems(end, users) : []).toEqual([]);
       expect(patchBetween(end, run(end, [PODROLE], name))).toEqual([]);
     }),
@@ -116,6 +117,15 @@ function uidIn({ spec }: Pod): number | undefined {
   const sidecar = sidecarIn(spec);
   return sidecar && uidOfSidecar(sidecar);
 }
+
+function gidIn({ spec }: Pod): number | undefined {
+  const sidecar = sidecarIn(spec);
+  return sidecar && (gidOfSidecar(sidecar) ?? uidOfSidecar(sidecar));
+}
+
+/** The group that gets past the redirect of the mesh whose proxy is among the containers; Istio's if there are both. */
+const meshGid = (names: readonly string[]): number | undefined =>
+  names.includes("istio-proxy") ? 1337 : names.includes("linkerd-proxy") ? 2102 : undefined;
 
 function identitiesOf(pod: Pod): readonly Identity[] {
   const sidecar = pod.spec.initContainers?.find(({ name }) => name === CONTAINER.sidecar);
