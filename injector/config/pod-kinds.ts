@@ -1,3 +1,4 @@
+import { MESH_IMAGE_ENTRY } from "../model/mesh-init.ts";
 import { IMDS_FACTS, type ImdsFact } from "../../sidecar/contract/metadata.ts";
 import { SOURCES, type Source } from "../../sidecar/contract/session.ts";
 import { blockable } from "../../sidecar/kit/address.ts";
@@ -40,6 +41,18 @@ export const nodePaths: Kind<readonly string[]> = list("paths", {
   parse: nodePath,
   write: String,
   schema: { pattern: "^(meta-data|dynamic)(/[a-z0-9][a-z0-9:.-]*)+$" },
+});
+
+const meshImage = pattern(
+  "image",
+  new RegExp(MESH_IMAGE_ENTRY),
+  "must have entries such as istio=docker.io/istio/proxyv2: a mesh, and a repository with its registry and without a tag",
+);
+
+/** Images of meshes' init containers. */
+export const meshImages: Kind<readonly string[]> = list("images", {
+  ...meshImage,
+  schema: { pattern: MESH_IMAGE_ENTRY },
 });
 
 /** A fact that the emulated metadata service reports: one value for all pods, or the value of a label of the pod. */

@@ -17,7 +17,7 @@ import {
 } from "./aws-kinds.ts";
 import { certificates } from "./certificates-kind.ts";
 import { choice, pattern, port, wholeNumber, yesOrNo } from "./kinds.ts";
-import { addresses, image, imdsFacts, nodePaths, objectName, sources } from "./pod-kinds.ts";
+import { addresses, image, imdsFacts, meshImages, nodePaths, objectName, sources } from "./pod-kinds.ts";
 import { keyOf, optional, setting, type Setting } from "./setting.ts";
 
 /**
@@ -52,6 +52,11 @@ export const SETTINGS = {
     about: "Whether the guard cuts pods off from the metadata service.",
     policy: true,
     namespace: ANNOTATION.guard,
+  }),
+  meshInitImages: setting(meshImages, "", {
+    about:
+      "Images of service meshes' init containers that may have NET_ADMIN beside the guard, such as istio=docker.io/istio/proxyv2. Read the page about meshes first.",
+    policy: true,
   }),
   hostNetwork: setting(choice(["deny", "warn"]), "deny", {
     about: "What happens to pods on the node's network that ask for no role.",

@@ -16,7 +16,7 @@ import { hasOpenUid } from "./presence.ts";
 import { eavesdropping, notSeparated } from "./separation.ts";
 import { hazards, usersOf } from "./hazards.ts";
 import { baselineFindings, judgeBaseline } from "./baseline/baseline.ts";
-import { ELSEWHERE } from "./baseline/control.ts";
+import { ELSEWHERE, type Subject } from "./baseline/control.ts";
 import { exemptionsOf } from "./baseline/exemptions.ts";
 
 /**
@@ -55,7 +55,9 @@ export function decide(
     findings: roleProblems,
   } = requestedRoles(pod, facts, config, observe);
   const hostNetwork = observe("hostNetwork", pod.spec.hostNetwork === true);
-  const baseline = () => (guard || isRequested ? baselineOf(pod, guard, facts, observe) : []);
+  const presence = { guard, sidecar: isRequested, source };
+  const meshes = { images: config.meshInitImages, openUid: hasOpenUid(presence) };
+  const baseline = () => (guard || isRequested ? baselineOf({ pod, guard, meshes }, facts, observe) : []);
   if (hostNetwork && !isRequested && config.hostNetwork === "warn" && roleProblems.length === 0) {
     const findings = [unguarded(), ...ignored, ...baseline()];
     return denies(findings) ? deny(findings) : skip("host-network", findings);
@@ -70,7 +72,6 @@ export function decide(
     intendImds({ pod, facts, config, guard, hasRole: isRequested, containers }),
   );
   const mesh = sidecar?.intent && observe("mesh", intendMesh(pod, facts));
-  const presence = { guard, sidecar: isRequested, source };
   const findings = [
     ...(hostNetwork ? [onHostNetwork()] : []),
     ...ignored,
@@ -90,10 +91,14 @@ export function decide(
   return { kind: "inject", pod, intent: { guard, sidecar: sidecar?.intent, imds, mesh }, findings };
 }
 
-function baselineOf(pod: Pod, guard: boolean, { namespace }: Facts, observe: Observe): readonly Finding[] {
+function baselineOf(
+  subject: Omit<Subject, "containers">,
+  { namespace }: Facts,
+  observe: Observe,
+): readonly Finding[] {
   const { exempt, findings } = exemptionsOf(namespace);
-  const results = observe("baseline", judgeBaseline({ pod, containers: judged(pod), guard }, exempt));
-  return [...findings, ...baselineFindings(results, guard)];
+  const results = observe("baseline", judgeBaseline({ ...subject, containers: judged(subject.pod) }, exempt));
+  return [...findings, ...baselineFindings(results, subject.guard)];
 }
 
 /** On the node's network no container can be podrole's, whatever its name. */

@@ -164,6 +164,11 @@ export const FINDINGS = {
     severity: "deny",
     about: "A container adds a capability that Pod Security level baseline forbids.",
   },
+  MESH_INIT: {
+    severity: "deny",
+    about:
+      "A service mesh's init container has NET_ADMIN, with which it could remove the guard, and no setting trusts it.",
+  },
   HOST_NAMESPACE: {
     severity: "deny",
     about: "A shared process or IPC namespace exposes the sidecar's memory.",
@@ -212,7 +217,8 @@ export const FINDINGS = {
   },
   POD_FROZEN: {
     severity: "deny",
-    about: "podrole's annotations and the images of guard and sidecar cannot be changed on a running pod.",
+    about:
+      "podrole's annotations and the images of guard, sidecar and a mesh's init container cannot be changed on a running pod.",
   },
   RESOURCES_BELOW_FLOOR: {
     severity: "deny",
@@ -220,7 +226,8 @@ export const FINDINGS = {
   },
   EPHEMERAL_TARGET: {
     severity: "deny",
-    about: "An ephemeral container targets guard or sidecar, whose processes it would share.",
+    about:
+      "An ephemeral container targets guard, sidecar or a mesh's init container, whose processes it would share.",
   },
   GUARD_NOT_DONE: {
     severity: "deny",
@@ -245,7 +252,8 @@ export const FINDINGS = {
   },
   SIDECAR_EXEC: {
     severity: "deny",
-    about: "Admission policy: exec or attach into guard or sidecar would expose the pod's credentials.",
+    about:
+      "Admission policy: exec or attach into guard or sidecar would expose the pod's credentials, and into a mesh's init container the guard.",
   },
   BLOCKED_ENDPOINT: {
     severity: "deny",

@@ -10,7 +10,8 @@ import { keptOr } from "./own-content.ts";
 import { annotated } from "./pod-annotations.ts";
 import { isPodroleContainer } from "../model/user-containers.ts";
 import type { Intent } from "../decide/intent.ts";
-import { presenceOf } from "../decide/presence.ts";
+import { hasOpenUid, presenceOf } from "../decide/presence.ts";
+import { isTrustedMeshInit } from "../decide/baseline/mesh-init.ts";
 
 /**
  * The pod with guard and sidecar. Pure and idempotent: it does not change its own output, and it moves guard and sidecar
@@ -23,8 +24,11 @@ export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, own: As
   const presence = presenceOf(intent, config);
   const endpoints = endpointsByContainer(intent, own.tokens, config);
   const ofNode = readOnlyThroughout(spec.volumes ?? []);
+  const meshes = { images: config.meshInitImages, openUid: hasOpenUid(presence) };
   const user = (container: Container): Container => {
-    const confined = ofNode(confine(container, presence));
+    const confined = isTrustedMeshInit(container, pod, meshes)
+      ? container
+      : ofNode(confine(container, presence));
     const endpoint = endpoints.get(container.name);
     return endpoint === undefined ? confined : served(confined, endpoint);
   };

@@ -3,6 +3,8 @@ import type { InjectorConfig } from "../config/installation.ts";
 import { type AdmissionResult, denied } from "./admission-result.ts";
 import { baselineFindings, judgeBaseline } from "../decide/baseline/baseline.ts";
 import { exemptionsOf } from "../decide/baseline/exemptions.ts";
+import { NO_MESH_TRUST } from "../decide/baseline/mesh-init.ts";
+import { MESH_INIT_NAMES } from "../model/mesh-init.ts";
 import { isGuarding, sidecarIn, uidOfSidecar } from "../model/own-form.ts";
 import { hazards } from "../decide/hazards.ts";
 import { blockedTokenMounts } from "../decide/token-mounts.ts";
@@ -42,7 +44,10 @@ export function resultForEphemeral(
   const presence = presenceIn(before, config);
   const addedOnly = podOf(added, before);
   const { exempt, findings: invalid } = exemptionsOf(namespace);
-  const baseline = judgeBaseline({ pod: addedOnly, containers: added, guard: presence.guard }, exempt);
+  const baseline = judgeBaseline(
+    { pod: addedOnly, containers: added, guard: presence.guard, meshes: NO_MESH_TRUST },
+    exempt,
+  );
   const endpoint = presence.sidecar ? endpointIn(before) : undefined;
   const exposed = exposes(before, config.keys);
   const endpointOf = ({ name }: Container) => (exposed(name) ? endpoint : undefined);
@@ -96,11 +101,13 @@ const withProfile = (found: Finding): Finding =>
     ? { ...found, remedy: `Add --profile=baseline to kubectl debug, or: ${found.remedy}` }
     : found;
 
+const UNTARGETED: ReadonlySet<string> = new Set([...Object.values(CONTAINER), ...MESH_INIT_NAMES]);
+
 /** It would share the target's processes and, with the same uid, could read their memory. */
 function targetsPodrole(container: Container): readonly Finding[] {
   const target = container["targetContainerName"];
-  if (target !== CONTAINER.guard && target !== CONTAINER.sidecar) return [];
-  const message = `${named(container)} targets ${target}, whose processes it would share.`;
+  if (!UNTARGETED.has(String(target))) return [];
+  const message = `${named(container)} targets ${String(target)}, whose processes it would share.`;
   return [finding("EPHEMERAL_TARGET", message, "Target a container of the app.")];
 }
 

@@ -2,6 +2,7 @@ import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import type { FindingCode } from "../../injector/model/findings.ts";
 import { ACCOUNT } from "../support/facts.ts";
+import { istioInit } from "../support/mesh-inits.ts";
 import type { Feature } from "./api-version.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { podObject } from "./webhook.ts";
@@ -79,6 +80,7 @@ export const DENIALS: readonly Denial[] = [
   },
   { code: "PRIVILEGED", pod: withRole(app({ privileged: true })) },
   { code: "CAPABILITY_FORBIDDEN", pod: withRole(app({ capabilities: { add: ["NET_RAW"] } })) },
+  { code: "MESH_INIT", pod: withRole({ initContainers: [istioInit] }) },
   {
     code: "RESOURCES_BELOW_FLOOR",
     pod: withRole({ resources: { limits: { memory: "64Mi" } } }),

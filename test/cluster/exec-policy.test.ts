@@ -43,6 +43,8 @@ describe.skipIf(reason !== undefined)(
             initContainers: [
               named("podrole-guard"),
               { ...named("podrole-sidecar"), restartPolicy: "Always" },
+              named("istio-init"),
+              named("linkerd-init"),
             ],
             containers: [named("app")],
           },
@@ -68,6 +70,11 @@ describe.skipIf(reason !== undefined)(
     test.for(["exec?command=node&", "attach?"])("%s to the sidecar or the guard is refused", async (what) => {
       expect(await connected(`${what}container=podrole-sidecar`)).toEqual(refused);
       expect(await connected(`${what}container=podrole-guard`)).toEqual(refused);
+    });
+
+    test.for(["exec?command=nft&", "attach?"])("%s to a mesh's init container is refused", async (what) => {
+      expect(await connected(`${what}container=istio-init`)).toEqual(refused);
+      expect(await connected(`${what}container=linkerd-init`)).toEqual(refused);
     });
 
     test("exec and attach to the app are allowed, with and without its name", async () => {

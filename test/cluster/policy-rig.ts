@@ -138,6 +138,7 @@ const valuesOf = (config: InjectorConfig): object => ({
     egressHook: config.egressHook,
     guardNetRaw: config.guardNetRaw,
     guardContainer: config.guardContainer,
+    meshInitImages: config.meshInitImages,
     hostNetwork: config.hostNetwork,
     stsEndpoint: config.stsEndpoint,
     stsFips: config.stsFips,

@@ -81,6 +81,8 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
     "Set `privileged` and `hostProcess` to false, and `procMount` to `Default`. What needs them, such as Docker in Docker, can run in a namespace without podrole.",
   CAPABILITY_FORBIDDEN:
     "Remove the capability from `securityContext.capabilities.add`; where the message says so, write `NET_RAW` into `drop`. For `kubectl debug`, choose `--profile=baseline`.",
+  MESH_INIT:
+    "Install the mesh's CNI plugin, or ask a cluster admin to trust the mesh's own image: see [With Istio and Linkerd](../docs/service-meshes.md#in-init-mode).",
   HOST_NAMESPACE:
     "Remove `hostPID`, `hostIPC` or `shareProcessNamespace` from the pod, or run it in a namespace without podrole.",
   SIDECAR_UID: "Set another `runAsUser`.",

@@ -4,6 +4,7 @@ import type { SecurityContext } from "../../injector/model/pod.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { config } from "./config.ts";
 import { ACCOUNT, BILLING, facts, grant, role } from "./facts.ts";
+import { istioInit } from "./mesh-inits.ts";
 import { app, plainPod, pod, withApp, type admitted } from "./pods.ts";
 
 const annotated = (annotations: Readonly<Record<string, string>>) =>
@@ -87,6 +88,7 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
   ["PSA_FORBIDS_GUARD", pod(), facts({ labels: { "pod-security.kubernetes.io/enforce": "baseline" } })],
   ["PRIVILEGED", secured({ privileged: true })],
   ["CAPABILITY_FORBIDDEN", secured({ capabilities: { add: ["NET_RAW"] } })],
+  ["MESH_INIT", pod({ initContainers: [istioInit] })],
   ["HOST_NAMESPACE", pod({ hostPID: true })],
   [
     "SIDECAR_UID",

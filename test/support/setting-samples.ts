@@ -24,6 +24,7 @@ export const SAMPLES: Readonly<Record<SettingName, string>> = {
   sourceOverride: "node,web-identity",
   policy: "enforce",
   guard: "off",
+  meshInitImages: "istio=docker.io/istio/proxyv2,linkerd=cr.l5d.io/linkerd/proxy",
   hostNetwork: "warn",
   workloads: "deny",
   baseRoleArn: ROLE,

@@ -32,9 +32,14 @@ capabilities:
   forSidecar: true
   container: >-
     c.?securityContext.?capabilities.?add.orValue([]).exists(a, !(a in {{ include "podrole.celList" $lists.capabilities }}) &&
+    !(a in ['NET_ADMIN', 'NET_RAW'] && c.name in variables.meshInits) &&
     (variables.baseline || !(a in {{ include "podrole.celList" $lists.capabilitiesWithoutGuard }})) &&
     !(a in {{ include "podrole.celList" $lists.exemptibleCapabilities }} && ('capabilities=' + a) in variables.exempt))
   message: "These add a capability that level baseline does not allow: %s. Remove it from securityContext.capabilities.add, or write it as Kubernetes does: CHOWN."
+meshInit:
+  code: MESH_INIT
+  container: c.name in variables.meshInits && !(c.name in variables.trustedMeshInits) && {{ include "podrole.celAddsNetwork" . }}
+  message: "These init containers of a service mesh could remove the guard: %s. Install the mesh's CNI plugin, or ask a cluster admin to trust the mesh's own image, with the setting meshInitImages."
 hostNamespaces:
   code: HOST_NAMESPACE
   forSidecar: true
@@ -110,6 +115,7 @@ variables.baseline whether the level holds, and in variables.judged whether ther
 {{- $lists := include "podrole.baselineLists" . | fromYaml }}
 {{- $controls := include "podrole.baselineControls" . | fromYaml }}
 {{- $creating := .creating }}
+{{ include "podrole.celMeshInits" . | trim }}
 - name: checked
   expression: variables.baseline || variables.judged
 # The entries of the namespace's annotation. injector/decide/baseline/exemptions.ts reads it in the same way.

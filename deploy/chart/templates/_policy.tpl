@@ -13,6 +13,7 @@ guard: block
 egressHook: prefer
 guardNetRaw: "false"
 guardContainer: init
+meshInitImages: ""
 hostNetwork: deny
 stsEndpoint: ""
 stsFips: "false"
@@ -263,12 +264,14 @@ has(c.securityContext) && has(c.securityContext.capabilities) && has(c.securityC
 c.securityContext.capabilities.add.exists(a, a in ['SETUID', 'SETGID'])
 {{- end }}
 
-{{- /* Compared exactly: containerd turns CAP_NET_RAW into CAP_CAP_NET_RAW and then drops nothing. Without a guard it may be added. */ -}}
+{{- /* Compared exactly: containerd turns CAP_NET_RAW into CAP_CAP_NET_RAW and then drops nothing. Without a guard it may be added, and a trusted
+init container of a mesh needs it. */ -}}
 {{- define "podrole.celKeepsCapability" -}}
 (!(has(c.securityContext) && has(c.securityContext.capabilities) &&
 has(c.securityContext.capabilities.drop) && ('ALL' in c.securityContext.capabilities.drop ||
 ('NET_RAW' in c.securityContext.capabilities.drop && (!variables.openUid ||
 ['SETUID', 'SETGID'].all(need, need in c.securityContext.capabilities.drop))))) &&
+!(c.name in variables.trustedMeshInits) &&
 (variables.hasGuard || !('NET_RAW' in c.?securityContext.?capabilities.?add.orValue([]))))
 {{- end }}
 

@@ -1,6 +1,7 @@
 import { named, type Container, type Handler } from "../../model/pod.ts";
 import { BASELINE_CAPABILITIES, canonical, mayAdd } from "./capabilities.ts";
 import { ELSEWHERE, type Subject, type Violation } from "./control.ts";
+import { isForMesh } from "./mesh-init.ts";
 
 /** The checks of one field of each container. */
 
@@ -33,9 +34,9 @@ export const procMount = inEach((container, { pod }) => {
       ];
 });
 
-export const capabilities = inEach((container, { guard }) =>
+export const capabilities = inEach((container, subject) =>
   (container.securityContext?.capabilities?.add ?? [])
-    .filter((added) => !mayAdd(added, guard))
+    .filter((added) => !mayAdd(added, subject.guard) && !isForMesh(added, container, subject))
     .map((added) => {
       const known = (BASELINE_CAPABILITIES as readonly string[]).includes(canonical(added));
       return {

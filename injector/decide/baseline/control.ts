@@ -1,5 +1,6 @@
 import type { Container, Pod } from "../../model/pod.ts";
 import type { FindingCode } from "../../model/findings.ts";
+import type { MeshTrust } from "./mesh-init.ts";
 
 /** Where a pod may have what podrole forbids, for remedies. */
 export const ELSEWHERE = "in a namespace without podrole";
@@ -10,6 +11,7 @@ export interface Subject {
   readonly containers: readonly Container[];
   /** Whether the pod is guarded. If not, the control protects a sidecar only. */
   readonly guard: boolean;
+  readonly meshes: MeshTrust;
 }
 
 /** One thing that a control forbids, in one place of a pod. */

@@ -1,6 +1,7 @@
 import { EXEMPTIBLE_CAPABILITIES } from "./capabilities.ts";
 import { capabilities, hostPorts, privileged, probeHosts, procMount } from "./container-checks.ts";
 import type { Control } from "./control.ts";
+import { meshInits } from "./mesh-init.ts";
 import { hostNamespaces, hostPaths, hostProcess, sysctls } from "./pod-checks.ts";
 import { appArmor, seccomp, seLinux } from "./profile-checks.ts";
 import { EXEMPTIBLE_SYSCTLS } from "./sysctls.ts";
@@ -34,6 +35,17 @@ export const CONTROLS = {
       because: "Only those that reach neither the node nor guard, sidecar or another pod.",
     },
     violations: capabilities,
+  },
+  meshInit: {
+    code: "MESH_INIT",
+    fields: "securityContext.capabilities.add of the init containers istio-init and linkerd-init",
+    forbids:
+      "NET_ADMIN and NET_RAW in a service mesh's init container, unless the setting meshInitImages trusts it",
+    forSidecar: false,
+    exempt: never(
+      "It removes the guard's rules. The setting is the whole cluster's: no annotation stands for it.",
+    ),
+    violations: meshInits,
   },
   hostNamespaces: {
     code: "HOST_NAMESPACE",

@@ -9,6 +9,7 @@ import { SIDECAR_UID } from "../../support/sidecar-uid.ts";
 import { applied } from "../../support/additions.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts } from "../../support/facts.ts";
+import { istioInit, linkerdInit } from "../../support/mesh-inits.ts";
 import { FRESH, app, envOf, everyContainer, injected, plainPod, pod, TOKEN } from "../../support/pods.ts";
 import { started } from "../../support/started.ts";
 
@@ -79,6 +80,24 @@ describe("of a running pod", () => {
     const changed = everyContainer(running, (one) => (one.name === name ? { ...one, image: "evil" } : one));
     expect(updated(changed)).toMatchObject({ decision: "deny", findings: [{ code: "POD_FROZEN" }] });
   });
+
+  test.for([istioInit, linkerdInit])(
+    "the image of $name cannot be changed: it may have NET_ADMIN",
+    (init) => {
+      const meshed: Pod = {
+        ...running,
+        spec: { ...running.spec, initContainers: [...(running.spec.initContainers ?? []), init] },
+      };
+      const changed = everyContainer(meshed, (one) =>
+        one.name === init.name ? { ...one, image: "evil" } : one,
+      );
+      expect(updated(changed, meshed)).toMatchObject({
+        decision: "deny",
+        findings: [{ code: "POD_FROZEN" }],
+      });
+      expect(updated(meshed, meshed)).toMatchObject({ decision: "allow" });
+    },
+  );
 
   test("other annotations, labels, finalizers and the app's image can be changed", () => {
     const changed: Pod = {
@@ -162,6 +181,7 @@ describe("an ephemeral container", () => {
     ["with a reserved name", { name: "podrole-debug" }, "RESERVED_NAME"],
     ["that targets the sidecar", { targetContainerName: "podrole-sidecar" }, "EPHEMERAL_TARGET"],
     ["that targets the guard", { targetContainerName: "podrole-guard" }, "EPHEMERAL_TARGET"],
+    ["that targets a mesh's init container", { targetContainerName: "istio-init" }, "EPHEMERAL_TARGET"],
   ] as const)("%s is denied", ([, over, code]) => {
     expect(added(over)).toMatchObject({ decision: "deny", operations: [], findings: [{ code }] });
   });

@@ -1,4 +1,5 @@
 import type { Container, PodSpec } from "../../../../injector/model/pod.ts";
+import { istioInit } from "../../../support/mesh-inits.ts";
 import type { ControlName } from "../../../../injector/decide/baseline/controls.ts";
 
 /** Attacks that Pod Security level baseline stops. */
@@ -195,6 +196,7 @@ export const OF_PODS: readonly PodAttack[] = [
       true,
     ),
   ),
+  ofPod("meshInit", "MESH_INIT", "a mesh's init container", { initContainers: [istioInit] }, false),
   ofPod(
     "windowsHostProcess",
     "PRIVILEGED",

@@ -85,7 +85,14 @@ describe("an entry that cannot be given", () => {
   );
 
   test("is one of these controls", () => {
-    expect(never).toEqual(["privileged", "hostNamespaces", "hostProbes", "procMount", "windowsHostProcess"]);
+    expect(never).toEqual([
+      "privileged",
+      "meshInit",
+      "hostNamespaces",
+      "hostProbes",
+      "procMount",
+      "windowsHostProcess",
+    ]);
   });
 
   test.for([

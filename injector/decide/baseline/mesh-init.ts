@@ -1,0 +1,71 @@
+import {
+  differencesOfInit,
+  entryOf,
+  MESH_INIT_CAPABILITIES,
+  MESH_INIT_NAMES,
+  meshOfInit,
+} from "../../model/mesh-init.ts";
+import type { MeshName } from "../../model/mesh.ts";
+import { named, type Container, type Pod } from "../../model/pod.ts";
+import type { Subject, Violation } from "./control.ts";
+
+/** Which init containers of meshes an installation trusts with NET_ADMIN. */
+export interface MeshTrust {
+  /** The setting meshInitImages. */
+  readonly images: readonly string[];
+  /** Whether the guard lets the sidecar's uid through. What a mesh's redirect makes of that uid's packets is not proven. */
+  readonly openUid: boolean;
+}
+
+/** Where no init container is looked at. */
+export const NO_MESH_TRUST: MeshTrust = { images: [], openUid: false };
+
+/** What a container adds of the two capabilities that a mesh's init container needs. */
+const added = ({ securityContext }: Container): readonly string[] =>
+  (securityContext?.capabilities?.add ?? []).filter((name) => MESH_INIT_CAPABILITIES.includes(name));
+
+/** The mesh whose init container this is. As an app's or an ephemeral container it could run beside the app. */
+const meshOf = (container: Container, { spec }: Pod): MeshName | undefined =>
+  MESH_INIT_NAMES.includes(container.name) && spec.initContainers?.includes(container) === true
+    ? meshOfInit(container.name)
+    : undefined;
+
+/** Whether the control `meshInit` answers for a capability that the container adds, instead of `capabilities`. */
+export const isForMesh = (capability: string, container: Container, { pod, guard }: Subject): boolean =>
+  guard && MESH_INIT_CAPABILITIES.includes(capability) && meshOf(container, pod) !== undefined;
+
+/** Whether the container is a mesh's own program in the one form that the mesh's webhook writes; if not, what is wrong. */
+function judge(container: Container, mesh: MeshName, pod: Pod, trust: MeshTrust): Violation | undefined {
+  const plugin = `Install ${mesh}'s CNI plugin, which needs no such container`;
+  const no = (as: string, remedy: string): Violation => ({
+    what: `${named(container)} of ${mesh}${as} adds ${added(container).join(" and ")}`,
+    remedy,
+  });
+  if (pod.spec.hostNetwork === true) return no(", on the node's network,", "Remove hostNetwork from the pod");
+  if (trust.openUid) return no(", with source node,", `${plugin}, or use source web-identity`);
+  const entry = entryOf(mesh, container.image ?? "");
+  if (entry === undefined || !trust.images.includes(entry)) {
+    const line = entry ?? "an entry for its image, which has to name its registry,";
+    return no("", `${plugin}, or ask a cluster admin to add ${line} to the setting meshInitImages`);
+  }
+  const differences = differencesOfInit(container, mesh, pod);
+  if (differences.length === 0) return undefined;
+  const shown = differences.slice(0, 5).join(", ").slice(0, 200);
+  return no(
+    `, which is not as ${mesh} writes it (${shown}),`,
+    `Leave it as ${mesh} writes it, or: ${plugin}`,
+  );
+}
+
+export const meshInits = (subject: Subject): readonly Violation[] =>
+  subject.containers.flatMap((container) => {
+    const mesh = meshOf(container, subject.pod);
+    if (mesh === undefined || added(container).length === 0) return [];
+    return judge(container, mesh, subject.pod, subject.meshes) ?? [];
+  });
+
+/** Whether the container keeps the capabilities that it adds. */
+export function isTrustedMeshInit(container: Container, pod: Pod, trust: MeshTrust): boolean {
+  const mesh = meshOf(container, pod);
+  return mesh !== undefined && judge(container, mesh, pod, trust) === undefined;
+}
