@@ -56,7 +56,7 @@ function parseYaml(text: string, name: string, linesBefore: number): unknown {
   const [error] = document.errors;
   if (error !== undefined) throw failed(error.pos[0], error.message);
   try {
-    return valueOf(document);
+    return valueOf(document, text);
   } catch (thrown) {
     const why = thrown instanceof Error ? thrown.message : String(thrown);
     throw failed(thrown instanceof NotJson ? thrown.offset : 0, why);

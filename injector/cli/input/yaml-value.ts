@@ -27,9 +27,10 @@ export class NotJson extends Error {
  * The value of a document as sigs.k8s.io/yaml converts it to JSON (go-yaml v2's decode.go). Of two equal keys the last
  * counts, a merge key overwrites the keys before it, every key becomes a string, and the tag of a map or list means nothing.
  * @param document parsed with the schema `failsafe`, which leaves each scalar its text
+ * @param source the text that it was parsed from
  * @throws NotJson
  */
-export function valueOf(document: Document): unknown {
+export function valueOf(document: Document, source: string): unknown {
   const targets = aliasTargets(document);
   const open = new Set<Alias>();
   const count = { all: 0, byAlias: 0 };
@@ -38,7 +39,10 @@ export function valueOf(document: Document): unknown {
     bound(node);
     if (isAlias(node)) return through(node, decode);
     if (isScalar(node)) return jsonValue(resolved(node), node);
-    if (isSeq(node)) return node.items.map(decode);
+    if (isSeq(node)) {
+      if (node.flow === true) node.items.forEach(refuseOdd);
+      return node.items.map(decode);
+    }
     if (!isMap(node)) return null;
     const entries = new Map<string, unknown>();
     addEntries(node, entries);
@@ -47,6 +51,7 @@ export function valueOf(document: Document): unknown {
 
   function addEntries(map: YAMLMap, entries: Map<string, unknown>): void {
     for (const { key, value } of map.items) {
+      if (map.flow === true) [key, value].forEach(refuseOdd);
       if (isMergeKey(key)) merge(value, entries);
       else entries.set(keyOf(key), decode(value));
     }
@@ -66,6 +71,19 @@ export function valueOf(document: Document): unknown {
     else if (isSeq(node) && !node.items.some(isSeq))
       for (const one of node.items.toReversed()) merge(one, entries);
     else throw new NotJson("a merge key (<<) needs a map or a list of maps", node);
+  }
+
+  /**
+   * In braces and brackets, `{a:, ?b, !!str, c}` has the keys `a:`, `b` and `c` there, where the comma belongs to the tag. The parser
+   * that is used here reads `a`, `?b`, an empty string and `c`.
+   */
+  function refuseOdd(node: unknown): void {
+    if (!isScalar(node) || isQuoted(node) || node.range == null) return;
+    if (/^:[,[\]{}]/.test(source.slice(node.range[1], node.range[1] + 2)))
+      throw new NotJson("a colon needs a space behind it", node);
+    if (node.tag !== undefined && node.source === "") throw new NotJson("a tag needs a value here", node);
+    if (node.source?.startsWith("?") === true)
+      throw new NotJson("a text that begins with ? needs quotes here", node);
   }
 
   function through<T>(alias: Alias, then: (target: unknown) => T): T {

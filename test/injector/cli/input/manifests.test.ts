@@ -17,8 +17,7 @@ const values = (text: string): readonly unknown[] =>
     .filter((value) => value !== null)
     .map((value) => exactValue(toJson(value)));
 
-const exactValue = (json: string): unknown =>
-  parseJsonObject(toJson(parseJsonObject(json))) ?? JSON.parse(json);
+const exactValue = (json: string): unknown => parseJsonObject(toJson(parseJsonObject(`{"value": ${json}}`)));
 
 describe("a stream of manifests", () => {
   test("is held against an answer of Kubernetes' parser in every case", () => {
@@ -44,6 +43,10 @@ describe("a stream of manifests", () => {
     ["k: v\n# \u2029\n", 2, 3, "it may not contain the character U+2029"],
     ["k: v\r\n---\r\n\r\nk: [\r\n", 5, 1, ""],
     ["---\nk: 1\n---\nk: .nan\n", 4, 4, '".nan" is a number that JSON does not have'],
+    ["k: {a:, b: 1}\n", 1, 5, "a colon needs a space behind it"],
+    ["k: [http:, x]\n", 1, 5, "a colon needs a space behind it"],
+    ["k: [!!str, 1]\n", 1, 10, "a tag needs a value here"],
+    ["k: [?a=b]\n", 1, 5, "a text that begins with ? needs quotes here"],
     ["k: {null: v}\n", 1, 5, "a key is null; in quotes it is a string"],
   ] as const)(
     "that cannot be read is refused with the place and the reason: %j",

@@ -1,6 +1,7 @@
 import { rm, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from "vitest";
 import { inject, type InjectDeps } from "../../../../injector/cli/inject/command.ts";
 import { parseJsonObject, toJson } from "../../../../injector/cli/input/json.ts";
@@ -11,7 +12,7 @@ import { placeholders } from "../../../../injector/mutate/fresh.ts";
 import { NAMESPACE_LABEL } from "../../../../sidecar/contract/annotations.ts";
 import { config } from "../../../support/config.ts";
 import { buildUpstream, type Upstream } from "./upstream.ts";
-import { CASES, SCALARS, WITH_TEXTS } from "./yaml-cases.ts";
+import { CASES, IN_MANY_PLACES, SCALARS, WITH_TEXTS } from "./yaml-cases.ts";
 
 let folder = "";
 let built: Upstream | string = "not built";
@@ -36,8 +37,18 @@ const DEPS: InjectDeps = {
   fresh: placeholders,
 };
 
-/** The object as JSON has it: 0 and -0 are the same. */
-const exact = (json: string): unknown => parseJsonObject(toJson(parseJsonObject(json)));
+/** The value as JSON has it, with all digits: 0 and -0 are the same. */
+const exact = (json: string): unknown => parseJsonObject(toJson(parseJsonObject(`{"value": ${json}}`)));
+
+/** Undefined if podrole refuses the text. */
+function readByPodrole(text: string): readonly unknown[] | undefined {
+  try {
+    const values = parseManifests(text, "input").map(({ value }) => value);
+    return values.filter((value) => value !== null).map((value) => exact(toJson(value)));
+  } catch {
+    return undefined;
+  }
+}
 
 /** A pod with this text in a field that podrole does not know, once as a value and once as a key. */
 const podWith = (scalar: string): string =>
@@ -54,6 +65,16 @@ describe("Kubernetes' own parser", () => {
     const answers = await upstream(context)(CASES);
     const lines = CASES.map((text, index) => JSON.stringify([text, answers[index]]));
     await expect(`[\n${lines.join(",\n")}\n]\n`).toMatchFileSnapshot("golden/upstream-answers.json");
+  });
+
+  test("reads nothing else in a text that podrole reads as well, wherever a scalar stands in it", async (context) => {
+    const answers = await upstream(context)(IN_MANY_PLACES);
+    const both = IN_MANY_PLACES.flatMap((text, index) => {
+      const [theirs, ours] = [answers[index], readByPodrole(text)];
+      return theirs == null || ours === undefined ? [] : [{ text, theirs: theirs.map(exact), ours }];
+    });
+    expect(both.filter(({ theirs, ours }) => !isDeepStrictEqual(theirs, ours))).toEqual([]);
+    expect(both.length).toBeGreaterThan(IN_MANY_PLACES.length / 2);
   });
 
   test("reads in the output of inject what it reads in the input, but for guard and sidecar", async (context) => {

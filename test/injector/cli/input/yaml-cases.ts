@@ -213,6 +213,28 @@ export const CASES: readonly string[] = [
   ...STREAMS,
 ];
 
+/** Texts with each scalar in many places. They are compared only where Go is at hand. */
+export const IN_MANY_PLACES: readonly string[] = SCALARS.flatMap((scalar) => [
+  `k: [${scalar}, 1]\n`,
+  `k: [1, ${scalar}]\n`,
+  `k: {a: ${scalar}, b: 1}\n`,
+  `k: {a: ${scalar}}\n`,
+  `k: {${scalar}: 1}\n`,
+  `k: {${scalar}, a}\n`,
+  `k: [${scalar}: 1]\n`,
+  `- ${scalar}\n- - ${scalar}\n`,
+  `k:\n  ${scalar}\n`,
+  `k: ${scalar} # ${scalar}\nl: 1\n`,
+  `a: &x ${scalar}\nk: *x\n`,
+  `k: ${scalar}\t\n`,
+  `k:\r\n- ${scalar}\r\n`,
+  `k: |\n  ${scalar}\nl: >-\n  ${scalar}\n`,
+  `${scalar}: ${scalar}\n`,
+  `k: ${scalar}${scalar}\n`,
+  `k: ${scalar} ${scalar}\n`,
+  `k: ${scalar}:${scalar}\n`,
+]);
+
 const TEXTS_TO_WRITE = CASES.flatMap((text) => [text, text.trim(), text.slice(3).trim().toWellFormed()]);
 
 /** An object that is hard to write: with each of the texts as a value and as a key. */
