@@ -3,6 +3,7 @@ import { CommanderError } from "commander";
 import { systemClock } from "../sidecar/kit/clock.ts";
 import { coded, oneLine } from "../sidecar/kit/errors.ts";
 import type { LogLevel } from "../sidecar/kit/log.ts";
+import { proxyCredentialsIn } from "../sidecar/kit/proxy-env.ts";
 import { findAccess, namespaceOf } from "./cluster/access.ts";
 import { apiServer } from "./cluster/api-server.ts";
 import { kubernetesCluster } from "./cluster/kubernetes.ts";
@@ -44,6 +45,8 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
   const { signal } = stopping;
   const finishFirst = endOnSignals();
 
+  const proxyCredentials = proxyCredentialsIn(process.env);
+
   // What the cluster says, and how the installation is set.
   const access = await findAccess(options.kubeconfig);
   const api = apiServer(access);
@@ -59,7 +62,7 @@ async function serve(options: ServeOptions & Record<string, unknown>): Promise<v
     signal,
     complete: async ({ config: one, asksForBase }) => {
       await cluster.keepRoleKey(one.keys.serviceAccountRole);
-      return asksForBase ? { ...one, baseRoleArn: await discoverBaseRoleArn(one) } : one;
+      return asksForBase ? { ...one, baseRoleArn: await discoverBaseRoleArn(one, proxyCredentials) } : one;
     },
   });
 

@@ -1,5 +1,7 @@
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
+import { normalAddress } from "../../sidecar/kit/address.ts";
 import { annotationKeys } from "./annotation-keys.ts";
+import { hostOf } from "./proxy-kinds.ts";
 import type { SettingName, Settings } from "./settings.ts";
 import { SOURCE_KINDS } from "../sources/sources.ts";
 
@@ -39,6 +41,22 @@ const ownEndpoint: Conflict = {
       : undefined,
 };
 
+const proxyless: Conflict = {
+  between: ["stsProxy", "stsProxySecret", "stsNoProxy"],
+  sentence: ({ stsProxy, stsProxySecret, stsNoProxy }) =>
+    stsProxy === undefined && (stsProxySecret !== undefined || stsNoProxy.length > 0)
+      ? "stsProxySecret and stsNoProxy need stsProxy."
+      : undefined,
+};
+
+const blockedProxy: Conflict = {
+  between: ["stsProxy", "block"],
+  sentence: ({ stsProxy, block }) =>
+    stsProxy !== undefined && block.includes(normalAddress(hostOf(stsProxy)) ?? "")
+      ? "stsProxy is an address in block: the guard would cut sidecars off from their proxy."
+      : undefined,
+};
+
 /** The other settings that a source needs. */
 const sourceNeeds: Conflict = {
   between: ["source", "sourceOverride", "ambientSecret"],
@@ -71,6 +89,8 @@ export const CONFLICTS: readonly Conflict[] = [
   ...sharedPorts,
   openAddress,
   ownEndpoint,
+  proxyless,
+  blockedProxy,
   sourceNeeds,
   sharedKeys,
 ];

@@ -18,6 +18,7 @@ import {
 import { certificates } from "./certificates-kind.ts";
 import { choice, pattern, port, wholeNumber, yesOrNo } from "./kinds.ts";
 import { addresses, image, imdsFacts, meshImages, nodePaths, objectName, sources } from "./pod-kinds.ts";
+import { hosts, proxyUrl } from "./proxy-kinds.ts";
 import { keyOf, optional, setting, type Setting } from "./setting.ts";
 
 /**
@@ -95,6 +96,21 @@ export const SETTINGS = {
       "CA certificates that sidecars trust for STS, in addition to the public roots; PEM text of at most 32 KiB.",
     policy: true,
     sidecar: ENV.stsCa,
+  }),
+  stsProxy: optional(proxyUrl, {
+    about:
+      "HTTP proxy through which STS is called, without user and password, such as http://proxy.example:3128.",
+    policy: true,
+  }),
+  stsNoProxy: setting(hosts, "", {
+    about:
+      "STS endpoints that are called without that proxy: host names, or .NAME for all names below NAME, such as .vpce.amazonaws.com.",
+    policy: true,
+  }),
+  stsProxySecret: optional(objectName, {
+    about:
+      "Name of the Secret in the pod's namespace with the proxy's username and password, if it asks for them.",
+    policy: true,
   }),
   tokenAudience: setting(audience, TOKEN_VOLUME.audience, {
     about: `Source web-identity: audience of the token for STS, as IAM's OIDC provider is registered with it; a service account may name another (${ANNOTATION.serviceAccountAudience}).`,

@@ -18,6 +18,8 @@ export interface SidecarIntent {
   /** Where STS is called. */
   readonly stsRegion: string;
   readonly stsEndpoint: string;
+  /** The proxy on the way there; undefined: none. */
+  readonly stsProxy: string | undefined;
   /** For the app's containers; undefined where it is not known. */
   readonly region: string | undefined;
   readonly start: StartMode;

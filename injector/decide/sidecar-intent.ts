@@ -6,6 +6,7 @@ import { type IdentitiesInput, intendIdentities } from "./identities.ts";
 import type { ContainerRole } from "./container-roles.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { stsEndpointOf } from "../config/sts-endpoint.ts";
+import { stsProxyOf } from "../config/sts-proxy.ts";
 import type { Observe } from "./trace.ts";
 import type { SidecarIntent } from "./intent.ts";
 import { type Finding, finding } from "../model/findings.ts";
@@ -64,13 +65,15 @@ export function intendSidecar(
   const [first] = identities;
   if (first === undefined) return { intent: undefined, findings };
   const stsRegion = request.region ?? fallbackRegion(first.role);
+  const stsEndpoint = stsEndpointOf(stsRegion, config);
   const intent: SidecarIntent = {
     identities,
     source: config.source,
     audience,
     sessionName: request.sessionName,
     stsRegion,
-    stsEndpoint: stsEndpointOf(stsRegion, config),
+    stsEndpoint,
+    stsProxy: stsProxyOf(stsEndpoint, config),
     region: request.region,
     start,
     token,

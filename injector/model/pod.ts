@@ -148,6 +148,12 @@ export const literal = (name: string, value: string): EnvVar => ({
   value: value.replaceAll("$", "$$$$"),
 });
 
+/** A variable that the kubelet fills in, with the value of a Secret in the pod's namespace. */
+export const secretVar = (name: string, secret: string, key: string): EnvVar => ({
+  name,
+  valueFrom: { secretKeyRef: { name: secret, key } },
+});
+
 /** A variable that the kubelet fills in, with a field of the pod. */
 export const fieldVar = (name: string, fieldPath: string): EnvVar => ({
   name,

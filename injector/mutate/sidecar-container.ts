@@ -3,7 +3,7 @@ import { variablesOf } from "../config/variables.ts";
 import type { Assigned } from "./assigned.ts";
 import type { IdentityIntent } from "../decide/identities.ts";
 import { sidecarIdentityMount, sidecarTokenFile } from "../model/identity-volumes.ts";
-import { type Container, literal, fieldVar } from "../model/pod.ts";
+import { type Container, type EnvVar, literal, fieldVar, secretVar } from "../model/pod.ts";
 import { noApiTokenMount } from "../model/no-api-token.ts";
 import { inFile } from "../model/token-mode.ts";
 import { SESSION_SECONDS, type Identity, type Step } from "../../sidecar/contract/session.ts";
@@ -58,6 +58,7 @@ export function sidecarContainer(
       literal(ENV.sessionName, sidecar.sessionName),
       literal(ENV.region, sidecar.stsRegion),
       literal(ENV.stsEndpoint, sidecar.stsEndpoint),
+      ...proxyEnv(sidecar.stsProxy, config.stsProxySecret),
       ...variablesOf("sidecar", config).map(([name, value]) => literal(name, value)),
       ...kind.env(config),
       literal(ENV.blockedAddresses, intent.guard ? config.block.join(",") : NO_GUARD),
@@ -72,6 +73,17 @@ export function sidecarContainer(
     volumeMounts,
   };
 }
+
+/** User and password come from a Secret, so that whoever may only read pods does not see them. */
+const proxyEnv = (proxy: string | undefined, secret: string | undefined): readonly EnvVar[] => [
+  ...(proxy === undefined ? [] : [literal(ENV.stsProxy, proxy)]),
+  ...(proxy === undefined || secret === undefined
+    ? []
+    : [
+        secretVar(ENV.stsProxyUsername, secret, "username"),
+        secretVar(ENV.stsProxyPassword, secret, "password"),
+      ]),
+];
 
 function withoutUsualDuration({ durationSeconds, ...step }: Step): Step {
   return durationSeconds === undefined || durationSeconds === SESSION_SECONDS

@@ -24,12 +24,12 @@ import { CodedError } from "../kit/errors.ts";
 import { LOG_LEVELS, type LogLevel } from "../kit/log.ts";
 import { nodePath } from "../kit/node-path.ts";
 import { podFieldsIn } from "../kit/pod-fields.ts";
+import { PROXY_FIELDS, proxyOf } from "../kit/proxy-env.ts";
 import { IDENTITY_SOURCES } from "../sources/sources.ts";
 import type { StsEndpoint } from "../sts/client.ts";
 import type { TimedStep } from "../sts/role-request.ts";
 import { identitiesOf } from "./identities.ts";
 import { factsOf, type Facts } from "./imds-facts.ts";
-import { PROXY_FIELDS, proxyOf } from "./proxy.ts";
 import { sessionName, tagValue, type PodIdentity } from "./session-name.ts";
 import { certificates, ipAddress, otherThan, portNumber, region } from "./values.ts";
 

@@ -23,13 +23,20 @@ export function normalAddress(raw: string): string | undefined {
 export function blockable(raw: string): string {
   const address = normalAddress(raw.trim());
   if (address === undefined) throw new Error("must be an IP address");
-  if (address.startsWith("127.") || addressBits(address) <= 1n) {
+  if (isLoopback(address)) {
     throw new Error("must not block loopback, where the sidecar listens");
   }
   if (Object.hasOwn(NEVER_BLOCKED, address)) {
     throw new Error(`must not block ${address}, which is ${NEVER_BLOCKED[address]} and no pod does without`);
   }
   return address;
+}
+
+/** Whether a host is this pod itself, by name or by address. */
+export function isLoopback(host: string): boolean {
+  const address = normalAddress(host);
+  if (address === undefined) return /^(?:.+\.)?localhost\.?$/.test(host);
+  return address.startsWith("127.") || addressBits(address) <= 1n;
 }
 
 /** @param address as {@link normalAddress} gives it */

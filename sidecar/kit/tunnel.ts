@@ -20,6 +20,9 @@ export type ProxyFailure =
   /** It answered, but not with 200. `status` is undefined if the answer was not HTTP. */
   | { readonly kind: "proxy-refused"; readonly status: number | undefined };
 
+/** A stream to the host behind the proxy, or why there is none. */
+export type Opened = { readonly kind: "open"; readonly stream: Duplex } | ProxyFailure;
+
 export interface Tunnel {
   readonly proxy: Proxy;
   /** What the proxy is to connect to, as `host:port`. */
@@ -33,12 +36,12 @@ export interface Tunnel {
 
 /**
  * Asks a proxy for a connection to another host (RFC 9110, section 9.3.6). Nobody waits: there is no limit of time here.
- * @param done called once, with a stream to that host or the reason why there is none
+ * @param done called once
  * @returns a function that gives up, after which `done` is not called, and no socket is left
  */
 export function openTunnel(
   { proxy, to, lookup, ca, onReached = () => {} }: Tunnel,
-  done: (failure: ProxyFailure | undefined, stream?: Duplex) => void,
+  done: (opened: Opened) => void,
 ): () => void {
   const { origin, credentials } = proxy;
   const host = new URL(origin).hostname.replaceAll(/[[\]]/g, "");
@@ -55,11 +58,11 @@ export function openTunnel(
     ...(ca === undefined ? {} : { ca: [...ca] }),
   });
   let isOver = false;
-  const end = (failure: ProxyFailure | undefined, stream?: Duplex): void => {
+  const end = (opened: Opened): void => {
     if (isOver) return;
     isOver = true;
-    if (failure !== undefined) asked.destroy();
-    done(failure, stream);
+    if (opened.kind !== "open") asked.destroy();
+    done(opened);
   };
   asked.once("socket", (socket) => {
     if (socket.connecting) socket.once("connect", onReached);
@@ -79,7 +82,7 @@ export function openTunnel(
   asked.once("connect", ({ statusCode = 0 }: IncomingMessage, stream: Duplex, head: Buffer) => {
     // Nothing is awaited: it would be the proxy's own words, taken for the host's.
     const isOpen = statusCode === 200 && head.length === 0;
-    if (isOpen && !isOver) return end(undefined, stream);
+    if (isOpen && !isOver) return end({ kind: "open", stream });
     stream.on("error", () => {}).destroy();
     end({ kind: "proxy-refused", status: statusCode === 200 ? undefined : statusCode });
   });

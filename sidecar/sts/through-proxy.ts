@@ -39,11 +39,9 @@ export function throughProxy(way: ThroughProxy): ProxiedConnection {
     createConnection: (_, connected) => {
       const { proxy, lookup, onReached } = way;
       const to = `${hostname}:${port || (isTls ? 443 : 80)}`;
-      giveUp = openTunnel({ proxy, to, lookup, onReached, ...ca }, (failure, stream) => {
-        if (stream === undefined) {
-          if (failure !== undefined) way.onFailure(failure);
-          return;
-        }
+      giveUp = openTunnel({ proxy, to, lookup, onReached, ...ca }, (opened) => {
+        if (opened.kind !== "open") return way.onFailure(opened);
+        const { stream } = opened;
         // The stream above it reports the error.
         stream.on("error", () => {});
         giveUp = () => void stream.destroy();

@@ -68,6 +68,12 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
       { options: { guardContainer: "sidecar" }, admissionPolicy: { enabled: false } },
       "options.guardContainer sidecar needs admissionPolicy",
     ],
+    [
+      "a proxy's Secret without a proxy",
+      { options: { stsProxySecret: "a" } },
+      "options.stsProxySecret and options.stsNoProxy need",
+    ],
+    ["a proxy's user in its URL", { options: { stsProxy: "http://svc:pw@proxy:3128" } }, "stsProxy"],
     ["source ambient without a Secret", { options: { source: "ambient" } }, "options.ambientSecret"],
   ] as const)("refuses %s", ([, values, says]) => {
     const { status, stderr } = template(values);
@@ -189,7 +195,7 @@ describe.skipIf(reason !== undefined)(`the ConfigMap of settings${reason ? `: ${
   });
 
   test.for(SETTING_NAMES)("has %s as in the values, in the notation of the command line", (name) => {
-    const beside = name.startsWith("sts") ? {} : { ambientSecret: "identity" };
+    const beside = { ambientSecret: "identity", stsProxy: CHART_SAMPLES["stsProxy"] };
     expect(settings({ ...beside, [name]: CHART_SAMPLES[name] })[name]).toBe(SAMPLES[name]);
   });
 

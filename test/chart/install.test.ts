@@ -28,7 +28,8 @@ test.skipIf(reason !== undefined)(
       );
     const usual = policiesWith({});
     for (const [name, value] of Object.entries(CHART_SAMPLES)) {
-      expect({ name, policies: policiesWith({ options: { [name]: value } }) }).toEqual({
+      const options = { stsProxy: CHART_SAMPLES["stsProxy"], [name]: value };
+      expect({ name, policies: policiesWith({ options }) }).toEqual({
         name,
         policies: usual,
       });

@@ -29,6 +29,22 @@ export const SETTINGS = {
     annotations: { "podrole.dev/source": "node" },
   },
   off: { config: config({ guard: "off" }), annotations: {} },
+  proxied: {
+    config: config({
+      stsProxy: "https://proxy.example:3128",
+      stsProxySecret: "sts-proxy",
+      stsNoProxy: ["sts.eu-west-1.amazonaws.com", "us-east-1.amazonaws.com", ".vpce.amazonaws.com"],
+    }),
+    annotations: {},
+  },
+  exempt: {
+    config: config({
+      stsProxy: "http://proxy.example:3128",
+      stsEndpoint: "https://vpce-1.sts.vpce.amazonaws.com:8443",
+      stsNoProxy: ["a.example", ".vpce.amazonaws.com"],
+    }),
+    annotations: {},
+  },
   audience: { config: config({ tokenAudience: "amazonaws.com" }), annotations: {} },
   /** Every setting that adds something to guard and sidecar. */
   full: {

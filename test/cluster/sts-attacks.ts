@@ -25,6 +25,15 @@ const also =
   (pod: KubeObject): void => {
     sidecar(pod).env.push(entry);
   };
+const valueFromSecret = (variableName: string, name: string, key: string) =>
+  from(variableName, { secretKeyRef: { name, key } });
+const literally =
+  (name: string, value: string) =>
+  (pod: KubeObject): void => {
+    const one = variable(sidecar(pod), name);
+    delete one.valueFrom;
+    one.value = value;
+  };
 
 const SOURCES: readonly (readonly [string, Attack["change"], Attack["setting"]?])[] = [
   ["that is not told its STS endpoint", without(ENDPOINT)],
@@ -55,7 +64,43 @@ const SOURCES: readonly (readonly [string, Attack["change"], Attack["setting"]?]
   ],
 ];
 
+const PROXY = "PODROLE_STS_PROXY";
+const USERNAME = `${PROXY}_USERNAME`;
+
+const PROXIES: readonly (readonly [string, Attack["change"], Attack["setting"]?])[] = [
+  ["through a proxy, where the installation has none", also({ name: PROXY, value: "http://evil.example" })],
+  ["through another proxy than the installation's", valueOf(PROXY, "https://evil.example"), "proxied"],
+  ["without the installation's proxy", without(PROXY), "proxied"],
+  ["through a proxy that the pod's author names", from(PROXY, ofAnnotation), "proxied"],
+  [
+    "through the proxy that a Secret names",
+    from(PROXY, { secretKeyRef: { name: "sts-proxy", key: "a" } }),
+    "proxied",
+  ],
+  [
+    "through the installation's proxy, then another",
+    also({ name: PROXY, value: "http://evil.example" }),
+    "proxied",
+  ],
+  [
+    "through the proxy although its host is exempt",
+    also({ name: PROXY, value: "http://proxy.example:3128" }),
+    "exempt",
+  ],
+  ["with another user at the proxy", valueFromSecret(USERNAME, "other", "username"), "proxied"],
+  ["with another key of the Secret", valueFromSecret(USERNAME, "sts-proxy", "password"), "proxied"],
+  ["with a user at the proxy in the manifest", literally(USERNAME, "svc"), "proxied"],
+  ["without a user at the proxy", without(USERNAME), "proxied"],
+  [
+    "with a Secret of the namespace, where the installation has no proxy",
+    also({ name: USERNAME, valueFrom: { secretKeyRef: { name: "db", key: "password" } } }),
+  ],
+];
+
 export const STS_ATTACKS: readonly Attack[] = [
+  ...PROXIES.map(([what, change, setting = "plain"]) =>
+    attack(`a sidecar that calls STS ${what}`, "INJECTED_DIFFERENTLY", change, { setting }),
+  ),
   attack(
     "a sidecar that trusts another CA",
     "INJECTED_DIFFERENTLY",

@@ -16,6 +16,7 @@ import { admitted, injected, pod, TOKEN } from "../support/pods.ts";
 /** The programs read the environment that the kubelet sets in the injector's pods. */
 
 const CA = "-----BEGIN CERTIFICATE-----\nMIIB+/=\n-----END CERTIFICATE-----\n";
+const PROXY = "http://proxy.example:3128";
 const HUB = role(`${ACCOUNT}hub`);
 const annotated = (annotations: Readonly<Record<string, string>> = {}) =>
   pod({ securityContext: { runAsUser: 1000 } }, { [ANNOTATION.role]: BILLING, ...annotations });
@@ -185,6 +186,8 @@ describe("every setting of an installation reaches the sidecar:", () => {
       { sts: { region: "eu-west-1", endpoint: "https://sts-fips.eu-west-1.api.aws" } },
     ],
     [{ stsCa: CA }, { sts: { ca: CA } }],
+    [{ stsProxy: PROXY }, { sts: { proxy: { origin: PROXY, credentials: undefined } } }],
+    [{ stsProxy: PROXY, stsNoProxy: [".us-east-1.amazonaws.com"] }, { sts: { proxy: undefined } }],
     [{ start: "now" }, { start: "now" }],
     [{ startTimeout: 5 }, { startTimeoutSeconds: 5 }],
     [{ startTimeout: 3600 }, { startTimeoutSeconds: 3600 }],
@@ -200,6 +203,20 @@ describe("every setting of an installation reaches the sidecar:", () => {
   ] as const)("%j", ([settings, expected]) => {
     expect(sidecarConfig(annotated(), settings)).toMatchObject(expected);
   });
+});
+
+test("the sidecar receives user and password of its proxy from a Secret, and the manifest has neither", () => {
+  const settings = { stsProxy: PROXY, stsProxySecret: "sts-proxy" };
+  const { proxy } = sidecarConfig(annotated(), settings).sts;
+  expect(proxy?.credentials?.reveal()).toBe("from-a-secret:from-a-secret");
+  const { initContainers } = injected(annotated(), facts(), config({ policy: "off", ...settings })).spec;
+  expect(initContainers?.[1]?.env?.filter(({ name }) => name.startsWith("PODROLE_STS_PROXY"))).toEqual([
+    { name: "PODROLE_STS_PROXY", value: PROXY },
+    ...["username", "password"].map((key) => ({
+      name: `PODROLE_STS_PROXY_${key.toUpperCase()}`,
+      valueFrom: { secretKeyRef: { name: "sts-proxy", key } },
+    })),
+  ]);
 });
 
 test.for([
@@ -269,6 +286,8 @@ test("guard and sidecar receive only variables of the contract", () => {
       stsFips: true,
       stsDualStack: true,
       stsCa: CA,
+      stsProxy: PROXY,
+      stsProxySecret: "sts-proxy",
       imds: "allow-emulate",
       imdsFacts: [{ fact: "availabilityZoneId", label: "a" }],
       imdsNodePaths: ["meta-data/instance-id"],

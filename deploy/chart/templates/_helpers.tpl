@@ -92,6 +92,9 @@ the default applies. */}}
 {{- if and $v.options.stsEndpoint (or $v.options.stsFips $v.options.stsDualStack) -}}
 {{- fail "options.stsEndpoint cannot be combined with options.stsFips or options.stsDualStack: they choose one of the region's own endpoints" -}}
 {{- end -}}
+{{- if and (not $v.options.stsProxy) (or $v.options.stsProxySecret $v.options.stsNoProxy) -}}
+{{- fail "options.stsProxySecret and options.stsNoProxy need options.stsProxy" -}}
+{{- end -}}
 {{- if and (ne $v.options.imds "block") (not (and (has "169.254.169.254" $v.options.block) (has "fd00:ec2::254" $v.options.block))) -}}
 {{- fail "options.imds other than block needs both metadata addresses in options.block: the node's own service answers at an address that is not blocked" -}}
 {{- end -}}

@@ -19,6 +19,9 @@ stsEndpoint: ""
 stsFips: "false"
 stsDualStack: "false"
 stsCa: ""
+stsProxy: ""
+stsNoProxy: ""
+stsProxySecret: ""
 ambientSecret: ""
 block: 169.254.169.254,fd00:ec2::254
 imds: block
@@ -116,6 +119,15 @@ neither an endpoint nor PEM nor an address has a dollar sign, which the kubelet 
 (i.stsEndpoint != '' ? i.stsEndpoint : 'https://' +
 (i.stsFips == 'true' && (i.stsDualStack == 'true' || !variables.stsRegion.matches('^us-gov-[a-z]+-[0-9]+$')) ? 'sts-fips.' : 'sts.') +
 variables.stsRegion + '.' + variables.stsDomains[i.stsDualStack == 'true' ? 1 : 0])
+{{- end }}
+
+{{- /* The sidecar's variables about the proxy on the way to STS in installation `i`, as injector/config/sts-proxy.ts. Only an endpoint by IPv6
+address has a colon in its host, and no exemption names it. */ -}}
+{{- define "podrole.celStsProxy" -}}
+(i.stsProxy == '' || [{{ include "podrole.celStsEndpoint" . | trim }}.replace('https://', '').replace('http://', '').split(':')[0]].exists(h,
+i.stsNoProxy.split(',').exists(n, n == h || (n.startsWith('.') && h.endsWith(n)))) ? [] : ['PODROLE_STS_PROXY=' + i.stsProxy] +
+(i.stsProxySecret == '' ? [] : ['PODROLE_STS_PROXY_USERNAME@' + i.stsProxySecret + '/username',
+'PODROLE_STS_PROXY_PASSWORD@' + i.stsProxySecret + '/password']))
 {{- end }}
 {{- /* Variable: the least that guard and sidecar may have, as OWN_RESOURCES in injector/model/own-resources.ts. */ -}}
 {{- define "podrole.celFloors" -}}

@@ -26,6 +26,8 @@ function complaint(flag: string): string {
 /** More flags for settings that need another setting. */
 const BESIDE: Readonly<Partial<Record<SettingName, Readonly<Record<string, string>>>>> = {
   sourceOverride: { ambientSecret: "identity" },
+  stsNoProxy: { stsProxy: SAMPLES.stsProxy },
+  stsProxySecret: { stsProxy: SAMPLES.stsProxy },
 };
 
 describe.for(SETTING_NAMES)("the setting %s", (name) => {
@@ -135,6 +137,27 @@ const BAD: readonly (readonly [SettingName, string])[] = [
   ["stsEndpoint", "https://STS.example"],
   ["stsEndpoint", "https://sts.example:443"],
   ["stsEndpoint", "https://a$(B).example"],
+  ["stsProxy", "proxy.example:3128"],
+  ["stsProxy", "socks5://proxy.example:1080"],
+  ["stsProxy", "http://user:pw@proxy.example:3128"],
+  ["stsProxy", "http://user@proxy.example:3128"],
+  ["stsProxy", "http://proxy.example:3128/"],
+  ["stsProxy", "http://Proxy.example:3128"],
+  ["stsProxy", "http://$(B).example:3128"],
+  ["stsProxy", "http://localhost:3128"],
+  ["stsProxy", "http://127.0.0.2:3128"],
+  ["stsProxy", "http://[::1]:3128"],
+  ["stsProxy", "http://[::ffff:7f00:1]:3128"],
+  ["stsNoProxy", "*"],
+  ["stsNoProxy", "10.0.0.0/8"],
+  ["stsNoProxy", "sts.example:443"],
+  ["stsNoProxy", "https://sts.example"],
+  ["stsNoProxy", "STS.example"],
+  ["stsNoProxy", "a.example,,b.example"],
+  ["stsProxySecret", "../x"],
+  ["tokenAudience", ""],
+  ["tokenAudience", "podrole.dev/pod"],
+  ["tokenAudience", "https://kubernetes.default.svc"],
   ["stsFips", "yes"],
   ["stsFips", ""],
   ["sessionName", "a b"],
@@ -193,6 +216,13 @@ test.for(BAD)(
     expect(reading).toMatchObject({ problems: [{ code: "CONFIG_BAD_VALUE", keys: [name] }] });
   },
 );
+
+test("user and password of a proxy are sent to a Secret", () => {
+  expect(complaint("--sts-proxy=http://svc:hunter2@proxy.example:3128")).toMatch(
+    /must not contain user or password.*stsProxySecret\.$/,
+  );
+  expect(complaint("--sts-proxy=http://svc:hunter2@proxy.example:3128")).toContain("stsProxySecret");
+});
 
 test.for([
   ["block", "169.254.169.254, fd00:ec2::254"],

@@ -23,6 +23,7 @@ describe.for(SOURCES)("source %s", (name) => {
     start: "wait",
     token: "env",
     audience: "sts.amazonaws.com",
+    stsProxy: undefined,
   } as const;
   const intent = { guard: true, sidecar, imds: undefined, mesh: undefined };
 

@@ -240,6 +240,27 @@ test("the sidecar takes one certificate or several", () => {
   expect(parseConfig({ ...sidecarEnv(), [ENV.stsCa]: two }).sts.ca).toBe(two);
 });
 
+test("the sidecar reads proxy, user and password, without the line's end of a file", () => {
+  const { proxy } = parseConfig({
+    ...sidecarEnv(),
+    [ENV.stsProxy]: "https://proxy.example",
+    [ENV.stsProxyUsername]: "svc\n",
+    [ENV.stsProxyPassword]: "p:w \r\n",
+  }).sts;
+  expect(proxy?.origin).toBe("https://proxy.example");
+  expect(proxy?.credentials?.reveal()).toBe("svc:p:w ");
+  expect(JSON.stringify(proxy)).not.toContain("p:w");
+});
+
+test("the sidecar has no proxy without a URL, and refuses one that is wrong instead of going without it", async () => {
+  expect(parseConfig({ ...sidecarEnv(), [ENV.stsProxyUsername]: "svc" }).sts.proxy).toBeUndefined();
+  expect(await problems({ [ENV.stsProxy]: "http://svc:hunter2@proxy" })).toMatch(/^PODROLE_STS_PROXY must/);
+  expect(await problems({ [ENV.stsProxy]: "proxy:3128" })).not.toContain("proxy:3128");
+  expect(await problems({ [ENV.stsProxyUsername]: "svc:hunter2" })).toBe(
+    "PODROLE_STS_PROXY_USERNAME must not contain a colon.",
+  );
+});
+
 test("the sidecar refuses one port for both servers", async () => {
   expect(await problems({ [ENV.port]: "7000", [ENV.healthPort]: "7000" })).toContain(ENV.healthPort);
   expect(await problems({ [ENV.healthPort]: String(CREDENTIALS_PORT) })).toContain(ENV.healthPort);

@@ -126,7 +126,11 @@ describe("a call is late when", () => {
     ["the chunks do not end", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"],
     ["only other answers announce it", "HTTP/1.1 103 Early Hints\r\n\r\n"],
   ])("%s", async (_, bytes) => {
-    expect(await ask(await raw(bytes), { timeoutMs: 100 })).toEqual({ kind: "late", afterMs: 100 });
+    expect(await ask(await raw(bytes), { timeoutMs: 100 })).toEqual({
+      kind: "late",
+      afterMs: 100,
+      at: "sts",
+    });
   });
 
   test("the body comes a byte at a time, although each comes soon", async () => {
@@ -139,7 +143,7 @@ describe("a call is late when", () => {
     const outcome = post({ origin, headers: {}, body: "", timeoutMs: 100, connectMs: 100 }, () => {}).catch(
       (error: unknown) => (error as CallError).failure,
     );
-    expect(await outcome).toEqual({ kind: "late", afterMs: 100 });
+    expect(await outcome).toEqual({ kind: "late", afterMs: 100, at: "sts" });
   });
 
   test("the other end speaks no TLS", async () => {
@@ -148,7 +152,7 @@ describe("a call is late when", () => {
     });
     onTestFinished(() => void server.close());
     const origin = `https://127.0.0.1:${await listening(server)}`;
-    expect(await ask(origin, { timeoutMs: 100 })).toEqual({ kind: "late", afterMs: 100 });
+    expect(await ask(origin, { timeoutMs: 100 })).toEqual({ kind: "late", afterMs: 100, at: "sts" });
   });
 });
 
