@@ -101,6 +101,24 @@ describe.skipIf(reason !== undefined)(
       },
     );
 
+    test.for([ANNOTATION.skipContainers, ANNOTATION.irsaSkipContainers])(
+      "that adds containers which %s names causes a warning, and they get no credentials",
+      async (key) => {
+        const skipping = { ...ROLE, [key]: "agent,agent-init" };
+        const { status, body, warnings } = await create(labelOf(CLEAN[2]), "skipping", skipping);
+        expect({ status, message: body.message }).toEqual({ status: 201, message: undefined });
+        const [app, agent] = body.spec.containers;
+        expect(JSON.stringify(app.env)).toContain("/v1/credentials");
+        const late = JSON.stringify([agent, body.spec.initContainers.at(-1)]);
+        expect(late).toContain("agent-init");
+        expect(late).not.toMatch(/"AWS_|podrole-identity/);
+        expect(agent.securityContext.capabilities.drop).toEqual(["NET_RAW"]);
+        expect(warnings.join("\n")).toContain(
+          `[SKIPPED_UNKNOWN] The annotation ${key} names "agent", "agent-init"`,
+        );
+      },
+    );
+
     test("that adds to every container, has the last word, and does not leave podrole's out is refused", async () => {
       const { status, body } = await create(labelOf(LAST_WORD), "web");
       expect(status).toBe(422);
