@@ -13,8 +13,11 @@ import { addInjector } from "./webhook.ts";
 const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 /** The label of the namespaces that a registration of EKS's webhook is for. */
 const LABEL = "test-eks";
+const PREFIX = "eks.amazonaws.com";
+/** podrole knows it by its setting serviceAccountKey. */
 const OTHER_PREFIX = "acme.com";
-const PREFIXES = ["eks.amazonaws.com", OTHER_PREFIX];
+/** podrole does not know it. */
+const UNKNOWN_PREFIX = "unknown.example";
 export const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
 
 /** How EKS's webhook is registered beside podrole's. Webhook configurations are called in the order of their names. */
@@ -29,11 +32,13 @@ export interface Registration {
 export const WAYS = ["service account", "ConfigMap", "association"] as const;
 export type Way = (typeof WAYS)[number];
 
-export const REGISTRATIONS: readonly Registration[] = PREFIXES.flatMap((prefix) =>
+const registrationsOf = (prefix: string): readonly Registration[] =>
   [true, false].flatMap((first) =>
     (["Never", "IfNeeded"] as const).map((again) => ({ first, again, prefix })),
-  ),
-);
+  );
+export const REGISTRATIONS = [PREFIX, OTHER_PREFIX].flatMap(registrationsOf);
+export const UNKNOWN = registrationsOf(UNKNOWN_PREFIX);
+const ALL = [...REGISTRATIONS, ...UNKNOWN];
 
 const labelOf = ({ first, again, prefix }: Registration): string =>
   `${first ? "before" : "after"}-${again.toLowerCase()}-${prefix}`;
@@ -68,7 +73,7 @@ export async function openEks(program: string): Promise<PolicyRig> {
     const files = { cert: join(folder, "tls.crt"), key: join(folder, "tls.key") };
     writeFileSync(files.cert, pair.cert);
     writeFileSync(files.key, pair.key, { mode: 0o600 });
-    for (const prefix of PREFIXES) {
+    for (const prefix of [PREFIX, OTHER_PREFIX, UNKNOWN_PREFIX]) {
       const port = await freePort();
       const child = await startIrsa(
         program,
@@ -83,11 +88,13 @@ export async function openEks(program: string): Promise<PolicyRig> {
       );
       closers.push(() => child.kill("SIGKILL"));
       const clientConfig = { url: `https://127.0.0.1:${port}/mutate`, caBundle: btoa(authority.cert) };
-      for (const one of REGISTRATIONS.filter((each) => each.prefix === prefix))
+      for (const one of ALL.filter((each) => each.prefix === prefix))
         await plane.admin.create(WEBHOOKS, registrationOf(one, clientConfig));
-      const keys = { ...ANNOTATION, serviceAccountRole: `${prefix}/role-arn` };
-      const name = prefix === OTHER_PREFIX ? "podrole-other" : "podrole";
-      const injector = await addInjector(plane, { keys }, { name, labels: { "test-prefix": prefix } });
+      const serviceAccountRole =
+        prefix === OTHER_PREFIX ? `${prefix}/role-arn` : ANNOTATION.serviceAccountRole;
+      const keys = { ...ANNOTATION, serviceAccountRole };
+      const place = { name: `podrole-${prefix.replaceAll(".", "-")}`, labels: { "test-prefix": prefix } };
+      const injector = await addInjector(plane, { keys }, place);
       closers.push(() => injector.close());
     }
     const namespace = async (name: string, prefix: string, labels: object, annotations: object) => {
@@ -95,8 +102,8 @@ export async function openEks(program: string): Promise<PolicyRig> {
       await plane.admin.create(NAMESPACES, { metadata: { name, labels: { ...own, ...labels } } });
       await plane.admin.create(accountsOf(name), { metadata: { name: "billing", annotations } });
     };
-    for (const prefix of PREFIXES) await namespace(aloneOf(prefix), prefix, {}, {});
-    for (const one of REGISTRATIONS) {
+    await namespace(ALONE, PREFIX, {}, {});
+    for (const one of ALL) {
       for (const way of WAYS) {
         const annotations = way === "service account" ? { [`${one.prefix}/role-arn`]: ROLE } : {};
         await namespace(namespaceOf(one, way), one.prefix, { [LABEL]: labelOf(one) }, annotations);
@@ -110,9 +117,9 @@ export async function openEks(program: string): Promise<PolicyRig> {
 }
 
 /** A namespace that podrole alone is called for. */
-export const aloneOf = (prefix: string): string => `alone-${prefix.replaceAll(".", "-")}`;
+export const ALONE = "alone";
 
-const allOf = (way: Way): readonly string[] => REGISTRATIONS.map((one) => namespaceOf(one, way));
+const allOf = (way: Way): readonly string[] => ALL.map((one) => namespaceOf(one, way));
 
 const byConfigMap = (): object => ({
   config: JSON.stringify(

@@ -3,11 +3,12 @@ import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { irsaWebhook } from "../support/irsa-webhook.ts";
 import { until } from "../support/until.ts";
 import {
-  aloneOf,
+  ALONE,
   namespaceOf,
   openEks,
   REGISTRATIONS,
   ROLE,
+  UNKNOWN,
   WAYS,
   type Registration,
   type Way,
@@ -47,14 +48,10 @@ describe.skipIf(reason !== undefined)(`beside the webhook of EKS${reason ? `: ${
   afterAll(() => rig?.close());
 
   /** A pod of podrole alone. */
-  async function alone({ prefix }: Registration): Promise<KubeObject> {
+  async function alone(): Promise<KubeObject> {
     const spec = { serviceAccountName: "billing" };
     const pod = podObject("web", { [ANNOTATION.role]: ROLE }, spec);
-    const { status, body } = await rig.plane.admin.request(
-      "POST",
-      `${podsOf(aloneOf(prefix))}?dryRun=All`,
-      pod,
-    );
+    const { status, body } = await rig.plane.admin.request("POST", `${podsOf(ALONE)}?dryRun=All`, pod);
     expect({ status, message: body.message }).toEqual({ status: 201, message: undefined });
     return body;
   }
@@ -87,7 +84,7 @@ describe.skipIf(reason !== undefined)(`beside the webhook of EKS${reason ? `: ${
         [`${one.prefix}/skip-containers`]: "logs",
       });
       expect({ status, message: body.message }).toEqual({ status: 201, message: undefined });
-      expect(podroleIn(body)).toEqual(podroleIn(await alone(one)));
+      expect(podroleIn(body)).toEqual(podroleIn(await alone()));
 
       const [setup] = body.spec.initContainers.slice(2);
       const [app, logs] = body.spec.containers;
@@ -105,4 +102,29 @@ describe.skipIf(reason !== undefined)(`beside the webhook of EKS${reason ? `: ${
       expect(warnings.join("\n").includes("[CREDENTIALS_SHADOWED]")).toBe(!left);
     });
   });
+
+  // The API server calls no webhook a third time, so such a webhook has the last word.
+  const isLast = ({ first, again }: Registration): boolean => !first && again === "IfNeeded";
+
+  test.for(UNKNOWN.filter((one) => !isLast(one)))(
+    "what it adds to guard and sidecar by a prefix that podrole does not know is taken off: before $first, $again",
+    async (one) => {
+      for (const way of WAYS) {
+        const { status, body } = await created(one, way, {});
+        expect({ status, message: body.message }).toEqual({ status: 201, message: undefined });
+        expect(podroleIn(body)).toEqual(podroleIn(await alone()));
+      }
+    },
+  );
+
+  test.for(UNKNOWN.filter(isLast))(
+    "a pod is refused where it adds to them last, by such a prefix",
+    async (one) => {
+      for (const way of WAYS) {
+        const { status, body } = await created(one, way, {});
+        expect(status).toBe(422);
+        expect(body.message).toMatch(/'podrole' .+ \[INJECTED_DIFFERENTLY\]/);
+      }
+    },
+  );
 });
