@@ -1,5 +1,5 @@
 import type { InjectorConfig } from "../config/installation.ts";
-import { type Requester, isMirror, isWindows } from "./pod-kinds.ts";
+import { type Requester, asksForWindows, isMirror, windowsFindings } from "./pod-kinds.ts";
 import { type Observe, type Trace, observing } from "./trace.ts";
 import type { PodDecision, SkipReason } from "./intent.ts";
 import { podProblem } from "../model/pod-shape.ts";
@@ -41,7 +41,8 @@ export function decide(
   const pod = object as Pod;
   if (!observe("labelled", isLabelled(facts))) return skip("namespace-not-labelled");
   if (observe("mirror", isMirror(pod, requester))) return skip("mirror-pod");
-  if (observe("windows", isWindows(pod))) return skip("windows-pod");
+  if (observe("windows", asksForWindows(pod.spec) !== undefined))
+    return skip("windows-pod", windowsFindings(pod, config.keys));
   if (!(pod.spec.containers ?? []).length) {
     return deny([finding("NO_CONTAINERS", "The pod has no containers.", "Give it at least one.")]);
   }

@@ -139,6 +139,10 @@ export const FINDINGS = {
     severity: "warn",
     about: "The guard is off for this namespace, so the pod can reach the node's role.",
   },
+  WINDOWS_WITHOUT_ROLE: {
+    severity: "warn",
+    about: "A pod for Windows nodes asks for a role, and podrole leaves such pods alone.",
+  },
   HOST_NETWORK: {
     severity: "deny",
     about: "The pod uses the node's network, where a guard would also cut off the node itself.",

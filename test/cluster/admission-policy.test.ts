@@ -19,6 +19,7 @@ import {
 import { until } from "../support/until.ts";
 import type { Pod } from "../../injector/model/pod.ts";
 import { whyWithout } from "./api-version.ts";
+import { AFFINITIES } from "../support/windows-affinities.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { ATTACKS } from "./policy-attacks.ts";
@@ -29,7 +30,14 @@ import { STS_ATTACKS } from "./sts-attacks.ts";
 import { TOGETHER_ATTACKS } from "./together-attacks.ts";
 import { UID_ATTACKS, withUid } from "./uid-attacks.ts";
 import { SETTINGS, withoutVolumes } from "./attack.ts";
-import { openPolicies, POLICIES, policiesOfPods, whyNoPolicies, type PolicyRig } from "./policy-rig.ts";
+import {
+  codeIn,
+  openPolicies,
+  POLICIES,
+  policiesOfPods,
+  whyNoPolicies,
+  type PolicyRig,
+} from "./policy-rig.ts";
 import { accountsOf, NAMESPACES, podsOf } from "./setting.ts";
 import { TOKEN_ATTACKS } from "./token-attacks.ts";
 import { randomValidPod } from "./valid-pods.ts";
@@ -392,6 +400,31 @@ describe.skipIf(reason !== undefined)(
         expect({ status, message: body.message }).toEqual({ status: 201, message: undefined });
       },
     );
+
+    test("leaves the same pods alone as pods for Windows as the webhook does", async () => {
+      const { own, pod } = await good(SETTINGS.plain, "plain");
+      delete pod.spec.initContainers;
+      withoutVolumes(pod);
+      const answer = async (asked: object): Promise<string> => {
+        const { status, body } = await create(own, { ...pod, spec: { ...pod.spec, ...asked } });
+        return status === 201 ? "skip" : codeIn(body.message);
+      };
+      for (const [what, kind, terms, preferred = false] of AFFINITIES) {
+        const nodeAffinity = preferred
+          ? { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference: terms[0] }] }
+          : { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } };
+        const wanted = kind === "skip" ? "skip" : "GUARD_MISSING";
+        expect({ what, is: await answer({ affinity: { nodeAffinity } }) }).toEqual({ what, is: wanted });
+        const linux = { affinity: { nodeAffinity }, os: { name: "linux" } };
+        expect({ what, is: await answer(linux) }).toEqual({ what, is: "GUARD_MISSING" });
+      }
+      for (const label of ["kubernetes.io/os", "beta.kubernetes.io/os"]) {
+        expect(await answer({ nodeSelector: { [label]: "windows" } })).toBe("skip");
+        expect(await answer({ nodeSelector: { [label]: "linux" } })).toBe("GUARD_MISSING");
+        const linux = { nodeSelector: { [label]: "windows" }, os: { name: "linux" } };
+        expect(await answer(linux)).toBe("GUARD_MISSING");
+      }
+    });
 
     test("only a node may create a mirror pod", async () => {
       const { own, pod } = await good(SETTINGS.plain, "plain");

@@ -62,6 +62,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   IMDS_SHADOWED: "Remove the variable or the alias to use the emulated service.",
   GUARD_OFF: "Ask a cluster admin to remove `podrole.dev/guard: off` from the namespace.",
   HOST_NETWORK: "Remove `hostNetwork` from the pod, or run it in a namespace without podrole.",
+  WINDOWS_WITHOUT_ROLE: "Remove the annotation, and give the pod its role by IRSA.",
   HOST_NETWORK_UNGUARDED: "Remove `hostNetwork` from the pod.",
   HOST_PATH:
     "Use a volume of another kind, or ask a cluster admin to [exempt](pod-security.md) the path in this namespace.",

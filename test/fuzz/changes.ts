@@ -29,6 +29,11 @@ const ODD: readonly unknown[] = [
   "64169",
 ];
 
+function affinity(...matchExpressions: readonly object[]): object {
+  const required = { nodeSelectorTerms: [{ matchExpressions }] };
+  return { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } };
+}
+
 /** What a pod's author may try, by the field. A fuzzer that only breaks types rarely finds a dangerous value. */
 const DANGEROUS: readonly (readonly [string, unknown])[] = [
   ["securityContext", { privileged: true }],
@@ -78,6 +83,10 @@ const DANGEROUS: readonly (readonly [string, unknown])[] = [
   ["name", "podrole-guard"],
   ["name", "podrole-sidecar"],
   ["os", { name: "windows" }],
+  ["nodeSelector", { "beta.kubernetes.io/os": "windows" }],
+  ["affinity", affinity({ key: "kubernetes.io/os", operator: "In", values: ["windows"] })],
+  ["affinity", affinity({ key: "kubernetes.io/os", operator: "In", values: ["windows", "linux"] })],
+  ["affinity", affinity({ key: "kubernetes.io/os", operator: "NotIn", values: ["windows"] })],
   ["targetContainerName", "podrole-sidecar"],
 ];
 
@@ -185,7 +194,16 @@ function endanger(node: Record<string, unknown>, next: Next, values: typeof DANG
   set(node, field, structuredClone(merged));
 }
 
-const OF_SPEC = new Set(["volumes", "hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "os"]);
+const OF_SPEC = new Set([
+  "volumes",
+  "hostNetwork",
+  "hostPID",
+  "hostIPC",
+  "shareProcessNamespace",
+  "os",
+  "nodeSelector",
+  "affinity",
+]);
 const FOR_SPEC = DANGEROUS.filter(([field]) => OF_SPEC.has(field) || field === "securityContext");
 const FOR_CONTAINER = DANGEROUS.filter(([field]) => !OF_SPEC.has(field));
 

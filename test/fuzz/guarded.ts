@@ -8,11 +8,29 @@ import { guardProblems, isOneContainer, oneContainerProblems, sidecarProblems } 
  * code that it judges.
  */
 
+/** By node affinity, each of whose terms must hold a requirement that only Windows nodes meet. */
+function isOnlyForWindows(pod: unknown): boolean {
+  const required = "requiredDuringSchedulingIgnoredDuringExecution";
+  const terms = list(at(pod, "spec", "affinity", "nodeAffinity", required, "nodeSelectorTerms"));
+  const unmet = terms.filter(
+    (term) =>
+      !list(at(term, "matchExpressions")).some(
+        (one) =>
+          /^(?:beta\.)?kubernetes\.io\/os$/.test(String(at(one, "key"))) &&
+          JSON.stringify([at(one, "operator"), at(one, "values")]) === '["In",["windows"]]',
+      ),
+  );
+  return terms.length > 0 && unmet.length === 0;
+}
+
 /** Windows pods, which Linux nodes do not run, and the mirror pods of a node. */
 export const isLeftAlone = (pod: unknown, username: string): boolean =>
   at(pod, "spec", "os", "name") === "windows" ||
   (at(pod, "spec", "os", "name") == null &&
-    at(pod, "spec", "nodeSelector", "kubernetes.io/os") === "windows") ||
+    (["kubernetes.io/os", "beta.kubernetes.io/os"].some(
+      (label) => at(pod, "spec", "nodeSelector", label) === "windows",
+    ) ||
+      isOnlyForWindows(pod))) ||
   (at(pod, "metadata", "annotations", "kubernetes.io/config.mirror") !== undefined &&
     username.startsWith("system:node:"));
 

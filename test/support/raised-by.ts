@@ -81,6 +81,7 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
     allowing,
   ],
   ["GUARD_OFF", pod(), facts({ annotations: off })],
+  ["WINDOWS_WITHOUT_ROLE", pod({ os: { name: "windows" } })],
   ["HOST_NETWORK", pod({ hostNetwork: true })],
   ["HOST_NETWORK_UNGUARDED", plainPod({ hostNetwork: true }), facts(), config({ hostNetwork: "warn" })],
   ["HOST_PATH", pod({ volumes: [nodePath] })],

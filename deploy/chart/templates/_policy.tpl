@@ -219,11 +219,17 @@ variables.annotations[?'config.linkerd.io/proxy-gid'].orValue('') == string(vari
 c.?securityContext.?runAsGroup.orValue(-1) == variables.sidecarGid))))
 {{- end }}
 
-{{- /* Whether the pod is for Windows nodes. The scheduler and the kubelet keep it off Linux nodes. */ -}}
+{{- /* Whether nothing but a Windows node can run the pod, as asksForWindows in injector/decide/pod-kinds.ts. */ -}}
 {{- define "podrole.celWindows" -}}
+{{- $labels := "['kubernetes.io/os', 'beta.kubernetes.io/os']" -}}
+{{- $required := "requiredDuringSchedulingIgnoredDuringExecution" -}}
 (has(object.spec.os) && has(object.spec.os.name) ? object.spec.os.name == 'windows' :
-has(object.spec.nodeSelector) && 'kubernetes.io/os' in object.spec.nodeSelector &&
-object.spec.nodeSelector['kubernetes.io/os'] == 'windows')
+(has(object.spec.nodeSelector) && {{ $labels }}.exists(l, l in object.spec.nodeSelector && object.spec.nodeSelector[l] == 'windows')) ||
+(has(object.spec.affinity) && has(object.spec.affinity.nodeAffinity) && has(object.spec.affinity.nodeAffinity.{{ $required }}) &&
+object.spec.affinity.nodeAffinity.{{ $required }}.nodeSelectorTerms.size() > 0 &&
+object.spec.affinity.nodeAffinity.{{ $required }}.nodeSelectorTerms.all(t, has(t.matchExpressions) &&
+t.matchExpressions.exists(m, m.key in {{ $labels }} && m.operator == 'In' && has(m.values) && m.values.size() > 0 &&
+m.values.all(v, v == 'windows')))))
 {{- end }}
 
 {{- /* Variables about guard and sidecar. */ -}}

@@ -2,6 +2,7 @@ import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotatio
 import { isLabelled, type Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { decide } from "../../decide/decide.ts";
+import { asksForWindows } from "../../decide/pod-kinds.ts";
 import type { Finding } from "../../model/findings.ts";
 import { isGuarding } from "../../model/own-form.ts";
 import { fieldsIn, metadataOf, nameOf, own, recordsIn, type Fields } from "../../model/read.ts";
@@ -124,8 +125,7 @@ function isUnguarded(pod: Fields): boolean {
   const phase = own(fieldsIn(pod, "status"), "phase");
   if (phase === "Succeeded" || phase === "Failed") return false;
   if (own(metadataOf(pod), "deletionTimestamp") != null || own(spec, "hostNetwork") === true) return false;
-  if (own(fieldsIn(spec, "os"), "name") === "windows") return false;
-  if (own(fieldsIn(spec, "nodeSelector"), "kubernetes.io/os") === "windows") return false;
+  if (asksForWindows(spec) !== undefined) return false;
   if (own(fieldsIn(metadataOf(pod), "annotations"), "kubernetes.io/config.mirror") !== undefined)
     return false;
   return !recordsIn(spec, "initContainers").some(isGuarding);

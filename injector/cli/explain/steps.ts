@@ -1,3 +1,4 @@
+import { asksForWindows } from "../../decide/pod-kinds.ts";
 import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { exposingAnnotations } from "../../decide/exposure.ts";
 import type { Answers, AnsweredQuestion } from "../../decide/trace.ts";
@@ -88,7 +89,11 @@ function fieldStep(
       return step(id, "Is it the mirror of a static pod?", yesNo(asked.answer), because);
     }
     case "windows": {
-      const because = `OS ${shown(pod.spec.os?.name)}, node selector ${shown(pod.spec.nodeSelector?.["kubernetes.io/os"])}`;
+      const asks = asksForWindows(pod.spec);
+      const because =
+        asks === undefined
+          ? `OS ${shown(pod.spec.os?.name)}, node selector ${shown(pod.spec.nodeSelector?.["kubernetes.io/os"])}`
+          : `${asks} is windows`;
       return step(id, "Is it for Windows?", yesNo(asked.answer), because);
     }
     case "inject": {

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract/annotations.ts";
 import { decide } from "../../../injector/decide/decide.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts, json } from "../../support/facts.ts";
 import { admitted, codes, denials, plainPod, pod } from "../../support/pods.ts";
+import { AFFINITIES } from "../../support/windows-affinities.ts";
 
 const annotated = (annotations: Readonly<Record<string, string>>) =>
   pod({}, { [ANNOTATION.role]: BILLING, ...annotations });
@@ -38,9 +39,34 @@ describe("podrole skips", () => {
     [{ nodeSelector: { "kubernetes.io/os": "windows" } }, "skip"],
     [{ os: { name: "linux" }, nodeSelector: { "kubernetes.io/os": "windows" } }, "inject"],
     [{ os: { name: "Windows" } }, "inject"],
-    [{ nodeSelector: { "beta.kubernetes.io/os": "windows" } }, "inject"],
+    [{ nodeSelector: { "beta.kubernetes.io/os": "windows" } }, "skip"],
+    [{ os: { name: "linux" }, nodeSelector: { "beta.kubernetes.io/os": "windows" } }, "inject"],
+    [{ nodeSelector: { "beta.kubernetes.io/os": "linux" } }, "inject"],
   ] as const)("a pod for Windows: %j is %s", ([spec, kind]) => {
     expect(admitted(plainPod(spec)).kind).toBe(kind);
+  });
+
+  test.for(AFFINITIES)("a pod whose node affinity to Windows %s: %s", ([, kind, terms, preferred]) => {
+    const required = { nodeSelectorTerms: terms };
+    const nodeAffinity = preferred
+      ? { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference: terms[0] }] }
+      : { requiredDuringSchedulingIgnoredDuringExecution: required };
+    expect(admitted(plainPod({ affinity: { nodeAffinity } })).kind).toBe(kind);
+    const linux = plainPod({ affinity: { nodeAffinity }, os: { name: "linux" } });
+    expect(admitted(linux).kind).toBe("inject");
+  });
+
+  test.for([
+    ["a role", { [ANNOTATION.role]: BILLING }, ["WINDOWS_WITHOUT_ROLE"]],
+    ["a role for a container", { [`${CONTAINER_ROLE_PREFIX}app`]: BILLING }, ["WINDOWS_WITHOUT_ROLE"]],
+    ["nothing", {}, []],
+  ] as const)("a pod for Windows that asks for %s", ([, annotations, found]) => {
+    const one = pod({ os: { name: "windows" } }, annotations);
+    expect(admitted(one, facts({ account: { [ANNOTATION.serviceAccountRole]: BILLING } }))).toMatchObject({
+      kind: "skip",
+      reason: "windows-pod",
+    });
+    expect(codes(one)).toEqual(found);
   });
 
   test("a pod with neither guard nor role", () => {
