@@ -46,20 +46,18 @@ export const versionCheck = ({ serverVersion }: CheckFacts): Results => {
 
 /** Where parseGrant reads from. A field that the CRD lacks is dropped by the API server without a word. */
 const GRANT_FIELDS = ["effect", "roles", "namespaces", "namespaceSelector", "serviceAccounts", "default"];
-const APPLY = "kubectl apply -f deploy/crd/rolegrants.yaml";
+/** Not an apply of the CRD alone: Helm installs nothing over objects that it does not own. */
+const INSTALL =
+  "Install or upgrade podrole, which brings it: helm upgrade --install, or kubectl apply --server-side -f deploy/install.yaml (see deploy/README.md).";
 
 export const crdCheck = ({ crd }: CheckFacts): Results => {
   const code = "CRD";
-  const absent = fail(
-    code,
-    "The CustomResourceDefinition rolegrants.podrole.dev is not installed.",
-    `${APPLY}.`,
-  );
+  const absent = fail(code, "The CustomResourceDefinition rolegrants.podrole.dev is not installed.", INSTALL);
   return judged(code, crd, absent, (object) => {
     const version = recordsIn(fieldsIn(object, "spec"), "versions").find(
       (one) => own(one, "name") === "v1alpha1" && own(one, "served") === true,
     );
-    if (version === undefined) return fail(code, "The CRD does not serve podrole.dev/v1alpha1.", `${APPLY}.`);
+    if (version === undefined) return fail(code, "The CRD does not serve podrole.dev/v1alpha1.", INSTALL);
     if (!isEstablished(object)) {
       return fail(
         code,
@@ -72,16 +70,12 @@ export const crdCheck = ({ crd }: CheckFacts): Results => {
     const missing = GRANT_FIELDS.filter((field) => !Object.hasOwn(known, field));
     if (missing.length > 0) {
       const message = `The CRD is of another version: it lacks spec.${missing.join(", spec.")}, which the API server drops from grants.`;
-      return fail(code, message, `${APPLY}.`);
+      return fail(code, message, INSTALL);
     }
     const hasStatus = own(fieldsIn(version, "subresources"), "status") !== undefined;
     return hasStatus
       ? ok(code, "RoleGrant podrole.dev/v1alpha1 is served.")
-      : warn(
-          code,
-          "The CRD has no status, so kubectl get rolegrants cannot tell who uses a grant.",
-          `${APPLY}.`,
-        );
+      : warn(code, "The CRD has no status, so kubectl get rolegrants cannot tell who uses a grant.", INSTALL);
   });
 };
 
