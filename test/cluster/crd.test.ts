@@ -30,8 +30,16 @@ describe.skipIf(reason !== undefined)(
     const kubeconfig = (): string => join(folder, "kubeconfig");
     const install = (...args: readonly string[]): HelmRun =>
       helm([
-        ...["upgrade", "--install", "podrole", CHART, ...args],
-        ...["-n", "podrole-system", "--create-namespace", "--kubeconfig", kubeconfig()],
+        "upgrade",
+        "--install",
+        "podrole",
+        CHART,
+        ...args,
+        "-n",
+        "podrole-system",
+        "--create-namespace",
+        "--kubeconfig",
+        kubeconfig(),
       ]);
     /** What `podrole check` says of the CRD. */
     async function checked(): Promise<{ readonly status: string; readonly remedy?: string }> {
