@@ -68,6 +68,27 @@ describe.skipIf(reason !== undefined)(
       expect(JSON.parse(made.metadata.annotations[ANNOTATION.status])).toMatchObject({ role: ROLE });
     });
 
+    test("warns of a role on the service account in another spelling, known before or just made", async () => {
+      await createNamespace(plane.admin, "misplaced");
+      for (const key of [ANNOTATION.role, "eks.amazonaws.com/role_arn"]) {
+        const name = key.replaceAll(/[^a-z]/g, "-");
+        await plane.admin.create(accountsOf("misplaced"), {
+          metadata: { name, annotations: { [key]: ROLE } },
+        });
+        for (const time of ["just-made", "known"]) {
+          const one = podObject(`${name}-${time}`, {}, { serviceAccountName: name });
+          const { status, warnings } = await plane.admin.request("POST", podsOf("misplaced"), one);
+          expect(status).toBe(201);
+          expect(warnings).toEqual([
+            expect.stringMatching(
+              new RegExp(`The annotation ${key} of service account misplaced/${name} .*no effect\\.`),
+            ),
+          ]);
+          expect(warnings[0]).toContain(ANNOTATION.serviceAccountRole);
+        }
+      }
+    });
+
     test("guards the first pod of a namespace that was labelled just before", async () => {
       for (let n = 0; n < 5; n += 1) {
         const name = `late-${n}`;
