@@ -18,6 +18,21 @@ export function parseJsonObject(text: string): unknown {
   }
 }
 
+/** The texts of JSON objects that follow one another, as `jq -c` writes them; the whole text where there are no several. */
+export function jsonObjects(text: string): readonly string[] {
+  if (!/^\s*\{/.test(text)) return [text];
+  const pieces: string[] = [];
+  let [start, depth] = [0, 0];
+  for (const { 0: token, index } of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}]/gs)) {
+    if (token === "{") depth++;
+    if (token !== "}" || --depth > 0) continue;
+    pieces.push(text.slice(start, index + 1));
+    start = index + 1;
+  }
+  const last = pieces.pop();
+  return last === undefined || pieces.length === 0 ? [text] : [...pieces, last + text.slice(start)];
+}
+
 interface RawJson {
   rawJSON(text: string): unknown;
 }

@@ -1,6 +1,6 @@
 import { parseAllDocuments } from "yaml";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { parseJsonObject } from "./json.ts";
+import { jsonObjects, parseJsonObject } from "./json.ts";
 import { NotJson, valueOf } from "./yaml-value.ts";
 
 /** One document of a stream: its value, and its text exactly as written. */
@@ -22,17 +22,33 @@ const LINE_BREAK = /\r\n?|\u0085/g;
 const UNREADABLE = /(?![\t\n])\p{Cc}|[\u2028\u2029\ufffe\uffff]/u;
 
 /**
- * A stream of YAML or JSON documents, read as kubectl reads it. Their texts put together are the input again.
+ * A stream of YAML or JSON documents, read as kubectl reads it. Their texts put together are the input again, but JSON objects that
+ * follow one another get the `---` that YAML documents among them will need.
  * @param name of the file, for the message
  * @throws CodedError `MANIFEST_UNPARSABLE`, with line and column
  */
 export function parseManifests(stream: string, name: string): readonly Manifest[] {
   let linesBefore = 0;
-  return stream.split(BEFORE_SEPARATOR).map((text) => {
-    const value = parseJsonObject(text) ?? parseYaml(text.replaceAll(LINE_BREAK, "\n"), name, linesBefore);
+  return stream.split(BEFORE_SEPARATOR).flatMap((text) => {
+    const before = linesBefore;
     linesBefore += text.split("\n").length - 1;
-    return { value, text };
+    const object = parseJsonObject(text);
+    if (object !== undefined) return [{ value: object, text }];
+    const objects = severalObjects(text);
+    if (objects !== undefined) return objects;
+    return [{ value: parseYaml(text.replaceAll(LINE_BREAK, "\n"), name, before), text }];
   });
+}
+
+/** The JSON objects of a text that has more than one. */
+function severalObjects(text: string): readonly Manifest[] | undefined {
+  const texts = jsonObjects(text);
+  const values = texts.map(parseJsonObject);
+  if (texts.length === 1 || values.includes(undefined)) return undefined;
+  return texts.map((one, index) => ({
+    value: values[index],
+    text: `${index === 0 ? "" : "---\n"}${one.trim()}\n`,
+  }));
 }
 
 /** Only the first document counts: behind the `...` that ends it, Kubernetes' parser reads nothing. */
