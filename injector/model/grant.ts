@@ -8,6 +8,7 @@ import {
   allowsRole,
   deniedPattern,
   deniesRole,
+  NEEDS_BASE,
   whyNever,
   type RolePattern,
   type RoleSubject,
@@ -68,9 +69,13 @@ export function neverMatching(
       : []),
     ...roles.flatMap((pattern) => {
       const why = whyNever(pattern, hasBase);
-      return why === undefined
-        ? []
-        : [`has ${JSON.stringify(pattern.glob.text)} in spec.roles, which ${why}`];
+      if (why === undefined) return [];
+      // A Deny is applied as far as it can be.
+      const yet =
+        effect === "Deny" && why === NEEDS_BASE
+          ? ": until it is set, podrole denies the name in every account, with no path before it"
+          : "";
+      return [`has ${JSON.stringify(pattern.glob.text)} in spec.roles, which ${why}${yet}`];
     }),
   ];
 }

@@ -66,8 +66,10 @@ export function whyNever({ glob, isName }: RolePattern, hasBase: boolean): strin
   const { tail } = glob;
   const mayBeArn = tail === undefined ? isArn(head) : beginsArn(head) && endsArn(tail);
   if (!mayBeArn) return isName ? "is no name of a role" : "is no ARN of a role";
-  return isName && !hasBase ? "is a name, and names need the setting baseRoleArn" : undefined;
+  return isName && !hasBase ? NEEDS_BASE : undefined;
 }
+
+export const NEEDS_BASE = "is a name, and names need the setting baseRoleArn";
 
 const BASE = "arn:aws:iam::000000000000:role/";
 const EXAMPLE = `${BASE}x`;

@@ -9,6 +9,8 @@ const anywhere = { namespaces: ["*"] };
 
 const ACCEPTED: Readonly<Record<string, object>> = {
   "names and globs": { roles: [role("a"), `${role("team-b/")}*`], namespaces: ["shop", "till-*"] },
+  "names of roles": { roles: ["billing-reader", "team-b/*", "/ops"], ...anywhere },
+  "a Deny of a name": { effect: "Deny", roles: ["admin"], ...anywhere },
   "no roles": { namespaces: ["shop"] },
   Deny: { effect: "Deny", roles: ["*"], ...anywhere },
   "service accounts": { ...anywhere, serviceAccounts: ["billing", "reader-*"] },

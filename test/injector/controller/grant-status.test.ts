@@ -49,7 +49,7 @@ describe("the status of a grant", () => {
     [
       "a Deny by name without a base ARN",
       { effect: "Deny", roles: ["*:role/x", "admin"], namespaces: ["*"] },
-      'has "admin" in spec.roles, which is a name, and names need the setting baseRoleArn',
+      'has "admin" in spec.roles, which is a name, and names need the setting baseRoleArn: until it is set, podrole denies the name in every account',
     ],
     [
       "an ARN that is no role's",
