@@ -48,7 +48,7 @@ export function containerRoles(
     const key = `${CONTAINER_ROLE_PREFIX}${container.slice(0, 80)}`;
     if (!names.includes(container)) {
       const message = `The annotation ${key} names no container of the pod.`;
-      const remedy = `The pod's containers are ${names.join(", ").slice(0, 400)}.`;
+      const remedy = `Name one of the pod's containers: ${names.join(", ").slice(0, 400)}.`;
       findings.push(finding("CONTAINER_UNKNOWN", message, remedy));
     } else if (!exposed(container)) {
       const message = `The annotation ${key} gives a role to a container that gets no credentials, because of ${ANNOTATION.containers} or ${ANNOTATION.skipContainers}.`;

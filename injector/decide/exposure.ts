@@ -55,20 +55,20 @@ export function exposedContainers(
   const names = userContainers(pod).map(({ name }) => name);
   const known = new Set(names);
   // Built once, not for each unknown name: there may be very many of both.
-  const present = `The pod's containers are ${names.join(", ").slice(0, 400)}.`;
+  const present = names.join(", ").slice(0, 400);
   const unknownIn = (key: string): readonly string[] =>
     [...(namesIn(pod, key) ?? [])].filter((name) => !known.has(name));
   const shown = (name: string): string => JSON.stringify(name.slice(0, 80));
   const misnamed = unknownIn(ANNOTATION.containers).map((name) => {
     const message = `The annotation ${ANNOTATION.containers} names ${shown(name)}, which is not a container of the pod.`;
-    return finding("CONTAINER_UNKNOWN", message, present);
+    return finding("CONTAINER_UNKNOWN", message, `Name one of the pod's containers: ${present}.`);
   });
   const absent = [ANNOTATION.skipContainers, ...irsaSkipKeys(keys)].flatMap((key) => {
     const unknown = unknownIn(key).filter((name) => !OWN_NAMES.has(name));
     if (unknown.length === 0) return [];
     const few = [...unknown.slice(0, 5).map(shown), ...(unknown.length > 5 ? ["others"] : [])].join(", ");
     const message = `The annotation ${key} names ${few}, which the pod does not have.`;
-    const remedy = `Correct it, unless another webhook adds that container: then it gets no credentials. ${present}`;
+    const remedy = `Correct it, unless another webhook adds that container: then it gets no credentials. The pod's containers are ${present}.`;
     return [finding("SKIPPED_UNKNOWN", message, remedy)];
   });
   return { exposed: names.filter(exposes(pod, keys)), findings: [...misnamed, ...absent] };

@@ -14,7 +14,7 @@ export function notAllowed(
   return finding(
     "IMDS_NOT_ALLOWED",
     message,
-    `Ask a cluster admin to set imds to ${mode} in podrole-config.`,
+    `${byPod ? "Remove it from the pod, or ask" : "Ask"} a cluster admin to set imds to ${mode} in podrole-config.`,
   );
 }
 

@@ -45,11 +45,12 @@ export function resolveRole(
 
   const onNamespace = annotation(facts.namespace.annotations, keys.namespaceDefaultRole);
   if (onNamespace !== undefined) {
-    return roleFromText(
-      onNamespace,
-      `annotation ${keys.namespaceDefaultRole} of namespace ${facts.namespace.name}`,
-      config,
-    );
+    const from = `annotation ${keys.namespaceDefaultRole} of namespace ${facts.namespace.name}`;
+    const remedy = `Ask a cluster admin to correct it, or name a role in the annotation ${keys.role} of the pod.`;
+    const resolved = roleFromText(onNamespace, from, config);
+    return resolved.kind === "invalid"
+      ? { ...resolved, findings: resolved.findings.map((found) => ({ ...found, remedy })) }
+      : resolved;
   }
   if (config.defaultRole === undefined) return { kind: "none" };
   return { kind: "role", arn: config.defaultRole, from: "the setting defaultRole", findings: [] };

@@ -36,24 +36,24 @@ export const isForMesh = (capability: string, container: Container, { pod, guard
 
 /** Whether the container is a mesh's own program in the one form that the mesh's webhook writes; if not, what is wrong. */
 function judge(container: Container, mesh: MeshName, pod: Pod, trust: MeshTrust): Violation | undefined {
-  const plugin = `Install ${mesh}'s CNI plugin, which needs no such container`;
+  const install = `a cluster admin to install ${mesh}'s CNI plugin, which needs no such container`;
   const no = (as: string, remedy: string): Violation => ({
     what: `${named(container)} of ${mesh}${as} adds ${added(container).join(" and ")}`,
     remedy,
   });
   if (pod.spec.hostNetwork === true) return no(", on the node's network,", "Remove hostNetwork from the pod");
-  if (trust.openUid) return no(", with source node,", `${plugin}, or use source web-identity`);
+  if (trust.openUid) return no(", with source node,", `Ask ${install}, or to choose source web-identity`);
   const entry = entryOf(mesh, container.image ?? "");
   if (entry === undefined || !trust.images.includes(entry)) {
     const line = entry ?? "an entry for its image, which has to name its registry,";
-    return no("", `${plugin}, or ask a cluster admin to add ${line} to the setting meshInitImages`);
+    return no("", `Ask ${install}, or to add ${line} to the setting meshInitImages`);
   }
   const differences = differencesOfInit(container, mesh, pod);
   if (differences.length === 0) return undefined;
   const shown = differences.slice(0, 5).join(", ").slice(0, 200);
   return no(
     `, which is not as ${mesh} writes it (${shown}),`,
-    `Leave it as ${mesh} writes it, or: ${plugin}`,
+    `Leave it as ${mesh} writes it, or ask ${install}`,
   );
 }
 

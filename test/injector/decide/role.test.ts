@@ -77,3 +77,16 @@ test("annotations with names of JavaScript properties name no role", () => {
   const odd = pod({}, { constructor: named("x"), toString: named("x"), __proto__: named("x") });
   expect(resolveRole(odd, facts({ account: {}, annotations: {} }), config())).toEqual({ kind: "none" });
 });
+
+test("a namespace's default that names no role is for a cluster admin to correct", () => {
+  const resolved = resolveRole(pod({}, {}), facts(onNamespace("a b")), config());
+  expect(resolved).toMatchObject({
+    kind: "invalid",
+    findings: [
+      {
+        code: "ROLE_MALFORMED",
+        remedy: `Ask a cluster admin to correct it, or name a role in the annotation ${ANNOTATION.role} of the pod.`,
+      },
+    ],
+  });
+});

@@ -37,11 +37,11 @@ describe("the init container of a mesh", () => {
   test("is refused with the mesh's name and the two ways out", () => {
     expect(meshFinding(pod(withInit(istioInit)))).toBe(
       'Container "istio-init" of Istio adds NET_ADMIN and NET_RAW, which podrole forbids in pods with a guard (Pod Security level baseline). ' +
-        "Install Istio's CNI plugin, which needs no such container, or ask a cluster admin to add " +
+        "Ask a cluster admin to install Istio's CNI plugin, which needs no such container, or to add " +
         "istio=docker.io/istio/proxyv2 to the setting meshInitImages.",
     );
     expect(meshFinding(pod(withInit({ ...linkerdInit, image: "linkerd/proxy:1" })))).toContain(
-      "ask a cluster admin to add an entry for its image, which has to name its registry, to the setting",
+      "or to add an entry for its image, which has to name its registry, to the setting",
     );
   });
 
@@ -68,7 +68,7 @@ describe("the init container of a mesh", () => {
     expect(meshFinding(pod(withInit({ ...istioInit, env, args: [] })), {}, trusting)).toBe(
       'Container "istio-init" of Istio, which is not as Istio writes it (args, env LD_PRELOAD), adds NET_ADMIN and NET_RAW, ' +
         "which podrole forbids in pods with a guard (Pod Security level baseline). " +
-        "Leave it as Istio writes it, or: Install Istio's CNI plugin, which needs no such container.",
+        "Leave it as Istio writes it, or ask a cluster admin to install Istio's CNI plugin, which needs no such container.",
     );
   });
 
