@@ -5,18 +5,19 @@ import type { Log } from "../../sidecar/kit/log.ts";
 import type { ApiAccess } from "./access.ts";
 import { apiServer, Refusal, whyOf } from "./api-server.ts";
 import type { Cluster, NamespaceFacts } from "../model/facts.ts";
-import { grantIndex, readGrant, type GrantIndex, type GrantReading } from "./grant-index.ts";
+import { GRANTS, LIMIT_RANGES, NAMESPACES, serviceAccounts, type Annotations } from "./fact-kinds.ts";
+import { grantIndex, type GrantIndex } from "./grant-index.ts";
 import { lookUps, TooManyLookUps } from "./look-ups.ts";
-import { informer, type Kind, type Timing } from "./informer.ts";
-import { isLikeOurs } from "../model/odd-keys.ts";
-import { fieldsIn, isRecord, metadataOf, own, stringMap, type Fields } from "../model/read.ts";
+import { informer, type Timing } from "./informer.ts";
+import { limitRangesByNamespace, type LimitRange } from "../model/limit-range.ts";
+import { isRecord, type Fields } from "../model/read.ts";
 
 /** The cluster as its API server reports it, followed from `start()` to `stop()`. */
 export interface KubernetesCluster extends Cluster {
   start(): void;
   /** Resolves when nothing runs any more. */
   stop(): Promise<void>;
-  /** Whether namespaces, service accounts and grants have each been read once. */
+  /** Whether namespaces, service accounts, grants and LimitRanges have each been read once. */
   ready(): boolean;
   /** Also keeps this annotation of service accounts. Resolves once all accounts have been read with it. */
   keepRoleKey(key: string): Promise<void>;
@@ -45,7 +46,7 @@ const LOOKUP_MS = 2000;
 
 /**
  * Facts from memory. A namespace or service account that is not in memory may have been created just before the pod, so one
- * GET each reads it, within limits. Grants are only read by the watch: there are no facts before their first list.
+ * GET each reads it, within limits. Grants and LimitRanges are only read by the watch: there are no facts before their first list.
  */
 export function kubernetesCluster(
   access: ApiAccess,
@@ -76,7 +77,8 @@ export function kubernetesCluster(
     },
     deps,
   );
-  const all = [namespaces, accounts, grants];
+  const limitRanges = informer(LIMIT_RANGES, deps);
+  const all = [namespaces, accounts, grants, limitRanges];
   const looking = lookUps(clock);
   let running: Promise<unknown> = Promise.resolve();
 
@@ -86,6 +88,17 @@ export function kubernetesCluster(
     const version = grants.version();
     if (indexed?.version !== version) indexed = { version, index: grantIndex(grants.values()) };
     return indexed.index;
+  };
+
+  let limits:
+    | { readonly version: number; readonly of: (namespace: string) => readonly LimitRange[] }
+    | undefined;
+  const limitRangesOf = (namespace: string): readonly LimitRange[] => {
+    if (!limitRanges.listed())
+      throw unavailable("podrole has not read the LimitRanges yet", limitRanges.problem());
+    const version = limitRanges.version();
+    if (limits?.version !== version) limits = { version, of: limitRangesByNamespace(limitRanges.values()) };
+    return limits.of(namespace);
   };
 
   /** @returns undefined where there is no such object */
@@ -138,7 +151,7 @@ export function kubernetesCluster(
 
   return {
     start: () => {
-      running = Promise.all([namespaces, grants].map((one) => one.run(stopping.signal)));
+      running = Promise.all([namespaces, grants, limitRanges].map((one) => one.run(stopping.signal)));
       followAccounts();
     },
     stop: async () => {
@@ -160,6 +173,7 @@ export function kubernetesCluster(
     facts: async (namespace, serviceAccount) => {
       // Before the look-ups, so that nothing is asked for in vain. And after them, because the grants may have changed.
       grantsByNamespace();
+      limitRangesOf(namespace);
       // One after the other: no account of a namespace that does not exist is looked for.
       const ns = await namespaceFacts(namespace);
       const annotations = await accountAnnotations(namespace, serviceAccount);
@@ -167,65 +181,11 @@ export function kubernetesCluster(
         namespace: ns,
         serviceAccount: annotations && { name: serviceAccount, annotations },
         grants: grantsByNamespace().covering(ns),
+        limitRanges: limitRangesOf(namespace),
       };
     },
   };
 }
-
-type Annotations = Readonly<Record<string, string>>;
-
-/** Shared by all accounts that have none of these. */
-const NO_ANNOTATIONS: Annotations = Object.freeze({});
-/** Holds the whole manifest again, so it is the one annotation that is large on many objects. */
-const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
-
-const NAMESPACES: Kind<NamespaceFacts> = {
-  resource: "namespaces",
-  path: "/api/v1/namespaces",
-  // All labels: a grant may select by any of them. All annotations but one: the settings say which of them hold a rule, and
-  // a rule that was dropped by mistake would no longer bind the namespace.
-  cut: (object) => {
-    const { [LAST_APPLIED]: _, ...annotations } = mapIn(object, "annotations");
-    const name = own(metadataOf(object), "name");
-    return {
-      name: typeof name === "string" ? name : "",
-      labels: stringMap(mapIn(object, "labels")),
-      annotations: stringMap(annotations),
-    };
-  },
-};
-
-/** A service account with more was not mistyped. */
-const STRAYS_MAX = 20;
-
-/**
- * Keeps only the annotations of a service account that may name its role, the audience of its tokens, and the keys, without
- * values, of those that look as if they were meant to.
- */
-const serviceAccounts = (accountKeys: ReadonlySet<string>, onListed: () => void): Kind<Annotations> => ({
-  resource: "serviceaccounts",
-  path: "/api/v1/serviceaccounts",
-  cut: (object) => {
-    const annotations = mapIn(object, "annotations");
-    const kept = [...accountKeys].flatMap((key): [string, string][] => {
-      const value = own(annotations, key);
-      return typeof value === "string" ? [[key, value]] : [];
-    });
-    const strays = Object.keys(annotations).filter((key) => isLikeOurs(key) && !accountKeys.has(key));
-    kept.push(...strays.slice(0, STRAYS_MAX).map((key): [string, string] => [key, ""]));
-    return kept.length > 0 ? Object.fromEntries(kept) : NO_ANNOTATIONS;
-  },
-  onListed,
-});
-
-const GRANTS: Kind<GrantReading> = {
-  resource: "rolegrants",
-  path: "/apis/podrole.dev/v1alpha1/rolegrants",
-  cut: readGrant,
-  optional: true,
-};
-
-const mapIn = (object: Fields, key: "labels" | "annotations"): Fields => fieldsIn(metadataOf(object), key);
 
 /**
  * Whether an object can have this name. No other name is put into a path: a pod's author chooses the service account's name,

@@ -1,5 +1,6 @@
 import { parseGrant, type Grant } from "../model/grant.ts";
 import type { Cluster, NamespaceFacts, ServiceAccountFacts } from "../model/facts.ts";
+import { limitRangesByNamespace, readLimitRange, type LimitRange } from "../model/limit-range.ts";
 import { isRecord, own, stringMap, type Fields } from "../model/read.ts";
 
 /** What an offline command assumes about a namespace that its input does not contain. */
@@ -9,7 +10,7 @@ export interface Assumptions {
 }
 
 /**
- * A cluster made of manifests: its namespaces, service accounts and grants are those among `objects`. Any other namespace
+ * A cluster made of manifests: its namespaces, service accounts, grants and LimitRanges are those among `objects`. Any other namespace
  * is as `assumed`.
  * @throws CodedError `GRANT_INVALID`
  */
@@ -17,6 +18,7 @@ export function manifestCluster(objects: readonly Fields[], assumed: Assumptions
   const namespaces = new Map<string, NamespaceFacts>();
   const accounts = new Map<string, ServiceAccountFacts>();
   const grants: Grant[] = [];
+  const limitRanges: LimitRange[] = [];
   for (const object of objects) {
     const kind = `${String(own(object, "apiVersion"))}/${String(own(object, "kind"))}`;
     // First, so that no grant is skipped: one that cannot be read may be a Deny.
@@ -37,17 +39,22 @@ export function manifestCluster(objects: readonly Fields[], assumed: Assumptions
         });
         break;
       }
+      case "v1/LimitRange":
+        limitRanges.push(readLimitRange(object));
+        break;
       default:
     }
   }
   // In the webhook's order, so that both name the same grant when two decide alike.
   grants.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const limits = limitRangesByNamespace(limitRanges);
   return {
     facts: (namespace, serviceAccount) =>
       Promise.resolve({
         namespace: namespaces.get(namespace) ?? { name: namespace, ...assumed },
         serviceAccount: accounts.get(`${namespace}/${serviceAccount}`),
         grants,
+        limitRanges: limits(namespace),
       }),
   };
 }

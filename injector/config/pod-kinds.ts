@@ -4,6 +4,8 @@ import { SOURCES, type Source } from "../../sidecar/contract/session.ts";
 import { blockable } from "../../sidecar/kit/address.ts";
 import { oneOf } from "../../sidecar/kit/env.ts";
 import { nodePath } from "../../sidecar/kit/node-path.ts";
+import { parseResources, type OwnContainer } from "../model/own-resources.ts";
+import { writeAmount, type Amount } from "../model/resource-amounts.ts";
 import { list, pattern, type Kind } from "./kinds.ts";
 
 /** Kinds of Kubernetes' and the guard's values: names, keys, addresses, facts for the emulated metadata service. */
@@ -88,3 +90,13 @@ export const imdsFacts: Kind<readonly ImdsFactSetting[]> = {
     return facts;
   },
 };
+
+/** CPU and memory of one of podrole's containers; those that are not named are podrole's own. */
+export const resourcesOf = (name: OwnContainer): Kind<readonly Amount[]> => ({
+  ...list<Amount>("amounts", {
+    parse: (part) => parseResources(name, part)[0] as Amount,
+    write: writeAmount,
+    schema: { pattern: "^(requests|limits)\\.(cpu|memory)=[0-9.]+[A-Za-z]*$" },
+  }),
+  parse: (raw) => parseResources(name, raw),
+});

@@ -1,9 +1,17 @@
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { EGRESS_HOOK_MODES, ENV, START_MODES } from "../../sidecar/contract/env.ts";
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
-import { CREDENTIALS_PORT, HEALTH_PORT, IMDS_PORT, TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
+import {
+  CONTAINER,
+  CREDENTIALS_PORT,
+  HEALTH_PORT,
+  IMDS_PORT,
+  TOKEN_VOLUME,
+} from "../../sidecar/contract/pod.ts";
 import { SOURCES } from "../../sidecar/contract/session.ts";
 import { LOG_LEVELS } from "../../sidecar/kit/log.ts";
+import { OWN_RESOURCES, type OwnContainer } from "../model/own-resources.ts";
+import { amountsOf, writeAmount, type Amount } from "../model/resource-amounts.ts";
 import { TOKEN_MODES } from "../model/token-mode.ts";
 import { VERSION } from "../model/version.ts";
 import {
@@ -17,9 +25,24 @@ import {
 } from "./aws-kinds.ts";
 import { certificates } from "./certificates-kind.ts";
 import { choice, pattern, port, wholeNumber, yesOrNo } from "./kinds.ts";
-import { addresses, image, imdsFacts, meshImages, nodePaths, objectName, sources } from "./pod-kinds.ts";
+import {
+  addresses,
+  image,
+  imdsFacts,
+  meshImages,
+  nodePaths,
+  objectName,
+  resourcesOf,
+  sources,
+} from "./pod-kinds.ts";
 import { hosts, proxyUrl } from "./proxy-kinds.ts";
 import { keyOf, optional, setting, type Setting } from "./setting.ts";
+
+const resources = (name: OwnContainer, pod: string): Setting<readonly Amount[]> =>
+  setting(resourcesOf(name), amountsOf(OWN_RESOURCES[name]).map(writeAmount).join(","), {
+    about: `CPU and memory of ${name}; amounts that are not named keep their defaults.`,
+    pod,
+  });
 
 /**
  * Every setting of an installation, by its name in the chart's `options`, in the ConfigMap and, in kebab case, on the command
@@ -203,6 +226,8 @@ export const SETTINGS = {
     policy: true,
     sidecar: ENV.healthPort,
   }),
+  guardResources: resources(CONTAINER.guard, ANNOTATION.guardResources),
+  sidecarResources: resources(CONTAINER.sidecar, ANNOTATION.sidecarResources),
   sidecarLogLevel: setting(choice(LOG_LEVELS, "level"), "info", {
     about: "Log level of guard and sidecar.",
     sidecar: ENV.logLevel,

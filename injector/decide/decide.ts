@@ -15,6 +15,7 @@ import { intendMesh } from "./mesh.ts";
 import { hasOpenUid } from "./presence.ts";
 import { eavesdropping, notSeparated } from "./separation.ts";
 import { hazards, usersOf } from "./hazards.ts";
+import { intendResources } from "./resources/own-resources.ts";
 import { baselineFindings, judgeBaseline } from "./baseline/baseline.ts";
 import { ELSEWHERE, type Subject } from "./baseline/control.ts";
 import { exemptionsOf } from "./baseline/exemptions.ts";
@@ -85,11 +86,21 @@ export function decide(
     ...(guard || isRequested ? observe("hazards", hazards(pod, presence)) : []),
     ...(sidecar?.intent && !guard ? eavesdropping(pod, sidecar.intent) : []),
   ];
+  const resources =
+    guard || isRequested
+      ? observe("resources", intendResources({ pod, facts, config, presence }))
+      : undefined;
+  findings.push(...(resources?.findings ?? []));
   if (denies(findings)) return deny(findings);
-  if (!guard && sidecar === undefined) return skip("nothing-to-do", findings);
+  if (resources === undefined || (!guard && sidecar === undefined)) return skip("nothing-to-do", findings);
   // With an open uid, no container can become the sidecar's.
   if (sidecar?.intent && !hasOpenUid(presence)) findings.push(...notSeparated(pod, guard, sidecar.intent));
-  return { kind: "inject", pod, intent: { guard, sidecar: sidecar?.intent, imds, mesh }, findings };
+  return {
+    kind: "inject",
+    pod,
+    intent: { guard, sidecar: sidecar?.intent, imds, mesh, resources: resources.of },
+    findings,
+  };
 }
 
 function baselineOf(

@@ -5,7 +5,7 @@ import { isIdentityVolume } from "../model/identity-volumes.ts";
 import { allContainers, type Container, type Pod, type Volume } from "../model/pod.ts";
 import { fieldsIn, own, recordsIn } from "../model/read.ts";
 import type { Presence } from "./presence.ts";
-import { podResources } from "./pod-resources.ts";
+import { podLimits } from "./resources/pod-limits.ts";
 import { containerHazards } from "./container-hazards.ts";
 import { isOwnVolume } from "./own-volume.ts";
 
@@ -17,7 +17,7 @@ export const hazards = (pod: Pod, protect: Presence): readonly Finding[] => [
   ...sharedProcesses(pod, protect),
   ...reservedVolumes(pod),
   ...reservedAudiences(pod),
-  ...podResources(pod, protect),
+  ...podLimits(pod, protect),
   ...usersOf(pod).flatMap((container) => containerHazards(container, pod, protect)),
 ];
 

@@ -3,6 +3,7 @@ import type { Source } from "../../sidecar/contract/session.ts";
 import type { StartMode } from "../../sidecar/contract/env.ts";
 import type { ImdsIntent } from "./imds.ts";
 import type { MeshIntent } from "./mesh.ts";
+import type { ResourcesIntent } from "./resources/own-resources.ts";
 import type { Finding } from "../model/findings.ts";
 import type { Pod } from "../model/pod.ts";
 import type { TokenMode } from "../model/token-mode.ts";
@@ -30,6 +31,8 @@ export interface SidecarIntent {
 export interface Intent {
   readonly guard: boolean;
   readonly sidecar: SidecarIntent | undefined;
+  /** What guard and sidecar request, and are limited to. */
+  readonly resources: ResourcesIntent["of"];
   /** Undefined where the metadata service is not emulated; else there are a guard and a sidecar. */
   readonly imds: ImdsIntent | undefined;
   /** Undefined in a pod without a sidecar, or in no service mesh. */

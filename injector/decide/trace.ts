@@ -8,6 +8,7 @@ import type { ImdsIntent } from "./imds.ts";
 import type { MeshIntent } from "./mesh.ts";
 import type { ResolvedRole } from "./role.ts";
 import type { SessionRequest } from "./session.ts";
+import type { ResourcesIntent } from "./resources/own-resources.ts";
 import type { ControlResult } from "./baseline/baseline.ts";
 import type { SessionNameDecision } from "./session-name.ts";
 
@@ -53,6 +54,7 @@ export interface Answers {
   /** Each control of Pod Security level baseline that applies. */
   readonly baseline: readonly ControlResult[];
   readonly hazards: readonly Finding[];
+  readonly resources: ResourcesIntent;
 }
 
 export type Question = keyof Answers;

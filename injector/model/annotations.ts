@@ -17,6 +17,8 @@ export interface AnnotationSpec {
 /** The key of each annotation in this cluster: podrole's default key, or the one that a setting names instead. */
 export type Keys = Readonly<Record<keyof typeof ANNOTATION, string>>;
 
+const AMOUNTS = "amounts, comma-separated, such as requests.memory=32Mi,limits.cpu=500m";
+
 /** Every annotation podrole reads or writes, by the name it has in the code. */
 const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>> = {
   role: {
@@ -113,6 +115,16 @@ const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>
     },
     value: "denied or allowed",
     about: "Whether the emulated service answers requests without a token (IMDSv1).",
+  },
+  guardResources: {
+    on: "Pod",
+    value: AMOUNTS,
+    about: "CPU and memory of podrole-guard, as far as they differ from the setting guardResources.",
+  },
+  sidecarResources: {
+    on: "Pod",
+    value: AMOUNTS,
+    about: "CPU and memory of podrole-sidecar, as far as they differ from the setting sidecarResources.",
   },
   inject: { on: "Pod", value: "false", about: "No sidecar for this pod. The guard stays." },
   status: { on: "Pod", value: "JSON", about: "podrole writes its decision here." },

@@ -1,5 +1,6 @@
 import { NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import type { Grant } from "./grant.ts";
+import type { LimitRange } from "./limit-range.ts";
 
 /** What a decision needs to know of a namespace. */
 export interface NamespaceFacts {
@@ -20,6 +21,8 @@ export interface Facts {
   /** Undefined where the cluster, or the offline input, has no such service account. */
   readonly serviceAccount: ServiceAccountFacts | undefined;
   readonly grants: readonly Grant[];
+  /** Those of the namespace, sorted by name. */
+  readonly limitRanges: readonly LimitRange[];
 }
 
 /** Whether podrole handles the pods of the namespace. */

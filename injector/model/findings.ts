@@ -226,7 +226,12 @@ export const FINDINGS = {
   },
   RESOURCES_BELOW_FLOOR: {
     severity: "deny",
-    about: "Guard or sidecar has, or would have after a resize, less CPU or memory than podrole gives it.",
+    about: "Guard or sidecar has, or would have after a resize, less CPU or memory than it needs.",
+  },
+  LIMIT_RANGE_TOO_TIGHT: {
+    severity: "deny",
+    about:
+      "A LimitRange of the namespace leaves guard or sidecar less CPU or memory than it needs, so the API server would refuse the pod.",
   },
   EPHEMERAL_TARGET: {
     severity: "deny",

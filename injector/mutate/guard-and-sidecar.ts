@@ -3,7 +3,6 @@ import { COMMAND } from "../../sidecar/contract/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { Intent } from "../decide/intent.ts";
 import { isGuardAndSidecar, sidecarIn } from "../model/own-form.ts";
-import { GUARD_AND_SIDECAR_RESOURCES } from "../model/own-resources.ts";
 import { literal, type Container, type Pod } from "../model/pod.ts";
 import { userContainers } from "../model/user-containers.ts";
 import { ownSecurity } from "./own-container.ts";
@@ -39,7 +38,6 @@ export function guardAndSidecar(guard: Container, sidecar: Container): Container
     ...sidecar,
     command: [...COMMAND.guardAndServe],
     env: [...(guard.env ?? []), ...group, ...(sidecar.env ?? []).filter(({ name }) => !ofGuard.has(name))],
-    resources: GUARD_AND_SIDECAR_RESOURCES,
     securityContext: ownSecurity(0, 0, {
       add: [...(guard.securityContext?.capabilities?.add ?? []), "SETUID", "SETGID"],
       drop: ["ALL"],

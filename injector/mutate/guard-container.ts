@@ -5,7 +5,6 @@ import { ENV } from "../../sidecar/contract/env.ts";
 import { CONTAINER, COMMAND } from "../../sidecar/contract/pod.ts";
 import { ownContainer, ownSecurity } from "./own-container.ts";
 import { withoutDefaults } from "./own-env.ts";
-import { OWN_RESOURCES } from "../model/own-resources.ts";
 import { noApiTokenMount } from "../model/no-api-token.ts";
 import { imdsMode } from "./imds-env.ts";
 import type { Intent } from "../decide/intent.ts";
@@ -43,7 +42,7 @@ export function guardContainer(config: InjectorConfig, intent: Intent, uid: numb
       fieldVar(ENV.podIp, "status.podIP"),
       fieldVar(ENV.hostIp, "status.hostIP"),
     ]),
-    resources: OWN_RESOURCES[CONTAINER.guard],
+    resources: intent.resources[CONTAINER.guard],
     securityContext: ownSecurity(0, 0, {
       add: ["NET_ADMIN", ...(config.guardNetRaw ? ["NET_RAW"] : [])],
       drop: ["ALL"],

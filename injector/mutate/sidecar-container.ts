@@ -12,7 +12,6 @@ import { SOURCE_KINDS } from "../sources/sources.ts";
 import { CONTAINER, COMMAND } from "../../sidecar/contract/pod.ts";
 import { ownContainer, ownSecurity } from "./own-container.ts";
 import { withoutDefaults } from "./own-env.ts";
-import { OWN_RESOURCES } from "../model/own-resources.ts";
 import { ENV, NO_GUARD } from "../../sidecar/contract/env.ts";
 import { imdsEnv } from "./imds-env.ts";
 import type { Intent, SidecarIntent } from "../decide/intent.ts";
@@ -68,7 +67,7 @@ export function sidecarContainer(
       fieldVar(ENV.podUid, "metadata.uid"),
     ]),
     lifecycle: { postStart: { exec: { command: [...COMMAND.wait] } } },
-    resources: OWN_RESOURCES[CONTAINER.sidecar],
+    resources: intent.resources[CONTAINER.sidecar],
     securityContext: ownSecurity(uid, gid, { drop: ["ALL"] }),
     volumeMounts,
   };

@@ -29,7 +29,7 @@ export function tamperedContainers(
   const containers = present.flatMap((container, index) => {
     const ours = expected.find(({ name }) => name === container.name);
     const twice = present.findIndex(({ name }) => name === container.name) !== index;
-    if (ours !== undefined && !twice && sameContent(container, ours)) return belowFloor(container);
+    if (ours !== undefined && !twice && sameContent(container, ours)) return belowFloor(container, pod);
     const fields = ours === undefined ? [] : differingFields(container, ours);
     const what = ours === undefined ? "this pod should have none" : listed(fields) || "it is there twice";
     const message = `Init container ${container.name} differs from what this version of podrole writes (${what}).`;
@@ -82,8 +82,8 @@ function profilesByAnnotation({ metadata }: Pod, { guard, sidecar }: Intent): re
     );
 }
 
-const belowFloor = (container: Container): readonly Finding[] =>
-  ownShortfalls(container).map(({ of, place, amount, floor }) =>
+const belowFloor = (container: Container, { spec }: Pod): readonly Finding[] =>
+  ownShortfalls(container, spec).map(({ of, place, amount, floor }) =>
     finding(
       "RESOURCES_BELOW_FLOOR",
       `Init container ${of} has ${amount === undefined ? `no ${place}` : `${place} ${amount}`}, and it needs at least ${floor}.`,

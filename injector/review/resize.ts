@@ -3,7 +3,7 @@ import { ownNames, ownShortfalls, podShortfalls, type Shortfall } from "../model
 import type { Pod } from "../model/pod.ts";
 
 /**
- * A resize must leave guard and sidecar at least the resources that podrole gives them: with less, the pod's author could
+ * A resize must leave guard and sidecar at least what they need: with less, the pod's author could
  * have either killed or starved. Unchanged values pass, so that the app of a pod with a smaller sidecar can be resized.
  */
 export function belowFloor(before: Pod, after: Pod): readonly Finding[] {
@@ -21,5 +21,5 @@ export function belowFloor(before: Pod, after: Pod): readonly Finding[] {
 
 function shortfallsIn({ spec }: Pod): readonly Shortfall[] {
   const init = spec.initContainers ?? [];
-  return [...init.flatMap(ownShortfalls), ...podShortfalls(spec, ownNames(init))];
+  return [...init.flatMap((one) => ownShortfalls(one, spec)), ...podShortfalls(spec, ownNames(init))];
 }

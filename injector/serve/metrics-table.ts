@@ -48,7 +48,7 @@ export const METRICS = {
   podrole_facts_objects: {
     type: "gauge",
     help: "Objects of each kind that are held in memory.",
-    labels: { resource: "`namespaces`, `serviceaccounts` or `rolegrants`" },
+    labels: { resource: "`namespaces`, `serviceaccounts`, `rolegrants` or `limitranges`" },
   },
   podrole_facts_age_seconds: {
     type: "gauge",

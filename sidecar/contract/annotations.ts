@@ -28,6 +28,8 @@ export const ANNOTATION = {
   imdsV1: "podrole.dev/imds-v1",
   start: "podrole.dev/start",
   token: "podrole.dev/token",
+  guardResources: "podrole.dev/guard-resources",
+  sidecarResources: "podrole.dev/sidecar-resources",
   status: "podrole.dev/status",
   guard: "podrole.dev/guard",
   exempt: "podrole.dev/exempt",

@@ -115,6 +115,7 @@ function clusterOf(counts: typeof COUNTS): RequestListener {
   const kinds = new Map([
     ["/api/v1/namespaces", list(counts.namespaces, namespace)],
     ["/api/v1/serviceaccounts", list(counts.accounts, account)],
+    ["/api/v1/limitranges", []],
     ["/apis/podrole.dev/v1alpha1/rolegrants", list(counts.grants, grant)],
     ["/api/v1/namespaces/podrole-system/configmaps", [SETTINGS]],
   ]);

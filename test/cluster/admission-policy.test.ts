@@ -185,7 +185,13 @@ describe.skipIf(reason !== undefined)(
           422,
           "[RESOURCES_BELOW_FLOOR]",
         ],
-        ["to less CPU", { requests: { cpu: "1m", memory: "20Mi" } }, 422, "[RESOURCES_BELOW_FLOOR]"],
+        ["to less CPU", { limits: { cpu: "49m" } }, 422, "[RESOURCES_BELOW_FLOOR]"],
+        [
+          "to the minimum",
+          { requests: { cpu: "1m", memory: "16Mi" }, limits: { cpu: "50m", memory: "48Mi" } },
+          200,
+          "",
+        ],
         ["to more", { limits: { cpu: "2", memory: "1Gi" } }, 200, ""],
       ] as const)(
         "a resize of the sidecar %s is answered with %j",

@@ -83,7 +83,7 @@ export const DENIALS: readonly Denial[] = [
   { code: "MESH_INIT", pod: withRole({ initContainers: [istioInit] }) },
   {
     code: "RESOURCES_BELOW_FLOOR",
-    pod: withRole({ resources: { limits: { memory: "64Mi" } } }),
+    pod: withRole({ resources: { limits: { memory: "40Mi" } } }),
     needs: "resources of a pod",
   },
   { code: "SECCOMP_FORBIDDEN", pod: withRole(app({ seccompProfile: { type: "Unconfined" } })) },

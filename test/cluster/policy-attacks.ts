@@ -171,7 +171,7 @@ export const ATTACKS: readonly Attack[] = [
     guard(pod).resources = { requests: { cpu: "10m", memory: "6Mi" }, limits: { memory: "6Mi" } };
   }),
   attack("a guard with too little CPU", "RESOURCES_BELOW_FLOOR", (pod) => {
-    guard(pod).resources.limits.cpu = "10m";
+    guard(pod).resources.limits.cpu = "49m";
   }),
   attack("a guard without requests", "RESOURCES_BELOW_FLOOR", (pod) => {
     delete guard(pod).resources;
@@ -180,7 +180,7 @@ export const ATTACKS: readonly Attack[] = [
     sidecar(pod).resources.requests.memory = "1Mi";
   }),
   attack("a sidecar with too little memory", "RESOURCES_BELOW_FLOOR", (pod) => {
-    sidecar(pod).resources.limits.memory = "64Mi";
+    sidecar(pod).resources.limits.memory = "47Mi";
   }),
   attack(
     "a pod whose own limit leaves the guard too little CPU",
@@ -194,7 +194,7 @@ export const ATTACKS: readonly Attack[] = [
     "a pod whose own limit leaves the guard too little memory",
     "RESOURCES_BELOW_FLOOR",
     (pod) => {
-      pod.spec.resources = { limits: { memory: "48Mi" } };
+      pod.spec.resources = { limits: { memory: "31Mi" } };
     },
     { sidecar: false, needs: "resources of a pod" },
   ),

@@ -34,6 +34,12 @@ export const RIGHTS: readonly Rights[] = [
   {
     account: "podrole-injector",
     verbs: ["list", "watch"],
+    resource: "limitranges",
+    worth: "read how large containers and pods may be",
+  },
+  {
+    account: "podrole-injector",
+    verbs: ["list", "watch"],
     resource: "podrole.dev/rolegrants",
     worth: "read the grants",
   },

@@ -101,7 +101,7 @@ describe.skipIf(reason !== undefined)(
           { spec: { [list]: [{ name, resources: { limits: { memory } } }] } },
           "application/strategic-merge-patch+json",
         );
-      const { status, body } = await resize("initContainers", "podrole-sidecar", "50Mi");
+      const { status, body } = await resize("initContainers", "podrole-sidecar", "40Mi");
       expect(status).toBe(403);
       expect(body.message).toContain(
         "[RESOURCES_BELOW_FLOOR] The resize sets limits.memory of podrole-sidecar",

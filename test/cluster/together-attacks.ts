@@ -101,7 +101,7 @@ export const TOGETHER_ATTACKS: readonly Attack[] = [
   attack(
     "guard and sidecar in one container with less memory than it needs",
     "RESOURCES_BELOW_FLOOR",
-    (pod) => (both(pod).resources = { requests: { cpu: "10m", memory: "6Mi" }, limits: { memory: "6Mi" } }),
+    (pod) => (both(pod).resources = { requests: { cpu: "10m", memory: "32Mi" }, limits: { memory: "32Mi" } }),
     { setting: "together" },
   ),
   attack(

@@ -6,8 +6,9 @@ import type { Setting } from "../../injector/config/setting.ts";
 import { VERSION } from "../../injector/model/version.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { DEFAULTS } from "../../sidecar/kit/defaults.ts";
-import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
-import { GUARD_AND_SIDECAR_RESOURCES, OWN_RESOURCES } from "../../injector/model/own-resources.ts";
+import { CONTAINER, SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
+import { FLOORS, OWN_RESOURCES } from "../../injector/model/own-resources.ts";
+import { amountsOf, largestOf, type Requirements } from "../../injector/model/resource-amounts.ts";
 
 /** What the admission policies assume about the settings that they read from the ConfigMap. */
 
@@ -66,17 +67,21 @@ test("the policy for new pods accepts exactly the uids that the injector gives t
   );
 });
 
-test("the policies have the minimum resources that the injector sets", () => {
-  const policy = readFileSync(new URL("../../deploy/chart/templates/_policy.tpl", import.meta.url), "utf8");
-  const floors = (name: string, amounts: object): string =>
-    `'${name}': {${Object.entries(amounts)
-      .flatMap(([kind, of]: [string, object]) =>
-        Object.entries(of).map(([resource, amount]) => `'${kind}.${resource}': '${amount}'`),
+test("the policies have the usual and the minimum resources of the injector", () => {
+  const amounts = (of: Readonly<Record<string, Requirements>>): string =>
+    Object.entries(of)
+      .map(
+        ([name, all]) =>
+          `'${name}': {${amountsOf(all)
+            .map(({ place, quantity }) => `'${place}': '${quantity}'`)
+            .join(", ")}}`,
       )
-      .join(", ")}}`;
-  for (const [name, amounts] of Object.entries(OWN_RESOURCES))
-    expect(policy).toContain(floors(name, amounts));
-  expect(policy).toContain(
-    `variables.together ?\n    {${floors("podrole-sidecar", GUARD_AND_SIDECAR_RESOURCES)}} :`,
-  );
+      .join(",\n    ");
+  expect(template).toContain(`- name: usual\n  expression: >-\n    {${amounts(OWN_RESOURCES)}}\n`);
+  expect(template).toContain(`- name: floors\n  expression: >-\n    {${amounts(FLOORS)}}\n`);
+});
+
+test("the sidecar's minimum is enough for guard and sidecar in one container", () => {
+  const [guard, sidecar] = [FLOORS[CONTAINER.guard], FLOORS[CONTAINER.sidecar]];
+  expect(largestOf([guard, sidecar])).toEqual(sidecar);
 });

@@ -95,6 +95,8 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   POD_FROZEN: "Change it in the workload, or recreate the pod.",
   RESOURCES_BELOW_FLOOR:
     "Leave guard and sidecar at the requests and limits that the message names, or give them more.",
+  LIMIT_RANGE_TOO_TIGHT:
+    "Raise the maximum of the LimitRange that the message names, or lower the limits of the pod's containers.",
   EPHEMERAL_TARGET: "Target a container of the app: `kubectl debug --profile=baseline --target=APP`.",
   GUARD_NOT_DONE:
     "Wait until the pod has started, then try again. Debug a pod with `shareProcessNamespace` by a copy: `kubectl debug POD --copy-to=NAME --share-processes=false`.",

@@ -41,6 +41,7 @@ const LISTS: Readonly<Record<string, readonly Fields[]>> = {
     object({ name: "default", namespace }),
     object({ name: "worker", namespace, annotations: { "eks.amazonaws.com/role-arn": `${ROLE}worker` } }),
   ]),
+  "/api/v1/limitranges": [],
   "/apis/podrole.dev/v1alpha1/rolegrants": [
     object({ name: "deny-admin" }, { spec: { effect: "Deny", roles: [`${ROLE}admin*`], namespaces: ["*"] } }),
     object({ name: "allow-all" }, { spec: { roles: [`${ROLE}*`], namespaces: ["*"] } }),

@@ -2,6 +2,7 @@ import { NAMESPACE_LABEL } from "../../sidecar/contract/annotations.ts";
 import { parseBaseRoleArn, parseRoleArn, type BaseRoleArn, type RoleArn } from "../../injector/model/arn.ts";
 import type { Cluster, Facts } from "../../injector/model/facts.ts";
 import { parseGrant, type Grant } from "../../injector/model/grant.ts";
+import { readLimitRange, type LimitRange } from "../../injector/model/limit-range.ts";
 import { isRecord } from "../../injector/model/read.ts";
 
 /** An ARN for tests; a malformed one fails the test. */
@@ -26,10 +27,11 @@ interface Surroundings {
   /** Annotations of the pod's service account; absent: there is no such account. */
   readonly account?: Readonly<Record<string, string>>;
   readonly grants?: readonly Grant[];
+  readonly limitRanges?: readonly LimitRange[];
 }
 
 /** A labelled, empty namespace `shop`, with the test's changes. */
-export const facts = ({ labels, annotations, account, grants }: Surroundings = {}): Facts => ({
+export const facts = ({ labels, annotations, account, grants, limitRanges }: Surroundings = {}): Facts => ({
   namespace: {
     name: "shop",
     labels: { [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value, ...labels },
@@ -37,10 +39,15 @@ export const facts = ({ labels, annotations, account, grants }: Surroundings = {
   },
   serviceAccount: account && { name: "default", annotations: account },
   grants: grants ?? [],
+  limitRanges: limitRanges ?? [],
 });
 
 /** A RoleGrant as a cluster admin writes its spec. */
 export const grant = (name: string, spec: unknown): Grant => parseGrant({ metadata: { name }, spec });
+
+/** A LimitRange `limits` of namespace `shop`. */
+export const limitRange = (...limits: readonly object[]): LimitRange =>
+  readLimitRange({ metadata: { namespace: "shop", name: "limits" }, spec: { limits } });
 
 export const clusterOf = (known: Facts): Cluster => ({ facts: () => Promise.resolve(known) });
 

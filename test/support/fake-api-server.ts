@@ -38,7 +38,8 @@ const PAGE_MAX = 500;
 
 /** The part of an API server that informers need: lists in pages, watches with versions, and failures. */
 export async function fakeApiServer(): Promise<FakeApiServer> {
-  const kinds = new Map<string, Map<string, FakeObject>>();
+  // Every API server has this kind.
+  const kinds = new Map<string, Map<string, FakeObject>>([["/api/v1/limitranges", new Map()]]);
   const answers = new Map<string, Answer>();
   const watchers = new Map<string, Set<ServerResponse>>();
   const requests: string[] = [];

@@ -3,7 +3,7 @@ import type { FindingCode } from "../../injector/model/findings.ts";
 import type { SecurityContext } from "../../injector/model/pod.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { config } from "./config.ts";
-import { ACCOUNT, BILLING, facts, grant, role } from "./facts.ts";
+import { ACCOUNT, BILLING, facts, grant, role, limitRange } from "./facts.ts";
 import { istioInit } from "./mesh-inits.ts";
 import { app, plainPod, pod, withApp, type admitted } from "./pods.ts";
 
@@ -85,7 +85,12 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
   ["HOST_NETWORK", pod({ hostNetwork: true })],
   ["HOST_NETWORK_UNGUARDED", plainPod({ hostNetwork: true }), facts(), config({ hostNetwork: "warn" })],
   ["HOST_PATH", pod({ volumes: [nodePath] })],
-  ["RESOURCES_BELOW_FLOOR", pod({ resources: { limits: { memory: "48Mi" } } })],
+  ["RESOURCES_BELOW_FLOOR", pod({ resources: { limits: { memory: "40Mi" } } })],
+  [
+    "LIMIT_RANGE_TOO_TIGHT",
+    withApp({ resources: { limits: { cpu: "1", memory: "1Gi" }, requests: { cpu: "100m", memory: "1Gi" } } }),
+    facts({ limitRanges: [limitRange({ type: "Pod", max: { cpu: "1" } })] }),
+  ],
   ["PSA_FORBIDS_GUARD", pod(), facts({ labels: { "pod-security.kubernetes.io/enforce": "baseline" } })],
   ["PRIVILEGED", secured({ privileged: true })],
   ["CAPABILITY_FORBIDDEN", secured({ capabilities: { add: ["NET_RAW"] } })],

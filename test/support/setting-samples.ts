@@ -50,6 +50,8 @@ export const SAMPLES: Readonly<Record<SettingName, string>> = {
   block: "169.254.169.254,fd00:ec2::254,169.254.170.2",
   imds: "allow-emulate",
   imdsPort: "20002",
+  guardResources: "requests.cpu=20m,limits.cpu=500m",
+  sidecarResources: "requests.memory=32Mi",
   imdsFacts: "instanceType=m7g.large,availabilityZone=label:a.example/zone",
   imdsNodePaths: "meta-data/instance-id",
   egressHook: "require",

@@ -129,19 +129,28 @@ i.stsNoProxy.split(',').exists(n, n == h || (n.startsWith('.') && h.endsWith(n))
 (i.stsProxySecret == '' ? [] : ['PODROLE_STS_PROXY_USERNAME@' + i.stsProxySecret + '/username',
 'PODROLE_STS_PROXY_PASSWORD@' + i.stsProxySecret + '/password']))
 {{- end }}
-{{- /* Variable: the least that guard and sidecar may have, as OWN_RESOURCES in injector/model/own-resources.ts. */ -}}
+
+{{- /* Variables: what guard and sidecar have mostly, and the least that they may have, as OWN_RESOURCES and FLOORS in
+injector/model/own-resources.ts. The sidecar's hold for both in one container too. */ -}}
 {{- define "podrole.celFloors" -}}
-- name: floors
+- name: usual
   expression: >-
-    variables.together ?
-    {'podrole-sidecar': {'requests.cpu': '10m', 'requests.memory': '20Mi', 'limits.cpu': '1', 'limits.memory': '96Mi'}} :
     {'podrole-guard': {'requests.cpu': '10m', 'requests.memory': '20Mi', 'limits.cpu': '1', 'limits.memory': '64Mi'},
     'podrole-sidecar': {'requests.cpu': '10m', 'requests.memory': '20Mi', 'limits.cpu': '1', 'limits.memory': '96Mi'}}
+- name: floors
+  expression: >-
+    {'podrole-guard': {'requests.cpu': '1m', 'requests.memory': '16Mi', 'limits.cpu': '50m', 'limits.memory': '32Mi'},
+    'podrole-sidecar': {'requests.cpu': '1m', 'requests.memory': '16Mi', 'limits.cpu': '50m', 'limits.memory': '48Mi'}}
 {{- end }}
 
-{{- /* Whether the quantity `has` is `least` or more. Mostly both are the same text. */ -}}
+{{- /* Whether the quantity `has` of container `c` is enough at `place`. Mostly it is the usual text, which costs less to compare. */ -}}
 {{- define "podrole.celEnough" -}}
-({{ .has }} == {{ .least }} || !quantity({{ .has }}).isLessThan(quantity({{ .least }})))
+({{ .has }} == variables.usual[c.name][{{ .place }}] || !quantity({{ .has }}).isLessThan(quantity(variables.floors[c.name][{{ .place }}])))
+{{- end }}
+
+{{- /* Whether the pod requests resource `r` as a whole. The scheduler and the kubelet then go by that. */ -}}
+{{- define "podrole.celPodRequest" -}}
+(has(object.spec.resources) && has(object.spec.resources.requests) && r in object.spec.resources.requests)
 {{- end }}
 
 {{- /* Whether the pod's own limit of resource `r`, if it has one, leaves guard and sidecar what they need. */ -}}

@@ -2,6 +2,9 @@ import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { fieldsIn, own, recordsIn, type Fields } from "../../model/read.ts";
 import type { Attempt, CheckFacts, DryRun } from "./facts.ts";
 import { injectorVersionCheck } from "./injector.ts";
+import type { PodOutcome } from "../../review/admit-pod.ts";
+import { amountsOf, writeAmount, type Requirements } from "../../model/resource-amounts.ts";
+import { isPodroleContainer } from "../../model/user-containers.ts";
 import { underPodrole } from "./namespaces.ts";
 import { fail, judged, ok, skip, type CheckCode, type CheckResult, type Results } from "./result.ts";
 
@@ -14,6 +17,20 @@ const startOf = (pod: Fields, withImages: boolean): readonly string[] =>
 /** The API server says Forbidden for both: what a user may not do, and what admission does not let in. */
 const mayNot = (said: string): boolean => /cannot create resource|User ".*" cannot/.test(said);
 const webhookFailed = (said: string): boolean => /failed calling webhook|failed to call webhook/.test(said);
+
+/** The ResourceQuota plugin's words. */
+const byQuota = (said: string): boolean => /exceeded quota|failed quota/.test(said);
+
+/** What podrole's containers add to what a quota counts. The guard counts only where it is larger than all others together. */
+function costOf(expected: PodOutcome): string {
+  const containers =
+    expected.kind === "inject" ? (expected.after.spec.initContainers ?? []).filter(isPodroleContainer) : [];
+  const amounts = containers.map(({ name, ...container }) => {
+    const { requests, limits } = container["resources"] as Requirements;
+    return `${name} has ${amountsOf({ requests, limits }).map(writeAmount).join(",")}`;
+  });
+  return `Of the pod, ${amounts.join(", and ")}.`;
+}
 
 function unasked(code: CheckCode, attempt: Attempt): CheckResult | undefined {
   if (attempt.kind === "unanswered") return skip(code, attempt.why);
@@ -53,7 +70,9 @@ function judgeGood({ namespace, expected, withRole, good }: DryRun, imagesKnown:
       : fail(
           code,
           `A pod in ${namespace} with no fault in it is refused: ${said}.`,
-          "podrole explain shows what podrole decides; the message names who refused.",
+          byQuota(said)
+            ? `Raise the quota there. ${costOf(expected)}`
+            : "podrole explain shows what podrole decides; the message names who refused.",
         );
   }
   if (expected.kind !== "inject") {

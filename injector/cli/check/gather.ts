@@ -11,7 +11,7 @@ import { INJECTOR } from "../live/deployment.ts";
 import type { ConfigFrom } from "../live/installed.ts";
 import type { LiveCluster } from "../live/cluster.ts";
 import { PAGE, readAll, type Read } from "../live/reader.ts";
-import { allGrants, factsOf, readable } from "../live/surroundings.ts";
+import { allGrants, factsOf, limitRangesOf, readable } from "../live/surroundings.ts";
 import { CONTROLLER } from "./controller.ts";
 import { chainIn } from "./certificates.ts";
 import { tryPods } from "./dry-run.ts";
@@ -60,6 +60,7 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
     bindings,
     labelled,
     grants,
+    limitRanges,
   ] = await Promise.all([
     one("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rolegrants.podrole.dev"),
     one(`/apis/apps/v1/namespaces/${place}/deployments/${CONTROLLER}`),
@@ -74,8 +75,9 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
     all(`${ADMISSION}/validatingadmissionpolicybindings`),
     all(`${CORE}?labelSelector=${encodeURIComponent(NAMESPACE_LABEL.key)}`),
     reading(() => allGrants(read)),
+    all("/api/v1/limitranges"),
   ]);
-  const namespaces = await mapped(labelled, (found) => decidedBy(found.filter(stays), grants));
+  const namespaces = await mapped(labelled, (found) => decidedBy(found.filter(stays), grants, limitRanges));
   const ours = namespaces.kind === "found" ? underPodrole(namespaces.value, place) : [];
   const forEach = <T>(work: () => Promise<T>): Promise<Reading<T>> =>
     namespaces.kind === "found" && ours.length > 0
@@ -108,7 +110,8 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
       const objects = ours.some(({ namespace }) => namespace.name === where) ? valueOf(labelled) : [];
       const object = objects.find((found) => nameOf(found) === where);
       if (object === undefined) throw new Error(`namespace ${where} is not under podrole`);
-      return tryPods(await factsOf(object, valueOf(grants), "default", read), config, cluster);
+      const surrounding = { readings: valueOf(grants), limitRanges: await limitRangesOf(where, read) };
+      return tryPods(await factsOf(object, surrounding, "default", read), config, cluster);
     }),
   };
 }
@@ -134,8 +137,14 @@ const podsOf = (ours: readonly Facts[], read: Read): Promise<readonly PodsIn[]> 
 async function decidedBy(
   objects: readonly Fields[],
   grants: Reading<readonly GrantReading[]>,
+  limitRanges: Reading<readonly Fields[]>,
 ): Promise<readonly Facts[]> {
-  const known = objects.map((object) => ({ ...object, apiVersion: "v1", kind: "Namespace" }));
+  const as = (kind: string, found: readonly Fields[]): readonly Fields[] =>
+    found.map((object) => ({ ...object, apiVersion: "v1", kind }));
+  const known = [
+    ...as("Namespace", objects),
+    ...as("LimitRange", limitRanges.kind === "found" ? limitRanges.value : []),
+  ];
   const cluster = manifestCluster(known, { labels: {}, annotations: {} });
   const names = objects.map(nameOf).sort();
   const facts = await Promise.all(names.map((name) => cluster.facts(name, "default")));

@@ -9,6 +9,8 @@ import { fieldsIn, metadataOf, nameOf, own, recordsIn, type Fields } from "../..
 import { PODS_MAX, type CheckFacts } from "./facts.ts";
 import { judged, listed, ok, skip, warn, type CheckResult, type Results } from "./result.ts";
 import { straysOnNamespace } from "../../decide/strays-around.ts";
+import { namespaceSettings } from "../../decide/namespace-settings.ts";
+import { intendResources } from "../../decide/resources/own-resources.ts";
 
 const LABEL = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
 
@@ -65,9 +67,20 @@ export const PLAIN = {
 function settingsOf(facts: Facts, config: InjectorConfig): readonly Finding[] {
   const strays = straysOnNamespace(facts, config).map(({ finding }) => finding);
   const messages = new Set(strays.map(({ message }) => message));
-  const others = decide(PLAIN, facts, config).findings.filter(({ message }) => !messages.has(message));
-  return [...others, ...strays];
+  const others = decide(PLAIN, facts, config).findings.filter(
+    ({ code, message }) => code !== "LIMIT_RANGE_TOO_TIGHT" && !messages.has(message),
+  );
+  return [...others, ...resourcesOf(facts, config), ...strays];
 }
+
+/** With a sidecar too: a pod with a role needs more than one without. */
+const resourcesOf = (facts: Facts, config: InjectorConfig): readonly Finding[] =>
+  intendResources({
+    pod: PLAIN,
+    facts,
+    config,
+    presence: { guard: namespaceSettings(facts, config).guard, sidecar: true },
+  }).findings;
 
 export const namespaceSettingsCheck = ({ namespaces, config, podroleNamespace }: CheckFacts): Results => {
   const code = "NAMESPACE_SETTINGS";

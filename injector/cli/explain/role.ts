@@ -35,6 +35,7 @@ function candidates(answer: ResolvedRole, { pod, facts, config, where }: Around)
     namespace: { ...namespace, annotations: {} },
     serviceAccount: undefined,
     grants: [],
+    limitRanges: [],
   };
   const { keys } = config;
   const noDefault = { ...config, defaultRole: undefined };

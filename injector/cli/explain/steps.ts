@@ -6,6 +6,7 @@ import { meshStep } from "./mesh.ts";
 import { policyStep } from "./policy.ts";
 import { roleStep } from "./role.ts";
 import { sessionSteps } from "./session.ts";
+import { resourcesStep } from "./resources.ts";
 import { tokenStep } from "./token.ts";
 import { shown, yesNo, type Around, type Step } from "./step.ts";
 
@@ -50,6 +51,8 @@ function stepsOfOne(asked: AnsweredQuestion, around: Around, answers: Partial<An
       return [baselineStep(asked.answer, around)];
     case "hazards":
       return [hazardStep(asked.answer)];
+    case "resources":
+      return [resourcesStep(asked.answer, around, answers)];
     case "labelled":
     case "mirror":
     case "windows":

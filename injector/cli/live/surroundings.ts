@@ -3,6 +3,7 @@ import { type Facts } from "../../model/facts.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { Grant } from "../../model/grant.ts";
 import { grantIndex, readGrant, type GrantReading } from "../../cluster/grant-index.ts";
+import { limitRangesByNamespace, readLimitRange, type LimitRange } from "../../model/limit-range.ts";
 import { nameOf, type Fields } from "../../model/read.ts";
 import { isName } from "./reference.ts";
 import { readAll, type Read } from "./reader.ts";
@@ -15,13 +16,17 @@ export async function surroundingsOf(
   namespace: string,
   read: Read,
 ): Promise<(serviceAccount: string) => Promise<Facts>> {
-  const [found, readings] = await Promise.all([read(`${CORE}/${namespace}`), allGrants(read)]);
+  const [found, readings, limitRanges] = await Promise.all([
+    read(`${CORE}/${namespace}`),
+    allGrants(read),
+    limitRangesOf(namespace, read),
+  ]);
   if (found === undefined) {
     throw new CodedError("NAMESPACE_NOT_FOUND", `There is no namespace ${namespace}.`, {
       remedy: "Choose another -n or --context.",
     });
   }
-  return (name) => factsOf(found, readings, name, read);
+  return (name) => factsOf(found, { readings, limitRanges }, name, read);
 }
 
 /**
@@ -30,7 +35,7 @@ export async function surroundingsOf(
  */
 export async function factsOf(
   object: Fields,
-  readings: readonly GrantReading[],
+  { readings, limitRanges }: Surrounding,
   serviceAccount: string,
   read: Read,
 ): Promise<Facts> {
@@ -44,8 +49,19 @@ export async function factsOf(
   const nothingAssumed = { labels: {}, annotations: {} };
   const facts = await manifestCluster(objects, nothingAssumed).facts(namespace, serviceAccount);
   grantIndex(readings).covering(facts.namespace);
-  return { ...facts, grants: readable(readings) };
+  return { ...facts, grants: readable(readings), limitRanges };
 }
+
+/** What is read once for a namespace. */
+interface Surrounding {
+  readonly readings: readonly GrantReading[];
+  readonly limitRanges: readonly LimitRange[];
+}
+
+export const limitRangesOf = async (namespace: string, read: Read): Promise<readonly LimitRange[]> =>
+  limitRangesByNamespace(
+    ((await readAll(read, `${CORE}/${namespace}/limitranges`)) ?? []).map(readLimitRange),
+  )(namespace);
 
 /** All grants, those for other namespaces too: one may have been meant for this one. Sorted by name, as in the webhook. */
 export const readable = (readings: readonly GrantReading[]): readonly Grant[] =>

@@ -8,6 +8,7 @@ import { until } from "../../support/until.ts";
 export const NAMESPACES = "/api/v1/namespaces";
 export const ACCOUNTS = "/api/v1/serviceaccounts";
 export const GRANTS = "/apis/podrole.dev/v1alpha1/rolegrants";
+export const LIMIT_RANGES = "/api/v1/limitranges";
 export const ROLE = "eks.amazonaws.com/role-arn";
 export const TIMING = { firstPauseMs: 20, lastPauseMs: 80, absentMs: 40 };
 
@@ -23,6 +24,10 @@ export const namespace = (name: string, labels = {}, annotations = {}) => ({
 export const account = (name: string, annotations = {}) => ({
   metadata: { name, namespace: "shop", annotations },
   secrets: [{ name: "token" }],
+});
+export const limitRangeOf = (name: string, where: string) => ({
+  metadata: { name, namespace: where },
+  spec: { limits: [{ type: "Container", max: { cpu: "500m" } }] },
 });
 export const grant = (name: string, spec: object) => ({ metadata: { name }, spec });
 

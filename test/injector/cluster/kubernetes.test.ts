@@ -8,6 +8,8 @@ import {
   NAMESPACES,
   ACCOUNTS,
   GRANTS,
+  LIMIT_RANGES,
+  limitRangeOf,
   ROLE,
   namespace,
   account,
@@ -17,14 +19,19 @@ import {
   refusal,
   gets,
 } from "./kubernetes-rig.ts";
+import { readLimitRange } from "../../../injector/model/limit-range.ts";
 import { FRESH } from "../../support/pods.ts";
 
 const AUDIENCE = "eks.amazonaws.com/audience";
 
 describe("facts", () => {
-  test("contain the namespace's labels and annotations, the service account's role and the grants, without a request", async () => {
+  test("contain the namespace's labels and annotations, the service account's role, grants and LimitRanges, without a request", async () => {
     const one = await ready(
-      await rig((server) => server.put(GRANTS, grant("g", { roles: ["*"], namespaces: ["shop"] }))),
+      await rig((server) => {
+        server.put(GRANTS, grant("g", { roles: ["*"], namespaces: ["shop"] }));
+        for (const name of ["b", "a"]) server.put(LIMIT_RANGES, limitRangeOf(name, "shop"));
+        server.put(LIMIT_RANGES, limitRangeOf("c", "till"));
+      }),
     );
     expect(await one.cluster.facts("shop", "billing")).toEqual({
       namespace: {
@@ -34,8 +41,21 @@ describe("facts", () => {
       },
       serviceAccount: { name: "billing", annotations: { [ROLE]: "x" } },
       grants: [parseGrant(grant("g", { roles: ["*"], namespaces: ["shop"] }))],
+      limitRanges: ["a", "b"].map((name) => readLimitRange(limitRangeOf(name, "shop"))),
     });
     expect(gets(one)).toEqual([]);
+  });
+
+  test("have a LimitRange from its creation to its deletion", async () => {
+    const one = await ready(await rig());
+    await until("the watch", () => one.server.watches(LIMIT_RANGES) || undefined);
+    const names = async (): Promise<string> =>
+      (await one.cluster.facts("shop", "billing")).limitRanges.map(({ name }) => name).join();
+    expect(await names()).toBe("");
+    one.server.put(LIMIT_RANGES, limitRangeOf("a", "shop"));
+    await until("the LimitRange", async () => (await names()) === "a" || undefined);
+    one.server.remove(LIMIT_RANGES, "shop/a");
+    await until("none", async () => (await names()) === "" || undefined);
   });
 
   test("have the role of a service account under another key after a change to that key", async () => {

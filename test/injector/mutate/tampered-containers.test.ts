@@ -225,7 +225,7 @@ describe("the resources of guard and sidecar", () => {
     ],
     ["a sidecar without requests", sized(sidecar, { requests: undefined, limits: undefined })],
     ["a sidecar with a limit that is no quantity", sized(sidecar, { limits: { cpu: "1", memory: "much" } })],
-  ])("are refused below podrole's: %s", ([, attack]) => {
+  ])("are refused below the minimum: %s", ([, attack]) => {
     expect(denials(attack)).toEqual(["RESOURCES_BELOW_FLOOR"]);
   });
 
@@ -241,19 +241,19 @@ describe("the resources of guard and sidecar", () => {
 
   test.for([
     [
-      { memory: "64Mi" },
+      { memory: "40Mi" },
       pod(),
-      "limits.memory 64Mi for all its containers, and podrole-sidecar needs at least 96Mi.",
+      "limits.memory 40Mi for all its containers, and podrole-sidecar needs at least 48Mi.",
     ],
     [
-      { memory: "48Mi" },
+      { memory: "24Mi" },
       plainPod(),
-      "limits.memory 48Mi for all its containers, and podrole-guard needs at least 64Mi.",
+      "limits.memory 24Mi for all its containers, and podrole-guard needs at least 32Mi.",
     ],
     [
       { cpu: "10m" },
       plainPod(),
-      "limits.cpu 10m for all its containers, and podrole-guard needs at least 1.",
+      "limits.cpu 10m for all its containers, and podrole-guard needs at least 50m.",
     ],
   ] as const)("are not limited by those of the whole pod: %j", ([limits, one, said]) => {
     const { kind, findings } = admitted({ ...one, spec: { ...one.spec, resources: { limits } } });
@@ -263,7 +263,7 @@ describe("the resources of guard and sidecar", () => {
   });
 
   test("leave room for limits of the whole pod that are high enough", () => {
-    const limits = { cpu: "1", memory: "96Mi" };
+    const limits = { cpu: "50m", memory: "48Mi" };
     expect(denials(pod({ resources: { limits } }))).toEqual(["inject"]);
   });
 });

@@ -87,18 +87,19 @@ describe("a resize", () => {
     });
   });
 
-  test("of the sidecar to the same values in another notation, or to more, passes", () => {
+  test("of the sidecar to the same values in another notation, to more, or down to the minimum, passes", () => {
     for (const resources of [
       { requests, limits: { cpu: "1000m", memory: "100663296" } },
       { requests: { cpu: "0.02", memory: "1Gi" }, limits: { cpu: "2e0", memory: "1G" } },
       { requests },
+      { requests: { cpu: "1m", memory: "16Mi" }, limits: { cpu: "50m", memory: "48Mi" } },
     ]) {
       expect(resized(resources)).toMatchObject({ decision: "allow", findings: [] });
     }
   });
 
   test("of the app passes even if the sidecar is below the minimum", () => {
-    const small = sized("podrole-sidecar", { limits: { memory: "48Mi" } });
+    const small = sized("podrole-sidecar", { limits: { memory: "40Mi" } });
     expect(changed(small, small)).toMatchObject({ decision: "allow", findings: [] });
   });
 
@@ -110,10 +111,10 @@ describe("a resize", () => {
   test.for([
     [
       "memory",
-      { memory: "64Mi" },
-      "limits.memory of the pod to 64Mi, and podrole-sidecar needs at least 96Mi.",
+      { memory: "40Mi" },
+      "limits.memory of the pod to 40Mi, and podrole-sidecar needs at least 48Mi.",
     ],
-    ["CPU", { cpu: "20m" }, "limits.cpu of the pod to 20m, and podrole-guard needs at least 1."],
+    ["CPU", { cpu: "20m" }, "limits.cpu of the pod to 20m, and podrole-guard needs at least 50m."],
   ] as const)(
     "of the whole pod below what guard and sidecar need of %s is refused",
     ([, podLimits, said]) => {
@@ -126,7 +127,7 @@ describe("a resize", () => {
 
   test("of the whole pod passes with enough for guard and sidecar, or if that limit stays as it is", () => {
     const small = limited({ cpu: "20m", memory: "1Gi" });
-    expect(changed(running, limited({ cpu: "1", memory: "96Mi" }))).toMatchObject({ decision: "allow" });
+    expect(changed(running, limited({ cpu: "50m", memory: "48Mi" }))).toMatchObject({ decision: "allow" });
     expect(changed(small, limited({ cpu: "20m", memory: "2Gi" }))).toMatchObject({ decision: "allow" });
   });
 });

@@ -1,3 +1,4 @@
+import { OWN_RESOURCES } from "../../../injector/model/own-resources.ts";
 import { describe, expect, test } from "vitest";
 import { SOURCE_KINDS } from "../../../injector/sources/sources.ts";
 import { guardContainer } from "../../../injector/mutate/guard-container.ts";
@@ -25,7 +26,7 @@ describe.for(SOURCES)("source %s", (name) => {
     audience: "sts.amazonaws.com",
     stsProxy: undefined,
   } as const;
-  const intent = { guard: true, sidecar, imds: undefined, mesh: undefined };
+  const intent = { guard: true, sidecar, imds: undefined, mesh: undefined, resources: OWN_RESOURCES };
 
   test("has its own name, and can be used with the settings that it needs", () => {
     expect(kind.name).toBe(name);

@@ -41,7 +41,7 @@ const own: ConfigFrom = () => ({ config: config(), assumptions: [] });
 const refusal = (work: Promise<unknown>) => thrown(() => work);
 
 describe("podrole explain of what is in a cluster", () => {
-  test("reads the object, its namespace, service account and the RoleGrants, each once, and follows nothing", async () => {
+  test("reads the object, its namespace, service account, LimitRanges and RoleGrants, each once, and follows nothing", async () => {
     const { server, ask } = await rig();
     const [explanation] = await ask("pod/web");
     expect(explanation).toMatchObject({
@@ -54,6 +54,7 @@ describe("podrole explain of what is in a cluster", () => {
       `GET ${CORE}/shop`,
       `GET ${CORE}/shop/pods/web`,
       `GET ${CORE}/shop/serviceaccounts/default`,
+      `LIST ${CORE}/shop/limitranges`,
       `LIST ${GRANTS}`,
     ]);
   });

@@ -1,0 +1,183 @@
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import { CONTAINER } from "../../../sidecar/contract/pod.ts";
+import type { InjectorConfig } from "../../config/installation.ts";
+import { annotation } from "../../model/annotations.ts";
+import type { Facts } from "../../model/facts.ts";
+import { finding, type Finding } from "../../model/findings.ts";
+import {
+  FLOORS,
+  FRUGAL_LIMITS,
+  OWN_RESOURCES,
+  parseResources,
+  type OwnContainer,
+} from "../../model/own-resources.ts";
+import type { Pod } from "../../model/pod.ts";
+import {
+  largestOf,
+  quantityFrom,
+  requirementsFrom,
+  RESOURCES,
+  unitsOf,
+  withAmounts,
+  type Amount,
+  type Requirements,
+  type Resource,
+} from "../../model/resource-amounts.ts";
+import type { Presence } from "../presence.ts";
+import { boundsOf, type Bound } from "./bounds.ts";
+import { fit, type Fitted, type Pair } from "./fit.ts";
+import { isGuaranteed, totalOf, type Total } from "./pod-sums.ts";
+
+/** What guard and sidecar of one pod request, and are limited to. */
+export interface ResourcesIntent {
+  readonly of: Readonly<Record<OwnContainer, Requirements>>;
+  /** Whether requests equal limits, so that the pod stays in QoS class Guaranteed. */
+  readonly isGuaranteed: boolean;
+  /** The LimitRanges that changed an amount. */
+  readonly limitRanges: readonly string[];
+  readonly findings: readonly Finding[];
+}
+
+export interface ResourcesInput {
+  readonly pod: Pod;
+  readonly facts: Pick<Facts, "namespace" | "limitRanges">;
+  readonly config: Pick<InjectorConfig, "guardResources" | "sidecarResources" | "guardContainer">;
+  readonly presence: Pick<Presence, "guard" | "sidecar">;
+}
+
+const KEYS = {
+  [CONTAINER.guard]: { setting: "guardResources", annotation: ANNOTATION.guardResources },
+  [CONTAINER.sidecar]: { setting: "sidecarResources", annotation: ANNOTATION.sidecarResources },
+} as const;
+
+/** The setting's amounts, or those of the pod's annotation, within what the pod and its namespace's LimitRanges leave. */
+export function intendResources(input: ResourcesInput): ResourcesIntent {
+  const { pod, facts, config, presence } = input;
+  const stays = isGuaranteed(pod, facts.limitRanges);
+  const [guard, sidecar] = [CONTAINER.guard, CONTAINER.sidecar].map((name) => wanted(name, input, stays));
+  if (guard === undefined || sidecar === undefined) throw new Error("unreachable");
+  const total = totalOf(pod, facts.limitRanges);
+  // Where both are one container, the sidecar has the larger of each.
+  const isOne = config.guardContainer === "sidecar" && presence.guard && presence.sidecar;
+  const asked = isOne ? largestOf([guard.amounts, sidecar.amounts]) : sidecar.amounts;
+  const fitted = {
+    [CONTAINER.guard]: fitted1(CONTAINER.guard, guard.amounts, undefined, input, stays),
+    [CONTAINER.sidecar]: fitted1(CONTAINER.sidecar, asked, total, input, stays),
+  };
+  const present = [
+    ...(presence.guard ? [fitted[CONTAINER.guard]] : []),
+    ...(presence.sidecar ? [fitted[CONTAINER.sidecar]] : []),
+  ];
+  return {
+    of: {
+      [CONTAINER.guard]: fitted[CONTAINER.guard].amounts,
+      [CONTAINER.sidecar]: fitted[CONTAINER.sidecar].amounts,
+    },
+    isGuaranteed: stays,
+    limitRanges: [...new Set(present.flatMap(({ limitRanges }) => limitRanges))],
+    findings: [...guard.findings, ...sidecar.findings, ...present.flatMap(({ findings }) => findings)],
+  };
+}
+
+/** Before anything narrows it. */
+function wanted(
+  name: OwnContainer,
+  { pod, config }: ResourcesInput,
+  stays: boolean,
+): { readonly amounts: Requirements; readonly findings: readonly Finding[] } {
+  const { setting, annotation: key } = KEYS[name];
+  const raw = annotation(pod.metadata?.annotations, key);
+  let chosen: readonly Amount[] = [];
+  const findings: Finding[] = [];
+  try {
+    chosen = parseResources(name, raw ?? "");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `The annotation ${key} is ${JSON.stringify((raw ?? "").slice(0, 100))}, and it ${why}.`;
+    findings.push(finding("ANNOTATION_INVALID", message, "Correct or remove it."));
+  }
+  const amounts = withAmounts(withAmounts(OWN_RESOURCES[name], config[setting]), chosen);
+  return { amounts: stays ? equalised(name, amounts, chosen) : amounts, findings };
+}
+
+/** With requests that equal the limits. The usual limit would reserve a whole CPU, so a smaller one is taken unless the pod chooses. */
+const equalised = (name: OwnContainer, amounts: Requirements, chosen: readonly Amount[]): Requirements =>
+  requirementsFrom(
+    RESOURCES.map((resource) => {
+      const [request, limit] = [amounts.requests[resource], amounts.limits[resource]];
+      const frugal = FRUGAL_LIMITS[name][resource];
+      const units = (text: string): number => unitsOf(resource, text);
+      const byPod = (["limits", "requests"] as const)
+        .map((kind) => chosen.find(({ place }) => place === `${kind}.${resource}`)?.quantity)
+        .find((one) => one !== undefined);
+      const smaller = units(limit) < units(frugal) ? limit : frugal;
+      const both = byPod ?? (units(request) > units(smaller) ? request : smaller);
+      return [resource, [both, both]];
+    }),
+  );
+
+interface FittedAmounts {
+  readonly amounts: Requirements;
+  readonly limitRanges: readonly string[];
+  readonly findings: readonly Finding[];
+}
+
+function fitted1(
+  name: OwnContainer,
+  amounts: Requirements,
+  total: Total | undefined,
+  { pod, facts }: ResourcesInput,
+  stays: boolean,
+): FittedAmounts {
+  const results = RESOURCES.map((resource) => {
+    const pairOf = ({ requests, limits }: Requirements): Pair => ({
+      request: unitsOf(resource, requests[resource]),
+      limit: unitsOf(resource, limits[resource]),
+    });
+    const [asked, floor] = [pairOf(amounts), pairOf(FLOORS[name])];
+    const found = boundsOf(resource, pod, facts.limitRanges, total, floor.limit);
+    const bounds = stays ? { ...found, ratio: { ...found.ratio, value: 1 } } : found;
+    const frugal = unitsOf(resource, FRUGAL_LIMITS[name][resource]);
+    const got = fit(asked, floor, frugal, bounds);
+    const text = (units: number, before: number, written: string): string =>
+      units === before ? written : quantityFrom(resource, units);
+    const isChanged = got.request !== asked.request || got.limit !== asked.limit;
+    return {
+      pair: [
+        resource,
+        [
+          text(got.request, asked.request, amounts.requests[resource]),
+          text(got.limit, asked.limit, amounts.limits[resource]),
+        ],
+      ] as const,
+      by: isChanged ? Object.values(bounds).flatMap((one: Bound) => one.from?.name ?? []) : [],
+      findings: got.short === undefined ? [] : tooTight(name, resource, got.short, total, facts),
+    };
+  });
+  return {
+    amounts: requirementsFrom(results.map(({ pair }) => pair)),
+    limitRanges: results.flatMap(({ by }) => by),
+    findings: results.flatMap(({ findings }) => findings),
+  };
+}
+
+function tooTight(
+  name: OwnContainer,
+  resource: Resource,
+  { kind, bound: { from } }: NonNullable<Fitted["short"]>,
+  total: Total | undefined,
+  { namespace }: Pick<Facts, "namespace">,
+): readonly Finding[] {
+  if (from === undefined) return [];
+  const places = `${kind}s` as const;
+  const max = `max.${resource}=${from.item.max[resource]}`;
+  const needs = `${name} needs at least ${places}.${resource}=${FLOORS[name][places][resource]}`;
+  const isOfPod = from.item.type === "Pod" && total !== undefined;
+  const taken = isOfPod
+    ? `, of which the pod's own containers take ${quantityFrom(resource, total(places, resource))}`
+    : "";
+  const message = `LimitRange ${JSON.stringify(from.name)} of namespace ${namespace.name} allows a ${from.item.type.toLowerCase()} at most ${max}${taken}, and ${needs}.`;
+  const orLower = isOfPod ? `, or lower ${places}.${resource} of the pod's containers` : "";
+  const remedy = `Raise it there (kubectl -n ${namespace.name} edit limitrange ${from.name})${orLower}.`;
+  return [finding("LIMIT_RANGE_TOO_TIGHT", message, remedy)];
+}
