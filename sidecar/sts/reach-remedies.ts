@@ -62,6 +62,8 @@ export function proxyRefusalRemedy(status: number | undefined, endpoint: string)
     case undefined:
       return "See whether the setting stsProxy names an HTTP proxy and its port. SOCKS is not supported, and https:// is for a proxy that speaks TLS itself.";
     case 407:
+    // tinyproxy's answer to a wrong password.
+    case 401:
       return "The proxy asks for user and password: put them into a Secret and name it with the setting stsProxySecret, or correct them there. Or let the proxy admit pods by their addresses.";
     case 502:
     case 503:

@@ -5,6 +5,8 @@ import { fallbackRegion, type RoleArn } from "../../model/arn.ts";
 import type { Answers } from "../../decide/trace.ts";
 import { type Around, type Step } from "./step.ts";
 import { decideAudience } from "../../decide/audience.ts";
+import { stsEndpointOf } from "../../config/sts-endpoint.ts";
+import { stsProxyOf } from "../../config/sts-proxy.ts";
 import { annotation } from "../../model/annotations.ts";
 import { SOURCE_KINDS } from "../../sources/sources.ts";
 
@@ -26,6 +28,7 @@ export function sessionSteps(
     return key === undefined ? fallback : `annotation ${key}`;
   };
   const region = request.region ?? fallbackRegion(role);
+  const proxy = stsProxyOf(stsEndpointOf(region, config), config);
   const regionBy =
     config.region === undefined
       ? "the role's partition, as the setting region is not set"
@@ -44,7 +47,7 @@ export function sessionSteps(
     {
       id: "session",
       question: "What is its session like?",
-      answer: `name ${request.sessionName}, ${seconds} seconds, STS of ${region}`,
+      answer: `name ${request.sessionName}, ${seconds} seconds, STS of ${region}${proxy === undefined ? "" : ` through ${proxy}`}`,
       because: [
         `name by ${sessionName.by}`,
         `length by ${by("the setting sessionDuration", ANNOTATION.sessionDuration)}${seconds === request.durationSeconds ? "" : ", cut to what STS allows a chained session"}`,

@@ -127,6 +127,7 @@ describe("a proxy fails:", () => {
       /HTTP 407/,
       /stsProxySecret/,
     ],
+    ["it refuses the credentials", writes("HTTP/1.1 401 No\r\n\r\n"), /HTTP 401/, /stsProxySecret/],
     [
       "it forbids STS",
       writes("HTTP/1.1 403 No\r\ncontent-length: 2\r\n\r\nno"),
