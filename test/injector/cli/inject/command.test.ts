@@ -198,6 +198,14 @@ describe("podrole inject", () => {
     expect((await inject(input)).stdout).toContain('x: "yes"');
   });
 
+  test("reads JSON objects that follow one another, and writes a stream that kubectl reads", async () => {
+    const [one] = documents(pod());
+    const other = { kind: "Secret", apiVersion: "v1" };
+    const { stdout } = await inject([other, one, other].map((object) => JSON.stringify(object)).join("\n"));
+    expect(documents(stdout).map(({ kind }) => kind)).toEqual(["Secret", "Pod", "Secret"]);
+    expect(stdout).toContain("podrole-guard");
+  });
+
   test("keeps strings that other parsers take for numbers, and integers above 2^53", async () => {
     const input = pod({ "iam.amazonaws.com/role": ROLE, shard: "e1" })
       .replace('"e1"', "e1")

@@ -43,6 +43,7 @@ describe("a stream of manifests", () => {
     ["k: v\n# \u2029\n", 2, 3, "it may not contain the character U+2029"],
     ["k: v\r\n---\r\n\r\nk: [\r\n", 5, 1, ""],
     ["---\nk: 1\n---\nk: .nan\n", 4, 4, '".nan" is a number that JSON does not have'],
+    ["{k: 1}\n{k: 2}\n", 2, 1, ""],
     ["k: {a:, b: 1}\n", 1, 5, "a colon needs a space behind it"],
     ["k: [http:, x]\n", 1, 5, "a colon needs a space behind it"],
     ["k: [!!str, 1]\n", 1, 10, "a tag needs a value here"],
