@@ -96,7 +96,7 @@ function fieldStep(
       const because =
         asks === undefined
           ? `OS ${shown(pod.spec.os?.name)}, node selector ${shown(pod.spec.nodeSelector?.["kubernetes.io/os"])}`
-          : `${asks} is windows`;
+          : `${asks} asks for windows`;
       return step(id, "Is it for Windows?", yesNo(asked.answer), because);
     }
     case "inject": {

@@ -125,6 +125,15 @@ describe("a workload that is applied", () => {
     expect(codes(judged(review(deployment(template(), own))))).toEqual([]);
   });
 
+  test("for Windows nodes gets a warning when its pods ask for a role in vain", () => {
+    const windows = template({ nodeSelector: { "beta.kubernetes.io/os": "windows" } });
+    expect(judged(review(deployment(windows)), { workloads: "deny" })).toMatchObject({
+      decision: "skip",
+      reason: "windows-pod",
+      findings: [{ code: "WINDOWS_WITHOUT_ROLE" }],
+    });
+  });
+
   test("in a namespace without the label is skipped", () => {
     const known = facts({ labels: { "podrole.dev/inject": "" } });
     expect(judged(review(deployment(refused)), { workloads: "deny" }, known)).toMatchObject({
