@@ -24,7 +24,8 @@ const VERSIONS = [
 
 const written = (name: string): string => readFileSync(file(`mesh/${name}`), "utf8");
 
-const restoring =
+/** Puts the recorded rules of that name into the pod. */
+export const restoring =
   (name: string, backEnd: "nft" | "legacy") =>
   async (lab: Lab): Promise<void> => {
     for (const [version, program] of VERSIONS) {

@@ -48,10 +48,8 @@ export async function startOurs(
 ): Promise<Started> {
   const one = injected(pod, facts(), settings);
   const sidecar = containerNamed(one, CONTAINER.sidecar);
-  const [uid, gid] = [uidOfSidecar(sidecar), over.gid ?? gidOfSidecar(sidecar)].map(String) as [
-    string,
-    string,
-  ];
+  const uid = uidOfSidecar(sidecar);
+  const gid = over.gid ?? gidOfSidecar(sidecar) ?? uid;
   const around = {
     [ENV.webIdentityTokenFile]: tokenFile(),
     [ENV.stsEndpoint]: `http://${host.includes(":") ? `[${host}]` : host}:${STS_PORT}`,
@@ -69,10 +67,10 @@ export async function startOurs(
   const env = {
     ...startedWith(one, CONTAINER.sidecar),
     ...around,
-    ...(isOne ? { [ENV.sidecarGid]: gid } : {}),
+    ...(isOne && over.gid !== undefined ? { [ENV.sidecarGid]: String(over.gid) } : {}),
   };
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  const program = isOne ? [file("../../sidecar/main.ts"), "guard-and-serve"] : [AS, uid, gid];
+  const program = isOne ? [file("../../sidecar/main.ts"), "guard-and-serve"] : [AS, String(uid), String(gid)];
   const as = isOne ? AS_BOTH : [];
   const child = lab.startInPod([...as, "/usr/bin/env", "-i", ...variables, process.execPath, ...program]);
   const ended = collect(child);

@@ -31,6 +31,8 @@ def open_socket(options: argparse.Namespace) -> socket.socket:
     kind = socket.SOCK_DGRAM if options.udp else socket.SOCK_STREAM
     sock = socket.socket(family, kind)
     sock.settimeout(options.wait)
+    if options.mark:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, options.mark)
     if options.device:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, options.device.encode())
     if options.source or options.source_port:
@@ -94,6 +96,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--source-route", help="type of the IP option, a colon, a router")
     parser.add_argument("--hold", action="store_true", help="connect, wait for a line on standard input, then ask")
     parser.add_argument("--uid", type=int, default=0, help="become this user; 0: stay what it was started as")
+    parser.add_argument("--mark", type=int, default=0, help="of the socket; takes CAP_NET_ADMIN")
     parser.add_argument("--gid", type=int, default=0, help="in this group; 0: the number of the user")
     parser.add_argument("--repeat", type=int, default=1, help="until one gets through or standard input ends")
     parser.add_argument("--wait", type=float, default=1.0)
