@@ -75,10 +75,11 @@ export const MESH_INIT_COMMANDS: Readonly<Record<MeshName, readonly string[]>> =
 
 /**
  * Variables that change nothing that the program does but, of Istio's metadata, whether it also redirects DNS and IPv6. Istio's flags
- * can be set by variables, too (pkg/flag), and a loader's or iptables' own make it another program. `AWS_` are podrole's and EKS's.
+ * can be set by variables, too (pkg/flag), and a loader's or iptables' own make it another program. Not
+ * INVALID_DROP: it drops the guard's resets, so clients would wait. `AWS_` are podrole's and EKS's.
  */
 export const MESH_INIT_VARIABLES =
-  "^(ISTIO_META_[A-Z0-9_]+|AWS_[A-Z0-9_]+|ISTIO_DUAL_STACK|INVALID_DROP|EXIT_ON_ZERO_ACTIVE_CONNECTIONS|MINIMUM_DRAIN_DURATION|PROXY_CONFIG_XDS_AGENT|DNS_FORWARD_TIMEOUT)$";
+  "^(ISTIO_META_[A-Z0-9_]+|AWS_[A-Z0-9_]+|ISTIO_DUAL_STACK|EXIT_ON_ZERO_ACTIVE_CONNECTIONS|MINIMUM_DRAIN_DURATION|PROXY_CONFIG_XDS_AGENT|DNS_FORWARD_TIMEOUT)$";
 
 /** Tokens, which the program does not read. */
 export const MESH_INIT_MOUNTS = "^/var/run/secrets(/[a-z0-9][a-z0-9.-]*)+$";

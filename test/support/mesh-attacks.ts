@@ -118,6 +118,7 @@ export const MESH_ATTACKS: readonly MeshAttack[] = [
   variable("PATH", { value: "/var/run/secrets/own" }),
   variable("XTABLES_LIBDIR", { value: "/var/run/secrets/own" }),
   variable("CLEANUP_ONLY"),
+  variable("INVALID_DROP"),
   variable("NETWORK_NAMESPACE", { value: "/proc/1/ns/net" }),
   variable("FORCE_IPTABLES_BINARY", { value: "legacy" }),
   variable("ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR", { value: "192.0.2.0/24" }),

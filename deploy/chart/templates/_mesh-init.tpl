@@ -11,7 +11,7 @@ args:
   istio-init: '^istio-iptables -p [0-9]{1,5} -z [0-9]{1,5} -u [0-9]{1,10} -m REDIRECT -i ([*]|[0-9a-fA-F.:]+/[0-9]{1,3}(,[0-9a-fA-F.:]+/[0-9]{1,3})*)? -x ([*]|[0-9a-fA-F.:]+/[0-9]{1,3}(,[0-9a-fA-F.:]+/[0-9]{1,3})*)? -b ([*]|[0-9]{1,5}(,[0-9]{1,5})*)? -d ([*]|[0-9]{1,5}(,[0-9]{1,5})*)?( -q ([*]|[0-9]{1,5}(,[0-9]{1,5})*)?)?( -o ([*]|[0-9]{1,5}(,[0-9]{1,5})*)?)?( -c [A-Za-z0-9][A-Za-z0-9._-]*(,[A-Za-z0-9][A-Za-z0-9._-]*)*)? --log_output_level=[A-Za-z0-9:,_-]*( --log_as_json)?( --force-apply)?( --native-nftables)?$'
   linkerd-init: '^(--firewall-bin-path iptables-nft --firewall-save-bin-path iptables-nft-save )?(--ipv6=false )?--incoming-proxy-port [0-9]{1,5} --outgoing-proxy-port [0-9]{1,5} --proxy-uid [0-9]{1,10}( --proxy-gid [0-9]{1,10})? --inbound-ports-to-ignore [0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5})?)*( --outbound-ports-to-ignore [0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5})?)*)?( --log-format [a-z]+)?( --log-level [a-z]+)?( --subnets-to-ignore [0-9a-fA-F.:]+/[0-9]{1,3}(,[0-9a-fA-F.:]+/[0-9]{1,3})*)?$'
 commands: { istio-init: [], linkerd-init: [/usr/lib/linkerd/linkerd2-proxy-init] }
-variables: '^(ISTIO_META_[A-Z0-9_]+|AWS_[A-Z0-9_]+|ISTIO_DUAL_STACK|INVALID_DROP|EXIT_ON_ZERO_ACTIVE_CONNECTIONS|MINIMUM_DRAIN_DURATION|PROXY_CONFIG_XDS_AGENT|DNS_FORWARD_TIMEOUT)$'
+variables: '^(ISTIO_META_[A-Z0-9_]+|AWS_[A-Z0-9_]+|ISTIO_DUAL_STACK|EXIT_ON_ZERO_ACTIVE_CONNECTIONS|MINIMUM_DRAIN_DURATION|PROXY_CONFIG_XDS_AGENT|DNS_FORWARD_TIMEOUT)$'
 mounts: '^/var/run/secrets(/[a-z0-9][a-z0-9.-]*)+$'
 {{- end }}
 
