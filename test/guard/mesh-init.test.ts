@@ -62,23 +62,20 @@ describe.skipIf(reason)(
     };
 
     describe.for(MESHES)("$name", ({ apply, proxyId, outbound, lacks }) => {
-      test.skipIf(lacks)(
-        `leaves every rule of the guard, which still blocks${lacks ? `: ${lacks}` : ""}`,
-        async () => {
-          expect(await runGuard(lab)).toMatchObject({ code: 0 });
-          const before = await ours();
-          expect(before).toMatch(/table inet podrole_guard[^]*table netdev podrole_guard/);
-          await apply(lab);
-          expect(await ours()).toBe(before);
-          await started(answering(outbound, "the proxy"));
-          await expectBlocked(proxyId);
-          // A control: the redirect is in force.
-          const { v4 } = lab.interfaces.eth0.gateway;
-          expect(await connect(APP_UID, v4)).toMatchObject({ body: "the proxy" });
-          expect(await runGuard(lab)).toMatchObject({ code: 0 });
-          expect(await ours()).toBe(before);
-        },
-      );
+      test.skipIf(lacks)("leaves every rule of the guard, which still blocks", async () => {
+        expect(await runGuard(lab)).toMatchObject({ code: 0 });
+        const before = await ours();
+        expect(before).toMatch(/table inet podrole_guard[^]*table netdev podrole_guard/);
+        await apply(lab);
+        expect(await ours()).toBe(before);
+        await started(answering(outbound, "the proxy"));
+        await expectBlocked(proxyId);
+        // A control: the redirect is in force.
+        const { v4 } = lab.interfaces.eth0.gateway;
+        expect(await connect(APP_UID, v4)).toMatchObject({ body: "the proxy" });
+        expect(await runGuard(lab)).toMatchObject({ code: 0 });
+        expect(await ours()).toBe(before);
+      });
 
       test.skipIf(lacks).for([
         ["iptables-nft", withoutNft],
