@@ -25,8 +25,13 @@ test("a start whose role is refused ends hook and sidecar with the reason after 
   let trusted = false;
   const made = await sidecarPod({}, { refuse: (call) => (trusted ? undefined : accessDenied(call)) });
   const { serving, waiting } = startOf(made);
+  const held = async (): Promise<string | undefined> =>
+    /^podrole_credentials_held\{identity="pod"\} (\d)$/m.exec(
+      (await http(made.healthPort, "/metrics")).body,
+    )?.[1];
   await readiness(made, "AccessDenied");
   expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 403 });
+  expect(await held()).toBe("0");
   // The hook ends first, so that the kubelet has its words, and then ends the container.
   const says = await ended(waiting, 1);
   const message = await termination(made);
@@ -45,6 +50,7 @@ test("a start whose role is refused ends hook and sidecar with the reason after 
   const next = startOf(made);
   await ended(next.waiting, 0);
   expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+  expect(await held()).toBe("1");
   next.serving.kill("SIGTERM");
   await ended(next.serving, 0);
 });
