@@ -6,6 +6,7 @@ import { whyNot } from "./control-plane.ts";
 const SINCE = {
   "a subresource for resizes": 33,
   "another procMount": 33,
+  "a gate for lax addresses": 33,
   "resources of a pod": 34,
   "claims of devices": 34,
   "rules for restarts": 35,
