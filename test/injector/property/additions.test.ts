@@ -48,7 +48,17 @@ interface Edit {
   readonly value: unknown;
 }
 
+/** Fields that neither guard nor sidecar has. */
+const ADDED =
+  "args workingDir ports envFrom volumeDevices livenessProbe restartPolicyRules future stdin".split(" ");
+
 const edit: fc.Arbitrary<Edit> = fc.oneof(
+  fc.record({
+    kind: fc.constant("field" as const),
+    at: fc.constant(0),
+    key: fc.constantFrom(...ADDED),
+    value: fc.jsonValue({ maxDepth: 1 }),
+  }),
   fc.record({ kind: fc.constant("env" as const), at: fc.nat(40), key: fc.constant(""), value: variable }),
   fc.record({
     kind: fc.constant("volumeMounts" as const),
@@ -117,7 +127,7 @@ test("after any change of guard and sidecar the pod is denied, or they are what 
     fc.property(
       pods,
       settings,
-      fc.array(fc.tuple(fc.boolean(), edit), { maxLength: 4 }),
+      fc.array(fc.tuple(fc.boolean(), edit), { minLength: 1, maxLength: 3 }),
       (object, name, edits) => {
         const first = afterPass(object, name, TOKEN);
         if (first === undefined) return;
@@ -145,7 +155,7 @@ test("after any change of guard and sidecar the pod is denied, or they are what 
     ),
     { numRuns: 400 },
   );
-  expect(seen.restored).toBeGreaterThan(20);
-  expect(seen.deny).toBeGreaterThan(20);
+  expect(seen.restored).toBeGreaterThan(10);
+  expect(seen.deny).toBeGreaterThan(10);
   expect(seen.skip).toBe(0);
 });
