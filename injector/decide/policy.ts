@@ -29,12 +29,12 @@ export function decideRole(
 
   const grants = facts.grants.filter((grant) => covers(grant, facts.namespace, serviceAccount));
   const subject = subjectOf(arn, config.baseRoleArn);
-  const inCase = inAnyCase(subject);
-  const denying = grants.find((grant) => grantDenies(grant, inCase));
-  const who = `service account ${facts.namespace.name}/${serviceAccount}`;
+  const denies = grants.filter(({ effect }) => effect === "Deny");
+  const inCase = denies.length === 0 ? subject : inAnyCase(subject);
+  const denying = denies.find((grant) => grantDenies(grant, inCase));
   if (denying !== undefined) {
     const remedy = `Use another role, or ask a cluster admin to change RoleGrant ${denying.name}.`;
-    const message = `RoleGrant ${denying.name} denies ${arn} to ${who}.`;
+    const message = `RoleGrant ${denying.name} denies ${arn} to service account ${who(facts, serviceAccount)}.`;
     return refused("ROLE_DENIED_BY_GRANT", message, remedy, mode, []);
   }
 
@@ -54,9 +54,11 @@ export function decideRole(
   const allowed = allowedHere(rules);
   const [ask, which] = allowed === "" ? ["Ask", "the role"] : ["Use one of these roles, or ask", "this one"];
   const remedy = `${ask} a cluster admin to allow ${which} by a RoleGrant, or by the annotation ${config.keys.namespaceAllowedRoles} of the namespace. \`podrole explain\` shows every rule.`;
-  const message = `S${who.slice(1)} may not use ${arn}. ${allowed === "" ? noneOf(rules, others) : allowed}`;
+  const message = `Service account ${who(facts, serviceAccount)} may not use ${arn}. ${allowed === "" ? noneOf(rules, others) : allowed}`;
   return refused("ROLE_NOT_ALLOWED", message, remedy, mode, findings);
 }
+
+const who = ({ namespace }: Facts, serviceAccount: string): string => `${namespace.name}/${serviceAccount}`;
 
 /** Grants for other service accounts of the namespace: they are rules of this namespace, too. */
 const forOtherAccounts = ({ grants, namespace }: Facts): readonly Grant[] =>

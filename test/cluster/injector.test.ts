@@ -89,6 +89,24 @@ describe.skipIf(reason !== undefined)(
       }
     });
 
+    test("has its warnings shown whole, each with what to do", async () => {
+      await createNamespace(plane.admin, "warned");
+      const names = ["AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+      const env = names.map((name) => ({ name, value: "x" }));
+      const containers = Array.from({ length: 6 }, (_, index) => ({
+        name: `${"n".repeat(60)}${index}`,
+        image: "app",
+        env,
+      }));
+      const one = podObject("warned", { [ANNOTATION.role]: ROLE }, { containers });
+      const { status, warnings } = await plane.admin.request("POST", podsOf("warned"), one);
+      expect(status).toBe(201);
+      const ours = warnings.filter((line) => line.startsWith("[CREDENTIALS_SHADOWED]"));
+      expect(ours.length).toBeGreaterThan(10);
+      expect(ours.filter((line) => !line.endsWith("from the container to use the role."))).toEqual([]);
+      expect(warnings.at(-1)).toMatch(/^And \d+ more\.$/);
+    });
+
     test("guards the first pod of a namespace that was labelled just before", async () => {
       for (let n = 0; n < 5; n += 1) {
         const name = `late-${n}`;
