@@ -70,7 +70,14 @@ export const SETTINGS = {
   },
   together: { config: config({ guardContainer: "sidecar" }), annotations: {} },
   togetherNode: {
-    config: config({ guardContainer: "sidecar", source: "node", imds: "allow-emulate", guardNetRaw: true }),
+    config: config({
+      guardContainer: "sidecar",
+      source: "node",
+      imds: "allow-emulate",
+      guardNetRaw: true,
+      stsProxy: "http://proxy.example",
+      stsProxySecret: "sts-proxy",
+    }),
     annotations: {},
     pod: EMULATE,
   },
