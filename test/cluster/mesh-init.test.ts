@@ -86,6 +86,16 @@ describe.skipIf(reason !== undefined)(
       }
     });
 
+    test("is created after a guard in the sidecar's container, and denied where processes are shared", async () => {
+      const together = { ...trusting, guardContainer: "sidecar" } as const;
+      const { own, pod: made } = await rig.good({ config: together, annotations: {} }, "together");
+      made.spec.initContainers.push(istioInit);
+      expect((await rig.create(own, made)).status).toBe(201);
+      const shared = unguarded({ initContainers: [istioInit], shareProcessNamespace: true }, plainPod);
+      expect(deniedBy(trusting, shared)).toEqual(["MESH_INIT"]);
+      expect(await answer(trusting, shared)).toBe("MESH_INIT");
+    });
+
     test("is denied in source node", async () => {
       const node = { ...trusting, source: "node" } as const;
       for (const [settings, expected] of [

@@ -58,7 +58,7 @@ Variables: the names of meshes' init containers, and of those that may have NET_
 - name: trustedMeshInits
   expression: >-
     {{ if .creating -}}
-    !variables.hasGuard || variables.onHostNetwork || variables.openUid ? [] : variables.inits.filter(c, c.name in variables.meshInits &&
+    !variables.hasGuard || variables.onHostNetwork || variables.openUid || object.spec.?shareProcessNamespace.orValue(false) ? [] : variables.inits.filter(c, c.name in variables.meshInits &&
     has(c.image) && c.image.matches('{{ $form.image }}') && variables.installations.exists(i, ({{ $form.meshes | toJson | replace "\"" "'" }}[c.name] + '=' +
     c.image.find('^[^/]+/[^:@]+') + c.image.find('@.*$')) in i.meshInitImages.split(',')) &&
     {{ include "podrole.celMeshForm" . | nindent 4 | trim }}).map(c, string(c.name))

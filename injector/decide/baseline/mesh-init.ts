@@ -42,6 +42,10 @@ function judge(container: Container, mesh: MeshName, pod: Pod, trust: MeshTrust)
     remedy,
   });
   if (pod.spec.hostNetwork === true) return no(", on the node's network,", "Remove hostNetwork from the pod");
+  // Another process of the pod could be in reach of the program while it runs.
+  if (pod.spec.shareProcessNamespace === true) {
+    return no(", with shareProcessNamespace,", "Remove shareProcessNamespace from the pod");
+  }
   if (trust.openUid) return no(", with source node,", `Ask ${install}, or to choose source web-identity`);
   const entry = entryOf(mesh, container.image ?? "");
   if (entry === undefined || !trust.images.includes(entry)) {

@@ -120,6 +120,11 @@ describe("the init container of a mesh", () => {
     ]);
   });
 
+  test("is refused where the pod's containers see each other's processes", () => {
+    const shared = plainPod(withInit(istioInit, { shareProcessNamespace: true }));
+    expect(denials(shared, facts(), trusting)).toEqual(["MESH_INIT"]);
+  });
+
   test("is no matter of an exemption of the namespace", () => {
     for (const exempt of ["meshInit", "capabilities=NET_ADMIN,capabilities=NET_RAW"]) {
       const known = facts({ annotations: { "podrole.dev/exempt": exempt } });
