@@ -178,6 +178,6 @@ function tooTight(
     : "";
   const message = `LimitRange ${JSON.stringify(from.name)} of namespace ${namespace.name} allows a ${from.item.type.toLowerCase()} at most ${max}${taken}, and ${needs}.`;
   const orLower = isOfPod ? `, or lower ${places}.${resource} of the pod's containers` : "";
-  const remedy = `Raise it there (kubectl -n ${namespace.name} edit limitrange ${from.name})${orLower}.`;
+  const remedy = `Ask a cluster admin to raise it (kubectl -n ${namespace.name} edit limitrange ${from.name})${orLower}.`;
   return [finding("LIMIT_RANGE_TOO_TIGHT", message, remedy)];
 }
