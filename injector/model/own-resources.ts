@@ -38,7 +38,7 @@ export const FLOORS: Readonly<Record<OwnContainer, Requirements>> = {
 
 /** Limits that cost little where a request has to be near its limit, or equal to it. A pod's start takes two seconds longer with them. */
 export const FRUGAL_LIMITS: Readonly<Record<OwnContainer, Readonly<Record<Resource, string>>>> = {
-  [CONTAINER.guard]: { cpu: "100m", memory: "64Mi" },
+  [CONTAINER.guard]: { cpu: "100m", memory: "32Mi" },
   [CONTAINER.sidecar]: { cpu: "100m", memory: "64Mi" },
 };
 

@@ -118,6 +118,7 @@ export const ELSEWHERE: Readonly<Partial<Record<FindingCode, string>>> = {
   INTERNAL: "no known object causes it: test/injector/serve/server.test.ts",
   REVIEW_TOO_HEAVY: "no pod within the API server's limits: test/injector/serve/too-heavy.test.ts",
   FACTS_UNAVAILABLE: "the cluster cannot be read: below",
+  LIMIT_RANGE_TOO_TIGHT: "needs a LimitRange: limit-ranges.test.ts",
   POD_FROZEN: "a running pod: review/pod-update.test.ts",
   EPHEMERAL_TARGET: "a running pod: review/pod-update.test.ts",
   GUARD_NOT_DONE: "a running pod: running.test.ts and admission-policy.test.ts",

@@ -38,7 +38,7 @@ export function randomValidPod(next: () => number): Pod {
       ...(chance(0.04) ? { shareProcessNamespace: true } : {}),
       ...(chance(0.05) ? { hostNetwork: true } : {}),
       ...(chance(0.08)
-        ? { resources: { limits: { cpu: one("50m", "2"), memory: one("50Mi", "1Gi") } } }
+        ? { resources: { limits: { cpu: one("20m", "50m", "2"), memory: one("40Mi", "50Mi", "1Gi") } } }
         : {}),
       ...(chance(0.1) ? { securityContext: { runAsUser: chance(0.2) ? 64_169 : 2000 } } : {}),
     },

@@ -18,6 +18,11 @@ export interface Bound {
 export interface Bounds {
   /** For request and limit. */
   readonly min: Bound;
+  /**
+   * For the limit alone: what the pod as a whole lacks of its minimum. Of a pod without limits the API server compares none, until
+   * podrole's containers bring theirs.
+   */
+  readonly minLimit: Bound;
   readonly maxLimit: Bound;
   readonly maxRequest: Bound;
   readonly ratio: Bound;
@@ -49,9 +54,11 @@ export function boundsOf(
     value === undefined || Number.isNaN(value) ? [] : [{ value, ...(from && { from }) }];
   const narrowest = (all: readonly Bound[], start: number): Bound =>
     all.reduce((one, other) => (other.value < one.value ? other : one), { value: start });
-  const mins = items.flatMap(({ from, of }) =>
-    from.item.type === "Container" ? bound(of("min"), from) : [],
-  );
+  const mins = (type: "Container" | "Pod", taken: number): Bound =>
+    items
+      .flatMap(({ from, of }) => (from.item.type === type ? bound(of("min"), from) : []))
+      .map((one) => ({ ...one, value: one.value - taken }))
+      .reduce<Bound>((one, other) => (other.value > one.value ? other : one), { value: 0 });
   /** What is left for this container of the most that a container, or the whole pod, may have. */
   const left = (taken: number, isOfPod: boolean): readonly Bound[] =>
     items.flatMap(({ from, of }) => {
@@ -61,7 +68,8 @@ export function boundsOf(
       return max === undefined || isOfPod ? [] : bound(max - taken, from);
     });
   return {
-    min: mins.reduce((one, other) => (other.value > one.value ? other : one), { value: 0 }),
+    min: mins("Container", 0),
+    minLimit: podLimit === undefined ? mins("Pod", limits) : { value: 0 },
     maxLimit: narrowest(
       [
         ...left(limits, podLimit !== undefined),

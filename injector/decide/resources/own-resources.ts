@@ -54,24 +54,24 @@ const KEYS = {
 export function intendResources(input: ResourcesInput): ResourcesIntent {
   const { pod, facts, config, presence } = input;
   const stays = isGuaranteed(pod, facts.limitRanges);
-  const [guard, sidecar] = [CONTAINER.guard, CONTAINER.sidecar].map((name) => wanted(name, input, stays));
-  if (guard === undefined || sidecar === undefined) throw new Error("unreachable");
   const total = totalOf(pod, facts.limitRanges);
+  const guard = wanted(CONTAINER.guard, input, total, stays);
+  const sidecar = wanted(CONTAINER.sidecar, input, total, stays);
   // Where both are one container, the sidecar has the larger of each.
   const isOne = config.guardContainer === "sidecar" && presence.guard && presence.sidecar;
   const asked = isOne ? largestOf([guard.amounts, sidecar.amounts]) : sidecar.amounts;
-  const fitted = {
-    [CONTAINER.guard]: fitted1(CONTAINER.guard, guard.amounts, undefined, input, stays),
-    [CONTAINER.sidecar]: fitted1(CONTAINER.sidecar, asked, total, input, stays),
+  const results = {
+    [CONTAINER.guard]: fitted(CONTAINER.guard, guard.amounts, undefined, input, stays),
+    [CONTAINER.sidecar]: fitted(CONTAINER.sidecar, asked, total, input, stays),
   };
   const present = [
-    ...(presence.guard ? [fitted[CONTAINER.guard]] : []),
-    ...(presence.sidecar ? [fitted[CONTAINER.sidecar]] : []),
+    ...(presence.guard ? [results[CONTAINER.guard]] : []),
+    ...(presence.sidecar ? [results[CONTAINER.sidecar]] : []),
   ];
   return {
     of: {
-      [CONTAINER.guard]: fitted[CONTAINER.guard].amounts,
-      [CONTAINER.sidecar]: fitted[CONTAINER.sidecar].amounts,
+      [CONTAINER.guard]: results[CONTAINER.guard].amounts,
+      [CONTAINER.sidecar]: results[CONTAINER.sidecar].amounts,
     },
     isGuaranteed: stays,
     limitRanges: [...new Set(present.flatMap(({ limitRanges }) => limitRanges))],
@@ -83,6 +83,7 @@ export function intendResources(input: ResourcesInput): ResourcesIntent {
 function wanted(
   name: OwnContainer,
   { pod, config }: ResourcesInput,
+  total: Total,
   stays: boolean,
 ): { readonly amounts: Requirements; readonly findings: readonly Finding[] } {
   const { setting, annotation: key } = KEYS[name];
@@ -96,9 +97,27 @@ function wanted(
     const message = `The annotation ${key} is ${JSON.stringify((raw ?? "").slice(0, 100))}, and it ${why}.`;
     findings.push(finding("ANNOTATION_INVALID", message, "Correct or remove it."));
   }
-  const amounts = withAmounts(withAmounts(OWN_RESOURCES[name], config[setting]), chosen);
+  const set = withAmounts(OWN_RESOURCES[name], config[setting]);
+  const base = name === CONTAINER.guard ? withinPod(set, total) : set;
+  const amounts = withAmounts(base, chosen);
   return { amounts: stays ? equalised(name, amounts, chosen) : amounts, findings };
 }
+
+/**
+ * With limits of the guard that are not above those of the pod's own containers, as far as they have any: a quota counts the larger of
+ * both, and a pod that asks for no role is to count as before.
+ */
+const withinPod = (amounts: Requirements, total: Total): Requirements =>
+  requirementsFrom(
+    RESOURCES.map((resource) => {
+      const units = (text: string): number => unitsOf(resource, text);
+      const [request, limit] = [amounts.requests[resource], amounts.limits[resource]];
+      const ofPod = total("limits", resource);
+      const least = Math.max(units(FRUGAL_LIMITS[CONTAINER.guard][resource]), units(request));
+      const most = Math.max(ofPod, least);
+      return [resource, [request, ofPod > 0 && most < units(limit) ? quantityFrom(resource, most) : limit]];
+    }),
+  );
 
 /** With requests that equal the limits. The usual limit would reserve a whole CPU, so a smaller one is taken unless the pod chooses. */
 const equalised = (name: OwnContainer, amounts: Requirements, chosen: readonly Amount[]): Requirements =>
@@ -122,7 +141,7 @@ interface FittedAmounts {
   readonly findings: readonly Finding[];
 }
 
-function fitted1(
+function fitted(
   name: OwnContainer,
   amounts: Requirements,
   total: Total | undefined,
