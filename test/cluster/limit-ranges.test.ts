@@ -45,7 +45,7 @@ describe.skipIf(reason !== undefined)(
     const created = (namespace: string, annotations: object, spec: object): Promise<KubeObject> =>
       until("the pod", async () => {
         const { status, body } = await create(namespace, annotations, spec);
-        return status === 201 ? (body as KubeObject) : undefined;
+        return status === 201 ? body : undefined;
       });
 
     describe.for([
@@ -120,7 +120,8 @@ describe.skipIf(reason !== undefined)(
         "limits.cpu": "200m",
         "limits.memory": "256Mi",
       };
-      await created(await quota(hard), {}, app(SMALL));
+      const pod = await created(await quota(hard), {}, app(SMALL));
+      expect(pod.spec.initContainers[0].name).toBe("podrole-guard");
     });
 
     test("a quota that a sidecar exceeds is named by the API server, and a smaller sidecar is let in", async () => {

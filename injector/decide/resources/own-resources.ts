@@ -26,7 +26,7 @@ import {
 import type { Presence } from "../presence.ts";
 import { boundsOf, type Bound } from "./bounds.ts";
 import { fit, type Fitted, type Pair } from "./fit.ts";
-import { isGuaranteed, totalOf, type Total } from "./pod-sums.ts";
+import { areLimited, isGuaranteed, totalOf, type Total } from "./pod-sums.ts";
 
 /** What guard and sidecar of one pod request, and are limited to. */
 export interface ResourcesIntent {
@@ -82,10 +82,11 @@ export function intendResources(input: ResourcesInput): ResourcesIntent {
 /** Before anything narrows it. */
 function wanted(
   name: OwnContainer,
-  { pod, config }: ResourcesInput,
+  input: ResourcesInput,
   total: Total,
   stays: boolean,
 ): { readonly amounts: Requirements; readonly findings: readonly Finding[] } {
+  const { pod, config } = input;
   const { setting, annotation: key } = KEYS[name];
   const raw = annotation(pod.metadata?.annotations, key);
   let chosen: readonly Amount[] = [];
@@ -98,16 +99,16 @@ function wanted(
     findings.push(finding("ANNOTATION_INVALID", message, "Correct or remove it."));
   }
   const set = withAmounts(OWN_RESOURCES[name], config[setting]);
-  const base = name === CONTAINER.guard ? withinPod(set, total) : set;
+  const base = name === CONTAINER.guard ? withinPod(set, total, input) : set;
   const amounts = withAmounts(base, chosen);
   return { amounts: stays ? equalised(name, amounts, chosen) : amounts, findings };
 }
 
 /**
- * With limits of the guard that are not above those of the pod's own containers, as far as they have any: a quota counts the larger of
+ * With limits of the guard that are not above those of the pod's own containers, if each has one: a quota counts the larger of
  * both, and a pod that asks for no role is to count as before.
  */
-const withinPod = (amounts: Requirements, total: Total): Requirements =>
+const withinPod = (amounts: Requirements, total: Total, { pod, facts }: ResourcesInput): Requirements =>
   requirementsFrom(
     RESOURCES.map((resource) => {
       const units = (text: string): number => unitsOf(resource, text);
@@ -115,7 +116,8 @@ const withinPod = (amounts: Requirements, total: Total): Requirements =>
       const ofPod = total("limits", resource);
       const least = Math.max(units(FRUGAL_LIMITS[CONTAINER.guard][resource]), units(request));
       const most = Math.max(ofPod, least);
-      return [resource, [request, ofPod > 0 && most < units(limit) ? quantityFrom(resource, most) : limit]];
+      const isLess = most < units(limit) && areLimited(pod, facts.limitRanges, resource);
+      return [resource, [request, isLess ? quantityFrom(resource, most) : limit]];
     }),
   );
 

@@ -51,6 +51,10 @@ export function totalOf({ spec }: Pod, limitRanges: readonly LimitRange[]): Tota
   };
 }
 
+/** Whether each of the pod's own containers has a limit of the resource. */
+export const areLimited = (pod: Pod, limitRanges: readonly LimitRange[], resource: Resource): boolean =>
+  userContainers(pod).every((one) => completed(one, limitRanges).limits[resource] !== undefined);
+
 /**
  * Whether the pod has QoS class Guaranteed without podrole's containers: each container has both limits, and the sums of requests
  * and limits are equal (ComputePodQOS in pkg/apis/core/v1/helper/qos). Init containers count. With resources of the pod as a whole,

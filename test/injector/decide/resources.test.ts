@@ -80,6 +80,9 @@ describe("the resources of guard and sidecar", () => {
   test("of the guard are no more than those of the pod's containers, which a quota counts", () => {
     const resources = { requests: { cpu: "10m", memory: "20Mi" }, limits: { cpu: "200m", memory: "40Mi" } };
     expect(of(withApp({ resources }, plainPod()))[guard]?.limits).toEqual({ cpu: "200m", memory: "40Mi" });
+    const { containers } = withApp({ resources }).spec;
+    const unlimited = plainPod({ containers: [...containers, { ...app, name: "other" }] });
+    expect(of(unlimited)[guard]).toEqual(OWN_RESOURCES[guard]);
     const tiny = { limits: { cpu: "5m", memory: "8Mi" } };
     expect(of(withApp({ resources: tiny }, plainPod()))[guard]?.limits.cpu).not.toBe("5m");
   });

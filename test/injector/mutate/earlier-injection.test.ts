@@ -63,7 +63,8 @@ describe("a pod that an injector with other settings has patched", () => {
     const initContainers = (spec.initContainers ?? []).map((one) => ({ ...one, resources: small }));
     const [guard, sidecar] = injected({ ...pod, spec: { ...spec, initContainers } }, config()).spec
       .initContainers ?? [{ name: "" }];
-    expect(guard?.["resources"]).toEqual(OWN_RESOURCES["podrole-guard"]);
+    const [usual] = injected(bare, config()).spec.initContainers ?? [];
+    expect(guard?.["resources"]).toEqual(usual?.["resources"]);
     expect(sidecar?.["resources"]).toEqual(OWN_RESOURCES["podrole-sidecar"]);
   });
 
