@@ -32,7 +32,7 @@ const INTRODUCTION = `# Pod Security
 
 In a namespace with the guard in mode \`block\`, podrole itself enforces Pod Security level \`baseline\` on every container except its
 own. The namespace's own level has to be \`privileged\` there, because the guard needs \`NET_ADMIN\`. In addition podrole drops \`NET_RAW\`
-from every container.
+from every container, but for [a mesh's init container](../docs/service-meshes.md#in-init-mode) that a setting trusts.
 
 The rules are those of Kubernetes 1.35 and later. They hold for containers, init containers and ephemeral containers, and for pods on the
 node's network that the setting \`hostNetwork\` admits. The webhook and the admission policy give the same answer.
