@@ -127,8 +127,8 @@ describe.skipIf(reason !== undefined)(`facts from a real API server${reason ? `:
     await plane.admin.patch(`${NAMESPACES}/${namespace}`, { metadata: { labels: { after: "crash" } } });
     await becomes(one, "label", ({ namespace: { labels } }) => labels["after"] === "crash", 45_000);
     await plane.admin.delete(`${GRANTS}/crash-b`);
-    // For each of the three: one line when the trouble begins and one when it is over.
-    expect(one.lines.filter(({ msg }) => msg === "watch started").length).toBeLessThanOrEqual(6);
+    // For each of the four: one line when the trouble begins and one when it is over.
+    expect(one.lines.filter(({ msg }) => msg === "watch started").length).toBeLessThanOrEqual(8);
   });
 
   test("continue without grants when the CRD is deleted, and with grants when it is back", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
 import type { Attempt, DryRun } from "../../../../injector/cli/check/facts.ts";
 import type { Fields } from "../../../../injector/model/read.ts";
-import { facts } from "../../../support/facts.ts";
+import { facts, limitRange } from "../../../support/facts.ts";
 import { config } from "../../../support/config.ts";
 import { admitted, everyContainer, injected, plainPod, pod } from "../../../support/pods.ts";
 import { found, healthy, running } from "./healthy.ts";
@@ -35,6 +35,16 @@ describe("namespaces", () => {
     ]);
     const off = named("shop", { ...strict, annotations: { [ANNOTATION.guard]: "off" } });
     expect(problems({ namespaces: found([off]) })).toMatchObject([{ status: "warn", finding: "GUARD_OFF" }]);
+  });
+
+  test("one whose LimitRange is too tight for guard or sidecar fails with its name", () => {
+    const tight = [limitRange({ type: "Container", max: { memory: "40Mi" } })];
+    const results = problems({ namespaces: found([named("shop", { limitRanges: tight })]) });
+    expect(results).toMatchObject([
+      { code: "NAMESPACE_SETTINGS", status: "fail", finding: "LIMIT_RANGE_TOO_TIGHT" },
+    ]);
+    expect(results[0]?.message).toContain('LimitRange "limits"');
+    expect(results[0]?.message).toContain("podrole-sidecar");
   });
 
   test("annotations that are misspelled, misplaced or hold what they cannot", () => {
@@ -128,6 +138,12 @@ describe("the dry run", () => {
     ["the webhook was not called", made(pod()), "fail: .*without guard and sidecar"],
   ] as const)("where %s", ([, good, words]) => {
     expect(said("DRY_RUN", run({ good }))[0]).toMatch(new RegExp(`^${words}`));
+  });
+
+  test("where a quota refuses the pod, says what guard and sidecar take", () => {
+    const [result] = problems(run({ good: refused('pods "x" is forbidden: exceeded quota: compute') }));
+    expect(result?.remedy).toContain("podrole-guard has requests.cpu=10m,requests.memory=20Mi,limits.cpu=1");
+    expect(result?.remedy).toContain("podrole-sidecar has requests.cpu=10m");
   });
 
   test("where another container comes first, or guard and sidecar are of another image", () => {
