@@ -39,9 +39,11 @@ export function amountIn(part: string, floors: Requirements, needs: string): Amo
       "must have the form requests.cpu=10m,requests.memory=20Mi,limits.cpu=1,limits.memory=64Mi",
     );
   }
-  const least = at(floors, place);
-  if (units < unitsOf(resourceOf(place), least))
-    throw new Error(`must give ${needs} at least ${place}=${least}`);
+  const [resource, least] = [resourceOf(place), at(floors, place)];
+  // The API server rounds CPU up, but keeps thousandths of a byte.
+  const isLess =
+    units < unitsOf(resource, least) || (resource === "memory" && quantityOf(quantity) < quantityOf(least));
+  if (isLess) throw new Error(`must give ${needs} at least ${place}=${least}`);
   return { place, quantity };
 }
 

@@ -132,7 +132,10 @@ const equalised = (name: OwnContainer, amounts: Requirements, chosen: readonly A
         .map((kind) => chosen.find(({ place }) => place === `${kind}.${resource}`)?.quantity)
         .find((one) => one !== undefined);
       const smaller = units(limit) < units(frugal) ? limit : frugal;
-      const both = byPod ?? (units(request) > units(smaller) ? request : smaller);
+      const asked = byPod ?? (units(request) > units(smaller) ? request : smaller);
+      // A request may be lower than any limit may be.
+      const least = FLOORS[name].limits[resource];
+      const both = units(asked) < units(least) ? least : asked;
       return [resource, [both, both]];
     }),
   );

@@ -66,6 +66,7 @@ describe("the resources of guard and sidecar", () => {
     [ANNOTATION.sidecarResources, "memory=64Mi", "must have the form"],
     [ANNOTATION.sidecarResources, "limits.memory=much", "must have the form"],
     [ANNOTATION.sidecarResources, "limits.memory=-64Mi", "at least limits.memory=48Mi"],
+    [ANNOTATION.sidecarResources, "limits.memory=50331647500m", "at least limits.memory=48Mi"],
     [ANNOTATION.sidecarResources, "limits.cpu=1,limits.cpu=2", "names an amount twice"],
     [ANNOTATION.sidecarResources, "requests.cpu=2,limits.cpu=1", "has a request of cpu above its limit"],
     [ANNOTATION.sidecarResources, "limits.memory=64Mi,", "must have the form"],
@@ -119,6 +120,15 @@ describe("the resources of guard and sidecar in a Guaranteed pod", () => {
     const annotations = { [ANNOTATION.sidecarResources]: "limits.cpu=50m,requests.memory=80Mi" };
     const one = of(withApp({ resources: EQUAL }, asking(annotations)));
     expect(one[sidecar]).toEqual(equal("50m", "80Mi"));
+  });
+
+  test("do not have a request of the annotation for a limit below the floor", () => {
+    const annotations = {
+      [ANNOTATION.guardResources]: "requests.cpu=1m,requests.memory=16Mi",
+      [ANNOTATION.sidecarResources]: "requests.cpu=10m,requests.memory=16Mi",
+    };
+    const own = of(withApp({ resources: EQUAL }, asking(annotations)));
+    expect(own).toEqual({ [guard]: equal("50m", "32Mi"), [sidecar]: equal("50m", "48Mi") });
   });
 
   test("stay equal under a LimitRange", () => {
