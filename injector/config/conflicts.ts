@@ -1,7 +1,6 @@
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
-import { normalAddress } from "../../sidecar/kit/address.ts";
+import { hostOf, normalAddress } from "../../sidecar/kit/address.ts";
 import { annotationKeys } from "./annotation-keys.ts";
-import { hostOf } from "./proxy-kinds.ts";
 import type { SettingName, Settings } from "./settings.ts";
 import { SOURCE_KINDS } from "../sources/sources.ts";
 

@@ -1,4 +1,4 @@
-import { isLoopback } from "../../sidecar/kit/address.ts";
+import { hostOf, isLoopback } from "../../sidecar/kit/address.ts";
 import { list, text, type Kind } from "./kinds.ts";
 
 /** Kinds of what the way to STS through a proxy needs. */
@@ -42,6 +42,3 @@ export const hosts: Kind<readonly string[]> = list("hosts", {
   write: String,
   schema: { pattern: HOST },
 });
-
-/** Without the brackets of an IPv6 address. */
-export const hostOf = (origin: string): string => new URL(origin).hostname.replaceAll(/[[\]]/g, "");

@@ -32,6 +32,9 @@ export function blockable(raw: string): string {
   return address;
 }
 
+/** The host of a URL, without the brackets of an IPv6 address. */
+export const hostOf = (url: string): string => new URL(url).hostname.replaceAll(/[[\]]/g, "");
+
 /** Whether a host is this pod itself, by name or by address. */
 export function isLoopback(host: string): boolean {
   const address = normalAddress(host);

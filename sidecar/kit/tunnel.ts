@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import type { Duplex } from "node:stream";
+import { hostOf } from "./address.ts";
 import { errorName } from "./errors.ts";
 import type { Secret } from "./secret.ts";
 
@@ -44,7 +45,7 @@ export function openTunnel(
   done: (opened: Opened) => void,
 ): () => void {
   const { origin, credentials } = proxy;
-  const host = new URL(origin).hostname.replaceAll(/[[\]]/g, "");
+  const host = hostOf(origin);
   const request = origin.startsWith("https:") ? httpsRequest : httpRequest;
   const basic = credentials && `Basic ${Buffer.from(credentials.reveal(), "utf8").toString("base64")}`;
   const asked = request(origin, {

@@ -1,3 +1,4 @@
+import { hostOf } from "../kit/address.ts";
 import { httpOrigin, optional } from "../kit/env.ts";
 import { errorName } from "../kit/errors.ts";
 import { getWithToken, newToken, type AskNode } from "../kit/imds-v2.ts";
@@ -24,8 +25,8 @@ const TIMEOUT_MS = 1000;
 const ROLES = "meta-data/iam/security-credentials/";
 
 const askAt = (service: string): AskNode => {
-  const { hostname, port } = new URL(service);
-  const address = hostname.replaceAll(/[[\]]/g, "");
+  const { port } = new URL(service);
+  const address = hostOf(service);
   return (question) =>
     plainRequest({ ...question, address, port: Number(port || 80), timeoutMs: TIMEOUT_MS });
 };

@@ -1,6 +1,7 @@
 import { isIP, type LookupFunction } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
+import { hostOf } from "../kit/address.ts";
 import { openTunnel, type Proxy, type ProxyFailure } from "../kit/tunnel.ts";
 
 export interface ThroughProxy {
@@ -27,11 +28,14 @@ export interface ProxiedConnection {
   readonly giveUp: () => void;
 }
 
-/** A request's connection by a proxy's tunnel. TLS with the origin is end to end: the proxy sees its name and bytes that it cannot read. */
+/**
+ * A request's connection by a proxy's tunnel. TLS with the origin is end to end: the proxy sees its name and bytes that it cannot
+ * read.
+ */
 export function throughProxy(way: ThroughProxy): ProxiedConnection {
   const { protocol, hostname, port } = new URL(way.origin);
   const isTls = protocol === "https:";
-  const host = hostname.replaceAll(/[[\]]/g, "");
+  const host = hostOf(way.origin);
   const ca = way.ca === undefined ? {} : { ca: [...way.ca] };
   let giveUp = (): void => {};
   return {
