@@ -5,7 +5,7 @@ import {
   type OutgoingHttpHeaders,
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from "node:https";
-import { systemCode } from "../../sidecar/kit/errors.ts";
+import { systemCode, messageOf } from "../../sidecar/kit/errors.ts";
 import { isRecord, own } from "../model/read.ts";
 import type { ApiAccess } from "./access.ts";
 import { readText } from "./body.ts";
@@ -195,5 +195,4 @@ function sentenceIn(body: string): string {
 }
 
 /** Why a request failed. When no address of a host answers, Node's error has a code and no message. */
-export const whyOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)) || (systemCode(error) ?? "unknown error");
+export const whyOf = (error: unknown): string => messageOf(error) || (systemCode(error) ?? "unknown error");

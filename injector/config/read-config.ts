@@ -1,4 +1,4 @@
-import { CodedError } from "../../sidecar/kit/errors.ts";
+import { CodedError, messageOf } from "../../sidecar/kit/errors.ts";
 import { nearest } from "../model/nearest.ts";
 import { VERSION } from "../model/version.ts";
 import { annotationKeys } from "./annotation-keys.ts";
@@ -49,7 +49,7 @@ export function configFrom(written: Written): ConfigReading {
       return [name, given === undefined ? undefined : parseSetting(name, given)];
     } catch (error) {
       bad.add(name);
-      problems.push({ code: "CONFIG_BAD_VALUE", keys: [name], message: `${name} ${reasonOf(error)}.` });
+      problems.push({ code: "CONFIG_BAD_VALUE", keys: [name], message: `${name} ${messageOf(error)}.` });
       return [name, undefined];
     }
   });
@@ -158,5 +158,3 @@ function unknownKey(key: string): ConfigProblem {
   const shown = JSON.stringify(key.slice(0, 60));
   return { code: "CONFIG_UNKNOWN_KEY", keys: [key], message: `${shown} is not a setting. ${hint}` };
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,3 +1,4 @@
+import { messageOf } from "../../sidecar/kit/errors.ts";
 import type { RoleArn } from "../model/arn.ts";
 import { warmedUp, patternCache, anyMatches } from "./pattern.ts";
 import type { InjectorConfig } from "../config/installation.ts";
@@ -41,7 +42,7 @@ export function annotationRules(
       const { allowed, roles } = read(raw);
       return [{ name, label, allows: () => allowed, roles: () => roles }];
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       const message = `The annotation ${key} of namespace ${namespace.name} allows nothing: ${why.slice(0, 200)}.`;
       findings.push(finding("POLICY_RULE_INVALID", message, "Ask a cluster admin to correct it."));
       return [{ name, label: `${label} (unreadable)`, allows: () => false, roles: () => [] }];

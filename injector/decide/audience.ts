@@ -1,3 +1,4 @@
+import { messageOf } from "../../sidecar/kit/errors.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { annotation } from "../model/annotations.ts";
 import { audienceOf } from "../model/audience.ts";
@@ -25,7 +26,7 @@ export function decideAudience(
   try {
     return { audience: audienceOf(raw), by, findings: [] };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return {
       ...bySetting,
       findings: [finding("ANNOTATION_INVALID", `The ${by} ${why}.`, "Correct it or remove it.")],

@@ -1,3 +1,4 @@
+import { messageOf } from "../../sidecar/kit/errors.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { type PolicyArn } from "../model/arn.ts";
 import type { InjectorConfig } from "../config/installation.ts";
@@ -53,7 +54,7 @@ export function sessionRequest(
     try {
       return parse(raw);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       findings.push(
         finding("ANNOTATION_INVALID", `The annotation ${key} ${why}.`, "Correct it or remove it."),
       );

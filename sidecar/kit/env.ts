@@ -1,4 +1,4 @@
-import { CodedError } from "./errors.ts";
+import { CodedError, messageOf } from "./errors.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -58,7 +58,7 @@ function valueOf(env: Env, field: Field<unknown>, problems: string[]): unknown {
   try {
     return field.parse(raw);
   } catch (error) {
-    problems.push(`${field.name} ${error instanceof Error ? error.message : String(error)}`);
+    problems.push(`${field.name} ${messageOf(error)}`);
     return undefined;
   }
 }

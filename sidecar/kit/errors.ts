@@ -23,9 +23,12 @@ export function oneLine(error: CodedError): string {
 /** Makes a coded error of anything that was thrown. */
 export function coded(thrown: unknown, code = "INTERNAL"): CodedError {
   if (thrown instanceof CodedError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new CodedError(code, message, { cause: thrown });
+  return new CodedError(code, messageOf(thrown), { cause: thrown });
 }
+
+/** The text of whatever was thrown. It may quote what failed: {@link errorName} never does. */
+export const messageOf = (thrown: unknown): string =>
+  thrown instanceof Error ? thrown.message : String(thrown);
 
 /** The kind of an error: Node's code, else its name. Never its text, which may quote what it failed on. */
 export const errorName = (thrown: unknown): string =>

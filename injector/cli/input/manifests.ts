@@ -1,5 +1,5 @@
 import { parseAllDocuments } from "yaml";
-import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { CodedError, messageOf } from "../../../sidecar/kit/errors.ts";
 import { jsonObjects, parseJsonObject } from "./json.ts";
 import { NotJson, valueOf } from "./yaml-value.ts";
 
@@ -74,7 +74,7 @@ function parseYaml(text: string, name: string, linesBefore: number): unknown {
   try {
     return valueOf(document, text);
   } catch (thrown) {
-    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    const why = messageOf(thrown);
     throw failed(thrown instanceof NotJson ? thrown.offset : 0, why);
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from "../../../sidecar/kit/errors.ts";
 import {
   isAlias,
   isMap,
@@ -147,6 +148,6 @@ function saying<T>(node: unknown, what: () => T): T {
   try {
     return what();
   } catch (error) {
-    throw new NotJson(error instanceof Error ? error.message : String(error), node);
+    throw new NotJson(messageOf(error), node);
   }
 }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import type { Environment } from "../io.ts";
-import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { CodedError, messageOf } from "../../../sidecar/kit/errors.ts";
 
 export interface KubeOptions {
   readonly kubeconfig?: string;
@@ -24,7 +24,7 @@ export function kubeConfigFrom({ kubeconfig, context, env = {} }: KubeOptions): 
     if (files.length === 0 && inCluster) config.loadFromCluster();
   } catch (error) {
     // Only the first line: the others quote the file, which holds keys.
-    const [why = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    const [why = ""] = messageOf(error).split("\n");
     throw unreadable(
       `The kubeconfig${kubeconfig === undefined ? "" : ` ${kubeconfig}`} cannot be read: ${why}.`,
       error,

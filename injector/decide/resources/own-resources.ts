@@ -1,3 +1,4 @@
+import { messageOf } from "../../../sidecar/kit/errors.ts";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { CONTAINER } from "../../../sidecar/contract/pod.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
@@ -94,7 +95,7 @@ function wanted(
   try {
     chosen = parseResources(name, raw ?? "");
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     const message = `The annotation ${key} is ${JSON.stringify((raw ?? "").slice(0, 100))}, and it ${why}.`;
     findings.push(finding("ANNOTATION_INVALID", message, "Correct or remove it."));
   }
