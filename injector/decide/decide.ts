@@ -18,6 +18,7 @@ import { hazards, usersOf } from "./hazards.ts";
 import { intendResources } from "./resources/own-resources.ts";
 import { baselineFindings, judgeBaseline } from "./baseline/baseline.ts";
 import { ELSEWHERE, type Subject } from "./baseline/control.ts";
+import { meshTrust } from "./baseline/mesh-init.ts";
 import { exemptionsOf } from "./baseline/exemptions.ts";
 
 /**
@@ -58,7 +59,7 @@ export function decide(
   } = requestedRoles(pod, facts, config, observe);
   const hostNetwork = observe("hostNetwork", pod.spec.hostNetwork === true);
   const presence = { guard, sidecar: isRequested, source };
-  const meshes = { images: config.meshInitImages, openUid: hasOpenUid(presence) };
+  const meshes = meshTrust(config, presence);
   const baseline = () => (guard || isRequested ? baselineOf({ pod, guard, meshes }, facts, observe) : []);
   if (hostNetwork && !isRequested && config.hostNetwork === "warn" && roleProblems.length === 0) {
     const findings = [unguarded(), ...ignored, ...baseline()];

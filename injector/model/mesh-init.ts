@@ -1,6 +1,7 @@
 import { type MeshName, MESH_CONTAINERS } from "./mesh.ts";
 import type { Container, Pod, VolumeMount } from "./pod.ts";
-import { isRecord, own } from "./read.ts";
+import { uncommonResources } from "./own-resources.ts";
+import { isRecord } from "./read.ts";
 
 /**
  * The init container by which a mesh without its CNI plugin redirects a pod's traffic, in the one form that the mesh's webhook
@@ -102,8 +103,6 @@ const FIELDS: ReadonlySet<string> = new Set([
   "volumeMounts",
 ]);
 
-const RESOURCES: ReadonlySet<string> = new Set(["cpu", "memory", "ephemeral-storage"]);
-
 /** In what a mesh's init container differs from what its webhook writes: names of fields. Its image is not looked at. */
 export function differencesOfInit(container: Container, mesh: MeshName, pod: Pod): readonly string[] {
   const { args, command, securityContext, terminationMessagePath } = container;
@@ -150,16 +149,8 @@ function isMeshCommand(command: unknown, mesh: MeshName): boolean {
 }
 
 /** No devices, which bring files and programs of their own. */
-function areOrdinary(resources: unknown): boolean {
-  if (resources == null) return true;
-  if (!isRecord(resources) || own(resources, "claims") != null) return false;
-  return ["requests", "limits"].every((kind) => {
-    const amounts = own(resources, kind);
-    return (
-      amounts == null || (isRecord(amounts) && Object.keys(amounts).every((name) => RESOURCES.has(name)))
-    );
-  });
-}
+const areOrdinary = (resources: unknown): boolean =>
+  resources == null || (isRecord(resources) && uncommonResources(resources).length === 0);
 
 function isMeshMount(mount: VolumeMount, container: Container, mesh: MeshName, { spec }: Pod): boolean {
   if (new RegExp(MESH_INIT_MOUNTS).test(mount.mountPath)) return true;

@@ -10,8 +10,8 @@ import { keptOr } from "./own-content.ts";
 import { annotated } from "./pod-annotations.ts";
 import { isPodroleContainer } from "../model/user-containers.ts";
 import type { Intent } from "../decide/intent.ts";
-import { hasOpenUid, presenceOf } from "../decide/presence.ts";
-import { isTrustedMeshInit } from "../decide/baseline/mesh-init.ts";
+import { presenceOf } from "../decide/presence.ts";
+import { isTrustedMeshInit, meshTrust } from "../decide/baseline/mesh-init.ts";
 
 /**
  * The pod with guard and sidecar. Pure and idempotent: it does not change its own output, and it moves guard and sidecar
@@ -24,7 +24,7 @@ export function mutate(pod: Pod, intent: Intent, config: InjectorConfig, own: As
   const presence = presenceOf(intent, config);
   const endpoints = endpointsByContainer(intent, own.tokens, config);
   const ofNode = readOnlyThroughout(spec.volumes ?? []);
-  const meshes = { images: config.meshInitImages, openUid: hasOpenUid(presence) };
+  const meshes = meshTrust(config, presence);
   const user = (container: Container): Container => {
     const confined = isTrustedMeshInit(container, pod, meshes)
       ? container

@@ -1,12 +1,8 @@
-import {
-  differencesOfInit,
-  entryOf,
-  MESH_INIT_CAPABILITIES,
-  MESH_INIT_NAMES,
-  meshOfInit,
-} from "../../model/mesh-init.ts";
+import type { InjectorConfig } from "../../config/installation.ts";
+import { differencesOfInit, entryOf, MESH_INIT_CAPABILITIES, meshOfInit } from "../../model/mesh-init.ts";
 import type { MeshName } from "../../model/mesh.ts";
 import { named, type Container, type Pod } from "../../model/pod.ts";
+import { hasOpenUid, type Presence } from "../presence.ts";
 import type { Subject, Violation } from "./control.ts";
 
 /** Which init containers of meshes an installation trusts with NET_ADMIN. */
@@ -17,6 +13,11 @@ export interface MeshTrust {
   readonly openUid: boolean;
 }
 
+export const meshTrust = (
+  { meshInitImages }: Pick<InjectorConfig, "meshInitImages">,
+  presence: Presence,
+): MeshTrust => ({ images: meshInitImages, openUid: hasOpenUid(presence) });
+
 /** Where no init container is looked at. */
 export const NO_MESH_TRUST: MeshTrust = { images: [], openUid: false };
 
@@ -25,10 +26,11 @@ const added = ({ securityContext }: Container): readonly string[] =>
   (securityContext?.capabilities?.add ?? []).filter((name) => MESH_INIT_CAPABILITIES.includes(name));
 
 /** The mesh whose init container this is. As an app's or an ephemeral container it could run beside the app. */
-const meshOf = (container: Container, { spec }: Pod): MeshName | undefined =>
-  MESH_INIT_NAMES.includes(container.name) && spec.initContainers?.includes(container) === true
-    ? meshOfInit(container.name)
-    : undefined;
+function meshOf(container: Container, { spec }: Pod): MeshName | undefined {
+  const mesh = meshOfInit(container.name);
+  // In this order: a pod may have thousands of init containers.
+  return mesh !== undefined && spec.initContainers?.includes(container) === true ? mesh : undefined;
+}
 
 /** Whether the control `meshInit` answers for a capability that the container adds, instead of `capabilities`. */
 export const isForMesh = (capability: string, container: Container, { pod, guard }: Subject): boolean =>
