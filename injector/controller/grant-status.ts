@@ -23,8 +23,8 @@ const PAGE_SIZE = 500;
 
 /**
  * One round: writes what `kubectl get rolegrants` shows, namely whether podrole can read a grant, whether all of it can
- * match, and how many pods use it. Only what differs is written, and nothing else depends on it. However many namespaces there are, this is one list of
- * grants and one of labelled pods.
+ * match, and how many pods use it. Only what differs is written, and nothing else depends on it. However many namespaces
+ * there are, this is one list of grants and one of labelled pods.
  * Needs list on pods, list on rolegrants, patch on rolegrants/status and get on the ConfigMap.
  * @throws Refusal or Error as the API server's client does
  */

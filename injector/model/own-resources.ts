@@ -16,8 +16,8 @@ import { quantityOf } from "./quantity.ts";
 import { fieldsIn, isRecord, own, type Fields } from "./read.ts";
 
 /**
- * Requests and limits of guard and sidecar, where nobody chooses others. Requests are one and a half times what they use. Limits are more
- * than three times what the sidecar uses under a flood, and four times what the guard uses (figures: deploy/docs/operations.md).
+ * Requests and limits of guard and sidecar, where nobody chooses others. Requests are one and a half times what they use. Limits
+ * are more than three times what the sidecar uses under a flood, and four times what the guard uses (figures: deploy/docs/operations.md).
  */
 export const OWN_RESOURCES = {
   [CONTAINER.guard]: { requests: { cpu: "10m", memory: "20Mi" }, limits: { cpu: "1", memory: "64Mi" } },
@@ -36,7 +36,10 @@ export const FLOORS: Readonly<Record<OwnContainer, Requirements>> = {
   [CONTAINER.sidecar]: { requests: { cpu: "1m", memory: "16Mi" }, limits: { cpu: "50m", memory: "48Mi" } },
 };
 
-/** Limits that cost little where a request has to be near its limit, or equal to it. A pod's start takes two seconds longer with them. */
+/**
+ * Limits that cost little where a request has to be near its limit, or equal to it. A pod's start takes two seconds longer with
+ * them.
+ */
 export const FRUGAL_LIMITS: Readonly<Record<OwnContainer, Readonly<Record<Resource, string>>>> = {
   [CONTAINER.guard]: { cpu: "100m", memory: "32Mi" },
   [CONTAINER.sidecar]: { cpu: "100m", memory: "64Mi" },

@@ -7,7 +7,10 @@ import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { MESH_INIT_NAMES } from "../model/mesh-init.ts";
 import { CONTAINER } from "../../sidecar/contract/pod.ts";
 
-/** Changes that a running pod may not have: of podrole's annotations, and of the images of guard, sidecar and a mesh's init container. */
+/**
+ * Changes that a running pod may not have: of podrole's annotations, and of the images of guard, sidecar and a mesh's init
+ * container.
+ */
 export const frozenChanges = (before: Pod, after: Pod, keys: Keys): readonly Finding[] => [
   ...changedAnnotations(before, after, keys),
   ...changedImages(before, after),
@@ -33,8 +36,8 @@ function changedAnnotations(before: Pod, after: Pod, keys: Keys): readonly Findi
 }
 
 /**
- * An image is among the few things that can be changed of a running pod. A mesh's init container has NET_ADMIN, and the kubelet runs it
- * again in a new sandbox.
+ * An image is among the few things that can be changed of a running pod. A mesh's init container has NET_ADMIN, and the
+ * kubelet runs it again in a new sandbox.
  */
 function changedImages(before: Pod, after: Pod): readonly Finding[] {
   const image = ({ spec }: Pod, name: string): string | undefined =>

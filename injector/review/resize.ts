@@ -3,8 +3,8 @@ import { ownNames, ownShortfalls, podShortfalls, type Shortfall } from "../model
 import type { Pod } from "../model/pod.ts";
 
 /**
- * A resize must leave guard and sidecar at least what they need: with less, the pod's author could
- * have either killed or starved. Unchanged values pass, so that the app of a pod with a smaller sidecar can be resized.
+ * A resize must leave guard and sidecar at least what they need: with less, the pod's author could have either killed or
+ * starved. Unchanged values pass, so that the app of a pod with a smaller sidecar can be resized.
  */
 export function belowFloor(before: Pod, after: Pod): readonly Finding[] {
   const known = new Set(shortfallsIn(before).map((one) => JSON.stringify(one)));

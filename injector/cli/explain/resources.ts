@@ -1,14 +1,9 @@
-import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import { CONTAINER } from "../../../sidecar/contract/pod.ts";
+import { RESOURCES_CHOSEN_BY } from "../../decide/resources/own-resources.ts";
 import type { Answers } from "../../decide/trace.ts";
 import { annotation } from "../../model/annotations.ts";
 import { amountsOf, writeAmount } from "../../model/resource-amounts.ts";
 import { shown, type Around, type Step } from "./step.ts";
-
-const KEYS = {
-  [CONTAINER.guard]: ["guardResources", ANNOTATION.guardResources],
-  [CONTAINER.sidecar]: ["sidecarResources", ANNOTATION.sidecarResources],
-} as const;
 
 /** What guard and sidecar take, and what decided that: a quota counts it, and a LimitRange may change it. */
 export function resourcesStep(
@@ -23,7 +18,7 @@ export function resourcesStep(
   const names = [...(guard && !isOne ? [CONTAINER.guard] : []), ...(sidecar ? [CONTAINER.sidecar] : [])];
   const all = names.map((name) => `${name} ${amountsOf(of[name]).map(writeAmount).join(",")}`);
   const chosen = names.map((name) => {
-    const [setting, key] = KEYS[name];
+    const { setting, annotation: key } = RESOURCES_CHOSEN_BY[name];
     const raw = annotation(pod.metadata?.annotations, key);
     return raw === undefined ? `the setting ${setting}` : `annotation ${key} is ${shown(raw)}`;
   });

@@ -46,7 +46,8 @@ export interface ResourcesInput {
   readonly presence: Pick<Presence, "guard" | "sidecar">;
 }
 
-const KEYS = {
+/** Where amounts are chosen: for all pods, and for one. */
+export const RESOURCES_CHOSEN_BY = {
   [CONTAINER.guard]: { setting: "guardResources", annotation: ANNOTATION.guardResources },
   [CONTAINER.sidecar]: { setting: "sidecarResources", annotation: ANNOTATION.sidecarResources },
 } as const;
@@ -88,7 +89,7 @@ function wanted(
   stays: boolean,
 ): { readonly amounts: Requirements; readonly findings: readonly Finding[] } {
   const { pod, config } = input;
-  const { setting, annotation: key } = KEYS[name];
+  const { setting, annotation: key } = RESOURCES_CHOSEN_BY[name];
   const raw = annotation(pod.metadata?.annotations, key);
   let chosen: readonly Amount[] = [];
   const findings: Finding[] = [];
@@ -122,7 +123,10 @@ const withinPod = (amounts: Requirements, total: Total, { pod, facts }: Resource
     }),
   );
 
-/** With requests that equal the limits. The usual limit would reserve a whole CPU, so a smaller one is taken unless the pod chooses. */
+/**
+ * With requests that equal the limits. The usual limit would reserve a whole CPU, so a smaller one is taken unless the pod
+ * chooses.
+ */
 const equalised = (name: OwnContainer, amounts: Requirements, chosen: readonly Amount[]): Requirements =>
   requirementsFrom(
     RESOURCES.map((resource) => {

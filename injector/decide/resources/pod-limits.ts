@@ -5,7 +5,8 @@ import type { Pod } from "../../model/pod.ts";
 import type { Presence } from "../presence.ts";
 
 /**
- * Denies limits of the pod as a whole (`spec.resources`, Kubernetes 1.34) that leave guard or sidecar less than they need. The API server compares such limits with those of containers, but not with those of init containers.
+ * Denies limits of the pod as a whole (`spec.resources`, Kubernetes 1.34) that leave guard or sidecar less than they need. The
+ * API server compares such limits with those of containers, but not with those of init containers.
  */
 export function podLimits({ spec }: Pod, { guard, sidecar }: Presence): readonly Finding[] {
   const containers = [...(guard ? [CONTAINER.guard] : []), ...(sidecar ? [CONTAINER.sidecar] : [])];
