@@ -1,6 +1,7 @@
 {{- /*
-The init containers by which service meshes redirect a pod's traffic, in CEL. injector/model/mesh-init.ts says the same for the webhook,
-with the reasons. test/contract/policy-mesh-init.test.ts compares the tables of both, and test/cluster/mesh-init.test.ts the answers.
+The init containers by which service meshes redirect a pod's traffic, in CEL. injector/model/mesh-init.ts says the same for the
+webhook, with the reasons. test/contract/policy-mesh-init.test.ts compares the tables of both, and test/cluster/mesh-init.test.ts
+the answers.
 */ -}}
 
 {{- define "podrole.meshInit" -}}
@@ -48,7 +49,8 @@ variables.others.all(o, o.name == c.name || o.?volumeMounts.orValue([]).all(n, n
 {{- end }}
 
 {{- /*
-Variables: the names of meshes' init containers, and of those that may have NET_ADMIN. A pod that is `running` gets no init containers any more.
+Variables: the names of meshes' init containers, and of those that may have NET_ADMIN. A pod that is running gets no init
+containers any more.
 */ -}}
 {{- define "podrole.celMeshInits" -}}
 {{- $form := include "podrole.meshInit" . | fromYaml -}}

@@ -121,8 +121,8 @@ neither an endpoint nor PEM nor an address has a dollar sign, which the kubelet 
 variables.stsRegion + '.' + variables.stsDomains[i.stsDualStack == 'true' ? 1 : 0])
 {{- end }}
 
-{{- /* The sidecar's variables about the proxy on the way to STS in installation `i`, as injector/config/sts-proxy.ts. Only an endpoint by IPv6
-address has a colon in its host, and no exemption names it. */ -}}
+{{- /* The sidecar's variables about the proxy on the way to STS in installation `i`, as injector/config/sts-proxy.ts. Only an
+endpoint by IPv6 address has a colon in its host, and no exemption names it. */ -}}
 {{- define "podrole.celStsProxy" -}}
 (i.stsProxy == '' || [{{ include "podrole.celStsEndpoint" . | trim }}.replace('https://', '').replace('http://', '').split(':')[0]].exists(h,
 i.stsNoProxy.split(',').exists(n, n == h || (n.startsWith('.') && h.endsWith(n)))) ? [] : ['PODROLE_STS_PROXY=' + i.stsProxy] +
@@ -143,7 +143,8 @@ injector/model/own-resources.ts. The sidecar's hold for both in one container to
     'podrole-sidecar': {'requests.cpu': '1m', 'requests.memory': '16Mi', 'limits.cpu': '50m', 'limits.memory': '48Mi'}}
 {{- end }}
 
-{{- /* Whether the quantity `has` of container `c` is enough at `place`. Mostly it is the usual text, which costs less to compare. */ -}}
+{{- /* Whether the quantity `has` of container `c` is enough at `place`. Mostly it is the usual text, which costs less to
+compare. */ -}}
 {{- define "podrole.celEnough" -}}
 ({{ .has }} == variables.usual[c.name][{{ .place }}] || !quantity({{ .has }}).isLessThan(quantity(variables.floors[c.name][{{ .place }}])))
 {{- end }}
@@ -219,8 +220,9 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 {{ .var }}.?image.orValue('') == i.image && {{ .var }}.?imagePullPolicy.orValue('') in [i.imagePullPolicy, 'Always']
 {{- end }}
 
-{{- /* Whether the sidecar's group is one that podrole gives it: the number of its uid, or the group of a mesh's proxy, which the mesh's
-redirect leaves alone (injector/decide/mesh.ts). Istio's is 1337 unless its container names another; Linkerd's is told by an annotation. */ -}}
+{{- /* Whether the sidecar's group is one that podrole gives it: the number of its uid, or the group of a mesh's proxy, which the
+mesh's redirect leaves alone (injector/decide/mesh.ts). Istio's is 1337 unless its container names another; Linkerd's is told by
+an annotation. */ -}}
 {{- define "podrole.celGid" -}}
 (variables.sidecarGid == variables.sidecarUid || (variables.sidecarGid > 0 && (variables.sidecarGid == 1337 ||
 variables.annotations[?'config.linkerd.io/proxy-gid'].orValue('') == string(variables.sidecarGid) ||
@@ -291,8 +293,8 @@ has(c.securityContext) && has(c.securityContext.capabilities) && has(c.securityC
 c.securityContext.capabilities.add.exists(a, a in ['SETUID', 'SETGID'])
 {{- end }}
 
-{{- /* Compared exactly: containerd turns CAP_NET_RAW into CAP_CAP_NET_RAW and then drops nothing. Without a guard it may be added, and a trusted
-init container of a mesh needs it. */ -}}
+{{- /* Compared exactly: containerd turns CAP_NET_RAW into CAP_CAP_NET_RAW and then drops nothing. Without a guard it may be added,
+and a trusted init container of a mesh needs it. */ -}}
 {{- define "podrole.celKeepsCapability" -}}
 (!(has(c.securityContext) && has(c.securityContext.capabilities) &&
 has(c.securityContext.capabilities.drop) && ('ALL' in c.securityContext.capabilities.drop ||
