@@ -1,10 +1,9 @@
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
-import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { irsaSkipKeys } from "../config/annotation-keys.ts";
 import { annotation, containerRoleKey, type Keys } from "../model/annotations.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { namesOf } from "../model/name-list.ts";
-import { userContainers } from "../model/user-containers.ts";
+import { isPodroleName, userContainers } from "../model/user-containers.ts";
 import { type Pod } from "../model/pod.ts";
 
 // A set: an object that is yet to be validated may hold a hundred thousand names.
@@ -31,14 +30,11 @@ export function exposes(pod: Pod, keys: Keys): (name: string) => boolean {
   };
 }
 
-/** Of podrole itself, which adds them to the lists of webhooks for IRSA. */
-const OWN_NAMES: ReadonlySet<string> = new Set(Object.values(CONTAINER));
-
 /** The keys of the annotations by which the pod's author says which containers get credentials. */
 export const exposingAnnotations = (pod: Pod, keys: Keys): readonly string[] =>
   [ANNOTATION.containers, ANNOTATION.skipContainers, ...irsaSkipKeys(keys)].filter((key) => {
     const names = namesIn(pod, key);
-    return names !== undefined && (names.size === 0 || [...names].some((name) => !OWN_NAMES.has(name)));
+    return names !== undefined && (names.size === 0 || [...names].some((name) => !isPodroleName(name)));
   });
 
 /**
@@ -64,7 +60,8 @@ export function exposedContainers(
     return finding("CONTAINER_UNKNOWN", message, `Name one of the pod's containers: ${present}.`);
   });
   const absent = [ANNOTATION.skipContainers, ...irsaSkipKeys(keys)].flatMap((key) => {
-    const unknown = unknownIn(key).filter((name) => !OWN_NAMES.has(name));
+    // podrole itself adds its containers to the lists of webhooks for IRSA.
+    const unknown = unknownIn(key).filter((name) => !isPodroleName(name));
     if (unknown.length === 0) return [];
     const few = [...unknown.slice(0, 5).map(shown), ...(unknown.length > 5 ? ["others"] : [])].join(", ");
     const message = `The annotation ${key} names ${few}, which the pod does not have.`;

@@ -5,9 +5,9 @@ import { irsaSkipKeys } from "../config/annotation-keys.ts";
 import { settingsMark } from "../config/settings-mark.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { namesOf } from "../model/name-list.ts";
+import { isPodroleName } from "../model/user-containers.ts";
 import type { Fields } from "../model/read.ts";
 import type { IdentityIntent } from "../decide/identities.ts";
-import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { POD_IDENTITY } from "../../sidecar/contract/session.ts";
 import type { Intent, SidecarIntent } from "../decide/intent.ts";
 
@@ -92,9 +92,7 @@ function skipping(present: string | null | undefined, injected: readonly Contain
   const text = present ?? "";
   // The webhook takes the list for a line of CSV, and a second line or a lone quote would hide what follows.
   const users = /["\n\r]/.test(text) ? namesOf(text) : text.split(",");
-  const others = users.filter((name) => !OWN_NAMES.has(name.trim()));
+  // One of podrole's may be there from an earlier pass, and no longer be in the pod.
+  const others = users.filter((name) => !isPodroleName(name.trim()));
   return [...(others.join("") === "" ? [] : others), ...injected.map(({ name }) => name)].join(",");
 }
-
-/** One of them may be there from an earlier pass, and no longer be in the pod. */
-const OWN_NAMES: ReadonlySet<string> = new Set(Object.values(CONTAINER));
