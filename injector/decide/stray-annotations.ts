@@ -27,13 +27,6 @@ export interface Place {
   readonly name?: string;
 }
 
-/** Warnings about annotations on `object` that would otherwise be silently ignored. */
-export const strayAnnotations = (
-  on: On,
-  annotations: Readonly<Record<string, unknown>>,
-  keys: Keys = ANNOTATION,
-): readonly Finding[] => straysIn({ on }, annotations, keys).map((one) => one.finding);
-
 /** The key that names the role on each kind of object. */
 export const roleKeyOn = (on: On, keys: Keys): string =>
   ({ Pod: keys.role, ServiceAccount: keys.serviceAccountRole, Namespace: keys.namespaceDefaultRole })[on];

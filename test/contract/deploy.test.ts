@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { admitPod } from "../../injector/review/admit-pod.ts";
-import { strayAnnotations } from "../../injector/decide/stray-annotations.ts";
+import { strayAnnotations } from "../support/stray-annotations.ts";
 import { annotationsByKey, type On } from "../../injector/model/annotations.ts";
 import { manifestCluster } from "../../injector/cluster/manifest-cluster.ts";
 import { parseGrant } from "../../injector/model/grant.ts";

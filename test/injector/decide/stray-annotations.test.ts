@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
-import { strayAnnotations } from "../../../injector/decide/stray-annotations.ts";
+import { strayAnnotations } from "../../support/stray-annotations.ts";
 import { annotationsByKey } from "../../../injector/model/annotations.ts";
 
 test.for([...annotationsByKey()])("%s gives no warning on its own kind of object", ([key, { on }]) => {
