@@ -88,6 +88,13 @@ const DANGEROUS: readonly (readonly [string, unknown])[] = [
   ["affinity", affinity({ key: "kubernetes.io/os", operator: "In", values: ["windows", "linux"] })],
   ["affinity", affinity({ key: "kubernetes.io/os", operator: "NotIn", values: ["windows"] })],
   ["targetContainerName", "podrole-sidecar"],
+  // Of meshes, and what is left of a pod's resources.
+  ["name", "istio-init"],
+  ["name", "linkerd-init"],
+  ["name", "istio-proxy"],
+  ["securityContext", { capabilities: { add: ["NET_ADMIN", "NET_RAW"], drop: ["ALL"] }, runAsGroup: 1337 }],
+  ["resources", { limits: { memory: "1Gi", cpu: "1" } }],
+  ["resources", { requests: { memory: "1Ki", cpu: "0" }, limits: { memory: "40Mi", cpu: "1e-2" } }],
 ];
 
 const ANNOTATION_KEYS: readonly string[] = [
@@ -96,6 +103,9 @@ const ANNOTATION_KEYS: readonly string[] = [
   "kubernetes.io/config.mirror",
   "container.apparmor.security.beta.kubernetes.io/app",
   "podrole.dev/unknown",
+  "config.linkerd.io/proxy-gid",
+  "linkerd.io/inject",
+  "sidecar.istio.io/inject",
 ];
 
 const ANNOTATION_VALUES: readonly string[] = [
@@ -119,6 +129,13 @@ const ANNOTATION_VALUES: readonly string[] = [
   '{"a":"b"}',
   "unconfined",
   "x".repeat(5000),
+  "requests.cpu=1m,requests.memory=16Mi",
+  "limits.cpu=50m,limits.memory=33554431500m",
+  "podrole-guard,app",
+  "enabled",
+  "true",
+  "02102",
+  "64169",
 ];
 
 /** A random source: numbers from 0 to 1. */

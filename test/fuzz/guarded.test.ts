@@ -66,6 +66,11 @@ test.for<readonly [string, unknown]>([
     },
   ],
   ["with a guard of little memory", withInit(0, { resources: { limits: { memory: "6Mi" } } })],
+  [
+    "with a guard of half a byte too little",
+    withInit(0, { resources: { limits: { memory: "33554431500m" } } }),
+  ],
+  ["with a sidecar in root's group", withInit(1, { securityContext: { runAsUser: 64_169, runAsGroup: 0 } })],
   ["with a guard that has a token for the API", withInit(0, { volumeMounts: [] })],
   ["with a sidecar that has a token for the API", withInit(1, { volumeMounts: [] })],
   [

@@ -17,7 +17,9 @@ function isOnlyForWindows(pod: unknown): boolean {
       !list(at(term, "matchExpressions")).some(
         (one) =>
           /^(?:beta\.)?kubernetes\.io\/os$/.test(String(at(one, "key"))) &&
-          JSON.stringify([at(one, "operator"), at(one, "values")]) === '["In",["windows"]]',
+          at(one, "operator") === "In" &&
+          // A value may stand there twice.
+          JSON.stringify([...new Set(list(at(one, "values")))]) === '["windows"]',
       ),
   );
   return terms.length > 0 && unmet.length === 0;

