@@ -26,12 +26,12 @@ test.for<[string, readonly Container[], Way]>([
     { gid: 3000, annotation: { [GID]: "3000" } },
   ],
   [
-    "no group that Linkerd's init container does not know of",
+    "no other group, if Linkerd's init container was told of none",
     [container("linkerd-init")],
     { gid: undefined, annotation: undefined },
   ],
   [
-    "the one that it does know of",
+    "the group of Linkerd's proxy, if there is an init container too",
     [container("linkerd-init"), container("linkerd-proxy", 3000)],
     { gid: 3000, annotation: { [GID]: "3000" } },
   ],
