@@ -90,7 +90,7 @@ export function parseGrant(object: Fields): Grant {
   const spec = own(object, "spec");
   if (typeof name !== "string" || !isRecord(spec))
     throw invalid("(unnamed)", "has no metadata.name or no spec");
-  const unknown = Object.keys(spec).find((key) => !SPEC_FIELDS.has(key));
+  const unknown = Object.keys(spec).find((key) => !GRANT_FIELDS.has(key));
   // If ignored, `serviceAccount` for `serviceAccounts` would grant the role to every service account.
   if (unknown !== undefined) throw invalid(name, `has the unknown field spec.${unknown.slice(0, 80)}`);
   const list = (key: string): readonly string[] | undefined => {
@@ -136,7 +136,8 @@ export function parseGrant(object: Fields): Grant {
   };
 }
 
-const SPEC_FIELDS: ReadonlySet<string> = new Set([
+/** The fields of a RoleGrant's spec. */
+export const GRANT_FIELDS: ReadonlySet<string> = new Set([
   "roles",
   "namespaces",
   "namespaceSelector",

@@ -1,3 +1,4 @@
+import { GRANT_FIELDS } from "../../model/grant.ts";
 import { fieldsIn, own, recordsIn, type Fields } from "../../model/read.ts";
 import type { CheckFacts } from "./facts.ts";
 import { fail, judged, ok, skip, warn, type Results } from "./result.ts";
@@ -44,8 +45,6 @@ export const versionCheck = ({ serverVersion }: CheckFacts): Results => {
   });
 };
 
-/** Where parseGrant reads from. A field that the CRD lacks is dropped by the API server without a word. */
-const GRANT_FIELDS = ["effect", "roles", "namespaces", "namespaceSelector", "serviceAccounts", "default"];
 /** Not an apply of the CRD alone: Helm installs nothing over objects that it does not own. */
 const INSTALL =
   "Install or upgrade podrole, which brings it: helm upgrade --install, or kubectl apply --server-side -f deploy/install.yaml (see deploy/README.md).";
@@ -67,7 +66,8 @@ export const crdCheck = ({ crd }: CheckFacts): Results => {
     }
     const schema = fieldsIn(fieldsIn(version, "schema"), "openAPIV3Schema");
     const known = fieldsIn(fieldsIn(fieldsIn(schema, "properties"), "spec"), "properties");
-    const missing = GRANT_FIELDS.filter((field) => !Object.hasOwn(known, field));
+    // The API server drops a field that the CRD lacks, without a word.
+    const missing = [...GRANT_FIELDS].filter((field) => !Object.hasOwn(known, field));
     if (missing.length > 0) {
       const message = `The CRD is of another version: it lacks spec.${missing.join(", spec.")}, which the API server drops from grants.`;
       return fail(code, message, INSTALL);

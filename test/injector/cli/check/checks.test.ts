@@ -1,3 +1,4 @@
+import { GRANT_FIELDS } from "../../../../injector/model/grant.ts";
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { check, isHealthy } from "../../../../injector/cli/check/checks.ts";
@@ -105,9 +106,11 @@ describe("the API server", () => {
     expect(said("CRD", { crd: absent })[0]).toMatch(/^fail: .+ is not installed/);
     expect(crd((version) => (version["name"] = "v1beta9"))).toMatch(/^fail: .+ does not serve/);
     expect(crd((_, all) => (all["status"] = {}))).toMatch(/^fail: .+ does not serve it/);
-    expect(
-      crd((version) => delete version["schema"].openAPIV3Schema.properties.spec.properties.serviceAccounts),
-    ).toMatch(/^fail: .+ lacks spec\.serviceAccounts,/);
+    for (const field of GRANT_FIELDS) {
+      expect(
+        crd((version) => delete version["schema"].openAPIV3Schema.properties.spec.properties[field]),
+      ).toMatch(new RegExp(`^fail: .+ lacks spec\\.${field},`));
+    }
     expect(crd((version) => delete version["subresources"])).toMatch(/^warn: .+ no status/);
   });
 });
