@@ -32,4 +32,6 @@ export const isNewest = MINOR >= NEWEST_MINOR;
 
 /** Why a test of the feature is skipped at this API server, or undefined. */
 export const whyWithout = (feature: Feature | undefined): string | undefined =>
-  feature === undefined || MINOR >= SINCE[feature] ? undefined : `Kubernetes 1.${MINOR} has not ${feature}`;
+  feature === undefined || MINOR >= SINCE[feature]
+    ? undefined
+    : `Kubernetes 1.${MINOR} does not have ${feature}`;
