@@ -1,5 +1,6 @@
 import type { InjectorConfig } from "../config/installation.ts";
 import type { Intent } from "../decide/intent.ts";
+import { presenceOf } from "../decide/presence.ts";
 import type { Pod } from "../model/pod.ts";
 import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
 import type { Fresh } from "./fresh.ts";
@@ -32,6 +33,6 @@ export function assigned(
     tokens: tokensFor(pod, sidecar, fresh),
     uid,
     gid: intent.mesh?.gid ?? uid,
-    isOne: isOneContainer(pod, intent, config),
+    isOne: isOneContainer(pod, presenceOf(intent, config), config),
   };
 }

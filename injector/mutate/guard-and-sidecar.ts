@@ -1,7 +1,7 @@
 import { ENV } from "../../sidecar/contract/env.ts";
 import { COMMAND } from "../../sidecar/contract/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
-import type { Intent } from "../decide/intent.ts";
+import type { Presence } from "../decide/presence.ts";
 import { isGuardAndSidecar, sidecarIn } from "../model/own-form.ts";
 import { literal, type Container, type Pod } from "../model/pod.ts";
 import { userContainers } from "../model/user-containers.ts";
@@ -11,8 +11,11 @@ import { ownSecurity } from "./own-container.ts";
  * Whether the pod gets one container as guard and sidecar. Not if the kubelet lets only root or its group read the token files, because
  * the sidecar reads them after it has given up root: if every container names uid 0 (FsUserFrom), or `fsGroup` is 0.
  */
-export const isOneContainer = (pod: Pod, intent: Intent, { guardContainer }: InjectorConfig): boolean =>
-  guardContainer === "sidecar" && intent.guard && intent.sidecar !== undefined && !keepsTokensForRoot(pod);
+export const isOneContainer = (
+  pod: Pod,
+  { guard, sidecar }: Pick<Presence, "guard" | "sidecar">,
+  { guardContainer }: Pick<InjectorConfig, "guardContainer">,
+): boolean => guardContainer === "sidecar" && guard && sidecar && !keepsTokensForRoot(pod);
 
 function keepsTokensForRoot(pod: Pod): boolean {
   const { runAsUser, fsGroup } = pod.spec.securityContext ?? {};

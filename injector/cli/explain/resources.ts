@@ -3,6 +3,7 @@ import { RESOURCES_CHOSEN_BY } from "../../decide/resources/own-resources.ts";
 import type { Answers } from "../../decide/trace.ts";
 import { annotation } from "../../model/annotations.ts";
 import { amountsOf, writeAmount } from "../../model/resource-amounts.ts";
+import { isOneContainer } from "../../mutate/guard-and-sidecar.ts";
 import { shown, type Around, type Step } from "./step.ts";
 
 /** What guard and sidecar take, and what decided that: a quota counts it, and a LimitRange may change it. */
@@ -14,7 +15,7 @@ export function resourcesStep(
   const guard = answers.settings?.guard === true;
   const sidecar = answers.exposed !== undefined;
   // In one container, it is the sidecar's.
-  const isOne = config.guardContainer === "sidecar" && guard && sidecar;
+  const isOne = isOneContainer(pod, { guard, sidecar }, config);
   const names = [...(guard && !isOne ? [CONTAINER.guard] : []), ...(sidecar ? [CONTAINER.sidecar] : [])];
   const all = names.map((name) => `${name} ${amountsOf(of[name]).map(writeAmount).join(",")}`);
   const chosen = names.map((name) => {
