@@ -69,6 +69,14 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
       "options.guardContainer sidecar needs admissionPolicy",
     ],
     [
+      "trust in a mesh's init container, likewise",
+      {
+        options: { meshInitImages: ["istio=a.example/b"] },
+        admissionPolicy: { validationActions: ["Warn"] },
+      },
+      "options.meshInitImages needs admissionPolicy",
+    ],
+    [
       "a proxy's Secret without a proxy",
       { options: { stsProxySecret: "a" } },
       "options.stsProxySecret and options.stsNoProxy need",

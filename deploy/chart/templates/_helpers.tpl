@@ -104,6 +104,9 @@ the default applies. */}}
 {{- if and (eq $v.options.guardContainer "sidecar") (not (and $v.admissionPolicy.enabled (has "Deny" $v.admissionPolicy.validationActions))) -}}
 {{- fail "options.guardContainer sidecar needs admissionPolicy with Deny: exec into the sidecar's container would be root there and could remove the guard's rules" -}}
 {{- end -}}
+{{- if and $v.options.meshInitImages (not (and $v.admissionPolicy.enabled (has "Deny" $v.admissionPolicy.validationActions))) -}}
+{{- fail "options.meshInitImages needs admissionPolicy with Deny: exec into a mesh's init container could remove the guard's rules" -}}
+{{- end -}}
 {{- if eq (int $v.options.credentialsPort) (int $v.options.healthPort) -}}
 {{- fail "options.credentialsPort and options.healthPort are the same" -}}
 {{- end -}}
