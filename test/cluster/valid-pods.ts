@@ -25,7 +25,14 @@ export function randomValidPod(next: () => number): Pod {
     ...(chance(0.1) ? { volumeMounts: [{ name: "data", mountPath: "/data" }] } : {}),
   });
   return {
-    metadata: { name: "web", annotations: { "iam.amazonaws.com/role": BILLING } },
+    metadata: {
+      name: "web",
+      annotations: {
+        "iam.amazonaws.com/role": BILLING,
+        ...(chance(0.1) ? { "podrole.dev/guard-resources": "limits.cpu=50m,limits.memory=32Mi" } : {}),
+        ...(chance(0.1) ? { "podrole.dev/sidecar-resources": "limits.cpu=50m,limits.memory=48Mi" } : {}),
+      },
+    },
     spec: {
       ...(chance(0.4) ? { initContainers: [container("init")] } : {}),
       containers: [container("app"), ...(chance(0.4) ? [container("helper")] : [])],
@@ -39,7 +46,10 @@ export function randomValidPod(next: () => number): Pod {
       ...(chance(0.05) ? { hostNetwork: true } : {}),
       ...(chance(0.08)
         ? { resources: { limits: { cpu: one("20m", "50m", "2"), memory: one("40Mi", "50Mi", "1Gi") } } }
-        : {}),
+        : chance(0.1)
+          ? // Which leave nothing to guard and sidecar.
+            { resources: { requests: { cpu: "0", memory: "0" }, limits: { cpu: "2", memory: "1Gi" } } }
+          : {}),
       ...(chance(0.1) ? { securityContext: { runAsUser: chance(0.2) ? 64_169 : 2000 } } : {}),
     },
   };
