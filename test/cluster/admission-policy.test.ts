@@ -310,15 +310,17 @@ describe.skipIf(reason !== undefined)(
         const counts = { inject: 0, deny: 0, skip: 0 };
         for (let i = 0; i < 300; i += 1) {
           const pod = asTaken(randomValidPod(next));
-          const { kind, findings } = decide(pod, known, settings);
+          const decided = decide(pod, known, settings);
+          const { kind, findings } = decided;
           // The webhook denies some pods that it could correct. A corrected pod is harmless.
           const mended = findings.filter(({ severity }) => severity === "deny");
           if (mended.length > 0 && mended.every(({ code }) => code === "PRIVILEGE_ESCALATION")) continue;
           counts[kind] += 1;
           // A denied pod is tried as if the webhook had let it pass.
-          const values = assigned(pod, decision.intent, settings, FRESH);
+          const { intent } = decided.kind === "inject" ? decided : decision;
+          const values = assigned(pod, intent, settings, FRESH);
           if (values === undefined) throw new Error("no uid is left for the sidecar");
-          const { status, body } = await create(own, mutate(pod, decision.intent, settings, values));
+          const { status, body } = await create(own, mutate(pod, intent, settings, values));
           const verdict = status < 300 ? "inject" : "deny";
           expect({ verdict, pod, says: findings, body: status < 300 ? "" : body.message }).toMatchObject({
             verdict: kind,
