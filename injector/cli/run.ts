@@ -17,7 +17,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   try {
     const program = podroleCommand(bind, {
       writeOut: io.stdout.write,
-      writeErr: io.stderr.write,
+      writeErr: (text) => io.stderr.write(withoutPasswords(text)),
       getOutHelpWidth: () => io.stdout.columns ?? 80,
       getErrHelpWidth: () => io.stderr.columns ?? 80,
     });
@@ -30,3 +30,6 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
     return FOUND.has(known.code) ? 1 : 2;
   }
 }
+
+/** Commander repeats an argument that is refused, and a proxy's URL may have been written with its password. */
+const withoutPasswords = (text: string): string => text.replaceAll(/\/\/[^/\s]*@/g, "//…@");
