@@ -1,3 +1,4 @@
+import { clipped } from "../model/findings.ts";
 import type { Rule } from "./annotation-rules.ts";
 
 /** Characters of all roles that are shown, and of one of them. */
@@ -9,7 +10,7 @@ export function allowedHere(rules: readonly Rule[]): string {
   let [left, more] = [SHOWN_MAX, 0];
   const parts = rules.flatMap(({ label, roles }) => {
     const shown = roles()
-      .map(clipped)
+      .map((role) => clipped(role, ROLE_MAX))
       .filter((role) => {
         left -= role.length + 2;
         if (left < 0) more += 1;
@@ -20,5 +21,3 @@ export function allowedHere(rules: readonly Rule[]): string {
   const rest = more === 0 ? [] : [`and ${more} more`];
   return parts.length === 0 ? "" : `Allowed here: ${[...parts, ...rest].join("; ")}.`;
 }
-
-const clipped = (text: string): string => (text.length > ROLE_MAX ? `${text.slice(0, ROLE_MAX - 1)}…` : text);

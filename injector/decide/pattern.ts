@@ -1,3 +1,4 @@
+import { clipped } from "../model/findings.ts";
 import { RE2JS } from "re2js";
 import type { RoleArn } from "../model/arn.ts";
 import { type Glob, globMatches, globOf } from "../model/glob.ts";
@@ -90,7 +91,7 @@ function bounded(sizes: readonly number[], arn: RoleArn): void {
 }
 
 const TOO_MUCH = `is longer than ${PROGRAM_MAX} characters, or repeats too much`;
-const shown = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
+const shown = (text: string): string => JSON.stringify(clipped(text, 60));
 
 /** Instructions that every program has. */
 const AROUND = 8;

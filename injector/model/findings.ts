@@ -289,7 +289,12 @@ export interface Finding {
 }
 
 export function finding(code: FindingCode, message: string, remedy: string): Finding {
-  return { code, severity: FINDINGS[code].severity, message: clipped(message), remedy: clipped(remedy) };
+  return {
+    code,
+    severity: FINDINGS[code].severity,
+    message: clipped(message, MESSAGE_MAX),
+    remedy: clipped(remedy, MESSAGE_MAX),
+  };
 }
 
 /** An exemption that a pod needs, for its author and for the audit log. */
@@ -300,8 +305,10 @@ export const exemption = (entry: string, message: string): Finding => ({
 
 /** Names are not validated yet: one can be as long as a request may be. */
 const MESSAGE_MAX = 1200;
-const clipped = (text: string): string =>
-  text.length > MESSAGE_MAX ? `${text.slice(0, MESSAGE_MAX - 1)}…` : text;
+
+/** The text, or so much of it that it has `max` characters with the sign that the rest is missing. */
+export const clipped = (text: string, max: number): string =>
+  text.length > max ? `${text.slice(0, max - 1)}…` : text;
 
 export const denies = (findings: readonly Finding[]): boolean =>
   findings.some(({ severity }) => severity === "deny");

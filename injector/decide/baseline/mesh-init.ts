@@ -26,7 +26,7 @@ const added = ({ securityContext }: Container): readonly string[] =>
   (securityContext?.capabilities?.add ?? []).filter((name) => MESH_INIT_CAPABILITIES.includes(name));
 
 /** The mesh whose init container this is. As an app's or an ephemeral container it could run beside the app. */
-function meshOf(container: Container, { spec }: Pod): MeshName | undefined {
+function meshWhoseInitIs(container: Container, { spec }: Pod): MeshName | undefined {
   const mesh = meshOfInit(container.name);
   // In this order: a pod may have thousands of init containers.
   return mesh !== undefined && spec.initContainers?.includes(container) === true ? mesh : undefined;
@@ -34,7 +34,7 @@ function meshOf(container: Container, { spec }: Pod): MeshName | undefined {
 
 /** Whether the control `meshInit` answers for a capability that the container adds, instead of `capabilities`. */
 export const isForMesh = (capability: string, container: Container, { pod, guard }: Subject): boolean =>
-  guard && MESH_INIT_CAPABILITIES.includes(capability) && meshOf(container, pod) !== undefined;
+  guard && MESH_INIT_CAPABILITIES.includes(capability) && meshWhoseInitIs(container, pod) !== undefined;
 
 /** Whether the container is a mesh's own program in the one form that the mesh's webhook writes; if not, what is wrong. */
 function judge(container: Container, mesh: MeshName, pod: Pod, trust: MeshTrust): Violation | undefined {
@@ -65,13 +65,13 @@ function judge(container: Container, mesh: MeshName, pod: Pod, trust: MeshTrust)
 
 export const meshInits = (subject: Subject): readonly Violation[] =>
   subject.containers.flatMap((container) => {
-    const mesh = meshOf(container, subject.pod);
+    const mesh = meshWhoseInitIs(container, subject.pod);
     if (mesh === undefined || added(container).length === 0) return [];
     return judge(container, mesh, subject.pod, subject.meshes) ?? [];
   });
 
 /** Whether the container keeps the capabilities that it adds. */
 export function isTrustedMeshInit(container: Container, pod: Pod, trust: MeshTrust): boolean {
-  const mesh = meshOf(container, pod);
+  const mesh = meshWhoseInitIs(container, pod);
   return mesh !== undefined && judge(container, mesh, pod, trust) === undefined;
 }

@@ -39,17 +39,16 @@ export function boundsOf(
   total: Total | undefined,
   floor: number,
 ): Bounds {
+  const units = (quantity: string | undefined): number | undefined =>
+    quantity === undefined ? undefined : unitsOf(resource, quantity);
   const ofPod = fieldsIn(spec, "resources");
-  const [podLimit, podRequest] = (["limits", "requests"] as const).map((kind) => {
-    const quantity = quantitiesIn(ofPod, kind)[resource];
-    return quantity === undefined ? undefined : unitsOf(resource, quantity);
-  });
+  const [podLimit, podRequest] = (["limits", "requests"] as const).map((kind) =>
+    units(quantitiesIn(ofPod, kind)[resource]),
+  );
   const [limits, requests] = [total?.("limits", resource) ?? 0, total?.("requests", resource) ?? 0];
   const items = limitRanges.flatMap(({ name, limits: all }) =>
     all.map((item) => ({ from: { name, item }, of: (key: "min" | "max") => units(item[key][resource]) })),
   );
-  const units = (quantity: string | undefined): number | undefined =>
-    quantity === undefined ? undefined : unitsOf(resource, quantity);
   const bound = (value: number | undefined, from?: Bound["from"]): readonly Bound[] =>
     value === undefined || Number.isNaN(value) ? [] : [{ value, ...(from && { from }) }];
   const narrowest = (all: readonly Bound[], start: number): Bound =>
