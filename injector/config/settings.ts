@@ -10,6 +10,7 @@ import {
 } from "../../sidecar/contract/pod.ts";
 import { SOURCES } from "../../sidecar/contract/session.ts";
 import { LOG_LEVELS } from "../../sidecar/kit/log.ts";
+import { GUARD_SETTINGS } from "../model/guard-mode.ts";
 import { OWN_RESOURCES, type OwnContainer } from "../model/own-resources.ts";
 import { amountsOf, writeAmount, type Amount } from "../model/resource-amounts.ts";
 import { TOKEN_MODES } from "../model/token-mode.ts";
@@ -72,8 +73,9 @@ export const SETTINGS = {
     about:
       "Which rules decide who may use a role; default: listed for source web-identity, enforce for the others.",
   }),
-  guard: setting(choice(["block", "off"]), "block", {
-    about: "Whether the guard cuts pods off from the metadata service.",
+  guard: setting(choice(GUARD_SETTINGS), "auto", {
+    about:
+      "How the guard keeps pods from the metadata service: block, by rules in the pod; verify, by proving that nodes or network do; auto, block where the namespace's Pod Security level allows it, else verify.",
     policy: true,
     namespace: ANNOTATION.guard,
   }),

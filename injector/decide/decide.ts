@@ -7,7 +7,7 @@ import { finding, denies, type Finding } from "../model/findings.ts";
 import { allContainers, type Container, type Pod } from "../model/pod.ts";
 import { isLabelled, type Facts } from "../model/facts.ts";
 import { straysAround } from "./strays-around.ts";
-import { namespaceSettings, podSecurity } from "./namespace-settings.ts";
+import { namespaceSettings } from "./namespace-settings.ts";
 import { requestedRoles } from "./requested-roles.ts";
 import { intendSidecar } from "./sidecar-intent.ts";
 import { intendImds } from "./imds.ts";
@@ -60,7 +60,8 @@ export function decide(
   const hostNetwork = observe("hostNetwork", pod.spec.hostNetwork === true);
   const presence = { guard, sidecar: isRequested, source };
   const meshes = meshTrust(config, presence);
-  const baseline = () => (guard || isRequested ? baselineOf({ pod, guard, meshes }, facts, observe) : []);
+  const baseline = () =>
+    guard || isRequested ? baselineOf({ pod, guard: guard !== undefined, meshes }, facts, observe) : [];
   if (hostNetwork && !isRequested && config.hostNetwork === "warn" && roleProblems.length === 0) {
     const findings = [unguarded(), ...ignored, ...baseline()];
     return denies(findings) ? deny(findings) : skip("host-network", findings);
@@ -82,7 +83,6 @@ export function decide(
     ...roleProblems,
     ...(sidecar?.findings ?? []),
     ...imdsProblems,
-    ...(guard ? observe("podSecurity", podSecurity(facts)) : []),
     ...baseline(),
     ...(guard || isRequested ? observe("hazards", hazards(pod, presence)) : []),
     ...(sidecar?.intent && !guard ? eavesdropping(pod, sidecar.intent) : []),

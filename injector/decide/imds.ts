@@ -1,5 +1,6 @@
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { IMDS_MODES, IMDS_V1, type ImdsMode, type ImdsV1 } from "../../sidecar/contract/metadata.ts";
+import type { GuardMode } from "../../sidecar/contract/env.ts";
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { ContainerRole } from "./container-roles.ts";
@@ -19,7 +20,7 @@ export interface ImdsInput {
   readonly pod: Pod;
   readonly facts: Pick<Facts, "namespace">;
   readonly config: Pick<InjectorConfig, "imds" | "keys">;
-  readonly guard: boolean;
+  readonly guard: GuardMode | undefined;
   /** Whether the pod has a role of its own, as opposed to one of its containers. */
   readonly hasRole: boolean;
   readonly containers: readonly ContainerRole[];

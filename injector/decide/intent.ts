@@ -1,6 +1,6 @@
 import type { IdentityIntent } from "./identities.ts";
 import type { Source } from "../../sidecar/contract/session.ts";
-import type { StartMode } from "../../sidecar/contract/env.ts";
+import type { GuardMode, StartMode } from "../../sidecar/contract/env.ts";
 import type { ImdsIntent } from "./imds.ts";
 import type { MeshIntent } from "./mesh.ts";
 import type { ResourcesIntent } from "./resources/own-resources.ts";
@@ -29,7 +29,8 @@ export interface SidecarIntent {
 
 /** Everything that podrole will change in one pod. */
 export interface Intent {
-  readonly guard: boolean;
+  /** Undefined: the pod gets no guard. */
+  readonly guard: GuardMode | undefined;
   readonly sidecar: SidecarIntent | undefined;
   /** What guard and sidecar request, and are limited to. */
   readonly resources: ResourcesIntent["of"];

@@ -3,14 +3,23 @@ import type { InjectorConfig } from "../config/installation.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { Facts } from "../model/facts.ts";
+import type { GuardMode } from "../../sidecar/contract/env.ts";
+import {
+  ENFORCED_LEVEL,
+  GUARD_SETTINGS,
+  guardMode,
+  isGuardSetting,
+  levelWithoutNetAdmin,
+} from "../model/guard-mode.ts";
 
 const isSource = (raw: string): raw is Source => (SOURCES as readonly string[]).includes(raw);
 
 /** The settings that an admin's annotations on the namespace override. */
 export function namespaceSettings(
-  { namespace }: Facts,
+  facts: Facts,
   config: InjectorConfig,
-): { readonly source: Source; readonly guard: boolean; readonly findings: readonly Finding[] } {
+): { readonly source: Source; readonly guard: GuardMode | undefined; readonly findings: readonly Finding[] } {
+  const { namespace } = facts;
   const findings: Finding[] = [];
   const wantedSource = namespace.annotations[ANNOTATION.source];
   const overridden =
@@ -22,23 +31,33 @@ export function namespaceSettings(
     );
   }
   const wantedGuard = namespace.annotations[ANNOTATION.guard];
-  if (wantedGuard !== undefined && wantedGuard !== "block" && wantedGuard !== "off") {
+  if (wantedGuard !== undefined && !isGuardSetting(wantedGuard)) {
     const message = `The annotation ${ANNOTATION.guard} of namespace ${namespace.name} is ${JSON.stringify(wantedGuard.slice(0, 60))}.`;
-    findings.push(finding("ANNOTATION_INVALID", message, "Ask a cluster admin to set it to block or off."));
+    findings.push(
+      finding(
+        "ANNOTATION_INVALID",
+        message,
+        `Ask a cluster admin to set it to one of ${GUARD_SETTINGS.join(", ")}.`,
+      ),
+    );
   }
-  const guard = (wantedGuard ?? config.guard) !== "off";
-  if (!guard) {
+  const guard = guardMode(facts, config);
+  if (guard === undefined) {
     const message = `The guard is off in namespace ${namespace.name}, so this pod can reach the node's role.`;
     findings.push(finding("GUARD_OFF", message, "Ask a cluster admin to turn it on."));
   }
+  findings.push(...forbiddenByLevel(facts, guard));
   return { source: overridden ? wantedSource : config.source, guard, findings };
 }
 
-/** Pod Security forbids NET_ADMIN below `privileged`, and its message does not mention podrole. */
-export function podSecurity({ namespace }: Facts): readonly Finding[] {
-  const level = namespace.labels["pod-security.kubernetes.io/enforce"];
-  if (level !== "baseline" && level !== "restricted") return [];
-  const message = `Namespace ${namespace.name} enforces Pod Security level ${level}, which forbids the guard's NET_ADMIN.`;
-  const remedy = `Ask a cluster admin to set pod-security.kubernetes.io/enforce to privileged there, where podrole then enforces baseline itself, or the namespace's annotation ${ANNOTATION.guard} to off.`;
-  return [finding("PSA_FORBIDS_GUARD", message, remedy)];
+/**
+ * Only a warning: the API server itself refuses the pod, unless its configuration exempts the namespace, and its message does not mention
+ * podrole.
+ */
+function forbiddenByLevel(facts: Facts, guard: GuardMode | undefined): readonly Finding[] {
+  const level = levelWithoutNetAdmin(facts);
+  if (guard !== "block" || level === undefined) return [];
+  const message = `The guard is in mode block in namespace ${facts.namespace.name}, which enforces Pod Security level ${level}, and this level forbids the guard's NET_ADMIN.`;
+  const remedy = `Ask a cluster admin to set the namespace's annotation ${ANNOTATION.guard} to auto, or ${ENFORCED_LEVEL} to privileged, where podrole then enforces baseline itself.`;
+  return [finding("BLOCK_NEEDS_PRIVILEGED", message, remedy)];
 }

@@ -1,3 +1,4 @@
+import type { GuardMode } from "../../sidecar/contract/env.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import type { Container, Pod } from "../model/pod.ts";
 import { userContainers } from "../model/user-containers.ts";
@@ -7,29 +8,30 @@ import type { SidecarIntent } from "./intent.ts";
 /**
  * Warns where containers of the pod may have different roles and one of them can become the sidecar's uid: it could then
  * end the sidecar, listen at its port, and be sent the token of another container (deploy/docs/security.md). Without a
- * guard, which keeps the ports for that uid, every container can listen there once the sidecar has ended. Only a
+ * guard in mode `block`, which keeps the ports for that uid, every container can listen there once the sidecar has ended. Only a
  * warning: many images start as root and change to another user, which takes SETUID.
  */
 export function notSeparated(
   pod: Pod,
-  guard: boolean,
+  guard: GuardMode | undefined,
   { identities }: Pick<SidecarIntent, "identities">,
 ): readonly Finding[] {
   const able = besideOtherRoles(runTogether(pod), identities)
-    .filter((one) => !guard || canBecomeAnyUid(one, pod))
+    .filter((one) => guard !== "block" || canBecomeAnyUid(one, pod))
     .map(({ name }) => JSON.stringify(name));
   if (able.length === 0) return [];
   const who = `Container${able.length === 1 ? "" : "s"} ${able.join(", ").slice(0, 400)}`;
   const what = "get the credentials of a container that has another role";
-  const [message, remedy] = guard
-    ? [
-        `${who} can become the sidecar's uid, and so ${what}.`,
-        "Set allowPrivilegeEscalation to false there, and drop SETUID or set runAsNonRoot to true.",
-      ]
-    : [
-        `${who} can listen at the sidecar's port while it restarts, and so ${what}: the guard, which keeps the port, is off.`,
-        "Ask a cluster admin to turn the guard on, or give all containers of the pod the same role.",
-      ];
+  const [message, remedy] =
+    guard === "block"
+      ? [
+          `${who} can become the sidecar's uid, and so ${what}.`,
+          "Set allowPrivilegeEscalation to false there, and drop SETUID or set runAsNonRoot to true.",
+        ]
+      : [
+          `${who} can listen at the sidecar's port while it restarts, and so ${what}: only the guard's mode block keeps the port.`,
+          "Ask a cluster admin for that mode, or give all containers of the pod the same role.",
+        ];
   return [finding("CONTAINERS_NOT_SEPARATED", message, remedy)];
 }
 

@@ -1,4 +1,5 @@
 import type { Source, Step } from "../../sidecar/contract/session.ts";
+import type { GuardMode } from "../../sidecar/contract/env.ts";
 import type { RoleArn } from "../model/arn.ts";
 import type { PolicyMode } from "../config/installation.ts";
 import type { Finding } from "../model/findings.ts";
@@ -21,7 +22,7 @@ export interface Answers {
   readonly windows: boolean;
   readonly settings: {
     readonly source: Source;
-    readonly guard: boolean;
+    readonly guard: GuardMode | undefined;
     readonly findings: readonly Finding[];
   };
   /** The value of the annotation that opts a pod out. */
@@ -50,7 +51,6 @@ export interface Answers {
   readonly token: { readonly mode: TokenMode; readonly findings: readonly Finding[] };
   /** Undefined where the pod is in no service mesh. */
   readonly mesh: MeshIntent | undefined;
-  readonly podSecurity: readonly Finding[];
   /** Each control of Pod Security level baseline that applies. */
   readonly baseline: readonly ControlResult[];
   readonly hazards: readonly Finding[];

@@ -155,8 +155,8 @@ const ANNOTATIONS: Readonly<Record<keyof Keys | "containerRole", AnnotationSpec>
   },
   guard: {
     on: "Namespace",
-    value: "block or off",
-    about: "Whether pods of this namespace are guarded.",
+    value: "auto, block, verify or off",
+    about: "How the guard keeps pods of this namespace from the metadata service.",
   },
   exempt: {
     on: "Namespace",

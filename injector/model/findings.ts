@@ -156,9 +156,10 @@ export const FINDINGS = {
     about:
       "The pod has a volume that is a path of the node, through which it could reach other pods' credentials.",
   },
-  PSA_FORBIDS_GUARD: {
-    severity: "deny",
-    about: "The namespace's Pod Security level forbids the guard's NET_ADMIN.",
+  BLOCK_NEEDS_PRIVILEGED: {
+    severity: "warn",
+    about:
+      "The guard is in mode block, and the namespace's Pod Security level forbids its NET_ADMIN: the API server refuses the pod.",
   },
   PRIVILEGED: {
     severity: "deny",

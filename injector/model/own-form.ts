@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { ENV } from "../../sidecar/contract/env.ts";
+import { ENV, type GuardMode } from "../../sidecar/contract/env.ts";
 import { COMMAND, CONTAINER } from "../../sidecar/contract/pod.ts";
 import { envVar, type Container, type PodSpec } from "./pod.ts";
 import { own, type Fields } from "./read.ts";
@@ -14,6 +14,13 @@ export const isGuardAndSidecar = (container: Fields): boolean =>
 /** Whether the container is the pod's guard, be it the sidecar too or not. */
 export const isGuarding = (container: Fields): boolean =>
   own(container, "name") === CONTAINER.guard || isGuardAndSidecar(container);
+
+/** The mode of the guard in a pod that has one. */
+export function guardModeIn({ initContainers }: Pick<PodSpec, "initContainers">): GuardMode | undefined {
+  const guard = initContainers?.find(isGuarding);
+  if (guard === undefined) return undefined;
+  return isDeepStrictEqual(own(guard, "command"), COMMAND.verify) ? "verify" : "block";
+}
 
 export const sidecarIn = ({ initContainers }: PodSpec): Container | undefined =>
   initContainers?.find(({ name }) => name === CONTAINER.sidecar);

@@ -8,14 +8,15 @@ import { userContainers } from "../model/user-containers.ts";
 import { ownSecurity } from "./own-container.ts";
 
 /**
- * Whether the pod gets one container as guard and sidecar. Not if the kubelet lets only root or its group read the token files, because
+ * Whether the pod gets one container as guard and sidecar. Not in mode `verify`, whose guard needs no right that it would have to give
+ * up; nor if the kubelet lets only root or its group read the token files, because
  * the sidecar reads them after it has given up root: if every container names uid 0 (FsUserFrom), or `fsGroup` is 0.
  */
 export const isOneContainer = (
   pod: Pod,
   { guard, sidecar }: Pick<Presence, "guard" | "sidecar">,
   { guardContainer }: Pick<InjectorConfig, "guardContainer">,
-): boolean => guardContainer === "sidecar" && guard && sidecar && !keepsTokensForRoot(pod);
+): boolean => guardContainer === "sidecar" && guard === "block" && sidecar && !keepsTokensForRoot(pod);
 
 function keepsTokensForRoot(pod: Pod): boolean {
   const { runAsUser, fsGroup } = pod.spec.securityContext ?? {};

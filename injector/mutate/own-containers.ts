@@ -33,7 +33,7 @@ export function ownContainers(
     return tokenHash(pod, hashes.get(name), token, presented);
   };
   const own = {
-    guard: guard ? [guardContainer(config, intent, uid)] : [],
+    guard: guard ? [guardContainer(config, intent, { uid, gid })] : [],
     sidecar: sidecar ? [sidecarContainer(config, intent, sidecar, hashOf, { uid, gid })] : [],
   };
   const [[asGuard], [asSidecar]] = [own.guard, own.sidecar];

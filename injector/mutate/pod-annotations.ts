@@ -29,7 +29,7 @@ export function annotated(
   const status = {
     version: config.version,
     settings: settingsMark(config),
-    guard: intent.guard ? "block" : "off",
+    guard: intent.guard ?? "off",
     ...(intent.imds === undefined ? {} : { imds: "emulate" }),
     ...(intent.imds?.v1 === "allowed" ? { imdsV1: "allowed" } : {}),
     ...(sidecar ? statusOf(sidecar) : {}),

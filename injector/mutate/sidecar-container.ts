@@ -61,6 +61,7 @@ export function sidecarContainer(
       ...variablesOf("sidecar", config).map(([name, value]) => literal(name, value)),
       ...kind.env(config),
       literal(ENV.blockedAddresses, intent.guard ? config.block.join(",") : NO_GUARD),
+      ...(intent.guard === undefined ? [] : [literal(ENV.guard, intent.guard)]),
       ...(intent.imds === undefined ? [] : imdsEnv(intent.imds, sidecar, config)),
       literal(ENV.start, sidecar.start),
       ...podFieldsIn(sidecar.sessionName, written).map(({ variable, path }) => fieldVar(variable, path)),

@@ -1,3 +1,4 @@
+import type { GuardMode } from "../../sidecar/contract/env.ts";
 import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { decide } from "../decide/decide.ts";
@@ -26,7 +27,8 @@ export type PodOutcome =
       readonly kind: "inject";
       readonly before: Pod;
       readonly after: Pod;
-      readonly guard: boolean;
+      /** Undefined: the pod gets no guard. */
+      readonly guard: GuardMode | undefined;
       readonly sidecar: SidecarIntent | undefined;
       readonly findings: readonly Finding[];
     };

@@ -5,7 +5,7 @@ import { baselineFindings, judgeBaseline } from "../decide/baseline/baseline.ts"
 import { exemptionsOf } from "../decide/baseline/exemptions.ts";
 import { NO_MESH_TRUST } from "../decide/baseline/mesh-init.ts";
 import { MESH_INIT_NAMES } from "../model/mesh-init.ts";
-import { isGuarding, sidecarIn, uidOfSidecar } from "../model/own-form.ts";
+import { guardModeIn, sidecarIn, uidOfSidecar } from "../model/own-form.ts";
 import { hazards } from "../decide/hazards.ts";
 import { blockedTokenMounts } from "../decide/token-mounts.ts";
 import type { Facts } from "../model/facts.ts";
@@ -45,7 +45,7 @@ export function resultForEphemeral(
   const addedOnly = podOf(added, before);
   const { exempt, findings: invalid } = exemptionsOf(namespace);
   const baseline = judgeBaseline(
-    { pod: addedOnly, containers: added, guard: presence.guard, meshes: NO_MESH_TRUST },
+    { pod: addedOnly, containers: added, guard: presence.guard !== undefined, meshes: NO_MESH_TRUST },
     exempt,
   );
   const endpoint = presence.sidecar ? endpointIn(before) : undefined;
@@ -53,7 +53,7 @@ export function resultForEphemeral(
   const endpointOf = ({ name }: Container) => (exposed(name) ? endpoint : undefined);
   const findings = [
     ...invalid,
-    ...baselineFindings(baseline, presence.guard).map(withProfile),
+    ...baselineFindings(baseline, presence.guard !== undefined).map(withProfile),
     ...hazards(addedOnly, presence),
     ...added.flatMap((one) => foreignTokenMounts(one, endpointOf(one)?.mount)),
     ...blockedTokenMounts(
@@ -129,7 +129,7 @@ function presenceIn({ spec }: Pod, config: InjectorConfig): Presence {
   // Absent, it stands for its default, which need not be the setting's.
   const inPod = (sidecar && envVar(sidecar, ENV.source)?.value) ?? DEFAULTS[ENV.source];
   return {
-    guard: (spec.initContainers ?? []).some(isGuarding),
+    guard: guardModeIn(spec),
     sidecar: sidecar !== undefined,
     source: SOURCES.find((source) => source === inPod) ?? config.source,
   };

@@ -2,6 +2,13 @@
 export const EGRESS_HOOK_MODES = ["require", "prefer"] as const;
 export type EgressHookMode = (typeof EGRESS_HOOK_MODES)[number];
 
+/**
+ * How the pod is guarded. `block`: the guard's own rules in the pod keep the metadata service out of reach. `verify`: nothing in the pod is
+ * changed, and the guard proves that nodes or network keep it out of reach.
+ */
+export const GUARD_MODES = ["block", "verify"] as const;
+export type GuardMode = (typeof GUARD_MODES)[number];
+
 /** `wait`: app containers start once credentials are held. `now`: once the sidecar listens. */
 export const START_MODES = ["wait", "now"] as const;
 export type StartMode = (typeof START_MODES)[number];
@@ -13,6 +20,8 @@ export const NO_GUARD = "none";
 export const ENV = {
   /** Both: addresses to keep out of reach, comma-separated. Sidecar: {@link NO_GUARD} in a pod without a guard, where nothing is to be verified. */
   blockedAddresses: "PODROLE_BLOCKED_ADDRESSES",
+  /** Sidecar: {@link GUARD_MODES}, by which it checks again while it runs. */
+  guard: "PODROLE_GUARD",
   /** Guard: the one uid that may still reach them (source `node`), or absent. */
   openUid: "PODROLE_OPEN_UID",
   /**

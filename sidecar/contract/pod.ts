@@ -25,11 +25,12 @@ export const CONTAINER = { guard: "podrole-guard", sidecar: "podrole-sidecar" } 
 export const RESERVED_PREFIX = "podrole-";
 
 /**
- * The commands of the one image: guard, sidecar, or both in one container, and the hook that delays the app until there are
+ * The commands of the one image: guard, in mode `block` or `verify`, sidecar, or guard and sidecar in one container, and the hook that delays the app until there are
  * credentials.
  */
 export const COMMAND = {
   guard: ["podrole-sidecar", "guard"],
+  verify: ["podrole-sidecar", "verify"],
   serve: ["podrole-sidecar", "serve"],
   guardAndServe: ["podrole-sidecar", "guard-and-serve"],
   wait: ["podrole-sidecar", "wait"],

@@ -9,6 +9,7 @@ import type { Field } from "./env.ts";
  */
 export const DEFAULTS = {
   [ENV.blockedAddresses]: METADATA_ADDRESSES.join(","),
+  [ENV.guard]: "block",
   [ENV.egressHook]: "require",
   [ENV.sidecarPorts]: String(CREDENTIALS_PORT),
   [ENV.imds]: "block",

@@ -73,11 +73,6 @@ export const DENIALS: readonly Denial[] = [
   },
   { code: "HOST_NETWORK", pod: withRole({ hostNetwork: true }) },
   { code: "HOST_PATH", pod: withRole({ volumes: [{ name: "run", hostPath: { path: "/run" } }] }) },
-  {
-    code: "PSA_FORBIDS_GUARD",
-    pod: withRole(),
-    labels: { "pod-security.kubernetes.io/enforce": "baseline" },
-  },
   { code: "PRIVILEGED", pod: withRole(app({ privileged: true })) },
   { code: "CAPABILITY_FORBIDDEN", pod: withRole(app({ capabilities: { add: ["NET_RAW"] } })) },
   { code: "MESH_INIT", pod: withRole({ initContainers: [istioInit] }) },

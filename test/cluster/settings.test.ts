@@ -67,7 +67,8 @@ describe.skipIf(reason !== undefined)(
         status: "ok",
         detail: {
           code: "CONFIG_INVALID",
-          message: '"imag" is not a setting. Did you mean image? guard must be one of block, off.',
+          message:
+            '"imag" is not a setting. Did you mean image? guard must be one of auto, block, verify, off.',
         },
       });
       expect((await injector.ask("/metrics")).body).toContain(

@@ -55,7 +55,7 @@ describe.for(EXAMPLES.map((one) => [one.file, one.documents] as const))(
         const facts = await cluster.facts("shop", typeof account === "string" ? account : "default");
         expect(admitPod(pod, facts, settings, random)).toMatchObject({
           kind: "inject",
-          guard: true,
+          guard: "block",
           findings: [],
         });
       }

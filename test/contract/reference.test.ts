@@ -76,8 +76,8 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   EXEMPTED: "If no pod needs it any more, ask a cluster admin to remove the entry.",
   EXEMPTION_INVALID:
     "Ask a cluster admin to correct `podrole.dev/exempt` on the namespace; see [what can be exempted](pod-security.md).",
-  PSA_FORBIDS_GUARD:
-    "Ask a cluster admin to set `pod-security.kubernetes.io/enforce` to `privileged` on the namespace, where podrole then [enforces `baseline` itself](pod-security.md), or its annotation `podrole.dev/guard` to `off`.",
+  BLOCK_NEEDS_PRIVILEGED:
+    "Ask a cluster admin to set the annotation `podrole.dev/guard` of the namespace to `auto`, or `pod-security.kubernetes.io/enforce` to `privileged`, where podrole then [enforces `baseline` itself](pod-security.md).",
   PRIVILEGED:
     "Set `privileged` and `hostProcess` to false, and `procMount` to `Default`. What needs them, such as Docker in Docker, can run in a namespace without podrole.",
   CAPABILITY_FORBIDDEN:

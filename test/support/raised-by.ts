@@ -91,7 +91,14 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
     withApp({ resources: { limits: { cpu: "1", memory: "1Gi" }, requests: { cpu: "100m", memory: "1Gi" } } }),
     facts({ limitRanges: [limitRange({ type: "Pod", max: { cpu: "1" } })] }),
   ],
-  ["PSA_FORBIDS_GUARD", pod(), facts({ labels: { "pod-security.kubernetes.io/enforce": "baseline" } })],
+  [
+    "BLOCK_NEEDS_PRIVILEGED",
+    pod(),
+    facts({
+      labels: { "pod-security.kubernetes.io/enforce": "baseline" },
+      annotations: { "podrole.dev/guard": "block" },
+    }),
+  ],
   ["PRIVILEGED", secured({ privileged: true })],
   ["CAPABILITY_FORBIDDEN", secured({ capabilities: { add: ["NET_RAW"] } })],
   ["MESH_INIT", pod({ initContainers: [istioInit] })],

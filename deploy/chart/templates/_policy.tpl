@@ -9,7 +9,7 @@ injector/config/settings.ts. The default of the image depends on the settings' v
 imagePullPolicy: IfNotPresent
 source: web-identity
 sourceOverride: ""
-guard: block
+guard: auto
 egressHook: prefer
 guardNetRaw: "false"
 guardContainer: init
@@ -36,7 +36,7 @@ healthPort: "16926"
 {{- define "podrole.policyChoices" -}}
 imagePullPolicy: [Always, IfNotPresent, Never]
 source: [web-identity, node, ambient]
-guard: [block, "off"]
+guard: [auto, block, verify, "off"]
 egressHook: [prefer, require]
 guardNetRaw: ["true", "false"]
 guardContainer: [init, sidecar]

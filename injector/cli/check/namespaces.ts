@@ -1,8 +1,9 @@
-import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
+import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { isLabelled, type Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { decide } from "../../decide/decide.ts";
 import { asksForWindows } from "../../decide/pod-kinds.ts";
+import { guardMode } from "../../model/guard-mode.ts";
 import type { Finding } from "../../model/findings.ts";
 import { isGuarding } from "../../model/own-form.ts";
 import { fieldsIn, metadataOf, nameOf, own, recordsIn, type Fields } from "../../model/read.ts";
@@ -129,8 +130,7 @@ export const unguardedCheck = ({ namespaces, pods, config }: CheckFacts): Result
   });
 };
 
-const isGuarded = ({ namespace }: Facts, { guard }: InjectorConfig): boolean =>
-  (namespace.annotations[ANNOTATION.guard] ?? guard) !== "off";
+const isGuarded = (facts: Facts, config: InjectorConfig): boolean => guardMode(facts, config) !== undefined;
 
 /** Of pods that run or will: one that could have a guard and has none. */
 function isUnguarded(pod: Fields): boolean {

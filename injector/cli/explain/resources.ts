@@ -12,7 +12,7 @@ export function resourcesStep(
   { pod, config }: Around,
   answers: Partial<Answers>,
 ): Step {
-  const guard = answers.settings?.guard === true;
+  const guard = answers.settings?.guard;
   const sidecar = answers.exposed !== undefined;
   // In one container, it is the sidecar's.
   const isOne = isOneContainer(pod, { guard, sidecar }, config);

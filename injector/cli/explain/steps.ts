@@ -1,6 +1,7 @@
 import { asksForWindows } from "../../decide/pod-kinds.ts";
 import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { exposingAnnotations } from "../../decide/exposure.ts";
+import { ENFORCED_LEVEL } from "../../model/guard-mode.ts";
 import type { Answers, AnsweredQuestion } from "../../decide/trace.ts";
 import { meshStep } from "./mesh.ts";
 import { policyStep } from "./policy.ts";
@@ -58,7 +59,6 @@ function stepsOfOne(asked: AnsweredQuestion, around: Around, answers: Partial<An
     case "windows":
     case "inject":
     case "hostNetwork":
-    case "podSecurity":
       return [fieldStep(asked, around)];
   }
 }
@@ -73,7 +73,7 @@ const step = (id: string, question: string, answer: string, because: string): St
 /** Those that one field of the pod or of its namespace answers. */
 function fieldStep(
   asked: AnsweredQuestion & {
-    readonly question: "labelled" | "mirror" | "windows" | "inject" | "hostNetwork" | "podSecurity";
+    readonly question: "labelled" | "mirror" | "windows" | "inject" | "hostNetwork";
   },
   { pod, facts: { namespace } }: Around,
 ): Step {
@@ -107,15 +107,11 @@ function fieldStep(
       const because = `spec.hostNetwork is ${asked.answer ? "true" : "not true"}`;
       return step(id, "Is it on the node's network?", yesNo(asked.answer), because);
     }
-    case "podSecurity": {
-      const because = label("pod-security.kubernetes.io/enforce");
-      return step(id, "Does Pod Security let the guard in?", yesNo(asked.answer.length === 0), because);
-    }
   }
 }
 
 function settingSteps({ source, guard }: Answers["settings"], { facts, config }: Around): readonly Step[] {
-  const { name, annotations } = facts.namespace;
+  const { name, annotations, labels } = facts.namespace;
   const onNamespace = (key: string): string =>
     `annotation ${key} of namespace ${name} is ${shown(annotations[key])}`;
   const wanted = annotations[ANNOTATION.source];
@@ -128,10 +124,15 @@ function settingSteps({ source, guard }: Answers["settings"], { facts, config }:
     step(
       "guard",
       "Does it get the guard?",
-      yesNo(guard),
-      annotations[ANNOTATION.guard] === undefined
-        ? `the setting guard is ${config.guard}`
-        : onNamespace(ANNOTATION.guard),
+      guard === undefined ? "no" : `yes, in mode ${guard}`,
+      [
+        annotations[ANNOTATION.guard] === undefined
+          ? `the setting guard is ${config.guard}`
+          : onNamespace(ANNOTATION.guard),
+        ...(labels[ENFORCED_LEVEL] === undefined
+          ? []
+          : [`label ${ENFORCED_LEVEL} is ${shown(labels[ENFORCED_LEVEL])}`]),
+      ].join("; "),
     ),
     step(
       "source",

@@ -65,7 +65,7 @@ test("the defaults are safe and of the right type, and options.md shows all of t
     source: "web-identity",
     sourceOverride: [],
     policy: undefined,
-    guard: "block",
+    guard: "auto",
     block: ["169.254.169.254", "fd00:ec2::254"],
     egressHook: "prefer",
     guardNetRaw: false,

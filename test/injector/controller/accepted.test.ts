@@ -45,7 +45,7 @@ describe("the accepted forms", () => {
   test("keep the old form until every replica has had time, and then are only the new one", () => {
     const before = looked(data());
     const during = looked(changed(before, { guard: "off" }));
-    expect(guards(during)).toEqual(["block", "off"]);
+    expect(guards(during)).toEqual(["auto", "off"]);
     expect(guards(looked(during, true))).toEqual(["off"]);
   });
 
@@ -56,9 +56,9 @@ describe("the accepted forms", () => {
 
   test("keep both when the settings change back", () => {
     const during = looked(changed(looked(data()), { guard: "off" }));
-    const back = looked(changed(during, { guard: "block" }));
-    expect(guards(back)).toEqual(["block", "off"]);
-    expect(guards(looked(back, true))).toEqual(["block"]);
+    const back = looked(changed(during, { guard: "auto" }));
+    expect(guards(back)).toEqual(["auto", "off"]);
+    expect(guards(looked(back, true))).toEqual(["auto"]);
   });
 
   test("keep the oldest and the two newest when there are more changes than places", () => {

@@ -100,9 +100,9 @@ async function changed(): Promise<Rig> {
 describe("the accepted forms in podrole-config", () => {
   test("are both after a change, and only the new one a minute later", async () => {
     const { pass, guards } = await changed();
-    expect(guards()).toEqual(["block", "off"]);
+    expect(guards()).toEqual(["auto", "off"]);
     await pass(58_000);
-    expect(guards()).toEqual(["block", "off"]);
+    expect(guards()).toEqual(["auto", "off"]);
     await pass(2000);
     expect(guards()).toEqual(["off"]);
   });
@@ -111,10 +111,10 @@ describe("the accepted forms in podrole-config", () => {
     const { pass, guards, state } = await changed();
     state.deployment = withStatus({ updatedReplicas: 1, replicas: 3 });
     await pass(300_000);
-    expect(guards()).toEqual(["block", "off"]);
+    expect(guards()).toEqual(["auto", "off"]);
     state.deployment = ROLLED_OUT;
     await pass(58_000);
-    expect(guards()).toEqual(["block", "off"]);
+    expect(guards()).toEqual(["auto", "off"]);
     await pass(4000);
     expect(guards()).toEqual(["off"]);
   });
@@ -123,7 +123,7 @@ describe("the accepted forms in podrole-config", () => {
     const { pass, guards, state } = await changed();
     state.deployment = undefined;
     await pass(120_000);
-    expect(guards()).toEqual(["block", "off"]);
+    expect(guards()).toEqual(["auto", "off"]);
   });
 
   test("cost one request per look when nothing changes", async () => {
@@ -142,14 +142,14 @@ describe("the accepted forms in podrole-config", () => {
       "CONFIG_INVALID",
       expect.stringContaining("guard") as string,
     ]);
-    expect(guards()).toEqual(["block", "off"]);
+    expect(guards()).toEqual(["auto", "off"]);
   });
 
   test("do not change when the settings are for another version", async () => {
     const { round, guards, state } = await changed();
-    Object.assign(state.data, { guard: "block", version: "9.9.9" });
+    Object.assign(state.data, { guard: "auto", version: "9.9.9" });
     expect((await thrown(round)).code).toBe("CONFIG_OTHER_VERSION");
-    expect(guards()).toEqual(["block", "off"]);
+    expect(guards()).toEqual(["auto", "off"]);
   });
 
   test("do not overwrite a change between read and write", async () => {

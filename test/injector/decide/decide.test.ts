@@ -102,7 +102,7 @@ describe("opting out", () => {
   test("removes the sidecar and keeps the guard", () => {
     expect(admitted(annotated({ [ANNOTATION.inject]: "false" }))).toMatchObject({
       kind: "inject",
-      guard: true,
+      guard: "block",
       sidecar: undefined,
     });
   });
@@ -127,7 +127,7 @@ describe("the namespace's settings", () => {
     expect(
       admitted(pod(), onNamespace({ [ANNOTATION.guard]: "block" }), config({ guard: "off" })),
     ).toMatchObject({
-      guard: true,
+      guard: "block",
     });
   });
 
@@ -148,18 +148,27 @@ describe("the namespace's settings", () => {
 
   test("cannot be set on the pod itself", () => {
     const chooses = annotated({ [ANNOTATION.guard]: "off", [ANNOTATION.source]: "node" });
-    expect(admitted(chooses)).toMatchObject({ guard: true, sidecar: { source: "web-identity" } });
+    expect(admitted(chooses)).toMatchObject({ guard: "block", sidecar: { source: "web-identity" } });
     expect(codes(chooses)).toEqual(["ANNOTATION_MISPLACED", "ANNOTATION_MISPLACED"]);
   });
 
   test.for(["baseline", "restricted"])(
-    "deny a guarded pod at Pod Security %s, but not a pod without a guard",
+    "choose guard mode verify at Pod Security %s, and warn of a namespace that asks for block there",
     (level) => {
-      const labels = { "pod-security.kubernetes.io/enforce": level };
-      expect(denials(plainPod(), facts({ labels }))).toEqual(["PSA_FORBIDS_GUARD"]);
-      expect(admitted(pod(), facts({ labels, annotations: { [ANNOTATION.guard]: "off" } })).kind).toBe(
-        "inject",
-      );
+      const inMode = (guard?: string) =>
+        facts({
+          labels: { "pod-security.kubernetes.io/enforce": level },
+          annotations: guard === undefined ? {} : { [ANNOTATION.guard]: guard },
+        });
+      const decided = (guard?: string) => {
+        const outcome = admitted(pod(), inMode(guard));
+        return [outcome.kind === "inject" && outcome.guard, ...outcome.findings.map(({ code }) => code)];
+      };
+      expect(decided()).toEqual(["verify"]);
+      expect(decided("auto")).toEqual(["verify"]);
+      expect(decided("verify")).toEqual(["verify"]);
+      expect(decided("block")).toEqual(["block", "BLOCK_NEEDS_PRIVILEGED"]);
+      expect(decided("off")).toEqual([undefined, "GUARD_OFF"]);
     },
   );
 });

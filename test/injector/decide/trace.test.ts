@@ -26,7 +26,7 @@ const questions = (...args: Parameters<typeof heard>): string =>
     .join(" ");
 
 const ALL =
-  "problem labelled mirror windows settings inject role hostNetwork policy session exposed token start imds mesh podSecurity baseline hazards resources";
+  "problem labelled mirror windows settings inject role hostNetwork policy session exposed token start imds mesh baseline hazards resources";
 const upTo = (question: string): string => ALL.slice(0, ALL.indexOf(question) + question.length);
 
 describe("the trace of a decision", () => {
@@ -54,12 +54,12 @@ describe("the trace of a decision", () => {
     expect(questions(pod(onNode))).toBe(ALL);
     expect(questions(pod(onNode, { [ANNOTATION.role]: BILLING, [ANNOTATION.inject]: "maybe" }))).toBe(ALL);
     expect(questions(pod(onNode, { [ANNOTATION.role]: "no role" }))).toBe(
-      `${upTo("hostNetwork")} imds podSecurity baseline hazards resources`,
+      `${upTo("hostNetwork")} imds baseline hazards resources`,
     );
   });
 
   test("omits questions that do not matter for a pod without a role, or one that opted out", () => {
-    const rest = "imds podSecurity baseline hazards resources";
+    const rest = "imds baseline hazards resources";
     expect(questions(plainPod())).toBe(`${upTo("hostNetwork")} ${rest}`);
     expect(questions(pod({}, { [ANNOTATION.role]: BILLING, [ANNOTATION.inject]: "false" }))).toBe(
       `${upTo("inject")} hostNetwork ${rest}`,
@@ -76,7 +76,7 @@ describe("the trace of a decision", () => {
     });
     expect(answer("role")).toMatchObject({ kind: "role", arn: BILLING });
     expect(answer("policy")).toMatchObject({ mode: "listed", decision: { allowed: true } });
-    expect(answer("settings")).toMatchObject({ source: "web-identity", guard: true });
+    expect(answer("settings")).toMatchObject({ source: "web-identity", guard: "block" });
     expect(answer("exposed")).toEqual(["app"]);
   });
 

@@ -96,9 +96,11 @@ describe("a workload that is applied", () => {
     }
   });
 
-  test("gets a warning when a Pod Security level forbids its pods", () => {
+  test("gets a warning when a Pod Security level forbids its pods' guard", () => {
     const known = facts({ labels: { "pod-security.kubernetes.io/enforce": "restricted" } });
-    expect(codes(judged(review(deployment(template())), {}, known))).toEqual(["warn PSA_FORBIDS_GUARD"]);
+    expect(codes(judged(review(deployment(template())), {}, known))).toEqual([]);
+    const blocked = judged(review(deployment(template())), { guard: "block" }, known);
+    expect(codes(blocked)).toEqual(["warn BLOCK_NEEDS_PRIVILEGED"]);
   });
 
   test("gets a warning when its service account is missing, unless it is `default`, which is made a moment later", () => {

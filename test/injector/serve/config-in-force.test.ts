@@ -91,7 +91,7 @@ test("invalid settings are refused with every problem, and the last good ones st
   expect(config.missing()).toBeUndefined();
   expect(config.refused()).toEqual({
     code: "CONFIG_INVALID",
-    message: '"polcy" is not a setting. Did you mean policy? guard must be one of block, off.',
+    message: '"polcy" is not a setting. Did you mean policy? guard must be one of auto, block, verify, off.',
   });
   expect(lines.at(-1)).toMatchObject({
     msg: "settings refused",
@@ -171,7 +171,7 @@ test("settings that cannot be completed are tried again until they can, or until
   await see({ baseRoleArn: "auto" }, OLD);
   expect(config.missing()).toMatchObject({ code: "BASE_ROLE_UNKNOWN", message: "STS is away." });
   await clock.advance(1000 + 2000);
-  expect([asked, config.current().guard, config.refused()]).toEqual([3, "block", undefined]);
+  expect([asked, config.current().guard, config.refused()]).toEqual([3, "auto", undefined]);
   asked = -100;
   await see({ baseRoleArn: "auto", guard: "off" }, OLD);
   await clock.advance(5000 + 1000);

@@ -144,6 +144,6 @@ test("a file that is missing or has invalid settings ends the start", async () =
   const path = await file(MANIFEST.replace("off", "of"));
   expect(await thrown(() => configFileSource(path))).toMatchObject({
     code: "CONFIG_INVALID",
-    message: "guard must be one of block, off.",
+    message: "guard must be one of auto, block, verify, off.",
   });
 });

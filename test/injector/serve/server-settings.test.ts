@@ -32,8 +32,11 @@ describe("the settings in force", () => {
   test.for([
     [undefined, { status: "ok" }],
     [
-      { code: "CONFIG_INVALID", message: "guard must be one of block, off." },
-      { status: "ok", detail: { code: "CONFIG_INVALID", message: "guard must be one of block, off." } },
+      { code: "CONFIG_INVALID", message: "guard must be one of auto, block, verify, off." },
+      {
+        status: "ok",
+        detail: { code: "CONFIG_INVALID", message: "guard must be one of auto, block, verify, off." },
+      },
     ],
   ] as const)("do not affect readiness, even if newer ones were refused: %j", async ([detail, body]) => {
     const server = buildServer({

@@ -26,7 +26,13 @@ describe.for(SOURCES)("source %s", (name) => {
     audience: "sts.amazonaws.com",
     stsProxy: undefined,
   } as const;
-  const intent = { guard: true, sidecar, imds: undefined, mesh: undefined, resources: OWN_RESOURCES };
+  const intent = {
+    guard: "block",
+    sidecar,
+    imds: undefined,
+    mesh: undefined,
+    resources: OWN_RESOURCES,
+  } as const;
 
   test("has its own name, and can be used with the settings that it needs", () => {
     expect(kind.name).toBe(name);
@@ -49,7 +55,9 @@ describe.for(SOURCES)("source %s", (name) => {
   });
 
   test("opens the guard to the sidecar's uid only if it needs the metadata service", () => {
-    const open = guardContainer(settings, intent, SIDECAR_UID).env?.find((one) => one.name === ENV.openUid);
+    const open = guardContainer(settings, intent, { uid: SIDECAR_UID, gid: SIDECAR_UID }).env?.find(
+      (one) => one.name === ENV.openUid,
+    );
     expect(open?.value).toBe(kind.opensGuard ? String(SIDECAR_UID) : undefined);
   });
 

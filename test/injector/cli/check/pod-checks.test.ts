@@ -28,10 +28,12 @@ describe("namespaces", () => {
     ]);
   });
 
-  test("one whose Pod Security level forbids the guard fails by a pod's own code, unless its guard is off", () => {
+  test("one whose Pod Security level forbids the guard that it asks for warns by a pod's own code", () => {
     const strict = { labels: { "pod-security.kubernetes.io/enforce": "restricted" } };
-    expect(problems({ namespaces: found([named("shop", strict)]) })).toMatchObject([
-      { code: "NAMESPACE_SETTINGS", status: "fail", finding: "PSA_FORBIDS_GUARD" },
+    expect(problems({ namespaces: found([named("shop", strict)]) })).toEqual([]);
+    const block = named("shop", { ...strict, annotations: { [ANNOTATION.guard]: "block" } });
+    expect(problems({ namespaces: found([block]) })).toMatchObject([
+      { code: "NAMESPACE_SETTINGS", status: "warn", finding: "BLOCK_NEEDS_PRIVILEGED" },
     ]);
     const off = named("shop", { ...strict, annotations: { [ANNOTATION.guard]: "off" } });
     expect(problems({ namespaces: found([off]) })).toMatchObject([{ status: "warn", finding: "GUARD_OFF" }]);

@@ -119,13 +119,12 @@ describe("podrole inject", () => {
   });
 
   test("takes what it assumes of other namespaces from flags", async () => {
-    const { code, stderr } = await inject(
-      pod(),
-      "--namespace-label",
-      "pod-security.kubernetes.io/enforce=restricted",
-    );
-    expect(code).toBe(1);
-    expect(stderr).toContain("[PSA_FORBIDS_GUARD]");
+    const restricted = ["--namespace-label", "pod-security.kubernetes.io/enforce=restricted"];
+    const verified = await inject(pod(), ...restricted);
+    expect(documents(verified.stdout)[0].spec.initContainers[0].command).toEqual([
+      "podrole-sidecar",
+      "verify",
+    ]);
     const { stdout } = await inject(pod(), "--namespace-annotation", "podrole.dev/guard=off");
     expect(initNames(documents(stdout)[0].spec)).toEqual(["podrole-sidecar"]);
   });
