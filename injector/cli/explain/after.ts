@@ -2,7 +2,7 @@ import { ENV } from "../../../sidecar/contract/env.ts";
 import { CONTAINER } from "../../../sidecar/contract/pod.ts";
 import type { PodOutcome } from "../../review/admit-pod.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { isGuardAndSidecar } from "../../model/own-form.ts";
+import { guardModeIn, isGuardAndSidecar } from "../../model/own-form.ts";
 import { isPodroleContainer } from "../../model/user-containers.ts";
 import { envVar, type Container, type Pod } from "../../model/pod.ts";
 import type { SidecarIntent } from "../../decide/intent.ts";
@@ -28,8 +28,10 @@ export interface ContainerAfter {
   readonly changes: readonly string[];
 }
 
+type Injected = PodOutcome & { readonly kind: "inject" };
+
 /** The differences between the two pods of an injection, container by container. */
-export function afterOf(outcome: PodOutcome & { readonly kind: "inject" }, config: InjectorConfig): After {
+export function afterOf(outcome: Injected, config: InjectorConfig): After {
   const { before, after, sidecar } = outcome;
   const exposed = new Set(sidecar?.identities.flatMap(({ containers }) => containers));
   const all = (pod: Pod): readonly Container[] => [
@@ -51,7 +53,7 @@ export function afterOf(outcome: PodOutcome & { readonly kind: "inject" }, confi
         credentials: !ours && exposed.has(container.name),
         variables: ours ? [] : added(namesOf(found?.env), namesOf(container.env)),
         changes: ours
-          ? [...(found === undefined ? ["added"] : []), purposeOf(container, config)]
+          ? [...(found === undefined ? ["added"] : []), purposeOf(container, outcome, config)]
           : changesOf(found, container),
       };
     }),
@@ -64,15 +66,21 @@ export function afterOf(outcome: PodOutcome & { readonly kind: "inject" }, confi
   };
 }
 
-function purposeOf(container: Container, { block }: InjectorConfig): string {
+function purposeOf(container: Container, { guard, sidecar }: Injected, { block }: InjectorConfig): string {
   const emulates = envVar(container, ENV.imds)?.value === "emulate";
-  const cut = `cuts the pod off from ${block.join(" and ")}`;
+  const addresses = block.join(" and ");
+  const cut = `cuts the pod off from ${addresses}`;
   if (container.name === CONTAINER.sidecar) {
     const first = isGuardAndSidecar(container) ? `${cut}, gives up root, ` : "";
+    const again = guard === "verify" ? ", and proves the same again each minute" : "";
     const serves = emulates
       ? "serves credentials, in the place of the metadata service too"
       : "serves credentials";
-    return first + serves;
+    return first + serves + again;
+  }
+  if (guardModeIn({ initContainers: [container] }) === "verify") {
+    const once = sidecar === undefined ? "; nothing proves it again later" : "";
+    return `proves that nodes or network keep ${addresses} out of reach, and changes nothing${once}`;
   }
   return emulates ? `${cut}, and leads requests for metadata to the sidecar` : cut;
 }

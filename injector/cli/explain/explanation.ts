@@ -102,8 +102,10 @@ function summaryOf(outcome: PodOutcome): string {
     case "skip":
       return `left alone: ${SKIPPED[outcome.reason]}`;
     case "inject": {
-      if (outcome.sidecar === undefined) return "injected: guard, and no role";
-      return `injected: ${outcome.guard ? "guard and sidecar" : "sidecar without guard"}, as ${outcome.sidecar.identities.map(({ role }) => role).join(", ")}`;
+      const { guard, sidecar } = outcome;
+      if (sidecar === undefined) return `injected: guard (${guard}), and no role`;
+      const parts = guard === undefined ? "sidecar without guard" : `guard (${guard}) and sidecar`;
+      return `injected: ${parts}, as ${sidecar.identities.map(({ role }) => role).join(", ")}`;
     }
   }
 }

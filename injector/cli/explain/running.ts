@@ -1,4 +1,5 @@
 import type { PodOutcome } from "../../review/admit-pod.ts";
+import { guardModeIn } from "../../model/own-form.ts";
 import { isPodroleContainer } from "../../model/user-containers.ts";
 import { patchBetween } from "../../mutate/patch.ts";
 import type { Pod } from "../../model/pod.ts";
@@ -33,6 +34,11 @@ export function runningOf(pod: Pod, outcome: PodOutcome): Running {
       if (present.length === 0) {
         const because = "it holds neither guard nor sidecar: it was created before, or past the webhook";
         return { state: "not-injected", because };
+      }
+      const mode = guardModeIn(pod.spec);
+      if (mode !== undefined && outcome.guard !== undefined && mode !== outcome.guard) {
+        const because = `its guard is in mode ${mode}, and would be in mode ${outcome.guard} now`;
+        return { state: "differently", because };
       }
       // Only the spec counts: annotations say which version wrote it.
       const paths = patchBetween(outcome.before, outcome.after)

@@ -1,7 +1,7 @@
 import { asksForWindows } from "../../decide/pod-kinds.ts";
 import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { exposingAnnotations } from "../../decide/exposure.ts";
-import { ENFORCED_LEVEL } from "../../model/guard-mode.ts";
+import { ENFORCED_LEVEL, levelWithoutNetAdmin } from "../../model/guard-mode.ts";
 import type { Answers, AnsweredQuestion } from "../../decide/trace.ts";
 import { meshStep } from "./mesh.ts";
 import { policyStep } from "./policy.ts";
@@ -111,7 +111,7 @@ function fieldStep(
 }
 
 function settingSteps({ source, guard }: Answers["settings"], { facts, config }: Around): readonly Step[] {
-  const { name, annotations, labels } = facts.namespace;
+  const { name, annotations } = facts.namespace;
   const onNamespace = (key: string): string =>
     `annotation ${key} of namespace ${name} is ${shown(annotations[key])}`;
   const wanted = annotations[ANNOTATION.source];
@@ -125,14 +125,7 @@ function settingSteps({ source, guard }: Answers["settings"], { facts, config }:
       "guard",
       "Does it get the guard?",
       guard === undefined ? "no" : `yes, in mode ${guard}`,
-      [
-        annotations[ANNOTATION.guard] === undefined
-          ? `the setting guard is ${config.guard}`
-          : onNamespace(ANNOTATION.guard),
-        ...(labels[ENFORCED_LEVEL] === undefined
-          ? []
-          : [`label ${ENFORCED_LEVEL} is ${shown(labels[ENFORCED_LEVEL])}`]),
-      ].join("; "),
+      guardReason(facts, config).join("; "),
     ),
     step(
       "source",
@@ -140,6 +133,20 @@ function settingSteps({ source, guard }: Answers["settings"], { facts, config }:
       `source ${source}`,
       overridden ? onNamespace(ANNOTATION.source) : `the setting source is ${config.source}${ignored}`,
     ),
+  ];
+}
+
+/** Where the guard's mode comes from. The Pod Security label counts in `auto`, and is worth a word where it forbids mode `block`. */
+function guardReason({ namespace }: Around["facts"], config: Around["config"]): readonly string[] {
+  const annotation = namespace.annotations[ANNOTATION.guard];
+  const wanted = annotation ?? config.guard;
+  const counts =
+    wanted === "auto" || (wanted === "block" && levelWithoutNetAdmin({ namespace }) !== undefined);
+  return [
+    annotation === undefined
+      ? `the setting guard is ${config.guard}`
+      : `annotation ${ANNOTATION.guard} of namespace ${namespace.name} is ${shown(annotation)}`,
+    ...(counts ? [`label ${ENFORCED_LEVEL} is ${shown(namespace.labels[ENFORCED_LEVEL])}`] : []),
   ];
 }
 

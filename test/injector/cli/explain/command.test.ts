@@ -15,7 +15,7 @@ describe("podrole explain", () => {
   test("prints text without colours where it is no terminal, and exits with 0 where no pod is denied", async () => {
     const { code, stdout, stderr } = await explain(["-f", "-", "-n", "shop"], manifest(ROLE));
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/^Pod shop\/p\n {2}injected: guard and sidecar, as arn:/);
+    expect(stdout).toMatch(/^Pod shop\/p\n {2}injected: guard \(block\) and sidecar, as arn:/);
     expect(stdout).not.toContain("\u001b");
   });
 

@@ -236,6 +236,18 @@ describe("of a pod that exists, an explanation says that it is injected", () => 
     expect(live(running, facts(), NEWER).running?.because).toContain("/spec/initContainers/0");
   });
 
+  test("with both modes, where its guard has another than it would have now", () => {
+    const verify = config({ guard: "verify" });
+    const [block, verified] = [running, throughApiServer(injected(pod(), facts(), verify))];
+    const of = (object: object, settings: InjectorConfig) => live(object, facts(), settings).running;
+    const because = "its guard is in mode block, and would be in mode verify now";
+    expect(of(block, verify)).toEqual({ state: "differently", because });
+    expect(of(verified, config())?.because).toBe(
+      "its guard is in mode verify, and would be in mode block now",
+    );
+    expect(of(verified, verify)?.state).toBe("same");
+  });
+
   test("only where it is a pod: templates are never injected", () => {
     const deployment = {
       apiVersion: "apps/v1",
