@@ -66,6 +66,15 @@ const sourceNeeds: Conflict = {
     })[0],
 };
 
+/** A source of sourceOverride is judged in each namespace, whose annotation may choose another mode. */
+const closedSource: Conflict = {
+  between: ["guard", "source"],
+  sentence: ({ guard, source }) =>
+    guard === "verify" && SOURCE_KINDS[source].opensGuard
+      ? `source ${source} needs the node's metadata service, which guard verify requires to be out of reach: set guard to auto or block.`
+      : undefined,
+};
+
 /** Two annotations under one key would each be read as the other. */
 const sharedKeys: Conflict = {
   between: [
@@ -91,5 +100,6 @@ export const CONFLICTS: readonly Conflict[] = [
   proxyless,
   blockedProxy,
   sourceNeeds,
+  closedSource,
   sharedKeys,
 ];

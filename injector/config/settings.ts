@@ -191,7 +191,6 @@ export const SETTINGS = {
     about:
       "On nodes whose kernel lacks the netdev egress hook (before 5.16): prefer blocks with one wall less and logs it, require does not start the pod.",
     policy: true,
-    guard: ENV.egressHook,
   }),
   guardNetRaw: setting(yesOrNo, "false", {
     about: "Whether the guard also has NET_RAW, which iptables-legacy needs on nodes without nf_tables.",

@@ -2,12 +2,13 @@ import type { InjectorConfig } from "../config/installation.ts";
 import { type Requester, asksForWindows, isMirror, windowsFindings } from "./pod-kinds.ts";
 import { type Observe, type Trace, observing } from "./trace.ts";
 import type { PodDecision, SkipReason } from "./intent.ts";
+import type { GuardMode } from "../../sidecar/contract/env.ts";
 import { podProblem } from "../model/pod-shape.ts";
 import { finding, denies, type Finding } from "../model/findings.ts";
 import { allContainers, type Container, type Pod } from "../model/pod.ts";
 import { isLabelled, type Facts } from "../model/facts.ts";
 import { straysAround } from "./strays-around.ts";
-import { namespaceSettings } from "./namespace-settings.ts";
+import { namespaceSettings, sourceFindings } from "./namespace-settings.ts";
 import { requestedRoles } from "./requested-roles.ts";
 import { intendSidecar } from "./sidecar-intent.ts";
 import { intendImds } from "./imds.ts";
@@ -75,14 +76,16 @@ export function decide(
     "imds",
     intendImds({ pod, facts, config, guard, hasRole: isRequested, containers }),
   );
-  const mesh = sidecar?.intent && observe("mesh", intendMesh(pod, facts));
+  const mesh =
+    sidecar?.intent !== undefined || guard === "verify" ? observe("mesh", intendMesh(pod, facts)) : undefined;
   const findings = [
-    ...(hostNetwork ? [onHostNetwork()] : []),
+    ...(hostNetwork ? [onHostNetwork(guard)] : []),
     ...ignored,
     ...settings,
     ...roleProblems,
     ...(sidecar?.findings ?? []),
     ...imdsProblems,
+    ...(isRequested ? sourceFindings(presence, facts) : []),
     ...baseline(),
     ...(guard || isRequested ? observe("hazards", hazards(pod, presence)) : []),
     ...(sidecar?.intent && !guard ? eavesdropping(pod, sidecar.intent) : []),
@@ -126,10 +129,12 @@ const skip = (reason: SkipReason, findings: readonly Finding[] = []): PodDecisio
   findings,
 });
 
-const onHostNetwork = (): Finding =>
+const onHostNetwork = (guard: GuardMode | undefined): Finding =>
   finding(
     "HOST_NETWORK",
-    "The pod uses the node's network, where a guard would also cut off the node itself from its metadata service.",
+    guard === "verify"
+      ? "The pod uses the node's network, where the metadata service is always in reach, so the guard would never let it start."
+      : "The pod uses the node's network, where a guard would also cut off the node itself from its metadata service.",
     `Remove hostNetwork from the pod, or run it ${ELSEWHERE}.`,
   );
 

@@ -1,4 +1,6 @@
+import type { GuardMode } from "../../sidecar/contract/env.ts";
 import type { ImdsInput } from "./imds.ts";
+import { BLOCK_REMEDY } from "./namespace-settings.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 
@@ -32,12 +34,18 @@ export const withoutRole = (): Finding =>
     `Give the pod a role, or remove ${ANNOTATION.imds} from it.`,
   );
 
-export const needsGuard = (namespace: string): Finding =>
-  finding(
-    "IMDS_NEEDS_GUARD",
-    `The guard is off in namespace ${namespace}, so the node's metadata service would answer instead of the sidecar.`,
-    `Ask a cluster admin to turn the guard on, or set ${ANNOTATION.imds} to block on the pod.`,
-  );
+export const needsBlock = (namespace: string, guard: GuardMode | undefined): Finding =>
+  guard === undefined
+    ? finding(
+        "IMDS_NEEDS_GUARD",
+        `The guard is off in namespace ${namespace}, so the node's metadata service would answer instead of the sidecar.`,
+        `Ask a cluster admin to turn the guard on, or set ${ANNOTATION.imds} to block on the pod.`,
+      )
+    : finding(
+        "IMDS_NEEDS_GUARD",
+        `The guard is in mode ${guard} in namespace ${namespace}, which has no rules that lead metadata requests to the sidecar.`,
+        `Ask ${BLOCK_REMEDY}, or set ${ANNOTATION.imds} to block on the pod.`,
+      );
 
 export const shared = (why: string): Finding =>
   finding(

@@ -8,7 +8,7 @@ import { exposes } from "./exposure.ts";
 import { userContainers } from "../model/user-containers.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import type { Pod } from "../model/pod.ts";
-import { notAllowed, forbiddenThere, withoutRole, needsGuard, shared, v1Allowed } from "./imds-findings.ts";
+import { notAllowed, forbiddenThere, withoutRole, needsBlock, shared, v1Allowed } from "./imds-findings.ts";
 
 /** How the metadata service is emulated in one pod. */
 export interface ImdsIntent {
@@ -66,7 +66,7 @@ export function intendImds(input: ImdsInput): {
   if (!hasRole && containers.length === 0) {
     return { imds: undefined, findings: mode.byPod ? [withoutRole()] : [] };
   }
-  if (!guard) return { imds: undefined, findings: [needsGuard(name)] };
+  if (guard !== "block") return { imds: undefined, findings: [needsBlock(name, guard)] };
   const why = whyNotShared(input);
   if (why !== undefined) return { imds: undefined, findings: [shared(why)] };
   return { imds: { v1: v1.value }, findings: v1.value === "allowed" ? [v1Allowed()] : [] };

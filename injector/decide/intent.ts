@@ -36,7 +36,7 @@ export interface Intent {
   readonly resources: ResourcesIntent["of"];
   /** Undefined where the metadata service is not emulated; else there are a guard and a sidecar. */
   readonly imds: ImdsIntent | undefined;
-  /** Undefined in a pod without a sidecar, or in no service mesh. */
+  /** Undefined in no service mesh, or if there is neither a sidecar nor a guard in mode `verify`, which need its group. */
   readonly mesh: MeshIntent | undefined;
 }
 

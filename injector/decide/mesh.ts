@@ -1,10 +1,10 @@
 import type { Facts } from "../model/facts.ts";
-import { LINKERD_PROXY_GID, meshOf, type Mesh } from "../model/mesh.ts";
+import { hasContainers, LINKERD_PROXY_GID, meshOf, type Mesh } from "../model/mesh.ts";
 import type { Pod } from "../model/pod.ts";
 
-/** How the sidecar of a pod in a service mesh reaches STS, also before the mesh's proxy runs. */
+/** How guard and sidecar of a pod in a service mesh get past the mesh's redirect, also before the mesh's proxy runs. */
 export interface MeshIntent extends Mesh {
-  /** The sidecar's group: the mesh's redirect leaves its connections alone. Undefined: they go through the proxy. */
+  /** Their group: the mesh's redirect leaves its connections alone. Undefined: they go through the proxy. */
   readonly gid: number | undefined;
   /** What tells the mesh of that group, if it has to be told. */
   readonly annotation: Readonly<Record<string, string>> | undefined;
@@ -14,7 +14,8 @@ export interface MeshIntent extends Mesh {
 const LINKERD_GID = 2102;
 
 /**
- * The sidecar joins the group of the mesh's proxy. It keeps a uid of its own, on which everything rests that protects it; a group
+ * The sidecar joins the group of the mesh's proxy, to reach STS, and so does a guard in mode `verify`: what it tries has to be what nodes
+ * and network answer, not a redirect to a proxy that does not run yet. The sidecar keeps a uid of its own, on which everything rests that protects it; a group
  * gives it no right over the proxy, and the proxy none over it.
  *
  * Linkerd leaves out a group only if one is set. Its CNI plugin reads the pod's annotation when it writes the rules, so podrole sets
@@ -25,7 +26,10 @@ export function intendMesh(pod: Pod, { namespace }: Pick<Facts, "namespace">): M
   const mesh = meshOf(pod, namespace);
   if (mesh === undefined) return undefined;
   const gid = mesh.proxyGid ?? (mesh.mode === "init" ? undefined : LINKERD_GID);
+  // A container with the name of Linkerd's proxy brings the redirect of Linkerd's plugin, also beside another mesh's containers.
   const annotation =
-    mesh.name === "Linkerd" && gid !== undefined ? { [LINKERD_PROXY_GID]: String(gid) } : undefined;
+    (mesh.name === "Linkerd" || hasContainers(pod, "Linkerd")) && gid !== undefined
+      ? { [LINKERD_PROXY_GID]: String(gid) }
+      : undefined;
   return { ...mesh, gid, annotation };
 }

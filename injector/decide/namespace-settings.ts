@@ -12,6 +12,9 @@ import {
   levelWithoutNetAdmin,
 } from "../model/guard-mode.ts";
 
+import { SOURCE_KINDS } from "../sources/sources.ts";
+import type { Presence } from "./presence.ts";
+
 const isSource = (raw: string): raw is Source => (SOURCES as readonly string[]).includes(raw);
 
 /** The settings that an admin's annotations on the namespace override. */
@@ -48,6 +51,16 @@ export function namespaceSettings(
   }
   findings.push(...forbiddenByLevel(facts, guard));
   return { source: overridden ? wantedSource : config.source, guard, findings };
+}
+
+/** How an admin gets mode `block` in one namespace, whatever has chosen `verify` there. */
+export const BLOCK_REMEDY = `a cluster admin for the guard's mode block (on the namespace ${ANNOTATION.guard}: block, and ${ENFORCED_LEVEL}: privileged)`;
+
+/** What a pod with a role is denied for by the source of its namespace and the guard's mode there. */
+export function sourceFindings({ guard, source }: Presence, { namespace }: Facts): readonly Finding[] {
+  if (guard !== "verify" || !SOURCE_KINDS[source].opensGuard) return [];
+  const message = `Source ${source} needs the node's metadata service, and in namespace ${namespace.name} the guard is in mode verify: a pod that reaches this service does not start.`;
+  return [finding("SOURCE_NEEDS_BLOCK", message, `Ask ${BLOCK_REMEDY}, or for source web-identity.`)];
 }
 
 /**

@@ -116,7 +116,7 @@ export const FINDINGS = {
   IMDS_NEEDS_GUARD: {
     severity: "deny",
     about:
-      "The pod asks for an emulated metadata service without the guard: the node's service would answer.",
+      "The pod asks for an emulated metadata service, and the guard is off or in mode verify: nothing would lead requests to the sidecar.",
   },
   IMDS_SHARED: {
     severity: "deny",
@@ -145,7 +145,8 @@ export const FINDINGS = {
   },
   HOST_NETWORK: {
     severity: "deny",
-    about: "The pod uses the node's network, where a guard would also cut off the node itself.",
+    about:
+      "The pod uses the node's network, where a guard would cut off the node itself, or find the metadata service in reach.",
   },
   HOST_NETWORK_UNGUARDED: {
     severity: "warn",
@@ -161,6 +162,11 @@ export const FINDINGS = {
     about:
       "The guard is in mode block, and the namespace's Pod Security level forbids its NET_ADMIN: the API server refuses the pod.",
   },
+  SOURCE_NEEDS_BLOCK: {
+    severity: "deny",
+    about:
+      "Source node needs the node's metadata service, and the guard is in mode verify, in which no pod may reach it.",
+  },
   PRIVILEGED: {
     severity: "deny",
     about: "A container is privileged, is a process of the node, or has an unmasked /proc.",
@@ -172,7 +178,7 @@ export const FINDINGS = {
   MESH_INIT: {
     severity: "deny",
     about:
-      "A service mesh's init container has NET_ADMIN, with which it could remove the guard, and no setting trusts it.",
+      "A service mesh's init container has NET_ADMIN, with which it could undo the guard, and no setting trusts it.",
   },
   HOST_NAMESPACE: {
     severity: "deny",
@@ -241,7 +247,7 @@ export const FINDINGS = {
   },
   GUARD_NOT_DONE: {
     severity: "deny",
-    about: "An ephemeral container could start before the guard has blocked the metadata service.",
+    about: "An ephemeral container could start before the guard has done its work.",
   },
   SERVICE_ACCOUNT_MISSING: {
     severity: "warn",

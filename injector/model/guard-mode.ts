@@ -12,12 +12,14 @@ export const isGuardSetting = (raw: string): raw is GuardSetting =>
 export const ENFORCED_LEVEL = "pod-security.kubernetes.io/enforce";
 
 /**
- * The namespace's Pod Security level, if it forbids NET_ADMIN to the guard; else undefined. A level that the API server's own configuration
+ * The namespace's Pod Security level, if it forbids NET_ADMIN to the guard; else undefined. A value that is no level counts as
+ * `restricted`, as for the API server (ParseLevel in k8s.io/pod-security-admission/api). A level that the API server's own configuration
  * sets for all namespaces is not known here: only the labels of a namespace are read.
  */
 export function levelWithoutNetAdmin({ namespace }: Pick<Facts, "namespace">): string | undefined {
   const level = namespace.labels[ENFORCED_LEVEL];
-  return level === "baseline" || level === "restricted" ? level : undefined;
+  if (level === undefined || level === "privileged") return undefined;
+  return level === "baseline" ? level : "restricted";
 }
 
 /**

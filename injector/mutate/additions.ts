@@ -25,8 +25,8 @@ export function withoutAdditions(pod: Pod, expected: readonly Container[]): Pod 
 
 const VARIABLE_PREFIX = "PODROLE_";
 
-/** A field that podrole does not write and that others may set: see own-content.ts. */
-const ALLOWED: ReadonlySet<string> = new Set(["resizePolicy"]);
+/** Fields that are looked at even if podrole does not write them: one that others may set, see own-content.ts, and variables. */
+const ALLOWED: ReadonlySet<string> = new Set(["resizePolicy", "env"]);
 
 /** The same object if nothing was added. */
 function withoutAdded(container: Container, ours: Container): Container {

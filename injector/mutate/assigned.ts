@@ -11,9 +11,9 @@ import { tokensFor, type Tokens } from "./token.ts";
 /** What podrole's containers of this pod have that others of the same settings may not. */
 export interface Assigned {
   readonly tokens: Tokens;
-  /** The sidecar's; without a sidecar it is not written. */
+  /** The sidecar's, and of a guard in mode `verify`, which has it without a sidecar, too: then it is always the same. */
   readonly uid: number;
-  /** The sidecar's; its uid's number except in a service mesh, see decide/mesh.ts. */
+  /** Likewise; the uid's number except in a service mesh, see decide/mesh.ts. */
   readonly gid: number;
   /** Whether guard and sidecar are one container. */
   readonly isOne: boolean;

@@ -27,11 +27,13 @@ export function guardContainer(
 ): Container {
   const { command, env, securityContext } =
     intent.guard === "verify" ? verifying(config, ids) : blocking(config, intent, ids);
+  const variables = withoutDefaults(env);
   return {
     name: CONTAINER.guard,
     ...ownContainer(config),
     command: [...command],
-    env: withoutDefaults(env),
+    // The API server stores no empty list.
+    ...(variables.length === 0 ? {} : { env: variables }),
     resources: intent.resources[CONTAINER.guard],
     securityContext,
     volumeMounts: [noApiTokenMount],
@@ -61,6 +63,7 @@ function blocking(config: InjectorConfig, intent: Intent, { uid }: Pick<Assigned
       ...openUid,
       ...(sidecar ?? []),
       ...settingsOf(config),
+      literal(ENV.egressHook, config.egressHook),
       ...(intent.imds === undefined ? [] : imdsMode(config)),
       fieldVar(ENV.podIp, "status.podIP"),
       fieldVar(ENV.hostIp, "status.hostIP"),

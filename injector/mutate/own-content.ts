@@ -52,5 +52,7 @@ export function keptOr(expected: Container, present: readonly Container[]): Cont
     (container) => container.name === expected.name && sameContent(container, expected),
   );
   if (found === undefined) return expected;
-  return isDeepStrictEqual(found.env, expected.env) ? found : { ...found, env: expected.env ?? [] };
+  return isDeepStrictEqual(found.env ?? [], expected.env ?? [])
+    ? found
+    : { ...found, env: expected.env ?? [] };
 }

@@ -1,4 +1,5 @@
 import { GRANT_LABEL, grantLabelValue, grantOfRule } from "../model/grant-label.ts";
+import type { GuardMode } from "../../sidecar/contract/env.ts";
 import type { Container, ObjectMeta } from "../model/pod.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { irsaSkipKeys } from "../config/annotation-keys.ts";
@@ -29,7 +30,7 @@ export function annotated(
   const status = {
     version: config.version,
     settings: settingsMark(config),
-    guard: intent.guard ?? "off",
+    guard: guardInStatus(intent.guard),
     ...(intent.imds === undefined ? {} : { imds: "emulate" }),
     ...(intent.imds?.v1 === "allowed" ? { imdsV1: "allowed" } : {}),
     ...(sidecar ? statusOf(sidecar) : {}),
@@ -47,6 +48,9 @@ export function annotated(
   };
   return { ...metadata, annotations, ...labelled(metadata, sidecar) };
 }
+
+/** How the status names the guard's mode. */
+export const guardInStatus = (guard: GuardMode | undefined): GuardMode | "off" => guard ?? "off";
 
 /**
  * The label by which the controller finds the pods of a grant. An existing label stays: a workload may select its pods by it,

@@ -1,6 +1,6 @@
 import { SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
 import { earlierGids } from "../model/mesh.ts";
-import { gidOfSidecar, sidecarIn, uidOfSidecar } from "../model/own-form.ts";
+import { gidOfSidecar, isGuarding, sidecarIn, uidOfSidecar } from "../model/own-form.ts";
 import { allContainers, type Pod, type PodSecurityContext } from "../model/pod.ts";
 import { isPodroleContainer } from "../model/user-containers.ts";
 import type { Fresh } from "./fresh.ts";
@@ -37,14 +37,21 @@ export function presentUid({ spec }: Pod): number | undefined {
 }
 
 /**
- * The gid of the sidecar that is in the pod, if an earlier pass may have given it that one because it knew less of the pod's mesh: the
+ * The gid that is in the pod, if an earlier pass may have written that one because it knew less of the pod's mesh: the
  * mesh's webhook comes afterwards, and only its container names another group than the usual one.
  */
 export function earlierGid(pod: Pod): number | undefined {
+  const { uid, gid } = presentIds(pod);
+  return gid !== undefined && [uid, ...earlierGids(pod)].includes(gid) ? gid : undefined;
+}
+
+/** Of the sidecar; in a pod without one, of the guard, which has ids like a sidecar's in mode `verify`. */
+function presentIds(pod: Pod): { readonly uid: number | undefined; readonly gid: number | undefined } {
   const sidecar = sidecarIn(pod.spec);
   const uid = presentUid(pod);
-  const gid = sidecar && (gidOfSidecar(sidecar) ?? uid);
-  return gid !== undefined && [uid, ...earlierGids(pod)].includes(gid) ? gid : undefined;
+  if (sidecar !== undefined) return { uid, gid: gidOfSidecar(sidecar) ?? uid };
+  const guard = pod.spec.initContainers?.find(isGuarding);
+  return { uid: SIDECAR_UIDS.min, gid: guard?.securityContext?.runAsGroup ?? undefined };
 }
 
 /** Every uid and gid that the pod and its other containers name. */

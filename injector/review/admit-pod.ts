@@ -50,7 +50,7 @@ export function admitPod(
   const tampered = (one: Pod): readonly Finding[] => tamperedContainers(one, intent, config, own, written);
   let pod = before;
   if (tampered(pod).length > 0) {
-    const original = withoutEarlierInjection(before, config);
+    const original = withoutEarlierInjection(before, config, intent.guard);
     if (original !== undefined) {
       const outcome = admitPod(original, facts, config, fresh, requester);
       return outcome.kind === "inject" ? { ...outcome, before } : outcome;

@@ -54,7 +54,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   IMDS_NOT_ALLOWED:
     "Remove `podrole.dev/imds` or `podrole.dev/imds-v1`, or ask a cluster admin to set `imds` to `allow-emulate` or `allow-emulate-v1`.",
   IMDS_NEEDS_GUARD:
-    "Ask a cluster admin to remove `podrole.dev/guard: off` from the namespace, or set `podrole.dev/imds` to `block` on the pod.",
+    "Set `podrole.dev/imds` to `block` on the pod, or ask a cluster admin for the guard's mode `block`: on the namespace, `podrole.dev/guard: block` and `pod-security.kubernetes.io/enforce: privileged`.",
   IMDS_SHARED:
     "Set `podrole.dev/imds` to `block` on the pod, or remove `podrole.dev/containers`, `podrole.dev/skip-containers`, `eks.amazonaws.com/skip-containers` and `podrole.dev/role.<container>` from it.",
   IMDS_WITHOUT_ROLE: "Give the pod a role, or remove `podrole.dev/imds` from it.",
@@ -78,6 +78,8 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
     "Ask a cluster admin to correct `podrole.dev/exempt` on the namespace; see [what can be exempted](pod-security.md).",
   BLOCK_NEEDS_PRIVILEGED:
     "Ask a cluster admin to set the annotation `podrole.dev/guard` of the namespace to `auto`, or `pod-security.kubernetes.io/enforce` to `privileged`, where podrole then [enforces `baseline` itself](pod-security.md).",
+  SOURCE_NEEDS_BLOCK:
+    "Ask a cluster admin for source `web-identity`, or for the guard's mode `block`: on the namespace, `podrole.dev/guard: block` and `pod-security.kubernetes.io/enforce: privileged`, where podrole then [enforces `baseline` itself](pod-security.md).",
   PRIVILEGED:
     "Set `privileged` and `hostProcess` to false, and `procMount` to `Default`. What needs them, such as Docker in Docker, can run in a namespace without podrole.",
   CAPABILITY_FORBIDDEN:

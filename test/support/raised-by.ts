@@ -99,6 +99,12 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
       annotations: { "podrole.dev/guard": "block" },
     }),
   ],
+  [
+    "SOURCE_NEEDS_BLOCK",
+    annotated({}),
+    facts({ labels: { "pod-security.kubernetes.io/enforce": "restricted" } }),
+    config({ source: "node", policy: "off" }),
+  ],
   ["PRIVILEGED", secured({ privileged: true })],
   ["CAPABILITY_FORBIDDEN", secured({ capabilities: { add: ["NET_RAW"] } })],
   ["MESH_INIT", pod({ initContainers: [istioInit] })],

@@ -60,7 +60,7 @@ export function intendResources(input: ResourcesInput): ResourcesIntent {
   const guard = wanted(CONTAINER.guard, input, total, stays);
   const sidecar = wanted(CONTAINER.sidecar, input, total, stays);
   // Where both are one container, the sidecar has the larger of each.
-  const isOne = config.guardContainer === "sidecar" && presence.guard && presence.sidecar;
+  const isOne = config.guardContainer === "sidecar" && presence.guard === "block" && presence.sidecar;
   const asked = isOne ? largestOf([guard.amounts, sidecar.amounts]) : sidecar.amounts;
   const results = {
     [CONTAINER.guard]: fitted(CONTAINER.guard, guard.amounts, undefined, input, stays),

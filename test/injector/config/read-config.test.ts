@@ -64,6 +64,20 @@ test("all problems are reported together, except conflicts with a value that is 
   ]);
 });
 
+test.for([
+  [{ guard: "verify", source: "node" }, true],
+  [{ guard: "verify", source: "web-identity", sourceOverride: "node" }, false],
+  [{ guard: "verify", imds: "allow-emulate" }, false],
+  [{ guard: "auto", source: "node" }, false],
+  [{ guard: "off", source: "node" }, false],
+] as const)("source node is a conflict beside guard verify alone: %j, %s", ([data, isConflict]) => {
+  const reading = configFrom(data);
+  const problems = "problems" in reading ? reading.problems : [];
+  expect(problems.map(({ code, keys }) => [code, keys])).toEqual(
+    isConflict ? [["CONFIG_CONFLICT", ["guard", "source"]]] : [],
+  );
+});
+
 test("the base ARN stays open when it has to be requested from AWS", async () => {
   expect(configFrom({ baseRoleArn: "auto" })).toMatchObject({
     config: { baseRoleArn: undefined },

@@ -3,7 +3,7 @@ import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract/ann
 import { decide } from "../../../injector/decide/decide.ts";
 import { config } from "../../support/config.ts";
 import { BILLING, facts, json } from "../../support/facts.ts";
-import { admitted, codes, denials, plainPod, pod } from "../../support/pods.ts";
+import { admitted, codes, denials, plainPod, pod, withApp } from "../../support/pods.ts";
 import { AFFINITIES } from "../../support/windows-affinities.ts";
 
 const annotated = (annotations: Readonly<Record<string, string>>) =>
@@ -171,6 +171,54 @@ describe("the namespace's settings", () => {
       expect(decided("off")).toEqual([undefined, "GUARD_OFF"]);
     },
   );
+
+  test.for<[string, string]>([
+    ["privileged", "block"],
+    ["baseline", "verify"],
+    ["restricted", "verify"],
+    ["Privileged", "verify"],
+    ["", "verify"],
+    ["none", "verify"],
+  ])(
+    "choose by the label as the API server reads it, for which a value that is no level is restricted: %j, %s",
+    ([level, guard]) => {
+      const labels = { "pod-security.kubernetes.io/enforce": level };
+      expect(admitted(pod(), facts({ labels }))).toMatchObject({ guard });
+      // What is only audited or warned of is not enforced.
+      const milder = { "pod-security.kubernetes.io/audit": level, "pod-security.kubernetes.io/warn": level };
+      expect(admitted(pod(), facts({ labels: milder }))).toMatchObject({ guard: "block" });
+    },
+  );
+});
+
+describe("source node", () => {
+  const inVerify = (guard = "verify") => facts({ annotations: { [ANNOTATION.guard]: guard } });
+  const node = config({ source: "node", policy: "off", region: "eu-west-1" });
+  const user = { securityContext: { runAsUser: 1000, allowPrivilegeEscalation: false } };
+
+  test("is refused to a pod that asks for a role where the guard is in mode verify", () => {
+    const labels = { "pod-security.kubernetes.io/enforce": "restricted" };
+    for (const where of [inVerify(), facts({ labels })]) {
+      expect(denials(pod(), where, node)).toEqual(["SOURCE_NEEDS_BLOCK"]);
+      expect(denials(annotated({ [ANNOTATION.role]: "no role" }), where, node)).toContain(
+        "SOURCE_NEEDS_BLOCK",
+      );
+    }
+    expect(denials(withApp(user), inVerify("block"), node)).toEqual(["inject"]);
+    expect(denials(pod(), inVerify("off"), node)).toEqual(["inject"]);
+  });
+
+  test("does not keep a pod without a role from starting there", () => {
+    expect(denials(plainPod(), inVerify(), node)).toEqual(["inject"]);
+    expect(denials(annotated({ [ANNOTATION.inject]: "false" }), inVerify(), node)).toEqual(["inject"]);
+  });
+
+  test("is refused by the namespace's own annotation as well", () => {
+    const override = config({ sourceOverride: ["node"], policy: "off", region: "eu-west-1" });
+    const annotations = { [ANNOTATION.guard]: "verify", [ANNOTATION.source]: "node" };
+    expect(denials(pod(), facts({ annotations }), override)).toEqual(["SOURCE_NEEDS_BLOCK"]);
+    expect(denials(pod(), inVerify(), override)).toEqual(["inject"]);
+  });
 });
 
 describe("no pod at all", () => {

@@ -4,7 +4,17 @@ import { ENV } from "../../../sidecar/contract/env.ts";
 import { CONTAINER } from "../../../sidecar/contract/pod.ts";
 import { config } from "../../support/config.ts";
 import { ACCOUNT, BILLING, facts } from "../../support/facts.ts";
-import { app, codes, containerNamed, denials, envOf, injected, plainPod, pod } from "../../support/pods.ts";
+import {
+  admitted,
+  app,
+  codes,
+  containerNamed,
+  denials,
+  envOf,
+  injected,
+  plainPod,
+  pod,
+} from "../../support/pods.ts";
 import { EMULATE, allowing, allowingV1, asking, namespace, isEmulated } from "./imds-rig.ts";
 
 describe("the metadata service is emulated", () => {
@@ -66,6 +76,20 @@ describe("a pod that asks for it is denied", () => {
     expect(denials(asking(), facts(), config({ imds: "allow-emulate", guard: "off" }))).toEqual([
       "IMDS_NEEDS_GUARD",
     ]);
+  });
+
+  test("when the guard is in mode verify, which leads no request to the sidecar", () => {
+    const restricted = facts({ labels: { "pod-security.kubernetes.io/enforce": "restricted" } });
+    for (const where of [restricted, namespace({ [ANNOTATION.guard]: "verify" })]) {
+      expect(admitted(asking(), where, allowing)).toMatchObject({
+        kind: "deny",
+        findings: [{ code: "IMDS_NEEDS_GUARD", message: expect.stringContaining("mode verify") as string }],
+      });
+    }
+    expect(denials(pod(), namespace({ ...EMULATE, [ANNOTATION.guard]: "verify" }), allowing)).toEqual([
+      "IMDS_NEEDS_GUARD",
+    ]);
+    expect(denials(pod(), namespace({ [ANNOTATION.guard]: "verify" }), allowing)).toEqual(["inject"]);
   });
 
   test.for([

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
 import type { InjectorConfig } from "../../../injector/config/installation.ts";
 import { OWN_RESOURCES } from "../../../injector/model/own-resources.ts";
 import type { Pod } from "../../../injector/model/pod.ts";
@@ -88,6 +89,42 @@ describe("a pod that an injector with other settings has patched", () => {
     const annotations = { ...pod.metadata?.annotations, "podrole.dev/status": '{"version":"0.0.1"}' };
     const forged = { ...pod, metadata: { ...pod.metadata, annotations } };
     expect(ordered(injected(forged, config()))).toEqual(ordered(injected(bare, config())));
+  });
+});
+
+describe("a pod whose namespace has got another mode of the guard since it was patched", () => {
+  const inMode = (guard: string) => facts({ annotations: { [ANNOTATION.guard]: guard } });
+  const MODES = ["block", "verify", "off"];
+  const after = (pod: Pod, guard: string): Pod => {
+    const outcome = admitPod(pod, inMode(guard), config({ policy: "off" }), FRESH);
+    if (outcome.kind !== "inject") throw new Error(JSON.stringify(outcome));
+    return outcome.after;
+  };
+
+  test.for(
+    MODES.flatMap((first) => MODES.filter((one) => one !== first).map((second) => [first, second] as const)),
+  )("gets the same result as an unpatched pod: %s, then %s", ([first, second]) => {
+    const patched = after(bare, first);
+    expect(ordered(after(patched, second))).toEqual(ordered(after(bare, second)));
+  });
+
+  test.for([
+    ["block", "verify"],
+    ["verify", "block"],
+  ] as const)("gets the guard alone in the new mode without a role: %s, then %s", ([first, second]) => {
+    const plain = { ...bare, metadata: {} };
+    expect(after(after(plain, first), second)).toEqual(after(plain, second));
+  });
+
+  test("is denied if its guard differs, and its status names the present mode", () => {
+    const patched = after(bare, "block");
+    const annotations = { ...patched.metadata?.annotations };
+    annotations[ANNOTATION.status] = (annotations[ANNOTATION.status] ?? "").replace("block", "verify");
+    const forged = { ...patched, metadata: { ...patched.metadata, annotations } };
+    expect(admitPod(forged, inMode("verify"), config({ policy: "off" }), FRESH)).toMatchObject({
+      kind: "deny",
+      findings: [{ code: "INJECTED_DIFFERENTLY" }, { code: "INJECTED_DIFFERENTLY" }],
+    });
   });
 });
 

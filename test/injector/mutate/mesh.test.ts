@@ -77,6 +77,59 @@ describe.for(FORMS)("guard and sidecar as %s in a mesh", ([, settings]) => {
   });
 });
 
+describe("a guard that verifies, in a pod without a role", () => {
+  const verifying = (annotations = {}) =>
+    facts({ annotations: { "podrole.dev/guard": "verify", ...annotations } });
+  const plain = pod({}, {});
+  const group = (one: Pod): number | null | undefined =>
+    containerNamed(one, CONTAINER.guard).securityContext?.runAsGroup;
+
+  test.for<readonly [string, Pod, number]>([
+    ["in no mesh", plain, 40_000],
+    ["with Istio's proxy", withProxy(plain), 1_000_730_001],
+    ["announced to Istio", pod({}, { "sidecar.istio.io/inject": "true" }), 1337],
+    ["announced to Linkerd", pod({}, { "linkerd.io/inject": "enabled" }), 2102],
+    [
+      "with a group of its own for Linkerd",
+      pod({}, { "linkerd.io/inject": "enabled", "config.linkerd.io/proxy-gid": "3000" }),
+      3000,
+    ],
+    [
+      "with root's group for Linkerd, which means none",
+      pod({}, { "linkerd.io/inject": "enabled", "config.linkerd.io/proxy-gid": "0" }),
+      2102,
+    ],
+  ])("has the group that the mesh's redirect leaves alone: %s", ([, one, gid]) => {
+    const after = injected(one, verifying());
+    expect(group(after)).toBe(gid);
+    expect(containerNamed(after, CONTAINER.guard).securityContext?.runAsUser).toBe(40_000);
+    const told = after.metadata?.annotations?.["config.linkerd.io/proxy-gid"];
+    expect(told).toBe(gid === 2102 || gid === 3000 ? String(gid) : undefined);
+    expect(injected(throughApiServer(after), verifying())).toEqual(throughApiServer(after));
+  });
+
+  test("is written anew when a proxy with another group comes", () => {
+    const first = injected(plain, verifying());
+    const second = injected(withProxy(throughApiServer(first)), verifying());
+    expect(group(second)).toBe(1_000_730_001);
+    expect(second.spec.initContainers?.map(({ name }) => name)).toEqual([CONTAINER.guard, "istio-proxy"]);
+  });
+
+  test("is refused when a manifest brings it with the group of no mesh, or with another uid", () => {
+    const first = injected(plain, verifying());
+    for (const over of [{ runAsGroup: 50_000 }, { runAsUser: 1000 }, { runAsGroup: 0 }]) {
+      const [guard] = first.spec.initContainers ?? [];
+      const forged = {
+        ...guard,
+        name: CONTAINER.guard,
+        securityContext: { ...guard?.securityContext, ...over },
+      };
+      const brought = { ...first, spec: { ...first.spec, initContainers: [forged] } };
+      expect(denials(brought, verifying())).toEqual(["INJECTED_DIFFERENTLY"]);
+    }
+  });
+});
+
 test("a pod outside every mesh has a sidecar whose uid and gid are one number", () => {
   const { securityContext } = containerNamed(injected(pod({ containers: [app] })), CONTAINER.sidecar);
   expect(securityContext).toMatchObject({ runAsUser: SIDECAR_UID, runAsGroup: SIDECAR_UID });
