@@ -1,4 +1,4 @@
-import type { Reach } from "../kit/reach.ts";
+import { REFUSED_ERRNOS, type Reach } from "../kit/reach.ts";
 import type { ResetCounts } from "./packet-filter.ts";
 import type { Greeting } from "./stand-in.ts";
 
@@ -31,18 +31,6 @@ export function attempts(
     ),
   );
 }
-
-/** Refused by our rules, or by a pod that has no way there: no IPv6, no route, a route that prohibits or is a black hole. */
-const REFUSED_ERRNOS: ReadonlySet<string> = new Set([
-  "ECONNREFUSED",
-  "EACCES",
-  "EPERM",
-  "EINVAL",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "EADDRNOTAVAIL",
-  "EAFNOSUPPORT",
-]);
 
 /**
  * What the attempts say against the guard. A reset alone proves nothing: the other end resets too, where a network

@@ -14,6 +14,18 @@ export type Reach =
   | { readonly kind: "refused"; readonly code: string }
   | { readonly kind: "timeout" };
 
+/** Refused by a packet filter, or by a pod that has no way there: no IPv6, no route, a route that prohibits or is a black hole. */
+export const REFUSED_ERRNOS: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "EACCES",
+  "EPERM",
+  "EINVAL",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EADDRNOTAVAIL",
+  "EAFNOSUPPORT",
+]);
+
 /**
  * Opens a TCP connection and closes it without sending a byte, so that the other end is asked for nothing.
  * Never rejects.

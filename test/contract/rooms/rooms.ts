@@ -17,7 +17,19 @@ export const ROOMS = {
     "sources",
     "model",
   ],
-  sidecar: ["main", "imds", "wire", "engine", "guard", "config", "sources", "sts", "kit", "contract"],
+  sidecar: [
+    "main",
+    "imds",
+    "wire",
+    "engine",
+    "guard",
+    "proof",
+    "config",
+    "sources",
+    "sts",
+    "kit",
+    "contract",
+  ],
 } as const;
 
 export type Program = keyof typeof ROOMS;

@@ -1,0 +1,49 @@
+import { ask } from "./ask.ts";
+import { CREDENTIALS, TOKEN } from "./questions.ts";
+import { verdictOf, type Tried, type Verdict } from "./verdict.ts";
+import { wayTo, type Way } from "./way.ts";
+
+export interface ProofOptions {
+  /** After so many milliseconds, what has not answered is judged as silent. */
+  readonly waitMs: number;
+  /** The metadata service's own, unless a test says otherwise. */
+  readonly port?: number;
+  readonly wayTo?: (address: string) => Way;
+}
+
+const HTTP_PORT = 80;
+/** Each twice: one answer may be lost on the way. */
+const QUESTIONS = [TOKEN, TOKEN, CREDENTIALS, CREDENTIALS];
+
+/**
+ * Asks each address for a token and, without one, for credentials, all at the same time, and keeps nothing of what it gets. Never rejects.
+ * @returns a verdict for each address; after the first that is `reachable`, only that one
+ */
+export async function prove(
+  addresses: readonly string[],
+  { waitMs, port = HTTP_PORT, wayTo: way = wayTo }: ProofOptions,
+): Promise<readonly Verdict[]> {
+  const places = addresses.map((address) => {
+    const place = { address, port, waitMs, way: () => way(address) };
+    const tries = QUESTIONS.map((question) => ({ question, ...ask(address, port, question) }));
+    return { place, tries };
+  });
+  const end = (): void => places.forEach(({ tries }) => tries.forEach((one) => one.end()));
+  // An answer may have come that is not read yet, if the process had no CPU for a while. Node reads before it runs an immediate.
+  const timer = setTimeout(() => setImmediate(end), waitMs);
+
+  const violation = Promise.withResolvers<readonly Verdict[]>();
+  const verdicts = places.map(async ({ place, tries }) => {
+    const tried = tries.map(async ({ question, outcome }): Promise<Tried> => {
+      const one = { question, outcome: await outcome };
+      const alone = verdictOf(place, [one]);
+      if (alone.kind === "reachable") violation.resolve([alone]);
+      return one;
+    });
+    return verdictOf(place, await Promise.all(tried));
+  });
+  const first = await Promise.race([violation.promise, Promise.all(verdicts)]);
+  clearTimeout(timer);
+  end();
+  return first;
+}
