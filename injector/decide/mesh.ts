@@ -1,5 +1,5 @@
 import type { Facts } from "../model/facts.ts";
-import { hasContainers, LINKERD_PROXY_GID, meshOf, type Mesh } from "../model/mesh.ts";
+import { hasContainers, LINKERD_GID, LINKERD_PROXY_GID, meshOf, type Mesh } from "../model/mesh.ts";
 import type { Pod } from "../model/pod.ts";
 
 /** How guard and sidecar of a pod in a service mesh get past the mesh's redirect, also before the mesh's proxy runs. */
@@ -9,9 +9,6 @@ export interface MeshIntent extends Mesh {
   /** What tells the mesh of that group, if it has to be told. */
   readonly annotation: Readonly<Record<string, string>> | undefined;
 }
-
-/** The number of the uid that Linkerd's proxy has by default. By default it has no group of its own. */
-const LINKERD_GID = 2102;
 
 /**
  * The sidecar joins the group of the mesh's proxy, to reach STS, and so does a guard in mode `verify`: what it tries has to be what nodes

@@ -140,6 +140,10 @@ function areMeshArgs(args: unknown, mesh: MeshName): boolean {
   );
 }
 
+/** Whether the redirect that Linkerd's container writes leaves out the group of its proxy. */
+export const leavesOutGroup = ({ args }: Container): boolean =>
+  strings(args)?.includes("--proxy-gid") === true;
+
 function isMeshCommand(command: unknown, mesh: MeshName): boolean {
   const written = strings(command ?? []);
   return (

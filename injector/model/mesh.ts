@@ -28,6 +28,9 @@ export const MESH_CONTAINERS = {
 /** Istio's proxy has this uid and gid, and its rules assume it where the container names none (cni/pkg/plugin/sidecar_redirect.go). */
 const ISTIO_GID = 1337;
 
+/** The number of the uid that Linkerd's proxy has by default. By default it has no group of its own. */
+export const LINKERD_GID = 2102;
+
 /** Of Linkerd's webhook and CNI plugin, for a pod or its namespace. */
 export const LINKERD_PROXY_GID = "config.linkerd.io/proxy-gid";
 

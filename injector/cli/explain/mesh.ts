@@ -6,7 +6,7 @@ const MODES = {
   init: "by an init container",
 } as const;
 
-/** How the sidecar reaches STS past the mesh's redirect. */
+/** How guard and sidecar get past the mesh's redirect. */
 export function meshStep({ name, mode, gid, annotation }: MeshIntent): Step {
   const redirect =
     mode === undefined
@@ -14,8 +14,8 @@ export function meshStep({ name, mode, gid, annotation }: MeshIntent): Step {
       : `${name} redirects the pod's connections, ${MODES[mode]}`;
   const way =
     gid === undefined
-      ? "the sidecar's calls to STS go through the proxy once it runs"
-      : `the sidecar has group ${gid}, whose connections ${name} leaves alone`;
+      ? "podrole's own connections go through the proxy once it runs"
+      : `podrole's own connections have group ${gid}, which ${name} leaves alone`;
   const told = Object.entries(annotation ?? {}).map(([key, value]) => `annotation ${key} is set to ${value}`);
   const because = [redirect, way, ...told].join("; ");
   return { id: "mesh", question: "Is it in a service mesh?", answer: name, because };

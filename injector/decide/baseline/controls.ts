@@ -10,8 +10,8 @@ const never = (because: string): Control["exempt"] => ({ by: "nothing", because 
 
 /**
  * Pod Security level `baseline` as upstream has it since 1.35 (k8s.io/pod-security-admission, policy/check_*.go). podrole
- * enforces it where the guard is in mode `block`: there the namespace's own level has to be `privileged`, for the guard's
- * NET_ADMIN. A pod on the node's network that the setting `hostNetwork` admits is held to it as well.
+ * enforces it in every pod with a guard. Where the guard is in mode `block`, the namespace's own level has to be `privileged`, for the
+ * guard's NET_ADMIN. In mode `verify` it may be, too. A pod on the node's network that the setting `hostNetwork` admits is held to it as well.
  * deploy/chart/templates/_baseline.tpl says the same in CEL, with the lists of capabilities.ts, paths.ts and sysctls.ts:
  * change both.
  */
@@ -43,7 +43,7 @@ export const CONTROLS = {
       "NET_ADMIN and NET_RAW in a service mesh's init container, unless the setting meshInitImages trusts it",
     forSidecar: false,
     exempt: never(
-      "It removes the guard's rules. The setting is the whole cluster's: no annotation stands for it.",
+      "It removes the guard's rules, and redirects what containers send. The setting is the whole cluster's: no annotation stands for it.",
     ),
     violations: meshInits,
   },

@@ -3,7 +3,14 @@ import type { Container, Pod, PodSpec } from "../../../../injector/model/pod.ts"
 import { config } from "../../../support/config.ts";
 import { facts } from "../../../support/facts.ts";
 import { attacking, MESH_ATTACKS } from "../../../support/mesh-attacks.ts";
-import { istioInit, linkerdInit, lockVolume, MESH_IMAGES, MESH_LINES } from "../../../support/mesh-inits.ts";
+import {
+  istioInit,
+  LINKERD_LINE,
+  linkerdInit,
+  lockVolume,
+  MESH_IMAGES,
+  MESH_LINES,
+} from "../../../support/mesh-inits.ts";
 import {
   admitted,
   app,
@@ -129,6 +136,35 @@ describe("the init container of a mesh", () => {
     for (const exempt of ["meshInit", "capabilities=NET_ADMIN,capabilities=NET_RAW"]) {
       const known = facts({ annotations: { "podrole.dev/exempt": exempt } });
       expect(denials(pod(withInit(istioInit)), known)).toEqual(["MESH_INIT"]);
+    }
+  });
+
+  test("is trusted beside a guard that verifies as beside one that blocks", () => {
+    const verify = { annotations: { "podrole.dev/guard": "verify" } };
+    const args = LINKERD_LINE.replace("--proxy-uid 2102", "--proxy-uid 2102 --proxy-gid 2102").split(" ");
+    for (const container of [istioInit, { ...linkerdInit, args }]) {
+      for (const make of [pod, plainPod]) {
+        expect(denials(make(withInit(container)), facts(verify))).toEqual(["MESH_INIT"]);
+        expect(denials(make(withInit(container)), facts(verify), trusting)).toEqual(["inject"]);
+        expect(
+          denials(make(withInit({ ...container, env: [{ name: "LD_PRELOAD" }] })), facts(verify), trusting),
+        ).toEqual(["MESH_INIT"]);
+      }
+    }
+    expect(meshFinding(pod(withInit(istioInit)), verify)).toContain(
+      "or, if the namespace is at Pod Security level privileged, to add istio=docker.io/istio/proxyv2",
+    );
+  });
+
+  test("is refused beside a guard that verifies if Linkerd's proxy has no group, so that the proxy would answer", () => {
+    const verify = { annotations: { "podrole.dev/guard": "verify" } };
+    for (const make of [pod, plainPod]) {
+      expect(meshFinding(make(withInit(linkerdInit)), verify, trusting)).toBe(
+        'Container "linkerd-init" of Linkerd, beside a guard in mode verify and without a group of the proxy, adds NET_ADMIN and ' +
+          "NET_RAW, which podrole forbids in pods with a guard (Pod Security level baseline). " +
+          "Ask a cluster admin to install Linkerd's CNI plugin, which needs no such container, or to set the annotation " +
+          'config.linkerd.io/proxy-gid of the namespace, such as to "2102".',
+      );
     }
   });
 
