@@ -1,3 +1,4 @@
+import type { GuardMode } from "../../sidecar/contract/env.ts";
 import type { Operation } from "../mutate/patch.ts";
 import type { Review } from "./admission-review.ts";
 import type { Finding } from "../model/findings.ts";
@@ -11,6 +12,8 @@ export interface AdmissionResult {
   readonly reason?: SkipReason;
   readonly operations: readonly Operation[];
   readonly findings: readonly Finding[];
+  /** How a new pod is guarded that is injected. */
+  readonly guard?: GuardMode | "off";
   /** The role of the pod and the rule that allowed it. */
   readonly role?: string;
   readonly rule?: string;

@@ -4,6 +4,7 @@ import type { Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { isWorkload, resultForWorkload, serviceAccountOfTemplate } from "./workload-admission.ts";
 import type { Fresh } from "../mutate/fresh.ts";
+import { guardInStatus } from "../mutate/pod-annotations.ts";
 import { patchBetween } from "../mutate/patch.ts";
 import { serviceAccountIn } from "../model/pod.ts";
 import { isRecord, own } from "../model/read.ts";
@@ -47,7 +48,8 @@ function resultForPod(review: Review, facts: Facts, config: InjectorConfig, fres
     case "inject": {
       const { sidecar, before, after } = outcome;
       const role = sidecar && rolesOf(sidecar);
-      return { decision: "inject", operations: patchBetween(before, after), findings, ...role };
+      const guard = guardInStatus(outcome.guard);
+      return { decision: "inject", operations: patchBetween(before, after), findings, guard, ...role };
     }
   }
 }

@@ -40,6 +40,11 @@ export const METRICS = {
     help: "Pods that policy mode audit admitted and mode enforce would deny. Turn on enforce when this no longer rises.",
     labels: {},
   },
+  podrole_guards_injected_total: {
+    type: "counter",
+    help: "New pods that podrole has changed, by the mode of their guard, without dry runs. A pod counts again if the API server asks again after another webhook and podrole changes it once more.",
+    labels: { mode: "`block`, `verify`, or `off` for a pod with a role and no guard" },
+  },
   podrole_facts_synced: {
     type: "gauge",
     help: "1 when namespaces, service accounts and grants have been read. It stays 1 while the API server is down.",

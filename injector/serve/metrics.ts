@@ -44,6 +44,7 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
   const durations = histogram("podrole_admission_duration_seconds");
   const found = counter("podrole_findings_total");
   const wouldDeny = counter("podrole_audit_would_deny_total");
+  const guards = counter("podrole_guards_injected_total");
   gauge("podrole_facts_synced", () => (synced() ? 1 : 0));
   factsMetrics(registry, deps);
   counter("podrole_lookups_refused_total", () => deps.refusedLookUps?.() ?? 0);
@@ -64,6 +65,7 @@ export function injectorMetrics(deps: MetricsDeps): Metrics {
       requests.inc({ decision: result.decision, reason: reasonLabel(result), resource, operation });
       durations.observe(ms / 1000);
       for (const { code, severity } of distinct(result.findings)) found.inc({ code, severity });
+      if (result.guard !== undefined && result.operations.length > 0) guards.inc({ mode: result.guard });
       // Not for workloads: their pods come later and would be counted again.
       if (resource === "pods" && result.findings.some(({ code }) => code === "ROLE_WOULD_BE_DENIED"))
         wouldDeny.inc();

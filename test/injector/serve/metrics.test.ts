@@ -3,12 +3,13 @@ import { parseReview } from "../../../injector/review/admission-review.ts";
 import { finding } from "../../../injector/model/findings.ts";
 import { injectorMetrics, type Metrics, type MetricsDeps } from "../../../injector/serve/metrics.ts";
 import { METRICS, RESOURCES } from "../../../injector/serve/metrics-table.ts";
-import { concerns } from "../../../injector/review/review.ts";
+import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
+import { concerns, resultForReview } from "../../../injector/review/review.ts";
 import { buildServer } from "../../../injector/serve/server.ts";
 import { config } from "../../support/config.ts";
 import { clusterOf, facts } from "../../support/facts.ts";
 import { silent } from "../../support/log-lines.ts";
-import { pod, FRESH } from "../../support/pods.ts";
+import { FRESH, injected, plainPod, pod } from "../../support/pods.ts";
 import { postObject, reviewText } from "../../support/webhook.ts";
 import { decided, denied, guardOff, HOST_PID, wouldDeny } from "./decisions.ts";
 
@@ -67,6 +68,31 @@ describe("a decision", () => {
     metrics.observe(decided({ findings: [wouldDeny()] }, { resource: "apps/deployments" }));
     expect(await samples(metrics, "podrole_audit_would_deny_total")).toEqual([
       "podrole_audit_would_deny_total 1",
+    ]);
+  });
+
+  test("that changes a new pod is counted by the mode of its guard, once for a pod that comes twice", async () => {
+    const metrics = metricsOf();
+    const review = (object: unknown, over = {}) =>
+      parseReview(JSON.parse(reviewText(JSON.stringify(object), over)));
+    const observe = (object: unknown, guard: string, over = {}): void => {
+      const asked = review(object, over);
+      const known = facts({ annotations: { [ANNOTATION.guard]: guard } });
+      metrics.observe({ review: asked, result: resultForReview(asked, known, config(), FRESH), ms: 1 });
+    };
+    for (const guard of ["block", "verify", "off"]) observe(pod(), guard);
+    observe(plainPod(), "verify");
+    observe(plainPod(), "off");
+    observe(injected(pod()), "block");
+    observe(pod(), "block", { dryRun: true });
+    observe(pod({ hostPID: true }), "verify");
+    observe({ spec: { template: pod() } }, "verify", {
+      resource: { group: "apps", version: "v1", resource: "deployments" },
+    });
+    expect(await samples(metrics, "podrole_guards_injected_total")).toEqual([
+      'podrole_guards_injected_total{mode="block"} 1',
+      'podrole_guards_injected_total{mode="verify"} 2',
+      'podrole_guards_injected_total{mode="off"} 1',
     ]);
   });
 
