@@ -1,27 +1,31 @@
+import type { Finding, Look } from "./guard-looks.ts";
 import type { Clock } from "./kit/clock.ts";
-import { CodedError, isShortage } from "./kit/errors.ts";
-import type { Reach } from "./kit/reach.ts";
+import { CodedError } from "./kit/errors.ts";
+import type { Log } from "./kit/log.ts";
 
-/** What is known of the guard. `open` names the address that accepted a connection. */
-type GuardState =
+/** What is known of the way to the metadata service. Credentials are served while it is `unchecked`, `closed` or `doubted`. */
+export type GuardState =
+  /** There is nothing to check. */
+  | { readonly kind: "unchecked" }
+  /** The first look is not over. */
   | { readonly kind: "unknown" }
   | { readonly kind: "closed" }
-  | { readonly kind: "open"; readonly address: string };
+  /** It was closed not long ago, and a check since then could not prove it. `problem` is what it would lead to. */
+  | { readonly kind: "doubted"; readonly problem: CodedError }
+  | { readonly kind: "unproven"; readonly problem: CodedError }
+  /** `address` is the one that was reached. */
+  | { readonly kind: "open"; readonly address: string; readonly problem: CodedError };
 
 export interface GuardCheckDeps {
-  /** Empty: there is no guard in this pod, or it lets the sidecar through, so there is nothing to check. */
-  readonly addresses: readonly string[];
-  readonly port?: number;
-  readonly reach: (address: string, port: number, timeoutMs: number) => Promise<Reach>;
-  readonly clock: Clock;
-  readonly onChange?: (state: GuardState, before: GuardState) => void;
-  /** A guard refuses. Silence comes from something else, such as a network policy, and may end. */
-  readonly onTimeout?: (address: string) => void;
+  /** Undefined: there is no guard in this pod, or it lets the sidecar through, so there is nothing to check. */
+  readonly look: Look | undefined;
+  readonly clock: Pick<Clock, "elapsed" | "sleep">;
+  readonly onChange?: (state: GuardState) => void;
 }
 
 export interface GuardCheck {
   readonly state: () => GuardState;
-  /** Undefined while the metadata service is out of reach, else `METADATA_REACHABLE` or `GUARD_NOT_VERIFIED`. */
+  /** Undefined while credentials may be served, else `METADATA_REACHABLE`, `METADATA_UNPROVEN` or `GUARD_NOT_VERIFIED`. */
   readonly problem: () => CodedError | undefined;
   /** Resolves when it is out of reach for the first time. */
   readonly firstClosed: Promise<void>;
@@ -29,27 +33,32 @@ export interface GuardCheck {
   readonly stop: () => void;
 }
 
-const HTTP_PORT = 80;
-const TIMEOUT_MS = 1000;
 const INTERVAL_MS = 60_000;
-/** Shorter while credentials are withheld, since the app waits for them. */
+/** Shorter while credentials are withheld, since the app waits for them, and while they may soon be. */
 const INTERVAL_OPEN_MS = 10_000;
+/**
+ * Once the address was proven out of reach, credentials are withheld when no check has proven it again for this long. A shortage of
+ * sockets or a metadata service that drops packets has passed by then; what has not may be reachable for a patient program.
+ */
+const DOUBT_MS = 5 * 60_000;
 
-/** Connects to each blocked address, at the start and once a minute, without sending a byte. */
-export function createGuardCheck(deps: GuardCheckDeps): GuardCheck {
+/** Looks at the start and once a minute whether the metadata service is out of reach. */
+export function createGuardCheck({ look, clock, onChange }: GuardCheckDeps): GuardCheck {
   const stopping = new AbortController();
   const first = Promise.withResolvers<void>();
-  const nothingToCheck = deps.addresses.length === 0;
-  if (nothingToCheck) first.resolve();
-  let state: GuardState = nothingToCheck ? { kind: "closed" } : { kind: "unknown" };
+  if (look === undefined) first.resolve();
+  let state: GuardState = look === undefined ? { kind: "unchecked" } : { kind: "unknown" };
 
-  const run = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
+  const run = async (mayReach: Look): Promise<void> => {
+    let provenAt = -Infinity;
+    for (let isFirst = true; !stopping.signal.aborted; isFirst = false) {
       const before = state;
-      state = await check(deps, before);
+      const found = await mayReach(isFirst);
+      if (found?.kind === "held") provenAt = clock.elapsed();
+      state = stateAfter(before, found, clock.elapsed() - provenAt);
       if (state.kind === "closed") first.resolve();
-      if (state !== before) deps.onChange?.(state, before);
-      await deps.clock.sleep(state.kind === "closed" ? INTERVAL_MS : INTERVAL_OPEN_MS, stopping.signal);
+      if (hasChanged(before, state)) onChange?.(state);
+      await clock.sleep(state.kind === "closed" ? INTERVAL_MS : INTERVAL_OPEN_MS, stopping.signal);
     }
   };
 
@@ -58,40 +67,39 @@ export function createGuardCheck(deps: GuardCheckDeps): GuardCheck {
     problem: () => problemOf(state),
     firstClosed: first.promise,
     start: () => {
-      if (!nothingToCheck) void run();
+      if (look !== undefined) void run(look);
     },
     stop: () => stopping.abort(),
   };
 }
 
-async function check(deps: GuardCheckDeps, before: GuardState): Promise<GuardState> {
-  const { addresses, port = HTTP_PORT, reach } = deps;
-  const attempts = await Promise.all(
-    addresses.map(async (address) => ({ address, outcome: await reach(address, port, TIMEOUT_MS) })),
-  );
-  for (const { address, outcome } of attempts) if (outcome.kind === "timeout") deps.onTimeout?.(address);
-  const accepted = attempts.find(({ outcome }) => outcome.kind === "connected");
-  if (accepted !== undefined) return sameOr(before, { kind: "open", address: accepted.address });
-  return attempts.some(({ outcome }) => hadNoSocket(outcome)) ? before : sameOr(before, { kind: "closed" });
+/** @param sinceProofMs since it was last proven out of reach; infinite if it never was */
+function stateAfter(before: GuardState, found: Finding | undefined, sinceProofMs: number): GuardState {
+  if (found === undefined) return before;
+  if (found.kind === "held") return { kind: "closed" };
+  if (found.kind === "reachable") return { kind: "open", address: found.address, problem: found.problem };
+  // What has been reached stays the reason until the opposite is proven.
+  if (before.kind === "open") return before;
+  return { kind: sinceProofMs < DOUBT_MS ? "doubted" : "unproven", problem: found.problem };
 }
 
-/** The sidecar could not open a socket, which says nothing about the guard. */
-const hadNoSocket = (outcome: Reach): boolean => outcome.kind === "refused" && isShortage(outcome.code);
-
-function sameOr(before: GuardState, state: GuardState): GuardState {
-  const same = before.kind === state.kind;
-  return same && (state.kind !== "open" || before.kind !== "open" || before.address === state.address)
-    ? before
-    : state;
-}
+const hasChanged = (before: GuardState, state: GuardState): boolean =>
+  before.kind !== state.kind ||
+  (before.kind === "open" && state.kind === "open" && before.address !== state.address);
 
 function problemOf(state: GuardState): CodedError | undefined {
-  if (state.kind === "closed") return undefined;
   if (state.kind === "unknown") {
     return new CodedError("GUARD_NOT_VERIFIED", "The sidecar has not yet checked the guard.");
   }
-  const message = `The pod can connect to the metadata service at ${state.address}, so credentials are withheld.`;
-  const remedy =
-    "See whether the guard ran in this pod, and whether a container may change the network (NET_ADMIN).";
-  return new CodedError("METADATA_REACHABLE", message, { remedy });
+  return state.kind === "open" || state.kind === "unproven" ? state.problem : undefined;
+}
+
+export function logGuardState(state: GuardState, log: Log): void {
+  if (state.kind === "closed") log.info("metadata service out of reach");
+  if (!("problem" in state)) return;
+  const { code, message: reason, remedy } = state.problem;
+  if (state.kind === "doubted") return log.warn({ code, reason }, "metadata service not proven out of reach");
+  const said = state.kind === "open" ? "reachable" : "not proven out of reach";
+  const address = state.kind === "open" ? { address: state.address } : {};
+  log.error({ ...address, code, reason, remedy }, `metadata service ${said}, credentials withheld`);
 }

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { parseConfig } from "./config/config.ts";
+import type { Prove } from "./guard-looks.ts";
 import { collectGarbage } from "./kit/collect-garbage.ts";
 import { systemClock } from "./kit/clock.ts";
 import type { Env } from "./kit/env.ts";
@@ -26,7 +27,7 @@ export async function serveMain(env: Env): Promise<number> {
   const log = createLog(config.logLevel, "podrole-sidecar");
   const serving = await serve(
     { ...config, start },
-    { clock: systemClock, random: Math.random, log, collectGarbage },
+    { clock: systemClock, random: Math.random, log, collectGarbage, prove },
   );
   try {
     await serving.started;
@@ -45,3 +46,6 @@ export async function serveMain(env: Env): Promise<number> {
   await once(new EventTarget(), "never");
   return 0;
 }
+
+/** Imported only when needed: mode `block` proves nothing. */
+const prove: Prove = async (...given) => (await import("./proof/prove.ts")).prove(...given);

@@ -4,7 +4,8 @@ import type { Engine } from "./engine/engine.ts";
 import { collectLater } from "./engine/garbage.ts";
 import { identityEngine } from "./engine/identity-engine.ts";
 import type { Random } from "./engine/schedule.ts";
-import { createGuardCheck, type GuardCheck } from "./guard-check.ts";
+import { createGuardCheck, logGuardState, type GuardCheck, type GuardState } from "./guard-check.ts";
+import { lookByConnecting, lookByProof, type Look, type Prove } from "./guard-looks.ts";
 import { watchConnections, reachOthers, type ConnectionWatch } from "./imds/own-connections.ts";
 import type { ImdsListening } from "./imds/server.ts";
 import type { Clock } from "./kit/clock.ts";
@@ -29,6 +30,8 @@ export interface ServeDeps {
   readonly log: Log;
   /** Called a moment after each call to STS for new credentials. */
   readonly collectGarbage: () => void;
+  /** The proof of guard mode `verify`. */
+  readonly prove: Prove;
 }
 
 export interface Serving {
@@ -53,7 +56,11 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
   const stopping = new AbortController();
   const onIssued = collectLater(deps.collectGarbage, clock, stopping.signal);
   const connections = watchConnections();
-  const guardCheck = guardCheckFor(config, deps, connections);
+  const guardCheck = createGuardCheck({
+    look: lookOf(config, deps, connections),
+    clock,
+    onChange: (state) => logGuardState(state, log),
+  });
   const identities = config.identities.map((identity) => {
     const engine = identityEngine(config, identity, { ...deps, onCall: metrics.countSts, onIssued });
     const credentials = async (): Promise<Credentials> => {
@@ -83,7 +90,8 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
         expiresAt: Object.fromEntries(
           identities.map(({ name, engine }) => [name, engine.current()?.expiresAt]),
         ),
-        imdsReachable: imdsReachable(config, guardCheck),
+        guard: config.guard,
+        ...imdsGauges(config, guardCheck.state()),
       }),
   });
   const port = await listen(server, config.port);
@@ -186,27 +194,25 @@ const appToken = (identity: string, path: string, { clock, log }: ServeDeps): To
           ),
   });
 
-const addressesToCheck = ({ source, blockedAddresses }: SidecarConfig): readonly string[] =>
-  IDENTITY_SOURCES[source].reachesMetadata ? [] : blockedAddresses;
-
-function guardCheckFor(
-  config: SidecarConfig,
-  { clock, log }: ServeDeps,
+/** Undefined where there is no guard, or it lets the sidecar through. */
+function lookOf(
+  { guard, source, blockedAddresses, imds }: SidecarConfig,
+  { log, prove }: ServeDeps,
   connections: ConnectionWatch,
-): GuardCheck {
-  return createGuardCheck({
-    addresses: addressesToCheck(config),
-    reach: config.imds === undefined ? reach : reachOthers(reach, connections),
-    clock,
-    onChange: (state) =>
-      state.kind === "open"
-        ? log.error({ address: state.address }, "metadata service reachable, credentials withheld")
-        : log.info("metadata service out of reach"),
-    onTimeout: (address) => log.warn({ address }, "metadata service silent instead of refused"),
-  });
+): Look | undefined {
+  if (guard === undefined || IDENTITY_SOURCES[source].reachesMetadata) return undefined;
+  if (guard === "verify") return lookByProof(blockedAddresses, prove);
+  return lookByConnecting(
+    blockedAddresses,
+    imds === undefined ? reach : reachOthers(reach, connections),
+    (address) => log.warn({ address }, "metadata service silent instead of refused"),
+  );
 }
 
-function imdsReachable(config: SidecarConfig, guardCheck: GuardCheck): boolean | undefined {
-  const { kind } = guardCheck.state();
-  return addressesToCheck(config).length === 0 || kind === "unknown" ? undefined : kind === "open";
+function imdsGauges({ guard }: SidecarConfig, { kind }: GuardState) {
+  const isChecked = kind !== "unchecked" && kind !== "unknown";
+  return {
+    imdsReachable: isChecked && kind !== "unproven" ? kind === "open" : undefined,
+    imdsUnproven: isChecked && guard === "verify" ? kind === "doubted" || kind === "unproven" : undefined,
+  };
 }

@@ -1,4 +1,4 @@
-import { ENV, NO_GUARD, START_MODES, type StartMode } from "../contract/env.ts";
+import { ENV, GUARD_MODES, NO_GUARD, START_MODES, type GuardMode, type StartMode } from "../contract/env.ts";
 import { IMDS_MODES, IMDS_V1, type ImdsV1 } from "../contract/metadata.ts";
 import {
   POD_IDENTITY,
@@ -63,6 +63,9 @@ export interface SidecarConfig {
   readonly startTimeoutSeconds: number;
   readonly port: number;
   readonly healthPort: number;
+  /** Undefined in a pod without a guard. */
+  readonly guard: GuardMode | undefined;
+  /** Empty in a pod without a guard. */
   readonly blockedAddresses: readonly string[];
   /** Undefined where the metadata service is blocked and not emulated. */
   readonly imds: ImdsConfig | undefined;
@@ -96,6 +99,7 @@ export function parseConfig(env: Env): SidecarConfig {
     startTimeoutSeconds: defaulted(ENV.startTimeoutSeconds, integer(1, 3600)),
     port: defaulted(ENV.port, portNumber),
     healthPort: defaulted(ENV.healthPort, otherThan(env[ENV.port])),
+    guard: defaulted(ENV.guard, oneOf(GUARD_MODES)),
     blockedAddresses: defaulted(ENV.blockedAddresses, addressesToVerify),
     imds: {
       mode: defaulted(ENV.imds, oneOf(IMDS_MODES)),
@@ -114,8 +118,13 @@ export function parseConfig(env: Env): SidecarConfig {
   });
   const { mode, ...emulated } = imds;
   if (mode !== "block") refuseSeveralRoles(identities);
+  const isGuarded = rest.blockedAddresses.length > 0;
+  if (rest.guard === "verify") {
+    refuseUnverifiable({ isGuarded, emulates: mode !== "block", source: rest.source });
+  }
   return Object.freeze({
     ...rest,
+    guard: isGuarded ? rest.guard : undefined,
     sts: { ...sts, proxy: proxyOf(sts.proxy) },
     imds: mode === "block" ? undefined : emulated,
     identities: identities.map(({ steps, tokenSha256, ...identity }) => ({
@@ -132,6 +141,25 @@ function refuseSeveralRoles(identities: readonly Identity[]): void {
   if (identities.length === 1 && identities[0]?.name === POD_IDENTITY) return;
   const message = `${ENV.imds}=emulate cannot tell apart containers with roles of their own.`;
   throw new CodedError("CONFIG_INVALID", message, { remedy: "Give the pod one role, or block." });
+}
+
+/**
+ * Mode `verify` proves that nobody in the pod reaches the metadata service, and has no rules of its own. What contradicts that is not
+ * written by the injector, and would either never be served or not be checked.
+ */
+function refuseUnverifiable(given: {
+  readonly isGuarded: boolean;
+  readonly emulates: boolean;
+  readonly source: Source;
+}): void {
+  const contradicting = [
+    given.isGuarded ? [] : `${ENV.blockedAddresses}=${NO_GUARD}`,
+    given.emulates ? `${ENV.imds}=emulate` : [],
+    IDENTITY_SOURCES[given.source].reachesMetadata ? `${ENV.source}=${given.source}` : [],
+  ].flat();
+  if (contradicting.length === 0) return;
+  const message = `${ENV.guard}=verify cannot be together with ${contradicting.join(" and ")}.`;
+  throw new CodedError("CONFIG_INVALID", message, { remedy: "Choose guard mode block, or leave that out." });
 }
 
 function completed(step: Step, isLast: boolean, pod: PodIdentity): TimedStep {

@@ -1,3 +1,5 @@
+import type { GuardMode } from "../contract/env.ts";
+
 /** The sidecar's metrics. Labels are codes and names of containers, never names of pods or roles. */
 export interface Metrics {
   readonly countSts: (code: string) => void;
@@ -11,8 +13,12 @@ export interface Metrics {
 interface Gauges {
   /** By identity: milliseconds since the epoch, or undefined while none are held. */
   readonly expiresAt: Readonly<Record<string, number | undefined>>;
-  /** Undefined where nothing is checked, and before the first result. */
+  /** Undefined in a pod without a guard. */
+  readonly guard: GuardMode | undefined;
+  /** Undefined where nothing is checked, and while it is not known. */
   readonly imdsReachable: boolean | undefined;
+  /** Undefined except in guard mode `verify`, and before the first result. */
+  readonly imdsUnproven: boolean | undefined;
 }
 
 export function createMetrics(): Metrics {
@@ -23,7 +29,7 @@ export function createMetrics(): Metrics {
     countSts: (code) => increment(sts, code),
     countAnswer: (status) => increment(answers, String(status)),
     countImds: (status) => increment(imds, String(status)),
-    text: ({ expiresAt, imdsReachable }) =>
+    text: ({ expiresAt, guard, imdsReachable, imdsUnproven }) =>
       [
         family(
           "podrole_credentials_held",
@@ -55,13 +61,24 @@ export function createMetrics(): Metrics {
               "Answers of the pod's own metadata endpoint by HTTP status.",
               byCode(imds),
             ),
+        family("podrole_guard_info", "gauge", "Always 1, with the mode of the pod's guard.", [
+          [`{mode="${guard ?? "off"}"}`, 1],
+        ]),
         imdsReachable === undefined
           ? ""
           : family(
               "podrole_imds_reachable",
               "gauge",
-              "1 while the metadata service answers despite the guard. The sidecar then withholds credentials.",
+              "1 while the metadata service answers the pod despite the guard. The sidecar then withholds credentials.",
               [["", imdsReachable ? 1 : 0]],
+            ),
+        imdsUnproven === undefined
+          ? ""
+          : family(
+              "podrole_imds_unproven",
+              "gauge",
+              "Only in guard mode verify: 1 while the last check proved neither that the metadata service is out of reach nor that it answers. After five minutes without a proof the sidecar withholds credentials.",
+              [["", imdsUnproven ? 1 : 0]],
             ),
       ].join(""),
   };

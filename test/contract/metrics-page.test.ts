@@ -36,6 +36,7 @@ const LABELS: Readonly<Record<string, string>> = {
   podrole_sts_requests_total: "`Success`, STS's code, or podrole's code if the call did not reach STS",
   podrole_credential_requests_total: "the HTTP status",
   podrole_imds_requests_total: "the HTTP status",
+  podrole_guard_info: "`block` or `verify`; `off` in a pod without a guard",
 };
 
 const section = (name: string, about: string, rows: readonly string[]): string =>

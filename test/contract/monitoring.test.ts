@@ -45,7 +45,7 @@ const ours = new Set<string>([
   ),
   ...[
     ...createMetrics()
-      .text({ expiresAt: { pod: 1 }, imdsReachable: false })
+      .text({ expiresAt: { pod: 1 }, guard: "verify", imdsReachable: false, imdsUnproven: false })
       .matchAll(/^# TYPE (\S+)/gm),
   ].map(([, name]) => name ?? ""),
 ]);

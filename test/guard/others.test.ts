@@ -11,11 +11,12 @@ const APP_UID = 1000;
 /** The sidecar's guard check, run once against the real addresses as an unprivileged program of the pod. */
 const GUARD_CHECK = `
   const { createGuardCheck } = await import(${JSON.stringify(file("../../sidecar/guard-check.ts"))});
+  const { lookByConnecting } = await import(${JSON.stringify(file("../../sidecar/guard-looks.ts"))});
   const { reach } = await import(${JSON.stringify(file("../../sidecar/kit/reach.ts"))});
-  const clock = { now: () => 0, sleep: () => new Promise(() => undefined) };
-  const addresses = ["${METADATA_V4}", "${METADATA_V6}"];
-  const guardCheck = createGuardCheck({ addresses, reach, clock, onChange: (state) => {
-    console.log(JSON.stringify({ state, problem: guardCheck.problem()?.code }));
+  const clock = { elapsed: () => 0, sleep: () => new Promise(() => undefined) };
+  const look = lookByConnecting(["${METADATA_V4}", "${METADATA_V6}"], reach);
+  const guardCheck = createGuardCheck({ look, clock, onChange: ({ kind }) => {
+    console.log(JSON.stringify({ kind, problem: guardCheck.problem()?.code }));
     process.exit(0);
   } });
   guardCheck.start();
@@ -80,7 +81,7 @@ describe.skipIf(reason)(`the guard beside other agents${reason ? ` (skipped: ${r
     }
     expect(await ours()).toBe(before);
     for (const address of [METADATA_V4, METADATA_V6]) expect((await ask(address)).code).toBe("ECONNREFUSED");
-    expect(await verified()).toEqual({ state: { kind: "closed" } });
+    expect(await verified()).toEqual({ kind: "closed" });
   });
 
   // Nothing in a pod stands against an agent with NET_ADMIN. What counts is that nobody is given credentials then.
@@ -91,14 +92,14 @@ describe.skipIf(reason)(`the guard beside other agents${reason ? ` (skipped: ${r
       outcome: "reached",
       body: expect.stringContaining(SECRET),
     });
-    expect(await verified()).toMatchObject({ state: { kind: "open" }, problem: "METADATA_REACHABLE" });
+    expect(await verified()).toMatchObject({ kind: "open", problem: "METADATA_REACHABLE" });
   });
 
   test("works again when it is run after a flush", async () => {
     await runGuard(lab);
     await lab.nft("flush ruleset");
     expect(await runGuard(lab)).toMatchObject({ code: 0 });
-    expect(await verified()).toEqual({ state: { kind: "closed" } });
+    expect(await verified()).toEqual({ kind: "closed" });
   });
 
   describe("in a user namespace of its own, an unprivileged program", () => {
@@ -203,9 +204,9 @@ describe.skipIf(reason)(`the guard beside other agents${reason ? ` (skipped: ${r
     // iptables knows one filter table for all, so here an agent's restore without --noflush takes ours with it.
     test("is removed by an agent that restores the whole table, and the sidecar's guard check notices", async () => {
       expect(await guard()).toMatchObject({ code: 0 });
-      expect(await verified()).toEqual({ state: { kind: "closed" } });
+      expect(await verified()).toEqual({ kind: "closed" });
       await sh(`printf '*filter\\nCOMMIT\\n' | iptables-${backEnd}-restore`);
-      expect(await verified()).toMatchObject({ state: { kind: "open" }, problem: "METADATA_REACHABLE" });
+      expect(await verified()).toMatchObject({ kind: "open", problem: "METADATA_REACHABLE" });
     });
   });
 

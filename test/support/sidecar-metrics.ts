@@ -15,7 +15,12 @@ export function sidecarMetrics(): readonly Family[] {
   metrics.countSts("Success");
   metrics.countAnswer(200);
   metrics.countImds(200);
-  const text = metrics.text({ expiresAt: { pod: 1 }, imdsReachable: false });
+  const text = metrics.text({
+    expiresAt: { pod: 1 },
+    guard: "verify",
+    imdsReachable: false,
+    imdsUnproven: false,
+  });
   return [...text.matchAll(/^# HELP (\S+) (.+)\n# TYPE \S+ (\S+)\n[a-z_]+(?:\{(\w+)=)?/gm)].map(
     ([, name = "", help = "", type = "", label]) => ({ name, type, help, label }),
   );

@@ -19,6 +19,7 @@ import type { Source } from "../../../sidecar/contract/session.ts";
 import { IDENTITY_SOURCES } from "../../../sidecar/sources/sources.ts";
 import { watchTokenFile } from "../../../sidecar/wire/token-file.ts";
 import { createGuardCheck } from "../../../sidecar/guard-check.ts";
+import { lookByConnecting, lookByProof, type Look } from "../../../sidecar/guard-looks.ts";
 import { waitMain } from "../../../sidecar/wait.ts";
 import { credentials } from "../../support/credentials.ts";
 import { freePort } from "../../support/free-port.ts";
@@ -28,12 +29,15 @@ import type { Row } from "./row.ts";
 
 const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
 
+const EC2 = "169.254.169.254";
+const LIST = "/latest/meta-data/iam/security-credentials/";
+
 /** What to do, where the sidecar itself leaves it open. */
 const TODO: Readonly<Record<string, string>> = {
   CONFIG_INVALID: "Let the injector write the sidecar. Correct the setting that the variable comes from.",
   LISTEN_FAILED: "The kernel's error code gives the reason. A policy may forbid the pod to listen.",
   ATTEMPT_TIMED_OUT: "See whether the pod's token volume hangs. The sidecar tries again.",
-  GUARD_NOT_VERIFIED: "Wait a second. The sidecar is trying the addresses.",
+  GUARD_NOT_VERIFIED: "Wait two seconds. The sidecar is trying the addresses.",
 };
 
 const row = (error: CodedError): Row => ({
@@ -67,8 +71,10 @@ export async function sidecarRows(): Promise<readonly Row[]> {
     await thrown(() => issuerOf("ambient")()),
     await engineFailure(() => Promise.resolve(credentials({ expiresAt: 0 }))),
     await engineFailure(() => new Promise(() => undefined), 30_000),
-    await openVerdict("open"),
-    await openVerdict("unknown"),
+    await guardProblem(lookByConnecting([EC2], async () => ({ kind: "connected" }))),
+    await guardProblem(provenBy("reachable", `${EC2} port 80 answered PUT /latest/api/token with 200`)),
+    await guardProblem(provenBy("unproven", `${EC2} port 80 did not answer GET ${LIST} within 5 seconds`)),
+    await guardProblem(() => new Promise(() => undefined)),
     await shortened(),
     unreadToken(),
     await thrown(() => parseConfig({})),
@@ -96,14 +102,13 @@ async function engineFailure(issue: () => Promise<Credentials>, afterMs = 0): Pr
   return error;
 }
 
-async function openVerdict(kind: "open" | "unknown"): Promise<CodedError> {
+const provenBy = (kind: "reachable" | "unproven", said: string): Look =>
+  lookByProof([EC2], async () => [{ address: EC2, kind, said }]);
+
+async function guardProblem(look: Look): Promise<CodedError> {
   const clock = handClock();
-  const guardCheck = createGuardCheck({
-    addresses: ["169.254.169.254"],
-    reach: async () => ({ kind: "connected" }),
-    clock,
-  });
-  if (kind === "open") guardCheck.start();
+  const guardCheck = createGuardCheck({ look, clock });
+  guardCheck.start();
   await clock.advance(0);
   guardCheck.stop();
   const error = guardCheck.problem();

@@ -265,3 +265,22 @@ test("the sidecar refuses one port for both servers", async () => {
   expect(await problems({ [ENV.port]: "7000", [ENV.healthPort]: "7000" })).toContain(ENV.healthPort);
   expect(await problems({ [ENV.healthPort]: String(CREDENTIALS_PORT) })).toContain(ENV.healthPort);
 });
+
+test("the sidecar knows the mode of the guard, which is block unless it is told, and none without a guard", () => {
+  const guard = (env: Env) => parseConfig({ ...sidecarEnv(), [ENV.blockedAddresses]: "", ...env }).guard;
+  expect(guard({})).toBe("block");
+  expect(guard({ [ENV.guard]: "" })).toBe("block");
+  expect(guard({ [ENV.guard]: "verify" })).toBe("verify");
+  expect(guard({ [ENV.blockedAddresses]: "none" })).toBeUndefined();
+  expect(() => guard({ [ENV.guard]: "Verify" })).toThrow(`${ENV.guard} must be one of block, verify`);
+});
+
+test.each([{ [ENV.blockedAddresses]: "none" }, { [ENV.imds]: "emulate" }, { [ENV.source]: "node" }])(
+  "the sidecar refuses guard mode verify together with %o, which has no such proof",
+  (given) => {
+    const env = { ...sidecarEnv(), [ENV.blockedAddresses]: "", [ENV.guard]: "verify", ...given };
+    const [pair] = Object.entries(given).map(([name, value]) => `${name}=${value}`);
+    expect(() => parseConfig(env)).toThrow(`${ENV.guard}=verify cannot be together with ${pair}.`);
+    expect(() => parseConfig({ ...env, [ENV.guard]: "block" })).not.toThrow();
+  },
+);

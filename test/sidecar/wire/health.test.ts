@@ -25,7 +25,12 @@ test("the health endpoint writes metrics in Prometheus's text format", () => {
   metrics.countSts('Odd"\n');
   metrics.countAnswer(503);
   expect(
-    metrics.text({ expiresAt: { pod: 1_795_240_438_999, "container/app": undefined }, imdsReachable: true }),
+    metrics.text({
+      expiresAt: { pod: 1_795_240_438_999, "container/app": undefined },
+      guard: "verify",
+      imdsReachable: true,
+      imdsUnproven: false,
+    }),
   ).toBe(
     [
       "# HELP podrole_credentials_held 1 while credentials are held that have not expired, else 0: also while the pod waits for its first ones.",
@@ -43,16 +48,28 @@ test("the health endpoint writes metrics in Prometheus's text format", () => {
       "# HELP podrole_credential_requests_total Answers to the pod's programs by HTTP status.",
       "# TYPE podrole_credential_requests_total counter",
       'podrole_credential_requests_total{code="503"} 1',
-      "# HELP podrole_imds_reachable 1 while the metadata service answers despite the guard. The sidecar then withholds credentials.",
+      "# HELP podrole_guard_info Always 1, with the mode of the pod's guard.",
+      "# TYPE podrole_guard_info gauge",
+      'podrole_guard_info{mode="verify"} 1',
+      "# HELP podrole_imds_reachable 1 while the metadata service answers the pod despite the guard. The sidecar then withholds credentials.",
       "# TYPE podrole_imds_reachable gauge",
       "podrole_imds_reachable 1",
+      "# HELP podrole_imds_unproven Only in guard mode verify: 1 while the last check proved neither that the metadata service is out of reach nor that it answers. After five minutes without a proof the sidecar withholds credentials.",
+      "# TYPE podrole_imds_unproven gauge",
+      "podrole_imds_unproven 0",
       "",
     ].join("\n"),
   );
 });
 
 test("the health endpoint has no metric of the metadata service when nothing is checked", () => {
-  const text = createMetrics().text({ expiresAt: { pod: undefined }, imdsReachable: undefined });
+  const text = createMetrics().text({
+    expiresAt: { pod: undefined },
+    guard: undefined,
+    imdsReachable: undefined,
+    imdsUnproven: undefined,
+  });
   expect(text).toContain('podrole_credentials_expiry_timestamp_seconds{identity="pod"} 0\n');
-  expect(text).not.toContain("podrole_imds_reachable");
+  expect(text).not.toContain("podrole_imds_");
+  expect(text).toContain('podrole_guard_info{mode="off"} 1\n');
 });
