@@ -6,6 +6,7 @@ import type { PodOutcome } from "../../review/admit-pod.ts";
 import { amountsOf, writeAmount, type Requirements } from "../../model/resource-amounts.ts";
 import { isPodroleContainer } from "../../model/user-containers.ts";
 import { underPodrole } from "./namespaces.ts";
+import { refusedByLevel } from "./refused-by-level.ts";
 import { fail, judged, ok, skip, type CheckCode, type CheckResult, type Results } from "./result.ts";
 
 /** Containers that start before the app's; with what is started, where that is known. */
@@ -41,14 +42,17 @@ function unasked(code: CheckCode, attempt: Attempt): CheckResult | undefined {
 
 export const dryRunCheck = (facts: CheckFacts): Results => {
   const code = "DRY_RUN";
-  const { dryRun, namespaces, podroleNamespace, tryIn } = facts;
+  const { dryRuns, namespaces, podroleNamespace, tryIn } = facts;
   const ours = namespaces.kind === "found" ? underPodrole(namespaces.value, podroleNamespace) : undefined;
   if (tryIn !== undefined && ours?.every(({ namespace }) => namespace.name !== tryIn) === true) {
     const remedy = `kubectl label namespace ${tryIn} ${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}, or choose another -n.`;
     return fail(code, `Namespace ${tryIn} is not under podrole, so no pod was tried there.`, remedy);
   }
   const known = facts.configProblem === undefined && isOfThisVersion(facts);
-  return judged(code, dryRun, skip(code, "no namespace is under podrole"), (run) => [judgeGood(run, known)]);
+  const none = skip(code, "no namespace is under podrole");
+  return judged(code, dryRuns, none, (runs) =>
+    runs.map((run) => refusedByLevel(code, run, facts) ?? judgeGood(run, known)),
+  );
 };
 
 /** Whether what an injector without an --image injects is known. */
@@ -103,22 +107,24 @@ function judgeGood({ namespace, expected, withRole, good }: DryRun, imagesKnown:
   return ok(code, `A pod tried in ${namespace} starts with ${wanted.join(", ")}${role}.`);
 }
 
-export const dryRunDeniedCheck = ({ dryRun }: CheckFacts): Results => {
+export const dryRunDeniedCheck = ({ dryRuns }: CheckFacts): Results => {
   const code = "DRY_RUN_DENIED";
-  return judged(code, dryRun, skip(code, "no namespace is under podrole"), ({ namespace, bad }) => {
-    const not = unasked(code, bad);
-    if (not !== undefined) return [not];
-    if (bad.kind === "refused") {
-      return [
-        webhookFailed(bad.said)
-          ? skip(code, "the injector does not answer, so every pod is refused")
-          : ok(code, `A pod with NET_ADMIN is denied in ${namespace}.`),
-      ];
-    }
-    return fail(
-      code,
-      `A pod with NET_ADMIN is admitted to ${namespace}: it can remove the guard's rules.`,
-      "See the checks of the webhook and of the admission policy above.",
-    );
-  });
+  const none = skip(code, "no namespace is under podrole");
+  return judged(code, dryRuns, none, (runs) => runs.map(judgeBad));
 };
+
+function judgeBad({ namespace, bad }: DryRun): CheckResult {
+  const code = "DRY_RUN_DENIED";
+  const not = unasked(code, bad);
+  if (not !== undefined) return not;
+  if (bad.kind === "refused") {
+    return webhookFailed(bad.said)
+      ? skip(code, "the injector does not answer, so every pod is refused")
+      : ok(code, `A pod with NET_ADMIN is denied in ${namespace}.`);
+  }
+  return fail(
+    code,
+    `A pod with NET_ADMIN is admitted to ${namespace}: it can remove the guard's rules.`,
+    "See the checks of the webhook and of the admission policy above.",
+  );
+}

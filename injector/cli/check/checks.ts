@@ -2,6 +2,7 @@ import { dryRunCheck, dryRunDeniedCheck } from "./admission.ts";
 import { controllerCheck } from "./controller.ts";
 import { bundleCheck, certificateCheck } from "./certificates.ts";
 import type { CheckFacts } from "./facts.ts";
+import { guardModesCheck } from "./guard-modes.ts";
 import { budgetCheck, injectorCheck, injectorVersionCheck, optionsCheck, serviceCheck } from "./injector.ts";
 import { namespaceSettingsCheck, namespacesCheck, unguardedCheck } from "./namespaces.ts";
 import { bindingCheck, policyCheck } from "./policy.ts";
@@ -30,6 +31,7 @@ const JUDGES: Readonly<Record<CheckCode, (facts: CheckFacts) => Results>> = {
   POLICY_BINDING: bindingCheck,
   NAMESPACES: namespacesCheck,
   NAMESPACE_SETTINGS: namespaceSettingsCheck,
+  GUARD_MODES: guardModesCheck,
   PODS_UNGUARDED: unguardedCheck,
   DRY_RUN: dryRunCheck,
   DRY_RUN_DENIED: dryRunDeniedCheck,

@@ -30,7 +30,16 @@ const container = (facts: Facts, securityContext: object): object => ({
   securityContext,
 });
 
-const podOf = (facts: Facts, annotations: object, securityContext: object = {}): object => ({
+/** As Pod Security level restricted demands: what is refused is then not due to this container. */
+const RESTRICTED = {
+  runAsNonRoot: true,
+  runAsUser: 65_532,
+  allowPrivilegeEscalation: false,
+  capabilities: { drop: ["ALL"] },
+  seccompProfile: { type: "RuntimeDefault" },
+};
+
+const podOf = (facts: Facts, annotations: object, securityContext: object = RESTRICTED): object => ({
   apiVersion: "v1",
   kind: "Pod",
   metadata: { generateName: "podrole-check-", annotations },

@@ -43,7 +43,8 @@ export interface CheckFacts {
   readonly pods: Reading<readonly PodsIn[]>;
   /** The namespace that pods are to be tried in, where somebody has named one. */
   readonly tryIn: string | undefined;
-  readonly dryRun: Reading<DryRun>;
+  /** One for each mode of the guard, or the one in `tryIn`. */
+  readonly dryRuns: Reading<readonly DryRun[]>;
 }
 
 /** More pods than this are not read of one namespace: a check is to end. */

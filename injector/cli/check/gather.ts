@@ -4,6 +4,7 @@ import { type Facts } from "../../model/facts.ts";
 import type { GrantReading } from "../../cluster/grant-index.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import { decide } from "../../decide/decide.ts";
+import { guardMode } from "../../model/guard-mode.ts";
 import { isRecord, nameOf, own, type Fields } from "../../model/read.ts";
 import { VERSION } from "../../model/version.ts";
 import { CONFIG_MAP } from "../../config/config-map.ts";
@@ -105,13 +106,10 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
     namespaces,
     pods: await forEach(() => podsOf(ours, read)),
     tryIn: asked.namespace,
-    dryRun: await forEach<DryRun>(async () => {
-      const where = asked.namespace ?? tryIn(ours, config);
-      const objects = ours.some(({ namespace }) => namespace.name === where) ? valueOf(labelled) : [];
-      const object = objects.find((found) => nameOf(found) === where);
-      if (object === undefined) throw new Error(`namespace ${where} is not under podrole`);
-      const surrounding = { readings: valueOf(grants), limitRanges: await limitRangesOf(where, read) };
-      return tryPods(await factsOf(object, surrounding, "default", read), config, cluster);
+    dryRuns: await forEach<readonly DryRun[]>(() => {
+      const known = { readings: valueOf(grants), objects: valueOf(labelled), read };
+      const names = asked.namespace === undefined ? tryIn(ours, config) : [asked.namespace];
+      return Promise.all(names.map((name) => tryPodsIn(name, ours, known, config, cluster)));
     }),
   };
 }
@@ -122,9 +120,34 @@ function stays(namespace: Fields): boolean {
   return !isRecord(metadata) || own(metadata, "deletionTimestamp") == null;
 }
 
-/** The first where a pod could be made at all. */
-const tryIn = (ours: readonly Facts[], config: CheckFacts["config"]): string =>
-  (ours.find((facts) => decide(PLAIN, facts, config).kind === "inject") ?? ours[0])?.namespace.name ?? "";
+/** For each mode of the guard, the first where a pod could be made at all. */
+function tryIn(ours: readonly Facts[], config: CheckFacts["config"]): readonly string[] {
+  const byMode = Map.groupBy(ours, (facts) => guardMode(facts, config));
+  const fit = [...byMode.values()].flatMap(
+    (group) => group.find((facts) => decide(PLAIN, facts, config).kind === "inject") ?? [],
+  );
+  return (fit.length > 0 ? fit : ours.slice(0, 1)).map(({ namespace }) => namespace.name);
+}
+
+interface Known {
+  readonly readings: readonly GrantReading[];
+  readonly objects: readonly Fields[];
+  readonly read: Read;
+}
+
+async function tryPodsIn(
+  name: string,
+  ours: readonly Facts[],
+  { readings, objects, read }: Known,
+  config: CheckFacts["config"],
+  cluster: LiveCluster,
+): Promise<DryRun> {
+  const isOurs = ours.some(({ namespace }) => namespace.name === name);
+  const object = isOurs ? objects.find((found) => nameOf(found) === name) : undefined;
+  if (object === undefined) throw new Error(`namespace ${name} is not under podrole`);
+  const surrounding = { readings, limitRanges: await limitRangesOf(name, read) };
+  return tryPods(await factsOf(object, surrounding, "default", read), config, cluster);
+}
 
 const podsOf = (ours: readonly Facts[], read: Read): Promise<readonly PodsIn[]> =>
   Promise.all(

@@ -8,6 +8,7 @@ import type { Finding } from "../../model/findings.ts";
 import { isGuarding } from "../../model/own-form.ts";
 import { fieldsIn, metadataOf, nameOf, own, recordsIn, type Fields } from "../../model/read.ts";
 import { PODS_MAX, type CheckFacts } from "./facts.ts";
+import { verifyOrPrivileged } from "./level-remedies.ts";
 import { judged, listed, ok, skip, warn, type CheckResult, type Results } from "./result.ts";
 import { straysOnNamespace } from "../../decide/strays-around.ts";
 import { namespaceSettings } from "../../decide/namespace-settings.ts";
@@ -33,7 +34,10 @@ export const namespacesCheck = ({ namespaces, podroleNamespace }: CheckFacts): R
     return [
       ours.length === 0
         ? warn(code, "No namespace is under podrole.", `kubectl label namespace NAME ${LABEL}.`)
-        : ok(code, `Under podrole: ${listed(ours.map(({ namespace }) => namespace.name))}.`),
+        : ok(
+            code,
+            `${ours.length === 1 ? "1 namespace is" : `${ours.length} namespaces are`} under podrole.`,
+          ),
       ...(misspelled.length === 0
         ? []
         : [
@@ -93,7 +97,7 @@ export const namespaceSettingsCheck = ({ namespaces, config, podroleNamespace }:
         code,
         status: severity === "deny" ? "fail" : "warn",
         message: `${facts.namespace.name}: [${finding}] ${message}`,
-        remedy,
+        remedy: finding === "BLOCK_NEEDS_PRIVILEGED" ? verifyOrPrivileged(facts.namespace.name) : remedy,
         finding,
       })),
     );

@@ -1,3 +1,4 @@
+import type { GuardMode } from "../../../sidecar/contract/env.ts";
 import type { FindingCode } from "../../model/findings.ts";
 import type { Reading } from "./facts.ts";
 
@@ -62,13 +63,18 @@ export const CHECKS = {
     group: "Namespaces",
     about: "Labels and annotations of those namespaces allow the guard.",
   },
+  GUARD_MODES: {
+    group: "Namespaces",
+    about: "Each of those namespaces is named, with the mode of the guard that its pods get, and why.",
+  },
   PODS_UNGUARDED: {
     group: "Namespaces",
     about: "Every running pod there has its guard.",
   },
   DRY_RUN: {
     group: "Admission",
-    about: "A pod created as a dry run comes back with guard and sidecar, in this order.",
+    about:
+      "A pod created as a dry run comes back with guard and sidecar, in this order. It is tried once for each mode of the guard.",
   },
   DRY_RUN_DENIED: { group: "Admission", about: "A pod that adds NET_ADMIN is denied." },
 } as const;
@@ -83,6 +89,10 @@ export interface CheckResult {
   readonly remedy?: string;
   /** What a pod would be told of the same. */
   readonly finding?: FindingCode;
+  /** Of `GUARD_MODES`. */
+  readonly guard?: GuardMode | "off";
+  /** All that the message is about; it may name the first ones only. */
+  readonly namespaces?: readonly string[];
 }
 
 /** What a check finds: one thing, or several. */

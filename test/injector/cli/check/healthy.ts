@@ -73,13 +73,15 @@ export const healthy = (over: Partial<CheckFacts> = {}): CheckFacts => ({
   namespaces: found([facts()]),
   pods: found([{ namespace: "shop", pods: found([running("web")]) }]),
   tryIn: undefined,
-  dryRun: found({
-    namespace: "shop",
-    expected: admitted(pod()),
-    withRole: true,
-    good: { kind: "made", object: injectedFields() },
-    bad: { kind: "refused", status: 403, said: 'admission webhook "pods.podrole.dev" denied the request' },
-  }),
+  dryRuns: found([
+    {
+      namespace: "shop",
+      expected: admitted(pod()),
+      withRole: true,
+      good: { kind: "made", object: injectedFields() },
+      bad: { kind: "refused", status: 403, said: 'admission webhook "pods.podrole.dev" denied the request' },
+    },
+  ]),
   ...over,
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
-import type { Attempt, DryRun } from "../../../../injector/cli/check/facts.ts";
+import { check } from "../../../../injector/cli/check/checks.ts";
+import type { Attempt, CheckFacts, DryRun } from "../../../../injector/cli/check/facts.ts";
 import type { Fields } from "../../../../injector/model/read.ts";
 import { facts, limitRange } from "../../../support/facts.ts";
 import { config } from "../../../support/config.ts";
@@ -8,12 +9,14 @@ import { admitted, everyContainer, injected, plainPod, pod } from "../../../supp
 import { found, healthy, running } from "./healthy.ts";
 import { problems, said } from "./checks-rig.ts";
 
-describe("namespaces", () => {
-  const named = (name: string, over: Parameters<typeof facts>[0] = {}) => {
-    const one = facts(over);
-    return { ...one, namespace: { ...one.namespace, name } };
-  };
+const ENFORCE = "pod-security.kubernetes.io/enforce";
 
+const named = (name: string, over: Parameters<typeof facts>[0] = {}) => {
+  const one = facts(over);
+  return { ...one, namespace: { ...one.namespace, name } };
+};
+
+describe("namespaces", () => {
   test("warn when none is under podrole, a label has another value, or a label has no effect", () => {
     expect(said("NAMESPACES", { namespaces: found([]) })).toEqual(["warn: No namespace is under podrole."]);
     const odd = [
@@ -29,12 +32,15 @@ describe("namespaces", () => {
   });
 
   test("one whose Pod Security level forbids the guard that it asks for warns by a pod's own code", () => {
-    const strict = { labels: { "pod-security.kubernetes.io/enforce": "restricted" } };
+    const strict = { labels: { [ENFORCE]: "restricted" } };
     expect(problems({ namespaces: found([named("shop", strict)]) })).toEqual([]);
     const block = named("shop", { ...strict, annotations: { [ANNOTATION.guard]: "block" } });
     expect(problems({ namespaces: found([block]) })).toMatchObject([
       { code: "NAMESPACE_SETTINGS", status: "warn", finding: "BLOCK_NEEDS_PRIVILEGED" },
     ]);
+    const [{ remedy = "" } = {}] = problems({ namespaces: found([block]) });
+    expect(remedy).toContain("kubectl annotate --overwrite namespace shop podrole.dev/guard=auto.");
+    expect(remedy).toContain(`kubectl label --overwrite namespace shop ${ENFORCE}=privileged.`);
     const off = named("shop", { ...strict, annotations: { [ANNOTATION.guard]: "off" } });
     expect(problems({ namespaces: found([off]) })).toMatchObject([{ status: "warn", finding: "GUARD_OFF" }]);
   });
@@ -63,6 +69,50 @@ describe("namespaces", () => {
       new Set(["ANNOTATION_INVALID", "ANNOTATION_MISPLACED", "ANNOTATION_UNKNOWN", "EXEMPTION_INVALID"]),
     );
     expect(codes.filter((code) => code === "ANNOTATION_MISPLACED")).toHaveLength(1);
+  });
+});
+
+describe("the mode of the guard", () => {
+  const level = (value: string) => ({ labels: { [ENFORCE]: value } });
+  const wants = (value: string) => ({ annotations: { [ANNOTATION.guard]: value } });
+
+  test("is told of each namespace, together with the others of the same mode and reason", () => {
+    const namespaces = found([
+      named("alone"),
+      named("billing", level("restricted")),
+      named("canary", level("privileged")),
+      named("dev", { ...level("baseline"), ...wants("block") }),
+      named("edge", wants("off")),
+      named("fleet", level("restricted")),
+      named("games", { ...level("baseline"), ...wants("auto") }),
+      named("hub", wants("verify")),
+      named("iam", wants("perhaps\n")),
+    ]);
+    const label = `label ${ENFORCE} is`;
+    const probed = "With --probe it is tried on the nodes.";
+    expect(said("GUARD_MODES", { namespaces })).toEqual([
+      "ok: Mode block, since the setting guard is auto and no label enforces baseline or restricted: alone, canary.",
+      `ok: Mode block, since annotation podrole.dev/guard is block, although ${label} baseline: dev.`,
+      "ok: Mode block, since annotation podrole.dev/guard is no value that it can have: iam.",
+      `ok: Mode verify, since the setting guard is auto and ${label} restricted: billing, fleet. ${probed}`,
+      `ok: Mode verify, since annotation podrole.dev/guard is auto and ${label} baseline: games. ${probed}`,
+      `ok: Mode verify, since annotation podrole.dev/guard is verify: hub. ${probed}`,
+      "ok: No guard, since annotation podrole.dev/guard is off: edge.",
+    ]);
+    expect(
+      said("GUARD_MODES", { namespaces: found([named("a")]), config: config({ guard: "verify" }) }),
+    ).toEqual([`ok: Mode verify, since the setting guard is verify: a. ${probed}`]);
+  });
+
+  test("stays one sentence for a thousand namespaces, and the JSON names them all", () => {
+    const many = Array.from({ length: 1000 }, (_, n) => named(`team-${n}`));
+    const results = check(healthy({ namespaces: found(many) })).filter(({ code }) => code === "GUARD_MODES");
+    expect(results).toHaveLength(1);
+    expect(results[0]?.message).toMatch(/ team-99 and 900 more\.$/);
+    expect(results[0]).toMatchObject({
+      guard: "block",
+      namespaces: many.map(({ namespace: { name } }) => name),
+    });
   });
 });
 
@@ -113,9 +163,9 @@ describe("pods from before the label", () => {
 
 describe("the dry run", () => {
   const run = (over: Partial<DryRun>) => {
-    const { dryRun } = healthy();
-    if (dryRun.kind !== "found") throw new Error("no dry run");
-    return { dryRun: found({ ...dryRun.value, ...over }) };
+    const { dryRuns } = healthy();
+    if (dryRuns.kind !== "found") throw new Error("no dry run");
+    return { dryRuns: found(dryRuns.value.map((one) => ({ ...one, ...over }))) };
   };
   const refused = (words: string): Attempt => ({ kind: "refused", status: 403, said: words });
   const made = (one: object): Attempt => ({ kind: "made", object: one as Fields });
@@ -171,6 +221,51 @@ describe("the dry run", () => {
   test("where a pod that this version would deny is let in", () => {
     const expected = admitted(pod({ hostPID: true }));
     expect(said("DRY_RUN", run({ expected }))[0]).toMatch(/^fail: .+ would not do \(HOST_NAMESPACE\)/);
+  });
+
+  describe("that a Pod Security level refuses", () => {
+    const said300 = (level: string, container = "podrole-guard") =>
+      refused(
+        `pods "podrole-check-x" is forbidden: violates PodSecurity "${level}:latest": non-default capabilities (container "${container}" must not include "NET_ADMIN" in securityContext.capabilities.add)`,
+      );
+    const judged = (good: Attempt, over: Partial<CheckFacts>) =>
+      check(healthy({ ...run({ good }), ...over })).find(({ code }) => code === "DRY_RUN");
+
+    test("which no label shows, says that it is a default, what to set, and for how many it holds", () => {
+      const labelled = named("till", { labels: { [ENFORCE]: "privileged" } });
+      const namespaces = found([named("shop"), named("depot"), labelled]);
+      expect(judged(said300("baseline"), { namespaces })).toMatchObject({
+        status: "fail",
+        message:
+          "A pod in shop is refused by Pod Security level baseline, which forbids the guard's NET_ADMIN. No label of the namespace shows that level: it is a default in the API server's configuration. The same level holds for 1 more in mode block without that label, unless they are exempt.",
+        remedy: `For mode verify: kubectl annotate --overwrite namespace shop podrole.dev/guard=verify, or kubectl label --overwrite namespace shop ${ENFORCE}=baseline, which auto goes by; or the setting guard: verify in podrole-config, for all namespaces. To keep mode block, where podrole enforces baseline itself: kubectl label --overwrite namespace shop ${ENFORCE}=privileged.`,
+      });
+    });
+
+    test("does not name auto's label where auto is not what chose the mode", () => {
+      const namespaces = found([named("shop", { annotations: { [ANNOTATION.guard]: "block" } })]);
+      expect(judged(said300("restricted"), { namespaces })?.remedy).not.toContain("auto goes by");
+    });
+
+    test("which its own label shows, says who chose mode block", () => {
+      const label = { labels: { [ENFORCE]: "restricted" } };
+      const byAnnotation = found([named("shop", { ...label, annotations: { [ANNOTATION.guard]: "block" } })]);
+      expect(judged(said300("restricted"), { namespaces: byAnnotation })).toMatchObject({
+        status: "fail",
+        message: expect.stringContaining(
+          "annotation podrole.dev/guard is block, and mode block needs NET_ADMIN",
+        ),
+        remedy: expect.stringContaining("podrole.dev/guard=auto"),
+      });
+      const bySetting = { namespaces: found([named("shop", label)]), config: config({ guard: "block" }) };
+      expect(judged(said300("restricted"), bySetting)?.message).toContain("the setting guard is block");
+    });
+
+    test("for a container of somebody else's, leaves it at the API server's words", () => {
+      const result = judged(said300("baseline", "istio-init"), { namespaces: found([named("shop")]) });
+      expect(result?.message).toContain("no fault in it is refused");
+      expect(result?.message).toContain("istio-init");
+    });
   });
 
   test("is not judged by images that are not known: of another version, or with options that could not be read", () => {
