@@ -4,17 +4,17 @@ import { CLI, podrole } from "../support/cli.ts";
 import { tempFile } from "../support/temp-files.ts";
 import { configFromFlags } from "../support/config.ts";
 import { ACCOUNT, base } from "../support/facts.ts";
-import { VERSION } from "../../injector/model/version.ts";
 import { until } from "../support/until.ts";
 import type { CheckResult } from "../../injector/cli/check/result.ts";
 import { whyNot, type ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
-import { CONTROLLER, createNamespace, NAMESPACES, podsOf, shippedObject, shippedObjects } from "./setting.ts";
+import { adminConfig, install, PLACE } from "./check-rig.ts";
+import { createNamespace, NAMESPACES, podsOf } from "./setting.ts";
 import { openInjector, podObject, type Serving } from "./webhook.ts";
 
 const reason = whyNot();
-const PLACE = "podrole-system";
 const ADMISSION = "/apis/admissionregistration.k8s.io/v1";
+const ENFORCE = "pod-security.kubernetes.io/enforce";
 const WEBHOOK = `${ADMISSION}/mutatingwebhookconfigurations/podrole`;
 
 describe.skipIf(reason !== undefined)(
@@ -83,23 +83,42 @@ describe.skipIf(reason !== undefined)(
       expect(checks.filter(({ status }) => status === "fail")).toEqual([]);
     });
 
-    test("names namespaces whose Pod Security level forbids the guard, and pods that are older than the label", async () => {
+    test("names the mode of each namespace, tries each mode, and names pods that are older than the label", async () => {
       await plane.admin.create(NAMESPACES, { metadata: { name: "old" } });
       await plane.admin.create(`${NAMESPACES}/old/serviceaccounts`, { metadata: { name: "default" } });
       await plane.admin.create(podsOf("old"), podObject("ancient", {}));
       await plane.admin.patch(`${NAMESPACES}/old`, {
         metadata: { labels: { "podrole.dev/inject": "enabled" } },
       });
-      await createNamespace(plane.admin, "strict", { "pod-security.kubernetes.io/enforce": "baseline" });
+      await createNamespace(plane.admin, "strict", { [ENFORCE]: "restricted" });
       await createNamespace(plane.admin, "typo", { "podrole.dev/inject": "yes" });
       const { code, of } = await check("admin");
       expect(of("PODS_UNGUARDED")).toEqual([
         ["warn", expect.stringMatching(/A pod runs in old .+: ancient\.$/)],
       ]);
-      expect(of("NAMESPACE_SETTINGS")).toEqual([
-        ["fail", expect.stringContaining("strict: [PSA_FORBIDS_GUARD]")],
+      expect(of("GUARD_MODES")).toEqual([
+        ["ok", expect.stringMatching(/^Mode block, .+: canary, old\.$/)],
+        ["ok", expect.stringMatching(/^Mode verify, .+ is restricted: strict\./)],
       ]);
+      expect(of("DRY_RUN")).toEqual([
+        ["ok", expect.stringContaining("tried in canary starts with podrole-guard")],
+        ["ok", expect.stringContaining("tried in strict starts with podrole-guard")],
+      ]);
+      expect(of("DRY_RUN_DENIED").map(([status]) => status)).toEqual(["ok", "ok"]);
       expect(of("NAMESPACES")[1]).toEqual(["warn", expect.stringContaining("typo (yes)")]);
+      expect(code).toBe(0);
+    });
+
+    test("says what to set where a namespace's own level refuses mode block", async () => {
+      const annotations = { "podrole.dev/guard": "block" };
+      await plane.admin.patch(`${NAMESPACES}/strict`, { metadata: { annotations } });
+      const { code, of } = await check("admin", "-n", "strict");
+      expect(of("NAMESPACE_SETTINGS")).toEqual([
+        ["warn", expect.stringContaining("strict: [BLOCK_NEEDS_PRIVILEGED]")],
+      ]);
+      expect(of("DRY_RUN")).toEqual([
+        ["fail", expect.stringContaining("Pod Security level restricted of the namespace's label forbids")],
+      ]);
       expect(code).toBe(1);
     });
 
@@ -164,45 +183,3 @@ describe.skipIf(reason !== undefined)(
     });
   },
 );
-
-const adminConfig = ({ injectorConfig }: ControlPlane): string =>
-  injectorConfig.exportConfig().replaceAll("injector-token", "admin-token");
-
-/** Creates what controllers would make of the shipped manifests. The webhook exists already. */
-async function install({ admin }: ControlPlane): Promise<void> {
-  await admin.create(NAMESPACES, { metadata: { name: PLACE } });
-  const settings = await shippedObject("ConfigMap");
-  Object.assign(settings.data, { policy: "listed", baseRoleArn: ACCOUNT, region: "eu-west-1" });
-  await admin.create(`${NAMESPACES}/${PLACE}/configmaps`, settings);
-  const deployment = await shippedObject("Deployment");
-  const [container] = deployment.spec.template.spec.containers;
-  container.image = `podrole/injector:${VERSION}`;
-  const deployments = `/apis/apps/v1/namespaces/${PLACE}/deployments`;
-  await admin.create(deployments, deployment);
-  const status = { replicas: 2, readyReplicas: 2, updatedReplicas: 2, availableReplicas: 2 };
-  await admin.patch(`${deployments}/podrole-injector/status`, { status });
-  const controller = (await shippedObjects()).find(
-    ({ kind, metadata }) => kind === "Deployment" && metadata.name === CONTROLLER,
-  );
-  await admin.create(deployments, controller);
-  await admin.patch(`${deployments}/${CONTROLLER}/status`, {
-    status: { replicas: 1, readyReplicas: 1, updatedReplicas: 1, availableReplicas: 1 },
-  });
-  await admin.create(
-    `${ADMISSION}/validatingadmissionpolicies`,
-    await shippedObject("ValidatingAdmissionPolicy"),
-  );
-  const binding = await shippedObject("ValidatingAdmissionPolicyBinding");
-  await admin.create(`${ADMISSION}/validatingadmissionpolicybindings`, binding);
-  await admin.create(`${NAMESPACES}/${PLACE}/services`, await shippedObject("Service"));
-  await admin.create(
-    `/apis/policy/v1/namespaces/${PLACE}/poddisruptionbudgets`,
-    await shippedObject("PodDisruptionBudget"),
-  );
-  await admin.create(`/apis/discovery.k8s.io/v1/namespaces/${PLACE}/endpointslices`, {
-    metadata: { name: "podrole-injector-1", labels: { "kubernetes.io/service-name": "podrole-injector" } },
-    addressType: "IPv4",
-    endpoints: [{ addresses: ["10.1.0.1"], conditions: { ready: true } }],
-    ports: [{ name: "webhook", port: 8443 }],
-  });
-}

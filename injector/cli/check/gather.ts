@@ -109,7 +109,7 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
     dryRuns: await forEach<readonly DryRun[]>(() => {
       const known = { readings: valueOf(grants), objects: valueOf(labelled), read };
       const names = asked.namespace === undefined ? tryIn(ours, config) : [asked.namespace];
-      return Promise.all(names.map((name) => tryPodsIn(name, ours, known, config, cluster)));
+      return Promise.all(names.map((where) => tryPodsIn(where, ours, known, config, cluster)));
     }),
   };
 }
