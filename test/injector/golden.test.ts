@@ -27,6 +27,7 @@ const WHOLE = new Set([
   "readme",
   "source-node",
   "token-in-a-file",
+  "verify",
 ]);
 const [WITH_ROLE, WITHOUT_ROLE] = [modelNamed("pod-plain"), modelNamed("role-none")];
 
