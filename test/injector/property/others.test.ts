@@ -4,9 +4,15 @@ import { expect, test } from "vitest";
 import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract/annotations.ts";
 import { ENV } from "../../../sidecar/contract/env.ts";
 import { containerIdentity, POD_IDENTITY, type Identity } from "../../../sidecar/contract/session.ts";
-import { APP_ENV, CONTAINER, CREDENTIALS_PORT, PATH } from "../../../sidecar/contract/pod.ts";
+import { APP_ENV, CONTAINER, CREDENTIALS_PORT, PATH, SIDECAR_UIDS } from "../../../sidecar/contract/pod.ts";
 import { patchBetween } from "../../../injector/mutate/patch.ts";
-import { gidOfSidecar, isGuarding, sidecarIn, uidOfSidecar } from "../../../injector/model/own-form.ts";
+import {
+  gidOfSidecar,
+  guardModeIn,
+  isGuarding,
+  sidecarIn,
+  uidOfSidecar,
+} from "../../../injector/model/own-form.ts";
 import { envVar, type Container, type Pod } from "../../../injector/model/pod.ts";
 import { sha256 } from "../../../injector/mutate/token.ts";
 import { facts } from "../../support/facts.ts";
@@ -97,6 +103,11 @@ test("guard and sidecar come first, once each, and cover every container after o
       expect((end.spec.initContainers ?? []).some(isGuarding) ? bare : []).toEqual([]);
       expect(uidsOf(end, users)).not.toContain(uidIn(end));
       expect(gidIn(end)).toBe(uidIn(end) && (meshGid(named(users)) ?? uidIn(end)));
+      expect(verifierOf(end)).toEqual(
+        guardModeIn(end.spec) === "verify"
+          ? idsBeside(uidIn(end) ?? SIDECAR_UIDS.min, named(users))
+          : undefined,
+      );
       expect(ours.includes(CONTAINER.sidecar) ? tokenProblems(end, users) : []).toEqual([]);
       expect(patchBetween(end, run(end, [PODROLE], name))).toEqual([]);
     }),
@@ -122,6 +133,26 @@ function gidIn({ spec }: Pod): number | undefined {
   const sidecar = sidecarIn(spec);
   return sidecar && (gidOfSidecar(sidecar) ?? uidOfSidecar(sidecar));
 }
+
+interface Ids {
+  readonly uid: number | null | undefined;
+  readonly gid: number | null | undefined;
+  /** What Linkerd's plugin leaves out. */
+  readonly told: string | undefined;
+}
+
+/** The ids of a guard that verifies, which has to get past the redirect of every mesh of the pod. */
+function verifierOf({ spec, metadata }: Pod): Ids | undefined {
+  const { securityContext } = (spec.initContainers ?? []).find(isGuarding) ?? {};
+  const told = metadata?.annotations?.["config.linkerd.io/proxy-gid"];
+  if (guardModeIn(spec) !== "verify") return undefined;
+  return { uid: securityContext?.runAsUser, gid: securityContext?.runAsGroup, told };
+}
+
+const idsBeside = (uid: number, users: readonly string[]): Ids => {
+  const gid = meshGid(users);
+  return { uid, gid: gid ?? uid, told: users.includes("linkerd-proxy") ? String(gid) : undefined };
+};
 
 /** The group that gets past the redirect of the mesh whose proxy is among the containers; Istio's if there are both. */
 const meshGid = (names: readonly string[]): number | undefined =>

@@ -9,6 +9,7 @@ import { FRESH } from "../../support/pods.ts";
 const SETTINGS: Readonly<Record<string, InjectorConfig>> = {
   "as they come": config(),
   "without a guard": config({ guard: "off" }),
+  "a guard that verifies": config({ guard: "verify", guardContainer: "sidecar" }),
   "source node": config({ source: "node", policy: "off", region: "us-east-1" }),
   "source ambient, in audit, a token in a variable": config({
     source: "ambient",
