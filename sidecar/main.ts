@@ -3,7 +3,7 @@ import type { Env } from "./kit/env.ts";
 import { coded, oneLine } from "./kit/errors.ts";
 import { writeTerminationMessage } from "./kit/termination.ts";
 
-const USAGE = "Usage: podrole-sidecar guard | serve | guard-and-serve | wait | --version | --help";
+const USAGE = "Usage: podrole-sidecar guard | verify | serve | guard-and-serve | wait | --version | --help";
 const EXIT = { failed: 1, usage: 2 } as const;
 
 type Command = (env: Env) => Promise<number>;
@@ -11,6 +11,7 @@ type Command = (env: Env) => Promise<number>;
 /** Each is imported only when needed: `wait` runs beside `serve` in the same container and must stay cheap. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   guard: async () => (await import("./guard/main.ts")).guardMain,
+  verify: async () => (await import("./guard/verify.ts")).verifyMain,
   serve: async () => (await import("./serve-main.ts")).serveMain,
   "guard-and-serve": async () => (await import("./guard-and-serve.ts")).guardAndServeMain,
   wait: async () => (await import("./wait.ts")).waitMain,

@@ -55,6 +55,16 @@ export function parseGuardConfig(env: Env): GuardConfig {
   };
 }
 
+/** What the guard is told in mode `verify`. */
+export type VerifyConfig = Pick<GuardConfig, "addresses" | "logLevel">;
+
+/** @throws as {@link parseGuardConfig} */
+export const parseVerifyConfig = (env: Env): VerifyConfig =>
+  parseEnv(env, {
+    addresses: defaulted(ENV.blockedAddresses, blockedAddresses),
+    logLevel: defaulted(ENV.logLevel, oneOf(LOG_LEVELS)),
+  });
+
 /** Ports without the uid that may answer there would be half a rule. */
 function withUid(env: Env) {
   return (raw: string): readonly number[] => {

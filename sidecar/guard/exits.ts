@@ -18,7 +18,7 @@ export const EXITS: readonly Exit[] = [
     exit: EXIT_OK,
     codes: ["podrole guard"],
     means:
-      "The metadata service is out of reach: the rules are in the kernel, were read back, and each address was tried. The message says so if there was no egress hook.",
+      "The metadata service is out of reach: the rules are in the kernel, were read back, and each address was tried. The message says so if there was no egress hook. In mode `verify`: neither a token nor credentials can be had, and the message says what each address did.",
     remedy: "Nothing.",
   },
   {
@@ -82,6 +82,22 @@ export const EXITS: readonly Exit[] = [
       "With the setting `guardContainer: sidecar`: the rules are proven, but the process could not give up root and its capabilities for good. It serves nothing.",
     remedy:
       "Read the message. Set `guardContainer` to `init` if the container runtime gives containers more than podrole writes into the pod, as CRI-O does with `add_inheritable_capabilities`.",
+  },
+  {
+    exit: 17,
+    codes: ["METADATA_REACHABLE"],
+    means:
+      "In mode `verify`: the metadata service answered, or something in its place. The message names the address, the request and the status, and nothing else of the answer.",
+    remedy:
+      "Close the address in one of the three ways that the message gives: hop limit 1 with tokens required, a NetworkPolicy, or the namespace at Pod Security level `privileged`, where the guard blocks.",
+  },
+  {
+    exit: 18,
+    codes: ["METADATA_UNPROVEN"],
+    means:
+      "In mode `verify`: what happened does not show whether the metadata service can be had. The pod has no default route, a connection opened and GET was without an answer for two seconds, only some connections opened, or none could be tried. The message says which.",
+    remedy:
+      "The guard is tried again. If it stays, see whether the pod's network is complete when its first container starts, or close the address as for exit 17.",
   },
 ];
 

@@ -9,6 +9,8 @@ export interface ProofOptions {
   /** The metadata service's own, unless a test says otherwise. */
   readonly port?: number;
   readonly wayTo?: (address: string) => Way;
+  /** Called with each try as it ends. */
+  readonly onTry?: (address: string, tried: Tried) => void;
 }
 
 const HTTP_PORT = 80;
@@ -21,7 +23,7 @@ const QUESTIONS = [TOKEN, TOKEN, CREDENTIALS, CREDENTIALS];
  */
 export async function prove(
   addresses: readonly string[],
-  { waitMs, port = HTTP_PORT, wayTo: way = wayTo }: ProofOptions,
+  { waitMs, port = HTTP_PORT, wayTo: way = wayTo, onTry = () => undefined }: ProofOptions,
 ): Promise<readonly Verdict[]> {
   const places = addresses.map((address) => {
     const place = { address, port, waitMs, way: () => way(address) };
@@ -36,6 +38,7 @@ export async function prove(
   const verdicts = places.map(async ({ place, tries }) => {
     const tried = tries.map(async ({ question, outcome }): Promise<Tried> => {
       const one = { question, outcome: await outcome };
+      onTry(place.address, one);
       const alone = verdictOf(place, [one]);
       if (alone.kind === "reachable") violation.resolve([alone]);
       return one;

@@ -85,11 +85,10 @@ function judgeRefusal({ way }: Place, code: string): Judged {
   ];
   if (!NO_WAY.has(code)) return held;
   const there = way();
-  if (there === "no-address") return held;
-  if (there === "no-default-route")
-    return ["unproven", `could not be tried, since the pod has no default route (${code})`];
-  // A router on the way has no route, and says so.
-  return code === "ENETUNREACH" ? held : ["unproven", `could not be tried (${code})`];
+  // A router on the way may have no route, and says so.
+  if (there === "no-address" || (there === "default-route" && code === "ENETUNREACH")) return held;
+  const because = there === "no-default-route" ? ", since the pod has no default route" : "";
+  return ["unproven", `could not be tried${because} (${code})`];
 }
 
 /**

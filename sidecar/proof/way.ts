@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import type { NetworkInterfaceInfo } from "node:os";
 import { isIPv4 } from "../kit/address.ts";
 
-/** Whether the pod has a way to addresses of a family. */
-export type Way = "no-address" | "no-default-route" | "default-route";
+/** Whether the pod has a way to addresses of a family, as far as can be known. */
+export type Way = "no-address" | "no-default-route" | "default-route" | "unknown";
 
 /** What the pod's network looks like. Passed in by tests. */
 export interface OwnNetwork {
@@ -14,9 +14,18 @@ export interface OwnNetwork {
 
 /**
  * Every interface has a link-local IPv6 address, and no packet leaves the link by it, so that one does not count.
+ * Never throws.
  * @param address of the family
  */
 export function wayTo(address: string, network: OwnNetwork = ownNetwork): Way {
+  try {
+    return wayIn(network, address);
+  } catch {
+    return "unknown";
+  }
+}
+
+function wayIn(network: OwnNetwork, address: string): Way {
   const isV4 = isIPv4(address);
   const family = isV4 ? "IPv4" : "IPv6";
   const addresses = Object.values(network.interfaces()).flatMap((own) => own ?? []);

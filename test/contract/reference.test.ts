@@ -200,7 +200,7 @@ test("every exit code of the guard has a row", async () => {
   const sources = (await readdir(folder, { recursive: true }))
     .filter((name) => name.endsWith(".ts"))
     .map((name) => readFile(new URL(name, folder), "utf8"));
-  const inCode = (await Promise.all(sources)).join("\n").matchAll(/"(GUARD_[A-Z_]+)"/g);
+  const inCode = (await Promise.all(sources)).join("\n").matchAll(/"((?:GUARD|METADATA)_[A-Z_]+)"/g);
   const codes = new Set([...inCode].map(([, name]) => name));
   expect(codes.size).toBeGreaterThan(5);
   expect([...codes].filter((name) => !EXITS.some(({ codes: known }) => known.includes(name ?? "")))).toEqual(

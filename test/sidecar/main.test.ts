@@ -21,7 +21,7 @@ test("the sidecar prints its version and its usage", async () => {
   const help = sidecar(["--help"], {});
   expect([await version.exited, await help.exited]).toEqual([0, 0]);
   expect(version.output()).toBe(`${manifest.version}\n`);
-  expect(help.output()).toContain("guard | serve | guard-and-serve | wait");
+  expect(help.output()).toContain("guard | verify | serve | guard-and-serve | wait");
 });
 
 test("the sidecar replaces an earlier start's termination message, and creates no file", async () => {

@@ -142,6 +142,13 @@ describe("nothing is proven when", () => {
   });
 });
 
+test.each(["ENETUNREACH", "EADDRNOTAVAIL"])(
+  "nothing is proven by %s when the pod's own network is unknown",
+  (code) => {
+    expect(judged(all(refused(code)), "unknown")).toEqual(says("unproven", `could not be tried (${code})`));
+  },
+);
+
 test("the pod's own network is looked at only after an error that depends on it", () => {
   const way = (): Way => {
     throw new Error("looked");

@@ -49,6 +49,13 @@ test.each([
   expect(wayTo(address, has)).toBe(expected);
 });
 
+test("what a pod has is unknown when its interfaces cannot be read", () => {
+  const unreadable = (): never => {
+    throw new Error("not here");
+  };
+  expect(wayTo(V4, { ...network([]), interfaces: unreadable })).toBe("unknown");
+});
+
 test("this machine's own network can be read", () => {
   for (const address of [V4, V6])
     expect(wayTo(address)).toMatch(/^(?:no-address|no-default-route|default-route)$/);
