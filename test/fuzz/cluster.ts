@@ -5,6 +5,8 @@ import { isRecord, own, type Fields } from "../../injector/model/read.ts";
 export interface Space {
   readonly name: string;
   readonly labelled: boolean;
+  /** Its Pod Security level, if it has a label for that. */
+  readonly level?: string;
   readonly annotations: Readonly<Record<string, string>>;
 }
 
@@ -16,6 +18,13 @@ export const SPACES: readonly Space[] = [
   { name: "default-role", labelled: true, annotations: { "iam.amazonaws.com/default-role": `${ROLE}app` } },
   { name: "emulated", labelled: true, annotations: { "podrole.dev/imds": "emulate" } },
   { name: "unguarded", labelled: true, annotations: { "podrole.dev/guard": "off" } },
+  { name: "restricted", labelled: true, level: "restricted", annotations: {} },
+  {
+    name: "blocked",
+    labelled: true,
+    level: "privileged",
+    annotations: { "podrole.dev/guard": "auto", "iam.amazonaws.com/default-role": `${ROLE}app` },
+  },
   { name: "outside", labelled: false, annotations: {} },
 ];
 
@@ -34,8 +43,15 @@ const object = (metadata: Fields, more: Fields = {}): Fields => ({
 });
 
 const LISTS: Readonly<Record<string, readonly Fields[]>> = {
-  "/api/v1/namespaces": SPACES.map(({ name, labelled, annotations }) =>
-    object({ name, labels: labelled ? { "podrole.dev/inject": "enabled" } : {}, annotations }),
+  "/api/v1/namespaces": SPACES.map(({ name, labelled, level, annotations }) =>
+    object({
+      name,
+      labels: {
+        ...(labelled ? { "podrole.dev/inject": "enabled" } : {}),
+        ...(level === undefined ? {} : { "pod-security.kubernetes.io/enforce": level }),
+      },
+      annotations,
+    }),
   ),
   "/api/v1/serviceaccounts": SPACES.flatMap(({ name: namespace }) => [
     object({ name: "default", namespace }),

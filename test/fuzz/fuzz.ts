@@ -2,7 +2,7 @@
  * Sends random reviews to the bundled injector, as a separate process with the image's variables, and judges every answer: a
  * decision for each, no pod admitted that is not guarded, and never more memory than the chart's limit.
  *
- *     npm run fuzz [-- --reviews 250000] [--seed 1] [--limit-mib 320] [--guard-container sidecar]
+ *     npm run fuzz [-- --reviews 250000] [--seed 1] [--limit-mib 320] [--guard-container sidecar] [--guard verify]
  *
  * The same seed sends the same reviews. Exits with 1 if an answer is wrong, and prints the review.
  */
@@ -11,6 +11,7 @@ import type { Fields } from "../../injector/model/read.ts";
 import { numbers } from "../support/random-pods.ts";
 import { SPACES } from "./cluster.ts";
 import { goldenPods } from "./corpus.ts";
+import type { GuardSettings } from "./guarded.ts";
 import { fuzzedInjector, type FuzzedInjector } from "./injector.ts";
 import { fuzzedReview, reviewOf, type FuzzedReview } from "./reviews.ts";
 import { patchedPod, verdict, type Kind } from "./verdict.ts";
@@ -21,12 +22,16 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     "limit-mib": { type: "string", default: "320" },
     "guard-container": { type: "string", default: "init" },
+    guard: { type: "string", default: "auto" },
   },
 });
 const [REVIEWS, SEED, LIMIT_MIB] = [values.reviews, values.seed, values["limit-mib"]].map((text) =>
   wholeNumber(text),
 ) as [number, number, number];
-const FORM = values["guard-container"] === "sidecar" ? "sidecar" : "init";
+const SETTINGS: GuardSettings = {
+  guardContainer: values["guard-container"] === "sidecar" ? "sidecar" : "init",
+  guard: values.guard === "verify" ? "verify" : "auto",
+};
 const AT_ONCE = 8;
 /** Kinds of problems, each shown once. Enough to see what is wrong. */
 const FAILURES_MAX = 10;
@@ -34,7 +39,7 @@ const FAILURES_MAX = 10;
 process.exitCode = await fuzz();
 
 async function fuzz(): Promise<number> {
-  const injector = await fuzzedInjector({ guardContainer: FORM });
+  const injector = await fuzzedInjector({ ...SETTINGS });
   try {
     const corpus = await corpusOf(injector);
     console.log(`${REVIEWS} reviews from ${corpus.length} pods, seed ${SEED}`);
@@ -87,7 +92,7 @@ async function sendAll(injector: FuzzedInjector, corpus: readonly Fields[]) {
         ms: Number.NaN,
       }));
       took[place] = ms;
-      const { kind, problems } = verdict(review, status, text, FORM);
+      const { kind, problems } = verdict(review, status, text, SETTINGS);
       counts[kind] += 1;
       const [problem] = problems;
       if (problem !== undefined) {

@@ -9,10 +9,14 @@ import { debugProblems, unguarded } from "./guarded.ts";
 /** The fuzzer's own judge. A judge that notices nothing would pass every injector. */
 
 const [SHOP, LOGS] = SPACES;
+const spaceNamed = (wanted: string) => SPACES.find(({ name }) => name === wanted);
+const [RESTRICTED, BLOCKED] = ["restricted", "blocked"].map(spaceNamed);
 const ONE = injected(pod(), facts(), config({ image: SETTINGS.image, guardContainer: "sidecar" }));
 const GUARDED = injected(pod(), facts(), config({ image: SETTINGS.image }));
 const problems = (one: unknown, space = SHOP): readonly string[] =>
-  space === undefined ? [] : unguarded(one, space);
+  space === undefined ? [] : unguarded(one, space, { guardContainer: "init", guard: "auto" });
+/** Where guard and sidecar may be one container. */
+const AS_ONE = { guardContainer: "sidecar", guard: "auto" } as const;
 
 /** The guarded pod with fields of one init container changed. */
 const withInit = (place: number, over: Partial<Container>): Pod => ({
@@ -135,8 +139,8 @@ const security = (over: Container["securityContext"]): Partial<Container> => ({
 });
 
 test("a pod whose sidecar is the guard too is guarded where the setting says so, and nowhere else", () => {
-  expect(SHOP && unguarded(ONE, SHOP, "sidecar")).toEqual([]);
-  expect(SHOP && unguarded(GUARDED, SHOP, "sidecar")).toEqual([]);
+  expect(SHOP && unguarded(ONE, SHOP, AS_ONE)).toEqual([]);
+  expect(SHOP && unguarded(GUARDED, SHOP, AS_ONE)).toEqual([]);
   expect(problems(ONE)).not.toEqual([]);
 });
 
@@ -149,7 +153,46 @@ test.for<readonly [string, Partial<Container>]>([
   ["of another image", { image: "evil/image:1" }],
   ["with a token for the API", { volumeMounts: [] }],
 ])("a guard and sidecar %s guards nothing", ([, over]) => {
-  expect(SHOP && unguarded(withOne(over), SHOP, "sidecar")).not.toEqual([]);
+  expect(SHOP && unguarded(withOne(over), SHOP, AS_ONE)).not.toEqual([]);
+});
+
+const VERIFIED = injected(
+  pod(),
+  facts({ annotations: { "podrole.dev/guard": "verify" } }),
+  config({ image: SETTINGS.image }),
+);
+const verifierWith = (over: Partial<Container>, place = 0): Pod => ({
+  ...VERIFIED,
+  spec: {
+    ...VERIFIED.spec,
+    initContainers: (VERIFIED.spec.initContainers ?? []).map((one, index) =>
+      index === place
+        ? { ...one, ...over, securityContext: { ...one.securityContext, ...over.securityContext } }
+        : one,
+    ),
+  },
+});
+
+test("a guard that verifies is one where the setting, the namespace or its level says so, and nowhere else", () => {
+  const verifying = { guardContainer: "sidecar", guard: "verify" } as const;
+  expect(SHOP && unguarded(VERIFIED, SHOP, verifying)).toEqual([]);
+  expect(RESTRICTED && unguarded(VERIFIED, RESTRICTED, AS_ONE)).toEqual([]);
+  expect(problems(VERIFIED)).not.toEqual([]);
+  expect(BLOCKED && unguarded(VERIFIED, BLOCKED, verifying)).not.toEqual([]);
+  for (const one of [GUARDED, ONE]) expect(SHOP && unguarded(one, SHOP, verifying)).not.toEqual([]);
+});
+
+test.for<readonly [string, Partial<Container>, number?]>([
+  ["with a capability", { securityContext: { capabilities: { add: ["NET_ADMIN"], drop: ["ALL"] } } }],
+  ["that drops nothing", { securityContext: { capabilities: {} } }],
+  ["that is root", { securityContext: { runAsUser: 0 } }],
+  ["in root's group", { securityContext: { runAsGroup: 0 } }],
+  ["without seccomp", { securityContext: { seccompProfile: { type: "Unconfined" } } }],
+  ["with other addresses", { env: [{ name: "PODROLE_BLOCKED_ADDRESSES", value: "192.0.2.1" }] }],
+  ["with the command of another mode", { command: ["podrole-sidecar", "guard"] }],
+  ["whose sidecar checks in another mode", { env: [] }, 1],
+])("a guard %s verifies nothing", ([, over, place]) => {
+  expect(problems(verifierWith(over, place), RESTRICTED)).not.toEqual([]);
 });
 
 test("what a namespace exempts is not a problem in it", () => {

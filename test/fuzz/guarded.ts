@@ -1,7 +1,13 @@
 import { own, type Fields } from "../../injector/model/read.ts";
 import type { Space } from "./cluster.ts";
 import { at, fields, list, nameOf, texts } from "./json.ts";
-import { guardProblems, isOneContainer, oneContainerProblems, sidecarProblems } from "./own-containers.ts";
+import {
+  guardProblems,
+  isOneContainer,
+  oneContainerProblems,
+  sidecarProblems,
+  verifierProblems,
+} from "./own-containers.ts";
 
 /**
  * What an admitted pod must be like, written down once more and from the documents alone, so that the fuzzer does not ask the
@@ -36,11 +42,24 @@ export const isLeftAlone = (pod: unknown, username: string): boolean =>
   (at(pod, "metadata", "annotations", "kubernetes.io/config.mirror") !== undefined &&
     username.startsWith("system:node:"));
 
-/** The setting guardContainer. */
-export type GuardContainer = "init" | "sidecar";
+/** The settings guardContainer and guard. */
+export interface GuardSettings {
+  readonly guardContainer: "init" | "sidecar";
+  readonly guard: "auto" | "verify";
+}
+export type GuardMode = "block" | "verify";
+
+/** The mode in which pods of a namespace are guarded, unless the guard is off there. */
+function modeIn({ level = "privileged", annotations }: Space, { guard }: GuardSettings): GuardMode {
+  const wanted = annotations["podrole.dev/guard"] ?? guard;
+  if (wanted === "auto") return level === "privileged" ? "block" : "verify";
+  return wanted === "verify" ? "verify" : "block";
+}
 
 /** Why the pod, as it would run, is not guarded; empty if it is. */
-export function unguarded(pod: unknown, space: Space, form: GuardContainer = "init"): readonly string[] {
+export function unguarded(pod: unknown, space: Space, settings: GuardSettings): readonly string[] {
+  const mode = modeIn(space, settings);
+  const mayBeOne = settings.guardContainer === "sidecar" && mode === "block";
   const spec = fields(at(pod, "spec"));
   const inits = list(own(spec, "initContainers"));
   const [guard] = inits;
@@ -52,13 +71,13 @@ export function unguarded(pod: unknown, space: Space, form: GuardContainer = "in
   ];
   const exempt = new Set((space.annotations["podrole.dev/exempt"] ?? "").split(","));
   return [
-    ...(form === "sidecar" && isOneContainer(guard)
+    ...(mayBeOne && isOneContainer(guard)
       ? [...oneContainerProblems(guard), ...(ours.size > 1 ? ["a container beside guard and sidecar"] : [])]
-      : guardProblems(guard)),
+      : (mode === "block" ? guardProblems : verifierProblems)(guard)),
     ...(ours.size > 2 ? ["guard or sidecar twice"] : []),
     ...inits.flatMap((one, index) =>
-      nameOf(one) === "podrole-sidecar" && !(form === "sidecar" && isOneContainer(one))
-        ? sidecarProblems(one, index)
+      nameOf(one) === "podrole-sidecar" && !(mayBeOne && isOneContainer(one))
+        ? sidecarProblems(one, index, mode)
         : [],
     ),
     ...others.flatMap((one) => containerProblems(one, exempt)),

@@ -1,10 +1,16 @@
 import { own } from "../../injector/model/read.ts";
 import { SETTINGS } from "./cluster.ts";
+import type { GuardMode } from "./guarded.ts";
 import { at, fields, list, nameOf, texts } from "./json.ts";
 
 /** What guard and sidecar must be like. */
 
 const commandOf = (container: unknown): string => texts(at(container, "command")).join(" ");
+const valueOf = (container: unknown, variable: string): unknown =>
+  at(
+    list(at(container, "env")).find((one) => nameOf(one) === variable),
+    "value",
+  );
 export const isOneContainer = (container: unknown): boolean =>
   nameOf(container) === "podrole-sidecar" && commandOf(container) === "podrole-sidecar guard-and-serve";
 
@@ -34,12 +40,7 @@ const additionsIn = (container: unknown): readonly string[] =>
 export function oneContainerProblems(one: unknown): readonly string[] {
   const context = fields(at(one, "securityContext"));
   const names = new Set(list(at(one, "env")).map(nameOf));
-  const uid = Number(
-    at(
-      list(at(one, "env")).find((each) => nameOf(each) === "PODROLE_SIDECAR_UID"),
-      "value",
-    ),
-  );
+  const uid = Number(valueOf(one, "PODROLE_SIDECAR_UID"));
   const added = texts(at(context, "capabilities", "add"))
     .toSorted()
     .join();
@@ -83,6 +84,30 @@ export function guardProblems(guard: unknown): readonly string[] {
   ];
 }
 
+/** A guard that only verifies: it needs no right, and no variable unless the addresses are others. */
+export function verifierProblems(guard: unknown): readonly string[] {
+  const context = fields(at(guard, "securityContext"));
+  const uid = own(context, "runAsUser");
+  const is = (what: string, holds: boolean): readonly string[] => (holds ? [] : [`verifier: ${what}`]);
+  return [
+    ...additionsIn(guard),
+    ...is("name", nameOf(guard) === "podrole-guard"),
+    ...is("image", at(guard, "image") === SETTINGS.image),
+    ...is("command", commandOf(guard) === "podrole-sidecar verify"),
+    ...is("restartPolicy", at(guard, "restartPolicy") == null && at(guard, "lifecycle") == null),
+    ...is("uid", typeof uid === "number" && uid >= 40_000 && uid < 65_000),
+    ...is("group", Number(own(context, "runAsGroup")) > 0),
+    ...is("root", own(context, "runAsNonRoot") === true && own(context, "privileged") === false),
+    ...is("escalation", own(context, "allowPrivilegeEscalation") === false),
+    ...is("capabilities", texts(at(context, "capabilities", "add")).length === 0),
+    ...is("drop", texts(at(context, "capabilities", "drop")).join() === "ALL"),
+    ...is("seccomp", at(context, "seccompProfile", "type") === "RuntimeDefault"),
+    ...is("variables", list(at(guard, "env")).length === 0),
+    ...is("memory", !isLess(at(guard, "resources", "limits", "memory"))),
+    ...is("no API token", hasNoApiToken(guard)),
+  ];
+}
+
 const hasNoApiToken = (container: unknown): boolean =>
   list(at(container, "volumeMounts"))
     .filter((mount) => at(mount, "mountPath") === "/var/run/secrets/kubernetes.io/serviceaccount")
@@ -92,13 +117,15 @@ const hasNoApiToken = (container: unknown): boolean =>
 /** Of the amounts that the fuzzer writes, those below podrole's. */
 const isLess = (memory: unknown): boolean => ["6Mi", "16Mi", "33554431500m"].includes(String(memory));
 
-export function sidecarProblems(sidecar: unknown, index: number): readonly string[] {
+/** @param guard the mode of the pod's guard, which the sidecar has to check again */
+export function sidecarProblems(sidecar: unknown, index: number, guard: GuardMode): readonly string[] {
   const context = fields(at(sidecar, "securityContext"));
   const uid = own(context, "runAsUser");
   const is = (what: string, holds: boolean): readonly string[] => (holds ? [] : [`sidecar: ${what}`]);
   return [
     ...additionsIn(sidecar),
     ...is("place", index === 1),
+    ...is("mode", (valueOf(sidecar, "PODROLE_GUARD") ?? "block") === guard),
     ...is("image", at(sidecar, "image") === SETTINGS.image),
     ...is("command", commandOf(sidecar) === "podrole-sidecar serve"),
     ...is("uid", typeof uid === "number" && uid >= 40_000 && uid < 65_000),

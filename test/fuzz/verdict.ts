@@ -1,7 +1,7 @@
 import jsonPatch, { type Operation } from "fast-json-patch";
 import { isRecord, own, type Fields } from "../../injector/model/read.ts";
 import { operationsOf, problemsOf } from "../injector/property/strict-review.ts";
-import { debugProblems, isLeftAlone, unguarded, type GuardContainer } from "./guarded.ts";
+import { debugProblems, isLeftAlone, unguarded, type GuardSettings } from "./guarded.ts";
 import type { FuzzedReview } from "./reviews.ts";
 
 export type Kind = "patched" | "allowed" | "denied";
@@ -17,7 +17,7 @@ export function verdict(
   review: FuzzedReview,
   status: number,
   text: string,
-  form: GuardContainer = "init",
+  settings: GuardSettings,
 ): Verdict {
   if (status !== 200) return { kind: "denied", problems: [`HTTP ${status}: ${text.slice(0, 200)}`] };
   const answer = parsed(text);
@@ -28,7 +28,7 @@ export function verdict(
   const operations = operationsOf(answer) as readonly Operation[];
   return {
     kind: operations.length > 0 ? "patched" : "allowed",
-    problems: admittedProblems(review, operations, form),
+    problems: admittedProblems(review, operations, settings),
   };
 }
 
@@ -44,7 +44,7 @@ function parsed(text: string): Fields {
 function admittedProblems(
   review: FuzzedReview,
   operations: readonly Operation[],
-  form: GuardContainer,
+  settings: GuardSettings,
 ): readonly string[] {
   const { operation, resource, space, object, oldObject, username } = review;
   const isPod = resource === "pods" && operation === "CREATE";
@@ -53,7 +53,8 @@ function admittedProblems(
   if (space === undefined) return ["admitted to a namespace that does not exist"];
   if (!space.labelled) return operations.length > 0 ? ["a patch outside of podrole's namespaces"] : [];
   if (space.annotations["podrole.dev/guard"] === "off") return [];
-  if (isPod) return isLeftAlone(object, username) ? [] : unguarded(patched(object, operations), space, form);
+  if (isPod)
+    return isLeftAlone(object, username) ? [] : unguarded(patched(object, operations), space, settings);
   return debugProblems(oldObject, object, patched(object, operations));
 }
 
