@@ -152,6 +152,21 @@ describe("the namespace's settings", () => {
     expect(codes(chooses)).toEqual(["ANNOTATION_MISPLACED", "ANNOTATION_MISPLACED"]);
   });
 
+  test.for(["auto", "block", "verify", "off"])("are not the guard's mode %s that a pod asks for", (mode) => {
+    const level = { "pod-security.kubernetes.io/enforce": "restricted" };
+    const one = annotated({ [ANNOTATION.guard]: mode, ...level });
+    const labelled = {
+      ...one,
+      metadata: { ...one.metadata, labels: { [ANNOTATION.guard]: mode, ...level } },
+    };
+    const account = { [ANNOTATION.guard]: mode, ...level };
+    expect(admitted(labelled, facts({ account }))).toMatchObject({ guard: "block" });
+    expect(admitted(labelled, facts({ account, labels: level }))).toMatchObject({ guard: "verify" });
+    // Neither is what a pod says of an earlier pass.
+    const forged = annotated({ [ANNOTATION.status]: `{"guard":"${mode}"}` });
+    expect(admitted(forged)).toMatchObject({ guard: "block" });
+  });
+
   test.for(["baseline", "restricted"])(
     "choose guard mode verify at Pod Security %s, and warn of a namespace that asks for block there",
     (level) => {

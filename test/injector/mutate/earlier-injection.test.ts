@@ -116,6 +116,41 @@ describe("a pod whose namespace has got another mode of the guard since it was p
     expect(after(after(plain, first), second)).toEqual(after(plain, second));
   });
 
+  test.for([
+    ["block", "verify"],
+    ["verify", "block"],
+  ] as const)("is denied if a manifest brings it without a status: %s, then %s", ([first, second]) => {
+    const patched = { ...after(bare, first), metadata: bare.metadata ?? {} };
+    expect(admitPod(patched, inMode(second), config({ policy: "off" }), FRESH)).toMatchObject({
+      kind: "deny",
+      findings: [{ code: "INJECTED_DIFFERENTLY" }, { code: "INJECTED_DIFFERENTLY" }],
+    });
+  });
+
+  test.for([
+    ["of podrole's", "PODROLE_BLOCKED_ADDRESSES", "192.0.2.1"],
+    ["that the program would read", "PODROLE_GUARD", "block"],
+  ] as const)("is denied if a variable %s was added to a guard that verifies", ([, name, value]) => {
+    const plain = { ...bare, metadata: {} };
+    const patched = after(plain, "verify");
+    const [guard] = patched.spec.initContainers ?? [];
+    const added = { ...guard, name: "podrole-guard", env: [{ name, value }] };
+    const changed = { ...patched, spec: { ...patched.spec, initContainers: [added] } };
+    expect(admitPod(changed, inMode("verify"), config({ policy: "off" }), FRESH)).toMatchObject({
+      kind: "deny",
+      findings: [{ code: "INJECTED_DIFFERENTLY" }],
+    });
+  });
+
+  test("loses a variable that another webhook has added to a guard that verifies", () => {
+    const plain = { ...bare, metadata: {} };
+    const patched = after(plain, "verify");
+    const [guard] = patched.spec.initContainers ?? [];
+    const added = { ...guard, name: "podrole-guard", env: [{ name: "DD_AGENT_HOST", value: "node" }] };
+    const changed = { ...patched, spec: { ...patched.spec, initContainers: [added] } };
+    expect(after(changed, "verify").spec.initContainers?.[0]?.env ?? []).toEqual([]);
+  });
+
   test("is denied if its guard differs, and its status names the present mode", () => {
     const patched = after(bare, "block");
     const annotations = { ...patched.metadata?.annotations };
