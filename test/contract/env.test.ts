@@ -6,7 +6,7 @@ import { IMDS_FACTS, imdsFactVariable, type ImdsFact } from "../../sidecar/contr
 import { APP_ENV, CONTAINER, PATH, TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
 import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { parseConfig, type SidecarConfig } from "../../sidecar/config/config.ts";
-import { parseGuardConfig } from "../../sidecar/guard/config.ts";
+import { parseGuardConfig, parseVerifyConfig } from "../../sidecar/guard/config.ts";
 import { sha256 } from "../../injector/mutate/token.ts";
 import { config } from "../support/config.ts";
 import { ACCOUNT, BILLING, facts, role } from "../support/facts.ts";
@@ -31,6 +31,22 @@ const guardTold = (settings: Settings = {}) =>
   parseGuardConfig(
     startedWith(injected(annotated(), facts(), config({ policy: "off", ...settings })), CONTAINER.guard),
   );
+
+test.for([
+  ["usual addresses", {}, { addresses: ["169.254.169.254", "fd00:ec2::254"], logLevel: "info" }],
+  ["others", { block: ["192.0.2.1"] }, { addresses: ["192.0.2.1"], logLevel: "info" }],
+] as const)(
+  "a guard that verifies %s accepts what the injector writes, and so does its sidecar",
+  ([, settings, read]) => {
+    const known = facts({ labels: { "pod-security.kubernetes.io/enforce": "restricted" } });
+    const after = injected(annotated(), known, config({ policy: "off", ...settings }));
+    expect(parseVerifyConfig(startedWith(after, CONTAINER.guard))).toEqual(read);
+    expect(parseConfig(startedWith(after, CONTAINER.sidecar))).toMatchObject({
+      blockedAddresses: read.addresses,
+      guard: "verify",
+    });
+  },
+);
 
 describe.for(SOURCES)("with source %s", (source) => {
   const settings = { source, ambientSecret: "identity", region: "eu-west-1" } as const;
