@@ -1,4 +1,4 @@
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { systemClock } from "../kit/clock.ts";
 import { systemCode } from "../kit/errors.ts";
 import type { Question } from "./questions.ts";
@@ -21,6 +21,8 @@ export type Outcome =
 export interface Try {
   /** Never rejects. */
   readonly outcome: Promise<Outcome>;
+  /** Connects anew if there is no connection yet. */
+  readonly again: () => void;
   /** The time is over. */
   readonly end: () => void;
 }
@@ -52,22 +54,29 @@ export function ask(address: string, port: number, { text, isEnough }: Question)
     settle({ kind: "answered", line });
     return false;
   };
-  const buffer = Buffer.alloc(READ_BYTES);
-  const onread = { buffer, callback: (bytes: number): boolean => take(buffer.subarray(0, bytes)) };
-  const socket = connect({ host: address, port, onread });
-  socket
-    .once("connect", () => {
-      askedAt = systemClock.elapsed();
-      socket.write(text(address));
-    })
-    .once("end", () => settle({ kind: "closed" }))
-    .on("error", (error) => {
-      const code = systemCode(error) ?? "UNKNOWN";
-      if (CLOSED.has(code)) return settle({ kind: "closed" });
-      return settle({ kind: askedAt === undefined ? "refused" : "failed", code });
-    });
+  const open = (): Socket => {
+    const buffer = Buffer.alloc(READ_BYTES);
+    const onread = { buffer, callback: (bytes: number): boolean => take(buffer.subarray(0, bytes)) };
+    return connect({ host: address, port, onread })
+      .once("connect", () => {
+        askedAt = systemClock.elapsed();
+        socket.write(text(address));
+      })
+      .once("end", () => settle({ kind: "closed" }))
+      .on("error", (error) => {
+        const code = systemCode(error) ?? "UNKNOWN";
+        if (CLOSED.has(code)) return settle({ kind: "closed" });
+        return settle({ kind: askedAt === undefined ? "refused" : "failed", code });
+      });
+  };
+  let socket = open();
   return {
     outcome: promise,
+    again: () => {
+      if (!socket.connecting) return;
+      socket.destroy();
+      socket = open();
+    },
     end: () =>
       settle(
         askedAt === undefined

@@ -1,8 +1,10 @@
-import { createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { prove, type ProofOptions } from "../../../sidecar/proof/prove.ts";
+import { child } from "../../support/child.ts";
 import { freePort } from "../../support/free-port.ts";
 import { listening } from "../../support/listening.ts";
+import { until } from "../../support/until.ts";
 
 const HERE = "127.0.0.1";
 const PUT = "PUT /latest/api/token";
@@ -221,6 +223,35 @@ describe("a proof fails when the time is over", () => {
   ])("and GET got half an answer, %j", async (half, words) => {
     expect(await proof(silent, says(half), SHORT)).toEqual([["reachable", words]]);
   });
+});
+
+/** Answers with this, in a process of its own, and drops new connections while it is stopped. */
+async function stoppable(answer: string) {
+  const program = `
+    const server = require("node:net").createServer((socket) => socket.on("error", () => {}).once("data", () => socket.write(${JSON.stringify(answer)})));
+    server.listen({ port: 0, host: "${HERE}", backlog: 1 }, () => console.log(server.address().port));
+  `;
+  const { output, kill } = child(["-e", program], {});
+  const port = Number(await until("the port", () => /^(\d+)\n/.exec(output())?.[1]));
+  kill("SIGSTOP");
+  // So many that the queue of connections is full.
+  const waiting = Array.from({ length: 4 }, () => connect(port, HERE).on("error", () => undefined));
+  onTestFinished(() => waiting.forEach((socket) => socket.destroy()));
+  await until("a full queue", () => waiting.filter(({ connecting }) => !connecting).length >= 2 || undefined);
+  return { port, goOn: () => kill("SIGCONT") };
+}
+
+test("a proof fails when packets were dropped at first, and the kernel would not have tried again in time", async () => {
+  const { port, goOn } = await stoppable("HTTP/1.1 200 OK\r\n\r\n");
+  setTimeout(goOn, 1300);
+  expect(await prove([HERE], { waitMs: 2000, port })).toMatchObject([{ kind: "reachable" }]);
+});
+
+test("a proof holds when packets are dropped until the end", async () => {
+  const { port } = await stoppable("HTTP/1.1 200 OK\r\n\r\n");
+  expect(await prove([HERE], { ...SHORT, port })).toMatchObject([
+    { kind: "held", said: expect.stringMatching(/ was silent$/) },
+  ]);
 });
 
 describe("a proof says nothing", () => {
