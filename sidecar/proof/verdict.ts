@@ -75,6 +75,13 @@ function judge(place: Place, { question, outcome }: Tried): Judged {
 /** What a pod without a way there gets, and also a pod whose way comes in a moment, or that has used up its ports. */
 const NO_WAY: ReadonlySet<string> = new Set(["ENETUNREACH", "EADDRNOTAVAIL"]);
 
+const BECAUSE: Readonly<Record<Exclude<Way, "no-address">, string>> = {
+  "no-network": ", since the pod has no address yet",
+  "no-default-route": ", since the pod has no default route for it",
+  "default-route": "",
+  unknown: "",
+};
+
 function judgeRefusal({ way }: Place, code: string): Judged {
   // The kernel's own end of waiting.
   if (code === "ETIMEDOUT") return ["held", "was silent"];
@@ -87,8 +94,7 @@ function judgeRefusal({ way }: Place, code: string): Judged {
   const there = way();
   // A router on the way may have no route, and says so.
   if (there === "no-address" || (there === "default-route" && code === "ENETUNREACH")) return held;
-  const because = there === "no-default-route" ? ", since the pod has no default route" : "";
-  return ["unproven", `could not be tried${because} (${code})`];
+  return ["unproven", `could not be tried${BECAUSE[there]} (${code})`];
 }
 
 /**

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import type { NetworkInterfaceInfo } from "node:os";
 import { isIPv4 } from "../kit/address.ts";
 
-/** Whether the pod has a way to addresses of a family, as far as can be known. */
-export type Way = "no-address" | "no-default-route" | "default-route" | "unknown";
+/** Whether the pod has a way to addresses of a family, as far as can be known. `no-network`: it has no address of any family. */
+export type Way = "no-network" | "no-address" | "no-default-route" | "default-route" | "unknown";
 
 /** What the pod's network looks like. Passed in by tests. */
 export interface OwnNetwork {
@@ -28,9 +28,11 @@ export function wayTo(address: string, network: OwnNetwork = ownNetwork): Way {
 function wayIn(network: OwnNetwork, address: string): Way {
   const isV4 = isIPv4(address);
   const family = isV4 ? "IPv4" : "IPv6";
-  const addresses = Object.values(network.interfaces()).flatMap((own) => own ?? []);
-  if (!addresses.some((own) => own.family === family && !own.internal && !isLinkLocal(own.address)))
-    return "no-address";
+  const addresses = Object.values(network.interfaces())
+    .flatMap((own) => own ?? [])
+    .filter((own) => !own.internal && !isLinkLocal(own.address));
+  if (addresses.length === 0) return "no-network";
+  if (!addresses.some((own) => own.family === family)) return "no-address";
   const hasRoute = isV4 ? hasRouteV4(network.table("route")) : hasRouteV6(network.table("ipv6_route"));
   return hasRoute ? "default-route" : "no-default-route";
 }

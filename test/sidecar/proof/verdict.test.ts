@@ -135,10 +135,11 @@ describe("nothing is proven when", () => {
     expect(judged(tried)).toEqual(says("unproven", words));
   });
 
-  test.each(["ENETUNREACH", "EADDRNOTAVAIL"])("the pod has no default route (%s)", (code) => {
-    expect(judged(all(refused(code)), "no-default-route")).toEqual(
-      says("unproven", `could not be tried, since the pod has no default route (${code})`),
-    );
+  test.each(["ENETUNREACH", "EADDRNOTAVAIL"])("the pod's network is not complete (%s)", (code) => {
+    const words = (because: string) => says("unproven", `could not be tried, since ${because} (${code})`);
+    const tried = all(refused(code));
+    expect(judged(tried, "no-default-route")).toEqual(words("the pod has no default route for it"));
+    expect(judged(tried, "no-network")).toEqual(words("the pod has no address yet"));
   });
 });
 

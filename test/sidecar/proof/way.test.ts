@@ -29,9 +29,10 @@ const network = (addresses: readonly string[], route = HEAD, ipv6_route = V6_NUL
 test.each([
   ["a pod with IPv4 alone", V6, network(["10.0.0.7"], HEAD + V4_DEFAULT), "no-address"],
   ["a pod with IPv6 alone", V4, network(["fd00::7"], HEAD, V6_DEFAULT), "no-address"],
-  ["a pod with link-local addresses", V6, network(["fe80::1", "FE80::2", "febf::3"]), "no-address"],
-  ["a pod with link-local IPv4", V4, network(["169.254.1.1"], HEAD + V4_DEFAULT), "no-address"],
-  ["a pod without an interface", V4, network([]), "no-address"],
+  ["a pod with IPv4 and link-local IPv6", V6, network(["10.0.0.7", "fe80::1", "FEBF::2"]), "no-address"],
+  ["a pod with IPv6 and link-local IPv4", V4, network(["fd00::7", "169.254.1.1"]), "no-address"],
+  ["a pod with link-local addresses alone", V6, network(["fe80::1", "169.254.1.1"]), "no-network"],
+  ["a pod with loopback alone", V4, network([]), "no-network"],
   ["a pod of two families", V4, network(["10.0.0.7", "fd00::7"], HEAD + V4_DEFAULT), "default-route"],
   [
     "a pod of two families",
