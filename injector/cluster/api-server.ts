@@ -10,7 +10,7 @@ import { isRecord, own } from "../model/read.ts";
 import type { ApiAccess } from "./access.ts";
 import { readText } from "./body.ts";
 
-/** The API server answered, but not with 200 (POST: or 201). The message is `HTTP <status>`; `said` is its own sentence. */
+/** The API server answered, but not with 200 (POST and PATCH: or 201). The message is `HTTP <status>`; `said` is its own sentence. */
 export class Refusal extends Error {
   readonly status: number;
   readonly said: string;
@@ -24,8 +24,8 @@ export class Refusal extends Error {
 }
 
 /**
- * Requests to the API server: the reads that facts are made of; the controller's writes of grants' status, settings and
- * certificates; and dry runs of pods.
+ * Requests to the API server: the reads that facts are made of; the controller's writes of grants' status, settings, certificates
+ * and NetworkPolicies; and dry runs of pods.
  */
 export interface ApiServer {
   /**
@@ -53,18 +53,35 @@ export interface ApiServer {
   put(path: string, object: object, ms: number, signal: AbortSignal): Promise<void>;
   /** One PATCH: an array is a JSON patch (RFC 6902), an object a JSON merge patch (RFC 7386). Otherwise as `post`. */
   patch(path: string, changes: object, ms: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Creates the object at this path, or adds these fields to it: a server-side apply without force. The API server refuses it with
+   * 409 if another writer has set one of the fields to another value. Unlike a POST it has the name in its path, so RBAC can hold
+   * it to one name.
+   */
+  apply(path: string, object: object, ms: number, signal: AbortSignal): Promise<void>;
+  /** One DELETE. The API server refuses it with 409 if the object is another one, or has changed. */
+  remove(path: string, as: Preconditions, ms: number, signal: AbortSignal): Promise<void>;
   /** Closes idle connections. */
   close(): void;
+}
+
+/** Which object is meant, as it was read. */
+export interface Preconditions {
+  readonly uid: string;
+  readonly resourceVersion: string;
 }
 
 const JSON_TYPE = "application/json";
 const MERGE_PATCH = "application/merge-patch+json";
 const JSON_PATCH = "application/json-patch+json";
+/** YAML by name, and JSON is YAML. */
+const APPLY_PATCH = "application/apply-patch+yaml";
+const FIELD_MANAGER = "podrole";
 /** Asks for a list of metadata alone: the specs are most of a list of pods. */
 export const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 interface Sent {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly body?: string;
   /** Of the body. */
   readonly type?: string;
@@ -112,7 +129,8 @@ export function apiServer(access: ApiAccess): ApiServer {
     signal.throwIfAborted();
     const request = send(base + path, { ...options, timeout: silenceMs });
     const response = await answer(request, silenceMs, body);
-    if (response.statusCode === 200 || (method === "POST" && response.statusCode === 201)) return response;
+    const isDone = response.statusCode === 200 || (mayCreate(method) && response.statusCode === 201);
+    if (isDone) return response;
     throw new Refusal(response.statusCode ?? 0, sentenceIn(await readText(response)));
   };
 
@@ -143,10 +161,25 @@ export function apiServer(access: ApiAccess): ApiServer {
       const type = Array.isArray(changes) ? JSON_PATCH : MERGE_PATCH;
       await once(path, ms, signal, { method: "PATCH", body: JSON.stringify(changes), type });
     },
+    apply: async (path, object, ms, signal) => {
+      const body = JSON.stringify(object);
+      await once(`${path}?fieldManager=${FIELD_MANAGER}`, ms, signal, {
+        method: "PATCH",
+        body,
+        type: APPLY_PATCH,
+      });
+    },
+    remove: async (path, { uid, resourceVersion }, ms, signal) => {
+      const preconditions = { uid, resourceVersion };
+      const body = JSON.stringify({ apiVersion: "v1", kind: "DeleteOptions", preconditions });
+      await once(path, ms, signal, { method: "DELETE", body, type: JSON_TYPE });
+    },
     lines: async (path, silenceMs, signal) => linesOf(await open(path, silenceMs, signal)),
     close: () => agent.destroy(),
   };
 }
+
+const mayCreate = (method: Sent["method"]): boolean => method === "POST" || method === "PATCH";
 
 /** Resolves when the headers have come. The time-out is the socket's: it starts again with every byte, also of the body. */
 function answer(

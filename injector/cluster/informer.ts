@@ -13,6 +13,8 @@ export interface Kind<T> {
   readonly path: string;
   /** Of the objects of this path, the one with this name alone. */
   readonly name?: string;
+  /** Of the objects of this path, those with this label alone: `key=value`. */
+  readonly label?: string;
   readonly cut: (object: Fields) => T;
   readonly onChange?: (value: T) => void;
   /** Called after each list. */
@@ -79,8 +81,11 @@ const ABSENT = "there is no such resource";
 export function informer<T>(kind: Kind<T>, { api, log, clock, timing }: InformerDeps): Informer<T> {
   const { listMs, silenceMs, firstPauseMs, lastPauseMs, absentMs } = { ...TIMING, ...timing };
   const held = store(kind.cut, kind.onChange);
-  const { resource } = kind;
-  const only = kind.name === undefined ? "" : `&fieldSelector=metadata.name%3D${kind.name}`;
+  const { resource, name, label } = kind;
+  const only = [
+    name === undefined ? "" : `&fieldSelector=metadata.name%3D${name}`,
+    label === undefined ? "" : `&labelSelector=${encodeURIComponent(label)}`,
+  ].join("");
   let listed = false;
   let heardAt = clock.now();
   let state: string | undefined = "it has not been read yet";

@@ -18,6 +18,8 @@ export interface ControllerOptions {
   readonly webhookConfiguration: string;
   readonly tlsNames: readonly string[];
   readonly configMap: string;
+  readonly metadataPolicies: boolean;
+  readonly excludeNamespaces: readonly string[];
 }
 
 const names = (raw: string): readonly string[] =>
@@ -29,10 +31,14 @@ const names = (raw: string): readonly string[] =>
     return address ?? name;
   });
 
+const namespaces = (raw: string): readonly string[] => raw.split(",").map((part) => objectName(part.trim()));
+
 /** The controller's command line, apart from the process it runs in. */
 export function controllerCommand(): Command {
   const command = new Command("podrole-controller")
-    .description("Maintains certificates, caBundle, RoleGrant status and the accepted forms of pods.")
+    .description(
+      "Maintains certificates, caBundle, RoleGrant status, the accepted forms of pods, and NetworkPolicies.",
+    )
     .version(VERSION)
     .addOption(new Option("--host <address>", "address of health and metrics").default("::"))
     .addOption(
@@ -64,6 +70,17 @@ export function controllerCommand(): Command {
       new Option("--config-map <name>", "ConfigMap with the settings")
         .argParser(objectName)
         .default("podrole-config"),
+    )
+    .addOption(
+      new Option(
+        "--metadata-policies",
+        "keep a NetworkPolicy against the metadata service in every labelled namespace",
+      ).default(false),
+    )
+    .addOption(
+      new Option("--exclude-namespaces <names>", "namespaces in which podrole does nothing, beside its own")
+        .argParser(namespaces)
+        .default([], "none"),
     )
     .exitOverride();
   for (const option of placeOptions()) command.addOption(option);

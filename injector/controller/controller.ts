@@ -6,6 +6,7 @@ import { serviceNames } from "../tls/options.ts";
 import type { ControllerOptions } from "./command.ts";
 import { DURATIONS, type Durations } from "./durations.ts";
 import { updateGrants } from "./grant-status.ts";
+import { metadataPolicyKeeper, type PoliciesDeps } from "./keep-metadata-policies.ts";
 import { acceptedKeeper } from "./keep-accepted.ts";
 import { certificateKeeper, type KeepDeps } from "./keep-certificates.ts";
 import { task, type Task } from "./task.ts";
@@ -17,12 +18,15 @@ export interface ControllerDeps {
   /** Of the installation. */
   readonly namespace: string;
   readonly countAction?: KeepDeps["observe"];
+  readonly countPolicies?: PoliciesDeps["observe"];
   /** Other times than the usual, for tests. */
   readonly durations?: Durations;
 }
 
 /** Shorter than the five seconds that injectors wait after they see a change, so that the controller acts first. */
 const SETTINGS_MS = 2000;
+/** A watch brings what changes, so a round without changes costs one read of the settings. */
+const POLICIES_MS = 5000;
 /** The status is only for people. */
 const GRANTS_MS = 5 * 60_000;
 
@@ -56,7 +60,37 @@ export function controllerTasks(options: ControllerOptions, deps: ControllerDeps
       intervalMs: GRANTS_MS,
       round: (signal) => updateGrants({ api, now: () => clock.now(), namespace, configMap }, signal),
     }),
+    ...(options.metadataPolicies ? [policyTask(options, deps)] : []),
   ];
+}
+
+function policyTask(
+  { excludeNamespaces, configMap }: ControllerOptions,
+  { api, clock, log, namespace, countPolicies }: ControllerDeps,
+): Task {
+  const keeper = metadataPolicyKeeper({
+    api,
+    clock,
+    log,
+    namespace,
+    configMap,
+    // As the webhook's selector has it, whatever is labelled.
+    excluded: ["kube-system", namespace, ...excludeNamespaces],
+    ...(countPolicies === undefined ? {} : { observe: countPolicies }),
+  });
+  const rounds = task({
+    clock,
+    log,
+    name: "metadata-policies",
+    intervalMs: POLICIES_MS,
+    round: keeper.round,
+  });
+  return {
+    ...rounds,
+    run: async (signal) => {
+      await Promise.all([keeper.follow(signal), rounds.run(signal)]);
+    },
+  };
 }
 
 const CERTIFICATES = "certificates";

@@ -1,18 +1,14 @@
 import type { Clock } from "../../sidecar/kit/clock.ts";
-import { CodedError } from "../../sidecar/kit/errors.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
 import { Refusal, type ApiServer } from "../cluster/api-server.ts";
-import { configFrom, configInvalid, configOtherVersion, otherVersion } from "../config/read-config.ts";
-import { fieldsIn, isRecord, metadataOf, own, stringMap, type Fields } from "../model/read.ts";
+import { fieldsIn, isRecord, metadataOf, own, type Fields } from "../model/read.ts";
 import { acceptedFor, changesTo, formOf } from "./accepted.ts";
+import { readSettings, settingsPath, type SettingsDeps } from "./settings.ts";
 
-export interface AcceptedDeps {
+export interface AcceptedDeps extends SettingsDeps {
   readonly api: Pick<ApiServer, "get" | "patch">;
   readonly clock: Clock;
   readonly log: Log;
-  readonly namespace: string;
-  /** Name of the ConfigMap with the settings. */
-  readonly configMap: string;
   /** Name of the injector's Deployment. */
   readonly deployment: string;
 }
@@ -27,18 +23,12 @@ const SETTLE_MS = 60_000;
  * @returns one round; it throws CodedError for settings that cannot be used, and Refusal or Error as the client does
  */
 export function acceptedKeeper(deps: AcceptedDeps): (signal: AbortSignal) => Promise<void> {
-  const { api, clock, log, namespace, configMap, deployment } = deps;
-  const path = `/api/v1/namespaces/${namespace}/configmaps/${configMap}`;
+  const { api, clock, log, namespace, deployment } = deps;
   const deploymentPath = `/apis/apps/v1/namespaces/${namespace}/deployments/${deployment}`;
   let waiting: { readonly form: string; readonly since: number } | undefined;
 
   return async (signal) => {
-    const object = await api.get(path, REQUEST_MS, signal).catch((error: unknown) => {
-      throw error instanceof Refusal && error.status === 404 ? missing(namespace, configMap) : error;
-    });
-    if (!isRecord(object)) throw new Error("the answer is no object");
-    const data = stringMap(own(object, "data"));
-    requireReadable(data);
+    const { object, data } = await readSettings(deps, signal);
     const form = formOf(data);
     if (Object.keys(changesTo(data, [form])).length === 0) {
       waiting = undefined;
@@ -53,7 +43,12 @@ export function acceptedKeeper(deps: AcceptedDeps): (signal: AbortSignal) => Pro
     // With the version of the read, so that nothing is written over a change of the settings.
     const { resourceVersion } = metadataOf(object);
     try {
-      await api.patch(path, { metadata: { resourceVersion }, data: changes }, REQUEST_MS, signal);
+      await api.patch(
+        settingsPath(deps),
+        { metadata: { resourceVersion }, data: changes },
+        REQUEST_MS,
+        signal,
+      );
     } catch (error) {
       if (error instanceof Refusal && error.status === 409) return;
       throw error;
@@ -79,19 +74,6 @@ export function isRolledOut(deployment: unknown): boolean {
     ["updatedReplicas", "replicas", "availableReplicas"].every((key) => count(status, key) === wanted)
   );
 }
-
-/** @throws CodedError for settings of another version, and for those that no injector can use */
-function requireReadable(data: Readonly<Record<string, string>>): void {
-  const other = otherVersion(data);
-  if (other !== undefined) throw configOtherVersion(other);
-  const reading = configFrom(data);
-  if ("problems" in reading) throw configInvalid(reading.problems);
-}
-
-const missing = (namespace: string, name: string): CodedError =>
-  new CodedError("CONFIG_MISSING", `There is no ConfigMap ${namespace}/${name}.`, {
-    remedy: "Apply podrole's ConfigMap again, or correct --config-map.",
-  });
 
 function nullWhereMissing(error: unknown): null {
   if (error instanceof Refusal && error.status === 404) return null;

@@ -26,6 +26,7 @@ async function run(options: ControllerOptions): Promise<void> {
     log,
     namespace: options.namespace ?? namespaceOf(access) ?? DEFAULT_NAMESPACE,
     countAction: metrics.countAction,
+    countPolicies: metrics.countPolicies,
   });
   const health = healthServer({ unready: () => unreadyOf(tasks), metrics: metrics.text });
   const stopping = new AbortController();

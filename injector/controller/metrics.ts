@@ -1,3 +1,4 @@
+import type { PolicyCounts } from "./keep-metadata-policies.ts";
 import type { Action } from "./plan.ts";
 import type { Task } from "./task.ts";
 
@@ -14,7 +15,7 @@ export const CONTROLLER_METRICS = {
     type: "gauge",
     help: "1 with the reason why a task fails. Otherwise no series.",
     labels: {
-      task: "`certificates`, `settings` or `grant-status`",
+      task: "`certificates`, `settings`, `grant-status` or `metadata-policies`",
       code: "such as `TLS_SECRET_FORBIDDEN`; the log has the sentence and the remedy",
     },
   },
@@ -26,6 +27,14 @@ export const CONTROLLER_METRICS = {
         "`announce` (a first CA), `issue` (a serving certificate), `add-next` (the next CA), `switch` (to the next CA), `drop-previous`, `patch` (a caBundle)",
     },
   },
+  podrole_metadata_policies: {
+    type: "gauge",
+    help: "Labelled namespaces by the state of their NetworkPolicy against the metadata service, if the controller keeps them.",
+    labels: {
+      state:
+        "`kept`, `foreign` (another owner has one of the same name, with other rules) or `refused` (by the API server)",
+    },
+  },
   podrole_build_info: { type: "gauge", help: "Always 1.", labels: { version: "of podrole" } },
   process_cpu_seconds_total: { type: "counter", help: "CPU time spent, user and system.", labels: {} },
   process_start_time_seconds: { type: "gauge", help: "Start of the process, Unix time.", labels: {} },
@@ -34,6 +43,7 @@ export const CONTROLLER_METRICS = {
 
 export interface ControllerMetrics {
   readonly countAction: (action: Action["do"]) => void;
+  readonly countPolicies: (counts: PolicyCounts) => void;
   /** Everything, in the Prometheus text format. */
   readonly text: () => string;
 }
@@ -42,6 +52,7 @@ type Series = readonly (readonly [labels: Readonly<Record<string, string>>, valu
 
 export function controllerMetrics(version: string, tasks: () => readonly Task[]): ControllerMetrics {
   const actions = new Map<Action["do"], number>();
+  let policies: Partial<PolicyCounts> = {};
   const read: Readonly<Record<keyof typeof CONTROLLER_METRICS, () => Series>> = {
     podrole_controller_trouble: () =>
       tasks().flatMap((task) => {
@@ -49,6 +60,8 @@ export function controllerMetrics(version: string, tasks: () => readonly Task[])
         return trouble === undefined ? [] : [[{ task: task.name, code: trouble.code }, 1] as const];
       }),
     podrole_tls_actions_total: () => [...actions].map(([action, count]) => [{ action }, count] as const),
+    podrole_metadata_policies: () =>
+      Object.entries(policies).map(([state, count]) => [{ state }, count] as const),
     podrole_build_info: () => [[{ version }, 1]],
     process_cpu_seconds_total: () => {
       const { user, system } = process.cpuUsage();
@@ -59,6 +72,7 @@ export function controllerMetrics(version: string, tasks: () => readonly Task[])
   };
   return {
     countAction: (action) => void actions.set(action, (actions.get(action) ?? 0) + 1),
+    countPolicies: (counts) => void (policies = counts),
     text: () =>
       Object.entries(CONTROLLER_METRICS)
         .map(([name, { type, help }]) => {

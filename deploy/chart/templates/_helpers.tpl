@@ -17,6 +17,9 @@ app.kubernetes.io/part-of: podrole
 
 {{- define "podrole.caSecret" -}}podrole-controller-ca{{- end }}
 
+{{/* The rights by which the controller keeps NetworkPolicies, their owner, and what holds it to its work. */}}
+{{- define "podrole.controllerMetadata" -}}podrole-controller-metadata{{- end }}
+
 {{- define "podrole.controllerSelector" -}}
 app.kubernetes.io/name: podrole-controller
 {{- end }}
@@ -97,6 +100,15 @@ the default applies. */}}
 {{- end -}}
 {{- if and (ne $v.options.imds "block") (not (and (has "169.254.169.254" $v.options.block) (has "fd00:ec2::254" $v.options.block))) -}}
 {{- fail "options.imds other than block needs both metadata addresses in options.block: the node's own service answers at an address that is not blocked" -}}
+{{- end -}}
+{{- if and $v.metadataNetworkPolicy.labelled (or (eq $v.options.source "node") (has "node" $v.options.sourceOverride)) -}}
+{{- fail "metadataNetworkPolicy.labelled cannot be combined with options.source or options.sourceOverride node: in source node the sidecar needs the metadata service, and a NetworkPolicy holds for the sidecar too" -}}
+{{- end -}}
+{{- range $v.metadataNetworkPolicy.namespaces -}}
+{{- $held := lookup "networking.k8s.io/v1" "NetworkPolicy" . "podrole-metadata" -}}
+{{- if eq (dig "metadata" "labels" "app.kubernetes.io/managed-by" "" $held) (include "podrole.controllerName" $) -}}
+{{- fail (printf "metadataNetworkPolicy.namespaces: the controller has a NetworkPolicy podrole-metadata in %s. Remove the namespace from the list, or set metadataNetworkPolicy.labelled to false first" .) -}}
+{{- end -}}
 {{- end -}}
 {{- if and (eq $v.webhook.failurePolicy "Ignore") (not (and $v.admissionPolicy.enabled (has "Deny" $v.admissionPolicy.validationActions))) -}}
 {{- fail "webhook.failurePolicy Ignore needs admissionPolicy with Deny: otherwise pods run unguarded while the injector is away" -}}
