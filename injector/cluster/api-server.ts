@@ -121,6 +121,8 @@ export function apiServer(access: ApiAccess): ApiServer {
       "user-agent": "podrole-injector",
       ...(gzip ? { "accept-encoding": "gzip" } : {}),
       ...(type ? { "content-type": type } : {}),
+      // Node adds it by itself, except to a DELETE, whose body would be taken for the next request.
+      ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
     };
     const options: RequestOptions & { headers: OutgoingHttpHeaders } = { method, headers, signal };
     await access.applyToHTTPSOptions(options);

@@ -57,8 +57,8 @@ export async function ownerIn(api: ApiServer, signal: AbortSignal): Promise<Fiel
 }
 
 /** Of the client, or of an API server that is starting or overloaded. */
-const OF_ALL = [401, 429, 503];
+const OF_ALL: ReadonlySet<number> = new Set([401, 429, 503]);
 
 /** A refusal that need not concern other namespaces. With 500 the API server reports a webhook that cannot be called. */
 export const isOfOneNamespace = (error: unknown): error is Refusal =>
-  error instanceof Refusal && !OF_ALL.includes(error.status);
+  error instanceof Refusal && !OF_ALL.has(error.status);

@@ -5,7 +5,7 @@ import { certificateAuthority, validFor } from "../../injector/tls/certificates.
 import { requireConfig } from "../../injector/config/read-config.ts";
 import { SETTING_NAMES } from "../../injector/config/settings.ts";
 import { VERSION } from "../../injector/model/version.ts";
-import { RIGHTS } from "../cluster/rights.ts";
+import { DEFAULT_RIGHTS } from "../cluster/rights.ts";
 import { CHART_OPTIONS, injectorFlags, valuesAt } from "../support/chart-options.ts";
 import { CHART_VALUES } from "../support/chart-values.ts";
 import { CHART_SAMPLES, SAMPLES, SOME_CERTIFICATE as CA } from "../support/setting-samples.ts";
@@ -82,6 +82,17 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
       "options.stsProxySecret and options.stsNoProxy need",
     ],
     ["a proxy's user in its URL", { options: { stsProxy: "http://svc:pw@proxy:3128" } }, "stsProxy"],
+    [
+      "NetworkPolicies in source node, where the sidecar needs the metadata service",
+      { options: { source: "node" }, metadataNetworkPolicy: { labelled: true } },
+      "metadataNetworkPolicy.labelled cannot be combined",
+    ],
+    [
+      "the same where a namespace may choose source node",
+      { options: { sourceOverride: ["node"] }, metadataNetworkPolicy: { labelled: true } },
+      "metadataNetworkPolicy.labelled cannot be combined",
+    ],
+    ["no name of a namespace", { metadataNetworkPolicy: { namespaces: ["a/b"] } }, "/namespaces/0"],
     ["source ambient without a Secret", { options: { source: "ambient" } }, "options.ambientSecret"],
   ] as const)("refuses %s", ([, values, says]) => {
     const { status, stderr } = template(values);
@@ -156,7 +167,9 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
         );
       expect(resources).not.toContain("secrets");
       expect(resources).not.toContain("admissionregistration.k8s.io/mutatingwebhookconfigurations");
-      const listed = RIGHTS.filter(({ selfManaged }) => selfManaged !== true).map(({ resource }) => resource);
+      const listed = DEFAULT_RIGHTS.filter(({ selfManaged }) => selfManaged !== true).map(
+        ({ resource }) => resource,
+      );
       expect(new Set(resources)).toEqual(new Set(listed));
     },
   );

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { apiServer } from "../../injector/cluster/api-server.ts";
 import { POLICY_OWNER } from "../../injector/controller/metadata-policy-writes.ts";
 import { METADATA_POLICY, metadataPolicy } from "../../sidecar/contract/metadata-policy.ts";
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
@@ -32,7 +33,7 @@ describe.skipIf(reason !== undefined)(
     const controller = (): Promise<Program> => startController(account, args);
     const createNamespace = (name: string, labels: object = LABELLED) =>
       plane.admin.create(NAMESPACES, { metadata: { name, labels } });
-    const policy = async (namespace: string): Promise<KubeObject | undefined> => {
+    const policy = async (namespace: string): Promise<KubeObject> => {
       const { status, body } = await plane.admin.request("GET", policyIn(namespace));
       return status === 200 ? body : undefined;
     };
@@ -41,7 +42,7 @@ describe.skipIf(reason !== undefined)(
         `${namespace}'s policy`,
         async () => {
           const held = await policy(namespace);
-          return held !== undefined && isDeepStrictEqual(held.spec, spec) ? true : undefined;
+          return held !== undefined && isDeepStrictEqual(held.spec, spec) ? held.spec : undefined;
         },
         20_000,
       );
@@ -98,7 +99,7 @@ describe.skipIf(reason !== undefined)(
       await plane.admin.patch(SETTINGS, { data: { block: "169.254.169.254,10.0.0.1" } });
       await specs("changing", metadataPolicy(["169.254.169.254", "10.0.0.1"]).spec);
       await plane.admin.patch(SETTINGS, { data: { block: null } });
-      await specs("changing", WANTED);
+      expect(await specs("changing", WANTED)).toEqual(WANTED);
     });
 
     test("are not written over another owner's of the same name, which the controller reports", async () => {
@@ -142,7 +143,7 @@ describe.skipIf(reason !== undefined)(
         await plane.admin.patch(SETTINGS, { data: { source: null, sourceOverride: null, block: null } });
       }
       await plane.admin.patch(`${NAMESPACES}/waiting`, { metadata: { labels: LABELLED } });
-      await specs("waiting", WANTED);
+      expect(await specs("waiting", WANTED)).toEqual(WANTED);
     });
 
     describe("by the controller's token", () => {
@@ -218,6 +219,20 @@ describe.skipIf(reason !== undefined)(
           /of another owner/.test(await remove("others")) ? true : undefined,
         );
         await plane.admin.patch(`${NAMESPACES}/others`, { metadata: { labels: LABELLED } });
+      });
+
+      test("are removed only as they were read", async () => {
+        const api = apiServer(await plane.serviceAccount(OWN, CONTROLLER));
+        const { uid, resourceVersion } = (await policy("unlabelled")).metadata;
+        const { signal } = new AbortController();
+        const another = { uid: "0b1f8a52-9d4c-4a6e-8f0e-1d2c3b4a5968", resourceVersion };
+        for (const one of [another, { uid, resourceVersion: "1" }])
+          await expect(api.remove(policyIn("unlabelled"), one, 10_000, signal)).rejects.toMatchObject({
+            status: 409,
+          });
+        await api.remove(policyIn("unlabelled"), { uid, resourceVersion }, 10_000, signal);
+        expect(await policy("unlabelled")).toBeUndefined();
+        api.close();
       });
 
       test("cannot be changed where they are others', nor made others'", async () => {

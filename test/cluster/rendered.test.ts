@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { CHART_VALUES } from "../support/chart-values.ts";
+import { CHART_VALUES, POLICY_NAMESPACES } from "../support/chart-values.ts";
 import { rendered, whyNoHelm, type Manifest } from "../support/helm.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
@@ -24,7 +24,8 @@ describe.skipIf(reason !== undefined)(
     let plane: ControlPlane;
     beforeAll(async () => {
       plane = await openControlPlane();
-      await plane.admin.create(NAMESPACES, { metadata: { name: "podrole-system" } });
+      for (const name of ["podrole-system", ...POLICY_NAMESPACES])
+        await plane.admin.create(NAMESPACES, { metadata: { name } });
       for (const crd of OTHERS) await plane.admin.create(CRDS, crd);
       for (const { spec } of OTHERS) {
         const served = spec.versions.find(({ storage }: { storage: boolean }) => storage).name;

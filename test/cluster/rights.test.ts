@@ -4,7 +4,10 @@ import { until } from "../support/until.ts";
 import { whyNot } from "./control-plane.ts";
 import { NAMESPACE, openInstallation, userOf, type Installed } from "./installation.ts";
 import { clientFor, withToken, type KubeClient, type KubeObject } from "./kube-client.ts";
-import { linesOf, RIGHTS } from "./rights.ts";
+import { whyNoHelm } from "../support/helm.ts";
+import { policyRights } from "./metadata-policies-rig.ts";
+import { placeOf } from "./places.ts";
+import { DEFAULT_RIGHTS, linesOf, RIGHTS, type Rights } from "./rights.ts";
 import { accountsOf, CONTROLLER, createNamespace, INJECTOR, NAMESPACES } from "./setting.ts";
 
 const reason = whyNot();
@@ -58,6 +61,8 @@ const LEADS_ON: readonly (readonly [verbs: string, resource: string, name?: stri
   ["create,update,patch", "services"],
   ["create,update,patch", "endpoints"],
   ["create,update,patch", "discovery.k8s.io/endpointslices"],
+  ["list,create,update,patch,delete", "networking.k8s.io/networkpolicies"],
+  ["create,update,patch,delete", "networking.k8s.io/networkpolicies", "another"],
   ["create,update,patch,delete", "namespaces"],
   ["update", "namespaces/finalize"],
   ["create,update,patch,delete", "podrole.dev/rolegrants"],
@@ -102,23 +107,28 @@ describe.skipIf(reason !== undefined)(
       return [...new Set<string>([...lines, ...paths])];
     }
 
-    test("they are exactly the rights of the table in the security model", async () => {
+    /** The rights that each account has in each place by the API server, and by a table. */
+    async function compared(table: readonly Rights[]): Promise<readonly [object[], object[]]> {
+      const [held, listed]: [object[], object[]] = [[], []];
       const everyone = new Set(await rightsIn("shop", await clientOf("shop", "default")));
       for (const account of ACCOUNTS) {
         const client = await clientOf(NAMESPACE, account);
         for (const place of PLACES) {
           const rights = (await rightsIn(place, client)).filter((right) => !everyone.has(right));
-          const listed = linesOf(RIGHTS.filter((one) => one.account === account))
+          const lines = linesOf(table.filter((one) => one.account === account))
             .map((line) => line.split(" ").slice(1))
             .filter(([namespace = ""]) => namespace === "*" || namespace === place)
             .map(([, ...right]) => right.join(" "));
-          expect({ account, place, rights: rights.toSorted() }).toEqual({
-            account,
-            place,
-            rights: listed.toSorted(),
-          });
+          held.push({ account, place, rights: rights.toSorted() });
+          listed.push({ account, place, rights: lines.toSorted() });
         }
       }
+      return [held, listed];
+    }
+
+    test("they are exactly the rights of the table in the security model", async () => {
+      const [held, listed] = await compared(DEFAULT_RIGHTS);
+      expect(held).toEqual(listed);
     });
 
     test.for([
@@ -167,6 +177,16 @@ describe.skipIf(reason !== undefined)(
       expect(asked.length).toBeGreaterThan(500);
       expect(allowed).toEqual([]);
     });
+
+    const noHelm = whyNoHelm();
+    test.skipIf(noHelm !== undefined)(
+      "they are those of the table too where the controller keeps NetworkPolicies",
+      async () => {
+        for (const object of policyRights()) await installed.plane.admin.create(placeOf(object), object);
+        const [held, listed] = await compared(RIGHTS);
+        expect(held).toEqual(listed);
+      },
+    );
 
     describe("the controller, of whose rights RBAC cannot narrow two,", () => {
       const secrets = `${NAMESPACES}/${NAMESPACE}/secrets`;

@@ -15,6 +15,8 @@ export interface Rights {
   readonly worth: string;
   /** Only with `tls.mode: self-managed`, the default. */
   readonly selfManaged?: true;
+  /** Only with `metadataNetworkPolicy.labelled: true`. */
+  readonly labelled?: true;
 }
 
 /** Everything that podrole's tokens may do in a cluster, beside what every service account may. */
@@ -121,7 +123,34 @@ export const RIGHTS: readonly Rights[] = [
     worth: "create those two again. The policy `podrole-controller` refuses others",
     selfManaged: true,
   },
+  {
+    account: "podrole-controller",
+    verbs: ["list", "watch"],
+    resource: "namespaces",
+    worth: "read the rules in annotations",
+    labelled: true,
+  },
+  {
+    account: "podrole-controller",
+    verbs: ["list", "watch", "create", "patch", "delete"],
+    resource: "networking.k8s.io/networkpolicies",
+    names: ["podrole-metadata"],
+    worth:
+      "write the same as the controller. The policy `podrole-controller-metadata` refuses other rules, namespaces without the label, and removal from those with it",
+    labelled: true,
+  },
+  {
+    account: "podrole-controller",
+    verbs: ["get"],
+    resource: "rbac.authorization.k8s.io/clusterroles",
+    names: ["podrole-controller-metadata"],
+    worth: "read it",
+    labelled: true,
+  },
 ];
+
+/** The rights of an installation with the chart's defaults. */
+export const DEFAULT_RIGHTS = RIGHTS.filter(({ labelled }) => labelled !== true);
 
 /** Each right by itself: `podrole-injector podrole-system get secrets podrole-injector-tls`, `*` for all. */
 export const linesOf = (rights: readonly Rights[]): readonly string[] =>

@@ -106,13 +106,15 @@ test("every paragraph of the security model names a test that exists, points at 
 });
 
 test("deploy/docs/security.md shows the rights of podrole's tokens that the cluster's test compares", async () => {
-  const lines = RIGHTS.map(({ account, namespace, verbs, resource, names = [], worth, selfManaged }) => [
-    `\`${account}\`${selfManaged === true ? "\\*" : ""}`,
-    namespace === undefined ? "everywhere" : `in \`${namespace}\``,
-    verbs.join(", "),
-    `\`${resource}\`${names.length === 0 ? "" : `: ${names.map((name) => `\`${name}\``).join(", ")}`}`,
-    worth,
-  ]);
+  const lines = RIGHTS.map(
+    ({ account, namespace, verbs, resource, names = [], worth, selfManaged, labelled }) => [
+      `\`${account}\`${selfManaged === true ? "\\*" : ""}${labelled === true ? "\\*\\*" : ""}`,
+      namespace === undefined ? "everywhere" : `in \`${namespace}\``,
+      verbs.join(", "),
+      `\`${resource}\`${names.length === 0 ? "" : `: ${names.map((name) => `\`${name}\``).join(", ")}`}`,
+      worth,
+    ],
+  );
   const head = ["account", "where", "may", "of", "worth"];
   const table = [head, head.map(() => "---"), ...lines].map((row) => `| ${row.join(" | ")} |`).join("\n");
   const filled = page.replace(

@@ -4,6 +4,9 @@ import { CHART_SAMPLES, SOME_CERTIFICATE } from "./setting-samples.ts";
 
 const HA = fileURLToPath(new URL("../../deploy/chart/values-ha.yaml", import.meta.url));
 
+/** Namespaces for which the chart has an object. */
+export const POLICY_NAMESPACES = ["shop", "billing"] as const;
+
 /** Turns on everything that is off by default, and fills every list and map. */
 const EVERYTHING: object = {
   options: {
@@ -26,6 +29,7 @@ const EVERYTHING: object = {
   webhook: { excludeNamespaces: ["istio-system"] },
   tls: { names: ["podrole.example"] },
   networkPolicy: { enabled: true, from: [{ ipBlock: { cidr: "10.0.0.0/28" } }] },
+  metadataNetworkPolicy: { namespaces: POLICY_NAMESPACES },
   serviceMonitor: { enabled: true, labels: { release: "prometheus" } },
   podMonitor: { enabled: true, namespaces: ["shop"], labels: { release: "prometheus" } },
   prometheusRule: { enabled: true, labels: { release: "prometheus" } },
@@ -44,6 +48,14 @@ export const CHART_VALUES: readonly (readonly [string, object, readonly string[]
   ],
   ["files", { tls: { mode: "files", caBundle: SOME_CERTIFICATE } }, []],
   ["an STS endpoint", valuesAt("options.stsEndpoint", "https://sts.example"), []],
+  [
+    "NetworkPolicies of the controller's",
+    {
+      metadataNetworkPolicy: { labelled: true },
+      webhook: { excludeNamespaces: ["istio-system", "linkerd"] },
+    },
+    [],
+  ],
   ["everything that is optional", EVERYTHING, []],
   [
     "everything that is optional, and cert-manager",

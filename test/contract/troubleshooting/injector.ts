@@ -3,6 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { certificateAuthority, servingCertificate, validFor } from "../../../injector/tls/certificates.ts";
 import { Refusal } from "../../../injector/cluster/api-server.ts";
+import {
+  policiesForeign,
+  policiesRefused,
+  requireNoNodeSource,
+} from "../../../injector/controller/metadata-policy-trouble.ts";
 import { injectorCommand } from "../../../injector/serve/command.ts";
 import { readClientCa } from "../../../injector/tls/client-ca.ts";
 import { readPair } from "../../../injector/tls/files.ts";
@@ -16,6 +21,7 @@ import {
   webhookTrouble,
 } from "../../../injector/tls/trouble.ts";
 import type { CodedError } from "../../../sidecar/kit/errors.ts";
+import { config } from "../../support/config.ts";
 import { thrown } from "../../support/thrown.ts";
 import type { Row } from "./row.ts";
 
@@ -78,6 +84,14 @@ async function fileTroubles(folder: string): Promise<readonly CodedError[]> {
     mounted(await thrown(() => readPair({ cert: empty, key: empty }))),
   ];
 }
+
+/** What the log of the controller says about NetworkPolicies. */
+export const metadataPolicyRows = async (): Promise<readonly Row[]> =>
+  [
+    policiesForeign(["shop"]),
+    policiesRefused("shop", new Refusal(403, "exceeded quota: compute"), 2),
+    await thrown(() => requireNoNodeSource(config({ source: "node" }))),
+  ].map(row);
 
 /** Command lines that the injector does not start with; it exits with 2. */
 export async function optionRows(): Promise<readonly Row[]> {

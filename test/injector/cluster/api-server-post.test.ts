@@ -45,6 +45,26 @@ test("an object is sent as JSON, and the call succeeds when the API server has c
   ]);
 });
 
+test("an object is applied as podrole's, and an object of a certain version is removed", async () => {
+  const { api, requests } = await rig(200);
+  await api.apply("/apis/a/b/c", { kind: "C" }, 1000, forever());
+  await api.remove("/apis/a/b/c", { uid: "u", resourceVersion: "7" }, 1000, forever());
+  const preconditions = { uid: "u", resourceVersion: "7" };
+  const options = { apiVersion: "v1", kind: "DeleteOptions", preconditions };
+  expect(requests).toEqual([
+    {
+      method: "PATCH",
+      url: "/apis/a/b/c?fieldManager=podrole",
+      type: "application/apply-patch+yaml",
+      body: '{"kind":"C"}',
+    },
+    { method: "DELETE", url: "/apis/a/b/c", type: "application/json", body: JSON.stringify(options) },
+  ]);
+  const created = await rig(201);
+  await created.api.apply("/apis/a/b/c", {}, 1000, forever());
+  await expect(created.api.remove("/c", preconditions, 1000, forever())).rejects.toBeInstanceOf(Refusal);
+});
+
 test.for([202, 302, 403, 409, 500])("an answer of HTTP %i is a refusal", async (status) => {
   const { api } = await rig(status);
   const refused = api.post("/apis/a/b", {}, 1000, forever());

@@ -20,6 +20,8 @@ describe("the controller's options", () => {
       webhookConfiguration: "podrole",
       tlsNames: [],
       configMap: "podrole-config",
+      metadataPolicies: false,
+      excludeNamespaces: [],
     });
   });
 
@@ -35,7 +37,13 @@ describe("the controller's options", () => {
     expect(parsed("--no-certificates").certificates).toBe(false);
   });
 
+  test("can have it keep NetworkPolicies, and not in certain namespaces", () => {
+    const options = parsed("--metadata-policies", "--exclude-namespaces=istio-system, b");
+    expect(options).toMatchObject({ metadataPolicies: true, excludeNamespaces: ["istio-system", "b"] });
+  });
+
   test.for([
+    "--exclude-namespaces=a/b",
     "--webhook-configuration=A",
     "--config-map=a/b",
     "--tls-secret=../secrets",

@@ -22,6 +22,7 @@ async function rig(
   const metrics = controllerMetrics("1.2.3", () => [failing]);
   metrics.countAction("patch");
   metrics.countAction("patch");
+  metrics.countPolicies({ kept: 3, foreign: 0, refused: 1 });
   const server = healthServer({ unready, metrics: metrics.text });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => {
@@ -56,6 +57,8 @@ test("metrics are those of the table, each with its type and help, and no other"
   for (const line of [
     'podrole_controller_trouble{task="settings",code="CONFIG_INVALID"} 1',
     'podrole_tls_actions_total{action="patch"} 2',
+    'podrole_metadata_policies{state="kept"} 3',
+    'podrole_metadata_policies{state="refused"} 1',
     'podrole_build_info{version="1.2.3"} 1',
   ])
     expect(body.split("\n")).toContain(line);
