@@ -29,7 +29,8 @@ import { EMULATION_ATTACKS } from "./emulation-attacks.ts";
 import { STS_ATTACKS } from "./sts-attacks.ts";
 import { TOGETHER_ATTACKS } from "./together-attacks.ts";
 import { UID_ATTACKS, withUid } from "./uid-attacks.ts";
-import { SETTINGS, withoutVolumes } from "./attack.ts";
+import { VERIFY_ATTACKS } from "./verify-attacks.ts";
+import { SETTINGS, withoutVolumes, type AttackSetting } from "./attack.ts";
 import {
   codeIn,
   openPolicies,
@@ -37,6 +38,7 @@ import {
   policiesOfPods,
   whyNoPolicies,
   type PolicyRig,
+  WITHOUT_LEVELS,
 } from "./policy-rig.ts";
 import { accountsOf, NAMESPACES, podsOf } from "./setting.ts";
 import { TOKEN_ATTACKS } from "./token-attacks.ts";
@@ -63,7 +65,7 @@ describe.skipIf(reason !== undefined)(
     let good: PolicyRig["good"];
 
     beforeAll(async () => {
-      rig = await openPolicies();
+      rig = await openPolicies(WITHOUT_LEVELS);
       ({ plane, create, good } = rig);
     });
     afterAll(() => rig?.close());
@@ -97,7 +99,8 @@ describe.skipIf(reason !== undefined)(
         }
         const label = await rig.policyFor(golden.config);
         const own = `golden-${name}`.slice(0, 60).replace(/-$/, "");
-        await rig.namespace(own, label, golden.facts.namespace.annotations);
+        const { annotations, labels } = golden.facts.namespace;
+        await rig.namespace(own, label, annotations, labels);
         const pod = (outcome.kind === "inject" ? outcome.after : golden.pod) as KubeObject;
         const account = pod.spec.serviceAccountName;
         if (account && account !== "default") {
@@ -135,6 +138,7 @@ describe.skipIf(reason !== undefined)(
         ...TOKEN_ATTACKS,
         ...UID_ATTACKS,
         ...TOGETHER_ATTACKS,
+        ...VERIFY_ATTACKS,
       ].map((attack) => [attack.title, attack] as const),
     )("denies %s", async ([, attack], { skip }) => {
       skip(whyWithout(attack.needs) !== undefined, whyWithout(attack.needs));
@@ -229,7 +233,7 @@ describe.skipIf(reason !== undefined)(
           sidecar = true,
         }: {
           name: string;
-          setting?: "plain" | "together";
+          setting?: "plain" | "together" | "restricted";
           spec?: object;
           sent?: object;
           sidecar?: boolean;
@@ -253,6 +257,7 @@ describe.skipIf(reason !== undefined)(
 
       test.for([
         ...STARTED_STATUSES.map(([when, status], index) => [when, status, index, "plain"] as const),
+        ...STARTED_STATUSES.map(([when, status], index) => [when, status, index, "restricted"] as const),
         ...SERVING_STATUSES.map(([when, status], index) => [when, status, index, "together"] as const),
       ])(
         "an ephemeral container is admitted when, by the pod's status, %s",
@@ -268,6 +273,7 @@ describe.skipIf(reason !== undefined)(
 
       test.for([
         ...UNPROVEN_STATUSES.map(([when, status], index) => [when, status, index, "plain"] as const),
+        ...UNPROVEN_STATUSES.map(([when, status], index) => [when, status, index, "restricted"] as const),
         ...NOT_SERVING_STATUSES.map(([when, status], index) => [when, status, index, "together"] as const),
       ])(
         "an ephemeral container is refused when, by the pod's status, %s",
@@ -293,11 +299,11 @@ describe.skipIf(reason !== undefined)(
       });
     });
 
-    test.for(["plain", "node", "off", "together", "togetherNode"] as const)(
+    test.for(["plain", "node", "off", "verify", "restricted", "together", "togetherNode"] as const)(
       "judges three hundred random pods as the webhook does: setting %s",
       async (name) => {
-        const { config, annotations } = SETTINGS[name];
-        const known = facts({ annotations });
+        const { config, annotations, labels }: AttackSetting = SETTINGS[name];
+        const known = facts({ annotations, ...(labels && { labels }) });
         const settings = { ...config, policy: "off" } as const;
         const { own, pod: harmless } = await good(SETTINGS[name], name);
         const decision = decide(

@@ -10,6 +10,8 @@ import type { KubeObject } from "./kube-client.ts";
 export interface AttackSetting {
   readonly config: InjectorConfig;
   readonly annotations: Readonly<Record<string, string>>;
+  /** Labels of the namespace. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Annotations of the pod. */
   readonly pod?: Readonly<Record<string, string>>;
 }
@@ -29,6 +31,13 @@ export const SETTINGS = {
     annotations: { "podrole.dev/source": "node" },
   },
   off: { config: config({ guard: "off" }), annotations: {} },
+  verify: { config: config({ guard: "verify", block: ["169.254.169.254", "192.0.2.1"] }), annotations: {} },
+  /** Where `auto` is mode verify. */
+  restricted: {
+    config: config({ imds: "allow-emulate", guardNetRaw: true, guardContainer: "sidecar" }),
+    annotations: {},
+    labels: { "pod-security.kubernetes.io/enforce": "restricted" },
+  },
   proxied: {
     config: config({
       stsProxy: "https://proxy.example:3128",
@@ -151,12 +160,12 @@ export const withInit =
   };
 
 export const variable = (container: KubeObject, name: string): KubeObject =>
-  container.env.find((one: { name: string }) => one.name === name);
+  container.env?.find((one: { name: string }) => one.name === name);
 
 /** Sets a variable, which the injector may have left out since it has its default. */
 export function set(container: KubeObject, name: string, value: string): void {
   const present = variable(container, name);
-  if (present === undefined) container.env.push({ name, value });
+  if (present === undefined) container.env = [...(container.env ?? []), { name, value }];
   else present.value = value;
 }
 export const valueOf =

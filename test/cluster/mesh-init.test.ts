@@ -99,6 +99,22 @@ describe.skipIf(reason !== undefined)(
       expect(await answer(trusting, shared)).toBe("MESH_INIT");
     });
 
+    test("is created beside a guard in mode verify, Linkerd's only if it leaves out a group of the proxy", async () => {
+      const verifying = { ...trusting, guard: "verify" } as const;
+      await rig.namespace("mesh-verify", await rig.policyFor(verifying));
+      NAMESPACES.set(verifying, "mesh-verify");
+      const [, line] = MESH_LINES.find(([, one]) => one.includes("--proxy-gid")) ?? [linkerdInit, ""];
+      for (const [container, code] of [
+        [istioInit, "created"],
+        [{ ...linkerdInit, args: line.split(" ") }, "created"],
+        [linkerdInit, "MESH_INIT"],
+      ] as const) {
+        const bare = unguarded({ initContainers: [container] }, pod);
+        expect(deniedBy(verifying, bare)[0] ?? "created").toBe(code);
+        expect(await answer(verifying, bare)).toBe(code);
+      }
+    });
+
     test("is denied in source node", async () => {
       const node = { ...trusting, source: "node" } as const;
       for (const [settings, expected] of [

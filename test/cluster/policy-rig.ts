@@ -34,7 +34,7 @@ export interface PolicyRig {
   /** Puts the policies in force for a configuration, once. @returns the label of its namespaces */
   readonly policyFor: (config: InjectorConfig) => Promise<string>;
   /** Creates a labelled namespace with its service account. @param policy what `policyFor` returned */
-  readonly namespace: (name: string, policy: string, annotations?: object) => Promise<void>;
+  readonly namespace: (name: string, policy: string, annotations?: object, labels?: object) => Promise<void>;
   /** Creates a pod: by default only tries it. */
   readonly create: (into: string, pod: KubeObject, query?: string) => ReturnType<KubeClient["request"]>;
   /** A harmless pod as the webhook makes it under some settings, and the namespace that admits it. */
@@ -46,13 +46,17 @@ export interface PolicyRig {
   readonly close: () => Promise<void>;
 }
 
-export async function openPolicies(): Promise<PolicyRig> {
-  const plane = await openControlPlane();
+/** For namespaces with labels of Pod Security, where these policies alone are to answer. */
+export const WITHOUT_LEVELS = "--disable-admission-plugins=PodSecurity";
+
+/** @param flags of the API server */
+export async function openPolicies(...flags: readonly string[]): Promise<PolicyRig> {
+  const plane = await openControlPlane(undefined, ...flags);
   const { admin } = plane;
   const settled = new Map<string, Promise<string>>();
 
-  const namespace: PolicyRig["namespace"] = async (name, policy, annotations = {}) => {
-    const labels = { "podrole.dev/inject": "enabled", "test-policy": policy };
+  const namespace: PolicyRig["namespace"] = async (name, policy, annotations = {}, more = {}) => {
+    const labels = { ...more, "podrole.dev/inject": "enabled", "test-policy": policy };
     await admin.create(NAMESPACES, { metadata: { name, labels, annotations } });
     await admin.create(accountsOf(name), { metadata: { name: "default" } });
   };
@@ -96,11 +100,12 @@ export async function openPolicies(): Promise<PolicyRig> {
     return installing;
   };
 
-  const good: PolicyRig["good"] = async ({ config, annotations, pod: asked = {} }, name, sidecar = true) => {
+  const good: PolicyRig["good"] = async (setting, name, sidecar = true) => {
+    const { config, annotations, labels = {}, pod: asked = {} } = setting;
     const label = await policyFor(config);
     const own = `attack-${name.toLowerCase()}`;
     const found = await admin.request("GET", `${NAMESPACES}/${own}`);
-    if (found.status === 404) await namespace(own, label, annotations);
+    if (found.status === 404) await namespace(own, label, annotations, labels);
     const role = { "iam.amazonaws.com/role": "arn:aws:iam::111122223333:role/billing-reader" };
     const outcome = admitPod(
       {
@@ -109,7 +114,7 @@ export async function openPolicies(): Promise<PolicyRig> {
           containers: [{ name: "app", image: "shop/app:1", securityContext: { runAsUser: 1000 } }],
         },
       },
-      facts({ annotations }),
+      facts({ annotations, labels }),
       { ...config, policy: "off" },
       FRESH,
     );

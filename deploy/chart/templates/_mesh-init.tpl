@@ -61,6 +61,7 @@ containers any more.
   expression: >-
     {{ if .creating -}}
     !variables.hasGuard || variables.onHostNetwork || variables.openUid || object.spec.?shareProcessNamespace.orValue(false) ? [] : variables.inits.filter(c, c.name in variables.meshInits &&
+    (variables.mode != 'verify' || c.name != 'linkerd-init' || c.?args.orValue([]).exists(a, a == '--proxy-gid')) &&
     has(c.image) && c.image.matches('{{ $form.image }}') && variables.installations.exists(i, ({{ $form.meshes | toJson | replace "\"" "'" }}[c.name] + '=' +
     c.image.find('^[^/]+/[^:@]+') + c.image.find('@.*$')) in i.meshInitImages.split(',')) &&
     {{ include "podrole.celMeshForm" . | nindent 4 | trim }}).map(c, string(c.name))

@@ -51,6 +51,7 @@ token: [both, file, env]
 compares. test/contract/policy-settings.test.ts compares them with sidecar/kit/defaults.ts. */ -}}
 {{- define "podrole.assumed" -}}
 - PODROLE_BLOCKED_ADDRESSES=169.254.169.254,fd00:ec2::254
+- PODROLE_GUARD=block
 - PODROLE_EGRESS_HOOK=require
 - PODROLE_SIDECAR_PORTS=16925
 - PODROLE_LISTEN_IMDS=16927
@@ -70,9 +71,9 @@ t.findAll('[0-9]+').map(o, o.find('0$|[1-9][0-9]*$')).join('.') : t.find('0$|[1-
 isIP(n.replace(':ffff:', ':1:', 1)) ? string(ip(n.replace(':ffff:', ':1:', 1))) in variables.mapped : n.contains(':'))))
 {{- end }}
 
-{{- /* Whether installation `i` guards pods of this namespace. The namespace's annotation goes first. */ -}}
-{{- define "podrole.celGuards" -}}
-variables.admin[?'podrole.dev/guard'].orValue(i.guard) != 'off'
+{{- /* The mode of installation `i` in this namespace, as injector/model/guard-mode.ts. The namespace's annotation goes first. */ -}}
+{{- define "podrole.celMode" -}}
+variables.modes[?variables.admin[?'podrole.dev/guard'].orValue(i.guard)].orValue('block')
 {{- end }}
 
 {{- /* The source of installation `i` in this namespace. The namespace's annotation goes first if `i` allows its source. */ -}}
@@ -220,14 +221,15 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 {{ .var }}.?image.orValue('') == i.image && {{ .var }}.?imagePullPolicy.orValue('') in [i.imagePullPolicy, 'Always']
 {{- end }}
 
-{{- /* Whether the sidecar's group is one that podrole gives it: the number of its uid, or the group of a mesh's proxy, which the
+{{- /* Whether `gid` is a group that podrole gives the uid `uid`: its number, or the group of a mesh's proxy, which the
 mesh's redirect leaves alone (injector/decide/mesh.ts). Istio's is 1337 unless its container names another; Linkerd's is told by
-an annotation. */ -}}
+an annotation. Beside such a proxy, the number is none in mode verify: what is tried would end at the proxy, which seems to be a wall. */ -}}
 {{- define "podrole.celGid" -}}
-(variables.sidecarGid == variables.sidecarUid || (variables.sidecarGid > 0 && (variables.sidecarGid == 1337 ||
-variables.annotations[?'config.linkerd.io/proxy-gid'].orValue('') == string(variables.sidecarGid) ||
+(({{ .gid }} == {{ .uid }} && (variables.mode != 'verify' ||
+(variables.inits + object.spec.containers).all(c, !(c.name in ['istio-proxy', 'linkerd-proxy'])))) || ({{ .gid }} > 0 && ({{ .gid }} == 1337 ||
+variables.annotations[?'config.linkerd.io/proxy-gid'].orValue('') == string({{ .gid }}) ||
 (variables.inits + object.spec.containers).exists(c, c.name == 'istio-proxy' &&
-c.?securityContext.?runAsGroup.orValue(-1) == variables.sidecarGid))))
+c.?securityContext.?runAsGroup.orValue(-1) == {{ .gid }}))))
 {{- end }}
 
 {{- /* Whether nothing but a Windows node can run the pod, as asksForWindows in injector/decide/pod-kinds.ts. */ -}}
@@ -256,6 +258,10 @@ m.values.all(v, v == 'windows')))))
   expression: "variables.inits.filter(c, c.name == 'podrole-guard') + (variables.together ? variables.sidecars : [])"
 - name: hasGuard
   expression: variables.guards.size() > 0
+# Of the guard, by its command.
+- name: mode
+  expression: >-
+    !variables.hasGuard ? 'off' : variables.guards[0].?command.orValue([]) == ['podrole-sidecar', 'verify'] ? 'verify' : 'block'
 - name: hasSidecar
   expression: variables.sidecars.size() > 0
 # From the sidecar's environment, which is compared with the settings when the pod is created.
@@ -277,7 +283,7 @@ m.values.all(v, v == 'windows')))))
     e.?value.orValue('').matches('^[1-9][0-9]{0,9}$')).map(e, int(e.value)) + [variables.sidecarUid])[0]
 # In source node the guard lets the sidecar's uid through, so no other container may run as it.
 - name: openUid
-  expression: variables.hasGuard && variables.source == 'node'
+  expression: variables.mode == 'block' && variables.source == 'node'
 {{ include "podrole.celTokenParts" . }}
 {{- end }}
 
