@@ -10,7 +10,7 @@ import { isRecord, own } from "../model/read.ts";
 import type { ApiAccess } from "./access.ts";
 import { readText } from "./body.ts";
 
-/** The API server answered, but not with 200 (POST and PATCH: or 201). The message is `HTTP <status>`; `said` is its own sentence. */
+/** The API server answered, but not with 200 (POST and PATCH: or 201; DELETE: or 202). The message is `HTTP <status>`; `said` is its own sentence. */
 export class Refusal extends Error {
   readonly status: number;
   readonly said: string;
@@ -25,7 +25,7 @@ export class Refusal extends Error {
 
 /**
  * Requests to the API server: the reads that facts are made of; the controller's writes of grants' status, settings, certificates
- * and NetworkPolicies; and dry runs of pods.
+ * and NetworkPolicies; and the command line's dry runs of pods and short-lived Jobs.
  */
 export interface ApiServer {
   /**
@@ -59,8 +59,11 @@ export interface ApiServer {
    * it to one name.
    */
   apply(path: string, object: object, ms: number, signal: AbortSignal): Promise<void>;
-  /** One DELETE. The API server refuses it with 409 if the object is another one, or has changed. */
-  remove(path: string, as: Preconditions, ms: number, signal: AbortSignal): Promise<void>;
+  /**
+   * One DELETE. The API server refuses it with 409 if the object is another one, or has changed, where `as` says which is meant. What
+   * waits for a finalizer counts as deleted.
+   */
+  remove(path: string, as: Partial<Preconditions>, ms: number, signal: AbortSignal): Promise<void>;
   /** Closes idle connections. */
   close(): void;
 }
@@ -131,9 +134,9 @@ export function apiServer(access: ApiAccess): ApiServer {
     signal.throwIfAborted();
     const request = send(base + path, { ...options, timeout: silenceMs });
     const response = await answer(request, silenceMs, body);
-    const isDone = response.statusCode === 200 || (mayCreate(method) && response.statusCode === 201);
-    if (isDone) return response;
-    throw new Refusal(response.statusCode ?? 0, sentenceIn(await readText(response)));
+    const { statusCode = 0 } = response;
+    if (statusCode === 200 || statusCode === ALSO_DONE[method]) return response;
+    throw new Refusal(statusCode, sentenceIn(await readText(response)));
   };
 
   /** The whole answer, or none. */
@@ -181,7 +184,7 @@ export function apiServer(access: ApiAccess): ApiServer {
   };
 }
 
-const mayCreate = (method: Sent["method"]): boolean => method === "POST" || method === "PATCH";
+const ALSO_DONE: Readonly<Partial<Record<Sent["method"], number>>> = { POST: 201, PATCH: 201, DELETE: 202 };
 
 /** Resolves when the headers have come. The time-out is the socket's: it starts again with every byte, also of the body. */
 function answer(

@@ -18,14 +18,18 @@ export const CLI = fileURLToPath(new URL("../../injector/cli/main.ts", import.me
 export const HOME = join(tmpdir(), "podrole-nobody");
 
 /** Runs `podrole <args>` in this process, with this standard input, without a terminal and without a kubeconfig. */
-export async function podrole(args: readonly string[], input = ""): Promise<Run> {
+export async function podrole(
+  args: readonly string[],
+  input = "",
+  interrupted = new AbortController().signal,
+): Promise<Run> {
   const [stdout, stderr] = [written(), written()];
   const code = await run(args, {
     stdin: Readable.from([input]),
     stdout,
     stderr,
     env: { HOME },
-    interrupted: () => new AbortController().signal,
+    interrupted: () => interrupted,
   });
   return { code, stdout: stdout.text(), stderr: stderr.text() };
 }

@@ -1,5 +1,6 @@
-import { createServer, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { KubeConfig } from "@kubernetes/client-node";
 import { onTestFinished } from "vitest";
 
@@ -8,7 +9,7 @@ type Answer = "hang" | "reset" | number | object;
 
 export interface FakeApiServer {
   readonly config: KubeConfig;
-  /** `GET <path>`, `LIST <path>` and `WATCH <path> <resourceVersion>`, in the order of arrival. */
+  /** `GET <path>`, `LIST <path>`, `WATCH <path> <resourceVersion>`, `POST <path>` and `DELETE <path>`, in the order of arrival. */
   readonly requests: string[];
   /** Puts or removes an object and notifies the watches. */
   put(path: string, object: FakeObject): void;
@@ -17,6 +18,10 @@ export interface FakeApiServer {
   readonly unseen: Pick<FakeApiServer, "put" | "remove">;
   /** Requests with this beginning get this answer until it is changed. undefined restores the usual answer. */
   answer(request: string, answer: Answer | undefined): void;
+  /** Called with each object that a POST has stored, and its path, before the answer. */
+  onCreate(react: (path: string, object: FakeObject) => void): void;
+  /** The objects at a path. */
+  stored(path: string): readonly FakeObject[];
   /** Writes a line to every watch of a path. */
   say(path: string, line: string): void;
   /** Ends every watch of a path, either properly or by breaking the connection. */
@@ -29,36 +34,49 @@ export interface FakeApiServer {
   start(): Promise<void>;
 }
 
-interface FakeObject {
+export interface FakeObject {
   readonly metadata: { readonly name: string; readonly namespace?: string; readonly [key: string]: unknown };
   readonly [key: string]: unknown;
 }
 
 const PAGE_MAX = 500;
 
-/** The part of an API server that informers need: lists in pages, watches with versions, and failures. */
+/** The part of an API server that podrole needs: lists in pages, watches with versions, writes of the command line, and failures. */
 export async function fakeApiServer(): Promise<FakeApiServer> {
   // Every API server has this kind.
   const kinds = new Map<string, Map<string, FakeObject>>([["/api/v1/limitranges", new Map()]]);
   const answers = new Map<string, Answer>();
   const watchers = new Map<string, Set<ServerResponse>>();
   const requests: string[] = [];
+  const reactions: ((path: string, object: FakeObject) => void)[] = [];
   const selectors = new Map<string, Set<string>>();
   let version = 100;
   let port = 0;
 
   // On a busy machine, a connection could otherwise time out between two requests of a client.
   const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
+    void handle(request, response);
+  });
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? "", "http://localhost");
     const { pathname, searchParams: query } = url;
     const watching = query.get("watch") === "true";
-    const verb = watching ? "WATCH" : query.has("limit") ? "LIST" : "GET";
+    const { method = "GET" } = request;
+    const verb = watching ? "WATCH" : query.has("limit") ? "LIST" : method;
     const line = watching ? `${verb} ${pathname} ${query.get("resourceVersion")}` : `${verb} ${pathname}`;
     requests.push(line);
-    if (verb !== "GET")
+    if (verb === "LIST" || verb === "WATCH")
       selectors.set(pathname, (selectors.get(pathname) ?? new Set()).add(query.get("fieldSelector") ?? ""));
     const planned = [...answers].find(([start]) => line.startsWith(start))?.[1];
     if (planned !== undefined) return reply(response, planned);
+    // Nothing of a dry run is stored, and no webhook is called.
+    if (verb === "POST" && !query.has("dryRun")) {
+      const object = JSON.parse(await text(request)) as FakeObject;
+      say(pathname, put(pathname, object));
+      for (const react of reactions) react(pathname, object);
+      return reply(response, object);
+    }
+    if (verb === "DELETE") return reply(response, deleted(pathname) ? {} : 404);
     const objects = kinds.get(pathname);
     if (watching && objects) {
       response.writeHead(200, { "content-type": "application/json" }).flushHeaders();
@@ -79,7 +97,7 @@ export async function fakeApiServer(): Promise<FakeApiServer> {
       ? kinds.get("/api/v1/serviceaccounts")?.get(`${inNamespace}/${key}`)
       : kinds.get(listed)?.get(key);
     return reply(response, found ?? 404);
-  });
+  };
 
   const write = (path: string, object: FakeObject, type: "ADDED" | "MODIFIED" | "DELETED"): string => {
     version += 1;
@@ -94,6 +112,13 @@ export async function fakeApiServer(): Promise<FakeApiServer> {
     const object = kinds.get(path)?.get(key);
     if (object === undefined) throw new Error(`there is no ${key} at ${path}`);
     return write(path, object, "DELETED");
+  };
+  const deleted = (path: string): boolean => {
+    const [, listed = "", name = ""] = /^(.*)\/([^/]+)$/.exec(path) ?? [];
+    const [key] = [...(kinds.get(listed) ?? [])].find(([, { metadata }]) => metadata.name === name) ?? [];
+    if (key === undefined) return false;
+    say(listed, remove(listed, key));
+    return true;
   };
   const say = (path: string, line: string): void => {
     for (const response of watchers.get(path) ?? []) response.write(`${line}\n`);
@@ -127,6 +152,8 @@ export async function fakeApiServer(): Promise<FakeApiServer> {
     unseen: { put: (path, object) => void put(path, object), remove: (path, key) => void remove(path, key) },
     answer: (request, planned) =>
       void (planned === undefined ? answers.delete(request) : answers.set(request, planned)),
+    onCreate: (react) => void reactions.push(react),
+    stored: (path) => [...(kinds.get(path) ?? new Map<string, FakeObject>()).values()],
     say,
     end: (path, how) => {
       for (const response of watchers.get(path) ?? [])

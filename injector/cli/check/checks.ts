@@ -10,8 +10,8 @@ import type { CheckCode, CheckResult, Results } from "./result.ts";
 import { apiServerCheck, crdCheck, versionCheck } from "./server.ts";
 import { failureCheck, scopeCheck, settingsCheck, webhookCheck } from "./webhook.ts";
 
-/** Each a pure function of the facts. One may have several things to say, and has at least one. */
-const JUDGES: Readonly<Record<CheckCode, (facts: CheckFacts) => Results>> = {
+/** Each a pure function of the facts; a probe is one of effects (probe/). One may have several things to say, and has at least one. */
+const JUDGES: Readonly<Record<Exclude<CheckCode, "PROBE">, (facts: CheckFacts) => Results>> = {
   API_SERVER: apiServerCheck,
   KUBERNETES_VERSION: versionCheck,
   CRD: crdCheck,

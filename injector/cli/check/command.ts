@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../../../sidecar/kit/clock.ts";
-import type { Bind, ExitCode, Io } from "../io.ts";
+import { Interruption, type Bind, type ExitCode, type Io } from "../io.ts";
 import { installationFrom } from "../live/installed.ts";
 import { givenSettings } from "../input/settings.ts";
-import { widthOf } from "../print/lines.ts";
+import { plain, widthOf } from "../print/lines.ts";
 import { outputOption, withClusterOptions, withConfigFile, type ClusterOptions } from "../options.ts";
 import { isHealthy } from "./checks.ts";
+import { scopeOf } from "./probe/results.ts";
 import { reportOf } from "./text.ts";
 import { checkUntil } from "./wait.ts";
 
@@ -16,6 +17,8 @@ interface CheckOptions extends ClusterOptions {
   readonly timeout: number;
   readonly output: "text" | "json";
   readonly namespace?: string;
+  /** true: every pool of nodes. */
+  readonly probe?: true | readonly string[];
 }
 
 type Options = CheckOptions & Record<string, unknown>;
@@ -26,12 +29,18 @@ export function checkCommand(bind: Bind): Command {
     .summary("check whether podrole works in a cluster")
     .description(
       "Check whether podrole works in a cluster: injector, webhook, certificates, admission policy and labelled " +
-        "namespaces. Two pods are tried there as a dry run. Nothing is changed. What the kubeconfig's user may not " +
-        "read is skipped, and the report says so.",
+        "namespaces. Two pods are tried there as a dry run. Nothing is changed, unless --probe asks for it. What the " +
+        "kubeconfig's user may not read is skipped, and the report says so.",
+    )
+    .option(
+      "--probe [pools...]",
+      "also try the guard's mode verify on a node of each pool, or of the pools that are named: a Job in podrole's " +
+        "namespace runs a pod there for some seconds, and is deleted. It needs the right to list nodes, and in that " +
+        "namespace to create and delete jobs and to list pods",
     )
     .option("--wait", "check again until nothing is broken, or until --timeout is over")
     .addOption(
-      new Option("--timeout <duration>", "how long to wait, such as 90s or 5m")
+      new Option("--timeout <duration>", "how long --wait and --probe wait, such as 90s or 5m")
         .argParser(durationMs)
         .default(120_000, "2m"),
     )
@@ -42,6 +51,16 @@ export function checkCommand(bind: Bind): Command {
 }
 
 async function runCheck(io: Io, options: Options): Promise<ExitCode> {
+  try {
+    return await checked(io, options);
+  } catch (error) {
+    if (!(error instanceof Interruption)) throw error;
+    io.stderr.write(`${error.message}\n`);
+    return error.exitCode;
+  }
+}
+
+async function checked(io: Io, options: Options): Promise<ExitCode> {
   // Only here: the Kubernetes client takes longer to load than everything else takes to run.
   const { nameOrThrow, withCluster } = await import("../live/cluster.ts");
   const { gather } = await import("./gather.ts");
@@ -50,19 +69,27 @@ async function runCheck(io: Io, options: Options): Promise<ExitCode> {
     namespace: options.namespace === undefined ? undefined : nameOrThrow(options.namespace, "-n"),
     configFrom: installationFrom(await givenSettings(options)),
   };
-  const results = await withCluster({ ...options, env: io.env }, (cluster) =>
-    checkUntil(options.wait === true ? options.timeout : 0, {
+  const say = (line: string): void => io.stderr.write(`${plain(line)}\n`);
+  const results = await withCluster({ ...options, env: io.env }, async (cluster) => {
+    const look = await checkUntil(options.wait === true ? options.timeout : 0, {
       gather: () => gather(cluster, { ...asked, now: systemClock.now() }),
       now: () => systemClock.now(),
       sleep: (ms) => sleep(ms),
-      say: (line) => io.stderr.write(`${line}\n`),
-    }),
-  );
+      say,
+    });
+    const only = options.probe === true ? [] : options.probe;
+    if (only === undefined) return look.results;
+    const { probe } = await import("./probe/probe.ts");
+    const interrupted = io.interrupted();
+    const probing = { only, limitMs: options.timeout, say, interrupted };
+    return [...look.results, ...(await probe(look.facts, cluster, probing))];
+  });
   const healthy = isHealthy(results);
+  const notes = options.probe === undefined ? [] : [scopeOf(asked.podroleNamespace)];
   io.stdout.write(
     options.output === "json"
-      ? `${JSON.stringify({ healthy, checks: results }, null, 2)}\n`
-      : reportOf(results, widthOf(io.stdout), io.stdout.paint),
+      ? `${JSON.stringify({ healthy, checks: results, ...(notes.length === 0 ? {} : { notes }) }, null, 2)}\n`
+      : reportOf(results, widthOf(io.stdout), io.stdout.paint, notes),
   );
   return healthy ? 0 : 1;
 }

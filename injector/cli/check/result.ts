@@ -1,5 +1,6 @@
 import type { GuardMode } from "../../../sidecar/contract/env.ts";
 import type { FindingCode } from "../../model/findings.ts";
+import type { PoolResult } from "./probe/results.ts";
 import type { Reading } from "./facts.ts";
 
 export const STATUSES = ["ok", "warn", "fail", "skip"] as const;
@@ -77,6 +78,11 @@ export const CHECKS = {
       "A pod created as a dry run comes back with guard and sidecar, in this order. It is tried once for each mode of the guard.",
   },
   DRY_RUN_DENIED: { group: "Admission", about: "A pod that adds NET_ADMIN is denied." },
+  PROBE: {
+    group: "Nodes",
+    about:
+      "Only with `--probe`: a pod on a node of each pool can have no token and no credentials from the metadata service, so pods in mode verify start there. A pool that could not be tried fails too.",
+  },
 } as const;
 export type CheckCode = keyof typeof CHECKS;
 
@@ -93,6 +99,8 @@ export interface CheckResult {
   readonly guard?: GuardMode | "off";
   /** All that the message is about; it may name the first ones only. */
   readonly namespaces?: readonly string[];
+  /** Of `PROBE`. */
+  readonly pools?: readonly PoolResult[];
 }
 
 /** What a check finds: one thing, or several. */

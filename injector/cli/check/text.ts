@@ -7,25 +7,47 @@ const STYLES = { ok: "green", warn: "yellow", fail: "red", skip: "dim" } as cons
   string
 >;
 
-/** Results for a person, by what they are about. Pure. */
-export function reportOf(results: readonly CheckResult[], width: number, paint: Paint): string {
+/**
+ * Results for a person, by what they are about. Pure.
+ * @param notes what holds for all of them; sentences
+ */
+export function reportOf(
+  results: readonly CheckResult[],
+  width: number,
+  paint: Paint,
+  notes: readonly string[] = [],
+): string {
   const groups = Map.groupBy(results, ({ code }) => CHECKS[code].group);
   const lines = [...groups].flatMap(([group, members]) => [
     paint("bold", group),
-    ...members.flatMap((one) => linesOf(one, width, paint)),
+    ...alike(members).flatMap((some) => linesOf(some, width, paint)),
     "",
   ]);
-  return `${[...lines, ...wrapped(countOf(results), width, 0)].join("\n")}\n`;
+  const remarks = notes.flatMap((note) => [...wrapped(note, width, 0).map((line) => paint("dim", line)), ""]);
+  return `${[...lines, ...remarks, ...wrapped(countOf(results), width, 0)].join("\n")}\n`;
+}
+
+/** Neighbours that differ in their message alone are told of together. */
+function alike(results: readonly CheckResult[]): readonly (readonly [CheckResult, ...CheckResult[]])[] {
+  const groups: [CheckResult, ...CheckResult[]][] = [];
+  for (const one of results) {
+    const last = groups.at(-1);
+    const isAlike = (["code", "status", "remedy"] as const).every((key) => last?.[0][key] === one[key]);
+    if (last !== undefined && isAlike) last.push(one);
+    else groups.push([one]);
+  }
+  return groups;
 }
 
 function linesOf(
-  { code, status, message, remedy }: CheckResult,
+  some: readonly [CheckResult, ...CheckResult[]],
   width: number,
   paint: Paint,
 ): readonly string[] {
+  const [{ code, status, remedy }] = some;
   return [
     `  ${paint(STYLES[status], status.padEnd(4))}  ${code}`,
-    ...wrapped(message, width, 8),
+    ...some.flatMap(({ message }) => wrapped(message, width, 8)),
     ...(remedy === undefined ? [] : wrapped(`To do: ${remedy}`, width, 8)),
   ];
 }

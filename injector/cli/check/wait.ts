@@ -14,17 +14,21 @@ export interface WaitDeps {
 /** Between two looks. */
 const EVERY_MS = 2000;
 
-/** Looks again and again until all is healthy, or the time is up; the last look's results. */
-export async function checkUntil(
-  timeoutMs: number,
-  { gather, now, sleep, say }: WaitDeps,
-): Promise<readonly CheckResult[]> {
+/** One look at the cluster. */
+export interface Look {
+  readonly facts: CheckFacts;
+  readonly results: readonly CheckResult[];
+}
+
+/** Looks again and again until all is healthy, or the time is up; the last look. */
+export async function checkUntil(timeoutMs: number, { gather, now, sleep, say }: WaitDeps): Promise<Look> {
   const until = now() + timeoutMs;
   let said = "";
   for (;;) {
     // oxlint-disable-next-line no-await-in-loop
-    const results = check(await gather());
-    if (isHealthy(results) || now() + EVERY_MS > until) return results;
+    const facts = await gather();
+    const results = check(facts);
+    if (isHealthy(results) || now() + EVERY_MS > until) return { facts, results };
     const line = waitingFor(results);
     if (line !== said) say(line);
     said = line;

@@ -2,6 +2,7 @@ import { check } from "../../../../injector/cli/check/checks.ts";
 import type { CheckFacts } from "../../../../injector/cli/check/facts.ts";
 import type { CheckCode } from "../../../../injector/cli/check/result.ts";
 import type { Fields } from "../../../../injector/model/read.ts";
+import { facts } from "../../../support/facts.ts";
 import { found, healthy, shipped, webhookConfiguration, type Loose } from "./healthy.ts";
 
 export const DAY_MS = 24 * 60 * 60 * 1000;
@@ -29,4 +30,9 @@ export const webhook = (change: (pods: Loose, all: Loose) => void) => {
   const object = webhookConfiguration();
   change(object.webhooks[0], object);
   return { webhooks: found([object]) };
+};
+/** The facts of a namespace with this name. */
+export const named = (name: string, over: Parameters<typeof facts>[0] = {}) => {
+  const one = facts(over);
+  return { ...one, namespace: { ...one.namespace, name } };
 };

@@ -4,16 +4,20 @@ import { describe, expect, test } from "vitest";
 import { check, isHealthy } from "../../../../injector/cli/check/checks.ts";
 import { CHECKS } from "../../../../injector/cli/check/result.ts";
 import { reportOf } from "../../../../injector/cli/check/text.ts";
+import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
 import { isRecord } from "../../../../injector/model/read.ts";
 import { plainPod } from "../../../support/pods.ts";
 import { found, healthy, running, shipped, type Loose } from "./healthy.ts";
-import { absent, unread, said, deployment } from "./checks-rig.ts";
+import { absent, named, unread, said, deployment } from "./checks-rig.ts";
+
+/** All but what only --probe does. */
+const UNASKED = Object.keys(CHECKS).filter((code) => code !== "PROBE");
 
 describe("podrole check", () => {
   test("reports one ok for each check of a healthy cluster", () => {
     const results = check(healthy());
     expect(results.filter(({ status }) => status !== "ok")).toEqual([]);
-    expect(results.map(({ code }) => code)).toEqual(Object.keys(CHECKS));
+    expect(results.map(({ code }) => code)).toEqual(UNASKED);
   });
 
   const READINGS = Object.entries(healthy()).flatMap(([key, value]: [string, unknown]) =>
@@ -27,7 +31,7 @@ describe("podrole check", () => {
   ] as const)("reports something for each check, and nothing good, when everything is %s", ([, instead]) => {
     const some = READINGS.filter(([key]) => key !== "dryRuns" || instead("") === absent);
     const all = check(healthy(Object.fromEntries(some.map(([key, value]) => [key, instead(value)]))));
-    expect(new Set(all.map(({ code }) => code))).toEqual(new Set(Object.keys(CHECKS)));
+    expect(new Set(all.map(({ code }) => code))).toEqual(new Set(UNASKED));
     const good = all.filter(({ status }) => status === "ok").map(({ code }) => code);
     expect(
       good.filter(
@@ -173,6 +177,13 @@ describe("the report", () => {
       "  ok    DRY_RUN",
       "  ok    DRY_RUN_DENIED",
     ]);
+  });
+
+  test("tells of neighbours with the same remedy together", () => {
+    const till = named("till", { annotations: { [ANNOTATION.guard]: "off" } });
+    const shop = named("shop", { annotations: { [ANNOTATION.guard]: "off" } });
+    const text = reportOf(check(healthy({ namespaces: found([shop, till]) })), 400, (_, plain) => plain);
+    expect(text).toMatch(/ {2}warn {2}NAMESPACE_SETTINGS\n {8}shop: .+\n {8}till: .+\n {8}To do: .+\n {2}ok/);
   });
 
   test("ends with the counts, and puts the remedy below each problem", () => {

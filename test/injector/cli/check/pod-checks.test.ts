@@ -7,14 +7,9 @@ import { facts, limitRange } from "../../../support/facts.ts";
 import { config } from "../../../support/config.ts";
 import { admitted, everyContainer, injected, plainPod, pod } from "../../../support/pods.ts";
 import { found, healthy, running } from "./healthy.ts";
-import { problems, said } from "./checks-rig.ts";
+import { named, problems, said } from "./checks-rig.ts";
 
 const ENFORCE = "pod-security.kubernetes.io/enforce";
-
-const named = (name: string, over: Parameters<typeof facts>[0] = {}) => {
-  const one = facts(over);
-  return { ...one, namespace: { ...one.namespace, name } };
-};
 
 describe("namespaces", () => {
   test("warn when none is under podrole, a label has another value, or a label has no effect", () => {

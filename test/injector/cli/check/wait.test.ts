@@ -11,7 +11,7 @@ async function waited(timeoutMs: number, ...looks: readonly CheckFacts[]) {
   let now = 0;
   let taken = 0;
   const lines: string[] = [];
-  const results = await checkUntil(timeoutMs, {
+  const { results } = await checkUntil(timeoutMs, {
     gather: () => Promise.resolve(looks[Math.min(taken++, looks.length - 1)] ?? broken),
     now: () => now,
     sleep: (ms) => Promise.resolve((now += ms)),

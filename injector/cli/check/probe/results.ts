@@ -1,0 +1,150 @@
+import { fail, listed, ok, skip, warn, type CheckResult } from "../result.ts";
+import { PROBE_LABEL } from "./job.ts";
+import type { Pool, PoolLabel, Pools } from "./pools.ts";
+import type { Outcome, Probed, Run } from "./run.ts";
+
+const CODE = "PROBE";
+/** Pools that are tried at once. */
+export const POOLS_MAX = 20;
+
+/** How the guard of mode verify ends (deploy/reference/guard.md). */
+export const VERIFY_EXITS = { held: 0, reachable: 17, unproven: 18 } as const;
+
+/** `unproven`: the guard ran and could not tell. `untried`: it did not run. */
+export type PoolVerdict = keyof typeof VERIFY_EXITS | "untried";
+
+/** Of one pool, for `--output json`. */
+export interface PoolResult {
+  readonly pool: string;
+  /** The one that was tried. */
+  readonly node: string;
+  /** How many of the pool are ready and take pods. */
+  readonly nodes: number;
+  readonly verdict: PoolVerdict;
+}
+
+/** The worst last, where a terminal stops. Pure. */
+export function resultsOf({ probed, left }: Run, namespace: string): readonly CheckResult[] {
+  const judged = probed.map((one) => ({ ...one, ...judge(one.outcome) }));
+  const of = (verdict: PoolVerdict) => judged.filter((one) => one.verdict === verdict);
+  const untried = Map.groupBy(of("untried"), ({ said }) => said);
+  const byRemedy = of("reachable").toSorted((one, other) =>
+    String(one.pool.label) < String(other.pool.label) ? -1 : 1,
+  );
+  return [
+    ...of("held").map((one) => ({
+      ...ok(CODE, `${placeOf(one)}: no token and no credentials can be had.`),
+      pools: [poolResult(one)],
+    })),
+    ...left.map((one) =>
+      warn(
+        CODE,
+        `${one}.`,
+        `The cluster removes it within minutes, or: kubectl -n ${namespace} delete jobs -l ${PROBE_LABEL.key}=${PROBE_LABEL.value}.`,
+      ),
+    ),
+    ...[...untried].map(([why, group]) => ({
+      ...fail(CODE, `Could not be tried: ${why}. It was for ${group.map(placeOf).join("; ")}.`, UNTRIED),
+      pools: group.map(poolResult),
+    })),
+    ...of("unproven").map((one) => ({
+      ...fail(CODE, `${placeOf(one)}: ${one.said}.`, UNPROVEN),
+      pools: [poolResult(one)],
+    })),
+    ...byRemedy.map((one) => ({
+      ...fail(CODE, `${placeOf(one)}: ${one.said}.`, closing(one.pool.label)),
+      pools: [poolResult(one)],
+    })),
+  ];
+}
+
+/** What is not tried, and why. Pure. */
+export function leftOut(
+  { windows, virtual }: Pools,
+  unfit: readonly Pool[],
+  over: readonly Pool[],
+): readonly CheckResult[] {
+  const names = (pools: readonly Pool[]): string =>
+    listed(
+      pools.map(({ name }) => name),
+      POOLS_MAX,
+    );
+  return [
+    ...(windows === 0 ? [] : [skip(CODE, `${counted(windows, "Windows node")}, where there is no guard`)]),
+    ...(virtual === 0
+      ? []
+      : [skip(CODE, `${counted(virtual, "node")} without a machine of its own (Fargate, virtual kubelet)`)]),
+    ...(unfit.length === 0 ? [] : [skip(CODE, `${names(unfit)}: no node there is ready and takes pods`)]),
+    ...(over.length === 0
+      ? []
+      : [
+          skip(
+            CODE,
+            `${names(over)}, since at most ${POOLS_MAX} pools are tried at once; name them after --probe`,
+          ),
+        ]),
+  ];
+}
+
+/** What a probe's result does not say. */
+export const scopeOf = (namespace: string): string =>
+  `The probe speaks for the nodes that it names, and for pods of namespace ${namespace}. It does not try network policies of other namespaces: there the metadata service may be out of reach although it was reached here, or the other way round.`;
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+function placeOf({ pool, node }: Probed): string {
+  const { length } = pool.nodes;
+  const among = length === 1 ? "its only one" : `one of ${length}`;
+  const details = [...(node.instance === undefined ? [] : [node.instance]), among].join(", ");
+  return `${pool.name}, node ${node.name} (${details})`;
+}
+
+const poolResult = ({ pool, node, verdict }: Probed & { readonly verdict: PoolVerdict }): PoolResult => ({
+  pool: pool.name,
+  node: node.name,
+  nodes: pool.nodes.length,
+  verdict,
+});
+
+/** `said` is a clause. */
+function judge(outcome: Outcome): { readonly verdict: PoolVerdict; readonly said: string } {
+  if (outcome.kind === "untried") return { verdict: "untried", said: outcome.why };
+  const { exitCode, reason } = outcome;
+  // The first sentence: the rest is what to do, which is said here in other words.
+  const [said = ""] = outcome.said.trim().split(/\.?(?:\s*\n|\.\s|$)/);
+  const verdict = VERDICTS.find((one) => VERIFY_EXITS[one] === exitCode);
+  if (verdict !== undefined)
+    return {
+      verdict,
+      said: said.replace(/^METADATA_[A-Z]+: /, "") || `the guard ended with exit code ${exitCode}`,
+    };
+  const named = ["", "Error", "Completed"].includes(reason) ? "" : ` (${reason})`;
+  return {
+    verdict: "untried",
+    said: `the guard ended with exit code ${exitCode}${named}${said === "" ? "" : `: ${said}`}`,
+  };
+}
+
+const VERDICTS = Object.keys(VERIFY_EXITS) as readonly (keyof typeof VERIFY_EXITS)[];
+
+const UNTRIED =
+  "The user of the kubeconfig needs, in podrole's namespace, to create and delete jobs and to list pods; the node needs room for one more pod and the sidecar's image. Then try again.";
+const UNPROVEN =
+  "Try again. While it stays so, pods in mode verify do not start there: the metadata service, or a firewall before it, is slow or answers now and then.";
+
+/** The setting of new nodes, by who makes them. */
+const FOR_NEW_NODES: Readonly<Partial<Record<PoolLabel, string>>> = {
+  "eks.amazonaws.com/nodegroup": "MetadataOptions of the node group's launch template",
+  "karpenter.sh/nodepool": "spec.metadataOptions of the pool's EC2NodeClass",
+  "alpha.eksctl.io/nodegroup-name":
+    "disablePodIMDS of the node group, or MetadataOptions of its launch template",
+  "kops.k8s.io/instancegroup": "spec.instanceMetadata of the instance group",
+};
+const BY_NETWORK = "a NetworkPolicy for the pods (chart value metadataNetworkPolicy)";
+const BY_BLOCK = "mode block, in namespaces at Pod Security level privileged";
+
+function closing(label: PoolLabel | undefined): string {
+  if (label === "cloud.google.com/gke-nodepool") return `Use ${BY_NETWORK}, or ${BY_BLOCK}.`;
+  const forNew = (label && FOR_NEW_NODES[label]) ?? "MetadataOptions of their launch template";
+  return `Require tokens and hop limit 1: aws ec2 modify-instance-metadata-options --instance-id ID --http-tokens required --http-put-response-hop-limit 1, and for new nodes ${forNew}. Or use ${BY_NETWORK}, or ${BY_BLOCK}.`;
+}
