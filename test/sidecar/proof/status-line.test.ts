@@ -1,3 +1,4 @@
+import { array, assert, constantFrom, property } from "fast-check";
 import { expect, test } from "vitest";
 import { statusLineReader } from "../../../sidecar/proof/status-line.ts";
 
@@ -47,4 +48,35 @@ test("a status line without an end is not HTTP", () => {
   expect(inOne(`HTTP/1.1 401 ${"a".repeat(1011)}`)).toEqual(part(401));
   expect(inOne(`HTTP/1.1 401 ${"a".repeat(1012)}`)).toEqual(foreign);
   expect(oneByOne(`HTTP/1.1 401 ${"a".repeat(2000)}`)).toEqual(foreign);
+});
+
+const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})(?: [\t -~\x80-\xFF]*)?\r?\n/;
+const piece = constantFrom(
+  "HTTP/1.1 401",
+  "HTTP/1.",
+  "0 ",
+  "1",
+  " ",
+  "401",
+  "\r",
+  "\n",
+  "\t",
+  "a",
+  "\x80",
+  "\0",
+  "\x7F",
+);
+
+test("a status line is whole exactly when it has the form of one, however its bytes come", () => {
+  let wholes = 0;
+  const holds = property(array(piece, { maxLength: 6 }), (pieces) => {
+    const text = pieces.join("");
+    const status = STATUS_LINE.exec(text)?.[1];
+    const line = inOne(text);
+    expect(oneByOne(text)).toEqual(line);
+    expect(line.kind === "whole" ? String(line.status) : undefined).toBe(status);
+    wholes += status === undefined ? 0 : 1;
+  });
+  assert(holds, { numRuns: 20_000 });
+  expect(wholes).toBeGreaterThan(100);
 });
