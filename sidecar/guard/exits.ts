@@ -95,9 +95,9 @@ export const EXITS: readonly Exit[] = [
     exit: 18,
     codes: ["METADATA_UNPROVEN"],
     means:
-      "In mode `verify`: what happened does not show whether the metadata service can be had. The pod has no default route, a connection opened and GET was without an answer for two seconds, only some connections opened, or none could be tried. The message says which.",
+      "In mode `verify`: what happened does not show whether the metadata service can be had. A connection opened and GET was without an answer for two seconds, only some connections opened, none could be tried, or other programs of the pod can take another way: it has several network interfaces, its own routes alone lead nowhere, or its address was not ready. The message says which.",
     remedy:
-      "The guard is tried again. If it stays, see whether the pod's network is complete when its first container starts, or close the address as for exit 17.",
+      "The guard is tried again. If it stays, see whether the pod's network is complete when its first container starts, or close the address as for exit 17. In a pod with several network interfaces, only mode `block` closes it on all of them.",
   },
 ];
 

@@ -8,7 +8,7 @@ export interface ProofOptions {
   readonly waitMs: number;
   /** The metadata service's own, unless a test says otherwise. */
   readonly port?: number;
-  readonly wayTo?: (address: string) => Way;
+  readonly wayTo?: (address: string) => Promise<Way>;
   /** Called with each try as it ends. */
   readonly onTry?: (address: string, tried: Tried) => void;
 }
@@ -30,10 +30,12 @@ export async function prove(
   addresses: readonly string[],
   { waitMs, port = HTTP_PORT, wayTo: way = wayTo, onTry = () => undefined }: ProofOptions,
 ): Promise<readonly Verdict[]> {
-  const places = addresses.map((address) => {
-    const place = { address, port, waitMs, way: () => way(address) };
+  // Before the tries: a way that becomes ready while they last is not the one that they took.
+  const ways = await Promise.all(addresses.map(async (address) => ({ address, way: await way(address) })));
+  const places = ways.map(({ address, way: taken }) => {
+    const place = { address, port, waitMs };
     const tries = QUESTIONS.map((question) => ({ question, ...ask(address, port, question) }));
-    return { place, tries };
+    return { place, tries, taken };
   });
   const everyTry = places.flatMap(({ tries }) => tries);
   const again = (): void => everyTry.forEach((one) => one.again());
@@ -45,15 +47,15 @@ export async function prove(
   ];
 
   const violation = Promise.withResolvers<readonly Verdict[]>();
-  const verdicts = places.map(async ({ place, tries }) => {
+  const verdicts = places.map(async ({ place, tries, taken }) => {
     const tried = tries.map(async ({ question, outcome }): Promise<Tried> => {
       const one = { question, outcome: await outcome };
       onTry(place.address, one);
-      const alone = verdictOf(place, [one]);
+      const alone = verdictOf(place, [one], taken);
       if (alone.kind === "reachable") violation.resolve([alone]);
       return one;
     });
-    return verdictOf(place, await Promise.all(tried));
+    return verdictOf(place, await Promise.all(tried), taken);
   });
   const first = await Promise.race([violation.promise, Promise.all(verdicts)]);
   for (const timer of timers) clearTimeout(timer);

@@ -28,21 +28,19 @@ export interface Place {
   readonly port: number;
   /** How long each try may take. */
   readonly waitMs: number;
-  /** Asked only where it matters. */
-  readonly way: () => Way;
 }
 
 type Judged = readonly [kind: Kind, words: string];
 
-/** What all tries of one address say together. */
-export function verdictOf(place: Place, tried: readonly Tried[]): Verdict {
+/** What all tries of one address say together. @param way as it was when they began */
+export function verdictOf(place: Place, tried: readonly Tried[], way: Way): Verdict {
   const { address, port } = place;
-  const judged = tried.map((one) => judge(place, one));
+  const judged = tried.map((one) => judge(place, one, way));
   const [kind, words] =
     judged.find(([one]) => one === "reachable") ??
     judged.find(([one]) => one === "unproven") ??
     mixed(tried) ??
-    (["held", [...new Set(judged.map(([, said]) => said))].join(" and ")] as const);
+    heldFor(way, [...new Set(judged.map(([, said]) => said))].join(" and "));
   return { address, kind, said: `${address} port ${port} ${words}` };
 }
 
@@ -54,11 +52,14 @@ function mixed(tried: readonly Tried[]): Judged | undefined {
     : ["unproven", `accepted ${opened} of ${tried.length} connections`];
 }
 
-function judge(place: Place, { question, outcome }: Tried): Judged {
+const heldFor = (way: Way, words: string): Judged =>
+  way.kind === "one of several" ? ["unproven", `${words} ${way.said}`] : ["held", words];
+
+function judge(place: Place, { question, outcome }: Tried, way: Way): Judged {
   const asked = `${question.method} ${question.path}`;
   switch (outcome.kind) {
     case "refused":
-      return judgeRefusal(place, outcome.code);
+      return judgeRefusal(outcome.code, way);
     case "silent":
       return ["held", "was silent"];
     case "closed":
@@ -72,29 +73,14 @@ function judge(place: Place, { question, outcome }: Tried): Judged {
   }
 }
 
-/** What a pod without a way there gets, and also a pod whose way comes in a moment, or that has used up its ports. */
-const NO_WAY: ReadonlySet<string> = new Set(["ENETUNREACH", "EADDRNOTAVAIL"]);
-
-const BECAUSE: Readonly<Record<Exclude<Way, "no-address">, string>> = {
-  "no-network": ", since the pod has no address yet",
-  "no-default-route": ", since the pod has no default route for it",
-  "default-route": "",
-  unknown: "",
-};
-
-function judgeRefusal({ way }: Place, code: string): Judged {
+function judgeRefusal(code: string, way: Way): Judged {
   // The kernel's own end of waiting.
   if (code === "ETIMEDOUT") return ["held", "was silent"];
-  if (!REFUSED_ERRNOS.has(code)) return ["unproven", `could not be tried (${code})`];
-  const held: Judged = [
-    "held",
-    code === "ECONNREFUSED" ? "refused the connection" : `is out of reach (${code})`,
-  ];
-  if (!NO_WAY.has(code)) return held;
-  const there = way();
-  // A router on the way may have no route, and says so.
-  if (there === "no-address" || (there === "default-route" && code === "ENETUNREACH")) return held;
-  return ["unproven", `could not be tried${BECAUSE[there]} (${code})`];
+  // A pod gets the second one without an address of the family, or when it has used up its ports.
+  if (!REFUSED_ERRNOS.has(code) || (code === "EADDRNOTAVAIL" && way.kind !== "none")) {
+    return ["unproven", `could not be tried (${code})`];
+  }
+  return ["held", code === "ECONNREFUSED" ? "refused the connection" : `is out of reach (${code})`];
 }
 
 /**

@@ -1,6 +1,7 @@
 import { connect, createServer, type Socket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { prove, type ProofOptions } from "../../../sidecar/proof/prove.ts";
+import type { Way } from "../../../sidecar/proof/way.ts";
 import { child } from "../../support/child.ts";
 import { freePort } from "../../support/free-port.ts";
 import { listening } from "../../support/listening.ts";
@@ -263,15 +264,21 @@ describe("a proof says nothing", () => {
     ]);
   });
 
-  test("of an address without a way when the pod has one of the family but no default route", async () => {
+  test("of an address that is out of reach, unless that was so for the whole pod before the tries began", async () => {
     // The kernel sends nothing there.
     const nowhere = "255.255.255.255";
-    const answers = ["no-address", "no-default-route", "default-route"] as const;
+    const ways: readonly Way[] = [
+      { kind: "none" },
+      { kind: "one of several", said: "over one interface" },
+      { kind: "only" },
+    ];
     const verdicts = await Promise.all(
-      answers.map(async (way) => prove([nowhere], { ...NEVER, wayTo: () => way })),
+      ways.map(async (way) => prove([nowhere], { ...NEVER, wayTo: () => Promise.resolve(way) })),
     );
     expect(verdicts.map(([verdict]) => verdict?.kind)).toEqual(["held", "unproven", "held"]);
-    expect(verdicts[0]?.[0]?.said).toContain("ENETUNREACH");
+    expect(verdicts[1]?.[0]?.said).toBe(
+      `${nowhere} port 80 is out of reach (ENETUNREACH) over one interface`,
+    );
   });
 });
 

@@ -10,54 +10,97 @@ const own = (address: string, internal = false): NetworkInterfaceInfo => {
 };
 
 const LO = [own("127.0.0.1", true), own("::1", true)];
-const HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n";
-const V4_DEFAULT = "eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n";
-const V4_SUBNET = "eth0\t0001A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n";
-const V4_HALF = "eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000080\t0\t0\t0\n";
-const V4_UNREACHABLE = "*\t00000000\t00000000\t0200\t0\t0\t0\t00000000\t0\t0\t0\n";
-const none = "0".repeat(32);
-const V6_DEFAULT = `${none} 00 ${none} 00 fe800000000000000000000000000001 00000400 00000001 00000000 00000003     eth0\n`;
-/** The kernel's own, in each namespace. */
-const V6_NULL = `${none} 00 ${none} 00 ${none} ffffffff 00000001 00000000 00200200       lo\n`;
-const V6_SUBNET = `fd000000000000000000000000000000 40 ${none} 00 ${none} 00000100 00000001 00000000 00000001     eth0\n`;
 
-const network = (addresses: readonly string[], route = HEAD, ipv6_route = V6_NULL): OwnNetwork => ({
-  interfaces: () => ({ lo: LO, eth0: addresses.map((address) => own(address)), net1: undefined }),
-  table: (name) => ({ route, ipv6_route })[name],
+type Route = Awaited<ReturnType<OwnNetwork["routeTo"]>>;
+
+/** A pod's network: its interfaces' addresses, and what the kernel says about every route. */
+const network = (
+  interfaces: Readonly<Record<string, readonly string[]>>,
+  route: Route = { from: "10.0.0.7" },
+): OwnNetwork => ({
+  interfaces: () => ({
+    lo: LO,
+    ...Object.fromEntries(
+      Object.entries(interfaces).map(([name, addresses]) => [name, addresses.map((one) => own(one))]),
+    ),
+    down: undefined,
+  }),
+  routeTo: () => Promise.resolve(route),
 });
 
 test.each([
-  ["a pod with IPv4 alone", V6, network(["10.0.0.7"], HEAD + V4_DEFAULT), "no-address"],
-  ["a pod with IPv6 alone", V4, network(["fd00::7"], HEAD, V6_DEFAULT), "no-address"],
-  ["a pod with IPv4 and link-local IPv6", V6, network(["10.0.0.7", "fe80::1", "FEBF::2"]), "no-address"],
-  ["a pod with IPv6 and link-local IPv4", V4, network(["fd00::7", "169.254.1.1"]), "no-address"],
-  ["a pod with link-local addresses alone", V6, network(["fe80::1", "169.254.1.1"]), "no-network"],
-  ["a pod with loopback alone", V4, network([]), "no-network"],
-  ["a pod of two families", V4, network(["10.0.0.7", "fd00::7"], HEAD + V4_DEFAULT), "default-route"],
-  [
-    "a pod of two families",
-    V6,
-    network(["10.0.0.7", "fd00::7"], HEAD, V6_DEFAULT + V6_NULL),
-    "default-route",
-  ],
-  ["a pod without any route", V4, network(["10.0.0.7"]), "no-default-route"],
-  ["a pod without any table", V4, network(["10.0.0.7"], "", ""), "no-default-route"],
-  ["a pod with its subnet alone", V4, network(["10.0.0.7"], HEAD + V4_SUBNET), "no-default-route"],
-  ["a pod with half of all addresses", V4, network(["10.0.0.7"], HEAD + V4_HALF), "no-default-route"],
-  ["a pod whose default leads nowhere", V4, network(["10.0.0.7"], HEAD + V4_UNREACHABLE), "no-default-route"],
-  ["a pod with its subnet alone", V6, network(["fd00::7"], HEAD, V6_SUBNET + V6_NULL), "no-default-route"],
-] as const)("%s has to %s what it has", (_, address, has, expected) => {
-  expect(wayTo(address, has)).toBe(expected);
+  ["a pod with IPv4 alone", V6, network({ eth0: ["10.0.0.7", "fe80::1"] })],
+  ["a pod with IPv6 alone", V4, network({ eth0: ["fd00::7"] })],
+  ["a pod with IPv4 and link-local IPv6", V6, network({ eth0: ["10.0.0.7", "FE80::2"], net1: ["febf::3"] })],
+])("%s has no way to the other family", async (_, address, has) => {
+  expect(await wayTo(address, has)).toEqual({ kind: "none" });
 });
 
-test("what a pod has is unknown when its interfaces cannot be read", () => {
+test.each([
+  ["a pod of two families", V4, network({ eth0: ["10.0.0.7", "fd00::7"] })],
+  ["a pod of two families", V6, network({ eth0: ["10.0.0.7", "fd00::7"] }, { from: "fd00::7" })],
+  [
+    "a pod with an interface for each family, as EKS gives it",
+    V4,
+    network({ eth0: ["fd00::7", "fe80::1"], v4if0: ["169.254.172.2", "fe80::2"] }, { from: "169.254.172.2" }),
+  ],
+  [
+    "a pod that has the address itself",
+    "127.0.0.2",
+    network({ eth0: ["10.0.0.7"], net1: ["10.1.0.7"] }, { from: "127.0.0.2" }),
+  ],
+  ["a pod to which the kernel forbids it", V4, network({ eth0: ["10.0.0.7"] }, { code: "EPERM" })],
+])("%s has but one way", async (_, address, has) => {
+  expect(await wayTo(address, has)).toEqual({ kind: "only" });
+});
+
+test.each([
+  ["loopback alone", V4, network({})],
+  ["link-local IPv6 alone", V6, network({ eth0: ["fe80::1"] }, { code: "ENETUNREACH" })],
+] as const)("a pod with %s has no address yet", async (_, address, has) => {
+  expect(await wayTo(address, has)).toEqual({
+    kind: "one of several",
+    said: "before the pod had an address",
+  });
+});
+
+test.each(["EINVAL", "EACCES", "EHOSTUNREACH", "ENETUNREACH", "EADDRNOTAVAIL", "EMFILE", "UNKNOWN"])(
+  "a program can get past the pod's own routes, whatever the kernel says: %s",
+  async (code) => {
+    for (const address of ["10.0.0.7", "169.254.1.7"]) {
+      expect(await wayTo(V4, network({ eth0: [address] }, { code }))).toEqual({
+        kind: "one of several",
+        said: `by the pod's own routes alone (${code})`,
+      });
+    }
+  },
+);
+
+test("a program can choose another interface with an address of the family", async () => {
+  expect(await wayTo(V4, network({ eth0: ["10.0.0.7"], net1: ["10.1.0.7"] }))).toEqual({
+    kind: "one of several",
+    said: "over one of the pod's interfaces alone (eth0, net1; mode block covers all)",
+  });
+});
+
+test("what is sent from a link-local address says nothing of the pod's own, which may not be ready", async () => {
+  expect(await wayTo(V6, network({ eth0: ["fd00::7", "fe80::1"] }, { from: "fe80::1" }))).toEqual({
+    kind: "one of several",
+    said: "while the pod's own address was not ready",
+  });
+});
+
+test("a pod whose interfaces cannot be read may have several", async () => {
   const unreadable = (): never => {
     throw new Error("not here");
   };
-  expect(wayTo(V4, { ...network([]), interfaces: unreadable })).toBe("unknown");
+  expect(await wayTo(V4, { ...network({}), interfaces: unreadable })).toMatchObject({
+    kind: "one of several",
+  });
 });
 
-test("this machine's own network can be read", () => {
+test("the kernel of this machine is asked for a route, and nothing is sent", async () => {
+  expect(await wayTo("127.0.0.2")).toEqual({ kind: "only" });
   for (const address of [V4, V6])
-    expect(wayTo(address)).toMatch(/^(?:no-address|no-default-route|default-route)$/);
+    expect((await wayTo(address)).kind).toMatch(/^(?:none|only|one of several)$/);
 });
