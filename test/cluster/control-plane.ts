@@ -11,7 +11,7 @@ import { freePort } from "../support/free-port.ts";
 import { until } from "../support/until.ts";
 import { kubeClient, type KubeClient } from "./kube-client.ts";
 
-/** A real API server with its store: no scheduler, no kubelet, no controllers. */
+/** A real API server with its store: no scheduler, no kubelet, and only the controllers that a test starts. */
 export interface ControlPlane {
   /** A client that is a member of system:masters. */
   readonly admin: KubeClient;
@@ -27,6 +27,13 @@ export interface ControlPlane {
   killApiServer(): Promise<void>;
   /** Starts it again on the same port with the same store. */
   startApiServer(): Promise<void>;
+  /**
+   * Starts kube-controller-manager with only these of its controllers, such as `job-controller`. Each has a service account of its own,
+   * as in most clusters.
+   */
+  startControllers(...names: readonly string[]): Promise<void>;
+  /** What they have logged so far. Warnings of the API server are not in it. */
+  controllersLog(): Promise<string>;
   /** A client with a service account's token, issued by the API server. */
   serviceAccount(namespace: string, name: string): Promise<KubeConfig>;
   /** The requests of the audited user so far. */
@@ -46,15 +53,23 @@ export interface AuditedRequest {
     readonly name?: string;
   };
   readonly responseStatus: { readonly code: number };
+  /** What admission adds: Pod Security puts violations of a namespace's audit level here. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 const TOKENS = { admin: "admin-token", injector: "injector-token" };
 const READY_MS = 60_000;
 
 /** The reason why these tests cannot run on this machine, or undefined. Shown in the titles of skipped tests. */
-export function whyNot(): string | undefined {
+export const whyNot = (): string | undefined => whyWithoutAny("etcd", "kube-apiserver");
+
+/** The same for tests that start controllers. */
+export const whyNoControllers = (): string | undefined =>
+  whyNot() ?? whyWithoutAny("kube-controller-manager");
+
+function whyWithoutAny(...programs: readonly string[]): string | undefined {
   if (process.env["KUBEBUILDER_ASSETS"] === undefined) return "KUBEBUILDER_ASSETS is not set";
-  const missing = ["etcd", "kube-apiserver"].find((program) => !isExecutable(binary(program)));
+  const missing = programs.find((program) => !isExecutable(binary(program)));
   return missing === undefined ? undefined : `no ${missing} in KUBEBUILDER_ASSETS`;
 }
 
@@ -115,6 +130,12 @@ export async function openControlPlane(
         api = start("kube-apiserver", [...apiServerArgs(client, port), ...flags]);
         await ready();
       },
+      startControllers: async (...names) => {
+        const kubeconfig = configFor(port, ca, TOKENS.admin).exportConfig();
+        await writeFile(join(folder, "controllers.kubeconfig"), kubeconfig, { mode: 0o600 });
+        start("kube-controller-manager", controllerArgs(names));
+      },
+      controllersLog: () => readFile(join(folder, "kube-controller-manager.log"), "utf8"),
       serviceAccount: async (namespace, name) => {
         const account = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}`;
         const { status } = await admin.create(`${account}/token`, { spec: {} });
@@ -168,6 +189,15 @@ const apiServerArgs = (etcd: number, port: number): readonly string[] => [
   "--audit-policy-file=audit.yaml",
   "--audit-log-path=audit.log",
   "--audit-log-mode=blocking",
+];
+
+const controllerArgs = (names: readonly string[]): readonly string[] => [
+  "--kubeconfig=controllers.kubeconfig",
+  `--controllers=${names.join(",")}`,
+  "--use-service-account-credentials",
+  "--leader-elect=false",
+  // No port: nobody asks for its metrics or its health.
+  "--secure-port=0",
 ];
 
 const auditPolicy = (users: readonly string[]): string =>

@@ -31,8 +31,15 @@ export interface Installed {
   readonly close: () => Promise<void>;
 }
 
-export async function openInstallation(): Promise<Installed> {
-  const plane = await openControlPlane([INJECTOR, CONTROLLER].map(userOf));
+/**
+ * @param audit users whose requests are logged, beside podrole's own
+ * @param flags more flags of the API server
+ */
+export async function openInstallation(
+  audit: readonly string[] = [],
+  ...flags: readonly string[]
+): Promise<Installed> {
+  const plane = await openControlPlane([...[INJECTOR, CONTROLLER].map(userOf), ...audit], ...flags);
   const folder = await mkdtemp(join(tmpdir(), "podrole-installed-"));
   const running = new Set<Child>();
   const close = async (): Promise<void> => {
