@@ -1,3 +1,4 @@
+import { CLOSE_COMMAND } from "./contract/metadata.ts";
 import { CodedError, isShortage } from "./kit/errors.ts";
 import type { Reach } from "./kit/reach.ts";
 import type { Verdict } from "./proof/verdict.ts";
@@ -71,9 +72,8 @@ export function lookByProof(addresses: readonly string[], prove: Prove): Look {
 
 /** In short. Where a pod does not start for it, the guard's message gives commands and YAML to copy. */
 const CLOSE =
-  "require tokens with a hop limit of 1 on the nodes (aws ec2 modify-instance-metadata-options --instance-id ID --http-tokens required " +
-  "--http-put-response-hop-limit 1), deny the pod egress to the address by a NetworkPolicy, or set the namespace to Pod Security level " +
-  "privileged, so that the guard blocks the address itself.";
+  `require tokens with a hop limit of 1 on the nodes (${CLOSE_COMMAND}), deny the pod egress to the address by a NetworkPolicy, or set ` +
+  "the namespace to Pod Security level privileged, so that the guard blocks the address itself.";
 
 function answered({ address, said }: Verdict): Finding {
   const message = `The pod can reach the metadata service, so credentials are withheld: ${said}.`;

@@ -4,6 +4,10 @@
  */
 export const METADATA_ADDRESSES = ["169.254.169.254", "fd00:ec2::254"] as const;
 
+/** What closes them on a node, to be copied. Tokens are required, and answers with one go no further than the node. */
+export const CLOSE_COMMAND =
+  "aws ec2 modify-instance-metadata-options --instance-id ID --http-tokens required --http-put-response-hop-limit 1";
+
 /** Neighbours of the metadata service that every pod needs, and what each is. The guard blocks none of them. */
 export const NEVER_BLOCKED: Readonly<Record<string, string>> = {
   "169.254.169.253": "the VPC's DNS server",

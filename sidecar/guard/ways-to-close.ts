@@ -1,3 +1,4 @@
+import { CLOSE_COMMAND } from "../contract/metadata.ts";
 import { metadataPolicy } from "../contract/metadata-policy.ts";
 
 /**
@@ -6,7 +7,7 @@ import { metadataPolicy } from "../contract/metadata-policy.ts";
  */
 export const waysToClose = (addresses: readonly string[]): readonly string[] => [
   "1. On the nodes, require tokens, and let their answers go no further than the node. For a node group, set the same in MetadataOptions of its launch template:",
-  "aws ec2 modify-instance-metadata-options --instance-id ID --http-tokens required --http-put-response-hop-limit 1",
+  CLOSE_COMMAND,
   "2. Let the guards of new pods block the address. They need Pod Security level privileged, where podrole enforces baseline itself, and the annotation podrole.dev/guard of the namespace at auto or block:",
   "kubectl label --overwrite namespace NAMESPACE pod-security.kubernetes.io/enforce=privileged",
   "3. If the network plugin enforces policies for egress, set the chart's metadataNetworkPolicy, or apply this one by kubectl apply -n NAMESPACE -f FILE:",

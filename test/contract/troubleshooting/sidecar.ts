@@ -20,6 +20,9 @@ import { IDENTITY_SOURCES } from "../../../sidecar/sources/sources.ts";
 import { watchTokenFile } from "../../../sidecar/wire/token-file.ts";
 import { createGuardCheck } from "../../../sidecar/guard-check.ts";
 import { lookByConnecting, lookByProof, type Look } from "../../../sidecar/guard-looks.ts";
+import type { Outcome } from "../../../sidecar/proof/ask.ts";
+import { CREDENTIALS, TOKEN, type Question } from "../../../sidecar/proof/questions.ts";
+import { verdictOf } from "../../../sidecar/proof/verdict.ts";
 import { waitMain } from "../../../sidecar/wait.ts";
 import { credentials } from "../../support/credentials.ts";
 import { freePort } from "../../support/free-port.ts";
@@ -30,7 +33,6 @@ import type { Row } from "./row.ts";
 const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
 
 const EC2 = "169.254.169.254";
-const LIST = "/latest/meta-data/iam/security-credentials/";
 
 /** What to do, where the sidecar itself leaves it open. */
 const TODO: Readonly<Record<string, string>> = {
@@ -72,8 +74,8 @@ export async function sidecarRows(): Promise<readonly Row[]> {
     await engineFailure(() => Promise.resolve(credentials({ expiresAt: 0 }))),
     await engineFailure(() => new Promise(() => undefined), 30_000),
     await guardProblem(lookByConnecting([EC2], async () => ({ kind: "connected" }))),
-    await guardProblem(provenBy("reachable", `${EC2} port 80 answered PUT /latest/api/token with 200`)),
-    await guardProblem(provenBy("unproven", `${EC2} port 80 did not answer GET ${LIST} within 5 seconds`)),
+    await guardProblem(proven(TOKEN, { kind: "answered", line: { kind: "whole", status: 200 } })),
+    await guardProblem(proven(CREDENTIALS, { kind: "unanswered", ms: 5000 })),
     await guardProblem(() => new Promise(() => undefined)),
     await shortened(),
     unreadToken(),
@@ -102,8 +104,11 @@ async function engineFailure(issue: () => Promise<Credentials>, afterMs = 0): Pr
   return error;
 }
 
-const provenBy = (kind: "reachable" | "unproven", said: string): Look =>
-  lookByProof([EC2], async () => [{ address: EC2, kind, said }]);
+/** A look of mode `verify` that ends like this, in the proof's own words. */
+const proven = (question: Question, outcome: Outcome): Look =>
+  lookByProof([EC2], async ([address = ""], { waitMs }) => [
+    verdictOf({ address, port: 80, waitMs }, [{ question, outcome }], { kind: "only" }),
+  ]);
 
 async function guardProblem(look: Look): Promise<CodedError> {
   const clock = handClock();
