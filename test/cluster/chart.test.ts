@@ -5,7 +5,12 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { VERSION } from "../../injector/model/version.ts";
 import { CHART, helm, ofKind, rendered, whyNoHelm, type HelmRun } from "../support/helm.ts";
+import { OWN_LABELS } from "../../injector/controller/metadata-policy-plan.ts";
+import { METADATA_POLICY, metadataPolicy } from "../../sidecar/contract/metadata-policy.ts";
+import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
+import type { KubeObject } from "./kube-client.ts";
+import { policiesOf } from "./metadata-policies-rig.ts";
 import { CRDS, GRANTS, grantObject, NAMESPACES } from "./setting.ts";
 import { until } from "../support/until.ts";
 
@@ -167,6 +172,29 @@ describe.skipIf(reason !== undefined)(
       expect(run("upgrade", "podrole", CHART, "--dry-run=server").stdout).not.toContain(
         "No namespace is labelled",
       );
+    });
+
+    test("NetworkPolicies come and go with the namespaces that a value names, and are never taken from the controller", async () => {
+      const [path, set] = [policiesOf("shop"), "metadataNetworkPolicy.namespaces={shop}"];
+      const named = (...more: readonly string[]): HelmRun =>
+        run("upgrade", "podrole", CHART, "--set", [set, ...more].join(","));
+      const names = async (): Promise<readonly string[]> =>
+        (await plane.admin.get(path)).items.map(({ metadata }: KubeObject) => metadata.name);
+      const { status, stdout, stderr } = named();
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect(stdout).toContain("a network plugin that enforces them");
+      expect(await names()).toEqual([METADATA_POLICY]);
+      expect(run("upgrade", "podrole", CHART, "--reset-values")).toMatchObject({ status: 0, stderr: "" });
+      expect(await names()).toEqual([]);
+
+      const { spec } = metadataPolicy(METADATA_ADDRESSES);
+      await plane.admin.create(path, { metadata: { name: METADATA_POLICY, labels: OWN_LABELS }, spec });
+      for (const labelled of ["true", "false"]) {
+        const refused = named(`metadataNetworkPolicy.labelled=${labelled}`);
+        expect(refused.status).not.toBe(0);
+        expect(refused.stderr).toContain("the controller has a NetworkPolicy podrole-metadata in shop");
+      }
+      await plane.admin.delete(`${path}/${METADATA_POLICY}`);
     });
 
     test("a second release in the cluster is refused and changes nothing", () => {
