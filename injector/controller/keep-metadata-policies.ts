@@ -27,8 +27,15 @@ export interface PolicyCounts {
   readonly kept: number;
   /** Another owner has one of the same name, which is not as it should be. */
   readonly foreign: number;
-  /** The API server refused what the controller wrote. */
+  /** The API server has refused what the controller wrote, more than once. */
   readonly refused: number;
+}
+
+interface Refused {
+  /** By the steady clock. */
+  readonly at: number;
+  readonly times: number;
+  readonly refusal: Refusal;
 }
 
 export interface PolicyKeeper {
@@ -44,7 +51,10 @@ export interface PolicyKeeper {
 
 /** How long a round waits for watches that have not begun, or have broken. */
 const WATCHED_MS = 10_000;
-/** A quota or another policy refuses it. Neither changes within seconds. */
+/**
+ * A quota or another policy refuses it. Neither changes within seconds. But podrole's own policy may see a new label or setting a moment
+ * later than the controller, so what was refused once is tried again in the next round, and not reported.
+ */
 const REFUSED_MS = 60_000;
 /** In one round; the next one goes on with other namespaces. */
 const REFUSALS_MAX = 50;
@@ -59,7 +69,7 @@ export function metadataPolicyKeeper(deps: PoliciesDeps): PolicyKeeper {
   const [namespaces, policies] = followed({ api, clock, log, timing });
   const both = [namespaces, policies];
   /** By namespace. */
-  const refusals = new Map<string, { readonly at: number; readonly refusal: Refusal }>();
+  const refusals = new Map<string, Refused>();
 
   const write = async (steps: readonly Step[], spec: object, signal: AbortSignal): Promise<Step[]> => {
     const done: Step[] = [];
@@ -67,13 +77,14 @@ export function metadataPolicyKeeper(deps: PoliciesDeps): PolicyKeeper {
     let refusedNow = 0;
     for (const step of steps) {
       const before = refusals.get(step.namespace);
-      if (before !== undefined && clock.elapsed() - before.at < REFUSED_MS) continue;
+      if (before !== undefined && before.times > 1 && clock.elapsed() - before.at < REFUSED_MS) continue;
       try {
         if (await written(api, step, { spec, owner }, signal)) done.push(step);
         refusals.delete(step.namespace);
       } catch (error) {
         if (!isOfOneNamespace(error)) throw error;
-        refusals.set(step.namespace, { at: clock.elapsed(), refusal: error });
+        const times = (before?.times ?? 0) + 1;
+        refusals.set(step.namespace, { at: clock.elapsed(), times, refusal: error });
         if (++refusedNow === REFUSALS_MAX) break;
       }
     }
@@ -94,9 +105,10 @@ export function metadataPolicyKeeper(deps: PoliciesDeps): PolicyKeeper {
       for (const namespace of refusals.keys()) if (!due.has(namespace)) refusals.delete(namespace);
       const done = await write(steps, metadataPolicy(config.block).spec, signal);
       if (done.length > 0) log.info(summaryOf(done), "NetworkPolicies written");
-      observe?.({ kept: kept.length, foreign: foreign.length, refused: refusals.size });
-      const [first] = [...refusals].map(([namespace, { refusal }]) => ({ namespace, refusal }));
-      if (first !== undefined) throw policiesRefused(first.namespace, first.refusal, refusals.size - 1);
+      const refused = [...refusals].filter(([, { times }]) => times > 1);
+      observe?.({ kept: kept.length, foreign: foreign.length, refused: refused.length });
+      const [first] = refused;
+      if (first !== undefined) throw policiesRefused(first[0], first[1].refusal, refused.length - 1);
       if (foreign.length > 0) throw policiesForeign(foreign);
       const broken = both.find((one) => one.problem() !== undefined);
       if (broken !== undefined) throw unwatched(broken);
