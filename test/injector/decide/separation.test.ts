@@ -72,13 +72,16 @@ describe("a container that may not have its neighbour's role", () => {
     expect(warning?.message).toContain('Container "shipper" can');
   });
 
-  test("is named even if it is confined when no guard keeps the sidecar's port", () => {
-    const { findings } = admitted(two(shipper()), facts(), config({ guard: "off" }));
-    const warnings = findings.filter(({ code }) => code === CODE);
-    expect(warnings.map(({ message }) => message)).toEqual([
-      expect.stringContaining('Container "shipper" can listen at the sidecar\'s port') as string,
-    ]);
-  });
+  test.for(["off", "verify"] as const)(
+    "is named even if it is confined when no rule keeps the sidecar's port: guard %s",
+    (guard) => {
+      const { findings } = admitted(two(shipper()), facts(), config({ guard }));
+      const warnings = findings.filter(({ code }) => code === CODE);
+      expect(warnings.map(({ message }) => message)).toEqual([
+        expect.stringContaining('Container "shipper" can listen at the sidecar\'s port') as string,
+      ]);
+    },
+  );
 
   test("causes no warning in source node, where every container is confined", () => {
     const settings = config({ source: "node", policy: "off" });
