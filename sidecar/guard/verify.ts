@@ -4,6 +4,7 @@ import { coded } from "../kit/errors.ts";
 import { createLog } from "../kit/log.ts";
 import { writeTerminationMessage } from "../kit/termination.ts";
 import { writeAll } from "../kit/write-all.ts";
+import { loopbackPackets } from "../proof/loopback.ts";
 import { prove } from "../proof/prove.ts";
 import type { Verdict } from "../proof/verdict.ts";
 import { parseVerifyConfig } from "./config.ts";
@@ -38,6 +39,8 @@ export async function verifyMain(
   try {
     const verdicts = await around.prove(addresses, {
       waitMs: WAIT_MS,
+      // No other container of the pod runs yet.
+      loopback: loopbackPackets,
       onTry: (address, { question: { method, path }, outcome }) =>
         log.debug({ address, method, path, outcome }, "tried"),
     });

@@ -1,3 +1,4 @@
+import { isLoopback } from "../kit/address.ts";
 import { ask } from "./ask.ts";
 import { CREDENTIALS, TOKEN } from "./questions.ts";
 import { verdictOf, type Tried, type Verdict } from "./verdict.ts";
@@ -9,6 +10,8 @@ export interface ProofOptions {
   /** The metadata service's own, unless a test says otherwise. */
   readonly port?: number;
   readonly wayTo?: (address: string) => Promise<Way>;
+  /** Counts packets of the pod's loopback. Absent: other programs of the pod may run and send there, so that it says nothing. */
+  readonly loopback?: () => number;
   /** Called with each try as it ends. */
   readonly onTry?: (address: string, tried: Tried) => void;
 }
@@ -22,16 +25,24 @@ const QUESTIONS = [TOKEN, TOKEN, CREDENTIALS, CREDENTIALS];
  */
 const AGAIN = 0.85;
 
+/** As the redirect of a service mesh does, to a proxy that does not run yet: it will, and what it then sends goes out. */
+const LED_BACK: Way = {
+  kind: "one of several",
+  said: "inside the pod, where something such as a service mesh leads back what is sent there",
+};
+
 /**
  * Asks each address for a token and, without one, for credentials, all at the same time, and keeps nothing of what it gets. Never rejects.
  * @returns a verdict for each address; after the first that is `reachable`, only that one
  */
 export async function prove(
   addresses: readonly string[],
-  { waitMs, port = HTTP_PORT, wayTo: way = wayTo, onTry = () => undefined }: ProofOptions,
+  { waitMs, port = HTTP_PORT, wayTo: way = wayTo, loopback, onTry = () => undefined }: ProofOptions,
 ): Promise<readonly Verdict[]> {
   // Before the tries: a way that becomes ready while they last is not the one that they took.
   const ways = await Promise.all(addresses.map(async (address) => ({ address, way: await way(address) })));
+  const packets = loopback?.();
+  const isLedBack = (): boolean => loopback !== undefined && loopback() !== packets;
   const places = ways.map(({ address, way: taken }) => {
     const place = { address, port, waitMs };
     const tries = QUESTIONS.map((question) => ({ question, ...ask(address, port, question) }));
@@ -55,7 +66,11 @@ export async function prove(
       if (alone.kind === "reachable") violation.resolve([alone]);
       return one;
     });
-    return verdictOf(place, await Promise.all(tried), taken);
+    const all = await Promise.all(tried);
+    // If a proxy takes the connection, it answers in the place of the service, and that is judged.
+    const isUnopened = all.some(({ outcome: { kind } }) => kind === "refused" || kind === "silent");
+    const mayBeLedBack = isUnopened && taken.kind !== "none" && !isLoopback(place.address);
+    return verdictOf(place, all, mayBeLedBack && isLedBack() ? LED_BACK : taken);
   });
   const first = await Promise.race([violation.promise, Promise.all(verdicts)]);
   for (const timer of timers) clearTimeout(timer);
