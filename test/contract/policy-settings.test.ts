@@ -45,13 +45,9 @@ test("the policies accept exactly the choices of a setting", () => {
 });
 
 test("the policy for new pods assumes of absent variables what guard and sidecar assume", () => {
-  const policy = readFileSync(
-    new URL("../../deploy/chart/templates/admission-policy.yaml", import.meta.url),
-    "utf8",
-  );
   const compared = Object.entries(DEFAULTS)
     // Of the emulation only that is written.
-    .filter(([name]) => name !== ENV.imds && policy.includes(`'${name}=`))
+    .filter(([name]) => name !== ENV.imds && template.includes(`'${name}=`))
     .map(([name, value]) => `${name}=${value}`);
   expect(compared.length).toBeGreaterThan(5);
   expect(defined("assumed")).toEqual(compared);
@@ -67,6 +63,10 @@ test("the policy for new pods accepts exactly the uids that the injector gives t
   );
 });
 
+test("no uid of a sidecar is among those that the policies do not look at closer", () => {
+  expect(template).toContain(`{{ include "podrole.celUid" . }} < ${SIDECAR_UIDS.min} &&`);
+});
+
 test("the policies have the usual and the minimum resources of the injector", () => {
   const amounts = (of: Readonly<Record<string, Requirements>>): string =>
     Object.entries(of)
@@ -77,7 +77,11 @@ test("the policies have the usual and the minimum resources of the injector", ()
             .join(", ")}}`,
       )
       .join(",\n    ");
-  expect(template).toContain(`- name: usual\n  expression: >-\n    {${amounts(OWN_RESOURCES)}}\n`);
+  const quoted = JSON.stringify(OWN_RESOURCES)
+    .replaceAll('"', "'")
+    .replaceAll(/:/g, ": ")
+    .replaceAll(",", ", ");
+  expect(template.replaceAll(/,\n +/g, ", ")).toContain(`- name: usual\n  expression: >-\n    ${quoted}\n`);
   expect(template).toContain(`- name: floors\n  expression: >-\n    {${amounts(FLOORS)}}\n`);
 });
 

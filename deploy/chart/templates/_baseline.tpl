@@ -107,6 +107,36 @@ windowsHostProcess:
   message: "These are processes of the node: %s. Set windowsOptions.hostProcess to false."
 {{- end }}
 
+{{- /* Whether the container `c`, the pod, or the pod's annotation `k` may break a rule, exemptions aside. Most do not. */ -}}
+{{- define "podrole.celSuspect" -}}
+{{- $lists := include "podrole.baselineLists" . | fromYaml -}}
+(has(c.securityContext) && (
+(has(c.securityContext.capabilities) && has(c.securityContext.capabilities.add) &&
+!c.securityContext.capabilities.add.all(a, a in {{ include "podrole.celList" $lists.capabilities }})) ||
+(has(c.securityContext.privileged) && c.securityContext.privileged) ||
+(has(c.securityContext.seccompProfile) && c.securityContext.seccompProfile.type != 'RuntimeDefault') ||
+has(c.securityContext.procMount) || has(c.securityContext.appArmorProfile) || has(c.securityContext.seLinuxOptions) ||
+has(c.securityContext.windowsOptions))) ||
+(has(c.ports) && c.ports.exists(p, has(p.hostPort))) ||
+{{- range $i, $handler := list "livenessProbe" "readinessProbe" "startupProbe" "lifecycle.postStart" "lifecycle.preStop" }}
+{{- $at := printf "c.%s" $handler }}
+{{- if $i }} ||{{ end }}
+({{ if hasPrefix "lifecycle" $handler }}has(c.lifecycle) && {{ end }}has({{ $at }}) &&
+((has({{ $at }}.httpGet) && has({{ $at }}.httpGet.host)) || (has({{ $at }}.tcpSocket) && has({{ $at }}.tcpSocket.host))))
+{{- end }}
+{{- end }}
+
+{{- define "podrole.celSuspectPod" -}}
+has(object.spec.hostPID) || has(object.spec.hostIPC) || (has(object.spec.securityContext) && (
+(has(object.spec.securityContext.seccompProfile) && object.spec.securityContext.seccompProfile.type != 'RuntimeDefault') ||
+has(object.spec.securityContext.appArmorProfile) || has(object.spec.securityContext.seLinuxOptions) ||
+has(object.spec.securityContext.sysctls) || has(object.spec.securityContext.windowsOptions)))
+{{- end }}
+
+{{- define "podrole.celSuspectKey" -}}
+k.contains('seccomp.security.alpha.kubernetes.io/') || k.contains('apparmor.security.beta.kubernetes.io/')
+{{- end }}
+
 {{- /*
 For each control a variable with the names of what breaks it. `creating`: whether the whole pod is judged. The policy has to say in
 variables.baseline whether the level holds, and in variables.judged whether there is a sidecar or a guard to protect.
@@ -116,6 +146,7 @@ variables.baseline whether the level holds, and in variables.judged whether ther
 {{- $controls := include "podrole.baselineControls" . | fromYaml }}
 {{- $creating := .creating }}
 {{ include "podrole.celMeshInits" . | trim }}
+{{ include "podrole.celClean" . | trim }}
 - name: checked
   expression: variables.baseline || variables.judged
 # The entries of the namespace's annotation. injector/decide/baseline/exemptions.ts reads it in the same way.
@@ -133,34 +164,15 @@ variables.baseline whether the level holds, and in variables.judged whether ther
     variables.exempt.filter(e, e.matches('^hostPath=(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+:rw$')).map(e,
     e.substring(9, e.size() - 3) + '/').filter(p,
     !{{ include "podrole.celOverlaps" (concat $lists.neverExemptPaths $lists.neverWritablePaths) }})
-# The containers that break a rule, exemptions aside: most pods have none, and then there is nothing to do for the controls.
 - name: suspects
   expression: >-
-    !variables.checked ? [] : variables.others.filter(c,
-    (has(c.securityContext) && (
-    (has(c.securityContext.capabilities) && has(c.securityContext.capabilities.add) &&
-    !c.securityContext.capabilities.add.all(a, a in {{ include "podrole.celList" $lists.capabilities }})) ||
-    (has(c.securityContext.privileged) && c.securityContext.privileged) ||
-    (has(c.securityContext.seccompProfile) && c.securityContext.seccompProfile.type != 'RuntimeDefault') ||
-    has(c.securityContext.procMount) || has(c.securityContext.appArmorProfile) || has(c.securityContext.seLinuxOptions) ||
-    has(c.securityContext.windowsOptions))) ||
-    (has(c.ports) && c.ports.exists(p, has(p.hostPort))) ||
-    {{- range $i, $handler := list "livenessProbe" "readinessProbe" "startupProbe" "lifecycle.postStart" "lifecycle.preStop" }}
-    {{- $at := printf "c.%s" $handler }}
-    {{- if $i }} ||{{ end }}
-    ({{ if hasPrefix "lifecycle" $handler }}has(c.lifecycle) && {{ end }}has({{ $at }}) &&
-    ((has({{ $at }}.httpGet) && has({{ $at }}.httpGet.host)) || (has({{ $at }}.tcpSocket) && has({{ $at }}.tcpSocket.host))))
-    {{- end }})
+    !variables.checked ? [] : variables.others.filter(c, {{ include "podrole.celSuspect" . | nindent 4 | trim }})
 {{- if $creating }}
 - name: suspectPod
   expression: >-
-    variables.checked && (has(object.spec.hostPID) || has(object.spec.hostIPC) || (has(object.spec.securityContext) && (
-    (has(object.spec.securityContext.seccompProfile) && object.spec.securityContext.seccompProfile.type != 'RuntimeDefault') ||
-    has(object.spec.securityContext.appArmorProfile) || has(object.spec.securityContext.seLinuxOptions) ||
-    has(object.spec.securityContext.sysctls) || has(object.spec.securityContext.windowsOptions)))) ? [object.spec] : []
+    variables.checked && ({{ include "podrole.celSuspectPod" . | nindent 4 | trim }}) ? [object.spec] : []
 - name: suspectKeys
-  expression: >-
-    variables.annotations.filter(k, k.contains('seccomp.security.alpha.kubernetes.io/') || k.contains('apparmor.security.beta.kubernetes.io/'))
+  expression: variables.annotations.filter(k, {{ include "podrole.celSuspectKey" . }})
 {{- end }}
 {{- range $name, $control := $controls }}
 {{- $parts := list }}
@@ -197,8 +209,7 @@ variables.baseline whether the level holds, and in variables.judged whether ther
 # The first rule of the level that is broken, for people; empty if there is none.
 - name: brokenLevel
   expression: >-
-    variables.suspects.size() == 0 && variables.suspectVolumes.size() == 0
-    {{- if $creating }} && variables.suspectPod.size() == 0 && variables.suspectKeys.size() == 0{{ end }} ? '' :
+    variables.clean ? '' :
     {{- range $name, $control := $controls }}
     {{- if or $control.container $creating }}
     {{ if not $control.forSidecar }}variables.baseline && {{ end }}variables.{{ $name }}.size() > 0 ?

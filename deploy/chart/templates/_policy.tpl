@@ -136,18 +136,17 @@ injector/model/own-resources.ts. The sidecar's hold for both in one container to
 {{- define "podrole.celFloors" -}}
 - name: usual
   expression: >-
-    {'podrole-guard': {'requests.cpu': '10m', 'requests.memory': '20Mi', 'limits.cpu': '1', 'limits.memory': '64Mi'},
-    'podrole-sidecar': {'requests.cpu': '10m', 'requests.memory': '20Mi', 'limits.cpu': '1', 'limits.memory': '96Mi'}}
+    {'podrole-guard': {'requests': {'cpu': '10m', 'memory': '20Mi'}, 'limits': {'cpu': '1', 'memory': '64Mi'}},
+    'podrole-sidecar': {'requests': {'cpu': '10m', 'memory': '20Mi'}, 'limits': {'cpu': '1', 'memory': '96Mi'}}}
 - name: floors
   expression: >-
     {'podrole-guard': {'requests.cpu': '1m', 'requests.memory': '16Mi', 'limits.cpu': '50m', 'limits.memory': '32Mi'},
     'podrole-sidecar': {'requests.cpu': '1m', 'requests.memory': '16Mi', 'limits.cpu': '50m', 'limits.memory': '48Mi'}}
 {{- end }}
 
-{{- /* Whether the quantity `has` of container `c` is enough at `place`. Mostly it is the usual text, which costs less to
-compare. */ -}}
+{{- /* Whether the quantity `has` of container `c` is enough at `place`. */ -}}
 {{- define "podrole.celEnough" -}}
-({{ .has }} == variables.usual[c.name][{{ .place }}] || !quantity({{ .has }}).isLessThan(quantity(variables.floors[c.name][{{ .place }}])))
+!quantity({{ .has }}).isLessThan(quantity(variables.floors[c.name][{{ .place }}]))
 {{- end }}
 
 {{- /* Whether the pod requests resource `r` as a whole. The scheduler and the kubelet then go by that. */ -}}
@@ -232,6 +231,67 @@ variables.annotations[?'config.linkerd.io/proxy-gid'].orValue('') == string({{ .
 c.?securityContext.?runAsGroup.orValue(-1) == {{ .gid }}))))
 {{- end }}
 
+{{- /*
+The installations among those whose keys in the ConfigMap begin with one of `.`. Settings without a version, or with a value that they
+cannot have, describe no installation.
+*/ -}}
+{{- define "podrole.celDescribed" -}}
+[variables.data].map(d, {{ . }}.filter(p, (p + 'version') in d).map(p, {
+'image': d[?(p + 'image')].orValue('podrole/sidecar:' + d[p + 'version'])
+{{- range $name, $default := include "podrole.policySettings" . | fromYaml }},
+'{{ $name }}': d[?(p + '{{ $name }}')].orValue('{{ $default }}')
+{{- end }}
+}))[0].filter(i, i.image != '' && i.block != '' &&
+[i.credentialsPort, i.healthPort, i.imdsPort].all(p, p.matches('^[1-9][0-9]{0,4}$')) &&
+{{- range $name, $choices := include "podrole.policyChoices" . | fromYaml }}
+i.{{ $name }} in ['{{ join "', '" $choices }}'] &&
+{{- end }}
+(i.sourceOverride == '' || i.sourceOverride.split(',').all(s, s in ['web-identity', 'node', 'ambient'])))
+{{- end }}
+
+{{- /* Whether the guard is as installation `i` writes it; that its fields which are the same in every installation are as podrole writes
+them is a rule of its own. */ -}}
+{{- define "podrole.celByGuard" -}}
+{{ include "podrole.celMode" . }} == variables.mode && (variables.mode == 'off' || (variables.guardIsFirst &&
+{{ include "podrole.celImage" (dict "var" "variables.guards[0]") }} && (variables.mode == 'verify' ?
+!(variables.hasSidecar && {{ include "podrole.celSource" . }} == 'node') && !(variables.emulated && i.imds != 'block') &&
+variables.guardEnv == ['PODROLE_BLOCKED_ADDRESSES=' + i.block].filter(e, !(e in variables.assumed)) :
+variables.guards[0].?securityContext.?capabilities.?add.orValue([]) ==
+(i.guardNetRaw == 'true' ? ['NET_ADMIN', 'NET_RAW'] : ['NET_ADMIN']) + (variables.together ? ['SETUID', 'SETGID'] : []) &&
+(!variables.together || i.guardContainer == 'sidecar') &&
+variables.guardEnv == (
+(variables.hasSidecar && {{ include "podrole.celSource" . }} == 'node' ? ['PODROLE_OPEN_UID=' + string(variables.sidecarUid)] : []) +
+(variables.hasSidecar ? ['PODROLE_SIDECAR_UID=' + string(variables.sidecarUid), 'PODROLE_SIDECAR_PORTS=' + i.credentialsPort +
+(variables.emulated && i.imds != 'block' ? ',' + i.imdsPort : '')] : []) +
+['PODROLE_BLOCKED_ADDRESSES=' + i.block, 'PODROLE_EGRESS_HOOK=' + i.egressHook] +
+(variables.emulated && i.imds != 'block' ? ['PODROLE_IMDS=emulate', 'PODROLE_LISTEN_IMDS=' + i.imdsPort] : []) +
+['PODROLE_POD_IP<status.podIP', 'PODROLE_HOST_IP<status.hostIP'] + (variables.together && variables.sidecarGid !=
+variables.sidecarUid ? ['PODROLE_SIDECAR_GID=' + string(variables.sidecarGid)] : [])).filter(e, !(e in variables.assumed)))))
+{{- end }}
+
+{{- /* Whether the sidecar has the image of `i`. */ -}}
+{{- define "podrole.celBySidecarImage" -}}
+(!variables.hasSidecar || {{ include "podrole.celImage" (dict "var" "variables.sidecars[0]") }})
+{{- end }}
+
+{{- /* Whether the sidecar has the environment that `i` writes, and tokens are delivered as `i` does. */ -}}
+{{- define "podrole.celBySidecar" -}}
+(!variables.hasSidecar || variables.sidecarEnv == (['PODROLE_SOURCE=' + {{ include "podrole.celSource" . }},
+'PODROLE_STS_ENDPOINT=' + {{ include "podrole.celStsEndpoint" . }}] +
+{{ include "podrole.celStsProxy" . }} +
+(i.stsCa != '' ? ['PODROLE_STS_CA=' + i.stsCa] : []) +
+['PODROLE_LISTEN_CREDENTIALS=' + i.credentialsPort, 'PODROLE_LISTEN_HEALTH=' + i.healthPort] +
+({{ include "podrole.celSource" . }} == 'ambient' ? ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'].map(k,
+k + '@' + i.ambientSecret + '/' + k) : []) +
+(variables.together ? [] : ['PODROLE_BLOCKED_ADDRESSES=' + (variables.hasGuard ? i.block : 'none')] +
+(variables.hasGuard ? ['PODROLE_GUARD=' + variables.mode] : [])) +
+(variables.emulated && i.imds != 'block' ?
+(variables.together ? [] : ['PODROLE_IMDS=emulate', 'PODROLE_LISTEN_IMDS=' + i.imdsPort]) +
+['PODROLE_IMDS_V1=' + (variables.tokenless && i.imds == 'allow-emulate-v1' ? 'allowed' : 'denied')] +
+(variables.source == 'node' && i.imdsNodePaths != '' ? ['PODROLE_IMDS_NODE_PATHS=' + i.imdsNodePaths] : []) : [])).filter(e, !(e in variables.assumed)) &&
+{{ include "podrole.celTokenMode" . }})
+{{- end }}
+
 {{- /* Whether nothing but a Windows node can run the pod, as asksForWindows in injector/decide/pod-kinds.ts. */ -}}
 {{- define "podrole.celWindows" -}}
 {{- $labels := "['kubernetes.io/os', 'beta.kubernetes.io/os']" -}}
@@ -283,17 +343,18 @@ m.values.all(v, v == 'windows')))))
     e.?value.orValue('').matches('^[1-9][0-9]{0,9}$')).map(e, int(e.value)) + [variables.sidecarUid])[0]
 # In source node the guard lets the sidecar's uid through, so no other container may run as it.
 - name: openUid
-  expression: variables.mode == 'block' && variables.source == 'node'
+  expression: >-
+    variables.inits.exists(c, c.name in ['podrole-guard', 'podrole-sidecar'] && has(c.env) && c.env.exists(e, e.name == 'PODROLE_OPEN_UID'))
 {{ include "podrole.celTokenParts" . }}
 {{- end }}
 
-{{- /* What the container `c` of a user may not do, one condition each. */ -}}
+{{- /* Whether the container `c` of a user takes a name of podrole's. */ -}}
 {{- define "podrole.celTakesName" -}}
 c.name.startsWith('podrole-') || (has(c.volumeMounts) && c.volumeMounts.exists(m, m.name.startsWith('podrole-') &&
 !({{ include "podrole.celOwnToken" . }})))
 {{- end }}
 
-{{- /* Level baseline, which lets containers add these, refuses every other spelling. */ -}}
+{{- /* What else it may not do, one condition each. Level baseline, which lets containers add these, refuses every other spelling. */ -}}
 {{- define "podrole.celSwitchesUid" -}}
 has(c.securityContext) && has(c.securityContext.capabilities) && has(c.securityContext.capabilities.add) &&
 c.securityContext.capabilities.add.exists(a, a in ['SETUID', 'SETGID'])
@@ -318,21 +379,32 @@ has(c.securityContext.capabilities.drop) && ('ALL' in c.securityContext.capabili
 !(has(c.securityContext) && has(c.securityContext.allowPrivilegeEscalation) && !c.securityContext.allowPrivilegeEscalation)
 {{- end }}
 
-{{- /* Variables about the user's containers, listed in `others`. Most pods have no offender, and then there is nothing to do for the
-single rules. */ -}}
-{{- define "podrole.celContainers" -}}
+{{- /*
+Variable: whether the user's containers and the pod are harmless at first sight, as most are; else the rules look at each. It costs
+little, since it takes few other variables. No sidecar has a uid below 40000.
+*/ -}}
+{{- define "podrole.celClean" -}}
 - name: podUid
   expression: object.spec.?securityContext.?runAsUser.orValue(-1)
+- name: clean
+  expression: >-
+    !variables.openUid && variables.others.all(c, has(c.securityContext) && has(c.securityContext.capabilities) &&
+    has(c.securityContext.capabilities.drop) && ('ALL' in c.securityContext.capabilities.drop || 'NET_RAW' in c.securityContext.capabilities.drop) &&
+    {{ include "podrole.celUid" . }} < 40000 && !({{ include "podrole.celSuspect" . | nindent 4 | trim }})) &&
+    (!has(object.spec.volumes) || object.spec.volumes.all(v, !has(v.hostPath)))
+    {{- if .creating }} && !({{ include "podrole.celSuspectPod" . | nindent 4 | trim }}) &&
+    !variables.annotations.exists(k, {{ include "podrole.celSuspectKey" . }}){{ end }}
+{{- end }}
+
+{{- /* Variables about the user's containers, listed in `others`. */ -}}
+{{- define "podrole.celContainers" -}}
 - name: offenders
   expression: >-
-    !variables.judged ? [] : variables.others.filter(c, {{ include "podrole.celTakesName" . | nindent 4 | trim }} ||
+    !variables.judged ? [] : variables.others.filter(c,
     {{ include "podrole.celKeepsCapability" . | nindent 4 | trim }} ||
     (variables.hasSidecar && {{ include "podrole.celUid" . }} == variables.sidecarUid) ||
     (variables.openUid && (({{ include "podrole.celSwitchesUid" . | nindent 4 | trim }}) ||
     {{ include "podrole.celUid" . }} == -1 || {{ include "podrole.celEscalates" . }})))
-- name: takingNames
-  expression: >-
-    variables.offenders.filter(c, {{ include "podrole.celTakesName" . | nindent 4 | trim }}).map(c, string(c.name))
 - name: switchingUid
   expression: >-
     !variables.openUid ? [] : variables.offenders.filter(c, {{ include "podrole.celSwitchesUid" . | nindent 4 | trim }}).map(c, string(c.name))
@@ -351,10 +423,7 @@ single rules. */ -}}
 # The first rule that is broken, for people; empty if there is none.
 - name: brokenByContainers
   expression: >-
-    variables.offenders.size() == 0 ? '' :
-    variables.takingNames.size() > 0 ?
-    '[RESERVED_NAME] These use a name that is reserved for podrole, or mount its volume: ' + variables.takingNames.join(', ') +
-    '. Rename the container, or remove the mount.' :
+    variables.clean || variables.offenders.size() == 0 ? '' :
     variables.switchingUid.size() > 0 ?
     '[CAPABILITY_FORBIDDEN] Source node lets the sidecar\'s uid past the guard, and these add SETUID or SETGID: ' +
     variables.switchingUid.join(', ') + '. Remove it from securityContext.capabilities.add.' :
@@ -372,9 +441,11 @@ single rules. */ -}}
 
 {{- /*
 Validations of the user's containers. The API server works every messageExpression out for every pod, admitted ones too, anew and
-without what the validations have worked out. So there are two of them for all rules, and each costs little if no rule is broken.
+without what the validations have worked out. So there are two of them for nearly all rules, and each costs little if no rule is broken.
 */ -}}
 {{- define "podrole.celUserRules" -}}
+- expression: "!variables.judged || variables.others.all(c, !({{ include "podrole.celTakesName" . | nindent 4 | trim }}))"
+  message: "[RESERVED_NAME] A container uses a name that is reserved for podrole, or mounts its volume. Rename the container, or remove the mount."
 - expression: variables.brokenLevel == ''
   messageExpression: variables.brokenLevel
 - expression: variables.brokenByContainers == ''
