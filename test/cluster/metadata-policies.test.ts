@@ -7,7 +7,7 @@ import { METADATA_POLICY, metadataPolicy } from "../../sidecar/contract/metadata
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
 import { whyNoHelm } from "../support/helm.ts";
 import { until } from "../support/until.ts";
-import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
+import { openControlPlane, whyNoControllers, whyNot, type ControlPlane } from "./control-plane.ts";
 import { clientFor, type KubeClient, type KubeObject } from "./kube-client.ts";
 import { LABELLED, OWN, policiesOf, policyController, policyIn, SETTINGS } from "./metadata-policies-rig.ts";
 import { startController, type Program } from "./program.ts";
@@ -47,7 +47,7 @@ describe.skipIf(reason !== undefined)(
         20_000,
       );
     const gone = (namespace: string): Promise<unknown> =>
-      until("no policy", async () => ((await policy(namespace)) === undefined ? true : undefined), 20_000);
+      until("no policy", async () => ((await policy(namespace)) === undefined ? true : undefined), 60_000);
     const metric = async (program: Program, line: string): Promise<unknown> =>
       until(
         line,
@@ -145,6 +145,28 @@ describe.skipIf(reason !== undefined)(
       await plane.admin.patch(`${NAMESPACES}/waiting`, { metadata: { labels: LABELLED } });
       expect(await specs("waiting", WANTED)).toEqual(WANTED);
     });
+
+    const noControllers = whyNoControllers();
+    test.skipIf(noControllers !== undefined)(
+      "are removed by Kubernetes when their ClusterRole is, and another owner's stay",
+      async () => {
+        await createNamespace("owned");
+        await createNamespace("chart");
+        await plane.admin.create(policiesOf("chart"), { metadata: { name: METADATA_POLICY }, spec: WANTED });
+        const program = await controller();
+        await specs("owned", WANTED);
+        program.kill("SIGTERM");
+        await program.exited;
+        const owner = await plane.admin.get(`${OWNERS}/${POLICY_OWNER}`);
+        await plane.admin.delete(`${OWNERS}/${POLICY_OWNER}`);
+        await plane.startControllers("garbage-collector-controller");
+        await gone("owned");
+        expect(await policy("chart")).toMatchObject({ spec: WANTED });
+        const { name, labels } = owner.metadata;
+        await plane.admin.create(OWNERS, { metadata: { name, labels }, rules: owner.rules });
+      },
+      90_000,
+    );
 
     describe("by the controller's token", () => {
       let token: KubeClient;
