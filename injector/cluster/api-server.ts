@@ -63,15 +63,17 @@ export interface ApiServer {
    * One DELETE. The API server refuses it with 409 if the object is another one, or has changed, where `as` says which is meant. What
    * waits for a finalizer counts as deleted.
    */
-  remove(path: string, as: Partial<Preconditions>, ms: number, signal: AbortSignal): Promise<void>;
+  remove(path: string, as: Removal, ms: number, signal: AbortSignal): Promise<void>;
   /** Closes idle connections. */
   close(): void;
 }
 
-/** Which object is meant, as it was read. */
-export interface Preconditions {
-  readonly uid: string;
-  readonly resourceVersion: string;
+/** Which object is meant, as it was read, and what becomes of those that it owns. */
+export interface Removal {
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  /** Absent: as is usual for the kind. A Job leaves its pods behind. */
+  readonly propagationPolicy?: "Background";
 }
 
 const JSON_TYPE = "application/json";
@@ -174,9 +176,11 @@ export function apiServer(access: ApiAccess): ApiServer {
         type: APPLY_PATCH,
       });
     },
-    remove: async (path, { uid, resourceVersion }, ms, signal) => {
+    remove: async (path, { uid, resourceVersion, propagationPolicy }, ms, signal) => {
       const preconditions = { uid, resourceVersion };
-      const body = JSON.stringify({ apiVersion: "v1", kind: "DeleteOptions", preconditions });
+      // Beside a body, the API server ignores the parameters of the path.
+      const options = { apiVersion: "v1", kind: "DeleteOptions", preconditions, propagationPolicy };
+      const body = JSON.stringify(options);
       await once(path, ms, signal, { method: "DELETE", body, type: JSON_TYPE });
     },
     lines: async (path, silenceMs, signal) => linesOf(await open(path, silenceMs, signal)),

@@ -65,6 +65,18 @@ test("an object is applied as podrole's, and an object of a certain version is r
   await expect(created.api.remove("/c", preconditions, 1000, forever())).rejects.toBeInstanceOf(Refusal);
 });
 
+test("an object is removed with those that it owns, and it may wait for a finalizer", async () => {
+  const { api, requests } = await rig(202);
+  await api.remove("/apis/a/b/c", { propagationPolicy: "Background" }, 1000, forever());
+  const options = {
+    apiVersion: "v1",
+    kind: "DeleteOptions",
+    preconditions: {},
+    propagationPolicy: "Background",
+  };
+  expect(requests).toMatchObject([{ method: "DELETE", url: "/apis/a/b/c", body: JSON.stringify(options) }]);
+});
+
 test.for([202, 302, 403, 409, 500])("an answer of HTTP %i is a refusal", async (status) => {
   const { api } = await rig(status);
   const refused = api.post("/apis/a/b", {}, 1000, forever());

@@ -34,8 +34,8 @@ export function jobsIn(
   const removeOnce = async (name: string): Promise<string | undefined> => {
     try {
       // In the background: the Job itself is gone at once, and the cluster deletes its pods.
-      const path = `${jobs}/${name}?propagationPolicy=Background`;
-      await api.remove(path, {}, READ_MS, AbortSignal.timeout(2 * READ_MS));
+      const removal = { propagationPolicy: "Background" } as const;
+      await api.remove(`${jobs}/${name}`, removal, READ_MS, AbortSignal.timeout(2 * READ_MS));
       return undefined;
     } catch (error) {
       return error instanceof Refusal && error.status === 404 ? undefined : saidBy(error);

@@ -130,7 +130,7 @@ const VERDICTS = Object.keys(VERIFY_EXITS) as readonly (keyof typeof VERIFY_EXIT
 const UNTRIED =
   "The user of the kubeconfig needs, in podrole's namespace, to create and delete jobs and to list pods; the node needs room for one more pod and the sidecar's image. Then try again.";
 const UNPROVEN =
-  "Try again. While it stays so, pods in mode verify do not start there: the metadata service, or a firewall before it, is slow or answers now and then.";
+  "Try again. While it stays so, pods in mode verify do not start there: see METADATA_UNPROVEN in deploy/docs/troubleshooting.md.";
 
 /** The setting of new nodes, by who makes them. */
 const FOR_NEW_NODES: Readonly<Partial<Record<PoolLabel, string>>> = {
