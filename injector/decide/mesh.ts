@@ -1,5 +1,5 @@
 import type { Facts } from "../model/facts.ts";
-import { hasContainers, LINKERD_GID, LINKERD_PROXY_GID, meshOf, type Mesh } from "../model/mesh.ts";
+import { LINKERD_GID, LINKERD_PROXY_GID, meshOf, type Mesh } from "../model/mesh.ts";
 import type { Pod } from "../model/pod.ts";
 
 /** How guard and sidecar of a pod in a service mesh get past the mesh's redirect, also before the mesh's proxy runs. */
@@ -23,10 +23,7 @@ export function intendMesh(pod: Pod, { namespace }: Pick<Facts, "namespace">): M
   const mesh = meshOf(pod, namespace);
   if (mesh === undefined) return undefined;
   const gid = mesh.proxyGid ?? (mesh.mode === "init" ? undefined : LINKERD_GID);
-  // A container with the name of Linkerd's proxy brings the redirect of Linkerd's plugin, also beside another mesh's containers.
   const annotation =
-    (mesh.name === "Linkerd" || hasContainers(pod, "Linkerd")) && gid !== undefined
-      ? { [LINKERD_PROXY_GID]: String(gid) }
-      : undefined;
+    mesh.name === "Linkerd" && gid !== undefined ? { [LINKERD_PROXY_GID]: String(gid) } : undefined;
   return { ...mesh, gid, annotation };
 }

@@ -229,7 +229,7 @@ export const FINDINGS = {
   POD_FROZEN: {
     severity: "deny",
     about:
-      "podrole's annotations and the images of guard, sidecar and a mesh's init container cannot be changed on a running pod, nor, beside a guard in mode verify, the annotation for the group of Linkerd's proxy.",
+      "podrole's annotations and the images of guard, sidecar and a mesh's init container cannot be changed on a running pod.",
   },
   RESOURCES_BELOW_FLOOR: {
     severity: "deny",

@@ -55,7 +55,7 @@ const NAMES: readonly MeshName[] = ["Istio", "Linkerd"];
 const containerOf = ({ spec }: Pod, name: string): Container | undefined =>
   [...(spec.initContainers ?? []), ...spec.containers].find((container) => container.name === name);
 
-export const hasContainers = (pod: Pod, name: MeshName): boolean =>
+const hasContainers = (pod: Pod, name: MeshName): boolean =>
   Object.values(MESH_CONTAINERS[name]).some((container) => containerOf(pod, container) !== undefined);
 
 /** Without its init container it is the CNI plugin that redirects: both meshes' plugins leave a pod with it alone. */

@@ -4,13 +4,11 @@ import { irsaSkipKeys } from "../config/annotation-keys.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { containerRoleKeys } from "../decide/container-roles.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
-import { LINKERD_PROXY_GID } from "../model/mesh.ts";
 import { MESH_INIT_NAMES } from "../model/mesh-init.ts";
-import { guardModeIn } from "../model/own-form.ts";
 import { CONTAINER } from "../../sidecar/contract/pod.ts";
 
 /**
- * Changes that a running pod may not have: of podrole's annotations and one of a mesh's, and of the images of guard, sidecar and a mesh's init
+ * Changes that a running pod may not have: of podrole's annotations, and of the images of guard, sidecar and a mesh's init
  * container.
  */
 export const frozenChanges = (before: Pod, after: Pod, keys: Keys): readonly Finding[] => [
@@ -18,10 +16,7 @@ export const frozenChanges = (before: Pod, after: Pod, keys: Keys): readonly Fin
   ...changedImages(before, after),
 ];
 
-/**
- * Annotations are applied at creation; editing them later would misstate what the pod has. Linkerd's CNI plugin reads its own only when
- * the pod is on a node: with another group there, its redirect would take what a guard in mode `verify` tries.
- */
+/** Annotations are applied at creation; editing them later would misstate what the pod has. */
 function changedAnnotations(before: Pod, after: Pod, keys: Keys): readonly Finding[] {
   const value = ({ metadata }: Pod, key: string): string | undefined =>
     annotation(metadata?.annotations, key);
@@ -29,8 +24,7 @@ function changedAnnotations(before: Pod, after: Pod, keys: Keys): readonly Findi
     [...containerRoleKeys(pod).keys()].map(containerRoleKey),
   );
   const ofPods = [...annotationsByKey(keys)].flatMap(([key, { on }]) => (on === "Pod" ? [key] : []));
-  const ofMesh = guardModeIn(before.spec) === "verify" ? [LINKERD_PROXY_GID] : [];
-  return [...new Set([...ofPods, ...irsaSkipKeys(keys), ...ofContainers, ...ofMesh])]
+  return [...new Set([...ofPods, ...irsaSkipKeys(keys), ...ofContainers])]
     .filter((key) => value(before, key) !== value(after, key))
     .map((key) =>
       finding(

@@ -35,11 +35,6 @@ test.for<[string, readonly Container[], Way]>([
     [container("linkerd-init"), container("linkerd-proxy", 3000)],
     { gid: 3000, annotation: { [GID]: "3000" } },
   ],
-  [
-    "Istio's group, which Linkerd's plugin is told of if the pod has its container, too",
-    [container("istio-proxy"), container("linkerd-proxy", 3000)],
-    { gid: 1337, annotation: { [GID]: "1337" } },
-  ],
 ])("the sidecar joins %s", ([, initContainers, expected]) => {
   expect(intendMesh(plainPod({ initContainers }), facts())).toMatchObject(expected);
 });

@@ -137,22 +137,17 @@ function gidIn({ spec }: Pod): number | undefined {
 interface Ids {
   readonly uid: number | null | undefined;
   readonly gid: number | null | undefined;
-  /** What Linkerd's plugin leaves out. */
-  readonly told: string | undefined;
 }
 
-/** The ids of a guard that verifies, which has to get past the redirect of every mesh of the pod. */
-function verifierOf({ spec, metadata }: Pod): Ids | undefined {
+/** The ids of a guard that verifies, which has to get past a mesh's redirect. */
+function verifierOf({ spec }: Pod): Ids | undefined {
   const { securityContext } = (spec.initContainers ?? []).find(isGuarding) ?? {};
-  const told = metadata?.annotations?.["config.linkerd.io/proxy-gid"];
-  if (guardModeIn(spec) !== "verify") return undefined;
-  return { uid: securityContext?.runAsUser, gid: securityContext?.runAsGroup, told };
+  return guardModeIn(spec) === "verify"
+    ? { uid: securityContext?.runAsUser, gid: securityContext?.runAsGroup }
+    : undefined;
 }
 
-const idsBeside = (uid: number, users: readonly string[]): Ids => {
-  const gid = meshGid(users);
-  return { uid, gid: gid ?? uid, told: users.includes("linkerd-proxy") ? String(gid) : undefined };
-};
+const idsBeside = (uid: number, users: readonly string[]): Ids => ({ uid, gid: meshGid(users) ?? uid });
 
 /** The group that gets past the redirect of the mesh whose proxy is among the containers; Istio's if there are both. */
 const meshGid = (names: readonly string[]): number | undefined =>

@@ -99,18 +99,6 @@ describe("of a running pod", () => {
     },
   );
 
-  test("the group of Linkerd's proxy cannot be changed where the guard verifies, since its plugin reads it last", () => {
-    const key = "config.linkerd.io/proxy-gid";
-    const meshed = pod({}, { "linkerd.io/inject": "enabled", [key]: "2102" });
-    const change = (guard: string): AdmissionResult => {
-      const before = started(injected(meshed, facts({ annotations: { [ANNOTATION.guard]: guard } })));
-      const annotations = { ...before.metadata?.annotations, [key]: "7777" };
-      return updated({ ...before, metadata: { ...before.metadata, annotations } }, before);
-    };
-    expect(change("verify")).toMatchObject({ decision: "deny", findings: [{ code: "POD_FROZEN" }] });
-    expect(change("block")).toMatchObject({ decision: "allow" });
-  });
-
   test("other annotations, labels, finalizers and the app's image can be changed", () => {
     const changed: Pod = {
       ...annotated("example.com/note", "x"),
