@@ -26,39 +26,37 @@ export async function wayTo(address: string, network: OwnNetwork = ownNetwork): 
   const route = await network.routeTo(address);
   // An address of the pod's own: no packet leaves it.
   if ("from" in route && route.from === address) return { kind: "only" };
-  const names = namesOf(network);
-  if (names === undefined) return several("over one of an unknown number of interfaces");
-  const { IPv4, IPv6 } = names;
-  if (IPv4.length + IPv6.length === 0) return several("before the pod had an address");
-  const family = isIPv4(address) ? IPv4 : IPv6;
+  const addresses = addressesIn(network);
+  if (addresses === undefined) return several("over one of an unknown number of interfaces");
+  if (addresses.length === 0) return several("before the pod had an address");
+  const family = addresses.filter((own) => isIPv4(own.address) === isIPv4(address));
   if (family.length === 0) return { kind: "none" };
   if ("code" in route) {
     // A program of the kernel forbids it, whatever interface a socket is bound to.
     if (route.code === "EPERM") return { kind: "only" };
     // Every program may bind a socket to an interface (SO_BINDTODEVICE), which gets past routes that lead nowhere.
-    return several(`by the pod's own routes alone (${route.code})`);
+    return several("by the pod's own routes alone");
   }
-  // While the kernel checks whether an address is already in use, it sends from the link's. Routers do not pass that on.
-  if (isLinkLocal(route.from)) return several("while the pod's own address was not ready");
-  if (family.length === 1) return { kind: "only" };
-  return several(`over one of the pod's interfaces alone (${family.join(", ")}; mode block covers all)`);
+  // While the kernel checks whether an address is already in use, it sends from the link's or from loopback. Routers do not pass that on.
+  if (!family.some((own) => own.address === route.from))
+    return several("while the pod's own address was not ready");
+  const names = [...new Set(family.map(({ name }) => name))];
+  if (names.length === 1) return { kind: "only" };
+  return several(`over one of the pod's interfaces alone (${names.join(", ")}; mode block covers all)`);
 }
 
 const several = (said: string): Way => ({ kind: "one of several", said });
 
-/** Of each family, the interfaces with an address. Every interface has a link-local one of IPv6, so that one does not count. */
-function namesOf({
+/** The pod's own addresses. Every interface has a link-local one of IPv6, so that one does not count. */
+function addressesIn({
   interfaces,
-}: OwnNetwork): Readonly<Record<"IPv4" | "IPv6", readonly string[]>> | undefined {
+}: OwnNetwork): readonly { readonly name: string; readonly address: string }[] | undefined {
   try {
-    const has = Object.entries(interfaces());
-    const withOne = (family: string): readonly string[] =>
+    return Object.entries(interfaces()).flatMap(([name, has = []]) =>
       has
-        .filter(([, addresses = []]) =>
-          addresses.some((own) => own.family === family && !own.internal && !isLinkLocal(own.address)),
-        )
-        .map(([name]) => name);
-    return { IPv4: withOne("IPv4"), IPv6: withOne("IPv6") };
+        .filter(({ address, internal }) => !internal && !isLinkLocal(address))
+        .map(({ address }) => ({ name, address })),
+    );
   } catch {
     return undefined;
   }
@@ -68,21 +66,19 @@ const isLinkLocal = (address: string): boolean => /^fe[89ab][0-9a-f]:/i.test(add
 
 const ANY_PORT = 80;
 
+/** For UDP, to connect is to look for a route. No packet leaves. */
+function routeTo(address: string): Promise<Route> {
+  const type = isIPv4(address) ? "udp4" : "udp6";
+  const socket = process.getBuiltinModule("node:dgram").createSocket(type);
+  return new Promise<Route>((resolve) => {
+    socket
+      .on("error", (error) => resolve({ code: systemCode(error) ?? "UNKNOWN" }))
+      .once("connect", () => resolve({ from: socket.address().address }))
+      .connect(ANY_PORT, address);
+  }).finally(() => socket.close());
+}
+
 const ownNetwork: OwnNetwork = {
   interfaces: () => process.getBuiltinModule("node:os").networkInterfaces(),
-  // For UDP, to connect is to look for a route. No packet leaves.
-  routeTo: (address) =>
-    new Promise((resolve) => {
-      const socket = process
-        .getBuiltinModule("node:dgram")
-        .createSocket({ type: isIPv4(address) ? "udp4" : "udp6" });
-      const end = (route: Route): void => {
-        socket.close();
-        resolve(route);
-      };
-      const failed = (error: unknown): void => end({ code: systemCode(error) ?? "UNKNOWN" });
-      socket.once("error", failed);
-      socket.once("connect", () => end({ from: socket.address().address }));
-      socket.connect(ANY_PORT, address);
-    }),
+  routeTo,
 };

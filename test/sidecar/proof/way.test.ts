@@ -70,7 +70,7 @@ test.each(["EINVAL", "EACCES", "EHOSTUNREACH", "ENETUNREACH", "EADDRNOTAVAIL", "
     for (const address of ["10.0.0.7", "169.254.1.7"]) {
       expect(await wayTo(V4, network({ eth0: [address] }, { code }))).toEqual({
         kind: "one of several",
-        said: `by the pod's own routes alone (${code})`,
+        said: "by the pod's own routes alone",
       });
     }
   },
@@ -83,12 +83,15 @@ test("a program can choose another interface with an address of the family", asy
   });
 });
 
-test("what is sent from a link-local address says nothing of the pod's own, which may not be ready", async () => {
-  expect(await wayTo(V6, network({ eth0: ["fd00::7", "fe80::1"] }, { from: "fe80::1" }))).toEqual({
-    kind: "one of several",
-    said: "while the pod's own address was not ready",
-  });
-});
+test.each(["fe80::1%eth0", "::1", "::"])(
+  "what is sent from %s says nothing of the pod's own address, which may not be ready",
+  async (from) => {
+    expect(await wayTo(V6, network({ eth0: ["fd00::7", "fe80::1"] }, { from }))).toEqual({
+      kind: "one of several",
+      said: "while the pod's own address was not ready",
+    });
+  },
+);
 
 test("a pod whose interfaces cannot be read may have several", async () => {
   const unreadable = (): never => {
@@ -100,7 +103,7 @@ test("a pod whose interfaces cannot be read may have several", async () => {
 });
 
 test("the kernel of this machine is asked for a route, and nothing is sent", async () => {
-  expect(await wayTo("127.0.0.2")).toEqual({ kind: "only" });
+  expect(await wayTo("127.0.0.1")).toEqual({ kind: "only" });
   for (const address of [V4, V6])
     expect((await wayTo(address)).kind).toMatch(/^(?:none|only|one of several)$/);
 });
