@@ -67,6 +67,12 @@ export const DENIALS: readonly Denial[] = [
     config: { imds: "allow-emulate" },
   },
   {
+    code: "SOURCE_NEEDS_BLOCK",
+    pod: withRole(),
+    annotations: { [ANNOTATION.guard]: "verify" },
+    config: node,
+  },
+  {
     code: "IMDS_SHARED",
     pod: withRole({}, { ...emulate, [ANNOTATION.containers]: "" }),
     config: { imds: "allow-emulate" },

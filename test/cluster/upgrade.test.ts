@@ -29,21 +29,22 @@ const POD = {
   },
 };
 
-/** Describes the installation that patched a pod, such as `guarded r.example/podrole:1 node`. */
+/** Describes the installation that patched a pod, such as `block r.example/podrole:1 node`. */
 function formOf({ spec }: KubeObject): string {
   const [first, second]: readonly KubeObject[] = spec.initContainers ?? [];
   const sidecar = first?.name === "podrole-sidecar" ? first : second;
   const written = sidecar?.env.find(({ name }: { name: string }) => name === "PODROLE_SOURCE");
   const source = written?.value ?? "web-identity";
   const isGuarded = first?.name === "podrole-guard" && first.image === sidecar?.image;
-  return `${isGuarded ? "guarded" : "open"} ${sidecar?.image} ${source}`;
+  const mode = first?.command[1] === "verify" ? "verify" : "block";
+  return `${isGuarded ? mode : "off"} ${sidecar?.image} ${source}`;
 }
 
 const BEFORE = { image: "r.example/podrole:1", source: "web-identity", guard: "off" };
-const NEXT = { image: "r.example/podrole:2", source: "node", guard: "block" };
-const LAST = { image: "r.example/podrole:3", source: "ambient", guard: "off" };
+const NEXT = { image: "r.example/podrole:2", source: "node", guard: "auto" };
+const LAST = { image: "r.example/podrole:3", source: "ambient", guard: "verify" };
 const formed = ({ image, source, guard }: typeof BEFORE): string =>
-  `${guard === "off" ? "open" : "guarded"} ${image} ${source}`;
+  `${guard === "auto" ? "block" : guard} ${image} ${source}`;
 
 test.skipIf(reason !== undefined)(
   `an upgrade, and then a change of settings, refuse no pod and leave none unguarded${reason ? `: ${reason}` : ""}`,
