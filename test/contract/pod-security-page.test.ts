@@ -30,9 +30,10 @@ function exemptBy(name: ControlName, { exempt }: Control): string {
 
 const INTRODUCTION = `# Pod Security
 
-In a namespace with the guard in mode \`block\`, podrole itself enforces Pod Security level \`baseline\` on every container except its
-own. The namespace's own level has to be \`privileged\` there, because the guard needs \`NET_ADMIN\`. In addition podrole drops \`NET_RAW\`
-from every container, but for [a mesh's init container](../docs/service-meshes.md#in-init-mode) that a setting trusts.
+In pods with a guard, podrole itself enforces Pod Security level \`baseline\` on every container except its own. Where the guard is in mode
+\`block\`, the namespace's own level has to be \`privileged\`, because the guard needs \`NET_ADMIN\`. In mode \`verify\` it may be any; at
+\`baseline\` and \`restricted\` the API server enforces it as well, and knows nothing of podrole's exemptions. In addition podrole drops
+\`NET_RAW\` from every container, but for [a mesh's init container](../docs/service-meshes.md#in-init-mode) that a setting trusts.
 
 The rules are those of Kubernetes 1.35 and later. They hold for containers, init containers and ephemeral containers, and for pods on the
 node's network that the setting \`hostNetwork\` admits. The webhook and the admission policy give the same answer.
