@@ -35,14 +35,6 @@ const asIn =
     Object.assign(pod.spec, { initContainers: spec.initContainers, volumes: spec.volumes });
   };
 
-/** A proxy of a mesh, whose redirect leaves alone only the proxy's group. */
-const beside =
-  (name: string): Change =>
-  (pod) => {
-    const securityContext = { runAsUser: 2102, capabilities: { drop: ["ALL"] } };
-    pod.spec.containers.push({ name, image: "mesh/proxy:1", securityContext });
-  };
-
 /** Of a guard in mode verify, beside a sidecar. */
 const guards: readonly (readonly [string, Change])[] = [
   ["that does what mode block does", (pod) => (guard(pod).command = ["podrole-sidecar", "guard"])],
@@ -84,8 +76,6 @@ const guards: readonly (readonly [string, Change])[] = [
       guard(pod).volumeMounts.push({ name: "bin", mountPath: "/usr/local/bin" });
     },
   ],
-  ["beside a proxy of Istio's, outside its group", beside("istio-proxy")],
-  ["beside a proxy of Linkerd's, outside its group", beside("linkerd-proxy")],
 ];
 
 /** Of the sidecar beside it. */
@@ -193,8 +183,6 @@ export const VERIFY_ATTACKS: readonly Attack[] = [
       ["in a group of no mesh", sharing(40_000, 2000)],
       ["in root's group", sharing(40_000, 0)],
       ["with a uid of a sidecar that is not there", guardValueOf("PODROLE_SIDECAR_UID", "40000")],
-      ["beside a proxy of Istio's, outside its group", beside("istio-proxy")],
-      ["beside a proxy of Linkerd's, outside its group", beside("linkerd-proxy")],
     ] as const
   ).map(([what, change]) =>
     attack(`a guard in mode verify without a sidecar, ${what}`, "INJECTED_DIFFERENTLY", change, {

@@ -222,10 +222,9 @@ has(e.valueFrom.secretKeyRef) ? '@' + e.valueFrom.secretKeyRef.?name.orValue('')
 
 {{- /* Whether `gid` is a group that podrole gives the uid `uid`: its number, or the group of a mesh's proxy, which the
 mesh's redirect leaves alone (injector/decide/mesh.ts). Istio's is 1337 unless its container names another; Linkerd's is told by
-an annotation. Beside such a proxy, the number is none in mode verify: what is tried would end at the proxy, which seems to be a wall. */ -}}
+an annotation. */ -}}
 {{- define "podrole.celGid" -}}
-(({{ .gid }} == {{ .uid }} && (variables.mode != 'verify' ||
-(variables.inits + object.spec.containers).all(c, !(c.name in ['istio-proxy', 'linkerd-proxy'])))) || ({{ .gid }} > 0 && ({{ .gid }} == 1337 ||
+({{ .gid }} == {{ .uid }} || ({{ .gid }} > 0 && ({{ .gid }} == 1337 ||
 variables.annotations[?'config.linkerd.io/proxy-gid'].orValue('') == string({{ .gid }}) ||
 (variables.inits + object.spec.containers).exists(c, c.name == 'istio-proxy' &&
 c.?securityContext.?runAsGroup.orValue(-1) == {{ .gid }}))))
