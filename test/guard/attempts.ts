@@ -9,9 +9,9 @@ import {
   METADATA_V4,
   METADATA_V6,
   REWRITTEN,
-  type Interface,
   type Lab,
 } from "./lab.ts";
+import type { Interface } from "./links.ts";
 
 /** How an attempt ended: with the secret, with an error at once, or with no answer. */
 export interface Outcome {
@@ -21,9 +21,12 @@ export interface Outcome {
   readonly ms?: number;
 }
 
+/** As much of a lab as an attempt needs. */
+type Attacked = Pick<Lab, "inPod" | "inNested" | "interfaces">;
+
 export interface Way {
   readonly name: string;
-  readonly attempt: (lab: Lab) => Promise<Outcome>;
+  readonly attempt: (lab: Attacked) => Promise<Outcome>;
   /** Needs CAP_NET_RAW, which no container of a guarded pod has. */
   readonly needsRaw?: true;
   /** Passes a route that leads nowhere: a socket that is bound to an interface ignores routes. */
@@ -84,7 +87,7 @@ export function packetClient(on: Interface, address: string, ...args: readonly s
   return ["python3", "-B", file("attacker/packet_client.py"), address, ...where, ...args];
 }
 
-function app(name: string, args: (lab: Lab) => readonly string[]): Way {
+function app(name: string, args: (lab: Attacked) => readonly string[]): Way {
   return { name, attempt: async (lab) => outcomeOf(await lab.inPod(socketClient(APP_UID, ...args(lab)))) };
 }
 

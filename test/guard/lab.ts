@@ -1,8 +1,8 @@
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { METADATA_ADDRESSES } from "../../sidecar/contract/metadata.ts";
-import { collect, command, must, type Ended } from "./command.ts";
+import { command, must, type Ended } from "./command.ts";
+import { connect, ip, ready, sysctls, type Interface } from "./links.ts";
 import { inside, spaces } from "./spaces.ts";
 
 /**
@@ -30,21 +30,6 @@ export interface Lab {
   unplug(): Promise<void>;
   readonly interfaces: { readonly eth0: Interface; readonly net1: Interface };
   close(): Promise<void>;
-}
-
-export interface Interface {
-  readonly name: string;
-  readonly mac: string;
-  readonly gatewayMac: string;
-  readonly podIp: string;
-  readonly gateway: Address;
-  /** On the pod's link, but not the pod's own, so that its kernel does not interfere with packet sockets that use it. */
-  readonly other: Address;
-}
-
-interface Address {
-  readonly v4: string;
-  readonly v6: string;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -78,11 +63,11 @@ export async function openLab(): Promise<Lab> {
     await connect(nested, "eth0", pod, "nested", 72);
     // Like a network card that was moved into the pod: a veth pair leaves checksums to its other end.
     await must(inside(pod, ["python3", file("attacker/checksum_offload_off.py"), "net1"]));
-    await addresses(node);
+    const lengths = BLOCKED.map((address) => `${address}/${address.includes(":") ? "128" : "32"}`);
+    await ip(node, ...lengths.map((address) => `address add ${address} dev lo`));
     await sysctls(pod, ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"]);
     await sysctls(node, ACCEPT_DETOURS);
-    await must(["ip", "-n", node, "route", "add", "10.72.0.0/24", "via", "10.70.0.2"]);
-    await must(["ip", "-n", node, "-6", "route", "add", "fd72::/64", "via", "fd70::2"]);
+    await ip(node, "route add 10.72.0.0/24 via 10.70.0.2", "route add fd72::/64 via fd70::2");
     const answering = [...BLOCKED, eth0.gateway.v4, eth0.gateway.v6];
     const standIn = start(inside(node, [process.execPath, STAND_IN, SECRET, ...answering]));
     await ready(standIn);
@@ -103,13 +88,12 @@ export async function openLab(): Promise<Lab> {
           node,
           ACCEPT_DETOURS.map((setting) => setting.replace(/veth\d/, "veth2")),
         );
-        await ip(pod, `address add ${LATE_V4}/24 dev eth0`);
-        await ip(pod, `address add ${LATE_V6}/64 dev eth0 nodad`);
+        const late = [`address add ${LATE_V4}/24 dev eth0`, `address add ${LATE_V6}/64 dev eth0 nodad`];
+        await ip(pod, ...late);
       },
       unplug: async () => {
-        await ip(pod, "link del net2");
-        await ip(pod, `address del ${LATE_V4}/24 dev eth0`);
-        await ip(pod, `address del ${LATE_V6}/64 dev eth0`);
+        const late = [`address del ${LATE_V4}/24 dev eth0`, `address del ${LATE_V6}/64 dev eth0`];
+        await ip(pod, "link del net2", ...late);
       },
       interfaces: { eth0, net1 },
       close,
@@ -124,40 +108,6 @@ export function file(name: string): string {
   return fileURLToPath(new URL(name, import.meta.url));
 }
 
-/** A pair of interfaces, the second end the first one's router: `10.<net>.0.2` and `.1`, `fd<net>::2` and `::1`. */
-async function connect(
-  from: string,
-  name: string,
-  to: string,
-  peer: string,
-  net: number,
-): Promise<Interface> {
-  const at = (host: number): Address => ({ v4: `10.${net}.0.${host}`, v6: `fd${net}::${host}` });
-  const [gateway, own, other] = [at(1), at(2), at(77)];
-  await ip(from, `link add ${name} type veth peer name ${peer} netns ${to}`);
-  for (const [space, device, address] of [
-    [from, name, own],
-    [to, peer, gateway],
-  ] as const) {
-    await ip(space, `address add ${address.v4}/24 dev ${device}`);
-    await ip(space, `address add ${address.v6}/64 dev ${device} nodad`);
-    await ip(space, "link set lo up");
-    await ip(space, `link set ${device} up`);
-  }
-  await ip(from, `route add default via ${gateway.v4} dev ${name} metric ${net}`);
-  await ip(from, `-6 route add default via ${gateway.v6} dev ${name} metric ${net}`);
-  const [mac, gatewayMac] = [await macOf(from, name), await macOf(to, peer)];
-  for (const address of [other.v4, other.v6]) {
-    await ip(to, `neighbour add ${address} lladdr ${mac} dev ${peer} nud permanent`);
-  }
-  return { name, mac, gatewayMac, podIp: own.v4, gateway, other };
-}
-
-async function addresses(node: string): Promise<void> {
-  for (const address of [METADATA_V4, EXTRA_V4]) await ip(node, `address add ${address}/32 dev lo`);
-  for (const address of [METADATA_V6, EXTRA_V6]) await ip(node, `address add ${address}/128 dev lo nodad`);
-}
-
 /** A node that accepts source routes and answers ARP for what it routes, as many network plugins set it up. */
 const ACCEPT_DETOURS = ["all", "default", "veth0", "veth1"].flatMap((device) => [
   `net.ipv4.conf.${device}.accept_source_route=1`,
@@ -166,6 +116,7 @@ const ACCEPT_DETOURS = ["all", "default", "veth0", "veth1"].flatMap((device) => 
   `net.ipv6.conf.${device}.seg6_enabled=1`,
 ]);
 
+/** {@link REWRITTEN}, in the pod. */
 const REWRITING = `table ip rewriting {
   chain output {
     type nat hook output priority -100;
@@ -173,27 +124,6 @@ const REWRITING = `table ip rewriting {
   }
 }
 `;
-
-async function sysctls(space: string, settings: readonly string[]): Promise<void> {
-  await must(["ip", "netns", "exec", space, "sysctl", "--quiet", "--write", ...settings]);
-}
-
-async function ip(space: string, line: string): Promise<void> {
-  await must(["ip", "-n", space, ...line.split(" ")]);
-}
-
-async function macOf(space: string, device: string): Promise<string> {
-  const shown = await must(["ip", "-n", space, "-o", "link", "show", "dev", device]);
-  return /link\/ether (\S+)/.exec(shown)?.[1] ?? "";
-}
-
-async function ready(child: ChildProcessWithoutNullStreams): Promise<void> {
-  const ended = collect(child).then(({ stderr }) =>
-    Promise.reject(new Error(`the stand-in ended: ${stderr}`)),
-  );
-  ended.catch(() => undefined);
-  await Promise.race([once(child.stdout, "data"), ended]);
-}
 
 /** IPv6 takes a moment to come up on a new link. */
 async function settled(attempt: readonly string[]): Promise<void> {

@@ -6,7 +6,7 @@ import type { Ended } from "./command.ts";
 import { AS_GUARD, runGuard, withoutEgressHook, withoutNfTables, withoutNft } from "./guard-run.ts";
 import { file, openLab, type Lab } from "./lab.ts";
 import { whyNoIptables, whyNot } from "./requirements.ts";
-import { markdownTable, PAGE, pageWithPorts } from "./page.ts";
+import { markdownTable, PAGE, pageWith } from "./page.ts";
 import {
   ask,
   PORT_WAYS,
@@ -206,6 +206,6 @@ describe.skipIf(reason)(`the sidecar's ports${reason ? ` (skipped: ${reason})` :
   });
 
   test("the page shows what came out", async () => {
-    await expect(pageWithPorts(section(table))).toMatchFileSnapshot(PAGE);
+    await expect(pageWith("The sidecar's ports", section(table))).toMatchFileSnapshot(PAGE);
   });
 });
