@@ -117,7 +117,7 @@ const ACCEPT_DETOURS = ["all", "default", "veth0", "veth1"].flatMap((device) => 
 ]);
 
 /** {@link REWRITTEN}, in the pod. */
-const REWRITING = `table ip rewriting {
+export const REWRITING = `table ip rewriting {
   chain output {
     type nat hook output priority -100;
     ip daddr ${REWRITTEN} dnat to ${METADATA_V4}

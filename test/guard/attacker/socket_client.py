@@ -9,6 +9,7 @@ import errno
 import json
 import math
 import os
+import re
 import select
 import socket
 import struct
@@ -58,9 +59,41 @@ def ask(sock: socket.socket, pad: int) -> bytes:
     return answer
 
 
+def exchange(options: argparse.Namespace, method: str, path: str, header: str) -> tuple[int, str, str]:
+    """One request on a connection of its own, and up to one more where a redirect leads: status, body, and all that was received."""
+    sock = open_socket(options)
+    sock.connect((options.address, options.port))
+    sock.sendall(f"{method} {path} HTTP/1.1\r\nHost: {options.address}\r\n{header}\r\nConnection: close\r\n\r\n".encode())
+    heard = b""
+    try:
+        while part := sock.recv(4096):
+            heard += part
+    except OSError:
+        pass
+    text = heard.decode()
+    head, _, body = text.partition("\r\n\r\n")
+    status = re.match(r"HTTP/1\.\d (\d{3})", head)
+    location = re.search(r"^Location: (\S+)\r?$", head, re.MULTILINE)
+    if location and path != location[1]:
+        return exchange(options, method, location[1], header)
+    return int(status[1]) if status else 0, body, text
+
+
+def ask_as_sdk(options: argparse.Namespace) -> dict:
+    """A token, then credentials with it. Without a token, or with none to be had, as IMDSv1. Takes whatever comes but 401."""
+    status, token, first = exchange(options, "PUT", "/latest/api/token", "X-aws-ec2-metadata-token-ttl-seconds: 21600")
+    header = f"X-aws-ec2-metadata-token: {token}" if status == 200 else "Accept: */*"
+    status, _, second = exchange(options, "GET", "/latest/meta-data/iam/security-credentials/", header)
+    if not first and status == 401:
+        return {"outcome": "refused", "code": "401"}
+    return {"outcome": "reached", "body": first + second} if first + second else {"outcome": "silent"}
+
+
 def attempt(options: argparse.Namespace) -> dict:
     started = time.monotonic()
     try:
+        if options.sdk:
+            return ask_as_sdk(options)
         sock = open_socket(options)
         if options.fast_open:
             # The request is in the packet that opens the connection, if an earlier one has brought a cookie.
@@ -99,6 +132,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--mark", type=int, default=0, help="of the socket; takes CAP_NET_ADMIN")
     parser.add_argument("--gid", type=int, default=0, help="in this group; 0: the number of the user")
     parser.add_argument("--repeat", type=int, default=1, help="until one gets through or standard input ends")
+    parser.add_argument("--sdk", action="store_true", help="ask as an SDK does: for a token, then for credentials")
     parser.add_argument("--wait", type=float, default=1.0)
     return parser.parse_args()
 
