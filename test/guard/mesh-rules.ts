@@ -3,11 +3,13 @@ import type { Container, Pod } from "../../injector/model/pod.ts";
 import { app, pod } from "../support/pods.ts";
 import { file, type Lab } from "./lab.ts";
 
+type PodOfLab = Pick<Lab, "inPod" | "nft">;
+
 /** A mesh's redirect as its own program wrote it, and a pod that its webhook has seen. */
 export interface MeshRules {
   readonly name: string;
   /** Puts the rules into the lab's pod, where no proxy runs. */
-  readonly apply: (lab: Lab) => Promise<void>;
+  readonly apply: (lab: PodOfLab) => Promise<void>;
   readonly pod: Pod;
   /** The uid of the mesh's proxy, and the group whose connections the rules leave alone. */
   readonly proxyId: number;
@@ -27,7 +29,7 @@ const written = (name: string): string => readFileSync(file(`mesh/${name}`), "ut
 /** Puts the recorded rules of that name into the pod. */
 export const restoring =
   (name: string, backEnd: "nft" | "legacy") =>
-  async (lab: Lab): Promise<void> => {
+  async (lab: PodOfLab): Promise<void> => {
     for (const [version, program] of VERSIONS) {
       const restore = [`${program}-${backEnd}-restore`, "--noflush"];
       const { code, stderr } = await lab.inPod(restore, { input: written(`${name}.${version}.rules`) });
