@@ -1,7 +1,8 @@
 /**
  * How long the guard holds up the start of a pod: from exec to exit, in a network namespace of the benchmark's own with
- * one interface and a route to the metadata service. Beside it, what is not the guard's to change: Node that does
- * nothing, and one run of nft. Then the CPU of a pod's whole start: the guard, the sidecar until it is ready, and the hook
+ * one interface and a route to the metadata service. Both modes side by side: mode verify where the address refuses at once, which
+ * mode block's rules do here, where it is silent, and where EC2's hop limit is 1. Beside them, what is not the guard's to change: Node
+ * that does nothing, and one run of nft. Then the CPU of a pod's whole start: the guard, the sidecar until it is ready, and the hook
  * beside it, by the kernel's count of ended children. All in turns, medians shown. Needs root.
  *
  *     npm run bench:guard [-- --rounds 30]
@@ -9,6 +10,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -28,13 +30,27 @@ const rounds = Number(values.rounds);
 const IP = "ip";
 const space = `podrole-bench-${process.pid}`;
 
+/** Of the addresses for documentation. All packets to the first two are dropped. The others are on the namespace's own loopback. */
+const SILENT = ["192.0.2.10", "2001:db8::10"];
+const HOP_LIMIT_1 = ["192.0.2.20", "2001:db8::20"];
+
 const GUARD = [process.execPath, SIDECAR, "guard"];
+const VERIFY = [process.execPath, SIDECAR, "verify"];
+const verifying = (addresses: readonly string[]): readonly string[] => [
+  "env",
+  `${ENV.blockedAddresses}=${addresses.join(",")}`,
+  ...VERIFY,
+];
+const BLOCKING = "podrole-sidecar guard";
 const SUBJECTS = {
   "node -e 0": [process.execPath, "-e", "0"],
   "nft list ruleset": ["nft", "list", "ruleset"],
   "podrole-sidecar --help": [process.execPath, SIDECAR, "--help"],
-  "podrole-sidecar guard": GUARD,
+  [BLOCKING]: GUARD,
   "the same, emulating": ["env", `${ENV.imds}=emulate`, ...GUARD],
+  "podrole-sidecar verify, refused at once": VERIFY,
+  "podrole-sidecar verify, silent": verifying(SILENT),
+  "podrole-sidecar verify, hop limit 1": verifying(HOP_LIMIT_1),
 };
 
 const env = {
@@ -61,9 +77,11 @@ function insideOwnNetwork(): void {
       "address add fd90::2/64 dev eth0 nodad",
       "route add default via 10.90.0.1",
       "-6 route add default via fd90::1",
+      ...HOP_LIMIT_1.map((address) => `address add ${address} dev lo`),
     ]) {
       must(IP, "-n", space, ...line.split(" "));
     }
+    must(IP, "netns", "exec", space, "nft", dropping(SILENT));
     const inside = ["netns", "exec", space, process.execPath, ...process.argv.slice(1)];
     const { status } = spawnSync(IP, inside, {
       stdio: "inherit",
@@ -80,7 +98,25 @@ function must(program: string, ...args: readonly string[]): void {
   if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${stderr}`);
 }
 
+function dropping(addresses: readonly string[]): string {
+  const rules = addresses.map((address) => `${address.includes(":") ? "ip6" : "ip"} daddr ${address} drop`);
+  return `table inet silent { chain output { type filter hook output priority 0; ${rules.join("; ")}; }; }`;
+}
+
+/** To the guard, hop limit 1 is a GET that is refused and a PUT that gets no answer. */
+async function standIn(): Promise<void> {
+  const server = createServer((socket) => {
+    socket
+      .on("error", () => undefined)
+      .once("data", (request) => {
+        if (request.toString("latin1").startsWith("GET ")) socket.end("HTTP/1.1 401 Unauthorized\r\n\r\n");
+      });
+  });
+  await once(server.listen(80, "::"), "listening");
+}
+
 async function measure(): Promise<never> {
+  await standIn();
   const directory = mkdtempSync(join(tmpdir(), "podrole-bench-"));
   process.once("exit", () => rmSync(directory, { recursive: true }));
   const sidecar = await sidecarBeside(
@@ -140,6 +176,7 @@ function cpuOfChildrenMs(): number {
 
 function report(times: ReadonlyMap<string, readonly number[]>, starts: readonly number[]): void {
   const ms = (value: number): string => value.toFixed(0);
+  const ofBlocking = median(times.get(BLOCKING) ?? []);
   const goal = (is: number, most: number): readonly string[] => [ms(most), is <= most ? "met" : "MISSED"];
   const rows = [...times].map(([name, all]) => {
     const sorted = ascending(all);
@@ -147,16 +184,18 @@ function report(times: ReadonlyMap<string, readonly number[]>, starts: readonly 
     return [
       name,
       ...figures,
-      ...(name === "podrole-sidecar guard" ? goal(median(all), GUARD_GOAL_MS) : ["", ""]),
+      `${(median(all) / ofBlocking).toFixed(2)}x`,
+      ...(name === BLOCKING ? goal(median(all), GUARD_GOAL_MS) : ["", ""]),
     ];
   });
   printTable([
-    ["exec to exit, ms", "median", "fastest tenth", "slowest tenth", "goal", ""],
+    ["exec to exit, ms", "median", "fastest tenth", "slowest tenth", "of mode block's", "goal", ""],
     ...rows,
     ["CPU of a pod's start, ms"],
     [
       "guard, sidecar until ready, hook",
       ms(median(starts)),
+      "",
       "",
       "",
       ...goal(median(starts), START_GOAL_CPU_MS),
