@@ -82,14 +82,14 @@ describe.skipIf(reason !== undefined)(
         {
           status: "ok",
           message: expect.stringMatching(
-            /^eks\.amazonaws\.com\/nodegroup=closed, node ip-10-0-0-1 \(i-\w+, its only one\): no token/,
+            /^eks\.amazonaws\.com\/nodegroup=closed: mode verify holds on ip-10-0-0-1\.$/,
           ),
           pools: [{ verdict: "held" }],
         },
         {
           status: "fail",
           message: expect.stringMatching(
-            /nodepool=open, .+: 169\.254\.169\.254 port 80 answered PUT \/latest\/api\/token with 200/,
+            /nodepool=open: mode verify does not hold on ip-10-0-0-2 \(i-\w+\): 169\.254\.169\.254 port 80 answered PUT \/latest\/api\/token with 200/,
           ),
           remedy: expect.stringContaining("EC2NodeClass"),
           pools: [{ verdict: "reachable" }],
@@ -152,7 +152,7 @@ describe.skipIf(reason !== undefined)(
       ]);
       await expect.poll(message, { timeout: 10_000 }).toContain('cannot list resource "pods"');
       await bind("Role", "pods", [{ apiGroups: [""], resources: ["pods"], verbs: ["list"] }]);
-      await expect.poll(message, { timeout: 20_000 }).toContain("no token and no credentials");
+      await expect.poll(message, { timeout: 20_000 }).toContain("mode verify holds");
       await nothingLeft();
     });
 

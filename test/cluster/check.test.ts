@@ -62,7 +62,7 @@ describe.skipIf(reason !== undefined)(
         [
           "ok",
           expect.stringMatching(
-            /^A pod tried in canary starts with podrole-guard \(.+\), podrole-sidecar \(.+\)\.$/,
+            /^A pod tried in canary starts with podrole-guard \(.+\), podrole-sidecar \(.+\); the guard is in mode block\.$/,
           ),
         ],
       ]);
@@ -102,7 +102,7 @@ describe.skipIf(reason !== undefined)(
       ]);
       expect(of("DRY_RUN")).toEqual([
         ["ok", expect.stringContaining("tried in canary starts with podrole-guard")],
-        ["ok", expect.stringContaining("tried in strict starts with podrole-guard")],
+        ["ok", expect.stringMatching(/tried in strict starts with podrole-guard .+ in mode verify\.$/)],
       ]);
       expect(of("DRY_RUN_DENIED").map(([status]) => status)).toEqual(["ok", "ok"]);
       expect(of("NAMESPACES")[1]).toEqual(["warn", expect.stringContaining("typo (yes)")]);

@@ -4,6 +4,8 @@ import type { Attempt, CheckFacts, DryRun } from "./facts.ts";
 import { injectorVersionCheck } from "./injector.ts";
 import type { PodOutcome } from "../../review/admit-pod.ts";
 import { amountsOf, writeAmount, type Requirements } from "../../model/resource-amounts.ts";
+import { guardModeIn } from "../../model/own-form.ts";
+import type { Container } from "../../model/pod.ts";
 import { isPodroleContainer } from "../../model/user-containers.ts";
 import { underPodrole } from "./namespaces.ts";
 import { refusedByLevel } from "./refused-by-level.ts";
@@ -79,6 +81,16 @@ function judgeGood({ namespace, expected, withRole, good }: DryRun, imagesKnown:
             : "podrole explain shows what podrole decides; the message names who refused.",
         );
   }
+  return judgeMade(namespace, good.object, expected, { withRole, imagesKnown });
+}
+
+function judgeMade(
+  namespace: string,
+  object: Fields,
+  expected: PodOutcome,
+  { withRole, imagesKnown }: { readonly withRole: boolean; readonly imagesKnown: boolean },
+): CheckResult {
+  const code = "DRY_RUN";
   if (expected.kind !== "inject") {
     const codes = expected.findings.map((one) => one.code).join(", ");
     return fail(
@@ -88,7 +100,7 @@ function judgeGood({ namespace, expected, withRole, good }: DryRun, imagesKnown:
     );
   }
   const wanted = startOf(expected.after, imagesKnown);
-  const got = startOf(good.object, imagesKnown);
+  const got = startOf(object, imagesKnown);
   if (got.length === 0 && wanted.length > 0) {
     return fail(
       code,
@@ -103,8 +115,18 @@ function judgeGood({ namespace, expected, withRole, good }: DryRun, imagesKnown:
       "Another webhook may put containers first, or the injector may run with another --image than its Deployment says.",
     );
   }
+  const containers = recordsIn(fieldsIn(object, "spec"), "initContainers") as readonly Container[];
+  const mode = guardModeIn({ initContainers: containers });
+  if (mode !== expected.guard) {
+    return fail(
+      code,
+      `The guard of a pod in ${namespace} is in mode ${mode ?? "off"}, and not in mode ${expected.guard ?? "off"}.`,
+      "The injector may not know the newest labels and annotations of the namespace yet: try again. See INJECTOR_VERSION and INJECTOR_OPTIONS, too.",
+    );
+  }
+  const inMode = mode === undefined ? "" : `; the guard is in mode ${mode}`;
   const role = withRole ? "" : "; without a role, since the rules there do not allow the one that is tried";
-  return ok(code, `A pod tried in ${namespace} starts with ${wanted.join(", ")}${role}.`);
+  return ok(code, `A pod tried in ${namespace} starts with ${wanted.join(", ")}${inMode}${role}.`);
 }
 
 export const dryRunDeniedCheck = ({ dryRuns }: CheckFacts): Results => {

@@ -32,12 +32,6 @@ export function checkCommand(bind: Bind): Command {
         "namespaces. Two pods are tried there as a dry run. Nothing is changed, unless --probe asks for it. What the " +
         "kubeconfig's user may not read is skipped, and the report says so.",
     )
-    .option(
-      "--probe [pools...]",
-      "also try the guard's mode verify on a node of each pool, or of the pools that are named: a Job in podrole's " +
-        "namespace runs a pod there for some seconds, and is deleted. It needs the right to list nodes, and in that " +
-        "namespace to create and delete jobs and to list pods",
-    )
     .option("--wait", "check again until nothing is broken, or until --timeout is over")
     .addOption(
       new Option("--timeout <duration>", "how long --wait and --probe wait, such as 90s or 5m")
@@ -45,6 +39,12 @@ export function checkCommand(bind: Bind): Command {
         .default(120_000, "2m"),
     )
     .addOption(outputOption("text", "json"))
+    .option(
+      "--probe [pools...]",
+      "also try the guard's mode verify on a node of each pool, or of the pools that are named: a Job in podrole's " +
+        "namespace runs a pod there for some seconds, and is deleted. The kubeconfig's user must be allowed to list " +
+        "nodes, and in that namespace to create and delete jobs and to list pods",
+    )
     .option("-n, --namespace <name>", "labelled namespace to try pods in (default: the first)");
   withConfigFile(withClusterOptions(command));
   return command.action(bind(runCheck));

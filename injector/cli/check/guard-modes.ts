@@ -7,7 +7,7 @@ import { underPodrole } from "./namespaces.ts";
 import { judged, listed, ok, skip, type Results } from "./result.ts";
 
 /** Names that are written out of one group. With --output json there are all. */
-const NAMES_MAX = 100;
+const NAMES_MAX = 20;
 const MODES = ["block", "verify", "off"] as const;
 
 export const guardModesCheck = ({ namespaces, config, podroleNamespace }: CheckFacts): Results => {
@@ -21,8 +21,10 @@ export const guardModesCheck = ({ namespaces, config, podroleNamespace }: CheckF
       return [...groups].map(([reason, group]) => {
         const names = group.map(({ namespace }) => namespace.name);
         const what = mode === "off" ? "No guard" : `Mode ${mode}`;
+        const of = names.length <= NAMES_MAX ? "" : ` in ${names.length} namespaces`;
+        const rest = names.length <= NAMES_MAX ? "" : " (-o json names all)";
         const more = mode === "verify" ? " With --probe it is tried on the nodes." : "";
-        const message = `${what}, since ${reason}: ${listed(names, NAMES_MAX)}.${more}`;
+        const message = `${what}${of}, since ${reason}: ${listed(names, NAMES_MAX)}${rest}.${more}`;
         return { ...ok(code, message), guard: mode, namespaces: names };
       });
     });

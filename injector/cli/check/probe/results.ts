@@ -33,7 +33,7 @@ export function resultsOf({ probed, left }: Run, namespace: string): readonly Ch
   );
   return [
     ...of("held").map((one) => ({
-      ...ok(CODE, `${placeOf(one)}: no token and no credentials can be had.`),
+      ...ok(CODE, `${one.pool.name}: mode verify holds on ${nodeOf(one)}.`),
       pools: [poolResult(one)],
     })),
     ...left.map((one) =>
@@ -44,15 +44,19 @@ export function resultsOf({ probed, left }: Run, namespace: string): readonly Ch
       ),
     ),
     ...[...untried].map(([why, group]) => ({
-      ...fail(CODE, `Could not be tried: ${why}. It was for ${group.map(placeOf).join("; ")}.`, UNTRIED),
+      ...fail(CODE, `Could not be tried: ${why}. Pools: ${group.map(placeOf).join("; ")}.`, UNTRIED),
       pools: group.map(poolResult),
     })),
     ...of("unproven").map((one) => ({
-      ...fail(CODE, `${placeOf(one)}: ${one.said}.`, UNPROVEN),
+      ...fail(CODE, `${one.pool.name}: mode verify fails on ${nodeOf(one)}: ${one.said}.`, UNPROVEN),
       pools: [poolResult(one)],
     })),
     ...byRemedy.map((one) => ({
-      ...fail(CODE, `${placeOf(one)}: ${one.said}.`, closing(one.pool.label)),
+      ...fail(
+        CODE,
+        `${one.pool.name}: mode verify does not hold on ${nodeOf(one, true)}: ${one.said}.`,
+        closing(one.pool.label),
+      ),
       pools: [poolResult(one)],
     })),
   ];
@@ -92,12 +96,16 @@ export const scopeOf = (namespace: string): string =>
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
-function placeOf({ pool, node }: Probed): string {
-  const { length } = pool.nodes;
-  const among = length === 1 ? "its only one" : `one of ${length}`;
-  const details = [...(node.instance === undefined ? [] : [node.instance]), among].join(", ");
-  return `${pool.name}, node ${node.name} (${details})`;
+/** @param withInstance where something is to be done about it */
+function nodeOf({ pool, node }: Probed, withInstance = false): string {
+  const details = [
+    ...(withInstance && node.instance !== undefined ? [node.instance] : []),
+    ...(pool.nodes.length > 1 ? [`1 of ${pool.nodes.length}`] : []),
+  ];
+  return details.length === 0 ? node.name : `${node.name} (${details.join(", ")})`;
 }
+
+const placeOf = (one: Probed): string => `${one.pool.name} on ${nodeOf(one)}`;
 
 const poolResult = ({ pool, node, verdict }: Probed & { readonly verdict: PoolVerdict }): PoolResult => ({
   pool: pool.name,

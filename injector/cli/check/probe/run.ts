@@ -40,6 +40,8 @@ const STUCK_MS = 20_000;
 /** The cluster itself ends a Job so long after the time for which it is waited here. */
 const SPARE_SECONDS = 60;
 const WHY_MAX = 300;
+/** Two lines of a terminal. */
+const LINE_MAX = 150;
 
 interface Attempt {
   readonly job: string;
@@ -111,7 +113,7 @@ async function removeAll(attempts: readonly Attempt[], jobs: Jobs): Promise<read
 /** Without the Job's own name, so that the same reason of several pools is the same text. */
 const anonymous = (outcome: Outcome, job: string): Outcome =>
   outcome.kind === "untried"
-    ? { ...outcome, why: outcome.why.replaceAll(job, "podrole-probe").slice(0, WHY_MAX) }
+    ? { ...outcome, why: outcome.why.replaceAll(job, "podrole-probe").slice(0, WHY_MAX).replace(/\.$/, "") }
     : outcome;
 
 /** Not interrupted: whether a request that broke off has made a Job cannot be known. */
@@ -143,9 +145,10 @@ async function watch(attempts: readonly Attempt[], limitMs: number, deps: ProbeD
     await Promise.race([look(open(), deps), stop]);
     const [first] = open();
     if (first === undefined || clock.elapsed() + EVERY_MS > until) return;
-    const line = `probe: waiting for ${open().length} of ${attempts.length}, such as ${first.pool.name}: ${first.why}`;
-    if (line !== said) say(line);
-    said = line;
+    const line = `probe: waiting for ${open().length} of ${attempts.length} pools, such as ${first.pool.name}: ${first.why}`;
+    const short = line.length > LINE_MAX ? `${line.slice(0, LINE_MAX)}…` : line;
+    if (short !== said) say(short);
+    said = short;
     await clock.sleep(EVERY_MS, interrupted);
   }
 }

@@ -1,3 +1,4 @@
+import { CONTAINER } from "../../../../sidecar/contract/pod.ts";
 import { fieldsIn, metadataOf, nameOf, own, recordsIn, type Fields } from "../../../model/read.ts";
 
 /** How far a Job's pod is. `why` is a clause. */
@@ -19,7 +20,9 @@ export function stateOf(job: string, pod: Fields | undefined, warnings: readonly
       : { kind: "stuck", why: `its Job can make no pod: ${said}` };
   }
   const status = fieldsIn(pod, "status");
-  const state = fieldsIn(recordsIn(status, "containerStatuses")[0] ?? {}, "state");
+  // By name: a webhook may have added containers of its own.
+  const guard = recordsIn(status, "containerStatuses").find((one) => own(one, "name") === CONTAINER.guard);
+  const state = fieldsIn(guard ?? {}, "state");
   const ended = own(state, "terminated") == null ? undefined : fieldsIn(state, "terminated");
   if (ended !== undefined) {
     return {
@@ -57,9 +60,11 @@ const textIn = (fields: Fields, key: string): string => {
 
 /** Such as `: ImagePullBackOff, Back-off pulling image "x"`. */
 function reasonOf(fields: Fields): string {
-  // What preemption could do about it is of no use to a pod that is for one node.
-  const message = textIn(fields, "message").replace(/\s*preemption: .*/s, "");
-  const parts = [textIn(fields, "reason"), message].filter((part) => part !== "");
+  // The scheduler counts the other nodes too, and says what preemption could do; the pod is for one node.
+  const message = textIn(fields, "message")
+    .replace(/\s*preemption: .*/s, "")
+    .replace(/, \d+ node\(s\) didn't match Pod's node affinity\/selector/, "");
+  const parts = [textIn(fields, "reason"), message.replace(/\.$/, "")].filter((part) => part !== "");
   return parts.length === 0 ? "" : `: ${parts.join(", ")}`;
 }
 

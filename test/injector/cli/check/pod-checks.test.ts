@@ -103,7 +103,9 @@ describe("the mode of the guard", () => {
     const many = Array.from({ length: 1000 }, (_, n) => named(`team-${n}`));
     const results = check(healthy({ namespaces: found(many) })).filter(({ code }) => code === "GUARD_MODES");
     expect(results).toHaveLength(1);
-    expect(results[0]?.message).toMatch(/ team-99 and 900 more\.$/);
+    expect(results[0]?.message).toMatch(
+      /^Mode block in 1000 namespaces, since .+ team-19 and 980 more \(-o json names all\)\.$/,
+    );
     expect(results[0]).toMatchObject({
       guard: "block",
       namespaces: many.map(({ namespace: { name } }) => name),
@@ -206,6 +208,13 @@ describe("the dry run", () => {
     expect(said("DRY_RUN", run({ good: made(other) }))[0]).toMatch(/^fail: .+other:1/);
     const after = { ...one, spec: { ...one.spec, initContainers: [guard, ...rest, first] } };
     expect(said("DRY_RUN", run({ good: made(after) }))[0]).toMatch(/^ok/);
+  });
+
+  test("where the guard is in another mode than the namespace's", () => {
+    const verified = injected(pod(), facts(), config({ guard: "verify" }));
+    expect(said("DRY_RUN", run({ good: made(verified) }))[0]).toMatch(
+      /^fail: The guard of a pod in shop is in mode verify, and not in mode block\.$/,
+    );
   });
 
   test("where a pod without a role is all that could be tried, which is said", () => {

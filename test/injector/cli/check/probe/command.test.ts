@@ -88,12 +88,11 @@ describe("podrole check --probe", () => {
       "
       Nodes
         ok    PROBE
-              eks.amazonaws.com/nodegroup=web, node a (one of 2): no token and no credentials can be
-              had.
+              eks.amazonaws.com/nodegroup=web: mode verify holds on a (1 of 2).
         fail  PROBE
-              karpenter.sh/nodepool=spot, node c (i-0123456789abcdef0, its only one): 169.254.169.254
-              port 80 answered PUT /latest/api/token with 200, so this pod may get the credentials of
-              its node.
+              karpenter.sh/nodepool=spot: mode verify does not hold on c (i-0123456789abcdef0):
+              169.254.169.254 port 80 answered PUT /latest/api/token with 200, so this pod may get the
+              credentials of its node.
               To do: Require tokens and hop limit 1: aws ec2 modify-instance-metadata-options
               --instance-id ID --http-tokens required --http-put-response-hop-limit 1, and for new
               nodes spec.metadataOptions of the pool's EC2NodeClass. Or use a NetworkPolicy for the
@@ -118,7 +117,7 @@ describe("podrole check --probe", () => {
       { status: "ok", pools: [{ pool: `${NODEGROUP}=web`, node: "a", nodes: 1, verdict: "held" }] },
       {
         status: "fail",
-        message: `karpenter.sh/nodepool=spot, node c (its only one): ${ADDRESS} port 80 did not answer GET /latest, which proves nothing, and the pod does not start.`,
+        message: `karpenter.sh/nodepool=spot: mode verify fails on c: ${ADDRESS} port 80 did not answer GET /latest, which proves nothing, and the pod does not start.`,
         pools: [{ verdict: "unproven" }],
       },
     ]);
@@ -132,7 +131,7 @@ describe("podrole check --probe", () => {
       {
         status: "fail",
         message: expect.stringMatching(
-          /^Could not be tried: the guard ended with exit code 2: Unknown command: verify\. It was for .+web, .+; .+spot, /,
+          /^Could not be tried: the guard ended with exit code 2: Unknown command: verify\. Pools: .+web on a; .+spot on c\.$/,
         ),
         pools: [{ verdict: "untried" }, { verdict: "untried" }],
       },

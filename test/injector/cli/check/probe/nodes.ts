@@ -20,5 +20,5 @@ export const NODEGROUP = "eks.amazonaws.com/nodegroup";
 /** `containerStatuses` of a container that has ended. */
 export const ended = (exitCode: number, message = "", reason = exitCode === 0 ? "Completed" : "Error") => ({
   phase: exitCode === 0 ? "Succeeded" : "Failed",
-  containerStatuses: [{ state: { terminated: { exitCode, reason, message } } }],
+  containerStatuses: [{ name: "podrole-guard", state: { terminated: { exitCode, reason, message } } }],
 });

@@ -19,7 +19,9 @@ const running = (status: object): Fields => ({ metadata: { name: "p" }, spec: { 
 const HELD = running(ended(0));
 const STARTING = running({ phase: "Pending" });
 const STUCK = running({
-  containerStatuses: [{ state: { waiting: { reason: "ErrImagePull", message: "no" } } }],
+  containerStatuses: [
+    { name: "podrole-guard", state: { waiting: { reason: "ErrImagePull", message: "no" } } },
+  ],
 });
 
 interface Cluster {
@@ -94,8 +96,8 @@ describe("a probe", () => {
     ]);
     expect(removed).toEqual(["podrole-probe-0", "podrole-probe-1", "podrole-probe-2"]);
     expect(lines).toEqual([
-      "probe: waiting for 2 of 3, such as karpenter.sh/nodepool=1: its pod starts",
-      "probe: waiting for 1 of 3, such as karpenter.sh/nodepool=2: its pod starts",
+      "probe: waiting for 2 of 3 pools, such as karpenter.sh/nodepool=1: its pod starts",
+      "probe: waiting for 1 of 3 pools, such as karpenter.sh/nodepool=2: its pod starts",
     ]);
   });
 

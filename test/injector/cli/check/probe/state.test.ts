@@ -12,7 +12,9 @@ const pod = (status: object, over: object = {}) => ({
 const waiting = (reason: string, message?: string) =>
   pod({
     phase: "Pending",
-    containerStatuses: [{ state: { waiting: { reason, ...(message ? { message } : {}) } } }],
+    containerStatuses: [
+      { name: "podrole-guard", state: { waiting: { reason, ...(message ? { message } : {}) } } },
+    ],
   });
 const warning = (name: string, reason: string, message: string, lastTimestamp = "2026-11-01T00:00:00Z") => ({
   involvedObject: { name },
@@ -45,7 +47,17 @@ describe("a Job's pod", () => {
     [
       "that was evicted",
       pod({ phase: "Failed", reason: "Evicted", message: "The node was low on resource: memory." }),
-      { kind: "failed", why: "its pod failed: Evicted, The node was low on resource: memory." },
+      { kind: "failed", why: "its pod failed: Evicted, The node was low on resource: memory" },
+    ],
+    [
+      "beside whose guard another container has ended",
+      pod({
+        containerStatuses: [
+          { name: "added", state: { terminated: { exitCode: 0 } } },
+          ...ended(17).containerStatuses,
+        ],
+      }),
+      { kind: "ended", exitCode: 17, reason: "Error", said: "" },
     ],
     [
       "that is being deleted",
@@ -73,13 +85,14 @@ describe("a Job's pod", () => {
             type: "PodScheduled",
             status: "False",
             reason: "Unschedulable",
-            message: "0/3 nodes are available: 1 Insufficient cpu. preemption: 0/3 nodes are available.",
+            message:
+              "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't match Pod's node affinity/selector. preemption: 0/3 nodes are available.",
           },
         ],
       }),
       {
         kind: "stuck",
-        why: "its pod cannot be scheduled: Unschedulable, 0/3 nodes are available: 1 Insufficient cpu.",
+        why: "its pod cannot be scheduled: Unschedulable, 0/3 nodes are available: 1 Insufficient cpu",
       },
     ],
     [
