@@ -1,7 +1,7 @@
 /**
  * How long the guard holds up the start of a pod: from exec to exit, in a network namespace of the benchmark's own with
- * one interface and a route to the metadata service. Both modes side by side: mode verify where the address refuses at once, which
- * mode block's rules do here, where it is silent, and where EC2's hop limit is 1. Beside them, what is not the guard's to change: Node
+ * one interface and a route to the metadata service. Both modes side by side: mode verify where the address refuses at once,
+ * where it is silent, and where EC2's hop limit is 1. Beside them, what is not the guard's to change: Node
  * that does nothing, and one run of nft. Then the CPU of a pod's whole start: the guard, the sidecar until it is ready, and the hook
  * beside it, by the kernel's count of ended children. All in turns, medians shown. Needs root.
  *
@@ -29,17 +29,22 @@ const { values } = parseArgs({ options: { rounds: { type: "string", default: "20
 const rounds = Number(values.rounds);
 const IP = "ip";
 const space = `podrole-bench-${process.pid}`;
+const node = `${space}-node`;
 
-/** Of the addresses for documentation. All packets to the first two are dropped. The others are on the namespace's own loopback. */
+/** Of the addresses for documentation. Packets to these are dropped. */
 const SILENT = ["192.0.2.10", "2001:db8::10"];
+/** The namespace's own. */
 const HOP_LIMIT_1 = ["192.0.2.20", "2001:db8::20"];
+/** At the other end of the link: a refusal of the namespace's own would be no proof. */
+const REFUSED = ["192.0.2.30", "2001:db8::30"];
 
 const GUARD = [process.execPath, SIDECAR, "guard"];
-const VERIFY = [process.execPath, SIDECAR, "verify"];
 const verifying = (addresses: readonly string[]): readonly string[] => [
   "env",
   `${ENV.blockedAddresses}=${addresses.join(",")}`,
-  ...VERIFY,
+  process.execPath,
+  SIDECAR,
+  "verify",
 ];
 const BLOCKING = "podrole-sidecar guard";
 const SUBJECTS = {
@@ -48,7 +53,7 @@ const SUBJECTS = {
   "podrole-sidecar --help": [process.execPath, SIDECAR, "--help"],
   [BLOCKING]: GUARD,
   "the same, emulating": ["env", `${ENV.imds}=emulate`, ...GUARD],
-  "podrole-sidecar verify, refused at once": VERIFY,
+  "podrole-sidecar verify, refused at once": verifying(REFUSED),
   "podrole-sidecar verify, silent": verifying(SILENT),
   "podrole-sidecar verify, hop limit 1": verifying(HOP_LIMIT_1),
 };
@@ -67,12 +72,12 @@ else await measure();
 /** The whole benchmark enters the namespace, so that entering it is not part of the measurement. */
 function insideOwnNetwork(): void {
   must(IP, "netns", "add", space);
+  must(IP, "netns", "add", node);
   try {
     for (const line of [
       "link set lo up",
-      "link add eth0 type veth peer name peer",
+      `link add eth0 type veth peer name peer netns ${node}`,
       "link set eth0 up",
-      "link set peer up",
       "address add 10.90.0.2/24 dev eth0",
       "address add fd90::2/64 dev eth0 nodad",
       "route add default via 10.90.0.1",
@@ -80,6 +85,15 @@ function insideOwnNetwork(): void {
       ...HOP_LIMIT_1.map((address) => `address add ${address} dev lo`),
     ]) {
       must(IP, "-n", space, ...line.split(" "));
+    }
+    for (const line of [
+      "link set lo up",
+      "link set peer up",
+      "address add 10.90.0.1/24 dev peer",
+      "address add fd90::1/64 dev peer nodad",
+      ...REFUSED.map((address) => `address add ${address} dev lo`),
+    ]) {
+      must(IP, "-n", node, ...line.split(" "));
     }
     must(IP, "netns", "exec", space, "nft", dropping(SILENT));
     const inside = ["netns", "exec", space, process.execPath, ...process.argv.slice(1)];
@@ -90,6 +104,7 @@ function insideOwnNetwork(): void {
     process.exitCode = status ?? 1;
   } finally {
     must(IP, "netns", "del", space);
+    must(IP, "netns", "del", node);
   }
 }
 
