@@ -10,34 +10,37 @@ import { until } from "../support/until.ts";
 
 /**
  * What stands at the metadata service's address. `hop limit 1`: only answers that need no token arrive. `open`: a token for whoever asks.
- * `v1`: credentials without a token. `slow`: nothing is answered. `gone`: the connection is refused.
+ * `v1`: credentials without a token. `slow token`: a token after three seconds, longer than the first look lasts. `slow`: nothing is answered.
  */
-type Manner = "hop limit 1" | "open" | "v1" | "slow" | "gone";
+type Manner = "hop limit 1" | "open" | "v1" | "slow token" | "slow";
 
 const [UNAUTHORIZED, OK] = ["401 Unauthorized", "200 OK"];
 const ANSWERS: Readonly<Record<Manner, { readonly PUT?: string; readonly GET?: string }>> = {
   "hop limit 1": { GET: UNAUTHORIZED },
   open: { PUT: OK, GET: UNAUTHORIZED },
   v1: { GET: OK },
+  "slow token": { PUT: OK, GET: UNAUTHORIZED },
   slow: {},
-  gone: {},
 };
 const SECRET = "a-secret-of-the-node";
 
 /** A metadata service at port 80 of an address of the loopback, which changes its manner while it runs. */
 async function metadataService({ skip }: TestContext, host: string, manner: Manner) {
   const sockets = new Set<Socket>();
-  const service = { manner, asked: 0 };
+  const service = { manner };
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on("error", () => undefined).once("close", () => sockets.delete(socket));
     socket.once("data", (request) => {
-      service.asked += 1;
       const method = request.toString("latin1").startsWith("PUT ") ? "PUT" : "GET";
       const status = ANSWERS[service.manner][method];
-      if (status !== undefined) {
-        socket.end(`HTTP/1.1 ${status}\r\nContent-Length: ${SECRET.length}\r\n\r\n${SECRET}`);
-      }
+      const answer = (): void => {
+        if (!socket.destroyed) {
+          socket.end(`HTTP/1.1 ${status}\r\nContent-Length: ${SECRET.length}\r\n\r\n${SECRET}`);
+        }
+      };
+      if (status !== undefined)
+        setTimeout(answer, service.manner === "slow token" && method === "PUT" ? 3000 : 0);
     });
   });
   const open = async (): Promise<void> => void (await once(server.listen({ host, port: 80 }), "listening"));
@@ -115,20 +118,26 @@ describe("in mode verify, the sidecar", () => {
 
   test("stops serving within a minute after the address has opened, and serves again when it is closed", async (context) => {
     const service = await metadataService(context, "127.0.0.84", "hop limit 1");
-    const made = await verifying("127.0.0.84");
-    const serving = sidecar(["serve"], made.env);
-    await readiness(made);
+    // Open from the start, but slower than the first look is patient.
+    const slow = await metadataService(context, "127.0.0.85", "slow token");
+    const [made, beside] = [await verifying("127.0.0.84"), await verifying("127.0.0.85")];
+    const [serving, besides] = [sidecar(["serve"], made.env), sidecar(["serve"], beside.env)];
+    await Promise.all([readiness(made), readiness(beside)]);
     service.manner = "v1";
     const told = "metadata service reachable, credentials withheld";
-    await until("the next check", () => (said(serving, told) ? true : undefined), 70_000);
+    const isFound = (child: Child): Promise<true> =>
+      until("the next check", () => (said(child, told) ? true : undefined), 80_000);
+    await isFound(serving);
     expect(await asked(made)).toMatchObject({
       status: 503,
       body: expect.stringMatching(/METADATA_REACHABLE.*answered GET .*with 200/),
     });
     expect((await http(made.healthPort, "/metrics")).body).toContain("podrole_imds_reachable 1\n");
     service.manner = "hop limit 1";
-    await readiness(made);
+    await isFound(besides);
+    slow.manner = "hop limit 1";
+    await Promise.all([readiness(made), readiness(beside)]);
     expect(await asked(made)).toMatchObject({ status: 200 });
-    expect(serving.output()).not.toContain(SECRET);
+    expect(serving.output() + besides.output()).not.toContain(SECRET);
   });
 });
