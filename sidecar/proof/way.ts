@@ -1,5 +1,5 @@
 import type { NetworkInterfaceInfo } from "node:os";
-import { isIPv4 } from "../kit/address.ts";
+import { isIPv4, isLoopback } from "../kit/address.ts";
 import { systemCode } from "../kit/errors.ts";
 
 /**
@@ -24,8 +24,8 @@ export interface OwnNetwork {
 /** Sends nothing, and never rejects. */
 export async function wayTo(address: string, network: OwnNetwork = ownNetwork): Promise<Way> {
   const route = await network.routeTo(address);
-  // An address of the pod's own: no packet leaves it.
-  if ("from" in route && route.from === address) return { kind: "only" };
+  // An address of the pod's own: no packet leaves it. To another of loopback, the kernel sends from 127.0.0.1.
+  if (isLoopback(address) || ("from" in route && route.from === address)) return { kind: "only" };
   const addresses = addressesIn(network);
   if (addresses === undefined) return several("over one of an unknown number of interfaces");
   if (addresses.length === 0) return several("before the pod had an address");

@@ -49,6 +49,11 @@ test.each([
     "127.0.0.2",
     network({ eth0: ["10.0.0.7"], net1: ["10.1.0.7"] }, { from: "127.0.0.2" }),
   ],
+  [
+    "a pod that sends to its own loopback",
+    "127.0.0.2",
+    network({ eth0: ["10.0.0.7"], net1: ["10.1.0.7"] }, { from: "127.0.0.1" }),
+  ],
   ["a pod to which the kernel forbids it", V4, network({ eth0: ["10.0.0.7"] }, { code: "EPERM" })],
 ])("%s has but one way", async (_, address, has) => {
   expect(await wayTo(address, has)).toEqual({ kind: "only" });
