@@ -266,6 +266,16 @@ describe("a proof says nothing", () => {
     ]);
   });
 
+  test("when the process had no CPU from its first connection until the time is over", async () => {
+    const { port } = await service(silent, TOKEN_REQUIRED);
+    const wayTo = (): Promise<Way> => Promise.resolve({ kind: "only" });
+    const proven = prove([HERE], { waitMs: 200, port, wayTo });
+    // Node connects meanwhile, and sees nothing of it.
+    for (let tick = 0; tick < 10; tick += 1) await new Promise((resolve) => process.nextTick(resolve));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+    expect(await proven).toMatchObject([{ kind: "unproven" }]);
+  });
+
   test("of an address that is out of reach, unless that was so for the whole pod before the tries began", async () => {
     // The kernel sends nothing there.
     const nowhere = "255.255.255.255";
