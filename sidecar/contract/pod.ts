@@ -25,8 +25,8 @@ export const CONTAINER = { guard: "podrole-guard", sidecar: "podrole-sidecar" } 
 export const RESERVED_PREFIX = "podrole-";
 
 /**
- * The commands of the one image: guard, in mode `block` or `verify`, sidecar, or guard and sidecar in one container, and the hook that delays the app until there are
- * credentials.
+ * The commands of the one image: the guard of mode `block` and that of mode `verify`; the sidecar; guard and sidecar in one container; and
+ * the hook that delays the app until there are credentials.
  */
 export const COMMAND = {
   guard: ["podrole-sidecar", "guard"],
