@@ -37,15 +37,16 @@ function reasonOf(facts: Facts, { guard }: InjectorConfig): string {
   const wanted = annotation ?? guard;
   const level = levelWithoutNetAdmin(facts);
   const by = annotation === undefined ? "the setting guard" : `annotation ${ANNOTATION.guard}`;
-  // One that is none of the values is told of by its own finding, and may be any text.
-  const value = annotation === undefined || isGuardSetting(annotation) ? wanted : "no value that it can have";
+  // It may be any text, which its own finding quotes.
+  if (!isGuardSetting(wanted)) return `${by} has an invalid value, so no pod is admitted`;
   const label = `label ${ENFORCED_LEVEL}`;
   switch (wanted) {
     case "auto":
       return `${by} is auto and ${level === undefined ? "no label enforces baseline or restricted" : `${label} is ${level}`}`;
     case "block":
       return `${by} is block${level === undefined ? "" : `, although ${label} is ${level}`}`;
-    default:
-      return `${by} is ${value}`;
+    case "verify":
+    case "off":
+      return `${by} is ${wanted}`;
   }
 }

@@ -88,7 +88,7 @@ describe("the mode of the guard", () => {
     expect(said("GUARD_MODES", { namespaces })).toEqual([
       "ok: Mode block, since the setting guard is auto and no label enforces baseline or restricted: alone, canary.",
       `ok: Mode block, since annotation podrole.dev/guard is block, although ${label} baseline: dev.`,
-      "ok: Mode block, since annotation podrole.dev/guard is no value that it can have: iam.",
+      "ok: Mode block, since annotation podrole.dev/guard has an invalid value, so no pod is admitted: iam.",
       `ok: Mode verify, since the setting guard is auto and ${label} restricted: billing, fleet. ${probed}`,
       `ok: Mode verify, since annotation podrole.dev/guard is auto and ${label} baseline: games. ${probed}`,
       `ok: Mode verify, since annotation podrole.dev/guard is verify: hub. ${probed}`,
