@@ -72,6 +72,6 @@ function failure(verdict: Verdict, addresses: readonly string[]): string {
   const sentence =
     verdict.kind === "reachable"
       ? `${verdict.said}, so this pod may get the credentials of its node. Close the address in one of these ways:`
-      : `${verdict.said}, which proves nothing, and the pod does not start. It may pass, and the guard is tried again. Otherwise see whether the pod's network was complete, or close the address in one of these ways:`;
+      : `${verdict.said}, which proves nothing. It may pass: the guard is tried again. Otherwise see whether the pod's network was complete, or close the address in one of these ways:`;
   return [`${codeOf(verdict)}: ${sentence}`, ...waysToClose(addresses)].join("\n");
 }

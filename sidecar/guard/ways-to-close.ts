@@ -10,7 +10,7 @@ export const waysToClose = (addresses: readonly string[]): readonly string[] => 
   CLOSE_COMMAND,
   "2. Let the guards of new pods block the address. They need Pod Security level privileged, where podrole enforces baseline itself, and the annotation podrole.dev/guard of the namespace at auto or block:",
   "kubectl label --overwrite namespace NAMESPACE pod-security.kubernetes.io/enforce=privileged",
-  "3. If the network plugin enforces policies for egress, set the chart's metadataNetworkPolicy, or apply this one by kubectl apply -n NAMESPACE -f FILE:",
+  "3. If the network plugin enforces policies for egress, and the namespace does not restrict it (this one allows everything else), set the chart's metadataNetworkPolicy, or run kubectl apply -n NAMESPACE -f FILE with:",
   ...yaml(metadataPolicy(addresses)),
 ];
 

@@ -117,7 +117,7 @@ describe("podrole check --probe", () => {
       { status: "ok", pools: [{ pool: `${NODEGROUP}=web`, node: "a", nodes: 1, verdict: "held" }] },
       {
         status: "fail",
-        message: `karpenter.sh/nodepool=spot: mode verify fails on c: ${ADDRESS} port 80 did not answer GET /latest, which proves nothing, and the pod does not start.`,
+        message: `karpenter.sh/nodepool=spot: mode verify fails on c: ${ADDRESS} port 80 did not answer GET /latest, which proves nothing.`,
         pools: [{ verdict: "unproven" }],
       },
     ]);
