@@ -77,7 +77,7 @@ export function createMetrics(): Metrics {
           : family(
               "podrole_imds_unproven",
               "gauge",
-              "Only in guard mode verify: 1 while the last check proved neither that the metadata service is out of reach nor that it answers. After five minutes without a proof the sidecar withholds credentials.",
+              "Only in guard mode verify: 1 while the last check proved neither that the metadata service is out of reach nor that it answers. The sidecar serves for five minutes after its last proof, and not before its first.",
               [["", imdsUnproven ? 1 : 0]],
             ),
       ].join(""),

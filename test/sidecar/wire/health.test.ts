@@ -54,7 +54,7 @@ test("the health endpoint writes metrics in Prometheus's text format", () => {
       "# HELP podrole_imds_reachable 1 while the metadata service answers the pod despite the guard. The sidecar then withholds credentials.",
       "# TYPE podrole_imds_reachable gauge",
       "podrole_imds_reachable 1",
-      "# HELP podrole_imds_unproven Only in guard mode verify: 1 while the last check proved neither that the metadata service is out of reach nor that it answers. After five minutes without a proof the sidecar withholds credentials.",
+      "# HELP podrole_imds_unproven Only in guard mode verify: 1 while the last check proved neither that the metadata service is out of reach nor that it answers. The sidecar serves for five minutes after its last proof, and not before its first.",
       "# TYPE podrole_imds_unproven gauge",
       "podrole_imds_unproven 0",
       "",
