@@ -166,7 +166,7 @@ export const SETTINGS = {
     policy: true,
   }),
   block: setting(addresses, METADATA_ADDRESSES.join(","), {
-    about: "Addresses that the guard blocks.",
+    about: "Addresses that the guard blocks, or proves out of reach.",
     policy: true,
     guard: ENV.blockedAddresses,
   }),
