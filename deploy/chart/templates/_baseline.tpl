@@ -138,8 +138,9 @@ k.contains('seccomp.security.alpha.kubernetes.io/') || k.contains('apparmor.secu
 {{- end }}
 
 {{- /*
-For each control a variable with the names of what breaks it. `creating`: whether the whole pod is judged. The policy has to say in
-variables.baseline whether the level holds, and in variables.judged whether there is a sidecar or a guard to protect.
+A variable that says which rule of the level is broken, and those that it takes. `creating`: whether the whole pod is judged. The policy
+has to say in variables.baseline whether the level holds, and in variables.judged whether there is a sidecar or a guard to protect. Every
+variable costs time in each request, also one that nobody reads; so the controls are none.
 */ -}}
 {{- define "podrole.celBaseline" -}}
 {{- $lists := include "podrole.baselineLists" . | fromYaml }}
@@ -147,8 +148,6 @@ variables.baseline whether the level holds, and in variables.judged whether ther
 {{- $creating := .creating }}
 {{ include "podrole.celMeshInits" . | trim }}
 {{ include "podrole.celClean" . | trim }}
-- name: checked
-  expression: variables.baseline || variables.judged
 # The entries of the namespace's annotation. injector/decide/baseline/exemptions.ts reads it in the same way.
 - name: exempt
   expression: >-
@@ -166,57 +165,40 @@ variables.baseline whether the level holds, and in variables.judged whether ther
     !{{ include "podrole.celOverlaps" (concat $lists.neverExemptPaths $lists.neverWritablePaths) }})
 - name: suspects
   expression: >-
-    !variables.checked ? [] : variables.others.filter(c, {{ include "podrole.celSuspect" . | nindent 4 | trim }})
-{{- if $creating }}
-- name: suspectPod
+    variables.others.filter(c, {{ include "podrole.celSuspect" . | nindent 4 | trim }})
+# The sentences for the rules that are broken, of which the first is said; empty if there is none. Of volumes that are a path of the node:
+# what a pod may write to can hold links, which the runtime follows, so no path below one is exempt. readOnly alone leaves a file system
+# that is mounted below the path writable; the injector adds recursiveReadOnly.
+- name: brokenLevel
   expression: >-
-    variables.checked && ({{ include "podrole.celSuspectPod" . | nindent 4 | trim }}) ? [object.spec] : []
-- name: suspectKeys
-  expression: variables.annotations.filter(k, {{ include "podrole.celSuspectKey" . }})
-{{- end }}
-{{- range $name, $control := $controls }}
-{{- $parts := list }}
-{{- with $control.container }}
-{{- $parts = append $parts (printf "variables.suspects.filter(c, %s).map(c, string(c.name))" .) }}
-{{- end }}
-{{- if $creating }}
-{{- with $control.pod }}
-{{- $parts = append $parts (printf "variables.suspectPod.filter(c, %s).map(c, 'the pod')" .) }}
-{{- end }}
-{{- with $control.annotation }}
-{{- $parts = append $parts (printf "variables.suspectKeys.filter(k, %s).map(k, 'the annotation ' + k)" .) }}
-{{- end }}
-{{- end }}
-{{- if $parts }}
-- name: {{ $name }}
-  expression: >-
-    {{ join " +\n" $parts | nindent 4 | trim }}
-{{- end }}
-{{- end }}
-- name: suspectVolumes
-  expression: "!variables.checked ? [] : object.spec.?volumes.orValue([]).filter(v, has(v.hostPath))"
-# Volumes that are a path of the node. What a pod may write to can hold links, which the runtime follows: no path below one is exempt.
-# readOnly alone leaves a file system that is mounted below the path writable; the injector adds recursiveReadOnly.
-- name: hostPath
-  expression: >-
-    variables.suspectVolumes.filter(v,{{ if not $creating }} variables.others.exists(c, c.?volumeMounts.orValue([]).exists(m, m.name == v.name)) &&
+    variables.clean || !(variables.baseline || variables.judged) ? '' : (
+    {{- range $name, $control := $controls }}
+    {{- $parts := list }}
+    {{- with $control.container }}
+    {{- $parts = append $parts (printf "variables.suspects.filter(c, %s).map(c, string(c.name))" .) }}
     {{- end }}
+    {{- if $creating }}
+    {{- with $control.pod }}
+    {{- $parts = append $parts (printf "[object.spec].filter(c, %s).map(c, 'the pod')" .) }}
+    {{- end }}
+    {{- with $control.annotation }}
+    {{- $parts = append $parts (printf "variables.annotations.filter(k, %s).map(k, 'the annotation ' + k)" .) }}
+    {{- end }}
+    {{- end }}
+    {{- if $parts }}
+    [{{ join " +\n" $parts | nindent 4 | trim }}].filter(names, {{ if not $control.forSidecar }}variables.baseline && {{ end }}names.size() > 0).map(names,
+    '[{{ $control.code }}] {{ $control.message | replace "'" "\\'" | replace "%s" "' + names.join(', ') + '" }}') +
+    {{- end }}
+    {{- end }}
+    [object.spec.?volumes.orValue([]).filter(v, has(v.hostPath) &&
+    {{- if not $creating }} variables.others.exists(c, c.?volumeMounts.orValue([]).exists(m, m.name == v.name)) &&{{ end }}
     (v.hostPath.path.matches('(^|/)[.][.](/|$)') || variables.writablePaths.exists(w, v.hostPath.path.startsWith(w)) ||
     !((v.hostPath.path + '/') in variables.writablePaths ||
     (variables.exemptPaths.exists(r, (v.hostPath.path + '/').startsWith(r)) && variables.others.all(c,
     c.?volumeMounts.orValue([]).all(m, m.name != v.name ||
-    (m.?readOnly.orValue(false) && m.?recursiveReadOnly.orValue('Disabled') != 'Disabled'))))))).map(v, string(v.name))
-# The first rule of the level that is broken, for people; empty if there is none.
-- name: brokenLevel
-  expression: >-
-    variables.clean ? '' :
-    {{- range $name, $control := $controls }}
-    {{- if or $control.container $creating }}
-    {{ if not $control.forSidecar }}variables.baseline && {{ end }}variables.{{ $name }}.size() > 0 ?
-    '[{{ $control.code }}] {{ $control.message | replace "'" "\\'" | replace "%s" (printf "' + variables.%s.join(', ') + '" $name) }}' :
-    {{- end }}
-    {{- end }}
-    variables.hostPath.size() == 0 ? '' :
+    (m.?readOnly.orValue(false) && m.?recursiveReadOnly.orValue('Disabled') != 'Disabled'))))))).map(v, string(v.name))].filter(names,
+    names.size() > 0).map(names,
     '[HOST_PATH] These volumes are a path of the node, through which the pod could reach other pods\' credentials: ' +
-    variables.hostPath.join(', ') + '. Use a volume of another kind. A path that the namespace exempts has to be mounted as its exemption says, usually read-only.'
+    names.join(', ') + '. Use a volume of another kind. A path that the namespace exempts has to be mounted as its exemption says, usually read-only.') +
+    [''])[0]
 {{- end }}

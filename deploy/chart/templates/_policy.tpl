@@ -404,38 +404,27 @@ little, since it takes few other variables. No sidecar has a uid below 40000.
     (variables.hasSidecar && {{ include "podrole.celUid" . }} == variables.sidecarUid) ||
     (variables.openUid && (({{ include "podrole.celSwitchesUid" . | nindent 4 | trim }}) ||
     {{ include "podrole.celUid" . }} == -1 || {{ include "podrole.celEscalates" . }})))
-- name: switchingUid
-  expression: >-
-    !variables.openUid ? [] : variables.offenders.filter(c, {{ include "podrole.celSwitchesUid" . | nindent 4 | trim }}).map(c, string(c.name))
-- name: notDropping
-  expression: >-
-    variables.offenders.filter(c, {{ include "podrole.celKeepsCapability" . | nindent 4 | trim }}).map(c, string(c.name))
-- name: withSidecarUid
-  expression: >-
-    !variables.hasSidecar ? [] : variables.offenders.filter(c, {{ include "podrole.celUid" . }} == variables.sidecarUid).map(c, string(c.name))
-- name: withUnknownUid
-  expression: >-
-    !variables.openUid ? [] : variables.offenders.filter(c, {{ include "podrole.celUid" . }} == -1).map(c, string(c.name))
-- name: escalating
-  expression: >-
-    !variables.openUid ? [] : variables.offenders.filter(c, {{ include "podrole.celEscalates" . }}).map(c, string(c.name))
-# The first rule that is broken, for people; empty if there is none.
+# The sentences for the rules that are broken, of which the first is said; empty if there is none.
 - name: brokenByContainers
   expression: >-
-    variables.clean || variables.offenders.size() == 0 ? '' :
-    variables.switchingUid.size() > 0 ?
+    variables.clean || variables.offenders.size() == 0 ? '' : (
+    [variables.offenders.filter(c, variables.openUid && {{ include "podrole.celSwitchesUid" . | nindent 4 | trim }}).map(c, string(c.name))].filter(names,
+    names.size() > 0).map(names,
     '[CAPABILITY_FORBIDDEN] Source node lets the sidecar\'s uid past the guard, and these add SETUID or SETGID: ' +
-    variables.switchingUid.join(', ') + '. Remove it from securityContext.capabilities.add.' :
-    variables.notDropping.size() > 0 ?
+    names.join(', ') + '. Remove it from securityContext.capabilities.add.') +
+    [variables.offenders.filter(c, {{ include "podrole.celKeepsCapability" . | nindent 4 | trim }}).map(c, string(c.name))].filter(names,
+    names.size() > 0).map(names,
     '[CAPABILITY_FORBIDDEN] ' + (variables.openUid ? 'NET_RAW, SETUID and SETGID are' : 'NET_RAW is') + ' not dropped by: ' +
-    variables.notDropping.join(', ') + '. Write it, without CAP_, into securityContext.capabilities.drop; the injector does so by itself.' :
-    variables.withSidecarUid.size() > 0 ?
-    '[SIDECAR_UID] These run as the uid of the pod\'s sidecar: ' + variables.withSidecarUid.join(', ') + '. Set another runAsUser.' :
-    variables.withUnknownUid.size() > 0 ?
+    names.join(', ') + '. Write it, without CAP_, into securityContext.capabilities.drop; the injector does so by itself.') +
+    [variables.offenders.filter(c, variables.hasSidecar && {{ include "podrole.celUid" . }} == variables.sidecarUid).map(c, string(c.name))].filter(names,
+    names.size() > 0).map(names,
+    '[SIDECAR_UID] These run as the uid of the pod\'s sidecar: ' + names.join(', ') + '. Set another runAsUser.') +
+    [variables.offenders.filter(c, {{ include "podrole.celUid" . }} == -1).map(c, string(c.name))].filter(names, names.size() > 0).map(names,
     '[UID_UNKNOWN] Source node lets the sidecar\'s uid past the guard, and these set no uid of their own: ' +
-    variables.withUnknownUid.join(', ') + '. Set securityContext.runAsUser.' :
+    names.join(', ') + '. Set securityContext.runAsUser.') +
+    [variables.offenders.map(c, string(c.name))].map(names,
     '[PRIVILEGE_ESCALATION] Source node lets the sidecar\'s uid past the guard, and these allow privilege escalation: ' +
-    variables.escalating.join(', ') + '. Set allowPrivilegeEscalation to false.'
+    names.join(', ') + '. Set allowPrivilegeEscalation to false.'))[0]
 {{- end }}
 
 {{- /*

@@ -126,16 +126,16 @@ const sentencesOf = ({ variables = [], validations }: Spec): readonly string[] =
     if (message !== undefined) return [message];
     const several = variables.find(({ name }) => messageExpression === `variables.${name}`);
     if (several === undefined) return [spelledOut(messageExpression)];
-    return [
-      ...several.expression.matchAll(/'\[[A-Z_]+\] [^]*?'(?=\s+:\s+(?:variables\.|'')|\s+:\s+'\[|\s*$)/g),
-    ].map(([one]) => spelledOut(one));
+    return [...several.expression.matchAll(/'\[[A-Z_]+\] [^]*?\.'(?=\)\s*\+|\)\)\[0\])/g)].map(([one]) =>
+      spelledOut(one),
+    );
   });
 
 /** CEL that puts a sentence together: its texts, and `…` for what is filled in; of two alternatives the second. */
 const spelledOut = (expression: string): string =>
   expression
     .replaceAll(/\(variables\.\w+ \? '(?:[^'\\]|\\.)*' : ('(?:[^'\\]|\\.)*')\)/g, "$1")
-    .replaceAll(/variables\.\w+\.join\(', '\)/g, "'…'")
+    .replaceAll(/names\.join\(', '\)/g, "'…'")
     .split(/' \+\s*'/)
     .join("")
     .replace(/^\s*'/, "")
