@@ -165,5 +165,18 @@ describe.skipIf(reason !== undefined)(
       expect(running.output()).toMatch(/probe: its Jobs are deleted\nEnded by SIGINT\.\n$/);
       await nothingLeft();
     });
+
+    test("deletes its Job and pod although the API server goes away meanwhile", async () => {
+      const kubeconfig = tempFile(adminConfig(plane));
+      const running = child([CLI, "check", "--probe", "hanging", "--kubeconfig", kubeconfig], {});
+      await until("its pod", async () => (await left()).length >= 2 || undefined);
+      await nodes?.stop();
+      await plane.killApiServer();
+      running.kill("SIGTERM");
+      await plane.startApiServer();
+      expect(await running.exited).toBe(143);
+      expect(running.output()).toContain("probe: its Jobs are deleted");
+      expect((await plane.admin.get(jobsOf(PLACE))).items).toEqual([]);
+    });
   },
 );

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -107,6 +107,8 @@ async function runContainer(
 ): Promise<{ exitCode: number; message: string; reason: string }> {
   const folder = await mkdtemp(join(tmpdir(), "podrole-pod-"));
   const log = join(folder, "termination-log");
+  // The program writes only into a file that is there.
+  await writeFile(log, "");
   const script = `set -e
     cd ${JSON.stringify(folder)}
     ip link set lo up

@@ -31,7 +31,7 @@ export function jobsIn(
 ): Jobs {
   const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`;
   const core = `/api/v1/namespaces/${namespace}`;
-  const removeOnce = async (name: string): Promise<string | undefined> => {
+  const remove = async (name: string): Promise<string | undefined> => {
     try {
       // In the background: the Job itself is gone at once, and the cluster deletes its pods.
       const removal = { propagationPolicy: "Background" } as const;
@@ -51,8 +51,7 @@ export function jobsIn(
         throw new (isRefused ? JobRefused : Error)(saidBy(error), { cause: error });
       }
     },
-    // Twice: one request may be lost, and this is the last chance.
-    remove: async (name) => ((await removeOnce(name)) === undefined ? undefined : removeOnce(name)),
+    remove,
     leftovers: async (nowMs) =>
       ((await readAll(read, `${jobs}?${SELECTOR}`)) ?? []).filter((job) => isLeft(job, nowMs)).map(nameOf),
     pods: async () => {

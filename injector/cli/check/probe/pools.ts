@@ -25,8 +25,6 @@ export interface Pool {
   readonly label: PoolLabel | undefined;
   /** Those that are ready and take pods; the oldest first, as it may be from before a change of the pool. */
   readonly nodes: readonly PoolNode[];
-  /** The others. */
-  readonly unready: number;
 }
 
 export interface Pools {
@@ -47,7 +45,6 @@ export function poolsOf(nodes: readonly Fields[]): Pools {
       name,
       label: POOL_LABELS.find((label) => name.startsWith(`${label}=`)),
       nodes: fit.map((node) => ({ name: nameOf(node), instance: instanceOf(node) })),
-      unready: group.length - fit.length,
     };
   });
   return {

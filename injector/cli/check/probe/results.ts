@@ -4,6 +4,7 @@ import type { Pool, PoolLabel, Pools } from "./pools.ts";
 import type { Outcome, Probed, Run } from "./run.ts";
 
 const CODE = "PROBE";
+const SAID_MAX = 300;
 /** Pools that are tried at once. */
 export const POOLS_MAX = 20;
 
@@ -119,8 +120,16 @@ function judge(outcome: Outcome): { readonly verdict: PoolVerdict; readonly said
   if (outcome.kind === "untried") return { verdict: "untried", said: outcome.why };
   const { exitCode, reason } = outcome;
   // The first sentence: the rest is what to do, which is said here in other words.
-  const [said = ""] = outcome.said.trim().split(/\.?(?:\s*\n|\.\s|$)/);
+  const [sentence = ""] = outcome.said.trim().split(/\.?(?:\s*\n|\.\s|$)/);
+  const said = sentence.slice(0, SAID_MAX);
   const verdict = VERDICTS.find((one) => VERIFY_EXITS[one] === exitCode);
+  // Another program may end with 0 as well, where a webhook has changed the command.
+  if (verdict === "held" && !said.startsWith("podrole guard: ")) {
+    return {
+      verdict: "untried",
+      said: "what ended with exit code 0 does not say that it is podrole's guard",
+    };
+  }
   if (verdict !== undefined)
     return {
       verdict,

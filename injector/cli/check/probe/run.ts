@@ -39,6 +39,7 @@ const EVERY_MS = 1000;
 const STUCK_MS = 20_000;
 /** The cluster itself ends a Job so long after the time for which it is waited here. */
 const SPARE_SECONDS = 60;
+const REMOVE_TRIES = 10;
 const WHY_MAX = 300;
 /** Two lines of a terminal. */
 const LINE_MAX = 150;
@@ -66,14 +67,14 @@ export async function probePools(
   limitMs: number,
   deps: ProbeDeps,
 ): Promise<Run> {
-  const { jobs, interrupted, say, suffix } = deps;
+  const { interrupted, say, suffix } = deps;
   const attempts = pools.flatMap((pool) => attemptsAt(pool, suffix()));
   let left: readonly string[] = [];
   try {
     await Promise.all(attempts.map((one) => start(one, setting, limitMs, deps)));
     await watch(attempts, limitMs, deps);
   } finally {
-    left = await removeAll(attempts, jobs);
+    left = await removeAll(attempts, deps);
     if (interrupted.aborted) {
       for (const line of left.length === 0 ? ["its Jobs are deleted"] : left) say(`probe: ${line}`);
     }
@@ -100,11 +101,18 @@ function attemptsAt(pool: Pool, suffix: string): readonly Attempt[] {
   return [{ job, pool, node, asked: false, outcome: undefined, stuckAt: undefined, why: "" }];
 }
 
-/** Sentences about those that could not be deleted, without an end. */
-async function removeAll(attempts: readonly Attempt[], jobs: Jobs): Promise<readonly string[]> {
+/** Sentences about those that could not be deleted, without an end. An API server that is away for some seconds is waited for. */
+async function removeAll(
+  attempts: readonly Attempt[],
+  { jobs, clock }: ProbeDeps,
+): Promise<readonly string[]> {
   const asked = attempts.filter((one) => one.asked);
   const removed = asked.map(async ({ job }) => {
-    const why = await jobs.remove(job);
+    let why = await jobs.remove(job);
+    for (let tries = 1; why !== undefined && tries < REMOVE_TRIES; tries += 1) {
+      await clock.sleep(EVERY_MS);
+      why = await jobs.remove(job);
+    }
     return why === undefined ? [] : [`Job ${job} could not be deleted: ${why}`];
   });
   return (await Promise.all(removed)).flat();

@@ -143,6 +143,20 @@ describe("podrole check --probe", () => {
     expect(server.requests.filter((line) => line.startsWith("DELETE"))).toHaveLength(2);
   });
 
+  test("takes no exit code 0 for a proof that the guard did not give", async () => {
+    const { pools } = await cluster([web("a")], () => ended(0, ""));
+    expect(await pools()).toMatchObject([{ status: "fail", pools: [{ verdict: "untried" }] }]);
+  });
+
+  test("prints what a container said without control characters, and no more than a sentence", async () => {
+    const { probe } = await cluster([web("a")], () =>
+      ended(17, `METADATA_REACHABLE: \u001b[2Jok    PROBE ${"x".repeat(4000)}`),
+    );
+    const { stdout } = await probe();
+    expect(stdout).not.toContain("\u001b");
+    expect(stdout).not.toContain("x".repeat(301));
+  });
+
   test("says what it has no right to", async () => {
     const { server, pools } = await cluster([web("a")], () => ended(0));
     server.answer(`LIST ${PODS}`, 403);

@@ -18,7 +18,11 @@ export const node = (name: string, labels: Readonly<Record<string, string>>, ove
 export const NODEGROUP = "eks.amazonaws.com/nodegroup";
 
 /** `containerStatuses` of a container that has ended. */
-export const ended = (exitCode: number, message = "", reason = exitCode === 0 ? "Completed" : "Error") => ({
+export const ended = (
+  exitCode: number,
+  message = exitCode === 0 ? "podrole guard: neither a token nor credentials can be had" : "",
+  reason = exitCode === 0 ? "Completed" : "Error",
+) => ({
   phase: exitCode === 0 ? "Succeeded" : "Failed",
   containerStatuses: [{ name: "podrole-guard", state: { terminated: { exitCode, reason, message } } }],
 });

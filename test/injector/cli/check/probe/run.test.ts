@@ -12,7 +12,6 @@ const pool = (name: string): Pool => ({
   name: `karpenter.sh/nodepool=${name}`,
   label: "karpenter.sh/nodepool",
   nodes: [{ name: `node-${name}`, instance: undefined }],
-  unready: 0,
 });
 
 const running = (status: object): Fields => ({ metadata: { name: "p" }, spec: { nodeName: "n" }, status });
@@ -168,8 +167,17 @@ describe("a probe", () => {
     expect(lost.removed).toEqual(["podrole-probe-0"]);
   });
 
+  test("tries again to delete a Job while the API server is away", async () => {
+    let tries = 0;
+    const remove = () => Promise.resolve((tries += 1) < 4 ? "connect ECONNREFUSED" : undefined);
+    const { run, clock } = probing(1, { over: { remove } });
+    await clock.advance(3000);
+    expect((await run).left).toEqual([]);
+  });
+
   test("reports a Job that cannot be deleted", async () => {
-    const { run } = probing(1, { over: { remove: () => Promise.resolve("HTTP 500") } });
+    const { run, clock } = probing(1, { over: { remove: () => Promise.resolve("HTTP 500") } });
+    await clock.advance(9000);
     expect((await run).left).toEqual(["Job podrole-probe-0 could not be deleted: HTTP 500"]);
   });
 
@@ -190,6 +198,7 @@ describe("a probe", () => {
     });
     await hanging.clock.advance(1500);
     hanging.interrupt(reason);
+    await hanging.clock.advance(9000);
     await expect(hanging.run).rejects.toBe(reason);
     expect(hanging.lines.at(-1)).toBe("probe: Job podrole-probe-0 could not be deleted: no answer");
   });

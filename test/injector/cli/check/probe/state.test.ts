@@ -1,3 +1,4 @@
+import { anything, array, assert, constantFrom, dictionary, oneof, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { stateOf } from "../../../../../injector/cli/check/probe/state.ts";
 import { ended } from "./nodes.ts";
@@ -109,5 +110,18 @@ describe("a Job's pod", () => {
     expect(stateOf(JOB, taken, [])).toEqual({ kind: "under-way", why: "its pod starts" });
     const sandbox = warning(`${JOB}-x`, "FailedCreatePodSandBox", "no more addresses");
     expect(stateOf(JOB, taken, [sandbox])).toMatchObject({ why: "its pod starts: no more addresses" });
+  });
+
+  test("of any form has a state", () => {
+    const kinds = new Set(["under-way", "stuck", "ended", "failed"]);
+    const status = dictionary(
+      constantFrom("phase", "conditions", "containerStatuses", "reason", "message"),
+      oneof(anything(), array(anything())),
+    );
+    assert(
+      property(status, array(dictionary(string(), anything())), (one, warnings) => {
+        expect(kinds).toContain(stateOf(JOB, pod(one), warnings).kind);
+      }),
+    );
   });
 });
