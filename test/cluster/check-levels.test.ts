@@ -1,6 +1,3 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { CheckResult } from "../../injector/cli/check/result.ts";
 import { podrole } from "../support/cli.ts";
@@ -9,40 +6,22 @@ import { ACCOUNT, base } from "../support/facts.ts";
 import { tempFile } from "../support/temp-files.ts";
 import { adminConfig, install } from "./check-rig.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
+import { defaultLevel } from "./default-level.ts";
 import { allowInjector, createNamespace, installCrd, NAMESPACES } from "./setting.ts";
 import { addInjector } from "./webhook.ts";
 
 const reason = whyNot();
 const ENFORCE = "pod-security.kubernetes.io/enforce";
 
-/** As an administrator sets it: every namespace without a label enforces baseline. The rig's own namespace is exempt. */
-const DEFAULT_LEVEL = JSON.stringify({
-  apiVersion: "apiserver.config.k8s.io/v1",
-  kind: "AdmissionConfiguration",
-  plugins: [
-    {
-      name: "PodSecurity",
-      configuration: {
-        apiVersion: "pod-security.admission.config.k8s.io/v1",
-        kind: "PodSecurityConfiguration",
-        defaults: { enforce: "baseline", "enforce-version": "latest" },
-        exemptions: { namespaces: ["canary"] },
-      },
-    },
-  ],
-});
-
 describe.skipIf(reason !== undefined)(
   `podrole check where the API server's configuration sets a Pod Security level${reason ? `: ${reason}` : ""}`,
   () => {
-    let folder: string;
+    // The rig's own namespace is exempt.
+    const byDefault = defaultLevel("baseline", ["canary"]);
     let plane: ControlPlane;
     let injector: Awaited<ReturnType<typeof addInjector>> | undefined;
     beforeAll(async () => {
-      folder = await mkdtemp(join(tmpdir(), "podrole-levels-"));
-      const file = join(folder, "admission.yaml");
-      await writeFile(file, DEFAULT_LEVEL);
-      plane = await openControlPlane(["nobody"], `--admission-control-config-file=${file}`);
+      plane = await openControlPlane(["nobody"], byDefault.flag);
       await allowInjector(plane);
       await installCrd(plane);
       injector = await addInjector(plane, { baseRoleArn: base(ACCOUNT), image: configFromFlags().image });
@@ -52,7 +31,7 @@ describe.skipIf(reason !== undefined)(
     afterAll(async () => {
       await injector?.close();
       await plane?.stop();
-      await rm(folder, { recursive: true, force: true });
+      byDefault.remove();
     });
 
     const dryRuns = async (...args: readonly string[]): Promise<readonly CheckResult[]> => {

@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { ACCOUNT } from "../support/facts.ts";
 import { until } from "../support/until.ts";
 import { whyNoControllers } from "./control-plane.ts";
+import { defaultLevel } from "./default-level.ts";
 import { NAMESPACE, openInstallation, type Installed } from "./installation.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { placeOf } from "./places.ts";
@@ -72,31 +70,12 @@ describe.skipIf(reason !== undefined)(
   `workloads under Kubernetes' own Pod Security admission${reason ? `: ${reason}` : ""}`,
   () => {
     let installed: Installed;
-    let folder: string;
+    // It holds where a namespace has no label. Nobody and nothing is exempt.
+    const byDefault = defaultLevel("restricted");
     const admin = () => installed.plane.admin;
 
     beforeAll(async () => {
-      folder = mkdtempSync(join(tmpdir(), "podrole-levels-"));
-      const admission = join(folder, "admission.yaml");
-      // Nobody and nothing is exempt. The default holds where a namespace has no label.
-      writeFileSync(
-        admission,
-        JSON.stringify({
-          apiVersion: "apiserver.config.k8s.io/v1",
-          kind: "AdmissionConfiguration",
-          plugins: [
-            {
-              name: "PodSecurity",
-              configuration: {
-                apiVersion: "pod-security.admission.config.k8s.io/v1",
-                kind: "PodSecurityConfiguration",
-                defaults: { enforce: "restricted" },
-              },
-            },
-          ],
-        }),
-      );
-      installed = await openInstallation(CREATORS, `--admission-control-config-file=${admission}`);
+      installed = await openInstallation(CREATORS, byDefault.flag);
       await installed.configure({ region: "eu-west-1" });
       await installed.plane.startControllers(...CONTROLLERS);
       await installed.startController();
@@ -109,7 +88,7 @@ describe.skipIf(reason !== undefined)(
     });
     afterAll(async () => {
       await installed?.close();
-      rmSync(folder, { recursive: true, force: true });
+      byDefault.remove();
     });
 
     /** Creates a namespace, and waits for its service account. */
