@@ -198,7 +198,7 @@ export const SETTINGS = {
   }),
   guardContainer: setting(choice(["init", "sidecar"], "container"), "init", {
     about:
-      "Where the guard runs in a pod with a role; init: in a container of its own, sidecar: in the sidecar's before it serves, so the pod starts sooner. Read the security model first.",
+      "Where the guard of mode block runs in a pod with a role; init: in a container of its own, sidecar: in the sidecar's before it serves, so the pod starts sooner. Read the security model first.",
     policy: true,
   }),
   start: setting(choice(START_MODES), "wait", {
