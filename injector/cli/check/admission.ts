@@ -146,7 +146,7 @@ function judgeBad({ namespace, bad }: DryRun): CheckResult {
   }
   return fail(
     code,
-    `A pod with NET_ADMIN is admitted to ${namespace}: it can remove the guard's rules.`,
+    `A pod with NET_ADMIN is admitted to ${namespace}: it can undo the guard.`,
     "See the checks of the webhook and of the admission policy above.",
   );
 }
