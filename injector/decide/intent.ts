@@ -36,7 +36,7 @@ export interface Intent {
   readonly resources: ResourcesIntent["of"];
   /** Undefined where the metadata service is not emulated; else there are a guard and a sidecar. */
   readonly imds: ImdsIntent | undefined;
-  /** Undefined in no service mesh, or if there is neither a sidecar nor a guard in mode `verify`, which need its group. */
+  /** Undefined outside a service mesh, and in a pod with neither a sidecar nor a guard in mode `verify`, which need its group. */
   readonly mesh: MeshIntent | undefined;
 }
 

@@ -11,9 +11,9 @@ export interface MeshIntent extends Mesh {
 }
 
 /**
- * The sidecar joins the group of the mesh's proxy, to reach STS, and so does a guard in mode `verify`: what it tries has to be what nodes
- * and network answer, not a redirect to a proxy that does not run yet. The sidecar keeps a uid of its own, on which everything rests that protects it; a group
- * gives it no right over the proxy, and the proxy none over it.
+ * The sidecar joins the group of the mesh's proxy, to reach STS, and so does a guard in mode `verify`: it has to see what nodes
+ * and network answer, not a redirect to a proxy that does not run yet. The sidecar keeps a uid of its own, on which everything rests that
+ * protects it; a group gives it no right over the proxy, and the proxy none over it.
  *
  * Linkerd leaves out a group only if one is set. Its CNI plugin reads the pod's annotation when it writes the rules, so podrole sets
  * one. An init container of Linkerd's has its group in its arguments, and podrole changes no container of others: the first call to

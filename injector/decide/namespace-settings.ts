@@ -11,7 +11,6 @@ import {
   isGuardSetting,
   levelWithoutNetAdmin,
 } from "../model/guard-mode.ts";
-
 import { SOURCE_KINDS } from "../sources/sources.ts";
 import type { Presence } from "./presence.ts";
 

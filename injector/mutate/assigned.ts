@@ -11,7 +11,7 @@ import { tokensFor, type Tokens } from "./token.ts";
 /** What podrole's containers of this pod have that others of the same settings may not. */
 export interface Assigned {
   readonly tokens: Tokens;
-  /** The sidecar's, and of a guard in mode `verify`, which has it without a sidecar, too: then it is always the same. */
+  /** Of the sidecar, and of a guard in mode `verify`. In a pod without a sidecar it is always the same. */
   readonly uid: number;
   /** Likewise; the uid's number except in a service mesh, see decide/mesh.ts. */
   readonly gid: number;

@@ -10,8 +10,8 @@ const never = (because: string): Control["exempt"] => ({ by: "nothing", because 
 
 /**
  * Pod Security level `baseline` as upstream has it since 1.35 (k8s.io/pod-security-admission, policy/check_*.go). podrole
- * enforces it in every pod with a guard. Where the guard is in mode `block`, the namespace's own level has to be `privileged`, for the
- * guard's NET_ADMIN. In mode `verify` it may be, too. A pod on the node's network that the setting `hostNetwork` admits is held to it as well.
+ * enforces it in every pod with a guard: the namespace's own level has to be `privileged` for mode `block`, and may be so in mode `verify`.
+ * A pod on the node's network that the setting `hostNetwork` admits is held to it as well.
  * deploy/chart/templates/_baseline.tpl says the same in CEL, with the lists of capabilities.ts, paths.ts and sysctls.ts:
  * change both.
  */
