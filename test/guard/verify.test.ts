@@ -55,20 +55,19 @@ describe.skipIf(reason)(`the guard that verifies${reason ? ` (skipped: ${reason}
     return GOT.findLast((one) => each.includes(one)) ?? "nothing";
   }
 
-  async function surroundings({ service = both(ec2(2)), pod, node, plugged }: Row): Promise<RoutedLab> {
-    const changes = pod !== undefined || node !== undefined || plugged;
-    const lab = changes ? await openRoutedLab() : shared;
+  async function arrange(lab: RoutedLab, { service = both(ec2(2)), pod, node, plugged }: Row): Promise<void> {
     await lab.serve(service);
     if (plugged) await lab.plugIn();
     if (node !== undefined) await lab.setUp("node", node);
     if (pod !== undefined) await lab.setUp("pod", pod);
-    return lab;
   }
 
   const titled = ROWS.map((row) => [row.situation, row.verdict, row.got, row] as const);
   test.each(titled)("%s: %s, and a client in the pod gets %s", async (_, __, ___, row) => {
-    const lab = await surroundings(row);
+    const changes = row.pod !== undefined || row.node !== undefined || row.plugged;
+    const lab = changes ? await openRoutedLab() : shared;
     try {
+      await arrange(lab, row);
       const device = row.device === undefined ? [] : ["--device", row.device];
       const [{ code, stdout, stderr }, inPod, onNode] = await Promise.all([
         runVerify(lab),
