@@ -49,13 +49,16 @@ export async function prove(
     return { place, tries, taken };
   });
   const everyTry = places.flatMap(({ tries }) => tries);
-  const again = (): void => everyTry.forEach((one) => one.again());
   const end = (): void => everyTry.forEach((one) => one.end());
   // If the process had no CPU for a while, it has not yet seen what opened and what was answered. Node looks before it runs an immediate.
-  const timers = [
-    setTimeout(() => setImmediate(again), waitMs * AGAIN),
-    setTimeout(() => setImmediate(end), waitMs),
-  ];
+  let isOver = false;
+  const inTime = (ms: number, act: () => void) =>
+    setTimeout(() => setImmediate(() => (isOver ? undefined : act())), ms);
+  let timer = inTime(waitMs * AGAIN, () => {
+    for (const one of everyTry) one.again();
+    // From now: a process without CPU until the time was over would leave no moment to what it has just begun.
+    timer = inTime(waitMs * (1 - AGAIN), end);
+  });
 
   const violation = Promise.withResolvers<readonly Verdict[]>();
   const verdicts = places.map(async ({ place, tries, taken }) => {
@@ -73,7 +76,8 @@ export async function prove(
     return verdictOf(place, all, mayBeLedBack && isLedBack() ? LED_BACK : taken);
   });
   const first = await Promise.race([violation.promise, Promise.all(verdicts)]);
-  for (const timer of timers) clearTimeout(timer);
+  isOver = true;
+  clearTimeout(timer);
   end();
   return first;
 }

@@ -250,6 +250,15 @@ test("a proof fails when packets were dropped at first, and the kernel would not
   expect(["reachable", "unproven"]).toContain(verdict?.kind);
 });
 
+test("a proof connects anew and waits for that, also where the process had no CPU until the time was over", async () => {
+  const { port, goOn } = await stoppable("HTTP/1.1 200 OK\r\n\r\n");
+  const proven = prove([HERE], { waitMs: 800, port });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  goOn();
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+  expect(await proven).not.toMatchObject([{ kind: "held" }]);
+});
+
 test("a proof holds when packets are dropped until the end", async () => {
   const { port } = await stoppable("HTTP/1.1 200 OK\r\n\r\n");
   expect(await prove([HERE], { ...SHORT, port })).toMatchObject([
