@@ -70,19 +70,28 @@ export function metadataPolicyKeeper(deps: PoliciesDeps): PolicyKeeper {
   const both = [namespaces, policies];
   /** By namespace. */
   const refusals = new Map<string, Refused>();
+  /** Namespaces whose write ended a round. They come last: a webhook may answer so for them alone, or not at all. */
+  const ended = new Set<string>();
 
   const write = async (steps: readonly Step[], spec: object, signal: AbortSignal): Promise<Step[]> => {
     const done: Step[] = [];
     const owner = steps.some((step) => step.do === "create") ? await ownerIn(api, signal) : undefined;
     let refusedNow = 0;
-    for (const step of steps) {
+    const order = new Map([...ended].map((namespace, at) => [namespace, at]));
+    const late = ({ namespace }: Step): number => order.get(namespace) ?? -1;
+    for (const step of steps.toSorted((one, other) => late(one) - late(other))) {
       const before = refusals.get(step.namespace);
       if (before !== undefined && before.times > 1 && clock.elapsed() - before.at < REFUSED_MS) continue;
       try {
         if (await written(api, step, { spec, owner }, signal)) done.push(step);
         refusals.delete(step.namespace);
+        ended.delete(step.namespace);
       } catch (error) {
-        if (!isOfOneNamespace(error)) throw error;
+        if (!isOfOneNamespace(error)) {
+          ended.delete(step.namespace);
+          ended.add(step.namespace);
+          throw error;
+        }
         const times = (before?.times ?? 0) + 1;
         refusals.set(step.namespace, { at: clock.elapsed(), times, refusal: error });
         if (++refusedNow === REFUSALS_MAX) break;
@@ -103,6 +112,7 @@ export function metadataPolicyKeeper(deps: PoliciesDeps): PolicyKeeper {
       const { steps, kept, foreign } = planOf({ ...situation, excluded, addresses: config.block });
       const due = new Set(steps.map(({ namespace }) => namespace));
       for (const namespace of refusals.keys()) if (!due.has(namespace)) refusals.delete(namespace);
+      for (const namespace of ended) if (!due.has(namespace)) ended.delete(namespace);
       const done = await write(steps, metadataPolicy(config.block).spec, signal);
       if (done.length > 0) log.info(summaryOf(done), "NetworkPolicies written");
       const refused = [...refusals].filter(([, { times }]) => times > 1);

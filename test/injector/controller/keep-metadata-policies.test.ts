@@ -222,6 +222,16 @@ describe("a round of the NetworkPolicies", () => {
     },
   );
 
+  test.for([new Refusal(429, ""), new Error("no answer within 30000 ms")])(
+    "begins with others in the next round, should only some namespaces be so: $message",
+    async (failure) => {
+      const refusals = { a: failure, b: failure };
+      const { round, writes } = rig({ namespaces: ["a", "b", "c", "d"], refusals });
+      for (let rounds = 0; rounds < 4; rounds += 1) expect(await round()).toBe(failure);
+      expect(namespacesOf(writes)).toEqual(["a", "b", "c", "d", "a", "c", "d", "b"]);
+    },
+  );
+
   test.for([404, 409])("takes HTTP %i for a change that the watch brings", async (status) => {
     const { round, lines } = rig({ refusals: { shop: new Refusal(status, "") } });
     expect(await round()).toBeUndefined();
