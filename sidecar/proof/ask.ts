@@ -3,6 +3,7 @@ import { systemClock } from "../kit/clock.ts";
 import { systemCode } from "../kit/errors.ts";
 import type { Question } from "./questions.ts";
 import { statusLineReader, type StatusLine } from "./status-line.ts";
+import type { Place } from "./verdict.ts";
 
 /** How one try ended. */
 export type Outcome =
@@ -35,9 +36,9 @@ const CLOSED: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE"]);
 /**
  * Connects and asks one question. It reads into a few bytes of its own and wipes them, so that no part of an answer, which may be the
  * node's credentials, stays in memory.
- * @param address an IPv4 or IPv6 address, not a name
+ * @param place its address is an IPv4 or IPv6 address, not a name
  */
-export function ask(address: string, port: number, { text, isEnough }: Question): Try {
+export function ask({ address, port, from }: Omit<Place, "waitMs">, { text, isEnough }: Question): Try {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   const read = statusLineReader();
   let line: StatusLine | undefined;
@@ -57,7 +58,7 @@ export function ask(address: string, port: number, { text, isEnough }: Question)
   const open = (): Socket => {
     const buffer = Buffer.alloc(READ_BYTES);
     const onread = { buffer, callback: (bytes: number): boolean => take(buffer.subarray(0, bytes)) };
-    return connect({ host: address, port, onread })
+    return connect({ host: address, port, onread, ...(from === undefined ? {} : { localAddress: from }) })
       .once("connect", () => {
         askedAt = systemClock.elapsed();
         socket.write(text(address));

@@ -31,9 +31,13 @@ const LED_BACK: Way = {
   said: "inside the pod, where something such as a service mesh leads back what is sent there",
 };
 
+/** Undefined: the kernel chooses. */
+const sourcesOf = (way: Way): readonly (string | undefined)[] =>
+  (way.kind === "only" && way.from) || [undefined];
+
 /**
  * Asks each address for a token and, without one, for credentials, all at the same time, and keeps nothing of what it gets. Never rejects.
- * @returns a verdict for each address; after the first that is `reachable`, only that one
+ * @returns a verdict for each address, and for each that it can be asked from; after the first that is `reachable`, only that one
  */
 export async function prove(
   addresses: readonly string[],
@@ -43,11 +47,13 @@ export async function prove(
   const ways = await Promise.all(addresses.map(async (address) => ({ address, way: await way(address) })));
   const packets = loopback?.();
   const isLedBack = (): boolean => loopback !== undefined && loopback() !== packets;
-  const places = ways.map(({ address, way: taken }) => {
-    const place = { address, port, waitMs };
-    const tries = QUESTIONS.map((question) => ({ question, ...ask(address, port, question) }));
-    return { place, tries, taken };
-  });
+  const places = ways.flatMap(({ address, way: taken }) =>
+    sourcesOf(taken).map((from) => {
+      const place = { address, port, from, waitMs };
+      const tries = QUESTIONS.map((question) => ({ question, ...ask(place, question) }));
+      return { place, tries, taken };
+    }),
+  );
   const everyTry = places.flatMap(({ tries }) => tries);
   const end = (): void => everyTry.forEach((one) => one.end());
   // If the process had no CPU for a while, it has not yet seen what opened and what was answered. Node looks before it runs an immediate.

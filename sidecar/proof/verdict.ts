@@ -26,22 +26,28 @@ export interface Tried {
 export interface Place {
   readonly address: string;
   readonly port: number;
+  /** From which of several own addresses. */
+  readonly from?: string | undefined;
   /** How long each try may take. */
   readonly waitMs: number;
 }
 
 type Judged = readonly [kind: Kind, words: string];
 
-/** What all tries of one address say together. @param way as it was when they began */
+/** What all tries of one place say together. @param way as it was when they began */
 export function verdictOf(place: Place, tried: readonly Tried[], way: Way): Verdict {
-  const { address, port } = place;
+  const { address, port, from } = place;
   const judged = tried.map((one) => judge(place, one, way));
   const [kind, words] =
     judged.find(([one]) => one === "reachable") ??
     judged.find(([one]) => one === "unproven") ??
     mixed(tried) ??
     heldFor(way, [...new Set(judged.map(([, said]) => said))].join(" and "));
-  return { address, kind, said: `${address} port ${port} ${words}` };
+  return {
+    address,
+    kind,
+    said: `${address} port ${port}${from === undefined ? "" : ` from ${from}`} ${words}`,
+  };
 }
 
 /** Something that lets only some connections through may let the next one through. */

@@ -19,6 +19,8 @@ export interface Row {
   /** Of a client in the pod that knows its way. It may be asked more than an SDK does: through which device it goes. */
   readonly got: Got;
   readonly device?: string;
+  /** From which IPv4 address. */
+  readonly source?: string;
   /** What it gets so much later. */
   readonly afterSeconds?: number;
   /** Of the same client on the node, which shows that the service was there. `credentials` unless said otherwise. */
@@ -153,6 +155,14 @@ export const ROWS: readonly Row[] = [
     node: `${routes(verb, "99")}; ip rule add iif pod0 lookup 99; ip -6 rule add iif pod0 lookup 99`,
     ...HELD,
   })),
+  {
+    // A known limit: so does a limit of the pod's own bandwidth, while somebody else's packets fill it.
+    situation: "a node that drops what pods send for five seconds, and tokens required, hop limit 2",
+    node: `${firewall("drop")}; (sleep 5; nft delete table inet firewall) > /dev/null 2>&1 &`,
+    verdict: "held",
+    got: "credentials",
+    afterSeconds: 6,
+  },
 
   // Services that are not quite EC2's, or not well.
   {
@@ -290,6 +300,22 @@ export const ROWS: readonly Row[] = [
     got: "credentials",
     device: "eth0",
   })),
+  // Every program may bind a socket to any of its pod's addresses.
+  {
+    situation: "a network policy for one address of each family, and the pod has two",
+    pod: "ip address add 10.80.0.7/24 dev eth0; ip address add fd80::7/64 dev eth0 nodad preferred_lft 0",
+    node: `nft 'table inet firewall { chain forward { type filter hook forward priority 0;
+      ip saddr 10.80.0.2 ip daddr ${METADATA_V4} drop; ip6 saddr fd80::2 ip6 daddr ${METADATA_V6} drop; }; }'`,
+    verdict: "reachable",
+    got: "credentials",
+    source: "10.80.0.7",
+  },
+  {
+    situation: "a network policy that drops, and two addresses of each family",
+    pod: "ip address add 10.80.0.7/24 dev eth0; ip address add fd80::7/64 dev eth0 nodad",
+    node: firewall("drop"),
+    ...HELD,
+  },
   {
     situation: "a network policy that drops, and a second interface that leads past it",
     node: firewall("drop"),

@@ -26,7 +26,8 @@ without a capability.
 - **held**: the pod starts. **reachable** and **unproven**: the guard refuses, with exit 17 or 18.
 - The last two columns are controls: what a client gets that asks as an AWS SDK does, over IPv4 and IPv6, with more patience than the guard.
   In the pod it must get nothing where the guard says *held*. On the node it shows that the service was there.
-- One line is a known limit: a service that refuses a GET at once and takes longer than two seconds for a PUT looks as it does at hop limit 1.
+- Two lines are known limits: a service that refuses a GET at once and takes longer than two seconds for a PUT looks as it does at hop limit
+  1, and packets that are dropped just while the guard asks look like a wall.
 
 ${markdownTable([["what the pod finds", "guard", "a client in the pod gets", "a client on the node gets"], ...cells])}
 `;
@@ -69,9 +70,10 @@ describe.skipIf(reason)(`the guard that verifies${reason ? ` (skipped: ${reason}
     try {
       await arrange(lab, row);
       const device = row.device === undefined ? [] : ["--device", row.device];
+      const source = row.source === undefined ? [] : ["--source", row.source];
       const [{ code, stdout, stderr }, inPod, onNode] = await Promise.all([
         runVerify(lab),
-        sleep(1000 * (row.afterSeconds ?? 0)).then(() => got(lab, "inPod", device)),
+        sleep(1000 * (row.afterSeconds ?? 0)).then(() => got(lab, "inPod", [...device, ...source])),
         got(lab, "inNode"),
       ]);
       const { onNode: nodeGets = "credentials" } = row;

@@ -59,6 +59,13 @@ test.each([
   expect(await wayTo(address, has)).toEqual({ kind: "only" });
 });
 
+test("a program can choose any of an interface's addresses to send from", async () => {
+  expect(await wayTo(V4, network({ eth0: ["10.0.0.7", "10.0.0.8", "fd00::7", "fe80::1"] }))).toEqual({
+    kind: "only",
+    from: ["10.0.0.7", "10.0.0.8"],
+  });
+});
+
 test.each([
   ["loopback alone", V4, network({})],
   ["link-local IPv6 alone", V6, network({ eth0: ["fe80::1"] }, { code: "ENETUNREACH" })],
@@ -80,6 +87,15 @@ test.each(["EINVAL", "EACCES", "EHOSTUNREACH", "ENETUNREACH", "EADDRNOTAVAIL", "
     }
   },
 );
+
+test("a program can name the interface that a link-local address needs, also in a pod without other IPv6", async () => {
+  const [there, route] = ["fe80::a9fe:a9fe", { code: "EINVAL" }];
+  expect(await wayTo(there, network({ eth0: ["10.0.0.7", "fe80::1"] }, route))).toEqual({
+    kind: "one of several",
+    said: "over no interface, and a link-local address needs one",
+  });
+  expect(await wayTo(there, network({ eth0: ["10.0.0.7"] }, route))).toEqual({ kind: "none" });
+});
 
 test("a program can choose another interface with an address of the family", async () => {
   expect(await wayTo(V4, network({ eth0: ["10.0.0.7"], net1: ["10.1.0.7"] }))).toEqual({
