@@ -7,6 +7,7 @@ import { METADATA_ADDRESSES } from "../../../sidecar/contract/metadata.ts";
 import { metadataPolicy } from "../../../sidecar/contract/metadata-policy.ts";
 import { verifyMain, type VerifySurroundings } from "../../../sidecar/guard/verify.ts";
 import { waysToClose } from "../../../sidecar/guard/ways-to-close.ts";
+import { loopbackPackets } from "../../../sidecar/proof/loopback.ts";
 import { CREDENTIALS } from "../../../sidecar/proof/questions.ts";
 import type { Verdict } from "../../../sidecar/proof/verdict.ts";
 import { tempFolder } from "../../support/temp-files.ts";
@@ -30,11 +31,13 @@ async function verify(verdicts: readonly Verdict[], variables: Readonly<Record<s
   const terminationLog = join(tempFolder(), "termination-log");
   writeFileSync(terminationLog, "what an earlier attempt left");
   const proofs: unknown[] = [];
+  const counters: unknown[] = [];
   const said = { stdout: "", stderr: "" };
   let time = 0;
   const around: VerifySurroundings = {
-    prove: async (addresses, { waitMs, onTry }) => {
+    prove: async (addresses, { waitMs, loopback, onTry }) => {
       proofs.push([addresses, waitMs]);
+      counters.push(loopback);
       onTry?.(IPV4, { question: CREDENTIALS, outcome: { kind: "silent" } });
       return verdicts;
     },
@@ -43,7 +46,7 @@ async function verify(verdicts: readonly Verdict[], variables: Readonly<Record<s
     now: () => (time += 20.4),
   };
   const exit = await verifyMain({ [ENV.terminationLog]: terminationLog, ...variables }, around);
-  return { exit, ...said, proofs, message: readFileSync(terminationLog, "utf8") };
+  return { exit, ...said, proofs, counters, message: readFileSync(terminationLog, "utf8") };
 }
 
 test("the guard in mode verify says what each address did, and gives the proof two seconds", async () => {
@@ -55,6 +58,11 @@ test("the guard in mode verify says what each address did, and gives the proof t
   expect(stderr).toBe("");
   expect(proofs).toEqual([[[IPV4, IPV6], 2000]]);
   expect(message).toBe(stdout.trim());
+});
+
+test("the guard in mode verify has the pod's loopback watched, since no other container runs yet", async () => {
+  const { counters } = await verify([held(IPV4), held(IPV6)]);
+  expect(counters).toEqual([loopbackPackets]);
 });
 
 test("the guard in mode verify tries the addresses that it is told, each once", async () => {

@@ -46,8 +46,8 @@ test.each([
   ],
   [
     "a pod that has the address itself",
-    "127.0.0.2",
-    network({ eth0: ["10.0.0.7"], net1: ["10.1.0.7"] }, { from: "127.0.0.2" }),
+    V4,
+    network({ eth0: ["10.0.0.7"], net1: ["10.1.0.7"] }, { from: V4 }),
   ],
   [
     "a pod that sends to its own loopback",
