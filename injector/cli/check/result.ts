@@ -1,6 +1,5 @@
 import type { GuardMode } from "../../../sidecar/contract/env.ts";
 import type { FindingCode } from "../../model/findings.ts";
-import type { PoolResult } from "./probe/results.ts";
 import type { Reading } from "./facts.ts";
 
 export const STATUSES = ["ok", "warn", "fail", "skip"] as const;
@@ -85,6 +84,19 @@ export const CHECKS = {
   },
 } as const;
 export type CheckCode = keyof typeof CHECKS;
+
+/** What the guard of mode verify says of a node. `unproven`: it could not tell. `untried`: it did not run. */
+export type PoolVerdict = "held" | "reachable" | "unproven" | "untried";
+
+/** Of one pool of nodes, for `--output json`. */
+export interface PoolResult {
+  readonly pool: string;
+  /** The one that was tried. */
+  readonly node: string;
+  /** How many of the pool are ready and take pods. */
+  readonly nodes: number;
+  readonly verdict: PoolVerdict;
+}
 
 export interface CheckResult {
   readonly code: CheckCode;

@@ -1,4 +1,13 @@
-import { fail, listed, ok, skip, warn, type CheckResult } from "../result.ts";
+import {
+  fail,
+  listed,
+  ok,
+  skip,
+  warn,
+  type CheckResult,
+  type PoolResult,
+  type PoolVerdict,
+} from "../result.ts";
 import { PROBE_LABEL } from "./job.ts";
 import type { Pool, PoolLabel, Pools } from "./pools.ts";
 import type { Outcome, Probed, Run } from "./run.ts";
@@ -9,20 +18,7 @@ const SAID_MAX = 300;
 export const POOLS_MAX = 20;
 
 /** How the guard of mode verify ends (deploy/reference/guard.md). */
-export const VERIFY_EXITS = { held: 0, reachable: 17, unproven: 18 } as const;
-
-/** `unproven`: the guard ran and could not tell. `untried`: it did not run. */
-export type PoolVerdict = keyof typeof VERIFY_EXITS | "untried";
-
-/** Of one pool, for `--output json`. */
-export interface PoolResult {
-  readonly pool: string;
-  /** The one that was tried. */
-  readonly node: string;
-  /** How many of the pool are ready and take pods. */
-  readonly nodes: number;
-  readonly verdict: PoolVerdict;
-}
+const VERIFY_EXITS = { held: 0, reachable: 17, unproven: 18 } as const;
 
 /** The worst last, where a terminal stops. Pure. */
 export function resultsOf({ probed, left }: Run, namespace: string): readonly CheckResult[] {
