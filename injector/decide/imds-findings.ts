@@ -1,6 +1,6 @@
 import type { GuardMode } from "../../sidecar/contract/env.ts";
 import type { ImdsInput } from "./imds.ts";
-import { BLOCK_REMEDY } from "./namespace-settings.ts";
+import { BLOCK_REMEDY } from "../model/guard-mode.ts";
 import { type Finding, finding } from "../model/findings.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 

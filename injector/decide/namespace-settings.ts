@@ -5,6 +5,7 @@ import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { Facts } from "../model/facts.ts";
 import type { GuardMode } from "../../sidecar/contract/env.ts";
 import {
+  BLOCK_REMEDY,
   ENFORCED_LEVEL,
   GUARD_SETTINGS,
   guardMode,
@@ -51,9 +52,6 @@ export function namespaceSettings(
   findings.push(...forbiddenByLevel(facts, guard));
   return { source: overridden ? wantedSource : config.source, guard, findings };
 }
-
-/** How an admin gets mode `block` in one namespace, whatever has chosen `verify` there. */
-export const BLOCK_REMEDY = `a cluster admin for the guard's mode block (on the namespace ${ANNOTATION.guard}: block, and ${ENFORCED_LEVEL}: privileged)`;
 
 /** What a pod with a role is denied for by the source of its namespace and the guard's mode there. */
 export function sourceFindings({ guard, source }: Presence, { namespace }: Facts): readonly Finding[] {

@@ -11,6 +11,9 @@ export const isGuardSetting = (raw: string): raw is GuardSetting =>
 
 export const ENFORCED_LEVEL = "pod-security.kubernetes.io/enforce";
 
+/** How an admin gets mode `block` in one namespace, whatever has chosen `verify` there; the object of "Ask". */
+export const BLOCK_REMEDY = `a cluster admin for the guard's mode block (on the namespace ${ANNOTATION.guard}: block, and ${ENFORCED_LEVEL}: privileged)`;
+
 /**
  * The namespace's Pod Security level, if it forbids NET_ADMIN to the guard; else undefined. A value that is no level counts as
  * `restricted`, as for the API server (ParseLevel in k8s.io/pod-security-admission/api). A level that the API server's own configuration

@@ -7,6 +7,7 @@ import {
   oneContainerProblems,
   sidecarProblems,
   verifierProblems,
+  type GuardMode,
 } from "./own-containers.ts";
 
 /**
@@ -47,7 +48,6 @@ export interface GuardSettings {
   readonly guardContainer: "init" | "sidecar";
   readonly guard: "auto" | "verify";
 }
-export type GuardMode = "block" | "verify";
 
 /** The mode in which pods of a namespace are guarded, unless the guard is off there. */
 function modeIn({ level = "privileged", annotations }: Space, { guard }: GuardSettings): GuardMode {

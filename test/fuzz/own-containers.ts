@@ -1,9 +1,10 @@
 import { own } from "../../injector/model/read.ts";
 import { SETTINGS } from "./cluster.ts";
-import type { GuardMode } from "./guarded.ts";
 import { at, fields, list, nameOf, texts } from "./json.ts";
 
 /** What guard and sidecar must be like. */
+
+export type GuardMode = "block" | "verify";
 
 const commandOf = (container: unknown): string => texts(at(container, "command")).join(" ");
 const valueOf = (container: unknown, variable: string): unknown =>
