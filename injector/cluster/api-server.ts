@@ -10,7 +10,10 @@ import { isRecord, own } from "../model/read.ts";
 import type { ApiAccess } from "./access.ts";
 import { readText } from "./body.ts";
 
-/** The API server answered, but not with 200 (POST and PATCH: or 201; DELETE: or 202). The message is `HTTP <status>`; `said` is its own sentence. */
+/**
+ * The API server answered, but not with 200 (POST and PATCH: or 201; DELETE: or 202). The message is `HTTP <status>`; `said` is its own
+ * sentence.
+ */
 export class Refusal extends Error {
   readonly status: number;
   readonly said: string;
