@@ -29,8 +29,8 @@ export function checkCommand(bind: Bind): Command {
     .summary("check whether podrole works in a cluster")
     .description(
       "Check whether podrole works in a cluster: injector, webhook, certificates, admission policy and labelled " +
-        "namespaces. Two pods are tried there as a dry run. Nothing is changed, unless --probe asks for it. What the " +
-        "kubeconfig's user may not read is skipped, and the report says so.",
+        "namespaces. Two pods are tried there as a dry run, for each mode of the guard. Nothing is changed, unless " +
+        "--probe asks for it. What the kubeconfig's user may not read is skipped, and the report says so.",
     )
     .option("--wait", "check again until nothing is broken, or until --timeout is over")
     .addOption(
@@ -45,7 +45,7 @@ export function checkCommand(bind: Bind): Command {
         "namespace runs a pod there for some seconds, and is deleted. The kubeconfig's user must be allowed to list " +
         "nodes, and in that namespace to create and delete jobs and to list pods",
     )
-    .option("-n, --namespace <name>", "labelled namespace to try pods in (default: the first)");
+    .option("-n, --namespace <name>", "labelled namespace to try pods in (default: the first of each mode)");
   withConfigFile(withClusterOptions(command));
   return command.action(bind(runCheck));
 }
