@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { outcomeOf } from "./attempts.ts";
 import { file, METADATA_V4, METADATA_V6, SECRET } from "./lab.ts";
 import { markdownTable, PAGE, pageWith } from "./page.ts";
@@ -33,13 +33,7 @@ ${markdownTable([["what the pod finds", "guard", "a client in the pod gets", "a 
 `;
 
 describe.skipIf(reason)(`the guard that verifies${reason ? ` (skipped: ${reason})` : ""}`, () => {
-  let shared: RoutedLab;
-  const cells: Cells[] = [];
-
-  beforeAll(async () => {
-    shared = await openRoutedLab();
-  });
-  afterAll(() => shared?.close());
+  const cells = new Map<string, Cells>();
 
   /** The most that the client gets at any of the addresses. */
   async function got(lab: RoutedLab, where: "inPod" | "inNode", more: readonly string[] = []): Promise<Got> {
@@ -64,9 +58,9 @@ describe.skipIf(reason)(`the guard that verifies${reason ? ` (skipped: ${reason}
   }
 
   const titled = ROWS.map((row) => [row.situation, row.verdict, row.got, row] as const);
-  test.each(titled)("%s: %s, and a client in the pod gets %s", async (_, __, ___, row) => {
-    const changes = row.pod !== undefined || row.node !== undefined || row.plugged;
-    const lab = changes ? await openRoutedLab() : shared;
+  // Each row has namespaces of its own and waits for most of its time.
+  test.concurrent.for(titled)("%s: %s, and a client in the pod gets %s", async ([, , , row]) => {
+    const lab = await openRoutedLab();
     try {
       await arrange(lab, row);
       const device = row.device === undefined ? [] : ["--device", row.device];
@@ -82,13 +76,14 @@ describe.skipIf(reason)(`the guard that verifies${reason ? ` (skipped: ${reason}
       expect({ code, stderr }).toEqual({ code: verdict.code, stderr: expect.stringContaining(verdict.says) });
       expect(Buffer.byteLength(stderr)).toBeLessThan(MESSAGE_BYTES);
       for (const secret of [SECRET, TOKEN, TOKEN.slice(0, 7)]) expect(stdout + stderr).not.toContain(secret);
-      cells.push([row.situation, row.verdict, inPod, onNode]);
+      cells.set(row.situation, [row.situation, row.verdict, inPod, onNode]);
     } finally {
-      if (lab !== shared) await lab.close();
+      await lab.close();
     }
   });
 
   test("the page shows what came out", async () => {
-    await expect(pageWith("Mode verify", section(cells))).toMatchFileSnapshot(PAGE);
+    const inOrder = ROWS.map(({ situation }) => cells.get(situation)).filter((one) => one !== undefined);
+    await expect(pageWith("Mode verify", section(inOrder))).toMatchFileSnapshot(PAGE);
   });
 });

@@ -6,6 +6,7 @@ export default defineConfig({
     include: ["test/guard/**/*.test.ts"],
     // Network namespaces are made and torn down one file at a time.
     fileParallelism: false,
+    maxConcurrency: 6,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
