@@ -273,7 +273,7 @@ export const FINDINGS = {
   },
   BLOCKED_ENDPOINT: {
     severity: "deny",
-    about: "Admission policy: an endpoint of a Service is an address that podrole blocks.",
+    about: "Admission policy: an endpoint or an external IP of a Service is an address that podrole blocks.",
   },
   INJECTED_DIFFERENTLY: {
     severity: "deny",

@@ -11,6 +11,7 @@ const CONFIGS = `${NAMESPACES}/podrole-system/configmaps`;
 /** The namespace has nothing to do with podrole. */
 const ENDPOINTS = `${NAMESPACES}/elsewhere/endpoints`;
 const SLICES = "/apis/discovery.k8s.io/v1/namespaces/elsewhere/endpointslices";
+const SERVICES = `${NAMESPACES}/elsewhere/services`;
 
 /** Blocked by the settings, and by settings that the controller keeps. 100.100.100.200 is another cloud's metadata service. */
 const SET_V4 = "100.100.100.200";
@@ -31,6 +32,10 @@ const slice = (addressType: string, ...all: readonly string[]) => ({
   addressType,
   ports: [{ port: 80 }],
   endpoints: all.map((address) => endpoint(address)),
+});
+const service = (...externalIPs: readonly string[]) => ({
+  metadata: { name: "a" },
+  spec: { ports: [{ port: 80 }], externalIPs },
 });
 
 describe.skipIf(reason !== undefined)(
@@ -82,6 +87,7 @@ describe.skipIf(reason !== undefined)(
     ])("the API server itself refuses %s", async (address) => {
       expect(await triedEndpoints(subset(address))).toEqual(INVALID);
       expect(await tried(SLICES, slice("IPv4", address))).toEqual(INVALID);
+      expect(await tried(SERVICES, service(address))).toEqual(INVALID);
     });
 
     const SPELLINGS = [
@@ -119,6 +125,10 @@ describe.skipIf(reason !== undefined)(
       test("in Endpoints that are not ready", async () => {
         const notReady = { notReadyAddresses: [{ ip: address }], ports: [{ port: 80 }] };
         expect(await triedEndpoints(subset("10.1.2.3"), notReady)).toEqual(BLOCKED);
+      });
+
+      test("as the external IP of a Service", async () => {
+        expect(await tried(SERVICES, service("10.1.2.3", address))).toEqual(BLOCKED);
       });
 
       test("in an EndpointSlice, or the API server itself refuses the spelling", async () => {
@@ -160,11 +170,22 @@ describe.skipIf(reason !== undefined)(
       "FD00:0::254",
       "169.253.169.254",
       "64:ff9b::10.1.2.3",
-    ])("%s is admitted in Endpoints", async (address) => {
+    ])("%s is admitted in Endpoints and as an external IP", async (address) => {
       expect(await triedEndpoints(subset(address))).toBe("admitted");
+      expect(await tried(SERVICES, service(address))).toBe("admitted");
     });
 
     test.for([
+      [
+        "a Service without external IPs",
+        SERVICES,
+        { metadata: { name: "a" }, spec: { ports: [{ port: 80 }] } },
+      ],
+      [
+        "a Service of another name",
+        SERVICES,
+        { metadata: { name: "a" }, spec: { type: "ExternalName", externalName: "example.com" } },
+      ],
       ["Endpoints without subsets", ENDPOINTS, { metadata: { name: "a" } }],
       ["an EndpointSlice without endpoints", SLICES, slice("IPv4")],
       ["an EndpointSlice with null in their place", SLICES, { ...slice("IPv4"), endpoints: null }],

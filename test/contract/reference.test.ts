@@ -110,7 +110,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   SETTINGS_INVALID:
     "Correct the ConfigMap: `kubectl -n podrole-system logs deployment/podrole-injector` names the key.",
   SIDECAR_EXEC: "Read the log (`kubectl logs POD -c podrole-sidecar`) and the termination message.",
-  BLOCKED_ENDPOINT: "Remove the address from the Endpoints or EndpointSlice.",
+  BLOCKED_ENDPOINT: "Remove the address from the Endpoints, EndpointSlice or Service.",
   INJECTED_DIFFERENTLY: "Delete guard, sidecar and token volume from the manifest: podrole adds them itself.",
 };
 
