@@ -26,8 +26,8 @@ export function levelWithoutNetAdmin({ namespace }: Pick<Facts, "namespace">): s
 }
 
 /**
- * The mode of the guard in pods of a namespace; undefined: they have none. A value that is none of {@link GUARD_SETTINGS} denies every
- * pod of the namespace, so here it stands for itself as `block`.
+ * The mode of the guard in pods of a namespace; undefined: they have none. An annotation that is none of {@link GUARD_SETTINGS} gives
+ * `block`: it denies every pod of the namespace anyway, and what else is said of the pod is then what the stricter mode says.
  */
 export function guardMode(
   facts: Pick<Facts, "namespace">,

@@ -36,6 +36,9 @@ export const COMMAND = {
   wait: ["podrole-sidecar", "wait"],
 } as const;
 
+/** How the command `verify` exits by what it has proven; `podrole check --probe` reads it. All exits: guard/exits.ts. */
+export const VERIFY_EXITS = { held: 0, reachable: 17, unproven: 18 } as const;
+
 /**
  * The sidecar's uid, which is its gid too: random for each pod, so that no pod of the node can use up what the kernel
  * gives another's, and no image can be built to run as it. At most 65535, since a pod's user namespace maps no more, and

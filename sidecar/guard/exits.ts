@@ -1,3 +1,5 @@
+import { VERIFY_EXITS } from "../contract/pod.ts";
+
 /**
  * How the guard ends. A controller or an alert can match on the exit code without reading the message, which begins
  * with one of the codes. 2 to 9 mean the same in all of podrole's programs; the guard's own begin at 10.
@@ -84,7 +86,7 @@ export const EXITS: readonly Exit[] = [
       "Read the message. Set `guardContainer` to `init` if the container runtime gives containers more than podrole writes into the pod, as CRI-O does with `add_inheritable_capabilities`.",
   },
   {
-    exit: 17,
+    exit: VERIFY_EXITS.reachable,
     codes: ["METADATA_REACHABLE"],
     means:
       "In mode `verify`: the metadata service answered, or something in its place. The message names the address, the request and the status, and nothing else of the answer.",
@@ -92,7 +94,7 @@ export const EXITS: readonly Exit[] = [
       "Close the address in one of the three ways that the message gives: hop limit 1 with tokens required, a NetworkPolicy, or the namespace at Pod Security level `privileged`, where the guard blocks.",
   },
   {
-    exit: 18,
+    exit: VERIFY_EXITS.unproven,
     codes: ["METADATA_UNPROVEN"],
     means:
       "In mode `verify`: what happened does not show whether the metadata service can be had. A connection opened and GET was without an answer for two seconds, only some connections opened, none could be tried, or other programs of the pod can take another way: it has several network interfaces, its own routes alone lead nowhere, or its address was not ready. The message says which.",

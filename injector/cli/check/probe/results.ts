@@ -1,3 +1,5 @@
+import { CLOSE_COMMAND } from "../../../../sidecar/contract/metadata.ts";
+import { VERIFY_EXITS } from "../../../../sidecar/contract/pod.ts";
 import {
   fail,
   listed,
@@ -16,9 +18,6 @@ const CODE = "PROBE";
 const SAID_MAX = 300;
 /** Pools that are tried at once. */
 export const POOLS_MAX = 20;
-
-/** How the guard of mode verify ends (deploy/reference/guard.md). */
-const VERIFY_EXITS = { held: 0, reachable: 17, unproven: 18 } as const;
 
 /** The worst last, where a terminal stops. Pure. */
 export function resultsOf({ probed, left }: Run, namespace: string): readonly CheckResult[] {
@@ -159,5 +158,5 @@ const BY_BLOCK = "mode block, in namespaces at Pod Security level privileged";
 function closing(label: PoolLabel | undefined): string {
   if (label === "cloud.google.com/gke-nodepool") return `Use ${BY_NETWORK}, or ${BY_BLOCK}.`;
   const forNew = (label && FOR_NEW_NODES[label]) ?? "MetadataOptions of their launch template";
-  return `Require tokens and hop limit 1: aws ec2 modify-instance-metadata-options --instance-id ID --http-tokens required --http-put-response-hop-limit 1, and for new nodes ${forNew}. Or use ${BY_NETWORK}, or ${BY_BLOCK}.`;
+  return `Require tokens and hop limit 1: ${CLOSE_COMMAND}, and for new nodes ${forNew}. Or use ${BY_NETWORK}, or ${BY_BLOCK}.`;
 }
