@@ -7,7 +7,7 @@ import { apiServer } from "../cluster/api-server.ts";
 import { VERSION } from "../model/version.ts";
 import { controllerCommand, type ControllerOptions } from "./command.ts";
 import { controllerTasks, unreadyOf } from "./controller.ts";
-import { healthServer } from "./health.ts";
+import { healthServer } from "../http/health.ts";
 import { controllerMetrics } from "./metrics.ts";
 import type { Task } from "./task.ts";
 

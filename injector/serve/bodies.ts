@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { setImmediate as nextLoop } from "node:timers/promises";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { CodedError } from "../../sidecar/kit/errors.ts";
-import { turns, type Turn } from "./turns.ts";
+import { turns, type Turn } from "../http/turns.ts";
 import { weigh } from "./weight.ts";
 
 /** How much of the server's memory request bodies may take, in bytes. */

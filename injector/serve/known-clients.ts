@@ -1,7 +1,7 @@
 import { TLSSocket } from "node:tls";
 import type { FastifyInstance } from "fastify";
 import type { Socket } from "node:net";
-import { connectionOf } from "./one-at-a-time.ts";
+import { connectionOf } from "../http/one-at-a-time.ts";
 
 /**
  * Answers reviews only for a client that has shown a certificate by the listener's client CA. Probes and metrics stay

@@ -4,7 +4,7 @@ import { DURATION_BUCKETS, METRICS, operationLabel, reasonLabel, resourceLabel }
 import type { Trouble } from "../model/trouble.ts";
 import type { TlsSourceState } from "../tls/source.ts";
 import type { Followed } from "../cluster/kubernetes.ts";
-import type { ConfigInForce } from "./config-in-force.ts";
+import type { ConfigInForce } from "../cluster/config-in-force.ts";
 import type { AnsweredReview } from "../review/admission-result.ts";
 
 export interface Metrics {

@@ -11,7 +11,7 @@ import type { Trouble } from "../model/trouble.ts";
 import { answer, answerTooHeavy, type AnswerDeps } from "./answer.ts";
 import { bodyLimits, readBodies, type BodyLimits } from "./bodies.ts";
 import { admitKnownClients } from "./known-clients.ts";
-import { listener, type Limits, type ListenerTls } from "./listener.ts";
+import { listener, type Limits, type ListenerTls } from "../http/listener.ts";
 
 export interface Deps extends AnswerDeps {
   /** Also Fastify's own. */

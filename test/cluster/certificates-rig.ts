@@ -9,7 +9,7 @@ import type { Action } from "../../injector/controller/plan.ts";
 import { task } from "../../injector/controller/task.ts";
 import type { Trouble } from "../../injector/model/trouble.ts";
 import { random } from "../../injector/mutate/fresh.ts";
-import { serveCertificate } from "../../injector/serve/listener.ts";
+import { serveCertificate } from "../../injector/http/listener.ts";
 import { buildServer } from "../../injector/serve/server.ts";
 import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
 import { serviceNames } from "../../injector/tls/options.ts";

@@ -4,7 +4,7 @@ import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { certificateAuthority, servingCertificate, validFor } from "../../injector/tls/certificates.ts";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { kubernetesCluster } from "../../injector/cluster/kubernetes.ts";
-import { serveCertificate } from "../../injector/serve/listener.ts";
+import { serveCertificate } from "../../injector/http/listener.ts";
 import { buildServer } from "../../injector/serve/server.ts";
 import { random } from "../../injector/mutate/fresh.ts";
 import { config } from "../support/config.ts";

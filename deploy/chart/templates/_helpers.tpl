@@ -82,7 +82,7 @@ the default applies. */}}
 {{/* Refuses combinations of values that do not work. The schema sees only one value at a time. */}}
 {{- define "podrole.checked" -}}
 {{- $v := .Values -}}
-{{- /* After the drain, injector/serve/drain.ts gives the last requests 20 s. */ -}}
+{{- /* After the drain, injector/http/drain.ts gives the last requests 20 s. */ -}}
 {{- if lt (int $v.terminationGracePeriodSeconds) (add 25 (int $v.drainSeconds) | int) -}}
 {{- fail "terminationGracePeriodSeconds must exceed drainSeconds by 25 or more, or the kubelet ends the injector while it drains" -}}
 {{- end -}}

@@ -8,6 +8,7 @@ export const ROOMS = {
     "cli",
     "controller",
     "serve",
+    "http",
     "tls",
     "cluster",
     "review",

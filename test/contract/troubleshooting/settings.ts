@@ -1,7 +1,7 @@
 import { baseOf } from "../../../injector/config/base-role.ts";
 import type { Written } from "../../../injector/config/read-config.ts";
-import { configFileSource, missingConfigMap, notFollowed } from "../../../injector/serve/config-source.ts";
-import { configInForce } from "../../../injector/serve/config-in-force.ts";
+import { configFileSource, missingConfigMap, notFollowed } from "../../../injector/cluster/config-source.ts";
+import { configInForce } from "../../../injector/cluster/config-in-force.ts";
 import { systemClock } from "../../../sidecar/kit/clock.ts";
 import type { CodedError } from "../../../sidecar/kit/errors.ts";
 import { silent } from "../../support/log-lines.ts";

@@ -11,7 +11,7 @@ import {
   validFor,
   type KeyPair,
 } from "../../../injector/tls/certificates.ts";
-import { LIMITS, serveCertificate, type Limits, type ListenerTls } from "../../../injector/serve/listener.ts";
+import { LIMITS, serveCertificate, type Limits, type ListenerTls } from "../../../injector/http/listener.ts";
 import { buildServer } from "../../../injector/serve/server.ts";
 import type { Cluster } from "../../../injector/model/facts.ts";
 import { config } from "../../support/config.ts";

@@ -3,7 +3,7 @@ import type { RequestListener } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { LIMITS, listener, type Limits } from "../../../injector/serve/listener.ts";
+import { LIMITS, listener, type Limits } from "../../../injector/http/listener.ts";
 import { hungUp } from "./listener-rig.ts";
 
 /** A listener without TLS, and one connection to it. */

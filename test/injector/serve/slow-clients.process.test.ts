@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { connect as connectTcp, type AddressInfo, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { listener, LIMITS } from "../../../injector/serve/listener.ts";
+import { listener, LIMITS } from "../../../injector/http/listener.ts";
 import { ca, fresh, agentFor, serialOf, listening, review, raw, hungUp, REVIEW } from "./listener-rig.ts";
 
 describe("a slow client", () => {

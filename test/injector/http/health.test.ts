@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { healthServer } from "../../../injector/controller/health.ts";
+import { healthServer } from "../../../injector/http/health.ts";
 import { CONTROLLER_METRICS, controllerMetrics } from "../../../injector/controller/metrics.ts";
 import type { Task } from "../../../injector/controller/task.ts";
 import type { Trouble } from "../../../injector/model/trouble.ts";

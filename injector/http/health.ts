@@ -3,13 +3,13 @@ import { oneRequestServer, type OneRequestServer } from "../../sidecar/kit/one-r
 import type { Trouble } from "../model/trouble.ts";
 
 export interface HealthDeps {
-  /** Why the controller is not ready, or undefined. */
+  /** Why the program is not ready, or undefined. */
   readonly unready: () => Trouble | undefined;
   /** Everything, in the Prometheus text format. */
   readonly metrics: () => string;
 }
 
-/** The controller's only port: `GET /livez`, `/readyz` and `/metrics` over HTTP. It holds no secret. */
+/** A port of its own for `GET /livez`, `/readyz` and `/metrics` over HTTP. It holds no secret. */
 export const healthServer = (deps: HealthDeps): OneRequestServer =>
   oneRequestServer(async (request) => answer(request, deps));
 

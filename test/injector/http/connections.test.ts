@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { Server } from "node:http";
 import { expect, test } from "vitest";
-import { limitConnections } from "../../../injector/serve/connections.ts";
+import { limitConnections } from "../../../injector/http/connections.ts";
 
 const connectionFrom = (remotePort: number) =>
   Object.assign(new EventEmitter(), { remoteAddress: "10.0.0.1", remotePort, destroy: () => undefined });

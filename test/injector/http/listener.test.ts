@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { type AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { certificateAuthority, validFor } from "../../../injector/tls/certificates.ts";
-import { LIMITS, listener } from "../../../injector/serve/listener.ts";
+import { LIMITS, listener } from "../../../injector/http/listener.ts";
 import { until } from "../../support/until.ts";
-import { ca, fresh, agentFor, serialOf, listening, review, raw, hungUp } from "./listener-rig.ts";
+import { ca, fresh, agentFor, serialOf, listening, review, raw, hungUp } from "../serve/listener-rig.ts";
 
 describe("another certificate", () => {
   test("is served to new connections, while open ones keep theirs", async () => {

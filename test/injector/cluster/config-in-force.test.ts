@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { configInForce, type ConfigDeps } from "../../../injector/serve/config-in-force.ts";
+import { configInForce, type ConfigDeps } from "../../../injector/cluster/config-in-force.ts";
 import type { Written } from "../../../injector/config/read-config.ts";
 import { VERSION } from "../../../injector/model/version.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { turns } from "../../../injector/serve/turns.ts";
+import { turns } from "../../../injector/http/turns.ts";
 
 /** Asks in order, by a name each. @returns who has had a turn, and how to end one */
 function asking(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { processMemory, returnIdleMemory } from "../../../injector/serve/idle-memory.ts";
+import { processMemory, returnIdleMemory } from "../../../injector/http/idle-memory.ts";
 
 const MIB = 1024 * 1024;
 

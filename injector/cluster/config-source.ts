@@ -1,5 +1,5 @@
 import { CodedError } from "../../sidecar/kit/errors.ts";
-import { informer, type InformerDeps } from "../cluster/informer.ts";
+import { informer, type InformerDeps } from "./informer.ts";
 import { readConfigFile, writtenIn } from "../config/config-map.ts";
 import { configFrom, configInvalid, isAccepted, otherVersion, type Written } from "../config/read-config.ts";
 import type { Trouble } from "../model/trouble.ts";
