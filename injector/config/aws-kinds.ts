@@ -45,17 +45,20 @@ export const sessionDuration: Kind<number> = {
   schema: { type: ["integer", "string"] },
 };
 
-const ORIGIN = "^https?://[a-z0-9.:[\\]-]+$";
+const originOf = (schemes: "https?" | "https", must: string): Kind<string> => {
+  const form = `^${schemes}://[a-z0-9.:[\\]-]+$`;
+  return text(
+    "url",
+    (raw) => {
+      if (!new RegExp(form).test(raw) || URL.parse(raw)?.origin !== raw) {
+        throw new Error(`must be an ${must} URL in lower case, without user name, path and slash at the end`);
+      }
+      return raw;
+    },
+    { pattern: form },
+  );
+};
 
-export const endpoint: Kind<string> = text(
-  "url",
-  (raw) => {
-    if (!new RegExp(ORIGIN).test(raw) || URL.parse(raw)?.origin !== raw) {
-      throw new Error(
-        "must be an http or https URL in lower case, without user name, path and slash at the end",
-      );
-    }
-    return raw;
-  },
-  { pattern: ORIGIN },
-);
+export const endpoint = originOf("https?", "http or https");
+
+export const httpsOrigin = originOf("https", "https");

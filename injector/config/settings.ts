@@ -19,6 +19,7 @@ import {
   audience,
   baseRoleArn,
   endpoint,
+  httpsOrigin,
   region,
   roleArn,
   sessionDuration,
@@ -164,6 +165,28 @@ export const SETTINGS = {
   ambientSecret: optional(objectName, {
     about: "Source ambient: name of the Secret in the pod's namespace with the sidecar's AWS credentials.",
     policy: true,
+  }),
+  brokerUrl: optional(httpsOrigin, {
+    about: "Source broker: where sidecars reach the broker; the chart sets it where broker.enabled.",
+    policy: true,
+    sidecar: ENV.brokerUrl,
+  }),
+  brokerCa: optional(certificates, {
+    about: "Source broker: CA certificates by which sidecars know the broker; the controller writes them.",
+    policy: true,
+    sidecar: ENV.brokerCa,
+  }),
+  brokerClients: setting(choice(["any", "pod"]), "any", {
+    about:
+      "Source broker: from which addresses the broker takes a pod's token; any, or only from the pod's own, where the network keeps the addresses of pods.",
+  }),
+  shareSessions: setting(yesOrNo, "false", {
+    about:
+      "Source broker: whether pods of one service account share a session for each role; CloudTrail then names the account, not the pod.",
+  }),
+  sourceIdentity: setting(yesOrNo, "true", {
+    about:
+      "Source broker: whether sessions have the SourceIdentity NAMESPACE.SERVICEACCOUNT; left out for roles whose trust policy does not allow sts:SetSourceIdentity.",
   }),
   block: setting(addresses, METADATA_ADDRESSES.join(","), {
     about: "Addresses that the guard blocks, or proves out of reach.",

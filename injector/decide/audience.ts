@@ -19,9 +19,11 @@ export function decideAudience(
   { keys, source, tokenAudience }: Pick<InjectorConfig, "keys" | "source" | "tokenAudience">,
 ): AudienceDecision {
   const bySetting = { audience: tokenAudience, by: "the setting tokenAudience", findings: [] };
+  const { volume, audience: fixed } = SOURCE_KINDS[source];
+  if (fixed !== undefined) return { audience: fixed, by: `source ${source}`, findings: [] };
   const key = keys.serviceAccountAudience;
   const raw = annotation(serviceAccount?.annotations, key) ?? "";
-  if (raw === "" || SOURCE_KINDS[source].volume === undefined) return bySetting;
+  if (raw === "" || volume === undefined) return bySetting;
   const by = `annotation ${key} of service account ${serviceAccount?.name ?? ""}`;
   try {
     return { audience: audienceOf(raw), by, findings: [] };

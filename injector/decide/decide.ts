@@ -85,7 +85,7 @@ export function decide(
     ...roleProblems,
     ...(sidecar?.findings ?? []),
     ...imdsProblems,
-    ...(isRequested ? sourceFindings(presence, facts) : []),
+    ...(isRequested ? sourceFindings(presence, facts, config) : []),
     ...baseline(),
     ...(guard || isRequested ? observe("hazards", hazards(pod, presence)) : []),
     ...(sidecar?.intent && !guard ? eavesdropping(pod, sidecar.intent) : []),

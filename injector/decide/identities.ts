@@ -41,8 +41,11 @@ export interface IdentitiesInput {
   readonly config: InjectorConfig;
 }
 
-const policyMode = ({ policy, source }: Pick<InjectorConfig, "policy" | "source">): PolicyMode =>
-  policy ?? SOURCE_KINDS[source].defaultPolicy;
+/** The mode in which a role is decided in namespaces of this source. */
+export function policyMode({ policy, source }: Pick<InjectorConfig, "policy" | "source">): PolicyMode {
+  const { alwaysEnforces, defaultPolicy } = SOURCE_KINDS[source];
+  return alwaysEnforces ? "enforce" : (policy ?? defaultPolicy);
+}
 
 /**
  * Decides every role of the pod separately, by the same rules. The pod's own role has an identity even if all containers

@@ -54,10 +54,18 @@ export function namespaceSettings(
 }
 
 /** What a pod with a role is denied for by the source of its namespace and the guard's mode there. */
-export function sourceFindings({ guard, source }: Presence, { namespace }: Facts): readonly Finding[] {
-  if (guard !== "verify" || !SOURCE_KINDS[source].opensGuard) return [];
+export function sourceFindings(
+  { guard, source }: Presence,
+  { namespace }: Facts,
+  config: InjectorConfig,
+): readonly Finding[] {
+  const { opensGuard, missing } = SOURCE_KINDS[source];
+  const absent = missing?.(config);
+  const findings = absent === undefined ? [] : [finding(absent.code, absent.message, absent.remedy)];
+  if (guard !== "verify" || !opensGuard) return findings;
   const message = `Source ${source} needs the node's metadata service, and in namespace ${namespace.name} the guard is in mode verify: a pod that reaches this service does not start.`;
-  return [finding("SOURCE_NEEDS_BLOCK", message, `Ask ${BLOCK_REMEDY}, or for source web-identity.`)];
+  const remedy = `Ask ${BLOCK_REMEDY}, or for source web-identity.`;
+  return [...findings, finding("SOURCE_NEEDS_BLOCK", message, remedy)];
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   sessionNameTemplate,
   tagsOf,
 } from "../model/session-values.ts";
+import { SHARED_SESSION_NAME, sharesSessions } from "./shared-sessions.ts";
 import { annotation } from "../model/annotations.ts";
 
 /** The session that the pod's annotations request, checked against STS's limits. */
@@ -39,7 +40,10 @@ export interface SessionReading {
 /** Reads the session annotations; every bad one is a finding that denies. */
 export function sessionRequest(
   annotations: Readonly<Record<string, string>>,
-  config: Pick<InjectorConfig, "sessionName" | "sessionDuration" | "region" | "keys">,
+  config: Pick<
+    InjectorConfig,
+    "source" | "shareSessions" | "sessionName" | "sessionDuration" | "region" | "keys"
+  >,
 ): SessionReading {
   const findings: Finding[] = [];
   // Templates of charts leave them empty. Not so what limits a session: an empty policy may be a lost one.
@@ -70,7 +74,7 @@ export function sessionRequest(
   const policyArns = read(ANNOTATION.sessionPolicyArns, policyArnsOf);
   const region = read(ANNOTATION.region, regionOf) ?? config.region;
   const request = {
-    sessionName: own ?? peer ?? config.sessionName,
+    sessionName: own ?? peer ?? (sharesSessions(config) ? SHARED_SESSION_NAME : config.sessionName),
     durationSeconds: read(ANNOTATION.sessionDuration, durationOf) ?? config.sessionDuration,
     ...(externalId === undefined ? {} : { externalId }),
     ...(tags === undefined ? {} : { tags }),

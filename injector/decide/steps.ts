@@ -2,6 +2,7 @@ import { type RoleArn, policyServes } from "../model/arn.ts";
 import type { SessionRequest } from "./session.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { type Finding, finding } from "../model/findings.ts";
+import { sharesSessions } from "./shared-sessions.ts";
 import { SOURCE_KINDS } from "../sources/sources.ts";
 import { ANNOTATION } from "../../sidecar/contract/annotations.ts";
 import type { Step } from "../../sidecar/contract/session.ts";
@@ -17,7 +18,7 @@ export function stepsTo(
   request: SessionRequest,
   config: Pick<
     InjectorConfig,
-    "source" | "hubRole" | "sessionTags" | "transitiveSessionTags" | "clusterName" | "keys"
+    "source" | "hubRole" | "sessionTags" | "shareSessions" | "transitiveSessionTags" | "clusterName" | "keys"
   >,
 ): { readonly steps: readonly Step[]; readonly findings: readonly Finding[] } {
   const needsAssumeRole = request.externalId !== undefined || request.tags !== undefined;
@@ -52,7 +53,7 @@ export function stepsTo(
   }
 
   const byAssumeRole = viaHub || startsByAssumeRole;
-  const ownTags = byAssumeRole && config.sessionTags ? podTags(config.clusterName) : {};
+  const ownTags = byAssumeRole && config.sessionTags ? tagsOf(config) : {};
   const tags = { ...ownTags, ...request.tags };
   // Only the last step sets tags: if the hub's session had transitive tags, STS would refuse a call that sets them again.
   const transitiveTagKeys = [
@@ -73,13 +74,14 @@ export function stepsTo(
 }
 
 /**
- * Which pod a session belongs to, by the tags that EKS Pod Identity uses. They are transitive, as in EKS: an app whose
- * role may tag sessions could otherwise assume the next role under another pod's name.
+ * Which pod a session belongs to, by the tags that EKS Pod Identity uses; of a shared session, which service account. They are
+ * transitive, as in EKS: an app whose role may tag sessions could otherwise assume the next role under another pod's name.
  */
-const podTags = (clusterName: string | undefined): Readonly<Record<string, string>> => ({
-  ...(clusterName === undefined ? {} : { "kubernetes-cluster-name": clusterName }),
+const tagsOf = (
+  config: Pick<InjectorConfig, "source" | "shareSessions" | "clusterName">,
+): Readonly<Record<string, string>> => ({
+  ...(config.clusterName === undefined ? {} : { "kubernetes-cluster-name": config.clusterName }),
   "kubernetes-namespace": "{namespace}",
   "kubernetes-service-account": "{serviceAccount}",
-  "kubernetes-pod-name": "{pod}",
-  "kubernetes-pod-uid": "{podUid}",
+  ...(sharesSessions(config) ? {} : { "kubernetes-pod-name": "{pod}", "kubernetes-pod-uid": "{podUid}" }),
 });

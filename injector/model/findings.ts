@@ -108,6 +108,10 @@ export const FINDINGS = {
     severity: "warn",
     about: "The container has a proxy and a NO_PROXY that podrole cannot extend.",
   },
+  BROKER_CA_MISSING: {
+    severity: "deny",
+    about: "Source broker: the controller has not written the broker's CA into the settings yet.",
+  },
   IMDS_NOT_ALLOWED: {
     severity: "deny",
     about:

@@ -27,6 +27,7 @@ export function sidecarContainer(
   hashOf: (identity: IdentityIntent) => string | undefined,
   { uid, gid }: Pick<Assigned, "uid" | "gid">,
 ): Container {
+  const kind = SOURCE_KINDS[sidecar.source];
   const hasFiles = inFile(sidecar.token);
   const identities = sidecar.identities.map((identity, index): Identity => {
     const tokenSha256 = hashOf(identity);
@@ -34,13 +35,10 @@ export function sidecarContainer(
       name: identity.name,
       ...(hasFiles ? { tokenFile: sidecarTokenFile(index) } : {}),
       ...(tokenSha256 === undefined ? {} : { tokenSha256 }),
-      steps: identity.steps.map((step, at, { length }) =>
-        at === length - 1 ? withoutUsualDuration(step) : step,
-      ),
+      steps: kind.callsSts ? written(identity.steps) : [{ roleArn: identity.role }],
     };
   });
-  const written = JSON.stringify(identities);
-  const kind = SOURCE_KINDS[sidecar.source];
+  const identitiesText = JSON.stringify(identities);
   const volumeMounts = [
     ...(kind.volume === undefined ? [] : [kind.volume.mount]),
     ...(hasFiles ? identities.map((_, index) => sidecarIdentityMount(index)) : []),
@@ -53,18 +51,19 @@ export function sidecarContainer(
     restartPolicy: "Always",
     env: withoutDefaults([
       literal(ENV.source, sidecar.source),
-      literal(ENV.identities, written),
-      literal(ENV.sessionName, sidecar.sessionName),
-      literal(ENV.region, sidecar.stsRegion),
-      literal(ENV.stsEndpoint, sidecar.stsEndpoint),
-      ...proxyEnv(sidecar.stsProxy, config.stsProxySecret),
-      ...variablesOf("sidecar", config).map(([name, value]) => literal(name, value)),
+      literal(ENV.identities, identitiesText),
+      ...(kind.callsSts ? stsEnv(sidecar, config) : []),
+      ...variablesOf("sidecar", config)
+        .filter(([name]) => !(kind.callsSts ? BROKER_ONLY : STS_ONLY).has(name))
+        .map(([name, value]) => literal(name, value)),
       ...kind.env(config),
       literal(ENV.blockedAddresses, intent.guard ? config.block.join(",") : NO_GUARD),
       ...(intent.guard === undefined ? [] : [literal(ENV.guard, intent.guard)]),
       ...(intent.imds === undefined ? [] : imdsEnv(intent.imds, sidecar, config)),
       literal(ENV.start, sidecar.start),
-      ...podFieldsIn(sidecar.sessionName, written).map(({ variable, path }) => fieldVar(variable, path)),
+      ...(kind.callsSts ? podFieldsIn(sidecar.sessionName, identitiesText) : []).map(({ variable, path }) =>
+        fieldVar(variable, path),
+      ),
       fieldVar(ENV.podUid, "metadata.uid"),
     ]),
     lifecycle: { postStart: { exec: { command: [...COMMAND.wait] } } },
@@ -73,6 +72,16 @@ export function sidecarContainer(
     volumeMounts,
   };
 }
+
+const BROKER_ONLY: ReadonlySet<string> = new Set([ENV.brokerUrl, ENV.brokerCa]);
+const STS_ONLY: ReadonlySet<string> = new Set([ENV.stsCa]);
+
+const stsEnv = (sidecar: SidecarIntent, config: InjectorConfig): readonly EnvVar[] => [
+  literal(ENV.sessionName, sidecar.sessionName),
+  literal(ENV.region, sidecar.stsRegion),
+  literal(ENV.stsEndpoint, sidecar.stsEndpoint),
+  ...proxyEnv(sidecar.stsProxy, config.stsProxySecret),
+];
 
 /** User and password come from a Secret, so that whoever may only read pods does not see them. */
 const proxyEnv = (proxy: string | undefined, secret: string | undefined): readonly EnvVar[] => [
@@ -84,6 +93,9 @@ const proxyEnv = (proxy: string | undefined, secret: string | undefined): readon
         secretVar(ENV.stsProxyPassword, secret, "password"),
       ]),
 ];
+
+const written = (steps: readonly Step[]): readonly Step[] =>
+  steps.map((step, at, { length }) => (at === length - 1 ? withoutUsualDuration(step) : step));
 
 function withoutUsualDuration({ durationSeconds, ...step }: Step): Step {
   return durationSeconds === undefined || durationSeconds === SESSION_SECONDS

@@ -20,6 +20,8 @@ const fromSecret = (name: string, { key, optional }: (typeof KEYS)[number]): Env
 export const ambient: SourceKind = {
   name: "ambient",
   defaultPolicy: "enforce",
+  alwaysEnforces: false,
+  callsSts: true,
   firstCall: "AssumeRole",
   isRoleSession: false,
   opensGuard: false,

@@ -4,6 +4,8 @@ import type { SourceKind } from "./source-kind.ts";
 export const node: SourceKind = {
   name: "node",
   defaultPolicy: "enforce",
+  alwaysEnforces: false,
+  callsSts: true,
   firstCall: "AssumeRole",
   isRoleSession: true,
   opensGuard: true,

@@ -1,13 +1,6 @@
 import { ENV, GUARD_MODES, NO_GUARD, START_MODES, type GuardMode, type StartMode } from "../contract/env.ts";
 import { IMDS_MODES, IMDS_V1, type ImdsV1 } from "../contract/metadata.ts";
-import {
-  POD_IDENTITY,
-  SESSION_SECONDS,
-  SOURCES,
-  type Identity,
-  type Source,
-  type Step,
-} from "../contract/session.ts";
+import { POD_IDENTITY, SOURCES, type Identity, type Source } from "../contract/session.ts";
 import {
   httpOrigin,
   integer,
@@ -25,12 +18,12 @@ import { LOG_LEVELS, type LogLevel } from "../kit/log.ts";
 import { nodePath } from "../kit/node-path.ts";
 import { podFieldsIn } from "../kit/pod-fields.ts";
 import { PROXY_FIELDS, proxyOf } from "../kit/proxy-env.ts";
+import { sessionName } from "../kit/session-name.ts";
+import { timedSteps, type TimedStep } from "../kit/timed-steps.ts";
 import { IDENTITY_SOURCES } from "../sources/sources.ts";
 import type { StsEndpoint } from "../sts/client.ts";
-import type { TimedStep } from "../sts/role-request.ts";
 import { identitiesOf } from "./identities.ts";
 import { factsOf, type Facts } from "./imds-facts.ts";
-import { sessionName, tagValue, type PodIdentity } from "./session-name.ts";
 import { certificates, ipAddress, otherThan, portNumber, region } from "./values.ts";
 
 /** An {@link Identity}, ready for use. */
@@ -72,26 +65,26 @@ export interface SidecarConfig {
   readonly logLevel: LogLevel;
 }
 
-/** The keys of a step in between are used once, within seconds, so STS's shortest session is long enough. */
-const HUB_STEP_SECONDS = 900;
-
 /** @throws CodedError `CONFIG_INVALID` naming every variable that is absent or wrong */
 export function parseConfig(env: Env): SidecarConfig {
   const name = SOURCES.find((known) => known === (env[ENV.source] || DEFAULTS[ENV.source]));
-  const podFields = podFieldsIn(env[ENV.sessionName] || DEFAULTS[ENV.sessionName], env[ENV.identities] ?? "");
+  const source = name === undefined ? undefined : IDENTITY_SOURCES[name];
+  const callsSts = source?.callsSts ?? true;
+  const podFields = callsSts
+    ? podFieldsIn(env[ENV.sessionName] || DEFAULTS[ENV.sessionName], env[ENV.identities] ?? "")
+    : [];
   const podField = (variable: string) =>
     podFields.some((field) => field.variable === variable)
       ? required(variable, text)
       : optional(variable, text, "");
-  const source = name === undefined ? undefined : IDENTITY_SOURCES[name];
   const { pod, template, imds, identities, sts, ...rest } = parseEnv(env, {
     source: defaulted(ENV.source, oneOf(SOURCES)),
     sourceSettings: source?.settings ?? {},
     identities: required(ENV.identities, identitiesOf(source?.firstAction)),
     template: defaulted(ENV.sessionName, text),
     sts: {
-      region: required(ENV.region, region),
-      endpoint: required(ENV.stsEndpoint, httpOrigin),
+      region: callsSts ? required(ENV.region, region) : optional(ENV.region, region, ""),
+      endpoint: callsSts ? required(ENV.stsEndpoint, httpOrigin) : optional(ENV.stsEndpoint, httpOrigin, ""),
       ca: optional(ENV.stsCa, certificates, undefined),
       proxy: PROXY_FIELDS,
     },
@@ -130,7 +123,7 @@ export function parseConfig(env: Env): SidecarConfig {
     identities: identities.map(({ steps, tokenSha256, ...identity }) => ({
       ...identity,
       ...(tokenSha256 === undefined ? {} : { tokenSha256: Buffer.from(tokenSha256, "hex") }),
-      steps: steps.map((step, index) => completed(step, index === steps.length - 1, pod)),
+      steps: timedSteps(steps, pod),
     })),
     sessionName: sessionName(template, pod),
   });
@@ -160,13 +153,6 @@ function refuseUnverifiable(given: {
   if (contradicting.length === 0) return;
   const message = `${ENV.guard}=verify cannot be together with ${contradicting.join(" and ")}.`;
   throw new CodedError("CONFIG_INVALID", message, { remedy: "Choose guard mode block, or leave that out." });
-}
-
-function completed(step: Step, isLast: boolean, pod: PodIdentity): TimedStep {
-  const durationSeconds = step.durationSeconds ?? (isLast ? SESSION_SECONDS : HUB_STEP_SECONDS);
-  if (step.tags === undefined) return { ...step, durationSeconds };
-  const tags = Object.entries(step.tags).map(([key, value]) => [key, tagValue(value, pod)]);
-  return { ...step, durationSeconds, tags: Object.fromEntries(tags) };
 }
 
 const addressesToVerify = (raw: string): readonly string[] => (raw === NO_GUARD ? [] : list(ipAddress)(raw));

@@ -74,6 +74,9 @@ export const ENV = {
   stsProxyUsername: "PODROLE_STS_PROXY_USERNAME",
   stsProxyPassword: "PODROLE_STS_PROXY_PASSWORD",
   webIdentityTokenFile: "PODROLE_WEB_IDENTITY_TOKEN_FILE",
+  /** Source `broker`: where the broker is, an https origin, and the PEM certificates of the CAs that its certificate may be by. */
+  brokerUrl: "PODROLE_BROKER_URL",
+  brokerCa: "PODROLE_BROKER_CA",
   start: "PODROLE_START",
   startTimeoutSeconds: "PODROLE_START_TIMEOUT_SECONDS",
   /** Ports. A name that ends in `_PORT` would be set by the kubelet for a Service named `podrole`. */

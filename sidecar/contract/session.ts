@@ -1,5 +1,5 @@
 /** Where the sidecar's own AWS identity comes from. */
-export const SOURCES = ["web-identity", "node", "ambient"] as const;
+export const SOURCES = ["web-identity", "node", "ambient", "broker"] as const;
 export type Source = (typeof SOURCES)[number];
 
 /** The form of a region's name, which becomes part of the host that is called. */

@@ -28,7 +28,7 @@ export function identityEngine(
     onShortened: ({ code, message, remedy }) =>
       log.warn({ identity: name, code, reason: message, remedy }, "session shortened"),
   });
-  const chain = { steps, sessionName, assumeRole };
+  const chain = { identity: name, steps, sessionName, assumeRole };
   return createEngine({
     issue: IDENTITY_SOURCES[source].issuer(sourceSettings, chain),
     clock,

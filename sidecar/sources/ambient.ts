@@ -27,6 +27,7 @@ export const ambient = defineSource({
     secretAccessKey: optional("AWS_SECRET_ACCESS_KEY", key, undefined),
     sessionToken: optional("AWS_SESSION_TOKEN", key, undefined),
   },
+  callsSts: true,
   firstAction: "AssumeRole",
   reachesMetadata: false,
   issuer: (given, chain) => issuerOf(async () => callerWith(given), chain),

@@ -16,6 +16,7 @@ export const node = defineSource({
   settings: {
     service: optional("AWS_EC2_METADATA_SERVICE_ENDPOINT", httpOrigin, "http://169.254.169.254"),
   },
+  callsSts: true,
   firstAction: "AssumeRole",
   reachesMetadata: true,
   issuer: ({ service }, chain) => issuerOf(() => instanceRole(askAt(service)), chain),

@@ -9,6 +9,8 @@ import type { Chain, Issue } from "../sts/chain.ts";
 export interface IdentitySource<S extends Shape = Shape> {
   /** The variables that only this source reads. */
   readonly settings: S;
+  /** Whether the sidecar itself calls STS; else it knows its roles only by name. */
+  readonly callsSts: boolean;
   /** The STS call of an identity's first step: AssumeRoleWithWebIdentity takes neither external id nor tags. */
   readonly firstAction: StsAction;
   /**

@@ -4,7 +4,6 @@ import { defaulted } from "../kit/defaults.ts";
 import { text } from "../kit/env.ts";
 import { errorName } from "../kit/errors.ts";
 import { Secret } from "../kit/secret.ts";
-import type { Caller } from "../sts/role-request.ts";
 import { issuerOf } from "../sts/chain.ts";
 import { IssueError } from "../sts/issue-error.ts";
 import { defineSource } from "./source.ts";
@@ -12,15 +11,18 @@ import { defineSource } from "./source.ts";
 /** The pod's projected service account token. The kubelet renews the file, so each attempt reads it again. */
 export const webIdentity = defineSource({
   settings: { tokenFile: defaulted(ENV.webIdentityTokenFile, text) },
+  callsSts: true,
   firstAction: "AssumeRoleWithWebIdentity",
   reachesMetadata: false,
-  issuer: ({ tokenFile }, chain) => issuerOf(() => tokenIn(tokenFile), chain),
+  issuer: ({ tokenFile }, chain) =>
+    issuerOf(async () => ({ kind: "token", token: await tokenIn(tokenFile) }), chain),
 });
 
-async function tokenIn(file: string): Promise<Caller> {
+/** @throws IssueError `TOKEN_FILE_UNREADABLE` */
+export async function tokenIn(file: string): Promise<Secret> {
   const token = contentOf(file).trim();
   if (token === "") throw unreadable(`${file} is empty`);
-  return { kind: "token", token: new Secret(token) };
+  return new Secret(token);
 }
 
 /** Not by node:fs/promises: see read-small-file.ts. */

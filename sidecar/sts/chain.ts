@@ -1,4 +1,5 @@
-import type { AssumeRole, Caller, TimedStep } from "./role-request.ts";
+import type { TimedStep } from "../kit/timed-steps.ts";
+import type { AssumeRole, Caller } from "./role-request.ts";
 import type { Credentials } from "./credentials.ts";
 import { IssueError } from "./issue-error.ts";
 
@@ -7,6 +8,8 @@ export type Issue = () => Promise<Credentials>;
 
 /** The way from the sidecar's own identity to a pod's role. */
 export interface Chain {
+  /** The name of the identity. */
+  readonly identity: string;
   /** At least one. The last is for the role itself. */
   readonly steps: readonly TimedStep[];
   readonly sessionName: string;

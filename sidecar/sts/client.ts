@@ -51,7 +51,7 @@ export async function callSts(request: RoleRequest, call: Call): Promise<Granted
   const { caller } = request;
   const answer = await post(
     {
-      origin: endpoint,
+      url: endpoint,
       headers: caller.kind === "keys" ? signedHeaders(body, caller.keys, call) : headersFor(endpoint),
       body,
       timeoutMs,

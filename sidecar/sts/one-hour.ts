@@ -1,6 +1,6 @@
 import { roleName } from "./arn.ts";
 import { ANNOTATION } from "../contract/annotations.ts";
-import type { TimedStep } from "./role-request.ts";
+import type { TimedStep } from "../kit/timed-steps.ts";
 import { IssueError } from "./issue-error.ts";
 import { CodedError } from "../kit/errors.ts";
 

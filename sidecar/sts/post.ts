@@ -8,8 +8,7 @@ import { sharedLookUp } from "./look-up.ts";
 import { throughProxy } from "./through-proxy.ts";
 
 export interface Post {
-  /** An origin: the request goes to its root. */
-  readonly origin: string;
+  readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   /** PEM certificates that are trusted in place of Node's roots. */
@@ -41,17 +40,17 @@ const lookup = sharedLookUp();
  * @throws CallError other than `refused`
  */
 export function post(
-  { origin, headers, body, ca, proxy, timeoutMs, connectMs }: Post,
+  { url, headers, body, ca, proxy, timeoutMs, connectMs }: Post,
   onDate: (epochMs: number) => void,
 ): Promise<Answer> {
-  const request = origin.startsWith("https:") ? httpsRequest : httpRequest;
+  const request = url.startsWith("https:") ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     let at: "proxy" | "sts" = proxy === undefined ? "sts" : "proxy";
     const proxied =
       proxy &&
       throughProxy({
         proxy,
-        origin,
+        origin: new URL(url).origin,
         ca,
         lookup,
         onReached: () => clearTimeout(connecting),
@@ -60,7 +59,7 @@ export function post(
         },
         onFailure: (failure) => fail(failure),
       });
-    const sent = request(origin, {
+    const sent = request(url, {
       method: "POST",
       headers: { ...headers, "content-length": String(Buffer.byteLength(body)) },
       // Without one, an agent of the request's own, which keeps no connection.

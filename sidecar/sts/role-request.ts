@@ -1,5 +1,5 @@
-import type { Step } from "../contract/session.ts";
 import type { Secret } from "../kit/secret.ts";
+import type { TimedStep } from "../kit/timed-steps.ts";
 import type { Keys } from "./client.ts";
 import type { Credentials } from "./credentials.ts";
 
@@ -10,8 +10,6 @@ export type StsAction = "AssumeRoleWithWebIdentity" | "AssumeRole";
 export type Caller =
   | { readonly kind: "token"; readonly token: Secret }
   | { readonly kind: "keys"; readonly keys: Keys };
-
-export type TimedStep = Step & { readonly durationSeconds: number };
 
 export interface RoleRequest {
   readonly caller: Caller;

@@ -73,6 +73,12 @@ export const DENIALS: readonly Denial[] = [
     config: node,
   },
   {
+    code: "BROKER_CA_MISSING",
+    pod: withRole(),
+    grant: { roles: ["*"] },
+    config: { source: "broker", brokerUrl: "https://podrole-broker.podrole-system.svc" },
+  },
+  {
     code: "IMDS_SHARED",
     pod: withRole({}, { ...emulate, [ANNOTATION.containers]: "" }),
     config: { imds: "allow-emulate" },

@@ -4,12 +4,14 @@ import { ENV } from "../../sidecar/contract/env.ts";
 import { SOURCES } from "../../sidecar/contract/session.ts";
 import { IMDS_FACTS, imdsFactVariable, type ImdsFact } from "../../sidecar/contract/metadata.ts";
 import { APP_ENV, CONTAINER, PATH, TOKEN_VOLUME } from "../../sidecar/contract/pod.ts";
+import { SOURCE_KINDS } from "../../injector/sources/sources.ts";
+import { SOME_CERTIFICATE } from "../support/setting-samples.ts";
 import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { parseConfig, type SidecarConfig } from "../../sidecar/config/config.ts";
 import { parseGuardConfig, parseVerifyConfig } from "../../sidecar/guard/config.ts";
 import { sha256 } from "../../injector/mutate/token.ts";
 import { config } from "../support/config.ts";
-import { ACCOUNT, BILLING, facts, role } from "../support/facts.ts";
+import { ACCOUNT, BILLING, facts, grant, role } from "../support/facts.ts";
 import { DOWNWARD, startedWith } from "../support/kubelet.ts";
 import { admitted, injected, pod, TOKEN } from "../support/pods.ts";
 
@@ -48,7 +50,29 @@ test.for([
   },
 );
 
-describe.for(SOURCES)("with source %s", (source) => {
+/** Those of which the sidecar makes its sessions itself. */
+const CALLING = SOURCES.filter((source) => SOURCE_KINDS[source].callsSts);
+
+test("with source broker, the sidecar accepts what the injector writes, and is told nothing of STS", () => {
+  const broker = { brokerUrl: "https://podrole-broker.podrole-system.svc", brokerCa: SOME_CERTIFICATE };
+  const settings = { source: "broker", ...broker, region: "eu-west-1", stsCa: CA, hubRole: HUB } as const;
+  const known = facts({ grants: [grant("all", { roles: ["*"], namespaces: ["shop"] })] });
+  const after = injected(annotated({ [ANNOTATION.externalId]: "partner" }), known, config(settings));
+  const env = startedWith(after, CONTAINER.sidecar);
+  expect(Object.keys(env).filter((name) => /STS|REGION|SESSION|PROXY/.test(name))).toEqual([]);
+  const { identities, source, sourceSettings } = parseConfig(env);
+  expect({ source, sourceSettings }).toEqual({
+    source: "broker",
+    sourceSettings: {
+      url: broker.brokerUrl,
+      ca: broker.brokerCa,
+      tokenFile: `${TOKEN_VOLUME.mountPath}/${TOKEN_VOLUME.file}`,
+    },
+  });
+  expect(identities[0]?.steps).toEqual([{ roleArn: BILLING, durationSeconds: 3600 }]);
+});
+
+describe.for(CALLING)("with source %s", (source) => {
   const settings = { source, ambientSecret: "identity", region: "eu-west-1" } as const;
 
   test("the sidecar accepts what the injector writes", () => {

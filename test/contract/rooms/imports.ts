@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ROOMS, SHARED, type Program } from "./rooms.ts";
+import { ROOMS, SHARED, SHARED_WITH_BROKER, type Program } from "./rooms.ts";
 
 export interface Import {
   /** Paths from the root of the repository. */
@@ -54,7 +54,9 @@ export function upward(program: Program, arrows: readonly Arrow[]): readonly str
     ...ROOMS[program].map((room) => `${program}/${room}`),
     ...(program === "injector" ? SHARED.map((room) => `sidecar/${room}`) : []),
   ];
+  const ofBroker = new Set(SHARED_WITH_BROKER.map((room) => `sidecar/${room}`));
   return arrows
+    .filter(({ from, to }) => from !== "injector/broker" || !ofBroker.has(to))
     .filter(({ from, to }) => !order.includes(from) || order.indexOf(to) <= order.indexOf(from))
     .map(({ because }) => `${because.file} imports ${because.imported}`);
 }

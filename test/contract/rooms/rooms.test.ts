@@ -37,6 +37,8 @@ test("the check finds an import upward or into a room without a name", () => {
   expect(upward("injector", arrow("injector/decide/decide.ts", "injector/cellar/x.ts"))).toHaveLength(1);
   expect(upward("injector", arrow("injector/decide/decide.ts", "sidecar/sts/x.ts"))).toHaveLength(1);
   expect(upward("injector", arrow("injector/decide/decide.ts", "injector/model/pod.ts"))).toEqual([]);
+  expect(upward("injector", arrow("injector/broker/x.ts", "sidecar/sts/x.ts"))).toEqual([]);
+  expect(upward("injector", arrow("injector/broker/x.ts", "sidecar/wire/x.ts"))).toHaveLength(1);
 });
 
 test("the linter forbids each room of the injector all rooms above it", () => {

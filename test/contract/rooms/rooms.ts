@@ -7,6 +7,7 @@ export const ROOMS = {
     "main",
     "cli",
     "controller",
+    "broker",
     "serve",
     "http",
     "tls",
@@ -37,3 +38,6 @@ export type Program = keyof typeof ROOMS;
 
 /** The parts of the sidecar that the injector may import. */
 export const SHARED = ["kit", "contract"] as const;
+
+/** What the broker may import too: it does for all sidecars what each does for itself in the other sources. */
+export const SHARED_WITH_BROKER = ["engine", "sources", "sts"] as const;

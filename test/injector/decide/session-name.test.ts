@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../../sidecar/contract/annotations.ts";
 import { decideSessionName } from "../../../injector/decide/session-name.ts";
-import { sessionName as sessionNameOf } from "../../../sidecar/config/session-name.ts";
+import { sessionName as sessionNameOf } from "../../../sidecar/kit/session-name.ts";
 import { config } from "../../support/config.ts";
 import { ACCOUNT, BILLING, facts, grant, role } from "../../support/facts.ts";
 import { admitted, codes, denials, pod } from "../../support/pods.ts";

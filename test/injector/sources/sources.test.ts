@@ -9,8 +9,13 @@ import { SIDECAR_UID } from "../../support/sidecar-uid.ts";
 import { SOURCES } from "../../../sidecar/contract/session.ts";
 import { noApiTokenMount } from "../../../injector/model/no-api-token.ts";
 import { config } from "../../support/config.ts";
+import { SOME_CERTIFICATE } from "../../support/setting-samples.ts";
 
-const settings = config({ ambientSecret: "aws-keys" });
+const settings = config({
+  ambientSecret: "aws-keys",
+  brokerUrl: "https://podrole-broker.podrole-system.svc",
+  brokerCa: SOME_CERTIFICATE,
+});
 
 describe.for(SOURCES)("source %s", (name) => {
   const kind = SOURCE_KINDS[name];
@@ -69,5 +74,5 @@ describe.for(SOURCES)("source %s", (name) => {
 });
 
 test("source ambient needs the name of its Secret", () => {
-  expect(SOURCE_KINDS.ambient.problem?.({ ambientSecret: undefined })).toMatch(/^needs ambientSecret/);
+  expect(SOURCE_KINDS.ambient.problem?.(config())).toMatch(/^needs ambientSecret/);
 });

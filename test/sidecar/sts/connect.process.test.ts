@@ -29,7 +29,7 @@ async function fullPort(): Promise<number> {
 }
 
 const call = (origin: string, connectMs: number): Promise<CallFailure> =>
-  post({ origin, headers: {}, body: "", timeoutMs: 5000, connectMs }, () => {}).then(
+  post({ url: origin, headers: {}, body: "", timeoutMs: 5000, connectMs }, () => {}).then(
     () => {
       throw new Error("connected");
     },

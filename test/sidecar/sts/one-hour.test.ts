@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { StsCall } from "../../../injector/cli/demo/aws/sts-call.ts";
 import { accessDenied, type StsRefusal } from "../../../injector/cli/demo/aws/sts-refusal.ts";
-import type { TimedStep } from "../../../sidecar/sts/role-request.ts";
+import type { TimedStep } from "../../../sidecar/kit/timed-steps.ts";
 import { ROLE } from "../../support/credentials.ts";
 import { HUB, stsRig, type StsRig } from "../../support/sts-rig.ts";
 import { thrown } from "../../support/thrown.ts";

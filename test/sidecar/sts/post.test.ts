@@ -140,9 +140,10 @@ describe("a call is late when", () => {
       onTestFinished(() => clearInterval(timer));
     });
     // Not by ask(): the server's own timer is not the client's.
-    const outcome = post({ origin, headers: {}, body: "", timeoutMs: 100, connectMs: 100 }, () => {}).catch(
-      (error: unknown) => (error as CallError).failure,
-    );
+    const outcome = post(
+      { url: origin, headers: {}, body: "", timeoutMs: 100, connectMs: 100 },
+      () => {},
+    ).catch((error: unknown) => (error as CallError).failure);
     expect(await outcome).toEqual({ kind: "late", afterMs: 100, at: "sts" });
   });
 

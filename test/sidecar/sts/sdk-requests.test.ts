@@ -12,7 +12,8 @@ import {
 import { describe, expect, test } from "vitest";
 import { Secret } from "../../../sidecar/kit/secret.ts";
 import { formOf } from "../../../sidecar/sts/form.ts";
-import type { Caller, RoleRequest, TimedStep } from "../../../sidecar/sts/role-request.ts";
+import type { TimedStep } from "../../../sidecar/kit/timed-steps.ts";
+import type { Caller, RoleRequest } from "../../../sidecar/sts/role-request.ts";
 import { amzDateOf, authorization } from "../../../sidecar/sts/signature.ts";
 import { ROLE } from "../../support/credentials.ts";
 import { sdkCall } from "../../support/sdk-sts.ts";

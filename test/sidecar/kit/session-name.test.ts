@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sessionName, tagValue, type PodIdentity } from "../../../sidecar/config/session-name.ts";
+import { sessionName, tagValue, type PodIdentity } from "../../../sidecar/kit/session-name.ts";
 
 const pod: PodIdentity = { namespace: "billing", serviceAccount: "reader", pod: "api-0", podUid: "uid-1" };
 const long = { ...pod, pod: "a".repeat(253) };
