@@ -35,9 +35,10 @@ export interface ApiServer {
    * One GET, its body parsed.
    * @param ms for the whole of it, connecting included
    * @param accept another form of the answer, such as {@link METADATA_ONLY}
-   * @throws Refusal, or Error where there was no answer
+   * @param maxBytes for an answer whose size others choose
+   * @throws Refusal, AnswerTooLong, or Error where there was no answer
    */
-  get(path: string, ms: number, signal: AbortSignal, accept?: string): Promise<unknown>;
+  get(path: string, ms: number, signal: AbortSignal, accept?: string, maxBytes?: number): Promise<unknown>;
   /**
    * A GET with an answer that goes on. Resolves to its lines once it has begun. The lines end when the answer ends, breaks
    * off, or brings nothing for `silenceMs`: the caller asks again in each of these cases.
@@ -145,18 +146,24 @@ export function apiServer(access: ApiAccess): ApiServer {
   };
 
   /** The whole answer, or none. */
-  const once = async (path: string, ms: number, signal: AbortSignal, sent?: Sent): Promise<string> => {
+  const once = async (
+    path: string,
+    ms: number,
+    signal: AbortSignal,
+    sent?: Sent,
+    maxBytes?: number,
+  ): Promise<string> => {
     const late = AbortSignal.timeout(ms);
     try {
-      return await readText(await open(path, ms, AbortSignal.any([signal, late]), sent));
+      return await readText(await open(path, ms, AbortSignal.any([signal, late]), sent), maxBytes);
     } catch (error) {
       throw late.aborted ? new Error(`no answer within ${ms} ms`, { cause: error }) : error;
     }
   };
 
   return {
-    get: async (path, ms, signal, accept = JSON_TYPE) =>
-      JSON.parse(await once(path, ms, signal, { ...READ, accept, gzip: true })) as unknown,
+    get: async (path, ms, signal, accept = JSON_TYPE, maxBytes) =>
+      JSON.parse(await once(path, ms, signal, { ...READ, accept, gzip: true }, maxBytes)) as unknown,
     post: async (path, object, ms, signal) => {
       await once(path, ms, signal, { method: "POST", body: JSON.stringify(object), type: JSON_TYPE });
     },

@@ -120,7 +120,7 @@ export function configInForce({ log, clock, complete, signal }: ConfigDeps): Con
 
 /** No settings are written so. */
 const NONE = "none";
-const UNREAD = new CodedError("CONFIG_UNREAD", "The injector has not read its settings yet.", {
+const UNREAD = new CodedError("CONFIG_UNREAD", "podrole has not read its settings yet.", {
   remedy: "Try again in a few seconds.",
 });
 

@@ -50,7 +50,7 @@ export function configMapSource(
 /** @param why a clause: what the API server answered */
 export const notFollowed = (namespace: string, name: string, why: string): CodedError =>
   new CodedError("CONFIG_UNREAD", `The ConfigMap ${namespace}/${name} is not followed: ${why}.`, {
-    remedy: "Check the injector's Role and the API server.",
+    remedy: "Check the program's Role and the API server.",
   });
 
 export const missingConfigMap = (namespace: string, name: string): CodedError =>

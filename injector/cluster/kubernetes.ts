@@ -10,6 +10,7 @@ import { grantIndex, type GrantIndex } from "./grant-index.ts";
 import { lookUps, TooManyLookUps } from "./look-ups.ts";
 import { informer, type Timing } from "./informer.ts";
 import { limitRangesByNamespace, type LimitRange } from "../model/limit-range.ts";
+import { isObjectName } from "../model/object-name.ts";
 import { isRecord, type Fields } from "../model/read.ts";
 
 /** The cluster as its API server reports it, followed from `start()` to `stop()`. */
@@ -17,7 +18,7 @@ export interface KubernetesCluster extends Cluster {
   start(): void;
   /** Resolves when nothing runs any more. */
   stop(): Promise<void>;
-  /** Whether namespaces, service accounts, grants and LimitRanges have each been read once. */
+  /** Whether each kind that is followed has been read once. */
   ready(): boolean;
   /** Also keeps this annotation of service accounts. Resolves once all accounts have been read with it. */
   keepRoleKey(key: string): Promise<void>;
@@ -39,6 +40,11 @@ export interface ClusterDeps {
   readonly log: Log;
   readonly clock?: Clock;
   readonly timing?: Partial<Timing>;
+  /**
+   * Whether to follow namespaces and grants alone, the rules about roles. Facts then have neither service account nor
+   * LimitRanges, whose only use is in new pods.
+   */
+  readonly rulesOnly?: boolean;
 }
 
 /** For one look-up. The API server waits five seconds for the webhook's whole answer. */
@@ -50,7 +56,7 @@ const LOOKUP_MS = 2000;
  */
 export function kubernetesCluster(
   access: ApiAccess,
-  { log, clock = systemClock, timing = {} }: ClusterDeps,
+  { log, clock = systemClock, timing = {}, rulesOnly = false }: ClusterDeps,
 ): KubernetesCluster {
   const stopping = new AbortController();
   const api = apiServer(access);
@@ -78,7 +84,7 @@ export function kubernetesCluster(
     deps,
   );
   const limitRanges = informer(LIMIT_RANGES, deps);
-  const all = [namespaces, accounts, grants, limitRanges];
+  const all = rulesOnly ? [namespaces, grants] : [namespaces, accounts, grants, limitRanges];
   const looking = lookUps(clock);
   let running: Promise<unknown> = Promise.resolve();
 
@@ -94,6 +100,7 @@ export function kubernetesCluster(
     | { readonly version: number; readonly of: (namespace: string) => readonly LimitRange[] }
     | undefined;
   const limitRangesOf = (namespace: string): readonly LimitRange[] => {
+    if (rulesOnly) return [];
     if (!limitRanges.listed())
       throw unavailable("podrole has not read the LimitRanges yet", limitRanges.problem());
     const version = limitRanges.version();
@@ -134,7 +141,8 @@ export function kubernetesCluster(
     // The API server calls for labelled namespaces only, so a namespace that is held without the label has just got it.
     // Using what is held would let its first pods through without a guard.
     if (held?.labels[NAMESPACE_LABEL.key] === NAMESPACE_LABEL.value) return held;
-    if (!isName(name)) throw unavailable("The review's namespace is not a name that a namespace can have");
+    if (!isObjectName(name))
+      throw unavailable("The review's namespace is not a name that a namespace can have");
     // That there is none only denies. While the watch is up, it tells at once when there is one.
     const followed = namespaces.problem() === undefined;
     const found = await lookUp(`${NAMESPACES.path}/${name}`, "namespaces", NAMESPACES.cut, followed);
@@ -142,8 +150,9 @@ export function kubernetesCluster(
     throw unavailable(`The API server has no namespace ${JSON.stringify(name)}`);
   };
   const accountAnnotations = async (namespace: string, name: string): Promise<Annotations | undefined> => {
+    if (rulesOnly) return undefined;
     const known = accounts.get(`${namespace}/${name}`);
-    if (known !== undefined || !isName(namespace) || !isName(name)) return known;
+    if (known !== undefined || !isObjectName(namespace) || !isObjectName(name)) return known;
     // Not remembered: an account that has just been created would seem to name no role.
     const path = `${NAMESPACES.path}/${namespace}/serviceaccounts/${name}`;
     return lookUp(path, `accounts of ${namespace}`, accountKind.cut, false);
@@ -151,8 +160,9 @@ export function kubernetesCluster(
 
   return {
     start: () => {
-      running = Promise.all([namespaces, grants, limitRanges].map((one) => one.run(stopping.signal)));
-      followAccounts();
+      const others = all.filter((one) => one !== accounts);
+      running = Promise.all(others.map((one) => one.run(stopping.signal)));
+      if (!rulesOnly) followAccounts();
     },
     stop: async () => {
       stopping.abort();
@@ -186,13 +196,6 @@ export function kubernetesCluster(
     },
   };
 }
-
-/**
- * Whether an object can have this name. No other name is put into a path: a pod's author chooses the service account's name,
- * and `..` would read the namespace instead.
- */
-const isName = (name: string): boolean =>
-  name.length <= 253 && /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(name);
 
 const tooMany = (): CodedError =>
   new CodedError("FACTS_UNAVAILABLE", "podrole is looking up too many namespaces and service accounts.", {

@@ -1,4 +1,5 @@
 import type { Clock } from "../../sidecar/kit/clock.ts";
+import { allowance, allowances } from "./allowance.ts";
 
 /** Limits of single reads. */
 export interface LookUpLimits {
@@ -48,24 +49,19 @@ export class TooManyLookUps extends Error {
   }
 }
 
-/** No more groups and absences are remembered than this; then all of them are forgotten, which costs some requests more. */
+/** No more groups and absences are remembered than this. Of too many absences all are forgotten, which costs some requests more. */
 const REMEMBERED_MAX = 1000;
 
 export function lookUps(clock: Clock, limits: LookUpLimits = LOOK_UP_LIMITS): LookUps {
-  const all = allowance(clock, limits.perSecond);
-  const groups = new Map<string, () => boolean>();
+  const { perSecond, perSecondOfGroup } = limits;
+  const all = allowance(clock, { perSecond, burst: perSecond });
+  const ofGroup = allowances(clock, { perSecond: perSecondOfGroup, burst: perSecondOfGroup }, REMEMBERED_MAX);
   const absentAt = new Map<string, number>();
   let underWay = 0;
   let refused = 0;
 
-  const mayBegin = (group: string): boolean => {
-    if (underWay >= limits.atOnce) return false;
-    if (groups.size >= REMEMBERED_MAX) groups.clear();
-    const ofGroup = groups.get(group) ?? allowance(clock, limits.perSecondOfGroup);
-    groups.set(group, ofGroup);
-    // The group's first: what it is refused is not taken from the others.
-    return ofGroup() && all();
-  };
+  // The group's first: what it is refused is not taken from the others.
+  const mayBegin = (group: string): boolean => underWay < limits.atOnce && ofGroup(group) && all();
 
   return {
     refused: () => refused,
@@ -87,18 +83,5 @@ export function lookUps(clock: Clock, limits: LookUpLimits = LOOK_UP_LIMITS): Lo
         underWay -= 1;
       }
     },
-  };
-}
-
-/** @returns a function that says whether one more may begin now */
-function allowance(clock: Clock, perSecond: number): () => boolean {
-  let [left, at] = [perSecond, clock.elapsed()];
-  return () => {
-    const now = clock.elapsed();
-    left = Math.min(perSecond, left + (Math.max(0, now - at) / 1000) * perSecond);
-    at = now;
-    if (left < 1) return false;
-    left -= 1;
-    return true;
   };
 }

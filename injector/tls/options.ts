@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { integer } from "../../sidecar/kit/env.ts";
 import { CodedError } from "../../sidecar/kit/errors.ts";
+import { isObjectName } from "../model/object-name.ts";
 import type { TlsFiles } from "./files.ts";
 
 const TLS_MODES = ["self-managed", "files"] as const;
@@ -30,15 +31,14 @@ export interface ServingOptions {
         readonly mode: "self-managed";
         readonly secret: string;
         readonly service: string;
-        /** Undefined: the one the injector runs in. */
+        /** Undefined: the one the program runs in. */
         readonly namespace: string | undefined;
       };
 }
 
 /** A name that stands in paths of the API. */
 export const objectName = (raw: string): string => {
-  if (raw.length > 253 || !/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(raw))
-    throw new InvalidArgumentError("It must be the name of a Kubernetes object.");
+  if (!isObjectName(raw)) throw new InvalidArgumentError("It must be the name of a Kubernetes object.");
   return raw;
 };
 
@@ -53,15 +53,35 @@ export const wholeNumber =
     }
   };
 
-/** Where the Secret is, and for which Service its certificate: options that injector and controller share. */
-export function placeOptions(prefix = ""): readonly Option[] {
+/** A server whose certificate the controller keeps. */
+export interface ServedService {
+  readonly secret: string;
+  readonly service: string;
+  /** A clause: who calls it. */
+  readonly called: string;
+}
+
+export const INJECTOR_SERVICE: ServedService = {
+  secret: "podrole-injector-tls",
+  service: "podrole-injector",
+  called: "at which the API server calls the injector",
+};
+
+export const BROKER_SERVICE: ServedService = {
+  secret: "podrole-broker-tls",
+  service: "podrole-broker",
+  called: "at which sidecars call the broker",
+};
+
+/** Where the Secret is, and for which Service its certificate: options that a server and the controller share. */
+export function placeOptions(prefix = "", served = INJECTOR_SERVICE): readonly Option[] {
   return [
     new Option("--tls-secret <name>", `${prefix}Secret with CA and certificate, kept by the controller`)
       .argParser(objectName)
-      .default("podrole-injector-tls"),
-    new Option("--service <name>", `${prefix}Service at which the API server calls the injector`)
+      .default(served.secret),
+    new Option("--service <name>", `${prefix}Service ${served.called}`)
       .argParser(objectName)
-      .default("podrole-injector"),
+      .default(served.service),
     new Option(
       "--namespace <name>",
       `${prefix}namespace of Secret and Service (default: the namespace of the program)`,
@@ -69,29 +89,31 @@ export function placeOptions(prefix = ""): readonly Option[] {
   ];
 }
 
-const OPTIONS: readonly Option[] = [
+const CLIENT_CA = new Option(
+  "--client-ca <file>",
+  "CA of the clients that may send reviews, PEM; read again when it changes (default: every client may)",
+);
+
+const optionsFor = (served: ServedService): readonly Option[] => [
   new Option(
     "--tls <mode>",
     "source of the serving certificate (default: files with --tls-cert, else self-managed)",
   ).choices(TLS_MODES),
   new Option("--tls-cert <file>", "files: serving certificate, PEM; read again when it changes"),
   new Option("--tls-key <file>", "files: its private key, PEM"),
-  ...placeOptions("self-managed: "),
+  ...placeOptions("self-managed: ", served),
   new Option("--tls-min-version <version>", "oldest TLS version to accept")
     .choices(TLS_VERSIONS)
     .default("1.3"),
-  new Option(
-    "--client-ca <file>",
-    "CA of the clients that may send reviews, PEM; read again when it changes (default: every client may)",
-  ),
+  ...(served === INJECTOR_SERVICE ? [CLIENT_CA] : []),
   new Option("--drain-seconds <seconds>", "how long the server keeps answering after SIGTERM")
     .argParser(wholeNumber(0, 600))
     .default(15),
 ];
 
-/** Adds the options of the webhook's server, which offline commands do not need. */
-export function withServing(command: Command): Command {
-  for (const option of OPTIONS) command.addOption(option);
+/** Adds the options of a server, which offline commands do not need. */
+export function withServing(command: Command, served = INJECTOR_SERVICE): Command {
+  for (const option of optionsFor(served)) command.addOption(option);
   return command;
 }
 

@@ -95,6 +95,13 @@ describe("an answer of the API server", () => {
     await expect(get()).rejects.toMatchObject({ message: "the answer is longer than 32 MiB" });
   });
 
+  test("is read only as far as the caller says", async () => {
+    const { api } = await answering((response) => response.end(JSON.stringify("x".repeat(2 * MIB))));
+    await expect(api.get("/x", 5000, never, undefined, MIB)).rejects.toMatchObject({
+      message: "the answer is longer than 1 MiB",
+    });
+  });
+
   test("is also decompressed when it is a refusal", async () => {
     const { get } = await gzipped(gzipSync('{"message":"namespaces is forbidden"}'), 403);
     await expect(get()).rejects.toMatchObject({ status: 403, said: "namespaces is forbidden" });

@@ -68,7 +68,7 @@ test("a ConfigMap that is not followed is said, with what the API server answers
   expect(await until("the trouble", () => source.trouble())).toEqual({
     code: "CONFIG_UNREAD",
     message:
-      "The ConfigMap podrole-system/podrole-config is not followed: HTTP 403. Check the injector's Role and the API server.",
+      "The ConfigMap podrole-system/podrole-config is not followed: HTTP 403. Check the program's Role and the API server.",
   });
   server.answer(`LIST ${PATH}`, undefined);
   server.answer(`WATCH ${PATH}`, undefined);

@@ -1,6 +1,8 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { buildServer } from "../../../injector/serve/server.ts";
+import { kubernetesCluster } from "../../../injector/cluster/kubernetes.ts";
 import { config } from "../../support/config.ts";
+import { fakeApiServer } from "../../support/fake-api-server.ts";
 import { silent } from "../../support/log-lines.ts";
 import { until } from "../../support/until.ts";
 import { parseGrant } from "../../../injector/model/grant.ts";
@@ -9,6 +11,7 @@ import {
   ACCOUNTS,
   GRANTS,
   LIMIT_RANGES,
+  TIMING,
   limitRangeOf,
   ROLE,
   namespace,
@@ -44,6 +47,22 @@ describe("facts", () => {
       limitRanges: ["a", "b"].map((name) => readLimitRange(limitRangeOf(name, "shop"))),
     });
     expect(gets(one)).toEqual([]);
+  });
+
+  test("of rules alone need neither service accounts nor LimitRanges, and are ready without them", async () => {
+    const server = await fakeApiServer();
+    server.put(NAMESPACES, namespace("shop", {}, { a: "b" }));
+    server.put(GRANTS, grant("g", { roles: ["*"], namespaces: ["shop"] }));
+    for (const kind of [ACCOUNTS, LIMIT_RANGES]) server.answer(`LIST ${kind}`, 403);
+    const cluster = kubernetesCluster(server.config, { log: silent, timing: TIMING, rulesOnly: true });
+    onTestFinished(() => cluster.stop());
+    cluster.start();
+    await until("everything to be read", () => cluster.ready() || undefined);
+    const { namespace: of, grants, ...others } = await cluster.facts("shop", "billing");
+    expect([of.name, grants.map(({ name }) => name)]).toEqual(["shop", ["g"]]);
+    expect(others).toEqual({ serviceAccount: undefined, limitRanges: [] });
+    expect(cluster.followed().map(({ resource }) => resource)).toEqual(["namespaces", "rolegrants"]);
+    expect(server.requests.filter((line) => /serviceaccounts|limitranges/.test(line))).toEqual([]);
   });
 
   test("have a LimitRange from its creation to its deletion", async () => {

@@ -12,6 +12,7 @@ interface Answer {
 
 async function rig(
   unready: () => Trouble | undefined,
+  detail?: () => Readonly<Record<string, unknown>>,
 ): Promise<(path: string, method?: string) => Promise<Answer>> {
   const failing: Task = {
     name: "settings",
@@ -23,7 +24,7 @@ async function rig(
   metrics.countAction("patch");
   metrics.countAction("patch");
   metrics.countPolicies({ kept: 3, foreign: 0, refused: 1 });
-  const server = healthServer({ unready, metrics: metrics.text });
+  const server = healthServer({ unready, metrics: metrics.text, ...(detail && { detail }) });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => {
     server.closeAllConnections();
@@ -43,6 +44,14 @@ test("liveness does not depend on readiness, and readiness says what is missing"
   expect(await ask("/readyz")).toEqual({ status: 503, body: JSON.stringify(trouble) });
   trouble = undefined;
   expect((await ask("/readyz")).status).toBe(200);
+});
+
+test("readiness says more where the program has more to say", async () => {
+  const ask = await rig(
+    () => undefined,
+    () => ({ identity: "arn" }),
+  );
+  expect((await ask("/readyz")).body).toBe('{"status":"ok","identity":"arn"}');
 });
 
 test("metrics are those of the table, each with its type and help, and no other", async () => {

@@ -1,6 +1,11 @@
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
-import { servingFrom, withServing, type ServingOptions } from "../../../injector/tls/options.ts";
+import {
+  BROKER_SERVICE,
+  servingFrom,
+  withServing,
+  type ServingOptions,
+} from "../../../injector/tls/options.ts";
 import { thrown } from "../../support/thrown.ts";
 
 function parsed(...args: readonly string[]): ServingOptions {
@@ -45,6 +50,15 @@ describe("the serving options", () => {
     ["files beside the Secret", ["--tls=self-managed", "--tls-cert=a", "--tls-key=b"]],
   ] as const)("refuse %s with a sentence", async ([, args]) => {
     expect((await thrown(() => parsed(...args))).code).toBe("CONFIG_INVALID");
+  });
+
+  test("of the broker are of its own Secret and Service, and know no client CA", () => {
+    const command = withServing(new Command(), BROKER_SERVICE);
+    expect(servingFrom(command.parse([], { from: "user" }).opts())).toMatchObject({
+      source: { secret: "podrole-broker-tls", service: "podrole-broker" },
+      clientCa: undefined,
+    });
+    expect(command.options.map(({ long }) => long)).not.toContain("--client-ca");
   });
 
   test.for([
