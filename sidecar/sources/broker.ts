@@ -5,11 +5,11 @@ import { httpOrigin, required, text } from "../kit/env.ts";
 import { isRecord, parseJson } from "../kit/json.ts";
 import { Secret } from "../kit/secret.ts";
 import { accountId } from "../sts/arn.ts";
-import { CallError } from "../sts/call-error.ts";
+import { PostError } from "../kit/post-error.ts";
 import type { Issue } from "../sts/chain.ts";
 import type { Credentials } from "../sts/credentials.ts";
 import { IssueError } from "../sts/issue-error.ts";
-import { post, type Answer } from "../sts/post.ts";
+import { post, type Answer } from "../kit/post.ts";
 import { defineSource } from "./source.ts";
 import { tokenIn } from "./web-identity.ts";
 
@@ -66,7 +66,7 @@ async function asked({
       () => undefined,
     );
   } catch (error) {
-    const why = error instanceof CallError && error.failure.kind === "unreachable" ? error.failure.why : "";
+    const why = error instanceof PostError && error.failure.kind === "unreachable" ? error.failure.why : "";
     throw new IssueError("BROKER_UNREACHABLE", `The broker at ${url} cannot be reached (${why}).`, {
       kind: "passing",
       remedy: "See whether the broker runs, and whether a NetworkPolicy keeps the pod from it.",

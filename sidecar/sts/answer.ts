@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
+import type { Answer } from "../kit/post.ts";
 import { Secret } from "../kit/secret.ts";
 import { CallError } from "./call-error.ts";
-import type { Answer } from "./post.ts";
 import type { StsAction } from "./role-request.ts";
 import { elementAt, parseXml, type XmlElement } from "./xml.ts";
 
@@ -22,12 +22,12 @@ const CODE = /^[A-Z][\w.]{0,79}$/;
 
 /**
  * Reads the few fields that are needed.
- * @throws CallError `refused` with STS's own code, or `not-sts` for every answer that STS does not write
+ * @throws CallError `refused` with STS's own code, or `invalid-answer` for every answer that STS does not write
  */
 export function grantedBy({ status, body }: Answer, action: StsAction): Granted {
   const root = rootOf(body);
   const read = root === undefined ? undefined : tried(() => fieldsOf(root, status, action));
-  if (read === undefined) throw new CallError({ kind: "not-sts", status });
+  if (read === undefined) throw new CallError({ kind: "invalid-answer", status });
   if ("code" in read) throw new CallError({ kind: "refused", status, ...read });
   return read;
 }

@@ -1,8 +1,8 @@
+import { post } from "../kit/post.ts";
 import type { Secret } from "../kit/secret.ts";
 import type { Proxy } from "../kit/tunnel.ts";
 import { grantedBy, type Granted } from "./answer.ts";
 import { formOf } from "./form.ts";
-import { post } from "./post.ts";
 import { actionOf, type RoleRequest } from "./role-request.ts";
 import { amzDateOf, authorization } from "./signature.ts";
 
@@ -43,7 +43,7 @@ const CONNECT_TIMEOUT_MS = 2000;
 
 /**
  * One call to STS, for a session. There is no client that stays: an hour passes until the next call.
- * @throws CallError
+ * @throws CallError, PostError
  */
 export async function callSts(request: RoleRequest, call: Call): Promise<Granted> {
   const { endpoint, ca, proxy, timeoutMs, offset, now } = call;

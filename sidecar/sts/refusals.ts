@@ -1,6 +1,7 @@
 import { errorName } from "../kit/errors.ts";
+import { PostError } from "../kit/post-error.ts";
 import type { Secret } from "../kit/secret.ts";
-import { CallError, type CallFailure } from "./call-error.ts";
+import type { CallFailure } from "./call-error.ts";
 import { IssueError, kindOf } from "./issue-error.ts";
 import {
   proxyRefusalRemedy,
@@ -26,7 +27,7 @@ export interface StsCall {
 /** Makes an error that can be shown to anybody, with a remedy, of what {@link callSts} threw. */
 export function stsFailure(thrown: unknown, call: StsCall): IssueError {
   const failure: CallFailure =
-    thrown instanceof CallError ? thrown.failure : { kind: "unreachable", why: errorName(thrown) };
+    thrown instanceof PostError ? thrown.failure : { kind: "unreachable", why: errorName(thrown) };
   const what = `${call.action} for ${call.roleArn}`;
   const { endpoint, proxy } = call;
   const where = `STS at ${endpoint}`;
@@ -40,7 +41,7 @@ export function stsFailure(thrown: unknown, call: StsCall): IssueError {
         ...(remedy === undefined ? {} : { remedy }),
       });
     }
-    case "not-sts": {
+    case "invalid-answer": {
       const how = failure.status === undefined ? "not in HTTP" : `with HTTP ${failure.status}`;
       const message = `${where} answered ${what}${through} ${how}, and the answer is not STS's.`;
       const remedy = "See what is between the pod and STS: a proxy, a firewall, a VPC endpoint.";

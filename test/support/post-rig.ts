@@ -1,8 +1,8 @@
 import { createServer as createHttp, type RequestListener } from "node:http";
 import { createServer as createTcp, type Socket } from "node:net";
 import { expect, onTestFinished } from "vitest";
-import { CallError, type CallFailure } from "../../sidecar/sts/call-error.ts";
-import { post, type Answer } from "../../sidecar/sts/post.ts";
+import { PostError, type PostFailure } from "../../sidecar/kit/post-error.ts";
+import { post, type Answer } from "../../sidecar/kit/post.ts";
 import { listening } from "./listening.ts";
 
 const HEADERS = { "content-type": "application/x-www-form-urlencoded" };
@@ -14,7 +14,7 @@ interface Asked {
 }
 
 /** The answer, or why there is none; the process then has no timer more than before. */
-export async function ask(origin: string, asked: Asked = {}): Promise<Answer | CallFailure> {
+export async function ask(origin: string, asked: Asked = {}): Promise<Answer | PostFailure> {
   const { timeoutMs = 5000, ca, onDate = () => {} } = asked;
   const before = timers();
   const outcome = await post(
@@ -28,7 +28,7 @@ export async function ask(origin: string, asked: Asked = {}): Promise<Answer | C
     },
     onDate,
   ).catch((error: unknown) => {
-    if (error instanceof CallError) return error.failure;
+    if (error instanceof PostError) return error.failure;
     throw error;
   });
   // The test runner may have had one more.

@@ -70,14 +70,14 @@ const TRANSPORT: readonly (readonly [failure: CallFailure, call?: StsCall])[] = 
     { kind: "unreachable", why: "ERR_TLS_CERT_ALTNAME_INVALID" },
     { ...CALL, endpoint: "https://sts.example" },
   ],
-  [{ kind: "late", afterMs: 5000, at: "sts" }],
+  [{ kind: "late", afterMs: 5000, at: "origin" }],
   [{ kind: "late", afterMs: 5000, at: "proxy" }, PROXIED],
   [{ kind: "proxy-unreachable", why: "ECONNREFUSED" }, PROXIED],
   [{ kind: "proxy-refused", status: 407 }, PROXIED],
   [{ kind: "proxy-refused", status: 403 }, PROXIED],
   [{ kind: "proxy-refused", status: 502 }, PROXIED],
   [{ kind: "proxy-refused", status: undefined }, PROXIED],
-  [{ kind: "not-sts", status: 502 }],
+  [{ kind: "invalid-answer", status: 502 }],
 ];
 
 /** Where the failure itself knows no remedy. */

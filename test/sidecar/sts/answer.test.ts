@@ -4,7 +4,7 @@ import type { CallFailure } from "../../../sidecar/sts/call-error.ts";
 import { read } from "../../support/read-answer.ts";
 import { FIELDS, grantedXml, refusedXml } from "../../support/sts-xml.ts";
 
-const notSts = (status = 200): CallFailure => ({ kind: "not-sts", status });
+const notSts = (status = 200): CallFailure => ({ kind: "invalid-answer", status });
 
 describe("an answer is not STS's when", () => {
   const without = (name: string): string => grantedXml().replace(new RegExp(`<${name}>.*</${name}>`), "");

@@ -1,8 +1,8 @@
 import { createServer as createTcp, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { CallError } from "../../../sidecar/sts/call-error.ts";
-import { post } from "../../../sidecar/sts/post.ts";
+import type { PostError } from "../../../sidecar/kit/post-error.ts";
+import { post } from "../../../sidecar/kit/post.ts";
 import { freePort } from "../../support/free-port.ts";
 import { listening } from "../../support/listening.ts";
 import { ask, http, raw } from "../../support/post-rig.ts";
@@ -93,12 +93,12 @@ describe("it is not STS that answers when", () => {
       undefined,
     ],
   ])("%s", async (_, bytes, then, status) => {
-    expect(await ask(await raw(bytes, then))).toEqual({ kind: "not-sts", status });
+    expect(await ask(await raw(bytes, then))).toEqual({ kind: "invalid-answer", status });
   });
 
   test("it is longer than an answer may be, by its header or in truth", async () => {
     const long = await http((__, response) => void response.end("x".repeat(64 * 1024 + 1)));
-    expect(await ask(long)).toEqual({ kind: "not-sts", status: 200 });
+    expect(await ask(long)).toEqual({ kind: "invalid-answer", status: 200 });
     const endless = await http((__, response) => {
       const more = (): void => {
         while (!response.destroyed && response.write("x".repeat(65_536)));
@@ -106,7 +106,7 @@ describe("it is not STS that answers when", () => {
       response.on("drain", more);
       more();
     });
-    expect(await ask(endless)).toEqual({ kind: "not-sts", status: 200 });
+    expect(await ask(endless)).toEqual({ kind: "invalid-answer", status: 200 });
   });
 
   test.each(["gzip", "br", "deflate, gzip", "x"])("it is encoded with %s", async (encoding) => {
@@ -114,7 +114,7 @@ describe("it is not STS that answers when", () => {
     const origin = await http(
       (__, response) => void response.setHeader("Content-Encoding", encoding).end(body),
     );
-    expect(await ask(origin)).toEqual({ kind: "not-sts", status: 200 });
+    expect(await ask(origin)).toEqual({ kind: "invalid-answer", status: 200 });
   });
 });
 
@@ -129,7 +129,7 @@ describe("a call is late when", () => {
     expect(await ask(await raw(bytes), { timeoutMs: 100 })).toEqual({
       kind: "late",
       afterMs: 100,
-      at: "sts",
+      at: "origin",
     });
   });
 
@@ -143,8 +143,8 @@ describe("a call is late when", () => {
     const outcome = post(
       { url: origin, headers: {}, body: "", timeoutMs: 100, connectMs: 100 },
       () => {},
-    ).catch((error: unknown) => (error as CallError).failure);
-    expect(await outcome).toEqual({ kind: "late", afterMs: 100, at: "sts" });
+    ).catch((error: unknown) => (error as PostError).failure);
+    expect(await outcome).toEqual({ kind: "late", afterMs: 100, at: "origin" });
   });
 
   test("the other end speaks no TLS", async () => {
@@ -153,7 +153,7 @@ describe("a call is late when", () => {
     });
     onTestFinished(() => void server.close());
     const origin = `https://127.0.0.1:${await listening(server)}`;
-    expect(await ask(origin, { timeoutMs: 100 })).toEqual({ kind: "late", afterMs: 100, at: "sts" });
+    expect(await ask(origin, { timeoutMs: 100 })).toEqual({ kind: "late", afterMs: 100, at: "origin" });
   });
 });
 

@@ -1,7 +1,7 @@
 import type { LookupAddress } from "node:dns";
 import { expect, onTestFinished, test } from "vitest";
 import { createServer, request } from "node:http";
-import { sharedLookUp } from "../../../sidecar/sts/look-up.ts";
+import { sharedLookUp } from "../../../sidecar/kit/look-up.ts";
 import { listening } from "../../support/listening.ts";
 
 const ADDRESSES: LookupAddress[] = [

@@ -1,8 +1,8 @@
 import { connect } from "node:net";
 import { Worker } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
-import type { CallError, CallFailure } from "../../../sidecar/sts/call-error.ts";
-import { post } from "../../../sidecar/sts/post.ts";
+import type { PostError, PostFailure } from "../../../sidecar/kit/post-error.ts";
+import { post } from "../../../sidecar/kit/post.ts";
 
 /** A server that never accepts: its thread waits, and the kernel keeps two connections for it, no more. */
 const DEAF = `
@@ -28,19 +28,19 @@ async function fullPort(): Promise<number> {
   return port;
 }
 
-const call = (origin: string, connectMs: number): Promise<CallFailure> =>
+const call = (origin: string, connectMs: number): Promise<PostFailure> =>
   post({ url: origin, headers: {}, body: "", timeoutMs: 5000, connectMs }, () => {}).then(
     () => {
       throw new Error("connected");
     },
-    (error: unknown) => (error as CallError).failure,
+    (error: unknown) => (error as PostError).failure,
   );
 
 test.each(["http", "https"])(
   "a call over %s is late when no connection comes about in time",
   async (scheme) => {
     const origin = `${scheme}://127.0.0.1:${await fullPort()}`;
-    expect(await call(origin, 200)).toEqual({ kind: "late", afterMs: 200, at: "sts" });
+    expect(await call(origin, 200)).toEqual({ kind: "late", afterMs: 200, at: "origin" });
   },
 );
 

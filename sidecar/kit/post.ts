@@ -1,11 +1,11 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
-import { errorName } from "../kit/errors.ts";
-import type { Proxy } from "../kit/tunnel.ts";
-import { CallError, type CallFailure } from "./call-error.ts";
+import { errorName } from "./errors.ts";
 import { sharedLookUp } from "./look-up.ts";
+import { PostError, type PostFailure } from "./post-error.ts";
 import { throughProxy } from "./through-proxy.ts";
+import type { Proxy } from "./tunnel.ts";
 
 export interface Post {
   readonly url: string;
@@ -13,7 +13,7 @@ export interface Post {
   readonly body: string;
   /** PEM certificates that are trusted in place of Node's roots. */
   readonly ca?: readonly string[];
-  /** The only way to the origin, if there is one. TLS goes through it, end to end. */
+  /** The only way there, if there is one. TLS goes through it, end to end. */
   readonly proxy?: Proxy;
   /** For the whole call, from the look-up of the name to the last byte. */
   readonly timeoutMs: number;
@@ -26,7 +26,7 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** STS answers in 2 to 4 KiB. */
+/** STS answers in 2 to 4 KiB, and so does the broker. */
 const BODY_MAX_BYTES = 64 * 1024;
 /** The latest time that is believed. A broken proxy may send a later one, which has no form in a signature. */
 const DATE_MAX = Date.UTC(9999, 0);
@@ -37,7 +37,7 @@ const lookup = sharedLookUp();
  * One POST on a connection of its own, within limits of time and size: no redirects, no second attempt, and no proxy but
  * the given one, which is never left out. When it is over, neither socket nor timer is left.
  * @param onDate called with the header `Date`, in milliseconds since the epoch, even if the rest then does not come through
- * @throws CallError other than `refused`
+ * @throws PostError
  */
 export function post(
   { url, headers, body, ca, proxy, timeoutMs, connectMs }: Post,
@@ -45,7 +45,7 @@ export function post(
 ): Promise<Answer> {
   const request = url.startsWith("https:") ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
-    let at: "proxy" | "sts" = proxy === undefined ? "sts" : "proxy";
+    let at: "proxy" | "origin" = proxy === undefined ? "origin" : "proxy";
     const proxied =
       proxy &&
       throughProxy({
@@ -55,7 +55,7 @@ export function post(
         lookup,
         onReached: () => clearTimeout(connecting),
         onOpen: () => {
-          at = "sts";
+          at = "origin";
         },
         onFailure: (failure) => fail(failure),
       });
@@ -74,9 +74,9 @@ export function post(
       proxied?.giveUp();
       sent.destroy();
     };
-    const fail = (failure: CallFailure): void => {
+    const fail = (failure: PostFailure): void => {
       // First: when its socket is destroyed, the request may report an error at once.
-      reject(new CallError(failure));
+      reject(new PostError(failure));
       over();
     };
     const late = (afterMs: number): NodeJS.Timeout =>
@@ -101,7 +101,7 @@ export function post(
           resolve({ status: status ?? 0, body: read });
           over();
         },
-        () => fail({ kind: "not-sts", status }),
+        () => fail({ kind: "invalid-answer", status }),
       );
     });
     sent.end(body);
@@ -127,9 +127,9 @@ function dateOf({ headers }: IncomingMessage): number | undefined {
   return date > 0 && date < DATE_MAX ? date : undefined;
 }
 
-function failureOf(error: Error, status: number | undefined): CallFailure {
+function failureOf(error: Error, status: number | undefined): PostFailure {
   const why = errorName(error);
-  // The codes of Node's HTTP parser: whoever is there does not speak HTTP, or not as STS does.
-  if (status !== undefined || why.startsWith("HPE_")) return { kind: "not-sts", status };
+  // The codes of Node's HTTP parser: whoever is there does not speak HTTP, or not properly.
+  if (status !== undefined || why.startsWith("HPE_")) return { kind: "invalid-answer", status };
   return { kind: "unreachable", why };
 }

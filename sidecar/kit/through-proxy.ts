@@ -1,8 +1,8 @@
 import { isIP, type LookupFunction } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
-import { hostOf } from "../kit/address.ts";
-import { openTunnel, type Proxy, type ProxyFailure } from "../kit/tunnel.ts";
+import { hostOf } from "./address.ts";
+import { openTunnel, type Proxy, type ProxyFailure } from "./tunnel.ts";
 
 export interface ThroughProxy {
   readonly proxy: Proxy;
