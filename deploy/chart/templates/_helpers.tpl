@@ -6,6 +6,10 @@ app.kubernetes.io/name: podrole-injector
 
 {{- define "podrole.labels" -}}
 {{ include "podrole.selector" . }}
+{{ include "podrole.sharedLabels" . }}
+{{- end }}
+
+{{- define "podrole.sharedLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: podrole
 {{- with .Values.commonLabels }}
@@ -26,17 +30,75 @@ app.kubernetes.io/name: podrole-controller
 
 {{- define "podrole.controllerLabels" -}}
 {{ include "podrole.controllerSelector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: podrole
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
+{{ include "podrole.sharedLabels" . }}
 {{- end }}
+
+{{- define "podrole.brokerName" -}}podrole-broker{{- end }}
+
+{{- define "podrole.brokerSelector" -}}
+app.kubernetes.io/name: podrole-broker
 {{- end }}
+
+{{- define "podrole.brokerLabels" -}}
+{{ include "podrole.brokerSelector" . }}
+{{ include "podrole.sharedLabels" . }}
+{{- end }}
+
+{{/* Certificate and key that the broker serves with. The controller writes them. */}}
+{{- define "podrole.brokerTlsSecret" -}}podrole-broker-tls{{- end }}
 
 {{- define "podrole.image" -}}
 {{- with .Values.image -}}
 {{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end -}}
 {{- end -}}
+{{- end }}
+
+{{/* Of every container of podrole's own pods. */}}
+{{- define "podrole.containerSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+privileged: false
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{/* Spreads the replicas whose labels are `.selector`. */}}
+{{- define "podrole.topologySpread" -}}
+{{- $selector := .selector }}
+{{- with .root.Values.topologySpread }}
+{{- $whenUnsatisfiable := .whenUnsatisfiable }}
+{{- range .topologyKeys }}
+- maxSkew: 1
+  topologyKey: {{ . }}
+  whenUnsatisfiable: {{ $whenUnsatisfiable }}
+  labelSelector:
+    matchLabels:
+      {{- $selector | nindent 6 }}
+  # Counts only replicas of one revision. Otherwise old replicas would keep new ones off their nodes during a roll-out.
+  matchLabelKeys: [pod-template-hash]
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* `.affinity`, or replicas whose labels are `.selector` prefer different nodes. */}}
+{{- define "podrole.affinity" -}}
+{{- if .affinity }}
+{{- toYaml .affinity }}
+{{- else -}}
+podAntiAffinity:
+  preferredDuringSchedulingIgnoredDuringExecution:
+    - weight: 100
+      podAffinityTerm:
+        topologyKey: kubernetes.io/hostname
+        labelSelector:
+          matchLabels:
+            {{- .selector | nindent 12 }}
+{{- end }}
 {{- end }}
 
 {{/* Of guard and sidecar. */}}
