@@ -3,7 +3,7 @@ const OWN = "podrole-system";
 
 /** Rights of one of podrole's service accounts, as a row of deploy/docs/security.md. */
 export interface Rights {
-  readonly account: "podrole-injector" | "podrole-controller";
+  readonly account: "podrole-injector" | "podrole-controller" | "podrole-broker";
   /** Absent: in every namespace, and for objects that have none. */
   readonly namespace?: typeof OWN;
   readonly verbs: readonly string[];
@@ -17,6 +17,8 @@ export interface Rights {
   readonly selfManaged?: true;
   /** Only with `metadataNetworkPolicy.labelled: true`. */
   readonly labelled?: true;
+  /** Only with `broker.enabled: true`. */
+  readonly broker?: true;
 }
 
 /** Everything that podrole's tokens may do in a cluster, beside what every service account may. */
@@ -147,10 +149,63 @@ export const RIGHTS: readonly Rights[] = [
     worth: "read it",
     labelled: true,
   },
+  {
+    account: "podrole-broker",
+    verbs: ["create"],
+    resource: "authentication.k8s.io/tokenreviews",
+    worth: "learn whether a token is valid, and whose it is",
+    broker: true,
+  },
+  {
+    account: "podrole-broker",
+    verbs: ["get"],
+    resource: "pods",
+    worth: "read every pod whose name is known, with the variables in it",
+    broker: true,
+  },
+  {
+    account: "podrole-broker",
+    verbs: ["get", "list", "watch"],
+    resource: "namespaces",
+    worth: "read the rules in annotations",
+    broker: true,
+  },
+  {
+    account: "podrole-broker",
+    verbs: ["list", "watch"],
+    resource: "podrole.dev/rolegrants",
+    worth: "read the grants",
+    broker: true,
+  },
+  {
+    account: "podrole-broker",
+    namespace: OWN,
+    verbs: ["list", "watch"],
+    resource: "configmaps",
+    names: ["podrole-config"],
+    worth: "read the settings",
+    broker: true,
+  },
+  {
+    account: "podrole-broker",
+    namespace: OWN,
+    verbs: ["get"],
+    resource: "secrets",
+    names: ["podrole-broker-tls"],
+    worth: "give sidecars sessions of one's own in the broker's place, and take the tokens that they show it",
+    broker: true,
+  },
 ];
 
-/** The rights of an installation with the chart's defaults. */
-export const DEFAULT_RIGHTS = RIGHTS.filter(({ labelled }) => labelled !== true);
+type Feature = "labelled" | "broker";
+
+/** The rights of an installation with the chart's defaults, and with what is turned on. */
+export const rightsWith = (...on: readonly Feature[]): readonly Rights[] =>
+  RIGHTS.filter((right) =>
+    (["labelled", "broker"] as const).every((one) => right[one] !== true || on.includes(one)),
+  );
+
+export const DEFAULT_RIGHTS = rightsWith();
 
 /** Each right by itself: `podrole-injector podrole-system get secrets podrole-injector-tls`, `*` for all. */
 export const linesOf = (rights: readonly Rights[]): readonly string[] =>

@@ -24,6 +24,7 @@ export async function shippedObjects(): Promise<readonly KubeObject[]> {
 
 export const INJECTOR = "podrole-injector";
 export const CONTROLLER = "podrole-controller";
+export const BROKER = "podrole-broker";
 
 /** The first object of a kind that is not the controller's. */
 export const shippedObject = async (kind: string): Promise<KubeObject> =>

@@ -107,8 +107,8 @@ test("every paragraph of the security model names a test that exists, points at 
 
 test("deploy/docs/security.md shows the rights of podrole's tokens that the cluster's test compares", async () => {
   const lines = RIGHTS.map(
-    ({ account, namespace, verbs, resource, names = [], worth, selfManaged, labelled }) => [
-      `\`${account}\`${selfManaged === true ? "\\*" : ""}${labelled === true ? "\\*\\*" : ""}`,
+    ({ account, namespace, verbs, resource, names = [], worth, selfManaged, labelled, broker }) => [
+      `\`${account}\`${selfManaged === true ? "\\*" : ""}${labelled === true ? "\\*\\*" : ""}${broker === true ? "\\*\\*\\*" : ""}`,
       namespace === undefined ? "everywhere" : `in \`${namespace}\``,
       verbs.join(", "),
       `\`${resource}\`${names.length === 0 ? "" : `: ${names.map((name) => `\`${name}\``).join(", ")}`}`,

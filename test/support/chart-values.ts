@@ -34,6 +34,19 @@ const EVERYTHING: object = {
   podMonitor: { enabled: true, namespaces: ["shop"], labels: { release: "prometheus" } },
   prometheusRule: { enabled: true, labels: { release: "prometheus" } },
   grafanaDashboard: { enabled: true, annotations: { folder: "podrole" } },
+  broker: {
+    enabled: true,
+    identity: { roleArn: "arn:aws:iam::111122223333:role/podrole-broker" },
+    tolerations: [{ key: "dedicated", operator: "Exists" }],
+    affinity: { nodeAffinity: {} },
+    serviceAccount: { annotations: { "example.com/a": "b" } },
+    extraEnv: [{ name: "A", value: "b" }],
+    networkPolicy: {
+      enabled: true,
+      from: [{ namespaceSelector: {} }],
+      metricsFrom: [{ podSelector: { matchLabels: { app: "prometheus" } } }],
+    },
+  },
 };
 
 /** Values with which the chart is tested: a name, the values, more arguments of helm. */
@@ -56,6 +69,12 @@ export const CHART_VALUES: readonly (readonly [string, object, readonly string[]
     },
     [],
   ],
+  [
+    "a broker with keys of a Secret, and values-ha.yaml",
+    { broker: { enabled: true, identity: { type: "secret", secretName: "aws" } } },
+    ["-f", HA],
+  ],
+  ["a broker with the node's role", { broker: { enabled: true, identity: { type: "node" } } }, []],
   ["everything that is optional", EVERYTHING, []],
   [
     "everything that is optional, and cert-manager",

@@ -47,6 +47,44 @@ app.kubernetes.io/name: podrole-broker
 {{/* Certificate and key that the broker serves with. The controller writes them. */}}
 {{- define "podrole.brokerTlsSecret" -}}podrole-broker-tls{{- end }}
 
+{{- define "podrole.brokerIdentityFolder" -}}/var/run/secrets/podrole.dev/aws-identity{{- end }}
+
+{{/* The broker's variables: its own AWS identity, and who it is to the proxy on the way to STS. Without keys and role it asks the
+node's metadata service. Of a Secret only the known keys, since others could be NODE_OPTIONS. */}}
+{{- define "podrole.brokerEnv" -}}
+{{- $identity := .Values.broker.identity }}
+{{- if eq $identity.type "webIdentity" }}
+- name: AWS_ROLE_ARN
+  value: {{ $identity.roleArn | toJson }}
+- name: AWS_WEB_IDENTITY_TOKEN_FILE
+  value: {{ include "podrole.brokerIdentityFolder" . }}/token
+{{- else if eq $identity.type "secret" }}
+{{- range list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" "AWS_SESSION_TOKEN" }}
+- name: {{ . }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $identity.secretName | toJson }}
+      key: {{ . }}
+      {{- if eq . "AWS_SESSION_TOKEN" }}
+      optional: true
+      {{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.options.stsProxySecret }}
+{{- $secret := . }}
+{{- range list "username" "password" }}
+- name: PODROLE_STS_PROXY_{{ upper . }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret | toJson }}
+      key: {{ . }}
+{{- end }}
+{{- end }}
+{{- with .Values.broker.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{- define "podrole.image" -}}
 {{- with .Values.image -}}
 {{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end -}}
@@ -121,15 +159,19 @@ matchExpressions:
 {{/* Every option as text: the items of a list are joined by commas. An option that is null or an empty list is left out, so
 the default applies. */}}
 {{- define "podrole.settings" -}}
-{{- $own := dict "image" (include "podrole.sidecarImage" .) "stsCa" (include "podrole.stsCa" .) -}}
+{{- $own := dict "image" (include "podrole.sidecarImage" .) "stsCa" (include "podrole.stsCa" .) "brokerUrl" (include "podrole.brokerUrl" .) -}}
 {{- $settings := dict -}}
-{{- range $name, $value := merge $own (omit .Values.options "image" "stsCa") -}}
+{{- range $name, $value := merge $own (omit .Values.options "image" "stsCa" "brokerUrl") -}}
 {{- $text := kindIs "slice" $value | ternary (join "," $value) (toString $value) -}}
 {{- if not (or (kindIs "invalid" $value) (eq $text "")) -}}
 {{- $_ := set $settings $name $text -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $settings -}}
+{{- end }}
+
+{{- define "podrole.brokerUrl" -}}
+{{- .Values.options.brokerUrl | default (.Values.broker.enabled | ternary (printf "https://%s.%s.svc" (include "podrole.brokerName" .) .Release.Namespace) "") -}}
 {{- end }}
 
 {{/* The certificates of options.stsCa in the one form that the injector accepts: no text around them, lines of 64 characters. */}}
@@ -194,5 +236,34 @@ the default applies. */}}
 {{- end -}}
 {{- if and (or (eq $v.options.source "ambient") (has "ambient" $v.options.sourceOverride)) (not $v.options.ambientSecret) -}}
 {{- fail "options.source or options.sourceOverride ambient needs options.ambientSecret" -}}
+{{- end -}}
+{{- if and (or (eq $v.options.source "broker") (has "broker" $v.options.sourceOverride)) (not (include "podrole.brokerUrl" .)) -}}
+{{- fail "options.source or options.sourceOverride broker needs broker.enabled: pods would have nobody to ask for sessions" -}}
+{{- end -}}
+{{- if $v.broker.enabled -}}
+{{- include "podrole.brokerChecked" . -}}
+{{- end -}}
+{{- end }}
+
+{{- define "podrole.brokerChecked" -}}
+{{- $broker := .Values.broker -}}
+{{- $identity := $broker.identity -}}
+{{- if and (eq $identity.type "webIdentity") (not $identity.roleArn) -}}
+{{- fail "broker.identity.type webIdentity needs broker.identity.roleArn: the role that the broker is to AWS" -}}
+{{- end -}}
+{{- if and (ne $identity.type "webIdentity") $identity.roleArn -}}
+{{- fail (printf "broker.identity.roleArn is for broker.identity.type webIdentity: with %s the broker would not use that role" $identity.type) -}}
+{{- end -}}
+{{- if and (eq $identity.type "secret") (not $identity.secretName) -}}
+{{- fail "broker.identity.type secret needs broker.identity.secretName: the Secret with the broker's AWS keys" -}}
+{{- end -}}
+{{- if and (ne $identity.type "secret") $identity.secretName -}}
+{{- fail (printf "broker.identity.secretName is for broker.identity.type secret: with %s the broker would not use those keys" $identity.type) -}}
+{{- end -}}
+{{- if eq (int $broker.port) (int $broker.healthPort) -}}
+{{- fail "broker.port and broker.healthPort are the same" -}}
+{{- end -}}
+{{- if and $broker.networkPolicy.enabled .Values.serviceMonitor.enabled (not $broker.networkPolicy.metricsFrom) -}}
+{{- fail "broker.networkPolicy needs metricsFrom when serviceMonitor is enabled: Prometheus could not read the broker's metrics" -}}
 {{- end -}}
 {{- end }}
