@@ -90,7 +90,8 @@ export function podSession({
   );
   if (denial !== undefined || !decision.allowed) return refusedBy(denial, pod);
 
-  const isShared = sharesSessions(config);
+  // By an annotation, a session may have the pod's own name also where others are shared.
+  const isShared = sharesSessions(config) && !NAMES_THE_POD.test(request.sessionName);
   // A part of the name that does not fit is replaced by a hash, which must not tell pods apart that share a session.
   const named = isShared ? { ...pod, podUid: "" } : pod;
   const region = request.region ?? fallbackRegion(role);
@@ -113,6 +114,8 @@ export function podSession({
     },
   };
 }
+
+const NAMES_THE_POD = /\{pod(?:Uid)?\}/;
 
 /** A namespace's name has no dot, so the first one ends it. */
 const sourceIdentityOf = ({ namespace, serviceAccount }: PodIdentity): string =>

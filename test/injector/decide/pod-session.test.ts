@@ -159,6 +159,12 @@ test("a shared session has the service account's name and no tag of the pod", ()
   ]);
 });
 
+test("a session that is named after its pod by an annotation is not shared", () => {
+  const annotations = { [ANNOTATION.sessionName]: "{namespace}.{podUid}" };
+  const plan = planned({ annotations, settings: { shareSessions: true } });
+  expect(plan).toMatchObject({ sessionName: "shop.u-1", isShared: false });
+});
+
 test("a session has no source identity where the settings want none", () => {
   expect(planned({ settings: { sourceIdentity: false } }).sourceIdentity).toBeUndefined();
 });
