@@ -1,4 +1,7 @@
 import { dryRunCheck, dryRunDeniedCheck } from "./admission.ts";
+import { brokerAccessCheck, brokerCheck, brokerServiceCheck, brokerSettingsCheck } from "./broker/checks.ts";
+import { brokerGrantsCheck } from "./broker/grants.ts";
+import { brokerIdentityCheck } from "./broker/identity.ts";
 import { controllerCheck } from "./controller.ts";
 import { bundleCheck, certificateCheck } from "./certificates.ts";
 import type { CheckFacts } from "./facts.ts";
@@ -10,7 +13,7 @@ import type { CheckCode, CheckResult, Results } from "./result.ts";
 import { apiServerCheck, crdCheck, versionCheck } from "./server.ts";
 import { failureCheck, scopeCheck, settingsCheck, webhookCheck } from "./webhook.ts";
 
-/** Each a pure function of the facts; a probe is one of effects (probe/). One may have several things to say, and has at least one. */
+/** Each a pure function of the facts; a probe is one of effects (probe/). One may have several things to say; those of the broker have none where nobody uses it. */
 const JUDGES: Readonly<Record<Exclude<CheckCode, "PROBE">, (facts: CheckFacts) => Results>> = {
   API_SERVER: apiServerCheck,
   KUBERNETES_VERSION: versionCheck,
@@ -21,6 +24,12 @@ const JUDGES: Readonly<Record<Exclude<CheckCode, "PROBE">, (facts: CheckFacts) =
   INJECTOR_SERVICE: serviceCheck,
   DISRUPTION_BUDGET: budgetCheck,
   CONTROLLER: controllerCheck,
+  BROKER: brokerCheck,
+  BROKER_SERVICE: brokerServiceCheck,
+  BROKER_SETTINGS: brokerSettingsCheck,
+  BROKER_ACCESS: brokerAccessCheck,
+  BROKER_IDENTITY: brokerIdentityCheck,
+  BROKER_GRANTS: brokerGrantsCheck,
   WEBHOOK: webhookCheck,
   WEBHOOK_FAILURE: failureCheck,
   WEBHOOK_SCOPE: scopeCheck,

@@ -1,6 +1,9 @@
 import type { PodOutcome } from "../../review/admit-pod.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import type { Facts } from "../../model/facts.ts";
+import type { GrantReading } from "../../cluster/grant-index.ts";
+import type { BrokerRight } from "./broker/access.ts";
+import type { Readyz } from "./broker/readyz.ts";
 import type { Fields } from "../../model/read.ts";
 
 /** What has become of one read. */
@@ -32,11 +35,19 @@ export interface CheckFacts {
   readonly service: Reading;
   readonly endpointSlices: Reading<readonly Fields[]>;
   readonly disruptionBudget: Reading;
+  /** The broker's. Those below are absent, unless the settings use source broker. */
+  readonly brokerDeployment: Reading;
+  readonly brokerService: Reading;
+  readonly brokerEndpointSlices: Reading<readonly Fields[]>;
+  readonly brokerReadyz: Reading<readonly Readyz[]>;
+  /** Those that its service account lacks. */
+  readonly brokerRights: Reading<readonly BrokerRight[]>;
   /** The chain that the injector serves, PEM. */
   readonly certificate: Reading<string>;
   readonly webhooks: Reading<readonly Fields[]>;
   readonly policies: Reading<readonly Fields[]>;
   readonly bindings: Reading<readonly Fields[]>;
+  readonly grants: Reading<readonly GrantReading[]>;
   /** Those that carry podrole's label, with whatever value. */
   readonly namespaces: Reading<readonly Facts[]>;
   /** Of namespaces under podrole. */

@@ -1,5 +1,4 @@
 import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
-import { coded } from "../../../sidecar/kit/errors.ts";
 import { type Facts } from "../../model/facts.ts";
 import type { GrantReading } from "../../cluster/grant-index.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
@@ -13,11 +12,14 @@ import type { ConfigFrom } from "../live/installed.ts";
 import type { LiveCluster } from "../live/cluster.ts";
 import { PAGE, readAll, type Read } from "../live/reader.ts";
 import { allGrants, factsOf, limitRangesOf, readable } from "../live/surroundings.ts";
+import { gatherBroker, NO_BROKER } from "./broker/gather.ts";
+import { usesBroker } from "./broker/used.ts";
 import { CONTROLLER } from "./controller.ts";
 import { chainIn } from "./certificates.ts";
 import { tryPods } from "./dry-run.ts";
 import { PODS_MAX, type CheckFacts, type DryRun, type PodsIn, type Reading } from "./facts.ts";
 import { PLAIN, underPodrole } from "./namespaces.ts";
+import { mapped, reading } from "./reading.ts";
 import { tlsSecretIn } from "./tls-secret.ts";
 
 const CORE = "/api/v1/namespaces";
@@ -78,6 +80,7 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
     reading(() => allGrants(read)),
     all("/api/v1/limitranges"),
   ]);
+  const broker = usesBroker(config) ? await gatherBroker(place, { one, all }, cluster) : NO_BROKER;
   const namespaces = await mapped(labelled, (found) => decidedBy(found.filter(stays), grants, limitRanges));
   const ours = namespaces.kind === "found" ? underPodrole(namespaces.value, place) : [];
   const forEach = <T>(work: () => Promise<T>): Promise<Reading<T>> =>
@@ -99,6 +102,8 @@ export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckF
     service,
     endpointSlices,
     disruptionBudget,
+    ...broker,
+    grants,
     certificate: await mapped(secret, (found) => Promise.resolve(chainIn(found) ?? "")),
     webhooks,
     policies,
@@ -174,22 +179,10 @@ async function decidedBy(
   return facts.map((one) => ({ ...one, grants: grants.kind === "found" ? readable(grants.value) : [] }));
 }
 
-async function reading<T>(work: () => Promise<T | undefined>): Promise<Reading<T>> {
-  try {
-    const value = await work();
-    return value === undefined ? { kind: "absent" } : { kind: "found", value };
-  } catch (error) {
-    return { kind: "unread", why: coded(error).message };
-  }
-}
-
 function valueOf<T>(from: Reading<T>): T {
   if (from.kind === "found") return from.value;
   throw new Error(from.kind === "unread" ? from.why : "there is none");
 }
-
-const mapped = async <A, B>(from: Reading<A>, work: (value: A) => Promise<B>): Promise<Reading<B>> =>
-  from.kind === "found" ? { kind: "found", value: await work(from.value) } : from;
 
 const notAsked =
   (why: Reading): Read =>

@@ -1,48 +1,25 @@
 import { CONFIG_MAP } from "../../config/config-map.ts";
-import { fieldsIn, own, recordsIn, type Fields } from "../../model/read.ts";
+import { fieldsIn, own } from "../../model/read.ts";
 import { injectorIn, INJECTOR, otherVersion, tagOf } from "../live/deployment.ts";
 import type { CheckFacts } from "./facts.ts";
+import { count, judgeEndpoints, judgeReplicas, type Served } from "./replicas.ts";
 import { fail, judged, ok, skip, warn, type Results } from "./result.ts";
 
-const count = (object: Fields, key: string): number => {
-  const value = own(object, key);
-  return typeof value === "number" ? value : 0;
-};
+const served = (namespace: string): Served => ({
+  name: `${namespace}/${INJECTOR}`,
+  without: "no pod of a labelled namespace can be made",
+  see: `See kubectl -n ${namespace} describe pods -l app.kubernetes.io/name=${INJECTOR} and their logs.`,
+});
 
 export const injectorCheck = ({ deployment, podroleNamespace }: CheckFacts): Results => {
   const code = "INJECTOR";
-  const name = `${podroleNamespace}/${INJECTOR}`;
+  const injector = served(podroleNamespace);
   const absent = fail(
     code,
-    `There is no Deployment ${name}.`,
+    `There is no Deployment ${injector.name}.`,
     "Install podrole, or say where it is with --podrole-namespace.",
   );
-  return judged(code, deployment, absent, (object) => {
-    const wanted = own(fieldsIn(object, "spec"), "replicas");
-    const replicas = typeof wanted === "number" ? wanted : 1;
-    const status = fieldsIn(object, "status");
-    const [ready, updated] = [count(status, "readyReplicas"), count(status, "updatedReplicas")];
-    const see = `See kubectl -n ${podroleNamespace} describe pods -l app.kubernetes.io/name=${INJECTOR} and their logs.`;
-    if (ready === 0) {
-      return fail(
-        code,
-        `Deployment ${name} has 0 of ${replicas} replicas ready: no pod of a labelled namespace can be made.`,
-        see,
-      );
-    }
-    if (ready < replicas || updated < replicas) {
-      const message = `Deployment ${name} has ${ready} of ${replicas} replicas ready, ${updated} of them of its newest revision.`;
-      return warn(code, message, see);
-    }
-    if (replicas < 2) {
-      return warn(
-        code,
-        `Deployment ${name} has one replica: while it restarts, no pod of a labelled namespace can be made.`,
-        "Run two replicas.",
-      );
-    }
-    return ok(code, `Deployment ${name} has ${ready} of ${replicas} replicas ready.`);
-  });
+  return judged(code, deployment, absent, (object) => judgeReplicas(code, injector, object));
 };
 
 export const injectorVersionCheck = ({ deployment, version }: CheckFacts): Results => {
@@ -81,23 +58,7 @@ export const serviceCheck = ({ service, endpointSlices, podroleNamespace }: Chec
     `There is no Service ${name}, by which the API server calls the injector.`,
     "Install podrole again.",
   );
-  return judged(code, service, absent, () =>
-    judged(code, endpointSlices, skip(code, "there are no EndpointSlices"), (slices) => {
-      const ready = slices
-        .flatMap((slice) => recordsIn(slice, "endpoints"))
-        .filter((one) => own(fieldsIn(one, "conditions"), "ready") !== false);
-      if (ready.length > 0)
-        return ok(
-          code,
-          `Service ${name} leads to ${ready.length} ready endpoint${ready.length === 1 ? "" : "s"}.`,
-        );
-      return fail(
-        code,
-        `Service ${name} has no ready endpoint.`,
-        `See whether its selector is the pods' label: kubectl -n ${podroleNamespace} get endpointslices,pods --show-labels.`,
-      );
-    }),
-  );
+  return judged(code, service, absent, () => judgeEndpoints(code, name, endpointSlices));
 };
 
 export const budgetCheck = ({ disruptionBudget, deployment }: CheckFacts): Results => {

@@ -31,6 +31,28 @@ export const CHECKS = {
     group: "Controller",
     about: "It runs, so certificates are renewed and changed settings are accepted.",
   },
+  BROKER: {
+    group: "Broker",
+    about:
+      "All replicas of its Deployment are ready, and there are at least two. The checks of the broker are made where the settings use source broker.",
+  },
+  BROKER_SERVICE: { group: "Broker", about: "Its Service has ready endpoints." },
+  BROKER_SETTINGS: {
+    group: "Broker",
+    about: "The setting brokerUrl is the Service's name, and brokerCa is set.",
+  },
+  BROKER_ACCESS: {
+    group: "Broker",
+    about: "Its service account may review tokens, get pods, and watch namespaces and RoleGrants.",
+  },
+  BROKER_IDENTITY: {
+    group: "Broker",
+    about: "Its replicas have one AWS identity, which the report names: roles have to trust it.",
+  },
+  BROKER_GRANTS: {
+    group: "Broker",
+    about: "In each namespace of source broker, some rule allows a role.",
+  },
   WEBHOOK: { group: "Webhook", about: "The webhook is registered for pods, including ephemeral containers." },
   WEBHOOK_FAILURE: {
     group: "Webhook",

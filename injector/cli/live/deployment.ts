@@ -5,6 +5,9 @@ import { fieldsIn, own, recordsIn, strings, type Fields } from "../../model/read
 /** What the shipped manifests call the injector's Deployment, Service and the like. */
 export const INJECTOR = "podrole-injector";
 
+/** The same of the broker, and its service account. */
+export const BROKER = "podrole-broker";
+
 /** The arguments and the image of the container that is the injector. */
 export function injectorIn(deployment: Fields): { readonly args: readonly string[]; readonly image: string } {
   const all = recordsIn(fieldsIn(fieldsIn(fieldsIn(deployment, "spec"), "template"), "spec"), "containers");

@@ -2,25 +2,39 @@ import { GRANT_FIELDS } from "../../../../injector/model/grant.ts";
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { check, isHealthy } from "../../../../injector/cli/check/checks.ts";
-import { CHECKS } from "../../../../injector/cli/check/result.ts";
+import type { CheckFacts } from "../../../../injector/cli/check/facts.ts";
+import { CHECKS, type CheckCode } from "../../../../injector/cli/check/result.ts";
+import type { InjectorConfig } from "../../../../injector/config/installation.ts";
 import { reportOf } from "../../../../injector/cli/check/text.ts";
 import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
 import { isRecord } from "../../../../injector/model/read.ts";
 import { plainPod } from "../../../support/pods.ts";
-import { found, healthy, running, shipped, type Loose } from "./healthy.ts";
+import { brokerConfig, found, granted, healthy, running, shipped, type Loose } from "./healthy.ts";
 import { absent, named, unread, said, deployment } from "./checks-rig.ts";
 
-/** All but what only --probe does. */
+/** All but what only --probe does, in settings that use every part. */
 const UNASKED = Object.keys(CHECKS).filter((code) => code !== "PROBE");
+const whole = (over: Partial<CheckFacts> = {}): CheckFacts =>
+  healthy({ config: brokerConfig, namespaces: found([granted]), ...over });
 
 describe("podrole check", () => {
   test("reports one ok for each check of a healthy cluster", () => {
-    const results = check(healthy());
+    const results = check(whole());
     expect(results.filter(({ status }) => status !== "ok")).toEqual([]);
     expect(results.map(({ code }) => code)).toEqual(UNASKED);
   });
 
-  const READINGS = Object.entries(healthy()).flatMap(([key, value]: [string, unknown]) =>
+  test("looks at nothing of the broker where the settings do not use it", () => {
+    const codes = check(healthy()).map(({ code }) => code);
+    expect(codes).toEqual(UNASKED.filter((code) => CHECKS[code as CheckCode].group !== "Broker"));
+    const config = { ...brokerConfig, source: "node" as const };
+    const of = (over: Partial<InjectorConfig>) =>
+      check(whole({ config: { ...config, ...over } })).map(({ code }) => code);
+    expect(of({})).not.toContain("BROKER");
+    expect(of({ sourceOverride: ["broker"] })).toContain("BROKER");
+  });
+
+  const READINGS = Object.entries(whole()).flatMap(([key, value]: [string, unknown]) =>
     isRecord(value) && "kind" in value ? [[key, value["value"]] as const] : [],
   );
 
@@ -30,7 +44,7 @@ describe("podrole check", () => {
     ["empty", (value: unknown) => found(Array.isArray(value) ? [] : typeof value === "string" ? "" : {})],
   ] as const)("reports something for each check, and nothing good, when everything is %s", ([, instead]) => {
     const some = READINGS.filter(([key]) => key !== "dryRuns" || instead("") === absent);
-    const all = check(healthy(Object.fromEntries(some.map(([key, value]) => [key, instead(value)]))));
+    const all = check(whole(Object.fromEntries(some.map(([key, value]) => [key, instead(value)]))));
     expect(new Set(all.map(({ code }) => code))).toEqual(new Set(UNASKED));
     const good = all.filter(({ status }) => status === "ok").map(({ code }) => code);
     expect(
@@ -41,6 +55,8 @@ describe("podrole check", () => {
             "PODS_UNGUARDED",
             "DISRUPTION_BUDGET",
             "INJECTOR_OPTIONS",
+            "BROKER_SETTINGS",
+            "BROKER_ACCESS",
             "DRY_RUN",
             "DRY_RUN_DENIED",
           ].includes(code),
@@ -50,12 +66,13 @@ describe("podrole check", () => {
 
   test("gives a reason for each skipped check and a remedy for each failure", () => {
     const everything = Object.fromEntries(
-      Object.entries(healthy()).map(([key, value]: [string, unknown]) => [
+      Object.entries(whole()).map(([key, value]: [string, unknown]) => [
         key,
         typeof value === "object" && value !== null && "kind" in value ? unread : value,
       ]),
     );
-    for (const { status, message, remedy } of check(healthy(everything))) {
+    for (const { status, message, remedy } of check(whole(everything))) {
+      if (status === "ok") continue;
       expect(message).toMatch(/HTTP 403: may not\.$|is under podrole|of podrole's|no Deployment/);
       expect(status === "fail" ? remedy : "Skipped.").toMatch(/\.$/);
     }
@@ -66,9 +83,9 @@ describe("podrole check", () => {
       (key) => !["now", "version", "server", "podroleNamespace", "config", "tryIn"].includes(key),
     ),
   )("looks at %s: a problem there changes the report", (key) => {
-    const before = JSON.stringify(check(healthy()));
+    const before = JSON.stringify(check(whole()));
     const worse = key === "configProblem" ? "its options cannot be read" : unread;
-    expect(JSON.stringify(check(healthy({ [key]: worse })))).not.toBe(before);
+    expect(JSON.stringify(check(whole({ [key]: worse })))).not.toBe(before);
   });
 });
 

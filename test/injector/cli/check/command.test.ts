@@ -5,6 +5,21 @@ import { fakeApiServer, type FakeApiServer } from "../../../support/fake-api-ser
 
 const check = (args: readonly string[]): Promise<Run> => podrole(["check", ...args]);
 
+/** A replica of the broker's. */
+const RUNNING = {
+  spec: {
+    containers: [
+      {
+        ports: [
+          { name: "sessions", containerPort: 8443 },
+          { name: "health", containerPort: 9080 },
+        ],
+      },
+    ],
+  },
+  status: { phase: "Running" },
+};
+
 async function cluster(): Promise<{ readonly server: FakeApiServer; readonly kubeconfig: string }> {
   const server = await fakeApiServer();
   server.answer("GET /version", { major: "1", minor: "34" });
@@ -73,6 +88,34 @@ describe("podrole check", () => {
       expect(stdout).toContain("tls.crt holds no certificate");
       expect(stdout + stderr).not.toMatch(/s3cret|czNjcmV0/);
     }
+  });
+
+  test("asks the broker's replicas and the API server about the broker, where the settings use it", async () => {
+    const { server, kubeconfig } = await cluster();
+    const place = "podrole-system";
+    const brokerUrl = "https://podrole-broker.podrole-system.svc";
+    server.answer(`GET /api/v1/namespaces/${place}/configmaps/podrole-config`, {
+      data: { source: "broker", brokerUrl },
+    });
+    server.answer(`GET /apis/apps/v1/namespaces/${place}/deployments/podrole-broker`, { spec: {} });
+    const pods = ["a", "b", "c"].map((name) => ({ metadata: { name, namespace: place }, ...RUNNING }));
+    for (const pod of pods) server.put(`/api/v1/namespaces/${place}/pods`, pod);
+    const proxy = (name: string): string => `GET /api/v1/namespaces/${place}/pods/${name}:9080/proxy/readyz`;
+    server.answer(proxy("a"), { status: "ok", identity: "arn:aws:sts::111122223333:assumed-role/b/x" });
+    server.answer(proxy("b"), 403);
+    server.answer(proxy("c"), "reset");
+    server.answer("POST /apis/authorization.k8s.io/v1/subjectaccessreviews", { status: { allowed: false } });
+    const { stdout } = await check(["--kubeconfig", kubeconfig, "-o", "json"]);
+    const { checks } = JSON.parse(stdout) as { checks: { code: string; status: string; message: string }[] };
+    const found = (code: string) => checks.find((one) => one.code === code);
+    expect(found("BROKER_IDENTITY")?.message).toContain("--principal arn:aws:iam::111122223333:role/b.");
+    expect(found("BROKER_ACCESS")?.message).toContain("may not create tokenreviews.authentication.k8s.io");
+    expect(found("BROKER_SETTINGS")?.status).toBe("fail");
+    server.answer("POST /apis/authorization.k8s.io/v1/subjectaccessreviews", 403);
+    const again = await check(["--kubeconfig", kubeconfig]);
+    expect(again.stdout.replaceAll(/\s+/g, " ")).toMatch(
+      /skip BROKER_ACCESS Not checked: .+SubjectAccessReview: said with 403/,
+    );
   });
 
   test("waits, and gives up when the time is over", async () => {

@@ -3,7 +3,7 @@ import { certificateAuthority, servingCertificate, validFor } from "../../../../
 import type { CheckFacts } from "../../../../injector/cli/check/facts.ts";
 import { isRecord, nameOf, type Fields } from "../../../../injector/model/read.ts";
 import { config } from "../../../support/config.ts";
-import { facts } from "../../../support/facts.ts";
+import { facts, grant } from "../../../support/facts.ts";
 import { documentsIn } from "../../../support/goldens.ts";
 import { admitted, injected, pod } from "../../../support/pods.ts";
 
@@ -21,6 +21,18 @@ const manifest = (path: string): readonly Fields[] =>
 /** Read once: to parse it takes longer than all that is done with it. */
 const INSTALL = manifest("install.yaml");
 const CRD = manifest("crd/rolegrants.yaml")[0];
+
+const BROKER_SESSION = "arn:aws:sts::111122223333:assumed-role/podrole-broker/podrole-broker-1";
+
+/** Settings that use the broker. */
+export const brokerConfig = config({
+  source: "broker",
+  brokerUrl: "https://podrole-broker.podrole-system.svc",
+  brokerCa: "(PEM)",
+});
+
+/** A namespace that some RoleGrant allows a role. */
+export const granted = facts({ grants: [grant("g", { roles: ["*"], namespaces: ["shop"] })] });
 
 /** An object of deploy/install.yaml; tests change it as they like. */
 export const shipped = (kind: string, name = ""): Loose =>
@@ -63,6 +75,15 @@ export const healthy = (over: Partial<CheckFacts> = {}): CheckFacts => ({
   service: found(shipped("Service")),
   endpointSlices: found([{ endpoints: [{ conditions: { ready: true } }, { conditions: { ready: true } }] }]),
   disruptionBudget: found({ status: { disruptionsAllowed: 1, expectedPods: 2 } }),
+  brokerDeployment: found({
+    spec: { replicas: 2 },
+    status: { replicas: 2, readyReplicas: 2, updatedReplicas: 2 },
+  }),
+  brokerService: found({}),
+  brokerEndpointSlices: found([{ endpoints: [{ conditions: { ready: true } }] }]),
+  brokerReadyz: found([{ pod: "podrole-broker-1", kind: "ready", identity: BROKER_SESSION }]),
+  brokerRights: found([]),
+  grants: found([]),
   certificate: found(serving.cert),
   webhooks: found([
     { metadata: { name: "other" }, webhooks: [{ name: "other.example" }] },

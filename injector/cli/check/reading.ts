@@ -1,0 +1,15 @@
+import { coded } from "../../../sidecar/kit/errors.ts";
+import type { Reading } from "./facts.ts";
+
+/** What has become of a read. It never rejects: what cannot be read stops nothing else. */
+export async function reading<T>(work: () => Promise<T | undefined>): Promise<Reading<T>> {
+  try {
+    const value = await work();
+    return value === undefined ? { kind: "absent" } : { kind: "found", value };
+  } catch (error) {
+    return { kind: "unread", why: coded(error).message };
+  }
+}
+
+export const mapped = async <A, B>(from: Reading<A>, work: (value: A) => Promise<B>): Promise<Reading<B>> =>
+  from.kind === "found" ? { kind: "found", value: await work(from.value) } : from;
