@@ -10,6 +10,7 @@ import { isRecord, own } from "../../model/read.ts";
 import { FILES, outputOption, withSettingOptions } from "../options.ts";
 import { random, type Fresh } from "../../mutate/fresh.ts";
 import { Notes, type Note } from "./notes.ts";
+import { requireBroker } from "./broker.ts";
 import { givenSettings, requireGiven } from "../input/settings.ts";
 import {
   assumptionsFrom,
@@ -113,7 +114,9 @@ export function injectCommand(bind: Bind): Command {
 }
 
 async function runInject(io: Io, options: InjectOptions & Record<string, unknown>): Promise<ExitCode> {
-  const config = requireGiven(await givenSettings(options));
+  const given = await givenSettings(options);
+  requireBroker(given);
+  const config = requireGiven(given);
   const manifests = await readManifests(options.filename, io.stdin);
   const cluster = manifestCluster(objectsIn(manifests), assumptionsFrom(options));
   const { documents, notes } = await inject(manifests, {
