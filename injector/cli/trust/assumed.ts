@@ -1,26 +1,34 @@
 import type { Source, Step } from "../../../sidecar/contract/session.ts";
-import { accountOf, type RoleArn } from "../../model/arn.ts";
 import { policyOf, type Condition, type Explained, type PolicyDocument, type Warning } from "./document.ts";
 import type { Caller } from "./principal.ts";
+import { callerIn, tagCondition, tagLines, tellsAccount } from "./request-tags.ts";
 import { aboutSubjects, type Subject } from "./subject.ts";
 import { SOURCE_KINDS } from "../../sources/sources.ts";
 
+/** One call of AssumeRole, and by which source it is made. */
+export interface Call {
+  readonly step: Step;
+  readonly source: Source;
+  /** Whether it sets a SourceIdentity, which only the broker does, and only in the last call. */
+  readonly sourceIdentity: boolean;
+}
+
 /** A role or user that calls AssumeRole. */
 export function trustOfCaller(
-  { externalId, tags = {} }: Step,
+  { step: { externalId, tags = {} }, source, sourceIdentity }: Call,
   caller: Caller,
   subjects: readonly Subject[],
-  source: Source,
 ): Pick<PolicyDocument, "policy" | "explanation" | "warnings"> {
+  const who = whoOf(caller, source);
   const tagged = Object.keys(tags).length > 0;
-  const told = Object.hasOwn(tags, NAMESPACE_TAG) && Object.hasOwn(tags, ACCOUNT_TAG);
+  const told = tellsAccount(tags);
   // One statement for each: two lists in one condition would allow each namespace every service account of the others.
   const whose = told ? subjects : [undefined];
-  const parts = whose.flatMap((subject, index): Explained[] => {
+  const calls = whose.flatMap((subject, index): Explained[] => {
     const byTags = subject === undefined ? {} : tagCondition(subject, tags);
-    const lines = subject === undefined ? {} : tagLines(subject, tags);
+    const lines = subject === undefined ? {} : tagLines(subject, tags, source);
     const number = whose.length > 1 ? String(index + 1) : "";
-    const assume = explainedCall(`AssumeRole${number}`, caller, {
+    const assume = explainedCall(`AssumeRole${number}`, who, {
       action: externalId === undefined && tagged ? ["sts:AssumeRole", "sts:TagSession"] : "sts:AssumeRole",
       condition:
         externalId === undefined
@@ -38,24 +46,49 @@ export function trustOfCaller(
     });
     if (externalId === undefined || !tagged) return [assume];
     // A statement of its own: TagSession has no external id, so a condition on one would refuse the tags.
-    const tag = explainedCall(`TagSession${number}`, caller, {
+    const tag = explainedCall(`TagSession${number}`, who, {
       action: "sts:TagSession",
       condition: byTags,
       lines,
     });
     return [assume, tag];
   });
+  // Another statement of its own, and one for all: a condition on tags is not sure to see them in this action.
+  const identity: readonly Explained[] = sourceIdentity
+    ? [
+        explainedCall("SetSourceIdentity", who, {
+          action: "sts:SetSourceIdentity",
+          condition: {},
+          lines: { Action: IDENTITY_ACTION },
+        }),
+      ]
+    : [];
   const warnings = [
     ...(told ? aboutSubjects(subjects) : []),
     ...(caller.kind === "account" ? [WHOLE_ACCOUNT(caller)] : []),
     ...(told ? [TAGS_UNPROVEN(caller, source)] : [NOT_TOLD_APART(caller, source)]),
   ];
-  return { ...policyOf(parts), warnings };
+  return { ...policyOf([...calls, ...identity]), warnings };
 }
+
+/** The principal of a statement, and what there is to say of it. */
+interface Who {
+  readonly arn: string;
+  readonly line: string;
+}
+
+const whoOf = ({ arn, kind }: Caller, source: Source): Who => ({
+  arn,
+  line: {
+    role: "The role that the call is made with. IAM keeps its id and not its name: a role that is deleted and created again under its name has to be trusted again.",
+    user: `The user whose keys the ${callerIn(source)} starts with.`,
+    account: "Everybody in this account whose own policy allows the call.",
+  }[kind],
+});
 
 function explainedCall(
   Sid: string,
-  caller: Caller,
+  { arn, line }: Who,
   {
     action,
     condition,
@@ -66,90 +99,31 @@ function explainedCall(
     readonly lines: Readonly<Record<string, string>>;
   },
 ): Explained {
-  const who = {
-    role: "The role that the call is made with. IAM keeps its id and not its name: a role that is deleted and created again under its name has to be trusted again.",
-    user: "The user whose keys the sidecar starts with.",
-    account: "Everybody in this account whose own policy allows the call.",
-  }[caller.kind];
   return {
     statement: {
       Sid,
       Effect: "Allow",
-      Principal: { AWS: caller.arn },
+      Principal: { AWS: arn },
       Action: action,
       ...(Object.keys(condition).length === 0 ? {} : { Condition: condition }),
     },
     lines: {
-      "Principal.AWS": who,
+      "Principal.AWS": line,
       Action: action === "sts:AssumeRole" ? "The call for the role." : TAG_ACTION,
       ...lines,
     },
   };
 }
 
-const TAG_ACTION =
+/** Why TagSession is among the actions. */
+export const TAG_ACTION =
   "The session carries tags that tell which pod it is for; without sts:TagSession STS refuses the whole call.";
-const NAMESPACE_TAG = "kubernetes-namespace";
-const ACCOUNT_TAG = "kubernetes-service-account";
-const CLUSTER_TAG = "kubernetes-cluster-name";
-const requestTag = (tag: string): string => `aws:RequestTag/${tag}`;
-
-function tagCondition(
-  { namespace, serviceAccount }: Subject,
-  tags: Readonly<Record<string, string>>,
-): Condition {
-  const pairs: [string, string][] = [
-    [requestTag(NAMESPACE_TAG), namespace],
-    [requestTag(ACCOUNT_TAG), serviceAccount],
-    ...(tags[CLUSTER_TAG] === undefined
-      ? []
-      : [[requestTag(CLUSTER_TAG), tags[CLUSTER_TAG]] as [string, string]]),
-  ];
-  const [like, equal] = [true, false].map((wild) =>
-    pairs.filter(([, value]) => value.includes("*") === wild),
-  );
-  return {
-    ...(equal?.length ? { StringEquals: Object.fromEntries(equal) } : {}),
-    ...(like?.length ? { StringLike: Object.fromEntries(like) } : {}),
-  };
-}
-
-const tagLines = (
-  subject: Subject,
-  tags: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    Object.entries(tagCondition(subject, tags)).flatMap(([operator, pairs]) =>
-      Object.keys(pairs ?? {}).map((key) => [
-        `Condition.${operator}.${key}`,
-        `Only sessions whose tag ${key.slice("aws:RequestTag/".length)} ${operator === "StringLike" ? "fits" : "is"} this. podrole's sidecar sets it to its pod's.`,
-      ]),
-    ),
-  );
-
+const IDENTITY_ACTION =
+  "The session carries the source identity NAMESPACE.SERVICEACCOUNT, which stays in CloudTrail through every further role. A further role that the app assumes has to allow this action too, or the setting sourceIdentity be false. Where this role does not allow it, the broker leaves it out.";
 const merged = (one: Condition, other: Condition): Condition => ({
   ...other,
   StringEquals: { ...one.StringEquals, ...other.StringEquals },
 });
-
-/** What the caller's own policies have to allow. */
-export function permissions(
-  role: RoleArn,
-  { tags }: Step,
-  caller: Caller,
-): Pick<PolicyDocument, "policy" | "explanation" | "warnings"> {
-  const action = tags === undefined ? "sts:AssumeRole" : ["sts:AssumeRole", "sts:TagSession"];
-  const statement = { Sid: `Assume`, Effect: "Allow", Action: action, Resource: role } as const;
-  const needed =
-    caller.account === accountOf(role)
-      ? "In one account a trust policy that names the caller is enough; this says the same from the caller's side."
-      : "Between accounts both sides have to allow the call.";
-  const lines = {
-    Action: tags === undefined ? "The call for the role." : TAG_ACTION,
-    Resource: `This role alone, and no wildcard: what stands here can be had by whoever becomes the caller. ${needed}`,
-  };
-  return { ...policyOf([{ statement, lines }]), warnings: [] };
-}
 
 const WHOLE_ACCOUNT = ({ account }: Caller): Warning => ({
   code: "PRINCIPAL_ACCOUNT",
@@ -159,8 +133,17 @@ const WHOLE_ACCOUNT = ({ account }: Caller): Warning => ({
 /** The caller chooses its own tags. */
 const TAGS_UNPROVEN = ({ arn }: Caller, source: Source): Warning => ({
   code: "PRINCIPAL_SHARED",
-  message: `IAM cannot verify the tags: whoever can act as ${arn} can claim any.${SOURCE_KINDS[source].opensGuard ? " On a node, podrole's guard and policy are what keeps pods from that." : ""}`,
+  message: `IAM cannot verify the tags: whoever can act as ${arn} can claim any.${keptFromThat(source)}`,
 });
+
+function keptFromThat(source: Source): string {
+  if (callerIn(source) === "broker") {
+    return " The broker itself claims those of the pod that shows its token, as the API server has it.";
+  }
+  return SOURCE_KINDS[source].opensGuard
+    ? " On a node, podrole's guard and policy are what keeps pods from that."
+    : "";
+}
 
 const NOT_TOLD_APART = ({ arn }: Caller, source: Source): Warning => ({
   code: "PODS_NOT_TOLD_APART",

@@ -1,11 +1,13 @@
 import { Command, Option } from "commander";
+import { TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
 import { withAssumptions } from "../input/files.ts";
 import { FILES, OBJECTS, outputOption, withClusterOptions, withSettingOptions } from "../options.ts";
 import { widthOf } from "../print/lines.ts";
+import { BROKER_IDENTITIES } from "./broker.ts";
 import { DOCUMENTS, type DocumentName, type PolicyDocument } from "./document.ts";
-import { documentsFor, type Need } from "./documents.ts";
+import { documentsFor, type Need, type Parties } from "./documents.ts";
 import { needFrom } from "./input.ts";
 import { aboutDuration, aboutHub } from "./need.ts";
 import type { Options } from "./options.ts";
@@ -19,7 +21,8 @@ export function trustPolicyCommand(bind: Bind): Command {
     .description(
       "Print the IAM trust policy that a role needs, and explain it line by line on standard error. Either for a " +
         "service account, with --role, -n and --service-account, or for pods: those of manifests, with -f, or " +
-        "those of a cluster. Where the role is reached through a hub role, the hub's policies are printed too.",
+        "those of a cluster. Where the role is reached through a hub role, the hub's policies are printed too. With " +
+        "source broker, roles trust the broker alone, and the policies of its own role or user are printed too.",
     )
     .argument(...OBJECTS)
     .option(...FILES)
@@ -30,7 +33,18 @@ export function trustPolicyCommand(bind: Bind): Command {
     .option("--oidc-provider <arn>", "ARN of IAM's OIDC provider, instead of --oidc-issuer")
     .option(
       "--principal <arn>",
-      "sources node and ambient: ARN of the role or user that the sidecar starts as",
+      "sources node, ambient and broker: ARN of the role or user that calls STS; in source broker, the broker's",
+    )
+    .addOption(
+      new Option(
+        "--broker-identity <type>",
+        "source broker: how the broker gets that identity, as in the chart's broker.identity (default: web-identity " +
+          "for a role, secret for a user)",
+      ).choices(BROKER_IDENTITIES),
+    )
+    .option(
+      "--broker-audience <audience>",
+      `source broker: audience of the broker's own token for AWS (default: ${TOKEN_VOLUME.audience})`,
     )
     .option("--external-id <id>", "external id, as in the pod's annotation")
     .option("--tags <json>", "session tags as JSON, as in the pod's annotation")
@@ -51,7 +65,7 @@ async function runTrustPolicy(io: Io, references: readonly string[], given: Opti
     one.document === "trust" ? { ...one, warnings: [...one.warnings, ...hub] } : one,
   );
   const shown = chosen(all, options.document, need);
-  const notes = [...installation.assumptions, ...aboutDuration(need)];
+  const notes = [...installation.assumptions, ...aboutDuration(need), ...aboutKeys(parties)];
   if (options.output === "json") {
     io.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
     return 0;
@@ -62,7 +76,13 @@ async function runTrustPolicy(io: Io, references: readonly string[], given: Opti
   return 0;
 }
 
-/** The trust policy, and with a hub role the hub's policies. */
+/** Why there is no trust policy of the broker's own. */
+const aboutKeys = ({ caller, broker }: Parties): readonly string[] =>
+  broker?.type === "secret"
+    ? [`The broker has the keys of ${caller?.arn ?? "a user"} in a Secret: a user has no trust policy.`]
+    : [];
+
+/** The trust policy; with a hub role the hub's policies, and with source broker the broker's. */
 function chosen(
   all: readonly PolicyDocument[],
   name: DocumentName | undefined,
@@ -70,7 +90,10 @@ function chosen(
 ): readonly PolicyDocument[] {
   if (name === undefined) {
     return all.filter(
-      ({ document }) => document === "trust" || (steps.length > 1 && document.startsWith("hub-")),
+      ({ document }) =>
+        document === "trust" ||
+        document.startsWith("broker-") ||
+        (steps.length > 1 && document.startsWith("hub-")),
     );
   }
   const found = all.filter(({ document }) => document === name);

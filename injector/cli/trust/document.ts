@@ -7,7 +7,10 @@ export interface Policy {
 export interface Statement {
   readonly Sid: string;
   readonly Effect: "Allow";
-  readonly Principal?: { readonly Federated: string } | { readonly AWS: string };
+  readonly Principal?:
+    | { readonly Federated: string }
+    | { readonly AWS: string }
+    | { readonly Service: string };
   readonly Action: string | readonly string[];
   readonly Resource?: string;
   readonly Condition?: Condition;
@@ -52,7 +55,14 @@ export const WARNINGS = [
 export type WarningCode = (typeof WARNINGS)[number];
 
 /** Which policy of those that a role needs. */
-export const DOCUMENTS = ["trust", "hub-trust", "hub-permissions", "caller-permissions"] as const;
+export const DOCUMENTS = [
+  "trust",
+  "hub-trust",
+  "hub-permissions",
+  "caller-permissions",
+  "broker-trust",
+  "broker-permissions",
+] as const;
 export type DocumentName = (typeof DOCUMENTS)[number];
 
 export interface PolicyDocument {

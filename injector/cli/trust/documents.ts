@@ -1,9 +1,11 @@
 import type { Source, Step } from "../../../sidecar/contract/session.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { parseRoleArn, type RoleArn } from "../../model/arn.ts";
-import { permissions, trustOfCaller } from "./assumed.ts";
-import type { PolicyDocument, Warning } from "./document.ts";
+import { trustOfCaller } from "./assumed.ts";
+import { trustOfBroker, type BrokerIdentity } from "./broker.ts";
+import type { DocumentName, PolicyDocument, Warning } from "./document.ts";
 import { federated } from "./federated.ts";
+import { permissions } from "./permissions.ts";
 import { callerOfRole, nameOf, samePartition, type Caller } from "./principal.ts";
 import type { Provider } from "./provider.ts";
 import { distinct, type Subject } from "./subject.ts";
@@ -18,14 +20,18 @@ export interface Need {
   /** The last one is the call for the role itself. */
   readonly steps: readonly Step[];
   readonly subjects: readonly Subject[];
+  /** Whether the last call sets a SourceIdentity: only the broker's does. */
+  readonly sourceIdentity: boolean;
 }
 
 /** Whom the policies trust. */
 export interface Parties {
   /** Of a source that starts with the service account's token. */
   readonly provider?: Provider;
-  /** Of the other sources: whom the sidecar starts as. */
+  /** Of the other sources: whom the sidecar, or the broker, starts as. */
   readonly caller?: Caller;
+  /** How the broker becomes that; absent where its own trust policy is not asked for. */
+  readonly broker?: BrokerIdentity;
 }
 
 /**
@@ -33,34 +39,46 @@ export interface Parties {
  * @throws CodedError `PARTITIONS_DIFFER`, `PROVIDER_MISSING`, `PRINCIPAL_MISSING`
  */
 export function documentsFor(need: Need, parties: Parties): readonly PolicyDocument[] {
+  const documents = [...ofCalls(need, parties), ...ofBroker(parties)];
+  return documents.map((one) => ({ ...one, warnings: [...one.warnings, ...aboutLength(one)] }));
+}
+
+function ofBroker({ caller, broker }: Parties): readonly PolicyDocument[] {
+  if (caller === undefined || broker === undefined) return [];
+  const trusting = trustOfBroker(caller, broker);
+  const command = trustCommand(caller.name, "broker-trust");
+  return trusting === undefined ? [] : [{ document: "broker-trust", of: caller.arn, ...trusting, command }];
+}
+
+function ofCalls(need: Need, parties: Parties): readonly PolicyDocument[] {
+  const { source } = need;
   const subjects = distinct(need.subjects);
-  const documents = need.steps.flatMap((step, index): PolicyDocument[] => {
+  return need.steps.flatMap((step, index): PolicyDocument[] => {
     const role = roleOf(step);
     const last = index === need.steps.length - 1;
-    const trusted = {
-      document: last ? "trust" : "hub-trust",
-      of: role,
-      command: trustCommand(role, last),
-    } as const;
-    if (index === 0 && SOURCE_KINDS[need.source].firstCall === "AssumeRoleWithWebIdentity") {
-      return [{ ...trusted, ...federated(role, { subjects, audience: need.audience }, providerIn(parties)) }];
+    const name = last ? "trust" : "hub-trust";
+    const trusted = { document: name, of: role, command: trustCommand(nameOf(role), name) } as const;
+    if (index === 0 && SOURCE_KINDS[source].firstCall === "AssumeRoleWithWebIdentity") {
+      const tokens = { subjects, audience: need.audience, by: "sidecar" } as const;
+      return [{ ...trusted, ...federated(role, tokens, providerIn(parties)) }];
     }
     const before = need.steps[index - 1];
     const caller = before === undefined ? parties.caller : callerOfRole(roleOf(before));
-    if (caller === undefined) throw missingPrincipal(need.source);
+    if (caller === undefined) throw missingPrincipal(source);
     samePartition(role, caller.partition, caller.arn);
-    const document = before === undefined ? "caller-permissions" : "hub-permissions";
+    const first = SOURCE_KINDS[source].callsSts ? "caller-permissions" : "broker-permissions";
+    const document = before === undefined ? first : "hub-permissions";
+    const call = { step, source, sourceIdentity: need.sourceIdentity && last };
     return [
       {
         document,
         of: caller.arn,
-        ...permissions(role, step, caller),
+        ...permissions(role, call, caller),
         ...permissionsCommand(caller, role, document),
       },
-      { ...trusted, ...trustOfCaller(step, caller, subjects, need.source) },
+      { ...trusted, ...trustOfCaller(call, caller, subjects) },
     ];
   });
-  return documents.map((one) => ({ ...one, warnings: [...one.warnings, ...aboutLength(one)] }));
 }
 
 /** IAM's default quota for a trust policy. White space does not count. */
@@ -79,8 +97,8 @@ const roleOf = ({ roleArn }: Step): RoleArn => {
   return role;
 };
 
-const trustCommand = (role: RoleArn, last: boolean): string =>
-  `aws iam update-assume-role-policy --role-name ${nameOf(role)} --policy-document file://${last ? "trust" : "hub-trust"}.json`;
+const trustCommand = (roleName: string, document: DocumentName): string =>
+  `aws iam update-assume-role-policy --role-name ${roleName} --policy-document file://${document}.json`;
 
 function permissionsCommand(caller: Caller, role: RoleArn, file: string): { readonly command?: string } {
   if (caller.kind === "account") return {};
@@ -91,7 +109,7 @@ function permissionsCommand(caller: Caller, role: RoleArn, file: string): { read
 }
 
 const missingPrincipal = (source: Source): CodedError =>
-  new CodedError("PRINCIPAL_MISSING", `Source ${source} needs to know whom the sidecar starts as.`, {
+  new CodedError("PRINCIPAL_MISSING", `Source ${source} needs to know whom roles have to trust.`, {
     remedy: SOURCE_KINDS[source].principalRemedy ?? "Give --principal.",
   });
 

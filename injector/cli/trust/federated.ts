@@ -4,10 +4,17 @@ import { samePartition } from "./principal.ts";
 import { whyPrivate, type Provider } from "./provider.ts";
 import { aboutSubjects, isWild, named, subOf, type Subject } from "./subject.ts";
 
-/** Trust in the pod's service account itself, by its token. */
+interface Tokens {
+  readonly subjects: readonly Subject[];
+  readonly audience: string;
+  /** Who calls STS with them. */
+  readonly by: "sidecar" | "broker";
+}
+
+/** Trust in service accounts themselves, by their tokens: the pods', or the broker's own. */
 export function federated(
   role: RoleArn,
-  { subjects, audience }: { readonly subjects: readonly Subject[]; readonly audience: string },
+  { subjects, audience, by }: Tokens,
   provider: Provider,
 ): Pick<PolicyDocument, "policy" | "explanation" | "warnings"> {
   const { hostPath, from } = provider;
@@ -35,8 +42,7 @@ export function federated(
         },
         lines: {
           "Principal.Federated": `The cluster's OIDC issuer https://${hostPath} (${from}), as it is registered in IAM in account ${account}. aws iam list-open-id-connect-providers shows whether it is.`,
-          Action:
-            "The call that the sidecar makes with the pod's service account token. It takes no session tags.",
+          Action: `The call that the ${by} makes with ${by === "broker" ? "its own" : "the pod's"} service account token. It takes no session tags.`,
           [`Condition.StringEquals.${hostPath}:aud`]: `Only tokens made for AWS, of this audience. The provider has to be registered with it, in every partition.`,
           [`Condition.${operator}.${hostPath}:sub`]:
             operator === "StringLike"
@@ -54,20 +60,21 @@ export function federated(
   const elsewhere = account === accountOf(role) ? [] : [ELSEWHERE(account, accountOf(role))];
   return {
     ...policyOf(parts),
-    warnings: [...aboutSubjects(subjects), ...aboutIssuer(provider), ...elsewhere],
+    warnings: [...aboutSubjects(subjects), ...aboutIssuer(provider, by), ...elsewhere],
   };
 }
 
-function aboutIssuer(provider: Provider): readonly Warning[] {
+function aboutIssuer(provider: Provider, by: Tokens["by"]): readonly Warning[] {
   const why = whyPrivate(provider);
   const issuer = `https://${provider.hostPath}`;
+  const orElse = by === "broker" ? ", or give the broker another identity, by --broker-identity" : "";
   return [
     ...(why === undefined
       ? []
       : [
           {
             code: "ISSUER_PRIVATE" as const,
-            message: `AWS has to fetch the keys of ${issuer} from the internet, and ${why}: set the API server's --service-account-issuer to one that is public.`,
+            message: `AWS has to fetch the keys of ${issuer} from the internet, and ${why}: set the API server's --service-account-issuer to one that is public${orElse}.`,
           },
         ]),
     ...(issuer.endsWith("/")

@@ -9,7 +9,8 @@ import { namespaceIn, templateOf } from "../../model/workload.ts";
 import type { Io } from "../io.ts";
 import { parseReference } from "../live/reference.ts";
 import { assumptionsFrom, objectsIn, readManifests } from "../input/files.ts";
-import { givenSettings, requireGiven } from "../input/settings.ts";
+import { assumingBroker, withAnyCa } from "../input/assumed-broker.ts";
+import { givenSettings } from "../input/settings.ts";
 import { installationFrom, type Installation } from "../live/installed.ts";
 import type { Need } from "./documents.ts";
 import { needOfWishes, needsOfPod, oneNeed } from "./need.ts";
@@ -66,7 +67,7 @@ async function ofServiceAccounts(
         "Such as: podrole trust-policy --role arn:aws:iam::111122223333:role/NAME -n shop --service-account till.",
     });
   }
-  const config = requireGiven(await givenSettings(options));
+  const { config } = assumingBroker(await givenSettings(options));
   const wanted = {
     role,
     base: baseFrom(config, options),
@@ -94,7 +95,7 @@ interface Objects {
 }
 
 async function ofManifests(files: readonly string[], options: Options, stdin: Io["stdin"]): Promise<Objects> {
-  const config = requireGiven(await givenSettings(options));
+  const { config } = assumingBroker(await givenSettings(options));
   const input = objectsIn(await readManifests(files, stdin));
   const cluster = manifestCluster(input, assumptionsFrom(options));
   const objects = await Promise.all(
@@ -116,5 +117,8 @@ async function ofCluster(references: readonly string[], options: Options): Promi
   const { readObjects, withCluster } = await import("../live/cluster.ts");
   references.forEach(parseReference);
   const settings = installationFrom(await givenSettings(options));
-  return withCluster(options, (cluster) => readObjects(references, options, cluster, settings));
+  return withCluster(options, async (cluster) => {
+    const { objects, installation } = await readObjects(references, options, cluster, settings);
+    return { objects, installation: { ...installation, config: withAnyCa(installation.config) } };
+  });
 }

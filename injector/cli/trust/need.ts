@@ -50,8 +50,9 @@ export function needOfWishes(wanted: Wanted, config: InjectorConfig): Need {
     ...(wanted.externalId === undefined ? {} : { [config.keys.externalId]: wanted.externalId }),
     ...(wanted.sessionTags === undefined ? {} : { [config.keys.sessionTags]: wanted.sessionTags }),
   };
-  const { request, findings } = sessionRequest(annotations, config);
-  const { steps, findings: problems } = stepsTo(named.arn, request, { ...config, source: wanted.source });
+  const settings = { ...config, source: wanted.source };
+  const { request, findings } = sessionRequest(annotations, settings);
+  const { steps, findings: problems } = stepsTo(named.arn, request, settings);
   const denied = [...findings, ...problems].find(({ severity }) => severity === "deny");
   if (denied !== undefined) {
     throw new CodedError(denied.code, denied.message, { remedy: denied.remedy });
@@ -62,6 +63,7 @@ export function needOfWishes(wanted: Wanted, config: InjectorConfig): Need {
     audience: config.tokenAudience,
     steps,
     subjects: wanted.subjects,
+    sourceIdentity: setsIdentity(settings),
   };
 }
 
@@ -83,8 +85,13 @@ export function needsOfPod(object: Fields, facts: Facts, config: InjectorConfig)
   if (outcome.kind !== "inject" || outcome.sidecar === undefined) return [];
   const { source, audience, identities } = outcome.sidecar;
   const subject = { namespace: facts.namespace.name, serviceAccount: serviceAccountIn(pod) };
-  return identities.map(({ role, steps }) => ({ role, source, audience, steps, subjects: [subject] }));
+  const sourceIdentity = setsIdentity({ ...config, source });
+  const shared = { source, audience, sourceIdentity, subjects: [subject] };
+  return identities.map(({ role, steps }) => ({ ...shared, role, steps }));
 }
+
+const setsIdentity = ({ source, sourceIdentity }: InjectorConfig): boolean =>
+  sourceIdentity && !SOURCE_KINDS[source].callsSts;
 
 /**
  * Several pods' needs as one, if all have one role and reach it by the same calls.

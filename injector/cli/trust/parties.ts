@@ -1,23 +1,67 @@
+import { TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
 import { SOURCES } from "../../../sidecar/contract/session.ts";
 import { coded, CodedError } from "../../../sidecar/kit/errors.ts";
 import { own } from "../../model/read.ts";
+import { BROKER } from "../live/deployment.ts";
 import type { Need, Parties } from "./documents.ts";
 import type { Options } from "./options.ts";
 import { parsePrincipal } from "./principal.ts";
 import { parseIssuer, parseProviderArn, type Provider } from "./provider.ts";
+import { parseSubject } from "./subject.ts";
 import { SOURCE_KINDS } from "../../sources/sources.ts";
 
 /** Whom to trust, from the command line or from the cluster. */
-export const partiesFrom = async (options: Options, need: Need): Promise<Parties> =>
-  SOURCE_KINDS[need.source].principalRemedy === undefined
+export async function partiesFrom(options: Options, need: Need): Promise<Parties> {
+  const { callsSts, principalRemedy } = SOURCE_KINDS[need.source];
+  if (!callsSts) return brokerFrom(options);
+  const ofBroker = options.brokerIdentity ?? options.brokerAudience;
+  if (ofBroker !== undefined) {
+    throw new CodedError("USAGE", "--broker-identity and --broker-audience are for source broker.", {
+      remedy: "Take them off, or add --source broker.",
+    });
+  }
+  return principalRemedy === undefined
     ? { provider: await providerFrom(options, need) }
     : callerFrom(options, need);
+}
+
+/** The broker's own role or user and, where its trust policy is to be printed, how the broker becomes it. */
+async function brokerFrom(options: Options): Promise<Parties> {
+  const { principal, document, oidcIssuer, oidcProvider, brokerAudience, podroleNamespace } = options;
+  const caller = principal === undefined ? undefined : parsePrincipal(principal);
+  const type = options.brokerIdentity ?? (caller?.kind === "role" ? "web-identity" : "secret");
+  const ofTokens = oidcIssuer ?? oidcProvider ?? brokerAudience;
+  if (type !== "web-identity" && ofTokens !== undefined) {
+    throw new CodedError(
+      "USAGE",
+      `--oidc-issuer, --oidc-provider and --broker-audience are for a broker with identity web-identity, and this one has ${type}.`,
+      { remedy: "Take them off, or choose --broker-identity web-identity." },
+    );
+  }
+  if (caller === undefined || (document !== undefined && document !== "broker-trust")) {
+    return caller === undefined ? {} : { caller };
+  }
+  if (type !== "web-identity") return { caller, broker: { type } };
+  const namespace = parseSubject(podroleNamespace, BROKER).namespace;
+  const audience = brokerAudience ?? TOKEN_VOLUME.audience;
+  return { caller, broker: { type, provider: await providerOfBroker(options), audience, namespace } };
+}
+
+async function providerOfBroker(options: Options): Promise<Provider> {
+  try {
+    return await providerOf(options);
+  } catch (error) {
+    const { code, message, remedy = "" } = coded(error);
+    if (code !== "PROVIDER_MISSING") throw error;
+    throw new CodedError(code, message, {
+      remedy: `${remedy} Or say how else the broker gets its identity, by --broker-identity; or print the other policies alone, such as --document trust.`,
+      cause: error,
+    });
+  }
+}
 
 async function providerFrom(options: Options, { source }: Need): Promise<Provider> {
-  const { oidcIssuer, oidcProvider, principal } = options;
-  if (oidcIssuer !== undefined && oidcProvider !== undefined) {
-    throw new CodedError("USAGE", "--oidc-issuer and --oidc-provider mean the same: give one of them.");
-  }
+  const { principal } = options;
   if (principal !== undefined) {
     throw new CodedError(
       "USAGE",
@@ -26,6 +70,14 @@ async function providerFrom(options: Options, { source }: Need): Promise<Provide
         remedy: `Take --principal off, or choose another --source: ${SOURCES.join(", ")}.`,
       },
     );
+  }
+  return providerOf(options);
+}
+
+async function providerOf(options: Options): Promise<Provider> {
+  const { oidcIssuer, oidcProvider } = options;
+  if (oidcIssuer !== undefined && oidcProvider !== undefined) {
+    throw new CodedError("USAGE", "--oidc-issuer and --oidc-provider mean the same: give one of them.");
   }
   if (oidcProvider !== undefined) return parseProviderArn(oidcProvider);
   if (oidcIssuer !== undefined) return parseIssuer(oidcIssuer, "--oidc-issuer");

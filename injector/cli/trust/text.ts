@@ -17,6 +17,8 @@ const TITLES: Readonly<Record<PolicyDocument["document"], string>> = {
   "hub-trust": "trust policy of the hub",
   "hub-permissions": "permissions of the hub",
   "caller-permissions": "permissions of",
+  "broker-trust": "trust policy of the broker's role",
+  "broker-permissions": "permissions of the broker,",
 };
 
 /**

@@ -108,6 +108,11 @@ describe("every policy", () => {
       }),
       { caller: nodes },
     ),
+    documentsFor(need({ source: "broker" }), {
+      caller: nodes,
+      broker: { type: "web-identity", provider, audience: "sts.amazonaws.com", namespace: "podrole-system" },
+    }),
+    documentsFor(need({ source: "broker" }), { caller: nodes, broker: { type: "node" } }),
   ].flat();
 
   test("explains each of its lines: principal, action, resource and every condition", () => {

@@ -140,6 +140,52 @@ describe("podrole trust-policy", () => {
   });
 });
 
+describe("podrole trust-policy --source broker", () => {
+  const BROKER = ["--source", "broker", "--principal", "arn:aws:iam::111122223333:role/podrole-broker"];
+
+  test("prints the role's policy and the broker's own, and needs to know neither its URL nor its CA", async () => {
+    const { code, stdout, stderr } = await trust([...OURS, ...BROKER, "--oidc-issuer", ISSUER]);
+    expect([code, Object.keys(JSON.parse(stdout))]).toEqual([
+      0,
+      ["broker-permissions", "trust", "broker-trust"],
+    ]);
+    expect(stderr).toContain(
+      "trust policy of the broker's role arn:aws:iam::111122223333:role/podrole-broker",
+    );
+    const allowed = manifest(ROLE, "a");
+    const namespace = `apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {podrole.dev/inject: enabled}, annotations: {iam.amazonaws.com/allowed-roles: '["${ROLE}"]'}}\n`;
+    const pods = await trust(
+      ["-f", "-", ...BROKER, "--document", "trust"],
+      [allowed, namespace].join("---\n"),
+    );
+    expect(pods).toMatchObject({ code: 0, stdout: expect.stringContaining("SetSourceIdentity") });
+  });
+
+  test("takes the broker's namespace, audience and issuer, the last one from the cluster too", async () => {
+    const { kubeconfig } = await cluster();
+    const options = ["--podrole-namespace", "iam", "--broker-audience", "aws", "--document", "broker-trust"];
+    const { stdout } = await trust([...OURS, ...BROKER, ...options, "--kubeconfig", kubeconfig]);
+    expect(JSON.parse(stdout).Statement[0].Condition.StringEquals).toEqual({
+      "oidc.example/cluster:aud": "aws",
+      "oidc.example/cluster:sub": "system:serviceaccount:iam:podrole-broker",
+    });
+  });
+
+  test("says that a user has no trust policy, whose keys the broker has", async () => {
+    const user = ["--source", "broker", "--principal", "arn:aws:iam::111122223333:user/broker"];
+    const { stdout, stderr } = await trust([...OURS, ...user]);
+    expect(Object.keys(JSON.parse(stdout))).toEqual(["broker-permissions", "trust"]);
+    expect(stderr.replaceAll(/\s+/g, " ")).toContain("in a Secret: a user has no trust policy.");
+  });
+
+  test("asks for no issuer where the broker's own trust policy is not wanted or is a node's", async () => {
+    expect(await trust([...OURS, ...BROKER, "--document", "trust"])).toMatchObject({ code: 0 });
+    expect(await trust([...OURS, ...BROKER, "--broker-identity", "node"])).toMatchObject({ code: 0 });
+    const { stderr } = await trust([...OURS, ...BROKER]);
+    expect(stderr).toMatch(/^PROVIDER_MISSING: .+--broker-identity.+--document trust\.\n$/);
+  });
+});
+
 describe("podrole trust-policy of a cluster", () => {
   test("reads pod, injector's options and issuer, and says where each is from", async () => {
     const { server, kubeconfig } = await cluster();
@@ -187,6 +233,36 @@ describe("podrole trust-policy exits with 2, one sentence and no output", () => 
     ["an issuer that is no https URL", [...OURS, "--oidc-issuer", "http://a.example"], "ISSUER_INVALID"],
     ["no issuer and no kubeconfig", OURS, "PROVIDER_MISSING"],
     ["no principal", [...OURS, "--source", "node"], "PRINCIPAL_MISSING"],
+    ["no principal of the broker", [...OURS, "--source", "broker"], "PRINCIPAL_MISSING"],
+    ["the broker's identity without a broker", [...OURS, "--broker-identity", "node"], "USAGE"],
+    [
+      "an issuer of a broker that uses none",
+      [
+        ...OURS,
+        "--source",
+        "broker",
+        "--principal",
+        NODES,
+        "--broker-identity",
+        "node",
+        "--oidc-issuer",
+        ISSUER,
+      ],
+      "USAGE",
+    ],
+    [
+      "a user that is to be a node's role",
+      [
+        ...OURS,
+        "--source",
+        "broker",
+        "--principal",
+        "arn:aws:iam::111122223333:user/b",
+        "--broker-identity",
+        "node",
+      ],
+      "USAGE",
+    ],
     ["a principal of web identity", [...OURS, "--principal", NODES], "USAGE"],
     [
       "a policy that the role does not need",
