@@ -16,6 +16,7 @@ import {
 } from "./objects.ts";
 import { bundleOf, inAll, nextAction, type Action, type Situation } from "./plan.ts";
 import { renewed } from "./renew.ts";
+import { streak } from "./streak.ts";
 
 export interface KeepDeps {
   readonly api: CertificatesApi;
@@ -119,7 +120,7 @@ export function certificateKeeper(deps: KeepDeps): Keeper {
         // Two controllers that meet at one object do not come back to it in step.
         if (count > 2) await delay(Math.random() * 50);
       }
-      throw unsettled();
+      throw unsettled("the Secret or the webhook configuration", "caBundle");
     },
   };
 }
@@ -128,17 +129,6 @@ export function certificateKeeper(deps: KeepDeps): Keeper {
 function bundlesOf(webhooks: ReadWebhooks | CodedError): Situation["bundles"] {
   if (!(webhooks instanceof CodedError)) return webhooks.bundles;
   return webhooks.code === "TLS_WEBHOOK_MISSING" ? [] : undefined;
-}
-
-/** Counts the looks since something was first seen, and begins again when it is something else. */
-function streak(): (what: string | undefined, look: number) => number {
-  let held: { readonly what: string; readonly look: number; readonly count: number } | undefined;
-  return (what, look) => {
-    if (what === undefined) held = undefined;
-    else if (held?.what !== what) held = { what, look, count: 0 };
-    else if (held.look !== look) held = { what, look, count: held.count + 1 };
-    return held?.count ?? 0;
-  };
 }
 
 async function attempt<T>(work: Promise<T>): Promise<T | CodedError> {

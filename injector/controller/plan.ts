@@ -61,7 +61,7 @@ export const bundleOf = ({ previous, ca, next }: TlsState): readonly string[] =>
 export const lasting = (ms: number, now: number): Span => ({ notBefore: now - ms / 3, notAfter: now + ms });
 
 /** Two thirds of the way from the making to the end: a third is left to notice that renewal does not work. */
-const renewalOf = ({ notBefore, notAfter }: Span): number => notAfter - (notAfter - notBefore) / 4;
+export const renewalOf = ({ notBefore, notAfter }: Span): number => notAfter - (notAfter - notBefore) / 4;
 
 const MINUTE_MS = 60_000;
 
@@ -106,11 +106,20 @@ function bundleStep({ state, bundles }: Situation): Action | undefined {
 function issueStep({ state, names, now, durations }: Situation): Action | undefined {
   const { ca, serving } = state;
   if (ca?.canSign !== true) return undefined;
-  if (!servable(state, names, now)) return { do: "issue" };
-  const end = Math.min(now + durations.servingMs, ca.notAfter);
+  if (serving === undefined || !servable(state, names, now)) return { do: "issue" };
+  return isRenewalDue(serving, ca, now, durations) ? { do: "issue" } : undefined;
+}
+
+/** Whether a certificate is to be replaced by another one of the same CA. */
+export function isRenewalDue(
+  serving: Span,
+  ca: Span,
+  now: number,
+  { servingMs }: Pick<Durations, "servingMs">,
+): boolean {
   // A certificate that ends with its CA cannot be renewed to last longer; the rotation of the CA helps there.
-  const isLonger = serving !== undefined && end > serving.notAfter + MINUTE_MS;
-  return isLonger && now >= renewalOf(serving) ? { do: "issue" } : undefined;
+  const isLonger = Math.min(now + servingMs, ca.notAfter) > serving.notAfter + MINUTE_MS;
+  return isLonger && now >= renewalOf(serving);
 }
 
 function rotationStep({ state, bundles, now, durations, settledMs }: Situation): Action | undefined {

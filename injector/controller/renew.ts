@@ -13,7 +13,7 @@ import { lasting, type Action } from "./plan.ts";
 export interface Making {
   readonly now: number;
   readonly names: readonly string[];
-  readonly durations: Durations;
+  readonly durations: Pick<Durations, "caMs" | "servingMs">;
 }
 
 /** The Secret's contents after the action. Writes nothing. */
@@ -26,7 +26,7 @@ export async function renewed(
   switch (action.do) {
     case "announce": {
       // A CA that somebody has put into the Secret becomes the next one, if it can sign.
-      const named = able(next, making.now) ?? able(ca, making.now) ?? (await authority(making));
+      const named = able(next, making.now) ?? able(ca, making.now) ?? (await authority(CA, making));
       const own = certificatesIn(named.cert);
       return { next: named, ...previously(action.previous.filter((pem) => !own.includes(pem))) };
     }
@@ -41,7 +41,7 @@ export async function renewed(
     case "issue":
       return ca === undefined ? stored : { ...stored, serving: await certificate(ca, making) };
     case "add-next":
-      return { ...stored, next: await authority(making) };
+      return { ...stored, next: await authority(CA, making) };
     case "drop-previous": {
       const { previous: _, ...rest } = stored;
       return rest;
@@ -49,11 +49,11 @@ export async function renewed(
   }
 }
 
-const previously = (pems: readonly string[]): Pick<Stored, "previous"> =>
+export const previously = (pems: readonly string[]): Pick<Stored, "previous"> =>
   pems.length === 0 ? {} : { previous: `${pems.join("\n")}\n` };
 
 /** The CAs by which something may be served until now. */
-const stillValid = ({ ca, previous = "" }: Stored, now: number): readonly string[] =>
+export const stillValid = ({ ca, previous = "" }: Stored, now: number): readonly string[] =>
   certificatesIn(previous + (ca?.cert ?? "")).filter((pem) => {
     const facts = caFacts(pem);
     return facts !== undefined && validAt(facts, now);
@@ -65,11 +65,14 @@ function able(pair: KeyPair | undefined, now: number): KeyPair | undefined {
   return pair !== undefined && facts !== undefined && validAt(facts, now) && canSign(pair) ? pair : undefined;
 }
 
-/** Each under a name of its own: of two trusted CAs with one name, a client may try the wrong one only. */
-const authority = ({ now, durations }: Making): Promise<KeyPair> =>
-  certificateAuthority(`podrole CA ${new Date(now).toISOString()}`, validity(durations.caMs, now));
+const CA = "podrole CA";
 
-function certificate(ca: KeyPair, { now, names, durations }: Making): Promise<KeyPair> {
+/** Each under a name of its own: of two trusted CAs with one name, a client may try the wrong one only. */
+export const authority = (name: string, { now, durations }: Making): Promise<KeyPair> =>
+  certificateAuthority(`${name} ${new Date(now).toISOString()}`, validity(durations.caMs, now));
+
+/** A serving certificate that does not outlast its CA. */
+export function certificate(ca: KeyPair, { now, names, durations }: Making): Promise<KeyPair> {
   const end = caFacts(ca.cert)?.notAfter ?? Infinity;
   return servingCertificate(ca, names, validity(Math.min(durations.servingMs, end - now), now));
 }

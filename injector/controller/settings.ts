@@ -31,15 +31,26 @@ export const settingsPath = ({ namespace, configMap }: Omit<SettingsDeps, "api">
   `/api/v1/namespaces/${namespace}/configmaps/${configMap}`;
 
 /**
- * The settings of the installation, as they are now.
- * @throws CodedError if there are none, or if they are for another version or cannot be used; Refusal or Error as the client does
+ * What the ConfigMap holds, whether or not the settings can be used.
+ * @throws CodedError if there is no ConfigMap; Refusal or Error as the client does
  */
-export async function readSettings(deps: SettingsDeps, signal: AbortSignal): Promise<ReadSettings> {
+export async function readConfigMap(
+  deps: SettingsDeps,
+  signal: AbortSignal,
+): Promise<Pick<ReadSettings, "object" | "data">> {
   const object = await deps.api.get(settingsPath(deps), REQUEST_MS, signal).catch((error: unknown) => {
     throw error instanceof Refusal && error.status === 404 ? missing(deps) : error;
   });
   if (!isRecord(object)) throw new Error("the answer is no object");
-  const data = stringMap(own(object, "data"));
+  return { object, data: stringMap(own(object, "data")) };
+}
+
+/**
+ * The settings of the installation, as they are now.
+ * @throws CodedError if there are none, or if they are for another version or cannot be used; Refusal or Error as the client does
+ */
+export async function readSettings(deps: SettingsDeps, signal: AbortSignal): Promise<ReadSettings> {
+  const { object, data } = await readConfigMap(deps, signal);
   const other = otherVersion(data);
   if (other !== undefined) throw configOtherVersion(other);
   const reading = configFrom(data);

@@ -27,6 +27,7 @@ const KEYS = {
   next: ["next-ca.crt", "next-ca.key"],
 } as const;
 const PREVIOUS = "previous-ca.crt";
+const TLS_TYPE = "kubernetes.io/tls";
 
 /** @param secret as the API server returns it; its contents may be invalid */
 export function storedIn(secret: Fields): Stored {
@@ -45,14 +46,22 @@ export function storedIn(secret: Fields): Stored {
 }
 
 /**
- * The object to write. Everything else in the Secret stays as it is: labels, owners, other keys of `data`. A Secret of
+ * The object to write. Everything else in the Secret stays as it is: type, labels, owners, other keys of `data`. A Secret of
  * type kubernetes.io/tls must have `tls.crt` and `tls.key`: without a serving certificate they are empty.
+ * @param type of a Secret that does not exist yet
  */
-export function secretOf(stored: Stored, name: string, namespace: string, before: Fields = {}): Fields {
+export function secretOf(
+  stored: Stored,
+  name: string,
+  namespace: string,
+  before: Fields = {},
+  type: "kubernetes.io/tls" | "Opaque" = TLS_TYPE,
+): Fields {
+  const asType = own(before, "type") ?? type;
   const data: Record<string, string> = { ...stringMap(own(before, "data")) };
   for (const key of [...Object.values(KEYS).flat(), PREVIOUS]) delete data[key];
   const put = (key: string, value: string): void => void (data[key] = Buffer.from(value).toString("base64"));
-  const empty = { cert: "", key: "" };
+  const empty = asType === TLS_TYPE ? { cert: "", key: "" } : undefined;
   for (const part of ["ca", "serving", "next"] as const) {
     const pair = stored[part] ?? (part === "serving" ? empty : undefined);
     if (pair === undefined) continue;
@@ -64,7 +73,7 @@ export function secretOf(stored: Stored, name: string, namespace: string, before
     ...before,
     apiVersion: "v1",
     kind: "Secret",
-    type: own(before, "type") ?? "kubernetes.io/tls",
+    type: asType,
     metadata: { ...metadataOf(before), name, namespace },
     data,
   };

@@ -75,11 +75,10 @@ export function webhookTrouble(error: unknown, configuration: string): CodedErro
   });
 }
 
-/** More steps in one round than any change needs. */
-export const unsettled = (): CodedError<TlsTrouble> =>
-  new CodedError("TLS_UNSETTLED", "Another program keeps changing the Secret or the webhook configuration.", {
-    remedy:
-      "Look for a GitOps controller that resets caBundle, or for a second installation with the same names.",
+/** More steps in one round than any change needs. @param field of one of the objects, which a GitOps tool may reset */
+export const unsettled = (objects: string, field: string): CodedError<TlsTrouble> =>
+  new CodedError("TLS_UNSETTLED", `Another program keeps changing ${objects}.`, {
+    remedy: `Look for a GitOps controller that resets ${field}, or for a second installation with the same names.`,
   });
 
 /** The Secret has no certificate that the injector could serve. @param why a clause */

@@ -54,7 +54,7 @@ export async function tlsRows(): Promise<readonly Row[]> {
       webhookTrouble(new Refusal(404, ""), WEBHOOK),
       webhookTrouble(new Refusal(422, ""), WEBHOOK),
       secretTrouble(Object.assign(new Error(), { code: "ECONNREFUSED" }), SECRET, "write"),
-      unsettled(),
+      unsettled("the Secret or the webhook configuration", "caBundle"),
       ...(await servedTroubles()),
       ...(await fileTroubles(folder)),
       await thrown(() => readClientCa("/client-ca/ca.crt")),
