@@ -20,6 +20,11 @@ export interface ControllerOptions {
   readonly configMap: string;
   readonly metadataPolicies: boolean;
   readonly excludeNamespaces: readonly string[];
+  readonly brokerCertificates: boolean;
+  readonly brokerService: string;
+  readonly brokerSecret: string;
+  readonly brokerCaSecret: string;
+  readonly brokerNames: readonly string[];
 }
 
 const names = (raw: string): readonly string[] =>
@@ -37,7 +42,7 @@ const namespaces = (raw: string): readonly string[] => raw.split(",").map((part)
 export function controllerCommand(): Command {
   const command = new Command("podrole-controller")
     .description(
-      "Maintains certificates, caBundle, RoleGrant status, the accepted forms of pods, and NetworkPolicies.",
+      "Maintains certificates, caBundle, RoleGrant status, the accepted forms of pods, NetworkPolicies, and the broker's CA.",
     )
     .version(VERSION)
     .addOption(new Option("--host <address>", "address of health and metrics").default("::"))
@@ -80,6 +85,32 @@ export function controllerCommand(): Command {
     .addOption(
       new Option("--exclude-namespaces <names>", "namespaces in which podrole does nothing, beside its own")
         .argParser(namespaces)
+        .default([], "none"),
+    )
+    .addOption(
+      new Option(
+        "--broker-certificates",
+        "keep the broker's CA and certificate, and the CAs that sidecars trust in the setting brokerCa",
+      ).default(false),
+    )
+    .addOption(
+      new Option("--broker-service <name>", "Service at which sidecars call the broker")
+        .argParser(objectName)
+        .default("podrole-broker"),
+    )
+    .addOption(
+      new Option("--broker-secret <name>", "Secret with the broker's certificate, which the broker reads")
+        .argParser(objectName)
+        .default("podrole-broker-tls"),
+    )
+    .addOption(
+      new Option("--broker-ca-secret <name>", "Secret with the broker's CAs and their keys")
+        .argParser(objectName)
+        .default("podrole-broker-ca"),
+    )
+    .addOption(
+      new Option("--broker-names <names>", "further names and addresses in the broker's certificate")
+        .argParser(names)
         .default([], "none"),
     )
     .exitOverride();

@@ -4,9 +4,10 @@ import type { ApiServer } from "../cluster/api-server.ts";
 import type { Trouble } from "../model/trouble.ts";
 import { serviceNames } from "../tls/options.ts";
 import type { ControllerOptions } from "./command.ts";
-import { DURATIONS, type Durations } from "./durations.ts";
+import { BROKER_DURATIONS, DURATIONS, type Durations } from "./durations.ts";
 import { updateGrants } from "./grant-status.ts";
 import { metadataPolicyKeeper, type PoliciesDeps } from "./keep-metadata-policies.ts";
+import { brokerKeeper, type BrokerObserver } from "./keep-broker-certificates.ts";
 import { acceptedKeeper } from "./keep-accepted.ts";
 import { certificateKeeper, type KeepDeps } from "./keep-certificates.ts";
 import { task, type Task } from "./task.ts";
@@ -19,6 +20,7 @@ export interface ControllerDeps {
   readonly namespace: string;
   readonly countAction?: KeepDeps["observe"];
   readonly countPolicies?: PoliciesDeps["observe"];
+  readonly observeBroker?: BrokerObserver;
   /** Other times than the usual, for tests. */
   readonly durations?: Durations;
 }
@@ -61,7 +63,25 @@ export function controllerTasks(options: ControllerOptions, deps: ControllerDeps
       round: (signal) => updateGrants({ api, now: () => clock.now(), namespace, configMap }, signal),
     }),
     ...(options.metadataPolicies ? [policyTask(options, deps)] : []),
+    ...(options.brokerCertificates ? [brokerTask(options, deps)] : []),
   ];
+}
+
+function brokerTask(options: ControllerOptions, deps: ControllerDeps): Task {
+  const { api, clock, log, namespace, observeBroker } = deps;
+  const { brokerService, brokerNames, brokerSecret, brokerCaSecret, configMap } = options;
+  const round = brokerKeeper({
+    api,
+    clock,
+    log,
+    places: { namespace, authorities: brokerCaSecret, served: brokerSecret },
+    configMap,
+    names: [...serviceNames(brokerService, namespace), ...brokerNames],
+    durations: BROKER_DURATIONS,
+    ...(observeBroker === undefined ? {} : { observe: observeBroker }),
+  });
+  const { intervalMs } = BROKER_DURATIONS;
+  return task({ clock, log, name: "broker-certificates", intervalMs, round });
 }
 
 function policyTask(

@@ -31,3 +31,24 @@ export const DURATIONS: Durations = {
   overlapMs: HOUR_MS,
   intervalMs: 10 * SECOND_MS,
 };
+
+/** How long the broker's certificates last and how its CA changes. Milliseconds. */
+export interface BrokerDurations extends Pick<Durations, "caMs" | "servingMs" | "intervalMs"> {
+  /** The next CA signs from this time before the end of the CA in use. */
+  readonly changeMs: number;
+  /** A certificate by a CA whose key is gone, or that has been replaced, is served until this time before its end. */
+  readonly lastMs: number;
+  /** For how long a clock must have asked for another CA. A clock that is set wrong is usually set right sooner. */
+  readonly confirmMs: number;
+}
+
+export const BROKER_DURATIONS: BrokerDurations = {
+  // A pod trusts the CAs that were written into it when it was made, for as long as it lives. The next CA is written beside the
+  // first from two thirds of its life on, so a pod may live for three years.
+  caMs: 3650 * DAY_MS,
+  servingMs: 30 * DAY_MS,
+  changeMs: 60 * DAY_MS,
+  lastMs: DAY_MS,
+  confirmMs: HOUR_MS,
+  intervalMs: 10 * SECOND_MS,
+};

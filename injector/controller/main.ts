@@ -27,6 +27,7 @@ async function run(options: ControllerOptions): Promise<void> {
     namespace: options.namespace ?? namespaceOf(access) ?? DEFAULT_NAMESPACE,
     countAction: metrics.countAction,
     countPolicies: metrics.countPolicies,
+    observeBroker: metrics.broker,
   });
   const health = healthServer({ unready: () => unreadyOf(tasks), metrics: metrics.text });
   const stopping = new AbortController();

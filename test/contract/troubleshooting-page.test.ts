@@ -7,7 +7,12 @@ import { EXITS } from "../../sidecar/guard/exits.ts";
 import { API_SERVER_WORDS, CALLING } from "../cluster/api-server-words.ts";
 import { clientRows } from "./troubleshooting/clients.ts";
 import { findingRows, POLICY_ALONE, policyRows } from "./troubleshooting/denials.ts";
-import { metadataPolicyRows, optionRows, tlsRows } from "./troubleshooting/injector.ts";
+import {
+  brokerCertificateRows,
+  metadataPolicyRows,
+  optionRows,
+  tlsRows,
+} from "./troubleshooting/injector.ts";
 import { settingsRows } from "./troubleshooting/settings.ts";
 import { codesMadeIn, sourceOf, tableOf, type Row } from "./troubleshooting/row.ts";
 import { answerRows, sidecarRows } from "./troubleshooting/sidecar.ts";
@@ -39,6 +44,7 @@ const TABLES: Readonly<Record<string, () => Promise<readonly Row[]> | readonly R
   certificates: tlsRows,
   settings: settingsRows,
   "metadata policies": metadataPolicyRows,
+  "broker certificates": brokerCertificateRows,
   options: optionRows,
 };
 

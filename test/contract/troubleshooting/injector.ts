@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { certificateAuthority, servingCertificate, validFor } from "../../../injector/tls/certificates.ts";
 import { Refusal } from "../../../injector/cluster/api-server.ts";
+import { BROKER_CA } from "../../../injector/controller/broker-bundle.ts";
+import { bundleForeign, caNotValid } from "../../../injector/controller/broker-trouble.ts";
 import {
   policiesForeign,
   policiesRefused,
@@ -91,6 +93,18 @@ export const metadataPolicyRows = async (): Promise<readonly Row[]> =>
     policiesForeign(["shop"]),
     policiesRefused("shop", new Refusal(403, "exceeded quota: compute"), 2),
     await thrown(() => requireNoNodeSource(config({ source: "node" }))),
+  ].map(row);
+
+/** What the log of the controller says about the broker's CA. */
+export const brokerCertificateRows = (): readonly Row[] =>
+  [
+    bundleForeign("podrole-system/podrole-config"),
+    caNotValid(
+      "podrole-system/podrole-broker-ca",
+      { pem: "", notBefore: SINCE, notAfter: SINCE + 3650 * 86_400_000 },
+      Date.UTC(2099, 0, 1),
+    ),
+    unsettled("the broker's Secrets or the settings", BROKER_CA),
   ].map(row);
 
 /** Command lines that the injector does not start with; it exits with 2. */

@@ -22,6 +22,11 @@ describe("the controller's options", () => {
       configMap: "podrole-config",
       metadataPolicies: false,
       excludeNamespaces: [],
+      brokerCertificates: false,
+      brokerService: "podrole-broker",
+      brokerSecret: "podrole-broker-tls",
+      brokerCaSecret: "podrole-broker-ca",
+      brokerNames: [],
     });
   });
 
