@@ -1,7 +1,7 @@
-import { IDENTITY_AUDIENCE_PREFIX, RESERVED_PREFIX } from "../../sidecar/contract/pod.ts";
+import { RESERVED_PREFIX } from "../../sidecar/contract/pod.ts";
+import { isReservedAudience, RESERVED_AUDIENCES } from "../model/audience.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { isPodroleContainer } from "../model/user-containers.ts";
-import { isIdentityVolume } from "../model/identity-volumes.ts";
 import { allContainers, type Container, type Pod, type Volume } from "../model/pod.ts";
 import { fieldsIn, own, recordsIn } from "../model/read.ts";
 import type { Presence } from "./presence.ts";
@@ -53,20 +53,20 @@ function reservedVolumes({ spec }: Pod): readonly Finding[] {
   );
 }
 
-/** The kubelet writes the same token wherever a pod asks for the same audience, and the sidecar would accept it. */
+/** The kubelet writes the same token wherever a pod asks for the same audience, and sidecar or broker would accept it. */
 function reservedAudiences({ spec }: Pod): readonly Finding[] {
   const asksFor = (volume: Volume): boolean =>
     recordsIn(fieldsIn(volume, "projected"), "sources").some((source) => {
       const audience = own(fieldsIn(source, "serviceAccountToken"), "audience");
-      return typeof audience === "string" && audience.startsWith(IDENTITY_AUDIENCE_PREFIX);
+      return typeof audience === "string" && isReservedAudience(audience);
     });
   return (spec.volumes ?? [])
-    .filter((volume) => !isIdentityVolume(volume.name) && asksFor(volume))
+    .filter((volume) => !isOwnVolume(volume) && asksFor(volume))
     .map(({ name }) =>
       finding(
         "RESERVED_NAME",
         `The volume ${JSON.stringify(name)} asks for a token of an audience that is reserved for podrole.`,
-        `Choose an audience that does not begin with ${IDENTITY_AUDIENCE_PREFIX}.`,
+        `Choose another audience: ${RESERVED_AUDIENCES} are reserved.`,
       ),
     );
 }

@@ -22,6 +22,7 @@ import { whyWithout } from "./api-version.ts";
 import { AFFINITIES } from "../support/windows-affinities.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
+import { BROKER_ATTACKS } from "./broker-attacks.ts";
 import { ATTACKS } from "./policy-attacks.ts";
 import { DEBUG_ATTACKS } from "./debug-attacks.ts";
 import { EMPTY_VOLUME_ATTACKS } from "./empty-volume-attacks.ts";
@@ -133,6 +134,7 @@ describe.skipIf(reason !== undefined)(
       [
         ...ATTACKS,
         ...STS_ATTACKS,
+        ...BROKER_ATTACKS,
         ...EMPTY_VOLUME_ATTACKS,
         ...EMULATION_ATTACKS,
         ...TOKEN_ATTACKS,

@@ -26,6 +26,26 @@ export const SETTINGS = {
   plain: { config: config(), annotations: {} },
   node: { config: config({ source: "node" }), annotations: {} },
   ambient: { config: config({ source: "ambient", ambientSecret: "identity" }), annotations: {} },
+  broker: {
+    config: config({
+      source: "broker",
+      brokerUrl: "https://podrole-broker.podrole-system.svc",
+      brokerCa: (await certificate()) + (await certificate()),
+    }),
+    annotations: {},
+  },
+  brokerChosen: {
+    config: config({
+      sourceOverride: ["broker"],
+      brokerUrl: "https://broker.example:8443",
+      brokerCa: await certificate(),
+      guardContainer: "sidecar",
+      imds: "allow-emulate",
+      stsCa: await certificate(),
+      stsProxy: "http://proxy.example",
+    }),
+    annotations: { "podrole.dev/source": "broker", ...EMULATE },
+  },
   overridden: {
     config: config({ sourceOverride: ["node"] }),
     annotations: { "podrole.dev/source": "node" },

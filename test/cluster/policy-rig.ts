@@ -1,6 +1,6 @@
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { admitPod } from "../../injector/review/admit-pod.ts";
-import { facts } from "../support/facts.ts";
+import { ACCOUNT, facts, grant } from "../support/facts.ts";
 import { ofKind, rendered, whyNoHelm, type Manifest } from "../support/helm.ts";
 import { FRESH } from "../support/pods.ts";
 import { until } from "../support/until.ts";
@@ -114,7 +114,7 @@ export async function openPolicies(...flags: readonly string[]): Promise<PolicyR
           containers: [{ name: "app", image: "shop/app:1", securityContext: { runAsUser: 1000 } }],
         },
       },
-      facts({ annotations, labels }),
+      facts({ annotations, labels, grants: [ALL_ROLES] }),
       { ...config, policy: "off" },
       FRESH,
     );
@@ -131,6 +131,9 @@ export async function openPolicies(...flags: readonly string[]): Promise<PolicyR
   }
   return { plane, policyFor, namespace, create, good, close: () => plane.stop() };
 }
+
+/** Source broker needs one, whatever the mode of the policy. */
+const ALL_ROLES = grant("all", { roles: [`${ACCOUNT}*`], namespaces: ["shop"] });
 
 /** The chart's values for an injector with this configuration. */
 const valuesOf = (config: InjectorConfig): object => ({
@@ -153,6 +156,8 @@ const valuesOf = (config: InjectorConfig): object => ({
     stsNoProxy: config.stsNoProxy,
     stsProxySecret: config.stsProxySecret,
     ambientSecret: config.ambientSecret,
+    brokerUrl: config.brokerUrl,
+    brokerCa: config.brokerCa,
     block: config.block,
     imds: config.imds,
     imdsPort: config.imdsPort,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { admitPod } from "../../injector/review/admit-pod.ts";
 import { config } from "../support/config.ts";
-import { BILLING, facts } from "../support/facts.ts";
+import { ACCOUNT, BILLING, facts, grant } from "../support/facts.ts";
 import { FRESH } from "../support/pods.ts";
 import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { until } from "../support/until.ts";
@@ -32,6 +32,11 @@ const OFF = {
   config: config({ image: "r.example/podrole:3", guard: "off" }),
 };
 
+/** Source broker needs one, whatever the mode of the policy. */
+const ALL_ROLES = grant("all", { roles: [`${ACCOUNT}*`], namespaces: ["shop"] });
+const BROKER = { source: "broker", brokerUrl: "https://podrole-broker.podrole-system.svc" } as const;
+const byBroker = (brokerCa: string): InjectorConfig => config({ ...OLD.config, ...BROKER, brokerCa });
+
 const accepted = (place: number, data: Data): Data =>
   Object.fromEntries(Object.entries(data).map(([name, value]) => [`accepted.${place}.${name}`, value]));
 
@@ -47,7 +52,7 @@ function podOf(installation: InjectorConfig, spec: object = {}): KubeObject {
       metadata: { name: "web", annotations: { "iam.amazonaws.com/role": BILLING } },
       spec: { containers: [{ name: "app", image: "a", securityContext }], ...spec },
     },
-    facts(),
+    facts({ grants: [ALL_ROLES] }),
     { ...installation, policy: "off" },
     FRESH,
   );
@@ -183,6 +188,32 @@ describe.skipIf(reason !== undefined)(
       expect(await create(podOf(OLD.config))).toBe("created");
       const mixed = podOf(config({ image: OLD.data.image, guardContainer: "sidecar" }));
       expect(await create(mixed)).toEqual(says("[INJECTED_DIFFERENTLY]"));
+    });
+
+    test("admits pods with the broker's CA of before and of now while it changes, and none with another", async () => {
+      const data = { ...OLD.data, ...BROKER };
+      await settings({ ...data, brokerCa: "one\ntwo", ...accepted(0, { ...data, brokerCa: "one" }) });
+      expect(await create(podOf(byBroker("one\ntwo")))).toBe("created");
+      expect(await create(podOf(byBroker("one")))).toBe("created");
+      for (const ca of ["two", "one\ntwo\nthree"])
+        expect(await create(podOf(byBroker(ca)))).toEqual(says("[INJECTED_DIFFERENTLY]"));
+      const elsewhere = podOf({ ...byBroker("one"), brokerUrl: "https://evil.example" });
+      expect(await create(elsewhere)).toEqual(says("[INJECTED_DIFFERENTLY]"));
+    });
+
+    test("refuses every sidecar of source broker until the settings have the broker's CA", async () => {
+      await settings({ ...OLD.data, ...BROKER });
+      expect(await create(podOf(byBroker("one")))).toEqual(says("[INJECTED_DIFFERENTLY]"));
+      const trusting = (ca: string | undefined): KubeObject => {
+        const pod = podOf(byBroker("one"));
+        const sidecar = pod.spec.initContainers[1];
+        sidecar.env = sidecar.env.flatMap((one: KubeObject) =>
+          one.name !== "PODROLE_BROKER_CA" ? [one] : ca === undefined ? [] : [{ ...one, value: ca }],
+        );
+        return pod;
+      };
+      for (const ca of [undefined, ""])
+        expect(await create(trusting(ca))).toEqual(says("[INJECTED_DIFFERENTLY]"));
     });
 
     test("refuses pods of the old settings once the controller no longer keeps these", async () => {

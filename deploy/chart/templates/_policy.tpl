@@ -275,12 +275,20 @@ variables.sidecarUid ? ['PODROLE_SIDECAR_GID=' + string(variables.sidecarGid)] :
 (!variables.hasSidecar || {{ include "podrole.celImage" (dict "var" "variables.sidecars[0]") }})
 {{- end }}
 
+{{- /* The sidecar's variables about whom it asks for sessions in installation `i`: in source broker the broker, else STS. A broker
+without a CA matches no sidecar. */ -}}
+{{- define "podrole.celAsks" -}}
+(variables.source == 'broker' ? (i.brokerUrl == '' || i.brokerCa == '' ? ['nobody'] :
+['PODROLE_BROKER_URL=' + i.brokerUrl, 'PODROLE_BROKER_CA=' + i.brokerCa]) :
+['PODROLE_STS_ENDPOINT=' + {{ include "podrole.celStsEndpoint" . }}] +
+{{ include "podrole.celStsProxy" . }} +
+(i.stsCa != '' ? ['PODROLE_STS_CA=' + i.stsCa] : []))
+{{- end }}
+
 {{- /* Whether the sidecar has the environment that `i` writes, and tokens are delivered as `i` does. */ -}}
 {{- define "podrole.celBySidecar" -}}
-(!variables.hasSidecar || variables.sidecarEnv == (['PODROLE_SOURCE=' + {{ include "podrole.celSource" . }},
-'PODROLE_STS_ENDPOINT=' + {{ include "podrole.celStsEndpoint" . }}] +
-{{ include "podrole.celStsProxy" . }} +
-(i.stsCa != '' ? ['PODROLE_STS_CA=' + i.stsCa] : []) +
+(!variables.hasSidecar || variables.sidecarEnv == (['PODROLE_SOURCE=' + {{ include "podrole.celSource" . }}] +
+{{ include "podrole.celAsks" . }} +
 ['PODROLE_LISTEN_CREDENTIALS=' + i.credentialsPort, 'PODROLE_LISTEN_HEALTH=' + i.healthPort] +
 ({{ include "podrole.celSource" . }} == 'ambient' ? ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'].map(k,
 k + '@' + i.ambientSecret + '/' + k) : []) +

@@ -53,12 +53,12 @@ m.name.startsWith('podrole-identity-') && {{ include "podrole.celWhole" . }} &&
 m.mountPath == m.name.replace('podrole-identity-', '/run/podrole/')
 {{- end }}
 
-{{- /* Whether the token of source `p` has an audience that a service account may choose, as injector/model/audience.ts; a rule of
-its own refuses the reserved ones. The policy does not see the service account, and need not: a pod's author may have the kubelet
+{{- /* Whether the token of source `p` has the audience of the broker, in source broker; else one that a service account may choose, as
+injector/model/audience.ts; a rule of its own refuses the reserved ones. The policy does not see the service account, and need not: a pod's author may have the kubelet
 write a token of any audience into the app's containers. Only an empty one, or the API's usual names, would make the sidecar hold a
 token for the API. */ -}}
 {{- define "podrole.celAudience" -}}
-[p.serviceAccountToken.?audience.orValue('')].all(a, a == 'sts.amazonaws.com' ||
+[p.serviceAccountToken.?audience.orValue('')].all(a, variables.source == 'broker' ? a == 'podrole-broker' : a == 'sts.amazonaws.com' ||
 (a.matches('^[A-Za-z0-9][A-Za-z0-9._:/@+=~-]{0,254}$') && !a.matches('^(https://)?kubernetes([.]|$)')))
 {{- end }}
 

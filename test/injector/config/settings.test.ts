@@ -157,6 +157,7 @@ const BAD: readonly (readonly [SettingName, string])[] = [
   ["stsProxySecret", "../x"],
   ["tokenAudience", ""],
   ["tokenAudience", "podrole.dev/pod"],
+  ["tokenAudience", "podrole-broker"],
   ["tokenAudience", "https://kubernetes.default.svc"],
   ["stsFips", "yes"],
   ["stsFips", ""],

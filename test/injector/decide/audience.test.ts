@@ -38,6 +38,7 @@ describe("a service account's audience", () => {
   test.for([
     "podrole.dev/pod",
     "podrole.dev/",
+    "podrole-broker",
     "https://kubernetes.default.svc",
     "https://kubernetes.default.svc.cluster.local",
     "kubernetes.svc.default",

@@ -6,7 +6,7 @@ import type { Identity } from "../../../sidecar/contract/session.ts";
 import type { Container, Pod } from "../../../injector/model/pod.ts";
 import { sha256 } from "../../../injector/mutate/token.ts";
 import { config } from "../../support/config.ts";
-import { BILLING, facts } from "../../support/facts.ts";
+import { ACCOUNT, BILLING, facts, grant } from "../../support/facts.ts";
 import {
   admitted,
   app,
@@ -166,15 +166,24 @@ describe("a container that takes another's token", () => {
     projected: { sources: [{ configMap: { name: "c" } }, { serviceAccountToken: { audience, path: "t" } }] },
   });
 
-  test.for(["podrole.dev/pod", "podrole.dev/container/uploader", "podrole.dev/"])(
+  test.for(["podrole.dev/pod", "podrole.dev/container/uploader", "podrole.dev/", "podrole-broker"])(
     "is denied when it asks the kubelet for a token of the audience %s",
     (audience) => {
       expect(denials(pod({ volumes: [audienceOf(audience)] }))).toEqual(["RESERVED_NAME"]);
     },
   );
 
+  test("may not even in source broker, whose sidecar has the one token for the broker", () => {
+    const settings = config({ source: "broker", brokerUrl: "https://broker.example", brokerCa: "a CA" });
+    const allowed = facts({ grants: [grant("all", { roles: [`${ACCOUNT}*`], namespaces: ["shop"] })] });
+    const one = injected(pod(), allowed, settings);
+    expect(denials(one, allowed, settings)).toEqual(["inject"]);
+    const volumes = [...(one.spec.volumes ?? []), audienceOf("podrole-broker")];
+    expect(denials({ ...one, spec: { ...one.spec, volumes } }, allowed, settings)).toEqual(["RESERVED_NAME"]);
+  });
+
   test("may have tokens of other audiences", () => {
-    for (const audience of ["sts.amazonaws.com", "podrole.device", "vault"]) {
+    for (const audience of ["sts.amazonaws.com", "podrole.device", "podrole-brokers", "vault"]) {
       expect(denials(pod({ volumes: [audienceOf(audience)] }))).toEqual(["inject"]);
     }
   });
