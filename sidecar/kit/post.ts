@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
+import type { SecureContext } from "node:tls";
 import { errorName } from "./errors.ts";
 import { sharedLookUp } from "./look-up.ts";
 import { PostError, type PostFailure } from "./post-error.ts";
@@ -13,6 +14,8 @@ export interface Post {
   readonly body: string;
   /** PEM certificates that are trusted in place of Node's roots. */
   readonly ca?: readonly string[];
+  /** The same, read already. Not with a proxy. */
+  readonly trust?: SecureContext;
   /** The only way there, if there is one. TLS goes through it, end to end. */
   readonly proxy?: Proxy;
   /** For the whole call, from the look-up of the name to the last byte. */
@@ -40,7 +43,7 @@ const lookup = sharedLookUp();
  * @throws PostError
  */
 export function post(
-  { url, headers, body, ca, proxy, timeoutMs, connectMs }: Post,
+  { url, headers, body, ca, trust, proxy, timeoutMs, connectMs }: Post,
   onDate: (epochMs: number) => void,
 ): Promise<Answer> {
   const request = url.startsWith("https:") ? httpsRequest : httpRequest;
@@ -64,7 +67,7 @@ export function post(
       headers: { ...headers, "content-length": String(Buffer.byteLength(body)) },
       // Without one, an agent of the request's own, which keeps no connection.
       ...(proxied === undefined
-        ? { agent: false, lookup, ...(ca === undefined ? {} : { ca: [...ca] }) }
+        ? { agent: false, lookup, ...(ca && { ca: [...ca] }), ...(trust && { secureContext: trust }) }
         : { createConnection: proxied.createConnection }),
     });
     let status: number | undefined;

@@ -1,6 +1,6 @@
 import { optional } from "../kit/env.ts";
 import { Secret } from "../kit/secret.ts";
-import type { Caller } from "../sts/role-request.ts";
+import type { Keys } from "../sts/client.ts";
 import { issuerOf } from "../sts/chain.ts";
 import { IssueError } from "../sts/issue-error.ts";
 import { defineSource } from "./source.ts";
@@ -30,10 +30,11 @@ export const ambient = defineSource({
   callsSts: true,
   firstAction: "AssumeRole",
   reachesMetadata: false,
-  issuer: (given, chain) => issuerOf(async () => callerWith(given), chain),
+  issuer: (given, chain) => issuerOf(async () => ({ kind: "keys", keys: keysFrom(given) }), chain),
 });
 
-function callerWith({ accessKeyId, secretAccessKey, sessionToken }: Given): Caller {
+/** @throws IssueError `AMBIENT_KEYS_MISSING` */
+function keysFrom({ accessKeyId, secretAccessKey, sessionToken }: Given): Keys {
   if (accessKeyId === undefined || secretAccessKey === undefined) {
     const absent = accessKeyId === undefined ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY";
     throw new IssueError("AMBIENT_KEYS_MISSING", `The sidecar's variable ${absent} is not set.`, {
@@ -42,11 +43,8 @@ function callerWith({ accessKeyId, secretAccessKey, sessionToken }: Given): Call
     });
   }
   return {
-    kind: "keys",
-    keys: {
-      accessKeyId: accessKeyId.reveal(),
-      secretAccessKey,
-      ...(sessionToken === undefined ? {} : { sessionToken }),
-    },
+    accessKeyId: accessKeyId.reveal(),
+    secretAccessKey,
+    ...(sessionToken === undefined ? {} : { sessionToken }),
   };
 }

@@ -5,7 +5,7 @@ import { getWithToken, newToken, type AskNode } from "../kit/imds-v2.ts";
 import { isRecord, parseJson } from "../kit/json.ts";
 import { plainRequest } from "../kit/plain-request.ts";
 import { Secret } from "../kit/secret.ts";
-import type { Caller } from "../sts/role-request.ts";
+import type { Keys } from "../sts/client.ts";
 import { issuerOf } from "../sts/chain.ts";
 import { IssueError } from "../sts/issue-error.ts";
 import { defineSource } from "./source.ts";
@@ -19,21 +19,30 @@ export const node = defineSource({
   callsSts: true,
   firstAction: "AssumeRole",
   reachesMetadata: true,
-  issuer: ({ service }, chain) => issuerOf(() => instanceRole(askAt(service)), chain),
+  issuer: ({ service }, chain) =>
+    issuerOf(async () => ({ kind: "keys", keys: await instanceRole(askAt(service)) }), chain),
 });
 
 const TIMEOUT_MS = 1000;
 const ROLES = "meta-data/iam/security-credentials/";
 
-const askAt = (service: string): AskNode => {
+export const askAt = (service: string): AskNode => {
   const { port } = new URL(service);
   const address = hostOf(service);
   return (question) =>
     plainRequest({ ...question, address, port: Number(port || 80), timeoutMs: TIMEOUT_MS });
 };
 
-/** As EC2's user guide has it under "Retrieve security credentials from instance metadata". */
-async function instanceRole(ask: AskNode): Promise<Caller> {
+export interface InstanceRole extends Keys {
+  /** In milliseconds since the epoch; not a number if the document does not say. */
+  readonly expiresAt: number;
+}
+
+/**
+ * As EC2's user guide has it under "Retrieve security credentials from instance metadata".
+ * @throws IssueError `NODE_IDENTITY_UNAVAILABLE`
+ */
+export async function instanceRole(ask: AskNode): Promise<InstanceRole> {
   const token = await newToken(ask).catch((error: unknown) => {
     throw unavailable(errorName(error));
   });
@@ -50,7 +59,7 @@ async function instanceRole(ask: AskNode): Promise<Caller> {
   return keysIn(await read(ROLES + name));
 }
 
-function keysIn(document: string): Caller {
+function keysIn(document: string): InstanceRole {
   const keys = documentIn(document);
   const [accessKeyId, secretAccessKey, sessionToken] = ["AccessKeyId", "SecretAccessKey", "Token"].map(
     (name) => {
@@ -63,12 +72,10 @@ function keysIn(document: string): Caller {
     throw unavailable("a document without keys");
   }
   return {
-    kind: "keys",
-    keys: {
-      accessKeyId,
-      secretAccessKey: new Secret(secretAccessKey),
-      sessionToken: new Secret(sessionToken),
-    },
+    accessKeyId,
+    secretAccessKey: new Secret(secretAccessKey),
+    sessionToken: new Secret(sessionToken),
+    expiresAt: Date.parse(String(keys["Expiration"])),
   };
 }
 

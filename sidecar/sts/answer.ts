@@ -14,29 +14,44 @@ export interface Granted {
   readonly expiresAt: number;
   /** `AssumedRoleUser.Arn`: for whom the keys are. Empty if the answer does not say. */
   readonly arn: string;
+  /** By which AWS finds the call again. */
+  readonly requestId: string | undefined;
 }
 
 /** A time as STS writes it: RFC 3339. */
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 const CODE = /^[A-Z][\w.]{0,79}$/;
+const REQUEST_ID = /^[\w-]{1,64}$/;
+const ARN = /^arn:aws[a-z-]*:(?:iam|sts)::\d{12}:[\w+=,.@/-]{1,1200}$/;
 
 /**
  * Reads the few fields that are needed.
  * @throws CallError `refused` with STS's own code, or `invalid-answer` for every answer that STS does not write
  */
-export function grantedBy({ status, body }: Answer, action: StsAction): Granted {
+export const grantedBy = (answer: Answer, action: StsAction): Granted =>
+  readBy((root) => sessionIn(root, action), answer);
+
+/**
+ * The ARN of the caller, as GetCallerIdentity answers it.
+ * @throws CallError as {@link grantedBy}
+ */
+export const callerArnBy = (answer: Answer): string =>
+  readBy((root) => {
+    const arn = textAt(root, "GetCallerIdentityResult", "Arn");
+    return root.name === "GetCallerIdentityResponse" && ARN.test(arn) ? arn : undefined;
+  }, answer);
+
+function readBy<T>(success: (root: XmlElement) => T | undefined, { status, body }: Answer): T {
   const root = rootOf(body);
-  const read = root === undefined ? undefined : tried(() => fieldsOf(root, status, action));
+  const refused = root && status >= 400 ? tried(() => refusalIn(root)) : undefined;
+  if (refused !== undefined) throw new CallError({ kind: "refused", status, ...refused });
+  const read = root && status === 200 ? tried(() => success(root)) : undefined;
   if (read === undefined) throw new CallError({ kind: "invalid-answer", status });
-  if ("code" in read) throw new CallError({ kind: "refused", status, ...read });
   return read;
 }
 
 const rootOf = (body: Buffer): XmlElement | undefined =>
   isUtf8(body) ? tried(() => parseXml(body.toString("utf8"))) : undefined;
-
-const fieldsOf = (root: XmlElement, status: number, action: StsAction) =>
-  status === 200 ? sessionIn(root, action) : status >= 400 ? refusalIn(root) : undefined;
 
 function sessionIn(root: XmlElement, action: StsAction): Granted | undefined {
   if (root.name !== `${action}Response`) return undefined;
@@ -52,6 +67,7 @@ function sessionIn(root: XmlElement, action: StsAction): Granted | undefined {
     "SessionToken",
     "Expiration",
   ].map((name) => key(name));
+  const requestId = textAt(root, "ResponseMetadata", "RequestId");
   const expiresAt = TIME.test(expiration ?? "") ? Date.parse(expiration ?? "") : Number.NaN;
   if (!accessKeyId || !secretAccessKey || !sessionToken || Number.isNaN(expiresAt)) return undefined;
   return {
@@ -60,6 +76,7 @@ function sessionIn(root: XmlElement, action: StsAction): Granted | undefined {
     sessionToken: new Secret(sessionToken),
     expiresAt,
     arn: field("AssumedRoleUser", "Arn"),
+    requestId: REQUEST_ID.test(requestId) ? requestId : undefined,
   };
 }
 

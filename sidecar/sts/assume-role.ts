@@ -15,22 +15,25 @@ export interface StsOptions extends StsEndpoint {
   readonly now: () => number;
   /** For the whole call, including DNS. Default {@link CALL_TIMEOUT_MS}. */
   readonly timeoutMs?: number;
-  /** Called for every call, with `Success` or the code of its failure. */
-  readonly onCall?: (code: string) => void;
+  /** Called for every call, with `Success` or the code of its failure, and STS's id of a call that has succeeded. */
+  readonly onCall?: (code: string, requestId?: string) => void;
   /** Called once for every step for which STS grants one hour instead of the longer session asked for. */
   readonly onShortened?: (notice: CodedError) => void;
+  /** Kept from one call to the next. Default: by the returned function. */
+  readonly offset?: ClockOffset;
+  /** Default: the sidecar's. */
+  readonly userAgent?: string;
 }
 
 export function stsOver(options: StsOptions): AssumeRole {
-  const offset: ClockOffset = { ms: 0 };
   const longestGranted = oneHourFallback(options.onShortened);
-  const { now, timeoutMs = CALL_TIMEOUT_MS } = options;
+  const { now, timeoutMs = CALL_TIMEOUT_MS, offset = { ms: 0 } } = options;
   const once: AssumeRole = async (request) => {
     try {
       const granted = await callSts(request, { ...options, timeoutMs, offset });
       const { step, sessionName } = request;
       assertSessionOf(granted.arn, { roleArn: step.roleArn, sessionName });
-      options.onCall?.("Success");
+      options.onCall?.("Success", granted.requestId);
       return credentialsOf(granted, step.roleArn, { offset, now });
     } catch (error) {
       const failure = error instanceof IssueError ? error : stsFailure(error, calledWith(request, options));

@@ -7,10 +7,10 @@ const API_VERSION = "2011-06-15";
  * The body of a call, as the query protocol writes it (STS's API reference, "AssumeRole"): the parameters in a form, the items
  * of a list with numbers from 1. The AWS SDK writes the same bytes.
  */
-export function formOf({ caller, step, sessionName }: RoleRequest): string {
+export function formOf({ caller, step, sessionName, sourceIdentity }: RoleRequest): string {
   const action = actionOf(caller);
   const tags = action === "AssumeRole" ? Object.entries(step.tags ?? {}) : [];
-  const parameters: readonly (readonly [name: string, value: string | undefined])[] = [
+  return encoded([
     ["Action", action],
     ["Version", API_VERSION],
     ["RoleArn", step.roleArn],
@@ -27,11 +27,21 @@ export function formOf({ caller, step, sessionName }: RoleRequest): string {
       (key, index) => [`TransitiveTagKeys.member.${index + 1}`, key] as const,
     ),
     ["ExternalId", action === "AssumeRole" ? step.externalId : undefined],
-  ];
-  return parameters
+    ["SourceIdentity", action === "AssumeRole" ? sourceIdentity : undefined],
+  ]);
+}
+
+/** The body of a call that asks who the caller is. */
+export const callerIdentityForm = (): string =>
+  encoded([
+    ["Action", "GetCallerIdentity"],
+    ["Version", API_VERSION],
+  ]);
+
+const encoded = (parameters: readonly (readonly [name: string, value: string | undefined])[]): string =>
+  parameters
     .flatMap(([name, value]) => (value === undefined ? [] : `${name}=${percentEncoded(value)}`))
     .join("&");
-}
 
 /** RFC 3986: everything but letters, digits and `-._~`, so that no reader can take a `+` for a space. */
 const percentEncoded = (text: string): string =>

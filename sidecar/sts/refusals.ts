@@ -15,7 +15,7 @@ import type { StsAction } from "./role-request.ts";
 /** The call that failed. */
 export interface StsCall {
   readonly roleArn: string;
-  readonly action: StsAction;
+  readonly action: StsAction | "GetCallerIdentity";
   readonly region: string;
   readonly endpoint: string;
   /** Origin of the proxy on the way there, if there is one. */

@@ -4,7 +4,7 @@ import type { StsAction } from "./role-request.ts";
 /** What a remedy can mention of the refused call. */
 export interface Refused {
   readonly roleArn: string;
-  readonly action: StsAction;
+  readonly action: StsAction | "GetCallerIdentity";
   readonly region: string;
 }
 

@@ -15,6 +15,8 @@ export interface RoleRequest {
   readonly caller: Caller;
   readonly step: TimedStep;
   readonly sessionName: string;
+  /** Stays with the session through every role assumed with it. AssumeRoleWithWebIdentity takes none. */
+  readonly sourceIdentity?: string;
 }
 
 /** Makes one call to STS, or two if STS refuses the first for its length. @throws IssueError */
