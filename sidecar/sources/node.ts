@@ -33,7 +33,7 @@ export const askAt = (service: string): AskNode => {
     plainRequest({ ...question, address, port: Number(port || 80), timeoutMs: TIMEOUT_MS });
 };
 
-export interface InstanceRole extends Keys {
+export interface InstanceRole extends Required<Keys> {
   /** In milliseconds since the epoch; not a number if the document does not say. */
   readonly expiresAt: number;
 }

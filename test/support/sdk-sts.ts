@@ -25,7 +25,7 @@ export interface SdkAnswer {
 
 /** The call that the SDK makes of a request, with the outcome that it reads from an answer. */
 export async function sdkCall(
-  { caller, step, sessionName }: RoleRequest,
+  { caller, step, sessionName, sourceIdentity }: RoleRequest,
   answer: SdkAnswer = { status: 500, body: Buffer.alloc(0) },
   region = "eu-west-1",
 ): Promise<{ readonly sent: SdkRequest; readonly output: AssumeRoleCommandOutput | Error }> {
@@ -69,6 +69,7 @@ export async function sdkCall(
           ExternalId: step.externalId,
           Tags: step.tags && Object.entries(step.tags).map(([Key, Value]) => ({ Key, Value })),
           TransitiveTagKeys: step.transitiveTagKeys && [...step.transitiveTagKeys],
+          SourceIdentity: sourceIdentity,
         });
   // One command or the other: the SDK's overloads take no union.
   const output = await client.send(command as AssumeRoleCommand).catch((error: unknown) => {

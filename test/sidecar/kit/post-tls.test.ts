@@ -6,6 +6,7 @@ import {
   validFor,
   type KeyPair,
 } from "../../../injector/tls/certificates.ts";
+import { trustWith } from "../../../sidecar/sts/client.ts";
 import { listening } from "../../support/listening.ts";
 import { ask } from "../../support/post-rig.ts";
 
@@ -29,6 +30,14 @@ describe("of the certificates of an endpoint", () => {
   test("one is trusted that its CA has made for its address", async () => {
     const origin = await withTls(["127.0.0.1"], Date.now());
     expect(await ask(origin, { ca: [authority.cert] })).toMatchObject({ status: 200 });
+  });
+
+  test("one is trusted as well by a CA that was read beforehand, and no other is", async () => {
+    const origin = await withTls(["127.0.0.1"], Date.now());
+    expect(await ask(origin, { trust: await trustWith(authority.cert) })).toMatchObject({ status: 200 });
+    const other = await certificateAuthority("other", validFor(30, Date.now()));
+    const outcome = await ask(origin, { trust: await trustWith(other.cert) });
+    expect(outcome).toMatchObject({ kind: "unreachable", why: expect.stringMatching(/UNABLE_TO/) });
   });
 
   test.each([

@@ -1,6 +1,7 @@
 import { assert, constantFrom, integer, property, record, string, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { CallFailure } from "../../../sidecar/sts/call-error.ts";
+import { callerArnBy } from "../../../sidecar/sts/answer.ts";
+import { CallError, type CallFailure } from "../../../sidecar/sts/call-error.ts";
 import { read } from "../../support/read-answer.ts";
 import { FIELDS, grantedXml, refusedXml } from "../../support/sts-xml.ts";
 
@@ -176,4 +177,41 @@ test("a body of the greatest length is read in time, however it is made", () => 
 
 test("the fields of the tests are those of a real answer", () => {
   expect(read(grantedXml())).toMatchObject({ accessKeyId: FIELDS.accessKeyId, arn: FIELDS.arn });
+});
+
+test.each([
+  ["is missing", grantedXml().replace(/<ResponseMetadata>.*<\/ResponseMetadata>/, "")],
+  ["is no id", grantedXml().replace(/<RequestId>[^<]*/, "<RequestId>a\nb")],
+])("a session is taken though the request's id %s", (_, body) => {
+  expect(read(body)).toMatchObject({ accessKeyId: FIELDS.accessKeyId, requestId: undefined });
+});
+
+describe("GetCallerIdentity's answer", () => {
+  const identity = (arn: string, action = "GetCallerIdentity"): string =>
+    `<${action}Response><${action}Result><Arn>${arn}</Arn></${action}Result></${action}Response>`;
+  const arnIn = (body: string, status = 200) => callerArnBy({ status, body: Buffer.from(body) });
+
+  test.each([
+    "arn:aws:sts::123456789012:assumed-role/podrole-broker/podrole-broker",
+    "arn:aws:iam::123456789012:user/a/b",
+    "arn:aws-cn:iam::123456789012:root",
+  ])("gives the ARN %s", (arn) => {
+    expect(arnIn(identity(arn))).toBe(arn);
+  });
+
+  test.each([
+    ["no ARN", identity("")],
+    ["something else in its place", identity("<b/>")],
+    ["text in its place", identity("arn:aws:iam::1:user/a b")],
+    ["another action", identity("arn:aws:iam::123456789012:root", "AssumeRole")],
+  ])("is not STS's with %s", (_, body) => {
+    expect(() => arnIn(body)).toThrow(new CallError({ kind: "invalid-answer", status: 200 }));
+  });
+
+  test("may be a refusal", () => {
+    const refused = { kind: "refused", status: 403, code: "ExpiredToken", text: "old" } as const;
+    expect(() => arnIn(refusedXml("ExpiredToken", "old"), 403)).toThrow(
+      expect.objectContaining({ failure: refused }),
+    );
+  });
 });

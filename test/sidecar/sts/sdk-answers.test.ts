@@ -46,6 +46,8 @@ describe("a session is read as the AWS SDK reads it when", () => {
       AssumedRoleUser?.Arn,
     ]);
     expect(own.expiresAt).toBe(sdk?.Expiration?.getTime());
+    // The SDK takes it from a header.
+    expect(own.requestId).toBe("c6104cbe-af31-11e0-8154-cbc7ccf896c7");
   });
 });
 

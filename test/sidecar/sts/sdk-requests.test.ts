@@ -86,6 +86,7 @@ const REQUESTS: readonly (readonly [string, RoleRequest])[] = [
     }),
   ],
   ["a session name of all its characters", request(KEYS, {}, "A_z0+=,.@-")],
+  ["a source identity", { ...request(KEYS, { externalId: "x" }), sourceIdentity: "billing.reader" }],
 ];
 
 test.each(REQUESTS)("the AWS SDK sends the same for %s", async (_, one) => {
@@ -166,9 +167,10 @@ describe("a form", () => {
     expect(formOf(request(KEYS, { tags: { a: "\uD83D" } }))).toContain("Tags.member.1.Value=%EF%BF%BD");
   });
 
-  test("of a token names neither tags nor external id, which AssumeRoleWithWebIdentity has not", () => {
+  test("of a token names no tags, external id or source identity, which AssumeRoleWithWebIdentity has not", () => {
     const step = { tags: { a: "b" }, transitiveTagKeys: ["a"], externalId: "x" };
-    expect(formOf(request(TOKEN, step))).toBe(formOf(request(TOKEN)));
+    const own = { ...request(TOKEN, step), sourceIdentity: "billing.reader" };
+    expect(formOf(own)).toBe(formOf(request(TOKEN)));
   });
 });
 

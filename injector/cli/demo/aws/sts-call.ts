@@ -13,6 +13,7 @@ export interface StsCall {
   readonly policyArns: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
   readonly transitiveTagKeys: readonly string[];
+  readonly sourceIdentity: string | undefined;
   readonly userAgent: string;
 }
 
@@ -39,6 +40,7 @@ export function callOf(form: URLSearchParams, request: IncomingMessage, caller: 
     policyArns: members(form, (n) => `PolicyArns.member.${n}.arn`),
     tags,
     transitiveTagKeys: members(form, (n) => `TransitiveTagKeys.member.${n}`),
+    sourceIdentity: text("SourceIdentity"),
     userAgent: request.headers["user-agent"] ?? "",
   };
 }

@@ -1,0 +1,111 @@
+import type { Clock } from "../../sidecar/kit/clock.ts";
+import type { Secret } from "../../sidecar/kit/secret.ts";
+import type { Credentials } from "../../sidecar/sts/credentials.ts";
+import { IssueError } from "../../sidecar/sts/issue-error.ts";
+import type { SessionPlan } from "../decide/pod-session.ts";
+import { BusyError } from "./busy.ts";
+import type { CallQueue } from "./call-queue.ts";
+import type { HeldSessions, MadeSession } from "./held-sessions.ts";
+import { sessionKey } from "./session-key.ts";
+
+export interface IssuedSession {
+  readonly credentials: Credentials;
+  /** STS's id of the call that gave it. */
+  readonly requestId: string | undefined;
+  /** Whether this is the first answer with this session. */
+  readonly made: boolean;
+}
+
+/**
+ * A session for a plan that was just decided upon.
+ * @throws IssueError STS's refusal, or why STS could not be asked; of them BusyError
+ */
+export type IssueSession = (plan: SessionPlan) => Promise<IssuedSession>;
+
+export interface IssueDeps {
+  /** The calls to STS. */
+  readonly makeSession: (plan: SessionPlan) => Promise<MadeSession>;
+  readonly queue: CallQueue;
+  readonly held: HeldSessions;
+  readonly clock: Pick<Clock, "sleep">;
+}
+
+/** Less than a sidecar waits for the broker. */
+const PATIENCE_MS = 8000;
+
+/**
+ * Gives a session that is held and has most of its life before it; else makes one, once however many ask. While STS cannot answer, it
+ * gives what is held until that expires. STS's refusal ends that: the session is dropped.
+ *
+ * Who has waited for long is told to come again. The session is made all the same, and is there when they do.
+ */
+export function sessionIssuer({ makeSession, queue, held, clock }: IssueDeps): IssueSession {
+  const underWay = new Map<string, Promise<MadeSession>>();
+  /** By their session tokens, the sessions that somebody has. */
+  const given = new WeakSet<Secret>();
+
+  const make = async (key: string, plan: SessionPlan): Promise<MadeSession> => {
+    try {
+      const session = await queue.run(plan.pod.namespace, () => makeSession(plan));
+      held.put(key, session);
+      return session;
+    } catch (error) {
+      if (error instanceof IssueError && error.kind === "definite") held.drop(key);
+      throw error;
+    } finally {
+      underWay.delete(key);
+    }
+  };
+  const madeOnce = (key: string, plan: SessionPlan): Promise<MadeSession> => {
+    const already = underWay.get(key);
+    if (already !== undefined) return already;
+    const making = make(key, plan);
+    underWay.set(key, making);
+    return making;
+  };
+  const busy = (): BusyError =>
+    new BusyError(
+      "The session is being made, but others come first.",
+      "Nothing to do: the sidecar tries again.",
+      queue.waitMs(),
+    );
+
+  const give = ({ credentials, requestId }: MadeSession): IssuedSession => {
+    const made = !given.has(credentials.sessionToken);
+    given.add(credentials.sessionToken);
+    return { credentials, requestId, made };
+  };
+
+  return async (plan) => {
+    const key = sessionKey(plan);
+    const fresh = held.fresh(key);
+    if (fresh !== undefined) return give(fresh);
+    try {
+      return give(await withinPatience(madeOnce(key, plan), clock, busy));
+    } catch (error) {
+      const isRefusal = error instanceof IssueError && error.kind === "definite";
+      const session = isRefusal ? undefined : held.get(key);
+      if (session === undefined) throw error;
+      return give(session);
+    }
+  };
+}
+
+async function withinPatience<T>(
+  work: Promise<T>,
+  clock: Pick<Clock, "sleep">,
+  late: () => Error,
+): Promise<T> {
+  const done = new AbortController();
+  const limit = clock.sleep(PATIENCE_MS, done.signal).then(() => {
+    throw late();
+  });
+  limit.catch(() => undefined);
+  // Whoever comes later may still wait for it, or nobody.
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    done.abort();
+  }
+}
