@@ -5,10 +5,12 @@ import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { Interruption, type Bind, type ExitCode, type Io } from "../io.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { SETTINGS } from "../../config/settings.ts";
+import { ASK_BROKER, serveAsk } from "./broker/ask.ts";
 import { demo } from "./demo.ts";
 import { readExamples } from "./admission/examples.ts";
 import { createProgress } from "./print/progress.ts";
 import { summaryOf } from "./print/report.ts";
+import { DEMO_SOURCES, type DemoSource } from "./stage.ts";
 import { serveStandIns, STAND_INS, type StandInsPlan } from "./aws/standins.ts";
 
 /** A limit for hung steps: the whole demo takes a few seconds, and longer on a busy machine. */
@@ -18,6 +20,7 @@ interface DemoCommandOptions {
   readonly json: boolean;
   readonly examples?: string;
   readonly guardContainer: InjectorConfig["guardContainer"];
+  readonly source: DemoSource;
 }
 
 /** `podrole demo`: the whole path on one machine, with no cluster and no AWS account. */
@@ -37,17 +40,28 @@ export const demoCommand = (bind: Bind): Command =>
         .choices(SETTINGS.guardContainer.kind.choices ?? [])
         .default(SETTINGS.guardContainer.default),
     )
+    .addOption(
+      new Option("--source <source>", "where the sidecar's identity comes from")
+        .choices(DEMO_SOURCES)
+        .default(DEMO_SOURCES[0]),
+    )
     .action(bind(runDemo))
-    .addCommand(new Command(STAND_INS).argument("<plan>").action(bind(runStandIns)), { hidden: true });
+    .addCommand(new Command(STAND_INS).argument("<plan>").action(bind(runStandIns)), { hidden: true })
+    .addCommand(new Command(ASK_BROKER).action(bind(runAsk)), { hidden: true });
 
 async function runStandIns(io: Io, plan: string): Promise<ExitCode> {
   await serveStandIns(JSON.parse(plan) as StandInsPlan, io);
   return 0;
 }
 
+async function runAsk(io: Io): Promise<ExitCode> {
+  await serveAsk(io);
+  return 0;
+}
+
 async function runDemo(
   io: Io,
-  { json, examples: folder, guardContainer }: DemoCommandOptions,
+  { json, examples: folder, guardContainer, source }: DemoCommandOptions,
 ): Promise<ExitCode> {
   // Built, this file is part of dist/cli.mjs: the other programs lie beside it, the examples in the same package.
   const self = fileURLToPath(import.meta.url);
@@ -70,6 +84,7 @@ async function runDemo(
     path: io.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
     progress,
     guardContainer,
+    source,
   };
   const result = await demo(examples, setting, AbortSignal.any([interrupted, tooLong.signal]));
   clearTimeout(timeout);

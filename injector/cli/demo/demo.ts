@@ -1,6 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { coded, CodedError, oneLine } from "../../../sidecar/kit/errors.ts";
 import type { Pod } from "../../model/pod.ts";
+import { BROKER_ARN } from "./broker/broker.ts";
+import { created } from "./broker/cluster-changes.ts";
+import { showBroker } from "./broker/story.ts";
+import { ownerOf } from "./kubernetes/minted-token.ts";
 import { createCleanup, type Cleanup } from "./cleanup.ts";
 import type { Example } from "./admission/examples.ts";
 import { ADDRESS } from "./node/network.ts";
@@ -8,6 +12,7 @@ import { placed, type Placement } from "./admission/pods.ts";
 import { runPod, STS_VARIABLE } from "./node/podrun.ts";
 import { createProcesses } from "./node/processes.ts";
 import type { Progress } from "./print/progress.ts";
+import type { BrokerFacts } from "./print/broker-facts.ts";
 import { resultOf, type AppReport, type DemoResult, type Facts } from "./print/result.ts";
 import { pickReview, reviewExamples, rolesOf, suffix, type Review } from "./admission/reviews.ts";
 import { setStage, type Setting, type Stage } from "./stage.ts";
@@ -80,6 +85,11 @@ async function act(
       "The plain app is the same program with its manifest's variables and a region, without podrole's.",
     );
   }
+  const { broker } = stage;
+  if (broker !== undefined) await stage.standIns.tell(created(pod));
+  const aboutBroker = (seen: Partial<BrokerFacts>): void => {
+    facts.broker = { arn: BROKER_ARN, pod: ownerOf(pod).pod, ...facts.broker, ...seen };
+  };
   await runPod(
     pod,
     unpatched,
@@ -89,6 +99,11 @@ async function act(
       identity: (container, report) => (facts.identities[container] = report),
       before: (metadata) => (facts.before = metadata),
       after: (metadata) => (facts.after = metadata),
+      running: async (running) => {
+        if (broker === undefined) return;
+        aboutBroker({});
+        await showBroker(pod, unpatched, running, { stage, broker, examples, progress, found: aboutBroker });
+      },
     },
   );
 }

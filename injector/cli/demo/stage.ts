@@ -1,18 +1,22 @@
-import { createServer, type AddressInfo } from "node:net";
-import { Command } from "commander";
 import { METADATA_ADDRESSES } from "../../../sidecar/contract/metadata.ts";
+import type { Source } from "../../../sidecar/contract/session.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { settingsIn, withSettings } from "../../config/flags.ts";
-import { requireConfig } from "../../config/read-config.ts";
 import type { Cleanup } from "./cleanup.ts";
 import type { Example } from "./admission/examples.ts";
+import { BROKER_ARN, BROKER_KEYS, prepareBroker, type Broker } from "./broker/broker.ts";
+import { freePorts } from "./node/free-ports.ts";
 import { ADDRESS, makeNetwork, obstacle, type Network } from "./node/network.ts";
 import type { Processes } from "./node/processes.ts";
 import type { Progress } from "./print/progress.ts";
 import { makeSandbox, type Sandbox } from "./node/sandbox.ts";
+import { configOf, flagsOf, settingsOf } from "./settings.ts";
 import { startStandIns, type StandIns } from "./aws/standins.ts";
 import { freshCertificates, startInjector, type Injector } from "./admission/webhook.ts";
+
+/** The sources that the demo can show; the first by default. */
+export const DEMO_SOURCES = ["web-identity", "broker"] as const satisfies readonly Source[];
+export type DemoSource = (typeof DEMO_SOURCES)[number];
 
 /** What the demo is told from outside. */
 export interface Setting {
@@ -23,6 +27,8 @@ export interface Setting {
   readonly path: string;
   readonly progress: Progress;
   readonly guardContainer: InjectorConfig["guardContainer"];
+  /** Where the sidecar's identity comes from. */
+  readonly source: DemoSource;
 }
 
 /** The world that the pod will run in. */
@@ -40,12 +46,14 @@ export interface Stage {
   readonly localInjector: Injector;
   /** What it is configured with beyond the other. */
   readonly localFlags: readonly string[];
+  /** Source `broker` only. */
+  readonly broker: Broker | undefined;
 }
 
 /** Network, stand-ins and the injector. */
 export async function setStage(
   examples: readonly Example[],
-  { dist, program, path, progress, guardContainer }: Setting,
+  { dist, program, path, progress, guardContainer, source }: Setting,
   processes: Processes,
   cleanup: Cleanup,
 ): Promise<Stage> {
@@ -64,72 +72,75 @@ export async function setStage(
   }
   const sandbox = await makeSandbox(dist, network?.inPod, cleanup);
   const metadataAddresses = network?.hasIpv6 === false ? METADATA_ADDRESSES.slice(0, 1) : METADATA_ADDRESSES;
-  const plan =
-    network === undefined
-      ? { sts: { host: "127.0.0.1", port: 0 }, metadata: [] }
-      : { sts: { host: ADDRESS.sts, port: 80 }, metadata: metadataAddresses };
+  const place = network === undefined ? {} : { host: ADDRESS.sts, port: 80 };
+  const plan = {
+    sts: { ...place, ...(source === "broker" ? { keys: BROKER_KEYS } : {}) },
+    metadata: network === undefined ? [] : metadataAddresses,
+    apiServer: source === "broker",
+  };
   const standIns = await progress.step(
-    network === undefined ? "STS stand-in" : "Stand-ins on the node for STS and the metadata service",
+    standInsTitle(network !== undefined, plan.apiServer),
     () => startStandIns(plan, [...(network?.onNode ?? []), ...program], processes, env),
-    ({ stsUrl }) => [stsUrl, ...plan.metadata].join(", "),
+    ({ stsUrl, apiServerUrl }) => [stsUrl, ...plan.metadata, apiServerUrl].filter(Boolean).join(", "),
   );
-  const flags = [
-    ...flagsOf(standIns.stsUrl),
-    ...(guardContainer === "init" ? [] : [`--guard-container=${guardContainer}`]),
-  ];
+  const broker =
+    source === "broker"
+      ? await prepareBroker({ dist, program, network, sandbox, standIns, processes, env })
+      : undefined;
+  const flags = flagsOf(standIns.stsUrl, guardContainer, broker);
+  const withCa = broker === undefined ? [] : [`--broker-ca=${broker.ca}`];
+  if (broker !== undefined) {
+    await progress.step(
+      network === undefined ? "Broker, the real one" : "Broker, the real one, on the node",
+      () => broker.start(settingsOf([...flags, ...withCa]), examples),
+      () => `${broker.url}, itself ${BROKER_ARN}`,
+    );
+  }
   const localFlags = network === undefined ? await withoutNetwork() : [];
   const { injector, localInjector } = await progress.step(
     "Injector, the real one, over HTTPS with a fresh CA",
-    async () => {
-      const certificates = await freshCertificates();
-      const cluster = manifestCluster(
-        examples.map(({ object }) => object),
-        { labels: {}, annotations: {} },
-      );
-      const start = (more: readonly string[]) =>
-        startInjector(configOf([...flags, ...more]), cluster, certificates, cleanup);
-      const shown = await start([]);
-      return { injector: shown, localInjector: localFlags.length === 0 ? shown : await start(localFlags) };
-    },
+    () => startInjectors([...flags, ...withCa], localFlags, examples, cleanup),
     (made) => made.injector.url,
   );
-  progress.note(`options: ${flags.join(" ")}`);
-  return { network, skipped, metadataAddresses, sandbox, standIns, injector, localInjector, localFlags };
+  const unshown = broker === undefined ? "" : " --broker-ca=(the CA of the broker's certificate)";
+  progress.note(`options: ${flags.join(" ")}${unshown}`);
+  return {
+    network,
+    skipped,
+    metadataAddresses,
+    sandbox,
+    standIns,
+    injector,
+    localInjector,
+    localFlags,
+    broker,
+  };
 }
 
-const flagsOf = (stsUrl: string): readonly string[] => [
-  "--base-role-arn=arn:aws:iam::111122223333:role/",
-  "--hub-role=arn:aws:iam::111122223333:role/podrole-hub",
-  "--region=eu-west-1",
-  `--sts-endpoint=${stsUrl}`,
-  "--start-timeout=8",
-];
+/** The one that is shown, and the one whose pod runs here. */
+async function startInjectors(
+  flags: readonly string[],
+  localFlags: readonly string[],
+  examples: readonly Example[],
+  cleanup: Cleanup,
+): Promise<Pick<Stage, "injector" | "localInjector">> {
+  const certificates = await freshCertificates();
+  const objects = examples.map(({ object }) => object);
+  const cluster = manifestCluster(objects, { labels: {}, annotations: {} });
+  const start = (more: readonly string[]) =>
+    startInjector(configOf([...flags, ...more]), cluster, certificates, cleanup);
+  const injector = await start([]);
+  return { injector, localInjector: localFlags.length === 0 ? injector : await start(localFlags) };
+}
+
+const standInsTitle = (hasNetwork: boolean, hasApiServer: boolean): string => {
+  if (hasApiServer)
+    return `Stand-ins ${hasNetwork ? "on the node for STS, metadata service" : "for STS"} and API server`;
+  return hasNetwork ? "Stand-ins on the node for STS and the metadata service" : "STS stand-in";
+};
 
 /** Without a network of its own the pod takes what ports are free, and nothing may connect to a metadata service. */
 async function withoutNetwork(): Promise<readonly string[]> {
-  const [credentials, health] = await freePorts();
+  const [credentials, health] = await freePorts(2);
   return ["--guard=off", `--credentials-port=${credentials}`, `--health-port=${health}`];
-}
-
-/** Two ports that were free a moment ago. */
-async function freePorts(): Promise<readonly [number, number]> {
-  const servers = [createServer(), createServer()];
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  const [first = 0, second = 0] = ports;
-  return [first, second];
-}
-
-/** By the very options that the injector's own command takes. */
-function configOf(flags: readonly string[]): InjectorConfig {
-  const command = withSettings(new Command("injector")).exitOverride();
-  return requireConfig(settingsIn(command.parse([...flags], { from: "user" }).opts()));
 }

@@ -44,6 +44,9 @@ function invalid(call: StsCall, caller: Owner | undefined): StsRefusal | undefin
   if (!/^[\w+=,.@-]{2,64}$/.test(call.sessionName ?? "")) {
     return wrong("Value at 'roleSessionName' failed to satisfy constraint: [\\w+=,.@-]{2,64}");
   }
+  if (!/^[\w+=,.@-]{2,64}$/.test(call.sourceIdentity ?? "none")) {
+    return wrong("Value at 'sourceIdentity' failed to satisfy constraint: [\\w+=,.@-]{2,64}");
+  }
   if (call.durationSeconds < 900 || call.durationSeconds > 43_200) {
     return wrong("Value at 'durationSeconds' failed to satisfy constraint: between 900 and 43200");
   }

@@ -19,8 +19,8 @@ export interface StsStandInOptions extends Place {
   readonly keys?: Readonly<Record<string, string>>;
   /** Web identity tokens that are known from the start. */
   readonly tokens?: Readonly<Record<string, WebIdentity>>;
-  /** Default: the DurationSeconds of the call. */
-  readonly lifetimeSeconds?: number;
+  /** Read at every call. Default: the DurationSeconds of the call. */
+  readonly lifetimeSeconds?: number | undefined;
   /** Milliseconds since the epoch. Default: Date.now. */
   readonly now?: () => number;
   /** The trust policies: a refusal, or undefined to grant. Default: every role trusts every known caller. */

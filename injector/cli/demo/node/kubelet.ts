@@ -36,6 +36,8 @@ export interface Kubelet {
   readonly run: (container: Container) => Promise<Run>;
   /** Replaces the tokens in the pod's volumes, before they expire. */
   readonly renewTokens: () => Promise<void>;
+  /** The next line of a sidecar's log that `matches`. */
+  readonly logged: Started["logged"];
   /** Ends the sidecars, as the kubelet does when every user container has ended. */
   readonly stop: () => Promise<void>;
 }
@@ -77,6 +79,7 @@ export function createKubelet(pod: Pod, deps: KubeletDeps): Kubelet {
       container["restartPolicy"] === "Always" ? sidecar(container) : toItsEnd(container),
     run: toItsEnd,
     renewTokens: volumes.renew,
+    logged: (matches) => Promise.race(sidecars.map(({ logged }) => logged(matches))),
     stop: async () => {
       for (const { kill } of sidecars) kill("SIGTERM");
       await Promise.all(sidecars.map(({ ended }) => ended));

@@ -13,11 +13,19 @@ export interface Network {
   /** What enters the namespace, to be put before a command. */
   readonly inPod: readonly string[];
   readonly onNode: readonly string[];
+  /** A process in the node's namespace. */
+  readonly nodePid: number;
   /** False where the kernel has IPv6 switched off. */
   readonly hasIpv6: boolean;
 }
 
-export const ADDRESS = { pod: "10.0.1.57", node: "10.0.1.20", sts: "10.0.1.5" } as const;
+export const ADDRESS = {
+  pod: "10.0.1.57",
+  otherPod: "10.0.1.58",
+  node: "10.0.1.20",
+  sts: "10.0.1.5",
+  broker: "10.0.1.6",
+} as const;
 
 const TOOLS = ["ip", "nft", "unshare", "nsenter", "setpriv", "mount", "sh", "cat"];
 
@@ -59,21 +67,47 @@ export async function makeNetwork(processes: Processes, env: Environment): Promi
   const [pod, node] = await Promise.all([pause(processes, env), pause(processes, env)]);
   const inPod = ["nsenter", `--net=/proc/${pod.pid}/ns/net`, "--"];
   const onNode = ["nsenter", `--net=/proc/${node.pid}/ns/net`, "--"];
-  const ip = async (where: readonly string[], lines: readonly string[]): Promise<string | undefined> => {
+  const ip = ipBatch(processes, env);
+  const failed =
+    (await ip(inPod, podCommands(node.pid, ADDRESS.pod, "pod0"))) ??
+    (await ip(onNode, nodeCommands)) ??
+    (await ip(inPod, ["route add default via 10.0.1.20"]));
+  if (failed !== undefined) throw networkFailed(failed);
+  const withoutIpv6 = (await ip(onNode, nodeIpv6Commands)) ?? (await ip(inPod, podIpv6Commands));
+  return { inPod, onNode, nodePid: node.pid, hasIpv6: withoutIpv6 === undefined };
+}
+
+/**
+ * A second pod on the same node, with a network of its own, and the broker's address on the node.
+ * @returns what enters the second pod's namespace
+ */
+export async function addOtherPod(
+  { onNode, nodePid }: Network,
+  processes: Processes,
+  env: Environment,
+): Promise<readonly string[]> {
+  const { pid } = await pause(processes, env);
+  const inOtherPod = ["nsenter", `--net=/proc/${pid}/ns/net`, "--"];
+  const ip = ipBatch(processes, env);
+  const failed =
+    (await ip(inOtherPod, podCommands(nodePid, ADDRESS.otherPod, "pod1"))) ??
+    (await ip(onNode, otherPodCommands)) ??
+    (await ip(inOtherPod, ["route add default via 10.0.1.20"]));
+  if (failed !== undefined) throw networkFailed(failed);
+  return inOtherPod;
+}
+
+/** Runs commands of `ip` in a namespace. The result resolves to what failed, or undefined. */
+const ipBatch =
+  (processes: Processes, env: Environment) =>
+  async (where: readonly string[], lines: readonly string[]): Promise<string | undefined> => {
     const argv = [...where, "ip", "-batch", "-"];
     const { status, stderr } = await processes.run(argv, env, lines.map((line) => `${line}\n`).join(""));
     return status === 0 ? undefined : stderr.trim();
   };
-  const failed =
-    (await ip(inPod, podCommands(node.pid))) ??
-    (await ip(onNode, nodeCommands)) ??
-    (await ip(inPod, ["route add default via 10.0.1.20"]));
-  if (failed !== undefined) {
-    throw new CodedError("DEMO_NETWORK_FAILED", `The pod's network cannot be made: ${failed}.`);
-  }
-  const withoutIpv6 = (await ip(onNode, nodeIpv6Commands)) ?? (await ip(inPod, podIpv6Commands));
-  return { inPod, onNode, hasIpv6: withoutIpv6 === undefined };
-}
+
+const networkFailed = (why: string): CodedError =>
+  new CodedError("DEMO_NETWORK_FAILED", `The pod's network cannot be made: ${why}.`);
 
 /** A process that does nothing in a new network namespace; what it says proves that it is there. */
 async function pause(processes: Processes, env: Environment): Promise<Started> {
@@ -83,11 +117,11 @@ async function pause(processes: Processes, env: Environment): Promise<Started> {
 }
 
 /** From inside, so that not even for a moment an interface shows up on the host. */
-const podCommands = (nodePid: number): readonly string[] => [
+const podCommands = (nodePid: number, address: string, peer: string): readonly string[] => [
   "link set lo up",
-  `link add eth0 type veth peer name pod0 netns ${nodePid}`,
+  `link add eth0 type veth peer name ${peer} netns ${nodePid}`,
   "link set eth0 up",
-  `addr add ${ADDRESS.pod}/24 dev eth0`,
+  `addr add ${address}/24 dev eth0`,
 ];
 
 const nodeCommands = [
@@ -96,6 +130,13 @@ const nodeCommands = [
   `addr add ${ADDRESS.node}/24 dev pod0`,
   `addr add ${ADDRESS.sts}/24 dev pod0`,
   "addr add 169.254.169.254/32 dev lo",
+];
+
+/** The whole subnet is behind `pod0`, so the second pod needs a route of its own. */
+const otherPodCommands = [
+  "link set pod1 up",
+  `route add ${ADDRESS.otherPod}/32 dev pod1`,
+  `addr add ${ADDRESS.broker}/24 dev pod0`,
 ];
 
 const nodeIpv6Commands = [

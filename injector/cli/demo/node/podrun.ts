@@ -8,13 +8,26 @@ import type { Processes } from "./processes.ts";
 import type { Progress } from "../print/progress.ts";
 import type { AppReport, Metadata } from "../print/result.ts";
 import type { Stage } from "../stage.ts";
-import { unsignedToken } from "./volumes.ts";
+import { mintToken, ownerOf } from "../kubernetes/minted-token.ts";
+
+/** The pod when its containers have ended, and its sidecar still serves. */
+export interface RunningPod {
+  /** The token of this audience in the pod's volumes. */
+  readonly token: (audience: string) => string | undefined;
+  /** The next line of the sidecar's log that matches. */
+  readonly logged: Kubelet["logged"];
+  /** The last container that gets credentials. */
+  readonly app: Container | undefined;
+  readonly runAgain: (app: Container) => Promise<AppReport>;
+}
 
 /** Reports each fact at once, so that a demo that ends early keeps it. */
 export interface Found {
   readonly identity: (container: string, report: AppReport) => void;
   readonly before: (metadata: Metadata) => void;
   readonly after: (metadata: Metadata) => void;
+  /** Called once, before the sidecar is ended. */
+  readonly running: (pod: RunningPod) => Promise<void>;
 }
 
 /** The one variable that the app gets beyond its pod's: the URL of the STS stand-in. */
@@ -36,15 +49,17 @@ export async function runPod(
   found: Found,
 ): Promise<void> {
   const app = [join(stage.sandbox.programs, "node"), join(stage.sandbox.programs, "demo-app.mjs")];
+  const owner = ownerOf(pod);
+  const tokens = new Map<string, string>();
   const deps: KubeletDeps = {
     processes,
     sandbox: stage.sandbox,
     path,
     userProgram: app,
     userEnvironment: { [STS_VARIABLE]: stage.standIns.stsUrl },
-    mintToken: async (subject, audience) => {
-      const token = unsignedToken(subject, audience, Date.now());
-      await stage.standIns.addToken(token, { subject, audience });
+    mintToken: async (audience) => {
+      const token = await mintToken({ ...owner, audience }, stage.standIns);
+      tokens.set(audience, token);
       return token;
     },
   };
@@ -69,6 +84,12 @@ export async function runPod(
   }
   await progress.step("The kubelet replaces the tokens in the pod's volumes", () => kubelet.renewTokens());
   for (const container of pod.spec.containers) await served(container);
+  await found.running({
+    token: (audience) => tokens.get(audience),
+    logged: kubelet.logged,
+    app: pod.spec.containers.findLast(getsCredentials),
+    runAgain: async (container) => reportOf(await kubelet.run(container)),
+  });
   await progress.step("The app is done: SIGTERM to the sidecar", () => kubelet.stop());
 }
 
@@ -80,10 +101,7 @@ async function serveOne(
   found: Found,
 ): Promise<void> {
   // Without credentials the SDK would ask this machine's own metadata service.
-  const isSent =
-    envVar(container, APP_ENV.fullUri) !== undefined &&
-    envVar(container, APP_ENV.metadataDisabled)?.value === "true";
-  if (!isSent) {
+  if (!getsCredentials(container)) {
     progress.note(`Container ${container.name} gets no credentials and is not run here.`);
     return;
   }
@@ -95,6 +113,10 @@ async function serveOne(
   );
 }
 
+const getsCredentials = (container: Container): boolean =>
+  envVar(container, APP_ENV.fullUri) !== undefined &&
+  envVar(container, APP_ENV.metadataDisabled)?.value === "true";
+
 function plainApp(unpatched: Pod, stage: Stage, deps: KubeletDeps): (() => Promise<Metadata>) | undefined {
   const [container] = unpatched.spec.containers;
   if (stage.network === undefined || container === undefined) return undefined;
@@ -105,10 +127,10 @@ function plainApp(unpatched: Pod, stage: Stage, deps: KubeletDeps): (() => Promi
     userEnvironment: { ...deps.userEnvironment, [APP_ENV.region]: "eu-west-1" },
   });
   return async () => {
-    const earlier = await stage.standIns.metadataRequests();
+    const earlier = await stage.standIns.tell({});
     const report = reportOf(await kubelet.run(container));
-    const requests = await stage.standIns.metadataRequests();
-    return { report, requests: requests.length - earlier.length };
+    const { metadata } = await stage.standIns.tell({});
+    return { report, requests: metadata.length - earlier.metadata.length };
   };
 }
 

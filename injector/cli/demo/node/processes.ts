@@ -20,6 +20,8 @@ export interface Started {
   readonly ask: (line: string) => Promise<string>;
   /** The next line of standard output. */
   readonly line: () => Promise<string>;
+  /** The next whole line of standard error that `matches`, from now on. */
+  readonly logged: (matches: (line: string) => boolean) => Promise<string>;
 }
 
 /** Starts processes, each to be killed, by its pid, when the demo cleans up. */
@@ -78,11 +80,24 @@ function launch(argv: readonly string[], env: Environment, input: string | undef
     );
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const logLines = createInterface({ input: child.stderr });
+  const failed = async (): Promise<CodedError> => {
+    const { status } = await ended;
+    return new CodedError("DEMO_PROCESS_FAILED", `${command} ended with ${status}: ${stderr.trim()}`);
+  };
   const line = async (): Promise<string> => {
     const next = await lines.next();
-    if (next.done !== true) return next.value;
-    const { status } = await ended;
-    throw new CodedError("DEMO_PROCESS_FAILED", `${command} ended with ${status}: ${stderr.trim()}`);
+    if (next.done === true) throw await failed();
+    return next.value;
+  };
+  const logged = (matches: (line: string) => boolean): Promise<string> => {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const look = (text: string): void => {
+      if (matches(text)) resolve(text);
+    };
+    logLines.on("line", look);
+    void failed().then(reject);
+    return promise.finally(() => logLines.off("line", look));
   };
   const ask = (text: string): Promise<string> => {
     child.stdin.write(`${text}\n`);
@@ -98,7 +113,7 @@ function launch(argv: readonly string[], env: Environment, input: string | undef
     );
     child.once("spawn", () => {
       const { pid = 0 } = child;
-      resolve({ pid, ended, ask, line, kill: (signal) => void child.kill(signal) });
+      resolve({ pid, ended, ask, line, logged, kill: (signal) => void child.kill(signal) });
     });
   });
 }

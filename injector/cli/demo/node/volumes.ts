@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { chmod, mkdir, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { serviceAccountOf, type Container, type Pod, type Volume } from "../../../model/pod.ts";
+import type { Container, Pod, Volume } from "../../../model/pod.ts";
 import { isRecord, own, type Fields } from "../../../model/read.ts";
 import type { Mount } from "./script.ts";
 
 export interface VolumeDeps {
   readonly folder: (name: string) => Promise<string>;
   /** The cluster's minting of service account tokens. */
-  readonly mintToken: (subject: string, audience: string) => Promise<string>;
+  readonly mintToken: (audience: string) => Promise<string>;
 }
 
 /** The projected volumes of one pod, each made once, when the first container mounts it. */
@@ -19,7 +19,6 @@ export interface Volumes {
 }
 
 export function createVolumes(pod: Pod, deps: VolumeDeps): Volumes {
-  const subject = `system:serviceaccount:${pod.metadata?.namespace ?? "default"}:${serviceAccountOf(pod)}`;
   const volumes = new Map(
     (pod.spec.volumes ?? [])
       .filter(({ projected }) => isRecord(projected))
@@ -28,9 +27,7 @@ export function createVolumes(pod: Pod, deps: VolumeDeps): Volumes {
   const folders = new Map<string, Promise<string>>();
 
   const write = async (folder: string, tokens: readonly ProjectedToken[]): Promise<void> => {
-    const files = tokens.map(
-      async ({ path, audience }) => [path, await deps.mintToken(subject, audience)] as const,
-    );
+    const files = tokens.map(async ({ path, audience }) => [path, await deps.mintToken(audience)] as const);
     await writeAtomically(folder, new Map(await Promise.all(files)));
   };
   const make = async (name: string, tokens: readonly ProjectedToken[]): Promise<string> => {
@@ -98,18 +95,4 @@ function tokensIn(volume: Volume): readonly ProjectedToken[] {
         audience: typeof audience === "string" ? audience : "https://kubernetes.default.svc",
       };
     });
-}
-
-/** An unsigned service account token; the STS stand-in knows it by its text. */
-export function unsignedToken(subject: string, audience: string, now: number): string {
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const expiry = Math.floor(now / 1000) + 3600;
-  const claims = {
-    iss: "https://oidc.example",
-    sub: subject,
-    aud: [audience],
-    exp: expiry,
-    jti: randomUUID(),
-  };
-  return `${part({ alg: "none", typ: "JWT" })}.${part(claims)}.`;
 }

@@ -1,6 +1,8 @@
 import { seconds } from "./progress.ts";
 import type { Paint } from "../../print/paint.ts";
+import { brokerRows } from "./broker-rows.ts";
 import type { DemoResult } from "./result.ts";
+import { table, type Row } from "./table.ts";
 
 /** The summary, for a person who has never heard of podrole. Pure. */
 export function summaryOf(result: DemoResult, paint: Paint): string {
@@ -14,10 +16,8 @@ export function summaryOf(result: DemoResult, paint: Paint): string {
   ].join("\n");
 }
 
-type Row = readonly [what: string, value: string, why: string];
-
 function rowsOf(result: DemoResult): readonly Row[] {
-  const { pod, podArn, identities, nodeArn, skipped, before, after } = result;
+  const { pod, podArn, identities, nodeArn, skipped, before, after, broker } = result;
   const node = skipped === undefined ? (nodeArn ?? "unknown") : "not shown here";
   const rows: readonly Row[] = [
     [
@@ -30,6 +30,7 @@ function rowsOf(result: DemoResult): readonly Row[] {
       identities[container]?.arn ?? "unknown",
       "a role for this container alone",
     ]),
+    ...(broker === undefined ? [] : brokerRows(broker)),
     [
       "the node is",
       node,
@@ -65,17 +66,8 @@ const endings = (
   attempts: readonly { readonly address: string; readonly outcome: string; readonly ms: number }[],
 ) => attempts.map(({ address, outcome, ms }) => `${address} ${outcome} after ${ms} ms`).join(", ");
 
-/** What in the first column, its value behind it, the reason on a line below. */
-function table(rows: readonly Row[], paint: Paint): readonly string[] {
-  const width = Math.max(...rows.map(([what]) => what.length));
-  return rows.flatMap(([what, value, why]) => [
-    `  ${what.padEnd(width)}  ${paint("cyan", value)}`,
-    ...(why === "" ? [] : [`  ${" ".repeat(width)}  ${paint("dim", why)}`]),
-  ]);
-}
-
 function verdict(result: DemoResult, paint: Paint): readonly string[] {
-  const { ok, claims, error, elapsedMs, skipped } = result;
+  const { ok, claims, error, elapsedMs, skipped, broker } = result;
   if (!ok) {
     // After an error, what did not happen is left out.
     const failed = claims.filter(({ holds }) => !holds).map(({ claim }) => `not so: ${claim}`);
@@ -86,5 +78,6 @@ function verdict(result: DemoResult, paint: Paint): readonly string[] {
     skipped === undefined
       ? "The pod and its node are two identities, and the pod cannot take the node's."
       : "The pod has a role of its own.";
-  return [`${paint("green", shown)} Shown in ${seconds(elapsedMs)}; nothing is left behind.`];
+  const decided = broker === undefined ? "" : " The broker decides at each refresh.";
+  return [`${paint("green", shown + decided)} Shown in ${seconds(elapsedMs)}; nothing is left behind.`];
 }

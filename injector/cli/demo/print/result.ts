@@ -1,4 +1,6 @@
 import type { Operation } from "../../../mutate/patch.ts";
+import { brokerClaims, type BrokerFacts } from "./broker-facts.ts";
+import type { Claim } from "./claim.ts";
 
 /** One example, as the webhook answered to it. */
 export interface Reviewed {
@@ -46,14 +48,10 @@ export interface Facts {
   readonly identities: Readonly<Record<string, AppReport>>;
   readonly before?: Metadata;
   readonly after?: Metadata;
+  /** Source `broker` only. */
+  readonly broker?: BrokerFacts;
   /** Why the demo ended early. */
   readonly error?: string;
-}
-
-/** One thing the demo is to show, and whether it did. */
-interface Claim {
-  readonly claim: string;
-  readonly holds: boolean;
 }
 
 export interface DemoResult extends Facts {
@@ -71,6 +69,7 @@ export function resultOf(facts: Facts, elapsedMs: number): DemoResult {
   const claims = [
     ...podClaims(facts, podArn),
     ...(facts.skipped === undefined ? nodeClaims(facts, podArn) : []),
+    ...(facts.broker === undefined ? [] : brokerClaims(facts.broker, facts.identities)),
   ];
   const ok = facts.error === undefined && claims.every(({ holds }) => holds);
   return { ok, ...facts, podArn, nodeArn, claims, elapsedMs: Math.round(elapsedMs) };

@@ -22,7 +22,7 @@ async function volumesOfPod() {
       await mkdir(path, { recursive: true });
       return path;
     },
-    mintToken: (_subject, audience) => Promise.resolve(`${audience} ${(minted += 1)}`),
+    mintToken: (audience) => Promise.resolve(`${audience} ${(minted += 1)}`),
   });
   const mountsOf = (name: string) => volumes.mountsOf(containerNamed(after, name));
   const read = async (container: string, path: string) => {

@@ -1,0 +1,34 @@
+import { isRecord, own, type Fields } from "../../../model/read.ts";
+
+/** Lines of the sidecar's log about one of its identities. Pure. */
+
+/** Whether it was refused a new session. */
+export const isRefused = (line: string, identity: string): boolean =>
+  isAbout(line, identity, "no new credentials") && own(fieldsOf(line), "kind") === "definite";
+
+/** Whether it holds a new session that lasts until `at` at least, in milliseconds since the epoch. */
+export const isHeldUntil = (line: string, identity: string, at: number): boolean =>
+  isAbout(line, identity, "credentials held") && Date.parse(expiryIn(line)) >= at;
+
+/** Code and message of a refusal. */
+export function refusalIn(line: string): { readonly code: string; readonly message: string } {
+  const fields = fieldsOf(line);
+  return { code: String(own(fields, "code")), message: String(own(fields, "reason")) };
+}
+
+export const expiryIn = (line: string): string => String(own(fieldsOf(line), "expiresAt"));
+
+function isAbout(line: string, identity: string, message: string): boolean {
+  const fields = fieldsOf(line);
+  return own(fields, "identity") === identity && own(fields, "msg") === message;
+}
+
+/** A line of something else, such as a warning of Node's, has none. */
+function fieldsOf(line: string): Fields {
+  try {
+    const fields: unknown = JSON.parse(line);
+    return isRecord(fields) ? fields : {};
+  } catch {
+    return {};
+  }
+}

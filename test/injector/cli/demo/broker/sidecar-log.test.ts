@@ -1,0 +1,46 @@
+import { describe, expect, test } from "vitest";
+import {
+  expiryIn,
+  isHeldUntil,
+  isRefused,
+  refusalIn,
+} from "../../../../../injector/cli/demo/broker/sidecar-log.ts";
+import { createLog, type Log } from "../../../../../sidecar/kit/log.ts";
+
+/** A line as the sidecar writes it. */
+function lineOf(write: (log: Log) => void): string {
+  let written = "";
+  write(createLog("info", "podrole-sidecar", (line) => (written += line)));
+  return written.trimEnd();
+}
+
+const AT = "2026-01-01T01:00:00.000Z";
+const held = lineOf((log) => log.info({ identity: "pod", roleArn: "r", expiresAt: AT }, "credentials held"));
+const failed = (kind: string) =>
+  lineOf((log) =>
+    log.warn({ identity: "pod", code: "ROLE_NOT_ALLOWED", reason: "No.", kind }, "no new credentials"),
+  );
+
+describe("a line of the sidecar's log", () => {
+  test("shows a refusal of this identity, with its code", () => {
+    expect(isRefused(failed("definite"), "pod")).toBe(true);
+    expect(isRefused(failed("definite"), "container/a")).toBe(false);
+    expect(refusalIn(failed("definite"))).toEqual({ code: "ROLE_NOT_ALLOWED", message: "No." });
+  });
+
+  test("shows no refusal where the broker could only not be asked", () => {
+    expect(isRefused(failed("passing"), "pod")).toBe(false);
+  });
+
+  test("shows a session that lasts long enough", () => {
+    expect(isHeldUntil(held, "pod", Date.parse(AT))).toBe(true);
+    expect(isHeldUntil(held, "pod", Date.parse(AT) + 1)).toBe(false);
+    expect(isHeldUntil(failed("definite"), "pod", 0)).toBe(false);
+    expect(expiryIn(held)).toBe(AT);
+  });
+
+  test("may be of something else", () => {
+    expect(isRefused("Warning: a word of Node's", "pod")).toBe(false);
+    expect(isHeldUntil("[]", "pod", 0)).toBe(false);
+  });
+});
