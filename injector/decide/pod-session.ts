@@ -118,7 +118,10 @@ export function podSession({
 const NAMES_THE_POD = /\{pod(?:Uid)?\}/;
 
 /** A namespace's name has no dot, so the first one ends it. */
-const sourceIdentityOf = ({ namespace, serviceAccount }: PodIdentity): string =>
+export const sourceIdentityOf = ({
+  namespace,
+  serviceAccount,
+}: Pick<PodIdentity, "namespace" | "serviceAccount">): string =>
   sessionName("{namespace}.{serviceAccount}", { namespace, serviceAccount, pod: "", podUid: "" });
 
 const refused = (code: string, message: string, remedy: string): PodSession => ({

@@ -4,6 +4,7 @@ import type { Facts } from "../model/facts.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { globMatches } from "../model/glob.ts";
 import { covers, grantAllows, type Grant } from "../model/grant.ts";
+import { sharesSessions } from "./shared-sessions.ts";
 import { subjectOf, type RoleSubject } from "../model/role-pattern.ts";
 import { ruleOfGrant } from "../model/grant-label.ts";
 
@@ -23,7 +24,10 @@ export interface SessionNameInput {
   readonly roles: readonly RoleArn[];
   readonly facts: Facts;
   readonly serviceAccount: string;
-  readonly config: Pick<InjectorConfig, "baseRoleArn" | "sessionName" | "sessionNames">;
+  readonly config: Pick<
+    InjectorConfig,
+    "source" | "shareSessions" | "baseRoleArn" | "sessionName" | "sessionNames"
+  >;
 }
 
 /**
@@ -32,8 +36,11 @@ export interface SessionNameInput {
  * namespace's, whatever follows. Elsewhere in a template `{namespace}` proves nothing: `payments.{namespace}`.
  */
 export function decideSessionName(input: SessionNameInput): SessionNameDecision {
-  const { key } = input;
-  if (key === undefined) return { by: "the setting sessionName", findings: [] };
+  const { key, config } = input;
+  if (key === undefined) {
+    const setting = sharesSessions(config) ? "shareSessions" : "sessionName";
+    return { by: `the setting ${setting}`, findings: [] };
+  }
   const allowedBy = whatAllows(input);
   if (allowedBy !== undefined) return { by: `annotation ${key}, ${allowedBy}`, findings: [] };
   const message = `The annotation ${key} does not begin with {namespace} and a separator such as a dot, so in CloudTrail the session could pass for another namespace's.`;

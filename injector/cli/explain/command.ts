@@ -18,7 +18,8 @@ import { explain, type Explanation } from "./explanation.ts";
 import { textOf } from "./text.ts";
 import { installationFrom } from "../live/installed.ts";
 import { widthOf } from "../print/lines.ts";
-import { givenSettings, requireGiven } from "../input/settings.ts";
+import { assumingBroker } from "../input/assumed-broker.ts";
+import { givenSettings } from "../input/settings.ts";
 import {
   assumptionsFrom,
   objectsIn,
@@ -29,6 +30,8 @@ import {
 
 export interface ExplainDeps {
   readonly config: InjectorConfig;
+  /** About the settings; sentences. */
+  readonly assumptions?: readonly string[];
   readonly assumed: Assumptions;
   /** Namespace of objects that name none. */
   readonly namespace: string;
@@ -40,7 +43,7 @@ export interface ExplainDeps {
  */
 export async function explainObjects(
   objects: readonly Fields[],
-  { config, assumed, namespace: fallback }: ExplainDeps,
+  { config, assumptions: ofSettings = [], assumed, namespace: fallback }: ExplainDeps,
 ): Promise<readonly Explanation[]> {
   const cluster = manifestCluster(objects, assumed);
   const namespaces = new Set(objects.filter((one) => kindOf(one) === "Namespace").map(nameIn));
@@ -49,7 +52,8 @@ export async function explainObjects(
     if (template === undefined) return [];
     const namespace = namespaceIn(object) ?? fallback;
     const account = serviceAccountIn(template.pod);
-    const assumptions = namespaces.has(namespace) ? [] : [assumptionOf(namespace, assumed)];
+    const ofNamespace = namespaces.has(namespace) ? [] : [assumptionOf(namespace, assumed)];
+    const assumptions = [...ofSettings, ...ofNamespace];
     return [
       cluster
         .facts(namespace, account)
@@ -111,8 +115,11 @@ async function runExplain(io: Io, references: readonly string[], options: Option
       ? `${JSON.stringify(explanations, null, 2)}\n`
       : textOf(explanations, widthOf(io.stdout), io.stdout.paint),
   );
-  return explanations.some(({ decision }) => decision === "deny") ? 1 : 0;
+  return explanations.some(isRefused) ? 1 : 0;
 }
+
+const isRefused = ({ decision, broker = [] }: Explanation): boolean =>
+  decision === "deny" || broker.some(({ kind }) => kind === "refused");
 
 async function explanationsOf(
   references: readonly string[],
@@ -122,8 +129,8 @@ async function explanationsOf(
   if (options.filename !== undefined && references.length === 0) {
     const objects = objectsIn(await readManifests(options.filename, stdin));
     const namespace = options.namespace ?? "default";
-    const config = requireGiven(await givenSettings(options));
-    return explainObjects(objects, { config, assumed: assumptionsFrom(options), namespace });
+    const { config, assumptions } = assumingBroker(await givenSettings(options));
+    return explainObjects(objects, { config, assumptions, assumed: assumptionsFrom(options), namespace });
   }
   if (options.filename !== undefined || references.length === 0) {
     throw new CodedError("USAGE", "Give either manifests with -f or objects such as pod/NAME.");

@@ -8,10 +8,11 @@ import { serviceAccountIn, type Pod } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
 import type { AnsweredQuestion } from "../../decide/trace.ts";
 import { kindOf, nameOfObject, templateOf } from "../../model/workload.ts";
+import { brokerAnswers, type BrokerAnswer } from "./broker-answers.ts";
 import { afterOf, type After } from "./after.ts";
 import { runningOf, type Running } from "./running.ts";
 import type { Around, Step } from "./step.ts";
-import { stepsOf } from "./steps.ts";
+import { answersOf, stepsOf } from "./steps.ts";
 import type { SkipReason } from "../../decide/intent.ts";
 import { placeholders } from "../../mutate/fresh.ts";
 
@@ -33,6 +34,8 @@ export interface Explanation {
   readonly findings: readonly Finding[];
   /** Of a pod that exists. */
   readonly running?: Running;
+  /** Of a pod that exists and has its sessions from the broker. */
+  readonly broker?: readonly BrokerAnswer[];
 }
 
 export interface Setting {
@@ -69,9 +72,19 @@ export function explain(
     ...(outcome.kind === "inject" ? { after: afterOf(outcome, config) } : {}),
     findings: [...(isLabelled(facts) ? straysAbove(object, config) : []), ...outcome.findings],
     ...(where === "cluster" && kindOf(object) === "Pod" && !asked.some(isProblem)
-      ? { running: runningOf(around.pod, outcome) }
+      ? { running: runningOf(around.pod, outcome), ...ofBroker(asked, around) }
       : {}),
   };
+}
+
+function ofBroker(
+  asked: readonly AnsweredQuestion[],
+  { pod, facts, config }: Around,
+): Pick<Explanation, "broker"> {
+  const { settings, role } = answersOf(asked);
+  const wanted = settings?.source === "broker" && role?.kind === "role" ? role.arn : undefined;
+  const broker = brokerAnswers(pod, wanted, facts, config);
+  return broker.length === 0 ? {} : { broker };
 }
 
 const isProblem = ({ question, answer }: AnsweredQuestion): boolean =>

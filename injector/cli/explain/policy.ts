@@ -1,3 +1,5 @@
+import type { Source } from "../../../sidecar/contract/session.ts";
+import { SOURCE_KINDS } from "../../sources/sources.ts";
 import type { RoleArn } from "../../model/arn.ts";
 import type { Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
@@ -10,8 +12,13 @@ import { annotation } from "../../model/annotations.ts";
 import { globOf } from "../../model/glob.ts";
 
 /** Whether the pod may use the role, and what each rule says about it. */
-export function policyStep({ mode, decision }: Answers["policy"], role: RoleArn, around: Around): Step {
-  const by = around.config.policy === undefined ? "the source's default" : "by the setting policy";
+export function policyStep(
+  { mode, decision }: Answers["policy"],
+  { role, source }: { readonly role: RoleArn; readonly source: Source },
+  around: Around,
+): Step {
+  const byDefault = around.config.policy === undefined ? "the source's default" : "by the setting policy";
+  const by = SOURCE_KINDS[source].alwaysEnforces ? `always with source ${source}` : byDefault;
   const refusal = isDenial(decision)
     ? "a RoleGrant denies it, which wins over every rule"
     : "no rule allows it";

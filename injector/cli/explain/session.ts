@@ -18,8 +18,12 @@ export function sessionSteps(
   { pod, facts, config }: Around,
 ): readonly Step[] {
   const { audience, by: audienceBy } = decideAudience(facts, { ...config, source });
-  const isUsual = SOURCE_KINDS[source].volume === undefined || audience === TOKEN_VOLUME.audience;
+  const { volume, callsSts, startsFrom } = SOURCE_KINDS[source];
+  const isUsual = volume === undefined || !callsSts || audience === TOKEN_VOLUME.audience;
   const ofToken = isUsual ? "" : `, of audience ${audience} by ${audienceBy}`;
+  const byBroker = callsSts
+    ? ""
+    : `; the sidecar calls ${config.brokerUrl ?? "the broker"} alone, with a token of audience ${audience}`;
   const problems = findings.filter(({ severity }) => severity === "deny").map(({ message }) => message);
   const { annotations } = pod.metadata ?? {};
   /** The annotation that is set, or what stands in for it. */
@@ -40,9 +44,7 @@ export function sessionSteps(
       question: "Which STS calls lead to it?",
       answer: callsOf(steps, source) || "none",
       because:
-        problems.length > 0
-          ? problems.join(" ")
-          : `starting from ${SOURCE_KINDS[source].startsFrom(config)}${ofToken}`,
+        problems.length > 0 ? problems.join(" ") : `starting from ${startsFrom(config)}${ofToken}${byBroker}`,
     },
     {
       id: "session",

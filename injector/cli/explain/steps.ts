@@ -3,6 +3,8 @@ import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotatio
 import { exposingAnnotations } from "../../decide/exposure.ts";
 import { ENFORCED_LEVEL, levelWithoutNetAdmin } from "../../model/guard-mode.ts";
 import type { Answers, AnsweredQuestion } from "../../decide/trace.ts";
+import type { Source } from "../../../sidecar/contract/session.ts";
+import { brokerSteps } from "./broker-steps.ts";
 import { meshStep } from "./mesh.ts";
 import { policyStep } from "./policy.ts";
 import { roleStep } from "./role.ts";
@@ -11,11 +13,12 @@ import { resourcesStep } from "./resources.ts";
 import { tokenStep } from "./token.ts";
 import { shown, yesNo, type Around, type Step } from "./step.ts";
 
+export const answersOf = (asked: readonly AnsweredQuestion[]): Partial<Answers> =>
+  Object.fromEntries(asked.map(({ question, answer }) => [question, answer]));
+
 /** The questions of a decision, in words. */
 export function stepsOf(asked: readonly AnsweredQuestion[], around: Around): readonly Step[] {
-  const answers = Object.fromEntries(
-    asked.map(({ question, answer }) => [question, answer]),
-  ) as Partial<Answers>;
+  const answers = answersOf(asked);
   return asked.flatMap((one) => stepsOfOne(one, around, answers));
 }
 
@@ -30,17 +33,21 @@ function stepsOfOne(asked: AnsweredQuestion, around: Around, answers: Partial<An
     case "role":
       return [roleStep(asked.answer, around)];
     case "policy":
-      return answers.role?.kind === "role" ? [policyStep(asked.answer, answers.role.arn, around)] : [];
+      return answers.role?.kind === "role" && answers.settings !== undefined
+        ? [policyStep(asked.answer, { role: answers.role.arn, source: answers.settings.source }, around)]
+        : [];
     case "session":
       return answers.role?.kind === "role" && answers.settings !== undefined
         ? sessionSteps(asked.answer, answers.settings.source, answers.role.arn, around)
         : [];
     case "container":
-      return [containerStep(asked.answer, around)];
+      return answers.settings === undefined
+        ? []
+        : [containerStep(asked.answer, answers.settings.source, around)];
     case "imds":
       return [imdsStep(asked.answer, around)];
     case "exposed":
-      return [exposedStep(asked.answer, around)];
+      return [...brokerSteps(answers, around), exposedStep(asked.answer, around)];
     case "start":
       return [startStep(asked.answer, around)];
     case "token":
@@ -184,8 +191,12 @@ function imdsStep({ imds, findings }: Answers["imds"], { pod, facts, config }: A
   );
 }
 
-function containerStep({ container, role, from, policy }: Answers["container"], around: Around): Step {
-  const { answer, because, considered = [] } = policyStep(policy, role, around);
+function containerStep(
+  { container, role, from, policy }: Answers["container"],
+  source: Source,
+  around: Around,
+): Step {
+  const { answer, because, considered = [] } = policyStep(policy, { role, source }, around);
   return {
     id: `container/${container}`,
     question: `May ${container.slice(0, 20)} use its own role?`,

@@ -1,5 +1,6 @@
 import type { Severity } from "../../model/findings.ts";
 import type { Paint } from "../print/paint.ts";
+import type { BrokerAnswer } from "./broker-answers.ts";
 import type { After, ContainerAfter } from "./after.ts";
 import type { Explanation } from "./explanation.ts";
 import type { Candidate, Step } from "./step.ts";
@@ -41,6 +42,10 @@ function linesOf(one: Explanation, width: number, paint: Paint): readonly string
     ),
     ...section("Result", one.after === undefined ? [] : afterLines(one.after, width)),
     ...section("Running", one.running === undefined ? [] : runningLines(one.running, width)),
+    ...section(
+      "Broker",
+      (one.broker ?? []).flatMap((answer) => brokerLines(answer, width, paint)),
+    ),
     ...section("Findings", findings),
   ];
 }
@@ -92,6 +97,27 @@ function containerText({ init, ours, credentials, variables, changes }: Containe
     ...changes,
     ...(variables.length === 0 ? [] : [`sets ${variables.join(", ")}`]),
   ].join("; ");
+}
+
+/** What the broker would answer now, of one identity. */
+function brokerLines(answer: BrokerAnswer, width: number, paint: Paint): readonly string[] {
+  const { identity, role } = answer;
+  if (answer.kind === "refused") {
+    return [
+      `  ${paint("red", "refused")}  ${plain(identity)}: ${answer.code}`,
+      ...wrapped(answer.message, width, 8),
+      ...wrapped(`To do: ${answer.remedy}`, width, 8),
+    ];
+  }
+  const { rule, sessionName, durationSeconds, region, sourceIdentity, isShared } = answer;
+  const words = [
+    `a session of ${role} for ${durationSeconds} seconds, by STS of ${region}`,
+    `name ${sessionName}`,
+    ...(sourceIdentity === undefined ? [] : [`source identity ${sourceIdentity}`]),
+    ...(isShared ? ["shared with other pods of its service account"] : []),
+    `allowed by ${rule}`,
+  ].join("; ");
+  return [`  ${paint("green", "session")}  ${plain(identity)}`, ...wrapped(words, width, 8)];
 }
 
 const runningLines = ({ state, because }: NonNullable<Explanation["running"]>, width: number) =>

@@ -6,6 +6,7 @@ import { textOf } from "../../../../injector/cli/explain/text.ts";
 import { explainObjects } from "../../../../injector/cli/explain/command.ts";
 import type { Facts } from "../../../../injector/model/facts.ts";
 import type { InjectorConfig } from "../../../../injector/config/installation.ts";
+import { withAnyCa } from "../../../../injector/cli/input/assumed-broker.ts";
 import { objectsIn } from "../../../../injector/cli/input/files.ts";
 import { parseManifests } from "../../../../injector/cli/input/manifests.ts";
 import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
@@ -35,7 +36,7 @@ test.for(CASES)("the text of %s is as in its file", async (file) => {
   const input = readFileSync(new URL(file, FOLDER), "utf8");
   const flags = (input.split("\n")[0] ?? "").slice(2).split(" ");
   const explanations = await explainObjects(objectsIn(parseManifests(input, file)), {
-    config: configFromFlags(...flags),
+    config: withAnyCa(configFromFlags(...flags)),
     assumed: LABELLED,
     namespace: "default",
   });
