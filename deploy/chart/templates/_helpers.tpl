@@ -47,6 +47,21 @@ app.kubernetes.io/name: podrole-broker
 {{/* Certificate and key that the broker serves with. The controller writes them. */}}
 {{- define "podrole.brokerTlsSecret" -}}podrole-broker-tls{{- end }}
 
+{{/* CAs of the broker with their keys, which the controller alone reads. */}}
+{{- define "podrole.brokerCaSecret" -}}podrole-broker-ca{{- end }}
+
+{{/* Names of the Secrets that the controller writes. */}}
+{{- define "podrole.controllerSecrets" -}}
+{{- $secrets := list -}}
+{{- if eq .Values.tls.mode "self-managed" -}}
+{{- $secrets = list .Values.tls.secretName (include "podrole.caSecret" .) -}}
+{{- end -}}
+{{- if .Values.broker.enabled -}}
+{{- $secrets = concat $secrets (list (include "podrole.brokerTlsSecret" .) (include "podrole.brokerCaSecret" .)) -}}
+{{- end -}}
+{{- toJson $secrets -}}
+{{- end }}
+
 {{- define "podrole.brokerIdentityFolder" -}}/var/run/secrets/podrole.dev/aws-identity{{- end }}
 
 {{/* The broker's variables: its own AWS identity, and who it is to the proxy on the way to STS. Without keys and role it asks the
