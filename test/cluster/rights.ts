@@ -150,6 +150,16 @@ export const RIGHTS: readonly Rights[] = [
     labelled: true,
   },
   {
+    account: "podrole-controller",
+    namespace: OWN,
+    verbs: ["get", "update"],
+    resource: "secrets",
+    names: ["podrole-broker-tls", "podrole-broker-ca"],
+    worth:
+      "answer sidecars in the broker's place, and sign certificates for that. The policy `podrole-controller` lets it write certificates into the setting `brokerCa`, and change no other",
+    broker: true,
+  },
+  {
     account: "podrole-broker",
     verbs: ["create"],
     resource: "authentication.k8s.io/tokenreviews",
