@@ -61,7 +61,9 @@ const OF_KEYS: ReadonlySet<string> = new Set([
   "InvalidSignatureException",
 ]);
 
+/** A signature may also be refused for its time, which passes. */
+const isOfKeys = ({ code, kind }: IssueError): boolean =>
+  OF_KEYS.has(code) && (kind === "definite" || code.startsWith("ExpiredToken"));
+
 const aboutOwnKeys = (error: unknown): unknown =>
-  error instanceof IssueError && error.kind === "definite" && OF_KEYS.has(error.code)
-    ? identityUnavailable(error.code)
-    : error;
+  error instanceof IssueError && isOfKeys(error) ? identityUnavailable(error.code) : error;

@@ -15,7 +15,7 @@ import { sessionMaker } from "./make-session.ts";
 import { ownIdentity, type OwnIdentity } from "./own-identity.ts";
 import { ownSource, type BrokerIdentity } from "./own-source.ts";
 import { sourceIdentityWhereAllowed } from "./source-identity.ts";
-import { stsCalls, type StsPlace } from "./sts-calls.ts";
+import { stsCalls, type StsCalls, type StsPlace } from "./sts-calls.ts";
 
 export interface SessionsDeps {
   readonly identity: BrokerIdentity;
@@ -29,6 +29,8 @@ export interface SessionsDeps {
   readonly log: Log;
   /** Called for every call to STS with `Success` or the code of its failure, and how long it took in milliseconds. */
   readonly onCall: (code: string, ms: number) => void;
+  /** Default: the real one. */
+  readonly sts?: StsCalls;
 }
 
 /** The broker towards STS. */
@@ -53,10 +55,10 @@ export function brokerSessions({
   random,
   log,
   onCall,
+  sts = stsCalls({ clock, proxyCredentials: proxyCredentialsIn(env), onCall }),
 }: SessionsDeps): Sessions {
   const stopping = new AbortController();
   const now = (): number => clock.now();
-  const sts = stsCalls({ clock, proxyCredentials: proxyCredentialsIn(env), onCall });
   const place = (): StsPlace => ownPlace(config(), env);
   const identity = ownIdentity({
     source: ownSource(kind, env, { assumeRole: async (request) => (await sts.at(place()))(request), now }),

@@ -1,4 +1,5 @@
 import type { Clock } from "../../sidecar/kit/clock.ts";
+import { heap } from "./heap.ts";
 
 /** A clock that only the test advances. */
 export interface HandClock extends Clock {
@@ -8,38 +9,37 @@ export interface HandClock extends Clock {
   jump(ms: number): void;
 }
 
-interface Sleeper {
-  readonly at: number;
-  readonly wake: () => void;
-}
-
-export function handClock(start = Date.UTC(2026, 10, 21, 12)): HandClock {
+/**
+ * @param grainMs sleepers whose time comes within so many milliseconds wake together, at the end of them: for a simulation of many.
+ * Default 0: one after the other
+ */
+export function handClock(start = Date.UTC(2026, 10, 21, 12), grainMs = 0): HandClock {
   let elapsed = 0;
   let wall = start;
-  const sleepers = new Set<Sleeper>();
+  /** An aborted one stays until its time comes, and then does nothing. */
+  const sleepers = heap<() => void>();
 
   const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
     new Promise((resolve) => {
       if (signal?.aborted === true) return resolve();
-      const sleeper = {
-        at: elapsed + Math.max(0, ms),
-        wake: () => {
-          sleepers.delete(sleeper);
-          resolve();
-        },
+      const wake = (): void => {
+        signal?.removeEventListener("abort", wake);
+        resolve();
       };
-      sleepers.add(sleeper);
-      signal?.addEventListener("abort", sleeper.wake, { once: true });
+      signal?.addEventListener("abort", wake);
+      const at = elapsed + Math.max(0, ms);
+      sleepers.push(grainMs === 0 ? at : Math.ceil(at / grainMs) * grainMs, wake);
     });
 
   const advance = async (ms: number): Promise<void> => {
     const end = elapsed + ms;
     await settled();
-    for (let next = earliest(sleepers); next !== undefined && next.at <= end; next = earliest(sleepers)) {
-      wall += next.at - elapsed;
-      elapsed = next.at;
-      next.wake();
-      await settled();
+    for (let next = sleepers.least(); next !== undefined && next.order <= end; next = sleepers.least()) {
+      wall += next.order - elapsed;
+      elapsed = next.order;
+      sleepers.pop();
+      next.value();
+      if (grainMs === 0 || sleepers.least()?.order !== elapsed) await settled();
     }
     wall += end - elapsed;
     elapsed = end;
@@ -47,9 +47,6 @@ export function handClock(start = Date.UTC(2026, 10, 21, 12)): HandClock {
 
   return { now: () => wall, elapsed: () => elapsed, sleep, advance, jump: (ms) => void (wall += ms) };
 }
-
-const earliest = (sleepers: ReadonlySet<Sleeper>): Sleeper | undefined =>
-  [...sleepers].sort((a, b) => a.at - b.at)[0];
 
 /** Resolves when every promise that can settle has settled. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
