@@ -158,11 +158,31 @@ describe.skipIf(reason !== undefined)(
       ["policy off", "options.policy=off", "options.policy is off"],
       ["source node", "options.source=node", "source node"],
       ["host network let in", "options.hostNetwork=warn", "without a guard"],
+      [
+        "one replica of the broker",
+        "broker.enabled=true,broker.identity.type=node,broker.replicas=1",
+        "no pod gets a new session",
+      ],
     ])("warns of %s", ([, set, says]) => {
       const args = ["upgrade", "podrole", CHART, "--dry-run=server", "--set", set ?? ""];
       const { status, stdout } = run(...args);
       expect(status).toBe(0);
       expect(stdout.split("NOTES:")[1]).toMatch(new RegExp(`WARNING: .*${says ?? ""}`));
+    });
+
+    test("its notes say what AWS has to know of the broker, and that no pod asks it yet", () => {
+      const arn = "arn:aws:iam::111122223333:role/podrole-broker";
+      const notes = (set: string): string =>
+        run("upgrade", "podrole", CHART, "--dry-run=server", "--set", `broker.enabled=true,${set}`).stdout;
+      const byToken = notes(`broker.identity.roleArn=${arn}`);
+      expect(byToken).toContain(`podrole trust-policy --source broker --principal ${arn}`);
+      expect(byToken).toContain("trust the service account podrole-system/podrole-broker");
+      expect(byToken).toContain("No pod asks the broker yet");
+      const bySecret = notes(
+        "broker.identity.type=secret,broker.identity.secretName=aws,options.source=broker",
+      );
+      expect(bySecret).toContain("You renew the keys in Secret aws");
+      expect(bySecret).not.toContain("No pod asks the broker yet");
     });
 
     test("its notes do not mention labels when a namespace has one", async () => {
