@@ -48,6 +48,11 @@ describe.skipIf(reason !== undefined)(`the chart's broker${reason ? `: ${reason}
       "needs broker.enabled",
     ],
     [
+      "a CA of one's own, which the controller would not replace",
+      { broker: broker(), options: { brokerCa: "-----BEGIN CERTIFICATE-----" } },
+      "options.brokerCa cannot be combined",
+    ],
+    [
       "a NetworkPolicy that keeps Prometheus out",
       { broker: broker({ networkPolicy: { enabled: true } }), serviceMonitor: { enabled: true } },
       "needs metricsFrom",

@@ -12,6 +12,7 @@ const EVERYTHING: object = {
   options: {
     ...CHART_SAMPLES,
     stsEndpoint: null,
+    brokerCa: null,
     sourceOverride: ["node", "ambient"],
   },
   imagePullSecrets: [{ name: "registry" }],

@@ -275,6 +275,9 @@ the default applies. */}}
 {{- if and (ne $identity.type "secret") $identity.secretName -}}
 {{- fail (printf "broker.identity.secretName is for broker.identity.type secret: with %s the broker would not use those keys" $identity.type) -}}
 {{- end -}}
+{{- if .Values.options.brokerCa -}}
+{{- fail "options.brokerCa cannot be combined with broker.enabled: the controller keeps the broker's CA and writes it into podrole-config" -}}
+{{- end -}}
 {{- if eq (int $broker.port) (int $broker.healthPort) -}}
 {{- fail "broker.port and broker.healthPort are the same" -}}
 {{- end -}}
