@@ -9,7 +9,7 @@ export interface Rate {
 }
 
 /** @returns a function that says whether one more may begin now; one that may not counts for nothing */
-export function allowance(clock: Clock, { perSecond, burst }: Rate): () => boolean {
+export function allowance(clock: Pick<Clock, "elapsed">, { perSecond, burst }: Rate): () => boolean {
   let [left, at] = [burst, clock.elapsed()];
   return () => {
     const now = clock.elapsed();
@@ -25,7 +25,11 @@ export function allowance(clock: Clock, { perSecond, burst }: Rate): () => boole
  * An allowance of its own for each key, such as an address.
  * @param keysMax the key that was used longest ago is forgotten when there are more, and then begins anew
  */
-export function allowances(clock: Clock, rate: Rate, keysMax: number): (key: string) => boolean {
+export function allowances(
+  clock: Pick<Clock, "elapsed">,
+  rate: Rate,
+  keysMax: number,
+): (key: string) => boolean {
   const known = new Map<string, () => boolean>();
   return (key) => {
     const mayBegin = known.get(key) ?? allowance(clock, rate);

@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import { systemClock } from "../../sidecar/kit/clock.ts";
-import { coded, CodedError, oneLine, systemCode } from "../../sidecar/kit/errors.ts";
+import { coded, oneLine } from "../../sidecar/kit/errors.ts";
 import { createLog } from "../model/log.ts";
 import { findAccess, namespaceOf } from "../cluster/access.ts";
 import { apiServer } from "../cluster/api-server.ts";
@@ -8,6 +8,7 @@ import { VERSION } from "../model/version.ts";
 import { controllerCommand, type ControllerOptions } from "./command.ts";
 import { controllerTasks, unreadyOf } from "./controller.ts";
 import { healthServer } from "../http/health.ts";
+import { listenAt } from "../http/listen.ts";
 import { controllerMetrics } from "./metrics.ts";
 import type { Task } from "./task.ts";
 
@@ -37,25 +38,10 @@ async function run(options: ControllerOptions): Promise<void> {
     health.close();
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
-  await listening(health, options);
+  await listenAt(health, options.host, options.port);
   log.info({ host: options.host, port: options.port, version: VERSION }, "listening");
   await Promise.all(tasks.map((one) => one.run(stopping.signal)));
   api.close();
-}
-
-async function listening(
-  server: ReturnType<typeof healthServer>,
-  { host, port }: ControllerOptions,
-): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject).listen(port, host, resolve);
-  await promise.catch((error: unknown) => {
-    if (systemCode(error) !== "EADDRINUSE") throw error;
-    throw new CodedError("PORT_IN_USE", `Port ${port} is in use.`, {
-      remedy: "Choose another --port.",
-      cause: error,
-    });
-  });
 }
 
 try {

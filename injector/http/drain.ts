@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { Server } from "node:http";
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
 
@@ -13,7 +13,14 @@ export interface Drain {
   /** Whether the process has been told to end. */
   started(): boolean;
   /** Resolves when every accepted request is answered and every connection is closed. */
-  run(app: FastifyInstance): Promise<void>;
+  run(app: Draining): Promise<void>;
+}
+
+/** A server of Fastify's, or one with a `close` of its own. */
+interface Draining {
+  readonly server: Pick<Server, "closeIdleConnections" | "closeAllConnections">;
+  /** Accepts nothing more. Resolves when every connection is closed. */
+  close(): PromiseLike<unknown>;
 }
 
 /** How long a request may still take once nothing new is accepted. A decision takes 2 s while the API server is away. */

@@ -16,3 +16,10 @@ export function createLog(level: LogLevel, name: string): Logger {
     pino.destination({ fd: 2, sync: true }),
   );
 }
+
+/** Where in the code an error was thrown. A stack begins with the error's message, which is left out. */
+export function framesOf(error: unknown): string {
+  if (!(error instanceof Error) || error.stack === undefined) return "";
+  const head = `${error.name}: ${error.message}\n`;
+  return error.stack.startsWith(head) ? error.stack.slice(head.length) : "";
+}

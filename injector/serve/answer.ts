@@ -3,6 +3,7 @@ import type { Log } from "../../sidecar/kit/log.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import type { Cluster } from "../model/facts.ts";
 import { finding } from "../model/findings.ts";
+import { framesOf } from "../model/log.ts";
 import {
   allow,
   deny,
@@ -79,13 +80,6 @@ async function resultOf(
     const remedy = "Ask a cluster admin to look for the uid of this request in the injector's log.";
     return denied([finding("INTERNAL", "podrole failed to decide about this object.", remedy)]);
   }
-}
-
-/** Where in the code an error was thrown. A stack begins with the error's message, which is left out. */
-function framesOf(error: unknown): string {
-  if (!(error instanceof Error) || error.stack === undefined) return "";
-  const head = `${error.name}: ${error.message}\n`;
-  return error.stack.startsWith(head) ? error.stack.slice(head.length) : "";
 }
 
 function notifyObservers(one: AnsweredReview, { log, observe }: AnswerDeps): void {
