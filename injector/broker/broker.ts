@@ -1,0 +1,151 @@
+import type { SessionAsked } from "../../sidecar/contract/broker.ts";
+import { normalAddress } from "../../sidecar/kit/address.ts";
+import type { Clock } from "../../sidecar/kit/clock.ts";
+import { CodedError, errorName } from "../../sidecar/kit/errors.ts";
+import type { Log } from "../../sidecar/kit/log.ts";
+import type { Credentials } from "../../sidecar/sts/credentials.ts";
+import { IssueError } from "../../sidecar/sts/issue-error.ts";
+import { allowances, type Rate } from "../cluster/allowance.ts";
+import type { InjectorConfig } from "../config/installation.ts";
+import { podSession, type SessionPlan } from "../decide/pod-session.ts";
+import type { Cluster } from "../model/facts.ts";
+import { framesOf } from "../model/log.ts";
+import { BusyError } from "./busy.ts";
+import type { PodRecord, ReadPod } from "./pod-record.ts";
+import { sessionAsked } from "./session-asked.ts";
+import type { PodCaller, ReviewToken } from "./token-review.ts";
+
+export interface SessionRequest {
+  /** What the client shows as the pod's token. */
+  readonly token: string | undefined;
+  readonly body: string;
+  /** Of the client. */
+  readonly address: string;
+}
+
+export interface IssuedSession {
+  readonly credentials: Credentials;
+  /** STS's id of the call that gave it. */
+  readonly requestId: string | undefined;
+  /** Whether this is the first answer with this session. */
+  readonly made: boolean;
+}
+
+/** A session for a plan that was just decided upon. @throws IssueError */
+export type IssueSession = (plan: SessionPlan) => Promise<IssuedSession>;
+
+/** How a request ended. What is not known of a refused one is absent. */
+export type SessionOutcome =
+  | { readonly kind: "given"; readonly plan: SessionPlan; readonly issued: IssuedSession }
+  | {
+      readonly kind: "refused";
+      readonly error: IssueError;
+      readonly address: string;
+      readonly caller?: PodCaller;
+      readonly asked?: SessionAsked;
+    };
+
+export interface BrokerDeps {
+  readonly reviewToken: ReviewToken;
+  readonly readPod: ReadPod;
+  readonly cluster: Cluster;
+  /** The settings in force. @throws CodedError where there are none */
+  readonly config: () => InjectorConfig;
+  readonly issueSession: IssueSession;
+  readonly clock: Pick<Clock, "elapsed">;
+  /** Called with every outcome. */
+  readonly observe: (outcome: SessionOutcome) => void;
+  readonly log: Pick<Log, "error">;
+}
+
+/** @throws IssueError; anything else is a mistake of ours */
+export type Broker = (request: SessionRequest) => Promise<Credentials>;
+
+/** A pod has ten identities at most, and each asks about twice an hour. */
+const OF_POD: Rate = { burst: 10, perSecond: 1 };
+/** Twice the pods that one broker is made for. */
+const PODS_MAX = 20_000;
+
+/**
+ * Answers one request for a session after the other steps: whose token it is, that pod as it is now, the rules of now, and only then a
+ * session, be it a held one.
+ */
+export function broker(deps: BrokerDeps): Broker {
+  const mayAsk = allowances(deps.clock, OF_POD, PODS_MAX);
+  return async (request) => {
+    const known: { caller?: PodCaller; asked?: SessionAsked } = {};
+    try {
+      known.caller = await deps.reviewToken(request.token, request.address);
+      if (!mayAsk(known.caller.podUid)) throw tooMany(known.caller);
+      known.asked = sessionAsked(request.body);
+      const plan = await planOf(known.asked, known.caller, request.address, deps);
+      const issued = await deps.issueSession(plan);
+      deps.observe({ kind: "given", plan, issued });
+      return issued.credentials;
+    } catch (error) {
+      const refusal = refusalOf(error, deps.log);
+      deps.observe({ kind: "refused", error: refusal, address: request.address, ...known });
+      throw refusal;
+    }
+  };
+}
+
+async function planOf(
+  asked: SessionAsked,
+  caller: PodCaller,
+  address: string,
+  { readPod, cluster, config }: BrokerDeps,
+): Promise<SessionPlan> {
+  const settings = config();
+  const record = await readPod(caller, address);
+  if (settings.brokerClients === "pod") requireOwnAddress(record, caller, address);
+  const facts = await cluster.facts(caller.namespace, caller.serviceAccount);
+  const { namespace, serviceAccount, pod, podUid } = caller;
+  const decision = podSession({
+    asked,
+    pod: { namespace, serviceAccount, pod, podUid },
+    annotations: record.annotations,
+    facts,
+    config: settings,
+  });
+  if (decision.kind === "plan") return decision.plan;
+  const { code, message, remedy } = decision.refusal;
+  throw new IssueError(code, message, { kind: "definite", remedy });
+}
+
+function requireOwnAddress({ podIps }: PodRecord, { namespace, pod }: PodCaller, address: string): void {
+  const own = normalAddress(address);
+  if (own !== undefined && podIps.some((ip) => normalAddress(ip) === own)) return;
+  throw new IssueError(
+    "CLIENT_NOT_POD",
+    `The token of pod ${namespace}/${pod} came from ${own ?? "an unknown address"}, which is no address of that pod.`,
+    {
+      kind: "definite",
+      remedy:
+        "See who has the pod's token. If the network changes the addresses of all pods, ask a cluster admin to set brokerClients to any.",
+    },
+  );
+}
+
+/** Settings and facts that are missing come by themselves. */
+function refusalOf(error: unknown, log: Pick<Log, "error">): IssueError {
+  if (error instanceof IssueError) return error;
+  if (error instanceof CodedError)
+    return new IssueError("FACTS_UNAVAILABLE", error.message, {
+      kind: "passing",
+      ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+    });
+  // Without the error's message, which may quote anything.
+  log.error({ error: errorName(error), at: framesOf(error) }, "decision failed");
+  return new IssueError("INTERNAL", "The broker failed to decide about this request.", {
+    kind: "passing",
+    remedy: 'Ask a cluster admin to look for "decision failed" in the broker\'s log.',
+  });
+}
+
+const tooMany = ({ namespace, pod }: PodCaller): BusyError =>
+  new BusyError(
+    `Pod ${namespace}/${pod} asks too often.`,
+    "Nothing to do: the sidecar tries again. If it goes on, see what else in the pod uses its token.",
+    1000 / OF_POD.perSecond,
+  );
