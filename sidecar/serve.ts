@@ -106,7 +106,7 @@ export async function serve(config: SidecarConfig, deps: ServeDeps): Promise<Ser
     },
   );
   log.info(
-    { port, healthPort, imdsPort: imds?.port, source: config.source, sessionName: config.sessionName },
+    { port, healthPort, imdsPort: imds?.port, source: config.source, sessionName: config.sts?.sessionName },
     "listening",
   );
   guardCheck.start();

@@ -2,7 +2,6 @@ import { ENV, GUARD_MODES, NO_GUARD, START_MODES, type GuardMode, type StartMode
 import { IMDS_MODES, IMDS_V1, type ImdsV1 } from "../contract/metadata.ts";
 import { POD_IDENTITY, SOURCES, type Identity, type Source } from "../contract/session.ts";
 import {
-  httpOrigin,
   integer,
   list,
   oneOf,
@@ -11,20 +10,21 @@ import {
   required,
   text,
   type Env,
+  type Parsed,
 } from "../kit/env.ts";
 import { DEFAULTS, defaulted } from "../kit/defaults.ts";
 import { CodedError } from "../kit/errors.ts";
 import { LOG_LEVELS, type LogLevel } from "../kit/log.ts";
 import { nodePath } from "../kit/node-path.ts";
 import { podFieldsIn } from "../kit/pod-fields.ts";
-import { PROXY_FIELDS, proxyOf } from "../kit/proxy-env.ts";
-import { sessionName } from "../kit/session-name.ts";
 import { timedSteps, type TimedStep } from "../kit/timed-steps.ts";
+import type { IdentitySource } from "../sources/source.ts";
 import { IDENTITY_SOURCES } from "../sources/sources.ts";
-import type { StsEndpoint } from "../sts/client.ts";
+import type { FirstStep } from "./steps.ts";
 import { identitiesOf } from "./identities.ts";
 import { factsOf, type Facts } from "./imds-facts.ts";
-import { certificates, ipAddress, otherThan, portNumber, region } from "./values.ts";
+import { STS_FIELDS, stsCalls, type StsCalls } from "./sts-calls.ts";
+import { ipAddress, otherThan, portNumber } from "./values.ts";
 
 /** An {@link Identity}, ready for use. */
 export interface ConfiguredIdentity {
@@ -50,8 +50,8 @@ export interface SidecarConfig {
   readonly sourceSettings: Readonly<Record<string, unknown>>;
   /** At least one. */
   readonly identities: readonly ConfiguredIdentity[];
-  readonly sessionName: string;
-  readonly sts: StsEndpoint;
+  /** Undefined in a source that calls no STS. */
+  readonly sts: StsCalls | undefined;
   readonly start: StartMode;
   readonly startTimeoutSeconds: number;
   readonly port: number;
@@ -69,7 +69,7 @@ export interface SidecarConfig {
 export function parseConfig(env: Env): SidecarConfig {
   const name = SOURCES.find((known) => known === (env[ENV.source] || DEFAULTS[ENV.source]));
   const source = name === undefined ? undefined : IDENTITY_SOURCES[name];
-  const callsSts = source?.callsSts ?? true;
+  const callsSts = source?.callsSts !== false;
   const podFields = callsSts
     ? podFieldsIn(env[ENV.sessionName] || DEFAULTS[ENV.sessionName], env[ENV.identities] ?? "")
     : [];
@@ -77,17 +77,11 @@ export function parseConfig(env: Env): SidecarConfig {
     podFields.some((field) => field.variable === variable)
       ? required(variable, text)
       : optional(variable, text, "");
-  const { pod, template, imds, identities, sts, ...rest } = parseEnv(env, {
+  const { pod, imds, identities, sts, ...rest } = parseEnv(env, {
     source: defaulted(ENV.source, oneOf(SOURCES)),
     sourceSettings: source?.settings ?? {},
-    identities: required(ENV.identities, identitiesOf(source?.firstAction)),
-    template: defaulted(ENV.sessionName, text),
-    sts: {
-      region: callsSts ? required(ENV.region, region) : optional(ENV.region, region, ""),
-      endpoint: callsSts ? required(ENV.stsEndpoint, httpOrigin) : optional(ENV.stsEndpoint, httpOrigin, ""),
-      ca: optional(ENV.stsCa, certificates, undefined),
-      proxy: PROXY_FIELDS,
-    },
+    identities: required(ENV.identities, identitiesOf(source && firstStepOf(source))),
+    sts: callsSts ? STS_FIELDS : {},
     start: defaulted(ENV.start, oneOf(START_MODES)),
     startTimeoutSeconds: defaulted(ENV.startTimeoutSeconds, integer(1, 3600)),
     port: defaulted(ENV.port, portNumber),
@@ -118,16 +112,19 @@ export function parseConfig(env: Env): SidecarConfig {
   return Object.freeze({
     ...rest,
     guard: isGuarded ? rest.guard : undefined,
-    sts: { ...sts, proxy: proxyOf(sts.proxy) },
+    sts: isStsFields(sts) ? stsCalls(sts, pod) : undefined,
     imds: mode === "block" ? undefined : emulated,
     identities: identities.map(({ steps, tokenSha256, ...identity }) => ({
       ...identity,
       ...(tokenSha256 === undefined ? {} : { tokenSha256: Buffer.from(tokenSha256, "hex") }),
       steps: timedSteps(steps, pod),
     })),
-    sessionName: sessionName(template, pod),
   });
 }
+
+const isStsFields = (parsed: object): parsed is Parsed<typeof STS_FIELDS> => "region" in parsed;
+
+const firstStepOf = (source: IdentitySource): FirstStep => (source.callsSts ? source.firstAction : "name");
 
 /** No token comes with a request for metadata, so every container of the pod would be given the one role. */
 function refuseSeveralRoles(identities: readonly Identity[]): void {

@@ -1,7 +1,6 @@
 import { IDENTITIES_MAX, type Identity } from "../contract/session.ts";
 import { isRecord, parseJson, printable } from "../kit/json.ts";
-import type { StsAction } from "../sts/role-request.ts";
-import { stepProblems } from "./steps.ts";
+import { stepProblems, type FirstStep } from "./steps.ts";
 
 const NAME = /^(?:pod|container\/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)$/;
 const SHA256 = /^[0-9a-f]{64}$/i;
@@ -12,14 +11,14 @@ const KEYS: ReadonlySet<string> = new Set(["name", "tokenFile", "tokenSha256", "
  * chance which of them a caller gets.
  * @throws Error naming every problem, and no value
  */
-export function identitiesOf(firstAction: StsAction | undefined) {
+export function identitiesOf(firstStep: FirstStep | undefined) {
   return (raw: string): readonly Identity[] => {
     const parsed = parseJson(raw);
     if (!Array.isArray(parsed) || parsed.length === 0 || parsed.length > IDENTITIES_MAX) {
       throw new Error(`must be a JSON array of 1 to ${IDENTITIES_MAX} identities`);
     }
     const problems = parsed.flatMap((one: unknown, index) =>
-      problemsOf(one, firstAction).map((problem) => `[${index}]${problem}`),
+      problemsOf(one, firstStep).map((problem) => `[${index}]${problem}`),
     );
     if (problems.length > 0) throw new Error(`is not valid: ${problems.join(", ")}`);
     const identities = parsed as readonly Identity[];
@@ -38,7 +37,7 @@ const isPlainPath = (path: unknown): boolean =>
   /^(?:\/[^/\0]+)+$/.test(path) &&
   path.split("/").every((part) => part !== "." && part !== "..");
 
-function problemsOf(identity: unknown, firstAction: StsAction | undefined): readonly string[] {
+function problemsOf(identity: unknown, firstStep: FirstStep | undefined): readonly string[] {
   if (!isRecord(identity)) return [" must be an object"];
   const { name, tokenFile, tokenSha256, steps } = identity;
   return [
@@ -53,6 +52,6 @@ function problemsOf(identity: unknown, firstAction: StsAction | undefined): read
     ...(tokenSha256 === undefined || (typeof tokenSha256 === "string" && SHA256.test(tokenSha256))
       ? []
       : [".tokenSha256 must be a SHA-256 in 64 hex digits"]),
-    ...stepProblems(steps, firstAction).map((problem) => `.steps${problem}`),
+    ...stepProblems(steps, firstStep).map((problem) => `.steps${problem}`),
   ];
 }

@@ -55,27 +55,38 @@ const CHECKS: Readonly<Record<string, Check>> = {
 /** Parameters that AssumeRole has and AssumeRoleWithWebIdentity has not. */
 const ASSUME_ROLE_ONLY: ReadonlySet<string> = new Set(["externalId", "tags", "transitiveTagKeys"]);
 
+/** The call that the first step is, or `name`: it is the only step, and has nothing but the role's ARN. */
+export type FirstStep = StsAction | "name";
+
 /**
  * The problems of a list of {@link Step}. It must not be empty, and must have no key that this version does not know: a
  * step that is half understood could grant more than intended. No value is repeated: an external id may be a secret.
+ * @param first undefined if the source is not known
  */
-export function stepProblems(steps: unknown, firstAction: StsAction | undefined): readonly string[] {
+export function stepProblems(steps: unknown, first: FirstStep | undefined): readonly string[] {
   if (!Array.isArray(steps) || steps.length === 0) return [" must be an array of steps"];
+  if (first === "name" && steps.length > 1) return [" must be one role: the broker makes the calls to STS"];
   return steps.flatMap((step: unknown, index) =>
-    problemsOf(step, index === 0 ? firstAction : "AssumeRole").map((problem) => `[${index}]${problem}`),
+    problemsOf(step, index === 0 ? first : "AssumeRole").map((problem) => `[${index}]${problem}`),
   );
 }
 
-function problemsOf(step: unknown, action: StsAction | undefined): readonly string[] {
+function problemsOf(step: unknown, call: FirstStep | undefined): readonly string[] {
   if (!isRecord(step)) return [" must be an object"];
   const keys = "roleArn" in step ? Object.keys(step) : ["roleArn", ...Object.keys(step)];
   return keys.flatMap((key) => {
     const check = Object.hasOwn(CHECKS, key) ? CHECKS[key] : undefined;
     if (check === undefined) return [`.${printable(key)} is not known`];
-    if (action === "AssumeRoleWithWebIdentity" && ASSUME_ROLE_ONLY.has(key)) {
-      return [`.${key} is not possible: AssumeRoleWithWebIdentity takes none`];
-    }
+    const excluded = exclusion(key, call);
+    if (excluded !== undefined) return [`.${key} is not possible: ${excluded}`];
     const problem = check(step[key], step);
     return problem === undefined ? [] : [`.${key} ${problem}`];
   });
+}
+
+function exclusion(key: string, call: FirstStep | undefined): string | undefined {
+  if (call === "name" && key !== "roleArn") return "the broker makes the calls to STS";
+  return call === "AssumeRoleWithWebIdentity" && ASSUME_ROLE_ONLY.has(key)
+    ? "AssumeRoleWithWebIdentity takes none"
+    : undefined;
 }

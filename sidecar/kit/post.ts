@@ -6,6 +6,7 @@ import { errorName } from "./errors.ts";
 import { sharedLookUp } from "./look-up.ts";
 import { PostError, type PostFailure } from "./post-error.ts";
 import { throughProxy } from "./through-proxy.ts";
+import { trusting } from "./trusting.ts";
 import type { Proxy } from "./tunnel.ts";
 
 export interface Post {
@@ -67,7 +68,7 @@ export function post(
       headers: { ...headers, "content-length": String(Buffer.byteLength(body)) },
       // Without one, an agent of the request's own, which keeps no connection.
       ...(proxied === undefined
-        ? { agent: false, lookup, ...(ca && { ca: [...ca] }), ...(trust && { secureContext: trust }) }
+        ? { agent: false, lookup, ...trusting(ca), ...(trust && { secureContext: trust }) }
         : { createConnection: proxied.createConnection }),
     });
     let status: number | undefined;

@@ -29,3 +29,6 @@ export class Secret {
     return "[secret]";
   }
 }
+
+/** Whether a text can be a key or a token: one line of printable ASCII without spaces, since some of them become headers. */
+export const isKeyText = (text: string): boolean => /^[\x21-\x7E]+$/.test(text);

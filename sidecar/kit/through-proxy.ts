@@ -2,6 +2,7 @@ import { isIP, type LookupFunction } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
 import { hostOf } from "./address.ts";
+import { trusting } from "./trusting.ts";
 import { openTunnel, type Proxy, type ProxyFailure } from "./tunnel.ts";
 
 export interface ThroughProxy {
@@ -36,14 +37,13 @@ export function throughProxy(way: ThroughProxy): ProxiedConnection {
   const { protocol, hostname, port } = new URL(way.origin);
   const isTls = protocol === "https:";
   const host = hostOf(way.origin);
-  const ca = way.ca === undefined ? {} : { ca: [...way.ca] };
   let giveUp = (): void => {};
   return {
     giveUp: () => giveUp(),
     createConnection: (_, connected) => {
       const { proxy, lookup, onReached } = way;
       const to = `${hostname}:${port || (isTls ? 443 : 80)}`;
-      giveUp = openTunnel({ proxy, to, lookup, onReached, ...ca }, (opened) => {
+      giveUp = openTunnel({ proxy, to, lookup, onReached, ca: way.ca }, (opened) => {
         if (opened.kind !== "open") return way.onFailure(opened);
         const { stream } = opened;
         // The stream above it reports the error.
@@ -51,7 +51,7 @@ export function throughProxy(way: ThroughProxy): ProxiedConnection {
         giveUp = () => void stream.destroy();
         way.onOpen();
         const servername = isIP(host) === 0 ? host : "";
-        connected(null, isTls ? connect({ socket: stream, host, servername, ...ca }) : stream);
+        connected(null, isTls ? connect({ socket: stream, host, servername, ...trusting(way.ca) }) : stream);
       });
       return undefined;
     },

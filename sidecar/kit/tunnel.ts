@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { hostOf } from "./address.ts";
 import { errorName } from "./errors.ts";
 import type { Secret } from "./secret.ts";
+import { trusting } from "./trusting.ts";
 
 /** An HTTP proxy on the way to STS. */
 export interface Proxy {
@@ -30,7 +31,7 @@ export interface Tunnel {
   readonly to: string;
   readonly lookup?: LookupFunction;
   /** PEM certificates that are trusted in place of Node's roots, for the proxy. */
-  readonly ca?: readonly string[];
+  readonly ca?: readonly string[] | undefined;
   /** Called once there is a connection to the proxy, before it is asked for anything. */
   readonly onReached?: () => void;
 }
@@ -56,7 +57,7 @@ export function openTunnel(
     // Node would take it from the header, which names the other host.
     servername: isIP(host) === 0 ? host : "",
     ...(lookup === undefined ? {} : { lookup }),
-    ...(ca === undefined ? {} : { ca: [...ca] }),
+    ...trusting(ca),
   });
   let isOver = false;
   const end = (opened: Opened): void => {

@@ -1,13 +1,12 @@
 import { optional } from "../kit/env.ts";
-import { Secret } from "../kit/secret.ts";
+import { isKeyText, Secret } from "../kit/secret.ts";
 import type { Keys } from "../sts/client.ts";
 import { issuerOf } from "../sts/chain.ts";
 import { IssueError } from "../sts/issue-error.ts";
 import { defineSource } from "./source.ts";
 
-/** Printable characters only: the session token becomes a header. */
 function key(raw: string): Secret {
-  if (!/^[\x21-\x7E]+$/.test(raw)) throw new Error("must be one line without spaces");
+  if (!isKeyText(raw)) throw new Error("must be one line without spaces");
   return new Secret(raw);
 }
 

@@ -4,7 +4,7 @@ import { errorName } from "../kit/errors.ts";
 import { getWithToken, newToken, type AskNode } from "../kit/imds-v2.ts";
 import { isRecord, parseJson } from "../kit/json.ts";
 import { plainRequest } from "../kit/plain-request.ts";
-import { Secret } from "../kit/secret.ts";
+import { isKeyText, Secret } from "../kit/secret.ts";
 import type { Keys } from "../sts/client.ts";
 import { issuerOf } from "../sts/chain.ts";
 import { IssueError } from "../sts/issue-error.ts";
@@ -64,8 +64,7 @@ function keysIn(document: string): InstanceRole {
   const [accessKeyId, secretAccessKey, sessionToken] = ["AccessKeyId", "SecretAccessKey", "Token"].map(
     (name) => {
       const value = keys[name];
-      // One of them becomes a header.
-      return typeof value === "string" && /^[\x21-\x7E]+$/.test(value) ? value : undefined;
+      return typeof value === "string" && isKeyText(value) ? value : undefined;
     },
   );
   if (accessKeyId === undefined || secretAccessKey === undefined || sessionToken === undefined) {

@@ -3,7 +3,7 @@ import { ENV } from "../contract/env.ts";
 import { defaulted } from "../kit/defaults.ts";
 import { text } from "../kit/env.ts";
 import { errorName } from "../kit/errors.ts";
-import { Secret } from "../kit/secret.ts";
+import { isKeyText, Secret } from "../kit/secret.ts";
 import { issuerOf } from "../sts/chain.ts";
 import { IssueError } from "../sts/issue-error.ts";
 import { defineSource } from "./source.ts";
@@ -22,6 +22,7 @@ export const webIdentity = defineSource({
 export async function tokenIn(file: string): Promise<Secret> {
   const token = contentOf(file).trim();
   if (token === "") throw unreadable(`${file} is empty`);
+  if (!isKeyText(token)) throw unreadable(`${file} has spaces or other characters that no token has`);
   return new Secret(token);
 }
 

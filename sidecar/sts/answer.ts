@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { Answer } from "../kit/post.ts";
-import { Secret } from "../kit/secret.ts";
+import { epochMsOf } from "../kit/rfc-3339.ts";
+import { isKeyText, Secret } from "../kit/secret.ts";
 import { CallError } from "./call-error.ts";
 import type { StsAction } from "./role-request.ts";
 import { elementAt, parseXml, type XmlElement } from "./xml.ts";
@@ -18,8 +19,6 @@ export interface Granted {
   readonly requestId: string | undefined;
 }
 
-/** A time as STS writes it: RFC 3339. */
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 const CODE = /^[A-Z][\w.]{0,79}$/;
 const REQUEST_ID = /^[\w-]{1,64}$/;
 const ARN = /^arn:aws[a-z-]*:(?:iam|sts)::\d{12}:[\w+=,.@/-]{1,1200}$/;
@@ -58,8 +57,7 @@ function sessionIn(root: XmlElement, action: StsAction): Granted | undefined {
   const field = (...path: readonly string[]): string => textAt(root, `${action}Result`, ...path);
   const key = (name: string): string | undefined => {
     const text = field("Credentials", name);
-    // One of them becomes a header of the next call.
-    return /^[\x21-\x7E]+$/.test(text) ? text : undefined;
+    return isKeyText(text) ? text : undefined;
   };
   const [accessKeyId, secretAccessKey, sessionToken, expiration] = [
     "AccessKeyId",
@@ -68,8 +66,8 @@ function sessionIn(root: XmlElement, action: StsAction): Granted | undefined {
     "Expiration",
   ].map((name) => key(name));
   const requestId = textAt(root, "ResponseMetadata", "RequestId");
-  const expiresAt = TIME.test(expiration ?? "") ? Date.parse(expiration ?? "") : Number.NaN;
-  if (!accessKeyId || !secretAccessKey || !sessionToken || Number.isNaN(expiresAt)) return undefined;
+  const expiresAt = epochMsOf(expiration ?? "");
+  if (!accessKeyId || !secretAccessKey || !sessionToken || expiresAt === undefined) return undefined;
   return {
     accessKeyId,
     secretAccessKey: new Secret(secretAccessKey),

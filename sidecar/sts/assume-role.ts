@@ -4,7 +4,7 @@ import type { Granted } from "./answer.ts";
 import { accountId } from "./arn.ts";
 import { assertSessionOf } from "./assumed-role.ts";
 import { CALL_TIMEOUT_MS, callSts, type ClockOffset, type StsEndpoint } from "./client.ts";
-import type { Credentials } from "./credentials.ts";
+import { endByOwnClock, type Credentials } from "./credentials.ts";
 import { IssueError } from "./issue-error.ts";
 import { oneHourFallback } from "./one-hour.ts";
 import { stsFailure } from "./refusals.ts";
@@ -65,9 +65,7 @@ const credentialsOf = (
   accessKeyId,
   secretAccessKey,
   sessionToken,
-  // If the node's clock is behind, the session ends earlier by that clock than STS says. If it is ahead, STS's time
-  // stays: an SDK on that node would not use a session that is over by its clock.
-  expiresAt: expiresAt - (offset.ms > 0 ? offset.ms + 1000 : 0),
+  expiresAt: endByOwnClock(expiresAt, offset.ms),
   issuedAt: now(),
   roleArn,
   accountId: accountId(roleArn),

@@ -8,8 +8,6 @@ export type Issue = () => Promise<Credentials>;
 
 /** The way from the sidecar's own identity to a pod's role. */
 export interface Chain {
-  /** The name of the identity. */
-  readonly identity: string;
   /** At least one. The last is for the role itself. */
   readonly steps: readonly TimedStep[];
   readonly sessionName: string;

@@ -36,6 +36,15 @@ function wholeSeconds(epochMs: number): string {
   return `${new Date(epochMs).toISOString().slice(0, 19)}Z`;
 }
 
+/**
+ * When a session ends by this node's clock. If that is behind, the session ends earlier by it than STS says. If it is ahead, STS's
+ * time stays: an SDK on that node would not use a session that is over by its clock.
+ * @param expiresAt by the clock of whoever answered
+ * @param aheadMs how far that clock is ahead of this node's, by the answer: up to a second too little
+ */
+export const endByOwnClock = (expiresAt: number, aheadMs: number): number =>
+  expiresAt - (aheadMs > 0 ? aheadMs + 1000 : 0);
+
 /** Written so that an end that is not a number counts as passed. */
 export const isExpired = (credentials: Credentials, nowMs: number): boolean =>
   !(credentials.expiresAt > nowMs);

@@ -1,5 +1,6 @@
 import { errorName } from "../kit/errors.ts";
 import { PostError } from "../kit/post-error.ts";
+import { quoted } from "../kit/quoted.ts";
 import type { Secret } from "../kit/secret.ts";
 import type { CallFailure } from "./call-error.ts";
 import { IssueError, kindOf } from "./issue-error.ts";
@@ -20,9 +21,11 @@ export interface StsCall {
   readonly endpoint: string;
   /** Origin of the proxy on the way there, if there is one. */
   readonly proxy?: string;
-  /** Secrets that were sent and must not be repeated in a message. */
+  /** Secrets that were sent. For a bad signature STS quotes the request that it had expected, including the session token. */
   readonly confidential: readonly Secret[];
 }
+
+const TEXT_MAX = 400;
 
 /** Makes an error that can be shown to anybody, with a remedy, of what {@link callSts} threw. */
 export function stsFailure(thrown: unknown, call: StsCall): IssueError {
@@ -36,7 +39,7 @@ export function stsFailure(thrown: unknown, call: StsCall): IssueError {
     case "refused": {
       const { status, code, text } = failure;
       const remedy = remedyOf(code, text, call);
-      return new IssueError(code, `STS refused ${what}: ${sentence(text, call.confidential)}`, {
+      return new IssueError(code, `STS refused ${what}: ${quoted(text, call.confidential, TEXT_MAX)}`, {
         kind: kindOf(code, status, text),
         ...(remedy === undefined ? {} : { remedy }),
       });
@@ -75,14 +78,4 @@ export function stsFailure(thrown: unknown, call: StsCall): IssueError {
       return new IssueError("STS_PROXY_REFUSED", message, { kind: "passing", remedy });
     }
   }
-}
-
-/**
- * STS's own text, on one line, cut to 400 characters. For a bad signature STS quotes the request that it had expected,
- * including the session token, so the secrets that were sent are removed.
- */
-function sentence(text: string, confidential: readonly Secret[]): string {
-  const clean = confidential.reduce((rest, secret) => rest.replaceAll(secret.reveal(), "[secret]"), text);
-  const line = clean.replaceAll(/\s+/g, " ").trim().slice(0, 400) || "it gives no reason";
-  return /[.!?]$/.test(line) ? line : `${line}.`;
 }

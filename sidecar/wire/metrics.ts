@@ -46,7 +46,12 @@ export function createMetrics(): Metrics {
             Math.floor((at ?? 0) / 1000),
           ]),
         ),
-        family("podrole_sts_requests_total", "counter", "Calls to STS by outcome.", byCode(sts)),
+        family(
+          "podrole_sts_requests_total",
+          "counter",
+          "Calls to STS by outcome; in source broker, to the broker.",
+          byCode(sts),
+        ),
         family(
           "podrole_credential_requests_total",
           "counter",

@@ -79,8 +79,7 @@ describe.for(CALLING)("with source %s", (source) => {
     const read = sidecarConfig(annotated(), settings);
     expect(read).toMatchObject({
       source,
-      sts: { region: "eu-west-1" },
-      sessionName: "shop.web-5d5f-x7f2q",
+      sts: { region: "eu-west-1", sessionName: "shop.web-5d5f-x7f2q" },
       start: "wait",
       startTimeoutSeconds: 30,
       port: 16925,
@@ -145,7 +144,7 @@ describe.for(CALLING)("with source %s", (source) => {
       ["Größe", "L"],
       ["__proto__", "kept"],
     ]);
-    expect(read.sessionName).toBe(`shop@${DOWNWARD["metadata.uid"]}`);
+    expect(read.sts?.sessionName).toBe(`shop@${DOWNWARD["metadata.uid"]}`);
   });
 });
 
@@ -208,7 +207,7 @@ describe("when the metadata service is emulated", () => {
 
   test("a region that is not set is no fact, although STS is called in a region", () => {
     const read = sidecarConfig(emulated(), { imds: "allow-emulate" });
-    expect(read.sts.region).toBe("us-east-1");
+    expect(read.sts?.region).toBe("us-east-1");
     expect(read.imds?.facts).not.toHaveProperty("region");
   });
 
@@ -247,8 +246,8 @@ describe("every setting of an installation reaches the sidecar:", () => {
 
 test("the sidecar receives user and password of its proxy from a Secret, and the manifest has neither", () => {
   const settings = { stsProxy: PROXY, stsProxySecret: "sts-proxy" };
-  const { proxy } = sidecarConfig(annotated(), settings).sts;
-  expect(proxy?.credentials?.reveal()).toBe("from-a-secret:from-a-secret");
+  const { sts } = sidecarConfig(annotated(), settings);
+  expect(sts?.proxy?.credentials?.reveal()).toBe("from-a-secret:from-a-secret");
   const { initContainers } = injected(annotated(), facts(), config({ policy: "off", ...settings })).spec;
   expect(initContainers?.[1]?.env?.filter(({ name }) => name.startsWith("PODROLE_STS_PROXY"))).toEqual([
     { name: "PODROLE_STS_PROXY", value: PROXY },
@@ -304,7 +303,7 @@ test("the sidecar accepts as many tags and as long a policy, external id and ses
   const read = sidecarConfig(one, { hubRole: HUB, clusterName: "c" });
   expect(Object.keys(read.identities[0]?.steps.at(-1)?.tags ?? {})).toHaveLength(48);
   expect(read.identities[0]?.steps.at(-1)?.policy).toHaveLength(2048);
-  expect(read.sessionName).toHaveLength(64);
+  expect(read.sts?.sessionName).toHaveLength(64);
 });
 
 test("the app receives the address that the sidecar listens on, and a token whose hash the sidecar has", () => {

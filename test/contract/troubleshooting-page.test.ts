@@ -5,6 +5,7 @@ import { FINDINGS } from "../../injector/model/findings.ts";
 import { TLS_TROUBLES } from "../../injector/tls/trouble.ts";
 import { EXITS } from "../../sidecar/guard/exits.ts";
 import { API_SERVER_WORDS, CALLING } from "../cluster/api-server-words.ts";
+import { brokerCallRows } from "./troubleshooting/broker-call.ts";
 import { clientRows } from "./troubleshooting/clients.ts";
 import { findingRows, POLICY_ALONE, policyRows } from "./troubleshooting/denials.ts";
 import {
@@ -38,6 +39,7 @@ const TABLES: Readonly<Record<string, () => Promise<readonly Row[]> | readonly R
   "api server": () => API_SERVER_WORDS,
   guard: () => guardRows,
   sts: stsRows,
+  "broker call": brokerCallRows,
   sidecar: sidecarRows,
   answers: answerRows,
   clients: clientRows,
@@ -85,8 +87,10 @@ test("every finding is quoted in the words of the webhook or the policy", async 
 });
 
 test("every code of the sidecar is quoted, and every STS refusal that has a remedy", async () => {
-  const said = await saidIn("sts", "sidecar", "answers");
-  const made = codesMadeIn(sourceOf("sidecar"));
+  const said = await saidIn("sts", "broker call", "sidecar", "answers");
+  const ofBroker = sourceOf("sidecar/sources/broker").match(/(?<=")BROKER_\w+(?=")/g) ?? [];
+  expect(ofBroker.length).toBeGreaterThan(4);
+  const made = new Set([...codesMadeIn(sourceOf("sidecar")), ...ofBroker]);
   expect(made.size).toBeGreaterThan(20);
   const ofTheGuard = new Set(EXITS.flatMap(({ codes }) => codes));
   const quoted = [...made].filter((code) => !ofTheGuard.has(code) && !ELSEWHERE.has(code));
@@ -99,8 +103,8 @@ test("every code of the sidecar is quoted, and every STS refusal that has a reme
   );
 });
 
-/** Codes of the metadata endpoint, which its own page explains, and of the broker, which has no page yet. */
-const ELSEWHERE = new Set(["NODE_METADATA_UNAVAILABLE", "BROKER_UNREACHABLE", "BROKER_ANSWER_WRONG_ROLE"]);
+/** Codes of the metadata endpoint, which its own page explains. */
+const ELSEWHERE = new Set(["NODE_METADATA_UNAVAILABLE"]);
 
 test("every certificate error is quoted", async () => {
   const said = await saidIn("certificates");

@@ -1,7 +1,7 @@
 import { expect, onTestFinished } from "vitest";
 import { stsStandIn, type StsStandIn, type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
-import { POD_IDENTITY, type Source } from "../../sidecar/contract/session.ts";
+import type { Source } from "../../sidecar/contract/session.ts";
 import { parseEnv, type Env } from "../../sidecar/kit/env.ts";
 import { oneLine, type CodedError } from "../../sidecar/kit/errors.ts";
 import type { Proxy } from "../../sidecar/kit/tunnel.ts";
@@ -73,8 +73,9 @@ export async function stsRig(options: StsStandInOptions = {}): Promise<StsRig> {
     });
     const { tokenFile = tempFile(`${WEB_TOKEN}\n`), steps = [{ roleArn: ROLE, durationSeconds: 3600 }] } =
       wish;
-    const chain = { identity: POD_IDENTITY, steps, sessionName: "billing.api-0", assumeRole };
+    const chain = { steps, sessionName: "billing.api-0", assumeRole };
     const own = IDENTITY_SOURCES[source];
+    if (!own.callsSts) throw new Error(`source ${source} calls no STS`);
     return own.issuer(parseEnv({ [ENV.webIdentityTokenFile]: tokenFile, ...wish.env }, own.settings), chain);
   };
   const failure = async (wish: Wish = {}): Promise<IssueError> => {

@@ -1,8 +1,6 @@
 import { request } from "node:http";
-import { createServer } from "node:https";
-import { onTestFinished } from "vitest";
-import { servingCertificate, validFor, type KeyPair } from "../../injector/tls/certificates.ts";
-import { listening } from "./listening.ts";
+import type { KeyPair } from "../../injector/tls/certificates.ts";
+import { httpsServer } from "./https-server.ts";
 
 /**
  * TLS in front of an HTTP server, until the test ends.
@@ -13,18 +11,16 @@ export async function tlsFront(
   authority: KeyPair,
   names: readonly string[] = ["127.0.0.1"],
 ): Promise<string> {
-  const certificate = await servingCertificate(authority, names, validFor(1, Date.now()));
-  const server = createServer(certificate, (from, to) => {
-    const { method = "", url = "", headers } = from;
-    const onward = request(new URL(url, behind), { method, headers }, (answer) => {
-      to.writeHead(answer.statusCode ?? 0, answer.headers);
-      answer.pipe(to);
-    });
-    from.pipe(onward);
-  });
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `https://127.0.0.1:${await listening(server)}`;
+  const { url: front } = await httpsServer(
+    (from, to) => {
+      const { method = "", url = "", headers } = from;
+      const onward = request(new URL(url, behind), { method, headers }, (answer) => {
+        to.writeHead(answer.statusCode ?? 0, answer.headers);
+        answer.pipe(to);
+      });
+      from.pipe(onward);
+    },
+    { authority, names },
+  );
+  return front;
 }

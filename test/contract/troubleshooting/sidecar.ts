@@ -15,7 +15,7 @@ import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { oneHourFallback } from "../../../sidecar/sts/one-hour.ts";
 import { credentialServer, listen } from "../../../sidecar/wire/server.ts";
 import type { Issue } from "../../../sidecar/sts/chain.ts";
-import { POD_IDENTITY, type Source } from "../../../sidecar/contract/session.ts";
+import type { Source } from "../../../sidecar/contract/session.ts";
 import { IDENTITY_SOURCES } from "../../../sidecar/sources/sources.ts";
 import { watchTokenFile } from "../../../sidecar/wire/token-file.ts";
 import { createGuardCheck } from "../../../sidecar/guard-check.ts";
@@ -50,10 +50,10 @@ const row = (error: CodedError): Row => ({
 /** What stands in the way of a first call to STS. */
 function issuerOf(source: Source, env: Env = {}): Issue {
   const own = IDENTITY_SOURCES[source];
+  if (!own.callsSts) throw new Error(`source ${source} calls no STS`);
   return own.issuer(
     parseEnv({ [ENV.webIdentityTokenFile]: "/run/podrole/sts/token", ...env }, own.settings),
     {
-      identity: POD_IDENTITY,
       steps: [],
       sessionName: "billing.api-0",
       assumeRole: () => Promise.reject(new Error("asked")),

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseConfig } from "../../../sidecar/config/config.ts";
 import { ENV } from "../../../sidecar/contract/env.ts";
 import {
@@ -37,9 +37,13 @@ test("the sidecar reads what the injector writes", () => {
         steps: [{ roleArn: ROLE, durationSeconds: 3600 }],
       },
     ],
-    sessionName: "billing.api-0",
     sourceSettings: { tokenFile: "/run/podrole/sts/token" },
-    sts: { region: "eu-west-1", endpoint: "https://sts.eu-west-1.amazonaws.com", ca: undefined },
+    sts: {
+      region: "eu-west-1",
+      endpoint: "https://sts.eu-west-1.amazonaws.com",
+      ca: undefined,
+      sessionName: "billing.api-0",
+    },
     start: "wait",
     startTimeoutSeconds: 30,
     port: CREDENTIALS_PORT,
@@ -237,23 +241,24 @@ test.each(["x", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 
 test("the sidecar takes one certificate or several", () => {
   const two = `${CERTIFICATE}\n${CERTIFICATE}`;
-  expect(parseConfig({ ...sidecarEnv(), [ENV.stsCa]: two }).sts.ca).toBe(two);
+  expect(parseConfig({ ...sidecarEnv(), [ENV.stsCa]: two }).sts?.ca).toBe(two);
 });
 
 test("the sidecar reads proxy, user and password, without the line's end of a file", () => {
-  const { proxy } = parseConfig({
+  const { sts } = parseConfig({
     ...sidecarEnv(),
     [ENV.stsProxy]: "https://proxy.example",
     [ENV.stsProxyUsername]: "svc\n",
     [ENV.stsProxyPassword]: "p:w \r\n",
-  }).sts;
+  });
+  const proxy = sts?.proxy;
   expect(proxy?.origin).toBe("https://proxy.example");
   expect(proxy?.credentials?.reveal()).toBe("svc:p:w ");
   expect(JSON.stringify(proxy)).not.toContain("p:w");
 });
 
 test("the sidecar has no proxy without a URL, and refuses one that is wrong instead of going without it", async () => {
-  expect(parseConfig({ ...sidecarEnv(), [ENV.stsProxyUsername]: "svc" }).sts.proxy).toBeUndefined();
+  expect(parseConfig({ ...sidecarEnv(), [ENV.stsProxyUsername]: "svc" }).sts?.proxy).toBeUndefined();
   expect(await problems({ [ENV.stsProxy]: "http://svc:hunter2@proxy" })).toMatch(/^PODROLE_STS_PROXY must/);
   expect(await problems({ [ENV.stsProxy]: "proxy:3128" })).not.toContain("proxy:3128");
   expect(await problems({ [ENV.stsProxyUsername]: "svc:hunter2" })).toBe(
@@ -284,3 +289,73 @@ test.each([{ [ENV.blockedAddresses]: "none" }, { [ENV.imds]: "emulate" }, { [ENV
     expect(() => parseConfig({ ...env, [ENV.guard]: "block" })).not.toThrow();
   },
 );
+
+describe("in source broker, the sidecar", () => {
+  const url = "https://podrole-broker.podrole-system.svc";
+  const broker: Env = {
+    [ENV.source]: "broker",
+    [ENV.brokerUrl]: url,
+    [ENV.brokerCa]: CERTIFICATE,
+    ...podIdentity(),
+    [ENV.podUid]: "0b1f8a52-9d4c-4a6e-8f0e-1d2c3b4a5968",
+  };
+
+  test("needs the broker's address and its CA, and no variable about STS", async () => {
+    expect(parseConfig(broker)).toMatchObject({
+      source: "broker",
+      sourceSettings: { url, ca: CERTIFICATE, tokenFile: "/run/podrole/sts/token" },
+      sts: undefined,
+      identities: [{ name: "pod", steps: [{ roleArn: ROLE }] }],
+    });
+    expect(
+      await thrown(() => parseConfig({ ...broker, [ENV.brokerUrl]: "", [ENV.brokerCa]: "" })),
+    ).toMatchObject({
+      message: `${ENV.brokerUrl} is not set; ${ENV.brokerCa} is not set.`,
+    });
+  });
+
+  test("reads nothing about STS, whatever is there", () => {
+    const about = {
+      [ENV.region]: "x",
+      [ENV.stsEndpoint]: "x",
+      [ENV.stsCa]: "x",
+      [ENV.stsProxy]: "x",
+      [ENV.sessionName]: "{pod}",
+    };
+    expect(parseConfig({ ...broker, ...about }).sts).toBeUndefined();
+  });
+
+  test.each([
+    "http://podrole-broker.podrole-system.svc",
+    `${url}/`,
+    `${url}/v1/session`,
+    "https://u:p@broker",
+    "podrole-broker",
+  ])("refuses the address %j", async (wrong) => {
+    const error = await thrown(() => parseConfig({ ...broker, [ENV.brokerUrl]: wrong }));
+    expect(error).toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringContaining(`${ENV.brokerUrl} must be`),
+    });
+  });
+
+  test("refuses a CA that is no certificate", async () => {
+    const error = await thrown(() => parseConfig({ ...broker, [ENV.brokerCa]: "x" }));
+    expect(error.message).toBe(`${ENV.brokerCa} must be PEM certificates.`);
+  });
+
+  test.each([
+    [{ roleArn: ROLE, externalId: "xyz" }, "[0].steps[0].externalId is not possible"],
+    [{ roleArn: ROLE, durationSeconds: 3600 }, "[0].steps[0].durationSeconds is not possible"],
+    [{ roleArn: "x" }, "[0].steps[0].roleArn must be"],
+  ])("refuses the step %j: it knows roles by their names alone", async (step, problem) => {
+    const error = await thrown(() => parseConfig({ ...broker, ...steps(step) }));
+    expect(error.message).toContain(problem);
+  });
+
+  test("refuses two steps: the broker makes the calls to STS", async () => {
+    const two = steps({ roleArn: ROLE }, { roleArn: ROLE });
+    const error = await thrown(() => parseConfig({ ...broker, ...two }));
+    expect(error.message).toContain("[0].steps must be one role: the broker makes the calls to STS");
+  });
+});

@@ -1,12 +1,14 @@
 import { array, assert, asyncProperty, constantFrom, integer, oneof, record } from "fast-check";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { createEngine } from "../../../sidecar/engine/engine.ts";
-import { FAULTS, faultySts, issuerAt, type Fault, type FaultySts } from "../../support/faulty-sts.ts";
+import { FAULTY_BROKER } from "../../support/faulty-broker.ts";
+import type { Fault, FaultyPlace, FaultyServer } from "../../support/faulty-server.ts";
+import { FAULTY_STS } from "../../support/faulty-sts.ts";
 import { handClock } from "../../support/hand-clock.ts";
 import { numbers } from "../../support/random-pods.ts";
 import { thrown } from "../../support/thrown.ts";
 
-/** The engine by a clock of the test's, over the SDK and real sockets, against an STS that fails in every way. */
+/** The engine by a clock of the test's, over real sockets, against an STS or a broker that fails in every way. */
 
 const SECOND = 1000;
 const STEP = 5 * SECOND;
@@ -14,13 +16,13 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
 test("an STS that says nothing for five seconds is STS_TIMEOUT", async () => {
-  const sts = await faultySts(Date.now);
+  const sts = await FAULTY_STS.open(Date.now);
   sts.fault = "silence";
-  expect(await thrown(issuerAt(sts, Date.now, {}))).toMatchObject({ code: "STS_TIMEOUT", kind: "passing" });
+  expect(await thrown(sts.issuerAt(Date.now, {}))).toMatchObject({ code: "STS_TIMEOUT", kind: "passing" });
 });
 
 interface Rig {
-  readonly sts: FaultySts;
+  readonly server: FaultyServer;
   /** Lets time pass, real calls included. @param check is called for every {@link STEP} of it */
   readonly pass: (ms: number, check?: () => Promise<void>) => Promise<void>;
   /** Asks as an app would and holds the answer against all that was ever granted. */
@@ -29,13 +31,13 @@ interface Rig {
   readonly attempts: () => number;
 }
 
-/** @param aheadMs how far STS's clock is ahead of the node's */
-async function rig(aheadMs: number, seed: number): Promise<Rig> {
+/** @param aheadMs how far the server's clock is ahead of the node's */
+async function rig(place: FaultyPlace, aheadMs: number, seed: number): Promise<Rig> {
   const clock = handClock();
   let set = 0;
-  const stsNow = (): number => clock.now() - set + aheadMs;
-  const sts = await faultySts(stsNow);
-  const issue = issuerAt(sts, () => clock.now());
+  const serverNow = (): number => clock.now() - set + aheadMs;
+  const server = await place.open(serverNow);
+  const issue = server.issuerAt(() => clock.now());
   let attempts = 0;
   let inFlight: Promise<unknown> = Promise.resolve();
   /** The last that came through whole, with how long it had to live then. */
@@ -62,17 +64,17 @@ async function rig(aheadMs: number, seed: number): Promise<Rig> {
     const held = engine.current();
     const due = last !== undefined && last.expiresAt > clock.now() && last.leftMs > clock.elapsed() - last.at;
     expect(held !== undefined).toBe(due);
-    const before = sts.calls;
+    const before = server.calls;
     const answers = await Promise.allSettled([engine.get(), engine.get(), engine.get()]);
-    expect(sts.calls).toBe(before);
+    expect(server.calls).toBe(before);
     for (const answer of answers) {
       expect(answer.status).toBe(due ? "fulfilled" : "rejected");
       if (answer.status === "rejected") continue;
-      const granted = sts.granted.get(answer.value.accessKeyId);
+      const granted = server.granted.get(answer.value.accessKeyId);
       expect(granted?.ours).toBe(true);
       expect(answer.value.expiresAt).toBeGreaterThan(clock.now());
-      // STS's own word for it, by its own clock.
-      expect(granted?.expiresAt).toBeGreaterThan(stsNow());
+      // The server's own word for it, by its own clock.
+      expect(granted?.expiresAt).toBeGreaterThan(serverNow());
     }
   };
   const settled = async (): Promise<void> => {
@@ -83,7 +85,7 @@ async function rig(aheadMs: number, seed: number): Promise<Rig> {
     }
   };
   return {
-    sts,
+    server,
     check,
     attempts: () => attempts,
     jump: (ms) => {
@@ -102,69 +104,75 @@ async function rig(aheadMs: number, seed: number): Promise<Rig> {
 
 const lifetimeSeconds = constantFrom(undefined, 900, 3600, 43_200);
 const SLOW: readonly Fault[] = ["silence", "a drip"];
-/** What STS does for some minutes; few of them where every call takes real time. */
-const phase = oneof(
-  {
-    weight: 6,
-    arbitrary: record({
-      fault: constantFrom(...FAULTS.filter((one) => !SLOW.includes(one))),
-      minutes: integer({ min: 1, max: 70 }),
-      lifetimeSeconds,
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: record({
-      fault: constantFrom(undefined),
-      minutes: integer({ min: 1, max: 70 }),
-      lifetimeSeconds,
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: record({ fault: constantFrom(...SLOW), minutes: constantFrom(1), lifetimeSeconds }),
-  },
-);
 
-test("the sidecar serves neither another's credentials nor expired or incomplete ones, through any sequence of faults", async () => {
-  const minutes = constantFrom(0, 0, 0.3, 10, -10, 55, -55);
-  await assert(
-    asyncProperty(
-      array(phase, { minLength: 2, maxLength: 8 }),
-      minutes,
-      integer(),
-      async (phases, ahead, seed) => {
-        const { sts, pass, check, attempts } = await rig(ahead * MINUTE, seed);
+/** What the server does for some minutes; few of them where every call takes real time. */
+const phaseOf = ({ faults }: FaultyPlace) =>
+  oneof(
+    {
+      weight: 6,
+      arbitrary: record({
+        fault: constantFrom(...faults.filter((one) => !SLOW.includes(one))),
+        minutes: integer({ min: 1, max: 70 }),
+        lifetimeSeconds,
+      }),
+    },
+    {
+      weight: 3,
+      arbitrary: record({
+        fault: constantFrom(undefined),
+        minutes: integer({ min: 1, max: 70 }),
+        lifetimeSeconds,
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: record({ fault: constantFrom(...SLOW), minutes: constantFrom(1), lifetimeSeconds }),
+    },
+  );
+
+describe.each([FAULTY_STS, FAULTY_BROKER])("with $name", (place) => {
+  const phase = phaseOf(place);
+
+  test("the sidecar serves neither another's credentials nor expired or incomplete ones, through any sequence of faults", async () => {
+    const minutes = constantFrom(0, 0, 0.3, 10, -10, 55, -55);
+    await assert(
+      asyncProperty(
+        array(phase, { minLength: 2, maxLength: 8 }),
+        minutes,
+        integer(),
+        async (phases, ahead, seed) => {
+          const { server, pass, check, attempts } = await rig(place, ahead * MINUTE, seed);
+          for (const one of phases) {
+            server.fault = one.fault;
+            server.lifetimeSeconds = one.lifetimeSeconds;
+            await pass(one.minutes * MINUTE, check);
+          }
+          // One call for each attempt: no caller adds one. On a busy machine an attempt may be over before its call has
+          // reached the server.
+          expect(server.calls).toBeLessThanOrEqual(attempts());
+          expect(server.calls).toBeGreaterThan(0);
+          Object.assign(server, { fault: undefined, lifetimeSeconds: undefined });
+          // The longest wait is that of a definite refusal, with its jitter.
+          await pass(7 * MINUTE, check);
+        },
+      ),
+      { numRuns: 12 },
+    );
+  }, 600_000);
+
+  test("the sidecar serves nothing expired when clocks are set during faults, and recovers", async () => {
+    const jumps = constantFrom(8 * 24 * HOUR, HOUR, 5 * MINUTE, -5 * MINUTE, -HOUR, -8 * 24 * HOUR);
+    await assert(
+      asyncProperty(array(record({ phase, jump: jumps }), { minLength: 1, maxLength: 5 }), async (phases) => {
+        const { server, pass, check, jump } = await rig(place, 0, 1);
         for (const one of phases) {
-          sts.fault = one.fault;
-          sts.lifetimeSeconds = one.lifetimeSeconds;
-          await pass(one.minutes * MINUTE, check);
+          server.fault = one.phase.fault;
+          await pass(one.phase.minutes * MINUTE, check);
+          jump(one.jump);
+          await check();
         }
-        // One call for each attempt: neither the SDK nor any caller adds one. On a busy machine an attempt may be over
-        // before its call has reached STS.
-        expect(sts.calls).toBeLessThanOrEqual(attempts());
-        expect(sts.calls).toBeGreaterThan(0);
-        Object.assign(sts, { fault: undefined, lifetimeSeconds: undefined });
-        // The longest wait is that of a definite refusal, with its jitter.
-        await pass(7 * MINUTE, check);
-      },
-    ),
-    { numRuns: 12 },
-  );
-}, 600_000);
-
-test("the sidecar serves nothing expired when clocks are set while STS fails, and recovers", async () => {
-  const jumps = constantFrom(8 * 24 * HOUR, HOUR, 5 * MINUTE, -5 * MINUTE, -HOUR, -8 * 24 * HOUR);
-  await assert(
-    asyncProperty(array(record({ phase, jump: jumps }), { minLength: 1, maxLength: 5 }), async (phases) => {
-      const { sts, pass, check, jump } = await rig(0, 1);
-      for (const one of phases) {
-        sts.fault = one.phase.fault;
-        await pass(one.phase.minutes * MINUTE, check);
-        jump(one.jump);
-        await check();
-      }
-    }),
-    { numRuns: 10 },
-  );
-}, 600_000);
+      }),
+      { numRuns: 10 },
+    );
+  }, 600_000);
+});

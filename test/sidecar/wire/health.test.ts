@@ -41,7 +41,7 @@ test("the health endpoint writes metrics in Prometheus's text format", () => {
       "# TYPE podrole_credentials_expiry_timestamp_seconds gauge",
       'podrole_credentials_expiry_timestamp_seconds{identity="pod"} 1795240438',
       'podrole_credentials_expiry_timestamp_seconds{identity="container/app"} 0',
-      "# HELP podrole_sts_requests_total Calls to STS by outcome.",
+      "# HELP podrole_sts_requests_total Calls to STS by outcome; in source broker, to the broker.",
       "# TYPE podrole_sts_requests_total counter",
       'podrole_sts_requests_total{code="Success"} 2',
       'podrole_sts_requests_total{code="Odd__"} 1',
