@@ -4,7 +4,7 @@ import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import type { Cleanup } from "./cleanup.ts";
 import type { Example } from "./admission/examples.ts";
-import { BROKER_ARN, BROKER_KEYS, prepareBroker, type Broker } from "./broker/broker.ts";
+import { BROKER_KEYS, prepareBroker, type Broker } from "./broker/broker.ts";
 import { freePorts } from "./node/free-ports.ts";
 import { ADDRESS, makeNetwork, obstacle, type Network } from "./node/network.ts";
 import type { Processes } from "./node/processes.ts";
@@ -68,7 +68,10 @@ export async function setStage(
         )
       : undefined;
   if (skipped !== undefined) {
-    progress.note(`Skipped: the pod in a network of its own, guard and node credentials, since ${skipped}.`);
+    const alone = source === "broker" ? ", another pod's network" : "";
+    progress.note(
+      `Skipped: the pod in a network of its own${alone}, guard and node credentials, since ${skipped}.`,
+    );
   }
   const sandbox = await makeSandbox(dist, network?.inPod, cleanup);
   const metadataAddresses = network?.hasIpv6 === false ? METADATA_ADDRESSES.slice(0, 1) : METADATA_ADDRESSES;
@@ -93,7 +96,7 @@ export async function setStage(
     await progress.step(
       network === undefined ? "Broker, the real one" : "Broker, the real one, on the node",
       () => broker.start(settingsOf([...flags, ...withCa]), examples),
-      () => `${broker.url}, itself ${BROKER_ARN}`,
+      (arn) => `${broker.url}, itself ${arn}`,
     );
   }
   const localFlags = network === undefined ? await withoutNetwork() : [];

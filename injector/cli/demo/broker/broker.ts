@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { NAMESPACES } from "../../../cluster/fact-kinds.ts";
@@ -15,6 +16,7 @@ import type { Sandbox } from "../node/sandbox.ts";
 import type { BrokerAnswer } from "../print/broker-facts.ts";
 import { askBroker, type Question } from "./ask.ts";
 import { asGranted } from "./cluster-changes.ts";
+import { arnIn, isOwnIdentity } from "./log-lines.ts";
 
 /** The broker's own identity: keys that the STS stand-in knows. */
 export const BROKER_ARN = "arn:aws:iam::111122223333:user/podrole-broker";
@@ -39,8 +41,8 @@ export interface Broker {
   readonly ca: string;
   /** Asks it from another pod's network; without networks, from here. */
   readonly ask: (question: Pick<Question, "token" | "identity" | "roleArn">) => Promise<BrokerAnswer>;
-  /** Gives the API server settings and objects, and resolves when the broker listens. */
-  readonly start: (settings: Written, examples: readonly Example[]) => Promise<void>;
+  /** Gives the API server settings and objects. Resolves to who the broker says it is, once it listens. */
+  readonly start: (settings: Written, examples: readonly Example[]) => Promise<string>;
   readonly stop: () => Promise<void>;
 }
 
@@ -63,16 +65,17 @@ export async function prepareBroker(deps: BrokerDeps): Promise<Broker> {
   const validity = validFor(1, Date.now());
   const authority = await certificateAuthority("podrole demo broker CA", validity);
   const serving = await servingCertificate(authority, [host], validity);
+  // The setting brokerCa takes a certificate only as OpenSSL writes it.
+  const ca = new X509Certificate(authority.cert).toString();
   // As an origin is written: a URL's own port is left out.
   const url = new URL(`https://${host}:${port}`).origin;
   let started: Started | undefined;
   return {
     url,
-    ca: authority.cert,
-    ask: (question) =>
-      askBroker({ url, ca: authority.cert, ...question }, [...inOtherPod, ...program], processes, env),
+    ca,
+    ask: (question) => askBroker({ url, ca, ...question }, [...inOtherPod, ...program], processes, env),
     start: async (settings, examples) => {
-      const pair = { "tls.crt": serving.cert, "tls.key": serving.key, "ca.crt": authority.cert };
+      const pair = { "tls.crt": serving.cert, "tls.key": serving.key, "ca.crt": ca };
       const own = [
         ownObject("configmaps", CONFIG_MAP, { data: settings }),
         ownObject("secrets", TLS_SECRET, { type: "kubernetes.io/tls", data: base64(pair) }),
@@ -85,7 +88,11 @@ export async function prepareBroker(deps: BrokerDeps): Promise<Broker> {
       const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
       const argv = [...(network?.onNode ?? []), process.execPath, join(dist, "broker.mjs"), ...flags];
       started = await processes.start(argv, { ...env, ...KEYS_IN_ENVIRONMENT });
-      await started.logged((line) => line.includes(LISTENING));
+      const [line] = await Promise.all([
+        started.logged(isOwnIdentity),
+        started.logged((one) => one.includes(LISTENING)),
+      ]);
+      return arnIn(line);
     },
     stop: async () => {
       started?.kill("SIGTERM");

@@ -19,7 +19,7 @@ export const brokerRows = ({
         ] satisfies Row,
       ]),
   ...answerRow("its token, for another role", otherRole, "a pod gets the roles that it was created with"),
-  ...answerRow("a pod past the webhook", notInjected, "it was never admitted with a role"),
+  ...answerRow("a pod without the webhook", notInjected, "it has no annotation podrole.dev/status"),
   ...answerRow("its roles withdrawn", withdrawn, "at the sidecar's next refresh"),
   ...(withoutBroker === undefined
     ? []

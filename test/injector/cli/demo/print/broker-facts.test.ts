@@ -76,8 +76,8 @@ describe("the summary of source broker", () => {
                                      the broker: session name shop.p, source identity shop.orders
         its token, for another role  refused, ROLE_NOT_OF_POD
                                      a pod gets the roles that it was created with
-        a pod past the webhook       refused, POD_NOT_INJECTED
-                                     it was never admitted with a role
+        a pod without the webhook    refused, POD_NOT_INJECTED
+                                     it has no annotation podrole.dev/status
         its roles withdrawn          refused, ROLE_NOT_ALLOWED
                                      at the sidecar's next refresh
         with the broker stopped      arn:aws:sts::111122223333:assumed-role/shop/shop.p

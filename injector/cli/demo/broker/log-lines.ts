@@ -1,12 +1,12 @@
 import { isRecord, own, type Fields } from "../../../model/read.ts";
 
-/** Lines of the sidecar's log about one of its identities. Pure. */
+/** Lines in the logs of sidecar and broker. Pure. */
 
-/** Whether it was refused a new session. */
+/** Whether the sidecar was refused a new session. */
 export const isRefused = (line: string, identity: string): boolean =>
   isAbout(line, identity, "no new credentials") && own(fieldsOf(line), "kind") === "definite";
 
-/** Whether it holds a new session that lasts until `at` at least, in milliseconds since the epoch. */
+/** Whether the sidecar holds a new session that lasts until `at` at least, in milliseconds since the epoch. */
 export const isHeldUntil = (line: string, identity: string, at: number): boolean =>
   isAbout(line, identity, "credentials held") && Date.parse(expiryIn(line)) >= at;
 
@@ -17,6 +17,11 @@ export function refusalIn(line: string): { readonly code: string; readonly messa
 }
 
 export const expiryIn = (line: string): string => String(own(fieldsOf(line), "expiresAt"));
+
+/** Whether the broker says who it is. */
+export const isOwnIdentity = (line: string): boolean => own(fieldsOf(line), "msg") === "own identity";
+
+export const arnIn = (line: string): string => String(own(fieldsOf(line), "arn"));
 
 function isAbout(line: string, identity: string, message: string): boolean {
   const fields = fieldsOf(line);

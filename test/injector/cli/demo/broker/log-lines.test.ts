@@ -1,13 +1,15 @@
 import { describe, expect, test } from "vitest";
 import {
+  arnIn,
   expiryIn,
   isHeldUntil,
+  isOwnIdentity,
   isRefused,
   refusalIn,
-} from "../../../../../injector/cli/demo/broker/sidecar-log.ts";
+} from "../../../../../injector/cli/demo/broker/log-lines.ts";
 import { createLog, type Log } from "../../../../../sidecar/kit/log.ts";
 
-/** A line as the sidecar writes it. */
+/** A line as our programs write it. */
 function lineOf(write: (log: Log) => void): string {
   let written = "";
   write(createLog("info", "podrole-sidecar", (line) => (written += line)));
@@ -21,7 +23,7 @@ const failed = (kind: string) =>
     log.warn({ identity: "pod", code: "ROLE_NOT_ALLOWED", reason: "No.", kind }, "no new credentials"),
   );
 
-describe("a line of the sidecar's log", () => {
+describe("a line of a log", () => {
   test("shows a refusal of this identity, with its code", () => {
     expect(isRefused(failed("definite"), "pod")).toBe(true);
     expect(isRefused(failed("definite"), "container/a")).toBe(false);
@@ -37,6 +39,13 @@ describe("a line of the sidecar's log", () => {
     expect(isHeldUntil(held, "pod", Date.parse(AT) + 1)).toBe(false);
     expect(isHeldUntil(failed("definite"), "pod", 0)).toBe(false);
     expect(expiryIn(held)).toBe(AT);
+  });
+
+  test("of the broker says who it is", () => {
+    const line = lineOf((log) => log.info({ arn: "arn:aws:iam::1:user/b" }, "own identity"));
+    expect(isOwnIdentity(line)).toBe(true);
+    expect(arnIn(line)).toBe("arn:aws:iam::1:user/b");
+    expect(isOwnIdentity(lineOf((log) => log.info({ expiresAt: AT }, "own identity held")))).toBe(false);
   });
 
   test("may be of something else", () => {
