@@ -1,4 +1,5 @@
 import type { Source, Step } from "../../../sidecar/contract/session.ts";
+import type { RoleArn } from "../../model/arn.ts";
 import { policyOf, type Condition, type Explained, type PolicyDocument, type Warning } from "./document.ts";
 import type { Caller } from "./principal.ts";
 import { callerIn, tagCondition, tagLines, tellsAccount } from "./request-tags.ts";
@@ -7,6 +8,7 @@ import { SOURCE_KINDS } from "../../sources/sources.ts";
 
 /** One call of AssumeRole, and by which source it is made. */
 export interface Call {
+  readonly role: RoleArn;
   readonly step: Step;
   readonly source: Source;
   /** Whether it sets a SourceIdentity, which only the broker does, and only in the last call. */

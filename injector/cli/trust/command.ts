@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
+import type { Source } from "../../../sidecar/contract/session.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
 import { withAssumptions } from "../input/files.ts";
@@ -8,7 +9,7 @@ import { widthOf } from "../print/lines.ts";
 import { BROKER_IDENTITIES } from "./broker.ts";
 import { DOCUMENTS, type DocumentName, type PolicyDocument } from "./document.ts";
 import { documentsFor, type Need, type Parties } from "./documents.ts";
-import { needFrom } from "./input.ts";
+import { needsFrom } from "./input.ts";
 import { aboutDuration, aboutHub } from "./need.ts";
 import type { Options } from "./options.ts";
 import { partiesFrom } from "./parties.ts";
@@ -22,7 +23,8 @@ export function trustPolicyCommand(bind: Bind): Command {
       "Print the IAM trust policy that a role needs, and explain it line by line on standard error. Either for a " +
         "service account, with --role, -n and --service-account, or for pods: those of manifests, with -f, or " +
         "those of a cluster. Where the role is reached through a hub role, the hub's policies are printed too. With " +
-        "source broker, roles trust the broker alone, and the policies of its own role or user are printed too.",
+        "source broker, roles trust the broker alone: the policies of all roles of the pods are printed, and those of " +
+        "the broker's own role or user.",
     )
     .argument(...OBJECTS)
     .option(...FILES)
@@ -58,14 +60,14 @@ export function trustPolicyCommand(bind: Bind): Command {
 
 async function runTrustPolicy(io: Io, references: readonly string[], given: Options): Promise<ExitCode> {
   const options = { ...given, env: io.env };
-  const { need, installation } = await needFrom(references, options, io.stdin);
-  const parties = await partiesFrom(options, need);
-  const hub = aboutHub(need, installation.config);
-  const all = documentsFor(need, parties).map((one) =>
+  const { needs, installation } = await needsFrom(references, options, io.stdin);
+  const parties = await partiesFrom(options, sourceOf(needs));
+  const hub = needs.flatMap((need) => aboutHub(need, installation.config));
+  const all = documentsFor(needs, parties).map((one) =>
     one.document === "trust" ? { ...one, warnings: [...one.warnings, ...hub] } : one,
   );
-  const shown = chosen(all, options.document, need);
-  const notes = [...installation.assumptions, ...aboutDuration(need), ...aboutKeys(parties)];
+  const shown = chosen(all, options.document, needs);
+  const notes = [...installation.assumptions, ...needs.flatMap(aboutDuration), ...aboutKeys(parties)];
   if (options.output === "json") {
     io.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
     return 0;
@@ -74,6 +76,11 @@ async function runTrustPolicy(io: Io, references: readonly string[], given: Opti
   io.stdout.write(policiesText(shown));
   io.stderr.write(commentary(shown, notes, others, widthOf(io.stderr), io.stderr.paint));
   return 0;
+}
+
+function sourceOf([first]: readonly Need[]): Source {
+  if (first === undefined) throw new CodedError("INTERNAL", "Nothing is needed.");
+  return first.source;
 }
 
 /** Why there is no trust policy of the broker's own. */
@@ -86,19 +93,18 @@ const aboutKeys = ({ caller, broker }: Parties): readonly string[] =>
 function chosen(
   all: readonly PolicyDocument[],
   name: DocumentName | undefined,
-  { steps }: Need,
+  needs: readonly Need[],
 ): readonly PolicyDocument[] {
+  const isChain = needs.some(({ steps }) => steps.length > 1);
   if (name === undefined) {
     return all.filter(
       ({ document }) =>
-        document === "trust" ||
-        document.startsWith("broker-") ||
-        (steps.length > 1 && document.startsWith("hub-")),
+        document === "trust" || document.startsWith("broker-") || (isChain && document.startsWith("hub-")),
     );
   }
   const found = all.filter(({ document }) => document === name);
   if (found.length > 0) return found;
   throw new CodedError("USAGE", `There is no ${name} for this role.`, {
-    remedy: `There is ${all.map(({ document }) => document).join(", ")}.`,
+    remedy: `There is ${[...new Set(all.map(({ document }) => document))].join(", ")}.`,
   });
 }

@@ -12,7 +12,7 @@ export interface Statement {
     | { readonly AWS: string }
     | { readonly Service: string };
   readonly Action: string | readonly string[];
-  readonly Resource?: string;
+  readonly Resource?: string | readonly string[];
   readonly Condition?: Condition;
 }
 

@@ -1,10 +1,11 @@
 import type { Source, Step } from "../../../sidecar/contract/session.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { parseRoleArn, type RoleArn } from "../../model/arn.ts";
-import { trustOfCaller } from "./assumed.ts";
+import { trustOfCaller, type Call } from "./assumed.ts";
 import { trustOfBroker, type BrokerIdentity } from "./broker.ts";
-import type { DocumentName, PolicyDocument, Warning } from "./document.ts";
+import type { DocumentName, PolicyDocument } from "./document.ts";
 import { federated } from "./federated.ts";
+import { aboutLength } from "./length.ts";
 import { permissions } from "./permissions.ts";
 import { callerOfRole, nameOf, samePartition, type Caller } from "./principal.ts";
 import type { Provider } from "./provider.ts";
@@ -35,60 +36,86 @@ export interface Parties {
 }
 
 /**
- * Every policy that the calls need, in the order of the calls. Pure. No policy trusts anybody whom the need does not name.
+ * Every policy that the calls need, in the order of the calls. Pure. No policy trusts anybody whom no need names. What several roles
+ * need of the same caller is one policy.
  * @throws CodedError `PARTITIONS_DIFFER`, `PROVIDER_MISSING`, `PRINCIPAL_MISSING`
  */
-export function documentsFor(need: Need, parties: Parties): readonly PolicyDocument[] {
-  const documents = [...ofCalls(need, parties), ...ofBroker(parties)];
-  return documents.map((one) => ({ ...one, warnings: [...one.warnings, ...aboutLength(one)] }));
+export function documentsFor(needs: readonly Need[], parties: Parties): readonly PolicyDocument[] {
+  const calls = needs.flatMap((need) => callsOf(need, parties));
+  const byCaller = Map.groupBy(calls, ({ caller }) => caller?.arn);
+  const documents = calls.flatMap((call) => {
+    const ofCaller = byCaller.get(call.caller?.arn) ?? [];
+    return [...(ofCaller[0] === call ? permissionsOf(ofCaller, parties) : []), trustFor(call, parties)];
+  });
+  return distinctDocuments([...documents, ...ofBroker(parties)]).map((one) => ({
+    ...one,
+    warnings: [...one.warnings, ...aboutLength(one)],
+  }));
 }
+
+/** The trust policy of a hub role is the same for each role behind it. */
+const distinctDocuments = (documents: readonly PolicyDocument[]): readonly PolicyDocument[] => [
+  ...new Map(documents.map((one) => [`${one.document} ${one.of}`, one])).values(),
+];
+
+interface PlacedCall extends Call {
+  readonly need: Need;
+  readonly isLast: boolean;
+  /** Who makes it; undefined where a token does. */
+  readonly caller: Caller | undefined;
+}
+
+const callsOf = (need: Need, parties: Parties): readonly PlacedCall[] =>
+  need.steps.map((step, index): PlacedCall => {
+    const { source } = need;
+    const role = roleOf(step);
+    const isLast = index === need.steps.length - 1;
+    const sourceIdentity = need.sourceIdentity && isLast;
+    const before = need.steps[index - 1];
+    const byToken = index === 0 && SOURCE_KINDS[source].firstCall === "AssumeRoleWithWebIdentity";
+    const caller = before === undefined ? parties.caller : callerOfRole(roleOf(before));
+    if (caller === undefined && !byToken) throw missingPrincipal(source);
+    if (caller !== undefined) samePartition(role, caller.partition, caller.arn);
+    return { need, role, step, source, sourceIdentity, isLast, caller: byToken ? undefined : caller };
+  });
+
+/** @param calls all of one caller's */
+function permissionsOf(calls: readonly PlacedCall[], parties: Parties): readonly PolicyDocument[] {
+  const [first] = calls;
+  const caller = first?.caller;
+  if (first === undefined || caller === undefined) return [];
+  const ofFirst = SOURCE_KINDS[first.source].callsSts ? "caller-permissions" : "broker-permissions";
+  const document = caller === parties.caller ? ofFirst : "hub-permissions";
+  const distinctCalls = distinctRoles(calls);
+  return [
+    {
+      document,
+      of: caller.arn,
+      ...permissions(distinctCalls, caller),
+      ...permissionsCommand(caller, distinctCalls, document),
+    },
+  ];
+}
+
+function trustFor(call: PlacedCall, parties: Parties): PolicyDocument {
+  const { need, role, isLast, caller } = call;
+  const subjects = distinct(need.subjects);
+  const document = isLast ? "trust" : "hub-trust";
+  const trusted = { document, of: role, command: trustCommand(nameOf(role), document) } as const;
+  if (caller !== undefined) return { ...trusted, ...trustOfCaller(call, caller, subjects) };
+  const tokens = { subjects, audience: need.audience, by: "sidecar" } as const;
+  return { ...trusted, ...federated(role, tokens, providerIn(parties)) };
+}
+
+const distinctRoles = (calls: readonly PlacedCall[]): readonly PlacedCall[] => [
+  ...new Map(calls.map((call) => [call.role, call])).values(),
+];
 
 function ofBroker({ caller, broker }: Parties): readonly PolicyDocument[] {
   if (caller === undefined || broker === undefined) return [];
   const trusting = trustOfBroker(caller, broker);
   const command = trustCommand(caller.name, "broker-trust");
   return trusting === undefined ? [] : [{ document: "broker-trust", of: caller.arn, ...trusting, command }];
-}
-
-function ofCalls(need: Need, parties: Parties): readonly PolicyDocument[] {
-  const { source } = need;
-  const subjects = distinct(need.subjects);
-  return need.steps.flatMap((step, index): PolicyDocument[] => {
-    const role = roleOf(step);
-    const last = index === need.steps.length - 1;
-    const name = last ? "trust" : "hub-trust";
-    const trusted = { document: name, of: role, command: trustCommand(nameOf(role), name) } as const;
-    if (index === 0 && SOURCE_KINDS[source].firstCall === "AssumeRoleWithWebIdentity") {
-      const tokens = { subjects, audience: need.audience, by: "sidecar" } as const;
-      return [{ ...trusted, ...federated(role, tokens, providerIn(parties)) }];
-    }
-    const before = need.steps[index - 1];
-    const caller = before === undefined ? parties.caller : callerOfRole(roleOf(before));
-    if (caller === undefined) throw missingPrincipal(source);
-    samePartition(role, caller.partition, caller.arn);
-    const first = SOURCE_KINDS[source].callsSts ? "caller-permissions" : "broker-permissions";
-    const document = before === undefined ? first : "hub-permissions";
-    const call = { step, source, sourceIdentity: need.sourceIdentity && last };
-    return [
-      {
-        document,
-        of: caller.arn,
-        ...permissions(role, call, caller),
-        ...permissionsCommand(caller, role, document),
-      },
-      { ...trusted, ...trustOfCaller(call, caller, subjects) },
-    ];
-  });
-}
-
-/** IAM's default quota for a trust policy. White space does not count. */
-const TRUST_MAX = 2048;
-
-function aboutLength({ document, policy }: PolicyDocument): readonly Warning[] {
-  const { length } = JSON.stringify(policy);
-  if (!document.endsWith("trust") || length <= TRUST_MAX) return [];
-  const message = `The policy has ${length} characters, and IAM takes ${TRUST_MAX} unless the account's quota is raised (to 4096 at most): give some of these service accounts a role of their own.`;
-  return [{ code: "POLICY_LONG", message }];
 }
 
 const roleOf = ({ roleArn }: Step): RoleArn => {
@@ -100,9 +127,14 @@ const roleOf = ({ roleArn }: Step): RoleArn => {
 const trustCommand = (roleName: string, document: DocumentName): string =>
   `aws iam update-assume-role-policy --role-name ${roleName} --policy-document file://${document}.json`;
 
-function permissionsCommand(caller: Caller, role: RoleArn, file: string): { readonly command?: string } {
+function permissionsCommand(
+  caller: Caller,
+  calls: readonly Call[],
+  file: string,
+): { readonly command?: string } {
   if (caller.kind === "account") return {};
-  const policy = `assume-${nameOf(role)}`;
+  const [role, ...others] = calls.map((one) => nameOf(one.role));
+  const policy = others.length === 0 ? `assume-${role}` : "assume-roles-of-pods";
   return {
     command: `aws iam put-${caller.kind}-policy --${caller.kind}-name ${caller.name} --policy-name ${policy} --policy-document file://${file}.json`,
   };

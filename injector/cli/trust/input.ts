@@ -13,16 +13,22 @@ import { assumingBroker, withAnyCa } from "../input/assumed-broker.ts";
 import { givenSettings } from "../input/settings.ts";
 import { installationFrom, type Installation } from "../live/installed.ts";
 import type { Need } from "./documents.ts";
-import { needOfWishes, needsOfPod, oneNeed } from "./need.ts";
+import { needOfWishes, needsOfPod, chosenNeeds } from "./need.ts";
 import type { Options } from "./options.ts";
 import { parseSubject } from "./subject.ts";
 
+/** One need at least, all of one source. */
+interface Needed {
+  readonly needs: readonly Need[];
+  readonly installation: Installation;
+}
+
 /** What is needed, by whichever of its three forms the command line has. */
-export async function needFrom(
+export async function needsFrom(
   references: readonly string[],
   options: Options,
   stdin: Io["stdin"],
-): Promise<{ readonly need: Need; readonly installation: Installation }> {
+): Promise<Needed> {
   const { filename, serviceAccount, role } = options;
   const forms = [filename !== undefined, references.length > 0, serviceAccount !== undefined];
   if (forms.filter(Boolean).length !== 1) {
@@ -41,7 +47,7 @@ export async function needFrom(
       ? await ofCluster(references, options)
       : await ofManifests(filename, options, stdin);
   const needs = objects.flatMap(({ object, facts }) => needsOfPod(object, facts, installation.config));
-  return { need: oneNeed(needs, roleFrom(role, installation.config, options)), installation };
+  return { needs: chosenNeeds(needs, roleFrom(role, installation.config, options)), installation };
 }
 
 function roleFrom(
@@ -56,10 +62,7 @@ function roleFrom(
   return arn;
 }
 
-async function ofServiceAccounts(
-  names: readonly string[],
-  options: Options,
-): Promise<{ readonly need: Need; readonly installation: Installation }> {
+async function ofServiceAccounts(names: readonly string[], options: Options): Promise<Needed> {
   const { namespace, role } = options;
   if (namespace === undefined || role === undefined) {
     throw new CodedError("USAGE", `--service-account needs ${namespace === undefined ? "-n" : "--role"}.`, {
@@ -76,7 +79,7 @@ async function ofServiceAccounts(
     externalId: options.externalId,
     sessionTags: options.tags,
   };
-  return { need: needOfWishes(wanted, config), installation: { config, assumptions: [] } };
+  return { needs: [needOfWishes(wanted, config)], installation: { config, assumptions: [] } };
 }
 
 /** The base of role names, from whatever names an account. */

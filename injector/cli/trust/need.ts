@@ -130,6 +130,17 @@ export function oneNeed(needs: readonly Need[], role: RoleArn | undefined): Need
   return { ...first, subjects: wanted.flatMap(({ subjects }) => subjects) };
 }
 
+/**
+ * One need, or one for each role where a broker makes the sessions of all: its own policy names all roles.
+ * @param role of which they are wanted; undefined: of any
+ * @throws as {@link oneNeed}
+ */
+export function chosenNeeds(needs: readonly Need[], role: RoleArn | undefined): readonly Need[] {
+  const byBroker = needs.length > 0 && needs.every(({ source }) => !SOURCE_KINDS[source].callsSts);
+  if (role !== undefined || !byBroker) return [oneNeed(needs, role)];
+  return [...new Set(needs.map((need) => need.role))].map((one) => oneNeed(needs, one));
+}
+
 /** A warning if the hub role is set, but not used. */
 export function aboutHub({ steps, source }: Need, { hubRole }: InjectorConfig): readonly Warning[] {
   if (hubRole === undefined || steps.length > 1 || SOURCE_KINDS[source].firstCall === "AssumeRole") return [];

@@ -1,9 +1,9 @@
 import { TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
-import { SOURCES } from "../../../sidecar/contract/session.ts";
+import { SOURCES, type Source } from "../../../sidecar/contract/session.ts";
 import { coded, CodedError } from "../../../sidecar/kit/errors.ts";
 import { own } from "../../model/read.ts";
 import { BROKER } from "../live/deployment.ts";
-import type { Need, Parties } from "./documents.ts";
+import type { Parties } from "./documents.ts";
 import type { Options } from "./options.ts";
 import { parsePrincipal } from "./principal.ts";
 import { parseIssuer, parseProviderArn, type Provider } from "./provider.ts";
@@ -11,8 +11,8 @@ import { parseSubject } from "./subject.ts";
 import { SOURCE_KINDS } from "../../sources/sources.ts";
 
 /** Whom to trust, from the command line or from the cluster. */
-export async function partiesFrom(options: Options, need: Need): Promise<Parties> {
-  const { callsSts, principalRemedy } = SOURCE_KINDS[need.source];
+export async function partiesFrom(options: Options, source: Source): Promise<Parties> {
+  const { callsSts, principalRemedy } = SOURCE_KINDS[source];
   if (!callsSts) return brokerFrom(options);
   const ofBroker = options.brokerIdentity ?? options.brokerAudience;
   if (ofBroker !== undefined) {
@@ -21,8 +21,8 @@ export async function partiesFrom(options: Options, need: Need): Promise<Parties
     });
   }
   return principalRemedy === undefined
-    ? { provider: await providerFrom(options, need) }
-    : callerFrom(options, need);
+    ? { provider: await providerFrom(options, source) }
+    : callerFrom(options, source);
 }
 
 /** The broker's own role or user and, where its trust policy is to be printed, how the broker becomes it. */
@@ -60,7 +60,7 @@ async function providerOfBroker(options: Options): Promise<Provider> {
   }
 }
 
-async function providerFrom(options: Options, { source }: Need): Promise<Provider> {
+async function providerFrom(options: Options, source: Source): Promise<Provider> {
   const { principal } = options;
   if (principal !== undefined) {
     throw new CodedError(
@@ -108,7 +108,7 @@ async function issuerOfCluster(options: Options): Promise<Provider> {
   }
 }
 
-function callerFrom({ principal, oidcIssuer, oidcProvider }: Options, { source }: Need): Parties {
+function callerFrom({ principal, oidcIssuer, oidcProvider }: Options, source: Source): Parties {
   if (oidcIssuer !== undefined || oidcProvider !== undefined) {
     throw new CodedError("USAGE", `Source ${source} trusts a --principal, and no OIDC provider.`, {
       remedy: "Give --principal, or choose --source web-identity.",

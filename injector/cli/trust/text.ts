@@ -1,6 +1,6 @@
 import type { Paint } from "../print/paint.ts";
 import { wrapped } from "../print/lines.ts";
-import type { Explanation, PolicyDocument } from "./document.ts";
+import type { DocumentName, Explanation, PolicyDocument } from "./document.ts";
 
 /** What goes to standard output: one policy as IAM takes it, or several by their names. */
 export function policiesText(documents: readonly PolicyDocument[]): string {
@@ -8,9 +8,16 @@ export function policiesText(documents: readonly PolicyDocument[]): string {
   const value =
     rest.length === 0 && first !== undefined
       ? first.policy
-      : Object.fromEntries(documents.map(({ document, policy }) => [document, policy]));
+      : Object.fromEntries(documents.map((one) => [keyOf(one, documents), one.policy]));
   return `${JSON.stringify(value, null, 2)}\n`;
 }
+
+/** The name of a document and, where several have it, of what they are. */
+const keyOf = ({ document, of }: PolicyDocument, documents: readonly PolicyDocument[]): string =>
+  isOneOfSeveral(document, documents) ? `${document} ${of}` : document;
+
+const isOneOfSeveral = (name: DocumentName, documents: readonly PolicyDocument[]): boolean =>
+  documents.filter(({ document }) => document === name).length > 1;
 
 const TITLES: Readonly<Record<PolicyDocument["document"], string>> = {
   trust: "trust policy of",
@@ -32,10 +39,14 @@ export function commentary(
   width: number,
   paint: Paint,
 ): string {
-  const several = documents.length > 1;
+  const alone = ({ document, of }: PolicyDocument): string => {
+    if (documents.length === 1) return "";
+    const role = isOneOfSeveral(document, documents) ? ` --role ${of}` : "";
+    return ` (--document ${document}${role} prints it alone)`;
+  };
   const lines = [
     ...notes.flatMap((note) => wrapped(note, width, 0)).map((line) => paint("dim", line)),
-    ...documents.flatMap((one) => ["", ...linesOf(one, several, width, paint)]),
+    ...documents.flatMap((one) => ["", ...linesOf(one, alone(one), width, paint)]),
     ...(others.length === 0 ? [] : ["", `Also: ${others.map((name) => `--document ${name}`).join(", ")}.`]),
   ];
   return `${lines.join("\n").replace(/^\n+/, "")}\n`;
@@ -43,7 +54,7 @@ export function commentary(
 
 function linesOf(
   { document, of, explanation, warnings, command }: PolicyDocument,
-  several: boolean,
+  alone: string,
   width: number,
   paint: Paint,
 ): readonly string[] {
@@ -55,11 +66,7 @@ function linesOf(
       ? []
       : [
           "",
-          ...wrapped(
-            `To set it, save it as ${document}.json${several ? ` (--document ${document} prints it alone)` : ""}.${replaces}`,
-            width,
-            2,
-          ),
+          ...wrapped(`To set it, save it as ${document}.json${alone}.${replaces}`, width, 2),
           `    ${paint("cyan", command)}`,
         ];
   return [

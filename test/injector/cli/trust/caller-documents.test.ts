@@ -6,7 +6,7 @@ import { ACCOUNT, ROLE, OTHER, HUB, provider, nodes, need, statements, codesOf }
 
 describe("sources node and ambient", () => {
   test.for(["node", "ambient"] as const)("%s: trust the caller for this pod's tags alone", (source) => {
-    const documents = documentsFor(need({ source }), { caller: nodes });
+    const documents = documentsFor([need({ source })], { caller: nodes });
     expect(statements(documents, "trust")).toEqual([
       {
         Sid: "AssumeRole",
@@ -25,7 +25,7 @@ describe("sources node and ambient", () => {
       ["caller-permissions", nodes.arn],
       ["trust", ROLE],
     ]);
-    expect(() => documentsFor(need({ source }), {})).toThrow(
+    expect(() => documentsFor([need({ source })], {})).toThrow(
       expect.objectContaining({ code: "PRINCIPAL_MISSING" }),
     );
   });
@@ -35,7 +35,7 @@ describe("sources node and ambient", () => {
       ["shop", "a"],
       ["till", "b*"],
     ] as const;
-    const documents = documentsFor(need({ source: "node", subjects }), { caller: nodes });
+    const documents = documentsFor([need({ source: "node", subjects })], { caller: nodes });
     expect(statements(documents, "trust")?.map(({ Sid, Condition }) => [Sid, Condition])).toEqual([
       [
         "AssumeRole1",
@@ -59,18 +59,18 @@ describe("sources node and ambient", () => {
 
   test("put the caller's own permissions on a user or a role, and on no account", () => {
     const commandFor = (arn: string) =>
-      documentsFor(need({ source: "ambient" }), { caller: parsePrincipal(arn) }).find(
+      documentsFor([need({ source: "ambient" })], { caller: parsePrincipal(arn) }).find(
         ({ document }) => document === "caller-permissions",
       )?.command;
     expect(commandFor(`${ACCOUNT}user/ci/deployer`)).toContain("put-user-policy --user-name deployer ");
     expect(commandFor(nodes.arn)).toContain("put-role-policy --role-name nodes ");
     expect(commandFor(`${ACCOUNT}root`)).toBeUndefined();
-    const whole = documentsFor(need({ source: "ambient" }), { caller: parsePrincipal(`${ACCOUNT}root`) });
+    const whole = documentsFor([need({ source: "ambient" })], { caller: parsePrincipal(`${ACCOUNT}root`) });
     expect(codesOf(whole)).toContain("PRINCIPAL_ACCOUNT");
   });
 
   test("go through a hub where there is one: the caller into the hub, the hub into the role", () => {
-    const documents = documentsFor(need({ source: "node", of: OTHER }, { hubRole: role(HUB) }), {
+    const documents = documentsFor([need({ source: "node", of: OTHER }, { hubRole: role(HUB) })], {
       caller: nodes,
     });
     expect(documents.map(({ document, of }) => [document, of])).toEqual([
@@ -89,30 +89,34 @@ describe("sources node and ambient", () => {
 describe("every policy", () => {
   const many = [
     documentsFor(
-      need({
-        subjects: [
-          ["shop", "a"],
-          ["*", "b"],
-        ],
-      }),
+      [
+        need({
+          subjects: [
+            ["shop", "a"],
+            ["*", "b"],
+          ],
+        }),
+      ],
       { provider },
     ),
-    documentsFor(need({ externalId: "x1", tags: '{"team":"a"}' }, { hubRole: role(HUB) }), { provider }),
+    documentsFor([need({ externalId: "x1", tags: '{"team":"a"}' }, { hubRole: role(HUB) })], { provider }),
     documentsFor(
-      need({
-        source: "node",
-        subjects: [
-          ["shop", "a"],
-          ["till", "b"],
-        ],
-      }),
+      [
+        need({
+          source: "node",
+          subjects: [
+            ["shop", "a"],
+            ["till", "b"],
+          ],
+        }),
+      ],
       { caller: nodes },
     ),
-    documentsFor(need({ source: "broker" }), {
+    documentsFor([need({ source: "broker" }), need({ source: "broker", of: OTHER })], {
       caller: nodes,
       broker: { type: "web-identity", provider, audience: "sts.amazonaws.com", namespace: "podrole-system" },
     }),
-    documentsFor(need({ source: "broker" }), { caller: nodes, broker: { type: "node" } }),
+    documentsFor([need({ source: "broker" })], { caller: nodes, broker: { type: "node" } }),
   ].flat();
 
   test("explains each of its lines: principal, action, resource and every condition", () => {
@@ -146,7 +150,7 @@ describe("every policy", () => {
     const principals = many.flatMap(({ policy }) =>
       policy.Statement.flatMap(({ Principal, Resource }) => [
         ...Object.values(Principal ?? {}),
-        Resource ?? "",
+        ...[Resource ?? ""].flat(),
       ]),
     );
     expect(principals.filter((one) => one.includes("*"))).toEqual([]);

@@ -161,6 +161,24 @@ describe("podrole trust-policy --source broker", () => {
     expect(pods).toMatchObject({ code: 0, stdout: expect.stringContaining("SetSourceIdentity") });
   });
 
+  test("prints the policies of all roles of the pods, each by its name, and asks for no --role", async () => {
+    const other = `${ROLE}-2`;
+    const namespace = `apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {podrole.dev/inject: enabled}, annotations: {iam.amazonaws.com/allowed-roles: '["*"]'}}\n`;
+    const input = [manifest(ROLE, "a"), manifest(other, "b"), namespace].join("---\n");
+    const base = ["--base-role-arn", "arn:aws:iam::111122223333:role/", "--broker-identity", "node"];
+    const { stdout, stderr } = await trust(["-f", "-", ...BROKER, ...base], input);
+    expect(Object.keys(JSON.parse(stdout))).toEqual([
+      "broker-permissions",
+      `trust ${ROLE}`,
+      `trust ${other}`,
+      "broker-trust",
+    ]);
+    expect(JSON.parse(stdout)["broker-permissions"].Statement[0].Resource).toEqual([ROLE, other]);
+    expect(stderr.replaceAll(/\s+/g, " ")).toContain(`(--document trust --role ${other} prints it alone)`);
+    const one = await trust(["-f", "-", ...BROKER, ...base, "--document", "trust", "--role", other], input);
+    expect(Object.keys(JSON.parse(one.stdout))).toEqual(["Version", "Statement"]);
+  });
+
   test("takes the broker's namespace, audience and issuer, the last one from the cluster too", async () => {
     const { kubeconfig } = await cluster();
     const options = ["--podrole-namespace", "iam", "--broker-audience", "aws", "--document", "broker-trust"];

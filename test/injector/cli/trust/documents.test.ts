@@ -8,7 +8,7 @@ import { ACCOUNT, ROLE, OTHER, HUB, ISSUER, provider, need, statements, codesOf 
 
 describe("source web-identity", () => {
   test("trusts the role's account's provider, for AWS's audience and one service account, letter by letter", () => {
-    const documents = documentsFor(need(), { provider });
+    const documents = documentsFor([need()], { provider });
     expect(documents).toHaveLength(1);
     expect(documents[0]).toMatchObject({ document: "trust", of: ROLE, warnings: [] });
     expect(documents[0]?.policy).toEqual({
@@ -32,12 +32,12 @@ describe("source web-identity", () => {
 
   test("trusts the installation's audience where that is another", () => {
     const [statement] =
-      statements(documentsFor(need({}, { tokenAudience: "amazonaws.com" }), { provider }), "trust") ?? [];
+      statements(documentsFor([need({}, { tokenAudience: "amazonaws.com" })], { provider }), "trust") ?? [];
     expect(statement?.Condition?.StringEquals?.[`${ISSUER}:aud`]).toBe("amazonaws.com");
   });
 
   test("names the role without its path in the command", () => {
-    const [{ command } = {}] = documentsFor(need(), { provider });
+    const [{ command } = {}] = documentsFor([need()], { provider });
     expect(command).toBe(
       "aws iam update-assume-role-policy --role-name billing-reader --policy-document file://trust.json",
     );
@@ -47,7 +47,7 @@ describe("source web-identity", () => {
     ["arn:aws-cn:iam::111122223333:role/r", "arn:aws-cn:iam::111122223333:oidc-provider/"],
     ["arn:aws-us-gov:iam::111122223333:role/r", "arn:aws-us-gov:iam::111122223333:oidc-provider/"],
   ] as const)("keeps to the partition of %s", ([of, start]) => {
-    const [statement] = statements(documentsFor(need({ of }), { provider }), "trust") ?? [];
+    const [statement] = statements(documentsFor([need({ of })], { provider }), "trust") ?? [];
     expect(statement?.Principal).toEqual({ Federated: `${start}${ISSUER}` });
     expect(statement?.Condition?.StringEquals?.[`${ISSUER}:aud`]).toBe("sts.amazonaws.com");
   });
@@ -58,7 +58,7 @@ describe("source web-identity", () => {
       ["till", "b"],
       ["shop", "a"],
     ] as const;
-    const [statement] = statements(documentsFor(need({ subjects }), { provider }), "trust") ?? [];
+    const [statement] = statements(documentsFor([need({ subjects })], { provider }), "trust") ?? [];
     expect(statement?.Condition?.StringEquals?.[`${ISSUER}:sub`]).toEqual([
       "system:serviceaccount:shop:a",
       "system:serviceaccount:till:b",
@@ -70,7 +70,7 @@ describe("source web-identity", () => {
       ["shop", "billing"],
       ["shop", "job-*"],
     ] as const;
-    const documents = documentsFor(need({ subjects }), { provider });
+    const documents = documentsFor([need({ subjects })], { provider });
     expect(statements(documents, "trust")?.map(({ Condition }) => Condition)).toEqual([
       {
         StringEquals: {
@@ -89,7 +89,7 @@ describe("source web-identity", () => {
   test("warns of the default account, of an issuer that AWS cannot reach, and of a provider elsewhere", () => {
     const all = (issuer: string) =>
       codesOf(
-        documentsFor(need({ subjects: [["shop", "default"]] }), { provider: parseIssuer(issuer, "test") }),
+        documentsFor([need({ subjects: [["shop", "default"]] })], { provider: parseIssuer(issuer, "test") }),
       );
     expect(all("https://kubernetes.default.svc.cluster.local")).toEqual([
       "SUBJECT_DEFAULT",
@@ -97,24 +97,24 @@ describe("source web-identity", () => {
     ]);
     expect(all("https://10.0.0.1/")).toEqual(["SUBJECT_DEFAULT", "ISSUER_PRIVATE", "ISSUER_SLASH"]);
     const elsewhere = parseProviderArn(`arn:aws:iam::999988887777:oidc-provider/${ISSUER}`);
-    expect(codesOf(documentsFor(need(), { provider: elsewhere }))).toEqual(["PROVIDER_ELSEWHERE"]);
+    expect(codesOf(documentsFor([need()], { provider: elsewhere }))).toEqual(["PROVIDER_ELSEWHERE"]);
   });
 
   test("warns where the policy is longer than IAM takes", () => {
     const subjects = Array.from({ length: 60 }, (_, n) => ["shop", `service-account-${n}`] as const);
-    expect(codesOf(documentsFor(need({ subjects }), { provider }))).toEqual(["POLICY_LONG"]);
+    expect(codesOf(documentsFor([need({ subjects })], { provider }))).toEqual(["POLICY_LONG"]);
   });
 
   test("refuses another partition's provider, and no provider at all", () => {
     const chinese = parseProviderArn(`arn:aws-cn:iam::111122223333:oidc-provider/${ISSUER}`);
-    expect(() => documentsFor(need(), { provider: chinese })).toThrow(/different AWS partitions/);
-    expect(() => documentsFor(need(), {})).toThrow(/OIDC issuer/);
+    expect(() => documentsFor([need()], { provider: chinese })).toThrow(/different AWS partitions/);
+    expect(() => documentsFor([need()], {})).toThrow(/OIDC issuer/);
   });
 });
 
 describe("source web-identity through a hub", () => {
   const over = { hubRole: role(HUB), clusterName: "prod" };
-  const documents = documentsFor(need({ of: OTHER, externalId: "tenant-7" }, over), { provider });
+  const documents = documentsFor([need({ of: OTHER, externalId: "tenant-7" }, over)], { provider });
 
   test("needs the hub's trust, the hub's permissions and the role's trust, in the order of the calls", () => {
     expect(documents.map(({ document, of }) => [document, of])).toEqual([
@@ -162,7 +162,7 @@ describe("source web-identity through a hub", () => {
   });
 
   test("requires no tags that the sidecar does not send, and warns that pods are not told apart", () => {
-    const silent = documentsFor(need({ externalId: "tenant-7" }, { ...over, sessionTags: false }), {
+    const silent = documentsFor([need({ externalId: "tenant-7" }, { ...over, sessionTags: false })], {
       provider,
     });
     expect(statements(silent, "trust")).toMatchObject([
@@ -174,7 +174,7 @@ describe("source web-identity through a hub", () => {
 
   test("is not used by a pod that asks for neither external id nor tags, which is a warning", () => {
     const direct = need({}, over);
-    expect(documentsFor(direct, { provider }).map(({ document }) => document)).toEqual(["trust"]);
+    expect(documentsFor([direct], { provider }).map(({ document }) => document)).toEqual(["trust"]);
     expect(aboutHub(direct, config(over))).toMatchObject([{ code: "HUB_UNUSED" }]);
   });
 
