@@ -72,7 +72,7 @@ export const SETTINGS = {
   }),
   policy: optional(choice(["enforce", "listed", "audit", "off"]), {
     about:
-      "Which rules decide who may use a role; default: listed for source web-identity, enforce for the others.",
+      "Which rules decide who may use a role; default: listed for source web-identity, enforce for the others; source broker always enforces.",
   }),
   guard: setting(choice(GUARD_SETTINGS), "auto", {
     about:
@@ -167,7 +167,8 @@ export const SETTINGS = {
     policy: true,
   }),
   brokerUrl: optional(httpsOrigin, {
-    about: "Source broker: where sidecars reach the broker; the chart sets it where broker.enabled.",
+    about:
+      "Source broker: where sidecars reach the broker; with broker.enabled the chart sets it to the broker's Service.",
     policy: true,
     sidecar: ENV.brokerUrl,
   }),
@@ -178,7 +179,7 @@ export const SETTINGS = {
   }),
   brokerClients: setting(choice(["any", "pod"]), "any", {
     about:
-      "Source broker: from which addresses the broker takes a pod's token; any, or only from the pod's own, where the network keeps the addresses of pods.",
+      "Source broker: from which addresses the broker accepts a pod's token; pod: only from the pod's own, if the network keeps it on the way to the broker.",
   }),
   shareSessions: setting(yesOrNo, "false", {
     about:
