@@ -33,6 +33,7 @@ import { UID_ATTACKS, withUid } from "./uid-attacks.ts";
 import { VERIFY_ATTACKS } from "./verify-attacks.ts";
 import { SETTINGS, withoutVolumes, type AttackSetting } from "./attack.ts";
 import {
+  ALL_ROLES,
   codeIn,
   openPolicies,
   POLICIES,
@@ -301,44 +302,50 @@ describe.skipIf(reason !== undefined)(
       });
     });
 
-    test.for(["plain", "node", "off", "verify", "restricted", "together", "togetherNode"] as const)(
-      "judges three hundred random pods as the webhook does: setting %s",
-      async (name) => {
-        const { config, annotations, labels }: AttackSetting = SETTINGS[name];
-        const known = facts({ annotations, ...(labels && { labels }) });
-        const settings = { ...config, policy: "off" } as const;
-        const { own, pod: harmless } = await good(SETTINGS[name], name);
-        const decision = decide(
-          randomValidPod(() => 0.999),
-          known,
-          settings,
-        );
-        if (decision.kind !== "inject") throw new Error(`${decision.kind} of ${JSON.stringify(harmless)}`);
-        const next = numbers(7);
-        const counts = { inject: 0, deny: 0, skip: 0 };
-        for (let i = 0; i < 300; i += 1) {
-          const pod = asTaken(randomValidPod(next));
-          const decided = decide(pod, known, settings);
-          const { kind, findings } = decided;
-          // The webhook denies some pods that it could correct. A corrected pod is harmless.
-          const mended = findings.filter(({ severity }) => severity === "deny");
-          if (mended.length > 0 && mended.every(({ code }) => code === "PRIVILEGE_ESCALATION")) continue;
-          counts[kind] += 1;
-          // A denied pod is tried as if the webhook had let it pass.
-          const { intent } = decided.kind === "inject" ? decided : decision;
-          const values = assigned(pod, intent, settings, FRESH);
-          if (values === undefined) throw new Error("no uid is left for the sidecar");
-          const { status, body } = await create(own, mutate(pod, intent, settings, values));
-          const verdict = status < 300 ? "inject" : "deny";
-          expect({ verdict, pod, says: findings, body: status < 300 ? "" : body.message }).toMatchObject({
-            verdict: kind,
-            pod,
-            says: findings,
-          });
-        }
-        expect(Math.min(counts.inject, counts.deny)).toBeGreaterThan(20);
-      },
-    );
+    test.for([
+      "plain",
+      "node",
+      "off",
+      "verify",
+      "restricted",
+      "together",
+      "togetherNode",
+      "brokerChosen",
+    ] as const)("judges three hundred random pods as the webhook does: setting %s", async (name) => {
+      const { config, annotations, labels }: AttackSetting = SETTINGS[name];
+      const known = facts({ annotations, ...(labels && { labels }), grants: [ALL_ROLES] });
+      const settings = { ...config, policy: "off" } as const;
+      const { own, pod: harmless } = await good(SETTINGS[name], name);
+      const decision = decide(
+        randomValidPod(() => 0.999),
+        known,
+        settings,
+      );
+      if (decision.kind !== "inject") throw new Error(`${decision.kind} of ${JSON.stringify(harmless)}`);
+      const next = numbers(7);
+      const counts = { inject: 0, deny: 0, skip: 0 };
+      for (let i = 0; i < 300; i += 1) {
+        const pod = asTaken(randomValidPod(next));
+        const decided = decide(pod, known, settings);
+        const { kind, findings } = decided;
+        // The webhook denies some pods that it could correct. A corrected pod is harmless.
+        const mended = findings.filter(({ severity }) => severity === "deny");
+        if (mended.length > 0 && mended.every(({ code }) => code === "PRIVILEGE_ESCALATION")) continue;
+        counts[kind] += 1;
+        // A denied pod is tried as if the webhook had let it pass.
+        const { intent } = decided.kind === "inject" ? decided : decision;
+        const values = assigned(pod, intent, settings, FRESH);
+        if (values === undefined) throw new Error("no uid is left for the sidecar");
+        const { status, body } = await create(own, mutate(pod, intent, settings, values));
+        const verdict = status < 300 ? "inject" : "deny";
+        expect({ verdict, pod, says: findings, body: status < 300 ? "" : body.message }).toMatchObject({
+          verdict: kind,
+          pod,
+          says: findings,
+        });
+      }
+      expect(Math.min(counts.inject, counts.deny)).toBeGreaterThan(20);
+    });
 
     test("a pod that is older than podrole can lose its finalizer and be debugged", async () => {
       const label = await rig.policyFor(SETTINGS.plain.config);

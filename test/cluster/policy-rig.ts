@@ -133,7 +133,7 @@ export async function openPolicies(...flags: readonly string[]): Promise<PolicyR
 }
 
 /** Source broker needs one, whatever the mode of the policy. */
-const ALL_ROLES = grant("all", { roles: [`${ACCOUNT}*`], namespaces: ["shop"] });
+export const ALL_ROLES = grant("all", { roles: [`${ACCOUNT}*`], namespaces: ["shop"] });
 
 /** The chart's values for an injector with this configuration. */
 const valuesOf = (config: InjectorConfig): object => ({

@@ -2,13 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
 import { admitPod } from "../../injector/review/admit-pod.ts";
 import { config } from "../support/config.ts";
-import { ACCOUNT, BILLING, facts, grant } from "../support/facts.ts";
+import { BILLING, facts } from "../support/facts.ts";
 import { FRESH } from "../support/pods.ts";
 import { SIDECAR_UID } from "../support/sidecar-uid.ts";
 import { until } from "../support/until.ts";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { placeOf } from "./places.ts";
+import { ALL_ROLES } from "./policy-rig.ts";
 import { createNamespace, NAMESPACES, podsOf, shippedObjects } from "./setting.ts";
 
 const reason = whyNot();
@@ -32,8 +33,6 @@ const OFF = {
   config: config({ image: "r.example/podrole:3", guard: "off" }),
 };
 
-/** Source broker needs one, whatever the mode of the policy. */
-const ALL_ROLES = grant("all", { roles: [`${ACCOUNT}*`], namespaces: ["shop"] });
 const BROKER = { source: "broker", brokerUrl: "https://podrole-broker.podrole-system.svc" } as const;
 const byBroker = (brokerCa: string): InjectorConfig => config({ ...OLD.config, ...BROKER, brokerCa });
 
