@@ -84,7 +84,7 @@ export const certificateCheck = (facts: CheckFacts): Results => {
   });
 };
 
-function parsed(pem: string): readonly X509Certificate[] | undefined {
+export function parsed(pem: string): readonly X509Certificate[] | undefined {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
   try {
     return blocks?.map((block) => new X509Certificate(block));
@@ -93,7 +93,12 @@ function parsed(pem: string): readonly X509Certificate[] | undefined {
   }
 }
 
-function validity(code: CheckCode, what: string, one: X509Certificate, now: number): CheckResult | undefined {
+export function validity(
+  code: CheckCode,
+  what: string,
+  one: X509Certificate,
+  now: number,
+): CheckResult | undefined {
   const [from, to] = [Date.parse(one.validFrom), Date.parse(one.validTo)];
   if (now >= to) return fail(code, `The ${what} has ended, on ${day(one)}.`, REMEDY);
   if (now < from) {
@@ -110,7 +115,7 @@ function validity(code: CheckCode, what: string, one: X509Certificate, now: numb
 }
 
 /** Whether a certificate, by what is sent along with it, comes from a CA. One that is in the bundle itself does. */
-function leadsTo(
+export function leadsTo(
   leaf: X509Certificate,
   between: readonly X509Certificate[],
   cas: readonly X509Certificate[],
@@ -130,7 +135,7 @@ function leadsTo(
 const signedBy = (one: X509Certificate, by: X509Certificate): boolean =>
   one.checkIssued(by) && one.verify(by.publicKey);
 
-const day = (one: X509Certificate | undefined): string =>
+export const day = (one: X509Certificate | undefined): string =>
   one === undefined ? "" : new Date(Date.parse(one.validTo)).toISOString().slice(0, 10);
 
 /** The chain in a Secret of type kubernetes.io/tls. Its key is left where it is. */

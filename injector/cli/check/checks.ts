@@ -1,5 +1,6 @@
 import { dryRunCheck, dryRunDeniedCheck } from "./admission.ts";
 import { brokerAccessCheck, brokerCheck, brokerServiceCheck, brokerSettingsCheck } from "./broker/checks.ts";
+import { brokerCertificateCheck, brokerPodsCheck } from "./broker/certificate.ts";
 import { brokerGrantsCheck } from "./broker/grants.ts";
 import { brokerIdentityCheck } from "./broker/identity.ts";
 import { controllerCheck } from "./controller.ts";
@@ -27,6 +28,8 @@ const JUDGES: Readonly<Record<Exclude<CheckCode, "PROBE">, (facts: CheckFacts) =
   BROKER: brokerCheck,
   BROKER_SERVICE: brokerServiceCheck,
   BROKER_SETTINGS: brokerSettingsCheck,
+  BROKER_CERTIFICATE: brokerCertificateCheck,
+  BROKER_PODS: brokerPodsCheck,
   BROKER_ACCESS: brokerAccessCheck,
   BROKER_IDENTITY: brokerIdentityCheck,
   BROKER_GRANTS: brokerGrantsCheck,

@@ -39,6 +39,8 @@ export interface CheckFacts {
   readonly brokerDeployment: Reading;
   readonly brokerService: Reading;
   readonly brokerEndpointSlices: Reading<readonly Fields[]>;
+  /** The chain that the broker serves, PEM. */
+  readonly brokerCertificate: Reading<string>;
   readonly brokerReadyz: Reading<readonly Readyz[]>;
   /** Those that its service account lacks. */
   readonly brokerRights: Reading<readonly BrokerRight[]>;

@@ -41,6 +41,15 @@ export const CHECKS = {
     group: "Broker",
     about: "The setting brokerUrl is the Service's name, and brokerCa is set.",
   },
+  BROKER_CERTIFICATE: {
+    group: "Broker",
+    about: "Its certificate is valid, is for the host of brokerUrl, and is signed by a CA of brokerCa.",
+  },
+  BROKER_PODS: {
+    group: "Broker",
+    about:
+      "Every pod of source broker trusts the CA of that certificate, and of the next one if the CA was lost.",
+  },
   BROKER_ACCESS: {
     group: "Broker",
     about: "Its service account may review tokens, get pods, and watch namespaces and RoleGrants.",

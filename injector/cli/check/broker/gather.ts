@@ -1,6 +1,7 @@
 import { fieldsIn, own, type Fields } from "../../../model/read.ts";
 import type { LiveCluster } from "../../live/cluster.ts";
 import { BROKER } from "../../live/deployment.ts";
+import { chainIn } from "../certificates.ts";
 import type { CheckFacts, Reading } from "../facts.ts";
 import { mapped, reading } from "../reading.ts";
 import { rightsLacking } from "./access.ts";
@@ -8,13 +9,19 @@ import { askReplicas } from "./readyz.ts";
 
 type BrokerFacts = Pick<
   CheckFacts,
-  "brokerDeployment" | "brokerService" | "brokerEndpointSlices" | "brokerReadyz" | "brokerRights"
+  | "brokerDeployment"
+  | "brokerService"
+  | "brokerEndpointSlices"
+  | "brokerCertificate"
+  | "brokerReadyz"
+  | "brokerRights"
 >;
 
 export const NO_BROKER: BrokerFacts = {
   brokerDeployment: { kind: "absent" },
   brokerService: { kind: "absent" },
   brokerEndpointSlices: { kind: "absent" },
+  brokerCertificate: { kind: "absent" },
   brokerReadyz: { kind: "absent" },
   brokerRights: { kind: "absent" },
 };
@@ -31,12 +38,13 @@ export async function gatherBroker(
   cluster: LiveCluster,
 ): Promise<BrokerFacts> {
   const named = `/api/v1/namespaces/${place}`;
-  const [brokerDeployment, brokerService, brokerEndpointSlices, pods] = await Promise.all([
+  const [brokerDeployment, brokerService, brokerEndpointSlices, secret, pods] = await Promise.all([
     one(`/apis/apps/v1/namespaces/${place}/deployments/${BROKER}`),
     one(`${named}/services/${BROKER}`),
     all(
       `/apis/discovery.k8s.io/v1/namespaces/${place}/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D${BROKER}`,
     ),
+    one(`${named}/secrets/${BROKER}-tls`),
     all(`${named}/pods?labelSelector=app.kubernetes.io%2Fname%3D${BROKER}`),
   ]);
   const [brokerReadyz, brokerRights] = await Promise.all([
@@ -47,7 +55,15 @@ export async function gatherBroker(
         )
       : Promise.resolve(brokerDeployment),
   ]);
-  return { brokerDeployment, brokerService, brokerEndpointSlices, brokerReadyz, brokerRights };
+  const brokerCertificate = await mapped(secret, async (found) => chainIn(found) ?? "");
+  return {
+    brokerDeployment,
+    brokerService,
+    brokerEndpointSlices,
+    brokerCertificate,
+    brokerReadyz,
+    brokerRights,
+  };
 }
 
 function accountIn(deployment: Fields): string {

@@ -3,10 +3,13 @@ import { check } from "../../../../injector/cli/check/checks.ts";
 import type { CheckFacts } from "../../../../injector/cli/check/facts.ts";
 import type { Readyz } from "../../../../injector/cli/check/broker/readyz.ts";
 import type { CheckCode } from "../../../../injector/cli/check/result.ts";
+import { certificateAuthority, servingCertificate, validFor } from "../../../../injector/tls/certificates.ts";
+import { CONTAINER } from "../../../../sidecar/contract/pod.ts";
+import { ENV } from "../../../../sidecar/contract/env.ts";
 import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
 import { facts, grant, role } from "../../../support/facts.ts";
-import { absent, named } from "./checks-rig.ts";
-import { brokerConfig, found, granted, healthy } from "./healthy.ts";
+import { absent, DAY_MS, named } from "./checks-rig.ts";
+import { BROKER_HOST, brokerAuthority, brokerConfig, found, granted, healthy, NOW } from "./healthy.ts";
 
 const said = (code: CheckCode, over: Partial<CheckFacts> = {}) =>
   check(healthy({ config: brokerConfig, namespaces: found([granted]), ...over }))
@@ -143,5 +146,70 @@ describe("namespaces of source broker", () => {
       expect.stringMatching(/^warn: No rule allows any role in till:/),
     ]);
     expect(said("BROKER_GRANTS", { ...of(facts()), config })[0]).toMatch(/^skip: .+ no namespace/);
+  });
+});
+
+describe("the broker's certificate", async () => {
+  const certificate = async (days: number, name = BROKER_HOST, ca = brokerAuthority) =>
+    found((await servingCertificate(ca, [name], validFor(days, NOW))).cert);
+  const other = await certificateAuthority("podrole broker CA", validFor(3650, NOW));
+
+  test("that is valid, for the host of brokerUrl and by a CA of brokerCa is fine", () => {
+    expect(said("BROKER_CERTIFICATE")).toEqual([expect.stringMatching(/^ok: .+ until 2026-12-24\.$/)]);
+  });
+
+  test.for([
+    ["missing", /^fail: There is no Secret podrole-system\/podrole-broker-tls/, absent],
+    ["unreadable", /^fail: .+ no certificate that can be read/, found("AAAA")],
+    ["over", /^fail: The broker's certificate has ended/, await certificate(-1)],
+    ["near its end", /^warn: .+ ends soon/, await certificate(0.0005)],
+    ["for another host", /^fail: .+ not for podrole-broker/, await certificate(30, "x.example")],
+    ["of another CA", /^fail: .+ not signed by a CA of brokerCa/, await certificate(30, BROKER_HOST, other)],
+  ] as const)("that is %s is told", ([, expected, brokerCertificate]) => {
+    expect(said("BROKER_CERTIFICATE", { brokerCertificate })).toEqual([expect.stringMatching(expected)]);
+  });
+
+  test("is of any CA of brokerCa while there are two", async () => {
+    const config = { ...brokerConfig, brokerCa: brokerAuthority.cert + other.cert };
+    for (const ca of [brokerAuthority, other]) {
+      const brokerCertificate = await certificate(30, BROKER_HOST, ca);
+      expect(said("BROKER_CERTIFICATE", { config, brokerCertificate })[0]).toMatch(/^ok/);
+    }
+  });
+
+  describe("and pods that were made before", () => {
+    const pod = (name: string, brokerCa: string) => ({
+      metadata: { name },
+      spec: {
+        initContainers: [{ name: CONTAINER.sidecar, env: [{ name: ENV.brokerCa, value: brokerCa }] }],
+      },
+      status: { phase: "Running" },
+    });
+    const pods = (...all: readonly ReturnType<typeof pod>[]) => ({
+      pods: found([{ namespace: "shop", pods: found(all) }]),
+    });
+
+    test("are fine while they trust its CA", () => {
+      expect(said("BROKER_PODS", pods(pod("a", brokerAuthority.cert)))).toEqual([
+        "ok: Every pod of source broker trusts its CA.",
+      ]);
+    });
+
+    test("are named where they do not trust its CA", () => {
+      const all = pods(pod("a", brokerAuthority.cert), pod("b", other.cert), pod("c", other.cert));
+      expect(said("BROKER_PODS", all)).toEqual([
+        expect.stringMatching(/^fail: 2 pods in shop cannot reach the broker, .+: b, c|: b and c/),
+      ]);
+    });
+
+    test("have until the certificate's end where its CA was lost, and years in a change that was planned", async () => {
+      const config = { ...brokerConfig, brokerCa: brokerAuthority.cert + other.cert };
+      const all = pods(pod("old", brokerAuthority.cert), pod("new", config.brokerCa));
+      expect(said("BROKER_PODS", { ...all, config })).toEqual([
+        expect.stringMatching(/^warn: A pod in shop .+ from 2026-12-24 on, .+ its CA was lost: old\.$/),
+      ]);
+      const now = NOW + 3400 * DAY_MS;
+      expect(said("BROKER_PODS", { ...all, config, now })[0]).toMatch(/^ok/);
+    });
   });
 });

@@ -24,11 +24,15 @@ const CRD = manifest("crd/rolegrants.yaml")[0];
 
 const BROKER_SESSION = "arn:aws:sts::111122223333:assumed-role/podrole-broker/podrole-broker-1";
 
+export const BROKER_HOST = "podrole-broker.podrole-system.svc";
+export const brokerAuthority = await certificateAuthority("podrole broker CA", validFor(3650, NOW));
+const brokerServing = await servingCertificate(brokerAuthority, [BROKER_HOST], validFor(30, NOW));
+
 /** Settings that use the broker. */
 export const brokerConfig = config({
   source: "broker",
   brokerUrl: "https://podrole-broker.podrole-system.svc",
-  brokerCa: "(PEM)",
+  brokerCa: brokerAuthority.cert,
 });
 
 /** A namespace that some RoleGrant allows a role. */
@@ -81,6 +85,7 @@ export const healthy = (over: Partial<CheckFacts> = {}): CheckFacts => ({
   }),
   brokerService: found({}),
   brokerEndpointSlices: found([{ endpoints: [{ conditions: { ready: true } }] }]),
+  brokerCertificate: found(brokerServing.cert),
   brokerReadyz: found([{ pod: "podrole-broker-1", kind: "ready", identity: BROKER_SESSION }]),
   brokerRights: found([]),
   grants: found([]),
