@@ -22,10 +22,95 @@ const SIDECARS = {
   healthy: { held: "1x59", up: "1x59" },
 };
 const MONITORED = {
+  broker: { enabled: true, identity: { type: "node" } },
   serviceMonitor: { enabled: true },
   prometheusRule: { enabled: true },
   grafanaDashboard: { enabled: true },
 };
+
+interface Series {
+  readonly series: string;
+  readonly values: string;
+}
+const TOOK = { status: 0, stderr: "" };
+
+/** What promtool says of alerts for Prometheus's answers, one in 30 seconds. */
+function tried(rules: string, input_series: readonly Series[], alert_rule_test: readonly object[]): object {
+  const tests = [{ interval: "30s", input_series, alert_rule_test }];
+  const file = tempFile(
+    JSON.stringify({ rule_files: [rules], evaluation_interval: "30s", tests }),
+    "tests.yaml",
+  );
+  const { status, stderr } = spawnSync(PROMTOOL ?? "", ["test", "rules", file], { encoding: "utf8" });
+  return { status, stderr };
+}
+
+/** A replica as the Prometheus operator names the targets of the chart's PodMonitor. */
+const BROKER = 'job="podrole-system/podrole-broker",namespace="podrole-system",pod="podrole-broker-a"';
+const ofBroker = (name: string, values: string, labels = ""): Series => ({
+  series: `podrole_broker_${name}{${BROKER}${labels}}`,
+  values,
+});
+/** Promtool's time begins at 0, so this is an identity that ends in an hour and is renewed. */
+const HEALTHY: readonly Series[] = [
+  ofBroker("identity_expiry_timestamp_seconds", "3600+30x80"),
+  ofBroker("sts_requests_total", "0+60x80", ',code="Success"'),
+  ofBroker("sts_requests_total", "0+1x80", ',code="AccessDenied"'),
+  ofBroker("refusals_total", "0+1x80", ',code="ROLE_NOT_ALLOWED"'),
+  ofBroker("refusals_total", "0+60x80", ',code="BROKER_BUSY"'),
+  ofBroker("queue_length", "90x80"),
+];
+const POD = { pod: "podrole-broker-a" };
+const BROKERS: readonly (readonly [
+  when: string,
+  alert: string,
+  series: readonly Series[],
+  labels: Readonly<Record<string, string>>,
+])[] = [
+  [
+    "where no replica of the broker answers",
+    "PodroleBrokerDown",
+    [{ series: `up{${BROKER}}`, values: "1x9 0x70" }],
+    {},
+  ],
+  [
+    "of a broker without an identity",
+    "PodroleBrokerIdentityMissing",
+    [{ series: `podrole_unready{${BROKER},code="BROKER_IDENTITY_UNAVAILABLE"}`, values: "1x80" }],
+    POD,
+  ],
+  [
+    "of a broker whose identity is not renewed",
+    "PodroleBrokerIdentityExpiring",
+    [ofBroker("identity_expiry_timestamp_seconds", "2700x80")],
+    POD,
+  ],
+  [
+    "where most calls to STS fail",
+    "PodroleBrokerStsFailing",
+    [
+      ofBroker("sts_requests_total", "0+1x80", ',code="Success"'),
+      ofBroker("sts_requests_total", "0+2x80", ',code="STS_UNREACHABLE"'),
+    ],
+    {},
+  ],
+  [
+    "where STS throttles",
+    "PodroleBrokerThrottled",
+    [
+      ofBroker("sts_requests_total", "0+90x80", ',code="Success"'),
+      ofBroker("sts_requests_total", "0+1x80", ',code="ThrottlingException"'),
+    ],
+    {},
+  ],
+  [
+    "where brokers refuse much, by the code",
+    "PodroleBrokerRefusing",
+    [ofBroker("refusals_total", "0+6x80", ',code="ROLE_NOT_ALLOWED"')],
+    { code: "ROLE_NOT_ALLOWED" },
+  ],
+  ["of a broker with a long queue", "PodroleBrokerBusy", [ofBroker("queue_length", "101x80")], POD],
+];
 
 describe.skipIf(reason !== undefined)(
   `what the chart has for monitoring${reason ? `: ${reason}` : ""}`,
@@ -80,27 +165,46 @@ describe.skipIf(reason !== undefined)(
           })),
         });
         const rules = tempFile(JSON.stringify(spec), "rules.yaml");
-        const tests = {
-          rule_files: [rules],
-          evaluation_interval: "30s",
-          tests: [
-            {
-              interval: "30s",
-              input_series: series,
-              alert_rule_test: [
-                at("9m"),
-                at("11m", "waits"),
-                at("24m", "waits"),
-                at("29m", "expired", "waits"),
-              ],
-            },
-          ],
-        };
-        const file = tempFile(JSON.stringify(tests), "tests.yaml");
-        const { status, stderr } = spawnSync(PROMTOOL ?? "", ["test", "rules", file], { encoding: "utf8" });
-        expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+        expect(
+          tried(rules, series, [
+            at("9m"),
+            at("11m", "waits"),
+            at("24m", "waits"),
+            at("29m", "expired", "waits"),
+          ]),
+        ).toEqual(TOOK);
       },
     );
+
+    test.skipIf(PROMTOOL === undefined).for(BROKERS)(
+      `alerts %s${PROMTOOL ? "" : ": no promtool"}`,
+      ([, alertname, series, labels]) => {
+        const { spec } = ofKind(rendered(MONITORED), "PrometheusRule");
+        const rules = tempFile(JSON.stringify(spec), "rules.yaml");
+        const rule = spec.groups[0].rules.find(({ alert }: { alert: string }) => alert === alertname);
+        const found = { exp_labels: { ...rule.labels, ...labels }, exp_annotations: rule.annotations };
+        const healthy = [{ series: `up{${BROKER}}`, values: "1x80" }, ...HEALTHY];
+        const firing = [{ eval_time: "39m", alertname, exp_alerts: [found] }];
+        const quiet = [{ eval_time: "39m", alertname, exp_alerts: [] }];
+        expect(tried(rules, series, firing)).toEqual(TOOK);
+        expect(tried(rules, healthy, quiet)).toEqual(TOOK);
+      },
+    );
+
+    test("has alerts of the broker only where there is one", () => {
+      const alertsWith = (values: object): readonly string[] =>
+        ofKind(rendered(values), "PrometheusRule").spec.groups[0].rules.map(
+          ({ alert }: { alert: string }) => alert,
+        );
+      const without = alertsWith({ ...MONITORED, broker: { enabled: false } });
+      expect(without).toContain("PodroleInjectorDown");
+      expect(without.filter((alert) => alert.startsWith("PodroleBroker"))).toEqual([]);
+      const all = alertsWith(MONITORED);
+      expect(new Set(BROKERS.map(([, alert]) => alert))).toEqual(
+        new Set(all.filter((alert) => alert.startsWith("PodroleBroker"))),
+      );
+      expect(all.filter((alert) => !alert.startsWith("PodroleBroker"))).toEqual(without);
+    });
 
     test.for([
       ["10.1.2.3", "10.1.2.3:20001"],

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { DURATION_BUCKETS, METRICS } from "../../injector/serve/metrics-table.ts";
+import { BROKER_DURATION_BUCKETS, BROKER_METRICS } from "../../injector/broker/metrics-table.ts";
 import { CONTROLLER_METRICS } from "../../injector/controller/metrics.ts";
 import { HEALTH_PORT } from "../../sidecar/contract/pod.ts";
 import { sidecarMetrics } from "../support/sidecar-metrics.ts";
@@ -18,6 +19,12 @@ number of series is limited. Dry runs are not counted.
 const OF_CONTROLLER = `## Of the controller
 
 \`GET /metrics\` of its port 8080 (\`controller.port\`) serves them as Prometheus text, over HTTP. They hold no secret.
+`;
+
+const OF_BROKER = `## Of the broker
+
+\`GET /metrics\` of its port 8080 (\`broker.healthPort\`) serves them as Prometheus text, over HTTP. They hold no secret, and no label holds a name
+that a tenant can choose.
 `;
 
 const OF_SIDECARS = `## Of a sidecar
@@ -54,16 +61,25 @@ interface Metric {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-function sectionOf([name, { type, help, labels }]: readonly [string, Metric]): string {
-  const buckets = type === "histogram" ? `\n\nBuckets, in seconds: ${DURATION_BUCKETS.join(", ")}.` : "";
+const sectionsOf = (
+  metrics: Readonly<Record<string, Metric>>,
+  buckets: readonly number[],
+): readonly string[] => Object.entries(metrics).map((metric) => sectionOf(metric, buckets));
+
+function sectionOf(
+  [name, { type, help, labels }]: readonly [string, Metric],
+  bounds: readonly number[],
+): string {
+  const buckets = type === "histogram" ? `\n\nBuckets, in seconds: ${bounds.join(", ")}.` : "";
   const rows = Object.entries(labels).map(([label, holds]) => `| \`${label}\` | ${holds} |`);
   return section(name, `A ${type}. ${help}${buckets}`, rows);
 }
 
 /** The page as it follows from the tables of metrics. */
 function page(): string {
-  const ofInjector = Object.entries(METRICS).map(sectionOf);
-  const ofController = Object.entries(CONTROLLER_METRICS).map(sectionOf);
+  const ofInjector = sectionsOf(METRICS, DURATION_BUCKETS);
+  const ofController = sectionsOf(CONTROLLER_METRICS, []);
+  const ofBroker = sectionsOf(BROKER_METRICS, BROKER_DURATION_BUCKETS);
   const ofSidecars = sidecarMetrics().map(({ name, type, help, label }) =>
     section(
       name,
@@ -71,7 +87,16 @@ function page(): string {
       label === undefined ? [] : [`| \`${label}\` | ${LABELS[name] ?? ""} |`],
     ),
   );
-  return [INTRODUCTION, ...ofInjector, OF_CONTROLLER, ...ofController, OF_SIDECARS, ...ofSidecars].join("\n");
+  return [
+    INTRODUCTION,
+    ...ofInjector,
+    OF_CONTROLLER,
+    ...ofController,
+    OF_BROKER,
+    ...ofBroker,
+    OF_SIDECARS,
+    ...ofSidecars,
+  ].join("\n");
 }
 
 test("deploy/reference/metrics.md lists every metric of the code", async () => {

@@ -1,13 +1,14 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { BROKER_METRICS } from "../../injector/broker/metrics-table.ts";
 import { CONTROLLER_METRICS } from "../../injector/controller/metrics.ts";
 import { METRICS as INJECTOR_METRICS } from "../../injector/serve/metrics-table.ts";
 import { createMetrics } from "../../sidecar/wire/metrics.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../../deploy/${path}`, import.meta.url), "utf8");
 
-const METRICS = { ...INJECTOR_METRICS, ...CONTROLLER_METRICS };
+const METRICS = { ...INJECTOR_METRICS, ...CONTROLLER_METRICS, ...BROKER_METRICS };
 /** Metrics of the API server and of Prometheus itself. */
 const OTHERS = new Set([
   "up",
