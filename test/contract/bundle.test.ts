@@ -1,11 +1,8 @@
 import { build, type Metafile } from "esbuild";
 import { describe, expect, test } from "vitest";
 
-/** The packages that a program loads at its start, and those that it loads on demand. */
-async function packagesOf(
-  entry: string,
-): Promise<{ readonly atStart: Set<string>; readonly later: Set<string> }> {
-  const { metafile } = await build({
+const bundled = (entry: string) =>
+  build({
     entryPoints: [entry],
     bundle: true,
     splitting: true,
@@ -16,6 +13,12 @@ async function packagesOf(
     write: false,
     metafile: true,
   });
+
+/** The packages that a program loads at its start, and those that it loads on demand. */
+async function packagesOf(
+  entry: string,
+): Promise<{ readonly atStart: Set<string>; readonly later: Set<string> }> {
+  const { metafile } = await bundled(entry);
   const first = Object.keys(metafile.outputs).find((path) => metafile.outputs[path]?.entryPoint === entry);
   const loaded = loadedWith(metafile, first ?? "");
   const others = Object.keys(metafile.outputs).filter((path) => !loaded.has(path));
@@ -70,4 +73,35 @@ describe("the injector", async () => {
 test("the sidecar contains no package, neither the AWS SDK nor a log's", async () => {
   const { atStart, later } = await packagesOf("sidecar/main.ts");
   expect([...atStart, ...later]).toEqual([]);
+});
+
+/** The sidecar's own files that come with a file, without those that are loaded on demand. */
+async function filesWith(entry: string): Promise<readonly string[]> {
+  const { metafile } = await bundled(entry);
+  const first = Object.keys(metafile.outputs).find((path) => metafile.outputs[path]?.entryPoint === entry);
+  return [...loadedWith(metafile, first ?? "")].flatMap((path) =>
+    Object.keys(metafile.outputs[path]?.inputs ?? {}),
+  );
+}
+
+describe("a sidecar that serves", () => {
+  const [STS, BROKER] = [
+    /^sidecar\/sts\/(?:client|form|signature|answer|xml|refusals)\.ts$/,
+    /^sidecar\/sources\/broker\//,
+  ];
+
+  test("loads neither what calls STS nor what asks the broker before its source needs it", async () => {
+    const files = await filesWith("sidecar/serve-main.ts");
+    expect(files).toContain("sidecar/sources/broker.ts");
+    expect(files.filter((file) => STS.test(file) || BROKER.test(file))).toEqual([]);
+  });
+
+  test("asks the broker without what calls STS, and calls STS without what asks the broker", async () => {
+    const asking = await filesWith("sidecar/sources/broker/ask.ts");
+    expect(asking).toContain("sidecar/kit/post.ts");
+    expect(asking.filter((file) => STS.test(file))).toEqual([]);
+    const calling = await filesWith("sidecar/sts/assume-role.ts");
+    expect(calling.filter((file) => STS.test(file))).toHaveLength(6);
+    expect(calling.filter((file) => BROKER.test(file))).toEqual([]);
+  });
 });
