@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { createServer, connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ENV } from "../../sidecar/contract/env.ts";
+import { ENV, NO_GUARD } from "../../sidecar/contract/env.ts";
 import { LOOPBACK, PATH } from "../../sidecar/contract/pod.ts";
 import { SIDECAR_IMAGE_ENV } from "../support/image-env.ts";
 import { hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
@@ -48,11 +48,8 @@ export async function bareServer(directory: string, body: string): Promise<Subje
  * @param token the web identity token that the stand-in knows
  */
 export async function sidecarBeside(sts: Helper, directory: string, token: string): Promise<Subject> {
-  const { url, ca } = (await sts.ask()) as { readonly url: string; readonly ca: string };
-  const file = async (name: string, content: string): Promise<string> => {
-    await writeFile(join(directory, name), content);
-    return join(directory, name);
-  };
+  const { url, ca } = (await sts.ask()) as Place;
+  const file = filesIn(directory);
   const env = {
     ...sidecarEnv(),
     ...SIDECAR_IMAGE_ENV,
@@ -63,6 +60,37 @@ export async function sidecarBeside(sts: Helper, directory: string, token: strin
   };
   return { name: "sidecar", args: [SIDECAR, "serve"], env: withoutUnset(env) };
 }
+
+/** The sidecar of source broker, with the broker's stand-in. Its token file and the app's are those of the other sidecar. */
+export async function sidecarAskingBroker(broker: Helper, directory: string): Promise<Subject> {
+  const { url, ca } = (await broker.ask()) as Place;
+  const file = filesIn(directory);
+  const env = {
+    ...SIDECAR_IMAGE_ENV,
+    [ENV.source]: "broker",
+    [ENV.brokerUrl]: url,
+    [ENV.brokerCa]: ca,
+    [ENV.webIdentityTokenFile]: await file("broker-token", "the.broker's.token"),
+    ...podIdentity(undefined, hashOf("the variable's"), await file("app-token", TOKEN)),
+    // There is no guard around a benchmark.
+    [ENV.blockedAddresses]: NO_GUARD,
+    [ENV.podUid]: "0b1f8a52-9d4c-4a6e-8f0e-1d2c3b4a5968",
+  };
+  return { name: "broker", args: [SIDECAR, "serve"], env: withoutUnset(env) };
+}
+
+/** Where a stand-in is, and the PEM of its CA. */
+interface Place {
+  readonly url: string;
+  readonly ca: string;
+}
+
+const filesIn =
+  (directory: string) =>
+  async (name: string, content: string): Promise<string> => {
+    await writeFile(join(directory, name), content);
+    return join(directory, name);
+  };
 
 /** The same with identities of its own for so many containers, each of which is renewed by itself. */
 export function withContainers({ env, ...subject }: Subject, count: number): Subject {

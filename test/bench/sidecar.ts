@@ -1,11 +1,12 @@
 /**
  * What a sidecar costs its pod, beside the smallest Node server: a bare `http.createServer` that answers the same bytes and
- * calls nobody. Both have the image's settings. STS is a stand-in over TLS, see sidecar-sts.ts. Everything is started again
- * in turns, so that a busy minute of the machine affects both alike; medians are shown. Private memory hardly depends on
+ * calls nobody. One sidecar calls STS, and one asks the broker. All have the image's settings. STS and the broker are stand-ins over
+ * TLS, see sidecar-sts.ts and sidecar-broker.ts. Everything is started again
+ * in turns, so that a busy minute of the machine affects all alike; medians are shown. Private memory hardly depends on
  * the machine; times do, so the ratio to the bare server says more on one that is shared. PSS is less than it would be
  * where other programs run the same file of Node.
  *
- *     npm run bench:sidecar        takes two to three minutes
+ *     npm run bench:sidecar        takes three to four minutes
  */
 import { rmSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
@@ -22,7 +23,7 @@ import {
   measureWait,
   type Bench,
 } from "./sidecar-measure.ts";
-import { bareServer, run, sidecarBeside, type Subject } from "./sidecar-subjects.ts";
+import { bareServer, run, sidecarAskingBroker, sidecarBeside, type Subject } from "./sidecar-subjects.ts";
 
 const STARTS = 15;
 const ROUNDS = 3;
@@ -55,7 +56,8 @@ async function main(): Promise<void> {
   const ours = await sidecarBeside(sts, directory, token);
   const sample = await run(ours);
   await sample.stop();
-  const subjects = [await bareServer(directory, sample.body), ours];
+  const broker = await sidecarAskingBroker(helper("./sidecar-broker.ts"), directory);
+  const subjects = [await bareServer(directory, sample.body), ours, broker];
   const empty = join(directory, "empty.cjs");
   await writeFile(empty, "");
 
@@ -80,19 +82,23 @@ async function inTurns(
 
 function print(figures: Figures): void {
   const digits = (value: number): string => value.toFixed(value < 10 ? 2 : 1);
-  const verdict = (is: number, goal: number | undefined): readonly string[] =>
-    goal === undefined ? ["", ""] : [String(goal), is <= goal ? "met" : "MISSED"];
+  const verdict = (is: number, goal: number | undefined): string =>
+    goal === undefined ? "" : is <= goal ? "met" : "MISSED";
   const lines = LINES.map(([name, label, goal]): Row => {
-    const [bare, ours] = [figures.median("bare", name), figures.median("sidecar", name)];
-    return [label, digits(bare), digits(ours), (ours / bare).toFixed(2), ...verdict(ours, goal)];
+    const bare = figures.median("bare", name);
+    const cells = ["sidecar", "broker"].flatMap((subject) => {
+      const is = figures.median(subject, name);
+      return Number.isNaN(is) ? ["", "", ""] : [digits(is), (is / bare).toFixed(2), verdict(is, goal)];
+    });
+    return [label, digits(bare), ...cells, goal === undefined ? "" : String(goal)];
   });
   const of = (name: string): number => figures.median("endurance", name);
   const { requests, refreshes } = ENDURANCE;
   const label = `private memory after ${requests} requests and ${refreshes} refreshes, of idle`;
   printTable([
-    ["", "bare", "sidecar", "ratio", "goal", ""],
+    ["", "bare", "sidecar", "ratio", "", "source broker", "ratio", "", "goal"],
     ...lines,
-    [label, "", "", digits(of("ratio")), ...verdict(of("ratio"), 1.3)],
+    [label, "", "", digits(of("ratio")), verdict(of("ratio"), 1.3), "", "", "", "1.3"],
   ]);
   const [idle, busy, settled] = ["idleMb", "busyMb", "settledMb"].map((name) => digits(of(name)));
   console.log(
