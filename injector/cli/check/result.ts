@@ -140,6 +140,8 @@ export interface CheckResult {
   readonly finding?: FindingCode;
   /** Of `GUARD_MODES`. */
   readonly guard?: GuardMode | "off";
+  /** Of `BROKER_IDENTITY`: whom roles have to trust. */
+  readonly principal?: string;
   /** All that the message is about; it may name the first ones only. */
   readonly namespaces?: readonly string[];
   /** Of `PROBE`. */

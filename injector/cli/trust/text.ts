@@ -53,14 +53,19 @@ export function commentary(
 }
 
 function linesOf(
-  { document, of, explanation, warnings, command }: PolicyDocument,
+  { document, of, policy, explanation, warnings, command }: PolicyDocument,
   alone: string,
   width: number,
   paint: Paint,
 ): readonly string[] {
+  const ofSeveral =
+    policy.Statement.some(({ Resource }) => Array.isArray(Resource)) || policy.Statement.length > 1;
+  const ofPermissions = ofSeveral
+    ? " The command replaces the policy of that name: give all pods at once, or change the name."
+    : "";
   const replaces = document.endsWith("trust")
     ? " The command replaces the role's whole trust policy: first add whomever else the role trusts."
-    : "";
+    : ofPermissions;
   const apply =
     command === undefined
       ? []

@@ -71,8 +71,11 @@ export const brokerAccessCheck = whereUsed(({ brokerRights, podroleNamespace }) 
         code,
         "Its service account may review tokens, get pods, and watch namespaces and RoleGrants.",
       );
-    const names = lacking.map(
-      ({ verb, group, resource }) => `${verb} ${resource}${group === "" ? "" : `.${group}`}`,
+    const byResource = Map.groupBy(lacking, ({ group, resource }) =>
+      `${resource}.${group}`.replace(/\.$/, ""),
+    );
+    const names = [...byResource].map(
+      ([resource, rights]) => `${rights.map(({ verb }) => verb).join("/")} ${resource}`,
     );
     return fail(
       code,

@@ -41,12 +41,13 @@ function identities(replicas: readonly Readyz[]): readonly CheckResult[] {
     const message = `The replicas have different identities: ${listed([...known])}. A role trusts one of them.`;
     return [fail(CODE, message, "Give all replicas one identity: see the chart's value broker.identity.")];
   }
-  return [
-    ok(
-      CODE,
-      `To AWS the broker is ${principal}. Roles have to trust it: podrole trust-policy --source broker --principal ${principal}.`,
-    ),
-  ];
+  const answered =
+    ready.length === replicas.length ? "" : `, by ${ready.length} of ${replicas.length} replicas`;
+  const path = ready.some(({ identity }) => identity !== principal)
+    ? ", with the role's path if it has one"
+    : "";
+  const message = `To AWS the broker is ${principal}${answered}. Roles have to trust it: podrole trust-policy --source broker --principal ${principal}${path}.`;
+  return [{ ...ok(CODE, message), principal }];
 }
 
 /** The role of a session, which is what a trust policy names. A session's ARN leaves out the path of its role. */

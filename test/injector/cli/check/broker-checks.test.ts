@@ -59,6 +59,13 @@ describe("the broker", () => {
     expect(said("BROKER_ACCESS", { brokerRights: lacking })[0]).toMatch(
       /^fail: .+ may not create tokenreviews\.authentication\.k8s\.io, get pods,/,
     );
+    const watching = found([
+      { verb: "list", group: "podrole.dev", resource: "rolegrants" },
+      { verb: "watch", group: "podrole.dev", resource: "rolegrants" },
+    ]);
+    expect(said("BROKER_ACCESS", { brokerRights: watching })[0]).toContain(
+      "may not list/watch rolegrants.podrole.dev,",
+    );
     expect(said("BROKER_ACCESS", { brokerRights: absent })[0]).toMatch(/^skip: .+ no Deployment/);
   });
 });
@@ -66,7 +73,7 @@ describe("the broker", () => {
 describe("the broker's identity", () => {
   test("is told as the principal that roles have to trust: the role of its session, or its user", () => {
     expect(said("BROKER_IDENTITY")[0]).toMatch(
-      /^ok: .+ --principal arn:aws:iam::111122223333:role\/podrole-broker\.$/,
+      /^ok: .+ --principal arn:aws:iam::111122223333:role\/podrole-broker, with the role's path if it has one\.$/,
     );
     const identity = "arn:aws:iam::111122223333:user/broker";
     expect(said("BROKER_IDENTITY", replicas({ pod: "a", kind: "ready", identity }))[0]).toMatch(
@@ -94,7 +101,7 @@ describe("the broker's identity", () => {
       ),
     ).toEqual([
       "fail: a, b are not ready: STS refuses the broker's identity: ExpiredToken.",
-      expect.stringMatching(/^ok/),
+      expect.stringMatching(/^ok: .+role\/podrole-broker, by 1 of 3 replicas\./),
     ]);
     expect(said("BROKER_IDENTITY", replicas({ pod: "a", kind: "ready", identity: undefined }))[0]).toMatch(
       /^warn: .+ GetCallerIdentity failed/,

@@ -108,7 +108,7 @@ describe("podrole check", () => {
     const { stdout } = await check(["--kubeconfig", kubeconfig, "-o", "json"]);
     const { checks } = JSON.parse(stdout) as { checks: { code: string; status: string; message: string }[] };
     const found = (code: string) => checks.find((one) => one.code === code);
-    expect(found("BROKER_IDENTITY")?.message).toContain("--principal arn:aws:iam::111122223333:role/b.");
+    expect(found("BROKER_IDENTITY")?.message).toContain("--principal arn:aws:iam::111122223333:role/b,");
     expect(found("BROKER_ACCESS")?.message).toContain("may not create tokenreviews.authentication.k8s.io");
     expect(found("BROKER_SETTINGS")?.status).toBe("fail");
     server.answer("POST /apis/authorization.k8s.io/v1/subjectaccessreviews", 403);

@@ -174,6 +174,9 @@ describe("podrole trust-policy --source broker", () => {
       "broker-trust",
     ]);
     expect(JSON.parse(stdout)["broker-permissions"].Statement[0].Resource).toEqual([ROLE, other]);
+    expect(stderr.replaceAll(/\s+/g, " ")).toContain(
+      "replaces the policy of that name: give all pods at once",
+    );
     expect(stderr.replaceAll(/\s+/g, " ")).toContain(`(--document trust --role ${other} prints it alone)`);
     const one = await trust(["-f", "-", ...BROKER, ...base, "--document", "trust", "--role", other], input);
     expect(Object.keys(JSON.parse(one.stdout))).toEqual(["Version", "Statement"]);
