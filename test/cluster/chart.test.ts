@@ -159,6 +159,11 @@ describe.skipIf(reason !== undefined)(
       ["source node", "options.source=node", "source node"],
       ["host network let in", "options.hostNetwork=warn", "without a guard"],
       [
+        "a budget that allows no eviction of a broker",
+        "broker.enabled=true,broker.identity.type=node,broker.podDisruptionBudget.minAvailable=2",
+        "nodes with a broker cannot be drained",
+      ],
+      [
         "one replica of the broker",
         "broker.enabled=true,broker.identity.type=node,broker.replicas=1",
         "no pod gets a new session",
