@@ -6,6 +6,7 @@ import { TLS_TROUBLES } from "../../injector/tls/trouble.ts";
 import { EXITS } from "../../sidecar/guard/exits.ts";
 import { API_SERVER_WORDS, CALLING } from "../cluster/api-server-words.ts";
 import { brokerCallRows } from "./troubleshooting/broker-call.ts";
+import { brokerRows } from "./troubleshooting/broker.ts";
 import { clientRows } from "./troubleshooting/clients.ts";
 import { findingRows, POLICY_ALONE, policyRows } from "./troubleshooting/denials.ts";
 import {
@@ -40,6 +41,7 @@ const TABLES: Readonly<Record<string, () => Promise<readonly Row[]> | readonly R
   guard: () => guardRows,
   sts: stsRows,
   "broker call": brokerCallRows,
+  broker: brokerRows,
   sidecar: sidecarRows,
   answers: answerRows,
   clients: clientRows,
@@ -105,6 +107,18 @@ test("every code of the sidecar is quoted, and every STS refusal that has a reme
 
 /** Codes of the metadata endpoint, which its own page explains. */
 const ELSEWHERE = new Set(["NODE_METADATA_UNAVAILABLE"]);
+
+test("every refusal of the broker is quoted", async () => {
+  const said = await saidIn("broker");
+  const made = codesMadeIn(sourceOf("injector/broker"));
+  expect(made.size).toBeGreaterThan(6);
+  const ofPods = ["POD_NOT_INJECTED", "ROLE_NOT_OF_POD", "NAMESPACE_NOT_LABELLED", "BROKER_BUSY"];
+  const told = [...made].filter((code) => !NOT_TOLD.has(code));
+  expect([...told, ...ofPods].filter((code) => !said.includes(`${code}: `))).toEqual([]);
+});
+
+/** A mistake of ours has no cause that the page could name, and no sidecar hears of the broker's variables. */
+const NOT_TOLD = new Set(["INTERNAL", "CONFIG_INVALID"]);
 
 test("every certificate error is quoted", async () => {
   const said = await saidIn("certificates");
