@@ -4,7 +4,8 @@
 const UNTRUSTED = /^(?:(?:DEPTH_ZERO_)?SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT))/;
 const OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 const OUT_OF_TIME = /^CERT_(?:HAS_EXPIRED|NOT_YET_VALID)$/;
-const OTHERWISE = /^(?:CERT_|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$)/;
+/** UNSPECIFIED is Node's code for a reason of OpenSSL's that it has no code for, such as a certificate signed by one of a server. */
+const OTHERWISE = /^(?:CERT_|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|UNSPECIFIED$)/;
 
 /** Whether there was a certificate, and it is not accepted. */
 export const isCertificate = (why: string): boolean =>
