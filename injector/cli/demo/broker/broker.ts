@@ -1,13 +1,10 @@
 import { X509Certificate } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { NAMESPACES } from "../../../cluster/fact-kinds.ts";
-import { CONFIG_MAP } from "../../../config/config-map.ts";
 import type { Written } from "../../../config/read-config.ts";
-import type { Fields } from "../../../model/read.ts";
 import { certificateAuthority, servingCertificate, validFor } from "../../../tls/certificates.ts";
 import type { Example } from "../admission/examples.ts";
-import type { News, StandIns } from "../aws/standins.ts";
+import type { StandIns } from "../aws/standins.ts";
 import type { Environment } from "../node/expand.ts";
 import { freePorts } from "../node/free-ports.ts";
 import { addOtherPod, ADDRESS, type Network } from "../node/network.ts";
@@ -16,7 +13,8 @@ import type { Sandbox } from "../node/sandbox.ts";
 import type { BrokerAnswer } from "../print/broker-facts.ts";
 import { askBroker, type Question } from "./ask.ts";
 import { asGranted } from "./cluster-changes.ts";
-import { arnIn, isOwnIdentity } from "./log-lines.ts";
+import { certificateWritten, kubeconfigFor, SERVICE_NAMES, settingsWritten } from "./installation.ts";
+import { arnIn, isListening, isOwnIdentity } from "./log-lines.ts";
 
 /** The broker's own identity: keys that the STS stand-in knows. */
 export const BROKER_ARN = "arn:aws:iam::111122223333:user/podrole-broker";
@@ -30,9 +28,6 @@ const KEYS_IN_ENVIRONMENT: Environment = {
 
 /** So short that the sidecar renews it in the time of the demo; AWS's shortest session lasts 15 minutes. */
 const SHORT_SECONDS = 6;
-const NAMESPACE = "podrole-system";
-const TLS_SECRET = "podrole-broker-tls";
-const LISTENING = "listening";
 
 /** The broker, as a process on the node. */
 export interface Broker {
@@ -64,7 +59,7 @@ export async function prepareBroker(deps: BrokerDeps): Promise<Broker> {
   const inOtherPod = network === undefined ? [] : await addOtherPod(network, processes, env);
   const validity = validFor(1, Date.now());
   const authority = await certificateAuthority("podrole demo broker CA", validity);
-  const serving = await servingCertificate(authority, [host], validity);
+  const serving = await servingCertificate(authority, [...SERVICE_NAMES, host], validity);
   // The setting brokerCa takes a certificate only as OpenSSL writes it.
   const ca = new X509Certificate(authority.cert).toString();
   // As an origin is written: a URL's own port is left out.
@@ -76,22 +71,15 @@ export async function prepareBroker(deps: BrokerDeps): Promise<Broker> {
     ask: (question) => askBroker({ url, ca, ...question }, [...inOtherPod, ...program], processes, env),
     start: async (settings, examples) => {
       const pair = { "tls.crt": serving.cert, "tls.key": serving.key, "ca.crt": ca };
-      const own = [
-        ownObject("configmaps", CONFIG_MAP, { data: settings }),
-        ownObject("secrets", TLS_SECRET, { type: "kubernetes.io/tls", data: base64(pair) }),
-      ];
-      for (const news of [...asGranted(examples), ...own, { sessionSeconds: SHORT_SECONDS }])
-        await standIns.tell(news);
+      const own = [settingsWritten(settings), certificateWritten(pair), { sessionSeconds: SHORT_SECONDS }];
+      for (const news of [...asGranted(examples), ...own]) await standIns.tell(news);
       const kubeconfig = join(await sandbox.folder("broker"), "kubeconfig");
       await writeFile(kubeconfig, kubeconfigFor(standIns.apiServerUrl));
       const options = { kubeconfig, host, port, "health-port": healthPort, "drain-seconds": 0 };
       const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
       const argv = [...(network?.onNode ?? []), process.execPath, join(dist, "broker.mjs"), ...flags];
       started = await processes.start(argv, { ...env, ...KEYS_IN_ENVIRONMENT });
-      const [line] = await Promise.all([
-        started.logged(isOwnIdentity),
-        started.logged((one) => one.includes(LISTENING)),
-      ]);
+      const [line] = await Promise.all([started.logged(isOwnIdentity), started.logged(isListening)]);
       return arnIn(line);
     },
     stop: async () => {
@@ -100,26 +88,3 @@ export async function prepareBroker(deps: BrokerDeps): Promise<Broker> {
     },
   };
 }
-
-const ownObject = (resource: "configmaps" | "secrets", name: string, fields: Fields): News => ({
-  put: {
-    path: `${NAMESPACES.path}/${NAMESPACE}/${resource}`,
-    object: { metadata: { name, namespace: NAMESPACE }, ...fields },
-  },
-});
-
-const base64 = (data: Readonly<Record<string, string>>): Fields =>
-  Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString("base64")]));
-
-/** A kubeconfig for a server that asks nobody who they are. */
-const kubeconfigFor = (server: string): string => {
-  const context = { cluster: "demo", user: "demo", namespace: NAMESPACE };
-  return JSON.stringify({
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [{ name: "demo", cluster: { server } }],
-    users: [{ name: "demo", user: {} }],
-    contexts: [{ name: "demo", context }],
-    "current-context": "demo",
-  });
-};

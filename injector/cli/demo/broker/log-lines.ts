@@ -18,15 +18,18 @@ export function refusalIn(line: string): { readonly code: string; readonly messa
 
 export const expiryIn = (line: string): string => String(own(fieldsOf(line), "expiresAt"));
 
+/** Whether the broker takes requests. */
+export const isListening = (line: string): boolean => messageIn(line) === "listening";
+
 /** Whether the broker says who it is. */
-export const isOwnIdentity = (line: string): boolean => own(fieldsOf(line), "msg") === "own identity";
+export const isOwnIdentity = (line: string): boolean => messageIn(line) === "own identity";
 
 export const arnIn = (line: string): string => String(own(fieldsOf(line), "arn"));
 
-function isAbout(line: string, identity: string, message: string): boolean {
-  const fields = fieldsOf(line);
-  return own(fields, "identity") === identity && own(fields, "msg") === message;
-}
+const isAbout = (line: string, identity: string, message: string): boolean =>
+  own(fieldsOf(line), "identity") === identity && messageIn(line) === message;
+
+const messageIn = (line: string): unknown => own(fieldsOf(line), "msg");
 
 /** A line of something else, such as a warning of Node's, has none. */
 function fieldsOf(line: string): Fields {

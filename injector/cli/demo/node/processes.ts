@@ -20,7 +20,7 @@ export interface Started {
   readonly ask: (line: string) => Promise<string>;
   /** The next line of standard output. */
   readonly line: () => Promise<string>;
-  /** The next whole line of standard error that `matches`, from now on. */
+  /** The next whole line that `matches`, of either output: of ours, some log to one and some to the other. */
   readonly logged: (matches: (line: string) => boolean) => Promise<string>;
 }
 
@@ -79,8 +79,11 @@ function launch(argv: readonly string[], env: Environment, input: string | undef
       resolve({ status: code ?? killedBy ?? "unknown", stdout, stderr }),
     );
   });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const logLines = createInterface({ input: child.stderr });
+  const outputs = [
+    createInterface({ input: child.stdout }),
+    createInterface({ input: child.stderr }),
+  ] as const;
+  const lines = outputs[0][Symbol.asyncIterator]();
   const failed = async (): Promise<CodedError> => {
     const { status } = await ended;
     return new CodedError("DEMO_PROCESS_FAILED", `${command} ended with ${status}: ${stderr.trim()}`);
@@ -95,9 +98,11 @@ function launch(argv: readonly string[], env: Environment, input: string | undef
     const look = (text: string): void => {
       if (matches(text)) resolve(text);
     };
-    logLines.on("line", look);
+    for (const output of outputs) output.on("line", look);
     void failed().then(reject);
-    return promise.finally(() => logLines.off("line", look));
+    return promise.finally(() => {
+      for (const output of outputs) output.off("line", look);
+    });
   };
   const ask = (text: string): Promise<string> => {
     child.stdin.write(`${text}\n`);

@@ -3,6 +3,7 @@ import {
   arnIn,
   expiryIn,
   isHeldUntil,
+  isListening,
   isOwnIdentity,
   isRefused,
   refusalIn,
@@ -39,6 +40,11 @@ describe("a line of a log", () => {
     expect(isHeldUntil(held, "pod", Date.parse(AT) + 1)).toBe(false);
     expect(isHeldUntil(failed("definite"), "pod", 0)).toBe(false);
     expect(expiryIn(held)).toBe(AT);
+  });
+
+  test("of the broker says that it listens", () => {
+    expect(isListening(lineOf((log) => log.info({ port: 8443 }, "listening")))).toBe(true);
+    expect(isListening(held)).toBe(false);
   });
 
   test("of the broker says who it is", () => {
