@@ -2,7 +2,6 @@ import { totalmem } from "node:os";
 import { CommanderError } from "commander";
 import { systemClock } from "../sidecar/kit/clock.ts";
 import { coded, oneLine } from "../sidecar/kit/errors.ts";
-import type { LogLevel } from "../sidecar/kit/log.ts";
 import { proxyCredentialsIn } from "../sidecar/kit/proxy-env.ts";
 import { findAccess, namespaceOf } from "./cluster/access.ts";
 import { apiServer } from "./cluster/api-server.ts";
@@ -21,23 +20,14 @@ import { listen } from "./http/listen.ts";
 import { serveCertificate, type ListenerTls } from "./http/listener.ts";
 import { injectorMetrics } from "./serve/metrics.ts";
 import { buildServer, troubleOf } from "./serve/server.ts";
+import type { ServerOptions } from "./http/server-command.ts";
 import { endOnSignals } from "./http/signals.ts";
 import { followClientCa, readClientCa } from "./tls/client-ca.ts";
 import { servingFrom } from "./tls/options.ts";
 import { tlsSource } from "./tls/source.ts";
 
-interface ServeOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly kubeconfig?: string;
-  readonly logLevel: LogLevel;
-  readonly namespace?: string;
-  readonly configMap: string;
-  readonly config?: string;
-}
-
 /** Puts the parts together. Each of them is tested without this. */
-async function serve(options: ServeOptions & Record<string, unknown>): Promise<void> {
+async function serve(options: ServerOptions & Record<string, unknown>): Promise<void> {
   const serving = servingFrom(options);
   const { minVersion, drainMs, clientCa: clientCaFile } = serving;
   const log = createLog(options.logLevel, "podrole-injector");

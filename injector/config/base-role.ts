@@ -1,8 +1,9 @@
 import { getCACertificates } from "node:tls";
 import { CodedError } from "../../sidecar/kit/errors.ts";
-import { parseBaseRoleArn, type BaseRoleArn } from "../model/arn.ts";
+import type { BaseRoleArn } from "../model/arn.ts";
 import type { Secret } from "../../sidecar/kit/secret.ts";
 import type { ProxyFailure } from "../../sidecar/kit/tunnel.ts";
+import { baseOf, baseUnknown } from "./base-of-caller.ts";
 import type { InjectorConfig } from "./installation.ts";
 import { proxyAgents } from "./proxy-agents.ts";
 import { stsEndpointOf } from "./sts-endpoint.ts";
@@ -49,21 +50,13 @@ export async function discoverBaseRoleArn(
     return baseOf(Arn);
   } catch (error) {
     if (error instanceof CodedError) throw error;
-    throw unknown(
+    throw baseUnknown(
       `The injector could not ask STS for its own identity (${whyOf(error, proxied?.failure())})`,
     );
   } finally {
     proxied?.close();
     client.destroy();
   }
-}
-
-/** `arn:aws:sts::111122223333:assumed-role/node/i-1` is of the account whose roles begin `arn:aws:iam::111122223333:role/`. */
-export function baseOf(callerArn: string): BaseRoleArn {
-  const [, partition = "", account = ""] = /^arn:([a-z-]+):(?:sts|iam)::(\d{12}):/.exec(callerArn) ?? [];
-  const base = parseBaseRoleArn(`arn:${partition}:iam::${account}:role/`);
-  if (base === undefined) throw unknown("STS named an identity without an account");
-  return base;
 }
 
 /** Never the error's own text. */
@@ -79,8 +72,3 @@ function whyOf(error: unknown, failure: ProxyFailure | undefined): string {
       return error instanceof Error ? error.name : "unknown error";
   }
 }
-
-const unknown = (what: string): CodedError =>
-  new CodedError("BASE_ROLE_UNKNOWN", `${what}, so baseRoleArn auto finds no base ARN.`, {
-    remedy: "Give the injector an AWS identity and a way to STS, or set baseRoleArn to the base ARN itself.",
-  });

@@ -1,4 +1,4 @@
-import { baseOf } from "../../../injector/config/base-role.ts";
+import { baseOf } from "../../../injector/config/base-of-caller.ts";
 import type { Written } from "../../../injector/config/read-config.ts";
 import { configFileSource, missingConfigMap, notFollowed } from "../../../injector/cluster/config-source.ts";
 import { configInForce } from "../../../injector/cluster/config-in-force.ts";

@@ -2,7 +2,8 @@ import { inspect } from "node:util";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Secret } from "../../../sidecar/kit/secret.ts";
 import { certificateAuthority, validFor, type KeyPair } from "../../../injector/tls/certificates.ts";
-import { baseOf, discoverBaseRoleArn } from "../../../injector/config/base-role.ts";
+import { baseOf } from "../../../injector/config/base-of-caller.ts";
+import { discoverBaseRoleArn } from "../../../injector/config/base-role.ts";
 import { stsStandIn, type StsStandIn } from "../../../injector/cli/demo/aws/sts.ts";
 import { configFromFlags } from "../../support/config.ts";
 import { connectProxy } from "../../support/connect-proxy.ts";
@@ -54,8 +55,7 @@ describe("requested from STS", () => {
     setEnv({ AWS_ACCESS_KEY_ID: "AKIDNOBODY", AWS_SECRET_ACCESS_KEY: "secret" });
     await expect(discoverBaseRoleArn({ ...PLAIN, stsEndpoint: sts.url })).rejects.toMatchObject({
       code: "BASE_ROLE_UNKNOWN",
-      remedy:
-        "Give the injector an AWS identity and a way to STS, or set baseRoleArn to the base ARN itself.",
+      remedy: "Give the program an AWS identity and a way to STS, or set baseRoleArn to the base ARN itself.",
     });
   });
 
