@@ -34,6 +34,7 @@ export const BUNDLES: readonly Bundle[] = [
   },
   { name: "injector", entryPoints: { injector: "injector/main.ts" } },
   { name: "controller", entryPoints: { controller: "injector/controller/main.ts" } },
+  { name: "broker", entryPoints: { broker: "injector/broker/main.ts" } },
   { name: "cli", entryPoints: { cli: "injector/cli/main.ts" } },
   // In one file: the demo copies it to the place where it runs it as a user's program.
   {

@@ -11,6 +11,7 @@ import { podSession, type SessionPlan } from "../decide/pod-session.ts";
 import type { Cluster } from "../model/facts.ts";
 import { framesOf } from "../model/log.ts";
 import { BusyError } from "./busy.ts";
+import type { IssuedSession, IssueSession } from "./issue-session.ts";
 import type { PodRecord, ReadPod } from "./pod-record.ts";
 import { sessionAsked } from "./session-asked.ts";
 import type { PodCaller, ReviewToken } from "./token-review.ts";
@@ -22,17 +23,6 @@ export interface SessionRequest {
   /** Of the client. */
   readonly address: string;
 }
-
-export interface IssuedSession {
-  readonly credentials: Credentials;
-  /** STS's id of the call that gave it. */
-  readonly requestId: string | undefined;
-  /** Whether this is the first answer with this session. */
-  readonly made: boolean;
-}
-
-/** A session for a plan that was just decided upon. @throws IssueError */
-export type IssueSession = (plan: SessionPlan) => Promise<IssuedSession>;
 
 /** How a request ended. What is not known of a refused one is absent. */
 export type SessionOutcome =

@@ -25,6 +25,8 @@ export interface OwnIdentityDeps {
 export interface OwnIdentity {
   /** @throws IssueError `BROKER_IDENTITY_UNAVAILABLE`, passing */
   readonly keys: () => Keys;
+  /** Whether there are keys. */
+  readonly isHeld: () => boolean;
   /** By GetCallerIdentity, or undefined as long as STS has not said. */
   readonly arn: () => string | undefined;
   /** In milliseconds since the epoch. Undefined while there are no keys, and if nobody knows when they end. */
@@ -84,6 +86,7 @@ export function ownIdentity({ source, askArn, clock, random, log }: OwnIdentityD
       if (keys === undefined) throw identityUnavailable(engine?.problem()?.code ?? "NO_KEYS");
       return keys;
     },
+    isHeld: () => held() !== undefined,
     arn: () => arn,
     expiresAt: () => engine?.current()?.expiresAt,
     problem: () => engine?.problem(),

@@ -36,9 +36,11 @@ export interface SessionsDeps {
 /** The broker towards STS. */
 export interface Sessions {
   readonly issue: IssueSession;
-  readonly identity: Pick<OwnIdentity, "arn" | "expiresAt" | "problem">;
+  readonly identity: Pick<OwnIdentity, "isHeld" | "arn" | "expiresAt" | "problem">;
   /** How many sessions wait to be made. */
   readonly waiting: () => number;
+  /** The rate that calls to STS are kept to now. */
+  readonly callsPerSecond: () => number;
   /** How many sessions are in memory. */
   readonly held: () => number;
   readonly start: () => void;
@@ -87,6 +89,7 @@ export function brokerSessions({
     issue: sessionIssuer({ makeSession, queue, held, clock }),
     identity,
     waiting: queue.length,
+    callsPerSecond: budget.callsPerSecond,
     held: held.size,
     start: () => {
       identity.start();

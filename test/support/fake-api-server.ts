@@ -5,7 +5,9 @@ import { KubeConfig } from "@kubernetes/client-node";
 import { onTestFinished } from "vitest";
 
 /** An answer that the test sets instead of an answer from the objects. */
-type Answer = "hang" | "reset" | number | object;
+type Answer = "hang" | "reset" | number | object | AnswerTo;
+/** An answer that depends on what was sent, such as to a review. */
+type AnswerTo = (object: FakeObject) => object;
 
 export interface FakeApiServer {
   readonly config: KubeConfig;
@@ -68,6 +70,8 @@ export async function fakeApiServer(): Promise<FakeApiServer> {
     if (verb === "LIST" || verb === "WATCH")
       selectors.set(pathname, (selectors.get(pathname) ?? new Set()).add(query.get("fieldSelector") ?? ""));
     const planned = [...answers].find(([start]) => line.startsWith(start))?.[1];
+    if (typeof planned === "function")
+      return reply(response, (planned as AnswerTo)(JSON.parse(await text(request)) as FakeObject));
     if (planned !== undefined) return reply(response, planned);
     // Nothing of a dry run is stored, and no webhook is called.
     if (verb === "POST" && !query.has("dryRun")) {

@@ -1,10 +1,10 @@
 import {
   broker,
   type BrokerDeps,
-  type IssuedSession,
   type SessionOutcome,
   type SessionRequest,
 } from "../../../injector/broker/broker.ts";
+import type { IssuedSession } from "../../../injector/broker/issue-session.ts";
 import type { PodCaller } from "../../../injector/broker/token-review.ts";
 import type { SessionPlan } from "../../../injector/decide/pod-session.ts";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
