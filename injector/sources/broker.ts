@@ -17,7 +17,8 @@ export const broker: SourceKind = {
   volume: { of: (audience) => tokenVolume(audience, BROKER.tokenSeconds), mount: tokenMount },
   audience: BROKER.audience,
   startsFrom: () => "the broker's identity",
-  principalRemedy: "Give --principal with the ARN of the broker's role or user: podrole check prints it.",
+  principalRemedy:
+    "Give --principal with the ARN of the broker's role or user: podrole check prints it (BROKER_IDENTITY).",
   problem: ({ brokerUrl }) =>
     brokerUrl === undefined ? "needs brokerUrl, which the chart sets where broker.enabled" : undefined,
   missing: ({ brokerCa }) =>

@@ -84,10 +84,14 @@ function sourceOf([first]: readonly Need[]): Source {
 }
 
 /** Why there is no trust policy of the broker's own. */
-const aboutKeys = ({ caller, broker }: Parties): readonly string[] =>
-  broker?.type === "secret"
-    ? [`The broker has the keys of ${caller?.arn ?? "a user"} in a Secret: a user has no trust policy.`]
-    : [];
+function aboutKeys({ caller, broker }: Parties): readonly string[] {
+  if (caller === undefined || broker?.type !== "secret") return [];
+  const why =
+    caller.kind === "role"
+      ? "whom that role trusts is for whoever makes the keys"
+      : "a user has no trust policy";
+  return [`The broker has the keys of ${caller.arn} in a Secret: ${why}.`];
+}
 
 /** The trust policy; with a hub role the hub's policies, and with source broker the broker's. */
 function chosen(

@@ -1,6 +1,7 @@
 import { judgeEndpoints, judgeReplicas, type Served } from "../replicas.ts";
 import { fail, judged, listed, ok, skip, warn } from "../result.ts";
 import { BROKER } from "../../live/deployment.ts";
+import type { Readyz } from "./readyz.ts";
 import { whereUsed } from "./used.ts";
 
 const INSTALL =
@@ -27,7 +28,7 @@ export const brokerServiceCheck = whereUsed(({ brokerService, brokerEndpointSlic
 });
 
 /** The settings that every pod of the source carries: a pod keeps those that it was created with. */
-export const brokerSettingsCheck = whereUsed(({ config, podroleNamespace }) => {
+export const brokerSettingsCheck = whereUsed(({ config, brokerReadyz, podroleNamespace }) => {
   const code = "BROKER_SETTINGS";
   const { brokerUrl, brokerCa } = config;
   const host = `${BROKER}.${podroleNamespace}.svc`;
@@ -51,11 +52,25 @@ export const brokerSettingsCheck = whereUsed(({ config, podroleNamespace }) => {
           ),
         ]
       : []),
+    ...detailsOf(brokerReadyz.kind === "found" ? brokerReadyz.value : []).map((detail) =>
+      warn(
+        code,
+        `The broker goes on with earlier settings: ${detail}`,
+        "Correct the ConfigMap podrole-config.",
+      ),
+    ),
   ];
   return results.length > 0
     ? results
     : ok(code, `Sidecars call ${brokerUrl}, the Service's name, and know its CA.`);
 });
+
+/** What replicas say of settings that they did not take, each once. */
+const detailsOf = (replicas: readonly Readyz[]): readonly string[] => [
+  ...new Set(
+    replicas.flatMap((one) => (one.kind === "ready" && one.detail !== undefined ? [one.detail] : [])),
+  ),
+];
 
 const isHost = (url: string, host: string): boolean => {
   const { hostname, port } = new URL(url);

@@ -34,7 +34,7 @@ function identities(replicas: readonly Readyz[]): readonly CheckResult[] {
   );
   const [principal, ...others] = [...known];
   if (principal === undefined) {
-    const message = "The broker is ready, but has not been told by STS who it is: GetCallerIdentity failed.";
+    const message = "The broker is ready, but STS has not told it yet who it is (GetCallerIdentity).";
     return [warn(CODE, message, "See the broker's log, and metric podrole_broker_identity_info.")];
   }
   if (others.length > 0) {

@@ -1,11 +1,17 @@
 import { Refusal, whyOf } from "../../../cluster/api-server.ts";
-import { fieldsIn, nameOf, own, recordsIn, type Fields } from "../../../model/read.ts";
+import { fieldsIn, isRecord, nameOf, own, recordsIn, type Fields } from "../../../model/read.ts";
 import type { LiveCluster } from "../../live/cluster.ts";
 import { READ_MS } from "../../live/reader.ts";
 
 /** What one replica of the broker answers to `GET /readyz`, or why it was not asked. */
 export type Readyz = { readonly pod: string } & (
-  | { readonly kind: "ready"; /** What `GetCallerIdentity` said. */ readonly identity: string | undefined }
+  | {
+      readonly kind: "ready";
+      /** What `GetCallerIdentity` said. */
+      readonly identity: string | undefined;
+      /** What is amiss all the same, such as refused settings: its own sentence. */
+      readonly detail?: string;
+    }
   | { readonly kind: "unready"; /** Its own sentence. */ readonly said: string }
   | { readonly kind: "forbidden" }
   | { readonly kind: "unreached"; readonly why: string }
@@ -31,8 +37,7 @@ async function ask(pod: Fields, { api }: LiveCluster): Promise<Readyz> {
   const path = `/api/v1/namespaces/${namespace}/pods/${name}:${healthPort(pod)}/proxy/readyz`;
   try {
     const answer = await api.get(path, READ_MS, AbortSignal.timeout(2 * READ_MS));
-    const identity = own((answer ?? {}) as Fields, "identity");
-    return { pod: name, kind: "ready", identity: typeof identity === "string" ? identity : undefined };
+    return { pod: name, kind: "ready", ...readyIn(isRecord(answer) ? answer : {}) };
   } catch (error) {
     if (!(error instanceof Refusal)) return { pod: name, kind: "unreached", why: whyOf(error) };
     const { status, said } = error;
@@ -43,6 +48,17 @@ async function ask(pod: Fields, { api }: LiveCluster): Promise<Readyz> {
     }
     return { pod: name, kind: "unready", said };
   }
+}
+
+/** The ARN becomes part of a command that a person copies. */
+const CALLER = /^arn:[a-z-]{1,40}:(?:iam|sts)::\d{12}:[\w+=,.@/-]{1,300}$/;
+
+function readyIn(answer: Fields): { readonly identity: string | undefined; readonly detail?: string } {
+  const [identity, detail] = [own(answer, "identity"), own(fieldsIn(answer, "detail"), "message")];
+  return {
+    identity: typeof identity === "string" && CALLER.test(identity) ? identity : undefined,
+    ...(typeof detail === "string" ? { detail } : {}),
+  };
 }
 
 function healthPort(pod: Fields): number {

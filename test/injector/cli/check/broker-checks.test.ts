@@ -51,6 +51,14 @@ describe("the broker", () => {
     expect(said("BROKER_SETTINGS", { config })[0]).toMatch(/^fail: .+ no brokerCa/);
   });
 
+  test("that has refused new settings is told of in its own words, once", () => {
+    const detail = "source is not one of web-identity, node, ambient, broker.";
+    const ready = (pod: string) => ({ pod, kind: "ready", identity: `${SESSION}${pod}`, detail }) as const;
+    expect(said("BROKER_SETTINGS", replicas(ready("a"), ready("b")))).toEqual([
+      `warn: The broker goes on with earlier settings: ${detail}`,
+    ]);
+  });
+
   test("that lacks a right fails, with the right's name as kubectl writes it", () => {
     const lacking = found([
       { verb: "create", group: "authentication.k8s.io", resource: "tokenreviews" },
@@ -104,7 +112,7 @@ describe("the broker's identity", () => {
       expect.stringMatching(/^ok: .+role\/podrole-broker, by 1 of 3 replicas\./),
     ]);
     expect(said("BROKER_IDENTITY", replicas({ pod: "a", kind: "ready", identity: undefined }))[0]).toMatch(
-      /^warn: .+ GetCallerIdentity failed/,
+      /^warn: .+ has not told it yet who it is \(GetCallerIdentity\)/,
     );
   });
 

@@ -101,7 +101,8 @@ describe("podrole check", () => {
     const pods = ["a", "b", "c"].map((name) => ({ metadata: { name, namespace: place }, ...RUNNING }));
     for (const pod of pods) server.put(`/api/v1/namespaces/${place}/pods`, pod);
     const proxy = (name: string): string => `GET /api/v1/namespaces/${place}/pods/${name}:9080/proxy/readyz`;
-    server.answer(proxy("a"), { status: "ok", identity: "arn:aws:sts::111122223333:assumed-role/b/x" });
+    const identity = "arn:aws:sts::111122223333:assumed-role/b/x";
+    server.answer(proxy("a"), { status: "ok", identity, detail: { code: "C", message: "Not taken." } });
     server.answer(proxy("b"), 403);
     server.answer(proxy("c"), "reset");
     server.answer("POST /apis/authorization.k8s.io/v1/subjectaccessreviews", { status: { allowed: false } });
@@ -111,8 +112,11 @@ describe("podrole check", () => {
     expect(found("BROKER_IDENTITY")?.message).toContain("--principal arn:aws:iam::111122223333:role/b,");
     expect(found("BROKER_ACCESS")?.message).toContain("may not create tokenreviews.authentication.k8s.io");
     expect(found("BROKER_SETTINGS")?.status).toBe("fail");
+    expect(stdout).toContain("earlier settings: Not taken.");
+    server.answer(proxy("a"), { status: "ok", identity: "arn:aws:iam::111122223333:user/b; rm" });
     server.answer("POST /apis/authorization.k8s.io/v1/subjectaccessreviews", 403);
     const again = await check(["--kubeconfig", kubeconfig]);
+    expect(again.stdout).not.toContain("; rm");
     expect(again.stdout.replaceAll(/\s+/g, " ")).toMatch(
       /skip BROKER_ACCESS Not checked: .+SubjectAccessReview: said with 403/,
     );
