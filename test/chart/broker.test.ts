@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { controllerCommand } from "../../injector/controller/command.ts";
 import { rendered, template, whyNoHelm, type Manifest } from "../support/helm.ts";
 
 const reason = whyNoHelm();
@@ -153,6 +154,26 @@ describe.skipIf(reason !== undefined)(`the chart's broker${reason ? `: ${reason}
       ["PODROLE_STS_PROXY_USERNAME", { name: "sts-proxy", key: "username" }],
       ["PODROLE_STS_PROXY_PASSWORD", { name: "sts-proxy", key: "password" }],
     ]);
+  });
+
+  test("has a certificate of the controller's, for its Service and for the host of options.brokerUrl", () => {
+    const optionsWith = (options: object): Manifest => {
+      const { containers } = named(
+        rendered({ broker: broker(), options }),
+        "Deployment",
+        "podrole-controller",
+      ).spec.template.spec;
+      return controllerCommand().parse(containers[0].args, { from: "user" }).opts();
+    };
+    expect(optionsWith({})).toMatchObject({
+      brokerCertificates: true,
+      brokerService: "podrole-broker",
+      brokerSecret: "podrole-broker-tls",
+      brokerCaSecret: "podrole-broker-ca",
+      brokerNames: [],
+    });
+    expect(optionsWith({ brokerUrl: "https://broker.example:8443" }).brokerNames).toEqual(["broker.example"]);
+    expect(optionsWith({ brokerUrl: "https://10.0.0.1" }).brokerNames).toEqual(["10.0.0.1"]);
   });
 
   test("gives no right over Secrets but to read its own certificate", () => {
