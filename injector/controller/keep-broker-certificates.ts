@@ -4,10 +4,11 @@ import type { Log } from "../../sidecar/kit/log.ts";
 import { Refusal, type ApiServer } from "../cluster/api-server.ts";
 import type { Written } from "../config/read-config.ts";
 import { metadataOf, type Fields } from "../model/read.ts";
-import { validAt, type CaFacts } from "../tls/state.ts";
+import { validAt } from "../tls/state.ts";
 import { stateOf } from "../tls/stored.ts";
 import { unsettled } from "../tls/trouble.ts";
 import { BROKER_CA, bundleIn, bundleText, type Bundle } from "./broker-bundle.ts";
+import { casIn, type BrokerObserver } from "./broker-observer.ts";
 import {
   byClock,
   losesPods,
@@ -38,24 +39,6 @@ export interface BrokerKeeperDeps {
   readonly names: readonly string[];
   readonly durations: BrokerDurations;
   readonly observe?: BrokerObserver;
-}
-
-/** Told of what the metrics show. */
-export interface BrokerObserver {
-  readonly action: (action: BrokerAction["do"]) => void;
-  /** After each look. */
-  readonly cas: (cas: BrokerCas) => void;
-  /** The CA is another one than pods trust. */
-  readonly lost: () => void;
-}
-
-/** The CAs that there are. */
-export interface BrokerCas {
-  /** Of the certificate that the broker serves. */
-  readonly served?: CaFacts;
-  /** Of the next certificate. */
-  readonly current?: CaFacts;
-  readonly next?: CaFacts;
 }
 
 /** The most steps of one round. A first start takes three; conflicts with other writers add some. */
@@ -181,9 +164,3 @@ function bundleOf(data: Written, { authorities, served }: BrokerSecrets): Bundle
   });
   return bundleIn(data[BROKER_CA] ?? "", known);
 }
-
-const casIn = ({ authorities: { ca, next }, served }: BrokerSituation): BrokerCas => ({
-  ...(served.ca ? { served: served.ca } : {}),
-  ...(ca ? { current: ca } : {}),
-  ...(next ? { next } : {}),
-});

@@ -1,6 +1,6 @@
 import type { CaFacts } from "../tls/state.ts";
 import { madeAt } from "./broker-bundle.ts";
-import type { BrokerCas, BrokerObserver } from "./keep-broker-certificates.ts";
+import type { BrokerCas, BrokerObserver } from "./broker-observer.ts";
 import type { PolicyCounts } from "./keep-metadata-policies.ts";
 import type { Action } from "./plan.ts";
 import type { Task } from "./task.ts";

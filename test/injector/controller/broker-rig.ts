@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { BROKER_DURATIONS } from "../../../injector/controller/durations.ts";
-import { brokerKeeper, type BrokerCas } from "../../../injector/controller/keep-broker-certificates.ts";
+import type { BrokerCas, BrokerObserver } from "../../../injector/controller/broker-observer.ts";
+import { brokerKeeper } from "../../../injector/controller/keep-broker-certificates.ts";
 import type { BrokerAction } from "../../../injector/controller/broker-plan.ts";
 import type { KeyPair } from "../../../injector/tls/certificates.ts";
 import { secretFollower } from "../../../injector/tls/follow-secret.ts";
@@ -30,7 +31,13 @@ export interface Controller {
   readonly cas: () => BrokerCas | undefined;
 }
 
-export function controller(api: FakeObjects, clock: HandClock, more: readonly string[] = []): Controller {
+/** @param more names in the broker's certificate. @param observer that is told too */
+export function controller(
+  api: FakeObjects,
+  clock: HandClock,
+  more: readonly string[] = [],
+  observer?: BrokerObserver,
+): Controller {
   const { log, lines } = logLines();
   const actions: BrokerAction["do"][] = [];
   let [losses, cas]: [number, BrokerCas | undefined] = [0, undefined];
@@ -43,9 +50,18 @@ export function controller(api: FakeObjects, clock: HandClock, more: readonly st
     names: [...serviceNames("podrole-broker", NAMESPACE), ...more],
     durations,
     observe: {
-      action: (action) => void actions.push(action),
-      cas: (seen) => void (cas = seen),
-      lost: () => void (losses += 1),
+      action: (action) => {
+        actions.push(action);
+        observer?.action(action);
+      },
+      cas: (seen) => {
+        cas = seen;
+        observer?.cas(seen);
+      },
+      lost: () => {
+        losses += 1;
+        observer?.lost();
+      },
     },
   });
   return { round: () => round(never), actions, lines, losses: () => losses, cas: () => cas };
