@@ -11,6 +11,10 @@ import { whereUsed } from "./used.ts";
 
 const REMEDY =
   "See the controller's log: it keeps the certificate, the CA and brokerCa, if it has --broker-certificates.";
+const DAY_MS = 24 * 60 * 60 * 1000;
+const YEAR_MS = 365 * DAY_MS;
+/** Before the end of a CA, see controller/durations.ts. */
+const CHANGE_MS = 60 * DAY_MS;
 const secretOf = ({ podroleNamespace }: CheckFacts): string => `${podroleNamespace}/${BROKER}-tls`;
 
 export const brokerCertificateCheck = whereUsed((facts: CheckFacts): Results => {
@@ -71,7 +75,7 @@ export const brokerPodsCheck = whereUsed((facts: CheckFacts): Results => {
         }));
         const lost = bundles.filter(({ cas }) => !leadsTo(leaf, between, cas));
         const soon = bundles.filter(
-          (one) => !lost.includes(one) && coming !== undefined && !one.cas.some((ca) => same(ca, coming)),
+          (one) => !lost.includes(one) && coming !== undefined && !one.cas.some((ca) => same(ca, coming.ca)),
         );
         const restart = `Restart their owners: kubectl -n ${namespace} rollout restart deployment,statefulset,daemonset.`;
         const told = (as: typeof fail, ones: readonly Pods[], what: string): readonly CheckResult[] =>
@@ -80,11 +84,7 @@ export const brokerPodsCheck = whereUsed((facts: CheckFacts): Results => {
             : [as(code, `${counted(ones)} in ${namespace} ${what}: ${listed(namesIn(ones))}.`, restart)];
         return [
           ...told(fail, lost, "cannot reach the broker, whose CA is another one than when they were made"),
-          ...told(
-            warn,
-            soon,
-            `cannot reach the broker from ${day(leaf)} on, when its certificate ends, since its CA was lost`,
-          ),
+          ...told(warn, soon, `cannot reach the broker ${coming?.from ?? ""}`),
         ];
       }),
     );
@@ -92,20 +92,29 @@ export const brokerPodsCheck = whereUsed((facts: CheckFacts): Results => {
   });
 });
 
-/**
- * The CA that signs the next certificate, where the CA of this one was lost. In good order a second CA is there only
- * from two thirds of the first one's life on, and pods have years to be made anew.
- */
+interface Successor {
+  readonly ca: X509Certificate;
+  /** A clause: since when and why it is needed. */
+  readonly from: string;
+}
+
+/** The CA that signs next, where pods that do not trust it should be made anew by now. */
 function successor(
   leaf: X509Certificate,
   cas: readonly X509Certificate[],
   now: number,
-): X509Certificate | undefined {
-  const current = cas.find((ca) => leadsTo(leaf, [], [ca]));
-  if (current === undefined) return undefined;
-  const [from, to] = [Date.parse(current.validFrom), Date.parse(current.validTo)];
-  // A certificate begins a third of its life before it is made, see controller/plan.ts.
-  return now < to - (to - from) / 4 ? cas.find((ca) => ca !== current) : undefined;
+): Successor | undefined {
+  const current = cas.find((one) => leadsTo(leaf, [], [one]));
+  const ca = cas.find((one) => one !== current);
+  if (current === undefined || ca === undefined) return undefined;
+  const [begin, end] = [Date.parse(current.validFrom), Date.parse(current.validTo)];
+  // In good order a second CA is there only from two thirds of the first one's life on. A CA of the controller's begins a third of
+  // its life before it is made.
+  if (now < end - (end - begin) / 4)
+    return { ca, from: `from ${day(leaf)} on, when its certificate ends, since its CA was lost` };
+  if (now < end - YEAR_MS) return undefined;
+  const change = new Date(end - CHANGE_MS).toISOString().slice(0, 10);
+  return { ca, from: `from ${change} on, when another CA signs its certificate` };
 }
 
 interface Pods {
