@@ -3,10 +3,10 @@ import { writeFile } from "node:fs/promises";
 import { createServer, connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ENV, NO_GUARD } from "../../sidecar/contract/env.ts";
+import { ENV } from "../../sidecar/contract/env.ts";
 import { LOOPBACK, PATH } from "../../sidecar/contract/pod.ts";
 import { SIDECAR_IMAGE_ENV } from "../support/image-env.ts";
-import { hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
+import { brokerEnv, hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
 import { start, type Helper, type Program } from "./sidecar-children.ts";
 
 const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
@@ -63,18 +63,12 @@ export async function sidecarBeside(sts: Helper, directory: string, token: strin
 
 /** The sidecar of source broker, with the broker's stand-in. Its token file and the app's are those of the other sidecar. */
 export async function sidecarAskingBroker(broker: Helper, directory: string): Promise<Subject> {
-  const { url, ca } = (await broker.ask()) as Place;
   const file = filesIn(directory);
   const env = {
+    ...brokerEnv((await broker.ask()) as Place),
     ...SIDECAR_IMAGE_ENV,
-    [ENV.source]: "broker",
-    [ENV.brokerUrl]: url,
-    [ENV.brokerCa]: ca,
     [ENV.webIdentityTokenFile]: await file("broker-token", "the.broker's.token"),
     ...podIdentity(undefined, hashOf("the variable's"), await file("app-token", TOKEN)),
-    // There is no guard around a benchmark.
-    [ENV.blockedAddresses]: NO_GUARD,
-    [ENV.podUid]: "0b1f8a52-9d4c-4a6e-8f0e-1d2c3b4a5968",
   };
   return { name: "broker", args: [SIDECAR, "serve"], env: withoutUnset(env) };
 }

@@ -16,7 +16,7 @@ import { BUNDLES, build } from "../../.ci/build.ts";
 import { bundledIn } from "../../.ci/licenses.ts";
 import { imdsStandIn } from "../../injector/cli/demo/aws/imds.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
-import type { Source } from "../../sidecar/contract/session.ts";
+import { SOURCES, type Source } from "../../sidecar/contract/session.ts";
 import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
 import { runChild, type Child } from "../support/child.ts";
 import { http } from "../support/http.ts";
@@ -158,9 +158,8 @@ describe.skipIf(notRoot !== "")(`a uid without a home folder or an entry in /etc
   });
 
   /** Where the sidecar's own identity comes from, by source. */
-  const IDENTITY: Readonly<
-    Record<Exclude<Source, "broker">, (pod: SidecarPod) => Promise<Readonly<Record<string, string>>>>
-  > = {
+  const IDENTITY: Readonly<Record<Source, (pod: SidecarPod) => Promise<Readonly<Record<string, string>>>>> = {
+    broker: async () => ({}),
     "web-identity": async () => ({}),
     node: async ({ sts }) => {
       const imds = await imdsStandIn({ role: "node", keys: () => sts.issue(KEYS_OF, 6 * 3600) });
@@ -177,23 +176,22 @@ describe.skipIf(notRoot !== "")(`a uid without a home folder or an entry in /etc
     },
   };
 
-  test.for(["web-identity", "node", "ambient"] as const)(
-    "runs the sidecar with source %s, and its hook",
-    async (source) => {
-      const made = await sidecarPod({ [ENV.source]: source });
-      const { [ENV.webIdentityTokenFile]: tokenFile = "", [ENV.terminationLog]: log = "" } = made.env;
-      chmodSync(join(tokenFile, ".."), 0o755);
-      chmodSync(log, 0o666);
-      const env = { ...made.env, ...(await IDENTITY[source](made)) };
-      const serving = started("serve", env);
-      const hook = started("wait", env);
-      expect({ code: await hook.exited, output: serving.output() }).toMatchObject({ code: 0 });
-      expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({
-        status: 200,
-      });
-      expect(serving.output()).not.toContain("ERR_SYSTEM_ERROR");
-    },
-  );
+  test.for(SOURCES)("runs the sidecar with source %s, and its hook", async (source) => {
+    const made = await (source === "broker"
+      ? sidecarPod({}, {}, source)
+      : sidecarPod({ [ENV.source]: source }));
+    const { [ENV.webIdentityTokenFile]: tokenFile = "", [ENV.terminationLog]: log = "" } = made.env;
+    chmodSync(join(tokenFile, ".."), 0o755);
+    chmodSync(log, 0o666);
+    const env = { ...made.env, ...(await IDENTITY[source](made)) };
+    const serving = started("serve", env);
+    const hook = started("wait", env);
+    expect({ code: await hook.exited, output: serving.output() }).toMatchObject({ code: 0 });
+    expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({
+      status: 200,
+    });
+    expect(serving.output()).not.toContain("ERR_SYSTEM_ERROR");
+  });
 
   test("lets the sidecar call an STS whose certificate is of a company's CA", async () => {
     const made = await sidecarPod();

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
 
 import { accessDenied } from "../../injector/cli/demo/aws/sts-refusal.ts";
@@ -13,7 +13,15 @@ import { http } from "../support/http.ts";
 
 import { until } from "../support/until.ts";
 import { LIKE_OURS, serviceLinks } from "../support/service-links.ts";
-import { ended, readiness, sidecarPod, termination, TOKEN, type SidecarPod } from "../support/sidecar-pod.ts";
+import {
+  ended,
+  readiness,
+  sidecarPod,
+  termination,
+  TOKEN,
+  TRIED,
+  type SidecarPod,
+} from "../support/sidecar-pod.ts";
 
 /** The two programs of a pod's start, as the kubelet runs them: the container and its postStart hook. */
 const startOf = ({ env }: SidecarPod) => ({
@@ -21,48 +29,80 @@ const startOf = ({ env }: SidecarPod) => ({
   waiting: sidecar(["wait"], env),
 });
 
-test("a start whose role is refused ends hook and sidecar with the reason after five calls, and heals at the next start", async () => {
-  let trusted = false;
-  const made = await sidecarPod({}, { refuse: (call) => (trusted ? undefined : accessDenied(call)) });
-  const { serving, waiting } = startOf(made);
-  const held = async (): Promise<string | undefined> =>
-    /^podrole_credentials_held\{identity="pod"\} (\d)$/m.exec(
-      (await http(made.healthPort, "/metrics")).body,
-    )?.[1];
-  await readiness(made, "AccessDenied");
-  expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 403 });
-  expect(await held()).toBe("0");
-  // The hook ends first, so that the kubelet has its words, and then ends the container.
-  const says = await ended(waiting, 1);
-  const message = await termination(made);
-  expect(message).toMatch(/^AccessDenied: STS refused AssumeRoleWithWebIdentity for arn:aws:iam::/);
-  expect(message).toContain("trust policy");
-  expect(says).toBe(`${message}\n`);
-  serving.kill("SIGTERM");
-  const log = await ended(serving, 1);
-  expect(await termination(made)).toBe(message);
-  expect(made.sts.calls).toHaveLength(5);
-  expect(log.match(/"no new credentials"/g)).toHaveLength(5);
-  expect(log).toContain('"start failed"');
+const REFUSED = {
+  "web-identity": /^AccessDenied: STS refused AssumeRoleWithWebIdentity for arn:aws:iam::/,
+  broker:
+    /^AccessDenied: The broker gave no session for arn:aws:iam::.*: STS refused AssumeRole for arn:aws:iam::/,
+} as const;
 
-  trusted = true;
-  writeFileSync(made.terminationLog, "");
-  const next = startOf(made);
-  await ended(next.waiting, 0);
-  expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
-  expect(await held()).toBe("1");
-  next.serving.kill("SIGTERM");
-  await ended(next.serving, 0);
-});
+describe.each(TRIED)("in source %s", (source) => {
+  test("a start whose role is refused ends hook and sidecar with the reason after five calls, and heals at the next start", async () => {
+    let trusted = false;
+    const made = await sidecarPod(
+      {},
+      { refuse: (call) => (trusted ? undefined : accessDenied(call)) },
+      source,
+    );
+    const { serving, waiting } = startOf(made);
+    const held = async (): Promise<string | undefined> =>
+      /^podrole_credentials_held\{identity="pod"\} (\d)$/m.exec(
+        (await http(made.healthPort, "/metrics")).body,
+      )?.[1];
+    await readiness(made, "AccessDenied");
+    expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 403 });
+    expect(await held()).toBe("0");
+    // The hook ends first, so that the kubelet has its words, and then ends the container.
+    const says = await ended(waiting, 1);
+    const message = await termination(made);
+    expect(message).toMatch(REFUSED[source]);
+    expect(message).toContain("trust policy");
+    expect(says).toBe(`${message}\n`);
+    serving.kill("SIGTERM");
+    const log = await ended(serving, 1);
+    expect(await termination(made)).toBe(message);
+    expect(made.sts.calls).toHaveLength(5);
+    expect(log.match(/"no new credentials"/g)).toHaveLength(5);
+    expect(log).toContain('"start failed"');
 
-test("a start heals without a restart when the role is created some seconds after the first refusal", async () => {
-  const refuse: StsStandInOptions["refuse"] = (call) =>
-    made.sts.calls.length <= 3 ? accessDenied(call) : undefined;
-  const made = await sidecarPod({}, { refuse });
-  const { waiting } = startOf(made);
-  await ended(waiting, 0);
-  expect(made.sts.calls).toHaveLength(4);
-  expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+    trusted = true;
+    writeFileSync(made.terminationLog, "");
+    const next = startOf(made);
+    await ended(next.waiting, 0);
+    expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+    expect(await held()).toBe("1");
+    next.serving.kill("SIGTERM");
+    await ended(next.serving, 0);
+  });
+
+  test("a start heals without a restart when the role is created some seconds after the first refusal", async () => {
+    const refuse: StsStandInOptions["refuse"] = (call) =>
+      made.sts.calls.length <= 3 ? accessDenied(call) : undefined;
+    const made = await sidecarPod({}, { refuse }, source);
+    const { waiting } = startOf(made);
+    await ended(waiting, 0);
+    expect(made.sts.calls).toHaveLength(4);
+    expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+  });
+
+  test("a start ends hook and sidecar with the reason at its time-out when nobody listens there", async () => {
+    const nobody = `127.0.0.1:${await freePort()}`;
+    const made = await sidecarPod(
+      {
+        [ENV.startTimeoutSeconds]: "2",
+        ...(source === "broker"
+          ? { [ENV.brokerUrl]: `https://${nobody}` }
+          : { [ENV.stsEndpoint]: `http://${nobody}` }),
+      },
+      {},
+      source,
+    );
+    const { serving, waiting } = startOf(made);
+    const says = await ended(waiting, 1);
+    await ended(serving, 1);
+    const message = await termination(made);
+    expect(message).toMatch(/^(?:STS|BROKER)_UNREACHABLE: .*ECONNREFUSED/);
+    expect(says).toBe(`${message}\n`);
+  });
 });
 
 test("a sidecar that is restarted in a pod that has started holds up the kubelet for seconds only, and no refusal ends it", async () => {
@@ -125,19 +165,6 @@ test("the sidecar starts when the role is created while the pod waits", async ()
   trusted = true;
   await readiness(made);
   expect(made.sts.issued.length).toBeGreaterThan(0);
-});
-
-test("a start ends hook and sidecar with the reason at its time-out when STS is out of reach", async () => {
-  const made = await sidecarPod({
-    [ENV.stsEndpoint]: `http://127.0.0.1:${await freePort()}`,
-    [ENV.startTimeoutSeconds]: "2",
-  });
-  const { serving, waiting } = startOf(made);
-  const says = await ended(waiting, 1);
-  await ended(serving, 1);
-  const message = await termination(made);
-  expect(message).toMatch(/^STS_UNREACHABLE: .*ECONNREFUSED/);
-  expect(says).toBe(`${message}\n`);
 });
 
 test("the sidecar ends its start and names the token file when that is missing", async () => {

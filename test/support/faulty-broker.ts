@@ -12,9 +12,9 @@ import { tempFile } from "./temp-files.ts";
 /** The broker, over real TLS. */
 export const FAULTY_BROKER: FaultyPlace = {
   name: "the broker",
-  codes: "BROKER",
   // It answers whoever has a pod's token, and its answer names no pod.
   faults: FAULTS.filter((fault) => fault !== "another pod's credentials"),
+  sequences: 4,
   open: async (now) => {
     const validity = validFor(1, Date.now());
     const authority = await certificateAuthority("broker", validity);

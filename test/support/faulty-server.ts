@@ -62,9 +62,9 @@ export interface FaultyServer {
 /** One in whose place a faulty server can stand. */
 export interface FaultyPlace {
   readonly name: string;
-  /** What the sidecar's codes about it begin with. */
-  readonly codes: string;
   readonly faults: readonly Fault[];
+  /** How many sequences of faults are tried: a call over TLS takes three times as long. */
+  readonly sequences: number;
   /** @param now the server's clock */
   readonly open: (now: () => number) => Promise<FaultyServer>;
 }

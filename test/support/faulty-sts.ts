@@ -7,8 +7,8 @@ import { FAULTS, faultyServer, type FaultyPlace, type Limits, type Wire } from "
 
 export const FAULTY_STS: FaultyPlace = {
   name: "STS",
-  codes: "STS",
   faults: FAULTS,
+  sequences: 12,
   open: (now) => faultyServer(WIRE, now, issuer),
 };
 

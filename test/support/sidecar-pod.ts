@@ -5,10 +5,11 @@ import { expect, onTestFinished } from "vitest";
 import { stsStandIn, type StsStandIn, type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
+import { BROKER_KEYS, brokerFront } from "./broker-front.ts";
 import { sidecar, type Child } from "./child.ts";
 import { freePort } from "./free-port.ts";
 import { http } from "./http.ts";
-import { hashOf, podIdentity, sidecarEnv } from "./sidecar-env.ts";
+import { brokerEnv, hashOf, podIdentity, sidecarEnv } from "./sidecar-env.ts";
 import { tempFolder } from "./temp-files.ts";
 import { until } from "./until.ts";
 
@@ -24,21 +25,33 @@ export interface SidecarPod {
   readonly terminationLog: string;
 }
 
+/** The sources that a sidecar is tried in: itself calling STS, and with a broker that does. */
+export const TRIED = ["web-identity", "broker"] as const;
+type Tried = (typeof TRIED)[number];
+
 /** The surroundings of a sidecar: a token, an STS that grants every role, a termination log, two ports. Ends with the test. */
-export async function sidecarPod(over: Env = {}, options: StsStandInOptions = {}): Promise<SidecarPod> {
+export async function sidecarPod(
+  over: Env = {},
+  options: StsStandInOptions = {},
+  source: Tried = "web-identity",
+): Promise<SidecarPod> {
   const folder = tempFolder();
   const [tokenFile, terminationLog] = [join(folder, "token"), join(folder, "termination-log")];
   writeFileSync(tokenFile, WEB_TOKEN);
   writeFileSync(terminationLog, "");
   const identity = { subject: "system:serviceaccount:billing:reader", audience: "sts.amazonaws.com" };
-  const sts = await stsStandIn({ tokens: { [WEB_TOKEN]: identity }, ...options });
+  const sts = await stsStandIn({
+    tokens: { [WEB_TOKEN]: identity },
+    keys: { [BROKER_KEYS.id]: BROKER_KEYS.owner },
+    ...options,
+  });
   onTestFinished(() => sts.close());
   const [port, healthPort] = await Promise.all([freePort(), freePort()]);
   const env: Env = {
-    ...sidecarEnv(),
+    ...(source === "broker" ? brokerEnv(await brokerFront(sts, WEB_TOKEN)) : sidecarEnv()),
     [ENV.port]: String(port),
     [ENV.healthPort]: String(healthPort),
-    [ENV.stsEndpoint]: sts.url,
+    ...(source === "broker" ? {} : { [ENV.stsEndpoint]: sts.url }),
     [ENV.webIdentityTokenFile]: tokenFile,
     [ENV.terminationLog]: terminationLog,
     ...podIdentity(undefined, hashOf(TOKEN)),

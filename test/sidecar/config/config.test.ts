@@ -9,7 +9,7 @@ import {
 } from "../../../sidecar/contract/pod.ts";
 import type { Env } from "../../../sidecar/kit/env.ts";
 import { ROLE } from "../../support/credentials.ts";
-import { podIdentity, sidecarEnv } from "../../support/sidecar-env.ts";
+import { brokerEnv, podIdentity, sidecarEnv } from "../../support/sidecar-env.ts";
 import { thrown } from "../../support/thrown.ts";
 
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB+/=\n-----END CERTIFICATE-----\n";
@@ -292,13 +292,7 @@ test.each([{ [ENV.blockedAddresses]: "none" }, { [ENV.imds]: "emulate" }, { [ENV
 
 describe("in source broker, the sidecar", () => {
   const url = "https://podrole-broker.podrole-system.svc";
-  const broker: Env = {
-    [ENV.source]: "broker",
-    [ENV.brokerUrl]: url,
-    [ENV.brokerCa]: CERTIFICATE,
-    ...podIdentity(),
-    [ENV.podUid]: "0b1f8a52-9d4c-4a6e-8f0e-1d2c3b4a5968",
-  };
+  const broker = brokerEnv({ url, ca: CERTIFICATE });
 
   test("needs the broker's address and its CA, and no variable about STS", async () => {
     expect(parseConfig(broker)).toMatchObject({

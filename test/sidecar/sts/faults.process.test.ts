@@ -156,7 +156,7 @@ describe.each([FAULTY_STS, FAULTY_BROKER])("with $name", (place) => {
           await pass(7 * MINUTE, check);
         },
       ),
-      { numRuns: 12 },
+      { numRuns: place.sequences },
     );
   }, 600_000);
 
@@ -172,7 +172,7 @@ describe.each([FAULTY_STS, FAULTY_BROKER])("with $name", (place) => {
           await check();
         }
       }),
-      { numRuns: 10 },
+      { numRuns: place.sequences },
     );
   }, 600_000);
 });
