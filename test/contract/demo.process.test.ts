@@ -131,20 +131,46 @@ describe("podrole demo --json", () => {
     return undefined;
   });
 
-  test("also runs the pod without root, and says what it skipped", async (context) => {
+  test("shows of source broker which session it makes, and what it refuses", async () => {
     const mark = marker();
-    const argv = isRoot ? [...NOBODY, ...demo("--json")] : demo("--json");
-    if (isRoot && (await run([...NOBODY, process.execPath, CLI, "--version"], mark)).code !== 0) {
-      return context.skip("nobody else may read this folder");
-    }
-    expect(JSON.parse(await shown(argv, mark))).toMatchObject({
-      ok: true,
-      podArn: POD_ARN,
-      skipped: "making network namespaces takes root",
+    const stdout = await shown(demo("--json", "--source", "broker"), mark);
+    const { broker, ...result } = JSON.parse(stdout) as DemoResult;
+    expect(result).toMatchObject({ ok: true, podArn: POD_ARN });
+    expect(broker).toMatchObject({
+      call: {
+        action: "AssumeRole",
+        caller: "arn:aws:iam::111122223333:user/podrole-broker",
+        sessionName: "shop.orders",
+        sourceIdentity: "shop.orders",
+        tags: { "kubernetes-namespace": "shop", "kubernetes-pod-name": "orders" },
+      },
+      otherRole: { status: 403, code: "ROLE_NOT_OF_POD" },
+      notInjected: { status: 403, code: "POD_NOT_INJECTED" },
+      withdrawn: { code: "ROLE_NOT_ALLOWED" },
+      stopped: { error: "ECONNREFUSED" },
+      withoutBroker: { container: "intake", arn: POD_ARN },
     });
+    // Of a JWT, each part begins so.
+    expect(stdout).not.toContain("eyJ");
     expect(leftBy(mark)).toEqual([]);
-    return undefined;
   });
+
+  test.for(["web-identity", "broker"])(
+    "also runs the pod without root, with source %s, and says what it skipped",
+    async (source, context) => {
+      const mark = marker();
+      const argv = demo("--json", "--source", source);
+      if (isRoot && (await run([...NOBODY, process.execPath, CLI, "--version"], mark)).code !== 0)
+        return context.skip("nobody else may read this folder");
+      expect(JSON.parse(await shown(isRoot ? [...NOBODY, ...argv] : argv, mark))).toMatchObject({
+        ok: true,
+        podArn: POD_ARN,
+        skipped: "making network namespaces takes root",
+      });
+      expect(leftBy(mark)).toEqual([]);
+      return undefined;
+    },
+  );
 });
 
 describe("podrole demo", () => {
@@ -174,6 +200,7 @@ describe("podrole demo", () => {
       expect(await ended).toBe(130);
       expect(output).toContain("DEMO_INTERRUPTED");
       expect(leftBy(mark)).toEqual([]);
+      return undefined;
     },
   );
 
