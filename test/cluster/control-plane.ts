@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 import { once } from "node:events";
 import { openSync, rmSync } from "node:fs";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
@@ -36,6 +36,8 @@ export interface ControlPlane {
   controllersLog(): Promise<string>;
   /** A client with a service account's token, issued by the API server. */
   serviceAccount(namespace: string, name: string): Promise<KubeConfig>;
+  /** A token with these claims, signed by the key of the API server. */
+  signedByApiServer(claims: object): string;
   /** The requests of the audited user so far. */
   audited(): Promise<readonly AuditedRequest[]>;
   stop(): Promise<void>;
@@ -111,7 +113,7 @@ export async function openControlPlane(
 
   try {
     const [client, peer, port] = [await freePort(), await freePort(), await freePort()];
-    await writeSecrets(folder);
+    const signingKey = await writeSecrets(folder);
     await writeFile(join(folder, "audit.yaml"), auditPolicy(audit));
     start("etcd", etcdArgs(client, peer));
     let api = start("kube-apiserver", [...apiServerArgs(client, port), ...flags]);
@@ -141,6 +143,7 @@ export async function openControlPlane(
         const { status } = await admin.create(`${account}/token`, { spec: {} });
         return configFor(port, ca, status.token, namespace);
       },
+      signedByApiServer: (claims) => signedJwt(claims, signingKey),
       audited: async () => {
         const lines = (await readFile(join(folder, "audit.log"), "utf8")).split("\n");
         return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as AuditedRequest);
@@ -153,13 +156,22 @@ export async function openControlPlane(
   }
 }
 
-async function writeSecrets(folder: string): Promise<void> {
+/** @returns the key that signs the tokens of service accounts */
+async function writeSecrets(folder: string): Promise<KeyObject> {
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   await writeFile(join(folder, "sa.key"), privateKey.export({ type: "pkcs8", format: "pem" }), {
     mode: 0o600,
   });
   const users = `${TOKENS.admin},admin,1,system:masters\n${TOKENS.injector},injector,2\n`;
   await writeFile(join(folder, "tokens.csv"), users, { mode: 0o600 });
+  return privateKey;
+}
+
+/** A JSON Web Token as an API server makes it, without a key id: an API server then tries each of its keys. */
+export function signedJwt(claims: object, key: KeyObject): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = `${part({ alg: "RS256" })}.${part(claims)}`;
+  return `${signed}.${sign("sha256", Buffer.from(signed), key).toString("base64url")}`;
 }
 
 const etcdArgs = (client: number, peer: number): readonly string[] => [

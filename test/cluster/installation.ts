@@ -10,36 +10,48 @@ import { certificatesIn } from "../../injector/tls/pem.ts";
 import { openControlPlane, type ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { placeOf } from "./places.ts";
-import { CONTROLLER, GRANTS, INJECTOR } from "./setting.ts";
+import { BROKER, CONTROLLER, GRANTS, INJECTOR } from "./setting.ts";
 
 const fileOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 export const NAMESPACE = "podrole-system";
 const CONFIG = `/api/v1/namespaces/${NAMESPACE}/configmaps/podrole-config`;
 export const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 
-/** deploy/install.yaml applied to a real API server, and functions that run the injector as its Deployment would. */
+/** podrole's objects applied to a real API server, and functions that run its programs as their Deployments would. */
 export interface Installed {
   readonly plane: ControlPlane;
-  /** The objects of deploy/install.yaml. The webhook is registered by address: there is no service network here. */
+  /** The webhook is registered by address: there is no service network here. */
   readonly objects: readonly KubeObject[];
+  /** Of 127.0.0.1, where the injector listens. */
+  readonly webhookPort: number;
   /** Changes settings in podrole-config. */
   readonly configure: (settings: Readonly<Record<string, string>>) => Promise<unknown>;
   /** Starts the injector with its Deployment's arguments and service account. Resolves once the API server can call it. */
   readonly start: (...args: readonly string[]) => Promise<Child>;
   /** Starts the controller in the same way. */
-  readonly startController: () => Promise<Child>;
+  readonly startController: (...args: readonly string[]) => Promise<Child>;
+  /** Starts the broker in the same way, with these variables more. Resolves at once. */
+  readonly startBroker: (env: Readonly<Record<string, string>>, ...args: readonly string[]) => Promise<Child>;
   readonly close: () => Promise<void>;
 }
 
 /**
+ * deploy/install.yaml.
  * @param audit users whose requests are logged, beside podrole's own
  * @param flags more flags of the API server
  */
-export async function openInstallation(
+export const openInstallation = async (
+  audit: readonly string[] = [],
+  ...flags: readonly string[]
+): Promise<Installed> => openObjects(await shipped(), audit, ...flags);
+
+/** The same with other objects, such as the chart's with other values. */
+export async function openObjects(
+  given: readonly KubeObject[],
   audit: readonly string[] = [],
   ...flags: readonly string[]
 ): Promise<Installed> {
-  const plane = await openControlPlane([...[INJECTOR, CONTROLLER].map(userOf), ...audit], ...flags);
+  const plane = await openControlPlane([...[INJECTOR, CONTROLLER, BROKER].map(userOf), ...audit], ...flags);
   const folder = await mkdtemp(join(tmpdir(), "podrole-installed-"));
   const running = new Set<Child>();
   const close = async (): Promise<void> => {
@@ -49,13 +61,18 @@ export async function openInstallation(
   };
   try {
     const port = await freePort();
-    const objects = (await shipped()).map((object) => byAddress(object, port));
+    const objects = given.map((object) => byAddress(object, port));
     for (const object of objects) await plane.admin.create(placeOf(object), object);
     await until(
       "the CRD",
       async () => (await plane.admin.request("GET", GRANTS)).status === 200 || undefined,
     );
-    const startAs = async (name: string, main: string, ...args: readonly string[]): Promise<Child> => {
+    const startAs = async (
+      name: string,
+      main: string,
+      args: readonly string[],
+      env: Readonly<Record<string, string>> = {},
+    ): Promise<Child> => {
       const kubeconfig = join(folder, name);
       const account = await plane.serviceAccount(NAMESPACE, name);
       await writeFile(kubeconfig, account.exportConfig(), { mode: 0o600 });
@@ -64,27 +81,29 @@ export async function openInstallation(
       const where = ["--host=127.0.0.1", `--kubeconfig=${kubeconfig}`];
       const child = startChild(process.execPath, [fileOf(main), ...shippedArgs, ...where, ...args], {
         PATH: process.env["PATH"],
+        ...env,
       });
       running.add(child);
       void child.exited.then(() => running.delete(child));
       return child;
     };
     const start = async (...args: readonly string[]): Promise<Child> => {
-      const child = await startAs(INJECTOR, "../../injector/main.ts", `--port=${port}`, ...args);
+      const child = await startAs(INJECTOR, "../../injector/main.ts", [`--port=${port}`, ...args]);
       await until("the injector", () => ready(plane, child), 30_000).catch((error: Error) => {
         throw new Error(`${error.message}: ${child.output()}`, { cause: error });
       });
       return child;
     };
-    const startController = async (): Promise<Child> =>
-      startAs(
-        CONTROLLER,
-        "../../injector/controller/main.ts",
+    const startController = async (...args: readonly string[]): Promise<Child> =>
+      startAs(CONTROLLER, "../../injector/controller/main.ts", [
         `--port=${await freePort()}`,
         "--tls-names=127.0.0.1",
-      );
+        ...args,
+      ]);
+    const startBroker: Installed["startBroker"] = (env, ...args) =>
+      startAs(BROKER, "../../injector/broker/main.ts", args, env);
     const configure = (data: Readonly<Record<string, string>>) => plane.admin.patch(CONFIG, { data });
-    return { plane, objects, configure, start, startController, close };
+    return { plane, objects, webhookPort: port, configure, start, startController, startBroker, close };
   } catch (error) {
     await close();
     throw error;

@@ -43,10 +43,12 @@ export function kubeClient({ port, ca, token }: Target, agent = new Agent({ ca }
     accept = "application/json",
   ): Promise<KubeAnswer> =>
     new Promise((resolve, reject) => {
+      const content = body && JSON.stringify(body);
       const headers = {
         authorization: `Bearer ${token}`,
         accept,
-        ...(body ? { "content-type": type } : {}),
+        // Without the length, Node sends the body of a DELETE so that the API server takes it for none.
+        ...(content && { "content-type": type, "content-length": String(Buffer.byteLength(content)) }),
       };
       const sent = request({ host: "127.0.0.1", port, path, method, headers, agent }, (response) => {
         let text = "";
@@ -60,7 +62,7 @@ export function kubeClient({ port, ca, token }: Target, agent = new Agent({ ca }
         );
       });
       sent.once("error", reject);
-      sent.end(body && JSON.stringify(body));
+      sent.end(content);
     });
   const must = async (...args: Parameters<typeof send>): Promise<KubeObject> => {
     const { status, body } = await send(...args);

@@ -40,8 +40,21 @@ export interface Front {
   readonly close: () => Promise<void>;
 }
 
-/** @param lifetimeSeconds how long sessions last, if not as long as moto says */
-export async function frontOf(moto: string, lifetimeSeconds: number | undefined): Promise<Front> {
+/** What becomes of a call for a session that moto would grant. */
+export interface Judgement {
+  readonly refusal?: { readonly code: string; readonly message: string };
+  readonly lifetimeSeconds?: number;
+}
+
+/**
+ * @param lifetimeSeconds how long sessions last, if not as long as moto says
+ * @param judge sees the parameters of each call for a session
+ */
+export async function frontOf(
+  moto: string,
+  lifetimeSeconds: number | undefined,
+  judge: (call: URLSearchParams) => Judgement | Promise<Judgement> = () => ({}),
+): Promise<Front> {
   const granted: Granted[] = [];
   const uses: Use[] = [];
   let isOut = false;
@@ -49,12 +62,15 @@ export async function frontOf(moto: string, lifetimeSeconds: number | undefined)
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await bodyOf(request);
     if (!body.includes("Action=AssumeRole")) {
-      const { use, refusal } = judged(request, body, granted);
+      const { use, refusal } = checked(request, body, granted);
       uses.push(use);
       return respond(response, refusal ?? (await forwarded(moto, request, body)));
     }
     if (isOut) return respond(response, refused(503, "ServiceUnavailable", "STS is not to be reached."));
-    const answer = withLifetime(await forwarded(moto, request, body), lifetimeSeconds);
+    const { refusal, ...judged } = await judge(new URLSearchParams(body.toString()));
+    if (refusal !== undefined) return respond(response, refused(403, refusal.code, refusal.message));
+    const lasting = judged.lifetimeSeconds ?? lifetimeSeconds;
+    const answer = withLifetime(await forwarded(moto, request, body), lasting);
     if (answer.status === 200) granted.push(grantedIn(answer.body));
     return respond(response, answer);
   };
@@ -90,7 +106,7 @@ function respond(response: ServerResponse, { status, headers, body }: Answer): v
   response.writeHead(status, { ...rest, "content-length": length }).end(body);
 }
 
-function judged(
+function checked(
   request: IncomingMessage,
   body: Buffer,
   granted: readonly Granted[],

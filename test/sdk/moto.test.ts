@@ -11,17 +11,13 @@ import { hashOf, podIdentity, sidecarEnv } from "../support/sidecar-env.ts";
 import { tempFile } from "../support/temp-files.ts";
 import { until } from "../support/until.ts";
 import { startMoto, unsignedJwt } from "./moto.ts";
-import { canImport, PYTHON } from "./python.ts";
+import { BOTO3_CLIENT, canImport, PYTHON } from "./python.ts";
 
 /** moto keeps what its STS granted and knows the caller of a later call by the key: a second opinion on the whole path. */
 const ROLE = "arn:aws:iam::123456789012:role/billing-reader";
 const SESSION = "arn:aws:sts::123456789012:assumed-role/billing-reader/billing.api-0";
 const TOKEN = randomBytes(32).toString("base64url");
 const JS_CLIENT = fileURLToPath(new URL("../support/sdk-client.ts", import.meta.url));
-const BOTO3_CLIENT = `
-import boto3, json, sys
-print(json.dumps({"arn": boto3.client("sts", endpoint_url=sys.argv[1]).get_caller_identity()["Arn"]}))
-`;
 
 const hasMoto = canImport("moto.server");
 const hasBoto3 = canImport("boto3");

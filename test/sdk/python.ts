@@ -14,3 +14,9 @@ function fullPath(program: string): string {
   const asked = spawnSync(program, ["-c", "import sys; print(sys.executable)"], { encoding: "utf8" });
   return asked.status === 0 ? asked.stdout.trim() : program;
 }
+
+/** An app that prints who it is, or ends with boto3's error. Its argument: the endpoint of STS. */
+export const BOTO3_CLIENT = `
+import boto3, json, sys
+print(json.dumps({"arn": boto3.client("sts", endpoint_url=sys.argv[1]).get_caller_identity()["Arn"]}))
+`;

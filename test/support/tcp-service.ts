@@ -10,7 +10,8 @@ export interface TcpService {
   open(port: number): number;
 }
 
-export async function tcpService(): Promise<TcpService> {
+/** @param onEnd takes what closes it; by default it ends with the test */
+export async function tcpService(onEnd: (close: () => void) => void = onTestFinished): Promise<TcpService> {
   let turn = 0;
   const open = new Map<number, number>();
   const count = (port: number, more: number): void => void open.set(port, (open.get(port) ?? 0) + more);
@@ -26,7 +27,7 @@ export async function tcpService(): Promise<TcpService> {
     return undefined;
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => void server.close());
+  onEnd(() => void server.close());
   const service: TcpService = {
     port: (server.address() as AddressInfo).port,
     endpoints: [],
