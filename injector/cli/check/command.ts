@@ -28,9 +28,10 @@ export function checkCommand(bind: Bind): Command {
   const command = new Command("check")
     .summary("check whether podrole works in a cluster")
     .description(
-      "Check whether podrole works in a cluster: injector, webhook, certificates, admission policy and labelled " +
-        "namespaces. Two pods are tried there as a dry run, for each mode of the guard. Nothing is changed, unless " +
-        "--probe asks for it. What the kubeconfig's user may not read is skipped, and the report says so.",
+      "Check whether podrole works in a cluster: injector, webhook, certificates, admission policy, labelled " +
+        "namespaces and, where the settings use it, the broker. Two pods are tried in those namespaces as a dry run, for " +
+        "each mode of the guard, and the broker is asked through the API server. Nothing is changed, unless --probe asks " +
+        "for it. What the kubeconfig's user may not read is skipped, and the report says so.",
     )
     .option("--wait", "check again until nothing is broken, or until --timeout is over")
     .addOption(

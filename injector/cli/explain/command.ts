@@ -96,7 +96,8 @@ export function explainCommand(bind: Bind): Command {
       "Explain why a pod gets, or does not get, its role: each step of the decision, the pod that results, and " +
         "what to change. With -f the pods are those of manifests, and namespaces, service accounts and RoleGrants " +
         "in the manifests are taken for the cluster's. Without -f the pods are read from a cluster, and so are " +
-        "the settings; a setting given here overrides the cluster's.",
+        "the settings; a setting given here overrides the cluster's. Of a pod whose sessions the broker makes, it also " +
+        "tells what the broker would answer now.",
     )
     .argument(...OBJECTS)
     .option(...FILES)

@@ -43,7 +43,7 @@ function linesOf(one: Explanation, width: number, paint: Paint): readonly string
     ...section("Result", one.after === undefined ? [] : afterLines(one.after, width)),
     ...section("Running", one.running === undefined ? [] : runningLines(one.running, width)),
     ...section(
-      "Broker",
+      "Asked now, the broker would answer",
       (one.broker ?? []).flatMap((answer) => brokerLines(answer, width, paint)),
     ),
     ...section("Findings", findings),

@@ -46,7 +46,7 @@ describe("podrole explain of a pod of source broker", () => {
       },
     ]);
     expect(textFor(explanation)).toContain(
-      `Broker session pod a session of ${BILLING} for 3600 seconds, by STS of us-east-1; name shop.web-0; source identity shop.default; allowed by RoleGrant shop-roles`,
+      `the broker would answer session pod a session of ${BILLING} for 3600 seconds, by STS of us-east-1; name shop.web-0; source identity shop.default; allowed by RoleGrant shop-roles`,
     );
   });
 
@@ -57,7 +57,7 @@ describe("podrole explain of a pod of source broker", () => {
     const explanation = live(running(), withdrawn);
     expect(explanation.broker).toMatchObject([{ kind: "refused", code: "ROLE_DENIED_BY_GRANT" }]);
     expect(textFor(explanation)).toMatch(
-      /Broker refused pod: ROLE_DENIED_BY_GRANT RoleGrant no denies .+ To do: /,
+      /the broker would answer refused pod: ROLE_DENIED_BY_GRANT RoleGrant no denies .+ To do: /,
     );
   });
 
