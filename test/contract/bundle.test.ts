@@ -70,6 +70,25 @@ describe("the injector", async () => {
   });
 });
 
+describe("the broker", async () => {
+  const { atStart, later } = await packagesOf("injector/broker/main.ts");
+
+  test("contains no AWS SDK, and no framework for its one path", () => {
+    const all = new Set([...atStart, ...later]);
+    expect(matching(all, AWS)).toEqual([]);
+    expect(matching(all, /^fastify$/)).toEqual([]);
+  });
+
+  test("starts without client-node, which a kubeconfig loads", () => {
+    expect(matching(atStart, KUBERNETES)).toEqual([]);
+    expect(later).toContain("@kubernetes/client-node");
+  });
+
+  test("contains no code that makes certificates, which is the controller's work", () => {
+    expect(matching(new Set([...atStart, ...later]), X509)).toEqual([]);
+  });
+});
+
 test("the sidecar contains no package, neither the AWS SDK nor a log's", async () => {
   const { atStart, later } = await packagesOf("sidecar/main.ts");
   expect([...atStart, ...later]).toEqual([]);
