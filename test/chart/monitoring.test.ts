@@ -74,6 +74,12 @@ const BROKERS: readonly (readonly [
     {},
   ],
   [
+    "of a broker whose CA was lost",
+    "PodroleBrokerCaLost",
+    [{ series: 'podrole_controller_broker_ca_lost_total{pod="podrole-controller-a"}', values: "0x9 1x70" }],
+    {},
+  ],
+  [
     "of a broker without an identity",
     "PodroleBrokerIdentityMissing",
     [{ series: `podrole_unready{${BROKER},code="BROKER_IDENTITY_UNAVAILABLE"}`, values: "1x80" }],
