@@ -42,6 +42,8 @@ export interface BrokerDeps {
   /** The settings in force. @throws CodedError where there are none */
   readonly config: () => InjectorConfig;
   readonly issueSession: IssueSession;
+  /** Why no pod can get a session, whichever it is. In an outage of STS the API server is then spared. */
+  readonly cannotIssue?: () => IssueError | undefined;
   readonly clock: Pick<Clock, "elapsed">;
   /** Called with every outcome. */
   readonly observe: (outcome: SessionOutcome) => void;
@@ -65,6 +67,8 @@ export function broker(deps: BrokerDeps): Broker {
   return async (request) => {
     const known: { caller?: PodCaller; asked?: SessionAsked } = {};
     try {
+      const cannot = deps.cannotIssue?.();
+      if (cannot !== undefined) throw cannot;
       known.caller = await deps.reviewToken(request.token, request.address);
       if (!mayAsk(known.caller.podUid)) throw tooMany(known.caller);
       known.asked = sessionAsked(request.body);

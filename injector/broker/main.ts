@@ -129,6 +129,7 @@ async function serve(options: BrokerOptions & Record<string, unknown>): Promise<
       cluster,
       config: () => config.current(),
       issueSession: sessions.issue,
+      cannotIssue: sessions.cannotIssue,
       clock,
       observe: (outcome) => {
         metrics.observe(outcome);

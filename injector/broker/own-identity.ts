@@ -27,6 +27,8 @@ export interface OwnIdentity {
   readonly keys: () => Keys;
   /** Whether there are keys. */
   readonly isHeld: () => boolean;
+  /** Why there are no keys, as a pod may know it. */
+  readonly unavailable: () => IssueError | undefined;
   /** By GetCallerIdentity, or undefined as long as STS has not said. */
   readonly arn: () => string | undefined;
   /** In milliseconds since the epoch. Undefined while there are no keys, and if nobody knows when they end. */
@@ -80,13 +82,16 @@ export function ownIdentity({ source, askArn, clock, random, log }: OwnIdentityD
     }
   };
 
+  const unavailable = (): IssueError | undefined =>
+    held() === undefined ? identityUnavailable(engine?.problem()?.code ?? "NO_KEYS") : undefined;
   return {
     keys: () => {
       const keys = held();
-      if (keys === undefined) throw identityUnavailable(engine?.problem()?.code ?? "NO_KEYS");
+      if (keys === undefined) throw unavailable();
       return keys;
     },
     isHeld: () => held() !== undefined,
+    unavailable,
     arn: () => arn,
     expiresAt: () => engine?.current()?.expiresAt,
     problem: () => engine?.problem(),

@@ -6,6 +6,7 @@ import { proxyCredentialsIn } from "../../sidecar/kit/proxy-env.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { stsEndpointOf } from "../config/sts-endpoint.ts";
 import { stsProxyOf } from "../config/sts-proxy.ts";
+import type { IssueError } from "../../sidecar/sts/issue-error.ts";
 import { fallbackRegion, parseRoleArn } from "../model/arn.ts";
 import { callBudget } from "./call-budget.ts";
 import { callQueue } from "./call-queue.ts";
@@ -36,6 +37,8 @@ export interface SessionsDeps {
 /** The broker towards STS. */
 export interface Sessions {
   readonly issue: IssueSession;
+  /** Why no pod can get a session, whichever it is; undefined where some might. */
+  readonly cannotIssue: () => IssueError | undefined;
   readonly identity: Pick<OwnIdentity, "isHeld" | "arn" | "expiresAt" | "problem">;
   /** How many sessions wait to be made. */
   readonly waiting: () => number;
@@ -87,6 +90,7 @@ export function brokerSessions({
   const makeSession = sessionMaker({ ownKeys: identity.keys, sts, sourceIdentities, budget });
   return {
     issue: sessionIssuer({ makeSession, queue, held, clock }),
+    cannotIssue: () => (held.size() === 0 ? identity.unavailable() : undefined),
     identity,
     waiting: queue.length,
     callsPerSecond: budget.callsPerSecond,

@@ -25,6 +25,13 @@ describe("a refusal ends it, and says as much as is known", () => {
     expect(outcomes).toEqual([{ kind: "refused", error: no, address: "10.0.0.1" }]);
   });
 
+  test("of everybody, while no pod can get a session, for which nobody is asked", async () => {
+    const none = new IssueError("BROKER_IDENTITY_UNAVAILABLE", "None.", { kind: "passing" });
+    const { ask, steps } = rig({ cannotIssue: () => none });
+    expect(await thrown(() => ask())).toBe(none);
+    expect(steps).toEqual([]);
+  });
+
   test("of the pod", async () => {
     const gone = new IssueError("POD_GONE", "It is gone.", { kind: "definite" });
     const { ask, steps, outcomes } = rig({ readPod: () => Promise.reject(gone) });

@@ -142,6 +142,7 @@ describe("the broker's own identity", () => {
     const rig = await brokerRig({ identity: "web-identity" });
     rig.sessions.start();
     expect(await arnOf(rig)).toBe("arn:aws:sts::123456789012:assumed-role/podrole-broker/podrole-broker");
+    expect(rig.sessions.cannotIssue()).toBeUndefined();
     expect(rig.sessions.identity.problem()).toBeUndefined();
     expect(rig.sessions.identity.expiresAt()).toBe(rig.clock.now() + HOUR);
     await rig.sessions.issue(planAt(rig));
@@ -180,7 +181,27 @@ describe("the broker's own identity", () => {
       message: expect.stringContaining("(AccessDenied)"),
     });
     expect(rig.sessions.identity.problem()).toMatchObject({ code: "AccessDenied" });
+    expect(rig.sessions.cannotIssue()).toMatchObject({ code: "BROKER_IDENTITY_UNAVAILABLE" });
     expect(callsFor(rig, ROLE)).toEqual([]);
+  });
+
+  test("is not needed for what is held, and without it no pod can get anything else", async () => {
+    let isOut = false;
+    const rig = await brokerRig({
+      identity: "web-identity",
+      fault: () => (isOut ? { drop: true } : undefined),
+    });
+    rig.sessions.start();
+    await arnOf(rig);
+    await rig.clock.advance(10 * MINUTE);
+    await rig.sessions.issue(planAt(rig));
+    isOut = true;
+    await rig.clock.advance(55 * MINUTE);
+    expect(rig.sessions.identity.isHeld()).toBe(false);
+    expect(rig.sessions.cannotIssue()).toBeUndefined();
+    expect(await rig.sessions.issue(planAt(rig))).toMatchObject({ made: false });
+    await rig.clock.advance(10 * MINUTE);
+    expect(rig.sessions.cannotIssue()).toMatchObject({ code: "BROKER_IDENTITY_UNAVAILABLE" });
   });
 
   test("by the node's role is asked for by IMDSv2", async () => {
