@@ -1,0 +1,57 @@
+import { table, type Figures } from "./figures.ts";
+import { brokerProcess } from "./process.ts";
+import { MINUTE, SECOND, world, type Row } from "./timeline.ts";
+
+/**
+ * `npm run simulate:broker [pods]`. Real code of the broker and of the sidecars' engines in virtual time, with stand-ins for STS, API
+ * server and network; then a real broker process, over TLS. Ends with 1 if a session expired that could have been renewed.
+ */
+
+// Half of the time would go into stacks that nobody reads.
+Error.stackTraceLimit = 0;
+
+const PODS = Number(process.argv[2] ?? 10_000);
+const columns: (readonly [string, Figures])[] = [];
+let needless = 0;
+const done = (name: string, row: Row): void => {
+  needless += row.needless;
+  columns.push([name, row.figures]);
+  console.error(`${name}: after ${Math.round(performance.now() / 1000)} s`);
+};
+
+const cold = await world(PODS);
+cold.pods.start(SECOND);
+await cold.pass(10 * MINUTE, "all served");
+done("cold at once", cold.row());
+cold.close();
+
+const { brokers, pods, cluster, ...lasting } = await world(PODS);
+const { pass, outage, row } = lasting;
+// As long as a session is used, so that there are pods of all ages.
+pods.start(37 * MINUTE);
+await pass(40 * MINUTE);
+row();
+await pass(60 * MINUTE);
+done("steady hour", row());
+for (const add of [brokers.add, brokers.add]) {
+  void add();
+  await pass(MINUTE);
+  brokers.killOldest();
+  await pass(2 * MINUTE);
+}
+done("rolling restart", row());
+cluster.slowMs = 2000;
+await pass(45 * MINUTE);
+done("slow API server", row());
+cluster.slowMs = undefined;
+await outage(60 * MINUTE);
+done("STS out", row());
+await pass(10 * MINUTE, "all served");
+done("STS back", row());
+lasting.close();
+console.log(`${PODS} pods and two brokers in virtual time:\n\n${table(columns)}\n`);
+
+const real = await brokerProcess(PODS);
+console.log(`One broker as a process, over TLS:\n\n${table([["", real.figures]])}`);
+await real.stop();
+process.exit(needless > 0 ? 1 : 0);

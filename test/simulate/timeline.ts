@@ -1,0 +1,131 @@
+import { writeFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { collectGarbage } from "../../sidecar/kit/collect-garbage.ts";
+import { handClock, type HandClock } from "../support/hand-clock.ts";
+import { numbers } from "../support/random-pods.ts";
+import { simulatedBrokers, type SimulatedBrokers } from "./brokers.ts";
+import { simulatedCluster, type SimulatedCluster } from "./cluster.ts";
+import { duration, percentile, type Figures } from "./figures.ts";
+import { sidecars, type Lost, type Sidecars } from "./pods.ts";
+import { simulatedSts } from "./sts.ts";
+
+export const SECOND = 1000;
+export const MINUTE = 60_000;
+/** Sleepers within it wake together. */
+const GRAIN_MS = 5;
+/** How often all pods are looked at. */
+const LOOK_MS = 5000;
+/** After an outage a sidecar that was throttled waits for two minutes at most. */
+const COMES_BACK_MS = 2.5 * MINUTE;
+/** An engine renews by then. */
+const RENEWS_BY_MS = 40 * MINUTE;
+
+/** A cluster of pods in virtual time, with its brokers and STS. */
+export interface World {
+  readonly cluster: SimulatedCluster;
+  readonly brokers: SimulatedBrokers;
+  readonly pods: Sidecars;
+  /** Lets time pass, until the end of it or until all pods have sessions. */
+  readonly pass: (ms: number, until?: "all served") => Promise<void>;
+  readonly outage: (ms: number) => Promise<void>;
+  /** What happened since the row before. */
+  readonly row: () => Row;
+  readonly close: () => void;
+}
+
+export interface Row {
+  readonly figures: Figures;
+  /** Sessions that expired although they could have been renewed. */
+  readonly needless: number;
+}
+
+/** With two brokers that are ready. */
+export async function world(count: number): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), "podrole-"));
+  const tokenFile = join(folder, "token");
+  writeFileSync(tokenFile, "header.payload.signature");
+  const hand = handClock(undefined, GRAIN_MS);
+  // Who gives a sleep up early does not wake: a signal's listeners would take most of the simulation's time.
+  const clock: HandClock = { ...hand, sleep: (ms) => hand.sleep(ms) };
+  const random = numbers(1);
+  const cluster = simulatedCluster(count, clock, random);
+  const sts = simulatedSts(clock, random);
+  let [answers, refusals, unavailable, needless] = [[] as number[], new Map<string, number>(), 0, 0];
+  const onAnswer = (ms: number, code: string): void => {
+    answers.push(ms);
+    if (code !== "Success") refusals.set(code, (refusals.get(code) ?? 0) + 1);
+  };
+  const brokers = simulatedBrokers({ cluster, sts, clock, random, tokenFile, onAnswer });
+  const pods = sidecars({ pods: cluster.pods, brokers, clock, random });
+  const out = { from: Number.POSITIVE_INFINITY, to: Number.POSITIVE_INFINITY };
+  let from = { at: clock.elapsed(), calls: 0, throttled: 0, requests: 0 };
+  let servedAfterMs: number | undefined;
+
+  const couldBeRenewed = ({ issuedAt, expiresAt }: Lost): boolean =>
+    out.from > issuedAt + RENEWS_BY_MS + COMES_BACK_MS || expiresAt > out.to + COMES_BACK_MS;
+  const look = (): void => {
+    for (const one of pods.lost()) {
+      if (couldBeRenewed(one)) needless += 1;
+      else unavailable += 1;
+    }
+  };
+  const pass = async (ms: number, until?: "all served"): Promise<void> => {
+    for (const end = clock.elapsed() + ms; clock.elapsed() < end;) {
+      await clock.advance(until === undefined ? LOOK_MS : 100);
+      look();
+      if (until === undefined || pods.served() < count) continue;
+      servedAfterMs = clock.elapsed() - from.at;
+      return;
+    }
+  };
+  const made: World = {
+    cluster,
+    brokers,
+    pods,
+    pass,
+    outage: async (ms) => {
+      sts.isOut = true;
+      [out.from, out.to] = [clock.now(), Number.POSITIVE_INFINITY];
+      await pass(ms);
+      sts.isOut = false;
+      out.to = clock.now();
+    },
+    row: () => {
+      const ms = clock.elapsed() - from.at;
+      const calls = sts.calls - from.calls;
+      collectGarbage();
+      const figures = {
+        "virtual time": duration(ms),
+        "calls to STS": String(calls),
+        "… per pod-hour": (calls / count / (ms / (60 * MINUTE))).toFixed(2),
+        "… in the busiest second": String(sts.peak),
+        "… throttled": String(sts.throttled - from.throttled),
+        "requests to the API server": String(cluster.requests - from.requests),
+        "answers of the broker": String(answers.length),
+        "… p50": duration(percentile(answers, 0.5)),
+        "… p99": duration(percentile(answers, 0.99)),
+        "last pod has credentials after": servedAfterMs === undefined ? "" : duration(servedAfterMs),
+        "expired for want of STS": String(unavailable),
+        "expired though renewable": String(needless),
+        "held by the brokers": String(brokers.held()),
+        "heap of the simulation": `${(process.memoryUsage().heapUsed / 2 ** 20).toFixed(0)} MiB`,
+        ...Object.fromEntries([...refusals].map(([code, times]) => [code, String(times)])),
+      };
+      const row: Row = { figures, needless };
+      [answers, refusals, unavailable, needless] = [[], new Map(), 0, 0];
+      from = { at: clock.elapsed(), calls: sts.calls, throttled: sts.throttled, requests: cluster.requests };
+      sts.peak = 0;
+      servedAfterMs = undefined;
+      return row;
+    },
+    close: () => {
+      pods.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+  for (const add of [brokers.add, brokers.add]) void add();
+  await pass(10 * SECOND);
+  made.row();
+  return made;
+}
