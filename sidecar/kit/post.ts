@@ -3,6 +3,7 @@ import { request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import { errorName } from "./errors.ts";
+import { httpDate } from "./http-date.ts";
 import { sharedLookUp } from "./look-up.ts";
 import { PostError, type PostFailure } from "./post-error.ts";
 import { throughProxy } from "./through-proxy.ts";
@@ -30,10 +31,8 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** STS answers in 2 to 4 KiB, and so does the broker. */
+/** STS answers in 2 to 4 KiB. */
 const BODY_MAX_BYTES = 64 * 1024;
-/** The latest time that is believed. A broken proxy may send a later one, which has no form in a signature. */
-const DATE_MAX = Date.UTC(9999, 0);
 
 const lookup = sharedLookUp();
 
@@ -98,7 +97,7 @@ export function post(
     });
     sent.once("response", (response: IncomingMessage) => {
       status = response.statusCode ?? 0;
-      const seen = dateOf(response);
+      const seen = httpDate(response.headers.date);
       if (seen !== undefined) onDate(seen);
       readBody(response).then(
         (read) => {
@@ -124,11 +123,6 @@ async function readBody(response: IncomingMessage): Promise<Buffer> {
   }
   if (!response.complete) throw new Error("cut off");
   return Buffer.concat(parts);
-}
-
-function dateOf({ headers }: IncomingMessage): number | undefined {
-  const date = Date.parse(headers.date ?? "");
-  return date > 0 && date < DATE_MAX ? date : undefined;
 }
 
 function failureOf(error: Error, status: number | undefined): PostFailure {

@@ -37,14 +37,15 @@ function parseHead([first = "", ...fields]: readonly string[]): WireRequest | Re
   const [, method, path, minor] = REQUEST_LINE.exec(first) ?? [];
   if (method === undefined || path === undefined) return 400;
   if (fields.length > HEADERS_MAX) return 431;
-  const headers = parseFields(fields);
+  const headers = headerFields(fields);
   if (headers === undefined || (minor === "1" && headers["host"] === undefined)) return 400;
   // Two lengths of one body. Nobody sends that in good faith, and RFC 9112 lets a server refuse it.
   if ("content-length" in headers && "transfer-encoding" in headers) return 400;
   return { method, path, headers };
 }
 
-function parseFields(fields: readonly string[]): Headers | undefined {
+/** The headers in these lines; undefined if one of them is none. */
+export function headerFields(fields: readonly string[]): Headers | undefined {
   // Without a prototype: a header may be named `__proto__`.
   const headers = Object.create(null) as Record<string, string | readonly string[]>;
   for (const field of fields) {

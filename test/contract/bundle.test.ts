@@ -117,7 +117,7 @@ describe("a sidecar that serves", () => {
 
   test("asks the broker without what calls STS, and calls STS without what asks the broker", async () => {
     const asking = await filesWith("sidecar/sources/broker/ask.ts");
-    expect(asking).toContain("sidecar/kit/post.ts");
+    expect(asking).toContain("sidecar/kit/tls-post.ts");
     expect(asking.filter((file) => STS.test(file))).toEqual([]);
     const calling = await filesWith("sidecar/sts/assume-role.ts");
     expect(calling.filter((file) => STS.test(file))).toHaveLength(6);

@@ -44,7 +44,8 @@ export function noting(
         const { method, url: path, headers } = request;
         received.push({ method, path, headers, body });
         const { status = 200, body: sent } = answer();
-        response.writeHead(status, { "Content-Type": "application/json" }).end(sent);
+        response.statusCode = status;
+        response.setHeader("Content-Type", "application/json").end(sent);
       });
   };
 }

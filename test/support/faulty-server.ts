@@ -153,22 +153,22 @@ function answer(
 ): void {
   switch (fault) {
     case undefined:
-      return void to.end(grant());
+      return whole(to, grant());
     case "refused":
     case "denied":
     case "throttled":
     case "internal failure": {
       const [status, body] = refusals[fault];
-      return void to.writeHead(status).end(body);
+      return whole(to, body, status);
     }
     case "proxy's 502":
-      return void to.writeHead(502, { "Content-Type": "text/html" }).end("<html>Bad gateway</html>");
+      return whole(to.setHeader("Content-Type", "text/html"), "<html>Bad gateway</html>", 502);
     case "proxy's 403":
-      return void to.writeHead(403, { "Content-Type": "text/html" }).end("<html>Blocked by policy");
+      return whole(to.setHeader("Content-Type", "text/html"), "<html>Blocked by policy", 403);
     case "garbage":
-      return void to.end(randomBytes(500));
+      return whole(to, randomBytes(500));
     case "no document's end":
-      return void to.end(grant().slice(0, -40));
+      return whole(to, grant().slice(0, -40));
     case "half a body": {
       const document = grant();
       to.writeHead(200, { "Content-Length": Buffer.byteLength(document) });
@@ -177,20 +177,20 @@ function answer(
     case "a body without end":
       return endless(to, grant());
     case "redirect":
-      return void to.writeHead(302, { Location: "http://127.0.0.1:9/" }).end();
+      return whole(to.setHeader("Location", "http://127.0.0.1:9/"), "", 302);
     case "204":
       return void to.writeHead(204).end();
     case "no credentials":
     case "empty credentials":
     case "a date that is none":
     case "no name":
-      return void to.end(spoil[fault](grant()));
+      return whole(to, spoil[fault](grant()));
     case "expired credentials":
-      return void to.end(grant({ lifetimeSeconds: -60 }));
+      return whole(to, grant({ lifetimeSeconds: -60 }));
     case "another role's credentials":
-      return void to.end(grant({ roleArn: ANOTHER_ROLE }));
+      return whole(to, grant({ roleArn: ANOTHER_ROLE }));
     case "another pod's credentials":
-      return void to.end(grant({ sessionName: "shop.web-0" }));
+      return whole(to, grant({ sessionName: "shop.web-0" }));
     case "closed":
       return void connection?.end();
     case "reset":
@@ -201,6 +201,10 @@ function answer(
       return drip(to, grant());
   }
 }
+
+/** With the length of the body, without which the broker's client takes no answer. */
+const whole = (to: ServerResponse, body: string | Buffer, status = 200): void =>
+  void to.writeHead(status, { "Content-Length": Buffer.byteLength(body) }).end(body);
 
 /** Sends as fast as the client reads, until the client stops. */
 function endless(to: ServerResponse, document: string): void {
@@ -215,6 +219,7 @@ function endless(to: ServerResponse, document: string): void {
 /** Sends a byte every 20 ms: a minute for the whole answer. */
 function drip(to: ServerResponse, document: string): void {
   let sent = 0;
+  to.writeHead(200, { "Content-Length": Buffer.byteLength(document) });
   const timer = setInterval(() => void to.write(document.slice(sent, ++sent)), 20);
   to.once("close", () => clearInterval(timer));
 }

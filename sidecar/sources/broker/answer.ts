@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { REFUSAL_KINDS, type SessionRefused } from "../../contract/broker.ts";
 import { isRecord, parseJson } from "../../kit/json.ts";
-import type { Answer } from "../../kit/post.ts";
+import type { WholeAnswer } from "../../kit/answer-reader.ts";
 import { epochMsOf } from "../../kit/rfc-3339.ts";
 import { isKeyText, Secret } from "../../kit/secret.ts";
 import { accountId } from "../../sts/arn.ts";
@@ -28,7 +28,10 @@ const CODE = /^[A-Za-z][\w.]{0,79}$/;
  * Reads an answer strictly: whatever a broker of podrole's does not write is none, such as the page of a proxy.
  * @returns undefined if it is not the broker's
  */
-export function brokerAnswer({ status, body }: Answer): Granted | Refused | undefined {
+export function brokerAnswer({
+  status,
+  body,
+}: Pick<WholeAnswer, "status" | "body">): Granted | Refused | undefined {
   const fields = recordIn(body);
   if (fields === undefined) return undefined;
   const text = (name: string): string | undefined => {

@@ -1,6 +1,6 @@
 import { BROKER, type SessionAsked } from "../../contract/broker.ts";
-import { post } from "../../kit/post.ts";
 import type { Secret } from "../../kit/secret.ts";
+import { tlsPost } from "../../kit/tls-post.ts";
 import { accountId } from "../../sts/arn.ts";
 import type { Issue } from "../../sts/chain.ts";
 import { endByOwnClock } from "../../sts/credentials.ts";
@@ -65,7 +65,7 @@ interface BrokerCall extends Omit<Broker, "tokenFile">, SessionAsked {
 /** @throws IssueError of everything but a session of the role that was asked for */
 async function callBroker(call: BrokerCall, onDate: (epochMs: number) => void): Promise<Granted> {
   const { url, ca, identity, roleArn, token, timeoutMs } = call;
-  const answer = await post(
+  const answer = await tlsPost(
     {
       url: `${url}${BROKER.path}`,
       headers: {
@@ -74,7 +74,7 @@ async function callBroker(call: BrokerCall, onDate: (epochMs: number) => void): 
         "user-agent": "podrole-sidecar",
       },
       body: JSON.stringify({ identity, roleArn } satisfies SessionAsked),
-      ca: [ca],
+      ca,
       timeoutMs,
       connectMs: Math.min(CONNECT_TIMEOUT_MS, timeoutMs),
     },

@@ -145,7 +145,8 @@ describe("what answers is not taken for the broker when", () => {
   test.each([301, 302, 307, 308])("it redirects with %i, and nobody is asked there", async (status) => {
     const elsewhere = await granting();
     const { url, ca } = await httpsServer((_, response) => {
-      response.writeHead(status, { Location: `${elsewhere.url}/v1/session` }).end(grantedJson());
+      response.statusCode = status;
+      response.setHeader("Location", `${elsewhere.url}/v1/session`).end(grantedJson());
     });
     expect(await noSession({ url, ca: `${ca}\n${elsewhere.ca}` })).toMatchObject({
       code: "BROKER_ANSWER_INVALID",
