@@ -110,6 +110,16 @@ async function planOf(
 function requireOwnAddress({ podIps }: PodRecord, { namespace, pod }: PodCaller, address: string): void {
   const own = normalAddress(address);
   if (own !== undefined && podIps.some((ip) => normalAddress(ip) === own)) return;
+  if (podIps.length === 0)
+    // The kubelet reports it a moment after the sidecar has started.
+    throw new IssueError(
+      "CLIENT_NOT_POD",
+      `Pod ${namespace}/${pod} has no address yet, as the API server says.`,
+      {
+        kind: "passing",
+        remedy: "Nothing to do: the sidecar tries again.",
+      },
+    );
   throw new IssueError(
     "CLIENT_NOT_POD",
     `The token of pod ${namespace}/${pod} came from ${own ?? "an unknown address"}, which is no address of that pod.`,

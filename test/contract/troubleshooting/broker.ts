@@ -64,6 +64,12 @@ export async function brokerRows(): Promise<readonly Row[]> {
       rig().ask({ body: JSON.stringify({ identity: "pod", roleArn: `${BILLING}-of-another` }) }),
     ),
     await thrown(() => rig({ config: () => config({ brokerClients: "pod" }) }).ask({ address: "10.9.9.9" })),
+    await thrown(() =>
+      rig({
+        config: () => config({ brokerClients: "pod" }),
+        readPod: async () => ({ annotations: {}, podIps: [] }),
+      }).ask(),
+    ),
     await thrown(() => rig(where({ labels: { "podrole.dev/inject": "disabled" } })).ask()),
     await thrown(() => rig(where({})).ask()),
     await thrown(() => rig(where({ grants: [deny] })).ask()),
