@@ -185,24 +185,29 @@ describe("podrole demo", () => {
     ).not.toEqual([]);
   });
 
-  test.each(["the injector", "Container podrole-sidecar"])(
-    "cleans up when it is interrupted after the step of %s",
-    async (step) => {
-      const mark = marker();
-      const child = spawn(process.execPath, [CLI, "demo"], { env: environment(mark), cwd: "/" });
-      let output = "";
-      child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
-      const ended = new Promise((resolve) => void child.once("close", resolve));
-      await until(step, () =>
-        output.toLowerCase().includes(step.toLowerCase().replace("the ", "")) ? true : undefined,
-      );
-      child.kill("SIGINT");
-      expect(await ended).toBe(130);
-      expect(output).toContain("DEMO_INTERRUPTED");
-      expect(leftBy(mark)).toEqual([]);
-      return undefined;
-    },
-  );
+  test.each([
+    ["the injector", "web-identity"],
+    ["Container podrole-sidecar", "web-identity"],
+    ["the broker", "broker"],
+    ["a token of its own", "broker"],
+  ])("cleans up when it is interrupted after the step of %s, with source %s", async (step, source) => {
+    const mark = marker();
+    const child = spawn(process.execPath, [CLI, "demo", "--source", source], {
+      env: environment(mark),
+      cwd: "/",
+    });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+    const ended = new Promise((resolve) => void child.once("close", resolve));
+    await until(step, () =>
+      output.toLowerCase().includes(step.toLowerCase().replace("the ", "")) ? true : undefined,
+    );
+    child.kill("SIGINT");
+    expect(await ended).toBe(130);
+    expect(output).toContain("DEMO_INTERRUPTED");
+    expect(leftBy(mark)).toEqual([]);
+    return undefined;
+  });
 
   test("ends and cleans up when its output is closed", async () => {
     const mark = marker();

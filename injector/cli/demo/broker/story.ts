@@ -34,14 +34,22 @@ export async function showBroker(
 }
 
 async function showCall(role: string, { stage, progress, found }: ActDeps): Promise<void> {
-  const call = await progress.step(
+  const { call, callers } = await progress.step(
     "What STS was told of the pod's session",
-    async () => (await stage.standIns.tell({})).sts.findLast(({ roleArn }) => roleArn === role),
-    (one) => `${one?.action} by ${one?.caller}`,
+    async () => {
+      const assumed = (await stage.standIns.tell({})).sts.filter((one) =>
+        one.action.startsWith("AssumeRole"),
+      );
+      return {
+        call: assumed.findLast(({ roleArn }) => roleArn === role),
+        callers: [...new Set(assumed.map(({ caller }) => caller ?? "nobody known"))],
+      };
+    },
+    (seen) => `${seen.call?.action} by ${seen.call?.caller}`,
   );
   if (call === undefined) return;
   const { action, caller, roleArn, sessionName, sourceIdentity, tags } = call;
-  found({ call: { action, caller, roleArn, sessionName, sourceIdentity, tags } });
+  found({ call: { action, caller, roleArn, sessionName, sourceIdentity, tags }, callers });
   progress.note(`session name ${sessionName}, source identity ${sourceIdentity ?? "none"}`);
   const texts = Object.entries(tags).map(([key, value]) => `${key}=${value}`);
   progress.note(`tags ${texts.join(", ")}`);

@@ -24,6 +24,8 @@ export interface BrokerFacts {
   readonly arn: string;
   readonly pod: { readonly name: string; readonly uid: string };
   readonly call?: SessionCall;
+  /** Everybody who has assumed a role by then. */
+  readonly callers?: readonly string[];
   /** To the pod's token, shown from elsewhere for a role that is not the pod's. */
   readonly otherRole?: BrokerAnswer;
   /** To a pod that was made without the webhook, for the role of its annotation. */
@@ -40,13 +42,16 @@ export interface BrokerFacts {
 
 /** What source `broker` is to show. Pure. */
 export function brokerClaims(
-  { arn, pod, call, withoutBroker, ...seen }: BrokerFacts,
+  { arn, pod, call, callers, withoutBroker, ...seen }: BrokerFacts,
   identities: Readonly<Record<string, { readonly arn?: string }>>,
 ): readonly Claim[] {
   const isRefused = (answer: BrokerAnswer | undefined, code: string): boolean =>
     answer?.status === 403 && answer.code === code;
   return [
-    { claim: "the broker's identity, and no other, assumed the pod's role", holds: call?.caller === arn },
+    {
+      claim: "the broker's identity, and no other, assumed roles",
+      holds: call?.caller === arn && callers?.every((caller) => caller === arn) === true,
+    },
     {
       claim: "the session names the pod: session name, source identity and tags",
       holds:

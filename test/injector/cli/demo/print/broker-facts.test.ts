@@ -19,6 +19,7 @@ const shown: BrokerFacts = {
   arn: BROKER,
   pod: { name: "p", uid: "u-1" },
   call,
+  callers: [BROKER],
   otherRole: { status: 403, code: "ROLE_NOT_OF_POD", message: "No." },
   notInjected: { status: 403, code: "POD_NOT_INJECTED", message: "No." },
   withdrawn: { code: "ROLE_NOT_ALLOWED", message: "No." },
@@ -52,6 +53,7 @@ describe("the result of source broker", () => {
 
   test.each<[string, Partial<BrokerFacts>]>([
     ["another than the broker made the session", { call: { ...call, caller: ARN } }],
+    ["another has assumed a role, too", { callers: [BROKER, ARN] }],
     ["the session names another pod", { call: { ...call, tags: { "kubernetes-pod-uid": "u-2" } } }],
     ["it has no source identity", { call: { ...call, sourceIdentity: undefined } }],
     ["another role was given", { otherRole: { status: 200 } }],
