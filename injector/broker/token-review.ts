@@ -42,8 +42,8 @@ const PATH = "/apis/authentication.k8s.io/v1/tokenreviews";
 
 /** A pod that is gone is found out by reading the pod, each time. */
 const ACCEPTED_MS = 60_000;
-/** A pod that has just been made may be unknown to an API server for a moment. */
-const REFUSED_MS = 5000;
+/** A pod that has just been made may be unknown to an API server for a moment, and its sidecar soon asks again. */
+const REFUSED_MS = 2000;
 /** Twice the pods that one broker is made for. An entry takes about 500 bytes. */
 const ACCEPTED_MAX = 20_000;
 /** Apart from those that are accepted, so that forged tokens do not push these out. */

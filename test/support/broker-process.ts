@@ -18,6 +18,8 @@ import { BILLING } from "./facts.ts";
 import { fakeApiServer, type FakeApiServer, type FakeObject } from "./fake-api-server.ts";
 import { freePort } from "./free-port.ts";
 import { accepted, podToken } from "./pod-token.ts";
+import { IMAGE_ENV } from "./image-env.ts";
+import type { MemoryLimit } from "./memory-limit.ts";
 import { tempFolder } from "./temp-files.ts";
 import { until } from "./until.ts";
 
@@ -49,10 +51,13 @@ export interface BrokerProcess extends Child {
   readonly renew: () => Promise<void>;
 }
 
-/** Builds the broker and starts it between a stand-in of the API server and one of STS. Resolves when it is ready. */
+/**
+ * Builds the broker and starts it with the image's variables, between a stand-in of the API server and one of STS. Resolves when it is
+ * ready.
+ */
 export async function brokerProcess(
   args: readonly string[] = [],
-  settings: Readonly<Record<string, string>> = {},
+  limit?: MemoryLimit,
 ): Promise<BrokerProcess> {
   const [folder, port, healthPort] = [tempFolder(), await freePort(), await freePort()];
   const [api, ca] = [await fakeApiServer(), await certificateAuthority("broker", validFor(1, Date.now()))];
@@ -83,15 +88,17 @@ export async function brokerProcess(
       region: "eu-west-1",
       stsEndpoint: sts.url,
       baseRoleArn: "auto",
-      ...settings,
     },
   });
   api.answer(`POST ${TOKEN_REVIEWS}`, reviewed);
   const kubeconfig = join(folder, "kubeconfig");
   await writeFile(kubeconfig, api.config.exportConfig());
+  const [first = process.execPath, ...words] =
+    limit === undefined ? [] : [...limit.command, process.execPath];
   const child = runChild(
-    process.execPath,
+    first,
     [
+      ...words,
       join(folder, "broker.mjs"),
       "--host=127.0.0.1",
       `--port=${port}`,
@@ -100,7 +107,7 @@ export async function brokerProcess(
       "--namespace=podrole-system",
       ...args,
     ],
-    { PATH: process.env["PATH"], AWS_ACCESS_KEY_ID: KEY.id, AWS_SECRET_ACCESS_KEY: KEY.secret },
+    { PATH: process.env["PATH"], ...IMAGE_ENV, AWS_ACCESS_KEY_ID: KEY.id, AWS_SECRET_ACCESS_KEY: KEY.secret },
   );
   const health: BrokerProcess["health"] = async (path) => {
     const response = await fetch(`http://127.0.0.1:${healthPort}${path}`);

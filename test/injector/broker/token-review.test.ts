@@ -148,11 +148,11 @@ describe("an answer is remembered", () => {
     });
   });
 
-  test("for five seconds if it is a refusal", async () => {
+  test("for two seconds if it is a refusal", async () => {
     const { review, asked, token, clock } = rig(() => accepted({ authenticated: false }));
     for (let turn = 0; turn < 3; turn += 1) await thrown(() => review(token(), HOME));
     expect(asked).toHaveLength(1);
-    await clock.advance(5000);
+    await clock.advance(2000);
     await thrown(() => review(token(), HOME));
     expect(asked).toHaveLength(2);
   });
