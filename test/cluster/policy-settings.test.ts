@@ -266,7 +266,9 @@ describe.skipIf(reason !== undefined)(
         stsCa,
         stsFips: "true",
         imds: "allow-emulate-v1",
-        sourceOverride: "node,ambient",
+        sourceOverride: "node,ambient,broker",
+        brokerUrl: BROKER.brokerUrl,
+        brokerCa: "y".repeat(32_000),
       };
       const one = (place: number): Data => accepted(place, { ...full, image: `r.example/podrole:${place}` });
       await settings({ ...full, ...one(0), ...one(1) });
@@ -284,6 +286,10 @@ describe.skipIf(reason !== undefined)(
       }));
       const last = { ...NEW.config, image: "r.example/podrole:1", stsCa, stsFips: true };
       expect(await create(podOf(last, { containers }))).toBe("created");
+      const asking = { ...full, source: "broker", image: "r.example/podrole:9" };
+      await settings({ ...full, ...accepted(0, full), ...accepted(1, asking) });
+      const ofBroker = { ...byBroker(full.brokerCa), image: asking.image };
+      expect(await create(podOf(ofBroker, { containers }))).toBe("created");
     });
   },
 );
