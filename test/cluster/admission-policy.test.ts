@@ -424,6 +424,27 @@ describe.skipIf(reason !== undefined)(
       },
     );
 
+    test.for([
+      ["on the node's network", { hostNetwork: "warn" }, { hostNetwork: true }],
+      ["where the guard is off", { guard: "off" }, {}],
+    ] as const)("a pod without a sidecar gets no token for the broker: %s", async ([, over, spec]) => {
+      const name = `tokens-${Object.keys(over).join("").toLowerCase()}`;
+      await rig.namespace(name, await rig.policyFor({ ...SETTINGS.plain.config, ...over }));
+      const asking = async (audience: string, volume: string): Promise<string> => {
+        const serviceAccountToken = { audience, path: "token" };
+        const volumes = [{ name: volume, projected: { sources: [{ serviceAccountToken }] } }];
+        const containers = [{ name: "app", image: "a" }];
+        const { body } = await create(name, {
+          metadata: { name: "web" },
+          spec: { ...spec, containers, volumes },
+        });
+        return body.message ?? "created";
+      };
+      expect(await asking("vault", "mine")).toBe("created");
+      for (const volume of ["mine", "podrole-token", "podrole-identity-0"])
+        expect(await asking("podrole-broker", volume)).toContain("[RESERVED_NAME]");
+    });
+
     test("leaves the same pods alone as pods for Windows as the webhook does", async () => {
       const { own, pod } = await good(SETTINGS.plain, "plain");
       delete pod.spec.initContainers;
