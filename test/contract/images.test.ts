@@ -1,5 +1,6 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { BUNDLES } from "../../.ci/build.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { iptablesRules } from "../../sidecar/guard/iptables/rules.ts";
 import { COMMAND, SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
@@ -22,6 +23,24 @@ describe("the images", () => {
 
   test("contain the programs that the injector's commands name", () => {
     for (const [program] of Object.values(COMMAND)) expect(sidecar).toContain(`/usr/local/bin/${program}`);
+  });
+
+  test("contain the programs that the chart's Deployments start, and prove that each starts", () => {
+    const folder = new URL("../../deploy/chart/templates/", import.meta.url);
+    const templates = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), "utf8"));
+    const started = templates.flatMap((text) =>
+      [...text.matchAll(/command: \[node, (\/opt\/podrole\/(\w+)\.mjs)\]/g)].map(
+        ([, path = "", name = ""]) => ({ path, name }),
+      ),
+    );
+    expect(started.map(({ name }) => name).toSorted()).toEqual(["broker", "controller"]);
+    const injector = dockerfile("Dockerfile.injector");
+    const copied = /for program in ([\w ]+); do cp -R dist\/\$program\.mjs/.exec(injector)?.[1]?.split(" ");
+    for (const { path, name } of started) {
+      expect(copied).toContain(name);
+      expect(injector).toContain(`RUN ["/usr/local/bin/node", "${path}", "--version"]`);
+      expect(BUNDLES.map((one) => one.name)).toContain(name);
+    }
   });
 
   test("contain iptables' library for each match that the guard writes", () => {
