@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { controllerCommand } from "../../injector/controller/command.ts";
+import { brokerCommand } from "../../injector/broker/command.ts";
 import { rendered, template, whyNoHelm, type Manifest } from "../support/helm.ts";
 
 const reason = whyNoHelm();
@@ -136,6 +137,30 @@ describe.skipIf(reason !== undefined)(`the chart's broker${reason ? `: ${reason}
     ]);
     expect(podIn(objects).containers[0]).not.toHaveProperty("envFrom");
     expect(podIn(objects)).not.toHaveProperty("volumes");
+  });
+
+  test.for([
+    ["web-identity", { roleArn: ROLE }],
+    ["node", { type: "node" }],
+    ["keys", { type: "secret", secretName: "aws" }],
+  ] as const)("starts with arguments that the broker accepts, and with identity %s", ([kind, identity]) => {
+    const more = { identity, port: 9443, healthPort: 9080, stsCallsPerSecond: 50 };
+    const objects = rendered({ broker: broker(more), logLevel: "debug", drainSeconds: 5, host: "0.0.0.0" });
+    const [{ command, args }] = podIn(objects).containers;
+    expect(command).toEqual(["node", "/opt/podrole/broker.mjs"]);
+    expect(brokerCommand().parse(args, { from: "user" }).opts()).toMatchObject({
+      identity: kind,
+      port: 9443,
+      healthPort: 9080,
+      stsCallsPerSecond: 50,
+      logLevel: "debug",
+      drainSeconds: 5,
+      host: "0.0.0.0",
+      tlsSecret: named(objects, "Role").rules.find(({ resources }: Manifest) => resources.includes("secrets"))
+        .resourceNames[0],
+      service: named(objects, "Service").metadata.name,
+      configMap: "podrole-config",
+    });
   });
 
   test("has neither a token for AWS nor keys when its identity is the node's", () => {

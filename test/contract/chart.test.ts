@@ -2,11 +2,12 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { brokerCommand } from "../../injector/broker/command.ts";
 import { controllerCommand } from "../../injector/controller/command.ts";
 import { isRecord } from "../../injector/model/read.ts";
 import { VERSION } from "../../injector/model/version.ts";
 import { withServing } from "../../injector/tls/options.ts";
-import { CHART_OPTIONS, injectorFlags, NO_VALUES } from "../support/chart-options.ts";
+import { BROKER_VALUES, CHART_OPTIONS, injectorFlags, NO_VALUES } from "../support/chart-options.ts";
 
 /** Checks of the chart that need no helm. */
 
@@ -62,6 +63,15 @@ describe("the chart's values", () => {
       defaults["tlsNames"],
       defaults["port"],
     ]);
+  });
+
+  test("hold the defaults of the broker's own flags", () => {
+    const defaults = brokerCommand().parse([], { from: "user" }).opts();
+    for (const [flag, at] of Object.entries(BROKER_VALUES)) {
+      if (flag === "--identity") continue;
+      const name = flag.slice(2).replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+      expect({ flag, value: at.split(".").reduce(inside, values) }).toEqual({ flag, value: defaults[name] });
+    }
   });
 
   test("have the same names as the schema, which allows no others", () => {

@@ -1,9 +1,11 @@
+import type { Option } from "commander";
 import { describe, expect, test } from "vitest";
+import { brokerCommand } from "../../injector/broker/command.ts";
 import { injectorCommand } from "../../injector/serve/command.ts";
 import { flagOf } from "../../injector/config/flags.ts";
 import { SETTING_NAMES, SETTINGS, type SettingName } from "../../injector/config/settings.ts";
 import type { Setting } from "../../injector/config/setting.ts";
-import { CHART_OPTIONS } from "../support/chart-options.ts";
+import { BROKER_VALUES, CHART_OPTIONS } from "../support/chart-options.ts";
 import { chartDefault } from "../support/setting-samples.ts";
 import { textOf } from "./docs/tree.ts";
 
@@ -94,6 +96,27 @@ const code = (text: string): string => `\`${text}\``;
 const choosers = ({ pod, namespace }: Setting): string =>
   [pod && `pod: ${code(pod)}`, namespace && `namespace: ${code(namespace)}`].filter(Boolean).join(", ");
 
+/** Flags of a program. @param valueOf the chart's value for a flag */
+const flagsTable = (options: readonly Option[], valueOf: (flag: string) => string | undefined): string =>
+  [
+    "| flag | chart | default | what it is |",
+    "| --- | --- | --- | --- |",
+    ...options
+      .filter(({ long }) => long !== "--version")
+      .map((option) => {
+        const { defaultValue, defaultValueDescription, argChoices = [] } = option;
+        const written =
+          defaultValue === undefined ? "" : code(defaultValueDescription ?? String(defaultValue));
+        const value = valueOf(option.long ?? "");
+        const about = [option.description, ...(argChoices.length > 0 ? [words(argChoices)] : [])].join("; ");
+        return `| ${[code(option.flags), value === undefined ? "" : code(value), written, about].map(cell).join(" | ")} |`;
+      }),
+  ].join("\n");
+
+const OF_INJECTOR = injectorCommand().options.filter(
+  (option) => !Object.hasOwn(SETTINGS, option.attributeName()),
+);
+
 const page = `# Settings
 
 The settings of an installation. A setting's name is the chart's value below \`options\` and the key in the ConfigMap \`podrole-config\`. The commands \`podrole inject\`, \`explain\` and \`trust-policy\` take it as a flag. Write values in the ConfigMap as on the command line: lists with commas and no blanks, booleans as \`true\` and \`false\`. Settings whose names end in \`Key\` are for clusters that come from kube2iam or kiam.
@@ -114,18 +137,14 @@ ${all
 
 They configure the process \`podrole-injector\`. They are not settings: the ConfigMap and the commands of \`podrole\` do not take them.
 
-| flag | chart | default | what it is |
-| --- | --- | --- | --- |
-${injectorCommand()
-  .options.filter((option) => option.long !== "--version" && !Object.hasOwn(SETTINGS, option.attributeName()))
-  .map((option) => {
-    const { defaultValue, defaultValueDescription, argChoices = [] } = option;
-    const written = defaultValue === undefined ? "" : code(defaultValueDescription ?? String(defaultValue));
-    const value = CHART_OPTIONS[option.long ?? ""]?.at;
-    const about = [option.description, ...(argChoices.length > 0 ? [words(argChoices)] : [])].join("; ");
-    return `| ${[code(option.flags), value === undefined ? "" : code(value), written, about].map(cell).join(" | ")} |`;
-  })
-  .join("\n")}
+${flagsTable(OF_INJECTOR, (flag) => CHART_OPTIONS[flag]?.at)}
+
+## Flags of the broker itself
+
+They configure the process \`podrole-broker\`. Who it is to AWS, it also reads from \`AWS_ROLE_ARN\`, \`AWS_WEB_IDENTITY_TOKEN_FILE\` and
+\`AWS_ACCESS_KEY_ID\`, \`AWS_SECRET_ACCESS_KEY\`, \`AWS_SESSION_TOKEN\`, which the chart sets by \`broker.identity\`.
+
+${flagsTable(brokerCommand().options, (flag) => BROKER_VALUES[flag])}
 `;
 
 describe("generated from the table of settings", () => {

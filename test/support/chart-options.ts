@@ -37,6 +37,17 @@ export const NO_VALUES: Readonly<Record<string, string>> = {
   "--config": "the ConfigMap is used",
 };
 
+/** The chart's values for flags of the broker's process. */
+export const BROKER_VALUES: Readonly<Record<string, string>> = {
+  "--host": "host",
+  "--port": "broker.port",
+  "--health-port": "broker.healthPort",
+  "--log-level": "logLevel",
+  "--drain-seconds": "drainSeconds",
+  "--identity": "broker.identity.type",
+  "--sts-calls-per-second": "broker.stsCallsPerSecond",
+};
+
 const MAIN = fileURLToPath(new URL("../../injector/main.ts", import.meta.url));
 
 /** The injector's flags in `--help`. The arguments before it are parsed first. */
