@@ -2,7 +2,9 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as bundle, type BuildOptions } from "esbuild";
+import { OLDEST_NODE } from "../injector/cli/node-version.ts";
 import { bundledIn, licenseText } from "./licenses.ts";
+import { makePackage } from "./package.ts";
 
 interface Bundle {
   /** The folder of this name in `dist` holds the licences and, of an ES module, the parts that it loads later. */
@@ -35,7 +37,7 @@ export const BUNDLES: readonly Bundle[] = [
   { name: "injector", entryPoints: { injector: "injector/main.ts" } },
   { name: "controller", entryPoints: { controller: "injector/controller/main.ts" } },
   { name: "broker", entryPoints: { broker: "injector/broker/main.ts" } },
-  { name: "cli", entryPoints: { cli: "injector/cli/main.ts" } },
+  { name: "cli", entryPoints: { cli: "injector/cli/main.ts" }, options: { target: `node${OLDEST_NODE}` } },
   // In one file: the demo copies it to the place where it runs it as a user's program.
   {
     name: "demo-app",
@@ -50,11 +52,12 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BANNER =
   "import{createRequire as podroleRequire}from'node:module';const require=podroleRequire(import.meta.url);";
 
-/** Empties a folder and builds the programs of this name into it, or all. */
+/** Empties a folder and builds the programs of this name into it, or all, with what makes the folder an npm package. */
 export async function build(dist: string, only?: string): Promise<void> {
   rmSync(dist, { recursive: true, force: true });
   const bundles = BUNDLES.filter(({ name }) => only === undefined || name === only);
   await Promise.all(bundles.map((one) => buildOne(one, dist)));
+  if (only === undefined) makePackage(ROOT, dist);
 }
 
 async function buildOne({ name, entryPoints, options }: Bundle, dist: string): Promise<void> {

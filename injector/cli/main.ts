@@ -1,38 +1,10 @@
 #!/usr/bin/env node
-import { systemCode } from "../../sidecar/kit/errors.ts";
-import { Interruption, type Output } from "./io.ts";
-import { paintFor } from "./print/paint.ts";
-import { run } from "./run.ts";
+import { unfitNode } from "./node-version.ts";
 
-const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-
-const unread = new AbortController();
-for (const stream of [process.stdout, process.stderr]) {
-  // A reader such as head may close the pipe early, which is not an error.
-  stream.on("error", (error) => {
-    if (systemCode(error) !== "EPIPE") throw error;
-    unread.abort(new Interruption("Nobody reads the output.", 1));
-  });
+// The program is loaded behind the check: in an older Node, some of its modules fail while they are loaded.
+const unfit = unfitNode(process.version, process.execPath);
+if (unfit === undefined) await import("./process.ts");
+else {
+  process.stderr.write(`${unfit}\n`);
+  process.exitCode = 2;
 }
-
-function interrupted(): AbortSignal {
-  const signalled = new AbortController();
-  for (const [name, exitCode] of Object.entries(SIGNALS)) {
-    process.on(name, () => signalled.abort(new Interruption(`Ended by ${name}.`, exitCode)));
-  }
-  return AbortSignal.any([signalled.signal, unread.signal]);
-}
-
-const outputOf = (stream: NodeJS.WriteStream): Output => ({
-  write: (text) => void stream.write(text),
-  columns: stream.isTTY ? stream.columns : undefined,
-  paint: paintFor(stream),
-});
-
-process.exitCode = await run(process.argv.slice(2), {
-  stdin: process.stdin,
-  stdout: outputOf(process.stdout),
-  stderr: outputOf(process.stderr),
-  env: process.env,
-  interrupted,
-});

@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
@@ -63,10 +63,10 @@ async function runDemo(
   io: Io,
   { json, examples: folder, guardContainer, source }: DemoCommandOptions,
 ): Promise<ExitCode> {
-  // Built, this file is part of dist/cli.mjs: the other programs lie beside it, the examples in the same package.
-  const self = fileURLToPath(import.meta.url);
-  const dist = dirname(self);
-  const examples = await readExamples(folder ?? join(dist, "../deploy/examples"));
+  // Built, this file is part of one in dist/cli: the programs and the examples lie in the folder above.
+  const dist = fileURLToPath(new URL("..", import.meta.url));
+  const self = join(dist, "cli.mjs");
+  const examples = await readExamples(folder ?? join(dist, "examples"));
 
   const stream = json ? io.stderr : io.stdout;
   const { write, paint, columns } = stream;

@@ -26,7 +26,7 @@ const SCRIPTS = (JSON.parse(textOf("package.json")) as { readonly scripts: objec
 const PROGRAMS: Readonly<Record<string, Check>> = {
   npm: ([verb = "", script = ""]) => {
     const name = verb === "run" ? script : verb;
-    const isKnown = ["ci", "sbom"].includes(verb) || Object.hasOwn(SCRIPTS, name);
+    const isKnown = ["ci", "sbom", "pack", "install"].includes(verb) || Object.hasOwn(SCRIPTS, name);
     return isKnown ? [] : [`package.json has no script \`${name}\``];
   },
   npx: ([program = ""]) =>
