@@ -196,6 +196,7 @@ export async function openBrokerCluster(): Promise<BrokerCluster> {
           .join("\n"),
       secrets: () => [
         ...tokens,
+        ...installed.tokens,
         ...sts.granted.flatMap(({ secretAccessKey, sessionToken }) => [secretAccessKey, sessionToken]),
       ],
       configure: async (settings) => {

@@ -179,6 +179,14 @@ export function brokerThreats(cluster: () => BrokerCluster): void {
       expect(body.message).toContain("The token of pod shop/far came from 127.0.0.1");
     });
 
+    test("a pod whose address the API server does not know yet is told to ask again", async () => {
+      const pod = await cluster().pod("shop", "nowhere", "reader");
+      expect(await cluster().askAs(pod, "reader")).toMatchObject({
+        status: 503,
+        body: { code: "CLIENT_NOT_POD", kind: "passing" },
+      });
+    });
+
     test("pods of one service account share a session, which is named after the account", async () => {
       const before = cluster().callsFor("reader").length;
       const keys = new Set<string>();

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { canImport } from "../sdk/python.ts";
 import { whyNoHelm } from "../support/helm.ts";
 import { openBrokerCluster, type BrokerCluster } from "./broker-rig.ts";
+import { brokerRefusedStart } from "./broker-refused-start.ts";
 import { brokerReplicas } from "./broker-replicas.ts";
 import { brokerRules } from "./broker-rules.ts";
 import { brokerSessions } from "./broker-sessions.ts";
@@ -24,6 +25,7 @@ describe.skipIf(reason !== undefined)(
     brokerSessions(() => cluster);
     brokerRules(() => cluster);
     brokerReplicas(() => cluster);
+    brokerRefusedStart(() => cluster);
     // The last: it looks at all that was printed.
     brokerThreats(() => cluster);
   },

@@ -24,6 +24,8 @@ export interface Installed {
   readonly objects: readonly KubeObject[];
   /** Of 127.0.0.1, where the injector listens. */
   readonly webhookPort: number;
+  /** With which the programs that were started so far ask the API server. */
+  readonly tokens: readonly string[];
   /** Changes settings in podrole-config. */
   readonly configure: (settings: Readonly<Record<string, string>>) => Promise<unknown>;
   /** Starts the injector with its Deployment's arguments and service account. Resolves once the API server can call it. */
@@ -67,6 +69,7 @@ export async function openObjects(
       "the CRD",
       async () => (await plane.admin.request("GET", GRANTS)).status === 200 || undefined,
     );
+    const tokens: string[] = [];
     const startAs = async (
       name: string,
       main: string,
@@ -75,6 +78,7 @@ export async function openObjects(
     ): Promise<Child> => {
       const kubeconfig = join(folder, name);
       const account = await plane.serviceAccount(NAMESPACE, name);
+      tokens.push(account.getCurrentUser()?.token ?? "");
       await writeFile(kubeconfig, account.exportConfig(), { mode: 0o600 });
       const { spec } = objects.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === name);
       const shippedArgs: readonly string[] = spec.template.spec.containers[0].args;
@@ -103,7 +107,17 @@ export async function openObjects(
     const startBroker: Installed["startBroker"] = (env, ...args) =>
       startAs(BROKER, "../../injector/broker/main.ts", args, env);
     const configure = (data: Readonly<Record<string, string>>) => plane.admin.patch(CONFIG, { data });
-    return { plane, objects, webhookPort: port, configure, start, startController, startBroker, close };
+    return {
+      plane,
+      objects,
+      webhookPort: port,
+      tokens,
+      configure,
+      start,
+      startController,
+      startBroker,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,10 +24,8 @@ export interface PodProcess {
   readonly credentials: (container?: string) => Promise<HttpAnswer>;
   readonly sidecar: Child;
   readonly ready: () => Promise<unknown>;
-  /** Why it is not ready. */
-  readonly unready: () => Promise<string>;
-  /** The tokens that the kubelet would have written into the pod's volumes. */
-  readonly tokens: readonly string[];
+  /** The sidecar's termination message, which `kubectl describe pod` shows. */
+  readonly termination: () => Promise<string>;
   readonly close: () => Promise<void>;
 }
 
@@ -35,14 +33,12 @@ export interface PodProcess {
 export async function startPod(admin: KubeClient, pod: KubeObject): Promise<PodProcess> {
   const home = await mkdtemp(join(tmpdir(), "podrole-pod-"));
   const [port, healthPort] = await Promise.all([freePort(), freePort()]);
-  const tokens: string[] = [];
+  const terminationLog = join(home, "termination-log");
+  // The program writes only into a file that is there.
+  await writeFile(terminationLog, "");
   const volumes = createVolumes(pod, {
     folder: (name) => mkdtemp(join(home, name.replaceAll("/", "-"))),
-    mintToken: async (audience) => {
-      const token = await podToken(admin, pod, { audiences: [audience] });
-      tokens.push(token);
-      return token;
-    },
+    mintToken: (audience) => podToken(admin, pod, { audiences: [audience] }),
   });
   const envOf = async (name: string): Promise<Readonly<Record<string, string>>> => {
     const container = containerOf(pod, name);
@@ -64,7 +60,7 @@ export async function startPod(admin: KubeClient, pod: KubeObject): Promise<PodP
     [ENV.blockedAddresses]: NO_GUARD,
     [ENV.port]: String(port),
     [ENV.healthPort]: String(healthPort),
-    [ENV.terminationLog]: join(home, "termination-log"),
+    [ENV.terminationLog]: terminationLog,
     [ENV.logLevel]: "trace",
   });
   const readyz = (): Promise<HttpAnswer | undefined> => http(healthPort, PATH.readyz).catch(() => undefined);
@@ -83,12 +79,7 @@ export async function startPod(admin: KubeClient, pod: KubeObject): Promise<PodP
       ).catch((error: Error) => {
         throw new Error(`${error.message}: ${sidecar.output()}`, { cause: error });
       }),
-    unready: () =>
-      until("the sidecar to say why not", async () => {
-        const answer = await readyz();
-        return answer !== undefined && answer.status !== 200 ? answer.body : undefined;
-      }),
-    tokens,
+    termination: () => readFile(terminationLog, "utf8"),
     close: async () => {
       sidecar.kill("SIGKILL");
       await sidecar.exited;
