@@ -6,6 +6,7 @@ import { suffix } from "../admission/reviews.ts";
 import { mintToken, ownerOf } from "../kubernetes/minted-token.ts";
 import { ADDRESS } from "../node/network.ts";
 import type { RunningPod } from "../node/podrun.ts";
+import type { BrokerAnswer } from "../print/broker-facts.ts";
 import { codeOf, type ActDeps } from "./act.ts";
 import { asGranted, created, withdrawn } from "./cluster-changes.ts";
 import { expiryIn, isHeldUntil, isRefused, refusalIn } from "./log-lines.ts";
@@ -26,7 +27,7 @@ export async function showOtherRole(
     () => broker.ask({ token, identity, roleArn: OTHER_ROLE }),
     codeOf,
   );
-  progress.note(answer.message ?? "");
+  if (answer.message !== undefined) progress.note(answer.message);
   if (stage.network !== undefined)
     progress.note(
       "The setting brokerClients=pod refuses a token from elsewhere for the pod's own role, too.",
@@ -52,7 +53,7 @@ export async function showNotInjected(
     },
     codeOf,
   );
-  progress.note(answer.message ?? "");
+  if (answer.message !== undefined) progress.note(answer.message);
   found({ notInjected: answer });
 }
 
@@ -67,14 +68,14 @@ export async function showWithdrawal(
   const namespace = pod.metadata?.namespace ?? "default";
   const refusal = await progress.step(
     `Namespace ${namespace} allows no role any more: the next refresh`,
-    async () => {
-      const refused = running.logged((line) => isRefused(line, identity));
-      const [line] = await Promise.all([refused, ...withdrawn(examples).map(tell)]);
-      return refusalIn(line);
+    async (): Promise<BrokerAnswer> => {
+      const answered = running.logged(refreshed(identity));
+      const [line] = await Promise.all([answered, ...withdrawn(examples).map(tell)]);
+      return isRefused(line, identity) ? refusalIn(line) : { error: "not refused" };
     },
-    ({ code }) => `refused, ${code}`,
+    ({ code, error }) => error ?? `refused, ${code}`,
   );
-  progress.note(refusal.message);
+  if (refusal.message !== undefined) progress.note(refusal.message);
   found({ withdrawn: refusal });
   const heldUntil = await progress.step(
     "It allows them again: the sidecar's next attempt",
@@ -88,4 +89,13 @@ export async function showWithdrawal(
     (at) => `credentials held until ${at}`,
   );
   found({ heldUntil });
+}
+
+/** Matches the answer to a refresh that began after now: a session that comes first may have been asked for before. */
+function refreshed(identity: string): (line: string) => boolean {
+  let held = 0;
+  return (line) => {
+    if (isHeldUntil(line, identity, 0)) held += 1;
+    return held > 1 || isRefused(line, identity);
+  };
 }
