@@ -70,10 +70,14 @@ export interface ImdsPod {
 }
 
 /** The running sidecar of a pod with an emulated metadata service. */
-export async function imdsPod(over: Env = {}, options: StsStandInOptions = {}): Promise<ImdsPod> {
+export async function imdsPod(
+  over: Env = {},
+  options: StsStandInOptions = {},
+  source?: Tried,
+): Promise<ImdsPod> {
   const imdsPort = await freePort();
   const emulating = { [ENV.imds]: "emulate", [ENV.imdsPort]: String(imdsPort), ...over };
-  const { env, sts, healthPort } = await sidecarPod(emulating, options);
+  const { env, sts, healthPort } = await sidecarPod(emulating, options, source);
   return { sts, sidecar: sidecar(["serve"], env), imdsPort, healthPort };
 }
 

@@ -4,7 +4,7 @@ import { accessDenied } from "../../../injector/cli/demo/aws/sts-refusal.ts";
 import { ENV } from "../../../sidecar/contract/env.ts";
 import { child } from "../../support/child.ts";
 import { http } from "../../support/http.ts";
-import { imdsPod, readiness } from "../../support/sidecar-pod.ts";
+import { imdsPod, readiness, TRIED } from "../../support/sidecar-pod.ts";
 
 const ROLES = "/latest/meta-data/iam/security-credentials/";
 const JS_CLIENT = fileURLToPath(new URL("../../support/sdk-client.ts", import.meta.url));
@@ -23,8 +23,8 @@ async function token(port: number): Promise<Readonly<Record<string, string>>> {
   return { "x-aws-ec2-metadata-token": body };
 }
 
-test("an SDK that knows only EC2's metadata gets the pod's role", async () => {
-  const pod = await imdsPod();
+test.for(TRIED)("in source %s, an SDK that knows only EC2's metadata gets the pod's role", async (source) => {
+  const pod = await imdsPod({}, {}, source);
   await readiness(pod);
   const app = child([JS_CLIENT, pod.sts.url], withImdsAlone(pod.imdsPort));
   expect(await app.exited).toBe(0);
