@@ -74,16 +74,6 @@ describe.each(TRIED)("in source %s", (source) => {
     await ended(next.serving, 0);
   });
 
-  test("a start heals without a restart when the role is created some seconds after the first refusal", async () => {
-    const refuse: StsStandInOptions["refuse"] = (call) =>
-      made.sts.calls.length <= 3 ? accessDenied(call) : undefined;
-    const made = await sidecarPod({}, { refuse }, source);
-    const { waiting } = startOf(made);
-    await ended(waiting, 0);
-    expect(made.sts.calls).toHaveLength(4);
-    expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
-  });
-
   test("a start ends hook and sidecar with the reason at its time-out when nobody listens there", async () => {
     const nobody = `127.0.0.1:${await freePort()}`;
     const made = await sidecarPod(
@@ -103,6 +93,16 @@ describe.each(TRIED)("in source %s", (source) => {
     expect(message).toMatch(/^(?:STS|BROKER)_UNREACHABLE: .*ECONNREFUSED/);
     expect(says).toBe(`${message}\n`);
   });
+});
+
+test("a start heals without a restart when the role is created some seconds after the first refusal", async () => {
+  const refuse: StsStandInOptions["refuse"] = (call) =>
+    made.sts.calls.length <= 3 ? accessDenied(call) : undefined;
+  const made = await sidecarPod({}, { refuse });
+  const { waiting } = startOf(made);
+  await ended(waiting, 0);
+  expect(made.sts.calls).toHaveLength(4);
+  expect(await http(made.port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
 });
 
 test("a sidecar that is restarted in a pod that has started holds up the kubelet for seconds only, and no refusal ends it", async () => {
