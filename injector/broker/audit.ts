@@ -1,6 +1,6 @@
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
-import { allowances, type Rate } from "../cluster/allowance.ts";
+import { allowances, type Rate } from "../model/allowance.ts";
 import type { SessionOutcome } from "./broker.ts";
 
 /** Refusals of one pod, or of one address where the pod is not known. What is more is only counted. */

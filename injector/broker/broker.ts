@@ -5,7 +5,7 @@ import { CodedError, errorName } from "../../sidecar/kit/errors.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
 import type { Credentials } from "../../sidecar/sts/credentials.ts";
 import { IssueError } from "../../sidecar/sts/issue-error.ts";
-import { allowances, type Rate } from "../cluster/allowance.ts";
+import { allowances, type Rate } from "../model/allowance.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { podSession, type SessionPlan } from "../decide/pod-session.ts";
 import type { Cluster } from "../model/facts.ts";

@@ -42,6 +42,7 @@ export const LIMITS: Limits = {
   connections: 1024,
   // All pods of a node that start at once, should they come from its address.
   connectionsPerAddress: 128,
+  connectionRate: { burst: 500, perSecond: 50 },
 };
 
 /** `POST /v1/session`, as `sidecar/contract/broker.ts` has it. Each request that is one gets a coded answer. */

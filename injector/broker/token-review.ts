@@ -3,7 +3,7 @@ import { BROKER } from "../../sidecar/contract/broker.ts";
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import type { PodIdentity } from "../../sidecar/kit/session-name.ts";
 import { IssueError } from "../../sidecar/sts/issue-error.ts";
-import { allowances, type Rate } from "../cluster/allowance.ts";
+import { allowances, type Rate } from "../model/allowance.ts";
 import type { ApiServer } from "../cluster/api-server.ts";
 import { isObjectName } from "../model/object-name.ts";
 import { fieldsIn, isRecord, own, strings, type Fields } from "../model/read.ts";

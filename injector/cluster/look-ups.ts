@@ -1,5 +1,5 @@
 import type { Clock } from "../../sidecar/kit/clock.ts";
-import { allowance, allowances } from "./allowance.ts";
+import { allowance, allowances } from "../model/allowance.ts";
 
 /** Limits of single reads. */
 export interface LookUpLimits {

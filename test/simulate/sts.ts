@@ -6,7 +6,7 @@ import { accountId } from "../../sidecar/sts/arn.ts";
 import type { Credentials } from "../../sidecar/sts/credentials.ts";
 import { IssueError } from "../../sidecar/sts/issue-error.ts";
 import type { RoleRequest } from "../../sidecar/sts/role-request.ts";
-import { allowance } from "../../injector/cluster/allowance.ts";
+import { allowance } from "../../injector/model/allowance.ts";
 import { latency } from "./figures.ts";
 
 /** AWS's default quota for an account in a region. */

@@ -49,6 +49,7 @@ test.skipIf(process.platform !== "linux")(
     // Opened again, as each is closed in time.
     loop(20, () => closedAfter(tcp(broker, "127.0.0.2"), slowBody));
     loop(5, () => closedAfter(tcp(broker, "127.0.0.3"), garbage.repeat(200)));
+    loop(5, () => handshake(tcp(broker, "127.0.0.6")));
     loop(5, (turn) => broker.ask(forged(turn), "127.0.0.4"));
     loop(5, () => broker.ask(looping, "127.0.0.5"));
 
@@ -67,6 +68,17 @@ test.skipIf(process.platform !== "linux")(
     expect(refusals.filter(({ podUid }) => podUid === "uid-of-looping").length).toBeLessThan(50);
   },
 );
+
+/** Opens a connection and leaves. */
+function handshake(connection: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect({ socket: connection, rejectUnauthorized: false });
+    socket
+      .on("error", () => undefined)
+      .once("secureConnect", () => socket.destroy())
+      .once("close", () => resolve());
+  });
+}
 
 const forged = (turn: number): string => podToken({ jti: `${turn}`, pod: { name: "web-0", uid: "forged" } });
 

@@ -3,8 +3,8 @@ import type { Server } from "node:http";
 import { expect, test } from "vitest";
 import { limitConnections } from "../../../injector/http/connections.ts";
 
-const connectionFrom = (remotePort: number) =>
-  Object.assign(new EventEmitter(), { remoteAddress: "10.0.0.1", remotePort, destroy: () => undefined });
+const connectionFrom = (remotePort: number, remoteAddress = "10.0.0.1") =>
+  Object.assign(new EventEmitter(), { remoteAddress, remotePort, destroy: () => undefined });
 
 test("a connection with the two ends of one that Node still takes for open is counted once, and forgotten", () => {
   const server = new EventEmitter();
@@ -22,4 +22,19 @@ test("a connection with the two ends of one that Node still takes for open is co
   }
   for (const port of [1, 2]) server.emit("connection", connectionFrom(port));
   expect(refused).toBe(0);
+});
+
+test("an address that opens connections too often is refused more, and another is not", () => {
+  const server = new EventEmitter();
+  let refused = 0;
+  const limits = { connections: 9, connectionsPerAddress: 9, connectionRate: { burst: 3, perSecond: 0.001 } };
+  limitConnections(server as Server, limits, () => (refused += 1));
+  for (let port = 1; port <= 10; port += 1) {
+    const connection = connectionFrom(port);
+    server.emit("connection", connection);
+    connection.emit("close");
+  }
+  expect(refused).toBe(7);
+  server.emit("connection", connectionFrom(1, "10.0.0.2"));
+  expect(refused).toBe(7);
 });

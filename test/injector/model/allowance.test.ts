@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { allowance, allowances } from "../../../injector/cluster/allowance.ts";
+import { allowance, allowances } from "../../../injector/model/allowance.ts";
 import { handClock } from "../../support/hand-clock.ts";
 
 const RATE = { perSecond: 2, burst: 3 };
