@@ -21,10 +21,16 @@ const RETRY_SECONDS = 5;
 export const given = (credentials: Credentials): WireAnswer => json(200, toWire(credentials));
 
 export function refused(error: IssueError): WireAnswer {
-  const { code, message, remedy, kind } = error;
+  const { code, message, remedy, kind, endsSession } = error;
   const own = Object.hasOwn(OF_CODE, code) ? OF_CODE[code] : undefined;
   const status = own ?? OF_KIND[kind];
-  const body: SessionRefused = { code, message, kind, ...(remedy === undefined ? {} : { remedy }) };
+  const body: SessionRefused = {
+    code,
+    message,
+    kind,
+    ...(remedy === undefined ? {} : { remedy }),
+    ...(endsSession ? { endsSession } : {}),
+  };
   const seconds = error instanceof BusyError ? error.retryAfterSeconds : RETRY_SECONDS;
   return json(status, body, status === OF_KIND.throttled ? { "Retry-After": String(seconds) } : {});
 }

@@ -104,7 +104,7 @@ async function planOf(
   });
   if (decision.kind === "plan") return decision.plan;
   const { code, message, remedy } = decision.refusal;
-  throw new IssueError(code, message, { kind: "definite", remedy });
+  throw new IssueError(code, message, { kind: "definite", remedy, endsSession: true });
 }
 
 function requireOwnAddress({ podIps }: PodRecord, { namespace, pod }: PodCaller, address: string): void {

@@ -28,4 +28,6 @@ export interface SessionRefused {
   readonly message: string;
   readonly remedy?: string;
   readonly kind: (typeof REFUSAL_KINDS)[number];
+  /** The cluster's rules forbid the session: the sidecar gives the one that it holds to nobody from now on. */
+  readonly endsSession?: true;
 }

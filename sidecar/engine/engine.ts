@@ -37,7 +37,7 @@ export const PATIENCE_MS = 800;
 
 /**
  * Holds one session and renews it. A single loop calls `issue`, so any number of callers cause one call. The session is
- * served until it truly expires, whatever STS answers and however the wall clock is set meanwhile.
+ * served until it truly expires, whatever STS answers and however the wall clock is set meanwhile. Only the broker can end it earlier.
  */
 export function createEngine({ issue, clock, random, onIssued, onFailure }: EngineDeps): Engine {
   const stopping = new AbortController();
@@ -58,6 +58,7 @@ export function createEngine({ issue, clock, random, onIssued, onFailure }: Engi
       first.resolve();
     } catch (error) {
       failure = issueError(error);
+      if (failure.endsSession) store.drop();
     }
   };
 

@@ -4,6 +4,7 @@ import type { Clock } from "../kit/clock.ts";
 /** Holds one session in memory. */
 export interface SessionStore {
   readonly put: (credentials: Credentials) => void;
+  readonly drop: () => void;
   /** The session that was put last, unless it has expired. Its end is by the wall clock as it is set now. */
   readonly current: () => Credentials | undefined;
 }
@@ -24,6 +25,9 @@ export function createSessionStore({ now, elapsed }: Pick<Clock, "now" | "elapse
     put: (granted) => {
       credentials = granted;
       difference = now() - elapsed();
+    },
+    drop: () => {
+      credentials = undefined;
     },
     current: () => {
       if (credentials === undefined) return undefined;

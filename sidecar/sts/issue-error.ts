@@ -9,11 +9,18 @@ export type FailureKind = "definite" | "throttled" | "passing";
 /** Why an attempt to get credentials failed. If STS answered, the code is STS's own. */
 export class IssueError extends CodedError {
   readonly kind: FailureKind;
+  /** Whether a session that was made before is not to be used any more. */
+  readonly endsSession: boolean;
 
-  constructor(code: string, message: string, options: { kind: FailureKind; remedy?: string }) {
+  constructor(
+    code: string,
+    message: string,
+    options: { kind: FailureKind; remedy?: string; endsSession?: boolean },
+  ) {
     // No cause: it could hold what somebody answered, which must not be printed.
     super(code, message, options.remedy === undefined ? {} : { remedy: options.remedy });
     this.kind = options.kind;
+    this.endsSession = options.endsSession ?? false;
   }
 }
 

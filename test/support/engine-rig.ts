@@ -13,6 +13,10 @@ export const denied = new IssueError("AccessDenied", "STS refused.", {
   kind: "definite",
   remedy: "Trust it.",
 });
+export const withdrawn = new IssueError("ROLE_NOT_ALLOWED", "No rule allows it any role.", {
+  kind: "definite",
+  endsSession: true,
+});
 export const unreachable = new IssueError("STS_UNREACHABLE", "STS cannot be reached.", { kind: "passing" });
 export const throttled = new IssueError("Throttling", "Rate exceeded.", { kind: "throttled" });
 

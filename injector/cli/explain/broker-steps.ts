@@ -41,8 +41,8 @@ export function brokerSteps({ settings, session }: Partial<Answers>, around: Aro
     {
       id: "withdrawn",
       question: "What if its rule is withdrawn?",
-      answer: `its session works on, ${seconds === undefined ? "an hour" : `${seconds} seconds`} at most`,
-      because: `the sidecar asks for the next one after two thirds of that, or sooner, and the broker refuses it; STS takes no session back. Annotation ${ANNOTATION.sessionDuration} makes sessions shorter, 900 seconds at least`,
+      answer: "the sidecar gives its session to nobody from the next refresh on",
+      because: `that is after two thirds of a session or sooner; what the app has by then works on, ${seconds === undefined ? "an hour" : `${seconds} seconds`} at most from its beginning, since STS takes no session back. Annotation ${ANNOTATION.sessionDuration} makes sessions shorter, 900 seconds at least`,
     },
   ];
 }

@@ -39,7 +39,7 @@ export function brokerAnswer({
     return typeof value === "string" && value !== "" ? value : undefined;
   };
   if (status === 200) return granted(text);
-  return status >= 400 ? refused(text) : undefined;
+  return status >= 400 ? refused(text, fields["endsSession"] === true) : undefined;
 }
 
 type Text = (name: string) => string | undefined;
@@ -71,11 +71,20 @@ function granted(text: Text): Granted | undefined {
   };
 }
 
-function refused(text: Text): Refused | undefined {
+function refused(text: Text, endsSession: boolean): Refused | undefined {
   const [code, message, remedy] = [text("code"), text("message"), text("remedy")];
   const kind = REFUSAL_KINDS.find((one) => one === text("kind"));
   if (code === undefined || !CODE.test(code) || message === undefined || kind === undefined) return undefined;
-  return { kind: "refused", refusal: { code, message, kind, ...(remedy === undefined ? {} : { remedy }) } };
+  return {
+    kind: "refused",
+    refusal: {
+      code,
+      message,
+      kind,
+      ...(remedy === undefined ? {} : { remedy }),
+      ...(endsSession ? { endsSession } : {}),
+    },
+  };
 }
 
 function recordIn(body: Buffer): Readonly<Record<string, unknown>> | undefined {

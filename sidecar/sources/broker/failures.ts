@@ -64,12 +64,13 @@ const TEXT_MAX = 900;
 
 /** The broker's refusal in the broker's words, or STS's that the broker passes on. */
 export function refusalOf(
-  { code, message, remedy, kind }: SessionRefused,
+  { code, message, remedy, kind, endsSession }: SessionRefused,
   { roleArn, token }: Failed,
 ): IssueError {
   const sentence = (text: string): string => quoted(text, partsOf(token), TEXT_MAX);
   return new IssueError(code, `The broker gave no session for ${roleArn}: ${sentence(message)}`, {
     kind,
+    ...(endsSession === undefined ? {} : { endsSession }),
     ...(remedy === undefined ? {} : { remedy: sentence(remedy) }),
   });
 }

@@ -50,7 +50,11 @@ describe("a refusal ends it, and says as much as is known", () => {
 
   test("by a rule, though the session is held", async () => {
     const { ask, steps, outcomes } = rig({ cluster: clusterOf(facts()) });
-    expect(await thrown(() => ask())).toMatchObject({ code: "ROLE_NOT_ALLOWED", kind: "definite" });
+    expect(await thrown(() => ask())).toMatchObject({
+      code: "ROLE_NOT_ALLOWED",
+      kind: "definite",
+      endsSession: true,
+    });
     expect(steps).toEqual(["token", "pod"]);
     expect(outcomes).toMatchObject([{ kind: "refused", caller: POD, error: { code: "ROLE_NOT_ALLOWED" } }]);
   });

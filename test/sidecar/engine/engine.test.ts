@@ -2,7 +2,16 @@ import { expect, onTestFinished, test } from "vitest";
 import { createEngine, PATIENCE_MS } from "../../../sidecar/engine/engine.ts";
 import type { Credentials } from "../../../sidecar/sts/credentials.ts";
 import { credentials } from "../../support/credentials.ts";
-import { denied, engineRig, HOUR, MINUTE, SECOND, throttled, unreachable } from "../../support/engine-rig.ts";
+import {
+  denied,
+  engineRig,
+  HOUR,
+  MINUTE,
+  SECOND,
+  throttled,
+  unreachable,
+  withdrawn,
+} from "../../support/engine-rig.ts";
 import { handClock } from "../../support/hand-clock.ts";
 import { thrown } from "../../support/thrown.ts";
 
@@ -55,6 +64,19 @@ test("the engine serves its session in an outage until it expires, and no second
     code: "CREDENTIALS_NOT_READY",
     message: expect.stringContaining("STS_UNREACHABLE"),
   });
+});
+
+test("a refusal that ends the session does so at once, and the next grant brings another", async () => {
+  const { clock, engine, sts, attempts } = engineRig();
+  await clock.advance(SECOND);
+  sts.error = withdrawn;
+  while (attempts.length < 2) await clock.advance(SECOND);
+  expect(attempts[1]).toBeLessThan(41 * MINUTE);
+  expect(await thrown(() => engine.get())).toMatchObject({ code: "ROLE_NOT_ALLOWED", kind: "definite" });
+  expect(engine.problem()).toMatchObject({ code: "ROLE_NOT_ALLOWED" });
+  delete sts.error;
+  await clock.advance(2 * SECOND);
+  expect(await engine.get()).toMatchObject({ accessKeyId: "ASIA3" });
 });
 
 test("the engine has credentials within half a minute after an outage of hours", async () => {

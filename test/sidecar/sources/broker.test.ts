@@ -230,6 +230,14 @@ describe("the broker's refusal", () => {
     expect(broker.received).toHaveLength(1);
   });
 
+  test.each([
+    [{ endsSession: true }, true],
+    [{ endsSession: "true" }, false],
+    [{}, false],
+  ])("ends the session in hand only if it says so: %j", async (over, ends) => {
+    expect((await noSession(await refusing(403, over))).endsSession).toBe(ends);
+  });
+
   test("is shown on one line, cut, in printable characters and without the token or a part of it", async () => {
     const [header = "", payload = ""] = POD_TOKEN.split(".");
     const message = `No:\r\n${POD_TOKEN} \u202E${payload}\u0007 ${"x".repeat(5000)}`;
