@@ -50,9 +50,8 @@ export function stsCalls({ clock, proxyCredentials, onCall }: StsCallsDeps): Sts
 
   const endpointOf = async ({ region, endpoint, proxy, ca }: StsPlace): Promise<StsEndpoint> => {
     const through = proxy === undefined ? undefined : { origin: proxy, credentials: proxyCredentials };
-    if (ca === undefined || through !== undefined) return { region, endpoint, ca, proxy: through };
-    if (trusted?.ca !== ca) trusted = { ca, trust: trustWith(ca) };
-    return { region, endpoint, ca, trust: await trusted.trust, proxy: undefined };
+    if (ca !== undefined && trusted?.ca !== ca) trusted = { ca, trust: trustWith(ca) };
+    return { region, endpoint, ca: ca && (await trusted?.trust), proxy: through };
   };
   const timed = async <T>(call: () => Promise<T>): Promise<T> => {
     const start = clock.elapsed();

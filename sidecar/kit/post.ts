@@ -1,23 +1,20 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
-import type { SecureContext } from "node:tls";
 import { errorName } from "./errors.ts";
 import { httpDate } from "./http-date.ts";
 import { sharedLookUp } from "./look-up.ts";
 import { PostError, type PostFailure } from "./post-error.ts";
 import { throughProxy } from "./through-proxy.ts";
-import { trusting } from "./trusting.ts";
+import { trusting, type Trusted } from "./trusting.ts";
 import type { Proxy } from "./tunnel.ts";
 
 export interface Post {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** PEM certificates that are trusted in place of Node's roots. */
-  readonly ca?: readonly string[];
-  /** The same, read already. Not with a proxy. */
-  readonly trust?: SecureContext;
+  /** Trusted in place of Node's roots. */
+  readonly ca?: Trusted;
   /** The only way there, if there is one. TLS goes through it, end to end. */
   readonly proxy?: Proxy;
   /** For the whole call, from the look-up of the name to the last byte. */
@@ -43,7 +40,7 @@ const lookup = sharedLookUp();
  * @throws PostError
  */
 export function post(
-  { url, headers, body, ca, trust, proxy, timeoutMs, connectMs }: Post,
+  { url, headers, body, ca, proxy, timeoutMs, connectMs }: Post,
   onDate: (epochMs: number) => void,
 ): Promise<Answer> {
   const request = url.startsWith("https:") ? httpsRequest : httpRequest;
@@ -67,7 +64,7 @@ export function post(
       headers: { ...headers, "content-length": String(Buffer.byteLength(body)) },
       // Without one, an agent of the request's own, which keeps no connection.
       ...(proxied === undefined
-        ? { agent: false, lookup, ...trusting(ca), ...(trust && { secureContext: trust }) }
+        ? { agent: false, lookup, ...trusting(ca) }
         : { createConnection: proxied.createConnection }),
     });
     let status: number | undefined;

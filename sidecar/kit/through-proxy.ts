@@ -2,15 +2,15 @@ import { isIP, type LookupFunction } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
 import { hostOf } from "./address.ts";
-import { trusting } from "./trusting.ts";
+import { trusting, type Trusted } from "./trusting.ts";
 import { openTunnel, type Proxy, type ProxyFailure } from "./tunnel.ts";
 
 export interface ThroughProxy {
   readonly proxy: Proxy;
   /** Where the request goes: an origin. */
   readonly origin: string;
-  /** PEM certificates that are trusted in place of Node's roots, for the proxy and for the origin. */
-  readonly ca: readonly string[] | undefined;
+  /** Trusted in place of Node's roots, for the proxy and for the origin. */
+  readonly ca: Trusted | undefined;
   readonly lookup: LookupFunction;
   /** Called once the proxy can be reached. */
   readonly onReached: () => void;

@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { hostOf } from "./address.ts";
 import { errorName } from "./errors.ts";
 import type { Secret } from "./secret.ts";
-import { trusting } from "./trusting.ts";
+import { trusting, type Trusted } from "./trusting.ts";
 
 /** An HTTP proxy on the way to STS. */
 export interface Proxy {
@@ -30,8 +30,8 @@ export interface Tunnel {
   /** What the proxy is to connect to, as `host:port`. */
   readonly to: string;
   readonly lookup?: LookupFunction;
-  /** PEM certificates that are trusted in place of Node's roots, for the proxy. */
-  readonly ca?: readonly string[] | undefined;
+  /** Trusted in place of Node's roots, for the proxy. */
+  readonly ca?: Trusted | undefined;
   /** Called once there is a connection to the proxy, before it is asked for anything. */
   readonly onReached?: () => void;
 }

@@ -13,10 +13,8 @@ export interface StsEndpoint {
   readonly region: string;
   /** An origin, such as `https://sts.eu-west-1.amazonaws.com`. The injector has worked it out. */
   readonly endpoint: string;
-  /** PEM certificates that are trusted beside those that Node trusts anyway. */
-  readonly ca: string | undefined;
-  /** In place of `ca`, by a program that calls often and without a proxy: see {@link trustWith}. */
-  readonly trust?: SecureContext;
+  /** PEM certificates that are trusted beside those that Node trusts anyway; or what {@link trustWith} makes of them. */
+  readonly ca: string | SecureContext | undefined;
   /** The only way to STS, if there is one. */
   readonly proxy: Proxy | undefined;
 }
@@ -62,7 +60,7 @@ export const callSts = async (request: RoleRequest, call: Call): Promise<Granted
   grantedBy(await send(formOf(request), request.caller, call), actionOf(request.caller));
 
 async function send(body: string, caller: Caller, call: Call): Promise<Answer> {
-  const { endpoint, ca, trust, proxy, timeoutMs, offset, now } = call;
+  const { endpoint, ca, proxy, timeoutMs, offset, now } = call;
   return post(
     {
       url: endpoint,
@@ -70,8 +68,7 @@ async function send(body: string, caller: Caller, call: Call): Promise<Answer> {
       body,
       timeoutMs,
       connectMs: Math.min(CONNECT_TIMEOUT_MS, timeoutMs),
-      ...(trust === undefined ? {} : { trust }),
-      ...(ca === undefined || trust !== undefined ? {} : { ca: await rootsWith(ca) }),
+      ...(ca === undefined ? {} : { ca: typeof ca === "string" ? await rootsWith(ca) : ca }),
       ...(proxy === undefined ? {} : { proxy }),
     },
     (date) => {
@@ -114,7 +111,7 @@ async function rootsWith(ca: string): Promise<readonly string[]> {
   return [...getCACertificates("default"), ca];
 }
 
-/** The same as {@link rootsWith} gives, read once: that takes 20 ms of CPU, each time. */
+/** For a program that calls often. */
 export async function trustWith(ca: string): Promise<SecureContext> {
   const { createSecureContext } = await import("node:tls");
   return createSecureContext({ ca: [...(await rootsWith(ca))] });

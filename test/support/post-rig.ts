@@ -1,8 +1,8 @@
 import { createServer as createHttp, type RequestListener } from "node:http";
 import { createServer as createTcp, type Socket } from "node:net";
-import type { SecureContext } from "node:tls";
 import { expect, onTestFinished } from "vitest";
 import { PostError, type PostFailure } from "../../sidecar/kit/post-error.ts";
+import type { Trusted } from "../../sidecar/kit/trusting.ts";
 import { post, type Answer } from "../../sidecar/kit/post.ts";
 import { listening } from "./listening.ts";
 
@@ -10,14 +10,13 @@ const HEADERS = { "content-type": "application/x-www-form-urlencoded" };
 
 interface Asked {
   readonly timeoutMs?: number;
-  readonly ca?: readonly string[];
-  readonly trust?: SecureContext;
+  readonly ca?: Trusted;
   readonly onDate?: (epochMs: number) => void;
 }
 
 /** The answer, or why there is none; the process then has no timer more than before. */
 export async function ask(origin: string, asked: Asked = {}): Promise<Answer | PostFailure> {
-  const { timeoutMs = 5000, ca, trust, onDate = () => {} } = asked;
+  const { timeoutMs = 5000, ca, onDate = () => {} } = asked;
   const before = timers();
   const outcome = await post(
     {
@@ -27,7 +26,6 @@ export async function ask(origin: string, asked: Asked = {}): Promise<Answer | P
       timeoutMs,
       connectMs: timeoutMs,
       ...(ca && { ca }),
-      ...(trust && { trust }),
     },
     onDate,
   ).catch((error: unknown) => {

@@ -34,9 +34,9 @@ describe("of the certificates of an endpoint", () => {
 
   test("one is trusted as well by a CA that was read beforehand, and no other is", async () => {
     const origin = await withTls(["127.0.0.1"], Date.now());
-    expect(await ask(origin, { trust: await trustWith(authority.cert) })).toMatchObject({ status: 200 });
+    expect(await ask(origin, { ca: await trustWith(authority.cert) })).toMatchObject({ status: 200 });
     const other = await certificateAuthority("other", validFor(30, Date.now()));
-    const outcome = await ask(origin, { trust: await trustWith(other.cert) });
+    const outcome = await ask(origin, { ca: await trustWith(other.cert) });
     expect(outcome).toMatchObject({ kind: "unreachable", why: expect.stringMatching(/UNABLE_TO/) });
   });
 
