@@ -112,6 +112,14 @@ describe.skipIf(reason !== undefined)(`the chart's broker${reason ? `: ${reason}
     ]);
   });
 
+  test("has a pod come back to the replica that makes its session meanwhile", () => {
+    const { spec } = named(rendered({ broker: broker() }), "Service");
+    expect(spec).toMatchObject({
+      sessionAffinity: "ClientIP",
+      sessionAffinityConfig: { clientIP: { timeoutSeconds: 600 } },
+    });
+  });
+
   test("shows AWS a token of its service account for the role, from a volume that only it has", () => {
     const identity = { roleArn: ROLE, audience: "sts.amazonaws.com.cn" };
     const { volumes, containers } = podIn(rendered({ broker: broker({ identity }) }));

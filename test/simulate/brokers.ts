@@ -48,10 +48,22 @@ const CALLS_PER_SECOND = 200;
 /** What a sidecar waits for. */
 const SIDECAR_MS = 10_000;
 const NETWORK_MS = 1;
+const AFFINITY_MS = 600_000;
 
 export function simulatedBrokers(deps: SimulatedBrokersDeps): SimulatedBrokers {
   const { clock, random, onAnswer } = deps;
   const replicas: Replica[] = [];
+
+  /** As kube-proxy does with the Service's session affinity. */
+  const chosen = new Map<string, { readonly replica: Replica; readonly until: number }>();
+  const replicaFor = (address: string): Replica | undefined => {
+    const before = chosen.get(address);
+    const mayStay =
+      before !== undefined && before.until > clock.elapsed() && replicas.includes(before.replica);
+    const replica = mayStay ? before.replica : replicas[Math.floor(random() * replicas.length)];
+    if (replica !== undefined) chosen.set(address, { replica, until: clock.elapsed() + AFFINITY_MS });
+    return replica;
+  };
 
   return {
     add: async () => {
@@ -66,7 +78,7 @@ export function simulatedBrokers(deps: SimulatedBrokersDeps): SimulatedBrokers {
       const start = clock.elapsed();
       const ended = (code: string): void => onAnswer(clock.elapsed() - start, code);
       try {
-        const replica = replicas[Math.floor(random() * replicas.length)];
+        const replica = replicaFor(request.address);
         if (replica === undefined) throw noAnswer("BROKER_UNREACHABLE");
         await clock.sleep(NETWORK_MS);
         if (replica.underWay.size >= LIMITS.connections) throw noAnswer("CONNECTION_REFUSED");

@@ -10,7 +10,7 @@ import { allowance } from "../../injector/model/allowance.ts";
 import { latency } from "./figures.ts";
 
 /** AWS's default quota for an account in a region. */
-const CALLS_PER_SECOND = 600;
+export const QUOTA_PER_SECOND = 600;
 /** A firewall that drops packets: the time-out of a connection. */
 const SILENT_MS = 2000;
 
@@ -23,9 +23,13 @@ export interface SimulatedSts extends StsCalls {
   peak: number;
 }
 
-export function simulatedSts(clock: Pick<Clock, "now" | "elapsed" | "sleep">, random: Random): SimulatedSts {
+export function simulatedSts(
+  clock: Pick<Clock, "now" | "elapsed" | "sleep">,
+  random: Random,
+  quotaPerSecond: number,
+): SimulatedSts {
   const takes = latency(random, { medianMs: 90, spread: 0.5 });
-  const isWithinQuota = allowance(clock, { burst: CALLS_PER_SECOND, perSecond: CALLS_PER_SECOND });
+  const isWithinQuota = allowance(clock, { burst: quotaPerSecond, perSecond: quotaPerSecond });
   let [second, inSecond] = [0, 0];
 
   const count = (): void => {

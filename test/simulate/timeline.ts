@@ -8,7 +8,7 @@ import { simulatedBrokers, type SimulatedBrokers } from "./brokers.ts";
 import { simulatedCluster, type SimulatedCluster } from "./cluster.ts";
 import { duration, percentile, type Figures } from "./figures.ts";
 import { sidecars, type Lost, type Sidecars } from "./pods.ts";
-import { simulatedSts } from "./sts.ts";
+import { QUOTA_PER_SECOND, simulatedSts } from "./sts.ts";
 
 export const SECOND = 1000;
 export const MINUTE = 60_000;
@@ -41,7 +41,7 @@ export interface Row {
 }
 
 /** With two brokers that are ready. */
-export async function world(count: number): Promise<World> {
+export async function world(count: number, quotaPerSecond = QUOTA_PER_SECOND): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "podrole-"));
   const tokenFile = join(folder, "token");
   writeFileSync(tokenFile, "header.payload.signature");
@@ -50,7 +50,7 @@ export async function world(count: number): Promise<World> {
   const clock: HandClock = { ...hand, sleep: (ms) => hand.sleep(ms) };
   const random = numbers(1);
   const cluster = simulatedCluster(count, clock, random);
-  const sts = simulatedSts(clock, random);
+  const sts = simulatedSts(clock, random, quotaPerSecond);
   let [answers, refusals, unavailable, needless] = [[] as number[], new Map<string, number>(), 0, 0];
   const onAnswer = (ms: number, code: string): void => {
     answers.push(ms);
