@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
-import { ROLES, type BrokerCluster } from "./broker-rig.ts";
+import type { BrokerCluster } from "./broker-rig.ts";
+import { ROLES } from "./broker-sts.ts";
 import type { PodProcess } from "./pod-process.ts";
 
 /** A pod that is refused from its start on. It gives up after ten seconds, while the tests before this one run. */

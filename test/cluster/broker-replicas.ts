@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { until } from "../support/until.ts";
-import type { BrokerCluster, Replica } from "./broker-rig.ts";
+import type { Replica } from "./broker-programs.ts";
+import type { BrokerCluster } from "./broker-rig.ts";
 import type { PodProcess } from "./pod-process.ts";
 
 /** EndpointSlices and kube-proxy may be this late. */
@@ -14,8 +15,8 @@ export function brokerReplicas(cluster: () => BrokerCluster): void {
   };
 
   test("a pod misses no session while one replica is killed, and another ends in the middle of an answer", async () => {
-    const first = cluster().firstReplica;
-    const second = await cluster().startReplica();
+    const first = cluster().programs.firstReplica;
+    const second = await cluster().programs.startReplica();
     serveBy(first, second);
     const running = await cluster().run(await cluster().pod("shop", "short", "short"));
     await running.ready();
@@ -25,10 +26,10 @@ export function brokerReplicas(cluster: () => BrokerCluster): void {
     serveBy(first);
     await until("another session", () => watched.keys.size > 1 || undefined);
 
-    const third = await cluster().startReplica();
+    const third = await cluster().programs.startReplica();
     serveBy(first);
     const answer = cluster().askAs(await cluster().pod("shop", "slow", "slow"), "slow");
-    await until("the call to STS", () => cluster().callsFor("slow")[0]);
+    await until("the call to STS", () => cluster().sts.callsFor("slow")[0]);
     first.kill("SIGTERM");
     expect(await answer).toMatchObject({ status: 200 });
     serveBy(third);

@@ -6,7 +6,8 @@ import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { BOTO3_CLIENT, canImport, PYTHON } from "../sdk/python.ts";
 import { child, runChild, type Child } from "../support/child.ts";
 import { until } from "../support/until.ts";
-import { ROLES, type BrokerCluster } from "./broker-rig.ts";
+import type { BrokerCluster } from "./broker-rig.ts";
+import { ROLES } from "./broker-sts.ts";
 import type { KubeObject } from "./kube-client.ts";
 import type { PodProcess } from "./pod-process.ts";
 
@@ -59,7 +60,7 @@ export function brokerSessions(cluster: () => BrokerCluster): void {
     });
 
     test("is known to STS by session name, SourceIdentity and tags", () => {
-      const [call = new URLSearchParams()] = cluster().callsFor("reader");
+      const [call = new URLSearchParams()] = cluster().sts.callsFor("reader");
       expect(Object.fromEntries(call)).toMatchObject({
         Action: "AssumeRole",
         RoleSessionName: "shop.web",
@@ -76,7 +77,7 @@ export function brokerSessions(cluster: () => BrokerCluster): void {
 
     test("has a line in the broker's log for each session, with the rule and STS's request", () => {
       const made = cluster()
-        .lines()
+        .programs.lines()
         .filter(({ msg, podUid }) => msg === "session made" && podUid === pod.metadata.uid);
       expect(new Set(made.map(({ identity }) => identity))).toEqual(new Set(["container/writer", "pod"]));
       expect(made.find(({ identity }) => identity === "pod")).toMatchObject({
@@ -93,10 +94,10 @@ export function brokerSessions(cluster: () => BrokerCluster): void {
     });
 
     test("gets the same session again when its sidecar starts anew", async () => {
-      const before = cluster().callsFor("reader").length;
+      const before = cluster().sts.callsFor("reader").length;
       const again = await cluster().run(pod);
       await again.ready();
-      expect(cluster().callsFor("reader")).toHaveLength(before);
+      expect(cluster().sts.callsFor("reader")).toHaveLength(before);
     });
   });
 
@@ -106,7 +107,7 @@ export function brokerSessions(cluster: () => BrokerCluster): void {
       expect(await cluster().askAs(pod, "unsourced")).toMatchObject({ status: 200 });
     }
     const sourceIdentities = cluster()
-      .callsFor("unsourced")
+      .sts.callsFor("unsourced")
       .map((call) => call.get("SourceIdentity"));
     expect(sourceIdentities).toEqual(["shop.default", null, null]);
   });

@@ -2,7 +2,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { CONTAINER_ROLE_PREFIX } from "../../sidecar/contract/annotations.ts";
 import { BROKER as WIRE, type SessionAsked } from "../../sidecar/contract/broker.ts";
 import { until } from "../support/until.ts";
-import { ROLES, type BrokerCluster } from "./broker-rig.ts";
+import type { BrokerCluster } from "./broker-rig.ts";
+import { ROLES } from "./broker-sts.ts";
 import { tagsIn } from "./broker-sessions.ts";
 import { deletePod, REFUSED_TOKENS, resigned } from "./broker-tokens.ts";
 import { NAMESPACE, userOf } from "./installation.ts";
@@ -31,7 +32,7 @@ export function brokerThreats(cluster: () => BrokerCluster): void {
       expect(body.message).toMatch(says);
       expect(
         cluster()
-          .lines()
+          .programs.lines()
           .some((line) => line["code"] === code),
       ).toBe(true);
     });
@@ -188,14 +189,14 @@ export function brokerThreats(cluster: () => BrokerCluster): void {
     });
 
     test("pods of one service account share a session, which is named after the account", async () => {
-      const before = cluster().callsFor("reader").length;
+      const before = cluster().sts.callsFor("reader").length;
       const keys = new Set<string>();
       for (const name of ["shared-0", "shared-1", "shared-2"]) {
         const { status, body } = await cluster().askAs(await podAt(name, "127.0.0.1"), "reader");
         expect(status).toBe(200);
         keys.add(body.AccessKeyId);
       }
-      const calls = cluster().callsFor("reader").slice(before);
+      const calls = cluster().sts.callsFor("reader").slice(before);
       expect({ calls: calls.length, keys: keys.size }).toEqual({ calls: 1, keys: 1 });
       const [call = new URLSearchParams()] = calls;
       expect(call.get("RoleSessionName")).toBe("shop.default");
