@@ -20,9 +20,30 @@ export const withClusterOptions = (command: Command): Command =>
 export const withConfigFile = (command: Command): Command =>
   command.option("--config <file>", "manifest of the ConfigMap podrole-config, to read the settings from");
 
-/** Every setting of the installation, and the file with them. A setting given here overrides the file's. */
-export const withSettingOptions = (command: Command): Command =>
-  withSettings(withConfigFile(command.optionsGroup("Settings of the installation:")));
+/**
+ * Every setting of the installation, and the file with them. A setting given here overrides the file's. They are several
+ * times as many as a command's own options, so only `--help-all` shows them.
+ */
+export function withSettingOptions(command: Command): Command {
+  withConfigFile(command.optionsGroup("Settings of the installation:"));
+  const shown = new Set(command.options);
+  withSettings(command);
+  const settings = command.options.filter((option) => !shown.has(option));
+  for (const option of settings) option.hideHelp();
+  return command
+    .addOption(new Option(HELP_ALL, "also show the settings of the installation").helpGroup("Options:"))
+    .on("option:help-all", () => {
+      for (const option of settings) option.hideHelp(false);
+      command.help();
+    })
+    .addHelpText("after", () =>
+      settings.some(({ hidden }) => hidden)
+        ? `\nEach setting of the installation is an option, too: ${HELP_ALL} shows all ${settings.length}.`
+        : "",
+    );
+}
+
+const HELP_ALL = "--help-all";
 
 /** `-o`; the first format is the default. */
 export const outputOption = (...formats: readonly [string, ...string[]]): Option =>

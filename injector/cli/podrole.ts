@@ -2,13 +2,23 @@ import { Command, type OutputConfiguration } from "commander";
 import { VERSION } from "../model/version.ts";
 import { checkCommand } from "./check/command.ts";
 import { demoCommand } from "./demo/command.ts";
+import { withExamples } from "./examples.ts";
 import { explainCommand } from "./explain/command.ts";
 import { injectCommand } from "./inject/command.ts";
 import type { Bind } from "./io.ts";
 import { trustPolicyCommand } from "./trust/command.ts";
+import { versionCommand } from "./version/command.ts";
 
-/** Each in a folder of its own. Another one is its folder, a line here and its test. */
-const COMMANDS = [injectCommand, explainCommand, trustPolicyCommand, checkCommand, demoCommand] as const;
+/**
+ * Below the headings of the help, each in a folder of its own. Another one is its folder, a place here and its test.
+ */
+const COMMANDS: Readonly<Record<string, readonly ((bind: Bind) => Command)[]>> = {
+  "Pods and their roles:": [explainCommand, injectCommand],
+  "AWS:": [trustPolicyCommand],
+  "A cluster:": [checkCommand],
+  "Try it:": [demoCommand],
+  "This program:": [versionCommand],
+};
 
 const EXIT_CODES = `
 Exit codes:
@@ -25,7 +35,11 @@ export function podroleCommand(bind: Bind = DESCRIBE_ONLY, output: OutputConfigu
     .version(VERSION)
     .exitOverride()
     .configureOutput(output)
-    .addHelpText("after", EXIT_CODES);
-  for (const make of COMMANDS) program.addCommand(make(bind).copyInheritedSettings(program));
-  return program;
+    .configureHelp({ subcommandTerm: (command) => command.name() });
+  for (const [heading, commands] of Object.entries(COMMANDS)) {
+    program.commandsGroup(heading);
+    for (const make of commands) program.addCommand(withExamples(make(bind)).copyInheritedSettings(program));
+  }
+  program.helpCommand("help [command]", "display help for command");
+  return withExamples(program).addHelpText("after", EXIT_CODES);
 }

@@ -104,8 +104,8 @@ export function explainCommand(bind: Bind): Command {
     .addOption(outputOption("text", "json"))
     .option("-n, --namespace <name>", "namespace of objects that name none");
   withAssumptions(command);
-  withSettingOptions(command);
   withClusterOptions(command);
+  withSettingOptions(command);
   return command.action(bind(runExplain));
 }
 

@@ -1,6 +1,7 @@
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { Refusal, whyOf, type ApiServer } from "../../cluster/api-server.ts";
 import { pageOf } from "../../cluster/list-watch.ts";
+import { forbiddenIn } from "./forbidden.ts";
 import { isRecord, type Fields } from "../../model/read.ts";
 
 /** As many as kubectl asks for at once. */
@@ -10,7 +11,7 @@ export const READ_MS = 10_000;
 
 /**
  * One GET; undefined where there is no such thing.
- * @throws CodedError `API_UNREACHABLE` or `API_REFUSED`
+ * @throws CodedError `API_UNREACHABLE`, `API_UNAUTHENTICATED` or `API_REFUSED`
  */
 export type Read = (path: string) => Promise<Fields | undefined>;
 
@@ -24,15 +25,8 @@ export const reader =
     } catch (error) {
       if (!(error instanceof Refusal)) throw unreachable(server, error);
       if (error.status === 404) return undefined;
-      const said = error.said === "" ? "" : `: ${error.said.replace(/\.$/, "")}`;
-      throw new CodedError(
-        "API_REFUSED",
-        `The API server refuses GET ${path} with HTTP ${error.status}${said}.`,
-        {
-          remedy: "Use a kubeconfig whose user may read it, or pass manifests with -f.",
-          cause: error,
-        },
-      );
+      if (error.status === 401) throw unauthenticated(server, error);
+      throw refused(path, error);
     }
   };
 
@@ -41,6 +35,24 @@ export const unreachable = (server: string, error: unknown): CodedError =>
     remedy: "Check that kubectl get namespaces works with the same kubeconfig and context.",
     cause: error,
   });
+
+function refused(path: string, error: Refusal): CodedError {
+  const forbidden = error.status === 403 ? forbiddenIn(error.said) : undefined;
+  const said = error.said === "" ? "" : `: ${error.said.replace(/\.$/, "")}`;
+  const message = forbidden
+    ? `The API server does not let ${forbidden.user} ${forbidden.what} (HTTP 403).`
+    : `The API server refuses GET ${path} with HTTP ${error.status}${said}.`;
+  const remedy = "Use a kubeconfig whose user may read it, or pass manifests with -f.";
+  return new CodedError("API_REFUSED", message, { remedy, cause: error });
+}
+
+/** Also of an expired client certificate: the API server reports it as it reports an expired token. */
+const unauthenticated = (server: string, error: unknown): CodedError =>
+  new CodedError(
+    "API_UNAUTHENTICATED",
+    `The API server ${server} does not accept the kubeconfig's credentials (HTTP 401): they may have expired.`,
+    { remedy: "Log in to the cluster again, or choose another --context.", cause: error },
+  );
 
 /**
  * The objects of a list, page by page; undefined where there is no such list.

@@ -53,8 +53,8 @@ export function trustPolicyCommand(bind: Bind): Command {
     .addOption(new Option("--document <name>", "print only this policy").choices(DOCUMENTS))
     .addOption(outputOption("text", "json"));
   withAssumptions(command);
-  withSettingOptions(command);
   withClusterOptions(command);
+  withSettingOptions(command);
   return command.action(bind(runTrustPolicy));
 }
 

@@ -142,12 +142,3 @@ describe("podrole check exits with 2, one sentence and no output", () => {
     expect(stderr.startsWith(start)).toBe(true);
   });
 });
-
-test("podrole --help lists every command with one line, and exits with 0", async () => {
-  const { code, stdout } = await podrole(["--help"]);
-  expect(code).toBe(0);
-  for (const command of ["inject", "explain", "trust-policy", "check", "demo"]) {
-    expect(stdout).toMatch(new RegExp(`^ {2}${command} .{20,}`, "m"));
-  }
-  expect((await podrole(["trust-policy", "--help"])).stdout).toContain("--oidc-issuer");
-});
