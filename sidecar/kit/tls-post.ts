@@ -26,7 +26,7 @@ const lookup = sharedLookUp();
 
 /**
  * One POST to a program of podrole's, on a connection of its own, within limits of time and size: no redirects, no second attempt, no
- * proxy. When it is over, neither socket nor timer is left. Not node:https: its modules are 0.3 MB and 10 ms of a pod that needs them
+ * proxy. When it is over, neither socket nor timer is left. Not node:https: its modules are 0.25 MB and 10 ms of a pod that needs them
  * for nothing else.
  * @param onDate called with the header `Date`, in milliseconds since the epoch
  * @throws PostError
