@@ -51,7 +51,7 @@ const STATUS: Readonly<Record<string, number>> = {
   METHOD_REFUSED: 405,
 };
 
-/** STS's codes for a caller that may not have the role. */
+/** STS's codes for a caller that may not have the role. The broker's say so themselves. */
 const DENIED: ReadonlySet<string> = new Set([
   "AccessDenied",
   "AccessDeniedException",
@@ -63,7 +63,8 @@ const DENIED: ReadonlySet<string> = new Set([
 
 /** Most SDKs try again after a 5xx and never after a 4xx, so a 4xx is for what will not pass by itself. */
 function statusOf(error: CodedError): number {
-  if (error instanceof IssueError && error.kind === "definite") return DENIED.has(error.code) ? 403 : 400;
+  if (error instanceof IssueError && error.kind === "definite")
+    return error.endsSession || DENIED.has(error.code) ? 403 : 400;
   return STATUS[error.code] ?? 503;
 }
 

@@ -112,7 +112,7 @@ export function brokerRules(cluster: () => BrokerCluster): void {
       await until("the refusal", () => running.sidecar.output().includes("ROLE_NOT_ALLOWED") || undefined);
       const answer = await running.credentials();
       expect({ status: answer.status, ...JSON.parse(answer.body) }).toMatchObject({
-        status: 400,
+        status: 403,
         code: "ROLE_NOT_ALLOWED",
         message: expect.stringContaining(
           `Service account leaving/default may not use ${ROLES}short`,

@@ -104,6 +104,11 @@ test.each([
   },
 );
 
+test("the credentials endpoint answers a refusal by the cluster's rules with 403, as STS's AccessDenied", async () => {
+  const refusal = new IssueError("ROLE_NOT_ALLOWED", "No.", { kind: "definite", endsSession: true });
+  expect((await failing(refusal)).status).toBe(403);
+});
+
 test("the credentials endpoint writes an error in both spellings, with the remedy in the message", async () => {
   const { body } = await failing(denied);
   const message = "STS refused. Trust it.";
