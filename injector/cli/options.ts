@@ -50,4 +50,7 @@ export const outputOption = (...formats: readonly [string, ...string[]]): Option
   new Option("-o, --output <format>", "output format").choices(formats).default(formats[0]);
 
 export const OBJECTS = ["[object...]", "objects in a cluster, such as pod/NAME or deployment/NAME"] as const;
-export const FILES = ["-f, --filename <file...>", "manifests, YAML or JSON; - is standard input"] as const;
+export const FILES = [
+  "-f, --filename <file...>",
+  "manifests, YAML or JSON, or folders of them; - is standard input",
+] as const;

@@ -27,6 +27,9 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
   "apps.openshift.io/v1/DeploymentConfig": POD_TEMPLATE,
 };
 
+/** Each kind that holds a pod: `apps/v1/Deployment`. */
+export const KINDS_WITH_PODS: readonly string[] = Object.keys(TEMPLATES);
+
 export const kindOf = (object: Fields): string => String(own(object, "kind"));
 
 /** The pod template of a workload, the pod itself of a pod, or undefined for everything else. */

@@ -6,17 +6,19 @@ import { CodedError, systemCode } from "../../../sidecar/kit/errors.ts";
 import type { Assumptions } from "../../cluster/manifest-cluster.ts";
 import { isRecord, own, type Fields } from "../../model/read.ts";
 import type { Io } from "../io.ts";
+import { filesOf } from "./folder.ts";
 import { concatenated, parseManifests, type Manifest } from "./manifests.ts";
 
 /**
- * The documents of several files as one stream; `-` is standard input.
+ * The documents of several files as one stream; `-` is standard input, and a folder stands for all manifests in it.
  * @throws CodedError `FILE_UNREADABLE`, `MANIFEST_UNPARSABLE`
  */
 export async function readManifests(
   names: readonly string[],
   stdin: Io["stdin"],
 ): Promise<readonly Manifest[]> {
-  const texts = await Promise.all(names.map((name) => readInput(name, stdin)));
+  const files = (await Promise.all(names.map(filesOf))).flat();
+  const texts = await Promise.all(files.map((name) => readInput(name, stdin)));
   return concatenated(texts.map(({ text, name }) => parseManifests(text, name)));
 }
 
@@ -30,7 +32,11 @@ function flattened(value: unknown): readonly Fields[] {
   return own(value, "kind") === "List" && Array.isArray(items) ? items.flatMap(flattened) : [value];
 }
 
-async function readInput(
+/**
+ * One file, or standard input for `-`.
+ * @throws CodedError `FILE_UNREADABLE`
+ */
+export async function readInput(
   name: string,
   stdin: Io["stdin"],
 ): Promise<{ readonly text: string; readonly name: string }> {

@@ -1,4 +1,5 @@
 import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { KINDS_WITH_PODS } from "../../model/workload.ts";
 
 /** An object as it is named on the command line. */
 export interface Reference {
@@ -48,6 +49,18 @@ export function pathOf({ kind, name }: Reference, namespace: string): string {
   const at = path.lastIndexOf("/");
   return `/${path.slice(0, at)}/namespaces/${namespace}${path.slice(at)}/${name}`;
 }
+
+/** The lists of all objects that contain a pod, in all namespaces, each with the kind that its items have. */
+export const LISTS: readonly { readonly path: string; readonly apiVersion: string; readonly kind: string }[] =
+  Object.entries(KINDS).flatMap(([singular, { path }]) => {
+    const apiVersion = path.slice(path.indexOf("/") + 1, path.lastIndexOf("/"));
+    const known = KINDS_WITH_PODS.find(
+      (one) => one.toLowerCase() === `${apiVersion}/${singular}`.toLowerCase(),
+    );
+    return known === undefined
+      ? []
+      : [{ path: `/${path}`, apiVersion, kind: known.slice(apiVersion.length + 1) }];
+  });
 
 /** A name that an object can have; any other text could lead to another API path. */
 export const isName = (name: string): boolean =>

@@ -43,13 +43,16 @@ export function trustOfBroker(caller: Caller, identity: BrokerIdentity): Trustin
 }
 
 /** China alone has a name of its own for EC2. */
+export const principalOfNodes = (role: RoleArn): string =>
+  `ec2.amazonaws.com${role.startsWith("arn:aws-cn:") ? ".cn" : ""}`;
+
 const trustOfNodes = (role: RoleArn): Trusting => ({
   ...policyOf([
     {
       statement: {
         Sid: "NodesOfBroker",
         Effect: "Allow",
-        Principal: { Service: `ec2.amazonaws.com${role.startsWith("arn:aws-cn:") ? ".cn" : ""}` },
+        Principal: { Service: principalOfNodes(role) },
         Action: "sts:AssumeRole",
       },
       lines: {

@@ -13,7 +13,8 @@ import { needsFrom } from "./input.ts";
 import { aboutDuration, aboutHub } from "./need.ts";
 import type { Options } from "./options.ts";
 import { partiesFrom } from "./parties.ts";
-import { commentary, policiesText } from "./text.ts";
+import { commandsText, policyFiles, writePolicies } from "./folder.ts";
+import { commentary, folderText, policiesText } from "./text.ts";
 
 /** `podrole trust-policy`: what IAM has to be told, so that pods get their role and nobody else does. */
 export function trustPolicyCommand(bind: Bind): Command {
@@ -23,11 +24,12 @@ export function trustPolicyCommand(bind: Bind): Command {
       "Print the IAM trust policy that a role needs, and explain it line by line on standard error. Either for a " +
         "service account, with --role, -n and --service-account, or for pods: those of manifests, with -f, or " +
         "those of a cluster. Where the role is reached through a hub role, the hub's policies are printed too. With " +
-        "source broker, roles trust the broker alone: the policies of all roles of the pods are printed, and those of " +
-        "the broker's own role or user.",
+        "source broker, roles trust the broker alone, and the policies of the broker's own role or user are printed " +
+        "too.",
     )
     .argument(...OBJECTS)
     .option(...FILES)
+    .option("-A, --all-namespaces", "all pods and workloads of the cluster")
     .option("-n, --namespace <name>", "namespace of the service account, or of objects that name none")
     .option("--service-account <name...>", "service accounts; * in a name stands for any characters")
     .option("--role <role>", "the role: its ARN, or its name with --base-role-arn")
@@ -51,6 +53,11 @@ export function trustPolicyCommand(bind: Bind): Command {
     .option("--external-id <id>", "external id, as in the pod's annotation")
     .option("--tags <json>", "session tags as JSON, as in the pod's annotation")
     .addOption(new Option("--document <name>", "print only this policy").choices(DOCUMENTS))
+    .option(
+      "--dir <folder>",
+      "write each policy to a file of its own there, and print the commands that set them",
+    )
+    .option("--force", "with --dir: replace files that have other contents")
     .addOption(outputOption("text", "json"));
   withAssumptions(command);
   withClusterOptions(command);
@@ -60,22 +67,37 @@ export function trustPolicyCommand(bind: Bind): Command {
 
 async function runTrustPolicy(io: Io, references: readonly string[], given: Options): Promise<ExitCode> {
   const options = { ...given, env: io.env };
-  const { needs, installation } = await needsFrom(references, options, io.stdin);
+  const { needs, installation, denied } = await needsFrom(references, options, io.stdin);
   const parties = await partiesFrom(options, sourceOf(needs));
-  const hub = needs.flatMap((need) => aboutHub(need, installation.config));
-  const all = documentsFor(needs, parties).map((one) =>
-    one.document === "trust" ? { ...one, warnings: [...one.warnings, ...hub] } : one,
-  );
+  const all = documentsFor(needs, parties).map((one) => {
+    const ofRole = needs.filter(({ role }) => one.document === "trust" && role === one.of);
+    const hub = ofRole.flatMap((need) => aboutHub(need, installation.config)).slice(0, 1);
+    return { ...one, warnings: [...one.warnings, ...hub] };
+  });
   const shown = chosen(all, options.document, needs);
-  const notes = [...installation.assumptions, ...needs.flatMap(aboutDuration), ...aboutKeys(parties)];
+  const durations = new Set(needs.flatMap(aboutDuration));
+  const notes = [...installation.assumptions, ...durations, ...aboutKeys(parties)];
+  const exitCode = denied.length === 0 ? 0 : 1;
+  if (options.dir !== undefined) {
+    const files = policyFiles(shown, options.dir);
+    await writePolicies(files, options.force === true);
+    io.stderr.write(folderText(shown, files, notes, widthOf(io.stderr), io.stderr.paint));
+    for (const why of denied) io.stderr.write(`POD_DENIED: ${why}\n`);
+    if (options.output === "json") {
+      const listed = files.map(({ path, command }, index) => ({ ...shown[index], path, command }));
+      io.stdout.write(`${JSON.stringify(listed, null, 2)}\n`);
+    } else io.stdout.write(commandsText(files));
+    return exitCode;
+  }
+  for (const why of denied) io.stderr.write(`POD_DENIED: ${why}\n`);
   if (options.output === "json") {
     io.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
-    return 0;
+    return exitCode;
   }
   const others = all.filter((one) => !shown.includes(one)).map(({ document }) => document);
   io.stdout.write(policiesText(shown));
   io.stderr.write(commentary(shown, notes, others, widthOf(io.stderr), io.stderr.paint));
-  return 0;
+  return exitCode;
 }
 
 function sourceOf([first]: readonly Need[]): Source {

@@ -51,6 +51,7 @@ export const WARNINGS = [
   "PODS_NOT_TOLD_APART",
   "HUB_UNUSED",
   "POLICY_LONG",
+  "TRUST_WIDE",
 ] as const;
 export type WarningCode = (typeof WARNINGS)[number];
 
@@ -74,6 +75,31 @@ export interface PolicyDocument {
   readonly warnings: readonly Warning[];
   /** The AWS CLI command that sets it, with the policy in `<document>.json`; undefined for a whole account. */
   readonly command?: string;
+}
+
+/** A policy without whose it is. */
+export type Written = Pick<PolicyDocument, "policy" | "explanation" | "warnings">;
+
+/** Several policies as one: a statement that stands twice once, and no Sid twice, which IAM refuses. */
+export function joined(parts: readonly Written[]): Written {
+  const statements = new Map<string, Explained>();
+  for (const { policy, explanation } of parts) {
+    policy.Statement.forEach((statement, index) => {
+      const { Sid, ...rest } = statement;
+      const key = JSON.stringify(rest);
+      if (statements.has(key)) return;
+      const sids = new Set([...statements.values()].map((one) => one.statement.Sid));
+      let free = Sid;
+      for (let number = 2; sids.has(free); number += 1) free = `${Sid}${number}`;
+      const start = `Statement[${index}].`;
+      const lines = explanation
+        .filter(({ at }) => at.startsWith(start))
+        .map(({ at, text }) => [at.slice(start.length), text]);
+      statements.set(key, { statement: { ...statement, Sid: free }, lines: Object.fromEntries(lines) });
+    });
+  }
+  const warnings = new Map(parts.flatMap((one) => one.warnings).map((one) => [one.message, one]));
+  return { ...policyOf([...statements.values()]), warnings: [...warnings.values()] };
 }
 
 export const policyOf = (parts: readonly Explained[]): Pick<PolicyDocument, "policy" | "explanation"> => ({

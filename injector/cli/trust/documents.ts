@@ -3,7 +3,7 @@ import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { parseRoleArn, type RoleArn } from "../../model/arn.ts";
 import { trustOfCaller, type Call } from "./assumed.ts";
 import { trustOfBroker, type BrokerIdentity } from "./broker.ts";
-import type { DocumentName, PolicyDocument } from "./document.ts";
+import { joined, type DocumentName, type PolicyDocument } from "./document.ts";
 import { federated } from "./federated.ts";
 import { aboutLength } from "./length.ts";
 import { permissions } from "./permissions.ts";
@@ -37,35 +37,36 @@ export interface Parties {
 
 /**
  * Every policy that the calls need, in the order of the calls. Pure. No policy trusts anybody whom no need names. What several roles
- * need of the same caller is one policy.
+ * need of the same caller is one policy, and so is what several needs ask of one role.
  * @throws CodedError `PARTITIONS_DIFFER`, `PROVIDER_MISSING`, `PRINCIPAL_MISSING`
  */
 export function documentsFor(needs: readonly Need[], parties: Parties): readonly PolicyDocument[] {
   const calls = needs.flatMap((need) => callsOf(need, parties));
   const byCaller = Map.groupBy(calls, ({ caller }) => caller?.arn);
+  const byRole = Map.groupBy(calls, ({ role }) => role);
   const documents = calls.flatMap((call) => {
     const ofCaller = byCaller.get(call.caller?.arn) ?? [];
-    return [...(ofCaller[0] === call ? permissionsOf(ofCaller, parties) : []), trustFor(call, parties)];
+    const ofRole = byRole.get(call.role) ?? [];
+    return [
+      ...(ofCaller[0] === call ? permissionsOf(ofCaller, parties) : []),
+      ...(ofRole[0] === call ? [trustFor(call.role, ofRole, parties)] : []),
+    ];
   });
-  return distinctDocuments([...documents, ...ofBroker(parties)]).map((one) => ({
+  return [...documents, ...ofBroker(parties)].map((one) => ({
     ...one,
     warnings: [...one.warnings, ...aboutLength(one)],
   }));
 }
 
-/** The trust policy of a hub role is the same for each role behind it. */
-const distinctDocuments = (documents: readonly PolicyDocument[]): readonly PolicyDocument[] => [
-  ...new Map(documents.map((one) => [`${one.document} ${one.of}`, one])).values(),
-];
-
-interface PlacedCall extends Call {
+export interface PlacedCall extends Call {
   readonly need: Need;
   readonly isLast: boolean;
   /** Who makes it; undefined where a token does. */
   readonly caller: Caller | undefined;
 }
 
-const callsOf = (need: Need, parties: Parties): readonly PlacedCall[] =>
+/** @throws CodedError `PRINCIPAL_MISSING`, `PARTITIONS_DIFFER` */
+export const callsOf = (need: Need, parties: Parties): readonly PlacedCall[] =>
   need.steps.map((step, index): PlacedCall => {
     const { source } = need;
     const role = roleOf(step);
@@ -86,30 +87,39 @@ function permissionsOf(calls: readonly PlacedCall[], parties: Parties): readonly
   if (first === undefined || caller === undefined) return [];
   const ofFirst = SOURCE_KINDS[first.source].callsSts ? "caller-permissions" : "broker-permissions";
   const document = caller === parties.caller ? ofFirst : "hub-permissions";
-  const distinctCalls = distinctRoles(calls);
   return [
     {
       document,
       of: caller.arn,
-      ...permissions(distinctCalls, caller),
-      ...permissionsCommand(caller, distinctCalls, document),
+      ...permissions(calls, caller),
+      ...permissionsCommand(caller, calls, document),
     },
   ];
 }
 
-function trustFor(call: PlacedCall, parties: Parties): PolicyDocument {
-  const { need, role, isLast, caller } = call;
-  const subjects = distinct(need.subjects);
-  const document = isLast ? "trust" : "hub-trust";
-  const trusted = { document, of: role, command: trustCommand(nameOf(role), document) } as const;
-  if (caller !== undefined) return { ...trusted, ...trustOfCaller(call, caller, subjects) };
-  const tokens = { subjects, audience: need.audience, by: "sidecar" } as const;
-  return { ...trusted, ...federated(role, tokens, providerIn(parties)) };
+/** @param calls all that ask for the role */
+function trustFor(role: RoleArn, calls: readonly PlacedCall[], parties: Parties): PolicyDocument {
+  const document = calls.every(({ isLast }) => isLast) ? "trust" : "hub-trust";
+  const parts = alike(calls, parties).map(([call, subjects]) => {
+    const { need, caller } = call;
+    if (caller !== undefined) return trustOfCaller(call, caller, subjects);
+    return federated(role, { subjects, audience: need.audience, by: "sidecar" }, providerIn(parties));
+  });
+  return { document, of: role, command: trustCommand(nameOf(role), document), ...joined(parts) };
 }
 
-const distinctRoles = (calls: readonly PlacedCall[]): readonly PlacedCall[] => [
-  ...new Map(calls.map((call) => [call.role, call])).values(),
-];
+/** Calls that IAM does not tell apart but by the service account, each with all of its service accounts. */
+function alike(
+  calls: readonly PlacedCall[],
+  { provider }: Parties,
+): readonly (readonly [PlacedCall, readonly Subject[]])[] {
+  const groups = Map.groupBy(calls, ({ need, caller, step: { externalId, tags }, source, sourceIdentity }) =>
+    JSON.stringify([caller?.arn ?? [provider, need.audience], source, externalId, tags, sourceIdentity]),
+  );
+  return [...groups.values()].flatMap((group) =>
+    group.slice(0, 1).map((first) => [first, distinct(group.flatMap(({ need }) => need.subjects))] as const),
+  );
+}
 
 function ofBroker({ caller, broker }: Parties): readonly PolicyDocument[] {
   if (caller === undefined || broker === undefined) return [];
@@ -133,7 +143,7 @@ function permissionsCommand(
   file: string,
 ): { readonly command?: string } {
   if (caller.kind === "account") return {};
-  const [role, ...others] = calls.map((one) => nameOf(one.role));
+  const [role, ...others] = new Set(calls.map((one) => nameOf(one.role)));
   const policy = others.length === 0 ? `assume-${role}` : "assume-roles-of-pods";
   return {
     command: `aws iam put-${caller.kind}-policy --${caller.kind}-name ${caller.name} --policy-name ${policy} --policy-document file://${file}.json`,
@@ -145,7 +155,7 @@ const missingPrincipal = (source: Source): CodedError =>
     remedy: SOURCE_KINDS[source].principalRemedy ?? "Give --principal.",
   });
 
-function providerIn({ provider }: Parties): Provider {
+export function providerIn({ provider }: Parties): Provider {
   if (provider === undefined) throw missingProvider();
   return provider;
 }

@@ -18,10 +18,7 @@ export function federated(
   provider: Provider,
 ): Pick<PolicyDocument, "policy" | "explanation" | "warnings"> {
   const { hostPath, from } = provider;
-  const partition = provider.partition ?? partitionOf(role);
-  const account = provider.account ?? accountOf(role);
-  const arn = `arn:${partition}:iam::${account}:oidc-provider/${hostPath}`;
-  samePartition(role, partition, arn);
+  const { arn, account } = providerFor(role, provider);
   const statement = (some: readonly Subject[], operator: keyof Condition): Explained[] => {
     const subs = some.map(subOf);
     const [first] = subs;
@@ -62,6 +59,21 @@ export function federated(
     ...policyOf(parts),
     warnings: [...aboutSubjects(subjects), ...aboutIssuer(provider, by), ...elsewhere],
   };
+}
+
+/**
+ * The provider as the role's account has it, where nothing names another account.
+ * @throws CodedError `PARTITIONS_DIFFER`
+ */
+export function providerFor(
+  role: RoleArn,
+  provider: Provider,
+): { readonly arn: string; readonly account: string } {
+  const partition = provider.partition ?? partitionOf(role);
+  const account = provider.account ?? accountOf(role);
+  const arn = `arn:${partition}:iam::${account}:oidc-provider/${provider.hostPath}`;
+  samePartition(role, partition, arn);
+  return { arn, account };
 }
 
 function aboutIssuer(provider: Provider, by: Tokens["by"]): readonly Warning[] {

@@ -11,30 +11,36 @@ import { parseReference } from "../live/reference.ts";
 import { assumptionsFrom, objectsIn, readManifests } from "../input/files.ts";
 import { assumingBroker, withAnyCa } from "../input/assumed-broker.ts";
 import { givenSettings } from "../input/settings.ts";
-import { installationFrom, type Installation } from "../live/installed.ts";
+import type { LiveCluster } from "../live/cluster.ts";
+import { installationFrom, readConfigMap, type ConfigFrom, type Installation } from "../live/installed.ts";
 import type { Need } from "./documents.ts";
-import { needOfWishes, needsOfPod, chosenNeeds } from "./need.ts";
+import { groupedNeeds, needOfWishes, needsOfPod } from "./need.ts";
 import type { Options } from "./options.ts";
 import { parseSubject } from "./subject.ts";
 
 /** One need at least, all of one source. */
-interface Needed {
+export interface Needed {
   readonly needs: readonly Need[];
   readonly installation: Installation;
+  /** Of pods that need nothing since they would be denied; sentences. */
+  readonly denied: readonly string[];
 }
 
-/** What is needed, by whichever of its three forms the command line has. */
+/**
+ * What is needed, by whichever of its four forms the command line has.
+ * @throws CodedError `NO_ROLE`, or `POD_DENIED` where all pods with a role would be denied
+ */
 export async function needsFrom(
   references: readonly string[],
   options: Options,
   stdin: Io["stdin"],
 ): Promise<Needed> {
-  const { filename, serviceAccount, role } = options;
-  const forms = [filename !== undefined, references.length > 0, serviceAccount !== undefined];
+  const { filename, serviceAccount, allNamespaces = false } = options;
+  const forms = [filename !== undefined, references.length > 0, serviceAccount !== undefined, allNamespaces];
   if (forms.filter(Boolean).length !== 1) {
     throw new CodedError(
       "USAGE",
-      "Give one of: --service-account with -n and --role, manifests with -f, or objects such as pod/NAME.",
+      "Give one of: --service-account with -n and --role, manifests with -f, objects such as pod/NAME, or -A.",
     );
   }
   if (serviceAccount !== undefined) return ofServiceAccounts(serviceAccount, options);
@@ -42,12 +48,25 @@ export async function needsFrom(
   if (externalId !== undefined || tags !== undefined) {
     throw new CodedError("USAGE", "--external-id and --tags are read from the pods' own annotations here.");
   }
-  const { objects, installation } =
+  const { objects, installation, problems } =
     filename === undefined
       ? await ofCluster(references, options)
       : await ofManifests(filename, options, stdin);
-  const needs = objects.flatMap(({ object, facts }) => needsOfPod(object, facts, installation.config));
-  return { needs: chosenNeeds(needs, roleFrom(role, installation.config, options)), installation };
+  const found = objects.map(({ object, facts }) => needsOfPod(object, facts, installation.config));
+  const role = roleFrom(options.role, installation.config, options);
+  const needs = found
+    .flatMap((one) => (one.kind === "needs" ? one.needs : []))
+    .filter((need) => role === undefined || need.role === role);
+  const denied = [...problems, ...found.flatMap((one) => (one.kind === "denied" ? [one.why] : []))];
+  if (needs.length === 0) throw noRole(role, denied);
+  return { needs: groupedNeeds(needs), installation, denied };
+}
+
+function noRole(role: Need["role"] | undefined, [denied]: readonly string[]): CodedError {
+  if (denied !== undefined) return new CodedError("POD_DENIED", denied);
+  return new CodedError("NO_ROLE", `None of these pods gets ${role ?? "a role"}.`, {
+    remedy: "podrole explain shows the decision, and what could name a role.",
+  });
 }
 
 function roleFrom(
@@ -79,7 +98,7 @@ async function ofServiceAccounts(names: readonly string[], options: Options): Pr
     externalId: options.externalId,
     sessionTags: options.tags,
   };
-  return { needs: [needOfWishes(wanted, config)], installation: { config, assumptions: [] } };
+  return { needs: [needOfWishes(wanted, config)], installation: { config, assumptions: [] }, denied: [] };
 }
 
 /** The base of role names, from whatever names an account. */
@@ -95,6 +114,7 @@ function baseFrom(
 interface Objects {
   readonly objects: readonly { readonly object: Fields; readonly facts: Facts }[];
   readonly installation: Installation;
+  readonly problems: readonly string[];
 }
 
 async function ofManifests(files: readonly string[], options: Options, stdin: Io["stdin"]): Promise<Objects> {
@@ -112,16 +132,31 @@ async function ofManifests(files: readonly string[], options: Options, stdin: Io
   if (objects.length === 0) {
     throw new CodedError("NOTHING_TO_EXPLAIN", "The manifests contain no pod and no workload.");
   }
-  return { objects, installation: { config, assumptions: [] } };
+  return { objects, installation: { config, assumptions: [] }, problems: [] };
 }
 
+/** @param references of objects; none: all of the cluster */
 async function ofCluster(references: readonly string[], options: Options): Promise<Objects> {
   // Only here: the Kubernetes client takes longer to load than everything else takes to run.
   const { readObjects, withCluster } = await import("../live/cluster.ts");
   references.forEach(parseReference);
   const settings = installationFrom(await givenSettings(options));
   return withCluster(options, async (cluster) => {
-    const { objects, installation } = await readObjects(references, options, cluster, settings);
-    return { objects, installation: { ...installation, config: withAnyCa(installation.config) } };
+    const { objects, installation, problems } =
+      references.length === 0
+        ? await ofWholeCluster(cluster, options, settings)
+        : { ...(await readObjects(references, options, cluster, settings)), problems: [] };
+    return { objects, installation: { ...installation, config: withAnyCa(installation.config) }, problems };
   });
+}
+
+async function ofWholeCluster(
+  { read }: LiveCluster,
+  { podroleNamespace, namespace }: Options,
+  settings: ConfigFrom,
+): Promise<Objects> {
+  if (namespace !== undefined) throw new CodedError("USAGE", "-A is for all namespaces: take -n off.");
+  const { everyObject } = await import("../live/every-object.ts");
+  const installation = settings(await readConfigMap(read, podroleNamespace));
+  return { ...(await everyObject(read)), installation };
 }

@@ -18,6 +18,9 @@ export interface TrustOptions extends AssumptionOptions, ClusterOptions {
   readonly externalId?: string;
   readonly tags?: string;
   readonly document?: DocumentName;
+  readonly allNamespaces?: boolean;
+  readonly dir?: string;
+  readonly force?: boolean;
 }
 
 export type Options = TrustOptions & Record<string, unknown>;

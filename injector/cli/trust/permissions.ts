@@ -13,7 +13,7 @@ export function permissions(
     const permission = permissionOf(call, caller);
     const key = JSON.stringify(permission);
     const group = alike.get(key) ?? { ...permission, roles: [] };
-    group.roles.push(call.role);
+    if (!group.roles.includes(call.role)) group.roles.push(call.role);
     alike.set(key, group);
   }
   const parts = [...alike.values()].map(({ action, lines, roles }, index) => {

@@ -19,6 +19,8 @@ const SESSION =
 /** The name of a role without its path. */
 export const nameOf = (arn: string): string => arn.slice(arn.lastIndexOf("/") + 1);
 
+export const accountOfArn = (arn: string): string => arn.split(":")[4] ?? "";
+
 export const callerOfRole = (arn: RoleArn): Caller => ({
   arn,
   kind: "role",

@@ -6,11 +6,23 @@ import type { Subject } from "./subject.ts";
 const NAMESPACE_TAG = "kubernetes-namespace";
 const ACCOUNT_TAG = "kubernetes-service-account";
 const CLUSTER_TAG = "kubernetes-cluster-name";
-const requestTag = (tag: string): string => `aws:RequestTag/${tag}`;
+export const requestTag = (tag: string): string => `aws:RequestTag/${tag}`;
 
 /** Whether a session's tags tell which service account it is for. */
 export const tellsAccount = (tags: Readonly<Record<string, string>>): boolean =>
   Object.hasOwn(tags, NAMESPACE_TAG) && Object.hasOwn(tags, ACCOUNT_TAG);
+
+/** The tags of a session for this service account; what only the pod itself tells is left as a placeholder. */
+export const tagsFor = (
+  { namespace, serviceAccount }: Subject,
+  tags: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(tags).map(([tag, value]) => [
+      tag,
+      value.replaceAll("{namespace}", namespace).replaceAll("{serviceAccount}", serviceAccount),
+    ]),
+  );
 
 /** By which only sessions with this service account's tags are allowed. */
 export function tagCondition(

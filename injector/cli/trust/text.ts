@@ -52,12 +52,35 @@ export function commentary(
   return `${lines.join("\n").replace(/^\n+/, "")}\n`;
 }
 
-function linesOf(
-  { document, of, policy, explanation, warnings, command }: PolicyDocument,
-  alone: string,
+/** What there is to say of policies that went to files: warnings alone, since there may be hundreds of them. */
+export function folderText(
+  documents: readonly PolicyDocument[],
+  files: readonly unknown[],
+  notes: readonly string[],
   width: number,
   paint: Paint,
-): readonly string[] {
+): string {
+  const warned = documents.filter(({ warnings }) => warnings.length > 0);
+  const written = `Wrote ${files.length} ${files.length === 1 ? "policy" : "policies"}. Each command replaces the role's whole trust policy: first add whomever else the role trusts.`;
+  const lines = [
+    ...notes.flatMap((note) => wrapped(note, width, 0)).map((line) => paint("dim", line)),
+    ...warned.flatMap((one) => [titleOf(one, width, paint), ...warningLines(one, width, paint)].flat()),
+    ...wrapped(written, width, 0),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+const titleOf = ({ document, of }: PolicyDocument, width: number, paint: Paint): readonly string[] =>
+  wrapped(`${TITLES[document]} ${of}`, width, 0).map((line) => paint("bold", line));
+
+const warningLines = ({ warnings }: PolicyDocument, width: number, paint: Paint): readonly string[] =>
+  warnings.flatMap(({ code, message }) => [
+    `  ${paint("yellow", "warn")}  ${code}`,
+    ...wrapped(message, width, 8),
+  ]);
+
+function linesOf(shown: PolicyDocument, alone: string, width: number, paint: Paint): readonly string[] {
+  const { document, policy, explanation, command } = shown;
   const ofSeveral =
     policy.Statement.some(({ Resource }) => Array.isArray(Resource)) || policy.Statement.length > 1;
   const ofPermissions = ofSeveral
@@ -75,12 +98,9 @@ function linesOf(
           `    ${paint("cyan", command)}`,
         ];
   return [
-    ...wrapped(`${TITLES[document]} ${of}`, width, 0).map((line) => paint("bold", line)),
+    ...titleOf(shown, width, paint),
     ...grouped(explanation).flatMap(({ at, text }) => [`  ${at}`, ...wrapped(text, width, 6)]),
-    ...warnings.flatMap(({ code, message }) => [
-      `  ${paint("yellow", "warn")}  ${code}`,
-      ...wrapped(message, width, 8),
-    ]),
+    ...warningLines(shown, width, paint),
     ...apply,
   ];
 }

@@ -1,0 +1,127 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync, mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { shellWord } from "../../../../injector/cli/trust/folder.ts";
+import { podrole, type Run } from "../../../support/cli.ts";
+
+const ROLE = "arn:aws:iam::111122223333:role/team/billing-reader";
+const OTHER = "arn:aws:iam::444455556666:role/ledger";
+const ISSUER = ["--oidc-issuer", "https://oidc.example/cluster"];
+
+const newFolder = (): string => mkdtempSync(join(tmpdir(), "podrole-trust-"));
+const trust = (args: readonly string[], input = ""): Promise<Run> =>
+  podrole(["trust-policy", ...args, ...ISSUER], input);
+
+const pod = (role: string, account: string, more = ""): string =>
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: ${account}, namespace: shop, annotations: {iam.amazonaws.com/role: "${role}"}}\nspec: {serviceAccountName: ${account}, ${more}containers: [{name: app}]}\n`;
+
+/** A folder of manifests, one in a folder of its own. */
+function manifests(): string {
+  const folder = newFolder();
+  mkdirSync(join(folder, "team"));
+  writeFileSync(join(folder, "b.yaml"), pod(ROLE, "b"));
+  writeFileSync(join(folder, "team/a.yml"), `${pod(ROLE, "a")}---\n${pod(OTHER, "till")}`);
+  writeFileSync(join(folder, "team/c.json"), JSON.stringify({ name: "no object of Kubernetes" }));
+  writeFileSync(join(folder, "README.md"), "a: b: c");
+  return folder;
+}
+
+const subjectsIn = (file: string): unknown =>
+  (
+    JSON.parse(readFileSync(file, "utf8")) as {
+      Statement: { Condition: { StringEquals: Record<string, unknown> } }[];
+    }
+  ).Statement[0]?.Condition.StringEquals["oidc.example/cluster:sub"];
+
+describe("podrole trust-policy --dir", () => {
+  test("writes a policy for each role of a folder's pods, with all of its service accounts, in a stable order", async () => {
+    const dir = join(newFolder(), "new policies");
+    const { code, stdout, stderr } = await trust(["-f", manifests(), "--dir", dir]);
+    expect(code).toBe(0);
+    expect(
+      readdirSync(dir, { recursive: true, encoding: "utf8" }).toSorted((a, b) => (a < b ? -1 : 1)),
+    ).toEqual([
+      "111122223333",
+      "111122223333/billing-reader.trust.json",
+      "444455556666",
+      "444455556666/ledger.trust.json",
+    ]);
+    expect(subjectsIn(join(dir, "111122223333/billing-reader.trust.json"))).toEqual([
+      "system:serviceaccount:shop:a",
+      "system:serviceaccount:shop:b",
+    ]);
+    expect(stdout).toBe(
+      [
+        "# account 111122223333",
+        `aws iam update-assume-role-policy --role-name billing-reader --policy-document 'file://${dir}/111122223333/billing-reader.trust.json'`,
+        "# account 444455556666",
+        `aws iam update-assume-role-policy --role-name ledger --policy-document 'file://${dir}/444455556666/ledger.trust.json'`,
+        "",
+      ].join("\n"),
+    );
+    expect(stderr).toContain("Wrote 2 policies.");
+  });
+
+  test("writes the same twice, and other contents only with --force", async () => {
+    const [dir, folder] = [newFolder(), manifests()];
+    const again = () => trust(["-f", folder, "--dir", dir]);
+    const first = await again();
+    expect(await again()).toEqual(first);
+    writeFileSync(join(folder, "b.yaml"), pod(ROLE, "c"));
+    expect(await again()).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringMatching(/^FILE_EXISTS: .*billing-reader\.trust\.json .*--force/),
+    });
+    expect(await trust(["-f", folder, "--dir", dir, "--force"])).toMatchObject({ code: 0 });
+    expect(subjectsIn(join(dir, "111122223333/billing-reader.trust.json"))).toContain(
+      "system:serviceaccount:shop:c",
+    );
+  });
+
+  test("writes the policies of other pods where one would be denied, names that one, and exits with 1", async () => {
+    const folder = manifests();
+    writeFileSync(join(folder, "d.yaml"), pod(ROLE, "d", "hostPID: true, "));
+    const dir = newFolder();
+    const { code, stdout, stderr } = await trust(["-f", folder, "--dir", dir]);
+    expect([code, stdout.match(/^aws /gm)?.length]).toEqual([1, 2]);
+    expect(stderr).toMatch(/^POD_DENIED: Pod shop\/d would be denied.*\[HOST_NAMESPACE\]/m);
+  });
+
+  test("lists files, policies and commands as JSON", async () => {
+    const dir = newFolder();
+    const { stdout } = await trust(["-f", manifests(), "--dir", dir, "-o", "json"]);
+    expect(JSON.parse(stdout)).toMatchObject([
+      {
+        of: ROLE,
+        path: join(dir, "111122223333/billing-reader.trust.json"),
+        policy: { Version: "2012-10-17" },
+      },
+      { of: OTHER, command: expect.stringContaining("file://") },
+    ]);
+  });
+
+  test("says what cannot be written, and where a folder has no manifests", async () => {
+    const file = join(newFolder(), "file");
+    writeFileSync(file, "");
+    expect(await trust(["-f", manifests(), "--dir", file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^FILE_UNWRITABLE: .*\(ENOTDIR\)|\(EEXIST\)/),
+    });
+    expect(await trust(["-f", newFolder(), "--dir", file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^FILE_UNREADABLE: .*no file named/),
+    });
+  });
+
+  test.for(["a b", "it's", "$(x)", "a;b", "file:///x/role+1.json", "", "ü"])(
+    "quotes a word for the shell: %j",
+    (word) => {
+      expect(execFileSync("/bin/sh", ["-c", `printf %s ${shellWord(word)}`], { encoding: "utf8" })).toBe(
+        word,
+      );
+    },
+  );
+});
