@@ -6,6 +6,7 @@ import type { Bind, ExitCode, Io } from "../io.ts";
 import { withAssumptions } from "../input/files.ts";
 import { FILES, OBJECTS, outputOption, withClusterOptions, withSettingOptions } from "../options.ts";
 import { widthOf } from "../print/lines.ts";
+import { runAgainst } from "./against/command.ts";
 import { BROKER_IDENTITIES } from "./broker.ts";
 import { DOCUMENTS, type DocumentName, type PolicyDocument } from "./document.ts";
 import { documentsFor, type Need, type Parties } from "./documents.ts";
@@ -25,7 +26,7 @@ export function trustPolicyCommand(bind: Bind): Command {
         "service account, with --role, -n and --service-account, or for pods: those of manifests, with -f, or " +
         "those of a cluster. Where the role is reached through a hub role, the hub's policies are printed too. With " +
         "source broker, roles trust the broker alone, and the policies of the broker's own role or user are printed " +
-        "too.",
+        "too. With --against, an existing policy is checked instead: which statement lets the pods in, or why none does.",
     )
     .argument(...OBJECTS)
     .option(...FILES)
@@ -54,6 +55,10 @@ export function trustPolicyCommand(bind: Bind): Command {
     .option("--tags <json>", "session tags as JSON, as in the pod's annotation")
     .addOption(new Option("--document <name>", "print only this policy").choices(DOCUMENTS))
     .option(
+      "--against <file>",
+      "check this policy: what aws iam get-role prints, or the document alone; - is standard input",
+    )
+    .option(
       "--dir <folder>",
       "write each policy to a file of its own there, and print the commands that set them",
     )
@@ -67,6 +72,7 @@ export function trustPolicyCommand(bind: Bind): Command {
 
 async function runTrustPolicy(io: Io, references: readonly string[], given: Options): Promise<ExitCode> {
   const options = { ...given, env: io.env };
+  if (options.against !== undefined) return runAgainst(io, references, options, options.against);
   const { needs, installation, denied } = await needsFrom(references, options, io.stdin);
   const parties = await partiesFrom(options, sourceOf(needs));
   const all = documentsFor(needs, parties).map((one) => {

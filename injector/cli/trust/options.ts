@@ -21,6 +21,7 @@ export interface TrustOptions extends AssumptionOptions, ClusterOptions {
   readonly allNamespaces?: boolean;
   readonly dir?: string;
   readonly force?: boolean;
+  readonly against?: string;
 }
 
 export type Options = TrustOptions & Record<string, unknown>;

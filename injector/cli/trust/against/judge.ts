@@ -1,0 +1,92 @@
+import type { AskedAction, AskedCall } from "./asked.ts";
+import { whyNotMet } from "./condition.ts";
+import { fitsGlob } from "./operator.ts";
+import type { TrustPolicy, TrustStatement } from "./policy.ts";
+import { whyNotPrincipal } from "./principal-match.ts";
+import { shown, type Reason } from "./reason.ts";
+
+export type Answer = "lets-in" | "refuses" | "cannot-tell";
+
+/** What a policy says to one action of a call. */
+export interface ActionAnswer {
+  readonly action: string;
+  readonly required: boolean;
+  readonly answer: Answer;
+  /** The statement that decides: it allows or, where it is a Deny, forbids. */
+  readonly by?: TrustStatement;
+  /** Of statements that do not allow it, those with the fewest reasons first. Empty if it is allowed. */
+  readonly why: readonly WhyNot[];
+}
+
+export interface WhyNot {
+  readonly statement: TrustStatement;
+  readonly reasons: readonly Reason[];
+}
+
+export interface CallAnswer {
+  readonly call: AskedCall;
+  readonly answer: Answer;
+  readonly actions: readonly ActionAnswer[];
+}
+
+/**
+ * Whether a trust policy lets a call in, as IAM evaluates it: a Deny that applies wins, else one Allow is enough. It is the policy alone:
+ * not judged are what the caller's own policies, a boundary, or the organisation's policies say, and whether the provider is registered.
+ * Pure.
+ */
+export function judge(policy: TrustPolicy, call: AskedCall): CallAnswer {
+  const actions = call.actions.map((action) => judgeAction(policy, call, action));
+  const required = new Set(actions.filter((one) => one.required).map((one) => one.answer));
+  const answer = required.has("refuses")
+    ? "refuses"
+    : required.has("cannot-tell")
+      ? "cannot-tell"
+      : "lets-in";
+  return { call, answer, actions };
+}
+
+function judgeAction(policy: TrustPolicy, { who }: AskedCall, action: AskedAction): ActionAnswer {
+  const { name, required, keys } = action;
+  const judged = policy.statements.map((statement) => {
+    const reasons = [
+      whyNotPrincipal(statement, who),
+      whyNotAction(statement, name),
+      ...statement.conditions.map((one) => whyNotMet(one, { who, keys, hasVariables: policy.hasVariables })),
+    ].filter((one) => one !== undefined);
+    return { statement, reasons, applies: appliesBy(reasons) };
+  });
+  const [allows, denies] = (["Allow", "Deny"] as const).map((effect) =>
+    judged.filter(({ statement }) => statement.effect === effect),
+  ) as [typeof judged, typeof judged];
+  const said = { action: name, required };
+  const denied = denies.find(({ applies }) => applies === "yes");
+  if (denied !== undefined) {
+    const text = `It is a Deny, and applies to this call. A Deny wins over every Allow.`;
+    const reason: Reason = { code: "DENY", at: "Effect", text, certain: true };
+    const { statement } = denied;
+    return { ...said, answer: "refuses", by: statement, why: [{ statement, reasons: [reason] }] };
+  }
+  const allowed = allows.find(({ applies }) => applies === "yes");
+  const perhapsDenied = denies.filter(({ applies }) => applies === "unknown");
+  if (allowed !== undefined && perhapsDenied.length === 0) {
+    return { ...said, answer: "lets-in", by: allowed.statement, why: [] };
+  }
+  const why = (allowed === undefined ? allows : perhapsDenied)
+    .map(({ statement, reasons }) => ({ statement, reasons }))
+    .sort((a, b) => a.reasons.length - b.reasons.length);
+  const unsure = allowed !== undefined || allows.some(({ applies }) => applies === "unknown");
+  return { ...said, answer: unsure ? "cannot-tell" : "refuses", why };
+}
+
+const appliesBy = (reasons: readonly Reason[]): "yes" | "no" | "unknown" =>
+  reasons.length === 0 ? "yes" : reasons.some(({ certain }) => certain) ? "no" : "unknown";
+
+function whyNotAction({ actions, otherActions, effect }: TrustStatement, name: string): Reason | undefined {
+  const listed = actions.some((one) => fitsGlob(one.toLowerCase(), name.toLowerCase()));
+  if (listed !== otherActions) return undefined;
+  const what = effect === "Allow" ? "allows" : "denies";
+  const text = otherActions
+    ? `It ${what} everything but ${shown(actions)}, and the call needs ${name}.`
+    : `It ${what} ${shown(actions)}, and the call needs ${name}.`;
+  return { code: "ACTION", at: otherActions ? "NotAction" : "Action", text, certain: true };
+}

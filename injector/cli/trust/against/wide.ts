@@ -1,0 +1,47 @@
+import type { Warning } from "../document.ts";
+import type { AskedCall } from "./asked.ts";
+import type { TrustStatement } from "./policy.ts";
+import { trustsAccountOf } from "./principal-match.ts";
+import { claimOf } from "./request-keys.ts";
+
+/** Whom else a statement lets in that lets this call in. */
+export function aboutWidth(statement: TrustStatement, { who, subject }: AskedCall): readonly Warning[] {
+  const { principals, conditions } = statement;
+  if (who.kind === "token") {
+    const subs = conditions.filter(({ key }) => claimOf(who.hostPath, key) === "sub");
+    const wild = subs.some(
+      ({ operator, values }) => operator.includes("Like") && values.some((one) => /[*?]/.test(one)),
+    );
+    if (subs.length === 0)
+      return [WIDE("No condition is on the subject: every pod of the cluster can have the role.")];
+    return wild
+      ? [WIDE("The subject has a wildcard: whoever can create a service account that fits it gets the role.")]
+      : [];
+  }
+  if (who.kind === "service") return [];
+  const anybody = [...(principals?.["*"] ?? []), ...(principals?.["AWS"] ?? [])].includes("*");
+  const { caller } = who;
+  const own = anybody
+    ? [WIDE("The principal is *: everybody whom the conditions do not stop gets the role.")]
+    : trustsAccountOf(statement, caller) && caller.kind !== "account"
+      ? [
+          NEEDS_PERMISSION(
+            `It trusts the whole account, so the policies of ${caller.arn} have to allow the call too.`,
+          ),
+        ]
+      : [];
+  const toldApart =
+    conditions.some(({ key }) => /^aws:requesttag\/kubernetes-/i.test(key)) || subject.namespace === "";
+  return toldApart
+    ? own
+    : [
+        ...own,
+        NOT_TOLD_APART(
+          `Nothing in the statement tells pods apart: every pod for which ${caller.arn} calls can have the role.`,
+        ),
+      ];
+}
+
+const WIDE = (message: string): Warning => ({ code: "TRUST_WIDE", message });
+const NEEDS_PERMISSION = (message: string): Warning => ({ code: "PRINCIPAL_ACCOUNT", message });
+const NOT_TOLD_APART = (message: string): Warning => ({ code: "PODS_NOT_TOLD_APART", message });
