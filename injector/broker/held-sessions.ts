@@ -28,8 +28,8 @@ interface Held {
 const FRESH = 0.75;
 const SWEEP_MS = 60_000;
 
-/** @param most the oldest one goes when there are more. A session takes about 2 KiB. */
-export function heldSessions(clock: Clock, most = 30_000): HeldSessions {
+/** @param most the oldest one goes when there are more: twice what one broker is made for. A session takes about 2 KiB. */
+export function heldSessions(clock: Clock, most = 20_000): HeldSessions {
   /** The oldest first. */
   const held = new Map<string, Held>();
 

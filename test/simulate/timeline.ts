@@ -13,7 +13,7 @@ import { QUOTA_PER_SECOND, simulatedSts } from "./sts.ts";
 export const SECOND = 1000;
 export const MINUTE = 60_000;
 /** Sleepers within it wake together. */
-const GRAIN_MS = 5;
+const GRAIN_MS = 10;
 /** How often all pods are looked at. */
 const LOOK_MS = 5000;
 /** After an outage a sidecar that was throttled waits for two minutes at most. */
@@ -51,7 +51,7 @@ export async function world(count: number, quotaPerSecond = QUOTA_PER_SECOND): P
   const random = numbers(1);
   const cluster = simulatedCluster(count, clock, random);
   const sts = simulatedSts(clock, random, quotaPerSecond);
-  let [answers, refusals, unavailable, needless] = [[] as number[], new Map<string, number>(), 0, 0];
+  let [answers, refusals, inevitable, needless] = [[] as number[], new Map<string, number>(), 0, 0];
   const onAnswer = (ms: number, code: string): void => {
     answers.push(ms);
     if (code !== "Success") refusals.set(code, (refusals.get(code) ?? 0) + 1);
@@ -67,7 +67,7 @@ export async function world(count: number, quotaPerSecond = QUOTA_PER_SECOND): P
   const look = (): void => {
     for (const one of pods.lost()) {
       if (couldBeRenewed(one)) needless += 1;
-      else unavailable += 1;
+      else inevitable += 1;
     }
   };
   const pass = async (ms: number, until?: "all served"): Promise<void> => {
@@ -106,14 +106,14 @@ export async function world(count: number, quotaPerSecond = QUOTA_PER_SECOND): P
         "… p50": duration(percentile(answers, 0.5)),
         "… p99": duration(percentile(answers, 0.99)),
         "last pod has credentials after": servedAfterMs === undefined ? "" : duration(servedAfterMs),
-        "expired for want of STS": String(unavailable),
+        "expired for want of STS": String(inevitable),
         "expired though renewable": String(needless),
         "held by the brokers": String(brokers.held()),
         "heap of the simulation": `${(process.memoryUsage().heapUsed / 2 ** 20).toFixed(0)} MiB`,
         ...Object.fromEntries([...refusals].map(([code, times]) => [code, String(times)])),
       };
       const row: Row = { figures, needless };
-      [answers, refusals, unavailable, needless] = [[], new Map(), 0, 0];
+      [answers, refusals, inevitable, needless] = [[], new Map(), 0, 0];
       from = { at: clock.elapsed(), calls: sts.calls, throttled: sts.throttled, requests: cluster.requests };
       sts.peak = 0;
       servedAfterMs = undefined;
