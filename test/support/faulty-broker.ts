@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { certificateAuthority, servingCertificate, validFor } from "../../injector/tls/certificates.ts";
-import type { SessionAsked } from "../../sidecar/contract/broker.ts";
+import type { SessionAsked, SessionRefused } from "../../sidecar/contract/broker.ts";
 import { POD_IDENTITY } from "../../sidecar/contract/session.ts";
 import { Secret } from "../../sidecar/kit/secret.ts";
 import { askBroker } from "../../sidecar/sources/broker/ask.ts";
@@ -30,8 +30,14 @@ export const FAULTY_BROKER: FaultyPlace = {
   },
 };
 
-const refused = (code: string, kind: string): string =>
-  JSON.stringify({ code, message: "No session for you.", remedy: "Ask somebody.", kind });
+const refused = (code: string, kind: SessionRefused["kind"], more: Partial<SessionRefused> = {}): string =>
+  JSON.stringify({
+    code,
+    message: "No session for you.",
+    remedy: "Ask somebody.",
+    kind,
+    ...more,
+  } satisfies SessionRefused);
 
 const without = (json: string, ...keys: readonly string[]): string =>
   JSON.stringify(
@@ -60,6 +66,7 @@ const WIRE: Wire = {
   refusals: {
     refused: [403, refused("ROLE_NOT_ALLOWED", "definite")],
     denied: [403, refused("AccessDenied", "definite")],
+    withdrawn: [403, refused("ROLE_NOT_ALLOWED", "definite", { endsSession: true })],
     throttled: [429, refused("BROKER_BUSY", "throttled")],
     "internal failure": [503, refused("FACTS_UNAVAILABLE", "passing")],
   },

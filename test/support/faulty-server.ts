@@ -11,6 +11,7 @@ import { listening } from "./listening.ts";
 export const FAULTS = [
   "refused",
   "denied",
+  "withdrawn",
   "throttled",
   "internal failure",
   "proxy's 502",
@@ -80,7 +81,7 @@ export interface Grant {
 export const ANOTHER_ROLE = ROLE.replace(/[^/]+$/, "admin");
 
 type Spoiled = "no credentials" | "empty credentials" | "a date that is none" | "no name";
-type Refused = "refused" | "denied" | "throttled" | "internal failure";
+type Refused = "refused" | "denied" | "withdrawn" | "throttled" | "internal failure";
 
 /** How a place is talked with. */
 export interface Wire {
@@ -88,7 +89,7 @@ export interface Wire {
   readonly asked: (body: string) => Grant;
   /** The document that grants, in answer to a call with this body. */
   readonly document: (body: string, grant: Grant, accessKeyId: string, expiresAt: number) => string;
-  readonly refusals: Readonly<Record<Refused, readonly [status: number, body: string]>>;
+  readonly refusals: Readonly<Partial<Record<Refused, readonly [status: number, body: string]>>>;
   /** What the fault makes of such a document. */
   readonly spoil: Readonly<Record<Spoiled, (document: string) => string>>;
   /** With TLS: a certificate and its key. */
@@ -156,9 +157,10 @@ function answer(
       return whole(to, grant());
     case "refused":
     case "denied":
+    case "withdrawn":
     case "throttled":
     case "internal failure": {
-      const [status, body] = refusals[fault];
+      const [status, body] = refusals[fault] ?? [500, ""];
       return whole(to, body, status);
     }
     case "proxy's 502":

@@ -1,6 +1,7 @@
 import { array, assert, asyncProperty, constantFrom, integer, oneof, record } from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createEngine } from "../../../sidecar/engine/engine.ts";
+import { IssueError } from "../../../sidecar/sts/issue-error.ts";
 import { FAULTY_BROKER } from "../../support/faulty-broker.ts";
 import type { Fault, FaultyPlace, FaultyServer } from "../../support/faulty-server.ts";
 import { FAULTY_STS } from "../../support/faulty-sts.ts";
@@ -40,17 +41,23 @@ async function rig(place: FaultyPlace, aheadMs: number, seed: number): Promise<R
   const issue = server.issuerAt(() => clock.now());
   let attempts = 0;
   let inFlight: Promise<unknown> = Promise.resolve();
-  /** The last that came through whole, with how long it had to live then. */
+  /** The last that came through whole and was not withdrawn, with how long it had to live then. */
   let last: { readonly expiresAt: number; readonly leftMs: number; readonly at: number } | undefined;
   const engine = createEngine({
     issue: () => {
       attempts += 1;
-      const call = issue().then((credentials) => {
-        const { expiresAt } = credentials;
-        const leftMs = expiresAt - clock.now();
-        if (leftMs > 0) last = { expiresAt, leftMs, at: clock.elapsed() };
-        return credentials;
-      });
+      const call = issue().then(
+        (credentials) => {
+          const { expiresAt } = credentials;
+          const leftMs = expiresAt - clock.now();
+          if (leftMs > 0) last = { expiresAt, leftMs, at: clock.elapsed() };
+          return credentials;
+        },
+        (error: unknown) => {
+          if (error instanceof IssueError && error.endsSession) last = undefined;
+          throw error;
+        },
+      );
       inFlight = call.catch(() => undefined);
       return call;
     },

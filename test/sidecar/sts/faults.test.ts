@@ -12,6 +12,7 @@ import { thrown } from "../../support/thrown.ts";
 const REPORTED: readonly (readonly [Fault, kind: string, atSts: string, atBroker?: string])[] = [
   ["refused", "definite", "ValidationError", "ROLE_NOT_ALLOWED"],
   ["denied", "definite", "AccessDenied"],
+  ["withdrawn", "definite", "ROLE_NOT_ALLOWED"],
   ["throttled", "throttled", "Throttling", "BROKER_BUSY"],
   ["internal failure", "passing", "InternalFailure", "FACTS_UNAVAILABLE"],
   ["proxy's 502", "passing", "STS_ANSWER_INVALID", "BROKER_ANSWER_INVALID"],
