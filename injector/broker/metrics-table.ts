@@ -61,7 +61,7 @@ export const BROKER_METRICS = {
   podrole_broker_identity_info: {
     type: "gauge",
     help: "Always 1. No series until STS has told whose keys they are.",
-    labels: { arn: "of the broker's own AWS identity, without the name of its session" },
+    labels: { arn: "of the broker's own AWS identity, as `GetCallerIdentity` tells it" },
   },
   podrole_lookups_refused_total: {
     type: "counter",
