@@ -39,6 +39,8 @@ export interface BrokerDeps {
   readonly reviewToken: ReviewToken;
   readonly readPod: ReadPod;
   readonly cluster: Cluster;
+  /** Whether the facts are those of this moment. By others nobody's session is ended: a rule may have come that is not known here. */
+  readonly isFollowing: () => boolean;
   /** The settings in force. @throws CodedError where there are none */
   readonly config: () => InjectorConfig;
   readonly issueSession: IssueSession;
@@ -88,7 +90,7 @@ async function planOf(
   asked: SessionAsked,
   caller: PodCaller,
   address: string,
-  { readPod, cluster, config }: BrokerDeps,
+  { readPod, cluster, isFollowing, config }: BrokerDeps,
 ): Promise<SessionPlan> {
   const settings = config();
   const record = await readPod(caller, address);
@@ -104,7 +106,7 @@ async function planOf(
   });
   if (decision.kind === "plan") return decision.plan;
   const { code, message, remedy } = decision.refusal;
-  throw new IssueError(code, message, { kind: "definite", remedy, endsSession: true });
+  throw new IssueError(code, message, { kind: "definite", remedy, endsSession: isFollowing() });
 }
 
 function requireOwnAddress({ podIps }: PodRecord, { namespace, pod }: PodCaller, address: string): void {

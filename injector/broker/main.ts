@@ -127,6 +127,7 @@ async function serve(options: BrokerOptions & Record<string, unknown>): Promise<
       reviewToken: tokenReviewer({ api, turns, clock, signal, onReview: metrics.countReview }),
       readPod: podReader({ api, turns, signal }),
       cluster,
+      isFollowing: () => cluster.isFollowing(),
       config: () => config.current(),
       issueSession: sessions.issue,
       cannotIssue: sessions.cannotIssue,

@@ -22,6 +22,8 @@ export interface KubernetesCluster extends Cluster {
   ready(): boolean;
   /** Also keeps this annotation of service accounts. Resolves once all accounts have been read with it. */
   keepRoleKey(key: string): Promise<void>;
+  /** Whether each kind is followed at this moment, so that what is in memory is what the API server has. */
+  isFollowing(): boolean;
   /** How many look-ups were refused so far, because there were too many. */
   refusedLookUps(): number;
   /** How each kind of object is followed, always in the same order. */
@@ -42,13 +44,17 @@ export interface ClusterDeps {
   readonly timing?: Partial<Timing>;
   /**
    * Whether to follow namespaces and grants alone, the rules about roles. Facts then have neither service account nor
-   * LimitRanges, whose only use is in new pods.
+   * LimitRanges, whose only use is in new pods. And there are none once the rules are old: whose token it is the API server says, so
+   * it is there, and a rule that was withdrawn meanwhile would still be in force.
    */
   readonly rulesOnly?: boolean;
 }
 
 /** For one look-up. The API server waits five seconds for the webhook's whole answer. */
 const LOOKUP_MS = 2000;
+
+/** After this time without news, rules are old. A watch brings some each minute, and one that brings none is given up after 150 s. */
+const OLD_MS = 5 * 60_000;
 
 /**
  * Facts from memory. A namespace or service account that is not in memory may have been created just before the pod, so one
@@ -86,6 +92,11 @@ export function kubernetesCluster(
   const limitRanges = informer(LIMIT_RANGES, deps);
   const all = rulesOnly ? [namespaces, grants] : [namespaces, accounts, grants, limitRanges];
   const looking = lookUps(clock);
+  const requireNews = (): void => {
+    const old = rulesOnly ? all.find((one) => clock.now() - one.heardAt() > OLD_MS) : undefined;
+    if (old !== undefined)
+      throw unavailable(`podrole has had no news of ${old.resource} for five minutes`, old.problem());
+  };
   let running: Promise<unknown> = Promise.resolve();
 
   let indexed: { readonly version: number; readonly index: GrantIndex } | undefined;
@@ -176,6 +187,7 @@ export function kubernetesCluster(
       }
       return read.promise;
     },
+    isFollowing: () => all.every((one) => one.problem() === undefined),
     refusedLookUps: () => looking.refused(),
     ready: () => all.every((one) => one.listed()),
     followed: () =>
@@ -184,6 +196,7 @@ export function kubernetesCluster(
       // Before the look-ups, so that nothing is asked for in vain. And after them, because the grants may have changed.
       grantsByNamespace();
       limitRangesOf(namespace);
+      requireNews();
       // One after the other: no account of a namespace that does not exist is looked for.
       const ns = await namespaceFacts(namespace);
       const annotations = await accountAnnotations(namespace, serviceAccount);

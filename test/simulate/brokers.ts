@@ -136,6 +136,7 @@ function newReplica({ cluster, sts, clock, random, tokenFile }: SimulatedBrokers
       reviewToken: tokenReviewer({ api: cluster.api, turns, clock, signal }),
       readPod: podReader({ api: cluster.api, turns, signal }),
       cluster: cluster.facts,
+      isFollowing: () => true,
       config: () => SETTINGS,
       issueSession: sessions.issue,
       cannotIssue: sessions.cannotIssue,

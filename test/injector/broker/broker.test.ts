@@ -59,6 +59,11 @@ describe("a refusal ends it, and says as much as is known", () => {
     expect(outcomes).toMatchObject([{ kind: "refused", caller: POD, error: { code: "ROLE_NOT_ALLOWED" } }]);
   });
 
+  test("by rules that may be old, and ends no session by them", async () => {
+    const { ask } = rig({ cluster: clusterOf(facts()), isFollowing: () => false });
+    expect(await thrown(() => ask())).toMatchObject({ code: "ROLE_NOT_ALLOWED", endsSession: false });
+  });
+
   test("of STS, as it is", async () => {
     const sts = new IssueError("AccessDenied", "STS says no.", { kind: "definite", remedy: "Trust it." });
     const { ask } = rig({ issueSession: () => Promise.reject(sts) });

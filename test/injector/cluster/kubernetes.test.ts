@@ -3,6 +3,8 @@ import { buildServer } from "../../../injector/serve/server.ts";
 import { kubernetesCluster } from "../../../injector/cluster/kubernetes.ts";
 import { config } from "../../support/config.ts";
 import { fakeApiServer } from "../../support/fake-api-server.ts";
+import { systemClock } from "../../../sidecar/kit/clock.ts";
+import { coded } from "../../../sidecar/kit/errors.ts";
 import { silent } from "../../support/log-lines.ts";
 import { until } from "../../support/until.ts";
 import { parseGrant } from "../../../injector/model/grant.ts";
@@ -63,6 +65,48 @@ describe("facts", () => {
     expect(others).toEqual({ serviceAccount: undefined, limitRanges: [] });
     expect(cluster.followed().map(({ resource }) => resource)).toEqual(["namespaces", "rolegrants"]);
     expect(server.requests.filter((line) => /serviceaccounts|limitranges/.test(line))).toEqual([]);
+  });
+
+  test.for([
+    [true, "FACTS_UNAVAILABLE"],
+    [false, undefined],
+  ] as const)(
+    "of rules alone (%s) are given without news from the API server for five minutes: not %s",
+    async ([rulesOnly, code]) => {
+      let aheadMs = 0;
+      const clock = { ...systemClock, now: () => Date.now() + aheadMs };
+      const server = await fakeApiServer();
+      server.put(NAMESPACES, namespace("shop"));
+      server.put(GRANTS, grant("g", { roles: ["*"], namespaces: ["shop"] }));
+      server.put(LIMIT_RANGES, limitRangeOf("a", "shop"));
+      server.put(ACCOUNTS, account("billing", {}));
+      const cluster = kubernetesCluster(server.config, { log: silent, clock, timing: TIMING, rulesOnly });
+      onTestFinished(() => cluster.stop());
+      cluster.start();
+      await until("the watches", () => cluster.isFollowing() || undefined);
+      const codeAfter = async (ms: number) => {
+        aheadMs = ms;
+        return cluster.facts("shop", "billing").then(
+          () => undefined,
+          (error: unknown) => coded(error).code,
+        );
+      };
+      expect([await codeAfter(4 * 60_000), await codeAfter(6 * 60_000)]).toEqual([undefined, code]);
+    },
+  );
+
+  test("are known to be behind while a watch of them is refused", async () => {
+    const one = await ready(
+      await rig((server) => {
+        server.put(GRANTS, grant("g", { roles: ["*"], namespaces: ["shop"] }));
+        server.put(LIMIT_RANGES, limitRangeOf("a", "shop"));
+      }),
+    );
+    await until("the watches", () => one.cluster.isFollowing() || undefined);
+    one.server.answer(`LIST ${GRANTS}`, 403);
+    one.server.say(GRANTS, "{}");
+    await until("the refusal", () => !one.cluster.isFollowing() || undefined);
+    expect(one.cluster.ready()).toBe(true);
   });
 
   test("have a LimitRange from its creation to its deletion", async () => {
