@@ -1,13 +1,13 @@
 import { Option, type Command } from "commander";
 import { CONFIG_MAP } from "../config/config-map.ts";
 import { portNumber, serverCommand, type ServerOptions } from "../http/server-command.ts";
+import { BROKER_IDENTITIES, type BrokerIdentityType } from "../model/broker-identity.ts";
 import { BROKER_SERVICE, wholeNumber } from "../tls/options.ts";
-import { BROKER_IDENTITIES, type BrokerIdentity } from "./own-source.ts";
 
 /** The broker's options, by Commander's names, without those of TLS. */
 export interface BrokerOptions extends ServerOptions {
   readonly healthPort: number;
-  readonly identity?: BrokerIdentity;
+  readonly identity?: BrokerIdentityType;
   readonly stsCallsPerSecond: number;
 }
 
@@ -25,7 +25,7 @@ export const brokerCommand = (): Command =>
     .addOption(
       new Option(
         "--identity <kind>",
-        "where the broker's own AWS identity comes from (default: keys with AWS_ACCESS_KEY_ID, else web-identity)",
+        "where the broker's own AWS identity comes from (default: secret where AWS_ACCESS_KEY_ID is set, else web-identity)",
       ).choices(BROKER_IDENTITIES),
     )
     .addOption(
@@ -38,4 +38,4 @@ export const brokerCommand = (): Command =>
 export const identityOf = (
   { identity }: Pick<BrokerOptions, "identity">,
   env: Readonly<Record<string, string | undefined>>,
-): BrokerIdentity => identity ?? (env["AWS_ACCESS_KEY_ID"] ? "keys" : "web-identity");
+): BrokerIdentityType => identity ?? (env["AWS_ACCESS_KEY_ID"] ? "secret" : "web-identity");

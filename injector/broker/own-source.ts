@@ -6,11 +6,8 @@ import { tokenIn } from "../../sidecar/sources/web-identity.ts";
 import { issuerOf } from "../../sidecar/sts/chain.ts";
 import type { AssumeRole } from "../../sidecar/sts/role-request.ts";
 import { SESSION_SECONDS } from "../../sidecar/contract/session.ts";
+import type { BrokerIdentityType } from "../model/broker-identity.ts";
 import type { OwnSource } from "./own-identity.ts";
-
-/** Where the broker's own AWS identity comes from. */
-export const BROKER_IDENTITIES = ["web-identity", "node", "keys"] as const;
-export type BrokerIdentity = (typeof BROKER_IDENTITIES)[number];
 
 /** AWS's own names, as EKS's webhook, podrole's chart and every SDK know them. */
 const VARIABLES = {
@@ -26,7 +23,7 @@ const VARIABLES = {
  * @throws CodedError `CONFIG_INVALID`
  */
 export function ownSource(
-  kind: BrokerIdentity,
+  kind: BrokerIdentityType,
   env: Env,
   { assumeRole, now }: { readonly assumeRole: AssumeRole; readonly now: () => number },
 ): OwnSource {
@@ -35,7 +32,7 @@ export function ownSource(
       return byToken(env, assumeRole);
     case "node":
       return byNode(env, now);
-    case "keys":
+    case "secret":
       return byKeys(env);
   }
 }
@@ -69,13 +66,13 @@ function byNode(env: Env, now: () => number): OwnSource {
 
 function byKeys(env: Env): OwnSource {
   const { accessKeyId, secretAccessKey, sessionToken } = parseEnv(env, ambient.settings);
-  if (accessKeyId === undefined) throw missing("keys", "AWS_ACCESS_KEY_ID");
-  if (secretAccessKey === undefined) throw missing("keys", "AWS_SECRET_ACCESS_KEY");
+  if (accessKeyId === undefined) throw missing("secret", "AWS_ACCESS_KEY_ID");
+  if (secretAccessKey === undefined) throw missing("secret", "AWS_SECRET_ACCESS_KEY");
   const keys = { accessKeyId: accessKeyId.reveal(), secretAccessKey };
   return { kind: "given", keys: sessionToken === undefined ? keys : { ...keys, sessionToken } };
 }
 
-const missing = (kind: BrokerIdentity, name: string | undefined): CodedError =>
+const missing = (kind: BrokerIdentityType, name: string | undefined): CodedError =>
   new CodedError("CONFIG_INVALID", `${name} is not set, which identity ${kind} needs.`, {
     remedy: "Give the broker its identity: broker.identity in the chart's values.",
   });

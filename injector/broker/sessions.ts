@@ -8,18 +8,19 @@ import { stsEndpointOf } from "../config/sts-endpoint.ts";
 import { stsProxyOf } from "../config/sts-proxy.ts";
 import type { IssueError } from "../../sidecar/sts/issue-error.ts";
 import { fallbackRegion, parseRoleArn } from "../model/arn.ts";
+import type { BrokerIdentityType } from "../model/broker-identity.ts";
 import { callBudget } from "./call-budget.ts";
 import { callQueue } from "./call-queue.ts";
 import { heldSessions } from "./held-sessions.ts";
 import { sessionIssuer, type IssueSession } from "./issue-session.ts";
 import { sessionMaker } from "./make-session.ts";
 import { ownIdentity, type OwnIdentity } from "./own-identity.ts";
-import { ownSource, type BrokerIdentity } from "./own-source.ts";
+import { ownSource } from "./own-source.ts";
 import { sourceIdentityWhereAllowed } from "./source-identity.ts";
 import { stsCalls, type StsCalls, type StsPlace } from "./sts-calls.ts";
 
 export interface SessionsDeps {
-  readonly identity: BrokerIdentity;
+  readonly identity: BrokerIdentityType;
   /** The broker's variables. */
   readonly env: Env;
   /** The settings of now. */

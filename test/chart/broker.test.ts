@@ -150,7 +150,7 @@ describe.skipIf(reason !== undefined)(`the chart's broker${reason ? `: ${reason}
   test.for([
     ["web-identity", { roleArn: ROLE }],
     ["node", { type: "node" }],
-    ["keys", { type: "secret", secretName: "aws" }],
+    ["secret", { type: "secret", secretName: "aws" }],
   ] as const)("starts with arguments that the broker accepts, and with identity %s", ([kind, identity]) => {
     const more = { identity, port: 9443, healthPort: 9080, stsCallsPerSecond: 50 };
     const objects = rendered({ broker: broker(more), logLevel: "debug", drainSeconds: 5, host: "0.0.0.0" });

@@ -50,7 +50,7 @@ const VALUES = {
   namespace: { create: true },
   // With `policy: off` it shows that this source enforces its rules all the same.
   options: { source: "broker", policy: "off", region: "eu-west-1", baseRoleArn: ROLES },
-  broker: { enabled: true, identity: { type: "webIdentity", roleArn: BROKER_ROLE } },
+  broker: { enabled: true, identity: { type: "web-identity", roleArn: BROKER_ROLE } },
 };
 
 export async function openBrokerCluster(): Promise<BrokerCluster> {

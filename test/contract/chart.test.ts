@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { brokerCommand } from "../../injector/broker/command.ts";
 import { controllerCommand } from "../../injector/controller/command.ts";
+import { BROKER_IDENTITIES } from "../../injector/model/broker-identity.ts";
 import { isRecord } from "../../injector/model/read.ts";
 import { VERSION } from "../../injector/model/version.ts";
 import { withServing } from "../../injector/tls/options.ts";
@@ -72,6 +73,11 @@ describe("the chart's values", () => {
       const name = flag.slice(2).replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
       expect({ flag, value: at.split(".").reduce(inside, values) }).toEqual({ flag, value: defaults[name] });
     }
+  });
+
+  test("name the broker's identities as its flag and the command line do", () => {
+    const at = "properties.broker.properties.identity.properties.type.enum";
+    expect(at.split(".").reduce(inside, schema as unknown)).toEqual(BROKER_IDENTITIES);
   });
 
   test("have the same names as the schema, which allows no others", () => {

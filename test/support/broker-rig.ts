@@ -1,5 +1,5 @@
 import { onTestFinished } from "vitest";
-import type { BrokerIdentity } from "../../injector/broker/own-source.ts";
+import type { BrokerIdentityType } from "../../injector/model/broker-identity.ts";
 import { brokerSessions, type Sessions } from "../../injector/broker/sessions.ts";
 import { stsStandIn, type StsStandIn, type StsStandInOptions } from "../../injector/cli/demo/aws/sts.ts";
 import type { Env } from "../../sidecar/kit/env.ts";
@@ -14,7 +14,7 @@ export const BROKER_USER = "arn:aws:iam::123456789012:user/podrole";
 
 interface Wish extends StsStandInOptions {
   /** Default: keys. */
-  readonly identity?: BrokerIdentity;
+  readonly identity?: BrokerIdentityType;
   /** Default: what the identity needs. */
   readonly env?: Env;
 }
@@ -29,7 +29,7 @@ export interface BrokerRig {
 }
 
 /** The broker's side towards STS, and a stand-in for STS, whose clocks the test advances. */
-export async function brokerRig({ identity = "keys", env, ...options }: Wish = {}): Promise<BrokerRig> {
+export async function brokerRig({ identity = "secret", env, ...options }: Wish = {}): Promise<BrokerRig> {
   const clock = handClock();
   const subject = "system:serviceaccount:podrole-system:podrole-broker";
   const sts = await stsStandIn({
@@ -55,11 +55,11 @@ export async function brokerRig({ identity = "keys", env, ...options }: Wish = {
   return { sts, clock, sessions, outcomes, lines };
 }
 
-function defaultEnv(identity: BrokerIdentity): Env {
+function defaultEnv(identity: BrokerIdentityType): Env {
   switch (identity) {
     case "web-identity":
       return { AWS_ROLE_ARN: BROKER_ROLE, AWS_WEB_IDENTITY_TOKEN_FILE: tempFile(`${WEB_TOKEN}\n`) };
-    case "keys":
+    case "secret":
       return AMBIENT_ENV;
     case "node":
       return {};

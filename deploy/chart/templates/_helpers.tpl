@@ -64,11 +64,11 @@ app.kubernetes.io/name: podrole-broker
 
 {{- define "podrole.brokerIdentityFolder" -}}/var/run/secrets/podrole.dev/aws-identity{{- end }}
 
-{{/* The broker's variables: its own AWS identity, and who it is to the proxy on the way to STS. Without keys and role it asks the
-node's metadata service. Of a Secret only the known keys, since others could be NODE_OPTIONS. */}}
+{{/* The broker's variables: its own AWS identity, and who it is to the proxy on the way to STS. Of a Secret only the known keys,
+since others could be NODE_OPTIONS. */}}
 {{- define "podrole.brokerEnv" -}}
 {{- $identity := .Values.broker.identity }}
-{{- if eq $identity.type "webIdentity" }}
+{{- if eq $identity.type "web-identity" }}
 - name: AWS_ROLE_ARN
   value: {{ $identity.roleArn | toJson }}
 - name: AWS_WEB_IDENTITY_TOKEN_FILE
@@ -263,11 +263,11 @@ the default applies. */}}
 {{- define "podrole.brokerChecked" -}}
 {{- $broker := .Values.broker -}}
 {{- $identity := $broker.identity -}}
-{{- if and (eq $identity.type "webIdentity") (not $identity.roleArn) -}}
-{{- fail "broker.identity.type webIdentity needs broker.identity.roleArn: the role that the broker is to AWS" -}}
+{{- if and (eq $identity.type "web-identity") (not $identity.roleArn) -}}
+{{- fail "broker.identity.type web-identity needs broker.identity.roleArn: the role that the broker is to AWS" -}}
 {{- end -}}
-{{- if and (ne $identity.type "webIdentity") $identity.roleArn -}}
-{{- fail (printf "broker.identity.roleArn is for broker.identity.type webIdentity: with %s the broker would not use that role" $identity.type) -}}
+{{- if and (ne $identity.type "web-identity") $identity.roleArn -}}
+{{- fail (printf "broker.identity.roleArn is for broker.identity.type web-identity: with %s the broker would not use that role" $identity.type) -}}
 {{- end -}}
 {{- if and (eq $identity.type "secret") (not $identity.secretName) -}}
 {{- fail "broker.identity.type secret needs broker.identity.secretName: the Secret with the broker's AWS keys" -}}

@@ -1,15 +1,13 @@
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { parseRoleArn, type RoleArn } from "../../model/arn.ts";
+import type { BrokerIdentityType } from "../../model/broker-identity.ts";
 import { BROKER } from "../live/deployment.ts";
 import { policyOf, type PolicyDocument } from "./document.ts";
 import { federated } from "./federated.ts";
 import type { Caller } from "./principal.ts";
 import type { Provider } from "./provider.ts";
 
-/** How the broker gets the AWS identity that roles trust: the chart's `broker.identity.type`. */
-export const BROKER_IDENTITIES = ["web-identity", "node", "secret"] as const;
-export type BrokerIdentityName = (typeof BROKER_IDENTITIES)[number];
-
+/** How the broker gets the AWS identity that roles trust. */
 export type BrokerIdentity =
   | {
       readonly type: "web-identity";
@@ -65,7 +63,7 @@ const trustOfNodes = (role: RoleArn): Trusting => ({
   warnings: [],
 });
 
-function roleOf({ arn }: Caller, type: BrokerIdentityName): RoleArn {
+function roleOf({ arn }: Caller, type: BrokerIdentityType): RoleArn {
   const role = parseRoleArn(arn);
   if (role !== undefined) return role;
   throw new CodedError("USAGE", `The broker's identity ${type} is a role, and --principal ${arn} is none.`, {

@@ -1,6 +1,6 @@
 import type { AssumptionOptions } from "../input/files.ts";
 import type { ClusterOptions } from "../options.ts";
-import type { BrokerIdentityName } from "./broker.ts";
+import type { BrokerIdentityType } from "../../model/broker-identity.ts";
 import type { DocumentName } from "./document.ts";
 
 /** What Commander makes of the command's own options; the installation's stand beside them. */
@@ -11,7 +11,7 @@ export interface TrustOptions extends AssumptionOptions, ClusterOptions {
   readonly serviceAccount?: readonly string[];
   readonly role?: string;
   readonly principal?: string;
-  readonly brokerIdentity?: BrokerIdentityName;
+  readonly brokerIdentity?: BrokerIdentityType;
   readonly brokerAudience?: string;
   readonly oidcIssuer?: string;
   readonly oidcProvider?: string;

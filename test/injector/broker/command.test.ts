@@ -36,7 +36,7 @@ describe("the identity", () => {
   });
 
   test("without the option is that of the variables, and never the node's", () => {
-    expect(identityOf(parsed(), KEYS)).toBe("keys");
+    expect(identityOf(parsed(), KEYS)).toBe("secret");
     expect(identityOf(parsed(), {})).toBe("web-identity");
   });
 });

@@ -249,8 +249,8 @@ describe("the broker's own identity", () => {
 test.each([
   ["web-identity", {}, "AWS_ROLE_ARN"],
   ["web-identity", { AWS_ROLE_ARN: BROKER_ROLE }, "AWS_WEB_IDENTITY_TOKEN_FILE"],
-  ["keys", { AWS_ROLE_ARN: BROKER_ROLE }, "AWS_ACCESS_KEY_ID"],
-  ["keys", { AWS_ACCESS_KEY_ID: "AKIA" }, "AWS_SECRET_ACCESS_KEY"],
+  ["secret", { AWS_ROLE_ARN: BROKER_ROLE }, "AWS_ACCESS_KEY_ID"],
+  ["secret", { AWS_ACCESS_KEY_ID: "AKIA" }, "AWS_SECRET_ACCESS_KEY"],
 ] as const)(
   "a broker of identity %s with %o does not start, and names the variable %s",
   async (identity, env, name) => {
