@@ -50,6 +50,7 @@ const calledWith = ({ caller, step }: RoleRequest, { region, endpoint, proxy }: 
   region,
   endpoint,
   ...(proxy === undefined ? {} : { proxy: proxy.origin }),
+  ...(caller.kind === "token" ? { token: caller.token } : {}),
   confidential: [
     ...(caller.kind === "token" ? [caller.token] : [caller.keys.secretAccessKey]),
     ...(caller.kind === "keys" && caller.keys.sessionToken ? [caller.keys.sessionToken] : []),

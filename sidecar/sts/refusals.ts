@@ -10,6 +10,7 @@ import {
   routeRemedy,
   unreachableRemedy,
 } from "./reach-remedies.ts";
+import { presentedBy, presentedText } from "./presented.ts";
 import { remedyOf } from "./remedies.ts";
 import type { StsAction } from "./role-request.ts";
 
@@ -23,9 +24,14 @@ export interface StsCall {
   readonly proxy?: string;
   /** Secrets that were sent. For a bad signature STS quotes the request that it had expected, including the session token. */
   readonly confidential: readonly Secret[];
+  /** The token that the call was made with, if it was. It is one of the secrets. */
+  readonly token?: Secret;
 }
 
 const TEXT_MAX = 400;
+
+/** Refusals that depend on issuer, audience or subject. */
+const OF_TOKEN: ReadonlySet<string> = new Set(["AccessDenied", "InvalidIdentityToken", "IDPRejectedClaim"]);
 
 /** Makes an error that can be shown to anybody, with a remedy, of what {@link callSts} threw. */
 export function stsFailure(thrown: unknown, call: StsCall): IssueError {
@@ -38,8 +44,11 @@ export function stsFailure(thrown: unknown, call: StsCall): IssueError {
   switch (failure.kind) {
     case "refused": {
       const { status, code, text } = failure;
-      const remedy = remedyOf(code, text, call);
-      return new IssueError(code, `STS refused ${what}: ${quoted(text, call.confidential, TEXT_MAX)}`, {
+      const presented = OF_TOKEN.has(code) && call.token !== undefined ? presentedBy(call.token) : undefined;
+      const remedy = remedyOf(code, text, { ...call, presented });
+      const said = quoted(text, call.confidential, TEXT_MAX);
+      const held = presented === undefined ? "" : ` ${presentedText(presented)}`;
+      return new IssueError(code, `STS refused ${what}: ${said}${held}`, {
         kind: kindOf(code, status, text),
         ...(remedy === undefined ? {} : { remedy }),
       });

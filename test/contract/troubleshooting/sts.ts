@@ -2,6 +2,7 @@ import { assertSessionOf } from "../../../sidecar/sts/assumed-role.ts";
 import { CallError, type CallFailure } from "../../../sidecar/sts/call-error.ts";
 import { stsFailure, type StsCall } from "../../../sidecar/sts/refusals.ts";
 import { thrown } from "../../support/thrown.ts";
+import { Secret } from "../../../sidecar/kit/secret.ts";
 import type { Row } from "./row.ts";
 
 const ROLE = "arn:aws:iam::111122223333:role/billing-reader";
@@ -11,6 +12,23 @@ const CALL: StsCall = {
   region: "eu-west-1",
   endpoint: "https://sts.eu-west-1.amazonaws.com",
   confidential: [],
+};
+/** As the sidecar calls, with a token of the kind that a kubelet writes. */
+const BY_TOKEN: StsCall = {
+  ...CALL,
+  token: new Secret(
+    [
+      "header",
+      Buffer.from(
+        JSON.stringify({
+          iss: "https://oidc.example/id/ABC",
+          aud: ["sts.amazonaws.com"],
+          sub: "system:serviceaccount:shop:web",
+        }),
+      ).toString("base64url"),
+      "signature",
+    ].join("."),
+  ),
 };
 const PROXIED: StsCall = { ...CALL, proxy: "http://proxy.example:3128" };
 const AS_HUB: StsCall = { ...CALL, action: "AssumeRole" };
@@ -89,7 +107,7 @@ const TODO: Readonly<Record<string, string>> = {
 /** STS's refusals, each as the sidecar tells it; `CODE: ` and what to do are apart. */
 export async function stsRows(): Promise<readonly Row[]> {
   const failures = [
-    ...REFUSALS.map(([code, text, status, call = CALL]) =>
+    ...REFUSALS.map(([code, text, status, call = BY_TOKEN]) =>
       stsFailure(new CallError({ kind: "refused", code, text, status }), call),
     ),
     ...TRANSPORT.map(([failure, call = CALL]) => stsFailure(new CallError(failure), call)),
