@@ -1,8 +1,9 @@
 import type { Presented } from "./asked.ts";
-import { comparedBy, fits, fitsGlob, isArn, meant, parseOperator, type Operator } from "./operator.ts";
+import { comparedBy, meant, parseOperator, type Operator } from "./operator.ts";
+import { presentReason } from "./present-reason.ts";
 import type { TrustCondition } from "./policy.ts";
 import { shown, type Reason, type ReasonCode } from "./reason.ts";
-import { claimOf, isProviderKey, type KeyValue, type KeyValues, type RequestKeys } from "./request-keys.ts";
+import { claimOf, isProviderKey, type KeyValue, type RequestKeys } from "./request-keys.ts";
 
 /** What a condition is compared with. */
 export interface Compared {
@@ -111,62 +112,6 @@ function missing(key: string, who: Presented): string {
   }
   return `The call has no ${key}.`;
 }
-
-function presentReason(
-  operator: Operator,
-  condition: TrustCondition,
-  value: KeyValues,
-  { code, at }: Place,
-): Reason | undefined {
-  const { key, values, operator: name } = condition;
-  const given = value.values;
-  const kind = comparedBy(operator);
-  if (kind === "other" || (kind === "arn" && !given.every(isArn))) {
-    const certain = !operator.negated;
-    return {
-      code: "OPERATOR",
-      at,
-      text: `${name} does not compare texts, and ${key} is the text ${shown(given)}. Use StringEquals.`,
-      certain,
-    };
-  }
-  if (value.several === true && operator.set === undefined) {
-    return {
-      code,
-      at,
-      text: `${key} has several values, and ${name} has no ForAnyValue or ForAllValues.`,
-      certain: false,
-    };
-  }
-  const fitting = (one: string): boolean =>
-    values.some((wanted) => fits(operator, wanted, one)) !== operator.negated;
-  const met = operator.set === "ForAnyValue" ? given.some(fitting) : given.every(fitting);
-  if (met) return undefined;
-  if (operator.negated) {
-    return {
-      code: "OPERATOR",
-      at,
-      text: `${key} is ${shown(given)}, which ${name} keeps out.`,
-      certain: true,
-    };
-  }
-  const is = `${key} is ${shown(given)}, and ${name} wants ${shown(values)}.`;
-  if (kind === "text" && !operator.base.endsWith("Like") && values.some((one) => isWildFor(one, given))) {
-    return {
-      code: "WILDCARD",
-      at,
-      text: `${is} Only StringLike takes * and ? for other characters.`,
-      certain: true,
-    };
-  }
-  const sameLetters = values.some((wanted) =>
-    given.some((one) => one.toLowerCase() === wanted.toLowerCase()),
-  );
-  return { code, at, text: sameLetters ? `${is} Capital letters count.` : is, certain: true };
-}
-
-const isWildFor = (wanted: string, given: readonly string[]): boolean =>
-  /[*?]/.test(wanted) && given.some((one) => fitsGlob(wanted, one));
 
 /** What a key is about. */
 function codeOf(key: string, who: Presented): ReasonCode {

@@ -115,4 +115,5 @@ function sixParts(arn: string): readonly string[] {
   return parts.length <= 6 ? parts : [...parts.slice(0, 5), parts.slice(5).join(":")];
 }
 
+/** Whether a text has an ARN's six parts. */
 export const isArn = (text: string): boolean => text.startsWith("arn:") && sixParts(text).length === 6;
