@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 import { build } from "../../.ci/build.ts";
+import { freePorts } from "../../injector/cli/demo/node/free-ports.ts";
 import { stsStandIn, type StsStandIn } from "../../injector/cli/demo/aws/sts.ts";
 import {
   certificateAuthority,
@@ -16,7 +17,6 @@ import { BROKER } from "../../sidecar/contract/broker.ts";
 import { runChild, type Child } from "./child.ts";
 import { BILLING } from "./facts.ts";
 import { fakeApiServer, type FakeApiServer, type FakeObject } from "./fake-api-server.ts";
-import { freePort } from "./free-port.ts";
 import { accepted, podToken } from "./pod-token.ts";
 import { IMAGE_ENV } from "./image-env.ts";
 import type { MemoryLimit } from "./memory-limit.ts";
@@ -59,7 +59,7 @@ export async function brokerProcess(
   args: readonly string[] = [],
   limit?: MemoryLimit,
 ): Promise<BrokerProcess> {
-  const [folder, port, healthPort] = [tempFolder(), await freePort(), await freePort()];
+  const folder = tempFolder();
   const [api, ca] = [await fakeApiServer(), await certificateAuthority("broker", validFor(1, Date.now()))];
   const sts = await stsStandIn({ keys: { [KEY.id]: BROKER_ARN } });
   onTestFinished(() => sts.close());
@@ -93,6 +93,8 @@ export async function brokerProcess(
   api.answer(`POST ${TOKEN_REVIEWS}`, reviewed);
   const kubeconfig = join(folder, "kubeconfig");
   await writeFile(kubeconfig, api.config.exportConfig());
+  // Last, so that nobody else draws them meanwhile.
+  const [port = 0, healthPort = 0] = await freePorts(2);
   const [first = process.execPath, ...words] =
     limit === undefined ? [] : [...limit.command, process.execPath];
   const child = runChild(
