@@ -85,6 +85,13 @@ const RESERVED: readonly (readonly [string, Attack["change"], Attack["setting"]?
   ["a token for the broker in another file", token({ path: "other" })],
   ["a second token for the broker", asking("podrole-broker")],
   ["a token for the broker in another source", asking("podrole-broker"), "plain"],
+  [
+    "a token for the broker in a pod of a Windows node, which podrole leaves alone",
+    (pod) => {
+      asking("podrole-broker")(pod);
+      pod.spec.nodeSelector = { "kubernetes.io/os": "windows" };
+    },
+  ],
   ["a sidecar's token for the broker in another source", token({ audience: "podrole-broker" }), "plain"],
   [
     "an app that mounts the token for the broker",

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { CONTAINER_ROLE_PREFIX } from "../../sidecar/contract/annotations.ts";
+import { ANNOTATION, CONTAINER_ROLE_PREFIX } from "../../sidecar/contract/annotations.ts";
 import { BROKER as WIRE, type SessionAsked } from "../../sidecar/contract/broker.ts";
 import { until } from "../support/until.ts";
 import type { BrokerCluster } from "./broker-rig.ts";
@@ -8,6 +8,7 @@ import { tagsIn } from "./broker-sessions.ts";
 import { deletePod, REFUSED_TOKENS, resigned } from "./broker-tokens.ts";
 import { NAMESPACE, userOf } from "./installation.ts";
 import { clientFor, type KubeObject } from "./kube-client.ts";
+import { codeIn } from "./policy-rig.ts";
 import { podToken } from "./pod-process.ts";
 import { accountsOf, BROKER, NAMESPACES, podsOf } from "./setting.ts";
 import { createNode } from "./test-kubelet.ts";
@@ -23,8 +24,8 @@ export function brokerThreats(cluster: () => BrokerCluster): void {
     return pod;
   };
 
+  let count = 0;
   describe("the broker refuses", () => {
-    let count = 0;
     test.for(REFUSED_TOKENS)("$title: $code", async ({ code, says, make }) => {
       const pod = await cluster().pod("shop", `refused-${(count += 1)}`, "reader");
       const { status, body } = await cluster().ask(await make(cluster(), pod), READER);
@@ -90,6 +91,47 @@ export function brokerThreats(cluster: () => BrokerCluster): void {
       await cluster().admin.request("DELETE", path, { gracePeriodSeconds: 30 });
       expect((await cluster().admin.get(path)).metadata.deletionTimestamp).toBeDefined();
       expect(await cluster().askAs(pod, "reader")).toMatchObject({ status: 200 });
+    });
+  });
+
+  describe("what the broker reads of a pod cannot be changed", () => {
+    const forged = {
+      [ANNOTATION.status]: JSON.stringify({ source: "broker", role: `${ROLES}writer` }),
+      [ANNOTATION.sessionPolicy]: null,
+      [ANNOTATION.sessionTags]: "team=payments",
+      [ANNOTATION.externalId]: "other",
+    };
+    test.for(Object.entries(forged))("by the pod's status: %s", async ([key, value]) => {
+      const name = `frozen-${(count += 1)}`;
+      const policy = JSON.stringify({ Version: "2012-10-17", Statement: [] });
+      await cluster().pod("shop", name, "reader", { annotations: { [ANNOTATION.sessionPolicy]: policy } });
+      const change = (annotations: object) =>
+        cluster().admin.request(
+          "PATCH",
+          `${podsOf("shop")}/${name}/status`,
+          { metadata: { annotations }, status: { phase: "Running" } },
+          "application/merge-patch+json",
+        );
+      const { status, body } = await change({ [key]: value });
+      expect({ status, code: codeIn(body.message ?? "") }).toEqual({ status: 422, code: "POD_FROZEN" });
+      expect((await change({ "network.example/ip": "10.0.0.7" })).status).toBe(200);
+      expect((await change({})).status).toBe(200);
+    });
+    test.for(["binding", "bindings"])("by a scheduler: %s", async (resource) => {
+      const name = `bound-${(count += 1)}`;
+      const pod = await cluster().pod("shop", name, "reader");
+      const path =
+        resource === "binding" ? `${podsOf("shop")}/${name}/binding` : `${NAMESPACES}/shop/bindings`;
+      const annotations = { [ANNOTATION.status]: forged[ANNOTATION.status] };
+      const target = { kind: "Node", name: "node-1" };
+      const { status, body } = await cluster().admin.request("POST", path, {
+        apiVersion: "v1",
+        kind: "Binding",
+        metadata: { name, annotations },
+        target,
+      });
+      expect({ status, code: codeIn(body.message ?? "") }).toEqual({ status: 422, code: "POD_FROZEN" });
+      expect(await cluster().askAs(pod, "writer")).toMatchObject({ body: { code: "ROLE_NOT_OF_POD" } });
     });
   });
 
