@@ -3,6 +3,7 @@ import type { Random } from "../../sidecar/engine/schedule.ts";
 import { BROKER } from "../../sidecar/contract/broker.ts";
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import { podToken } from "../support/pod-token.ts";
+import type { Credentials } from "../../sidecar/sts/credentials.ts";
 import type { SimulatedBrokers } from "./brokers.ts";
 import type { SimulatedPod } from "./cluster.ts";
 
@@ -13,7 +14,7 @@ export interface Sidecars {
   readonly stop: () => void;
   /** How many have a session now. */
   readonly served: () => number;
-  /** The pods that have lost their session since this was last called, each with the time of the last renewal. */
+  /** The sessions that have expired before there was another, since this was last called. */
   readonly lost: () => readonly Lost[];
 }
 
@@ -31,12 +32,18 @@ export interface SidecarsDeps {
 
 interface Sidecar {
   readonly engine: Engine;
-  /** The session that it had when it was last looked at. */
+  /** The session that it has, or had. */
   last: Lost | undefined;
 }
 
 /** Real engines of sidecars. Of the source `broker`, the request goes to the simulated brokers in place of the network. */
 export function sidecars({ pods, brokers, clock, random }: SidecarsDeps): Sidecars {
+  let lost: Lost[] = [];
+  const noteEnd = (one: Sidecar): void => {
+    if (one.last === undefined || one.last.expiresAt > clock.now()) return;
+    lost.push(one.last);
+    one.last = undefined;
+  };
   const all = pods.map((pod): Sidecar => {
     const token = renewedToken(pod, clock, random);
     const body = JSON.stringify({ identity: "pod", roleArn: pod.role });
@@ -44,7 +51,12 @@ export function sidecars({ pods, brokers, clock, random }: SidecarsDeps): Sideca
       const { ...credentials } = await brokers.ask({ token: token(), body, address: pod.address });
       return { ...credentials, issuedAt: clock.now() };
     };
-    return { engine: createEngine({ issue, clock, random }), last: undefined };
+    const onIssued = (credentials: Credentials): void => {
+      noteEnd(one);
+      one.last = credentials;
+    };
+    const one: Sidecar = { engine: createEngine({ issue, clock, random, onIssued }), last: undefined };
+    return one;
   });
   return {
     start: (overMs) => {
@@ -54,12 +66,12 @@ export function sidecars({ pods, brokers, clock, random }: SidecarsDeps): Sideca
       for (const { engine } of all) engine.stop();
     },
     served: () => all.filter(({ engine }) => engine.current() !== undefined).length,
-    lost: () =>
-      all.flatMap((one) => {
-        const before = one.last;
-        one.last = one.engine.current();
-        return before !== undefined && one.last === undefined ? [before] : [];
-      }),
+    lost: () => {
+      for (const one of all) noteEnd(one);
+      const seen = lost;
+      lost = [];
+      return seen;
+    },
   };
 }
 

@@ -2,7 +2,8 @@ import { writeFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { collectGarbage } from "../../sidecar/kit/collect-garbage.ts";
-import { handClock, type HandClock } from "../support/hand-clock.ts";
+import type { Clock } from "../../sidecar/kit/clock.ts";
+import { handClock } from "../support/hand-clock.ts";
 import { numbers } from "../support/random-pods.ts";
 import { simulatedBrokers, type SimulatedBrokers } from "./brokers.ts";
 import { simulatedCluster, type SimulatedCluster } from "./cluster.ts";
@@ -14,8 +15,8 @@ export const SECOND = 1000;
 export const MINUTE = 60_000;
 /** Sleepers within it wake together. */
 const GRAIN_MS = 10;
-/** How often all pods are looked at. */
-const LOOK_MS = 5000;
+/** How often all pods are looked at, whether they have sessions. */
+const LOOK_MS = 250;
 /** After an outage a sidecar that was throttled waits for two minutes at most. */
 const COMES_BACK_MS = 2.5 * MINUTE;
 /** An engine renews by then. */
@@ -47,11 +48,11 @@ export async function world(count: number, quotaPerSecond = QUOTA_PER_SECOND): P
   writeFileSync(tokenFile, "header.payload.signature");
   const hand = handClock(undefined, GRAIN_MS);
   // Who gives a sleep up early does not wake: a signal's listeners would take most of the simulation's time.
-  const clock: HandClock = { ...hand, sleep: (ms) => hand.sleep(ms) };
+  const clock: Clock = { ...hand, sleep: (ms) => hand.sleep(ms) };
   const random = numbers(1);
   const cluster = simulatedCluster(count, clock, random);
   const sts = simulatedSts(clock, random, quotaPerSecond);
-  let [answers, refusals, inevitable, needless] = [[] as number[], new Map<string, number>(), 0, 0];
+  let [answers, refusals] = [[] as number[], new Map<string, number>()];
   const onAnswer = (ms: number, code: string): void => {
     answers.push(ms);
     if (code !== "Success") refusals.set(code, (refusals.get(code) ?? 0) + 1);
@@ -64,17 +65,11 @@ export async function world(count: number, quotaPerSecond = QUOTA_PER_SECOND): P
 
   const couldBeRenewed = ({ issuedAt, expiresAt }: Lost): boolean =>
     out.from > issuedAt + RENEWS_BY_MS + COMES_BACK_MS || expiresAt > out.to + COMES_BACK_MS;
-  const look = (): void => {
-    for (const one of pods.lost()) {
-      if (couldBeRenewed(one)) needless += 1;
-      else inevitable += 1;
-    }
-  };
   const pass = async (ms: number, until?: "all served"): Promise<void> => {
+    if (until === undefined) return hand.advance(ms);
     for (const end = clock.elapsed() + ms; clock.elapsed() < end;) {
-      await clock.advance(until === undefined ? LOOK_MS : 100);
-      look();
-      if (until === undefined || pods.served() < count) continue;
+      await hand.advance(LOOK_MS);
+      if (pods.served() < count) continue;
       servedAfterMs = clock.elapsed() - from.at;
       return;
     }
@@ -94,6 +89,8 @@ export async function world(count: number, quotaPerSecond = QUOTA_PER_SECOND): P
     row: () => {
       const ms = clock.elapsed() - from.at;
       const calls = sts.calls - from.calls;
+      const lost = pods.lost();
+      const needless = lost.filter(couldBeRenewed).length;
       collectGarbage();
       const figures = {
         "virtual time": duration(ms),
@@ -106,14 +103,14 @@ export async function world(count: number, quotaPerSecond = QUOTA_PER_SECOND): P
         "… p50": duration(percentile(answers, 0.5)),
         "… p99": duration(percentile(answers, 0.99)),
         "last pod has credentials after": servedAfterMs === undefined ? "" : duration(servedAfterMs),
-        "expired for want of STS": String(inevitable),
+        "expired for want of STS": String(lost.length - needless),
         "expired though renewable": String(needless),
         "held by the brokers": String(brokers.held()),
         "heap of the simulation": `${(process.memoryUsage().heapUsed / 2 ** 20).toFixed(0)} MiB`,
         ...Object.fromEntries([...refusals].map(([code, times]) => [code, String(times)])),
       };
       const row: Row = { figures, needless };
-      [answers, refusals, inevitable, needless] = [[], new Map(), 0, 0];
+      [answers, refusals] = [[], new Map()];
       from = { at: clock.elapsed(), calls: sts.calls, throttled: sts.throttled, requests: cluster.requests };
       sts.peak = 0;
       servedAfterMs = undefined;
