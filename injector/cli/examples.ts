@@ -10,10 +10,10 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<string, string>>>
   },
   explain: {
     "explain -f deployment.yaml -f grants.yaml -n shop":
-      "manifests, by RoleGrants that are not in a cluster yet",
+      "manifests, by the cluster's facts and RoleGrants that are not in it yet",
     "explain pod/web-0 cronjob/report -n shop": "what is in the cluster, by the cluster's own rules",
-    "explain -f deployment.yaml --config podrole-config.yaml -o json":
-      "by the settings of an installation, for a program",
+    "explain -f deployment.yaml --offline --config podrole-config.yaml -o json":
+      "without a cluster, by the settings of an installation, for a program",
   },
   inject: {
     "inject -f deployment.yaml -n shop --config podrole-config.yaml":

@@ -6,7 +6,7 @@ import {
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from "node:https";
 import { systemCode, messageOf } from "../../sidecar/kit/errors.ts";
-import { isRecord, own } from "../model/read.ts";
+import { isRecord, own, type Fields } from "../model/read.ts";
 import type { ApiAccess } from "./access.ts";
 import { readText } from "./body.ts";
 
@@ -24,6 +24,17 @@ export class Refusal extends Error {
     this.status = status;
     this.said = said;
   }
+}
+
+/** What admission says of an object that is not stored. */
+export interface DryRunAnswer {
+  readonly status: number;
+  /** As it would be stored; undefined where it is refused. */
+  readonly object?: Fields;
+  /** The whole sentence of a refusal; else empty. */
+  readonly said: string;
+  /** Of admission webhooks and of the API server itself. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -53,6 +64,11 @@ export interface ApiServer {
   post(path: string, object: object, ms: number, signal: AbortSignal): Promise<void>;
   /** As `post`; resolves to the object that came back. */
   create(path: string, object: object, ms: number, signal: AbortSignal): Promise<unknown>;
+  /**
+   * One POST of an object that is not to be stored. A refusal is an answer, too: it has the whole of what admission says.
+   * @throws Error where there was no answer
+   */
+  dryRun(path: string, object: object, ms: number, signal: AbortSignal): Promise<DryRunAnswer>;
   /** One PUT. The API server refuses it with 409 when the object has changed since it was read. */
   put(path: string, object: object, ms: number, signal: AbortSignal): Promise<void>;
   /** One PATCH: an array is a JSON patch (RFC 6902), an object a JSON merge patch (RFC 7386). Otherwise as `post`. */
@@ -97,6 +113,8 @@ interface Sent {
   readonly accept?: string;
   /** Whether the answer may be compressed. The API server compresses what is over 128 KiB, and no watch. */
   readonly gzip?: boolean;
+  /** Whether every status is an answer. */
+  readonly takesRefusals?: boolean;
 }
 
 const READ: Sent = { method: "GET" };
@@ -105,6 +123,8 @@ const READ: Sent = { method: "GET" };
 const IDLE_MS = 10_000;
 /** Characters of a refusal's sentence that are shown. */
 const SAID_MAX = 300;
+/** The same of a dry run's: podrole's denials have up to 4,000, and more than one webhook may speak. */
+const DRY_RUN_SAID_MAX = 10_000;
 
 /**
  * Requests over HTTP, each authenticated anew by `access`.
@@ -123,7 +143,7 @@ export function apiServer(access: ApiAccess): ApiServer {
     path: string,
     silenceMs: number,
     signal: AbortSignal,
-    { method, body, type, accept = JSON_TYPE, gzip = false }: Sent = READ,
+    { method, body, type, accept = JSON_TYPE, gzip = false, takesRefusals = false }: Sent = READ,
   ): Promise<IncomingMessage> => {
     const headers = {
       accept,
@@ -141,25 +161,31 @@ export function apiServer(access: ApiAccess): ApiServer {
     const request = send(base + path, { ...options, timeout: silenceMs });
     const response = await answer(request, silenceMs, body);
     const { statusCode = 0 } = response;
-    if (statusCode === 200 || statusCode === ALSO_DONE[method]) return response;
+    if (statusCode === 200 || statusCode === ALSO_DONE[method] || takesRefusals) return response;
     throw new Refusal(statusCode, sentenceIn(await readText(response)));
   };
 
   /** The whole answer, or none. */
-  const once = async (
+  const within = async <T>(
+    ms: number,
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    const late = AbortSignal.timeout(ms);
+    try {
+      return await work(AbortSignal.any([signal, late]));
+    } catch (error) {
+      throw late.aborted ? new Error(`no answer within ${ms} ms`, { cause: error }) : error;
+    }
+  };
+  const once = (
     path: string,
     ms: number,
     signal: AbortSignal,
     sent?: Sent,
     maxBytes?: number,
-  ): Promise<string> => {
-    const late = AbortSignal.timeout(ms);
-    try {
-      return await readText(await open(path, ms, AbortSignal.any([signal, late]), sent), maxBytes);
-    } catch (error) {
-      throw late.aborted ? new Error(`no answer within ${ms} ms`, { cause: error }) : error;
-    }
-  };
+  ): Promise<string> =>
+    within(ms, signal, async (limited) => readText(await open(path, ms, limited, sent), maxBytes));
 
   return {
     get: async (path, ms, signal, accept = JSON_TYPE, maxBytes) =>
@@ -171,6 +197,21 @@ export function apiServer(access: ApiAccess): ApiServer {
       JSON.parse(
         await once(path, ms, signal, { method: "POST", body: JSON.stringify(object), type: JSON_TYPE }),
       ) as unknown,
+    dryRun: (path, object, ms, signal) =>
+      within(ms, signal, async (limited) => {
+        const sent = { method: "POST", type: JSON_TYPE, takesRefusals: true } as const;
+        const response = await open(`${path}?dryRun=All`, ms, limited, {
+          ...sent,
+          body: JSON.stringify(object),
+        });
+        const { statusCode: status = 0 } = response;
+        const text = await readText(response);
+        const warnings = warningsIn(response.headersDistinct["warning"]);
+        if (status >= 300) return { status, said: sentenceIn(text, DRY_RUN_SAID_MAX), warnings };
+        const made: unknown = JSON.parse(text);
+        if (!isRecord(made)) throw new Error("the answer is no object");
+        return { status, object: made, said: "", warnings };
+      }),
     put: async (path, object, ms, signal) => {
       await once(path, ms, signal, { method: "PUT", body: JSON.stringify(object), type: JSON_TYPE });
     },
@@ -236,15 +277,22 @@ async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
 }
 
 /** The message of a meta/v1 Status. Empty for other bodies: one may be the whole page of a proxy. */
-function sentenceIn(body: string): string {
+function sentenceIn(body: string, max = SAID_MAX): string {
   try {
     const status: unknown = JSON.parse(body);
     const message = isRecord(status) ? own(status, "message") : undefined;
-    return typeof message === "string" ? message.slice(0, SAID_MAX) : "";
+    return typeof message === "string" ? message.slice(0, max) : "";
   } catch {
     return "";
   }
 }
+
+/** The texts of `299 - "text"` (RFC 7234), in which quotes and backslashes are escaped. */
+const warningsIn = (headers: readonly string[] = []): readonly string[] =>
+  headers.flatMap((header) => {
+    const text = /^299 \S+ "(?<text>.*)"$/s.exec(header)?.groups?.["text"];
+    return text === undefined ? [] : [text.replaceAll(/\\(.)/g, "$1")];
+  });
 
 /** Why a request failed. When no address of a host answers, Node's error has a code and no message. */
 export const whyOf = (error: unknown): string => messageOf(error) || (systemCode(error) ?? "unknown error");

@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Review } from "./admission-review.ts";
 import { admitPod } from "./admit-pod.ts";
+import { missingAccount } from "../decide/missing-account.ts";
 import { straysAbove } from "../decide/strays-above.ts";
 import { isLabelled, type Facts } from "../model/facts.ts";
 import type { InjectorConfig } from "../config/installation.ts";
-import { finding, type Finding } from "../model/findings.ts";
+import type { Finding } from "../model/findings.ts";
 import { serviceAccountIn } from "../model/pod.ts";
 import { isRecord, own } from "../model/read.ts";
 import { rolesOf, type AdmissionResult } from "./admission-result.ts";
@@ -76,7 +77,7 @@ export function resultForWorkload(review: Review, facts: Facts, config: Injector
   const findings = [
     ...strays,
     ...outcome.findings.map((found) => ofPods(found, kind, config)),
-    ...missingAccount(review, facts),
+    ...missingAccount(serviceAccountOfTemplate(review), facts),
   ];
   const refused = findings.some(({ severity }) => severity === "deny");
   const sidecar = outcome.kind === "inject" ? outcome.sidecar : undefined;
@@ -89,12 +90,4 @@ function ofPods(found: Finding, kind: string, { workloads }: InjectorConfig): Fi
   if (found.severity !== "deny") return found;
   const message = `Pods of this ${kind} will be denied: ${found.message}`;
   return { ...found, message, severity: workloads === "deny" ? "deny" : "warn" };
-}
-
-function missingAccount(review: Review, { serviceAccount, namespace }: Facts): readonly Finding[] {
-  const name = serviceAccountOfTemplate(review);
-  // Kubernetes makes `default` a moment after its namespace.
-  if (serviceAccount !== undefined || name === "default") return [];
-  const message = `There is no service account ${JSON.stringify(name)} in namespace ${namespace.name}.`;
-  return [finding("SERVICE_ACCOUNT_MISSING", message, "Create it, or correct serviceAccountName.")];
 }

@@ -10,6 +10,7 @@ import { whyNot, type ControlPlane } from "./control-plane.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { adminConfig, install, PLACE } from "./check-rig.ts";
 import { createNamespace, NAMESPACES, podsOf } from "./setting.ts";
+import { tenantExplains } from "./tenant-explains.ts";
 import { openInjector, podObject, type Serving } from "./webhook.ts";
 
 const reason = whyNot();
@@ -181,5 +182,7 @@ describe.skipIf(reason !== undefined)(
         },
       ]);
     });
+
+    tenantExplains(() => plane);
   },
 );

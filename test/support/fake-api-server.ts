@@ -177,7 +177,7 @@ const keyOf = ({ metadata: { name, namespace } }: FakeObject): string =>
 function reply(response: ServerResponse, answer: Answer): void {
   if (answer === "hang") return;
   if (answer === "reset") return void response.destroy();
-  const status = typeof answer === "number" ? answer : 200;
+  const status = typeof answer === "number" ? answer : statusOf(answer);
   response.writeHead(status, { "content-type": "application/json" });
   response.end(
     JSON.stringify(
@@ -187,3 +187,7 @@ function reply(response: ServerResponse, answer: Answer): void {
     ),
   );
 }
+
+/** A failure in words of the test's own is a Status with a code. */
+const statusOf = (answer: object): number =>
+  "kind" in answer && answer.kind === "Status" && "code" in answer ? Number(answer.code) : 200;

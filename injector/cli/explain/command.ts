@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { manifestCluster, type Assumptions } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
@@ -17,12 +17,15 @@ import type { Bind, ExitCode, Io } from "../io.ts";
 import { explain, type Explanation } from "./explanation.ts";
 import { textOf } from "./text.ts";
 import { installationFrom } from "../live/installed.ts";
+import type { KubeOptions } from "../live/kubeconfig.ts";
+import { kubeconfigFiles } from "../live/kubeconfig-files.ts";
 import { widthOf } from "../print/lines.ts";
 import { assumingBroker } from "../input/assumed-broker.ts";
 import { givenSettings } from "../input/settings.ts";
 import {
   assumptionsFrom,
   objectsIn,
+  placedIn,
   readManifests,
   withAssumptions,
   type AssumptionOptions,
@@ -45,7 +48,8 @@ export async function explainObjects(
   objects: readonly Fields[],
   { config, assumptions: ofSettings = [], assumed, namespace: fallback }: ExplainDeps,
 ): Promise<readonly Explanation[]> {
-  const cluster = manifestCluster(objects, assumed);
+  requirePods(objects);
+  const cluster = manifestCluster(placedIn(objects, fallback), assumed);
   const namespaces = new Set(objects.filter((one) => kindOf(one) === "Namespace").map(nameIn));
   const explanations = objects.flatMap((object) => {
     const template = templateOf(object);
@@ -60,11 +64,6 @@ export async function explainObjects(
         .then((facts) => explain(object, facts, config, { where: "input", assumptions })),
     ];
   });
-  if (explanations.length === 0) {
-    throw new CodedError("NOTHING_TO_EXPLAIN", "The manifests contain no pod and no workload.", {
-      remedy: "Pass a Pod, a Deployment, a Job or the like.",
-    });
-  }
   return Promise.all(explanations);
 }
 
@@ -82,6 +81,7 @@ function assumptionOf(namespace: string, { labels, annotations }: Assumptions): 
 
 interface ExplainOptions extends AssumptionOptions, ClusterOptions {
   readonly filename?: readonly string[];
+  readonly offline?: boolean;
   readonly output: "text" | "json";
   readonly namespace?: string;
 }
@@ -94,15 +94,22 @@ export function explainCommand(bind: Bind): Command {
     .summary("explain why a pod gets, or does not get, its role")
     .description(
       "Explain why a pod gets, or does not get, its role: each step of the decision, the pod that results, and " +
-        "what to change. With -f the pods are those of manifests, and namespaces, service accounts and RoleGrants " +
-        "in the manifests are taken for the cluster's. Without -f the pods are read from a cluster, and so are " +
-        "the settings; a setting given here overrides the cluster's. Of a pod whose sessions the broker makes, it also " +
-        "tells what the broker would answer now.",
+        "what to change. The pods are those of manifests, with -f, or are read from a cluster. Settings, namespaces, " +
+        "service accounts, RoleGrants and LimitRanges are the cluster's; those in the manifests, and settings given " +
+        "here, go before them. Who may not read RoleGrants gets the webhook's answer to a server-side dry run. " +
+        "With --offline, or -f and no kubeconfig, no cluster is asked. Of a pod whose sessions the broker makes, it " +
+        "also tells what the broker would answer now.",
     )
     .argument(...OBJECTS)
     .option(...FILES)
     .addOption(outputOption("text", "json"))
-    .option("-n, --namespace <name>", "namespace of objects that name none");
+    .option("-n, --namespace <name>", "namespace of objects that name none (default: the context's)")
+    .addOption(
+      new Option("--offline", "with -f: ask no cluster, and go by the manifests alone").conflicts([
+        "kubeconfig",
+        "context",
+      ]),
+    );
   withAssumptions(command);
   withClusterOptions(command);
   withSettingOptions(command);
@@ -127,16 +134,45 @@ async function explanationsOf(
   options: Options,
   { stdin, env }: Io,
 ): Promise<readonly Explanation[]> {
-  if (options.filename !== undefined && references.length === 0) {
-    const objects = objectsIn(await readManifests(options.filename, stdin));
-    const namespace = options.namespace ?? "default";
-    const { config, assumptions } = assumingBroker(await givenSettings(options));
-    return explainObjects(objects, { config, assumptions, assumed: assumptionsFrom(options), namespace });
-  }
-  if (options.filename !== undefined || references.length === 0) {
+  if ((options.filename === undefined) === (references.length === 0)) {
     throw new CodedError("USAGE", "Give either manifests with -f or objects such as pod/NAME.");
   }
-  // Only here: the Kubernetes client takes longer to load than everything else takes to run.
-  const { explainLive } = await import("./live.ts");
-  return explainLive(references, { ...options, env }, installationFrom(await givenSettings(options)));
+  const given = await givenSettings(options);
+  const live = { ...options, env };
+  if (options.filename === undefined) {
+    if (options.offline === true) {
+      throw new CodedError("USAGE", "--offline needs manifests: an object such as pod/NAME is in a cluster.");
+    }
+    // Only here: the Kubernetes client takes longer to load than everything else takes to run.
+    const { explainLive } = await import("./live.ts");
+    return explainLive(references, live, installationFrom(given));
+  }
+  const objects = objectsIn(await readManifests(options.filename, stdin));
+  requirePods(objects);
+  const assumed = assumptionsFrom(options);
+  const whyOffline = options.offline === true ? "--offline is given" : whyNoCluster(live);
+  if (whyOffline === undefined) {
+    const { explainManifests } = await import("./live.ts");
+    return explainManifests({ objects, assumed }, live, installationFrom(given));
+  }
+  const { config, assumptions: ofSettings } = assumingBroker(given);
+  const assumptions = [
+    ...ofSettings,
+    `No cluster was asked, since ${whyOffline}: settings, service accounts, RoleGrants and LimitRanges are those of the command line and the manifests alone.`,
+  ];
+  return explainObjects(objects, { config, assumptions, assumed, namespace: options.namespace ?? "default" });
+}
+
+/** With -f, a cluster is asked wherever kubectl would find a kubeconfig; a pod's own service account is seldom meant. */
+const whyNoCluster = ({ kubeconfig, context, env }: KubeOptions): string | undefined =>
+  kubeconfig === undefined && context === undefined && kubeconfigFiles(env ?? {}).length === 0
+    ? "there is no kubeconfig"
+    : undefined;
+
+/** @throws CodedError `NOTHING_TO_EXPLAIN` */
+function requirePods(objects: readonly Fields[]): void {
+  if (objects.some((one) => templateOf(one) !== undefined)) return;
+  throw new CodedError("NOTHING_TO_EXPLAIN", "The manifests contain no pod and no workload.", {
+    remedy: "Pass a Pod, a Deployment, a Job or the like.",
+  });
 }

@@ -31,7 +31,10 @@ export interface Explanation {
   readonly steps: readonly Step[];
   /** The pod that results, where it is injected. */
   readonly after?: After;
+  /** What a webhook said in a dry run has its remedy in the message, and none beside it. */
   readonly findings: readonly Finding[];
+  /** What others than podrole said in a dry run, such as Pod Security; sentences. */
+  readonly answered?: readonly string[];
   /** Of a pod that exists. */
   readonly running?: Running;
   /** Of a pod that exists and has its sessions from the broker. */
@@ -41,6 +44,8 @@ export interface Explanation {
 export interface Setting {
   readonly where: Around["where"];
   readonly assumptions: readonly string[];
+  /** Whether the object is in the cluster, too, and not only what it is decided by. */
+  readonly isStored?: boolean;
 }
 
 /**
@@ -51,7 +56,7 @@ export function explain(
   object: Fields,
   facts: Facts,
   config: InjectorConfig,
-  { where, assumptions }: Setting,
+  { where, assumptions, isStored = where === "cluster" }: Setting,
 ): Explanation {
   const pod = templateOf(object)?.pod ?? object;
   const asked: AnsweredQuestion[] = [];
@@ -71,7 +76,7 @@ export function explain(
     steps: [...stepsOf(asked, around), ...(foreign ? [FOREIGN] : [])],
     ...(outcome.kind === "inject" ? { after: afterOf(outcome, config) } : {}),
     findings: [...(isLabelled(facts) ? straysAbove(object, config) : []), ...outcome.findings],
-    ...(where === "cluster" && kindOf(object) === "Pod" && !asked.some(isProblem)
+    ...(isStored && kindOf(object) === "Pod" && !asked.some(isProblem)
       ? { running: runningOf(around.pod, outcome), ...ofBroker(asked, around) }
       : {}),
   };

@@ -1,7 +1,23 @@
-import { explain, type Explanation } from "./explanation.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { missingAccount } from "../../decide/missing-account.ts";
+import { serviceAccountIn } from "../../model/pod.ts";
+import type { Fields } from "../../model/read.ts";
+import { namespaceIn, templateOf } from "../../model/workload.ts";
+import {
+  nameOrThrow,
+  readReferences,
+  withCluster,
+  type LiveCluster,
+  type LiveOptions,
+} from "../live/cluster.ts";
+import { placedIn } from "../input/files.ts";
+import { podToTry, tryPod } from "../live/dry-run.ts";
+import type { Forbidden } from "../live/forbidden.ts";
+import { PODROLE_NAMESPACE, readConfigMap, type ConfigFrom, type Installation } from "../live/installed.ts";
+import { decidingIn, knownFactsOf, type Given, type KnownFacts } from "../live/known-facts.ts";
 import { parseReference } from "../live/reference.ts";
-import type { ConfigFrom } from "../live/installed.ts";
-import { readObjects, withCluster, type LiveOptions } from "../live/cluster.ts";
+import { explainAnswer } from "./asked.ts";
+import { explain, type Explanation } from "./explanation.ts";
 
 /** Explanations of objects of a cluster, in the order in which they were asked for. */
 export async function explainLive(
@@ -12,10 +28,122 @@ export async function explainLive(
   // First, so that a malformed reference is reported before a missing kubeconfig.
   references.forEach(parseReference);
   return withCluster(options, async (cluster) => {
-    const { objects, installation } = await readObjects(references, options, cluster, configFrom);
-    const { config, assumptions } = installation;
-    return objects.map(({ object, facts }) =>
-      explain(object, facts, config, { where: "cluster", assumptions }),
-    );
+    const namespace = nameOrThrow(options.namespace ?? cluster.namespace, "-n");
+    const objects = await readReferences(references, namespace, cluster.read);
+    const given = { objects: [], assumed: undefined };
+    return explainAll(objects, given, { options, namespace, configFrom, cluster, isStored: true });
   });
 }
+
+/** Explanations of the pods of manifests, by the facts of a cluster where the manifests have none. */
+export async function explainManifests(
+  given: Given,
+  options: LiveOptions,
+  configFrom: ConfigFrom,
+): Promise<readonly Explanation[]> {
+  return withCluster(options, (cluster) => {
+    const namespace = nameOrThrow(options.namespace ?? cluster.namespace, "-n");
+    const objects = given.objects.filter((one) => templateOf(one) !== undefined);
+    const placed = { ...given, objects: placedIn(given.objects, namespace) };
+    return explainAll(objects, placed, { options, namespace, configFrom, cluster, isStored: false });
+  });
+}
+
+interface Around {
+  readonly options: LiveOptions;
+  /** Of objects that name none. */
+  readonly namespace: string;
+  readonly configFrom: ConfigFrom;
+  readonly cluster: LiveCluster;
+  /** Whether the objects are in the cluster. */
+  readonly isStored: boolean;
+}
+
+async function explainAll(
+  objects: readonly Fields[],
+  given: Given,
+  { options, namespace: fallback, configFrom, cluster, isStored }: Around,
+): Promise<readonly Explanation[]> {
+  const podroleNamespace = nameOrThrow(options.podroleNamespace ?? PODROLE_NAMESPACE, "--podrole-namespace");
+  const reading = await readConfigMap(cluster.read, podroleNamespace);
+  const installation = configFrom(reading);
+  // With --config the settings are known, whatever the user may read.
+  const settings = installation.problem === undefined || reading.hidden === undefined ? [] : [reading.hidden];
+  const namespaceOf = (object: Fields): string => nameOrThrow(namespaceIn(object) ?? fallback, "-n");
+  const all = new Map(
+    await Promise.all(
+      [...new Set(objects.map(namespaceOf))].map(
+        async (name) => [name, await knownFactsOf(name, given, cluster.read)] as const,
+      ),
+    ),
+  );
+  return Promise.all(
+    objects.map(async (object) => {
+      const namespace = namespaceOf(object);
+      const factsOf = all.get(namespace);
+      if (factsOf === undefined) {
+        throw new CodedError("NAMESPACE_NOT_FOUND", `There is no namespace ${namespace}.`, {
+          remedy: "Choose another -n or --context.",
+        });
+      }
+      const known = await factsOf(serviceAccountIn(templateOf(object)?.pod));
+      const hidden = [...settings, ...known.hidden];
+      return hidden.length === 0
+        ? explainKnown(object, known, installation, isStored)
+        : explainHidden(object, { namespace, known, hidden, given }, installation, cluster);
+    }),
+  );
+}
+
+function explainKnown(
+  object: Fields,
+  { facts, sources }: KnownFacts,
+  { config, assumptions }: Installation,
+  isStored: boolean,
+): Explanation {
+  const all = isStored ? assumptions : [...assumptions, ...sources];
+  const explanation = explain(object, facts, config, { where: "cluster", assumptions: all, isStored });
+  const missing = missingAccount(serviceAccountIn(templateOf(object)?.pod), facts);
+  return isStored ? explanation : { ...explanation, findings: [...explanation.findings, ...missing] };
+}
+
+interface Hidden {
+  readonly namespace: string;
+  readonly known: KnownFacts;
+  /** One at least. */
+  readonly hidden: readonly Forbidden[];
+  readonly given: Given;
+}
+
+/** @throws CodedError `RULES_HIDDEN` where the user may not create pods, either */
+async function explainHidden(
+  object: Fields,
+  { namespace, known, hidden, given }: Hidden,
+  { config }: Installation,
+  cluster: LiveCluster,
+): Promise<Explanation> {
+  const user = hidden[0]?.user ?? "the user";
+  const whats = [...new Set(hidden.map(({ what }) => what))];
+  const answer = await tryPod(podToTry(object), namespace, cluster);
+  if ("user" in answer) {
+    throw new CodedError(
+      "RULES_HIDDEN",
+      `The API server lets ${user} neither ${[...whats, answer.what].join(" nor ")}, so neither the rules nor the webhook can be asked.`,
+      {
+        remedy:
+          "Ask a cluster admin for ClusterRole podrole-viewer, or for the right to create pods there; or explain manifests with --offline.",
+      },
+    );
+  }
+  const passedOver = decidingIn(given.objects).slice(0, 5);
+  const assumptions = [
+    `The rules are hidden: the API server does not let ${user} ${whats.join(" and ")}. So the webhook was asked, by a server-side dry run of the pod.`,
+    ...(passedOver.length === 0
+      ? []
+      : [`It goes by what is in the cluster, and not by ${passedOver.join(", ")} of the manifests.`]),
+  ];
+  const knowsNamespace = !hidden.some(isOfNamespace);
+  return explainAnswer(object, { answer, facts: known.facts, knowsNamespace, config, assumptions });
+}
+
+const isOfNamespace = ({ what }: Forbidden): boolean => what.startsWith("get namespaces");

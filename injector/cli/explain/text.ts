@@ -30,7 +30,7 @@ function linesOf(one: Explanation, width: number, paint: Paint): readonly string
   const findings = bySeverity.flatMap(({ code, severity, message, remedy }) => [
     `  ${paint(STYLES[severity], severity)}  ${code}`,
     ...wrapped(message, width, 8),
-    ...wrapped(`To do: ${remedy}`, width, 8),
+    ...(remedy === "" ? [] : wrapped(`To do: ${remedy}`, width, 8)),
   ]);
   return [
     ...wrapped(one.object, width, 0).map((line) => paint("bold", line)),
@@ -45,6 +45,10 @@ function linesOf(one: Explanation, width: number, paint: Paint): readonly string
     ...section(
       "Asked now, the broker would answer",
       (one.broker ?? []).flatMap((answer) => brokerLines(answer, width, paint)),
+    ),
+    ...section(
+      "The API server says",
+      (one.answered ?? []).flatMap((line) => wrapped(line, width, 2)),
     ),
     ...section("Findings", findings),
   ];

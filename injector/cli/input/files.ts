@@ -4,7 +4,8 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { CodedError, systemCode } from "../../../sidecar/kit/errors.ts";
 import type { Assumptions } from "../../cluster/manifest-cluster.ts";
-import { isRecord, own, type Fields } from "../../model/read.ts";
+import { isRecord, metadataOf, own, type Fields } from "../../model/read.ts";
+import { kindOf, namespaceIn } from "../../model/workload.ts";
 import type { Io } from "../io.ts";
 import { filesOf } from "./folder.ts";
 import { concatenated, parseManifests, type Manifest } from "./manifests.ts";
@@ -31,6 +32,16 @@ function flattened(value: unknown): readonly Fields[] {
   const items = own(value, "items");
   return own(value, "kind") === "List" && Array.isArray(items) ? items.flatMap(flattened) : [value];
 }
+
+/** The objects of the kinds that decide about pods, in the namespace that kubectl would put them into. */
+export const placedIn = (objects: readonly Fields[], namespace: string): readonly Fields[] =>
+  objects.map((one) =>
+    NAMESPACED.has(kindOf(one)) && namespaceIn(one) === undefined
+      ? { ...one, metadata: { ...metadataOf(one), namespace } }
+      : one,
+  );
+
+const NAMESPACED: ReadonlySet<string> = new Set(["ServiceAccount", "LimitRange", "ConfigMap", "Secret"]);
 
 /**
  * One file, or standard input for `-`.

@@ -53,11 +53,32 @@ export async function readObjects(
   cluster: LiveCluster,
   configFrom: ConfigFrom,
 ): Promise<LiveObjects> {
-  const parsed = references.map(parseReference);
   const namespace = nameOrThrow(options.namespace ?? cluster.namespace, "-n");
   const podroleNamespace = nameOrThrow(options.podroleNamespace ?? PODROLE_NAMESPACE, "--podrole-namespace");
   const { read } = cluster;
-  const found = await Promise.all(
+  const found = await readReferences(references, namespace, read);
+  const installation = configFrom(await readConfigMap(read, podroleNamespace));
+  const surroundings = await surroundingsOf(namespace, read);
+  const objects = await Promise.all(
+    found.map(async (object) => ({
+      object,
+      facts: await surroundings(serviceAccountIn(templateOf(object)?.pod)),
+    })),
+  );
+  return { objects, installation };
+}
+
+/**
+ * Objects that contain a pod, as they are in the cluster.
+ * @throws CodedError `REFERENCE_INVALID`, `OBJECT_NOT_FOUND` or `NOTHING_TO_EXPLAIN`
+ */
+export async function readReferences(
+  references: readonly string[],
+  namespace: string,
+  read: Read,
+): Promise<readonly Fields[]> {
+  const parsed = references.map(parseReference);
+  return Promise.all(
     parsed.map(async (reference) => {
       const object = await read(pathOf(reference, namespace));
       if (object !== undefined && templateOf(object) !== undefined) return object;
@@ -69,15 +90,6 @@ export async function readObjects(
         : new CodedError("NOTHING_TO_EXPLAIN", `The ${what} holds no pod.`);
     }),
   );
-  const installation = configFrom(await readConfigMap(read, podroleNamespace));
-  const surroundings = await surroundingsOf(namespace, read);
-  const objects = await Promise.all(
-    found.map(async (object) => ({
-      object,
-      facts: await surroundings(serviceAccountIn(templateOf(object)?.pod)),
-    })),
-  );
-  return { objects, installation };
 }
 
 /** @throws CodedError `REFERENCE_INVALID`: any other text would lead to another path */

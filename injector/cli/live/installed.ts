@@ -6,6 +6,8 @@ import { configFrom, otherVersion, type Written } from "../../config/read-config
 import type { SettingName } from "../../config/settings.ts";
 import type { Fields } from "../../model/read.ts";
 import { requireGiven, type GivenSettings } from "../input/settings.ts";
+import { Refusal } from "../../cluster/api-server.ts";
+import { forbiddenIn, type Forbidden } from "./forbidden.ts";
 import type { Read } from "./reader.ts";
 
 /** Where the injector is installed, and nobody says otherwise. */
@@ -26,6 +28,8 @@ export interface ConfigMapReading {
   readonly object?: Fields;
   /** Why there is no object; a clause. */
   readonly why?: string;
+  /** Where the reason is that the user may not read it. */
+  readonly hidden?: Forbidden;
 }
 
 /** Makes an installation of what was read of the cluster's own. */
@@ -37,9 +41,10 @@ export async function readConfigMap(read: Read, namespace: string): Promise<Conf
     const object = await read(`/api/v1/namespaces/${namespace}/configmaps/${CONFIG_MAP}`);
     return object === undefined ? { name, why: `There is no ${name}` } : { name, object };
   } catch (error) {
-    const { code, message } = coded(error);
+    const { code, message, cause } = coded(error);
     if (code !== "API_REFUSED") throw error;
-    return { name, why: message.replace(/\.$/, "") };
+    const hidden = cause instanceof Refusal ? forbiddenIn(cause.said) : undefined;
+    return { name, why: message.replace(/\.$/, ""), ...(hidden === undefined ? {} : { hidden }) };
   }
 }
 

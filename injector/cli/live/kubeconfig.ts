@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import type { Environment } from "../io.ts";
 import { CodedError, messageOf } from "../../../sidecar/kit/errors.ts";
+import { kubeconfigFiles } from "./kubeconfig-files.ts";
 
 export interface KubeOptions {
   readonly kubeconfig?: string;
@@ -17,7 +17,7 @@ export interface KubeOptions {
  */
 export function kubeConfigFrom({ kubeconfig, context, env = {} }: KubeOptions): KubeConfig {
   const config = new KubeConfig();
-  const files = kubeconfig === undefined ? filesFrom(env) : [kubeconfig];
+  const files = kubeconfig === undefined ? kubeconfigFiles(env) : [kubeconfig];
   const inCluster = existsSync(TOKEN_FILE);
   try {
     for (const file of files) add(config, file);
@@ -54,13 +54,6 @@ export function kubeConfigFrom({ kubeconfig, context, env = {} }: KubeOptions): 
 
 /** Mounted into every pod that has a service account. */
 const TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token";
-
-/** The files that kubectl would read: those of KUBECONFIG, else the one in the home folder. */
-function filesFrom({ KUBECONFIG = "", HOME, USERPROFILE }: Environment): readonly string[] {
-  const named = KUBECONFIG.split(delimiter).filter((file) => file !== "");
-  const own = join(HOME ?? USERPROFILE ?? "/", ".kube", "config");
-  return named.length > 0 ? named : [own].filter((file) => existsSync(file));
-}
 
 /** The first file that names a current context decides, as with kubectl. */
 function add(config: KubeConfig, file: string): void {

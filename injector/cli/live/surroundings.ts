@@ -59,9 +59,10 @@ interface Surrounding {
 }
 
 export const limitRangesOf = async (namespace: string, read: Read): Promise<readonly LimitRange[]> =>
-  limitRangesByNamespace(
-    ((await readAll(read, `${CORE}/${namespace}/limitranges`)) ?? []).map(readLimitRange),
-  )(namespace);
+  limitRangesByNamespace((await limitRangeObjects(namespace, read)).map(readLimitRange))(namespace);
+
+export const limitRangeObjects = async (namespace: string, read: Read): Promise<readonly Fields[]> =>
+  (await readAll(read, `${CORE}/${namespace}/limitranges`)) ?? [];
 
 /** All grants, those for other namespaces too: one may have been meant for this one. Sorted by name, as in the webhook. */
 export const readable = (readings: readonly GrantReading[]): readonly Grant[] =>

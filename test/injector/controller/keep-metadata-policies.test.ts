@@ -66,6 +66,7 @@ function rig(over: Partial<Cluster> = {}) {
     remove: (path, preconditions) => write(path, preconditions),
     post: () => Promise.reject(new Error("no")),
     create: () => Promise.reject(new Error("no")),
+    dryRun: () => Promise.reject(new Error("no")),
     put: () => Promise.reject(new Error("no")),
     close: () => {},
   };
