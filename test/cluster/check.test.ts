@@ -84,6 +84,18 @@ describe.skipIf(reason !== undefined)(
       expect(checks.filter(({ status }) => status === "fail")).toEqual([]);
     });
 
+    test("tells a user without rights, and one whose token is not accepted, in one line each", async () => {
+      const tenant = await plane.serviceAccount("canary", "default");
+      const expired = plane.injectorConfig.exportConfig().replaceAll("injector-token", "old-token");
+      const said = async (kubeconfig: string) => podrole(["check", "--kubeconfig", tempFile(kubeconfig)]);
+      const [none, old] = [await said(tenant.exportConfig()), await said(expired)];
+      expect([none.code, none.stdout, old.code, old.stdout]).toEqual([1, "", 1, ""]);
+      expect(none.stderr).toMatch(
+        /^CHECK_NOT_ALLOWED: .+ does not let system:serviceaccount:canary:default get \S+ \(HTTP 403\)\. It .+\n$/,
+      );
+      expect(old.stderr).toMatch(/^API_UNAUTHENTICATED: .+\n$/);
+    });
+
     test("names the mode of each namespace, tries each mode, and names pods that are older than the label", async () => {
       await plane.admin.create(NAMESPACES, { metadata: { name: "old" } });
       await plane.admin.create(`${NAMESPACES}/old/serviceaccounts`, { metadata: { name: "default" } });

@@ -2,7 +2,17 @@ import { X509Certificate } from "node:crypto";
 import { fieldsIn, own, type Fields } from "../../model/read.ts";
 import { INJECTOR } from "../live/deployment.ts";
 import type { CheckFacts } from "./facts.ts";
-import { fail, judged, ok, skip, warn, type CheckCode, type CheckResult, type Results } from "./result.ts";
+import {
+  fail,
+  judged,
+  ok,
+  skip,
+  unjudged,
+  warn,
+  type CheckCode,
+  type CheckResult,
+  type Results,
+} from "./result.ts";
 import { tlsSecretIn } from "./tls-secret.ts";
 import { oursIn } from "./webhook.ts";
 
@@ -33,7 +43,7 @@ type Bundle = { readonly cas: readonly X509Certificate[] } | { readonly why: str
 
 export const bundleCheck = (facts: CheckFacts): Results => {
   const code = "CA_BUNDLE";
-  if (facts.webhooks.kind === "unread") return skip(code, facts.webhooks.why);
+  if (facts.webhooks.kind === "unread") return unjudged(code, facts.webhooks);
   const bundle = bundleIn(facts);
   if (bundle === undefined) return skip(code, "there is no webhook of podrole's");
   if ("why" in bundle) {

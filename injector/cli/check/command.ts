@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../../../sidecar/kit/clock.ts";
+import { oneLine } from "../../../sidecar/kit/errors.ts";
 import { Interruption, type Bind, type ExitCode, type Io } from "../io.ts";
 import { installationFrom } from "../live/installed.ts";
 import { givenSettings } from "../input/settings.ts";
 import { plain, widthOf } from "../print/lines.ts";
 import { outputOption, withClusterOptions, withConfigFile, type ClusterOptions } from "../options.ts";
 import { isHealthy } from "./checks.ts";
+import { isJudged } from "./result.ts";
 import { scopeOf } from "./probe/results.ts";
-import { reportOf } from "./text.ts";
+import { nothingJudged, reportOf } from "./text.ts";
 import { checkUntil } from "./wait.ts";
 
 interface CheckOptions extends ClusterOptions {
@@ -71,7 +73,7 @@ async function checked(io: Io, options: Options): Promise<ExitCode> {
     configFrom: installationFrom(await givenSettings(options)),
   };
   const say = (line: string): void => io.stderr.write(`${plain(line)}\n`);
-  const results = await withCluster({ ...options, env: io.env }, async (cluster) => {
+  const { results, unasked } = await withCluster({ ...options, env: io.env }, async (cluster) => {
     const look = await checkUntil(options.wait === true ? options.timeout : 0, {
       gather: () => gather(cluster, { ...asked, now: systemClock.now() }),
       now: () => systemClock.now(),
@@ -79,19 +81,20 @@ async function checked(io: Io, options: Options): Promise<ExitCode> {
       say,
     });
     const only = options.probe === true ? [] : options.probe;
-    if (only === undefined) return look.results;
+    if (only === undefined || look.facts === undefined) return look;
     const { probe } = await import("./probe/probe.ts");
     const interrupted = io.interrupted();
     const probing = { only, limitMs: options.timeout, say, interrupted };
-    return [...look.results, ...(await probe(look.facts, cluster, probing))];
+    return { ...look, results: [...look.results, ...(await probe(look.facts, cluster, probing))] };
   });
-  const healthy = isHealthy(results);
+  const healthy = isHealthy(results) && isJudged(results);
   const notes = options.probe === undefined ? [] : [scopeOf(asked.podroleNamespace)];
-  io.stdout.write(
-    options.output === "json"
-      ? `${JSON.stringify({ healthy, checks: results, ...(notes.length === 0 ? {} : { notes }) }, null, 2)}\n`
-      : reportOf(results, widthOf(io.stdout), io.stdout.paint, notes),
-  );
+  const nothing = unasked ?? nothingJudged(results);
+  if (options.output === "json") {
+    const report = { healthy, checks: results, ...(notes.length === 0 ? {} : { notes }) };
+    io.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  } else if (nothing !== undefined) io.stderr.write(`${oneLine(nothing)}\n`);
+  else io.stdout.write(reportOf(results, widthOf(io.stdout), io.stdout.paint, notes));
   return healthy ? 0 : 1;
 }
 

@@ -10,7 +10,7 @@ import { CONFIG_MAP } from "../../config/config-map.ts";
 import { INJECTOR } from "../live/deployment.ts";
 import type { ConfigFrom } from "../live/installed.ts";
 import type { LiveCluster } from "../live/cluster.ts";
-import { PAGE, readAll, type Read } from "../live/reader.ts";
+import { noApiServer, PAGE, readAll, type Read } from "../live/reader.ts";
 import { allGrants, factsOf, limitRangesOf, readable } from "../live/surroundings.ts";
 import { gatherBroker, NO_BROKER } from "./broker/gather.ts";
 import { usesBroker } from "./broker/used.ts";
@@ -19,7 +19,7 @@ import { chainIn } from "./certificates.ts";
 import { tryPods } from "./dry-run.ts";
 import { PODS_MAX, type CheckFacts, type DryRun, type PodsIn, type Reading } from "./facts.ts";
 import { PLAIN, underPodrole } from "./namespaces.ts";
-import { mapped, reading } from "./reading.ts";
+import { mapped, reading, unread } from "./reading.ts";
 import { tlsSecretIn } from "./tls-secret.ts";
 
 const CORE = "/api/v1/namespaces";
@@ -32,12 +32,14 @@ interface Asked {
   readonly now: number;
 }
 
-/** Everything that is judged, read at once. What cannot be read is a value as well, and stops nothing else. */
+/**
+ * Everything that is judged, read at once. What cannot be read is a value as well, and stops nothing else.
+ * @throws CodedError where the API server does not answer, or takes no credentials: nothing can be read then
+ */
 export async function gather(cluster: LiveCluster, asked: Asked): Promise<CheckFacts> {
   const { podroleNamespace: place, configFrom, now } = asked;
-  const serverVersion = await reading(() => cluster.read("/version"));
-  // One time-out is enough, where nobody answers.
-  const read: Read = serverVersion.kind === "found" ? cluster.read : notAsked(serverVersion);
+  const { read } = cluster;
+  const serverVersion = await versionOf(cluster);
   const one = (path: string): Promise<Reading> => reading(() => read(path));
   const all = (path: string): Promise<Reading<readonly Fields[]>> => reading(() => readAll(read, path));
 
@@ -184,7 +186,15 @@ function valueOf<T>(from: Reading<T>): T {
   throw new Error(from.kind === "unread" ? from.why : "there is none");
 }
 
-const notAsked =
-  (why: Reading): Read =>
-  () =>
-    Promise.reject(new Error(why.kind === "unread" ? why.why : "the server is no Kubernetes API server"));
+/** First and alone: where nobody answers, or no credentials are taken, nothing else is worth a try. */
+async function versionOf({ read, server }: LiveCluster): Promise<Reading> {
+  try {
+    const value = await read("/version");
+    if (value !== undefined) return { kind: "found", value };
+  } catch (error) {
+    const reading = unread(error);
+    if (reading.kind === "unread" && reading.refused === true) return reading;
+    throw error;
+  }
+  throw noApiServer(server, "it knows no /version");
+}

@@ -1,6 +1,6 @@
 import { fieldsIn, nameOf, own, recordsIn, strings, type Fields } from "../../model/read.ts";
 import type { CheckFacts } from "./facts.ts";
-import { fail, judged, listed, ok, skip, warn, type Results } from "./result.ts";
+import { fail, judged, listed, ok, skip, unjudged, warn, type Results } from "./result.ts";
 
 const APPLY =
   "Apply the ValidatingAdmissionPolicy and the binding of podrole's chart (admissionPolicy.enabled), or those of deploy/install.yaml.";
@@ -40,6 +40,7 @@ export const policyCheck = ({ policies }: CheckFacts): Results => {
 
 export const bindingCheck = ({ policies, bindings }: CheckFacts): Results => {
   const code = "POLICY_BINDING";
+  if (policies.kind === "unread") return unjudged(code, policies);
   const ours = policies.kind === "found" ? oursIn(policies.value).map(nameOf) : [];
   if (ours.length === 0) return skip(code, "there is no policy of podrole's to be bound");
   return judged(code, bindings, fail(code, `${ours.join(", ")} is not bound.`, APPLY), (all) =>

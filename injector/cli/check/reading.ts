@@ -7,8 +7,13 @@ export async function reading<T>(work: () => Promise<T | undefined>): Promise<Re
     const value = await work();
     return value === undefined ? { kind: "absent" } : { kind: "found", value };
   } catch (error) {
-    return { kind: "unread", why: coded(error).message };
+    return unread(error);
   }
+}
+
+export function unread(error: unknown): Reading<never> {
+  const { code, message } = coded(error);
+  return { kind: "unread", why: message, ...(code === "API_REFUSED" ? { refused: true } : {}) };
 }
 
 export const mapped = async <A, B>(from: Reading<A>, work: (value: A) => Promise<B>): Promise<Reading<B>> =>

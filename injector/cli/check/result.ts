@@ -142,6 +142,8 @@ export interface CheckResult {
   readonly guard?: GuardMode | "off";
   /** Of `BROKER_IDENTITY`: whom roles have to trust. */
   readonly principal?: string;
+  /** Of a skipped check: the API server does not let the kubeconfig's user read what it needs. */
+  readonly refused?: true;
   /** All that the message is about; it may name the first ones only. */
   readonly namespaces?: readonly string[];
   /** Of `PROBE`. */
@@ -170,6 +172,13 @@ export const skip = (code: CheckCode, why: string): CheckResult => ({
   message: `Not checked: ${why.replace(/\.$/, "")}.`,
 });
 
+/** For what could not be read. */
+export const unjudged = (code: CheckCode, { why, refused }: Unread): CheckResult => ({
+  ...skip(code, why),
+  ...(refused && { refused }),
+});
+type Unread = Extract<Reading, { readonly kind: "unread" }>;
+
 /** Judges what was found; says why where nothing was read. */
 export function judged<T>(
   code: CheckCode,
@@ -183,9 +192,13 @@ export function judged<T>(
     case "absent":
       return absent;
     case "unread":
-      return skip(code, reading.why);
+      return unjudged(code, reading);
   }
 }
+
+/** Whether anything of the installation was judged: not where the API server does not answer, or lets its user read nothing. */
+export const isJudged = (results: readonly CheckResult[]): boolean =>
+  results.some(({ code, status }) => status !== "skip" && CHECKS[code].group !== "API server");
 
 /** Names in a sentence, of a list that may be long. */
 export function listed(names: readonly string[], most = 10): string {

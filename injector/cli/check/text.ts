@@ -1,6 +1,7 @@
+import { CodedError } from "../../../sidecar/kit/errors.ts";
 import type { Paint } from "../print/paint.ts";
 import { plain, wrapped } from "../print/lines.ts";
-import { CHECKS, STATUSES, type CheckResult, type Status } from "./result.ts";
+import { CHECKS, isJudged, STATUSES, type CheckResult, type Status } from "./result.ts";
 
 const STYLES = { ok: "green", warn: "yellow", fail: "red", skip: "dim" } as const satisfies Record<
   Status,
@@ -17,14 +18,19 @@ export function reportOf(
   paint: Paint,
   notes: readonly string[] = [],
 ): string {
-  const groups = Map.groupBy(results, ({ code }) => CHECKS[code].group);
+  const refused = results.filter((one) => one.refused === true);
+  const groups = Map.groupBy(
+    results.filter((one) => one.refused !== true),
+    ({ code }) => CHECKS[code].group,
+  );
   const lines = [...groups].flatMap(([group, members]) => [
     paint("bold", group),
     ...alike(members).flatMap((some) => linesOf(some, width, paint)),
     "",
   ]);
+  const unread = refused.length === 0 ? [] : [...refusedLines(refused, width, paint), ""];
   const remarks = notes.flatMap((note) => [...wrapped(note, width, 0).map((line) => paint("dim", line)), ""]);
-  return `${[...lines, ...remarks, ...wrapped(countOf(results), width, 0)].join("\n")}\n`;
+  return `${[...lines, ...unread, ...remarks, ...wrapped(countOf(results), width, 0)].join("\n")}\n`;
 }
 
 /** Neighbours that differ in their message alone are told of together. */
@@ -50,6 +56,33 @@ function linesOf(
     ...some.flatMap(({ message }) => wrapped(message, width, 8)),
     ...(remedy === undefined ? [] : wrapped(`To do: ${remedy}`, width, 8)),
   ];
+}
+
+/** Of a user with few rights, each check would say the same again and again. */
+function refusedLines(refused: readonly CheckResult[], width: number, paint: Paint): readonly string[] {
+  const codes = refused.map(({ code }) => code).join(", ");
+  const [first = "", ...rest] = wrapped(codes, width, 8);
+  return [
+    paint("bold", "Not checked"),
+    `  ${paint(STYLES.skip, "skip")}  ${first.trimStart()}`,
+    ...rest,
+    ...reasonsOf(refused).flatMap((reason) => wrapped(reason, width, 8)),
+    ...wrapped("To do: Use a kubeconfig whose user may read it, to have them checked, too.", width, 8),
+  ];
+}
+
+const reasonsOf = (refused: readonly CheckResult[]): readonly string[] => [
+  ...new Set(refused.map(({ message }) => message.replace(/^Not checked: /, ""))),
+];
+
+/** Where the user may read nothing of podrole's, one sentence says it better than a report; undefined where something was judged. */
+export function nothingJudged(results: readonly CheckResult[]): CodedError | undefined {
+  if (isJudged(results)) return undefined;
+  const [first = "", ...more] = reasonsOf(results.filter(({ refused }) => refused));
+  const others = more.length === 0 ? "" : ` It refuses ${more.length} more such requests.`;
+  return new CodedError("CHECK_NOT_ALLOWED", `Nothing of podrole was checked. ${first}${others}`, {
+    remedy: "Ask an admin of the cluster to run podrole check, or use podrole explain for pods of your own.",
+  });
 }
 
 function countOf(results: readonly CheckResult[]): string {

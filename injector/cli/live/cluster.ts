@@ -4,6 +4,7 @@ import type { Facts } from "../../model/facts.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
 import { templateOf } from "../../model/workload.ts";
+import { accessOf } from "./access.ts";
 import { isName, parseReference, pathOf } from "./reference.ts";
 import { PODROLE_NAMESPACE, readConfigMap, type ConfigFrom, type Installation } from "./installed.ts";
 import { kubeConfigFrom, namespaceOf, type KubeOptions } from "./kubeconfig.ts";
@@ -31,7 +32,7 @@ export async function withCluster<T>(
   work: (cluster: LiveCluster) => Promise<T>,
 ): Promise<T> {
   const kube = kubeConfigFrom(options);
-  const api = apiServer(kube);
+  const api = apiServer(accessOf(kube));
   const server = kube.getCurrentCluster()?.server ?? "";
   try {
     return await work({ api, server, read: reader(api, server), namespace: namespaceOf(kube) ?? "default" });

@@ -11,7 +11,7 @@ export const READ_MS = 10_000;
 
 /**
  * One GET; undefined where there is no such thing.
- * @throws CodedError `API_UNREACHABLE`, `API_UNAUTHENTICATED` or `API_REFUSED`
+ * @throws CodedError `API_UNREACHABLE`, `API_UNAUTHENTICATED`, `API_REFUSED`, or `KUBECONFIG_UNUSABLE` of the kubeconfig
  */
 export type Read = (path: string) => Promise<Fields | undefined>;
 
@@ -23,6 +23,8 @@ export const reader =
       if (!isRecord(object)) throw new Error("the answer is no object");
       return object;
     } catch (error) {
+      if (error instanceof CodedError) throw error;
+      if (error instanceof SyntaxError) throw noApiServer(server, "its answer is not JSON", error);
       if (!(error instanceof Refusal)) throw unreachable(server, error);
       if (error.status === 404) return undefined;
       if (error.status === 401) throw unauthenticated(server, error);
@@ -53,6 +55,13 @@ const unauthenticated = (server: string, error: unknown): CodedError =>
     `The API server ${server} does not accept the kubeconfig's credentials (HTTP 401): they may have expired.`,
     { remedy: "Log in to the cluster again, or choose another --context.", cause: error },
   );
+
+/** Something answers there, such as a proxy's page. */
+export const noApiServer = (server: string, why: string, cause?: unknown): CodedError =>
+  new CodedError("API_UNREACHABLE", `${server} does not answer as a Kubernetes API server: ${why}.`, {
+    remedy: "Correct the kubeconfig's server, or choose another --context.",
+    cause,
+  });
 
 /**
  * The objects of a list, page by page; undefined where there is no such list.

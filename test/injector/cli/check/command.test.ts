@@ -61,21 +61,70 @@ describe("podrole check", () => {
     expect(asked).toEqual([...new Set(asked)]);
   });
 
-  test("asks once where nobody answers, and says so", async () => {
+  test.for([
+    ["nobody answers", "stop", /^The API server http:\S+ cannot be reached: .*ECONNREFUSED/],
+    [
+      "the credentials have expired",
+      401,
+      /^The API server http:\S+ does not accept the kubeconfig's credentials \(HTTP 401\)/,
+    ],
+    [
+      "the server is another one",
+      404,
+      /^http:\S+ does not answer as a Kubernetes API server: it knows no \/version\.$/,
+    ],
+  ] as const)("asks once and tells of it in one line where %s", async ([, how, message]) => {
     const { server, kubeconfig } = await cluster();
-    await server.stop();
-    const run = await check(["--kubeconfig", kubeconfig, "-o", "json"]);
-    expect(run.code).toBe(1);
-    const { healthy, checks } = JSON.parse(run.stdout);
-    expect(healthy).toBe(false);
-    expect(checks[0]).toMatchObject({
-      code: "API_SERVER",
-      status: "fail",
-      message: expect.stringMatching(/cannot be reached: .*ECONNREFUSED/),
+    if (how === "stop") await server.stop();
+    else server.answer("GET /version", how);
+    const { code, stdout } = await check(["--kubeconfig", kubeconfig, "-o", "json"]);
+    expect(code).toBe(1);
+    const result = { code: "API_SERVER", status: "fail", message: expect.stringMatching(message) as string };
+    expect(JSON.parse(stdout)).toEqual({
+      healthy: false,
+      checks: [{ ...result, remedy: expect.stringMatching(/\.$/) as string }],
     });
-    expect(new Set(checks.slice(1).map(({ status }: { status: string }) => status))).toEqual(
-      new Set(["skip"]),
+    const text = await check(["--kubeconfig", kubeconfig]);
+    expect([text.code, text.stdout]).toEqual([1, ""]);
+    expect(text.stderr).toMatch(/^API_UN(?:REACHABLE|AUTHENTICATED): [^\n]+\n$/);
+    if (how !== "stop") expect(server.requests).toEqual(["GET /version", "GET /version"]);
+  });
+
+  test("waits for an API server that does not answer yet", async () => {
+    const { server, kubeconfig } = await cluster();
+    server.answer("GET /version", 503);
+    await server.stop();
+    const { code, stderr } = await check(["--kubeconfig", kubeconfig, "--wait", "--timeout", "3s"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^waiting: API_SERVER: .+\nAPI_UNREACHABLE: .+\n$/);
+  });
+
+  test("tells a user who may read nothing of podrole in one line", async () => {
+    const { server, kubeconfig } = await cluster();
+    server.answer("GET /", 403);
+    for (const verb of ["LIST", "POST"]) server.answer(`${verb} /`, 403);
+    const { code, stdout, stderr } = await check(["--kubeconfig", kubeconfig]);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(
+      /^CHECK_NOT_ALLOWED: Nothing of podrole was checked\. The API server refuses GET \S+ with HTTP 403: .+ It refuses \d+ more such requests\. Ask an admin [^\n]+\n$/,
     );
+    const { healthy, checks } = JSON.parse((await check(["--kubeconfig", kubeconfig, "-o", "json"])).stdout);
+    expect(healthy).toBe(false);
+    const other = checks.filter(({ refused }: { refused?: true }) => refused !== true);
+    expect(other.map(({ code: one }: { code: string }) => one)).toEqual(["API_SERVER", "KUBERNETES_VERSION"]);
+  });
+
+  test("tells what a user with few rights may not read once, and judges the rest", async () => {
+    const { server, kubeconfig } = await cluster();
+    server.answer("GET /apis/apps/", 403);
+    server.answer("LIST /apis/admissionregistration", 403);
+    const { stdout } = await check(["--kubeconfig", kubeconfig]);
+    const [, skipped = ""] = stdout.split("\nNot checked\n");
+    expect(skipped.replaceAll(/\s+/g, " ")).toMatch(
+      /^ skip INJECTOR, INJECTOR_VERSION, .*CONTROLLER, WEBHOOK, .*POLICY_BINDING .*The API server refuses GET .* To do: Use a kubeconfig/,
+    );
+    expect(stdout).not.toContain("no policy of podrole's to be bound");
+    expect(stdout.match(/podrole-injector with/g)).toHaveLength(1);
   });
 
   test("prints nothing of a Secret but what its certificate says", async () => {
@@ -118,7 +167,7 @@ describe("podrole check", () => {
     const again = await check(["--kubeconfig", kubeconfig]);
     expect(again.stdout).not.toContain("; rm");
     expect(again.stdout.replaceAll(/\s+/g, " ")).toMatch(
-      /skip BROKER_ACCESS Not checked: .+SubjectAccessReview: said with 403/,
+      /skip BROKER_ACCESS The API server does not say .+SubjectAccessReview: said with 403/,
     );
   });
 
