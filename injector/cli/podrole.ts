@@ -1,6 +1,7 @@
 import { Command, type OutputConfiguration } from "commander";
 import { VERSION } from "../model/version.ts";
 import { checkCommand } from "./check/command.ts";
+import { completionCommand } from "./completion/command.ts";
 import { demoCommand } from "./demo/command.ts";
 import { withExamples } from "./examples.ts";
 import { explainCommand } from "./explain/command.ts";
@@ -17,7 +18,7 @@ const COMMANDS: Readonly<Record<string, readonly ((bind: Bind) => Command)[]>> =
   "AWS:": [trustPolicyCommand],
   "A cluster:": [checkCommand],
   "Try it:": [demoCommand],
-  "This program:": [versionCommand],
+  "This program:": [versionCommand, completionCommand],
 };
 
 const EXIT_CODES = `

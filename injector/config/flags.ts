@@ -27,9 +27,10 @@ function optionOf(name: SettingName): Option {
   const { kind, about, default: fallback = "" }: Setting = SETTINGS[name];
   const isBoolean = kind.schema.type === "boolean";
   const value = isBoolean ? "[boolean]" : `<${kind.placeholder}>`;
-  const words = kind.choices === undefined ? "" : ` One of ${kind.choices.join(", ")}.`;
   const otherwise = fallback === "" ? "" : ` Default: ${fallback}.`;
-  const option = new Option(`${flagOf(name)} ${value}`, about + words + otherwise);
+  const option = new Option(`${flagOf(name)} ${value}`, about + otherwise);
+  // Only for the help and for completion: the parser below says more.
+  if (kind.choices !== undefined) option.choices(kind.choices);
   return (isBoolean ? option.preset("true") : option).argParser((raw: string) => {
     checked(name, raw);
     return raw;

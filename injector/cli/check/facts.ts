@@ -10,8 +10,15 @@ import type { Fields } from "../../model/read.ts";
 export type Reading<T = Fields> =
   | { readonly kind: "found"; readonly value: T }
   | { readonly kind: "absent" }
-  /** `why` is a clause: the API server refuses GET … with HTTP 403. `refused`: it answered, and gives this to this user not. */
-  | { readonly kind: "unread"; readonly why: string; readonly refused?: true };
+  | Unread;
+
+export interface Unread {
+  readonly kind: "unread";
+  /** A clause: the API server refuses GET … with HTTP 403. */
+  readonly why: string;
+  /** The API server answered, and does not let this user read it. */
+  readonly refused?: true;
+}
 
 /** Everything that the checks judge, taken once. No secret is in it: of the TLS Secret, the certificates alone. */
 export interface CheckFacts {

@@ -192,8 +192,8 @@ async function versionOf({ read, server }: LiveCluster): Promise<Reading> {
     const value = await read("/version");
     if (value !== undefined) return { kind: "found", value };
   } catch (error) {
-    const reading = unread(error);
-    if (reading.kind === "unread" && reading.refused === true) return reading;
+    const untold = unread(error);
+    if (untold.refused === true) return untold;
     throw error;
   }
   throw noApiServer(server, "it knows no /version");

@@ -1,5 +1,5 @@
 import { coded } from "../../../sidecar/kit/errors.ts";
-import type { Reading } from "./facts.ts";
+import type { Reading, Unread } from "./facts.ts";
 
 /** What has become of a read. It never rejects: what cannot be read stops nothing else. */
 export async function reading<T>(work: () => Promise<T | undefined>): Promise<Reading<T>> {
@@ -11,7 +11,7 @@ export async function reading<T>(work: () => Promise<T | undefined>): Promise<Re
   }
 }
 
-export function unread(error: unknown): Reading<never> {
+export function unread(error: unknown): Unread {
   const { code, message } = coded(error);
   return { kind: "unread", why: message, ...(code === "API_REFUSED" ? { refused: true } : {}) };
 }

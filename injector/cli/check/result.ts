@@ -1,6 +1,6 @@
 import type { GuardMode } from "../../../sidecar/contract/env.ts";
 import type { FindingCode } from "../../model/findings.ts";
-import type { Reading } from "./facts.ts";
+import type { Reading, Unread } from "./facts.ts";
 
 export const STATUSES = ["ok", "warn", "fail", "skip"] as const;
 export type Status = (typeof STATUSES)[number];
@@ -177,7 +177,6 @@ export const unjudged = (code: CheckCode, { why, refused }: Unread): CheckResult
   ...skip(code, why),
   ...(refused && { refused }),
 });
-type Unread = Extract<Reading, { readonly kind: "unread" }>;
 
 /** Judges what was found; says why where nothing was read. */
 export function judged<T>(

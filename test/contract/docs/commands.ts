@@ -101,7 +101,10 @@ const unknownFlags = (command: Command, args: readonly string[]): readonly strin
   args
     .filter((word) => /^--?[a-z]/.test(word))
     .map((word) => word.split("=")[0] ?? "")
-    .filter((flag) => !command.options.some(({ short, long }) => flag === short || flag === long))
+    .filter(
+      (flag) =>
+        flag !== "--help" && !command.options.some(({ short, long }) => flag === short || flag === long),
+    )
     .map((flag) => `podrole ${command.name()} has no option \`${flag}\``);
 
 const IN_TREE = /^(?:file:\/\/)?(?:deploy|test|injector|sidecar|\.ci|Dockerfile)\b.*[./]/;

@@ -87,7 +87,7 @@ describe("podrole check", () => {
     const text = await check(["--kubeconfig", kubeconfig]);
     expect([text.code, text.stdout]).toEqual([1, ""]);
     expect(text.stderr).toMatch(/^API_UN(?:REACHABLE|AUTHENTICATED): [^\n]+\n$/);
-    if (how !== "stop") expect(server.requests).toEqual(["GET /version", "GET /version"]);
+    expect(server.requests.filter((line) => line !== "GET /version")).toEqual([]);
   });
 
   test("waits for an API server that does not answer yet", async () => {
