@@ -180,14 +180,17 @@ describe.skipIf(reason !== undefined)(
       const notes = (set: string): string =>
         run("upgrade", "podrole", CHART, "--dry-run=server", "--set", `broker.enabled=true,${set}`).stdout;
       const byToken = notes(`broker.identity.roleArn=${arn}`);
-      expect(byToken).toContain(`podrole trust-policy --source broker --principal ${arn}`);
+      expect(byToken).toContain("podrole trust-policy --source broker --broker-identity web-identity");
+      expect(byToken).toContain(`--principal ${arn}`);
       expect(byToken).toContain("trust the service account podrole-system/podrole-broker");
       expect(byToken).toContain("No pod asks the broker yet");
       const bySecret = notes(
-        "broker.identity.type=secret,broker.identity.secretName=aws,options.source=broker",
+        "broker.identity.type=secret,broker.identity.secretName=aws,options.source=broker,options.policy=off",
       );
-      expect(bySecret).toContain("You renew the keys in Secret aws");
+      expect(bySecret).toContain("When you replace the keys in Secret aws");
       expect(bySecret).not.toContain("No pod asks the broker yet");
+      // It has no effect in this source.
+      expect(bySecret).not.toContain("options.policy is off");
     });
 
     test("its notes do not mention labels when a namespace has one", async () => {
