@@ -116,6 +116,7 @@ export const identityUnavailable = (code: string): IssueError =>
     `The broker has no AWS identity to make sessions with (${code}).`,
     {
       kind: "passing",
-      remedy: "Ask a cluster admin to see the broker's log and its readiness.",
+      remedy:
+        "Nothing to do: the sidecar tries again. If it goes on, ask a cluster admin to look at the broker's log (podrole check shows its identity).",
     },
   );

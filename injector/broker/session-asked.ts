@@ -34,5 +34,5 @@ function parsed(body: string): Readonly<Record<string, unknown>> | undefined {
 const invalid = (what: string): IssueError =>
   new IssueError("REQUEST_INVALID", `The request to POST ${BROKER.path} is not valid: ${what}.`, {
     kind: "definite",
-    remedy: "See that sidecar and broker are of versions that go together.",
+    remedy: "Recreate the pod: its sidecar may be of a version that this broker does not know.",
   });

@@ -63,7 +63,7 @@ const missing = (): IssueError =>
     "The request has no token: Authorization must be Bearer and the pod's token.",
     {
       kind: "definite",
-      remedy: "Let podrole's sidecar ask the broker: it has the pod's token.",
+      remedy: "Leave it to podrole's sidecar to ask the broker: it has the pod's token.",
     },
   );
 
@@ -72,18 +72,19 @@ export const notAccepted = (why: string): IssueError =>
   new IssueError("TOKEN_NOT_ACCEPTED", `The pod's token is not accepted: ${why}.`, {
     kind: "definite",
     remedy:
-      "Recreate the pod. If the new one is refused too, see that sidecar and broker are of one cluster.",
+      "Recreate the pod. If the new one is refused too, ask a cluster admin to see whether its brokerUrl leads to the broker of the same cluster.",
   });
 
 /** The kubelet renews the token in time, so the next one will be valid. */
 const expired = (): IssueError =>
   new IssueError("TOKEN_NOT_ACCEPTED", "The pod's token has expired.", {
     kind: "passing",
-    remedy: "See whether the kubelet renews the token, and whether the clocks of the nodes agree.",
+    remedy:
+      "Nothing to do: the sidecar tries again. If it goes on, ask a cluster admin to see whether the kubelet of the pod's node renews the token, and whether the nodes' clocks agree.",
   });
 
 export const notBound = (): IssueError =>
   new IssueError("TOKEN_NOT_BOUND", "The token is not bound to a pod.", {
     kind: "definite",
-    remedy: "Let podrole's sidecar ask the broker: its token is bound to the pod that has it.",
+    remedy: "Leave it to podrole's sidecar to ask the broker: its token is bound to the pod that has it.",
   });

@@ -11,7 +11,8 @@ export const API_MS = 3000;
 export const factsUnavailable = (what: string, error: unknown): IssueError =>
   new IssueError("FACTS_UNAVAILABLE", `${what}: ${reasonOf(error)}.`, {
     kind: "passing",
-    remedy: "The sidecar tries again. If it goes on, check the API server and the broker's RBAC.",
+    remedy:
+      "Nothing to do: the sidecar tries again. If it goes on, ask a cluster admin to check the API server and the broker's RBAC (podrole check).",
   });
 
 /** A parser's message quotes what it could not read. */

@@ -13,23 +13,23 @@ export const isCertificate = (why: string): boolean =>
 
 export function certificateRemedy(why: string): string {
   if (why === OTHER_NAME) {
-    return "See what answers there in the broker's place. The certificate that the controller makes holds the name of the broker's Service; if the setting brokerUrl has another, correct it and restart the pod.";
+    return "Ask a cluster admin to see what answers there, and whether the setting brokerUrl names a host of the broker's certificate. When brokerUrl has changed, restart the pod.";
   }
   if (OUT_OF_TIME.test(why)) {
-    return "Set the node's clock, or see in the controller's log why it does not renew the broker's certificate (Secret podrole-broker-tls).";
+    return "Ask a cluster admin to check the clock of the pod's node, and to see in the controller's log why it does not renew the broker's certificate (Secret podrole-broker-tls).";
   }
-  return "The CA that podrole wrote into this pod may not be the broker's any more: restart the pod. If that does not help, see what answers in the broker's place.";
+  return "Restart the pod: the CA that podrole wrote into it may not be the broker's any more. If that does not help, ask a cluster admin to see what answers in the broker's place.";
 }
 
 export function unreachableRemedy(why: string): string {
   if (/^(?:ENOTFOUND|EAI_)/.test(why)) {
-    return "See that the broker's Service exists, that the pod's dnsPolicy is one that resolves names of the cluster (ClusterFirst), and that no NetworkPolicy keeps the pod from DNS.";
+    return "See that the pod's dnsPolicy is one that resolves names of the cluster (ClusterFirst), and that no NetworkPolicy keeps the pod from DNS. Otherwise ask a cluster admin to see whether the broker's Service exists.";
   }
   if (why === "EPROTO" || why.startsWith("ERR_SSL_")) {
-    return "What answers there speaks no TLS: see where the broker's Service leads to, and what is in between, such as a service mesh.";
+    return "What answers there speaks no TLS. Ask a cluster admin to see where the broker's Service leads to, and what is in between, such as a service mesh.";
   }
   return ROUTE_REMEDY;
 }
 
 export const ROUTE_REMEDY =
-  "See that the broker runs and its Service has endpoints, and that no NetworkPolicy keeps the pod from it or from DNS.";
+  "See that no NetworkPolicy keeps the pod from the broker or from DNS. Otherwise ask a cluster admin to see whether the broker is ready (podrole check).";

@@ -172,7 +172,7 @@ describe("through the life of the broker's CA, a pod of the last three years get
     const error = await noSession({ url, ca: pods[0]?.brokerCa ?? "" });
     expect([error.code, error.remedy]).toEqual([
       "BROKER_CERTIFICATE",
-      expect.stringContaining("restart the pod") as string,
+      expect.stringContaining("Restart the pod") as string,
     ]);
     expect(received).toEqual([]);
   });
