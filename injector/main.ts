@@ -13,7 +13,7 @@ import { random } from "./mutate/fresh.ts";
 import { bodyLimits } from "./serve/bodies.ts";
 import { injectorCommand } from "./serve/command.ts";
 import { configInForce } from "./cluster/config-in-force.ts";
-import { configFileSource, configMapSource } from "./cluster/config-source.ts";
+import { configSource, whyNoSettings } from "./cluster/config-source.ts";
 import { drainer } from "./http/drain.ts";
 import { processMemory, returnIdleMemory } from "./http/idle-memory.ts";
 import { listen } from "./http/listen.ts";
@@ -42,10 +42,7 @@ async function serve(options: ServerOptions & Record<string, unknown>): Promise<
   const api = apiServer(access);
   const namespace = options.namespace ?? namespaceOf(access) ?? "podrole-system";
   const cluster = kubernetesCluster(access, { log });
-  const settings =
-    options.config === undefined
-      ? configMapSource({ namespace, name: options.configMap }, { api, clock, log })
-      : await configFileSource(options.config);
+  const settings = await configSource(options, namespace, { api, clock, log });
   const config = configInForce({
     clock,
     log,
@@ -65,12 +62,7 @@ async function serve(options: ServerOptions & Record<string, unknown>): Promise<
     // reason to be ready without the grants.
     ready: () => cluster.ready() || config.missing() !== undefined,
     draining: () => drain.started(),
-    trouble: () => {
-      const missing = config.missing();
-      // Settings that were refused are the reason themselves.
-      const unread = config.refused() === undefined ? settings.trouble() : undefined;
-      return (missing && (unread ?? missing)) ?? tls.state().unready;
-    },
+    trouble: () => whyNoSettings(config, settings) ?? tls.state().unready,
   };
   const metrics = injectorMetrics({
     version: VERSION,

@@ -1,5 +1,4 @@
 import type { SessionAsked } from "../../sidecar/contract/broker.ts";
-import { normalAddress } from "../../sidecar/kit/address.ts";
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import { CodedError, errorName } from "../../sidecar/kit/errors.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
@@ -11,8 +10,9 @@ import { podSession, type SessionPlan } from "../decide/pod-session.ts";
 import type { Cluster } from "../model/facts.ts";
 import { framesOf } from "../model/log.ts";
 import { BusyError } from "./busy.ts";
+import { requireOwnAddress } from "./client-address.ts";
 import type { IssuedSession, IssueSession } from "./issue-session.ts";
-import type { PodRecord, ReadPod } from "./pod-record.ts";
+import type { ReadPod } from "./pod-record.ts";
 import { sessionAsked } from "./session-asked.ts";
 import type { PodCaller, ReviewToken } from "./token-review.ts";
 
@@ -107,30 +107,6 @@ async function planOf(
   if (decision.kind === "plan") return decision.plan;
   const { code, message, remedy } = decision.refusal;
   throw new IssueError(code, message, { kind: "definite", remedy, endsSession: isFollowing() });
-}
-
-function requireOwnAddress({ podIps }: PodRecord, { namespace, pod }: PodCaller, address: string): void {
-  const own = normalAddress(address);
-  if (own !== undefined && podIps.some((ip) => normalAddress(ip) === own)) return;
-  if (podIps.length === 0)
-    // The kubelet reports it a moment after the sidecar has started.
-    throw new IssueError(
-      "CLIENT_NOT_POD",
-      `Pod ${namespace}/${pod} has no address yet, as the API server says.`,
-      {
-        kind: "passing",
-        remedy: "Nothing to do: the sidecar tries again.",
-      },
-    );
-  throw new IssueError(
-    "CLIENT_NOT_POD",
-    `The token of pod ${namespace}/${pod} came from ${own ?? "an unknown address"}, which is no address of that pod.`,
-    {
-      kind: "definite",
-      remedy:
-        "See who has the pod's token. If the network changes the addresses of all pods, ask a cluster admin to set brokerClients to any.",
-    },
-  );
 }
 
 /** Settings and facts that are missing come by themselves. */

@@ -5,7 +5,6 @@ export interface Expiring<T> {
   /** @param ms how long from now on */
   readonly put: (key: string, value: T, ms: number) => void;
   readonly get: (key: string) => T | undefined;
-  readonly size: () => number;
 }
 
 /** @param most the oldest goes when there are more */
@@ -24,6 +23,5 @@ export function expiring<T>({ elapsed }: Pick<Clock, "elapsed">, most: number): 
       held.delete(key);
       return undefined;
     },
-    size: () => held.size,
   };
 }

@@ -4,7 +4,7 @@ import { coded, oneLine } from "../../sidecar/kit/errors.ts";
 import { findAccess, namespaceOf } from "../cluster/access.ts";
 import { apiServer } from "../cluster/api-server.ts";
 import { configInForce } from "../cluster/config-in-force.ts";
-import { configFileSource, configMapSource } from "../cluster/config-source.ts";
+import { configSource, whyNoSettings } from "../cluster/config-source.ts";
 import { kubernetesCluster } from "../cluster/kubernetes.ts";
 import { baseOf, baseUnknown } from "../config/base-of-caller.ts";
 import type { InjectorConfig } from "../config/installation.ts";
@@ -47,10 +47,7 @@ async function serve(options: BrokerOptions & Record<string, unknown>): Promise<
   // Settings, and the sessions that are made by them. The settings need the broker's identity where they ask for its account, and the
   // identity needs all other settings.
   let latest: InjectorConfig | undefined;
-  const settings =
-    options.config === undefined
-      ? configMapSource({ namespace, name: options.configMap }, { api, clock, log })
-      : await configFileSource(options.config);
+  const settings = await configSource(options, namespace, { api, clock, log });
   const config = configInForce({
     clock,
     log,
@@ -84,12 +81,7 @@ async function serve(options: BrokerOptions & Record<string, unknown>): Promise<
   const unready = unreadiness({
     draining: () => drain.started(),
     factsRead: () => cluster.ready(),
-    settings: () => {
-      const missing = config.missing();
-      // Settings that were refused are the reason themselves.
-      const unread = config.refused() === undefined ? settings.trouble() : undefined;
-      return missing && (unread ?? missing);
-    },
+    settings: () => whyNoSettings(config, settings),
     certificate: () => tls.state().unready,
     identity: sessions.identity,
   });

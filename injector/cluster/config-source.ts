@@ -14,6 +14,28 @@ export interface ConfigSource {
   trouble(): Trouble | undefined;
 }
 
+/**
+ * The file, if one is named, else the ConfigMap.
+ * @param options of the command line
+ * @throws CodedError for a file that cannot be used
+ */
+export const configSource = async (
+  { config, configMap }: { readonly config?: string; readonly configMap: string },
+  namespace: string,
+  deps: InformerDeps,
+): Promise<ConfigSource> =>
+  config === undefined ? configMapSource({ namespace, name: configMap }, deps) : configFileSource(config);
+
+/** Why no settings are in force yet, or undefined. Settings that were refused are the reason themselves. */
+export function whyNoSettings(
+  config: Pick<ConfigInForce, "missing" | "refused">,
+  source: Pick<ConfigSource, "trouble">,
+): Trouble | undefined {
+  const missing = config.missing();
+  const unread = config.refused() === undefined ? source.trouble() : undefined;
+  return missing && (unread ?? missing);
+}
+
 /** The ConfigMap of an installation, followed. */
 export function configMapSource(
   { namespace, name }: { readonly namespace: string; readonly name: string },

@@ -38,7 +38,7 @@ export const bundleText = (pems: readonly string[]): string => pems.map((pem) =>
  */
 export function madeAt(pem: string): number | undefined {
   const { subject = "" } = certificateOf(pem) ?? {};
-  const [, made = ""] = /^CN=podrole broker CA (\S+)$/.exec(subject) ?? [];
-  const at = Date.parse(made);
+  const name = `CN=${BROKER_CA_NAME} `;
+  const at = subject.startsWith(name) ? Date.parse(subject.slice(name.length)) : NaN;
   return Number.isNaN(at) ? undefined : at;
 }
