@@ -52,6 +52,7 @@ export const WARNINGS = [
   "HUB_UNUSED",
   "POLICY_LONG",
   "TRUST_WIDE",
+  "SESSION_TOO_LONG",
 ] as const;
 export type WarningCode = (typeof WARNINGS)[number];
 

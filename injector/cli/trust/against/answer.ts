@@ -11,11 +11,12 @@ import type { GivenPolicy } from "./role-output.ts";
  * @throws CodedError `USAGE` where it is not known whose policy it is, or no pod asks for that role
  */
 export function answersOf(
-  { policy, role }: GivenPolicy,
+  given: GivenPolicy,
   needs: readonly Need[],
   parties: Parties,
   document: DocumentName | undefined,
 ): readonly CallAnswer[] {
+  const { role } = given;
   const calls = askedCalls(needs, parties);
   const chosen = calls.filter((call) =>
     document === undefined && role !== undefined
@@ -42,7 +43,7 @@ export function answersOf(
       remedy: "Give the names of service accounts.",
     });
   }
-  return chosen.map((call) => judge(policy, call));
+  return chosen.map((call) => judge(given, call));
 }
 
 const rolesOf = (calls: readonly AskedCall[]): readonly string[] => [

@@ -17,6 +17,8 @@ export interface AskedCall {
   readonly subject: Subject;
   readonly who: Presented;
   readonly actions: readonly AskedAction[];
+  /** Of the session that is asked for; absent: as long as every role allows. */
+  readonly durationSeconds?: number;
 }
 
 export interface AskedAction {
@@ -50,7 +52,12 @@ export const askedCalls = (needs: readonly Need[], parties: Parties): readonly A
 
 function askedBy(call: PlacedCall, subject: Subject, parties: Parties): AskedCall {
   const { role, isLast, caller, need, step, sourceIdentity } = call;
-  const asked = { document: isLast ? "trust" : "hub-trust", role, subject } as const;
+  const asked = {
+    document: isLast ? "trust" : "hub-trust",
+    role,
+    subject,
+    ...(step.durationSeconds === undefined ? {} : { durationSeconds: step.durationSeconds }),
+  } as const;
   if (caller === undefined)
     return { ...asked, ...byToken(role, subject, need.audience, providerIn(parties)) };
   const keys = keysOfCaller(caller, step, subject);

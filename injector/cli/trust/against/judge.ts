@@ -4,6 +4,9 @@ import { fitsGlob } from "./operator.ts";
 import type { TrustPolicy, TrustStatement } from "./policy.ts";
 import { whyNotPrincipal } from "./principal-match.ts";
 import { shown, type Reason } from "./reason.ts";
+import type { GivenPolicy } from "./role-output.ts";
+import { aboutDuration, aboutWidth } from "./wide.ts";
+import type { Warning } from "../document.ts";
 
 export type Answer = "lets-in" | "refuses" | "cannot-tell";
 
@@ -27,14 +30,18 @@ export interface CallAnswer {
   readonly call: AskedCall;
   readonly answer: Answer;
   readonly actions: readonly ActionAnswer[];
+  /** What the call gets beside, and whom else the policy lets in. */
+  readonly warnings: readonly Warning[];
 }
+
+type Judged = Pick<GivenPolicy, "policy" | "maxSessionSeconds">;
 
 /**
  * Whether a trust policy lets a call in, as IAM evaluates it: a Deny that applies wins, else one Allow is enough. It is the policy alone:
  * not judged are what the caller's own policies, a boundary, or the organisation's policies say, and whether the provider is registered.
  * Pure.
  */
-export function judge(policy: TrustPolicy, call: AskedCall): CallAnswer {
+export function judge({ policy, maxSessionSeconds }: Judged, call: AskedCall): CallAnswer {
   const actions = call.actions.map((action) => judgeAction(policy, call, action));
   const required = new Set(actions.filter((one) => one.required).map((one) => one.answer));
   const answer = required.has("refuses")
@@ -42,7 +49,12 @@ export function judge(policy: TrustPolicy, call: AskedCall): CallAnswer {
     : required.has("cannot-tell")
       ? "cannot-tell"
       : "lets-in";
-  return { call, answer, actions };
+  const by = actions.find((one) => one.required && one.answer === "lets-in")?.by;
+  const warnings = [
+    ...(by === undefined ? [] : aboutWidth(by, call)),
+    ...aboutDuration(call, maxSessionSeconds),
+  ];
+  return { call, answer, actions, warnings };
 }
 
 function judgeAction(policy: TrustPolicy, { who }: AskedCall, action: AskedAction): ActionAnswer {

@@ -1,4 +1,3 @@
-import type { Warning } from "../document.ts";
 import { named } from "../subject.ts";
 import { wrapped } from "../../print/lines.ts";
 import type { Paint } from "../../print/paint.ts";
@@ -6,7 +5,6 @@ import type { AskedCall, Presented } from "./asked.ts";
 import type { ActionAnswer, Answer, CallAnswer, WhyNot } from "./judge.ts";
 import type { TrustStatement } from "./policy.ts";
 import type { Reason } from "./reason.ts";
-import { aboutWidth } from "./wide.ts";
 
 /** A role may trust many; the nearest statements tell what is wrong. */
 const STATEMENTS_MAX = 5;
@@ -36,7 +34,7 @@ function linesOf(answer: CallAnswer, width: number, paint: Paint): readonly stri
     ),
     ...asked,
     ...actions.flatMap((one, index) => actionLines(one, knownBy(actions.slice(0, index)), width, paint)),
-    ...notesOf(answer).flatMap(({ code, message }) => [
+    ...answer.warnings.flatMap(({ code, message }) => [
       `  ${paint("yellow", "warn")}  ${code}`,
       ...wrapped(message, width, 8),
     ]),
@@ -108,11 +106,6 @@ const whyLines = ({ statement, reasons }: WhyNot, width: number): readonly strin
 const nameOf = ({ index, sid }: TrustStatement): string =>
   `Statement[${index}]${sid === undefined ? "" : ` ${sid}`}`;
 
-const notesOf = ({ call, actions }: CallAnswer): readonly Warning[] => {
-  const by = actions.find(({ answer, required }) => required && answer === "lets-in")?.by;
-  return by === undefined ? [] : aboutWidth(by, call);
-};
-
 /** For a program. */
 export const answersJson = (answers: readonly CallAnswer[]): readonly unknown[] =>
   answers.map((one) => ({
@@ -128,5 +121,5 @@ export const answersJson = (answers: readonly CallAnswer[]): readonly unknown[] 
       ...(by === undefined ? {} : { by: { statement: by.index, sid: by.sid } }),
       why: why.map(({ statement, reasons }) => ({ statement: statement.index, sid: statement.sid, reasons })),
     })),
-    warnings: notesOf(one),
+    warnings: one.warnings,
   }));

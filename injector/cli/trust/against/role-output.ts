@@ -6,6 +6,8 @@ import { invalid, parsePolicy, type TrustPolicy } from "./policy.ts";
 export interface GivenPolicy {
   readonly policy: TrustPolicy;
   readonly role: RoleArn | undefined;
+  /** The role's MaxSessionDuration, where the input says it. */
+  readonly maxSessionSeconds: number | undefined;
 }
 
 /**
@@ -17,13 +19,15 @@ export function givenPolicy(text: string): GivenPolicy {
   const value = decoded(text.trim());
   const role = isRecord(value) && isRecord(own(value, "Role")) ? own(value, "Role") : value;
   if (!isRecord(role) || !Object.hasOwn(role, "AssumeRolePolicyDocument")) {
-    return { policy: parsePolicy(value), role: undefined };
+    return { policy: parsePolicy(value), role: undefined, maxSessionSeconds: undefined };
   }
   const document = own(role, "AssumeRolePolicyDocument");
   const arn = own(role, "Arn");
+  const max = own(role, "MaxSessionDuration");
   return {
     policy: parsePolicy(typeof document === "string" ? decoded(document) : document),
     role: typeof arn === "string" ? parseRoleArn(arn) : undefined,
+    maxSessionSeconds: typeof max === "number" ? max : undefined,
   };
 }
 

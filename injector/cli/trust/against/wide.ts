@@ -1,3 +1,4 @@
+import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
 import type { Warning } from "../document.ts";
 import type { AskedCall } from "./asked.ts";
 import type { TrustStatement } from "./policy.ts";
@@ -45,3 +46,13 @@ export function aboutWidth(statement: TrustStatement, { who, subject }: AskedCal
 const WIDE = (message: string): Warning => ({ code: "TRUST_WIDE", message });
 const NEEDS_PERMISSION = (message: string): Warning => ({ code: "PRINCIPAL_ACCOUNT", message });
 const NOT_TOLD_APART = (message: string): Warning => ({ code: "PODS_NOT_TOLD_APART", message });
+
+/** A session that the role does not allow is asked for again, for an hour. */
+export function aboutDuration(
+  { durationSeconds = 0 }: AskedCall,
+  maxSessionSeconds: number | undefined,
+): readonly Warning[] {
+  if (maxSessionSeconds === undefined || durationSeconds <= maxSessionSeconds) return [];
+  const message = `The pods ask for ${durationSeconds} seconds, and the role allows ${maxSessionSeconds}: the session will last one hour. Raise the role's MaxSessionDuration, or set ${ANNOTATION.sessionDuration} to 1h.`;
+  return [{ code: "SESSION_TOO_LONG", message }];
+}

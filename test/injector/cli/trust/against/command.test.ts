@@ -88,6 +88,17 @@ describe("podrole trust-policy --against", () => {
     expect([code, stdout]).toEqual([0, expect.stringContaining("TRUST_WIDE")]);
   });
 
+  test("warns of a session that is longer than the role allows", async () => {
+    const output = JSON.parse(role(POLICY)) as { Role: object };
+    const input = JSON.stringify({ Role: { ...output.Role, MaxSessionDuration: 3600 } });
+    const { code, stdout } = await trust([...POD, "--session-duration", "2h", "--against", "-"], input);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/SESSION_TOO_LONG[^]*7200 seconds, and the role allows 3600/),
+    ]);
+    expect((await trust([...POD, "--against", "-"], input)).stdout).not.toContain("SESSION_TOO_LONG");
+  });
+
   test("takes the pods of manifests, and finds the hub's policy by its role", async () => {
     const pod = `apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: shop, annotations: {iam.amazonaws.com/role: "${ROLE}", podrole.dev/session-tags: '{"team":"x"}'}}\nspec: {serviceAccountName: billing, containers: [{name: app}]}\n`;
     const args = ["-f", "-", "--oidc-issuer", `https://${ISSUER}`, "--hub-role", HUB];
