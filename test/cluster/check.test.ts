@@ -195,6 +195,27 @@ describe.skipIf(reason !== undefined)(
       ]);
     });
 
+    test("trust-policy -A reads every pod and workload", async () => {
+      await plane.admin.create("/apis/apps/v1/namespaces/canary/deployments", {
+        metadata: { name: "api" },
+        spec: {
+          selector: { matchLabels: { app: "api" } },
+          template: {
+            metadata: { labels: { app: "api" }, annotations: { "iam.amazonaws.com/role": "by-name" } },
+            spec: { serviceAccountName: "api", containers: [{ name: "app", image: "shop/app:1" }] },
+          },
+        },
+      });
+      const kubeconfig = tempFile(adminConfig(plane));
+      const issuer = ["--oidc-issuer", "https://oidc.example/c"];
+      const run = await podrole(["trust-policy", "-A", ...issuer, "-o", "json", "--kubeconfig", kubeconfig]);
+      const documents = JSON.parse(run.stdout) as readonly { of: string; policy: unknown }[];
+      const found = documents.find(({ of }) => of.endsWith("/by-name"));
+      expect(JSON.stringify(found?.policy)).toContain(
+        '"oidc.example/c:sub":["system:serviceaccount:canary:api","system:serviceaccount:canary:default"]',
+      );
+    });
+
     tenantExplains(() => plane);
   },
 );

@@ -29,15 +29,22 @@ export const policyFiles = (documents: readonly PolicyDocument[], folder: string
 export const shellWord = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
-/** The commands, by account: each needs other credentials. What a shell reads, comments included. */
+/**
+ * The commands, by account, as a shell reads them. Where there are several accounts, those of one run only with its credentials: a
+ * role's name alone would change the role of that name in another account.
+ */
 export function commandsText(files: readonly PolicyFile[]): string {
   const byAccount = Map.groupBy(
     files.filter(({ command }) => command !== undefined),
     ({ account }) => account,
   );
-  return [...byAccount]
-    .map(([account, of]) => [`# account ${account}`, ...of.map(({ command }) => command), ""].join("\n"))
-    .join("");
+  const blocks = [...byAccount].map(([account, of]) => {
+    const commands = of.map(({ command }) => command);
+    if (byAccount.size === 1) return [`# account ${account}`, ...commands];
+    const test = `[ "$(aws sts get-caller-identity --query Account --output text)" = ${account} ]`;
+    return [`if ${test}; then`, ...commands.map((one) => `  ${one}`), "fi"];
+  });
+  return blocks.map((lines) => `${lines.join("\n")}\n`).join("");
 }
 
 /**

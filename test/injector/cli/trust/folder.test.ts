@@ -54,14 +54,25 @@ describe("podrole trust-policy --dir", () => {
     ]);
     expect(stdout).toBe(
       [
-        "# account 111122223333",
-        `aws iam update-assume-role-policy --role-name billing-reader --policy-document 'file://${dir}/111122223333/billing-reader.trust.json'`,
-        "# account 444455556666",
-        `aws iam update-assume-role-policy --role-name ledger --policy-document 'file://${dir}/444455556666/ledger.trust.json'`,
+        'if [ "$(aws sts get-caller-identity --query Account --output text)" = 111122223333 ]; then',
+        `  aws iam update-assume-role-policy --role-name billing-reader --policy-document 'file://${dir}/111122223333/billing-reader.trust.json'`,
+        "fi",
+        'if [ "$(aws sts get-caller-identity --query Account --output text)" = 444455556666 ]; then',
+        `  aws iam update-assume-role-policy --role-name ledger --policy-document 'file://${dir}/444455556666/ledger.trust.json'`,
+        "fi",
         "",
       ].join("\n"),
     );
     expect(stderr).toContain("Wrote 2 policies.");
+  });
+
+  test("prints commands that change roles of the caller's account alone", async () => {
+    const bin = newFolder();
+    const aws = `#!/bin/sh\n[ "$1" = sts ] && echo 444455556666 || echo "$4"\n`;
+    writeFileSync(join(bin, "aws"), aws, { mode: 0o755 });
+    const { stdout } = await trust(["-f", manifests(), "--dir", newFolder()]);
+    const changed = execFileSync("/bin/sh", { input: stdout, encoding: "utf8", env: { PATH: bin } });
+    expect(changed).toBe("ledger\n");
   });
 
   test("writes the same twice, and other contents only with --force", async () => {
@@ -86,7 +97,7 @@ describe("podrole trust-policy --dir", () => {
     writeFileSync(join(folder, "d.yaml"), pod(ROLE, "d", "hostPID: true, "));
     const dir = newFolder();
     const { code, stdout, stderr } = await trust(["-f", folder, "--dir", dir]);
-    expect([code, stdout.match(/^aws /gm)?.length]).toEqual([1, 2]);
+    expect([code, stdout.match(/^ *aws iam /gm)?.length]).toEqual([1, 2]);
     expect(stderr).toMatch(/^POD_DENIED: Pod shop\/d would be denied.*\[HOST_NAMESPACE\]/m);
   });
 
