@@ -20,12 +20,12 @@ export const BROKER_METRICS = {
   },
   podrole_broker_request_duration_seconds: {
     type: "histogram",
-    help: "Time from the first line of a request to its answer.",
+    help: "Time from the headers of a request to its answer.",
     labels: {},
   },
   podrole_broker_token_reviews_total: {
     type: "counter",
-    help: "TokenReviews that the API server was asked for. An answer is remembered for a minute.",
+    help: "TokenReviews that the API server was asked for. A token that it accepts is remembered for a minute at most.",
     labels: { outcome: "`accepted`, `refused`, or `failed` if there was no answer" },
   },
   podrole_broker_sts_requests_total: {
