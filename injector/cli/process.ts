@@ -25,7 +25,7 @@ function interrupted(): AbortSignal {
 const outputOf = (stream: NodeJS.WriteStream): Output => ({
   write: (text) => void stream.write(text),
   columns: stream.isTTY ? stream.columns : undefined,
-  paint: paintFor(stream),
+  paint: paintFor(stream, process.env),
 });
 
 process.exitCode = await run(process.argv.slice(2), {

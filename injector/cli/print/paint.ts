@@ -6,8 +6,23 @@ export type Paint = (style: Style, text: string) => string;
 
 export const plainPaint: Paint = (_style, text) => text;
 
-/** Colours on a terminal only, and not where NO_COLOR or its like asks for none. */
-export const paintFor =
-  (stream: NodeJS.WriteStream): Paint =>
-  (style, text) =>
-    styleText(style, text, { stream });
+const colourPaint: Paint = (style, text) => styleText(style, text, { validateStream: false });
+
+/**
+ * Decided here and not by Node, whose releases differ about an empty `NO_COLOR`, and which warns on standard error where both
+ * `NO_COLOR` and `FORCE_COLOR` are set.
+ */
+export const paintFor = (
+  stream: { readonly isTTY?: boolean },
+  env: Readonly<Record<string, string | undefined>>,
+): Paint => (isColoured(stream, env) ? colourPaint : plainPaint);
+
+/** Colours on a terminal. `NO_COLOR` (https://no-color.org) is stronger than `FORCE_COLOR`. */
+function isColoured(
+  { isTTY = false }: { readonly isTTY?: boolean },
+  { NO_COLOR, NODE_DISABLE_COLORS, FORCE_COLOR, TERM }: Readonly<Record<string, string | undefined>>,
+): boolean {
+  if (NO_COLOR || NODE_DISABLE_COLORS) return false;
+  if (FORCE_COLOR !== undefined) return !["0", "false"].includes(FORCE_COLOR);
+  return isTTY && TERM !== "dumb";
+}

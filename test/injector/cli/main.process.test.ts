@@ -28,6 +28,15 @@ test("the process podrole reads standard input, writes without colours, and exit
   expect(stdout).not.toContain("\u001b");
 });
 
+test("the process podrole writes colours into a pipe with FORCE_COLOR, and nothing else on standard error", async () => {
+  const env = { PATH: process.env["PATH"], HOME, FORCE_COLOR: "1" };
+  const child = spawn(process.execPath, [CLI, "explain", "-f", tempFile(MANY_PODS)], { env });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  expect(stdout).toContain("\u001b[1m");
+  expect(stderr).toBe("");
+});
+
 test("the process podrole ends quietly when its reader closes the pipe", async () => {
   const child = start("explain", "-f", tempFile(MANY_PODS));
   child.stdout.once("data", () => child.stdout.destroy());
