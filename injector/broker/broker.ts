@@ -105,8 +105,8 @@ async function planOf(
     config: settings,
   });
   if (decision.kind === "plan") return decision.plan;
-  const { code, message, remedy } = decision.refusal;
-  throw new IssueError(code, message, { kind: "definite", remedy, endsSession: isFollowing() });
+  const { code, message, remedy, byRule } = decision.refusal;
+  throw new IssueError(code, message, { kind: "definite", remedy, endsSession: byRule && isFollowing() });
 }
 
 /** Settings and facts that are missing come by themselves. */

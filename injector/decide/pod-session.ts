@@ -41,7 +41,13 @@ export type PodSession =
   | { readonly kind: "plan"; readonly plan: SessionPlan }
   | {
       readonly kind: "refused";
-      readonly refusal: { readonly code: string; readonly message: string; readonly remedy: string };
+      readonly refusal: {
+        readonly code: string;
+        readonly message: string;
+        readonly remedy: string;
+        /** Whether a rule forbids it: then the session that the pod has ends, too. */
+        readonly byRule: boolean;
+      };
     };
 
 export interface PodSessionInput {
@@ -88,7 +94,8 @@ export function podSession({
   const denial = [...decision.findings, ...requestProblems, ...name.findings, ...stepProblems].find(
     ({ severity }) => severity === "deny",
   );
-  if (denial !== undefined || !decision.allowed) return refusedBy(denial, pod);
+  const isReadable = decision.findings.every(({ code }) => code !== "POLICY_RULE_INVALID");
+  if (denial !== undefined || !decision.allowed) return refusedBy(denial, pod, isReadable);
 
   // By an annotation, a session may have the pod's own name also where others are shared.
   const isShared = sharesSessions(config) && !NAMES_THE_POD.test(request.sessionName);
@@ -124,15 +131,23 @@ export const sourceIdentityOf = ({
 }: Pick<PodIdentity, "namespace" | "serviceAccount">): string =>
   sessionName("{namespace}.{serviceAccount}", { namespace, serviceAccount, pod: "", podUid: "" });
 
-const refused = (code: string, message: string, remedy: string): PodSession => ({
+const refused = (code: string, message: string, remedy: string, byRule = false): PodSession => ({
   kind: "refused",
-  refusal: { code, message, remedy },
+  refusal: { code, message, remedy, byRule },
 });
 
-const refusedBy = (denial: Finding | undefined, pod: PodIdentity): PodSession =>
+/** All others say that something cannot be read, or is too much: a newer version may find it so in pods that have long run. */
+const OF_RULES: ReadonlySet<string> = new Set([
+  "ROLE_NOT_ALLOWED",
+  "ROLE_DENIED_BY_GRANT",
+  "SESSION_NAME_FORBIDDEN",
+]);
+
+/** @param isReadable whether every rule is: one with a slip of the pen in it was not withdrawn */
+const refusedBy = (denial: Finding | undefined, pod: PodIdentity, isReadable: boolean): PodSession =>
   denial === undefined
     ? refused("ROLE_NOT_ALLOWED", `Pod ${placeOf(pod)} may not use its role.`, "Ask a cluster admin.")
-    : refused(denial.code, denial.message, denial.remedy);
+    : refused(denial.code, denial.message, denial.remedy, isReadable && OF_RULES.has(denial.code));
 
 const placeOf = ({ namespace, pod }: PodIdentity): string => `${namespace}/${pod}`;
 
@@ -166,4 +181,5 @@ const notLabelled = (pod: PodIdentity): PodSession =>
     "NAMESPACE_NOT_LABELLED",
     `Namespace ${pod.namespace} has no label ${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}, so the broker makes no session for its pods.`,
     "Ask a cluster admin to label the namespace again.",
+    true,
   );

@@ -64,6 +64,11 @@ describe("a refusal ends it, and says as much as is known", () => {
     expect(await thrown(() => ask())).toMatchObject({ code: "ROLE_NOT_ALLOWED", endsSession: false });
   });
 
+  test("that is not by a rule, which ends no session", async () => {
+    const { ask } = rig({ readPod: async () => ({ annotations: {}, podIps: [] }) });
+    expect(await thrown(() => ask())).toMatchObject({ code: "POD_NOT_INJECTED", endsSession: false });
+  });
+
   test("of STS, as it is", async () => {
     const sts = new IssueError("AccessDenied", "STS says no.", { kind: "definite", remedy: "Trust it." });
     const { ask } = rig({ issueSession: () => Promise.reject(sts) });

@@ -175,3 +175,22 @@ test("the namespace may have another source by now: the pod keeps the one that i
     "RoleGrant shop",
   );
 });
+
+test.for<readonly [string, Wish, boolean]>([
+  ["nothing allows its role any more", { surroundings: { grants: [] } }, true],
+  [
+    "its namespace is no longer labelled",
+    { surroundings: { labels: { "podrole.dev/inject": "disabled" } } },
+    true,
+  ],
+  [
+    "the rule that may have allowed it cannot be read",
+    { surroundings: { grants: [], annotations: { [ANNOTATION.namespaceAllowedRoles]: "[" } } },
+    false,
+  ],
+  ["an annotation is not read any more", { annotations: { [ANNOTATION.sessionTags]: "[" } }, false],
+  ["its status is another one", { status: "{}" }, false],
+  ["it asks for another role", { roleArn: `${ACCOUNT}job` }, false],
+])("a refusal since %s is one by a rule, which ends a session: $2", ([, wish, byRule]) => {
+  expect(refusal(wish).byRule).toBe(byRule);
+});
