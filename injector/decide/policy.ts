@@ -53,7 +53,7 @@ export function decideRole(
 
   const allowed = allowedHere(rules);
   const [ask, which] = allowed === "" ? ["Ask", "the role"] : ["Use one of these roles, or ask", "this one"];
-  const remedy = `${ask} a cluster admin to allow ${which} by a RoleGrant, or by the annotation ${config.keys.namespaceAllowedRoles} of the namespace. \`podrole explain\` shows every rule.`;
+  const remedy = `${ask} a cluster admin to allow ${which} by a RoleGrant, or by the annotation ${config.keys.namespaceAllowedRoles} of the namespace. \`podrole explain -f FILE -n ${facts.namespace.name}\` shows the rules that you may read, and what the webhook answers.`;
   const message = `Service account ${who(facts, serviceAccount)} may not use ${arn}. ${allowed === "" ? noneOf(rules, others) : allowed}`;
   return refused("ROLE_NOT_ALLOWED", message, remedy, mode, findings);
 }

@@ -173,6 +173,21 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
       expect(new Set(resources)).toEqual(new Set(listed));
     },
   );
+
+  test("has ClusterRole podrole-viewer, which reads grants and settings, and gives it to nobody", () => {
+    const objects = rendered();
+    const [viewer] = objects.filter((one) => one?.metadata.name === "podrole-viewer");
+    expect(viewer).toMatchObject({
+      kind: "ClusterRole",
+      rules: [
+        { apiGroups: ["podrole.dev"], resources: ["rolegrants"], verbs: ["get", "list", "watch"] },
+        { apiGroups: [""], resources: ["configmaps"], resourceNames: ["podrole-config"], verbs: ["get"] },
+      ],
+    });
+    expect(Object.keys(viewer.metadata.labels).filter((key) => key.includes("aggregate"))).toEqual([]);
+    const bound = objects.filter((one) => one?.roleRef !== undefined).map(({ roleRef }) => roleRef.name);
+    expect(bound).not.toContain("podrole-viewer");
+  });
 });
 
 describe.skipIf(reason !== undefined)(`the options of the chart${reason ? `: ${reason}` : ""}`, () => {

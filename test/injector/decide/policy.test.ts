@@ -190,7 +190,7 @@ describe("a denial", () => {
   test("says what is allowed, by which rule, and what to do", () => {
     expect(denial({ ...allowed('["dev", "ops-*"]'), ...granted(DEV, "ci") })).toEqual({
       message: `Service account shop/default may not use ${BILLING}. Allowed here: ${DEV}, ${ACCOUNT}ops-*, by annotation ${ANNOTATION.namespaceAllowedRoles} of namespace shop; ${DEV}, ${ACCOUNT}ci, by RoleGrant g.`,
-      remedy: `Use one of these roles, or ask a cluster admin to allow this one by a RoleGrant, or by the annotation ${ANNOTATION.namespaceAllowedRoles} of the namespace. \`podrole explain\` shows every rule.`,
+      remedy: `Use one of these roles, or ask a cluster admin to allow this one by a RoleGrant, or by the annotation ${ANNOTATION.namespaceAllowedRoles} of the namespace. \`podrole explain -f FILE -n shop\` shows the rules that you may read, and what the webhook answers.`,
     });
   });
 
