@@ -9,7 +9,7 @@ import { normalAddress } from "../../sidecar/kit/address.ts";
 const RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 
 /** Variables that come before the container credentials in the default chain of most SDKs. */
-const SHADOWS = [
+export const SHADOWING_VARIABLES: readonly string[] = [
   "AWS_ACCESS_KEY_ID",
   "AWS_WEB_IDENTITY_TOKEN_FILE",
   "AWS_PROFILE",
@@ -25,7 +25,7 @@ const SHADOWS = [
  * @param endpoint what podrole writes; other values under those names are the user's, and then podrole writes none of them
  */
 export function shadowed(container: Container, endpoint: Endpoint): readonly Finding[] {
-  const set = SHADOWS.filter((name) => !isEmpty(envVar(container, name)));
+  const set = SHADOWING_VARIABLES.filter((name) => !isEmpty(envVar(container, name)));
   const optional = set.filter((name) => isOptional(envVar(container, name)));
   const certain = set.filter((name) => !optional.includes(name));
   return [

@@ -176,7 +176,7 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
 
   test("has ClusterRole podrole-viewer, which reads grants and settings, and gives it to nobody", () => {
     const objects = rendered();
-    const [viewer] = objects.filter((one) => one?.metadata.name === "podrole-viewer");
+    const viewer = objects.find((one) => one?.metadata.name === "podrole-viewer");
     expect(viewer).toMatchObject({
       kind: "ClusterRole",
       rules: [

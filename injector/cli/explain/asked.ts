@@ -6,8 +6,11 @@ import { straysAbove } from "../../decide/strays-above.ts";
 import { isLabelled, type Facts } from "../../model/facts.ts";
 import { FINDINGS, type Finding, type FindingCode } from "../../model/findings.ts";
 import { guardModeIn, sidecarIn } from "../../model/own-form.ts";
-import { serviceAccountIn, type PodSpec } from "../../model/pod.ts";
-import { fieldsIn, metadataOf, own, stringMap, type Fields } from "../../model/read.ts";
+import { ENDPOINT_VARIABLES } from "../../model/endpoint.ts";
+import { envVar, serviceAccountIn, type Container, type PodSpec } from "../../model/pod.ts";
+import { isPodroleContainer } from "../../model/user-containers.ts";
+import { envFromFindings, type KeysOf } from "./env-from.ts";
+import { fieldsIn, metadataOf, own, recordsIn, stringMap, type Fields } from "../../model/read.ts";
 import { nameOfObject, templateOf } from "../../model/workload.ts";
 import type { Explanation } from "./explanation.ts";
 import { shown, type Step } from "./step.ts";
@@ -19,6 +22,7 @@ export interface Asked {
   readonly knowsNamespace: boolean;
   readonly config: InjectorConfig;
   readonly assumptions: readonly string[];
+  readonly keysOf: KeysOf;
 }
 
 /**
@@ -41,12 +45,25 @@ export function explainAnswer(object: Fields, asked: Asked): Explanation {
       ...(knowsNamespace && isLabelled(facts) ? straysAbove(object, config) : []),
       ...answer.warnings.flatMap((line) => findingsIn(line)),
       ...findingsIn(answer.said),
+      ...envFromFindings(withCredentials(answer.object), facts.namespace.name, asked.keysOf),
     ],
     answered: [...answer.warnings, ...(answer.said === "" ? [] : [answer.said])].filter(
       (line) => findingsIn(line).length === 0,
     ),
   };
 }
+
+/** The containers that admission gave the sidecar's address. */
+const withCredentials = (pod: Fields = {}): readonly Container[] => {
+  const spec = fieldsIn(pod, "spec");
+  const all = [
+    ...recordsIn(spec, "initContainers"),
+    ...recordsIn(spec, "containers"),
+  ] as unknown as Container[];
+  return all.filter(
+    (one) => !isPodroleContainer(one) && ENDPOINT_VARIABLES.some((name) => envVar(one, name) !== undefined),
+  );
+};
 
 function outcomeOf({ answer, facts, knowsNamespace }: Asked): Pick<Explanation, "decision" | "summary"> {
   const { object, said } = answer;

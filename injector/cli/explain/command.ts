@@ -14,6 +14,7 @@ import {
   withSettingOptions,
 } from "../options.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
+import { keysAmong } from "./env-from.ts";
 import { explain, type Explanation } from "./explanation.ts";
 import { textOf } from "./text.ts";
 import { installationFrom } from "../live/installed.ts";
@@ -59,9 +60,13 @@ export async function explainObjects(
     const ofNamespace = namespaces.has(namespace) ? [] : [assumptionOf(namespace, assumed)];
     const assumptions = [...ofSettings, ...ofNamespace];
     return [
-      cluster
-        .facts(namespace, account)
-        .then((facts) => explain(object, facts, config, { where: "input", assumptions })),
+      cluster.facts(namespace, account).then((facts) =>
+        explain(object, facts, config, {
+          where: "input",
+          assumptions,
+          keysOf: keysAmong(objects, namespace),
+        }),
+      ),
     ];
   });
   return Promise.all(explanations);

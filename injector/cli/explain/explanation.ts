@@ -4,12 +4,14 @@ import { straysAbove } from "../../decide/strays-above.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { decide } from "../../decide/decide.ts";
 import type { Finding } from "../../model/findings.ts";
+import { userContainers } from "../../model/user-containers.ts";
 import { serviceAccountIn, type Pod } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
 import type { AnsweredQuestion } from "../../decide/trace.ts";
 import { kindOf, nameOfObject, templateOf } from "../../model/workload.ts";
 import { brokerAnswers, type BrokerAnswer } from "./broker-answers.ts";
 import { afterOf, type After } from "./after.ts";
+import { envFromFindings, type KeysOf } from "./env-from.ts";
 import { runningOf, type Running } from "./running.ts";
 import type { Around, Step } from "./step.ts";
 import { answersOf, stepsOf } from "./steps.ts";
@@ -46,6 +48,8 @@ export interface Setting {
   readonly assumptions: readonly string[];
   /** Whether the object is in the cluster, too, and not only what it is decided by. */
   readonly isStored?: boolean;
+  /** What ConfigMaps and Secrets hold that containers take variables from. Absent: nobody has looked. */
+  readonly keysOf?: KeysOf;
 }
 
 /**
@@ -56,7 +60,7 @@ export function explain(
   object: Fields,
   facts: Facts,
   config: InjectorConfig,
-  { where, assumptions, isStored = where === "cluster" }: Setting,
+  { where, assumptions, isStored = where === "cluster", keysOf }: Setting,
 ): Explanation {
   const pod = templateOf(object)?.pod ?? object;
   const asked: AnsweredQuestion[] = [];
@@ -75,11 +79,22 @@ export function explain(
     assumptions,
     steps: [...stepsOf(asked, around), ...(foreign ? [FOREIGN] : [])],
     ...(outcome.kind === "inject" ? { after: afterOf(outcome, config) } : {}),
-    findings: [...(isLabelled(facts) ? straysAbove(object, config) : []), ...outcome.findings],
+    findings: [
+      ...(isLabelled(facts) ? straysAbove(object, config) : []),
+      ...outcome.findings,
+      ...(keysOf === undefined ? [] : ofEnvFrom(outcome, facts, keysOf)),
+    ],
     ...(isStored && kindOf(object) === "Pod" && !asked.some(isProblem)
       ? { running: runningOf(around.pod, outcome), ...ofBroker(asked, around) }
       : {}),
   };
+}
+
+function ofEnvFrom(outcome: PodOutcome, { namespace }: Facts, keysOf: KeysOf): readonly Finding[] {
+  if (outcome.kind !== "inject" || outcome.sidecar === undefined) return [];
+  const exposed = new Set(outcome.sidecar.identities.flatMap(({ containers }) => containers));
+  const containers = userContainers(outcome.before).filter(({ name }) => exposed.has(name));
+  return envFromFindings(containers, namespace.name, keysOf);
 }
 
 function ofBroker(

@@ -17,6 +17,8 @@ import { PODROLE_NAMESPACE, readConfigMap, type ConfigFrom, type Installation } 
 import { decidingIn, knownFactsOf, type Given, type KnownFacts } from "../live/known-facts.ts";
 import { parseReference } from "../live/reference.ts";
 import { explainAnswer } from "./asked.ts";
+import type { KeysOf } from "./env-from.ts";
+import { readKeys } from "./env-keys.ts";
 import { explain, type Explanation } from "./explanation.ts";
 
 /** Explanations of objects of a cluster, in the order in which they were asked for. */
@@ -88,9 +90,10 @@ async function explainAll(
       }
       const known = await factsOf(serviceAccountIn(templateOf(object)?.pod));
       const hidden = [...settings, ...known.hidden];
+      const keysOf = await readKeys(object, namespace, given.objects, cluster.read);
       return hidden.length === 0
-        ? explainKnown(object, known, installation, isStored)
-        : explainHidden(object, { namespace, known, hidden, given }, installation, cluster);
+        ? explainKnown(object, known, installation, { isStored, keysOf })
+        : explainHidden(object, { namespace, known, hidden, given, keysOf }, installation, cluster);
     }),
   );
 }
@@ -99,10 +102,15 @@ function explainKnown(
   object: Fields,
   { facts, sources }: KnownFacts,
   { config, assumptions }: Installation,
-  isStored: boolean,
+  { isStored, keysOf }: { readonly isStored: boolean; readonly keysOf: KeysOf },
 ): Explanation {
   const all = isStored ? assumptions : [...assumptions, ...sources];
-  const explanation = explain(object, facts, config, { where: "cluster", assumptions: all, isStored });
+  const explanation = explain(object, facts, config, {
+    where: "cluster",
+    assumptions: all,
+    isStored,
+    keysOf,
+  });
   const missing = missingAccount(serviceAccountIn(templateOf(object)?.pod), facts);
   return isStored ? explanation : { ...explanation, findings: [...explanation.findings, ...missing] };
 }
@@ -113,12 +121,13 @@ interface Hidden {
   /** One at least. */
   readonly hidden: readonly Forbidden[];
   readonly given: Given;
+  readonly keysOf: KeysOf;
 }
 
 /** @throws CodedError `RULES_HIDDEN` where the user may not create pods, either */
 async function explainHidden(
   object: Fields,
-  { namespace, known, hidden, given }: Hidden,
+  { namespace, known, hidden, given, keysOf }: Hidden,
   { config }: Installation,
   cluster: LiveCluster,
 ): Promise<Explanation> {
@@ -143,7 +152,7 @@ async function explainHidden(
       : [`It goes by what is in the cluster, and not by ${passedOver.join(", ")} of the manifests.`]),
   ];
   const knowsNamespace = !hidden.some(isOfNamespace);
-  return explainAnswer(object, { answer, facts: known.facts, knowsNamespace, config, assumptions });
+  return explainAnswer(object, { answer, facts: known.facts, knowsNamespace, config, assumptions, keysOf });
 }
 
 const isOfNamespace = ({ what }: Forbidden): boolean => what.startsWith("get namespaces");

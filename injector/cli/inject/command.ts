@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { admitPod } from "../../review/admit-pod.ts";
-import { type Cluster } from "../../model/facts.ts";
+import { isLabelled, type Cluster } from "../../model/facts.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { sentence } from "../../model/findings.ts";
@@ -9,6 +9,8 @@ import type { Bind, ExitCode, Io } from "../io.ts";
 import { isRecord, own } from "../../model/read.ts";
 import { FILES, outputOption, withSettingOptions } from "../options.ts";
 import { random, type Fresh } from "../../mutate/fresh.ts";
+import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
+import { plain } from "../print/lines.ts";
 import { Notes, type Note } from "./notes.ts";
 import { requireBroker } from "./broker.ts";
 import { givenSettings, requireGiven } from "../input/settings.ts";
@@ -28,6 +30,8 @@ import { nameOfObject, namespaceIn, templateOf } from "../../model/workload.ts";
 export interface Injection {
   readonly documents: readonly Manifest[];
   readonly notes: readonly Note[];
+  /** Namespaces whose pods are left as they are, since they are not labelled for podrole. */
+  readonly unlabelled: readonly string[];
 }
 
 export interface InjectDeps {
@@ -52,7 +56,7 @@ export async function inject(manifests: readonly Manifest[], deps: InjectDeps): 
       documents.push({ value: changed, text: separated(toYaml(changed), manifest.text) });
     }
   }
-  return { documents, notes: notes.all };
+  return { documents, notes: notes.all, unlabelled: [...notes.unlabelled] };
 }
 
 /** The value with its pods injected, the very same value where there is nothing to change, undefined where denied. */
@@ -74,6 +78,7 @@ async function injectValue(value: unknown, deps: InjectDeps, notes: Notes): Prom
   const facts = await deps.cluster.facts(namespace, serviceAccountIn(template.pod));
   const outcome = admitPod(template.pod, facts, deps.config, deps.fresh);
   notes.ofPods(object, value, facts, outcome.findings);
+  if (!isLabelled(facts)) notes.unlabelled.add(namespace);
   switch (outcome.kind) {
     case "deny":
       return undefined;
@@ -113,18 +118,22 @@ export function injectCommand(bind: Bind): Command {
   return command.action(bind(runInject));
 }
 
+const LABEL = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
+const UNLABELLED = `It is not labelled ${LABEL}, so its pods get neither guard nor role. To have them injected: kubectl label namespace NAME ${LABEL}`;
+
 async function runInject(io: Io, options: InjectOptions & Record<string, unknown>): Promise<ExitCode> {
   const given = await givenSettings(options);
   requireBroker(given);
   const config = requireGiven(given);
   const manifests = await readManifests(options.filename, io.stdin);
   const cluster = manifestCluster(objectsIn(manifests), assumptionsFrom(options));
-  const { documents, notes } = await inject(manifests, {
+  const { documents, notes, unlabelled } = await inject(manifests, {
     config,
     cluster,
     namespace: options.namespace,
     fresh: random,
   });
+  for (const namespace of unlabelled) io.stderr.write(`info  Namespace ${plain(namespace)}: ${UNLABELLED}\n`);
   for (const { object, finding } of notes)
     io.stderr.write(`${finding.severity}  ${object}: ${sentence(finding)}\n`);
   io.stdout.write(

@@ -15,6 +15,7 @@ export interface Note {
 /** Collects notes. What is odd about a service account or namespace is noted once, not again for each of its pods. */
 export class Notes {
   readonly all: Note[] = [];
+  readonly unlabelled = new Set<string>();
   readonly #config: Pick<InjectorConfig, "keys">;
   readonly #said = new Set<string>();
 

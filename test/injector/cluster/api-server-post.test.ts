@@ -5,7 +5,10 @@ import { expect, onTestFinished, test } from "vitest";
 import { apiServer, Refusal, type ApiServer } from "../../../injector/cluster/api-server.ts";
 
 /** An API server that answers every request with one status, and the requests that it received. */
-async function rig(status: number | "hang"): Promise<{ api: ApiServer; requests: unknown[] }> {
+async function rig(
+  status: number | "hang",
+  { said = `said with ${status}`, warning = [] }: { said?: string; warning?: readonly string[] } = {},
+): Promise<{ api: ApiServer; requests: unknown[] }> {
   const requests: unknown[] = [];
   const server = createServer((request, response) => {
     let body = "";
@@ -14,7 +17,11 @@ async function rig(status: number | "hang"): Promise<{ api: ApiServer; requests:
       const { method, url, headers } = request;
       requests.push({ method, url, type: headers["content-type"], body });
       if (status === "hang") return;
-      response.writeHead(status).end(JSON.stringify({ kind: "Status", message: `said with ${status}` }));
+      response.writeHead(
+        status,
+        warning.flatMap((text) => ["warning", text]),
+      );
+      response.end(JSON.stringify({ kind: "Status", message: said }));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -42,6 +49,17 @@ test("an object is sent as JSON, and the call succeeds when the API server has c
   expect(requests).toEqual([
     { method: "POST", url: "/apis/a/b", type: "application/json", body: '{"note":"ünï😀"}' },
     { method: "POST", url: "/apis/a/b", type: "application/json", body: '{"note":"second"}' },
+  ]);
+});
+
+test("a dry run stores nothing, and its answer is a refusal too, with the whole sentence and all warnings", async () => {
+  const long = "no ".repeat(1000);
+  const warning = ['299 - "a \\"quoted\\" word"', '299 - "another"'];
+  const { api, requests } = await rig(403, { said: long, warning });
+  const answer = await api.dryRun("/api/v1/pods", { kind: "Pod" }, 1000, forever());
+  expect(answer).toEqual({ status: 403, said: long, warnings: ['a "quoted" word', "another"] });
+  expect(requests).toMatchObject([
+    { method: "POST", url: "/api/v1/pods?dryRun=All", body: '{"kind":"Pod"}' },
   ]);
 });
 

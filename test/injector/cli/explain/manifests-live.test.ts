@@ -137,4 +137,15 @@ describe("podrole explain, where the user may not read RoleGrants", () => {
     const { stdout } = await explain(`${POD}---\n${GRANT}`);
     expect(stdout).toMatch(/and not by RoleGrant tills of the\s+manifests\./);
   });
+
+  test("names the Secret of an envFrom that it may not read, and how to see its keys", async () => {
+    const one = await rig();
+    put(one, "tills", allTills);
+    one.server.answer(`GET ${CORE}/shop/secrets/keys`, 403);
+    const pod = POD.replace("{name: app}", "{name: app, envFrom: [{secretRef: {name: keys}}]}");
+    const { code, stdout } = await one.explain(pod);
+    expect(code).toBe(0);
+    expect(stdout).toContain("CREDENTIALS_MAY_BE_SHADOWED");
+    expect(stdout).toContain("kubectl describe secret keys -n shop");
+  });
 });

@@ -116,6 +116,9 @@ describe("podrole inject", () => {
     const unlabelled = await inject(`apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\n${pod()}`);
     expect(unlabelled.stdout).toContain(pod());
     expect(unlabelled.stdout).not.toContain("podrole-guard");
+    expect(unlabelled.stderr).toMatch(
+      /^info {2}Namespace shop: It is not labelled podrole\.dev\/inject=enabled/,
+    );
   });
 
   test("takes what it assumes of other namespaces from flags", async () => {
