@@ -9,7 +9,8 @@ import { FILES, OBJECTS, outputOption, withClusterOptions, withSettingOptions } 
 import { widthOf } from "../print/lines.ts";
 import { runAgainst } from "./against/command.ts";
 import { DOCUMENTS, type DocumentName, type PolicyDocument } from "./document.ts";
-import { documentsFor, type Need, type Parties } from "./documents.ts";
+import { documentsFor } from "./documents.ts";
+import { type Need, type Parties } from "./calls.ts";
 import { needsFrom } from "./input.ts";
 import { aboutDuration, aboutHub } from "./need.ts";
 import type { Options } from "./options.ts";

@@ -1,20 +1,13 @@
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { parseBaseRoleArn, parseRoleArn } from "../../model/arn.ts";
-import { type Facts } from "../../model/facts.ts";
-import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
-import { serviceAccountIn } from "../../model/pod.ts";
-import type { Fields } from "../../model/read.ts";
-import { namespaceIn, templateOf } from "../../model/workload.ts";
 import type { Io } from "../io.ts";
-import { parseReference } from "../live/reference.ts";
-import { assumptionsFrom, objectsIn, readManifests } from "../input/files.ts";
-import { assumingBroker, withAnyCa } from "../input/assumed-broker.ts";
+import { assumingBroker } from "../input/assumed-broker.ts";
 import { givenSettings } from "../input/settings.ts";
-import type { LiveCluster } from "../live/cluster.ts";
-import { installationFrom, readConfigMap, type ConfigFrom, type Installation } from "../live/installed.ts";
-import type { Need } from "./documents.ts";
+import type { Installation } from "../live/installed.ts";
+import type { Need } from "./calls.ts";
 import { groupedNeeds, needOfWishes, needsOfPod } from "./need.ts";
+import { ofCluster, ofManifests } from "./objects.ts";
 import type { Options } from "./options.ts";
 import { parseSubject } from "./subject.ts";
 
@@ -109,54 +102,4 @@ function baseFrom(
   if (baseRoleArn !== undefined) return baseRoleArn;
   const [, partition, account] = /^arn:([a-z-]+):iam::(\d{12}):/.exec(oidcProvider ?? principal ?? "") ?? [];
   return account === undefined ? undefined : parseBaseRoleArn(`arn:${partition}:iam::${account}:role/`);
-}
-
-interface Objects {
-  readonly objects: readonly { readonly object: Fields; readonly facts: Facts }[];
-  readonly installation: Installation;
-  readonly problems: readonly string[];
-}
-
-async function ofManifests(files: readonly string[], options: Options, stdin: Io["stdin"]): Promise<Objects> {
-  const { config } = assumingBroker(await givenSettings(options));
-  const input = objectsIn(await readManifests(files, stdin));
-  const cluster = manifestCluster(input, assumptionsFrom(options));
-  const objects = await Promise.all(
-    input.flatMap((object) => {
-      const template = templateOf(object);
-      if (template === undefined) return [];
-      const namespace = namespaceIn(object) ?? options.namespace ?? "default";
-      return [cluster.facts(namespace, serviceAccountIn(template.pod)).then((facts) => ({ object, facts }))];
-    }),
-  );
-  if (objects.length === 0) {
-    throw new CodedError("NOTHING_TO_EXPLAIN", "The manifests contain no pod and no workload.");
-  }
-  return { objects, installation: { config, assumptions: [] }, problems: [] };
-}
-
-/** @param references of objects; none: all of the cluster */
-async function ofCluster(references: readonly string[], options: Options): Promise<Objects> {
-  // Only here: the Kubernetes client takes longer to load than everything else takes to run.
-  const { readObjects, withCluster } = await import("../live/cluster.ts");
-  references.forEach(parseReference);
-  const settings = installationFrom(await givenSettings(options));
-  return withCluster(options, async (cluster) => {
-    const { objects, installation, problems } =
-      references.length === 0
-        ? await ofWholeCluster(cluster, options, settings)
-        : { ...(await readObjects(references, options, cluster, settings)), problems: [] };
-    return { objects, installation: { ...installation, config: withAnyCa(installation.config) }, problems };
-  });
-}
-
-async function ofWholeCluster(
-  { read }: LiveCluster,
-  { podroleNamespace, namespace }: Options,
-  settings: ConfigFrom,
-): Promise<Objects> {
-  if (namespace !== undefined) throw new CodedError("USAGE", "-A is for all namespaces: take -n off.");
-  const { everyObject } = await import("../live/every-object.ts");
-  const installation = settings(await readConfigMap(read, podroleNamespace));
-  return { ...(await everyObject(read)), installation };
 }

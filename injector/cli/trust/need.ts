@@ -9,7 +9,7 @@ import { serviceAccountIn } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
 import { sessionRequest } from "../../decide/session.ts";
 import { nameOfObject, templateOf } from "../../model/workload.ts";
-import type { Need } from "./documents.ts";
+import type { Need } from "./calls.ts";
 import type { Warning } from "./document.ts";
 import { nameOf } from "./principal.ts";
 import { distinct, named, type Subject } from "./subject.ts";

@@ -3,7 +3,7 @@ import { SOURCES, type Source } from "../../../sidecar/contract/session.ts";
 import { coded, CodedError } from "../../../sidecar/kit/errors.ts";
 import { own } from "../../model/read.ts";
 import { BROKER } from "../live/deployment.ts";
-import type { Parties } from "./documents.ts";
+import type { Parties } from "./calls.ts";
 import type { Options } from "./options.ts";
 import { parsePrincipal } from "./principal.ts";
 import { parseIssuer, parseProviderArn, type Provider } from "./provider.ts";

@@ -1,6 +1,6 @@
 import { CodedError } from "../../../../sidecar/kit/errors.ts";
 import type { DocumentName } from "../document.ts";
-import type { Need, Parties } from "../documents.ts";
+import type { Need, Parties } from "../calls.ts";
 import { askedCalls, type AskedCall } from "./asked.ts";
 import { judge, type CallAnswer } from "./judge.ts";
 import type { GivenPolicy } from "./role-output.ts";

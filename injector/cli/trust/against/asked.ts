@@ -1,7 +1,7 @@
 import { parseRoleArn, type RoleArn } from "../../../model/arn.ts";
 import { principalOfNodes } from "../broker.ts";
 import type { DocumentName } from "../document.ts";
-import { callsOf, providerIn, type Need, type Parties, type PlacedCall } from "../documents.ts";
+import { callsOf, providerIn, type Need, type Parties, type PlacedCall } from "../calls.ts";
 import { providerFor } from "../federated.ts";
 import type { Caller } from "../principal.ts";
 import type { Provider } from "../provider.ts";

@@ -1,5 +1,6 @@
 import type { Source } from "../../../../sidecar/contract/session.ts";
-import type { documentsFor, Need } from "../../../../injector/cli/trust/documents.ts";
+import type { documentsFor } from "../../../../injector/cli/trust/documents.ts";
+import type { Need } from "../../../../injector/cli/trust/calls.ts";
 import { needOfWishes } from "../../../../injector/cli/trust/need.ts";
 import { parsePrincipal } from "../../../../injector/cli/trust/principal.ts";
 import { parseIssuer } from "../../../../injector/cli/trust/provider.ts";

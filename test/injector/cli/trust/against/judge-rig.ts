@@ -2,7 +2,7 @@ import { answersOf } from "../../../../../injector/cli/trust/against/answer.ts";
 import type { CallAnswer } from "../../../../../injector/cli/trust/against/judge.ts";
 import { givenPolicy } from "../../../../../injector/cli/trust/against/role-output.ts";
 import type { DocumentName } from "../../../../../injector/cli/trust/document.ts";
-import type { Need, Parties } from "../../../../../injector/cli/trust/documents.ts";
+import type { Need, Parties } from "../../../../../injector/cli/trust/calls.ts";
 import { ACCOUNT, ISSUER, need, provider } from "../documents-rig.ts";
 
 export const PROVIDER = `${ACCOUNT}oidc-provider/${ISSUER}`;

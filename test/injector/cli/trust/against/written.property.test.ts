@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { documentsFor, type Need, type Parties } from "../../../../../injector/cli/trust/documents.ts";
+import { documentsFor } from "../../../../../injector/cli/trust/documents.ts";
+import { type Need, type Parties } from "../../../../../injector/cli/trust/calls.ts";
 import type { Statement } from "../../../../../injector/cli/trust/document.ts";
 import type { RoleArn } from "../../../../../injector/model/arn.ts";
 import { codesIn, judged, policyText, said } from "./judge-rig.ts";
