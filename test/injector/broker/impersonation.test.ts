@@ -20,12 +20,12 @@ import {
   DAY,
   durations,
   HOST,
-  pass,
   TLS_SECRET,
   tls,
   trusted,
   withSettings,
 } from "../controller/broker-rig.ts";
+import { pass } from "../controller/pass.ts";
 import { begun as webhookBegun, stored as webhookStored } from "../controller/certificates-rig.ts";
 
 /** The address at which the tests' servers listen, beside the names of the broker's Service. */

@@ -108,22 +108,6 @@ export function withSettings(data: Readonly<Record<string, string>> = {}): FakeO
   return api;
 }
 
-/** Rounds and looks every ten seconds. */
-export async function pass(
-  clock: HandClock,
-  ms: number,
-  all: readonly (Controller | Broker)[],
-  each: () => void = () => {},
-): Promise<void> {
-  for (let gone = 0; gone < ms; gone += 10_000) {
-    await clock.advance(10_000);
-    for (const one of all) {
-      await ("round" in one ? one.round() : one.look());
-      each();
-    }
-  }
-}
-
 export const bundle = (api: FakeObjects): string => api.object(CONFIG)?.data?.["brokerCa"] ?? "";
 export const trusted = (api: FakeObjects): readonly string[] => certificatesIn(bundle(api));
 export const authorities = (api: FakeObjects): Stored => storedIn(api.object(CA_SECRET) ?? {});

@@ -10,10 +10,10 @@ import {
   durations,
   injector,
   keysIn,
-  pass,
   put,
   stored,
 } from "./certificates-rig.ts";
+import { pass } from "./pass.ts";
 
 /** The fingerprints of the certificates whose key is in the controller's own Secret. */
 const kept = (api: FakeTlsApi): readonly string[] => Object.keys(api.keys()?.["data"] ?? {}).toSorted();

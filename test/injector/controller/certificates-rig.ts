@@ -88,22 +88,6 @@ export function accepted(api: FakeTlsApi, { pairs }: Injector, bundles = api.bun
   );
 }
 
-/** Controllers and injectors look every ten seconds for this time. `each` is called after every look. */
-export async function pass(
-  clock: HandClock,
-  ms: number,
-  all: readonly (Controller | Injector)[],
-  each: () => void = () => {},
-): Promise<void> {
-  for (let gone = 0; gone < ms; gone += 10_000) {
-    await clock.advance(10_000);
-    for (const one of all) {
-      await ("round" in one ? one.round() : one.look());
-      each();
-    }
-  }
-}
-
 export const stored = (api: FakeTlsApi): Stored => storedIn(api.secret() ?? {});
 export const put = (api: FakeTlsApi, one: Stored): void =>
   api.setSecret(secretOf(one, PLACES.secret, PLACES.namespace));

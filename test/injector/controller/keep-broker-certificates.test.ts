@@ -19,7 +19,6 @@ import {
   controller,
   DAY,
   HOST,
-  pass,
   setBundle,
   setTls,
   TLS_SECRET,
@@ -27,6 +26,7 @@ import {
   trusted,
   withSettings,
 } from "./broker-rig.ts";
+import { pass } from "./pass.ts";
 
 const YEAR = 365 * DAY;
 

@@ -16,10 +16,10 @@ import {
   injector,
   keysIn,
   NAMES,
-  pass,
   put,
   stored,
 } from "./certificates-rig.ts";
+import { pass } from "./pass.ts";
 
 describe("the controller, in an empty namespace,", () => {
   test("puts a CA into every webhook before it writes a certificate of that CA", async () => {

@@ -20,7 +20,6 @@ import {
   DAY,
   durations,
   HOST,
-  pass,
   setAuthorities,
   setBundle,
   setTls,
@@ -29,6 +28,7 @@ import {
   trusted,
   withSettings,
 } from "./broker-rig.ts";
+import { pass } from "./pass.ts";
 
 const YEAR = 365 * DAY;
 

@@ -17,10 +17,10 @@ import {
   durations,
   injector,
   NAMES,
-  pass,
   put,
   stored,
 } from "./certificates-rig.ts";
+import { pass } from "./pass.ts";
 
 describe("the Secret", () => {
   test("that is deleted costs no admission and is written again with another CA, which replaces the old one", async () => {
