@@ -1,6 +1,6 @@
 import { certificatesIn } from "../tls/pem.ts";
 import { readSecret, type ReadSecret, type SecretPlace } from "../tls/secret.ts";
-import { secretOf, type Stored } from "../tls/stored.ts";
+import { secretOf, stateOf, type Stored } from "../tls/stored.ts";
 import { BROKER_CA_NAME } from "./broker-bundle.ts";
 import type { BrokerAction } from "./broker-plan.ts";
 import { putSecret, type CertificatesApi } from "./objects.ts";
@@ -34,6 +34,13 @@ export async function readBrokerSecrets(
   const served = await readSecret(api, placeOf(places, "served"), "write", signal);
   return { served, authorities: await readSecret(api, placeOf(places, "authorities"), "write", signal) };
 }
+
+/** Canonical PEM of every CA in either Secret. */
+export const caPemsIn = ({ authorities, served }: BrokerSecrets): readonly string[] =>
+  [authorities, served].flatMap(({ stored }) => {
+    const { ca, next, previous } = stateOf(stored);
+    return [ca, next, ...previous].flatMap((one) => (one === undefined ? [] : [one.pem]));
+  });
 
 /**
  * Writes the one Secret that the action changes.

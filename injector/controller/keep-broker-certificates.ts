@@ -2,7 +2,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
 import { Refusal, type ApiServer } from "../cluster/api-server.ts";
-import type { Written } from "../config/read-config.ts";
 import { metadataOf, type Fields } from "../model/read.ts";
 import { validAt } from "../tls/state.ts";
 import { stateOf } from "../tls/stored.ts";
@@ -18,6 +17,7 @@ import {
   type BrokerSituation,
 } from "./broker-plan.ts";
 import {
+  caPemsIn,
   readBrokerSecrets,
   writeBrokerSecret,
   type BrokerPlaces,
@@ -65,7 +65,9 @@ export function brokerKeeper(deps: BrokerKeeperDeps): (signal: AbortSignal) => P
     const read = await attempt(readConfigMap(settings, signal));
     const secrets = await readBrokerSecrets(api, places, signal);
     const bundle =
-      refusal === undefined && !(read instanceof Failure) ? bundleOf(read.data, secrets) : undefined;
+      refusal === undefined && !(read instanceof Failure)
+        ? bundleIn(read.data[BROKER_CA] ?? "", caPemsIn(secrets))
+        : undefined;
     const situation = situationOf(secrets, bundle);
     const action = nextBrokerAction(situation);
     if (action === undefined) {
@@ -78,7 +80,7 @@ export function brokerKeeper(deps: BrokerKeeperDeps): (signal: AbortSignal) => P
         ? !(read instanceof Failure) && attempt(publish(read.object, action.pems, signal))
         : writeBrokerSecret(api, places, secrets, action, situation, signal);
     const isDone = await work;
-    if (isDone === true) tell(action, situation);
+    if (isDone === true) report(action, situation);
     return isDone instanceof Failure ? isDone : true;
   };
 
@@ -114,7 +116,7 @@ export function brokerKeeper(deps: BrokerKeeperDeps): (signal: AbortSignal) => P
       throw caNotValid(`${places.namespace}/${places.authorities}`, ca, now);
   };
 
-  const tell = (action: BrokerAction, situation: BrokerSituation): void => {
+  const report = (action: BrokerAction, situation: BrokerSituation): void => {
     observe?.action(action.do);
     log.info({ action: action.do }, "broker certificates changed");
     if (!losesPods(action, situation)) return;
@@ -156,11 +158,3 @@ class Failure {
 
 const attempt = <T>(work: Promise<T>): Promise<T | Failure> =>
   work.catch((error: unknown) => new Failure(error));
-
-function bundleOf(data: Written, { authorities, served }: BrokerSecrets): Bundle | undefined {
-  const known = [authorities, served].flatMap(({ stored }) => {
-    const { ca, next, previous } = stateOf(stored);
-    return [ca, next, ...previous].flatMap((one) => (one === undefined ? [] : [one.pem]));
-  });
-  return bundleIn(data[BROKER_CA] ?? "", known);
-}

@@ -64,7 +64,7 @@ export const brokerPodsCheck = whereUsed((facts: CheckFacts): Results => {
   if (brokerCertificate.kind !== "found") return judged(code, brokerCertificate, unknown, () => []);
   const [leaf, ...between] = parsed(brokerCertificate.value) ?? [];
   if (leaf === undefined) return unknown;
-  const coming = successor(leaf, casIn(config.brokerCa), now);
+  const next = nextCa(leaf, casIn(config.brokerCa), now);
   return judged(code, pods, skip(code, "no namespace is under podrole"), (all) => {
     const results = all.flatMap(({ namespace, pods: listing }): Results =>
       judged(code, listing, skip(code, "there are no pods"), (found) => {
@@ -75,16 +75,16 @@ export const brokerPodsCheck = whereUsed((facts: CheckFacts): Results => {
         }));
         const lost = bundles.filter(({ cas }) => !leadsTo(leaf, between, cas));
         const soon = bundles.filter(
-          (one) => !lost.includes(one) && coming !== undefined && !one.cas.some((ca) => same(ca, coming.ca)),
+          (one) => !lost.includes(one) && next !== undefined && !one.cas.some((ca) => same(ca, next.ca)),
         );
         const restart = `Restart their owners: kubectl -n ${namespace} rollout restart deployment,statefulset,daemonset.`;
-        const told = (as: typeof fail, ones: readonly Pods[], what: string): readonly CheckResult[] =>
+        const about = (as: typeof fail, ones: readonly Pods[], what: string): readonly CheckResult[] =>
           ones.length === 0
             ? []
             : [as(code, `${counted(ones)} in ${namespace} ${what}: ${listed(namesIn(ones))}.`, restart)];
         return [
-          ...told(fail, lost, "cannot reach the broker, whose CA is another one than when they were made"),
-          ...told(warn, soon, `cannot reach the broker ${coming?.from ?? ""}`),
+          ...about(fail, lost, "cannot reach the broker, whose CA is another one than when they were made"),
+          ...about(warn, soon, `cannot reach the broker ${next?.from ?? ""}`),
         ];
       }),
     );
@@ -92,18 +92,14 @@ export const brokerPodsCheck = whereUsed((facts: CheckFacts): Results => {
   });
 });
 
-interface Successor {
+interface NextCa {
   readonly ca: X509Certificate;
   /** A clause: since when and why it is needed. */
   readonly from: string;
 }
 
 /** The CA that signs next, where pods that do not trust it should be made anew by now. */
-function successor(
-  leaf: X509Certificate,
-  cas: readonly X509Certificate[],
-  now: number,
-): Successor | undefined {
+function nextCa(leaf: X509Certificate, cas: readonly X509Certificate[], now: number): NextCa | undefined {
   const current = cas.find((one) => leadsTo(leaf, [], [one]));
   const ca = cas.find((one) => one !== current);
   if (current === undefined || ca === undefined) return undefined;
