@@ -13,7 +13,7 @@ const LEFT_OUT_MS = 3_600_000;
 
 /**
  * Source identities are welcome and not required: where STS refuses one, the call is made again without, and for an hour the role is
- * not asked with one.
+ * not asked with this one. A trust policy may allow others.
  */
 export function sourceIdentityWhereAllowed({
   now,
@@ -23,16 +23,16 @@ export function sourceIdentityWhereAllowed({
   return (assumeRole) =>
     async ({ sourceIdentity, ...request }) => {
       const { roleArn } = request.step;
-      if (sourceIdentity === undefined || (leftOutUntil.get(roleArn) ?? 0) > now())
-        return assumeRole(request);
+      const both = `${roleArn} ${sourceIdentity}`;
+      if (sourceIdentity === undefined || (leftOutUntil.get(both) ?? 0) > now()) return assumeRole(request);
       try {
         return await assumeRole({ ...request, sourceIdentity });
       } catch (error) {
         if (!isAboutSourceIdentity(error)) throw error;
       }
       const credentials = await assumeRole(request);
-      for (const [role, until] of leftOutUntil) if (until <= now()) leftOutUntil.delete(role);
-      leftOutUntil.set(roleArn, now() + LEFT_OUT_MS);
+      for (const [key, until] of leftOutUntil) if (until <= now()) leftOutUntil.delete(key);
+      leftOutUntil.set(both, now() + LEFT_OUT_MS);
       onLeftOut(roleArn);
       return credentials;
     };

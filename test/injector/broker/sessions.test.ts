@@ -74,6 +74,19 @@ describe("where a role does not allow source identities", () => {
     expect(identities().slice(3)).toEqual(["billing.reader", undefined]);
   });
 
+  test("for one service account, others keep theirs", async () => {
+    const rig = await brokerRig({
+      refuse: (call) => (call.sourceIdentity === "billing.reader" ? withoutOnly(call) : undefined),
+    });
+    await rig.sessions.issue(planAt(rig));
+    await rig.sessions.issue(planAt(rig, { sourceIdentity: "billing.writer", sessionName: "billing.w" }));
+    expect(callsFor(rig, ROLE).map(({ sourceIdentity }) => sourceIdentity)).toEqual([
+      "billing.reader",
+      undefined,
+      "billing.writer",
+    ]);
+  });
+
   test("that is said once for the role, with what to do", async () => {
     const rig = await brokerRig({ refuse: withoutOnly });
     await rig.sessions.issue(planAt(rig));
