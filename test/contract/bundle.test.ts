@@ -89,6 +89,12 @@ describe("the broker", async () => {
   });
 });
 
+test("the command line loads no package before it has looked at Node's version", async () => {
+  const { atStart, later } = await packagesOf("injector/cli/main.ts");
+  expect([...atStart]).toEqual([]);
+  expect(later).toContain("commander");
+});
+
 test("the sidecar contains no package, neither the AWS SDK nor a log's", async () => {
   const { atStart, later } = await packagesOf("sidecar/main.ts");
   expect([...atStart, ...later]).toEqual([]);

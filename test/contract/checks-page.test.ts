@@ -12,6 +12,9 @@ The checks of \`podrole check\`, in the order of its report. Each has one of fou
 - \`fail\`: it is broken. The command exits with 1.
 - \`skip\`: it could not be checked. The report gives the reason.
 
+If the API server does not answer, does not accept the kubeconfig's credentials, or lets its user read nothing of podrole, one line says so
+in place of a report, and the command exits with 1.
+
 This page is generated from the table that the code uses: \`npx vitest run --config test/vitest.config.ts test/contract/checks-page.test.ts -u\`.
 `;
 

@@ -1,4 +1,5 @@
 import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { type Facts } from "../../model/facts.ts";
 import type { GrantReading } from "../../cluster/grant-index.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
@@ -183,7 +184,8 @@ async function decidedBy(
 
 function valueOf<T>(from: Reading<T>): T {
   if (from.kind === "found") return from.value;
-  throw new Error(from.kind === "unread" ? from.why : "there is none");
+  if (from.kind === "absent") throw new Error("there is none");
+  throw from.refused === true ? new CodedError("API_REFUSED", from.why) : new Error(from.why);
 }
 
 /** First and alone: where nobody answers, or no credentials are taken, nothing else is worth a try. */

@@ -117,11 +117,14 @@ describe("podrole check", () => {
   test("tells what a user with few rights may not read once, and judges the rest", async () => {
     const { server, kubeconfig } = await cluster();
     server.answer("GET /apis/apps/", 403);
-    server.answer("LIST /apis/admissionregistration", 403);
+    for (const api of ["admissionregistration", "podrole.dev"]) server.answer(`LIST /apis/${api}`, 403);
+    const labels = { "podrole.dev/inject": "enabled" };
+    server.put("/api/v1/namespaces", { metadata: { name: "shop", labels } });
     const { stdout } = await check(["--kubeconfig", kubeconfig]);
-    const [, skipped = ""] = stdout.split("\nNot checked\n");
+    const [told = "", skipped = ""] = stdout.split("\nNot checked\n");
+    expect(told).not.toContain("HTTP 403");
     expect(skipped.replaceAll(/\s+/g, " ")).toMatch(
-      /^ skip INJECTOR, INJECTOR_VERSION, .*CONTROLLER, WEBHOOK, .*POLICY_BINDING .*The API server refuses GET .* To do: Use a kubeconfig/,
+      /^ skip INJECTOR, INJECTOR_VERSION, .*CONTROLLER, WEBHOOK, .*POLICY_BINDING, DRY_RUN, DRY_RUN_DENIED The API server refuses GET .* To do: Use a kubeconfig/,
     );
     expect(stdout).not.toContain("no policy of podrole's to be bound");
     expect(stdout.match(/podrole-injector with/g)).toHaveLength(1);
