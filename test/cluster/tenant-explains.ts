@@ -52,7 +52,10 @@ export function tenantExplains(plane: () => ControlPlane): void {
       ["get", "serviceaccounts"],
       ["list", "limitranges"],
     ] as const;
-    await Promise.all([...rights("tenant", ...reads, ["create", "pods"]), ...rights("reader", ...reads)]);
+    await Promise.all([
+      ...rights("tenant", ...reads, ["create", "pods"], ["get", "pods"]),
+      ...rights("reader", ...reads),
+    ]);
 
     const good = await until("the tenant's rights", async () => {
       const run = await explain("tenant", deployment("till", ""));
@@ -81,6 +84,17 @@ export function tenantExplains(plane: () => ControlPlane): void {
       { code: "ROLE_DENIED_BY_GRANT", message: expect.stringContaining("tenant-no") },
     ]);
 
+    const pod = {
+      metadata: { name: "till-0", annotations: { "iam.amazonaws.com/role": "till" } },
+      spec: { containers: [{ name: "app", image: "shop/app:1" }] },
+    };
+    await admin.create(`${NAMESPACES}/${SHOP}/pods`, pod);
+    const kubeconfig = tempFile((await plane().serviceAccount(SHOP, "tenant")).exportConfig());
+    const stored = await podrole(["explain", "pod/till-0", "-n", SHOP, "--kubeconfig", kubeconfig]);
+    expect(stored.stdout).toMatch(
+      /^Pod tenant-shop\/till-0\n {2}injected: guard \(block\) and sidecar, as arn:/,
+    );
+
     const missing = await explain(
       "tenant",
       deployment("till", "").replace("spec: {containers", "spec: {serviceAccountName: tilll, containers"),
@@ -93,6 +107,6 @@ export function tenantExplains(plane: () => ControlPlane): void {
     expect(none.stderr).toMatch(
       /^RULES_HIDDEN: The API server lets system:serviceaccount:tenant-shop:reader neither .+ nor create pods in namespace tenant-shop, .+ podrole-viewer.+\n$/,
     );
-    expect((await admin.get(`${NAMESPACES}/${SHOP}/pods`)).items).toEqual([]);
+    expect((await admin.get(`${NAMESPACES}/${SHOP}/pods`)).items).toHaveLength(1);
   });
 }

@@ -1,10 +1,5 @@
 import { Command, Option } from "commander";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { manifestCluster, type Assumptions } from "../../cluster/manifest-cluster.ts";
-import type { InjectorConfig } from "../../config/installation.ts";
-import { serviceAccountIn } from "../../model/pod.ts";
-import { isRecord, own, type Fields } from "../../model/read.ts";
-import { kindOf, namespaceIn, templateOf } from "../../model/workload.ts";
 import {
   FILES,
   OBJECTS,
@@ -14,8 +9,8 @@ import {
   withSettingOptions,
 } from "../options.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
-import { keysAmong } from "./env-from.ts";
-import { explain, type Explanation } from "./explanation.ts";
+import type { Explanation } from "./explanation.ts";
+import { explainObjects, requirePods } from "./manifests.ts";
 import { textOf } from "./text.ts";
 import { installationFrom } from "../live/installed.ts";
 import type { KubeOptions } from "../live/kubeconfig.ts";
@@ -26,63 +21,10 @@ import { givenSettings } from "../input/settings.ts";
 import {
   assumptionsFrom,
   objectsIn,
-  placedIn,
   readManifests,
   withAssumptions,
   type AssumptionOptions,
 } from "../input/files.ts";
-
-export interface ExplainDeps {
-  readonly config: InjectorConfig;
-  /** About the settings; sentences. */
-  readonly assumptions?: readonly string[];
-  readonly assumed: Assumptions;
-  /** Namespace of objects that name none. */
-  readonly namespace: string;
-}
-
-/**
- * An explanation of every pod and pod template among objects, which are taken for the cluster.
- * @throws CodedError `GRANT_INVALID`, and `NOTHING_TO_EXPLAIN` where none of them holds a pod
- */
-export async function explainObjects(
-  objects: readonly Fields[],
-  { config, assumptions: ofSettings = [], assumed, namespace: fallback }: ExplainDeps,
-): Promise<readonly Explanation[]> {
-  requirePods(objects);
-  const cluster = manifestCluster(placedIn(objects, fallback), assumed);
-  const namespaces = new Set(objects.filter((one) => kindOf(one) === "Namespace").map(nameIn));
-  const explanations = objects.flatMap((object) => {
-    const template = templateOf(object);
-    if (template === undefined) return [];
-    const namespace = namespaceIn(object) ?? fallback;
-    const account = serviceAccountIn(template.pod);
-    const ofNamespace = namespaces.has(namespace) ? [] : [assumptionOf(namespace, assumed)];
-    const assumptions = [...ofSettings, ...ofNamespace];
-    return [
-      cluster.facts(namespace, account).then((facts) =>
-        explain(object, facts, config, {
-          where: "input",
-          assumptions,
-          keysOf: keysAmong(objects, namespace),
-        }),
-      ),
-    ];
-  });
-  return Promise.all(explanations);
-}
-
-function nameIn(object: Fields): unknown {
-  const metadata = own(object, "metadata");
-  return isRecord(metadata) ? own(metadata, "name") : undefined;
-}
-
-function assumptionOf(namespace: string, { labels, annotations }: Assumptions): string {
-  const list = (kind: string, map: Readonly<Record<string, string>>): readonly string[] =>
-    Object.entries(map).map(([key, value]) => `${kind} ${key}=${value}`);
-  const assumed = [...list("label", labels), ...list("annotation", annotations)].join(", ");
-  return `Namespace ${namespace} is not in the manifests; it is assumed to have ${assumed || "neither labels nor annotations"}.`;
-}
 
 interface ExplainOptions extends AssumptionOptions, ClusterOptions {
   readonly filename?: readonly string[];
@@ -173,11 +115,3 @@ const whyNoCluster = ({ kubeconfig, context, env }: KubeOptions): string | undef
   kubeconfig === undefined && context === undefined && kubeconfigFiles(env ?? {}).length === 0
     ? "there is no kubeconfig"
     : undefined;
-
-/** @throws CodedError `NOTHING_TO_EXPLAIN` */
-function requirePods(objects: readonly Fields[]): void {
-  if (objects.some((one) => templateOf(one) !== undefined)) return;
-  throw new CodedError("NOTHING_TO_EXPLAIN", "The manifests contain no pod and no workload.", {
-    remedy: "Pass a Pod, a Deployment, a Job or the like.",
-  });
-}

@@ -11,14 +11,12 @@ import {
   type LiveOptions,
 } from "../live/cluster.ts";
 import { placedIn } from "../input/files.ts";
-import { podToTry, tryPod } from "../live/dry-run.ts";
-import type { Forbidden } from "../live/forbidden.ts";
 import { PODROLE_NAMESPACE, readConfigMap, type ConfigFrom, type Installation } from "../live/installed.ts";
-import { decidingIn, knownFactsOf, type Given, type KnownFacts } from "../live/known-facts.ts";
+import { knownFactsOf, type Given, type KnownFacts } from "../live/known-facts.ts";
 import { parseReference } from "../live/reference.ts";
-import { explainAnswer } from "./asked.ts";
 import type { KeysOf } from "./env-from.ts";
 import { readKeys } from "./env-keys.ts";
+import { explainHidden } from "./hidden.ts";
 import { explain, type Explanation } from "./explanation.ts";
 
 /** Explanations of objects of a cluster, in the order in which they were asked for. */
@@ -114,45 +112,3 @@ function explainKnown(
   const missing = missingAccount(serviceAccountIn(templateOf(object)?.pod), facts);
   return isStored ? explanation : { ...explanation, findings: [...explanation.findings, ...missing] };
 }
-
-interface Hidden {
-  readonly namespace: string;
-  readonly known: KnownFacts;
-  /** One at least. */
-  readonly hidden: readonly Forbidden[];
-  readonly given: Given;
-  readonly keysOf: KeysOf;
-}
-
-/** @throws CodedError `RULES_HIDDEN` where the user may not create pods, either */
-async function explainHidden(
-  object: Fields,
-  { namespace, known, hidden, given, keysOf }: Hidden,
-  { config }: Installation,
-  cluster: LiveCluster,
-): Promise<Explanation> {
-  const user = hidden[0]?.user ?? "the user";
-  const whats = [...new Set(hidden.map(({ what }) => what))];
-  const answer = await tryPod(podToTry(object), namespace, cluster);
-  if ("user" in answer) {
-    throw new CodedError(
-      "RULES_HIDDEN",
-      `The API server lets ${user} neither ${[...whats, answer.what].join(" nor ")}, so neither the rules nor the webhook can be asked.`,
-      {
-        remedy:
-          "Ask a cluster admin for ClusterRole podrole-viewer, or for the right to create pods there; or explain manifests with --offline.",
-      },
-    );
-  }
-  const passedOver = decidingIn(given.objects).slice(0, 5);
-  const assumptions = [
-    `The rules are hidden: the API server does not let ${user} ${whats.join(" and ")}. So the webhook was asked, by a server-side dry run of the pod.`,
-    ...(passedOver.length === 0
-      ? []
-      : [`It goes by what is in the cluster, and not by ${passedOver.join(", ")} of the manifests.`]),
-  ];
-  const knowsNamespace = !hidden.some(isOfNamespace);
-  return explainAnswer(object, { answer, facts: known.facts, knowsNamespace, config, assumptions, keysOf });
-}
-
-const isOfNamespace = ({ what }: Forbidden): boolean => what.startsWith("get namespaces");

@@ -99,3 +99,11 @@ export const assumptionsFrom = ({ namespaceLabel, namespaceAnnotation }: Assumpt
   labels: namespaceLabel,
   annotations: namespaceAnnotation,
 });
+
+/** What is assumed of a namespace, for a sentence. */
+export function assumedWords({ labels, annotations }: Assumptions): string {
+  const list = (kind: string, map: Readonly<Record<string, string>>): readonly string[] =>
+    Object.entries(map).map(([key, value]) => `${kind} ${key}=${value}`);
+  const words = [...list("label", labels), ...list("annotation", annotations)].join(", ");
+  return words || "neither labels nor annotations";
+}

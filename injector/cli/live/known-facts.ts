@@ -5,6 +5,7 @@ import { grantIndex } from "../../cluster/grant-index.ts";
 import type { Facts } from "../../model/facts.ts";
 import { nameOf, type Fields } from "../../model/read.ts";
 import { kindOf, namespaceIn } from "../../model/workload.ts";
+import { assumedWords } from "../input/files.ts";
 import { forbiddenIn, type Forbidden } from "./forbidden.ts";
 import type { Read } from "./reader.ts";
 import { isName } from "./reference.ts";
@@ -90,7 +91,11 @@ export async function knownFactsOf(
         one !== undefined && "hidden" in one ? [one.hidden] : [],
       ),
       sources: [
-        ...(isMissing && assumed !== undefined ? [assumption(namespace, assumed)] : []),
+        ...(isMissing && assumed !== undefined
+          ? [
+              `Namespace ${namespace} is neither in the manifests nor in the cluster; it is assumed to have ${assumedWords(assumed)}.`,
+            ]
+          : []),
         sourcesOf(readable(others).length, decidingIn(deciding)),
       ],
     };
@@ -117,13 +122,6 @@ async function orHidden<T>(work: () => Promise<T>): Promise<OrHidden<T>> {
 /** Lists leave out what their items are. */
 const ofKind = (kind: string, object: Fields | undefined): readonly Fields[] =>
   object === undefined ? [] : [{ ...object, apiVersion: "v1", kind }];
-
-export function assumption(namespace: string, { labels, annotations }: Assumptions): string {
-  const list = (kind: string, map: Readonly<Record<string, string>>): readonly string[] =>
-    Object.entries(map).map(([key, value]) => `${kind} ${key}=${value}`);
-  const assumed = [...list("label", labels), ...list("annotation", annotations)].join(", ");
-  return `Namespace ${namespace} is neither in the manifests nor in the cluster; it is assumed to have ${assumed || "neither labels nor annotations"}.`;
-}
 
 function sourcesOf(read: number, manifests: readonly string[]): string {
   const count = read === 1 ? "1 RoleGrant" : `${read} RoleGrants`;

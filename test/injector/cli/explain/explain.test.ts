@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { explain, type Explanation } from "../../../../injector/cli/explain/explanation.ts";
 import type { Candidate } from "../../../../injector/cli/explain/step.ts";
 import { textOf } from "../../../../injector/cli/explain/text.ts";
-import { explainObjects } from "../../../../injector/cli/explain/command.ts";
+import { explainObjects } from "../../../../injector/cli/explain/manifests.ts";
 import type { Facts } from "../../../../injector/model/facts.ts";
 import type { InjectorConfig } from "../../../../injector/config/installation.ts";
 import { withAnyCa } from "../../../../injector/cli/input/assumed-broker.ts";
