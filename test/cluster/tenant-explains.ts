@@ -76,7 +76,7 @@ export function tenantExplains(plane: () => ControlPlane): void {
       {
         decision: "deny",
         summary: "its pods are denied: ROLE_DENIED_BY_GRANT",
-        steps: [{ id: "labelled", answer: "yes" }],
+        steps: [{ id: "labelled", answer: "yes" }, { id: "role" }],
       },
     ]);
     const [{ findings }] = JSON.parse(bad.stdout) as [{ findings: readonly object[] }];

@@ -13,7 +13,8 @@ import { envFromFindings, type KeysOf } from "./env-from.ts";
 import { fieldsIn, metadataOf, own, recordsIn, stringMap, type Fields } from "../../model/read.ts";
 import { nameOfObject, templateOf } from "../../model/workload.ts";
 import type { Explanation } from "./explanation.ts";
-import { shown, type Step } from "./step.ts";
+import { annotation } from "../../model/annotations.ts";
+import { holding, shown, type Candidate, type Step } from "./step.ts";
 
 export interface Asked {
   readonly answer: DryRunAnswer;
@@ -40,7 +41,7 @@ export function explainAnswer(object: Fields, asked: Asked): Explanation {
     decision,
     summary: `${pod === object ? "" : "its pods are "}${summary}`,
     assumptions,
-    steps: knowsNamespace ? [labelStep(facts)] : [],
+    steps: [...(knowsNamespace ? [labelStep(facts)] : []), ...roleSteps(pod, facts, config)],
     findings: [
       ...(knowsNamespace && isLabelled(facts) ? straysAbove(object, config) : []),
       ...answer.warnings.flatMap((line) => findingsIn(line)),
@@ -97,6 +98,29 @@ function labelStep({ namespace }: Facts): Step {
     answer: is ? "yes" : "no",
     because: `label ${NAMESPACE_LABEL.key} is ${shown(value)}${only}`,
   };
+}
+
+/** The two annotations that a tenant writes; of a RoleGrant's default and the settings' nothing is known. */
+function roleSteps(pod: Fields, { serviceAccount }: Facts, { keys }: InjectorConfig): readonly Step[] {
+  const ofPod = annotation(stringMap(own(metadataOf(pod), "annotations")), keys.role);
+  const ofAccount = annotation(serviceAccount?.annotations, keys.serviceAccountRole);
+  const first = ofPod ?? ofAccount;
+  if (first === undefined) return [];
+  const candidate = (name: string, raw: string | undefined, decided: boolean): Candidate => {
+    const result = decided ? "taken" : "passed over, an earlier one is set";
+    return { name, ...holding(raw), result: raw === undefined ? "not set" : result, decided };
+  };
+  const account = serviceAccountIn(pod);
+  const considered = [
+    candidate(`annotation ${keys.role} of the pod`, ofPod, ofPod !== undefined),
+    candidate(
+      `annotation ${keys.serviceAccountRole} of service account ${account}`,
+      ofAccount,
+      ofPod === undefined,
+    ),
+  ];
+  const question = "Which role does it ask for?";
+  return [{ id: "role", question, answer: shown(first), because: "the first that is set", considered }];
 }
 
 /** Before each finding in a sentence of podrole's webhook or policies. */

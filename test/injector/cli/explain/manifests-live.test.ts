@@ -130,6 +130,16 @@ describe("podrole explain, where the user may not read RoleGrants", () => {
     expect(server.stored(`${CORE}/shop/pods`)).toEqual([]);
   });
 
+  test("names the role that the pod asks for, and that of its service account that is passed over", async () => {
+    const { server, explain } = await rig();
+    hide(server, "list", "rolegrants", `LIST ${GRANTS}`);
+    server.answer(`POST ${CORE}/shop/pods`, (pod: FakeObject) => pod);
+    const annotations = { "eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/other" };
+    server.put("/api/v1/serviceaccounts", { metadata: { name: "till", namespace: "shop", annotations } });
+    const { stdout } = await explain(POD);
+    expect(stdout.replaceAll(/\s+/g, " ")).toContain("role/other -> passed over, an earlier one is set");
+  });
+
   test("says that RoleGrants of the manifests were not tried", async () => {
     const { server, explain } = await rig();
     hide(server, "list", "rolegrants", `LIST ${GRANTS}`);
