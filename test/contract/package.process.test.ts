@@ -59,6 +59,12 @@ function nodes(): readonly (readonly [version: string, program: string])[] {
   return [...new Map(programs.map((program) => [version(program), realpathSync(program)]))];
 }
 
+const notGiven = process.env["PODROLE_TEST_NODES"] === undefined;
+const why = notGiven ? " (skipped: PODROLE_TEST_NODES is not set)" : "";
+test.skipIf(notGiven)(`other releases of Node are tried, too${why}`, () => {
+  expect(nodes().length).toBeGreaterThan(1);
+});
+
 describe.for(nodes())("in Node %s, podrole", ([version, program]) => {
   const unfit = unfitNode(version, program);
 

@@ -90,15 +90,6 @@ describe("podrole check", () => {
     expect(server.requests.filter((line) => line !== "GET /version")).toEqual([]);
   });
 
-  test("waits for an API server that does not answer yet", async () => {
-    const { server, kubeconfig } = await cluster();
-    server.answer("GET /version", 503);
-    await server.stop();
-    const { code, stderr } = await check(["--kubeconfig", kubeconfig, "--wait", "--timeout", "3s"]);
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^waiting: API_SERVER: .+\nAPI_UNREACHABLE: .+\n$/);
-  });
-
   test("tells a user who may read nothing of podrole in one line", async () => {
     const { server, kubeconfig } = await cluster();
     server.answer("GET /", 403);

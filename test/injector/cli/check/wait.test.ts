@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { CheckFacts } from "../../../../injector/cli/check/facts.ts";
+import { CodedError } from "../../../../sidecar/kit/errors.ts";
 import { checkUntil } from "../../../../injector/cli/check/wait.ts";
 import { healthy } from "./healthy.ts";
 
@@ -7,12 +8,15 @@ const broken = healthy({ service: { kind: "absent" } });
 const worse = healthy({ crd: { kind: "absent" }, service: { kind: "absent" } });
 
 /** Looks at these, one after the other and then at the last again, in a time that only sleeping spends. */
-async function waited(timeoutMs: number, ...looks: readonly CheckFacts[]) {
+async function waited(timeoutMs: number, ...looks: readonly (CheckFacts | CodedError)[]) {
   let now = 0;
   let taken = 0;
   const lines: string[] = [];
   const { results } = await checkUntil(timeoutMs, {
-    gather: () => Promise.resolve(looks[Math.min(taken++, looks.length - 1)] ?? broken),
+    gather: () => {
+      const look = looks[Math.min(taken++, looks.length - 1)] ?? broken;
+      return look instanceof CodedError ? Promise.reject(look) : Promise.resolve(look);
+    },
     now: () => now,
     sleep: (ms) => Promise.resolve((now += ms)),
     say: (line) => lines.push(line),
@@ -43,6 +47,25 @@ describe("podrole check --wait", () => {
     const { now, failed } = await waited(120_000, broken);
     expect(failed).toEqual(["INJECTOR_SERVICE"]);
     expect(now).toBe(120_000);
+  });
+
+  test.for(["API_UNREACHABLE", "API_UNAUTHENTICATED"])(
+    "waits for an API server that answers with %s",
+    async (code) => {
+      const away = new CodedError(code, "It is not there.", { remedy: "Wait." });
+      expect(await waited(120_000, away, away, healthy())).toEqual({
+        taken: 3,
+        now: 4000,
+        lines: ["waiting: API_SERVER: It is not there."],
+        failed: [],
+      });
+      expect(await waited(3000, away)).toMatchObject({ failed: ["API_SERVER"] });
+    },
+  );
+
+  test("does not wait for a kubeconfig that nobody corrects", async () => {
+    const unusable = new CodedError("KUBECONFIG_UNUSABLE", "No.");
+    await expect(waited(120_000, unusable)).rejects.toBe(unusable);
   });
 
   test("checks once when there is no time to wait", async () => {
