@@ -52,12 +52,12 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BANNER =
   "import{createRequire as podroleRequire}from'node:module';const require=podroleRequire(import.meta.url);";
 
-/** Empties a folder and builds the programs of this name into it, or all, with what makes the folder an npm package. */
-export async function build(dist: string, only?: string): Promise<void> {
+/** Empties a folder and builds the programs of these names into it, or all, with what makes the folder an npm package. */
+export async function build(dist: string, ...names: readonly string[]): Promise<void> {
   rmSync(dist, { recursive: true, force: true });
-  const bundles = BUNDLES.filter(({ name }) => only === undefined || name === only);
+  const bundles = BUNDLES.filter(({ name }) => names.length === 0 || names.includes(name));
   await Promise.all(bundles.map((one) => buildOne(one, dist)));
-  if (only === undefined) makePackage(ROOT, dist);
+  if (names.length === 0) makePackage(ROOT, dist);
 }
 
 async function buildOne({ name, entryPoints, options }: Bundle, dist: string): Promise<void> {
@@ -88,4 +88,4 @@ async function buildOne({ name, entryPoints, options }: Bundle, dist: string): P
   writeFileSync(join(dist, name, "LICENSES.txt"), licenseText(packages));
 }
 
-if (import.meta.main) await build(join(ROOT, "dist"));
+if (import.meta.main) await build(join(ROOT, "dist"), ...process.argv.slice(2));

@@ -2,11 +2,13 @@ import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -106,6 +108,22 @@ test("the image of the injector contains the whole folder of each of its bundles
   const copying = /^ *for program in (.+); do cp -R dist\/\$program\.mjs\* dist\/\$program \/bundle; done;/m;
   expect(copying.exec(dockerfile)?.[1]?.split(" ")).toEqual(["injector", "controller", "broker"]);
 });
+
+test.for(["Dockerfile.sidecar", "Dockerfile.injector"])(
+  "the build in %s needs nothing but what is copied into it",
+  (name) => {
+    const [, stage = ""] = readFileSync(join(ROOT, name), "utf8").split(/^FROM .* AS build$/m);
+    const copied = [...stage.matchAll(/^COPY (.+) \.\/.*$/gm)].flatMap(([, paths = ""]) => paths.split(" "));
+    const [, programs = ""] = /^RUN npm run build -- (.+)$/m.exec(stage) ?? [];
+    const context = mkdtempSync(join(tmpdir(), "podrole-image-"));
+    onTestFinished(() => rmSync(context, { recursive: true }));
+    for (const path of copied) cpSync(join(ROOT, path), join(context, path), { recursive: true });
+    symlinkSync(join(ROOT, "node_modules"), join(context, "node_modules"));
+    execFileSync(process.execPath, [join(context, ".ci/build.ts"), ...programs.split(" ")]);
+    for (const program of programs.split(" "))
+      expect(readdirSync(join(context, "dist")).join(" ")).toContain(`${program}.`);
+  },
+);
 
 test("the sidecar is one program without packages", () => {
   const files = readdirSync(dist, { recursive: true }).map(String);
