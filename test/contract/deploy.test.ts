@@ -63,8 +63,8 @@ describe.for(EXAMPLES.map((one) => [one.file, one.documents] as const))(
   },
 );
 
-test("deploy/README.md explains every certificate error", () => {
-  const page = readFileSync(at("README.md"), "utf8");
+test("the page about certificates explains every certificate error", () => {
+  const page = readFileSync(at("docs/certificates.md"), "utf8");
   const explained = page.split("\n").filter((line) => line.startsWith("| `TLS_"));
   expect(TLS_TROUBLES.filter((code) => !explained.some((line) => line.includes(`\`${code}\``)))).toEqual([]);
 });
