@@ -136,7 +136,6 @@ const STREAMS = [
   "k: {a\n",
   // keys
   "k: 1\nk: 2\n",
-  "1: a\n'1': b\n",
   "k: {a: 1, a: 2}\n",
   "kind: A\nkind: B\nkind: C\n",
   "true: a\nyes: b\n",
