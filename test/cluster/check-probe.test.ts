@@ -144,13 +144,13 @@ describe.skipIf(reason !== undefined)(
         return results.map((one) => one.message).join("\n");
       };
       await bind("Role", "settings", [{ apiGroups: [""], resources: ["configmaps"], verbs: ["get"] }]);
-      await expect.poll(message, { timeout: 10_000 }).toContain('cannot list resource "nodes"');
+      await expect.poll(message, { timeout: 10_000 }).toContain("does not let injector list nodes");
       await bind("ClusterRole", "nodes", [{ apiGroups: [""], resources: ["nodes"], verbs: ["list"] }]);
       await expect.poll(message, { timeout: 10_000 }).toContain('cannot create resource "jobs"');
       await bind("Role", "jobs", [
         { apiGroups: ["batch"], resources: ["jobs"], verbs: ["create", "delete"] },
       ]);
-      await expect.poll(message, { timeout: 10_000 }).toContain('cannot list resource "pods"');
+      await expect.poll(message, { timeout: 10_000 }).toContain("does not let injector list pods");
       await bind("Role", "pods", [{ apiGroups: [""], resources: ["pods"], verbs: ["list"] }]);
       await expect.poll(message, { timeout: 20_000 }).toContain("mode verify holds");
       await nothingLeft();
