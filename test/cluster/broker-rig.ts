@@ -6,6 +6,7 @@ import { until } from "../support/until.ts";
 import { brokerPrograms, type BrokerPrograms } from "./broker-programs.ts";
 import { askBroker, type Answer } from "./broker-request.ts";
 import { BROKER_ROLE, brokerSts, ROLES, type BrokerSts } from "./broker-sts.ts";
+import { NODES_HAVE_RIGHTS } from "./control-plane.ts";
 import { NAMESPACE, openObjects, type Installed } from "./installation.ts";
 import type { KubeClient, KubeObject } from "./kube-client.ts";
 import { podToken, startPod, type PodProcess } from "./pod-process.ts";
@@ -62,7 +63,7 @@ export async function openBrokerCluster(): Promise<BrokerCluster> {
     const sts = await brokerSts();
     undo.push(() => sts.close());
     const objects = rendered(VALUES, "--include-crds").filter((object) => object !== null);
-    const installed = await openObjects(objects);
+    const installed = await openObjects(objects, [], ...NODES_HAVE_RIGHTS);
     undo.push(() => installed.close());
     const service = await tcpService((end) => void undo.push(end));
     const url = `https://127.0.0.1:${service.port}`;

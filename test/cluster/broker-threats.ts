@@ -7,7 +7,8 @@ import { ROLES } from "./broker-sts.ts";
 import { tagsIn } from "./broker-sessions.ts";
 import { deletePod, REFUSED_TOKENS, resigned } from "./broker-tokens.ts";
 import { NAMESPACE, userOf } from "./installation.ts";
-import { clientFor, type KubeObject } from "./kube-client.ts";
+import { NODE_1_TOKEN } from "./control-plane.ts";
+import { clientFor, withToken, type KubeObject } from "./kube-client.ts";
 import { codeIn } from "./policy-rig.ts";
 import { podToken } from "./pod-process.ts";
 import { accountsOf, BROKER, NAMESPACES, podsOf } from "./setting.ts";
@@ -92,6 +93,28 @@ export function brokerThreats(cluster: () => BrokerCluster): void {
       expect((await cluster().admin.get(path)).metadata.deletionTimestamp).toBeDefined();
       expect(await cluster().askAs(pod, "reader")).toMatchObject({ status: 200 });
     });
+  });
+
+  test("a node that was taken over mints tokens for the broker of the pods that run on it, and of no others", async () => {
+    const { plane } = cluster().installed;
+    const node = withToken(plane.adminConfig, NODE_1_TOKEN);
+    const bound = async (name: string, to: string): Promise<KubeObject> => {
+      const pod = await cluster().pod("shop", name, "reader");
+      const target = { kind: "Node", name: to };
+      await cluster().admin.create(`${podsOf("shop")}/${name}/binding`, { target, metadata: { name } });
+      return pod;
+    };
+    const audiences = [WIRE.audience];
+    const own = await bound("on-node-1", "node-1");
+    // The API server's view of which pod runs where is a moment behind.
+    const token = await until("the node's token", () =>
+      podToken(node, own, { audiences }).catch(() => undefined),
+    );
+    expect(await cluster().ask(token, READER)).toMatchObject({ status: 200 });
+    await createNode(cluster().admin, "node-2", {});
+    const other = await bound("on-node-2", "node-2");
+    await expect(podToken(node, other, { audiences })).rejects.toThrow(/403/);
+    await expect(podToken(node, own, { audiences, boundObjectRef: null })).rejects.toThrow(/403/);
   });
 
   describe("what the broker reads of a pod cannot be changed", () => {

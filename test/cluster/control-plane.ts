@@ -60,6 +60,14 @@ export interface AuditedRequest {
 }
 
 const TOKENS = { admin: "admin-token", injector: "injector-token" };
+/** The token of the kubelet of node `node-1`, whom {@link NODES_HAVE_RIGHTS} lets do what kubelets do. */
+export const NODE_1_TOKEN = "node-1-token";
+
+/** Flags by which nodes have the rights that they have in a real cluster, and no more. A repeated mode is one more. */
+export const NODES_HAVE_RIGHTS = [
+  "--authorization-mode=Node",
+  "--enable-admission-plugins=NodeRestriction",
+] as const;
 const READY_MS = 60_000;
 
 /** The reason why these tests cannot run on this machine, or undefined. Shown in the titles of skipped tests. */
@@ -162,7 +170,7 @@ async function writeSecrets(folder: string): Promise<KeyObject> {
   await writeFile(join(folder, "sa.key"), privateKey.export({ type: "pkcs8", format: "pem" }), {
     mode: 0o600,
   });
-  const users = `${TOKENS.admin},admin,1,system:masters\n${TOKENS.injector},injector,2\n`;
+  const users = `${TOKENS.admin},admin,1,system:masters\n${TOKENS.injector},injector,2\n${NODE_1_TOKEN},system:node:node-1,3,system:nodes\n`;
   await writeFile(join(folder, "tokens.csv"), users, { mode: 0o600 });
   return privateKey;
 }
