@@ -1,4 +1,5 @@
 import type { Clock } from "../../sidecar/kit/clock.ts";
+import { within } from "../../sidecar/kit/within.ts";
 import { turns } from "../http/turns.ts";
 import { BusyError } from "./busy.ts";
 
@@ -20,16 +21,10 @@ export function apiTurns(clock: Pick<Clock, "sleep">, atOnce: number = AT_ONCE):
   return {
     run: async (address, request) => {
       const turn = line.ask(address, 1);
-      const come = new AbortController();
       try {
-        const isTurn = await Promise.race([
-          turn.come.then(() => true),
-          clock.sleep(PATIENCE_MS, come.signal).then(() => false),
-        ]);
-        if (!isTurn) throw tooMany();
+        await within(turn.come, PATIENCE_MS, clock, tooMany);
         return await request();
       } finally {
-        come.abort();
         turn.end();
       }
     },

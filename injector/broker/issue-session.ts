@@ -1,4 +1,5 @@
 import type { Clock } from "../../sidecar/kit/clock.ts";
+import { within } from "../../sidecar/kit/within.ts";
 import type { Secret } from "../../sidecar/kit/secret.ts";
 import type { Credentials } from "../../sidecar/sts/credentials.ts";
 import { IssueError } from "../../sidecar/sts/issue-error.ts";
@@ -81,7 +82,7 @@ export function sessionIssuer({ makeSession, queue, held, clock }: IssueDeps): I
     const fresh = held.fresh(key);
     if (fresh !== undefined) return give(fresh);
     try {
-      return give(await withinPatience(madeOnce(key, plan), clock, busy));
+      return give(await within(madeOnce(key, plan), PATIENCE_MS, clock, busy));
     } catch (error) {
       const isRefusal = error instanceof IssueError && error.kind === "definite";
       const session = isRefusal ? undefined : held.get(key);
@@ -89,23 +90,4 @@ export function sessionIssuer({ makeSession, queue, held, clock }: IssueDeps): I
       return give(session);
     }
   };
-}
-
-async function withinPatience<T>(
-  work: Promise<T>,
-  clock: Pick<Clock, "sleep">,
-  late: () => Error,
-): Promise<T> {
-  const done = new AbortController();
-  const limit = clock.sleep(PATIENCE_MS, done.signal).then(() => {
-    throw late();
-  });
-  limit.catch(() => undefined);
-  // Whoever comes later may still wait for it, or nobody.
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    done.abort();
-  }
 }

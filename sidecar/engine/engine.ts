@@ -4,6 +4,7 @@ import { IssueError, type FailureKind } from "../sts/issue-error.ts";
 import { createSessionStore } from "./session-store.ts";
 import type { Clock } from "../kit/clock.ts";
 import { coded, CodedError, oneLine } from "../kit/errors.ts";
+import { within } from "../kit/within.ts";
 import { REFUSALS_OF_A_START, refreshAt, retryDelayMs, sleepUntil, type Random } from "./schedule.ts";
 
 export interface EngineDeps {
@@ -53,7 +54,7 @@ export function createEngine({ issue, clock, random, onIssued, onFailure }: Engi
 
   const attempt = async (): Promise<void> => {
     try {
-      store.put(notExpired(await withinLimit(issue(), clock), clock.now()));
+      store.put(notExpired(await within(issue(), ATTEMPT_LIMIT_MS, clock, timedOut), clock.now()));
       failure = undefined;
       first.resolve();
     } catch (error) {
@@ -119,24 +120,10 @@ async function waitBriefly(work: Promise<void>, clock: Clock): Promise<void> {
  */
 const ATTEMPT_LIMIT_MS = 25_000;
 
-async function withinLimit<T>(work: Promise<T>, clock: Clock): Promise<T> {
-  const done = new AbortController();
-  const limit = clock.sleep(ATTEMPT_LIMIT_MS, done.signal).then(() => {
-    throw new IssueError(
-      "ATTEMPT_TIMED_OUT",
-      `The attempt did not end within ${ATTEMPT_LIMIT_MS / 1000} s.`,
-      {
-        kind: "passing",
-      },
-    );
+const timedOut = (): IssueError =>
+  new IssueError("ATTEMPT_TIMED_OUT", `The attempt did not end within ${ATTEMPT_LIMIT_MS / 1000} s.`, {
+    kind: "passing",
   });
-  limit.catch(() => undefined);
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    done.abort();
-  }
-}
 
 /** Refuses a session that is over by this node's clock when it arrives: no SDK would use it. */
 function notExpired(credentials: Credentials, nowMs: number): Credentials {
