@@ -196,3 +196,28 @@ export const guardValueOf =
   (name: string, value: string) =>
   (pod: KubeObject): void =>
     set(guard(pod), name, value);
+
+/** A value that the pod's author writes into an annotation. */
+export const ofAnnotation = { fieldRef: { fieldPath: "metadata.annotations['a']" } };
+
+/** The sidecar gets a variable's value from elsewhere. */
+export const from =
+  (name: string, valueFrom: object) =>
+  (pod: KubeObject): void => {
+    const one = variable(sidecar(pod), name);
+    delete one.value;
+    one.valueFrom = valueFrom;
+  };
+
+export const without =
+  (name: string) =>
+  (pod: KubeObject): void => {
+    sidecar(pod).env = sidecar(pod).env.filter((one: { name: string }) => one.name !== name);
+  };
+
+/** The sidecar gets one more variable, of whatever name. */
+export const also =
+  (entry: object) =>
+  (pod: KubeObject): void => {
+    sidecar(pod).env.push(entry);
+  };

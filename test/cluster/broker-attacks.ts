@@ -1,4 +1,15 @@
-import { attack, certificate, sidecar, valueOf, variable, type Attack } from "./attack.ts";
+import {
+  also,
+  attack,
+  certificate,
+  from,
+  ofAnnotation,
+  sidecar,
+  valueOf,
+  variable,
+  without,
+  type Attack,
+} from "./attack.ts";
 import type { KubeObject } from "./kube-client.ts";
 
 /** Attacks on whom a sidecar of source broker shows its token: each changes a pod that the webhook has patched. */
@@ -7,24 +18,6 @@ const URL_NAME = "PODROLE_BROKER_URL";
 const CA_NAME = "PODROLE_BROKER_CA";
 const setting = "broker";
 
-const ofAnnotation = { fieldRef: { fieldPath: "metadata.annotations['a']" } };
-const also =
-  (entry: object) =>
-  (pod: KubeObject): void => {
-    sidecar(pod).env.push(entry);
-  };
-const without =
-  (name: string) =>
-  (pod: KubeObject): void => {
-    sidecar(pod).env = sidecar(pod).env.filter((one: { name: string }) => one.name !== name);
-  };
-const from =
-  (name: string, valueFrom: object) =>
-  (pod: KubeObject): void => {
-    const one = variable(sidecar(pod), name);
-    delete one.value;
-    one.valueFrom = valueFrom;
-  };
 const other = await certificate();
 
 const ASKS: readonly (readonly [string, Attack["change"]])[] = [

@@ -1,4 +1,15 @@
-import { attack, certificate, sidecar, valueOf, variable, type Attack } from "./attack.ts";
+import {
+  also,
+  attack,
+  certificate,
+  from,
+  ofAnnotation,
+  sidecar,
+  valueOf,
+  variable,
+  without,
+  type Attack,
+} from "./attack.ts";
 import type { KubeObject } from "./kube-client.ts";
 
 /** Attacks on where the sidecar calls STS: each changes a pod that the webhook has patched. */
@@ -6,25 +17,6 @@ import type { KubeObject } from "./kube-client.ts";
 const ENDPOINT = "PODROLE_STS_ENDPOINT";
 const REGION = "PODROLE_REGION";
 
-/** A value that the pod's author writes into an annotation. */
-const ofAnnotation = { fieldRef: { fieldPath: "metadata.annotations['a']" } };
-const from =
-  (name: string, valueFrom: object) =>
-  (pod: KubeObject): void => {
-    const one = variable(sidecar(pod), name);
-    delete one.value;
-    one.valueFrom = valueFrom;
-  };
-const without =
-  (name: string) =>
-  (pod: KubeObject): void => {
-    sidecar(pod).env = sidecar(pod).env.filter((one: { name: string }) => one.name !== name);
-  };
-const also =
-  (entry: object) =>
-  (pod: KubeObject): void => {
-    sidecar(pod).env.push(entry);
-  };
 const valueFromSecret = (variableName: string, name: string, key: string) =>
   from(variableName, { secretKeyRef: { name, key } });
 const literally =
