@@ -153,8 +153,9 @@ export async function openControlPlane(
       },
       signedByApiServer: (claims) => signedJwt(claims, signingKey),
       audited: async () => {
-        const lines = (await readFile(join(folder, "audit.log"), "utf8")).split("\n");
-        return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as AuditedRequest);
+        // kube-apiserver writes while this reads: what follows the last line end is half a line.
+        const lines = (await readFile(join(folder, "audit.log"), "utf8")).split("\n").slice(0, -1);
+        return lines.map((line) => JSON.parse(line) as AuditedRequest);
       },
       stop,
     };
