@@ -12,8 +12,8 @@ The checks of \`podrole check\`, in the order of its report. Each has one of fou
 - \`fail\`: it is broken. The command exits with 1.
 - \`skip\`: it could not be checked. The report gives the reason.
 
-If the API server does not answer, does not accept the kubeconfig's credentials, or lets its user read nothing of podrole, one line says so
-in place of a report, and the command exits with 1.
+If the API server does not answer, does not accept the kubeconfig's credentials, or lets its user read nothing of podrole, or if podrole is
+not installed there, one line says so in place of a report, and the command exits with 1. With \`-o json\` the checks are there all the same.
 
 This page is generated from the table that the code uses: \`npx vitest run --config test/vitest.config.ts test/contract/checks-page.test.ts -u\`.
 `;

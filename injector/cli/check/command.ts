@@ -8,6 +8,7 @@ import { givenSettings } from "../input/settings.ts";
 import { plain, widthOf } from "../print/lines.ts";
 import { outputOption, withClusterOptions, withConfigFile, type ClusterOptions } from "../options.ts";
 import { isHealthy } from "./checks.ts";
+import { notInstalled } from "./not-installed.ts";
 import { isJudged } from "./result.ts";
 import { scopeOf } from "./probe/results.ts";
 import { nothingJudged, reportOf } from "./text.ts";
@@ -73,23 +74,24 @@ async function checked(io: Io, options: Options): Promise<ExitCode> {
     configFrom: installationFrom(await givenSettings(options)),
   };
   const say = (line: string): void => io.stderr.write(`${plain(line)}\n`);
-  const { results, unasked } = await withCluster({ ...options, env: io.env }, async (cluster) => {
+  const { results, without: missing } = await withCluster({ ...options, env: io.env }, async (cluster) => {
     const look = await checkUntil(options.wait === true ? options.timeout : 0, {
       gather: () => gather(cluster, { ...asked, now: systemClock.now() }),
       now: () => systemClock.now(),
       sleep: (ms) => sleep(ms),
       say,
     });
+    const without = look.unasked ?? notInstalled(look.facts, cluster.context);
     const only = options.probe === true ? [] : options.probe;
-    if (only === undefined || look.facts === undefined) return look;
+    if (only === undefined || look.facts === undefined || without !== undefined) return { ...look, without };
     const { probe } = await import("./probe/probe.ts");
     const interrupted = io.interrupted();
     const probing = { only, limitMs: options.timeout, say, interrupted };
-    return { ...look, results: [...look.results, ...(await probe(look.facts, cluster, probing))] };
+    return { without, results: [...look.results, ...(await probe(look.facts, cluster, probing))] };
   });
   const healthy = isHealthy(results) && isJudged(results);
   const notes = options.probe === undefined ? [] : [scopeOf(asked.podroleNamespace)];
-  const nothing = unasked ?? nothingJudged(results);
+  const nothing = missing ?? nothingJudged(results);
   if (options.output === "json") {
     const report = { healthy, checks: results, ...(notes.length === 0 ? {} : { notes }) };
     io.stdout.write(`${JSON.stringify(report, null, 2)}\n`);

@@ -22,6 +22,8 @@ export interface LiveCluster {
   readonly read: Read;
   /** URL of the API server. */
   readonly server: string;
+  /** The kubeconfig's context that is used. */
+  readonly context: string;
   /** Of the kubeconfig's context. */
   readonly namespace: string;
 }
@@ -35,7 +37,9 @@ export async function withCluster<T>(
   const api = apiServer(accessOf(kube));
   const server = kube.getCurrentCluster()?.server ?? "";
   try {
-    return await work({ api, server, read: reader(api, server), namespace: namespaceOf(kube) ?? "default" });
+    const context = kube.getCurrentContext();
+    const namespace = namespaceOf(kube) ?? "default";
+    return await work({ api, server, context, read: reader(api, server), namespace });
   } finally {
     api.close();
   }

@@ -27,18 +27,50 @@ async function cluster(): Promise<{ readonly server: FakeApiServer; readonly kub
 }
 
 describe("podrole check", () => {
-  test("exits with 1 for a cluster without podrole, and reports each missing thing and what to do", async () => {
-    const { kubeconfig } = await cluster();
-    const { code, stdout, stderr } = await check(["--kubeconfig", kubeconfig]);
-    expect([code, stderr]).toEqual([1, ""]);
+  test("says in one line that podrole is not installed, and what its labelled namespaces lack", async () => {
+    const { server, kubeconfig } = await cluster();
+    const first = await check(["--kubeconfig", kubeconfig]);
+    expect([first.code, first.stdout]).toEqual([1, ""]);
+    expect(first.stderr).toMatch(
+      /^NOT_INSTALLED: podrole is not installed in namespace podrole-system of context \S+ \(http:\S+\): there is no Deployment podrole-injector and no ConfigMap podrole-config\. Install it as deploy\/README\.md says, .+\n$/,
+    );
+    const labels = { "podrole.dev/inject": "enabled" };
+    server.put("/api/v1/namespaces", { metadata: { name: "shop", labels } });
+    const { stderr } = await check(["--kubeconfig", kubeconfig]);
+    expect(stderr).toContain("New pods of the labelled namespaces (shop) get neither guard nor role.");
+  });
+
+  test("probes no node of a cluster without podrole, and gives each check to a program", async () => {
+    const { server, kubeconfig } = await cluster();
+    const { code, stdout } = await check(["--kubeconfig", kubeconfig, "--probe", "-o", "json"]);
+    const { healthy, checks } = JSON.parse(stdout);
+    expect([code, healthy]).toEqual([1, false]);
+    expect(checks).toContainEqual({
+      code: "INJECTOR",
+      status: "fail",
+      message: "There is no Deployment podrole-system/podrole-injector.",
+      remedy: expect.any(String) as string,
+    });
+    const crd = checks.find(({ code: one }: { code: string }) => one === "CRD");
+    // Not an apply of the CRD alone, after which helm refuses to install the chart: see test/cluster/crd.test.ts.
+    expect(crd.remedy).toContain("Install or upgrade podrole, which brings it: helm upgrade --install, or");
+    expect(server.requests.filter((line) => /nodes|jobs/.test(line))).toEqual([]);
+  });
+
+  test("reports in full where a webhook is left of an installation that is gone", async () => {
+    const { server, kubeconfig } = await cluster();
+    server.put("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations", {
+      metadata: { name: "podrole" },
+      webhooks: [{ name: "pods.podrole.dev", clientConfig: { service: { namespace: "podrole-system" } } }],
+    });
+    const { stdout } = await check(["--kubeconfig", kubeconfig]);
     expect(stdout).toMatch(/^API server\n {2}ok {4}API_SERVER\n/);
     expect(stdout).toContain("There is no Deployment podrole-system/podrole-injector.");
-    // Not an apply of the CRD alone, after which helm refuses to install the chart: see test/cluster/crd.test.ts.
-    expect(stdout).toContain(
-      "To do: Install or upgrade podrole, which brings it: helm upgrade --install, or",
-    );
-    expect(stdout).not.toContain("rolegrants.yaml");
     expect(stdout).not.toContain("\u001b");
+    const elsewhere = await check(["--kubeconfig", kubeconfig, "--podrole-namespace", "iam"]);
+    expect(elsewhere.stderr).toMatch(
+      /^NOT_INSTALLED: .+ namespace iam of context .+ its webhook leads to namespace podrole-system\. Add --podrole-namespace podrole-system\.\n$/,
+    );
   });
 
   test("looks in the namespace of --podrole-namespace", async () => {
@@ -123,6 +155,7 @@ describe("podrole check", () => {
 
   test("prints nothing of a Secret but what its certificate says", async () => {
     const { server, kubeconfig } = await cluster();
+    server.answer("GET /api/v1/namespaces/podrole-system/configmaps/podrole-config", { data: {} });
     server.answer("GET /api/v1/namespaces/podrole-system/secrets/podrole-injector-tls", {
       data: { "tls.crt": btoa("no certificate"), "tls.key": btoa("s3cret-key"), "ca.key": btoa("s3cret-ca") },
     });
@@ -169,7 +202,7 @@ describe("podrole check", () => {
     const { kubeconfig } = await cluster();
     const { code, stderr } = await check(["--kubeconfig", kubeconfig, "--wait", "--timeout", "3s"]);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^waiting: CRD: .+ \(and \d more\)\n$/);
+    expect(stderr).toMatch(/^waiting: CRD: .+ \(and \d more\)\nNOT_INSTALLED: .+\n$/);
   });
 });
 
