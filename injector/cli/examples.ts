@@ -32,6 +32,7 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<string, string>>>
   },
   demo: {
     "demo --source broker": "with the broker, which makes the sessions",
+    "demo --verbose": "with every step and the whole of every patch",
   },
   version: {
     "version --client": "of this program alone",

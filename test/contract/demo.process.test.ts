@@ -1,5 +1,5 @@
 import { execFile, spawn, type ExecFileException } from "node:child_process";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -44,7 +44,19 @@ function run(argv: readonly string[], mark: string): Promise<Ran> {
 async function shown(argv: readonly string[], mark: string): Promise<string> {
   const ran = await run(argv, mark);
   if (ran.code !== 0) throw new Error(JSON.stringify(ran));
+  // With --json, the other output is what a person reads.
+  expectOneScreen(argv.includes("--json") ? ran.stderr : ran.stdout);
   return ran.stdout;
+}
+
+/** Of a terminal of usual size, in plain text. */
+function expectOneScreen(text: string): void {
+  const lines = text.trimEnd().split("\n");
+  expect(lines.length).toBeLessThanOrEqual(45);
+  expect(lines.filter((line) => line.length > 100)).toEqual([]);
+  expect(text).not.toContain("\u001B");
+  expect(text).toContain(POD_ARN);
+  expect(text).toContain("nothing is left behind");
 }
 
 const demo = (...args: readonly string[]): readonly string[] => [process.execPath, CLI, "demo", ...args];
@@ -174,23 +186,53 @@ describe("podrole demo --json", () => {
 });
 
 describe("podrole demo", () => {
-  test("sums up its results in the last lines, without colours when the output is no terminal", async () => {
+  test("tells its story on one screen", async () => {
     const stdout = await shown(demo(), marker());
-    expect(stdout).toContain(`the pod is`);
-    expect(stdout).toContain(POD_ARN);
-    expect(stdout).toContain("nothing is left behind.");
-    expect(stdout).not.toContain("\u001B");
-    expect(
-      stdout.split("\n").filter((line) => line.includes("+") && line.includes("podrole-guard")),
-    ).not.toEqual([]);
+    const inOrder = [
+      "✓ The webhook",
+      "✓ 7 example pods sent to the webhook     6 got guard and sidecar, 1 got guard",
+      "+     - name: podrole-guard",
+      "✓ podrole-sidecar gets the pod's session credentials held",
+      "✓ intake calls GetCallerIdentity         assumed-role/shop-orders/shop.orders",
+      `the pod is      ${POD_ARN}`,
+      "Next: podrole demo --verbose",
+    ].map((text) => stdout.indexOf(text));
+    expect(inOrder).not.toContain(-1);
+    expect(inOrder).toEqual(inOrder.toSorted((a, b) => a - b));
+  });
+
+  test("shows with --verbose each example with the whole of its patch, and every step", async () => {
+    const { code, stdout } = await run(demo("--verbose"), marker());
+    expect(code).toBe(0);
+    for (const file of ["deployment", "job", "cronjob", "pod-arn-external-id", "pod-unannotated"])
+      expect(stdout).toContain(`✓ ${file}.yaml, `);
+    expect(stdout).toContain("+       image: podrole/sidecar:");
+    expect(stdout).toContain("✓ The kubelet replaces the tokens in the pod's volumes");
+  });
+
+  test("shows of a failed step what its process wrote, and ends with 1", async () => {
+    const mark = marker();
+    const dist = join(mark, "dist");
+    cpSync(at("dist"), dist, { recursive: true });
+    const broken = 'console.log("a line of log"); console.error("the reason"); process.exit(7);';
+    writeFileSync(join(dist, "sidecar.cjs"), broken);
+    const { code, stdout } = await run([process.execPath, join(dist, "cli.mjs"), "demo"], mark);
+    rmSync(dist, { recursive: true });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /^✗ podrole-(?:guard|sidecar) .* failed .*\n {2}\| a line of log\n {2}\| the reason\n/m,
+    );
+    expect(stdout).toMatch(/^ {2}DEMO_CONTAINER_FAILED: Container podrole-(?:guard|sidecar) ended with 7: /m);
+    expect(stdout).not.toContain("Next: ");
+    expect(leftBy(mark)).toEqual([]);
   });
 
   test.each([
-    ["the injector", "web-identity"],
-    ["Container podrole-sidecar", "web-identity"],
-    ["the broker", "broker"],
-    ["a token of its own", "broker"],
-  ])("cleans up when it is interrupted after the step of %s, with source %s", async (step, source) => {
+    ["The webhook", "web-identity"],
+    ["podrole-sidecar gets", "web-identity"],
+    ["The broker", "broker"],
+    ["A pod that the webhook never saw", "broker"],
+  ])("cleans up when it is interrupted after the step %s, with source %s", async (step, source) => {
     const mark = marker();
     const child = spawn(process.execPath, [CLI, "demo", "--source", source], {
       env: environment(mark),
@@ -199,9 +241,7 @@ describe("podrole demo", () => {
     let output = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
     const ended = new Promise((resolve) => void child.once("close", resolve));
-    await until(step, () =>
-      output.toLowerCase().includes(step.toLowerCase().replace("the ", "")) ? true : undefined,
-    );
+    await until(step, () => (output.includes(`✓ ${step}`) ? true : undefined));
     child.kill("SIGINT");
     expect(await ended).toBe(130);
     expect(output).toContain("DEMO_INTERRUPTED");

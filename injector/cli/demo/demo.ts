@@ -14,7 +14,14 @@ import { createProcesses } from "./node/processes.ts";
 import type { Progress } from "./print/progress.ts";
 import type { BrokerFacts } from "./print/broker-facts.ts";
 import { resultOf, type AppReport, type DemoResult, type Facts } from "./print/result.ts";
-import { pickReview, reviewExamples, rolesOf, suffix, type Review } from "./admission/reviews.ts";
+import {
+  pickReview,
+  reviewExamples,
+  rolesOf,
+  showExcerpt,
+  suffix,
+  type Review,
+} from "./admission/reviews.ts";
 import { setStage, type Setting, type Stage } from "./stage.ts";
 import { NODE } from "./aws/standins.ts";
 
@@ -34,12 +41,8 @@ export async function demo(
   const facts: Draft = { examples: [], identities: {} };
   const cleanup = createCleanup();
   const { progress } = setting;
-  const step: Progress["step"] = async (...stepping) => {
-    signal.throwIfAborted();
-    return progress.step(...stepping);
-  };
   try {
-    await act(examples, { ...setting, progress: { ...progress, step } }, signal, cleanup, facts);
+    await act(examples, { ...setting, progress: untilAborted(progress, signal) }, signal, cleanup, facts);
   } catch (error) {
     // Killed processes fail with errors of their own; report why they were killed.
     facts.error = oneLine(
@@ -48,8 +51,24 @@ export async function demo(
   } finally {
     await cleanup.run();
   }
-  return resultOf(facts, performance.now() - startedAt);
+  return resultOf(facts, performance.now() - startedAt, progress.recorded());
 }
+
+/** Starts no step any more once the demo has been interrupted. */
+const untilAborted = (progress: Progress, signal: AbortSignal): Progress => {
+  const guarded =
+    (step: Progress["step"]): Progress["step"] =>
+    async (...stepping) => {
+      signal.throwIfAborted();
+      return step(...stepping);
+    };
+  return {
+    ...progress,
+    step: guarded(progress.step),
+    minorStep: guarded(progress.minorStep),
+    steps: (title, work, detail) => progress.steps(title, (step) => work(guarded(step)), detail),
+  };
+};
 
 async function act(
   examples: readonly Example[],
@@ -60,17 +79,21 @@ async function act(
 ): Promise<void> {
   const { progress } = setting;
   const processes = createProcesses(cleanup, signal);
+  progress.section("In place of a cluster and of AWS");
   const stage = await setStage(examples, setting, processes, cleanup);
   if (stage.skipped !== undefined) facts.skipped = stage.skipped;
 
+  progress.section("Pods are created, and the webhook patches them");
   const reviews = await reviewExamples(examples, stage.injector, progress);
   facts.examples = reviews.map(({ reviewed }) => reviewed);
   const picked = pickReview(reviews);
+  showExcerpt(picked, progress);
   const { pod, unpatched } = await podToRun(picked, stage);
   facts.pod = { example: picked.file, name: String(pod.metadata?.name), ...rolesOf(pod) };
 
-  progress.note("");
-  progress.note(`Now the pod of ${picked.file} runs here as processes, each as the patched pod says.`);
+  progress.section(
+    `${picked.reviewed.object} runs here as its patch says, and its apps are the AWS SDK as it comes`,
+  );
   if (stage.network === undefined) {
     progress.note(
       `For want of a network of its own it is patched with ${stage.localFlags.join(" ")}; its volumes are`,

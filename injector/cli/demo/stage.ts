@@ -62,16 +62,16 @@ export async function setStage(
   const network =
     skipped === undefined
       ? await progress.step(
-          "A network namespace for the pod, one for its node",
+          "Networks of a pod and of its node",
           () => makeNetwork(processes, env),
-          () => `joined like a pod's and a node's, ${ADDRESS.pod} and ${ADDRESS.node}`,
+          () => ({
+            short: `${ADDRESS.pod} and ${ADDRESS.node}`,
+            full: `two network namespaces, joined like a pod's and a node's, ${ADDRESS.pod} and ${ADDRESS.node}`,
+          }),
         )
       : undefined;
   if (skipped !== undefined) {
-    const alone = source === "broker" ? ", another pod's network" : "";
-    progress.note(
-      `Skipped: the pod in a network of its own${alone}, guard and node credentials, since ${skipped}.`,
-    );
+    progress.skip("Networks, the guard, the node's role", `not shown: ${skipped}`);
   }
   const sandbox = await makeSandbox(dist, network?.inPod, cleanup);
   const metadataAddresses = network?.hasIpv6 === false ? METADATA_ADDRESSES.slice(0, 1) : METADATA_ADDRESSES;
@@ -84,7 +84,10 @@ export async function setStage(
   const standIns = await progress.step(
     standInsTitle(network !== undefined, plan.apiServer),
     () => startStandIns(plan, [...(network?.onNode ?? []), ...program], processes, env),
-    ({ stsUrl, apiServerUrl }) => [stsUrl, ...plan.metadata, apiServerUrl].filter(Boolean).join(", "),
+    ({ stsUrl, apiServerUrl }) => ({
+      short: [stsUrl, ...plan.metadata].join(", "),
+      full: [stsUrl, ...plan.metadata, apiServerUrl].filter(Boolean).join(", "),
+    }),
   );
   const broker =
     source === "broker"
@@ -94,14 +97,14 @@ export async function setStage(
   const withCa = broker === undefined ? [] : [`--broker-ca=${broker.ca}`];
   if (broker !== undefined) {
     await progress.step(
-      network === undefined ? "Broker, the real one" : "Broker, the real one, on the node",
+      network === undefined ? "The broker" : "The broker, on the node",
       () => broker.start(settingsOf([...flags, ...withCa]), examples),
-      (arn) => `${broker.url}, itself ${arn}`,
+      (arn) => ({ short: broker.url, full: `${broker.url}, itself ${arn}` }),
     );
   }
   const localFlags = network === undefined ? await withoutNetwork() : [];
   const { injector, localInjector } = await progress.step(
-    "Injector, the real one, over HTTPS with a fresh CA",
+    "The webhook, with a fresh certificate",
     () => startInjectors([...flags, ...withCa], localFlags, examples, cleanup),
     (made) => made.injector.url,
   );
@@ -137,9 +140,8 @@ async function startInjectors(
 }
 
 const standInsTitle = (hasNetwork: boolean, hasApiServer: boolean): string => {
-  if (hasApiServer)
-    return `Stand-ins ${hasNetwork ? "on the node for STS, metadata service" : "for STS"} and API server`;
-  return hasNetwork ? "Stand-ins on the node for STS and the metadata service" : "STS stand-in";
+  const more = [...(hasNetwork ? ["metadata"] : []), ...(hasApiServer ? ["API server"] : [])];
+  return more.length === 0 ? "A stand-in for AWS STS" : `Stand-ins: ${["STS", ...more].join(", ")}`;
 };
 
 /** Without a network of its own the pod takes what ports are free, and nothing may connect to a metadata service. */

@@ -10,6 +10,7 @@ import { nameOfObject } from "../../../model/workload.ts";
 import { diffObjects, type Seen } from "../print/diff.ts";
 import type { Example } from "./examples.ts";
 import { submittedPod, type Submitted } from "./pods.ts";
+import { excerptOf } from "../print/excerpt.ts";
 import type { Progress } from "../print/progress.ts";
 import type { Reviewed, RunPod } from "../print/result.ts";
 import type { Answer, Injector } from "./webhook.ts";
@@ -30,24 +31,53 @@ export async function reviewExamples(
 ): Promise<readonly Review[]> {
   const seen = new Map<string, Seen>();
   const reviews: Review[] = [];
-  for (const { file, object } of examples) {
+  const pods = examples.flatMap(({ file, object }) => {
     const submitted = submittedPod(object, suffix, Date.now());
-    if (submitted === undefined) continue;
-    const title = `${file}, ${nameOfObject(object, submitted.namespace)}`;
-    const answer = await progress.step(title, () => injector.review(submitted, randomUUID()), verdictOf);
-    show(answer, submitted.pod, seen, progress);
-    if (answer.kind === "admitted") remember(answer.pod, file, seen);
+    return submitted === undefined
+      ? []
+      : [{ file, submitted, name: nameOfObject(object, submitted.namespace) }];
+  });
+  const review = async ({ file, submitted, name }: (typeof pods)[number], step: Progress["step"]) => {
+    const send = () => injector.review(submitted, randomUUID());
+    const answer = await step(`${file}, ${name}`, send, verdictOf);
+    if (answer.kind === "admitted") {
+      progress.diff(diffObjects(submitted.pod, answer.pod, seen));
+      remember(answer.pod, file, seen);
+    }
     const reviewed = {
       file,
-      object: nameOfObject(object, submitted.namespace),
+      object: name,
       decision: decisionOf(answer),
       ...(answer.kind === "denied" ? { message: answer.message } : {}),
       warnings: answer.warnings,
+      pod: submitted.pod,
       patch: answer.kind === "admitted" ? answer.patch : [],
     };
     reviews.push({ file, submitted, answer, reviewed });
-  }
+  };
+  await progress.steps(
+    `${pods.length} example pods sent to the webhook`,
+    async (step) => {
+      for (const pod of pods) await review(pod, step);
+    },
+    () => totals(reviews),
+  );
+  for (const { reviewed } of reviews) tellOf(reviewed, progress);
   return reviews;
+}
+
+/** Shows of one patch the lines that matter. */
+export function showExcerpt({ submitted, answer, reviewed }: Review, progress: Progress): void {
+  if (answer.kind !== "admitted") return;
+  const lines = diffObjects(submitted.pod, answer.pod);
+  const excerpt = excerptOf(lines);
+  const changed = lines.filter(({ sign }) => sign === "+" || sign === "-").length;
+  const shown = excerpt.filter(({ sign }) => sign === "+").length;
+  const role = rolesOf(answer.pod as Pod)
+    .role.split("/")
+    .at(-1);
+  const asks = role === "" ? "" : ` asks for role ${role}`;
+  progress.excerpt(`${reviewed.object}${asks}: ${shown} of the ${changed} lines of its patch`, excerpt);
 }
 
 /** Without vowels and look-alikes, as Kubernetes makes them. */
@@ -65,10 +95,25 @@ function verdictOf(answer: Answer): string {
   return names.length === 0 ? "admitted as it is" : `admitted with ${names.join(" and ")}`;
 }
 
-function show(answer: Answer, before: Fields, seen: ReadonlyMap<string, Seen>, progress: Progress): void {
-  if (answer.kind === "denied") progress.note(answer.message);
-  else progress.diff(diffObjects(before, answer.pod, seen));
-  for (const warning of answer.warnings) progress.note(`warning: ${warning}`);
+/** Such as: 6 got guard and sidecar, 1 got guard, 1 denied. */
+function totals(reviews: readonly Review[]): string {
+  const counts = new Map<string, number>();
+  for (const { answer } of reviews) {
+    const ending = endingOf(answer);
+    counts.set(ending, (counts.get(ending) ?? 0) + 1);
+  }
+  return [...counts].map(([ending, count]) => `${count} ${ending}`).join(", ");
+}
+
+function endingOf(answer: Answer): string {
+  if (answer.kind === "denied") return "denied";
+  const names = oursIn(answer.pod).map(({ name }) => name.slice(RESERVED_PREFIX.length));
+  return names.length === 0 ? "left as they are" : `got ${names.join(" and ")}`;
+}
+
+function tellOf({ file, object, message, warnings }: Reviewed, progress: Progress): void {
+  if (message !== undefined) progress.tell(`${file}, ${object}, is denied: ${message}`);
+  for (const warning of warnings) progress.tell(`${file}, ${object}: warning: ${warning}`);
 }
 
 function remember(pod: Fields, where: string, seen: Map<string, Seen>): void {

@@ -21,16 +21,15 @@ export async function showOtherRole(
   identity: string,
   { stage, broker, progress, found }: ActDeps,
 ): Promise<void> {
-  const where = stage.network === undefined ? "" : " from another pod's network";
   const answer = await progress.step(
-    `Its token${where}, for another role`,
+    "Its token, for another role",
     () => broker.ask({ token, identity, roleArn: OTHER_ROLE }),
     codeOf,
   );
   if (answer.message !== undefined) progress.note(answer.message);
   if (stage.network !== undefined)
     progress.note(
-      "The setting brokerClients=pod refuses a token from elsewhere for the pod's own role, too.",
+      "The token was shown from another pod's network. The setting brokerClients=pod refuses one from elsewhere for the pod's own role, too.",
     );
   found({ otherRole: answer });
 }
@@ -45,7 +44,7 @@ export async function showNotInjected(
   const ip = stage.network === undefined ? "127.0.0.1" : ADDRESS.otherPod;
   const unseen: Pod = { ...unpatched, metadata, status: { podIP: ip, podIPs: [{ ip }] } };
   const answer = await progress.step(
-    "A pod that the webhook never saw, with a token of its own",
+    "A pod that the webhook never saw",
     async () => {
       await stage.standIns.tell(created(unseen));
       const token = await mintToken({ ...ownerOf(unseen), audience: BROKER.audience }, stage.standIns);
@@ -67,17 +66,17 @@ export async function showWithdrawal(
   const { tell } = stage.standIns;
   const namespace = pod.metadata?.namespace ?? "default";
   const refusal = await progress.step(
-    `Namespace ${namespace} allows no role any more: the next refresh`,
+    `Namespace ${namespace} allows no role any more`,
     async (): Promise<BrokerAnswer> => {
       const answered = running.logged(refreshed(identity));
       const [line] = await Promise.all([answered, ...withdrawn(examples).map(tell)]);
       return isRefused(line, identity) ? refusalIn(line) : { error: "not refused" };
     },
-    ({ code, error }) => error ?? `refused, ${code}`,
+    ({ code, error }) => error ?? `next refresh: ${code}`,
   );
   if (refusal.message !== undefined) progress.note(refusal.message);
   found({ withdrawn: refusal });
-  const heldUntil = await progress.step(
+  const heldUntil = await progress.minorStep(
     "It allows them again: the sidecar's next attempt",
     async () => {
       const until = Date.now() + (LONG_SECONDS / 2) * 1000;

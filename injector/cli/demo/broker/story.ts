@@ -2,7 +2,7 @@ import { BROKER } from "../../../../sidecar/contract/broker.ts";
 import { containerIdentity, POD_IDENTITY } from "../../../../sidecar/contract/session.ts";
 import type { Container, Pod } from "../../../model/pod.ts";
 import { rolesOf } from "../admission/reviews.ts";
-import type { RunningPod } from "../node/podrun.ts";
+import { identityOf, type RunningPod } from "../node/podrun.ts";
 import { codeOf, type ActDeps } from "./act.ts";
 import type { Broker } from "./broker.ts";
 import { showNotInjected, showOtherRole, showWithdrawal } from "./refusals.ts";
@@ -25,7 +25,7 @@ export async function showBroker(
   const roleArn = ownRole ?? podRole;
   const token = running.token(BROKER.audience) ?? "";
 
-  deps.progress.note("");
+  deps.progress.section("The broker, which makes the pod's sessions");
   await showCall(roleArn, deps);
   await showOtherRole(token, identity, deps);
   await showNotInjected(unpatched, roleArn, deps);
@@ -35,7 +35,7 @@ export async function showBroker(
 
 async function showCall(role: string, { stage, progress, found }: ActDeps): Promise<void> {
   const { call, callers } = await progress.step(
-    "What STS was told of the pod's session",
+    "What STS was told of the session",
     async () => {
       const assumed = (await stage.standIns.tell({})).sts.filter((one) =>
         one.action.startsWith("AssumeRole"),
@@ -45,7 +45,10 @@ async function showCall(role: string, { stage, progress, found }: ActDeps): Prom
         callers: [...new Set(assumed.map(({ caller }) => caller ?? "nobody known"))],
       };
     },
-    (seen) => `${seen.call?.action} by ${seen.call?.caller}`,
+    (seen) => ({
+      short: `${seen.call?.action} by ${seen.call?.caller?.split(":").at(-1)}`,
+      full: `${seen.call?.action} by ${seen.call?.caller}`,
+    }),
   );
   if (call === undefined) return;
   const { action, caller, roleArn, sessionName, sourceIdentity, tags } = call;
@@ -61,7 +64,7 @@ async function showWithoutBroker(
   running: RunningPod,
   { broker, progress, found }: ActDeps,
 ): Promise<void> {
-  const stopped = await progress.step(
+  const stopped = await progress.minorStep(
     "The broker is stopped",
     async () => {
       await broker.stop();
@@ -71,9 +74,9 @@ async function showWithoutBroker(
   );
   found({ stopped });
   const report = await progress.step(
-    `Container ${app.name} once more`,
+    `${app.name} again, the broker stopped`,
     () => running.runAgain(app),
-    ({ arn, error }) => arn ?? error ?? "",
+    identityOf,
   );
   found({ withoutBroker: { container: app.name, ...(report.arn === undefined ? {} : { arn: report.arn }) } });
 }

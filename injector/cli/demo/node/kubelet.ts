@@ -1,11 +1,11 @@
 import { ENV } from "../../../../sidecar/contract/env.ts";
 import { DEFAULTS } from "../../../../sidecar/kit/defaults.ts";
-import { CodedError } from "../../../../sidecar/kit/errors.ts";
 import { isPodroleContainer } from "../../../model/user-containers.ts";
 import type { Container, Pod } from "../../../model/pod.ts";
 import { isRecord, own, strings } from "../../../model/read.ts";
 import { environmentOf, expand, type Environment } from "./expand.ts";
 import type { Ended, Processes, Started } from "./processes.ts";
+import { ProcessFailed } from "./process-failed.ts";
 import type { Prepared, Sandbox } from "./sandbox.ts";
 import { privilegesOf } from "./script.ts";
 import { createVolumes, type VolumeDeps, type Volumes } from "./volumes.ts";
@@ -143,11 +143,12 @@ async function failure(
   container: Container,
   { status, stdout, stderr }: Ended,
   prepared: Prepared,
-): Promise<CodedError> {
+): Promise<ProcessFailed> {
   const message = (await prepared.terminationMessage()).trim();
   const tail = `${stdout}\n${stderr}`.trim().split("\n").slice(-5).join("\n");
-  return new CodedError(
+  return new ProcessFailed(
     "DEMO_CONTAINER_FAILED",
     `Container ${container.name} ended with ${status}: ${message === "" ? tail : message}`,
+    [stdout, stderr],
   );
 }

@@ -5,7 +5,7 @@ import { isGuarding } from "../../../model/own-form.ts";
 import { envVar, type Container, type Pod } from "../../../model/pod.ts";
 import { createKubelet, type Kubelet, type KubeletDeps, type Run } from "./kubelet.ts";
 import type { Processes } from "./processes.ts";
-import type { Progress } from "../print/progress.ts";
+import type { Detail, Progress } from "../print/progress.ts";
 import type { AppReport, Metadata } from "../print/result.ts";
 import type { Stage } from "../stage.ts";
 import { mintToken, ownerOf } from "../kubernetes/minted-token.ts";
@@ -68,21 +68,19 @@ export async function runPod(
   const served = (container: Container) => serveOne(kubelet, container, progress, found);
 
   if (plain !== undefined) {
-    const before = await progress.step(
-      "A plain SDK app in the pod's network, no guard yet",
-      plain,
-      identityOf,
-    );
+    const before = await progress.step("An app without podrole, before guard", plain, nodeIdentity);
     found.before(before);
   }
   for (const container of pod.spec.initContainers ?? []) {
     if (!isPodroleContainer(container)) await served(container);
     else await progress.step(titleOf(container), () => kubelet.startInit(container), wordsOf);
     if (plain !== undefined && isGuarding(container)) {
-      found.after(await progress.step("The plain SDK app again, behind the guard", plain, refusalOf));
+      found.after(await progress.step("The same app again, behind the guard", plain, refusalOf));
     }
   }
-  await progress.step("The kubelet replaces the tokens in the pod's volumes", () => kubelet.renewTokens());
+  await progress.minorStep("The kubelet replaces the tokens in the pod's volumes", () =>
+    kubelet.renewTokens(),
+  );
   for (const container of pod.spec.containers) await served(container);
   await found.running({
     token: (audience) => tokens.get(audience),
@@ -90,7 +88,7 @@ export async function runPod(
     app: pod.spec.containers.findLast(getsCredentials),
     runAgain: async (container) => reportOf(await kubelet.run(container)),
   });
-  await progress.step("The app is done: SIGTERM to the sidecar", () => kubelet.stop());
+  await progress.minorStep("The app is done: SIGTERM to the sidecar", () => kubelet.stop());
 }
 
 /** The SDK in a container of the user's, if that container was given credentials. */
@@ -102,15 +100,12 @@ async function serveOne(
 ): Promise<void> {
   // Without credentials the SDK would ask this machine's own metadata service.
   if (!getsCredentials(container)) {
-    progress.note(`Container ${container.name} gets no credentials and is not run here.`);
+    progress.skip(`Container ${container.name}`, "gets no credentials and is not run here");
     return;
   }
-  const title = `Container ${container.name}, with the AWS SDK for its program`;
+  const title = `${container.name} calls GetCallerIdentity`;
   const run = async (): Promise<AppReport> => reportOf(await kubelet.run(container));
-  found.identity(
-    container.name,
-    await progress.step(title, run, (report) => report.arn ?? report.error ?? ""),
-  );
+  found.identity(container.name, await progress.step(title, run, identityOf));
 }
 
 const getsCredentials = (container: Container): boolean =>
@@ -134,16 +129,35 @@ function plainApp(unpatched: Pod, stage: Stage, deps: KubeletDeps): (() => Promi
   };
 }
 
-const titleOf = ({ name, restartPolicy }: Container): string =>
-  restartPolicy === "Always" ? `Container ${name}, and its postStart hook` : `Container ${name}`;
+const titleOf = (container: Container): string => {
+  const { name, restartPolicy } = container;
+  if (restartPolicy !== "Always") return `${name} blocks node metadata`;
+  return isGuarding(container) ? `${name} blocks, and gets sessions` : `${name} gets the pod's session`;
+};
 
-const wordsOf = ({ ended }: Run): string => ended.stdout.trim().split("\n").at(-1) || "credentials held";
+/** The guard says first what it has proven, then how. */
+const wordsOf = ({ ended }: Run): Detail => {
+  const full = ended.stdout.trim().split("\n").at(-1) || "credentials held";
+  return { short: full.replace(/^podrole guard: /, "").split(";")[0] ?? full, full };
+};
 
-const identityOf = ({ report }: Metadata): string => report.arn ?? report.error ?? "";
+/** Who the SDK in a container is. */
+export const identityOf = ({ arn, error }: AppReport): Detail =>
+  arn === undefined ? (error ?? "") : { short: withoutAccount(arn), full: arn };
 
-const refusalOf = ({ report }: Metadata): string => {
-  const outcomes = report.attempts.map(({ address, outcome }) => `${address} ${outcome}`);
-  return report.arn ?? `no identity: ${outcomes.join(", ")}`;
+/** `assumed-role/ROLE/SESSION` and the like. The summary has the whole ARN. */
+const withoutAccount = (arn: string): string => arn.split(":").slice(5).join(":");
+
+const nodeIdentity = ({ report: { arn, error } }: Metadata): Detail =>
+  arn === undefined
+    ? `has no role: ${error}`
+    : { short: `is ${withoutAccount(arn)}`, full: `is the node: ${arn}` };
+
+const refusalOf = ({ report: { arn, attempts } }: Metadata): Detail => {
+  const outcomes = attempts.map(({ address, outcome }) => `${address} ${outcome}`);
+  const kinds = [...new Set(attempts.map(({ outcome }) => outcome))];
+  if (arn !== undefined) return `is ${arn}`;
+  return { short: `has no role: ${kinds.join(", ")}`, full: `has no role: ${outcomes.join(", ")}` };
 };
 
 /** The one line that the app prints. */

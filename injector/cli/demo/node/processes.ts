@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import { CodedError, systemCode } from "../../../../sidecar/kit/errors.ts";
 import type { Cleanup } from "../cleanup.ts";
 import type { Environment } from "./expand.ts";
+import { ProcessFailed } from "./process-failed.ts";
 
 export interface Ended {
   /** The exit code, or the signal's name. */
@@ -84,9 +85,13 @@ function launch(argv: readonly string[], env: Environment, input: string | undef
     createInterface({ input: child.stderr }),
   ] as const;
   const lines = outputs[0][Symbol.asyncIterator]();
-  const failed = async (): Promise<CodedError> => {
+  const failed = async (): Promise<ProcessFailed> => {
     const { status } = await ended;
-    return new CodedError("DEMO_PROCESS_FAILED", `${command} ended with ${status}: ${stderr.trim()}`);
+    const reason = stderr.trim().split("\n").at(-1) ?? "";
+    return new ProcessFailed("DEMO_PROCESS_FAILED", `${command} ended with ${status}: ${reason}`, [
+      stdout,
+      stderr,
+    ]);
   };
   const line = async (): Promise<string> => {
     const next = await lines.next();

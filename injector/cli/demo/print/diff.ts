@@ -6,6 +6,8 @@ import { toYaml } from "../../input/yaml-text.ts";
 export interface DiffLine {
   readonly sign: "+" | "-" | " " | "…";
   readonly text: string;
+  /** What it is for, for those who see the line for the first time. */
+  readonly comment?: string;
 }
 
 /** In the order a person writes them; the rest follows as it comes. */

@@ -1,22 +1,43 @@
 import { seconds } from "./progress.ts";
+import { wrapped } from "../../print/lines.ts";
 import type { Paint } from "../../print/paint.ts";
 import { brokerRows } from "./broker-rows.ts";
 import type { DemoResult } from "./result.ts";
 import { table, type Row } from "./table.ts";
 
-/** The summary, for a person who has never heard of podrole. Pure. */
-export function summaryOf(result: DemoResult, paint: Paint): string {
+const WIDTH = 100;
+
+/**
+ * The summary, for a person who has never heard of podrole. Pure.
+ * @param isFull with what has its line among the steps as well; after a failure it always has
+ */
+export function summaryOf(result: DemoResult, paint: Paint, isFull: boolean): string {
+  const took = seconds(result.elapsedMs);
   return [
     "",
-    paint("bold", "Summary"),
-    ...table(rowsOf(result), paint),
-    "",
+    result.ok
+      ? `${paint("bold", "Summary")}, after ${took}; nothing is left behind`
+      : paint("bold", "Summary"),
+    ...table(isFull || !result.ok ? fullRows(result) : shortRows(result), paint),
     ...verdict(result, paint),
     "",
   ].join("\n");
 }
 
-function rowsOf(result: DemoResult): readonly Row[] {
+/** Who is who: what the steps have only without the account. */
+function shortRows({ pod, podArn, identities, nodeArn }: DemoResult): readonly Row[] {
+  return [
+    ["the pod is", podArn ?? "unknown", ""],
+    ...Object.keys(pod?.containerRoles ?? {}).map((container): Row => [
+      `its ${container} is`,
+      identities[container]?.arn ?? "unknown",
+      "",
+    ]),
+    ...(nodeArn === undefined ? [] : [["the node is", nodeArn, ""] satisfies Row]),
+  ];
+}
+
+function fullRows(result: DemoResult): readonly Row[] {
   const { pod, podArn, identities, nodeArn, skipped, before, after, broker } = result;
   const node = skipped === undefined ? (nodeArn ?? "unknown") : "not shown here";
   const rows: readonly Row[] = [
@@ -67,17 +88,21 @@ const endings = (
 ) => attempts.map(({ address, outcome, ms }) => `${address} ${outcome} after ${ms} ms`).join(", ");
 
 function verdict(result: DemoResult, paint: Paint): readonly string[] {
-  const { ok, claims, error, elapsedMs, skipped, broker } = result;
+  const { ok, claims, error, elapsedMs, skipped } = result;
   if (!ok) {
     // After an error, what did not happen is left out.
     const failed = claims.filter(({ holds }) => !holds).map(({ claim }) => `not so: ${claim}`);
     const reasons = error === undefined ? failed : [error];
-    return [paint("red", `Failed after ${seconds(elapsedMs)}.`), ...reasons.map((reason) => `  ${reason}`)];
+    return [
+      "",
+      paint("red", `Failed after ${seconds(elapsedMs)}.`),
+      ...reasons.flatMap((reason) => wrapped(reason, WIDTH, 2)),
+      "  Nothing is left behind. --verbose shows every step, and --json has all of it.",
+    ];
   }
   const shown =
     skipped === undefined
       ? "The pod and its node are two identities, and the pod cannot take the node's."
       : "The pod has a role of its own.";
-  const decided = broker === undefined ? "" : " The broker decides at each refresh.";
-  return [`${paint("green", shown + decided)} Shown in ${seconds(elapsedMs)}; nothing is left behind.`];
+  return [`  ${paint("green", shown)}`];
 }

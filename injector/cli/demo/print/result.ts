@@ -1,6 +1,8 @@
 import type { Operation } from "../../../mutate/patch.ts";
+import type { Fields } from "../../../model/read.ts";
 import { brokerClaims, type BrokerFacts } from "./broker-facts.ts";
 import type { Claim } from "./claim.ts";
+import type { StepRecord } from "./progress.ts";
 
 /** One example, as the webhook answered to it. */
 export interface Reviewed {
@@ -10,6 +12,9 @@ export interface Reviewed {
   /** Why it was denied. */
   readonly message?: string;
   readonly warnings: readonly string[];
+  /** As it was sent to the webhook. */
+  readonly pod: Fields;
+  /** RFC 6902. */
   readonly patch: readonly Operation[];
 }
 
@@ -55,6 +60,7 @@ export interface Facts {
 }
 
 export interface DemoResult extends Facts {
+  readonly steps: readonly StepRecord[];
   readonly ok: boolean;
   readonly podArn: string | undefined;
   readonly nodeArn: string | undefined;
@@ -63,7 +69,7 @@ export interface DemoResult extends Facts {
 }
 
 /** Judges what was seen. Pure. */
-export function resultOf(facts: Facts, elapsedMs: number): DemoResult {
+export function resultOf(facts: Facts, elapsedMs: number, steps: readonly StepRecord[] = []): DemoResult {
   const podArn = podArnOf(facts);
   const nodeArn = facts.before?.report.arn;
   const claims = [
@@ -72,7 +78,7 @@ export function resultOf(facts: Facts, elapsedMs: number): DemoResult {
     ...(facts.broker === undefined ? [] : brokerClaims(facts.broker, facts.identities)),
   ];
   const ok = facts.error === undefined && claims.every(({ holds }) => holds);
-  return { ok, ...facts, podArn, nodeArn, claims, elapsedMs: Math.round(elapsedMs) };
+  return { ok, ...facts, podArn, nodeArn, claims, steps, elapsedMs: Math.round(elapsedMs) };
 }
 
 /** Of the last container that has the pod's own role; where none has, of the last. */

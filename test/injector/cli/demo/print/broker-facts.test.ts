@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { BrokerFacts } from "../../../../../injector/cli/demo/print/broker-facts.ts";
 import { summaryOf } from "../../../../../injector/cli/demo/print/report.ts";
+import { plainPaint } from "../../../../../injector/cli/print/paint.ts";
 import { resultOf, type Facts } from "../../../../../injector/cli/demo/print/result.ts";
 
 const ARN = "arn:aws:sts::111122223333:assumed-role/shop/shop.p";
@@ -29,7 +30,9 @@ const shown: BrokerFacts = {
 };
 const facts = (broker: BrokerFacts): Facts => ({
   skipped: "it takes root",
-  examples: [{ file: "pod.yaml", object: "Pod shop/p", decision: "patched", warnings: [], patch: [] }],
+  examples: [
+    { file: "pod.yaml", object: "Pod shop/p", decision: "patched", warnings: [], pod: {}, patch: [] },
+  ],
   pod: { example: "pod.yaml", name: "p", role: "arn:aws:iam::111122223333:role/shop", containerRoles: {} },
   identities: { app },
   broker,
@@ -69,9 +72,9 @@ describe("the result of source broker", () => {
 
 describe("the summary of source broker", () => {
   test("names who made the session, and each refusal", () => {
-    expect(summaryOf(resultOf(facts(shown), 1234), (_style, text) => text)).toMatchInlineSnapshot(`
+    expect(summaryOf(resultOf(facts(shown), 1234), plainPaint, true)).toMatchInlineSnapshot(`
       "
-      Summary
+      Summary, after 1.23 s; nothing is left behind
         the pod is                   arn:aws:sts::111122223333:assumed-role/shop/shop.p
                                      its own role, as its manifest asks (pod.yaml)
         its session was made by      arn:aws:iam::111122223333:user/podrole-broker
@@ -86,8 +89,7 @@ describe("the summary of source broker", () => {
                                      the app goes on with the credentials that its sidecar holds
         the node is                  not shown here
                                      it takes root
-
-      The pod has a role of its own. The broker decides at each refresh. Shown in 1.23 s; nothing is left behind.
+        The pod has a role of its own.
       "
     `);
   });

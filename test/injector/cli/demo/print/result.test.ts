@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { summaryOf } from "../../../../../injector/cli/demo/print/report.ts";
+import { plainPaint } from "../../../../../injector/cli/print/paint.ts";
 import { resultOf, type Facts } from "../../../../../injector/cli/demo/print/result.ts";
 
 const POD = "arn:aws:sts::111122223333:assumed-role/shop/shop.p";
@@ -8,7 +9,9 @@ const NODE = "arn:aws:sts::111122223333:assumed-role/node-role/i-1";
 const refused = [{ address: "169.254.169.254", outcome: "ECONNREFUSED", ms: 0.4 }];
 
 const good: Facts = {
-  examples: [{ file: "pod.yaml", object: "Pod shop/p", decision: "patched", warnings: [], patch: [] }],
+  examples: [
+    { file: "pod.yaml", object: "Pod shop/p", decision: "patched", warnings: [], pod: {}, patch: [] },
+  ],
   pod: {
     example: "pod.yaml",
     name: "p",
@@ -33,7 +36,7 @@ const two: Facts = {
 const { before: _before, after: _after, ...alone } = good;
 const skipped: Facts = { ...alone, skipped: "it takes root" };
 
-const summary = (facts: Facts) => summaryOf(resultOf(facts, 1234), (_style, text) => text);
+const summary = (facts: Facts, isFull = false) => summaryOf(resultOf(facts, 1234), plainPaint, isFull);
 
 describe("the demo's result", () => {
   test("is fine when everything was as it should be, with or without a network", () => {
@@ -78,10 +81,21 @@ describe("the demo's result", () => {
 });
 
 describe("the summary", () => {
-  test("names the pod's and the node's identity, and what the metadata service answered", () => {
+  test("names the pod's and the node's identity", () => {
     expect(summary(good)).toMatchInlineSnapshot(`
       "
-      Summary
+      Summary, after 1.23 s; nothing is left behind
+        the pod is   arn:aws:sts::111122223333:assumed-role/shop/shop.p
+        the node is  arn:aws:sts::111122223333:assumed-role/node-role/i-1
+        The pod and its node are two identities, and the pod cannot take the node's.
+      "
+    `);
+  });
+
+  test("says in full what the metadata service answered", () => {
+    expect(summary(good, true)).toMatchInlineSnapshot(`
+      "
+      Summary, after 1.23 s; nothing is left behind
         the pod is                  arn:aws:sts::111122223333:assumed-role/shop/shop.p
                                     its own role, as its manifest asks (pod.yaml)
         the node is                 arn:aws:sts::111122223333:assumed-role/node-role/i-1
@@ -90,28 +104,28 @@ describe("the summary", () => {
                                     a plain app read the node's keys
         metadata, behind the guard  0 requests
                                     169.254.169.254 ECONNREFUSED after 0.4 ms
-
-      The pod and its node are two identities, and the pod cannot take the node's. Shown in 1.23 s; nothing is left behind.
+        The pod and its node are two identities, and the pod cannot take the node's.
       "
     `);
   });
 
   test("says which role one container has", () => {
-    expect(summary(two)).toContain(
+    expect(summary(two)).toContain(`  its archive is  ${ARCHIVE}\n`);
+    expect(summary(two, true)).toContain(
       `  its container archive is    ${ARCHIVE}\n                              a role for this container alone\n`,
     );
   });
 
-  test("says why the node is not shown", () => {
-    expect(summary(skipped)).toMatchInlineSnapshot(`
+  test("leaves out the node where it is not shown, and says why in full", () => {
+    expect(summary(skipped)).not.toContain("node");
+    expect(summary(skipped, true)).toMatchInlineSnapshot(`
       "
-      Summary
+      Summary, after 1.23 s; nothing is left behind
         the pod is   arn:aws:sts::111122223333:assumed-role/shop/shop.p
                      its own role, as its manifest asks (pod.yaml)
         the node is  not shown here
                      it takes root
-
-      The pod has a role of its own. Shown in 1.23 s; nothing is left behind.
+        The pod has a role of its own.
       "
     `);
   });
@@ -129,8 +143,16 @@ describe("the summary", () => {
 
       Failed after 1.23 s.
         DEMO_DENIED: No.
+        Nothing is left behind. --verbose shows every step, and --json has all of it.
       "
     `);
+  });
+
+  test("has everything after a failure, and no line of the happy end", () => {
+    const failed = { ...good, after: { report: { ms: 1, attempts: refused }, requests: 1 } };
+    expect(summary(failed)).toBe(summary(failed, true));
+    expect(summary(failed)).toContain("1 request\n");
+    expect(summary(failed)).not.toContain("two identities");
   });
 
   test("names each claim that did not hold", () => {
