@@ -12,6 +12,7 @@ import type { Facts } from "../model/facts.ts";
 import { denies, type Finding, finding } from "../model/findings.ts";
 import { exposes } from "../decide/exposure.ts";
 import { guardNotDone } from "./guard-done.ts";
+import { withProfile } from "./kubectl-debug.ts";
 import { confine, served } from "../mutate/user-container.ts";
 import type { Endpoint } from "../mutate/endpoints.ts";
 import { foreignTokenMounts } from "../mutate/own-volumes.ts";
@@ -34,7 +35,7 @@ import { userContainers } from "../model/user-containers.ts";
 export function resultForEphemeral(
   before: Pod,
   after: Pod,
-  { namespace }: Pick<Facts, "namespace">,
+  facts: Pick<Facts, "namespace">,
   config: InjectorConfig,
 ): AdmissionResult {
   // As text: to compare each with each would take seconds for some thousand.
@@ -43,7 +44,7 @@ export function resultForEphemeral(
   const added = (after.spec.ephemeralContainers ?? []).filter(isNew);
   const presence = presenceIn(before, config);
   const addedOnly = podOf(added, before);
-  const { exempt, findings: invalid } = exemptionsOf(namespace);
+  const { exempt, findings: invalid } = exemptionsOf(facts.namespace);
   const baseline = judgeBaseline(
     { pod: addedOnly, containers: added, guard: presence.guard !== undefined, meshes: NO_MESH_TRUST },
     exempt,
@@ -53,7 +54,7 @@ export function resultForEphemeral(
   const endpointOf = ({ name }: Container) => (exposed(name) ? endpoint : undefined);
   const findings = [
     ...invalid,
-    ...baselineFindings(baseline, presence.guard !== undefined).map(withProfile),
+    ...baselineFindings(baseline, presence.guard !== undefined).map(withProfile(facts)),
     ...hazards(addedOnly, presence),
     ...added.flatMap((one) => foreignTokenMounts(one, endpointOf(one)?.mount)),
     ...blockedTokenMounts(
@@ -94,12 +95,6 @@ function podOf(added: readonly Container[], { spec }: Pod): Pod {
     },
   };
 }
-
-/** Most such containers come from `kubectl debug`, whose default profile adds SYS_PTRACE. */
-const withProfile = (found: Finding): Finding =>
-  found.severity === "deny"
-    ? { ...found, remedy: `Add --profile=baseline to kubectl debug, or: ${found.remedy}` }
-    : found;
 
 const UNTARGETED: ReadonlySet<string> = new Set([...Object.values(CONTAINER), ...MESH_INIT_NAMES]);
 

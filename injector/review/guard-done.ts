@@ -2,6 +2,7 @@ import { CONTAINER } from "../../sidecar/contract/pod.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import { isGuarding } from "../model/own-form.ts";
 import type { Container, Pod } from "../model/pod.ts";
+import { COPY_FLAGS } from "./kubectl-debug.ts";
 import { fieldsIn, isRecord, own, recordsIn, type Fields } from "../model/read.ts";
 
 /**
@@ -26,7 +27,7 @@ const NOT_DONE = finding(
 const SHARED = finding(
   "GUARD_NOT_DONE",
   "The pod sets shareProcessNamespace, so its processes can end the sandbox, and in a new one an ephemeral container could start before the guard.",
-  "Debug a copy instead: kubectl debug POD --copy-to=NAME --share-processes=false.",
+  `Debug a copy instead: kubectl debug POD --copy-to=NAME ${COPY_FLAGS} --profile=baseline.`,
 );
 
 /**

@@ -8,8 +8,9 @@ import { guardInStatus } from "../mutate/pod-annotations.ts";
 import { patchBetween } from "../mutate/patch.ts";
 import { serviceAccountIn } from "../model/pod.ts";
 import { isRecord, own } from "../model/read.ts";
+import { withCopyFlags } from "./kubectl-debug.ts";
 import { isPodUpdate, resultForPodUpdate } from "./pod-update.ts";
-import { rolesOf, type AdmissionResult } from "./admission-result.ts";
+import { denied, rolesOf, type AdmissionResult } from "./admission-result.ts";
 
 const isPodCreation = ({ operation, resource }: Review): boolean =>
   operation === "CREATE" && resource === "/pods";
@@ -44,7 +45,7 @@ function resultForPod(review: Review, facts: Facts, config: InjectorConfig, fres
     case "skip":
       return { decision: "skip", reason: outcome.reason, operations: [], findings };
     case "deny":
-      return { decision: "deny", operations: [], findings };
+      return denied(withCopyFlags(review.object, facts, findings));
     case "inject": {
       const { sidecar, before, after } = outcome;
       const role = sidecar && rolesOf(sidecar);

@@ -85,7 +85,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
   PRIVILEGED:
     "Set `privileged` and `hostProcess` to false, and `procMount` to `Default`. What needs them, such as Docker in Docker, can run in a namespace without podrole.",
   CAPABILITY_FORBIDDEN:
-    "Remove the capability from `securityContext.capabilities.add`; where the message says so, write `NET_RAW` into `drop`. For `kubectl debug`, choose `--profile=baseline`.",
+    "Remove the capability from `securityContext.capabilities.add`; where the message says so, write `NET_RAW` into `drop`. For `kubectl debug`, choose `--profile=baseline`, or `restricted` where the namespace's level is that.",
   MESH_INIT:
     "Install the mesh's CNI plugin, or ask a cluster admin to trust the mesh's own image: see [With Istio and Linkerd](../docs/service-meshes.md#in-init-mode).",
   HOST_NAMESPACE:
@@ -103,7 +103,7 @@ const REMEDIES: Readonly<Record<FindingCode, string>> = {
     "Raise the maximum of the LimitRange that the message names, or lower the limits of the pod's containers.",
   EPHEMERAL_TARGET: "Target a container of the app: `kubectl debug --profile=baseline --target=APP`.",
   GUARD_NOT_DONE:
-    "Wait until the pod has started, then try again. Debug a pod with `shareProcessNamespace` by a copy: `kubectl debug POD --copy-to=NAME --share-processes=false`.",
+    "Wait until the pod has started, then try again. Debug a pod with `shareProcessNamespace` by a copy: `kubectl debug POD --copy-to=NAME --share-processes=false --keep-annotations --profile=baseline`.",
   SERVICE_ACCOUNT_MISSING: "Create the service account, or correct `serviceAccountName`.",
   RESERVED_NAME:
     "Rename the container or volume, or remove the mount: names that begin with `podrole-` are reserved.",

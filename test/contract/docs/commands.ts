@@ -71,7 +71,7 @@ const KUBECTL_VERBS = new Set(
 const KUBECTL_FLAGS = new Set(
   (
     "-n --namespace --context -f -o -l -A -w -c -it --all --all-namespaces --as --copy-to --dry-run --field-selector --ignore-not-found " +
-    "--image --overwrite --previous --profile --replicas --server-side --share-processes --since --sort-by --tail --target"
+    "--image --keep-annotations --overwrite --previous --profile --replicas --server-side --share-processes --since --sort-by --tail --target"
   ).split(" "),
 );
 

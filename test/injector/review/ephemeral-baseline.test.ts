@@ -63,10 +63,15 @@ describe("an ephemeral container", () => {
     expect(codesOf(debug(adding("IPC_LOCK"), collector, facts()))).toEqual(["CAPABILITY_FORBIDDEN"]);
   });
 
-  test("that is refused is answered with the profile of kubectl debug that passes", () => {
-    const { findings } = debug({ securityContext: { capabilities: { add: ["SYS_PTRACE"] } } });
-    expect(findings[0]?.remedy).toBe(
-      "Add --profile=baseline to kubectl debug, or: Remove SYS_PTRACE from securityContext.capabilities.add.",
+  test.for([
+    ["privileged", "baseline"],
+    ["baseline", "baseline"],
+    ["restricted", "restricted"],
+  ])("that level %s refuses is answered with --profile=%s, which passes", ([level = "", profile = ""]) => {
+    const labels = { "pod-security.kubernetes.io/enforce": level };
+    const tracing = { securityContext: { capabilities: { add: ["SYS_PTRACE"] } } };
+    expect(debug(tracing, undefined, facts({ labels })).findings[0]?.remedy).toBe(
+      `Add --profile=${profile} to kubectl debug, or: Remove SYS_PTRACE from securityContext.capabilities.add.`,
     );
   });
 
