@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { openControlPlane, whyNot, type ControlPlane } from "./control-plane.ts";
 import { placeOf } from "./places.ts";
-import { createNamespace, installCrd, NAMESPACES } from "./setting.ts";
+import { createNamespace, installCrd, NAMESPACES, podsOf } from "./setting.ts";
 
 const reason = whyNot();
 const deploy = (path: string): URL => new URL(`../../deploy/${path}`, import.meta.url);
@@ -41,6 +41,29 @@ describe.skipIf(reason !== undefined)(
           message: "",
           warnings: [],
         });
+      }
+    });
+
+    test.for(["baseline", "restricted"])("the pods of the examples pass at level %s, too", async (level) => {
+      await createNamespace(plane.admin, level, {
+        "podrole.dev/inject": "no",
+        "pod-security.kubernetes.io/enforce": level,
+      });
+      const templates = FILES.filter((file) => file.startsWith("examples/"))
+        .flatMap((file) => parseAllDocuments(readFileSync(deploy(file), "utf8")))
+        .map((document) => document.toJS())
+        .map((object) =>
+          object.kind === "Pod" ? object : (object.spec?.template ?? object.spec?.jobTemplate?.spec.template),
+        )
+        .filter((template) => template !== undefined);
+      expect(templates.length).toBeGreaterThan(5);
+      for (const { spec } of templates) {
+        const pod = {
+          metadata: { generateName: "example-" },
+          spec: { ...spec, serviceAccountName: "default" },
+        };
+        const { status, body } = await plane.admin.request("POST", `${podsOf(level)}?dryRun=All`, pod);
+        expect({ status, message: body.message }).toEqual({ status: 201, message: undefined });
       }
     });
   },

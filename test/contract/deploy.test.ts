@@ -5,7 +5,15 @@ import { strayAnnotations } from "../support/stray-annotations.ts";
 import { annotationsByKey, type On } from "../../injector/model/annotations.ts";
 import { manifestCluster } from "../../injector/cluster/manifest-cluster.ts";
 import { parseGrant } from "../../injector/model/grant.ts";
-import { isRecord, own, stringMap, type Fields } from "../../injector/model/read.ts";
+import {
+  fieldsIn,
+  isRecord,
+  own,
+  recordsIn,
+  stringMap,
+  strings,
+  type Fields,
+} from "../../injector/model/read.ts";
 import { TLS_TROUBLES } from "../../injector/tls/trouble.ts";
 import { random } from "../../injector/mutate/fresh.ts";
 import { config } from "../support/config.ts";
@@ -16,6 +24,8 @@ const at = (path: string): URL => new URL(`../../deploy/${path}`, import.meta.ur
 const EXAMPLES = readdirSync(at("examples/"))
   .filter((file) => file.endsWith(".yaml"))
   .map((file) => ({ file, documents: documentsIn(readFileSync(at(`examples/${file}`), "utf8")) }));
+/** The clients that `npm run test:sdk` runs, with their versions. */
+const TRIED = readFileSync(new URL("../sdk/requirements.txt", import.meta.url), "utf8").split("\n");
 const ALL = EXAMPLES.flatMap(({ documents }) => documents);
 
 const inside = (object: unknown, ...path: readonly string[]): unknown =>
@@ -44,6 +54,26 @@ describe.for(EXAMPLES.map((one) => [one.file, one.documents] as const))(
         expect(strayAnnotations("Pod", stringMap(inside(podOf(object), "metadata", "annotations")))).toEqual(
           [],
         );
+      }
+    });
+
+    test("pins its images, asks for resources, and prints who it is for AWS", () => {
+      for (const pod of documents.map(podOf).filter((found) => found !== undefined)) {
+        const containers = ["initContainers", "containers"].flatMap((list) =>
+          recordsIn(fieldsIn(pod, "spec"), list),
+        );
+        for (const container of containers) {
+          expect(own(container, "image")).toMatch(/:\d+\.\d+\.\d+[\w.-]*$/);
+          expect(inside(container, "resources", "requests")).toMatchObject({
+            cpu: expect.stringMatching(/^\d/) as string,
+            memory: expect.stringMatching(/^\d/) as string,
+          });
+        }
+        const scripts = containers.flatMap((one) => strings(own(one, "args")));
+        const clients = scripts.flatMap((text) => [...text.matchAll(/\b\w+==[\d.]+/g)].map(([pin]) => pin));
+        expect(TRIED).toEqual(expect.arrayContaining(clients));
+        const asks = scripts.some((text) => text.includes("aws sts get-caller-identity"));
+        expect(asks).toBe(inside(pod, "spec", "serviceAccountName") !== "static-site");
       }
     });
 
