@@ -6,6 +6,7 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<string, string>>>
     "explain -f deployment.yaml -n shop": "why the pods of a manifest get their role, or do not",
     "explain deployment/web -n shop": "the same of what is in the cluster",
     "trust-policy deployment/web -n shop": "the trust policy that its role needs",
+    "roles -A": "who has which role in the cluster",
     check: "whether podrole works in the cluster",
   },
   explain: {
@@ -19,6 +20,12 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<string, string>>>
     "inject -f deployment.yaml -n shop --config podrole-config.yaml":
       "print what the webhook would make of it",
     "inject -f - --base-role-arn arn:aws:iam::111122223333:role/": "of standard input, by one setting",
+  },
+  roles: {
+    "roles -A --role billing-* -o csv": "which pods have one of these roles, for a spreadsheet",
+    "roles -n shop --reach": "what each service account of a namespace could take",
+    "roles -f deployment.yaml --base-role-arn arn:aws:iam::111122223333:role/":
+      "what the pods of manifests would get, without a cluster",
   },
   "trust-policy": {
     "trust-policy deployment/web -n shop": "for a workload of the cluster",

@@ -7,6 +7,7 @@ import { withExamples } from "./examples.ts";
 import { explainCommand } from "./explain/command.ts";
 import { injectCommand } from "./inject/command.ts";
 import type { Bind } from "./io.ts";
+import { rolesCommand } from "./roles/command.ts";
 import { trustPolicyCommand } from "./trust/command.ts";
 import { versionCommand } from "./version/command.ts";
 
@@ -14,7 +15,7 @@ import { versionCommand } from "./version/command.ts";
  * Below the headings of the help, each in a folder of its own. Another one is its folder, a place here and its test.
  */
 const COMMANDS: Readonly<Record<string, readonly ((bind: Bind) => Command)[]>> = {
-  "Pods and their roles:": [explainCommand, injectCommand],
+  "Pods and their roles:": [explainCommand, injectCommand, rolesCommand],
   "AWS:": [trustPolicyCommand],
   "A cluster:": [checkCommand],
   "Try it:": [demoCommand],

@@ -51,6 +51,11 @@ export interface ApiServer {
    */
   get(path: string, ms: number, signal: AbortSignal, accept?: string, maxBytes?: number): Promise<unknown>;
   /**
+   * One GET of what is no JSON, such as what a pod answers through the API server. The body as it is.
+   * @throws as `get`
+   */
+  text(path: string, ms: number, signal: AbortSignal, maxBytes: number): Promise<string>;
+  /**
    * A GET with an answer that goes on. Resolves to its lines once it has begun. The lines end when the answer ends, breaks
    * off, or brings nothing for `silenceMs`: the caller asks again in each of these cases.
    * @throws Refusal, or Error where there was no answer
@@ -190,6 +195,7 @@ export function apiServer(access: ApiAccess): ApiServer {
   return {
     get: async (path, ms, signal, accept = JSON_TYPE, maxBytes) =>
       JSON.parse(await once(path, ms, signal, { ...READ, accept, gzip: true }, maxBytes)) as unknown,
+    text: (path, ms, signal, maxBytes) => once(path, ms, signal, { ...READ, accept: "*/*" }, maxBytes),
     post: async (path, object, ms, signal) => {
       await once(path, ms, signal, { method: "POST", body: JSON.stringify(object), type: JSON_TYPE });
     },

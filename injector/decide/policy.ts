@@ -25,11 +25,10 @@ export function decideRole(
   mode: PolicyMode,
   config: Pick<InjectorConfig, "allowedRolesFormat" | "baseRoleArn" | "defaultRole" | "keys">,
 ): RoleDecision {
-  if (mode === "off") return { allowed: true, rule: "policy off", findings: [] };
+  if (mode === "off") return { allowed: true, rule: RULE_OFF, findings: [] };
 
-  const grants = facts.grants.filter((grant) => covers(grant, facts.namespace, serviceAccount));
+  const { denies, allows: allowing } = grantsFor(facts, serviceAccount);
   const subject = subjectOf(arn, config.baseRoleArn);
-  const denies = grants.filter(({ effect }) => effect === "Deny");
   const inCase = denies.length === 0 ? subject : inAnyCase(subject);
   const denying = denies.find((grant) => grantDenies(grant, inCase));
   if (denying !== undefined) {
@@ -41,14 +40,14 @@ export function decideRole(
   const findings: Finding[] = [];
   const rules = [
     ...annotationRules(arn, facts, config, findings),
-    ...grants.filter(({ effect }) => effect === "Allow").map((grant) => grantRule(grant, subject, config)),
+    ...allowing.map((grant) => grantRule(grant, subject, config)),
   ];
   const rule = rules.find(({ allows }) => allows(arn));
   if (rule !== undefined) return { allowed: true, rule: rule.name, findings };
   if (arn === config.defaultRole) return { allowed: true, rule: "the setting defaultRole", findings };
   const others = rules.length > 0 ? [] : forOtherAccounts(facts);
   if (mode === "listed" && rules.length === 0 && others.length === 0) {
-    return { allowed: true, rule: "no rule is set here, so the IAM trust policy decides", findings };
+    return { allowed: true, rule: RULE_BY_IAM, findings };
   }
 
   const allowed = allowedHere(rules);
@@ -56,6 +55,39 @@ export function decideRole(
   const remedy = `${ask} a cluster admin to allow ${which} by a RoleGrant, or by the annotation ${config.keys.namespaceAllowedRoles} of the namespace. \`podrole explain -f FILE -n ${facts.namespace.name}\` shows the rules that you may read, and what the webhook answers.`;
   const message = `Service account ${who(facts, serviceAccount)} may not use ${arn}. ${allowed === "" ? noneOf(rules, others) : allowed}`;
   return refused("ROLE_NOT_ALLOWED", message, remedy, mode, findings);
+}
+
+/** The rules about the pods of one service account, in the order of the decision. */
+export interface RulesFor {
+  readonly denies: readonly Grant[];
+  readonly allows: readonly Pick<Rule, "name" | "roles">[];
+}
+
+/** The rules that {@link decideRole} goes by, whichever role is asked for. Pure. */
+export function rulesFor(
+  facts: Facts,
+  serviceAccount: string,
+  config: Pick<InjectorConfig, "allowedRolesFormat" | "baseRoleArn" | "keys">,
+): RulesFor {
+  const { denies, allows } = grantsFor(facts, serviceAccount);
+  const subject = subjectOf(ANY_ROLE, config.baseRoleArn);
+  const ofGrants = allows.map((grant) => grantRule(grant, subject, config));
+  return { denies, allows: [...annotationRules(ANY_ROLE, facts, config, []), ...ofGrants] };
+}
+
+/** The rules' patterns are the same for every role. */
+const ANY_ROLE = "arn:aws:iam::000000000000:role/any" as RoleArn;
+
+/** `rule` where no rule of the cluster has allowed the role. */
+export const RULE_OFF = "policy off";
+export const RULE_BY_IAM = "no rule is set here, so the IAM trust policy decides";
+
+function grantsFor({ grants, namespace }: Facts, serviceAccount: string) {
+  const covering = grants.filter((grant) => covers(grant, namespace, serviceAccount));
+  return {
+    denies: covering.filter(({ effect }) => effect === "Deny"),
+    allows: covering.filter(({ effect }) => effect === "Allow"),
+  };
 }
 
 const who = ({ namespace }: Facts, serviceAccount: string): string => `${namespace.name}/${serviceAccount}`;

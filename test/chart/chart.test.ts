@@ -174,7 +174,7 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
     },
   );
 
-  test("has ClusterRole podrole-viewer, which reads grants and settings, and gives it to nobody", () => {
+  test("has ClusterRole podrole-viewer, which reads grants, settings and who has roles, and gives it to nobody", () => {
     const objects = rendered();
     const viewer = objects.find((one) => one?.metadata.name === "podrole-viewer");
     expect(viewer).toMatchObject({
@@ -182,6 +182,7 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
       rules: [
         { apiGroups: ["podrole.dev"], resources: ["rolegrants"], verbs: ["get", "list", "watch"] },
         { apiGroups: [""], resources: ["configmaps"], resourceNames: ["podrole-config"], verbs: ["get"] },
+        { apiGroups: [""], resources: ["namespaces", "serviceaccounts", "pods"], verbs: ["get", "list"] },
       ],
     });
     expect(Object.keys(viewer.metadata.labels).filter((key) => key.includes("aggregate"))).toEqual([]);

@@ -19,6 +19,8 @@ export interface Installation {
   readonly assumptions: readonly string[];
   /** Why the settings are not those of the cluster's ConfigMap; a clause. */
   readonly problem?: string;
+  /** Whether the base of role names is the injector's alone: rules by name then allow less here than there. */
+  readonly lacksBase?: boolean;
 }
 
 /** What has become of the attempt to read the ConfigMap with the settings. */
@@ -79,6 +81,7 @@ export const installationFrom =
     }
     return {
       config: reading.config,
+      ...(reading.asksForBase ? { lacksBase: true } : {}),
       assumptions: [
         `The settings are those of ${name}${but(flags)}.`,
         ...(reading.asksForBase

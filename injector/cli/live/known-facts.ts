@@ -102,13 +102,13 @@ export async function knownFactsOf(
   };
 }
 
-type OrHidden<T> = { readonly value: T } | { readonly hidden: Forbidden };
+export type OrHidden<T> = { readonly value: T } | { readonly hidden: Forbidden };
 
-const valueOf = <T>(one: OrHidden<T> | undefined): T | undefined =>
+export const valueOf = <T>(one: OrHidden<T> | undefined): T | undefined =>
   one !== undefined && "value" in one ? one.value : undefined;
 
 /** Only what the API server says of the user's rights: a proxy's 403 says nothing about them. */
-async function orHidden<T>(work: () => Promise<T>): Promise<OrHidden<T>> {
+export async function orHidden<T>(work: () => Promise<T>): Promise<OrHidden<T>> {
   try {
     return { value: await work() };
   } catch (error) {

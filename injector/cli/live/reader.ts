@@ -74,15 +74,31 @@ export async function readAll(
   most = Number.POSITIVE_INFINITY,
 ): Promise<readonly Fields[] | undefined> {
   const items: Fields[] = [];
+  const isThere = await readPages(read, path, (page) => void items.push(...page), { most });
+  return isThere ? items : undefined;
+}
+
+/**
+ * Hands over the objects of a list one page after the other, so that no more than one has to be held.
+ * @param size objects of a page
+ * @returns whether there is such a list
+ * @throws as {@link Read}
+ */
+export async function readPages(
+  read: Read,
+  path: string,
+  take: (page: readonly Fields[]) => void,
+  { most = Number.POSITIVE_INFINITY, size = PAGE }: { readonly most?: number; readonly size?: number } = {},
+): Promise<boolean> {
   let next: string | undefined = "";
   for (let page = 0; next !== undefined && page < most; page += 1) {
     const more: string = next === "" ? "" : `&continue=${encodeURIComponent(next)}`;
     // oxlint-disable-next-line no-await-in-loop
-    const list = await read(`${path}${path.includes("?") ? "&" : "?"}limit=${PAGE}${more}`);
-    if (list === undefined) return page === 0 ? undefined : items;
+    const list = await read(`${path}${path.includes("?") ? "&" : "?"}limit=${size}${more}`);
+    if (list === undefined) return page > 0;
     const found = pageOf(list);
-    items.push(...found.items);
+    take(found.items);
     next = found.next;
   }
-  return items;
+  return true;
 }

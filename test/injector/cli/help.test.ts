@@ -17,7 +17,7 @@ describe("podrole --help", () => {
     const help = await helpOf("--help");
     expect(help).not.toContain("\nCommands:");
     for (const command of COMMANDS) expect(help).toMatch(new RegExp(`^ {2}${command} .{20,}`, "m"));
-    expect(help).toMatch(/\n\nPods and their roles:\n {2}explain .+\n {2}inject .+\n\n/);
+    expect(help).toMatch(/\n\nPods and their roles:\n {2}explain .+\n {2}inject .+\n {2}roles .+\n\n/);
     expect(await helpOf("help")).toBe(help);
   });
 

@@ -60,6 +60,7 @@ function rig(over: Partial<Cluster> = {}) {
       if (path.includes("/clusterroles/")) return { metadata: { uid: "role" } };
       return { metadata: {}, data: cluster.settings };
     },
+    text: () => Promise.reject(new Error("no")),
     lines: async (_path, _ms, signal) => silentUntil(signal),
     apply: (path, object) => write(path, object),
     patch: (path, changes) => write(path, changes),

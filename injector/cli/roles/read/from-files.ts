@@ -1,0 +1,71 @@
+import { CONFIG_MAP } from "../../../config/config-map.ts";
+import { parseGrant } from "../../../model/grant.ts";
+import { nameOf, type Fields } from "../../../model/read.ts";
+import { kindOf, templateOf } from "../../../model/workload.ts";
+import { CodedError } from "../../../../sidecar/kit/errors.ts";
+import { assumedWords, assumptionsFrom, objectsIn, placedIn, readManifests } from "../../input/files.ts";
+import { assumingBroker } from "../../input/assumed-broker.ts";
+import type { GivenSettings } from "../../input/settings.ts";
+import type { Io } from "../../io.ts";
+import { installationFrom, type Installation } from "../../live/installed.ts";
+import { gatherer, reaches } from "../gather.ts";
+import type { Options } from "../options.ts";
+import type { Report } from "../report.ts";
+import { surroundingsFrom } from "./surroundings.ts";
+
+/**
+ * Manifests are taken for the cluster: workloads with the roles that their pods would get, and pods that were read from a cluster as they are.
+ * @throws CodedError `NOTHING_TO_EXPLAIN` without a pod or workload, `GRANT_INVALID`
+ */
+export async function reportOfFiles(
+  files: readonly string[],
+  options: Options,
+  given: GivenSettings,
+  stdin: Io["stdin"],
+  at: string,
+): Promise<Report> {
+  const fallback = options.namespace ?? "default";
+  const objects = placedIn(objectsIn(await readManifests(files, stdin)), fallback);
+  if (!objects.some((one) => templateOf(one) !== undefined))
+    throw new CodedError("NOTHING_TO_EXPLAIN", "The manifests contain no pod and no workload.");
+  const of = (kind: string): readonly Fields[] => objects.filter((one) => kindOf(one) === kind);
+  const { config, assumptions } = settingsOf(of("ConfigMap"), given);
+  const assumed = assumptionsFrom(options);
+  const surroundings = surroundingsFrom(
+    {
+      namespaces: of("Namespace"),
+      accounts: of("ServiceAccount"),
+      grants: of("RoleGrant").map((one) => ({ kind: "grant", grant: parseGrant(one) })),
+    },
+    config,
+    assumed,
+  );
+  const gathering = gatherer({ config, factsOf: surroundings.factsOf, choice: options, fallback });
+  gathering.add(objects);
+  const gathered = gathering.done();
+  const isReach = options.reach === true;
+  return {
+    namespace: undefined,
+    from: files.join(", "),
+    at,
+    rows: gathered.rows,
+    plain: gathered.plain,
+    notHandled: gathered.notHandled,
+    ...(isReach ? { reach: reaches(surroundings, gathered, options) } : {}),
+    notes: [
+      ...assumptions,
+      `No cluster was asked. Namespaces that the manifests do not hold are taken to have ${assumedWords(assumed)}.`,
+    ],
+  };
+}
+
+/** Those of a ConfigMap among the manifests, unless a file was named. */
+function settingsOf(
+  maps: readonly Fields[],
+  given: GivenSettings,
+): Pick<Installation, "config" | "assumptions"> {
+  const object = maps.find((one) => nameOf(one) === CONFIG_MAP);
+  return object === undefined || given.file !== undefined
+    ? assumingBroker(given)
+    : installationFrom(given)({ name: `ConfigMap ${CONFIG_MAP} of the manifests`, object });
+}

@@ -1,0 +1,99 @@
+import { ENV } from "../../../../sidecar/contract/env.ts";
+import { CONTAINER, HEALTH_PORT } from "../../../../sidecar/contract/pod.ts";
+import { containerIdentity, POD_IDENTITY } from "../../../../sidecar/contract/session.ts";
+import type { InjectorConfig } from "../../../config/installation.ts";
+import { guardInStatus } from "../../../mutate/pod-annotations.ts";
+import { namespaceSettings } from "../../../decide/namespace-settings.ts";
+import { podStatus } from "../../../decide/pod-status.ts";
+import { isLabelled, type Facts } from "../../../model/facts.ts";
+import { guardModeIn, sidecarIn } from "../../../model/own-form.ts";
+import { podProblem } from "../../../model/pod-shape.ts";
+import { envVar, serviceAccountIn, type Pod } from "../../../model/pod.ts";
+import { fieldsIn, metadataOf, nameOf, own, stringMap, type Fields } from "../../../model/read.ts";
+import { kindOf, namespaceIn, templateOf } from "../../../model/workload.ts";
+import { nowOf, refused, wantedRoles } from "./now.ts";
+import { refusalOf } from "./refusal.ts";
+import type { Owner, PlainRow, RoleRow } from "./row.ts";
+
+/** What became of one object. */
+export interface PodRows {
+  readonly roles: readonly RoleRow[];
+  /** Of a pod in a labelled namespace that has no role. */
+  readonly plain?: PlainRow;
+  /** The port of the sidecar's metrics, where the pod runs. */
+  readonly healthPort?: number;
+  /** Why there is nothing: it has ended, its namespace is not labelled, or it is not a pod. */
+  readonly left?: "ended" | "not-handled" | "no-pod";
+}
+
+const NOTHING = { roles: [] };
+const ENDED: ReadonlySet<unknown> = new Set(["Succeeded", "Failed"]);
+const PORT = /^[1-9]\d{0,4}$/;
+
+/**
+ * The roles of a pod as its webhook wrote them down, beside what the rules say now; of a workload those that its next pods will get. Pure.
+ * @param facts undefined where the user may not read them
+ */
+export function rowsOf(
+  object: Fields,
+  facts: Facts | Error | undefined,
+  config: InjectorConfig,
+  fallback: string,
+): PodRows {
+  const template = templateOf(object);
+  if (template === undefined || podProblem(template.pod) !== undefined) return { ...NOTHING, left: "no-pod" };
+  const isPod = kindOf(object) === "Pod";
+  if (isPod && ENDED.has(own(fieldsIn(object, "status"), "phase"))) return { ...NOTHING, left: "ended" };
+  const pod = template.pod as unknown as Pod;
+  const owner: Owner = {
+    kind: kindOf(object),
+    namespace: namespaceIn(object) ?? fallback,
+    name: nameOf(object),
+    serviceAccount: serviceAccountIn(pod),
+  };
+  const isHandled = facts instanceof Error || facts === undefined || isLabelled(facts);
+  const sidecar = sidecarIn(pod.spec);
+  // Only of a pod with a sidecar: in a namespace without the label everybody may write the annotation.
+  const status = sidecar && podStatus(stringMap(own(metadataOf(template.pod), "annotations")));
+  if (status !== undefined && status.roles.size > 0) {
+    const refusal = refusalOf(template.pod);
+    const roles = [...status.roles].map(([identity, role]): RoleRow => {
+      const { source } = status;
+      const rule = status.rules.get(identity);
+      return {
+        ...owner,
+        ...containerOf(identity),
+        role,
+        source,
+        ...(rule === undefined ? {} : { rule }),
+        ...nowOf({ identity, role, source }, pod, facts, config),
+        ...(refusal === undefined ? {} : { refusal }),
+      };
+    });
+    const port = envVar(sidecar ?? { name: CONTAINER.sidecar }, ENV.healthPort)?.value ?? String(HEALTH_PORT);
+    const isRunning = own(fieldsIn(object, "status"), "phase") === "Running";
+    return { roles, ...(isPod && isRunning && PORT.test(port) ? { healthPort: Number(port) } : {}) };
+  }
+  const guard = guardModeIn(pod.spec);
+  if (!isHandled || (facts === undefined && guard === undefined)) return { ...NOTHING, left: "not-handled" };
+  const wanted =
+    facts === undefined || facts instanceof Error
+      ? new Map<string, never>()
+      : wantedRoles(pod, facts, config);
+  if (!isPod && facts !== undefined && !(facts instanceof Error) && wanted.size > 0) {
+    const { source } = namespaceSettings(facts, config);
+    const roles = [...wanted].map(([identity, { role, decision }]): RoleRow => ({
+      ...owner,
+      ...containerOf(identity),
+      role,
+      source,
+      now: decision.allowed ? { kind: "allowed", rule: decision.rule } : refused(decision),
+    }));
+    return { roles };
+  }
+  const wouldGet = [...wanted.values()].flatMap(({ role, decision }) => (decision.allowed ? [role] : []));
+  return { roles: [], plain: { ...owner, guard: guardInStatus(guard), wouldGet } };
+}
+
+const containerOf = (identity: string): Pick<RoleRow, "container"> =>
+  identity === POD_IDENTITY ? {} : { container: identity.slice(containerIdentity("").length) };

@@ -1,0 +1,198 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { podrole } from "../../../support/cli.ts";
+import { fakeApiServer } from "../../../support/fake-api-server.ts";
+import {
+  injectedPod,
+  largeCluster,
+  namespace,
+  roleGrant,
+  serveObjects,
+  settings,
+  smallCluster,
+  type Objects,
+} from "../../../support/role-cluster.ts";
+import { tempFile, tempFolder } from "../../../support/temp-files.ts";
+
+const CORE = "/api/v1";
+const GRANTS = "/apis/podrole.dev/v1alpha1/rolegrants";
+
+async function rig(objects: Objects = smallCluster()) {
+  const server = await fakeApiServer();
+  serveObjects(server, objects);
+  const file = tempFile(server.config.exportConfig());
+  const run = (...args: readonly string[]) => podrole(["roles", "--kubeconfig", file, ...args]);
+  const json = async (...args: readonly string[]) => {
+    const ran = await run("-o", "json", ...args);
+    return { ...ran, report: JSON.parse(ran.stdout) as Record<string, object[]> };
+  };
+  return { server, run, json };
+}
+
+const linesOf = (text: string): readonly string[] =>
+  text.split("\n").map((line) => line.replaceAll(/ {2,}/g, "|"));
+
+describe("podrole roles", () => {
+  test("lists the pods with their roles, and says what stands out", async () => {
+    const { run } = await rig();
+    const { code, stdout, stderr } = await run("-A", "--no-sessions");
+    expect(linesOf(stdout)).toEqual([
+      "NAMESPACE|POD|ROLE|STATE|SESSION",
+      "shop|report-28|report-writer|rule gone (ROLE_NOT_ALLOWED)|-",
+      "shop|till-0|till-reader|allowed|-",
+      "",
+    ]);
+    expect(stderr).toContain("2 pods with a role; 1 pod of handled namespaces without one; 0 pods");
+    expect(stderr).toContain("1 pod has a role that the rules no longer allow.");
+    expect(code).toBe(1);
+  });
+
+  test("is about the context's namespace unless -A or -n is given, and says so", async () => {
+    const { run } = await rig([...smallCluster(), namespace("default")]);
+    const { code, stdout, stderr } = await run();
+    expect([code, stdout]).toEqual([0, ""]);
+    expect(stderr).toContain("0 pods with a role in namespace default (-A: in all)");
+    expect((await run("-n", "shop")).stdout).toContain("till-0");
+    expect(await run("-n", "nowhere")).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^NAMESPACE_NOT_FOUND: /),
+    });
+    expect(await run("-A", "-n", "shop")).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^USAGE: /),
+    });
+  });
+
+  test("reads each list once and in pages, and asks only running sidecars", async () => {
+    const { server, run } = await rig(largeCluster(600));
+    await run("-A", "--reach");
+    const lists = server.requests.filter((one) => !one.includes("/proxy/"));
+    expect(lists.toSorted()).toEqual([
+      `GET ${CORE}/namespaces/podrole-system/configmaps/podrole-config`,
+      `LIST ${CORE}/namespaces`,
+      `LIST ${CORE}/pods`,
+      `LIST ${CORE}/pods`,
+      `LIST ${CORE}/pods`,
+      `LIST ${CORE}/serviceaccounts`,
+      `LIST ${GRANTS}`,
+    ]);
+  });
+
+  test("asks each sidecar once, and none with --no-sessions", async () => {
+    const { server, run } = await rig();
+    const asked = () => server.requests.filter((one) => one.endsWith(":16926/proxy/metrics"));
+    await run("-A", "--no-sessions");
+    expect(asked()).toEqual([]);
+    await run("-A");
+    expect(asked().map((one) => one.split("/")[6])).toEqual(["till-0:16926", "report-28:16926"]);
+  });
+
+  test("chooses by role and by service account", async () => {
+    const { json } = await rig();
+    const names = async (...args: readonly string[]) =>
+      (await json("-A", "--no-sessions", ...args)).report["roles"]?.map(
+        (one) => (one as { name: string }).name,
+      );
+    expect(await names("--role", "till-*")).toEqual(["till-0"]);
+    expect(await names("--role", "report-writer", "till-reader")).toEqual(["report-28", "till-0"]);
+    expect(await names("--service-account", "web")).toEqual(["report-28"]);
+    expect(await names("--service-account", "nobody")).toEqual([]);
+  });
+
+  test("tells with --reach who could take a role", async () => {
+    const { run } = await rig();
+    expect(linesOf((await run("-A", "--no-sessions", "--reach")).stdout)).toEqual([
+      "NAMESPACE|SERVICE ACCOUNTS|EFFECT|ROLES|RULE|SEEN",
+      "podrole-system|-|None|-|the namespace is not labelled: podrole gives no role here|-",
+      "shop|till|Allow|arn:aws:iam::111122223333:role/till-*|RoleGrant tills|1",
+      "shop|web|None|-|no rule allows a role|-",
+      "",
+    ]);
+    const { stdout } = await run("-A", "--no-sessions", "--reach", "--role", "till-reader", "-o", "csv");
+    expect(stdout.split("\r\n")[1]).toBe(
+      '"shop","till","web-identity","enforce","Allow","arn:aws:iam::111122223333:role/till-*","RoleGrant tills","arn:aws:iam::111122223333:role/till-reader"',
+    );
+  });
+
+  test("is no answer where something other than the user's rights refuses a list", async () => {
+    const { server, run } = await rig();
+    server.answer(`LIST ${GRANTS}`, 403);
+    expect(await run("-A", "--no-sessions")).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringMatching(/^API_REFUSED: [^\n]+\n$/) as string,
+    });
+  });
+
+  test("does not decide by settings that are not the cluster's", async () => {
+    const { run } = await rig(smallCluster().filter((one) => one["kind"] !== "ConfigMap"));
+    const { code, stdout, stderr } = await run("-A", "--no-sessions");
+    expect(linesOf(stdout)[1]).toBe("shop|report-28|report-writer|not known|-");
+    expect(stderr.replaceAll("\n", " ")).toContain(
+      "There is no ConfigMap podrole-system/podrole-config. Give --podrole-namespace",
+    );
+    expect(code).toBe(0);
+  });
+
+  test("does not call a rule gone that needs the base that only the injector knows", async () => {
+    const [, ...others] = smallCluster();
+    const { run } = await rig([settings({ policy: "enforce", baseRoleArn: "auto" }), ...others]);
+    expect((await run("-A", "--no-sessions")).stdout).not.toContain("rule gone");
+    const base = ["--base-role-arn", "arn:aws:iam::111122223333:role/"];
+    expect((await run("-A", "--no-sessions", ...base)).stdout).toContain("rule gone");
+  });
+
+  test("says of a RoleGrant that cannot be read that nobody knows, where it may be about the pods", async () => {
+    const { run } = await rig([...smallCluster(), roleGrant("odd", { namespaces: ["shop"], role: ["x"] })]);
+    expect((await run("-A", "--no-sessions")).stdout).toContain("not known");
+  });
+});
+
+describe("podrole roles -f", () => {
+  test("takes recorded lists for the cluster", async () => {
+    const folder = tempFolder();
+    mkdirSync(join(folder, "more"));
+    const [config, ...others] = smallCluster();
+    writeFileSync(join(folder, "a.json"), JSON.stringify({ apiVersion: "v1", kind: "List", items: others }));
+    writeFileSync(join(folder, "more/b.json"), JSON.stringify(config));
+    const { code, stdout, stderr } = await podrole(["roles", "-f", folder, "--reach", "-o", "wide"]);
+    expect(linesOf(stdout)[2]).toBe(
+      "shop|till|web-identity|enforce|Allow|arn:aws:iam::111122223333:role/till-*|RoleGrant tills|arn:aws:iam::111122223333:role/till-reader",
+    );
+    expect(stderr).toContain("No cluster was asked.");
+    expect(code).toBe(1);
+  });
+
+  test("tells which roles the pods of workloads would get", async () => {
+    const deployment = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: till, namespace: shop}
+spec: {template: {metadata: {annotations: {iam.amazonaws.com/role: till}}, spec: {containers: [{name: a}]}}}
+`;
+    const base = ["--base-role-arn", "arn:aws:iam::111122223333:role/"];
+    const { code, stdout } = await podrole(["roles", "-f", "-", ...base], deployment);
+    expect(linesOf(stdout)[1]).toBe("shop|Deployment/till|till|allowed|-");
+    expect(code).toBe(0);
+    expect((await podrole(["roles", "-f", "-"], "kind: Service")).stderr).toMatch(/^NOTHING_TO_EXPLAIN: /);
+  });
+});
+
+test("two roles of one pod are two rows and one pod", async () => {
+  const two = injectedPod({
+    space: "shop",
+    name: "two",
+    account: "web",
+    role: "a",
+    containers: { app2: "b" },
+    by: "x",
+  });
+  const { run } = await rig([settings(), namespace("shop"), two]);
+  const { stdout, stderr } = await run("-A", "--no-sessions");
+  expect(linesOf(stdout).slice(1, 3)).toEqual([
+    "shop|two|a|rule gone (ROLE_NOT_ALLOWED)|-",
+    "shop|two (app2)|b|rule gone (ROLE_NOT_ALLOWED)|-",
+  ]);
+  expect(stderr).toContain("1 pod with a role;");
+});

@@ -1,0 +1,210 @@
+import { describe, expect, test } from "vitest";
+import { rowsOf } from "../../../../injector/cli/roles/rows/pod-rows.ts";
+import { sessionText, stateOf, stateText, type RoleRow } from "../../../../injector/cli/roles/rows/row.ts";
+import type { InjectorConfig } from "../../../../injector/config/installation.ts";
+import type { Facts } from "../../../../injector/model/facts.ts";
+import type { Fields } from "../../../../injector/model/read.ts";
+import { config } from "../../../support/config.ts";
+import { ACCOUNT, base, facts, grant } from "../../../support/facts.ts";
+import { barePod, gaveUp, injectedPod } from "../../../support/role-cluster.ts";
+
+const TILL = `${ACCOUNT}till`;
+const settings = (over: Partial<InjectorConfig> = {}): InjectorConfig =>
+  config({ policy: "enforce", baseRoleArn: base(ACCOUNT), sourceOverride: ["broker"], ...over });
+const allowing = grant("tills", { roles: ["till*"], namespaces: ["shop"] });
+const made = (over: object = {}): Fields =>
+  injectedPod({ space: "shop", name: "till-0", account: "till", role: "till", by: "tills", ...over });
+const rows = (pod: Fields, known: Facts | Error | undefined, over: Partial<InjectorConfig> = {}) =>
+  rowsOf(pod, known, settings(over), "default");
+const rowOf = (...args: Parameters<typeof rows>): RoleRow => {
+  const [row] = rows(...args).roles;
+  if (row === undefined) throw new Error("no row");
+  return row;
+};
+
+describe("the row of a pod", () => {
+  test("has its role, and the rule that allowed it when it was made, as the webhook wrote it down", () => {
+    expect(rowOf(made(), facts({ grants: [allowing] }))).toEqual({
+      kind: "Pod",
+      namespace: "shop",
+      name: "till-0",
+      serviceAccount: "till",
+      role: TILL,
+      source: "web-identity",
+      rule: "RoleGrant tills",
+      now: { kind: "allowed", rule: "RoleGrant tills" },
+    });
+  });
+
+  test("names the rule of now, where another one allows it by now", () => {
+    const other = grant("all", { roles: ["*"], namespaces: ["*"] });
+    expect(rowOf(made(), facts({ grants: [other] })).now).toEqual({ kind: "allowed", rule: "RoleGrant all" });
+  });
+
+  test("says why the rules allow the role no longer, and that the broker then ends the session", () => {
+    const denying = grant("no", { effect: "Deny", roles: ["till"], namespaces: ["shop"] });
+    const [none, denied] = [rowOf(made(), facts()), rowOf(made(), facts({ grants: [allowing, denying] }))];
+    expect(none.now).toMatchObject({ kind: "refused", code: "ROLE_NOT_ALLOWED", ends: false });
+    expect(denied.now).toMatchObject({
+      code: "ROLE_DENIED_BY_GRANT",
+      message: expect.stringContaining("RoleGrant no"),
+    });
+    const broker = rowOf(made({ source: "broker" }), facts());
+    expect(broker).toMatchObject({ source: "broker", now: { code: "ROLE_NOT_ALLOWED", ends: true } });
+    expect([none, broker].map(stateText)).toEqual([
+      "rule gone (ROLE_NOT_ALLOWED)",
+      "rule gone, session ends (ROLE_NOT_ALLOWED)",
+    ]);
+    expect([none, broker].map(stateOf)).toEqual(["gone", "gone"]);
+  });
+
+  test("has the session that the broker would make now", () => {
+    const known = facts({ grants: [allowing], annotations: { "podrole.dev/source": "broker" } });
+    expect(rowOf(made({ source: "broker" }), known).broker).toEqual({
+      sessionName: expect.stringMatching(/^shop\./) as string,
+      isShared: false,
+    });
+  });
+
+  test("decides in the mode of the namespace's source: listed leaves to IAM what no rule is about", () => {
+    expect(rowOf(made(), facts(), { policy: undefined }).now).toMatchObject({ kind: "allowed", rule: /IAM/ });
+  });
+
+  test("says that new pods get another role, or none, where what named the role has changed", () => {
+    const byAccount = (role: string | undefined) =>
+      facts({
+        grants: [allowing],
+        ...(role === undefined ? {} : { account: { "eks.amazonaws.com/role-arn": role } }),
+      });
+    const pod = made();
+    const { annotations } = (pod as { metadata: { annotations: Record<string, string> } }).metadata;
+    const { "iam.amazonaws.com/role": _, ...others } = annotations;
+    const unnamed = { ...pod, metadata: { ...(pod["metadata"] as object), annotations: others } };
+    const [other, none] = [byAccount(`${ACCOUNT}till-2`), byAccount(undefined)].map((one) =>
+      rowOf(unnamed, one),
+    );
+    expect(other?.now).toMatchObject({ kind: "other-role", role: `${ACCOUNT}till-2` });
+    expect(other && stateText(other)).toBe("new pods get till-2");
+    expect(none?.now).toEqual({ kind: "no-role" });
+    expect(none && stateOf(none)).toBe("changed");
+  });
+
+  test("says that the namespace has lost its label", () => {
+    expect(rowOf(made(), facts({ labels: { "podrole.dev/inject": "no" } })).now).toEqual({
+      kind: "not-handled",
+    });
+  });
+
+  test("does not guess where the rules may not be read, or cannot", () => {
+    expect(rowOf(made(), undefined).now.kind).toBe("unknown");
+    expect(rowOf(made(), new Error("RoleGrant x has no spec.")).now).toEqual({
+      kind: "unknown",
+      why: "RoleGrant x has no spec.",
+    });
+  });
+
+  test("is one for each container that has a role of its own", () => {
+    const pod = made({ containers: { sync: "till-sync" } });
+    const known = facts({ grants: [grant("tills", { roles: ["till"], namespaces: ["shop"] })] });
+    expect(rows(pod, known).roles.map(({ container, role, now }) => [container, role, now.kind])).toEqual([
+      [undefined, TILL, "allowed"],
+      ["sync", `${TILL}-sync`, "refused"],
+    ]);
+  });
+
+  test("is not made of an annotation that the pod's author wrote, or of a pod that has ended", () => {
+    const forged = barePod("shop", "forged");
+    const status = JSON.stringify({ source: "web-identity", role: TILL, rule: "RoleGrant tills" });
+    const metadata = { ...(forged["metadata"] as object), annotations: { "podrole.dev/status": status } };
+    expect(rows({ ...forged, metadata }, facts()).roles).toEqual([]);
+    expect(rows({ ...made(), status: { phase: "Failed" } }, facts())).toEqual({ roles: [], left: "ended" });
+  });
+
+  test.for([null, [], { apiVersion: "v1", kind: "Pod", spec: { containers: 3 } }, { kind: "Service" }])(
+    "is none of an object that is no pod: %j",
+    (object) => {
+      expect(rows((object as unknown as Fields) ?? {}, facts())).toEqual({ roles: [], left: "no-pod" });
+    },
+  );
+});
+
+describe("a pod without a role", () => {
+  test("is listed with its guard, and with the role that it would get if it were made now", () => {
+    expect(rows(injectedPod({ space: "shop", name: "web", account: "web" }), facts()).plain).toMatchObject({
+      name: "web",
+      guard: "block",
+      wouldGet: [],
+    });
+    const old = {
+      ...barePod("shop", "old"),
+      metadata: { namespace: "shop", name: "old", annotations: { "iam.amazonaws.com/role": "till" } },
+    };
+    expect(rows(old, facts({ grants: [allowing] })).plain).toMatchObject({ guard: "off", wouldGet: [TILL] });
+    expect(rows(old, facts()).plain).toMatchObject({ guard: "off", wouldGet: [] });
+  });
+
+  test("is only counted where podrole does not handle its namespace, or nobody knows whether it does", () => {
+    for (const known of [facts({ labels: { "podrole.dev/inject": "no" } }), undefined])
+      expect(rows(barePod("shop", "web"), known)).toEqual({ roles: [], left: "not-handled" });
+  });
+});
+
+describe("a workload of a manifest", () => {
+  const deployment = (role: string): Fields => ({
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "till", namespace: "shop" },
+    spec: {
+      template: {
+        metadata: { annotations: { "iam.amazonaws.com/role": role } },
+        spec: { containers: [{ name: "app" }], serviceAccountName: "till" },
+      },
+    },
+  });
+
+  test("has the role that its pods would get, or the denial", () => {
+    const known = facts({ grants: [allowing] });
+    expect(rowOf(deployment("till"), known)).toMatchObject({
+      kind: "Deployment",
+      name: "till",
+      role: TILL,
+      source: "web-identity",
+      now: { kind: "allowed", rule: "RoleGrant tills" },
+    });
+    expect(rowOf(deployment("vault"), known).now).toMatchObject({ code: "ROLE_NOT_ALLOWED" });
+  });
+});
+
+describe("the session of a row", () => {
+  const NOW = Date.parse("2026-11-29T15:00:00Z");
+  const known = facts({ grants: [allowing] });
+
+  test("is refused where the sidecar gave up, as its termination message says", () => {
+    const row = rowOf(gaveUp(made(), "AccessDenied: STS says no."), known);
+    expect(row.refusal).toEqual({
+      code: "AccessDenied",
+      message: "STS says no.",
+      at: "2026-11-29T15:40:12Z",
+      isCurrent: true,
+    });
+    expect([stateOf(row), sessionText(row, NOW)]).toEqual(["refused", "refused: AccessDenied"]);
+  });
+
+  test.for(["", "no code", "Completed", "a b: c"])("is not, with another message: %j", (message) => {
+    expect(rowOf(gaveUp(made(), message), known).refusal).toBeUndefined();
+  });
+
+  test("ends at a time that the sidecar tells, and was refused before", () => {
+    const row = rowOf(made(), known);
+    const session = (over: object) =>
+      sessionText({ ...row, session: { isHeld: true, refusals: {}, ...over } }, NOW);
+    expect(session({ expiresAt: "2026-11-29T15:41:00.000Z" })).toBe("41m left");
+    expect(session({ expiresAt: "2026-11-29T19:00:00.000Z" })).toBe("4h left");
+    expect(session({ expiresAt: "2026-11-29T15:41:00.000Z", refusals: { AccessDenied: 2 } })).toBe(
+      "41m left, refused before: AccessDenied",
+    );
+    expect(session({ isHeld: false })).toBe("none yet");
+    expect(session({ isHeld: false, refusals: { AccessDenied: 2 } })).toBe("none: AccessDenied");
+    expect(stateOf({ ...row, session: { isHeld: false, refusals: { AccessDenied: 2 } } })).toBe("refused");
+  });
+});
