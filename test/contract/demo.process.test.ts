@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { DemoResult } from "../../injector/cli/demo/print/result.ts";
+import { comparable, terminalPicture } from "../support/terminal-picture.ts";
 import { until } from "../support/until.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const CLI = at("dist/cli.mjs");
+const PICTURE = at("deploy/docs/images/demo.svg");
 const isRoot = process.getuid?.() === 0;
 /** Runs a command as a user other than root. */
 const NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"];
@@ -30,10 +32,11 @@ function marker(): string {
 const environment = (mark: string) => ({ PATH: `${process.env["PATH"]}:${mark}`, TMPDIR: mark, HOME: mark });
 
 /** Runs in another folder: the demo has to find its examples from anywhere. */
-function run(argv: readonly string[], mark: string): Promise<Ran> {
+function run(argv: readonly string[], mark: string, more: NodeJS.ProcessEnv = {}): Promise<Ran> {
   const [command = "", ...args] = argv;
   return new Promise((resolve) => {
-    const options = { env: environment(mark), cwd: "/", maxBuffer: 1e8, timeout: 120_000 };
+    const env = { ...environment(mark), ...more };
+    const options = { env, cwd: "/", maxBuffer: 1e8, timeout: 120_000 };
     execFile(command, args, options, (error: ExecFileException | null, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
     });
@@ -97,7 +100,7 @@ describe("podrole demo --json", () => {
   test("shows that the pod has its own role, and cleans up", async () => {
     const mark = marker();
     const stdout = await shown(demo("--json"), mark);
-    const result = JSON.parse(stdout) as DemoResult;
+    const { examples, ...result } = JSON.parse(stdout) as DemoResult;
     expect(result).toMatchObject({ ok: true, podArn: POD_ARN });
     expect(Object.entries(result.identities).map(([container, { arn }]) => [container, arn])).toEqual([
       ["fetch-catalog", POD_ARN],
@@ -105,11 +108,7 @@ describe("podrole demo --json", () => {
       ["intake", POD_ARN],
     ]);
     expect(leftBy(mark)).toEqual([]);
-  });
-
-  test("patches every example without a warning", async () => {
-    const stdout = await shown(demo("--json"), marker());
-    const { examples } = JSON.parse(stdout) as DemoResult;
+    // Every example is patched, without a warning.
     expect(examples.map(({ object, decision, warnings }) => [object, decision, ...warnings])).toEqual([
       ["Deployment shop/catalog", "patched"],
       ["Job shop/import-products", "patched"],
@@ -199,6 +198,19 @@ describe("podrole demo", () => {
     ].map((text) => stdout.indexOf(text));
     expect(inOrder).not.toContain(-1);
     expect(inOrder).toEqual(inOrder.toSorted((a, b) => a - b));
+  });
+
+  test("is as the picture in the README shows it", async (context) => {
+    // As npm starts it, but for the two lines that npm writes before.
+    const asByNpm = { FORCE_COLOR: "1", npm_lifecycle_event: "demo" };
+    const { stdout } = await run(demo(), marker(), asByNpm);
+    if (!stdout.includes("fd00:ec2::254")) return context.skip("it shows networks, and IPv6 in them");
+    const fresh = terminalPicture("npm run demo", stdout);
+    const recorded = contentOf(PICTURE);
+    // A run that only took other times is no reason to record it again.
+    const same = comparable(fresh) === comparable(recorded);
+    await expect(same ? recorded : fresh).toMatchFileSnapshot(PICTURE);
+    return undefined;
   });
 
   test("shows with --verbose each example with the whole of its patch, and every step", async () => {

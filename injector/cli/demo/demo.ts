@@ -91,9 +91,7 @@ async function act(
   const { pod, unpatched } = await podToRun(picked, stage);
   facts.pod = { example: picked.file, name: String(pod.metadata?.name), ...rolesOf(pod) };
 
-  progress.section(
-    `${picked.reviewed.object} runs here as its patch says, and its apps are the AWS SDK as it comes`,
-  );
+  progress.section(`${picked.reviewed.object} runs here as patched, and its apps are the unmodified AWS SDK`);
   if (stage.network === undefined) {
     progress.note(
       `For want of a network of its own it is patched with ${stage.localFlags.join(" ")}; its volumes are`,

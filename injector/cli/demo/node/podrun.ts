@@ -68,7 +68,7 @@ export async function runPod(
   const served = (container: Container) => serveOne(kubelet, container, progress, found);
 
   if (plain !== undefined) {
-    const before = await progress.step("An app without podrole, before guard", plain, nodeIdentity);
+    const before = await progress.step("An app without podrole, no guard yet", plain, nodeIdentity);
     found.before(before);
   }
   for (const container of pod.spec.initContainers ?? []) {

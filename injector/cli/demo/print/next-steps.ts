@@ -34,12 +34,12 @@ export function commandsFor(
     ...(isVerbose ? [] : [[demo("--verbose"), "each step and each patch in full"] as const]),
     ...(source === "broker"
       ? []
-      : [[demo("--source broker"), "for clusters without a public OIDC issuer"] as const]),
+      : [[demo("--source broker"), "for clusters without a public issuer"] as const]),
     ...(skipped?.includes("root") === true
       ? [
           [
             `sudo ${demo(source === "broker" ? "--source broker" : "")}`,
-            "also the guard, in a network of the pod's own",
+            "with the guard and the node's role",
           ] as const,
         ]
       : []),

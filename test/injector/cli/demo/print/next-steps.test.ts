@@ -49,6 +49,11 @@ describe("what to try after the demo", () => {
     }
   });
 
+  test("fits on 100 columns", () => {
+    const lines = nextSteps({ ...shown, skipped: needsRoot }, NPM, plainPaint).split("\n");
+    expect(lines.filter((line) => line.length > 100)).toEqual([]);
+  });
+
   test("stands in lines below each other", () => {
     expect(nextSteps({ ...shown, source: "broker" }, {}, plainPaint)).toBe(
       "\nNext: podrole demo --verbose                  each step and each patch in full\n" +
