@@ -1,12 +1,11 @@
 import { Command, Option } from "commander";
-import { TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
 import type { Source } from "../../../sidecar/contract/session.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
-import { BROKER_IDENTITIES } from "../../model/broker-identity.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
 import { withAssumptions } from "../input/files.ts";
 import { FILES, OBJECTS, outputOption, withClusterOptions, withSettingOptions } from "../options.ts";
 import { widthOf } from "../print/lines.ts";
+import { writeFiles } from "../print/write-files.ts";
 import { runAgainst } from "./against/command.ts";
 import { DOCUMENTS, type DocumentName, type PolicyDocument } from "./document.ts";
 import { documentsFor } from "./documents.ts";
@@ -15,7 +14,8 @@ import { needsFrom } from "./input.ts";
 import { aboutDuration, aboutHub } from "./need.ts";
 import type { Options } from "./options.ts";
 import { partiesFrom } from "./parties.ts";
-import { commandsText, policyFiles, writePolicies } from "./folder.ts";
+import { withPartyOptions } from "./party-options.ts";
+import { commandsText, policyFiles } from "./folder.ts";
 import { commentary, folderText, policiesText } from "./text.ts";
 
 /** `podrole trust-policy`: what IAM has to be told, so that pods get their role and nobody else does. */
@@ -34,24 +34,8 @@ export function trustPolicyCommand(bind: Bind): Command {
     .option("-A, --all-namespaces", "all pods and workloads of the cluster")
     .option("-n, --namespace <name>", "namespace of the service account, or of objects that name none")
     .option("--service-account <name...>", "service accounts; * in a name stands for any characters")
-    .option("--role <role>", "the role: its ARN, or its name with --base-role-arn")
-    .option("--oidc-issuer <url>", "issuer of the cluster's tokens (default: read from the API server)")
-    .option("--oidc-provider <arn>", "ARN of IAM's OIDC provider, instead of --oidc-issuer")
-    .option(
-      "--principal <arn>",
-      "sources node, ambient and broker: ARN of the role or user that calls STS; in source broker, the broker's",
-    )
-    .addOption(
-      new Option(
-        "--broker-identity <type>",
-        "source broker: how the broker gets that identity, as in the chart's broker.identity (default: web-identity " +
-          "for a role, secret for a user)",
-      ).choices(BROKER_IDENTITIES),
-    )
-    .option(
-      "--broker-audience <audience>",
-      `source broker: audience of the broker's own token for AWS (default: ${TOKEN_VOLUME.audience})`,
-    )
+    .option("--role <role>", "the role: its ARN, or its name with --base-role-arn");
+  withPartyOptions(command)
     .option("--external-id <id>", "external id, as in the pod's annotation")
     .option("--tags <json>", "session tags as JSON, as in the pod's annotation")
     .addOption(new Option("--document <name>", "print only this policy").choices(DOCUMENTS))
@@ -87,7 +71,7 @@ async function runTrustPolicy(io: Io, references: readonly string[], given: Opti
   const exitCode = denied.length === 0 ? 0 : 1;
   if (options.dir !== undefined) {
     const files = policyFiles(shown, options.dir);
-    await writePolicies(files, options.force === true);
+    await writeFiles(files, options.force === true);
     io.stderr.write(folderText(shown, files, notes, widthOf(io.stderr), io.stderr.paint));
     for (const why of denied) io.stderr.write(`POD_DENIED: ${why}\n`);
     if (options.output === "json") {

@@ -5,7 +5,11 @@ const TRUST_MAX = 2048;
 const INLINE_MAX = { user: 2048, role: 10_240 } as const;
 
 /** A warning where IAM does not take a policy of this length. */
-export function aboutLength({ document, of, policy }: PolicyDocument): readonly Warning[] {
+export function aboutLength({
+  document,
+  of,
+  policy,
+}: Pick<PolicyDocument, "document" | "of"> & { readonly policy: unknown }): readonly Warning[] {
   const { length } = JSON.stringify(policy);
   if (document.endsWith("trust")) {
     if (length <= TRUST_MAX) return [];

@@ -3,21 +3,25 @@ import type { ClusterOptions } from "../options.ts";
 import type { BrokerIdentityType } from "../../model/broker-identity.ts";
 import type { DocumentName } from "./document.ts";
 
-/** What Commander makes of the command's own options; the installation's stand beside them. */
-export interface TrustOptions extends AssumptionOptions, ClusterOptions {
-  readonly filename?: readonly string[];
-  readonly output: "text" | "json";
-  readonly namespace?: string;
-  readonly serviceAccount?: readonly string[];
-  readonly role?: string;
+/** Of whom roles trust, and which policies that is asked for. */
+export interface PartyOptions extends ClusterOptions {
   readonly principal?: string;
   readonly brokerIdentity?: BrokerIdentityType;
   readonly brokerAudience?: string;
   readonly oidcIssuer?: string;
   readonly oidcProvider?: string;
+  readonly document?: DocumentName;
+}
+
+/** What Commander makes of the command's own options; the installation's stand beside them. */
+export interface TrustOptions extends AssumptionOptions, PartyOptions {
+  readonly filename?: readonly string[];
+  readonly output: "text" | "json";
+  readonly namespace?: string;
+  readonly serviceAccount?: readonly string[];
+  readonly role?: string;
   readonly externalId?: string;
   readonly tags?: string;
-  readonly document?: DocumentName;
   readonly allNamespaces?: boolean;
   readonly dir?: string;
   readonly force?: boolean;

@@ -4,14 +4,14 @@ import { coded, CodedError } from "../../../sidecar/kit/errors.ts";
 import { own } from "../../model/read.ts";
 import { BROKER } from "../live/deployment.ts";
 import type { Parties } from "./calls.ts";
-import type { Options } from "./options.ts";
+import type { PartyOptions } from "./options.ts";
 import { parsePrincipal } from "./principal.ts";
 import { parseIssuer, parseProviderArn, type Provider } from "./provider.ts";
 import { parseSubject } from "./subject.ts";
 import { SOURCE_KINDS } from "../../sources/sources.ts";
 
 /** Whom to trust, from the command line or from the cluster. */
-export async function partiesFrom(options: Options, source: Source): Promise<Parties> {
+export async function partiesFrom(options: PartyOptions, source: Source): Promise<Parties> {
   const { callsSts, principalRemedy } = SOURCE_KINDS[source];
   if (!callsSts) return brokerFrom(options);
   const ofBroker = options.brokerIdentity ?? options.brokerAudience;
@@ -26,7 +26,7 @@ export async function partiesFrom(options: Options, source: Source): Promise<Par
 }
 
 /** The broker's own role or user and, where its trust policy is to be printed, how the broker becomes it. */
-async function brokerFrom(options: Options): Promise<Parties> {
+async function brokerFrom(options: PartyOptions): Promise<Parties> {
   const { principal, document, oidcIssuer, oidcProvider, brokerAudience, podroleNamespace } = options;
   const caller = principal === undefined ? undefined : parsePrincipal(principal);
   const type = options.brokerIdentity ?? (caller?.kind === "role" ? "web-identity" : "secret");
@@ -47,7 +47,7 @@ async function brokerFrom(options: Options): Promise<Parties> {
   return { caller, broker: { type, provider: await providerOfBroker(options), audience, namespace } };
 }
 
-async function providerOfBroker(options: Options): Promise<Provider> {
+async function providerOfBroker(options: PartyOptions): Promise<Provider> {
   try {
     return await providerOf(options);
   } catch (error) {
@@ -60,7 +60,7 @@ async function providerOfBroker(options: Options): Promise<Provider> {
   }
 }
 
-async function providerFrom(options: Options, source: Source): Promise<Provider> {
+async function providerFrom(options: PartyOptions, source: Source): Promise<Provider> {
   const { principal } = options;
   if (principal !== undefined) {
     throw new CodedError(
@@ -74,7 +74,7 @@ async function providerFrom(options: Options, source: Source): Promise<Provider>
   return providerOf(options);
 }
 
-async function providerOf(options: Options): Promise<Provider> {
+async function providerOf(options: PartyOptions): Promise<Provider> {
   const { oidcIssuer, oidcProvider } = options;
   if (oidcIssuer !== undefined && oidcProvider !== undefined) {
     throw new CodedError("USAGE", "--oidc-issuer and --oidc-provider mean the same: give one of them.");
@@ -85,7 +85,7 @@ async function providerOf(options: Options): Promise<Provider> {
 }
 
 /** The issuer that the API server publishes for those who verify its tokens. */
-async function issuerOfCluster(options: Options): Promise<Provider> {
+async function issuerOfCluster(options: PartyOptions): Promise<Provider> {
   const { withCluster } = await import("../live/cluster.ts");
   const PATH = "/.well-known/openid-configuration";
   try {
@@ -108,7 +108,7 @@ async function issuerOfCluster(options: Options): Promise<Provider> {
   }
 }
 
-function callerFrom({ principal, oidcIssuer, oidcProvider }: Options, source: Source): Parties {
+function callerFrom({ principal, oidcIssuer, oidcProvider }: PartyOptions, source: Source): Parties {
   if (oidcIssuer !== undefined || oidcProvider !== undefined) {
     throw new CodedError("USAGE", `Source ${source} trusts a --principal, and no OIDC provider.`, {
       remedy: "Give --principal, or choose --source web-identity.",

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, readdirSync, writeFileSync, mkdirSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { shellWord } from "../../../../injector/cli/trust/folder.ts";
+import { shellWord } from "../../../../injector/cli/print/shell-word.ts";
 import { podrole, type Run } from "../../../support/cli.ts";
 
 const ROLE = "arn:aws:iam::111122223333:role/team/billing-reader";
