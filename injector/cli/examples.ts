@@ -37,6 +37,11 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<string, string>>>
     "check --probe": "also try on the nodes whether they keep the metadata service from pods",
     "check -o json": "for a program",
   },
+  migrate: {
+    "migrate kube2iam --live": "what would become of each pod's role",
+    "migrate kiam --live --roles roles.json --dir migration": "and the files and commands of the migration",
+    "migrate irsa -f manifests.yaml -n shop -o json": "of manifests, for a program",
+  },
   demo: {
     "demo --source broker": "with the broker, which makes the sessions",
     "demo --verbose": "with every step and the whole of every patch",

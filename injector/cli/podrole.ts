@@ -7,6 +7,7 @@ import { withExamples } from "./examples.ts";
 import { explainCommand } from "./explain/command.ts";
 import { injectCommand } from "./inject/command.ts";
 import type { Bind } from "./io.ts";
+import { migrateCommand } from "./migrate/command.ts";
 import { rolesCommand } from "./roles/command.ts";
 import { trustPolicyCommand } from "./trust/command.ts";
 import { versionCommand } from "./version/command.ts";
@@ -17,7 +18,7 @@ import { versionCommand } from "./version/command.ts";
 const COMMANDS: Readonly<Record<string, readonly ((bind: Bind) => Command)[]>> = {
   "Pods and their roles:": [explainCommand, injectCommand, rolesCommand],
   "AWS:": [trustPolicyCommand],
-  "A cluster:": [checkCommand],
+  "A cluster:": [checkCommand, migrateCommand],
   "Try it:": [demoCommand],
   "This program:": [versionCommand, completionCommand],
 };

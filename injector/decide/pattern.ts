@@ -37,7 +37,7 @@ const FOREIGN = /[^ -~]|\\[pPx]/;
 const LIKE_A_GLOB = /^\^?((?:[\w=,@/:-]|\\[.+=,@/:-]|\.\*)*)\$?$/;
 
 /** The same pattern as a glob, which needs no program, however many there are; undefined for any other expression. */
-function asGlob(text: string): Glob | undefined {
+export function asGlob(text: string): Glob | undefined {
   const [, simple] = LIKE_A_GLOB.exec(text) ?? [];
   return simple === undefined ? undefined : globOf(simple.replaceAll(".*", "*").replaceAll("\\", ""));
 }

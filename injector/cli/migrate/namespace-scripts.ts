@@ -1,0 +1,92 @@
+import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
+import { fieldsIn, metadataOf, own } from "../../model/read.ts";
+import { shellWord } from "../print/shell-word.ts";
+import type { Assessed, NamespacePlan } from "./assess.ts";
+import type { OriginName } from "./from/origin.ts";
+import { titleOf, type Workload } from "./workloads.ts";
+
+/** Shell scripts that move a namespace to podrole, and back. kubectl runs them with its current context. */
+export interface Scripts {
+  readonly move: string;
+  readonly back: string;
+}
+
+/** What `kubectl rollout restart` knows. */
+const RESTARTED: ReadonlySet<string> = new Set(["Deployment", "StatefulSet", "DaemonSet"]);
+/** Kinds whose pod template cannot be changed, or is not one. */
+const FIXED: ReadonlySet<string> = new Set(["Pod", "Job"]);
+/** The label of pods by which the webhook of IRSA and EKS Pod Identity leaves them alone. */
+export const SKIP_LABEL = "eks.amazonaws.com/skip-pod-identity-webhook";
+
+/**
+ * The order keeps pods working: the label comes before the new pods. Pods whose IRSA webhook no longer changes them, but which podrole's
+ * does not change yet, would have no role.
+ */
+export function scriptsFor(plan: NamespacePlan, origin: OriginName): Scripts {
+  const { name, hasLabel, workloads } = plan;
+  const namespace = shellWord(name);
+  const movable = workloads.filter(({ verdict }) => verdict !== "refused" && verdict !== "stays");
+  const patched = origin === "irsa" ? movable.filter(isPatched) : [];
+  const restarted = movable.filter((one) => RESTARTED.has(one.workload.kind) && !patched.includes(one));
+  const label = `kubectl label namespace ${namespace} ${NAMESPACE_LABEL.key}`;
+  const restart =
+    restarted.length === 0
+      ? []
+      : [
+          `kubectl -n ${namespace} rollout restart ${restarted.map(({ workload }) => referenceOf(workload)).join(" ")}`,
+        ];
+  const by = movable.filter(
+    ({ workload }) =>
+      FIXED.has(workload.kind) || !(RESTARTED.has(workload.kind) || workload.kind === "CronJob"),
+  );
+  return {
+    move: script([
+      ...workloads.filter(({ verdict }) => verdict === "refused").map(refusedLine),
+      ...(hasLabel ? [] : [`${label}=${NAMESPACE_LABEL.value} --overwrite`]),
+      ...patched.map(({ workload }) => patchLine(workload, "true")),
+      ...restart,
+      ...by
+        .filter((one) => !patched.includes(one))
+        .map(({ workload }) =>
+          comment(`${titleOf(workload)} gets guard and sidecar when its pod is created again.`),
+        ),
+    ]),
+    back: script([
+      `${label}-`,
+      ...patched.map(({ workload }) => patchLine(workload, null)),
+      ...restart,
+      ...by
+        .filter((one) => !patched.includes(one))
+        .map(({ workload }) =>
+          comment(`${titleOf(workload)} keeps guard and sidecar until its pod is created again.`),
+        ),
+    ]),
+  };
+}
+
+/** Whether its template has to get the label, which it has not. */
+const isPatched = ({ workload }: Assessed): boolean =>
+  workload.now.kind === "role" &&
+  !FIXED.has(workload.kind) &&
+  own(fieldsIn(metadataOf(workload.pod), "labels"), SKIP_LABEL) !== "true";
+
+const refusedLine = ({ workload, findings }: Assessed): string => {
+  const codes = new Set(findings.filter(({ severity }) => severity === "deny").map(({ code }) => code));
+  return comment(
+    `${titleOf(workload)} is refused (${[...codes].join(", ")}): correct it first. Its pods that run stay, and no new ones are created.`,
+  );
+};
+
+/** Names are valid names of Kubernetes by now, so the text is one line. */
+const comment = (text: string): string => `# ${text}`;
+
+const referenceOf = ({ kind, name }: Workload): string => shellWord(`${kind.toLowerCase()}/${name}`);
+
+function patchLine({ kind, name, namespace }: Workload, value: string | null): string {
+  const template = { template: { metadata: { labels: { [SKIP_LABEL]: value } } } };
+  const spec = kind === "CronJob" ? { jobTemplate: { spec: template } } : template;
+  return `kubectl -n ${shellWord(namespace)} patch ${kind.toLowerCase()} ${shellWord(name)} --type merge -p ${shellWord(JSON.stringify({ spec }))}`;
+}
+
+const script = (lines: readonly string[]): string =>
+  `#!/bin/sh\nset -eu\n${lines.map((line) => `${line}\n`).join("")}`;

@@ -1,0 +1,86 @@
+import type { Severity } from "../../model/findings.ts";
+
+/** What `podrole migrate` has to say beside the findings of the decision. The code is the contract; the reference page lists them. */
+export const NOTES = {
+  TOOL_NOT_FOUND: {
+    severity: "warn",
+    about: "The tool is not among what was read, so it is taken to run with its defaults.",
+  },
+  TOOL_DIFFERS: {
+    severity: "warn",
+    about: "The tool runs several times, with different flags; those of the first count.",
+  },
+  FLAG_NOT_CARRIED: {
+    severity: "warn",
+    about: "A flag of the tool has no setting of podrole, or one that pods have to ask for.",
+  },
+  NOT_READ: {
+    severity: "warn",
+    about: "The API server does not let you read something; the report is without it.",
+  },
+  RULE_UNREADABLE: {
+    severity: "warn",
+    about: "The tool cannot read a part of a namespace's annotation, so that part allows nothing.",
+  },
+  RULE_NOT_CARRIED: {
+    severity: "warn",
+    about:
+      "A pattern of a namespace cannot be said by a RoleGrant; podrole reads the annotation itself, anchored.",
+  },
+  RULE_STAYS: {
+    severity: "info",
+    about: "The namespace's annotation allows roles beside the RoleGrants until somebody removes it.",
+  },
+  NAMED_TWICE: {
+    severity: "warn",
+    about: "Two places name different roles for a pod, and podrole takes another one than the tool.",
+  },
+  SESSION_NAME_KEPT: {
+    severity: "info",
+    about:
+      "A RoleGrant allows a session name that does not begin with the pod's namespace, since pods use it now.",
+  },
+  METADATA_USED: {
+    severity: "warn",
+    about: "A container names the metadata service, which podrole blocks.",
+  },
+  GUARD_VERIFIES: {
+    severity: "warn",
+    about: "In this namespace the guard can only check that nodes or network close the metadata service.",
+  },
+  RECREATE: {
+    severity: "info",
+    about: "A pod or Job that no workload makes anew has to be created again.",
+  },
+  STILL_NEEDED: {
+    severity: "warn",
+    about: "A pod has its role from the tool, and podrole does not take it over.",
+  },
+  TRUST_UNKNOWN: {
+    severity: "warn",
+    about: "The trust policies could not be written; the message says what is missing.",
+  },
+  TRUST_PARTIAL: {
+    severity: "warn",
+    about:
+      "The trust policies hold podrole's statements alone, since --roles does not give what the roles have now.",
+  },
+  TRUST_REFUSES: { severity: "warn", about: "A Deny in the role's trust policy keeps the pods out." },
+  ROLE_UNKNOWN: { severity: "warn", about: "A role is not in the file of --roles." },
+  POLICY_LONG: { severity: "warn", about: "A trust policy is longer than IAM takes by default." },
+} as const satisfies Record<string, { readonly severity: Exclude<Severity, "deny">; readonly about: string }>;
+
+export type NoteCode = keyof typeof NOTES;
+
+export interface Note {
+  readonly code: NoteCode;
+  readonly severity: Exclude<Severity, "deny">;
+  /** A sentence or two. */
+  readonly message: string;
+}
+
+export const note = (code: NoteCode, message: string): Note => ({
+  code,
+  severity: NOTES[code].severity,
+  message: message.length > 1200 ? `${message.slice(0, 1199)}…` : message,
+});

@@ -1,0 +1,221 @@
+import { join } from "node:path";
+import { toYaml } from "../input/yaml-text.ts";
+import type { NewFile } from "../print/write-files.ts";
+import { shellWord } from "../print/shell-word.ts";
+import type { NamespacePlan } from "./assess.ts";
+import type { Origin } from "./from/origin.ts";
+import type { GrantObject } from "./grants.ts";
+import { scriptsFor } from "./namespace-scripts.ts";
+import type { TrustPlan } from "./trust/policies.ts";
+
+/** One step of the migration: what to run, and what undoes it. */
+export interface Step {
+  readonly title: string;
+  /** What to know first; sentences. */
+  readonly about: readonly string[];
+  readonly commands: readonly string[];
+  readonly back: readonly string[];
+}
+
+export interface Plan {
+  readonly folder: string;
+  readonly origin: Origin;
+  readonly podroleNamespace: string;
+  readonly values: object;
+  /** The mode of the policy once everything has moved; undefined: the source's own. */
+  readonly policy: string | undefined;
+  /** Whether the mode `audit` may stand in for it until then. */
+  readonly audits: boolean;
+  readonly grants: readonly GrantObject[];
+  readonly trust: TrustPlan | undefined;
+  readonly plans: readonly NamespacePlan[];
+}
+
+/** The steps, and the files that they use. Pure. */
+export function stepsFor(plan: Plan): {
+  readonly steps: readonly Step[];
+  readonly files: readonly NewFile[];
+} {
+  const { folder, origin, plans, grants, trust } = plan;
+  const at = (...parts: readonly string[]): string => join(folder, ...parts);
+  const moving = plans.filter(({ moves }) => moves === true);
+  const [last, first] = [true, false].map((wanted) =>
+    moving.filter(({ verifies }) => (verifies && origin.intercepts) === wanted),
+  );
+  const scripts = new Map(moving.map((one) => [one.name, scriptsFor(one, origin.name)]));
+  const files: NewFile[] = [{ path: at("values.yaml"), text: toYaml(plan.values) }];
+  if (grants.length > 0) files.push({ path: at("grants.yaml"), text: grantsText(grants) });
+  for (const [name, { move, back }] of scripts) {
+    files.push(
+      { path: at("namespaces", name, "move.sh"), text: move },
+      { path: at("namespaces", name, "back.sh"), text: back },
+    );
+  }
+  const ofRules = rulesScripts(plan, moving);
+  files.push(
+    ...(ofRules === undefined
+      ? []
+      : [
+          { path: at("remove-rules.sh"), text: ofRules.remove },
+          { path: at("restore-rules.sh"), text: ofRules.restore },
+        ]),
+    ...(trust === undefined ? [] : trust.files),
+    ...(trust === undefined || trust.set === ""
+      ? []
+      : [{ path: at("set-trust.sh"), text: withHead(trust.set) }]),
+    ...(trust === undefined || trust.restore === ""
+      ? []
+      : [{ path: at("restore-trust.sh"), text: withHead(trust.restore) }]),
+  );
+  const move = ({ name, workloads }: NamespacePlan): Step => {
+    const refused = workloads.filter(({ verdict }) => verdict === "refused").length;
+    return {
+      title: `Move namespace ${name}`,
+      about:
+        refused === 0
+          ? []
+          : [`First correct what is refused in it (${refused}), or leave this namespace as it is.`],
+      commands: [
+        `sh ${shellWord(at("namespaces", name, "move.sh"))}`,
+        `podrole explain -n ${shellWord(name)} ${exampleOf(workloads)}`,
+      ],
+      back: [`sh ${shellWord(at("namespaces", name, "back.sh"))}`],
+    };
+  };
+  const steps = [
+    install(plan, at("values.yaml")),
+    ...(grants.length === 0
+      ? []
+      : [
+          {
+            title: "Allow the roles",
+            about: [],
+            commands: [`kubectl apply -f ${shellWord(at("grants.yaml"))}`],
+            back: [`kubectl delete -f ${shellWord(at("grants.yaml"))}`],
+          },
+        ]),
+    ...trustStep(trust, at),
+    ...cleanFirst(first ?? []).map(move),
+    enforce(plan),
+    ...(origin.intercepts ? [removal(origin)] : []),
+    ...(last ?? []).map(move),
+    ...(ofRules === undefined
+      ? []
+      : [
+          {
+            title: "Let the RoleGrants alone decide",
+            about: ["This removes the namespaces' own rules, which podrole reads, too."],
+            commands: [`sh ${shellWord(at("remove-rules.sh"))}`],
+            back: [`sh ${shellWord(at("restore-rules.sh"))}`],
+          },
+        ]),
+  ];
+  return { steps, files };
+}
+
+/** Namespaces in which nothing is refused go before the others. */
+const cleanFirst = (plans: readonly NamespacePlan[]): readonly NamespacePlan[] => {
+  const isClean = ({ workloads }: NamespacePlan): boolean =>
+    workloads.every(({ verdict }) => verdict !== "refused");
+  return [...plans.filter(isClean), ...plans.filter((one) => !isClean(one))];
+};
+
+function install({ podroleNamespace, audits, policy }: Plan, values: string): Step {
+  const namespace = shellWord(podroleNamespace);
+  const until = audits && policy !== undefined ? " --set options.policy=audit" : "";
+  return {
+    title: "Install podrole",
+    about: [
+      "Add your images, as deploy/README.md says. No namespace has the label yet, so nothing changes for any pod.",
+      ...(until === "" ? [] : [`Mode audit allows every role, and warns of what ${policy} would refuse.`]),
+    ],
+    commands: [
+      `helm upgrade --install podrole deploy/chart --namespace ${namespace} --create-namespace -f ${shellWord(values)}${until} --set ${shellWord("admissionPolicy.validationActions={Warn}")}`,
+      "podrole check --wait",
+    ],
+    back: [`helm uninstall podrole --namespace ${namespace}`],
+  };
+}
+
+function trustStep(
+  trust: TrustPlan | undefined,
+  at: (...parts: readonly string[]) => string,
+): readonly Step[] {
+  if (trust === undefined) return [];
+  const partial = trust.policies.filter(({ state }) => state === "add");
+  if (trust.set === "" && partial.length === 0) return [];
+  return [
+    {
+      title: "Let the roles trust the pods",
+      about: [
+        ...(trust.set === ""
+          ? []
+          : [
+              "Each policy replaces the role's whole trust policy, and holds what was there. Read the files first.",
+            ]),
+        ...(partial.length === 0
+          ? []
+          : [
+              `What ${partial.length} of the roles trust now is not known: add the statements of their files in ${shellWord(at("trust"))} by hand, or run this command again with --roles.`,
+            ]),
+      ],
+      commands: trust.set === "" ? [] : [`sh ${shellWord(at("set-trust.sh"))}`],
+      back: trust.restore === "" ? [] : [`sh ${shellWord(at("restore-trust.sh"))}`],
+    },
+  ];
+}
+
+function enforce({ podroleNamespace, audits, policy }: Plan): Step {
+  const upgrade = (mode: string, action: string): string =>
+    `helm upgrade podrole deploy/chart --namespace ${shellWord(podroleNamespace)} --reuse-values${mode} --set ${shellWord(`admissionPolicy.validationActions={${action}}`)}`;
+  const set = (mode: string): string =>
+    audits && policy !== undefined ? ` --set options.policy=${mode}` : "";
+  return {
+    title: "Let podrole refuse",
+    about: ["Do it when the log and the warnings have nothing new."],
+    commands: [upgrade(set(policy ?? ""), "Deny")],
+    back: [upgrade(set("audit"), "Warn")],
+  };
+}
+
+const removal = ({ name, found }: Origin): Step => ({
+  title: `Remove ${name}`,
+  about: [
+    `Do it in the way it was installed${found.length === 0 ? "" : ` (${found.join(", ")})`}, when no pod needs it any more.`,
+    `Then remove from the roles' trust policies whom ${name} needed there. Only after that can a compromised node no longer assume the roles.`,
+  ],
+  commands: [],
+  back: [],
+});
+
+function rulesScripts(
+  { origin }: Plan,
+  moving: readonly NamespacePlan[],
+): { readonly remove: string; readonly restore: string } | undefined {
+  const { rules } = origin;
+  if (rules === undefined) return undefined;
+  const ruled = moving.flatMap(({ name, workloads }) => {
+    const value = workloads[0]?.workload.facts.namespace.annotations[rules.key];
+    return value === undefined ? [] : [{ name, value }];
+  });
+  if (ruled.length === 0) return undefined;
+  const line = (name: string, change: string): string =>
+    `kubectl annotate namespace ${shellWord(name)} ${shellWord(change)}\n`;
+  return {
+    remove: withHead(ruled.map(({ name }) => line(name, `${rules.key}-`)).join("")),
+    restore: withHead(ruled.map(({ name, value }) => line(name, `${rules.key}=${value}`)).join("")),
+  };
+}
+
+const withHead = (lines: string): string => `#!/bin/sh\nset -eu\n${lines}`;
+
+export const grantsText = (grants: readonly GrantObject[]): string =>
+  grants.map((one) => toYaml(one)).join("---\n");
+
+/** A workload of the namespace, to look at: one with a role, if there is one. */
+function exampleOf(workloads: NamespacePlan["workloads"]): string {
+  const [example] = [...workloads.filter(({ roles }) => roles.length > 0), ...workloads];
+  return example === undefined
+    ? ""
+    : shellWord(`${example.workload.kind.toLowerCase()}/${example.workload.name}`);
+}

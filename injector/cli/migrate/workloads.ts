@@ -1,0 +1,110 @@
+import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
+import { manifestCluster } from "../../cluster/manifest-cluster.ts";
+import type { Facts } from "../../model/facts.ts";
+import { serviceAccountIn } from "../../model/pod.ts";
+import { nameOf, type Fields } from "../../model/read.ts";
+import { kindOf, namespaceIn, templateOf } from "../../model/workload.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { isName } from "../live/reference.ts";
+import { withoutMade } from "./input.ts";
+import { annotationsOf, type Now, type Origin, type Place } from "./from/origin.ts";
+import { note, type Note } from "./note.ts";
+import { annotation } from "../../model/annotations.ts";
+import type { BaseRoleArn } from "../../model/arn.ts";
+
+/** An object that holds pods, and the role that its pods have now. */
+export interface Workload {
+  readonly object: Fields;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly pod: Fields;
+  /** As the namespace is now. */
+  readonly facts: Facts;
+  readonly now: Now;
+  readonly notes: readonly Note[];
+}
+
+/**
+ * Every pod and workload that nothing else makes, in the order of their names.
+ * @param fallback namespace of objects that name none
+ * @param only the one namespace that is looked at; undefined: all
+ * @throws CodedError `NAME_INVALID` for a name that no object of a cluster has: it would stand in commands
+ */
+export async function workloadsIn(
+  objects: readonly Fields[],
+  origin: Origin,
+  {
+    fallback,
+    only,
+    base,
+  }: { readonly fallback: string; readonly only: string | undefined; readonly base: BaseRoleArn | undefined },
+): Promise<readonly Workload[]> {
+  const cluster = manifestCluster(objects, { labels: {}, annotations: {} });
+  const nowOf = origin.nowOf(base);
+  const all = await Promise.all(
+    withoutMade(objects).flatMap((object) => {
+      const pod = templateOf(object)?.pod;
+      const namespace = namespaceIn(object) ?? fallback;
+      if (pod === undefined || (only !== undefined && namespace !== only)) return [];
+      const [kind, name, serviceAccount] = [kindOf(object), nameOf(object), serviceAccountIn(pod)];
+      for (const one of [namespace, name, serviceAccount]) requireName(one, kind);
+      return [
+        cluster.facts(namespace, serviceAccount).then((facts): Workload => ({
+          object,
+          kind,
+          name,
+          namespace,
+          serviceAccount,
+          pod,
+          facts,
+          ...besideIrsa(nowOf({ pod, facts }), { pod, facts }, origin),
+        })),
+      ];
+    }),
+  );
+  return all.toSorted((one, other) => inOrder(keyOf(one), keyOf(other)));
+}
+
+/**
+ * IRSA may run beside kube2iam and kiam, and its variables go before the metadata service in every SDK. podrole reads the same annotation
+ * of the service account, but the pod's own goes before it.
+ */
+function besideIrsa(found: Found, { pod, facts }: Place, origin: Origin): Found {
+  const key = origin.settings["serviceAccountKey"] ?? ANNOTATION.serviceAccountRole;
+  const ofAccount = annotation(facts.serviceAccount?.annotations, key);
+  if (ofAccount === undefined || ofAccount === "") return found;
+  const ofPod = annotation(annotationsOf(pod), origin.settings["roleKey"] ?? ANNOTATION.role);
+  if (ofPod === undefined)
+    return origin.name === "irsa" ? found : { ...found, now: { kind: "role", arn: ofAccount, by: "IRSA" } };
+  const isSame =
+    origin.name === "irsa"
+      ? found.now.kind === "role" && found.now.arn.endsWith(ofPod)
+      : found.now.kind !== "none" && found.now.arn === ofAccount;
+  if (isSame) return found;
+  const message = `The pod's annotation names ${shown(ofPod)}, and its service account ${shown(ofAccount)}. SDKs take the service account's now, if IRSA's webhook runs; podrole takes the pod's.`;
+  return { ...found, notes: [...found.notes, note("NAMED_TWICE", message)] };
+}
+
+const shown = (text: string): string => JSON.stringify(text.slice(0, 120));
+
+type Found = ReturnType<ReturnType<Origin["nowOf"]>>;
+
+/** The facts as they will be when the namespace has podrole's label, and with these grants. */
+export const labelled = ({ namespace, ...rest }: Facts, grants: Facts["grants"]): Facts => ({
+  ...rest,
+  namespace: { ...namespace, labels: { ...namespace.labels, [NAMESPACE_LABEL.key]: NAMESPACE_LABEL.value } },
+  grants,
+});
+
+export const titleOf = ({ kind, namespace, name }: Workload): string => `${kind} ${namespace}/${name}`;
+
+const keyOf = (one: Workload): string => `${one.namespace}/${one.kind}/${one.name}`;
+export const inOrder = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);
+
+function requireName(name: string, kind: string): void {
+  if (isName(name)) return;
+  const message = `A ${kind.slice(0, 60)} has the name, namespace or service account ${JSON.stringify(name.slice(0, 120))}, which no object of a cluster can have.`;
+  throw new CodedError("NAME_INVALID", message, { remedy: "Correct the manifest." });
+}
