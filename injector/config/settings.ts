@@ -14,7 +14,7 @@ import { GUARD_SETTINGS } from "../model/guard-mode.ts";
 import { OWN_RESOURCES, type OwnContainer } from "../model/own-resources.ts";
 import { amountsOf, writeAmount, type Amount } from "../model/resource-amounts.ts";
 import { TOKEN_MODES } from "../model/token-mode.ts";
-import { VERSION } from "../model/version.ts";
+import { REGISTRY, VERSION } from "../model/version.ts";
 import {
   audience,
   baseRoleArn,
@@ -52,7 +52,7 @@ const resources = (name: OwnContainer, pod: string): Setting<readonly Amount[]> 
  * deploy/reference/options.md, and of variables of guard and sidecar.
  */
 export const SETTINGS = {
-  image: setting(image, `podrole/sidecar:${VERSION}`, {
+  image: setting(image, `${REGISTRY}/sidecar:${VERSION}`, {
     about: "Image of guard and sidecar, by tag or by digest.",
     policy: true,
     ofVersion: true,

@@ -56,7 +56,6 @@ async function open(folder: string): Promise<Subject> {
   const injector = await its<{ readonly admitPod: typeof admitPod }>("injector/review/admit-pod.ts");
   const defaults = await its<{ readonly config: typeof config }>("test/support/config.ts");
   const cluster = await its<{ readonly facts: typeof facts }>("test/support/facts.ts");
-  const { version } = JSON.parse(readFileSync(at("package.json"), "utf8"));
   const objects: readonly KubeObject[] = parseAllDocuments(readFileSync(at("deploy/install.yaml"), "utf8"))
     .map((document) => document.toJS())
     .filter((object) => object !== null);
@@ -94,7 +93,7 @@ async function open(folder: string): Promise<Subject> {
         spec: { containers: Array.from({ length: containers }, (_, i) => ({ name: `app-${i}`, ...one })) },
       },
       cluster.facts(),
-      { ...defaults.config({ image: `podrole/sidecar:${version}` }), policy: "off" },
+      { ...defaults.config({ image: settings.data["image"] }), policy: "off" },
       anyFresh,
     );
     if (outcome.kind !== "inject") throw new Error(JSON.stringify(outcome));

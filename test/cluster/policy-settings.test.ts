@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { InjectorConfig } from "../../injector/config/installation.ts";
+import { REGISTRY } from "../../injector/model/version.ts";
 import { admitPod } from "../../injector/review/admit-pod.ts";
 import { config } from "../support/config.ts";
 import { BILLING, facts } from "../support/facts.ts";
@@ -120,7 +121,7 @@ describe.skipIf(reason !== undefined)(
 
     test("uses the default for an absent key, and the image of the settings' version", async () => {
       await settings({ version: "7.0.0" });
-      expect(await create(podOf(config({ image: "podrole/sidecar:7.0.0" })))).toBe("created");
+      expect(await create(podOf(config({ image: `${REGISTRY}/sidecar:7.0.0` })))).toBe("created");
       expect(await create(podOf(OLD.config))).toEqual(says("[INJECTED_DIFFERENTLY]"));
     });
 

@@ -9,6 +9,7 @@ import { PODS } from "../sidecar/guard/nft/listings.ts";
 
 const dockerfile = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
 const sidecar = dockerfile("Dockerfile.sidecar");
+const baseOf = (name: string): string | undefined => /^ARG NODE_IMAGE=(.*)$/m.exec(dockerfile(name))?.[1];
 
 describe("the images", () => {
   test("give no user a uid that a pod's sidecar could get, and start without an entry for theirs", () => {
@@ -64,11 +65,27 @@ describe("the images", () => {
   );
 
   test.for(["Dockerfile.sidecar", "Dockerfile.injector"])(
-    "%s takes its base image from an argument that accepts a digest",
+    "%s takes its base image from an argument, which names it by digest",
     (name) => {
-      const bases = [...dockerfile(name).matchAll(/^FROM (\S+)/gm)].map(([, base]) => base);
+      const bases = [...dockerfile(name).matchAll(/^FROM (?:--platform=\S+ )?(\S+)/gm)].map(
+        ([, base]) => base,
+      );
       expect(new Set(bases)).toEqual(new Set(["${NODE_IMAGE}", "scratch"]));
-      expect(dockerfile(name)).toMatch(/^ARG NODE_IMAGE=node:24-/m);
+      expect(baseOf(name)).toMatch(/^node:24-[\w-]+@sha256:[0-9a-f]{64}$/);
+    },
+  );
+
+  test("have the same base, so that a node pulls no second Node of another version", () => {
+    expect(baseOf("Dockerfile.injector")).toBe(baseOf("Dockerfile.sidecar"));
+  });
+
+  test.for(["Dockerfile.sidecar", "Dockerfile.injector"])(
+    "%s gives the layer with Node and libraries nothing that differs from release to release",
+    (name) => {
+      const [, stage = ""] = dockerfile(name).split(/^FROM .* AS rootfs$/m);
+      const rootfs = stage.slice(0, stage.search(/^FROM /m));
+      expect(rootfs).not.toMatch(/VERSION\b(?!_ID)|SOURCE_DATE_EPOCH|^COPY/m);
+      expect(rootfs).toContain("--date=@0");
     },
   );
 

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { SETTING_NAMES, SETTINGS } from "../../injector/config/settings.ts";
 import type { Setting } from "../../injector/config/setting.ts";
-import { VERSION } from "../../injector/model/version.ts";
+import { REGISTRY, VERSION } from "../../injector/model/version.ts";
 import { ENV } from "../../sidecar/contract/env.ts";
 import { DEFAULTS } from "../../sidecar/kit/defaults.ts";
 import { CONTAINER, SIDECAR_UIDS } from "../../sidecar/contract/pod.ts";
@@ -28,7 +28,7 @@ test("the policies read the settings that are marked for them, and use their def
   );
   expect(defined("policySettings")).toEqual(others);
   // The default contains a version; the policy uses the settings' version.
-  expect(image).toBe(`podrole/sidecar:${VERSION}`);
+  expect(image).toBe(`${REGISTRY}/sidecar:${VERSION}`);
 });
 
 test("the policies accept exactly the choices of a setting", () => {

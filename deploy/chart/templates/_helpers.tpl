@@ -102,7 +102,7 @@ since others could be NODE_OPTIONS. */}}
 
 {{- define "podrole.image" -}}
 {{- with .Values.image -}}
-{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end -}}
+{{- if .digest }}{{ .repository }}{{ with .tag }}:{{ . }}{{ end }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end -}}
 {{- end -}}
 {{- end }}
 
@@ -154,9 +154,12 @@ podAntiAffinity:
 {{- end }}
 {{- end }}
 
+{{/* Where the released images are: `registry` in package.json. */}}
+{{- define "podrole.registry" -}}ghcr.io/podrole{{- end }}
+
 {{/* Of guard and sidecar. */}}
 {{- define "podrole.sidecarImage" -}}
-{{ .Values.options.image | default (printf "podrole/sidecar:%s" .Chart.AppVersion) }}
+{{ .Values.options.image | default (printf "%s/sidecar:%s" (include "podrole.registry" .) .Chart.AppVersion) }}
 {{- end }}
 
 {{/* Labelled namespaces, except those that the cluster, or podrole itself, needs to start. */}}

@@ -238,7 +238,7 @@ cannot have, describe no installation.
 */ -}}
 {{- define "podrole.celDescribed" -}}
 [variables.data].map(d, {{ . }}.filter(p, (p + 'version') in d).map(p, {
-'image': d[?(p + 'image')].orValue('podrole/sidecar:' + d[p + 'version'])
+'image': d[?(p + 'image')].orValue('{{ include "podrole.registry" . }}/sidecar:' + d[p + 'version'])
 {{- range $name, $default := include "podrole.policySettings" . | fromYaml }},
 '{{ $name }}': d[?(p + '{{ $name }}')].orValue('{{ $default }}')
 {{- end }}
