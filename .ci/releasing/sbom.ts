@@ -8,6 +8,8 @@ import { run } from "./run.ts";
 interface Component {
   readonly type: "application" | "container" | "library" | "operating-system";
   readonly name: string;
+  /** The scope of an npm package, with its `@`. */
+  readonly group?: string;
   readonly version?: string;
   readonly purl?: string;
   readonly cpe?: string;

@@ -122,19 +122,14 @@ describe.skipIf(reason !== undefined)(`a release${why}`, () => {
 
   test("lists every npm package whose licence the command line's package contains, and nothing of this machine", () => {
     const text = read(`podrole-${VERSION}-cli.cdx.json`);
-    const { components } = JSON.parse(text) as Bom & {
-      readonly components: readonly { readonly group?: string }[];
-    };
+    const { components } = JSON.parse(text) as Bom;
     const listed = components.map(
       ({ group, name, version }) => `${group ? `${group}/` : ""}${name}@${version}`,
     );
-    const licensed = ["cli", "injector", "broker", "demo-app"].flatMap((name) =>
-      [
-        ...readFileSync(join(work, `tree/dist/${name}/LICENSES.txt`), "utf8").matchAll(
-          /^(?:@[\w.-]+\/)?[\w.-]+@\d\S*$/gm,
-        ),
-      ].map(([id]) => id),
-    );
+    const licensed = ["cli", "injector", "broker", "demo-app"].flatMap((name) => {
+      const licences = readFileSync(join(work, `tree/dist/${name}/LICENSES.txt`), "utf8");
+      return licences.match(/^(?:@[\w.-]+\/)?[\w.-]+@\d\S*$/gm) ?? [];
+    });
     expect(licensed.length).toBeGreaterThan(50);
     expect(listed.toSorted()).toEqual([...new Set(licensed)].toSorted());
     expect(text).not.toContain(work);

@@ -26,7 +26,8 @@ const SCRIPTS = (JSON.parse(textOf("package.json")) as { readonly scripts: objec
 const PROGRAMS: Readonly<Record<string, Check>> = {
   npm: ([verb = "", script = ""]) => {
     const name = verb === "run" ? script : verb;
-    const isKnown = ["ci", "sbom", "pack", "install"].includes(verb) || Object.hasOwn(SCRIPTS, name);
+    const isKnown =
+      ["ci", "sbom", "pack", "install", "version"].includes(verb) || Object.hasOwn(SCRIPTS, name);
     return isKnown ? [] : [`package.json has no script \`${name}\``];
   },
   npx: ([program = ""]) =>
@@ -36,6 +37,19 @@ const PROGRAMS: Readonly<Record<string, Check>> = {
   podrole,
   buildah: () => [],
   curl: () => [],
+  docker: builds,
+  skopeo: copies,
+  cosign: ([verb = ""]) =>
+    ["verify", "verify-blob"].includes(verb)
+      ? []
+      : [`cosign has no command \`${verb}\` that the docs may use`],
+  gh: ([noun = "", verb = ""]) =>
+    `${noun} ${verb}` === "attestation verify" ? [] : [`\`gh ${noun} ${verb}\` is not known here`],
+  ".ci/release": ([version = ""]) =>
+    /^\d+\.\d+\.\d+$/.test(version) ? [] : [`.ci/release takes no version \`${version}\``],
+  ...Object.fromEntries(
+    ["cd", "diff", "git", "grep", "sha256sum"].map((name): [string, Check] => [name, () => []]),
+  ),
   // Tested with the AWS CLI: each exists and accepts the flags of the docs.
   aws: ([service = "", verb = ""]) =>
     ["iam get-role", "iam update-assume-role-policy", "sts get-caller-identity"].includes(
@@ -61,6 +75,21 @@ const PROGRAMS: Readonly<Record<string, Check>> = {
     ];
   },
 };
+
+/** The Dockerfile is checked as a file. */
+function builds([verb = "", ...args]: readonly string[]): readonly string[] {
+  const flags = args.filter((word) => word.startsWith("-"));
+  const unknown = flags.filter((flag) => !["-f", "-t", "--build-arg"].includes(flag));
+  return verb === "build"
+    ? unknown.map((flag) => `docker build is not given \`${flag}\` in the docs`)
+    : [`\`docker ${verb}\` is not known here`];
+}
+
+/** An image for several platforms is copied whole, with the digest that its signature and `install.yaml` name. */
+function copies(args: readonly string[]): readonly string[] {
+  const wanted = ["copy", "--all", "--preserve-digests"];
+  return wanted.filter((word) => !args.includes(word)).map((word) => `skopeo is called without \`${word}\``);
+}
 
 const WITH_NAMESPACE = new Set(["-n", "--namespace", "--context"]);
 const KUBECTL_VERBS = new Set(

@@ -61,7 +61,7 @@ describe.for(SETTING_NAMES)("the setting %s", (name) => {
 
 test("the defaults are safe and of the right type, and options.md shows all of them", () => {
   expect(requireConfig({})).toMatchObject({
-    image: expect.stringMatching(/^podrole\/sidecar:\d/) as string,
+    image: expect.stringMatching(/^ghcr\.io\/podrole\/sidecar:\d/) as string,
     source: "web-identity",
     sourceOverride: [],
     policy: undefined,
