@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parsePage } from "../contract/docs/markdown.ts";
+import { withSamples } from "../contract/docs/samples.ts";
 import { commandsIn } from "../contract/docs/shell.ts";
 import { PAGES, textOf } from "../contract/docs/tree.ts";
 import { CHART, helm, KUBE_VERSION, whyNoHelm } from "../support/helm.ts";
@@ -15,7 +16,7 @@ const COMMANDS = PAGES.flatMap((page) =>
     .filter(({ words: [program] }) => program === "helm")
     .map(({ words }): readonly [string, readonly string[]] => [
       `${page}: ${words.join(" ")}`,
-      words.slice(1),
+      words.slice(1).map(withSamples),
     ]),
 );
 

@@ -124,7 +124,11 @@ export async function openControlPlane(
     const signingKey = await writeSecrets(folder);
     await writeFile(join(folder, "audit.yaml"), auditPolicy(audit));
     start("etcd", etcdArgs(client, peer));
-    let api = start("kube-apiserver", [...apiServerArgs(client, port), ...flags]);
+    // Of several issuers, the first is the one of new tokens.
+    const isIssuer = (flag: string): boolean => flag.startsWith("--service-account-issuer=");
+    const others = flags.filter((flag) => !isIssuer(flag));
+    const args = [...flags.filter(isIssuer), ...apiServerArgs(client, port), ...others];
+    let api = start("kube-apiserver", args);
     const ca = await until("the API server's certificate", () => certificate(folder), READY_MS);
     const admin = kubeClient({ port, ca, token: TOKENS.admin });
     const ready = (): Promise<true> => until("the API server", () => answers(admin, api, folder), READY_MS);
@@ -137,7 +141,7 @@ export async function openControlPlane(
       apiServerPid: () => api.pid ?? 0,
       killApiServer: () => kill(api),
       startApiServer: async () => {
-        api = start("kube-apiserver", [...apiServerArgs(client, port), ...flags]);
+        api = start("kube-apiserver", args);
         await ready();
       },
       startControllers: async (...names) => {

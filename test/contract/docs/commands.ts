@@ -12,11 +12,19 @@ export interface Around {
 
 /** The reasons why a command of a page cannot be run as written; empty when it can. */
 export function complaintsAbout({ words }: ShellCommand, around: Around): readonly string[] {
-  const [program = "", ...args] = words.slice(words.findIndex((word) => !/^[A-Z_][A-Z0-9_]*=/.test(word)));
+  const [program, ...args] = programIn(words);
+  if (program === undefined) return [];
   const check = Object.hasOwn(PROGRAMS, program) ? PROGRAMS[program] : undefined;
   if (check === undefined) return [`there is no program \`${program}\` that the docs may use`];
   const files = [...args.filter((word) => IN_TREE.test(word)), ...valuesOf(args, "-f", "--filename")];
   return [...check(args, around), ...files.flatMap((file) => missing(file, around))];
+}
+
+/** Without the variables in front; nothing where a command only sets some. `sudo` stands for whom it is run as. */
+export function programIn(words: readonly string[]): readonly string[] {
+  const first = words.findIndex((word) => !/^[A-Z_][A-Z0-9_]*=/.test(word));
+  const rest = first === -1 ? [] : words.slice(first);
+  return rest[0] === "sudo" ? rest.slice(1) : rest;
 }
 
 type Check = (args: readonly string[], around: Around) => readonly string[];
@@ -47,16 +55,15 @@ const PROGRAMS: Readonly<Record<string, Check>> = {
     `${noun} ${verb}` === "attestation verify" ? [] : [`\`gh ${noun} ${verb}\` is not known here`],
   ".ci/release": ([version = ""]) =>
     /^\d+\.\d+\.\d+$/.test(version) ? [] : [`.ci/release takes no version \`${version}\``],
+  // Of the reader's machine, and of those that the pages are about.
   ...Object.fromEntries(
-    ["cd", "diff", "git", "grep", "sha256sum"].map((name): [string, Check] => [name, () => []]),
+    "cd,cp,diff,git,grep,journalctl,jq,k3s,kops,sha256sum,systemctl"
+      .split(",")
+      .map((name): [string, Check] => [name, () => []]),
   ),
-  // Tested with the AWS CLI: each exists and accepts the flags of the docs.
+  // The AWS CLI itself checks the flags: test/sdk/docs.test.ts.
   aws: ([service = "", verb = ""]) =>
-    ["iam get-role", "iam update-assume-role-policy", "sts get-caller-identity"].includes(
-      `${service} ${verb}`,
-    )
-      ? []
-      : [`\`aws ${service} ${verb}\` is not known here`],
+    AWS.has(`${service} ${verb}`) ? [] : [`\`aws ${service} ${verb}\` is not known here`],
   // helm itself checks flags and values: test/chart/docs.test.ts.
   helm: ([verb = ""]) =>
     "install upgrade template uninstall rollback history get".split(" ").includes(verb)
@@ -91,6 +98,15 @@ function copies(args: readonly string[]): readonly string[] {
   return wanted.filter((word) => !args.includes(word)).map((word) => `skopeo is called without \`${word}\``);
 }
 
+const AWS = new Set(
+  (
+    "ec2 modify-instance-metadata-options,ecr create-repository,ecr get-login-password,eks describe-cluster," +
+    "iam add-client-id-to-open-id-connect-provider,iam create-open-id-connect-provider,iam create-role," +
+    "iam get-open-id-connect-provider,iam get-role,iam update-assume-role-policy,s3 cp,s3api create-bucket," +
+    "s3api delete-public-access-block,s3api put-bucket-acl,s3api put-bucket-policy,s3api put-public-access-block," +
+    "sts assume-role-with-web-identity,sts get-caller-identity"
+  ).split(","),
+);
 const WITH_NAMESPACE = new Set(["-n", "--namespace", "--context"]);
 const KUBECTL_VERBS = new Set(
   "apply create delete get describe edit label annotate rollout scale logs exec debug port-forward drain auth".split(
@@ -99,8 +115,8 @@ const KUBECTL_VERBS = new Set(
 );
 const KUBECTL_FLAGS = new Set(
   (
-    "-n --namespace --context -f -o -l -A -w -c -it --all --all-namespaces --as --copy-to --dry-run --field-selector --ignore-not-found " +
-    "--image --keep-annotations --overwrite --previous --profile --replicas --server-side --share-processes --since --sort-by --tail --target"
+    "-n --namespace --context -f -o -l -A -w -c -it --all --all-namespaces --as --audience --copy-to --dry-run --field-selector --from-file --ignore-not-found " +
+    "--image --keep-annotations --overwrite --previous --profile --raw --replicas --server-side --share-processes --since --sort-by --tail --target"
   ).split(" "),
 );
 
