@@ -14,6 +14,7 @@ import { fieldsIn, metadataOf, own, recordsIn, stringMap, type Fields } from "..
 import { nameOfObject, templateOf } from "../../model/workload.ts";
 import type { Explanation } from "./explanation.ts";
 import { annotation } from "../../model/annotations.ts";
+import { identitiesText } from "./roles.ts";
 import { holding, shown, type Candidate, type Step } from "./step.ts";
 
 export interface Asked {
@@ -82,10 +83,10 @@ function outcomeOf({ answer, facts, knowsNamespace }: Asked): Pick<Explanation, 
         : "admission put neither guard nor sidecar into it";
     return { decision: "skip", summary: `left alone: ${why}` };
   }
-  const roles = [...(podStatus(stringMap(own(metadataOf(object), "annotations")))?.roles.values() ?? [])];
+  const roles = podStatus(stringMap(own(metadataOf(object), "annotations")))?.roles ?? [];
   const parts = [...(guard === undefined ? [] : [`guard (${guard})`]), ...(sidecar ? ["sidecar"] : [])];
-  const as = sidecar === undefined ? ", and no role" : `, as ${roles.join(", ")}`;
-  return { decision: "inject", summary: `injected: ${parts.join(" and ")}${as}` };
+  const as = sidecar === undefined ? "and no role" : identitiesText(roles);
+  return { decision: "inject", summary: `injected: ${[parts.join(" and "), as].filter(Boolean).join(", ")}` };
 }
 
 function labelStep({ namespace }: Facts): Step {

@@ -14,6 +14,7 @@ import { afterOf, type After } from "./after.ts";
 import { envFromFindings, type KeysOf } from "./env-from.ts";
 import { runningOf, type Running } from "./running.ts";
 import type { Around, Step } from "./step.ts";
+import { identitiesText } from "./roles.ts";
 import { answersOf, stepsOf } from "./steps.ts";
 import type { SkipReason } from "../../decide/intent.ts";
 import { placeholders } from "../../mutate/fresh.ts";
@@ -138,7 +139,7 @@ function summaryOf(outcome: PodOutcome): string {
       const { guard, sidecar } = outcome;
       if (sidecar === undefined) return `injected: guard (${guard}), and no role`;
       const parts = guard === undefined ? "sidecar without guard" : `guard (${guard}) and sidecar`;
-      return `injected: ${parts}, as ${sidecar.identities.map(({ role }) => role).join(", ")}`;
+      return `injected: ${parts}, ${identitiesText(sidecar.identities.map(({ name, role }) => [name, role]))}`;
     }
   }
 }

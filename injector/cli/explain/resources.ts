@@ -17,7 +17,7 @@ export function resourcesStep(
   // In one container, it is the sidecar's.
   const isOne = isOneContainer(pod, { guard, sidecar }, config);
   const names = [...(guard && !isOne ? [CONTAINER.guard] : []), ...(sidecar ? [CONTAINER.sidecar] : [])];
-  const all = names.map((name) => `${name} ${amountsOf(of[name]).map(writeAmount).join(",")}`);
+  const all = names.map((name) => `${name} ${amountsOf(of[name]).map(writeAmount).join(", ")}`);
   const chosen = names.map((name) => {
     const { setting, annotation: key } = RESOURCES_CHOSEN_BY[name];
     const raw = annotation(pod.metadata?.annotations, key);

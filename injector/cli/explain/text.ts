@@ -89,7 +89,7 @@ function afterLines({ containers, volumes, annotations }: After, width: number):
   };
   return [
     ...containers.flatMap((one) => named(one.name, containerText(one))),
-    ...(volumes.length === 0 ? [] : wrapped(`New volume: ${volumes.join(", ")}`, width, 2)),
+    ...(volumes.length === 0 ? [] : wrapped(`New volumes: ${volumes.join(", ")}`, width, 2)),
     ...(annotations.length === 0 ? [] : wrapped(`New annotations: ${annotations.join(", ")}`, width, 2)),
   ];
 }

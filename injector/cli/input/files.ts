@@ -2,13 +2,13 @@ import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
-import { CodedError, systemCode } from "../../../sidecar/kit/errors.ts";
 import type { Assumptions } from "../../cluster/manifest-cluster.ts";
 import { isRecord, metadataOf, own, type Fields } from "../../model/read.ts";
 import { kindOf, namespaceIn } from "../../model/workload.ts";
 import type { Io } from "../io.ts";
 import { filesOf } from "./folder.ts";
 import { concatenated, parseManifests, type Manifest } from "./manifests.ts";
+import { unreadable } from "./unreadable.ts";
 
 /**
  * The documents of several files as one stream; `-` is standard input, and a folder stands for all manifests in it.
@@ -55,11 +55,7 @@ export async function readInput(
   try {
     return { text: await readFile(name, "utf8"), name };
   } catch (error) {
-    throw new CodedError(
-      "FILE_UNREADABLE",
-      `${name} cannot be read (${systemCode(error) ?? "unknown error"}).`,
-      { cause: error },
-    );
+    throw unreadable(name, error);
   }
 }
 

@@ -1,9 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CodedError, systemCode } from "../../../../sidecar/kit/errors.ts";
+import { CodedError } from "../../../../sidecar/kit/errors.ts";
 import type { Fields } from "../../../model/read.ts";
 import { objectsIn } from "../../input/files.ts";
 import { parseManifests } from "../../input/manifests.ts";
+import { unreadable } from "../../input/unreadable.ts";
 import { kindOf } from "../../../model/workload.ts";
 
 /** An object of the examples, and the file it stands in. */
@@ -42,12 +43,6 @@ async function readable<T>(name: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    throw new CodedError(
-      "FILE_UNREADABLE",
-      `${name} cannot be read (${systemCode(error) ?? "unknown error"}).`,
-      {
-        cause: error,
-      },
-    );
+    throw unreadable(name, error);
   }
 }

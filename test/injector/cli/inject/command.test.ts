@@ -268,7 +268,9 @@ describe("bad input to podrole inject", () => {
   test("names a missing file", async () => {
     const run = await podrole(["inject", "-f", "absent.yaml"]);
     expect(run).toMatchObject({ code: 2, stdout: "" });
-    expect(run.stderr).toMatch(/^FILE_UNREADABLE: absent\.yaml cannot be read \(ENOENT\)\.\n$/);
+    expect(run.stderr).toBe(
+      "FILE_UNREADABLE: absent.yaml cannot be read: there is nothing of that name (ENOENT).\n",
+    );
   });
 
   test("exits with 2 for an invalid command line", async () => {
