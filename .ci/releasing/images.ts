@@ -36,8 +36,8 @@ export function buildImage(name: ImageName, layout: string, build: Build): Image
     SOURCE_DATE_EPOCH: epoch,
     DEBIAN_SNAPSHOT: "base",
   }).flatMap(([arg, value]) => ["--build-arg", `${arg}=${value}`]);
-  // Without provenance and SBOM of BuildKit's own: they contain the time of the build. Files that are newer than the commit get its
-  // date; the older ones, the libraries, keep theirs, so that their layer is the same in each release.
+  // Without provenance and SBOM of BuildKit's own: they contain the time of the build. The Dockerfiles date all files 1970, so that a
+  // layer with the same files is the same in each release. Whatever they overlook gets the commit's date instead of today's.
   const reproducible = ["--provenance=false", "--sbom=false"];
   const output = `type=oci,tar=false,dest=${layout},rewrite-timestamp=true`;
   const files = ["--file", join(source, `Dockerfile.${name}`), "--platform", PLATFORMS.join(",")];

@@ -84,6 +84,7 @@ describe("the images", () => {
     (name) => {
       const [, stage = ""] = dockerfile(name).split(/^FROM .* AS rootfs$/m);
       const rootfs = stage.slice(0, stage.search(/^FROM /m));
+      expect(rootfs).toContain("mkdir -p /rootfs/opt/podrole;");
       expect(rootfs).not.toMatch(/VERSION\b(?!_ID)|SOURCE_DATE_EPOCH|^COPY/m);
       expect(rootfs).toContain("--date=@0");
     },
