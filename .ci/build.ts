@@ -1,7 +1,7 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build as bundle, type BuildOptions } from "esbuild";
+import { build as bundle, type BuildOptions, type Plugin } from "esbuild";
 import { OLDEST_NODE } from "../injector/cli/node-version.ts";
 import { bundledIn, licenseText } from "./licenses.ts";
 import { makePackage } from "./package.ts";
@@ -52,6 +52,18 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BANNER =
   "import{createRequire as podroleRequire}from'node:module';const require=podroleRequire(import.meta.url);";
 
+/** Puts of package.json only what programs read into them. With all of it, a new version of a test tool would change every image. */
+const ABOUT_ITSELF: Plugin = {
+  name: "about-itself",
+  setup: (builder) => {
+    builder.onLoad({ filter: /[\\/]package\.json$/ }, ({ path }) => {
+      if (path !== join(ROOT, "package.json")) return undefined;
+      const { version, config } = JSON.parse(readFileSync(path, "utf8")) as Readonly<Record<string, unknown>>;
+      return { contents: JSON.stringify({ version, config }), loader: "json" };
+    });
+  },
+};
+
 /** Empties a folder and builds the programs of these names into it, or all, with what makes the folder an npm package. */
 export async function build(dist: string, ...names: readonly string[]): Promise<void> {
   rmSync(dist, { recursive: true, force: true });
@@ -78,6 +90,7 @@ async function buildOne({ name, entryPoints, options }: Bundle, dist: string): P
     logLevel: "warning",
     outExtension: { ".js": ".mjs" },
     banner: { js: BANNER },
+    plugins: [ABOUT_ITSELF],
     ...options,
     metafile: true,
   });

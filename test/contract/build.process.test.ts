@@ -125,6 +125,11 @@ test.for(["Dockerfile.sidecar", "Dockerfile.injector"])(
   },
 );
 
+test("the sidecar does not change with the tools that test it: it has of package.json what it reads", () => {
+  expect(read("sidecar.cjs")).not.toMatch(/devDependencies|vitest/);
+  expect(read("injector.mjs")).not.toContain("vitest");
+});
+
 test("the sidecar is one program without packages", () => {
   const files = readdirSync(dist, { recursive: true }).map(String);
   expect(files.filter((file) => file.startsWith("sidecar")).sort()).toEqual([
