@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { complaintsAbout } from "./docs/commands.ts";
 import { parsePage, type Fence, type Located, type Page } from "./docs/markdown.ts";
 import { commandsIn } from "./docs/shell.ts";
-import { isThere, PAGES, textOf } from "./docs/tree.ts";
+import { isThere, PAGES, textOf, wordsIn } from "./docs/tree.ts";
 
 /** Links, anchors, commands and files of a page that do not exist, as `page:line: sentence`. */
 function complaintsIn(path: string, markdown: string): readonly string[] {
@@ -32,10 +32,26 @@ function complaintsAboutSpan({ text }: Located, made: ReadonlySet<string>): read
   if (/^(?:deploy|injector|sidecar|test|\.ci)\/[\w./*-]*$/.test(text)) {
     return isThere(text.replace(/\/?\*.*$/, "")) ? [] : [`there is no file \`${text}\``];
   }
+  if (CODE.test(text) && !known.has(text)) return [`nothing in this tree is called \`${text}\``];
   // The beginning of the guard's messages is no command.
   if (!/^(?:npm|npx|node|podrole|kubectl|helm) \S/.test(text) || text === "podrole guard") return [];
   return commandsIn(text).flatMap((command) => complaintsAbout(command, { made, inPassing: true }));
 }
+
+/** Codes of findings and errors, variables, reasons. */
+const CODE = /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/;
+const known = wordsIn(
+  ["injector", "sidecar", "deploy/chart", "test", ".ci", ".github/workflows"],
+  /\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g,
+);
+/** Of Node, of libuv and of network plugins. */
+for (const name of [
+  "NODE_EXTRA_CA_CERTS",
+  "UV_THREADPOOL_SIZE",
+  "NETWORK_POLICY_ENFORCING_MODE",
+  "ENABLE_V4_EGRESS",
+])
+  known.add(name);
 
 function complaintsAboutLink({ path, headings }: Page, { text: target }: Located): readonly string[] {
   if (/^[a-z]+:/.test(target)) return [];
@@ -55,6 +71,8 @@ describe("every link, command and file exists in", () => {
 
 describe("the docs check finds what does not exist, with its line:", () => {
   const shell = (command: string): string => `\`\`\`sh\n# first\n${command}\n\`\`\``;
+  // In pieces: this file is looked into as well.
+  const nowhere = ["NO", "SUCH", "CODE"].join("_");
   test.for([
     [shell("npm run demos"), "package.json has no script `demos`"],
     [
@@ -77,6 +95,7 @@ describe("the docs check finds what does not exist, with its line:", () => {
     [shell("aws iam improve-role"), "`aws iam improve-role` is not known here"],
     [shell("for n in 1 2; do kubectl get pods; done"), "there is no program `for`"],
     ["```bash\nkubectl get pods\n```", "a block of `bash` is not looked into"],
+    [`\`${nowhere}\``, `nothing in this tree is called \`${nowhere}\``],
     ["`podrole chekc`", "podrole has no command `chekc`"],
     ["`podrole explain --polite`", "podrole explain has no option `--polite`"],
     ["`test/nothing/at.all.ts`", "there is no file `test/nothing/at.all.ts`"],
