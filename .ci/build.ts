@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as bundle, type BuildOptions, type Plugin } from "esbuild";
+import { bundledPage } from "../injector/cli/roles/html/bundle.ts";
 import { OLDEST_NODE } from "../injector/cli/node-version.ts";
 import { bundledIn, licenseText } from "./licenses.ts";
 import { makePackage } from "./package.ts";
@@ -73,6 +74,8 @@ export async function build(dist: string, ...names: readonly string[]): Promise<
 }
 
 async function buildOne({ name, entryPoints, options }: Bundle, dist: string): Promise<void> {
+  const define =
+    name === "cli" ? { PODROLE_ROLES_PAGE: JSON.stringify(JSON.stringify(await bundledPage())) } : {};
   const { metafile } = await bundle({
     entryPoints: { ...entryPoints },
     absWorkingDir: ROOT,
@@ -91,6 +94,7 @@ async function buildOne({ name, entryPoints, options }: Bundle, dist: string): P
     outExtension: { ".js": ".mjs" },
     banner: { js: BANNER },
     plugins: [ABOUT_ITSELF],
+    define,
     ...options,
     metafile: true,
   });

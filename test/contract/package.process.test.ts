@@ -1,5 +1,14 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -34,6 +43,14 @@ describe("the package of the command line", () => {
       stderr: "",
     });
     expect(run(podrole, ["check"]).stderr).toMatch(/^KUBECONFIG_MISSING: /);
+    const page = join(folder, "roles.html");
+    const base = EXPLAIN.slice(-2);
+    expect(run(podrole, ["roles", "-f", EXAMPLE, ...base, "--html", page])).toMatchObject({
+      code: 0,
+      stdout: "",
+    });
+    // With its script and its style in it, which are in no file beside the program.
+    expect(readFileSync(page, "utf8")).toMatch(/<style>:root\{[^]*<script>"use strict";/);
     const installed = readdirSync(join(folder, "global/lib/node_modules/podrole"));
     expect(installed).toEqual(expect.arrayContaining(["LICENSE", "sidecar.cjs", "examples"]));
     expect(installed.filter((name) => name.endsWith(".meta.json"))).toEqual([]);

@@ -29,7 +29,9 @@ export function rolesCommand(bind: Bind): Command {
     .option("--reach", "list which roles each service account could take, and by which rules")
     .option("--no-sessions", "do not ask the sidecars for their sessions")
     .option(...FILES)
-    .addOption(outputOption("table", "wide", "json", "csv"));
+    .addOption(outputOption("table", "wide", "json", "csv"))
+    .option("--html <file>", "write a page with tables and a picture instead, to be opened in a browser")
+    .option("--force", "with --html: replace the file");
   withAssumptions(command);
   withClusterOptions(command);
   withSettingOptions(command);
@@ -41,7 +43,10 @@ async function runRoles(io: Io, given: Omit<Options, "env">): Promise<ExitCode> 
   if (options.allNamespaces === true && options.namespace !== undefined)
     throw new CodedError("USAGE", "-A is for all namespaces: take -n off.");
   const report = await reportFor(options, io);
-  if (options.output === "json") io.stdout.write(jsonText(report));
+  if (options.html !== undefined) {
+    const { writePage } = await import("./html/write.ts");
+    await writePage(options.html, report, options.force === true);
+  } else if (options.output === "json") io.stdout.write(jsonText(report));
   else io.stdout.write(textOf(report, options));
   for (const line of summary(report)) io.stderr.write(`${wrapped(line, widthOf(io.stderr), 0).join("\n")}\n`);
   return rowsIn(report.rows, "gone").length > 0 ? 1 : 0;

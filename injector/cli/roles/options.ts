@@ -11,7 +11,13 @@ interface RolesOptions extends AssumptionOptions, ClusterOptions {
   readonly reach?: boolean;
   /** False with `--no-sessions`. */
   readonly sessions: boolean;
+  readonly html?: string;
+  readonly force?: boolean;
   readonly output: "table" | "wide" | "json" | "csv";
 }
 
 export type Options = RolesOptions & Record<string, unknown> & { readonly env: Environment };
+
+/** The page shows what could be taken, too. */
+export const wantsReach = ({ reach, html }: Pick<Options, "reach" | "html">): boolean =>
+  reach === true || html !== undefined;

@@ -42,10 +42,12 @@ export const ruleText = ({ rule, now }: RoleRow): string =>
   now.kind === "allowed" ? now.rule : rule === undefined ? "" : `${rule} (when it was made)`;
 
 /** Names where all roles are of one account; else ARNs. */
-export function roleShortener(roles: readonly RoleArn[]): (role: RoleArn) => string {
-  const accounts = new Set(roles.map((role) => `${partitionOf(role)} ${accountOf(role)}`));
-  return accounts.size > 1 ? (role) => role : nameOfRole;
-}
+const roleShortener = (roles: readonly RoleArn[]): ((role: RoleArn) => string) =>
+  hasOneAccount(roles) ? nameOfRole : (role) => role;
+
+/** Whether the names of the roles say which roles they are. */
+export const hasOneAccount = (roles: readonly RoleArn[]): boolean =>
+  new Set(roles.map((role) => `${partitionOf(role)} ${accountOf(role)}`)).size < 2;
 
 /** One row for each rule and each group of service accounts. */
 export function reachTable(reaches: readonly Reach[], width: Width): Table {

@@ -7,7 +7,7 @@ import { orHidden, valueOf } from "../../live/known-facts.ts";
 import { readAll, readPages, type Read } from "../../live/reader.ts";
 import { allGrants } from "../../live/surroundings.ts";
 import { gatherer, reaches } from "../gather.ts";
-import type { Options } from "../options.ts";
+import { wantsReach, type Options } from "../options.ts";
 import type { Report } from "../report.ts";
 import type { RoleRow } from "../rows/row.ts";
 import { POD_IDENTITY, containerIdentity } from "../../../../sidecar/contract/session.ts";
@@ -36,7 +36,7 @@ export async function reportOfCluster(options: Options, configFrom: ConfigFrom, 
     const sessions = options.sessions
       ? await readSessions(gathered.askable, (...asked) => cluster.api.text(...asked))
       : undefined;
-    const isReach = unknown === undefined && options.reach === true;
+    const isReach = unknown === undefined && wantsReach(options);
     return {
       namespace,
       from: cluster.server,

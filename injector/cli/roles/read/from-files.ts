@@ -9,7 +9,7 @@ import type { GivenSettings } from "../../input/settings.ts";
 import type { Io } from "../../io.ts";
 import { installationFrom, type Installation } from "../../live/installed.ts";
 import { gatherer, reaches } from "../gather.ts";
-import type { Options } from "../options.ts";
+import { wantsReach, type Options } from "../options.ts";
 import type { Report } from "../report.ts";
 import { surroundingsFrom } from "./surroundings.ts";
 
@@ -43,7 +43,7 @@ export async function reportOfFiles(
   const gathering = gatherer({ config, factsOf: surroundings.factsOf, choice: options, fallback });
   gathering.add(objects);
   const gathered = gathering.done();
-  const isReach = options.reach === true;
+  const isReach = wantsReach(options);
   return {
     namespace: undefined,
     from: files.join(", "),

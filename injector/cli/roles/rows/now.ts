@@ -6,6 +6,8 @@ import { policyMode } from "../../../decide/identities.ts";
 import { namespaceSettings } from "../../../decide/namespace-settings.ts";
 import { podSession } from "../../../decide/pod-session.ts";
 import { decideRole, type RoleDecision } from "../../../decide/policy.ts";
+import { requestedRoles } from "../../../decide/requested-roles.ts";
+import { observing } from "../../../decide/trace.ts";
 import type { RoleArn } from "../../../model/arn.ts";
 import { isLabelled, type Facts } from "../../../model/facts.ts";
 import { serviceAccountOf, type Pod } from "../../../model/pod.ts";
@@ -92,7 +94,7 @@ function byBroker(
   return { now: unchanged(identity, role, rule, pod, facts, config), broker: { sessionName, isShared } };
 }
 
-/** Allowed; unless the next pod gets another role or none, since an annotation or a grant names another one by now. */
+/** Allowed; unless the next pod asks for another role or none, since an annotation or a grant names another one by now. */
 function unchanged(
   identity: string,
   role: RoleArn,
@@ -101,11 +103,14 @@ function unchanged(
   facts: Facts,
   config: InjectorConfig,
 ): Now {
-  const wanted = wantedRoles(pod, facts, config).get(identity);
+  const { podRole, containers } = requestedRoles(pod, facts, config, observing(undefined));
+  const wanted =
+    identity === POD_IDENTITY
+      ? podRole
+      : containers.find(({ container }) => containerIdentity(container) === identity)?.resolved;
   if (wanted === undefined) return { kind: "no-role" };
-  return wanted.role === role
-    ? { kind: "allowed", rule }
-    : { kind: "other-role", role: wanted.role, from: wanted.from };
+  const { arn, from } = wanted;
+  return arn === role ? { kind: "allowed", rule } : { kind: "other-role", role: arn, from };
 }
 
 export function refused({ findings }: RoleDecision): Now {
