@@ -4,8 +4,8 @@ import type { Fields } from "../../model/read.ts";
 import type { LiveCluster } from "../live/cluster.ts";
 import { forbiddenIn, type Forbidden } from "../live/forbidden.ts";
 import { readConfigMap, type ConfigMapReading } from "../live/installed.ts";
-import { LISTS } from "../live/reference.ts";
-import { readAll } from "../live/reader.ts";
+import { LISTS as LISTS_WITH_PODS } from "../live/reference.ts";
+import { readAll, type Read } from "../live/reader.ts";
 import { IRSA_IMAGE } from "./from/irsa.ts";
 import { KIAM_IMAGE } from "./from/kiam.ts";
 import { KUBE2IAM_IMAGE } from "./from/kube2iam.ts";
@@ -29,6 +29,8 @@ const FACTS = [
     namespaced: false,
   },
 ];
+/** A PodTemplate runs no pods by itself, and viewers may not read it. */
+const LISTS = LISTS_WITH_PODS.filter(({ kind }) => kind !== "PodTemplate");
 const KINDS_OF_TOOLS: ReadonlySet<string> = new Set(["Deployment", "DaemonSet"]);
 
 /**
@@ -44,7 +46,7 @@ export async function readCluster(
 ): Promise<LiveInput> {
   const { read } = cluster;
   const hidden: Forbidden[] = [];
-  const orHidden = async <T>(work: Promise<T>): Promise<T | undefined> => {
+  const orHidden = async <T>(work: Promise<T>, path = ""): Promise<T | undefined> => {
     try {
       return await work;
     } catch (error) {
@@ -52,6 +54,7 @@ export async function readCluster(
       const forbidden =
         cause instanceof Refusal && cause.status === 403 ? forbiddenIn(cause.said) : undefined;
       if (forbidden === undefined) throw error;
+      if (!(await isServed(path, read))) return undefined;
       hidden.push(forbidden);
       return undefined;
     }
@@ -63,7 +66,7 @@ export async function readCluster(
   };
   const listed = async (path: string, apiVersion: string, kind: string): Promise<readonly Fields[]> =>
     // Lists leave out what their items are.
-    ((await orHidden(readAll(read, path))) ?? []).map((object) => ({ ...object, apiVersion, kind }));
+    ((await orHidden(readAll(read, path), path)) ?? []).map((object) => ({ ...object, apiVersion, kind }));
   const namespaceAlone = async (): Promise<readonly Fields[]> => {
     const found = await orHidden(read(`/api/v1/namespaces/${only}`));
     return found === undefined ? [] : [{ ...found, apiVersion: "v1", kind: "Namespace" }];
@@ -108,6 +111,12 @@ async function webhookConfigMap(
   if (!found.words.some((word) => /^--?watch-config-map/.test(word))) return [];
   const object = await read(`/api/v1/namespaces/${namespace}/configmaps/pod-identity-webhook`);
   return object === undefined ? [] : [{ ...object, apiVersion: "v1", kind: "ConfigMap" }];
+}
+
+/** Whether the API server has this kind: what a user may do is asked before that, so a kind that is not there is forbidden, too. */
+async function isServed(path: string, read: Read): Promise<boolean> {
+  const group = /^\/apis\/[^/]+\/[^/]+/.exec(path)?.[0];
+  return group === undefined || (await read(group)) !== undefined;
 }
 
 const distinct = (hidden: readonly Forbidden[]): readonly Forbidden[] => [

@@ -1,7 +1,7 @@
 import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
-import { fieldsIn, metadataOf, own } from "../../model/read.ts";
 import { shellWord } from "../print/shell-word.ts";
 import type { Assessed, NamespacePlan } from "./assess.ts";
+import { SKIP_LABEL } from "./from/irsa.ts";
 import type { OriginName } from "./from/origin.ts";
 import { titleOf, type Workload } from "./workloads.ts";
 
@@ -15,15 +15,13 @@ export interface Scripts {
 const RESTARTED: ReadonlySet<string> = new Set(["Deployment", "StatefulSet", "DaemonSet"]);
 /** Kinds whose pod template cannot be changed, or is not one. */
 const FIXED: ReadonlySet<string> = new Set(["Pod", "Job"]);
-/** The label of pods by which the webhook of IRSA and EKS Pod Identity leaves them alone. */
-export const SKIP_LABEL = "eks.amazonaws.com/skip-pod-identity-webhook";
 
 /**
  * The order keeps pods working: the label comes before the new pods. Pods whose IRSA webhook no longer changes them, but which podrole's
  * does not change yet, would have no role.
  */
 export function scriptsFor(plan: NamespacePlan, origin: OriginName): Scripts {
-  const { name, hasLabel, workloads } = plan;
+  const { name, workloads } = plan;
   const namespace = shellWord(name);
   const movable = workloads.filter(({ verdict }) => verdict !== "refused" && verdict !== "stays");
   const patched = origin === "irsa" ? movable.filter(isPatched) : [];
@@ -42,7 +40,7 @@ export function scriptsFor(plan: NamespacePlan, origin: OriginName): Scripts {
   return {
     move: script([
       ...workloads.filter(({ verdict }) => verdict === "refused").map(refusedLine),
-      ...(hasLabel ? [] : [`${label}=${NAMESPACE_LABEL.value} --overwrite`]),
+      `${label}=${NAMESPACE_LABEL.value} --overwrite`,
       ...patched.map(({ workload }) => patchLine(workload, "true")),
       ...restart,
       ...by
@@ -64,11 +62,9 @@ export function scriptsFor(plan: NamespacePlan, origin: OriginName): Scripts {
   };
 }
 
-/** Whether its template has to get the label, which it has not. */
+/** Whether its template has to get the label. After the migration it has it, and a second run writes the same script. */
 const isPatched = ({ workload }: Assessed): boolean =>
-  workload.now.kind === "role" &&
-  !FIXED.has(workload.kind) &&
-  own(fieldsIn(metadataOf(workload.pod), "labels"), SKIP_LABEL) !== "true";
+  workload.now.kind === "role" && !FIXED.has(workload.kind);
 
 const refusedLine = ({ workload, findings }: Assessed): string => {
   const codes = new Set(findings.filter(({ severity }) => severity === "deny").map(({ code }) => code));

@@ -1,14 +1,22 @@
 import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
 import { TOKEN_VOLUME } from "../../../../sidecar/contract/pod.ts";
 import { parseRoleArn } from "../../../model/arn.ts";
+import { isLabelled } from "../../../model/facts.ts";
 import { annotation } from "../../../model/annotations.ts";
-import { fieldsIn, isRecord, nameOf, own, type Fields } from "../../../model/read.ts";
+import { fieldsIn, isRecord, metadataOf, nameOf, own, type Fields } from "../../../model/read.ts";
 import { serviceAccountIn } from "../../../model/pod.ts";
 import { note, type Note } from "../note.ts";
 import type { Association } from "./associations.ts";
 import { keyed } from "./kube2iam.ts";
 import { NO_ROLE, type Now, type Origin } from "./origin.ts";
 import { isObjectOf, isOn, type Flags } from "./tool-args.ts";
+
+/** The label of pods by which the webhook leaves them alone. */
+export const SKIP_LABEL = "eks.amazonaws.com/skip-pod-identity-webhook";
+const SKIPPED = {
+  now: { kind: "none", why: `its label ${SKIP_LABEL} keeps IRSA from it` },
+  notes: [],
+} as const;
 
 export const IRSA_IMAGE = /(?:^|\/)(?:amazon-)?(?:eks-)?pod-identity-webhook$/;
 
@@ -60,6 +68,9 @@ export function irsa(flags: Flags, { found, associations, configMap }: IrsaParts
     nowOf:
       (base) =>
       ({ pod, facts: { namespace, serviceAccount } }) => {
+        // In a namespace with podrole's label, the migration has set it.
+        const isSkipped = own(fieldsIn(metadataOf(pod), "labels"), SKIP_LABEL) === "true";
+        if (isSkipped && !isLabelled({ namespace })) return SKIPPED;
         const name = serviceAccountIn(pod);
         const association = byAccount.get(`${namespace.name}/${name}`);
         const named = annotation(serviceAccount?.annotations, key);

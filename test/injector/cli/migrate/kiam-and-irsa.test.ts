@@ -139,7 +139,7 @@ describe("podrole migrate irsa", () => {
       "CronJob shop/nightly: same web",
       "DaemonSet shop/node: refused HOST_NETWORK",
       "DaemonSet shop/plain: same",
-      "Deployment shop/moved: same web",
+      "Deployment shop/moved: differs web",
       "Deployment shop/web: same web",
     ]);
     expect(found.settings).toEqual({ policy: "listed" });

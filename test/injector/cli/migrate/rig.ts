@@ -62,7 +62,7 @@ export const workload = (
 ): Json => {
   const pod = template(role, spec, metadata);
   if (kind === "Pod") return object(kind, name, pod);
-  const holder = { selector: { matchLabels: { app: "x" } }, template: pod };
+  const holder = { ...(kind === "Job" ? {} : { selector: { matchLabels: { app: "x" } } }), template: pod };
   return object(kind, name, {
     spec: kind === "CronJob" ? { schedule: "0 0 * * *", jobTemplate: { spec: { template: pod } } } : holder,
   });
