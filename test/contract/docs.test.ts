@@ -24,6 +24,8 @@ function complaintsAboutBlock({ language, text }: Fence, made: Set<string>): rea
   return commandsIn(text).flatMap((command) => {
     const complaints = complaintsAbout(command, { made, inPassing: false });
     for (const file of command.writes) made.add(file);
+    const dir = command.words.indexOf("--dir");
+    if (dir > 0) made.add(`${command.words[dir + 1] ?? ""}/`);
     return complaints;
   });
 }
@@ -93,6 +95,8 @@ describe("the docs check finds what does not exist, with its line:", () => {
     [shell("kubectl get pods | kubectl -n shop frobnicate"), "kubectl has no command `frobnicate`"],
     [shell("kubectl get pods $(kubectl frobnicate)"), "kubectl has no command `frobnicate`"],
     [shell("aws iam improve-role"), "`aws iam improve-role` is not known here"],
+    [shell("sh migration/move.sh"), "there is no file `migration/move.sh`"],
+    [shell("xargs -n 1 aws iam improve-role"), "`aws iam improve-role` is not known here"],
     [shell("for n in 1 2; do kubectl get pods; done"), "there is no program `for`"],
     ["```bash\nkubectl get pods\n```", "a block of `bash` is not looked into"],
     [`\`${nowhere}\``, `nothing in this tree is called \`${nowhere}\``],

@@ -41,7 +41,10 @@ export async function settled(
     ...file?.written,
     ...flags,
   };
-  const all = { ...origin.settings, ...over };
+  // The hub of kiam's server may be what the broker is: it need not assume itself.
+  const { hubRole, ...ofTool } = origin.settings;
+  const own = hubRole === undefined || hubRole === options["principal"] ? ofTool : origin.settings;
+  const all = { ...own, ...over };
   const { baseRoleArn, ...rest } = all;
   const forDecision = baseRoleArn === undefined || baseRoleArn === AUTO ? rest : all;
   const { config, assumptions } = assumingBroker({ flags: forDecision });
@@ -53,7 +56,7 @@ export async function settled(
   ];
   return {
     config,
-    values: { ...origin.settings, ...flags },
+    values: { ...own, ...flags },
     assumptions: [
       ...(from.length === 0 ? [] : [`The settings follow ${from.join(", and over them ")}.`]),
       ...(other === undefined ? [] : [`${installed?.name} is not used: ${other.message}`]),

@@ -4,7 +4,7 @@ import type { ShellCommand } from "./shell.ts";
 import { isThere, textOf } from "./tree.ts";
 
 export interface Around {
-  /** Files that earlier commands of the page have written. */
+  /** Files that earlier commands of the page have written, and folders, which end in a slash. */
   readonly made: ReadonlySet<string>;
   /** Part of a sentence, where required arguments may be missing. */
   readonly inPassing: boolean;
@@ -64,6 +64,11 @@ const PROGRAMS: Readonly<Record<string, Check>> = {
   // The AWS CLI itself checks the flags: test/sdk/docs.test.ts.
   aws: ([service = "", verb = ""]) =>
     AWS.has(`${service} ${verb}`) ? [] : [`\`aws ${service} ${verb}\` is not known here`],
+  // Runs the program that its words name, with more words.
+  xargs: ([, , program = "", ...args], around) =>
+    complaintsAbout({ words: [program, ...args], writes: [] }, around),
+  // A script that an earlier command of the page has written.
+  sh: ([file = ""], around) => missing(file, around),
   // helm itself checks flags and values: test/chart/docs.test.ts.
   helm: ([verb = ""]) =>
     "install upgrade template uninstall rollback history get".split(" ").includes(verb)
@@ -101,6 +106,7 @@ function copies(args: readonly string[]): readonly string[] {
 const AWS = new Set(
   (
     "ec2 modify-instance-metadata-options,ecr create-repository,ecr get-login-password,eks describe-cluster," +
+    "eks describe-pod-identity-association,eks list-pod-identity-associations,iam list-roles," +
     "iam add-client-id-to-open-id-connect-provider,iam create-open-id-connect-provider,iam create-role," +
     "iam get-open-id-connect-provider,iam get-role,iam update-assume-role-policy,s3 cp,s3api create-bucket," +
     "s3api delete-public-access-block,s3api put-bucket-acl,s3api put-bucket-policy,s3api put-public-access-block," +
@@ -157,6 +163,7 @@ const IN_TREE = /^(?:file:\/\/)?(?:deploy|test|injector|sidecar|\.ci|Dockerfile)
 /** @param file as written on a page; `-` is standard input, a name in capitals is a file that the reader has to write */
 function missing(file: string, { made }: Around): readonly string[] {
   const path = file.replace("file://", "");
+  if ([...made].some((folder) => folder.endsWith("/") && path.startsWith(folder))) return [];
   if (path === "-" || made.has(path) || /^[A-Z]+(?:\.yaml)?$/.test(path) || isThere(path)) return [];
   return [`there is no file \`${path}\`, and no command before it on the page makes one`];
 }

@@ -75,7 +75,7 @@ export function flagsIn(words: readonly string[], switches: ReadonlySet<string>)
 }
 
 /** The flags by which it is decided which role a pod gets. */
-const DECISIVE = (
+export const DECISIVE: readonly string[] = (
   "base-role-arn auto-discover-base-arn auto-discover-default-role default-role iam-role-key iam-external-id " +
   "namespace-key namespace-restrictions namespace-restriction-format " +
   "role-base-arn role-base-arn-autodetect disable-strict-namespace-regexp assume-role-arn " +

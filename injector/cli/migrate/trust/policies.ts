@@ -174,7 +174,7 @@ function notesOn(
     ...partial.map(({ of }) =>
       note(
         "ROLE_UNKNOWN",
-        `${of} is not in the file of --roles: it may not exist, or be in another account.`,
+        `${of} is not in the file of --roles, or its trust policy cannot be read: it may not exist, or be in another account.`,
       ),
     ),
     ...long,

@@ -25,16 +25,19 @@ export function parseRoles(text: string, name: string): ReadonlyMap<string, Know
     return list.filter(isRecord);
   });
   if (roles.length === 0) throw invalid(name, "it has no roles");
-  return new Map(roles.map((role) => knownRole(role, name)));
+  return new Map(roles.flatMap(knownRole));
 }
 
-function knownRole(role: Fields, name: string): readonly [string, KnownRole] {
-  const given = givenPolicy(JSON.stringify(role));
-  if (given.role === undefined) throw invalid(name, "a role in it has no ARN or no trust policy");
-  const document = own(role, "AssumeRolePolicyDocument");
-  const value = typeof document === "string" ? parsed(fromUrl(document), name) : document;
-  if (!isRecord(value)) throw invalid(name, "a trust policy in it is no object");
-  return [given.role, { given, document: value }];
+/** None for a role that no pod could have, or whose policy IAM would not take: an account has roles of all kinds. */
+function knownRole(role: Fields): readonly (readonly [string, KnownRole])[] {
+  try {
+    const given = givenPolicy(JSON.stringify(role));
+    const document = own(role, "AssumeRolePolicyDocument");
+    const value: unknown = typeof document === "string" ? JSON.parse(fromUrl(document)) : document;
+    return given.role === undefined || !isRecord(value) ? [] : [[given.role, { given, document: value }]];
+  } catch {
+    return [];
+  }
 }
 
 /** {@link givenPolicy} has read the same text. */

@@ -159,6 +159,29 @@ describe("podrole migrate --dir", () => {
     );
   });
 
+  test("reads roles of all kinds, and the other forms in which AWS prints them", async () => {
+    const odd = { Arn: "arn:aws:iam::111122223333:role/odd", AssumeRolePolicyDocument: { Statement: 7 } };
+    const encoded = (name: string) => ({
+      Arn: ACCOUNT + name,
+      AssumeRolePolicyDocument: encodeURIComponent(
+        JSON.stringify({ Version: "2012-10-17", Statement: [NODES] }),
+      ),
+    });
+    const files = [
+      JSON.stringify({ RoleDetailList: [odd, { Arn: "no arn" }, encoded("shop-a")] }),
+      JSON.stringify({ Role: encoded("shop-b") }),
+    ].map(textFile);
+    const found = await report("kube2iam", OBJECTS, ...ISSUED, "--roles", ...files);
+    expect(found.policies.map(({ state, policy }) => [state, policy.Statement.length])).toEqual([
+      ["set", 2],
+      ["set", 2],
+    ]);
+    expect(await migrate("kube2iam", OBJECTS, "--roles", textFile("[]"))).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^ROLES_INVALID: .*list-roles/),
+    });
+  });
+
   test("gives no command that sets a policy where nobody has said what is there", async () => {
     const dir = newFolder();
     const found = await report("kube2iam", OBJECTS, ...ISSUED, "--dir", dir);

@@ -18,8 +18,10 @@ const put = (server: FakeApiServer, path: string, ...items: readonly Json[]): vo
     server.put(path, item as unknown as FakeObject);
 };
 
-/** A cluster with kube2iam, and more Deployments than are in a page. */
-async function cluster(): Promise<{ readonly server: FakeApiServer; readonly args: readonly string[] }> {
+/** A cluster with kube2iam. */
+async function cluster(
+  deployments = 2,
+): Promise<{ readonly server: FakeApiServer; readonly args: readonly string[] }> {
   const server = await fakeApiServer();
   put(
     server,
@@ -29,7 +31,7 @@ async function cluster(): Promise<{ readonly server: FakeApiServer; readonly arg
   );
   put(server, "/api/v1/serviceaccounts", object("ServiceAccount", { name: "web" }));
   put(server, "/apis/apps/v1/daemonsets", kube2iamTool("--namespace-restrictions"));
-  const many = Array.from({ length: 501 }, (_, index) =>
+  const many = Array.from({ length: deployments }, (_, index) =>
     workload("Deployment", { name: `web-${index}` }, "till", { serviceAccountName: "web" }),
   );
   put(
@@ -60,7 +62,8 @@ const FORBIDDEN = (resource: string): object => ({
 });
 
 test("podrole migrate --live reads every kind page by page, and writes nothing", async () => {
-  const { server, args } = await cluster();
+  // A page has 500.
+  const { server, args } = await cluster(501);
   const { code, stdout, stderr } = await podrole(args);
   const found = JSON.parse(stdout) as ReportJson;
   expect([code, stderr]).toEqual([1, ""]);
@@ -75,6 +78,9 @@ test("podrole migrate --live says in one line what it may not read, and exits wi
   const { server, args } = await cluster();
   server.answer("LIST /apis/batch/v1/jobs", FORBIDDEN("jobs"));
   server.answer("LIST /apis/batch/v1/cronjobs", FORBIDDEN("cronjobs"));
+  server.answer("GET /apis/batch/v1", { kind: "APIResourceList" });
+  // What a user may do is asked before whether there is such a kind.
+  server.answer("LIST /apis/argoproj.io/v1alpha1/rollouts", FORBIDDEN("rollouts"));
   const { code, stdout } = await podrole(args);
   const { notes } = JSON.parse(stdout) as ReportJson;
   expect(code).toBe(1);
