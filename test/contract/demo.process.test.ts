@@ -218,7 +218,7 @@ describe("podrole demo", () => {
     expect(code).toBe(0);
     for (const file of ["deployment", "job", "cronjob", "pod-arn-external-id", "pod-unannotated"])
       expect(stdout).toContain(`✓ ${file}.yaml, `);
-    expect(stdout).toContain("+       image: podrole/sidecar:");
+    expect(stdout).toMatch(/^ {4}\+ {7}terminationMessagePolicy: /m);
     expect(stdout).toContain("✓ The kubelet replaces the tokens in the pod's volumes");
   });
 
