@@ -106,6 +106,14 @@ describe.skipIf(reason !== undefined)(
     const raw = async (path: string) =>
       JSON.parse((await run(plane, ["kubectl", "get", "--raw", path])).stdout);
 
+    test("is all that such a cluster has: podrole check says in one line that podrole is not installed", async () => {
+      const { code, stdout, stderr } = await run(plane, ["node", "dist/cli.mjs", "check"]);
+      expect([code, stdout]).toEqual([1, ""]);
+      expect(stderr).toMatch(
+        /^NOT_INSTALLED: podrole is not installed in namespace podrole-system of context .+\n$/,
+      );
+    });
+
     test("has a document and keys that fit the tokens, as AWS needs them", async () => {
       // The documents of EKS and kops also have claims_supported: the page about k3s says so.
       expect(await raw("/.well-known/openid-configuration")).toEqual({
