@@ -48,10 +48,16 @@ const roleText = (role: RoleArn): Markup => {
   return markup`<code><span class="arn">${role.slice(0, role.length - name.length)}</span>${name}</code>`;
 };
 
+/** A long text may be broken behind the beginning that all ARNs have alike. */
+const breakable = (text: string): Markup => {
+  const at = text.indexOf(":role/") + ":role/".length;
+  return text.includes(":role/") ? markup`${text.slice(0, at)}<wbr>${text.slice(at)}` : markup`${text}`;
+};
+
 const list = (all: readonly string[], most = 6): Markup =>
   all.length <= most
-    ? markup`${all.join(", ")}`
-    : markup`${all.slice(0, most).join(", ")}
+    ? breakable(all.join(", "))
+    : markup`${breakable(all.slice(0, most).join(", "))}
         <span class="rest" title="${all.slice(most, 200).join(", ")}">and ${all.length - most} more</span>`;
 
 function podsTable({ rows, at }: Report): PageTable {
