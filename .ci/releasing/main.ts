@@ -44,6 +44,10 @@ function release({ version, folder, buildOptions }: Request): void {
     }
     writeSums(folder);
     console.log(`podrole ${version} is in ${folder}`);
+  } catch (error) {
+    // It was empty. Half a release in it would only be in the way of the next try.
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
   } finally {
     rmSync(work, { recursive: true });
   }

@@ -43,7 +43,7 @@ export function bundlesBom(source: string, bundles: readonly string[]): Bom {
     const metafile = join(work, "meta.json");
     writeFileSync(metafile, JSON.stringify({ inputs, outputs }));
     const tool = join(source, "node_modules/@cyclonedx/cyclonedx-esbuild/bin/cyclonedx-esbuild-cli.js");
-    const options = ["--output-reproducible", "--spec-version", "1.6", "--no-validate"];
+    const options = ["--output-reproducible", "--spec-version", "1.6", "--validate"];
     run(process.execPath, [tool, ...options, "--output-file", join(work, "bom.json"), metafile], {
       cwd: source,
     });
