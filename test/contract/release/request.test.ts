@@ -42,13 +42,21 @@ describe("a release", () => {
     },
   );
 
-  test.for(["v1.2.3", "1.2", "1.2.3.4", "01.2.3", "1.2.3+build", "1.2.3-", "latest", "$(id)", "1.2.3\n"])(
-    "refuses %j, which is no version",
-    (version) => {
-      const why = `${JSON.stringify(version)} is not a version such as 1.2.3 or 1.2.3-rc.1.`;
-      expect(refusal([version])).toBe(`RELEASE_BAD_VERSION: ${why}`);
-    },
-  );
+  test.for([
+    "v1.2.3",
+    "1.2",
+    "1.2.3.4",
+    "01.2.3",
+    "1.2.3+build",
+    "1.2.3-",
+    "1.2.3-01",
+    "latest",
+    "$(id)",
+    "1.2.3\n",
+  ])("refuses %j, which is no version", (version) => {
+    const why = `${JSON.stringify(version)} is not a version such as 1.2.3 or 1.2.3-rc.1.`;
+    expect(refusal([version])).toBe(`RELEASE_BAD_VERSION: ${why}`);
+  });
 
   test("refuses a version that the tree does not have, and names the files", () => {
     expect(refusal(["1.3.0-rc.1"])).toBe(
