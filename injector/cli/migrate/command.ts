@@ -4,7 +4,7 @@ import type { Bind, ExitCode, Io } from "../io.ts";
 import { objectsIn, placedIn, readInput, readManifests } from "../input/files.ts";
 import { isName } from "../live/reference.ts";
 import { FILES, outputOption, withClusterOptions, withSettingOptions } from "../options.ts";
-import { widthOf } from "../print/lines.ts";
+import { plain, widthOf } from "../print/lines.ts";
 import { writeFiles } from "../print/write-files.ts";
 import { withPartyOptions } from "../trust/party-options.ts";
 import { parseAssociations } from "./from/associations.ts";
@@ -77,7 +77,7 @@ async function runMigrate(io: Io, name: OriginName, given: Options): Promise<Exi
       break;
     case "yaml":
       io.stdout.write(grantsText(report.grants));
-      for (const { code, message } of notesIn(report)) io.stderr.write(`${code}: ${message}\n`);
+      for (const { code, message } of notesIn(report)) io.stderr.write(`${code}: ${plain(message)}\n`);
       break;
     case "text":
       io.stdout.write(reportText(report, widthOf(io.stdout), io.stdout.paint));

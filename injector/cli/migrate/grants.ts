@@ -7,7 +7,7 @@ import { parseRoleArn, type RoleArn } from "../../model/arn.ts";
 import { covers, grantAllows, parseGrant, type Grant } from "../../model/grant.ts";
 import { fieldsIn, nameOf, own, strings, type Fields } from "../../model/read.ts";
 import { isObjectOf } from "./from/tool-args.ts";
-import { annotationsOf } from "./from/origin.ts";
+import { annotationsOf, type Origin } from "./from/origin.ts";
 import type { Pod } from "../../model/pod.ts";
 import { subjectOf } from "../../model/role-pattern.ts";
 import { inOrder, labelled, type Workload } from "./workloads.ts";
@@ -53,6 +53,7 @@ export function grantsFor(
   workloads: readonly Workload[],
   objects: readonly Fields[],
   config: InjectorConfig,
+  origin: Pick<Origin, "name" | "sessionNameKey">,
   globs: NamespaceGlobs = new Map(),
 ): Granted {
   const existing = objects.filter((one) => isObjectOf(one, "podrole.dev/v1alpha1", "RoleGrant"));
@@ -74,7 +75,7 @@ export function grantsFor(
     for (const role of roles) wantedOf(namespace, undefined).roles.add(role);
   const sessionNames = new Map<Workload, string>();
   for (const workload of workloads) {
-    const need = needOf(workload, others, config);
+    const need = needOf(workload, others, config, origin);
     if (need === undefined) continue;
     if (need.sessionName !== undefined) sessionNames.set(workload, need.sessionName);
     if (need.isAllowed && need.sessionName === undefined && need.fallback === undefined) continue;
@@ -105,7 +106,12 @@ interface RoleNeed {
 }
 
 /** What a workload needs, so that podrole gives it the role that it has now; undefined if it has none, or podrole would give another. */
-function needOf(workload: Workload, others: readonly Grant[], config: InjectorConfig): RoleNeed | undefined {
+function needOf(
+  workload: Workload,
+  others: readonly Grant[],
+  config: InjectorConfig,
+  origin: Pick<Origin, "name" | "sessionNameKey">,
+): RoleNeed | undefined {
   const { pod, now, serviceAccount } = workload;
   if (now.kind !== "role") return undefined;
   const facts = labelled(workload.facts, others);
@@ -133,7 +139,11 @@ function needOf(workload: Workload, others: readonly Grant[], config: InjectorCo
     isAllowed:
       isDefault ||
       others.some((grant) => covers(grant, facts.namespace, serviceAccount) && grantAllows(grant, subject)),
-    sessionName: names.findings.length === 0 ? undefined : request.sessionName,
+    // Whoever writes an annotation that no tool reads has no sessions of that name, and might want another namespace's.
+    sessionName:
+      names.findings.length > 0 && nameKey === origin.sessionNameKey && now.by === origin.name
+        ? request.sessionName
+        : undefined,
     fallback: isUnnamed ? role : undefined,
   };
 }

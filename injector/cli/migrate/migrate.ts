@@ -10,8 +10,10 @@ import { join } from "node:path";
 import { leftOut, plansFor, type NamespacePlan } from "./assess.ts";
 import type { Association } from "./from/associations.ts";
 import { originFrom } from "./from/find.ts";
+import { IRSA } from "./from/irsa.ts";
 import type { Origin, OriginName } from "./from/origin.ts";
 import { grantsFor, type Granted, type NamespaceGlobs } from "./grants.ts";
+import { lastOfEach } from "./input.ts";
 import type { LiveInput } from "./live.ts";
 import { note, type Note } from "./note.ts";
 import type { Options } from "./options.ts";
@@ -37,6 +39,8 @@ export async function migrate(
   read: Read,
   options: Options,
 ): Promise<{ readonly report: Report; readonly files: readonly NewFile[] }> {
+  const place = { fallback: options.namespace ?? "default", only: options.namespace };
+  const { objects, differing } = lastOfEach(read.objects, place.fallback);
   const origin = originFrom(name, {
     objects: read.objects,
     args: options.toolArgs,
@@ -44,8 +48,7 @@ export async function migrate(
   });
   const settings = await settled(origin, options, read.live?.settings);
   const { config } = settings;
-  const place = { fallback: options.namespace ?? "default", only: options.namespace };
-  const found = await workloadsIn(read.objects, origin, { ...place, base: config.baseRoleArn });
+  const found = await workloadsIn(objects, origin, { ...place, base: config.baseRoleArn });
   requireBase(origin, config, found.some(namesByName));
   if (found.length === 0) {
     throw new CodedError("NOTHING_TO_MIGRATE", "There is no pod and no workload in what was read.", {
@@ -55,7 +58,7 @@ export async function migrate(
   const excluded = leftOut(options.podroleNamespace);
   const globs = options.allow === "permitted" ? permitted(found, origin, config, excluded) : NO_GLOBS;
   const movable = found.filter(({ namespace }) => !excluded.has(namespace));
-  const granted = grantsFor(movable, read.objects, config, globs.globs);
+  const granted = grantsFor(movable, objects, config, origin, globs.globs);
   const plans = plansFor(found, granted, origin, config, excluded);
   const trust = await trustFor(plans, granted, { read, options, config, isLive: read.live !== undefined });
   const { policy } = settings.values;
@@ -63,6 +66,7 @@ export async function migrate(
     folder: options.dir ?? "",
     origin,
     podroleNamespace: options.podroleNamespace,
+    isInstalled: read.live?.settings.object !== undefined,
     values: chartValues(withPolicy(settings, config), brokerValues(config, options)),
     policy,
     // Where the tool enforces rules, audit would allow what it refuses.
@@ -80,7 +84,13 @@ export async function migrate(
     rules: origin.rules,
     grants: granted.objects,
     policies: trust.plan?.policies ?? [],
-    notes: [...hiddenNotes(read), ...origin.notes, ...globs.notes, ...trust.notes],
+    notes: [
+      ...hiddenNotes(read),
+      ...differing.map(definedTwice),
+      ...origin.notes,
+      ...globs.notes,
+      ...trust.notes,
+    ],
     steps: options.dir === undefined ? [] : steps,
   };
   return { report, files: options.dir === undefined ? [] : files };
@@ -117,6 +127,12 @@ function hiddenNotes({ live }: Read): readonly Note[] {
     note("NOT_READ", `The API server does not let ${first.user} ${what}. What these hold is missing here.`),
   ];
 }
+
+const definedTwice = (title: string): Note =>
+  note(
+    "DEFINED_TWICE",
+    `What was read holds ${title} several times, with different contents. The last one counts.`,
+  );
 
 const NO_GLOBS = { globs: new Map<string, readonly string[]>(), notes: [] };
 
@@ -185,13 +201,21 @@ async function trustFor(
     );
   try {
     const parties = await partiesFrom(options, first.source);
-    const plan = trustPlan(needs, parties, read.roles, join(options.dir ?? "", "trust"));
+    const plan = trustPlan(needs, parties, read.roles, join(options.dir ?? "", "trust"), ofIrsaAlone(plans));
     return { plan, notes: plan.notes };
   } catch (error) {
     const { code, message, remedy = "" } = coded(error);
     if (!MISSING.has(code)) throw error;
     return unknownTrust(message.replace(/\.$/, ""), remedy);
   }
+}
+
+/** Not those that a pod has in another way, too: by kube2iam, or by an association. */
+function ofIrsaAlone(plans: readonly NamespacePlan[]): ReadonlySet<string> {
+  const all = plans.flatMap(({ workloads }) => workloads.map(({ workload: { now } }) => now));
+  const having = all.filter((now) => now.kind === "role");
+  const otherwise = new Set(having.filter(({ by }) => !IRSA.has(by)).map(({ arn }) => arn));
+  return new Set(having.map(({ arn }) => arn).filter((arn) => !otherwise.has(arn)));
 }
 
 const unknownTrust = (

@@ -14,6 +14,10 @@ export const NOTES = {
     severity: "warn",
     about: "A flag of the tool has no setting of podrole, or one that pods have to ask for.",
   },
+  DEFINED_TWICE: {
+    severity: "warn",
+    about: "The files hold an object several times, with different contents; the last one counts.",
+  },
   NOT_READ: {
     severity: "warn",
     about: "The API server does not let you read something; the report is without it.",
@@ -64,6 +68,11 @@ export const NOTES = {
     severity: "warn",
     about:
       "The trust policies hold podrole's statements alone, since --roles does not give what the roles have now.",
+  },
+  TRUST_WITHHELD: {
+    severity: "warn",
+    about:
+      "A service account names a role that does not trust it, so no command sets the role's trust policy.",
   },
   TRUST_REFUSES: { severity: "warn", about: "A Deny in the role's trust policy keeps the pods out." },
   ROLE_UNKNOWN: { severity: "warn", about: "A role is not in the file of --roles." },

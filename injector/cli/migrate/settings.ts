@@ -44,7 +44,7 @@ export async function settled(
   // The hub of kiam's server may be what the broker is: it need not assume itself.
   const { hubRole, ...ofTool } = origin.settings;
   const own = hubRole === undefined || hubRole === options["principal"] ? ofTool : origin.settings;
-  const all = { ...own, ...over };
+  const all = { ...withDefault(own, origin, over["baseRoleArn"]), ...over };
   const { baseRoleArn, ...rest } = all;
   const forDecision = baseRoleArn === undefined || baseRoleArn === AUTO ? rest : all;
   const { config, assumptions } = assumingBroker({ flags: forDecision });
@@ -56,7 +56,7 @@ export async function settled(
   ];
   return {
     config,
-    values: { ...own, ...flags },
+    values: { ...withDefault(own, origin, over["baseRoleArn"]), ...flags },
     assumptions: [
       ...(from.length === 0 ? [] : [`The settings follow ${from.join(", and over them ")}.`]),
       ...(other === undefined ? [] : [`${installed?.name} is not used: ${other.message}`]),
@@ -66,22 +66,34 @@ export async function settled(
 }
 
 /**
+ * The tool completes its default role by the base that it finds.
+ * @throws CodedError `BASE_ROLE_NEEDED`
+ */
+function withDefault(own: Written, origin: Origin, base: string | undefined): Written {
+  const { defaultRole } = own;
+  if (!origin.findsBase || defaultRole === undefined || defaultRole.startsWith("arn:")) return own;
+  if (base === undefined || base === AUTO) throw baseNeeded(origin);
+  return { ...own, defaultRole: base + defaultRole };
+}
+
+const baseNeeded = ({ name }: Origin): CodedError =>
+  new CodedError(
+    "BASE_ROLE_NEEDED",
+    `${name} asks AWS for the base of role names, and this command does not.`,
+    { remedy: "Give --base-role-arn arn:aws:iam::ACCOUNT:role/." },
+  );
+
+/**
  * The base of role names, for a tool that asks AWS for it.
  * @throws CodedError `BASE_ROLE_NEEDED`
  */
 export function requireBase(
-  { findsBase, name }: Origin,
+  origin: Origin,
   { baseRoleArn }: InjectorConfig,
   isNeeded: boolean,
 ): BaseRoleArn | undefined {
-  if (!findsBase || baseRoleArn !== undefined || !isNeeded) return baseRoleArn;
-  throw new CodedError(
-    "BASE_ROLE_NEEDED",
-    `${name} asks AWS for the base of role names, and this command does not.`,
-    {
-      remedy: "Give --base-role-arn arn:aws:iam::ACCOUNT:role/.",
-    },
-  );
+  if (!origin.findsBase || baseRoleArn !== undefined || !isNeeded) return baseRoleArn;
+  throw baseNeeded(origin);
 }
 
 /** The chart's values: each option with the type that its schema has. */

@@ -21,6 +21,8 @@ export interface Plan {
   readonly folder: string;
   readonly origin: Origin;
   readonly podroleNamespace: string;
+  /** Whether podrole is in the cluster already. */
+  readonly isInstalled: boolean;
   readonly values: object;
   /** The mode of the policy once everything has moved; undefined: the source's own. */
   readonly policy: string | undefined;
@@ -37,7 +39,7 @@ export function stepsFor(plan: Plan): {
   readonly files: readonly NewFile[];
 } {
   const { folder, origin, plans, grants, trust } = plan;
-  const at = (...parts: readonly string[]): string => join(folder, ...parts);
+  const at = (...parts: readonly string[]): string => join(folder, ...parts).replace(/^-/, "./-");
   const moving = plans.filter(({ moves }) => moves === true);
   const [last, first] = [true, false].map((wanted) =>
     moving.filter(({ verifies }) => (verifies && origin.intercepts) === wanted),
@@ -120,13 +122,15 @@ const cleanFirst = (plans: readonly NamespacePlan[]): readonly NamespacePlan[] =
   return [...plans.filter(isClean), ...plans.filter((one) => !isClean(one))];
 };
 
-function install({ podroleNamespace, audits, policy }: Plan, values: string): Step {
+function install({ podroleNamespace, audits, policy, isInstalled }: Plan, values: string): Step {
   const namespace = shellWord(podroleNamespace);
   const until = audits && policy !== undefined ? " --set options.policy=audit" : "";
   return {
     title: "Install podrole",
     about: [
-      "Add your images, as deploy/README.md says. No namespace has the label yet, so nothing changes for any pod.",
+      isInstalled
+        ? "podrole is installed. These commands give it the settings of values.yaml, and set all others back to the chart's: add your own values and images."
+        : "Add your images, as deploy/README.md says. No namespace has the label yet, so nothing changes for any pod.",
       ...(until === "" ? [] : [`Mode audit allows every role, and warns of what ${policy} would refuse.`]),
     ],
     commands: [
@@ -151,7 +155,7 @@ function trustStep(
         ...(trust.set === ""
           ? []
           : [
-              "Each policy replaces the role's whole trust policy, and holds what was there. Read the files first.",
+              "Each policy replaces the role's whole trust policy, and holds what was there. Read the files first: whoever can annotate a pod can name any role. Take out those that its pods do not have now.",
             ]),
         ...(partial.length === 0
           ? []

@@ -2,11 +2,12 @@ import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotatio
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { Facts } from "../../model/facts.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
-import { nameOf, type Fields } from "../../model/read.ts";
+import { metadataOf, own, type Fields } from "../../model/read.ts";
 import { kindOf, namespaceIn, templateOf } from "../../model/workload.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { isName } from "../live/reference.ts";
 import { withoutMade } from "./input.ts";
+import { BY_IRSA } from "./from/irsa.ts";
 import { annotationsOf, type Now, type Origin, type Place } from "./from/origin.ts";
 import { note, type Note } from "./note.ts";
 import { annotation } from "../../model/annotations.ts";
@@ -48,7 +49,7 @@ export async function workloadsIn(
       const pod = templateOf(object)?.pod;
       const namespace = namespaceIn(object) ?? fallback;
       if (pod === undefined || (only !== undefined && namespace !== only)) return [];
-      const [kind, name, serviceAccount] = [kindOf(object), nameOf(object), serviceAccountIn(pod)];
+      const [kind, name, serviceAccount] = [kindOf(object), nameIn(object), serviceAccountIn(pod)];
       for (const one of [namespace, name, serviceAccount]) requireName(one, kind);
       return [
         cluster.facts(namespace, serviceAccount).then((facts): Workload => ({
@@ -77,7 +78,7 @@ function besideIrsa(found: Found, { pod, facts }: Place, origin: Origin): Found 
   if (ofAccount === undefined || ofAccount === "") return found;
   const ofPod = annotation(annotationsOf(pod), origin.settings["roleKey"] ?? ANNOTATION.role);
   if (ofPod === undefined)
-    return origin.name === "irsa" ? found : { ...found, now: { kind: "role", arn: ofAccount, by: "IRSA" } };
+    return origin.name === "irsa" ? found : { ...found, now: { kind: "role", arn: ofAccount, by: BY_IRSA } };
   const isSame =
     origin.name === "irsa"
       ? found.now.kind === "role" && found.now.arn.endsWith(ofPod)
@@ -99,6 +100,12 @@ export const labelled = ({ namespace, ...rest }: Facts, grants: Facts["grants"])
 });
 
 export const titleOf = ({ kind, namespace, name }: Workload): string => `${kind} ${namespace}/${name}`;
+
+/** Of what gets a name at each `kubectl create`, such as a Job of a hook, the beginning of it. */
+const nameIn = (object: Fields): string => {
+  const name = own(metadataOf(object), "name") ?? own(metadataOf(object), "generateName");
+  return typeof name === "string" ? name.replace(/[.-]+$/, "") : "";
+};
 
 const keyOf = (one: Workload): string => `${one.namespace}/${one.kind}/${one.name}`;
 export const inOrder = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);

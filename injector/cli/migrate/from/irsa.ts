@@ -18,6 +18,11 @@ const SKIPPED = {
   notes: [],
 } as const;
 
+export const BY_IRSA = "IRSA";
+const BY_CONFIG_MAP = "IRSA's ConfigMap";
+/** As {@link Now} says by what a pod has its role, where it calls STS with its own token. */
+export const IRSA: ReadonlySet<string> = new Set([BY_IRSA, BY_CONFIG_MAP]);
+
 export const IRSA_IMAGE = /(?:^|\/)(?:amazon-)?(?:eks-)?pod-identity-webhook$/;
 
 /** Flags without a value that podrole looks at, or that could be followed by one of them: main.go of amazon-eks-pod-identity-webhook. */
@@ -87,8 +92,8 @@ export function irsa(flags: Flags, { found, associations, configMap }: IrsaParts
         }
         // Without an `arn:` in it, the webhook completes the name; where it may not, the SDK fails.
         if (named !== undefined && named !== "")
-          return role(named.includes("arn:") || !findsBase ? named : `${base ?? ""}${named}`, "IRSA");
-        if (fromMap !== undefined) return role(fromMap, "IRSA's ConfigMap");
+          return role(named.includes("arn:") || !findsBase ? named : `${base ?? ""}${named}`, BY_IRSA);
+        if (fromMap !== undefined) return role(fromMap, BY_CONFIG_MAP);
         return NO_ROLE;
       },
   };

@@ -43,6 +43,7 @@ export function kiam(server: Flags, agent: Flags, found: readonly string[]): Ori
     notes: notesOf(server, agent, ownBase !== "" && base === undefined),
     findsBase,
     intercepts: true,
+    sessionNameKey: ANNOTATION.peerSessionName,
     nowOf:
       (detected) =>
       ({ pod, facts: { namespace } }) => {

@@ -33,6 +33,8 @@ export interface Origin {
   readonly findsBase: boolean;
   /** Whether it answers on each node instead of the metadata service. */
   readonly intercepts: boolean;
+  /** The annotation by which a pod names its sessions, where the tool has one. */
+  readonly sessionNameKey?: string;
   /** @param base of podrole's settings, where the tool finds its own */
   readonly nowOf: (
     base: BaseRoleArn | undefined,

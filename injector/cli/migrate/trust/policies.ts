@@ -23,9 +23,10 @@ export interface PlannedPolicy {
   readonly of: string;
   /**
    * `set`: the policy is whole, and has to be set. `there`: what the role has now lets the pods in already. `add`: what the role has now is
-   * not known, so this holds podrole's statements alone.
+   * not known, so this holds podrole's statements alone. `withheld`: the policy is whole, but the pods do not get the role now, so no
+   * command sets it.
    */
-  readonly state: "set" | "there" | "add";
+  readonly state: "set" | "there" | "add" | "withheld";
   /** Of `there`, what the role has. */
   readonly policy: unknown;
   readonly warnings: readonly Warning[];
@@ -61,6 +62,8 @@ export const needsOf = (
  * Every policy that the needs ask for. Pure.
  * @param known the roles as AWS has them, by ARN; undefined where nobody has given them
  * @param folder that the files are for
+ * @param ofIrsa roles that pods have by IRSA alone. It makes the call that podrole makes, so where the policy does not let that in, the
+ * pods do not have the role: whoever annotates a service account can name any
  * @throws CodedError of what the policies cannot be written without, such as `PROVIDER_MISSING`
  */
 export function trustPlan(
@@ -68,6 +71,7 @@ export function trustPlan(
   parties: Parties,
   known: ReadonlyMap<string, KnownRole> | undefined,
   folder: string,
+  ofIrsa: ReadonlySet<string>,
 ): TrustPlan {
   const documents = documentsFor(needs, parties);
   const calls = askedCalls(needs, parties);
@@ -87,6 +91,7 @@ export function trustPlan(
       const ofRole = calls.filter((call) => call.role === of && call.document === document);
       const isThere =
         ofRole.length > 0 && ofRole.every((call) => judge(role.given, call).answer === "lets-in");
+      const isWithheld = ofIrsa.has(of) && ofRole.every(({ who }) => who.kind === "token");
       const whole = isThere ? role.document : merged(role.document, policy);
       const about = isThere
         ? []
@@ -97,7 +102,7 @@ export function trustPlan(
       const plan: PlannedPolicy = {
         document,
         of,
-        state: isThere ? "there" : "set",
+        state: isThere ? "there" : isWithheld ? "withheld" : "set",
         policy: whole,
         warnings: about,
       };
@@ -118,7 +123,7 @@ export function trustPlan(
     return { ...file, text: asJson(plan?.policy), state: plan?.state, before };
   });
   const withBefore = files
-    .filter(({ before }) => before !== undefined)
+    .filter(({ before, state }) => before !== undefined && state === "set")
     .map((file): PolicyFile => restoring(file, file.before));
   return {
     policies: planned.map(({ plan }) => plan),
@@ -130,6 +135,7 @@ export function trustPlan(
         planned.map(({ plan }) => plan),
         known,
       ),
+      ...planned.filter(({ plan }) => plan.state === "withheld").map(({ plan: { of } }) => trustWithheld(of)),
       ...planned.filter(({ isRefused }) => isRefused).map(({ plan: { of } }) => trustRefuses(of)),
     ],
   };
@@ -139,6 +145,12 @@ const trustRefuses = (role: string): Note =>
   note(
     "TRUST_REFUSES",
     `A Deny in the trust policy of ${role} keeps these pods out. podrole trust-policy --against says which.`,
+  );
+
+const trustWithheld = (role: string): Note =>
+  note(
+    "TRUST_WITHHELD",
+    `${role} does not trust all the pods that name it, so IRSA does not give it to them, and set-trust.sh leaves it out. If they are to have it, set the policy in its file yourself; if not, take it out of grants.yaml.`,
   );
 
 /** The file with what is there now, beside the one that replaces it. */

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { chdir, cwd } from "node:process";
 import { describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { podrole } from "../../../support/cli.ts";
@@ -17,6 +18,7 @@ import {
   report,
   specsOf,
   textFile,
+  tool,
   verdicts,
   workload,
   type Json,
@@ -182,6 +184,42 @@ describe("podrole migrate --dir", () => {
     });
   });
 
+  test("sets no trust policy for a role that a service account names and that does not trust it", async () => {
+    const evil = object(
+      "ServiceAccount",
+      { name: "evil" },
+      { metadata: { annotations: { "eks.amazonaws.com/role-arn": `${ACCOUNT}shop-a` } } },
+    );
+    const pod = workload("Pod", { name: "evil" }, undefined, { serviceAccountName: "evil" });
+    const b = workload("Pod", { name: "b" }, "shop-b");
+    for (const [from, ...objects] of [
+      ["irsa", evil, pod],
+      ["kube2iam", kube2iamTool(), evil, pod, b],
+    ] as const) {
+      const dir = newFolder();
+      const found = await report(from, objects, ...ISSUED, "--roles", allRoles(), "--dir", dir);
+      expect(found.policies.find(({ of }) => of === `${ACCOUNT}shop-a`)?.state).toBe("withheld");
+      expect(found.notes.find(({ code }) => code === "TRUST_WITHHELD")?.message).toContain(
+        `${ACCOUNT}shop-a`,
+      );
+      expect(textOf(join(dir, "trust/111122223333/shop-a.trust.json"))).toContain(
+        "system:serviceaccount:shop:evil",
+      );
+      const scripts = filesBelow(dir).filter((path) => path.endsWith("-trust.sh"));
+      expect(scripts).toHaveLength(from === "irsa" ? 0 : 2);
+      for (const script of scripts) expect(called(join(dir, script)).join("\n")).not.toContain("shop-a");
+    }
+    // By an association another principal has it, which the policy lets in.
+    const association = textFile(
+      JSON.stringify({
+        association: { namespace: "shop", serviceAccount: "evil", roleArn: `${ACCOUNT}shop-a` },
+      }),
+    );
+    const given = ["--associations", association, "--roles", allRoles()];
+    const found = await report("irsa", [evil, pod], ...ISSUED, ...given);
+    expect(found.policies.map(({ state }) => state)).toEqual(["set"]);
+  });
+
   test("gives no command that sets a policy where nobody has said what is there", async () => {
     const dir = newFolder();
     const found = await report("kube2iam", OBJECTS, ...ISSUED, "--dir", dir);
@@ -237,6 +275,19 @@ describe("podrole migrate --dir", () => {
     expect(steps.filter(({ commands, back }) => commands.length > 0 && back.length !== 1)).toEqual([]);
     const { stdout } = await migrate("kube2iam", OBJECTS, ...ISSUED, "--dir", newFolder());
     expect(stdout).toMatch(/\n {2}4\. Move namespace shop\n {5}sh .*move\.sh\n/);
+  });
+
+  test("writes a folder's name so that no program takes it for an option", async () => {
+    const was = cwd();
+    chdir(tempFolder());
+    try {
+      const { steps } = await report("kube2iam", OBJECTS, "--dir=-x");
+      const all = steps.flatMap(({ commands, back }) => [...commands, ...back]).join("\n");
+      expect(all).toContain("sh ./-x/namespaces/shop/move.sh");
+      expect(all).not.toMatch(/ -x/);
+    } finally {
+      chdir(was);
+    }
   });
 
   test("writes the same twice, and other contents only with --force", async () => {
@@ -327,6 +378,19 @@ describe("podrole migrate and the RoleGrants that are there", () => {
       "RoleGrant",
     ]);
     expect(stderr).toContain("GUARD_VERIFIES: ");
+    const odd = object(
+      "DaemonSet",
+      { name: "k\u001b[31m\u009b1m", namespace: "kube-system" },
+      kube2iamTool(),
+    );
+    const other = {
+      ...odd,
+      metadata: { name: "k2\n\u202e", namespace: "kube-system" },
+      spec: tool("kube2iam")["spec"],
+    };
+    const hostile = await migrate("kube2iam", [odd, other, ...OBJECTS], "-n", "shop", "-o", "yaml");
+    expect(hostile.stderr).toContain("TOOL_DIFFERS: ");
+    expect(hostile.stderr).not.toMatch(/[^\P{Cc}\n]|\p{Bidi_Control}/u);
   });
 });
 

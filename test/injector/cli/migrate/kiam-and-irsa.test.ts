@@ -99,6 +99,16 @@ describe("podrole migrate kiam", () => {
       },
     ]);
     expect(found.notes.filter(({ code }) => code === "SESSION_NAME_KEPT")).toHaveLength(1);
+    // kiam does not read this one, so no session has the name now.
+    const other = { "iam.amazonaws.com/role": "shop-a", "podrole.dev/session-name": "vault" };
+    const refused = await report("kiam", [
+      server(),
+      agent(),
+      permitting(".*"),
+      workload("Pod", { name: "c" }, "shop-a", {}, { annotations: other }),
+    ]);
+    expect(verdicts(refused).at(-1)).toBe("Pod shop/c: refused SESSION_NAME_FORBIDDEN");
+    expect(specsOf(refused)[0]).not.toHaveProperty("sessionNames");
   });
 
   test("names pods whose names podrole cannot complete, for a base that could mean two things", async () => {

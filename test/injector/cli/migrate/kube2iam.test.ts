@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import {
   ACCOUNT,
@@ -5,12 +6,14 @@ import {
   kube2iamTool,
   migrate,
   namespace,
+  newFolder,
   object,
   report,
   specsOf,
   tool,
   verdicts,
   workload,
+  type Json,
 } from "./rig.ts";
 
 const SHOP = namespace("shop", { "iam.amazonaws.com/allowed-roles": '["shop-*", "till"]' });
@@ -251,6 +254,67 @@ describe("podrole migrate kube2iam", () => {
       "Pod shop/kn: same kn",
       "Pod shop/web-7d-x: same",
     ]);
+  });
+
+  test("takes of an object that files hold several times the last, and says where they differ", async () => {
+    const [first, last] = ["old", "shop-web"].map((role) => workload("Deployment", { name: "web" }, role));
+    const dir = newFolder();
+    const found = await report(
+      "kube2iam",
+      [kube2iamTool(), first ?? {}, last ?? {}, last ?? {}],
+      "--dir",
+      dir,
+    );
+    expect(verdicts(found).slice(1)).toEqual(["Deployment shop/web: same shop-web"]);
+    expect(specsOf(found).map((spec) => spec["roles"])).toEqual([[`${ACCOUNT}shop-web`]]);
+    expect(found.notes.filter(({ code }) => code === "DEFINED_TWICE")).toEqual([
+      expect.objectContaining({
+        message: expect.stringContaining("holds Deployment shop/web several times"),
+      }),
+    ]);
+    expect(readFileSync(`${dir}/namespaces/shop/move.sh`, "utf8")).toMatch(/restart deployment\/web$/m);
+    const same = await report("kube2iam", [kube2iamTool(), last ?? {}, last ?? {}]);
+    expect(verdicts(same)).toHaveLength(2);
+    expect(codesOf(same)).not.toContain("DEFINED_TWICE");
+  });
+
+  test("tells apart what gets its names when it is created, and refuses what has no name", async () => {
+    const hook = (role: string, metadata: Json = { generateName: "hook-", namespace: "shop" }) => ({
+      ...workload("Job", {}, role),
+      metadata,
+    });
+    const found = await report("kube2iam", [kube2iamTool(), hook("a"), hook("b")]);
+    expect(verdicts(found).slice(1)).toEqual(["Job shop/hook: same a", "Job shop/hook: same b"]);
+    const { code, stderr } = await migrate("kube2iam", [kube2iamTool(), hook("a", { namespace: "shop" })]);
+    expect([code, stderr.slice(0, 14)]).toEqual([2, "NAME_INVALID: "]);
+  });
+
+  test("allows no session name, which kube2iam has not", async () => {
+    for (const key of ["iam.amazonaws.com/session-name", "podrole.dev/session-name"]) {
+      const annotations = { "iam.amazonaws.com/role": "a", [key]: "vault" };
+      const found = await report("kube2iam", [
+        kube2iamTool(),
+        workload("Pod", { name: "x" }, "a", {}, { annotations }),
+      ]);
+      expect(verdicts(found).at(-1)).toBe("Pod shop/x: refused SESSION_NAME_FORBIDDEN");
+      expect(specsOf(found)).toEqual([
+        { namespaces: ["shop"], serviceAccounts: ["default"], roles: [`${ACCOUNT}a`] },
+      ]);
+    }
+  });
+
+  test("completes a default role by the base that kube2iam finds by itself", async () => {
+    const objects = [
+      tool("jtblin/kube2iam:1", "--auto-discover-base-arn", "--default-role=plain"),
+      workload("Pod", { name: "x" }, undefined),
+    ];
+    expect(await migrate("kube2iam", objects)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^BASE_ROLE_NEEDED: /),
+    });
+    const found = await report("kube2iam", objects, "--base-role-arn", ACCOUNT);
+    expect(verdicts(found).at(-1)).toBe("Pod shop/x: same plain");
+    expect(found.settings["defaultRole"]).toBe(`${ACCOUNT}plain`);
   });
 
   test("notes what else decides or may not work", async () => {

@@ -6,6 +6,7 @@ import {
   ACCOUNT,
   kube2iamTool,
   namespace,
+  newFolder,
   object,
   verdicts,
   workload,
@@ -116,6 +117,8 @@ test("podrole migrate --live goes by the settings of an installation that is the
     "Deployment other/w: refused ROLE_NOT_ALLOWED",
   );
   expect(stdout).toContain("ConfigMap podrole-system/podrole-config");
+  const text = await podrole([...args.filter((one) => !["-o", "json"].includes(one)), "--dir", newFolder()]);
+  expect(text.stdout).toContain("podrole is installed. These commands give it the settings");
 });
 
 test("podrole migrate --live ends with 2 where there is no cluster", async () => {

@@ -72,7 +72,8 @@ export const workload = (
 export const tool = (image: string, ...args: readonly string[]): Json =>
   object(
     "DaemonSet",
-    { name: "tool", namespace: "kube-system" },
+    // kiam's first argument is `server` or `agent`.
+    { name: /^[a-z]/.test(args[0] ?? "") ? `tool-${args[0]}` : "tool", namespace: "kube-system" },
     {
       spec: { template: { spec: { hostNetwork: true, containers: [{ name: "tool", image, args }] } } },
     },
