@@ -108,7 +108,7 @@ const AWS = new Set(
     "ec2 modify-instance-metadata-options,ecr create-repository,ecr get-login-password,eks describe-cluster," +
     "eks describe-pod-identity-association,eks list-pod-identity-associations,iam list-roles," +
     "iam add-client-id-to-open-id-connect-provider,iam create-open-id-connect-provider,iam create-role," +
-    "iam get-open-id-connect-provider,iam get-role,iam update-assume-role-policy,s3 cp,s3api create-bucket," +
+    "iam get-open-id-connect-provider,iam get-role,iam put-user-policy,iam update-assume-role-policy,s3 cp,s3api create-bucket," +
     "s3api delete-public-access-block,s3api put-bucket-acl,s3api put-bucket-policy,s3api put-public-access-block," +
     "sts assume-role-with-web-identity,sts get-caller-identity"
   ).split(","),
