@@ -1,4 +1,5 @@
-import { CodedError } from "../../../sidecar/kit/errors.ts";
+import { coded, CodedError } from "../../../sidecar/kit/errors.ts";
+import { Refusal } from "../../cluster/api-server.ts";
 import { manifestCluster } from "../../cluster/manifest-cluster.ts";
 import type { Facts } from "../../model/facts.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
@@ -53,8 +54,23 @@ export async function ofCluster(references: readonly string[], options: Options)
     const { objects, installation, problems } =
       references.length === 0
         ? await ofWholeCluster(cluster, options, settings)
-        : { ...(await readObjects(references, options, cluster, settings)), problems: [] };
+        : {
+            ...(await readObjects(references, options, cluster, settings).catch(throwWithOtherForms)),
+            problems: [],
+          };
     return { objects, installation: { ...installation, config: withAnyCa(installation.config) }, problems };
+  });
+}
+
+/** Tenants may not read the RoleGrants. The other forms need less. */
+function throwWithOtherForms(error: unknown): never {
+  const { code, message, cause } = coded(error);
+  if (!(cause instanceof Refusal && cause.status === 403)) throw error;
+  throw new CodedError(code, message, {
+    remedy:
+      "Give the pods' manifests with -f, or role and service account: --role ARN -n NAMESPACE --service-account NAME. " +
+      "Or use a kubeconfig whose user may read it, such as one with ClusterRole podrole-viewer.",
+    cause,
   });
 }
 

@@ -235,6 +235,16 @@ describe("podrole trust-policy of a cluster", () => {
     );
   });
 
+  test("says which forms need no RoleGrants where these may not be read", async () => {
+    const { server, kubeconfig } = await cluster();
+    server.answer("LIST /apis/podrole.dev/v1alpha1/rolegrants", 403);
+    const run = await trust(["pod/web", "-n", "shop", "--kubeconfig", kubeconfig]);
+    expect(run).toMatchObject({ code: 2, stdout: "" });
+    expect(run.stderr).toMatch(/^API_REFUSED: .*rolegrants/);
+    expect(run.stderr).toContain("--role ARN -n NAMESPACE --service-account NAME");
+    expect(run.stderr).toContain("podrole-viewer");
+  });
+
   test("asks the API server for the issuer alone where the service account is given", async () => {
     const { server, kubeconfig } = await cluster();
     const { code } = await trust([...OURS, "--kubeconfig", kubeconfig]);
