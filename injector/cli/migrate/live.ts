@@ -46,7 +46,7 @@ export async function readCluster(
 ): Promise<LiveInput> {
   const { read } = cluster;
   const hidden: Forbidden[] = [];
-  const orHidden = async <T>(work: Promise<T>, path = ""): Promise<T | undefined> => {
+  const orHidden = async <T>(work: Promise<T>, path = "", where = ""): Promise<T | undefined> => {
     try {
       return await work;
     } catch (error) {
@@ -55,7 +55,7 @@ export async function readCluster(
         cause instanceof Refusal && cause.status === 403 ? forbiddenIn(cause.said) : undefined;
       if (forbidden === undefined) throw error;
       if (!(await isServed(path, read))) return undefined;
-      hidden.push(forbidden);
+      hidden.push({ ...forbidden, what: `${forbidden.what}${where}` });
       return undefined;
     }
   };
@@ -64,9 +64,18 @@ export async function readCluster(
     const [start, kind] = [path.slice(0, at), path.slice(at)];
     return `${start}/namespaces/${only}${kind}`;
   };
-  const listed = async (path: string, apiVersion: string, kind: string): Promise<readonly Fields[]> =>
+  const listed = async (
+    path: string,
+    apiVersion: string,
+    kind: string,
+    where?: string,
+  ): Promise<readonly Fields[]> =>
     // Lists leave out what their items are.
-    ((await orHidden(readAll(read, path), path)) ?? []).map((object) => ({ ...object, apiVersion, kind }));
+    ((await orHidden(readAll(read, path), path, where)) ?? []).map((object) => ({
+      ...object,
+      apiVersion,
+      kind,
+    }));
   const namespaceAlone = async (): Promise<readonly Fields[]> => {
     const found = await orHidden(read(`/api/v1/namespaces/${only}`));
     return found === undefined ? [] : [{ ...found, apiVersion: "v1", kind: "Namespace" }];
@@ -82,7 +91,8 @@ export async function readCluster(
     ),
     // The tool itself is in a namespace of its own.
     ...(only === undefined ? [] : LISTS.filter(({ kind }) => KINDS_OF_TOOLS.has(kind))).map(
-      async ({ path, apiVersion, kind }) => findTools(await listed(path, apiVersion, kind), origin),
+      async ({ path, apiVersion, kind }) =>
+        findTools(await listed(path, apiVersion, kind, " in all namespaces"), origin),
     ),
   ]);
   const objects = all.flat();

@@ -7,6 +7,9 @@ import { notesIn, type Report } from "./report.ts";
 import type { Step } from "./steps.ts";
 import { titleOf } from "./workloads.ts";
 
+/** As many of a kind as are shown. */
+const MOST = 3;
+
 /** The report for a person. Pure. */
 export function reportText(report: Report, width: number, paint: Paint): string {
   const { origin, plans, grants, policies, assumptions, steps, found } = report;
@@ -91,7 +94,7 @@ const findingLines = (
   ...wrapped(`To do: ${remedy}`, width, indent),
 ];
 
-/** Each code once, with its first sentence and how many have it: in a cluster hundreds of pods may have the same. */
+/** Each message once, with who has it, and at most three messages of a code: in a cluster hundreds of pods may have the same. */
 function warningLines(all: readonly Assessed[], width: number, paint: Paint): readonly string[] {
   const found = all
     .filter(({ verdict }) => verdict !== "refused")
@@ -99,12 +102,17 @@ function warningLines(all: readonly Assessed[], width: number, paint: Paint): re
       findings.filter(({ severity }) => severity === "warn").map((finding) => ({ workload, finding })),
     );
   return [...Map.groupBy(found, ({ finding }) => finding.code)].flatMap(([code, of]) => {
-    const names = [...new Set(of.map(({ workload }) => titleOf(workload)))];
-    const who =
-      names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
+    const messages = [...Map.groupBy(of, ({ finding }) => `${finding.message} ${finding.remedy}`)];
     return [
-      `  ${paint("yellow", "warn")}  ${code}: ${plain(who)}`,
-      ...of.slice(0, 1).flatMap(({ finding }) => wrapped(`${finding.message} ${finding.remedy}`, width, 8)),
+      ...messages.slice(0, MOST).flatMap(([message, those]) => {
+        const names = [...new Set(those.map(({ workload }) => titleOf(workload)))];
+        const more = names.length > MOST ? ` and ${names.length - MOST} more` : "";
+        return [
+          `  ${paint("yellow", "warn")}  ${code}: ${plain(names.slice(0, MOST).join(", "))}${more}`,
+          ...wrapped(message, width, 8),
+        ];
+      }),
+      ...moreLine(messages.length),
     ];
   });
 }
@@ -113,9 +121,12 @@ function warningLines(all: readonly Assessed[], width: number, paint: Paint): re
 const noteLines = (notes: readonly Note[], width: number, paint: Paint): readonly string[] =>
   [...Map.groupBy(notes, ({ code }) => code)].flatMap(([code, of]) => [
     `  ${paint(NOTES[code].severity === "warn" ? "yellow" : "cyan", NOTES[code].severity)}  ${code}`,
-    ...of.slice(0, 3).flatMap(({ message }) => wrapped(message, width, 8)),
-    ...(of.length > 3 ? [`        And ${of.length - 3} more like these: -o json has all.`] : []),
+    ...of.slice(0, MOST).flatMap(({ message }) => wrapped(message, width, 8)),
+    ...moreLine(of.length),
   ]);
+
+const moreLine = (total: number): readonly string[] =>
+  total > MOST ? [`        And ${total - MOST} more like these: -o json has all.`] : [];
 
 function namespaceLine({ name, moves, workloads, hasLabel }: NamespacePlan): string {
   if (moves !== true) return `${name}: stays, ${moves}`;

@@ -45,6 +45,27 @@ describe("podrole migrate kube2iam", () => {
     expect(found.settings).toEqual({ baseRoleArn: ACCOUNT, policy: "enforce" });
   });
 
+  test("shows each warning with the workloads that have it, and at most three of a code", async () => {
+    const misspelt = (key: string, name: string) =>
+      workload("Deployment", { name }, "till", {}, { annotations: { [`iam.amazonaws.com/${key}`]: "till" } });
+    const { stdout } = await migrate("kube2iam", [
+      kube2iamTool(),
+      WEB,
+      ...["rol", "role_", "Role", "roles"].map((key, index) => misspelt(key, `web-${index}`)),
+      misspelt("rol", "till"),
+    ]);
+    expect(stdout.replaceAll(/\s+/g, " ")).toMatch(
+      new RegExp(
+        [
+          "warn ANNOTATION_UNKNOWN: Deployment shop/till, Deployment shop/web-0 The annotation iam.amazonaws.com/rol is .+",
+          "warn ANNOTATION_UNKNOWN: Deployment shop/web-1 The annotation iam.amazonaws.com/role_ is .+",
+          "warn ANNOTATION_UNKNOWN: Deployment shop/web-2 The annotation iam.amazonaws.com/Role is .+",
+          "And 1 more like these: -o json has all\\.",
+        ].join(" "),
+      ),
+    );
+  });
+
   test("names each pod that podrole refuses, by the finding of the decision, and exits with 1", async () => {
     const objects = [
       RESTRICTED,

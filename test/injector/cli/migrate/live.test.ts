@@ -106,6 +106,19 @@ test("podrole migrate --live -n reads one namespace, and looks for the tool in a
   expect(server.requests).not.toContain("LIST /api/v1/pods");
 });
 
+test("podrole migrate --live -n says of which namespaces it may not read the workloads", async () => {
+  const { server, args } = await cluster();
+  put(server, "/apis/apps/v1/namespaces/shop/deployments", workload("Deployment", { name: "web" }, "till"));
+  server.answer("LIST /apis/apps/v1/deployments", FORBIDDEN("deployments"));
+  server.answer("GET /apis/apps/v1", { kind: "APIResourceList" });
+  const { stdout } = await podrole([...args, "-n", "shop"]);
+  const found = JSON.parse(stdout) as ReportJson;
+  expect(verdicts(found)).toHaveLength(1);
+  expect(found.notes.map(({ message }) => message)).toContain(
+    "The API server does not let alice list deployments.batch in all namespaces. What these hold is missing here.",
+  );
+});
+
 test("podrole migrate --live goes by the settings of an installation that is there, but for mode audit", async () => {
   const { server, args } = await cluster();
   server.answer("GET /api/v1/namespaces/podrole-system/configmaps/podrole-config", {
