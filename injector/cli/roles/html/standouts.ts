@@ -103,7 +103,7 @@ export function standouts(report: Report, uses: readonly RoleUse[]): readonly St
     {
       id: "changed",
       count: pods("changed"),
-      what: "pod with yesterday's role|pods with yesterday's role",
+      what: "pod with a former role|pods with a former role",
       why: "A pod that is made now would get another role, or none.",
       tone: "warn",
       table: "pods",
