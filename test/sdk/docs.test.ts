@@ -26,7 +26,7 @@ const COMMANDS = new Map(
   ),
 );
 /** What earlier commands of the pages have written, and what the reader has to write. */
-const FILES = ["trust.json", "POLICY", "openid-configuration", "jwks"];
+const FILES = ["trust.json", "broker-permissions.json", "POLICY", "openid-configuration", "jwks"];
 
 /** All in one process: to load the AWS CLI takes longer than to run it. */
 const RUN = `
