@@ -81,7 +81,6 @@ export async function migrate(
     assumptions: settings.assumptions,
     settings: withPolicy(settings, config),
     plans,
-    rules: origin.rules,
     grants: granted.objects,
     policies: trust.plan?.policies ?? [],
     notes: [

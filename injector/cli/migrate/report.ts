@@ -1,6 +1,6 @@
 import type { Written } from "../../config/read-config.ts";
 import type { NamespacePlan } from "./assess.ts";
-import type { OriginName, Rules } from "./from/origin.ts";
+import type { OriginName } from "./from/origin.ts";
 import type { GrantObject } from "./grants.ts";
 import type { Note } from "./note.ts";
 import type { Step } from "./steps.ts";
@@ -16,7 +16,6 @@ export interface Report {
   /** podrole's settings for it, by their names in the chart's `options`. */
   readonly settings: Written;
   readonly plans: readonly NamespacePlan[];
-  readonly rules: Rules | undefined;
   readonly grants: readonly GrantObject[];
   readonly policies: readonly PlannedPolicy[];
   /** Of no single namespace. */

@@ -1,6 +1,7 @@
 import type { Finding } from "../../model/findings.ts";
 import type { Paint } from "../print/paint.ts";
 import { plain, wrapped } from "../print/lines.ts";
+import type { OriginName } from "./from/origin.ts";
 import type { Assessed, NamespacePlan } from "./assess.ts";
 import { NOTES, type Note } from "./note.ts";
 import { notesIn, type Report } from "./report.ts";
@@ -23,7 +24,7 @@ export function reportText(report: Report, width: number, paint: Paint): string 
   const notes = notesIn(report);
   return `${[
     paint("bold", `From ${origin} to podrole`),
-    ...wrapped(found.length === 0 ? `${origin} was not found.` : `Found: ${found.join(", ")}.`, width, 2),
+    ...wrapped(found.length === 0 ? NOT_FOUND[origin] : `Found: ${found.join(", ")}.`, width, 2),
     ...assumptions.flatMap((line) => wrapped(line, width, 2)).map((line) => paint("dim", line)),
     ...wrapped(
       `${count(moving.length, "namespace")} to move: ${count(withRole, "workload")} with the role of now, ${counted("same").length - withRole} without a role as now, ${counted("differs").length} with another role, ${counted("refused").length} refused. ${count(grants.length, "RoleGrant")}, ${count(policies.length, "IAM policy", "IAM policies")}.`,
@@ -51,6 +52,12 @@ export function reportText(report: Report, width: number, paint: Paint): string 
     ...(steps.length > 0 ? [] : ["", "For the files and the commands, run the same with --dir FOLDER."]),
   ].join("\n")}\n`;
 }
+
+const NOT_FOUND: Readonly<Record<OriginName, string>> = {
+  kube2iam: "kube2iam was not found.",
+  kiam: "kiam was not found.",
+  irsa: "No webhook was found: EKS runs it outside the cluster, with its defaults.",
+};
 
 const count = (number: number, one: string, many = `${one}s`): string =>
   `${number} ${number === 1 ? one : many}`;

@@ -61,7 +61,7 @@ function flagsOf(
   const { flags, differing } = commonFlags(found.map(({ words }) => flagsIn(words, switches)));
   const [first] = found;
   if (first === undefined) {
-    const message = `No ${what.replace(/^kiam's |^the /, "")} was found, so ${what} is taken to run with its defaults. Give its arguments by --tool-args, or its manifest.`;
+    const message = `${what} was not found, so it is taken to run with its defaults. Give its arguments by --tool-args, or its manifest.`;
     return { flags, notes: [note("TOOL_NOT_FOUND", message)] };
   }
   if (differing.length === 0) return { flags, notes: [] };
