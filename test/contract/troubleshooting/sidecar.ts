@@ -10,12 +10,13 @@ import type { Credentials } from "../../../sidecar/sts/credentials.ts";
 import { createEngine } from "../../../sidecar/engine/engine.ts";
 import { IssueError } from "../../../sidecar/sts/issue-error.ts";
 import { ENV } from "../../../sidecar/contract/env.ts";
-import { parseEnv, type Env } from "../../../sidecar/kit/env.ts";
+import { parseEnv } from "../../../sidecar/kit/env.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { oneHourFallback } from "../../../sidecar/sts/one-hour.ts";
 import { credentialServer, listen } from "../../../sidecar/wire/server.ts";
 import type { Issue } from "../../../sidecar/sts/chain.ts";
 import type { Source } from "../../../sidecar/contract/session.ts";
+import { instanceRole } from "../../../sidecar/sources/node.ts";
 import { IDENTITY_SOURCES } from "../../../sidecar/sources/sources.ts";
 import { watchTokenFile } from "../../../sidecar/wire/token-file.ts";
 import { createGuardCheck } from "../../../sidecar/guard-check.ts";
@@ -48,29 +49,26 @@ const row = (error: CodedError): Row => ({
 });
 
 /** What stands in the way of a first call to STS. */
-function issuerOf(source: Source, env: Env = {}): Issue {
+function issuerOf(source: Source): Issue {
   const own = IDENTITY_SOURCES[source];
   if (!own.callsSts) throw new Error(`source ${source} calls no STS`);
-  return own.issuer(
-    parseEnv({ [ENV.webIdentityTokenFile]: "/run/podrole/sts/token", ...env }, own.settings),
-    {
-      steps: [],
-      sessionName: "billing.api-0",
-      assumeRole: () => Promise.reject(new Error("asked")),
-    },
-  );
+  return own.issuer(parseEnv({ [ENV.webIdentityTokenFile]: "/run/podrole/sts/token" }, own.settings), {
+    steps: [],
+    sessionName: "billing.api-0",
+    assumeRole: () => Promise.reject(new Error("asked")),
+  });
 }
 
 /** Why a sidecar has nothing to serve, beside what STS says. */
 export async function sidecarRows(): Promise<readonly Row[]> {
-  const silent = { AWS_EC2_METADATA_SERVICE_ENDPOINT: `http://127.0.0.1:${await freePort()}` };
+  const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
   const { port } = taken.address() as AddressInfo;
   const server = (): ReturnType<typeof credentialServer> => credentialServer({ identities: [] });
   const errors = [
     await thrown(() => issuerOf("web-identity")()),
-    await thrown(() => issuerOf("node", silent)()),
+    await thrown(() => instanceRole(() => Promise.reject(refused))),
     await thrown(() => issuerOf("ambient")()),
     await engineFailure(() => Promise.resolve(credentials({ expiresAt: 0 }))),
     await engineFailure(() => new Promise(() => undefined), 30_000),
