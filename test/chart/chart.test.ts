@@ -4,7 +4,7 @@ import { certificates } from "../../injector/config/certificates-kind.ts";
 import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
 import { requireConfig } from "../../injector/config/read-config.ts";
 import { SETTING_NAMES } from "../../injector/config/settings.ts";
-import { REGISTRY, VERSION } from "../../injector/model/version.ts";
+import { VERSION } from "../../injector/model/version.ts";
 import { DEFAULT_RIGHTS } from "../cluster/rights.ts";
 import { CHART_OPTIONS, injectorFlags, valuesAt } from "../support/chart-options.ts";
 import { CHART_VALUES } from "../support/chart-values.ts";
@@ -174,7 +174,7 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
     },
   );
 
-  test("has ClusterRole podrole-viewer, which reads grants, settings and who has roles, and gives it to nobody", () => {
+  test("has ClusterRole podrole-viewer, which reads grants and settings, and gives it to nobody", () => {
     const objects = rendered();
     const viewer = objects.find((one) => one?.metadata.name === "podrole-viewer");
     expect(viewer).toMatchObject({
@@ -182,7 +182,6 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
       rules: [
         { apiGroups: ["podrole.dev"], resources: ["rolegrants"], verbs: ["get", "list", "watch"] },
         { apiGroups: [""], resources: ["configmaps"], resourceNames: ["podrole-config"], verbs: ["get"] },
-        { apiGroups: [""], resources: ["namespaces", "serviceaccounts", "pods"], verbs: ["get", "list"] },
       ],
     });
     expect(Object.keys(viewer.metadata.labels).filter((key) => key.includes("aggregate"))).toEqual([]);
@@ -238,7 +237,7 @@ describe.skipIf(reason !== undefined)(`the ConfigMap of settings${reason ? `: ${
 
   test("omits settings without a value", () => {
     const { version, image, ...others } = settings();
-    expect([version, image]).toEqual([VERSION, `${REGISTRY}/sidecar:${VERSION}`]);
+    expect([version, image]).toEqual([VERSION, `podrole/sidecar:${VERSION}`]);
     expect(Object.keys(others)).toContain("source");
     for (const name of [
       "policy",

@@ -91,7 +91,7 @@ describe.skipIf(reason !== undefined)(
       },
     );
 
-    test("shows to a podrole-viewer everything but the sessions, and says in one line why not these", async () => {
+    test("shows to who has ClusterRoles view and podrole-viewer everything but the sessions, and says in one line why not these", async () => {
       const viewer = await as("viewer");
       const { code, lines, said } = await until("the viewer's rights", async () => {
         const found = await roles(viewer, "-A");
@@ -127,7 +127,7 @@ describe.skipIf(reason !== undefined)(
       });
       expect([code, lines]).toEqual([0, [""]]);
       expect(said).toMatch(
-        /are left out: system:serviceaccount:people:reader may not list rolegrants\.podrole\.dev\. ClusterRole podrole-viewer/,
+        /are left out: system:serviceaccount:people:reader may not list rolegrants\.podrole\.dev\. ClusterRoles view and podrole-viewer have/,
       );
       const rows = await roles(await as("reader"), "-n", "shop", "--no-sessions");
       expect(rows.lines[1]).toBe("till-0|till-reader|not known|-");
@@ -171,19 +171,17 @@ async function install({ admin }: ControlPlane): Promise<void> {
   await admin.create(GRANTS, grantObject("reports", { roles: ["report-writer"], namespaces: ["mall"] }));
   const viewer = (await shippedObjects()).find((one) => one.metadata.name === "podrole-viewer");
   await admin.create(`${RBAC}/clusterroles`, viewer);
-  const bound = (role: string, name: string) => ({
-    metadata: { name },
-    roleRef: {
-      apiGroup: AUTHORIZATION,
-      kind: role === "podrole-viewer" ? "ClusterRole" : "Role",
-      name: role,
-    },
+  const bound = (kind: "ClusterRole" | "Role", role: string, name: string) => ({
+    metadata: { name: `${name}-${role.replaceAll(":", "-")}` },
+    roleRef: { apiGroup: AUTHORIZATION, kind, name: role },
     subjects: [{ kind: "ServiceAccount", name, namespace: "people" }],
   });
-  await admin.create(`${RBAC}/clusterrolebindings`, bound("podrole-viewer", "viewer"));
+  // What a controller, which does not run here, makes ClusterRole view of.
+  for (const role of ["podrole-viewer", "system:aggregate-to-view"])
+    await admin.create(`${RBAC}/clusterrolebindings`, bound("ClusterRole", role, "viewer"));
   const rules = [{ apiGroups: [""], resources: ["pods"], verbs: ["list"] }];
   await admin.create(`${RBAC}/namespaces/shop/roles`, { metadata: { name: "reader" }, rules });
-  await admin.create(`${RBAC}/namespaces/shop/rolebindings`, bound("reader", "reader"));
+  await admin.create(`${RBAC}/namespaces/shop/rolebindings`, bound("Role", "reader", "reader"));
 }
 
 /** Makes a pod through the webhook, and has it run as a kubelet would report it. */

@@ -104,7 +104,7 @@ function whyUnknown(
   { problem, lacksBase = false }: Installation,
 ): string | undefined {
   if (hidden !== undefined)
-    return `${hidden.user} may not ${hidden.what}. ClusterRole podrole-viewer has that right.`;
+    return `${hidden.user} may not ${hidden.what}. ClusterRoles view and podrole-viewer have the rights for it.`;
   if (problem !== undefined) return `${problem}. Give --podrole-namespace, or the settings with --config.`;
   return lacksBase
     ? "the base of role names is known to the injector alone. Give --base-role-arn."
