@@ -14,7 +14,8 @@ import {
 import { template } from "../support/helm.ts";
 import { until } from "../support/until.ts";
 import { openMigration, whyNoMigration, type Migration } from "./migrate-rig.ts";
-import { GRANTS } from "./setting.ts";
+import type { KubeObject } from "./kube-client.ts";
+import { GRANTS, NAMESPACES } from "./setting.ts";
 
 const reason = whyNoMigration();
 
@@ -212,6 +213,19 @@ describe.skipIf(reason !== undefined).for(SCENARIOS)(
       const again = JSON.parse(stdout) as ReportJson;
       expect(again.grants).toEqual(report.grants);
       expect(verdicts(again)).toEqual(verdicts(report));
+    });
+
+    test("removes the rules of the namespaces by its script, and restores them by the other", async () => {
+      const rules = async () => {
+        const { items } = (await admin().get(NAMESPACES)) as { readonly items: readonly KubeObject[] };
+        return items.map(({ metadata }) => [metadata.name, metadata.annotations ?? {}]);
+      };
+      const before = await rules();
+      await migration.asAdmin("sh", join(dir(), "remove-rules.sh"));
+      expect(JSON.stringify(await rules())).not.toMatch(/iam\.amazonaws\.com/);
+      await migration.asAdmin("sh", join(dir(), "restore-rules.sh"));
+      expect(await rules()).toEqual(before);
+      expect(JSON.stringify(before)).toMatch(/iam\.amazonaws\.com/);
     });
 
     test("goes back by the scripts that it wrote", async () => {

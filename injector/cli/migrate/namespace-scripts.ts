@@ -14,7 +14,9 @@ export interface Scripts {
 /** What `kubectl rollout restart` knows. */
 const RESTARTED: ReadonlySet<string> = new Set(["Deployment", "StatefulSet", "DaemonSet"]);
 /** Kinds whose pod template cannot be changed, or is not one. */
-const FIXED: ReadonlySet<string> = new Set(["Pod", "Job"]);
+const FIXED: ReadonlySet<string> = new Set(["Pod", "Job", "PodTemplate"]);
+/** Kinds that keep their pods when their template changes. */
+const KEEPING: ReadonlySet<string> = new Set(["ReplicaSet", "ReplicationController"]);
 
 /**
  * The order keeps pods working: the label comes before the new pods. Pods whose IRSA webhook no longer changes them, but which podrole's
@@ -33,9 +35,10 @@ export function scriptsFor(plan: NamespacePlan, origin: OriginName): Scripts {
       : [
           `kubectl -n ${namespace} rollout restart ${restarted.map(({ workload }) => referenceOf(workload)).join(" ")}`,
         ];
-  const by = movable.filter(
-    ({ workload }) =>
-      FIXED.has(workload.kind) || !(RESTARTED.has(workload.kind) || workload.kind === "CronJob"),
+  const waiting = movable.filter(
+    (one) =>
+      KEEPING.has(one.workload.kind) ||
+      !(RESTARTED.has(one.workload.kind) || one.workload.kind === "CronJob" || patched.includes(one)),
   );
   return {
     move: script([
@@ -43,21 +46,17 @@ export function scriptsFor(plan: NamespacePlan, origin: OriginName): Scripts {
       `${label}=${NAMESPACE_LABEL.value} --overwrite`,
       ...patched.map(({ workload }) => patchLine(workload, "true")),
       ...restart,
-      ...by
-        .filter((one) => !patched.includes(one))
-        .map(({ workload }) =>
-          comment(`${titleOf(workload)} gets guard and sidecar when its pod is created again.`),
-        ),
+      ...waiting.map(({ workload }) =>
+        comment(`${titleOf(workload)} gets guard and sidecar when its pod is created again.`),
+      ),
     ]),
     back: script([
       `${label}-`,
       ...patched.map(({ workload }) => patchLine(workload, null)),
       ...restart,
-      ...by
-        .filter((one) => !patched.includes(one))
-        .map(({ workload }) =>
-          comment(`${titleOf(workload)} keeps guard and sidecar until its pod is created again.`),
-        ),
+      ...waiting.map(({ workload }) =>
+        comment(`${titleOf(workload)} keeps guard and sidecar until its pod is created again.`),
+      ),
     ]),
   };
 }

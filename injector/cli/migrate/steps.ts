@@ -203,13 +203,19 @@ function rulesScripts(
     return value === undefined ? [] : [{ name, value }];
   });
   if (ruled.length === 0) return undefined;
-  const line = (name: string, change: string): string =>
-    `kubectl annotate namespace ${shellWord(name)} ${shellWord(change)}\n`;
   return {
-    remove: withHead(ruled.map(({ name }) => line(name, `${rules.key}-`)).join("")),
-    restore: withHead(ruled.map(({ name, value }) => line(name, `${rules.key}=${value}`)).join("")),
+    remove: withHead(
+      ruled
+        .map(({ name }) => `kubectl annotate namespace ${shellWord(name)} ${shellWord(`${rules.key}-`)}\n`)
+        .join(""),
+    ),
+    restore: withHead(ruled.map(({ name, value }) => restoring(name, { [rules.key]: value })).join("")),
   };
 }
+
+/** By standard input, since Linux takes no argument of 128 KiB, and an annotation may be longer. JSON is one line, whatever the text is. */
+const restoring = (name: string, annotations: Readonly<Record<string, string>>): string =>
+  `kubectl patch namespace ${shellWord(name)} --type merge --patch-file /dev/stdin <<'EOF'\n${JSON.stringify({ metadata: { annotations } })}\nEOF\n`;
 
 const withHead = (lines: string): string => `#!/bin/sh\nset -eu\n${lines}`;
 

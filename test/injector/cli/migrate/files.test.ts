@@ -62,13 +62,13 @@ const filesBelow = (dir: string): readonly string[] =>
     .toSorted();
 const textOf = (...path: readonly string[]): string => readFileSync(join(...path), "utf8");
 
-/** What a script calls, with programs that only say how they were called. */
+/** What a script calls, with programs that only say how they were called, and what they read. */
 function called(script: string): readonly string[] {
   const bin = tempFolder();
   for (const name of ["kubectl", "aws"]) {
     writeFileSync(
       join(bin, name),
-      `#!/bin/sh\nprintf '%s' ${name}\nfor one; do printf '|%s' "$one"; done\necho\n`,
+      `#!/bin/sh\nprintf '%s' ${name}\nfor one; do printf '|%s' "$one"; done\necho\n/bin/cat\n`,
     );
     chmodSync(join(bin, name), 0o755);
   }
@@ -109,9 +109,26 @@ describe("podrole migrate --dir", () => {
       "kubectl|label|namespace|shop|podrole.dev/inject=enabled|--overwrite",
       "kubectl|-n|shop|rollout|restart|deployment/web",
     ]);
-    expect(called(join(dir, "restore-rules.sh"))).toContain(
-      `kubectl|annotate|namespace|shop|iam.amazonaws.com/allowed-roles=${RULE}`,
-    );
+    expect(called(join(dir, "restore-rules.sh")).slice(2)).toEqual([
+      "kubectl|patch|namespace|shop|--type|merge|--patch-file|/dev/stdin",
+      JSON.stringify({ metadata: { annotations: { "iam.amazonaws.com/allowed-roles": RULE } } }),
+    ]);
+  });
+
+  test("restores a rule as it was, whatever is in it and however long it is", async () => {
+    // Linux takes no argument of 128 KiB; a namespace's annotations may have twice that.
+    const rule = `'$(exit 1)\`exit 1\`"\\\nEOF\n\r\t\u0000${"x".repeat(200_000)}`;
+    const dir = newFolder();
+    const objects = [
+      kube2iamTool("--namespace-restrictions", "--default-role=plain"),
+      namespace("shop", { "iam.amazonaws.com/allowed-roles": rule }),
+      workload("Pod", { name: "x" }, undefined),
+    ];
+    await migrate("kube2iam", objects, "--dir", dir);
+    const [, read = ""] = called(join(dir, "restore-rules.sh"));
+    expect(JSON.parse(read)).toEqual({
+      metadata: { annotations: { "iam.amazonaws.com/allowed-roles": rule } },
+    });
   });
 
   test("adds to the trust policies that are there, and keeps those for the way back", async () => {

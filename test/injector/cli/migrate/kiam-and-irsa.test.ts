@@ -9,6 +9,7 @@ import {
   object,
   report,
   specsOf,
+  template,
   textFile,
   tool,
   verdicts,
@@ -136,6 +137,11 @@ describe("podrole migrate irsa", () => {
         irsaAccount("web", "web"),
         workload("Deployment", { name: "web" }, undefined, { serviceAccountName: "web" }),
         workload("CronJob", { name: "nightly" }, undefined, { serviceAccountName: "web" }),
+        workload("ReplicaSet", { name: "old" }, undefined, { serviceAccountName: "web" }),
+        {
+          ...object("PodTemplate", { name: "tpl" }),
+          template: template(undefined, { serviceAccountName: "web" }),
+        },
         workload("Deployment", { name: "moved" }, undefined, { serviceAccountName: "web" }, skipped),
         workload("DaemonSet", { name: "plain" }, undefined),
         workload("DaemonSet", { name: "node" }, undefined, { serviceAccountName: "web", hostNetwork: true }),
@@ -151,6 +157,8 @@ describe("podrole migrate irsa", () => {
       "DaemonSet shop/plain: same",
       "Deployment shop/moved: differs web",
       "Deployment shop/web: same web",
+      "PodTemplate shop/tpl: same web",
+      "ReplicaSet shop/old: same web",
     ]);
     expect(found.settings).toEqual({ policy: "listed" });
     const cron = PATCH.replace('{"spec":', '{"spec":{"jobTemplate":{"spec":').replace("}'", "}}}'");
@@ -161,7 +169,10 @@ describe("podrole migrate irsa", () => {
       "kubectl label namespace shop podrole.dev/inject=enabled --overwrite",
       `kubectl -n shop patch cronjob nightly --type merge ${cron}`,
       `kubectl -n shop patch deployment web --type merge ${PATCH}`,
+      `kubectl -n shop patch replicaset old --type merge ${PATCH}`,
       "kubectl -n shop rollout restart daemonset/plain deployment/moved",
+      "# PodTemplate shop/tpl gets guard and sidecar when its pod is created again.",
+      "# ReplicaSet shop/old gets guard and sidecar when its pod is created again.",
       "",
     ]);
     expect(readFileSync(`${dir}/namespaces/shop/back.sh`, "utf8")).toContain(
