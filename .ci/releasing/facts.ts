@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Facts } from "./request.ts";
 import { run } from "./run.ts";
@@ -37,6 +37,10 @@ export function factsOf(root: string): Facts {
     },
     changes: run("git", ["-C", root, "status", "--porcelain"]),
     missing: missingTools(),
-    isFilled: (folder) => existsSync(folder) && readdirSync(folder).length > 0,
+    isFilled,
   };
 }
+
+/** Whether a release would be written over something: a file, or a folder with anything in it. */
+export const isFilled = (path: string): boolean =>
+  existsSync(path) && (!statSync(path).isDirectory() || readdirSync(path).length > 0);

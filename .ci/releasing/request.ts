@@ -11,7 +11,7 @@ export interface Facts {
   readonly changes: string;
   /** Programs that a release needs and that the machine lacks. */
   readonly missing: readonly string[];
-  /** Whether a folder has anything in it. */
+  /** Whether there is a file, or a folder with anything in it. */
   readonly isFilled: (folder: string) => boolean;
 }
 
@@ -67,7 +67,7 @@ export function requestOf(args: readonly string[], facts: Facts): Request {
   }
   const into = folder === undefined ? join(facts.root, "dist/release", version) : resolve(facts.cwd, folder);
   if (facts.isFilled(into)) {
-    throw new RefusedError("RELEASE_FOLDER_NOT_EMPTY", `${into} is not empty: name another folder.`);
+    throw new RefusedError("RELEASE_FOLDER_NOT_EMPTY", `${into} is no empty folder: name another.`);
   }
   return { version, folder: into, buildOptions: end === -1 ? [] : args.slice(end + 1) };
 }

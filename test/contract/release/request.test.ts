@@ -1,5 +1,9 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { isFilled } from "../../../.ci/releasing/facts.ts";
 import { RefusedError, requestOf, type Facts } from "../../../.ci/releasing/request.ts";
+import { tempFolder } from "../../support/temp-files.ts";
 
 const READY: Facts = {
   cwd: "/home/ada",
@@ -77,9 +81,16 @@ describe("a release", () => {
     );
   });
 
+  test("finds whether a release would be written over something", () => {
+    const folder = tempFolder();
+    expect([isFilled(join(folder, "new")), isFilled(folder)]).toEqual([false, false]);
+    writeFileSync(join(folder, "file"), "");
+    expect([isFilled(join(folder, "file")), isFilled(folder)]).toEqual([true, true]);
+  });
+
   test("refuses a folder that has something in it", () => {
     expect(refusal(["1.2.3", "/out"], { isFilled: (folder) => folder === "/out" })).toBe(
-      "RELEASE_FOLDER_NOT_EMPTY: /out is not empty: name another folder.",
+      "RELEASE_FOLDER_NOT_EMPTY: /out is no empty folder: name another.",
     );
   });
 });
