@@ -226,6 +226,10 @@ describe("podrole migrate --dir", () => {
       expect(scripts).toHaveLength(from === "irsa" ? 0 : 2);
       for (const script of scripts) expect(called(join(dir, script)).join("\n")).not.toContain("shop-a");
     }
+    // The broker makes another call than IRSA, so that it is not let in proves nothing.
+    const broker = ["--source", "broker", "--principal", `${ACCOUNT}broker`, "--broker-identity", "node"];
+    const viaBroker = await report("irsa", [evil, pod], ...broker, "--roles", allRoles());
+    expect(viaBroker.policies.find(({ of }) => of === `${ACCOUNT}shop-a`)?.state).toBe("set");
     // By an association another principal has it, which the policy lets in.
     const association = textFile(
       JSON.stringify({

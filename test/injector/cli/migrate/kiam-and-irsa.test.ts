@@ -110,6 +110,16 @@ describe("podrole migrate kiam", () => {
     ]);
     expect(verdicts(refused).at(-1)).toBe("Pod shop/c: refused SESSION_NAME_FORBIDDEN");
     expect(specsOf(refused)[0]).not.toHaveProperty("sessionNames");
+    // Nor does IRSA read the one that kiam reads.
+    const session = { "iam.amazonaws.com/session-name": "vault" };
+    const besideKiam = await report("kiam", [
+      server(),
+      agent(),
+      irsaAccount("web", "web"),
+      workload("Pod", { name: "d" }, undefined, { serviceAccountName: "web" }, { annotations: session }),
+    ]);
+    expect(verdicts(besideKiam).at(-1)).toBe("Pod shop/d: refused SESSION_NAME_FORBIDDEN");
+    expect(specsOf(besideKiam)[0]).not.toHaveProperty("sessionNames");
   });
 
   test("names pods whose names podrole cannot complete, for a base that could mean two things", async () => {
