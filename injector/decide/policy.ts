@@ -45,15 +45,13 @@ export function decideRole(
   const rule = rules.find(({ allows }) => allows(arn));
   if (rule !== undefined) return { allowed: true, rule: rule.name, findings };
   if (arn === config.defaultRole) return { allowed: true, rule: "the setting defaultRole", findings };
-  const others = rules.length > 0 ? [] : forOtherAccounts(facts);
-  if (mode === "listed" && rules.length === 0 && others.length === 0) {
-    return { allowed: true, rule: RULE_BY_IAM, findings };
-  }
+  const open = admitsAny(facts, rules, mode);
+  if (mode === "listed" && open !== undefined) return { allowed: true, rule: open, findings };
 
   const allowed = allowedHere(rules);
   const [ask, which] = allowed === "" ? ["Ask", "the role"] : ["Use one of these roles, or ask", "this one"];
   const remedy = `${ask} a cluster admin to allow ${which} by a RoleGrant, or by the annotation ${config.keys.namespaceAllowedRoles} of the namespace. \`podrole explain -f FILE -n ${facts.namespace.name}\` shows the rules that you may read, and what the webhook answers.`;
-  const message = `Service account ${who(facts, serviceAccount)} may not use ${arn}. ${allowed === "" ? noneOf(rules, others) : allowed}`;
+  const message = `Service account ${who(facts, serviceAccount)} may not use ${arn}. ${allowed === "" ? noneOf(rules, forOtherAccounts(facts)) : allowed}`;
   return refused("ROLE_NOT_ALLOWED", message, remedy, mode, findings);
 }
 
@@ -75,12 +73,30 @@ export function rulesFor(
   return { denies, allows: [...annotationRules(ANY_ROLE, facts, config, []), ...ofGrants] };
 }
 
+/**
+ * Why pods are admitted with whatever role: the mode, or that no rule is about their namespace; undefined where a rule has to allow it. In
+ * mode `listed` a Deny is still applied. Pure.
+ * @param allows the rules about the service account
+ */
+export function admitsAny(
+  facts: Facts,
+  allows: readonly Pick<Rule, "name">[],
+  mode: PolicyMode,
+): string | undefined {
+  if (mode === "off") return RULE_OFF;
+  if (mode === "audit") return RULE_AUDIT;
+  return mode === "listed" && allows.length === 0 && forOtherAccounts(facts).length === 0
+    ? RULE_BY_IAM
+    : undefined;
+}
+
 /** The rules' patterns are the same for every role. */
 const ANY_ROLE = "arn:aws:iam::000000000000:role/any" as RoleArn;
 
 /** `rule` where no rule of the cluster has allowed the role. */
 export const RULE_OFF = "policy off";
 export const RULE_BY_IAM = "no rule is set here, so the IAM trust policy decides";
+const RULE_AUDIT = "policy audit: admitted although no rule allows it";
 
 function grantsFor({ grants, namespace }: Facts, serviceAccount: string) {
   const covering = grants.filter((grant) => covers(grant, namespace, serviceAccount));
@@ -121,11 +137,7 @@ function refused(
 ): RoleDecision {
   if (mode === "audit") {
     const would = finding("ROLE_WOULD_BE_DENIED", message, remedy);
-    return {
-      allowed: true,
-      rule: "policy audit: admitted although no rule allows it",
-      findings: [...findings, would],
-    };
+    return { allowed: true, rule: RULE_AUDIT, findings: [...findings, would] };
   }
   return { allowed: false, findings: [...findings, finding(code, message, remedy)] };
 }

@@ -86,7 +86,7 @@ export interface ReachLine {
 }
 
 /** What is said of a group of service accounts, rule by rule; one line at least. */
-export function reachLines({ isHandled, problem, open, rules, roles }: Reach): readonly ReachLine[] {
+export function reachLines({ isHandled, problem, mode, open, rules, roles }: Reach): readonly ReachLine[] {
   if (!isHandled)
     return [
       {
@@ -97,10 +97,11 @@ export function reachLines({ isHandled, problem, open, rules, roles }: Reach): r
       },
     ];
   if (problem !== undefined) return [{ effect: "None", roles: [], rule: problem, seen: [] }];
+  const isApplied = mode !== "off" && mode !== "audit";
   const lines = rules.map(({ rule, effect, patterns }): ReachLine => ({
     effect,
     roles: patterns,
-    rule,
+    rule: effect === "Deny" && !isApplied ? `${rule} (not applied: policy ${mode})` : rule,
     seen: effect === "Deny" ? [] : roles.filter((one) => one.rule === rule).map(({ role }) => role),
   }));
   const any: readonly ReachLine[] =

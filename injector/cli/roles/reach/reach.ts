@@ -3,7 +3,14 @@ import { coded } from "../../../../sidecar/kit/errors.ts";
 import type { InjectorConfig, PolicyMode } from "../../../config/installation.ts";
 import { policyMode } from "../../../decide/identities.ts";
 import { namespaceSettings } from "../../../decide/namespace-settings.ts";
-import { decideRole, RULE_BY_IAM, RULE_OFF, rulesFor, type RulesFor } from "../../../decide/policy.ts";
+import {
+  admitsAny,
+  decideRole,
+  RULE_BY_IAM,
+  RULE_OFF,
+  rulesFor,
+  type RulesFor,
+} from "../../../decide/policy.ts";
 import { resolveRole } from "../../../decide/role.ts";
 import { parseRoleArn, type RoleArn } from "../../../model/arn.ts";
 import { isLabelled, type Facts, type NamespaceFacts } from "../../../model/facts.ts";
@@ -49,9 +56,6 @@ export interface Group {
   /** Of one of them. */
   readonly facts?: Facts;
 }
-
-/** No rule names it, so it is allowed only where whatever role is. */
-const UNNAMED = "arn:aws:iam::000000000000:role/unnamed" as RoleArn;
 
 /**
  * What the rules say about each service account of a namespace. Pure.
@@ -113,11 +117,10 @@ function judge(serviceAccount: string, facts: Facts | Error, config: InjectorCon
   }
   const { source } = namespaceSettings(facts, config);
   const mode = policyMode({ policy: config.policy, source });
-  const unnamed = decideRole(UNNAMED, facts, serviceAccount, mode, config);
-  const open = unnamed.allowed && isUnruled(unnamed) ? unnamed.rule : undefined;
   const asked = resolveRole({ spec: { containers: [], serviceAccountName: serviceAccount } }, facts, config);
   const gets = asked.kind === "role" ? asked.arn : undefined;
   const found = rulesFor(facts, serviceAccount, config);
+  const open = admitsAny(facts, found.allows, mode);
   const reach = {
     source,
     mode,

@@ -82,6 +82,29 @@ test.for([
   ]);
 });
 
+test("in mode audit, any role is admitted beside what a rule allows, also one that is denied", () => {
+  const annotations = { "iam.amazonaws.com/permitted": ".*" };
+  const known = facts({ annotations, grants: [deny] });
+  expect(reach({ web: known }, { policy: "audit" })[0]?.open).toMatch(/^policy audit/);
+});
+
+test("in mode listed, a Deny leaves to IAM what it does not deny, whatever it denies", () => {
+  const everywhere = grant("far", {
+    effect: "Deny",
+    roles: ["un*", "arn:aws:iam::000000000000:*"],
+    namespaces: ["*"],
+  });
+  expect(reach({ web: facts({ grants: [everywhere] }) }, { policy: "listed" })[0]?.open).toMatch(/IAM/);
+});
+
+test.for(["audit", "off"] as const)("in mode %s, a Deny is said to be applied to nobody", (policy) => {
+  const [one] = reach({ web: facts({ grants: [deny] }) }, { policy });
+  expect(one && reachLines(one)[0]).toMatchObject({
+    effect: "Deny",
+    rule: `RoleGrant no (not applied: policy ${policy})`,
+  });
+});
+
 test("in mode listed, one grant for another service account closes the namespace", () => {
   expect(reach({ web: facts({ grants: [tills] }) }, { policy: "listed" })[0]?.open).toBeUndefined();
 });
