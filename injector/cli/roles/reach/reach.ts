@@ -13,6 +13,7 @@ import {
 } from "../../../decide/policy.ts";
 import { resolveRole } from "../../../decide/role.ts";
 import { parseRoleArn, type RoleArn } from "../../../model/arn.ts";
+import { globMatches, globOf } from "../../../model/glob.ts";
 import { isLabelled, type Facts, type NamespaceFacts } from "../../../model/facts.ts";
 import { ruleOfGrant } from "../../../model/grant-label.ts";
 
@@ -94,13 +95,33 @@ export function withRoles(
 ): Reach {
   const { namespace, serviceAccounts, mode } = reach;
   if (facts === undefined || mode === undefined) return { ...reach, roles: [] };
-  const roles = known.flatMap((role): ReachRole[] => {
+  const roles = known.filter(mayMatch(reach.rules, config)).flatMap((role): ReachRole[] => {
     const decision = decideRole(role, facts, serviceAccounts[0] ?? "", mode, config);
     if (!decision.allowed || isUnruled(decision)) return [];
     const pods = serviceAccounts.reduce((sum, name) => sum + podsWith(namespace, name, role), 0);
     return [{ role, rule: decision.rule, pods }];
   });
   return { ...reach, roles };
+}
+
+/**
+ * Whether a role is worth a decision: one that no pattern matches is allowed by no rule. A large cluster has more roles times service
+ * accounts than there is time to decide about.
+ */
+function mayMatch(
+  rules: readonly ReachRule[],
+  { allowedRolesFormat, keys }: InjectorConfig,
+): (role: RoleArn) => boolean {
+  const expressions = [
+    keys.namespacePermitted,
+    ...(allowedRolesFormat === "glob" ? [] : [keys.namespaceAllowedRoles]),
+  ];
+  const allows = rules.filter(({ effect }) => effect === "Allow");
+  if (allows.some(({ rule }) => expressions.some((key) => rule === `annotation ${key}`))) return () => true;
+  const globs = allows.flatMap(({ patterns }) => patterns.map(globOf));
+  const names = new Set(globs.flatMap(({ text, tail }) => (tail === undefined ? [text] : [])));
+  const others = globs.filter(({ tail }) => tail !== undefined);
+  return (role) => names.has(role) || others.some((glob) => globMatches(glob, role));
 }
 
 interface Judged {
