@@ -4,6 +4,7 @@ import { serviceAccountIn } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
 import { namespaceIn, templateOf } from "../../model/workload.ts";
 import type { Surroundings } from "./read/surroundings.ts";
+import { mayTake, rolesAsked } from "./reach/asked.ts";
 import { groupsOf, namedRoles, withRoles, type Reach } from "./reach/reach.ts";
 import { choosesPlain, choosesRow, chosenReach, type Choice } from "./report.ts";
 import { rowsOf } from "./rows/pod-rows.ts";
@@ -105,8 +106,9 @@ export function reaches(
       );
       return groupsOf(namespace, new Map(known), config);
     });
-  const known = [...new Set([...used, ...namedRoles(groups)])].toSorted();
+  const known = [...new Set([...used, ...namedRoles(groups), ...rolesAsked(choice.role, config)])].toSorted();
   return groups.flatMap((group) => {
+    if (choice.role?.some((text) => mayTake(text, group, config)) === false) return [];
     const chosen = chosenReach(choice, withRoles(group, known, podsWith, config));
     return chosen === undefined ? [] : [chosen];
   });

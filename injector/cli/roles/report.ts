@@ -51,7 +51,6 @@ export function chosenReach({ role, serviceAccount }: Choice, reach: Reach): Rea
   const serviceAccounts = reach.serviceAccounts.filter((name) => choosesAccount(serviceAccount, name));
   if (serviceAccount !== undefined && serviceAccounts.length === 0) return undefined;
   const roles = reach.roles.filter((one) => choosesRole(role, one.role));
-  if (role !== undefined && roles.length === 0 && reach.open === undefined) return undefined;
   return { ...reach, serviceAccounts, roles };
 }
 

@@ -108,21 +108,21 @@ export function withRoles(
  * Whether a role is worth a decision: one that no pattern matches is allowed by no rule. A large cluster has more roles times service
  * accounts than there is time to decide about.
  */
-function mayMatch(
-  rules: readonly ReachRule[],
-  { allowedRolesFormat, keys }: InjectorConfig,
-): (role: RoleArn) => boolean {
-  const expressions = [
-    keys.namespacePermitted,
-    ...(allowedRolesFormat === "glob" ? [] : [keys.namespaceAllowedRoles]),
-  ];
+function mayMatch(rules: readonly ReachRule[], config: InjectorConfig): (role: RoleArn) => boolean {
   const allows = rules.filter(({ effect }) => effect === "Allow");
-  if (allows.some(({ rule }) => expressions.some((key) => rule === `annotation ${key}`))) return () => true;
+  if (allows.map(({ rule }) => rule).some(isOfExpressions(config))) return () => true;
   const globs = allows.flatMap(({ patterns }) => patterns.map(globOf));
   const names = new Set(globs.flatMap(({ text, tail }) => (tail === undefined ? [text] : [])));
   const others = globs.filter(({ tail }) => tail !== undefined);
   return (role) => names.has(role) || others.some((glob) => globMatches(glob, role));
 }
+
+/** Whether the patterns of a rule are regular expressions. */
+export const isOfExpressions =
+  ({ allowedRolesFormat, keys }: InjectorConfig) =>
+  (rule: string): boolean =>
+    rule === `annotation ${keys.namespacePermitted}` ||
+    (rule === `annotation ${keys.namespaceAllowedRoles}` && allowedRolesFormat !== "glob");
 
 interface Judged {
   /** Equal for service accounts about which the same is said. */

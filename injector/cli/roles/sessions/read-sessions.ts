@@ -37,8 +37,8 @@ export interface Sessions {
 }
 
 /**
- * Asks the sidecars for their metrics, by the API server's subresource `pods/proxy`. The first is asked alone: who may not, is told so
- * once. Where nobody answers at the beginning, the others are not asked.
+ * Asks the sidecars for their metrics, by the API server's subresource `pods/proxy`. The first is asked alone. Of a namespace in which
+ * the user may not, the others are not asked; where nobody answers at the beginning, none is.
  */
 export async function readSessions(
   pods: readonly Askable[],
@@ -48,7 +48,9 @@ export async function readSessions(
   const found = new Map<string, ReadonlyMap<string, Session>>();
   const failures = new Map<string, number>();
   const late = AbortSignal.timeout(limits.allMs);
-  let [forbidden, gaveUp, asked]: [string | undefined, boolean, number] = [undefined, false, 0];
+  /** By namespace: the right may be given in some of them, and whatever answers in a pod's place speaks for no other one. */
+  const forbidden = new Map<string, string>();
+  let [gaveUp, asked] = [false, 0];
   const ask = async ({ namespace, name, healthPort }: Askable): Promise<void> => {
     asked += 1;
     const path = `/api/v1/namespaces/${namespace}/pods/${name}:${healthPort}/proxy${PATH.metrics}`;
@@ -57,9 +59,11 @@ export async function readSessions(
     } catch (error) {
       if (late.aborted) return;
       const denied = error instanceof Refusal && error.status === 403 ? forbiddenIn(error.said) : undefined;
-      if (denied !== undefined) forbidden = `${denied.user} may not ${denied.what}`;
-      const why = error instanceof Refusal ? messageOf(error) : whyOf(error);
-      failures.set(why, (failures.get(why) ?? 0) + 1);
+      if (denied !== undefined) forbidden.set(namespace, `${denied.user} may not ${denied.what}`);
+      else {
+        const why = error instanceof Refusal ? messageOf(error) : whyOf(error);
+        failures.set(why, (failures.get(why) ?? 0) + 1);
+      }
       gaveUp ||= found.size === 0 && asked >= limits.atOnce;
     }
   };
@@ -67,27 +71,41 @@ export async function readSessions(
   const [first] = pods;
   if (first !== undefined) await ask(waiting.next().value ?? first);
   const worker = async (): Promise<void> => {
-    // oxlint-disable-next-line no-await-in-loop
     for (const pod of waiting) {
-      if (forbidden !== undefined || gaveUp || late.aborted) return;
-      await ask(pod);
+      if (gaveUp || late.aborted) return;
+      // oxlint-disable-next-line no-await-in-loop
+      if (!forbidden.has(pod.namespace)) await ask(pod);
     }
   };
   await Promise.all(Array.from({ length: limits.atOnce }, worker));
   return { of: found, notes: notesOf() };
 
   function notesOf(): readonly string[] {
-    if (forbidden !== undefined)
-      return [
-        `The sidecars' sessions are not shown: ${forbidden}. The page who-has-which-role says what that right is.`,
-      ];
-    const missing = pods.length - found.size;
-    if (missing === 0) return [];
+    const ofRights = pods.filter((pod) => forbidden.has(pod.namespace)).length;
+    const others = pods.length - found.size - ofRights;
+    const [said] = forbidden.values();
+    const more =
+      forbidden.size > 1
+        ? `, nor in ${forbidden.size - 1} other namespace${forbidden.size === 2 ? "" : "s"}`
+        : "";
     const [why, count] = [...failures].toSorted(([, a], [, b]) => b - a)[0] ?? [];
     const because =
-      why === undefined ? `the time of ${limits.allMs / 1000} seconds was over` : `${why} (${count} times)`;
+      why !== undefined
+        ? `${why} (${count} times)`
+        : late.aborted
+          ? `the time of ${limits.allMs / 1000} seconds was over`
+          : "too many before them were refused";
     return [
-      `The sessions of ${missing} of ${pods.length} pods are not shown, since their sidecars were not read: ${because}.`,
+      ...(said === undefined
+        ? []
+        : [
+            `The sessions of ${ofRights} of ${pods.length} pods are not shown: ${said}${more}. The page who-has-which-role says what that right is.`,
+          ]),
+      ...(others <= 0
+        ? []
+        : [
+            `The sessions of ${others} of ${pods.length} pods are not shown, since their sidecars were not read: ${because}.`,
+          ]),
     ];
   }
 }

@@ -102,7 +102,7 @@ test("what --reach says a service account could take is what the webhook admits,
         );
         const known = facts({
           grants: made.filter(({ namespaces = [] }) => namespaces.some((one) => globMatches(one, "shop"))),
-          annotations: notes as Record<string, string>,
+          annotations: notes,
         });
         const groups = groupsOf(known.namespace, new Map(ACCOUNTS.map((name) => [name, known])), over);
         const reaches = groups.map((group) => withRoles(group, ROLES, () => 0, over));

@@ -81,6 +81,40 @@ describe("the sidecars of many pods", () => {
     expect(notes).toEqual([expect.stringContaining("jane may not get pods/proxy in namespace shop")]);
   });
 
+  test("are asked in the namespaces where the user may, and one namespace does not speak for another", async () => {
+    const asked: string[] = [];
+    const readText: ReadText = (path) => {
+      asked.push(path);
+      const said =
+        'pods "x" is forbidden: User "jane" cannot get resource "pods/proxy" in API group "" in the namespace "mall"';
+      return path.includes("/mall/")
+        ? Promise.reject(new Refusal(403, said))
+        : Promise.resolve(metricsText());
+    };
+    const mixed = pods(40).map((pod, n) => (n % 2 === 0 ? { ...pod, namespace: "mall" } : pod));
+    const { of, notes } = await readSessions(mixed, readText, LIMITS);
+    expect(of.size).toBe(20);
+    expect(asked.filter((path) => path.includes("/mall/"))).toHaveLength(1);
+    expect(notes).toEqual([
+      expect.stringMatching(/^The sessions of 20 of 40 pods are not shown: jane may not get pods\/proxy/),
+    ]);
+  });
+
+  test("are given up where the user may in none of many namespaces", async () => {
+    let asked = 0;
+    const readText: ReadText = () => {
+      asked += 1;
+      const said = 'User "jane" cannot get resource "pods/proxy" in API group "" in the namespace "team-1"';
+      return Promise.reject(new Refusal(403, said));
+    };
+    const spread = pods(500).map((pod, n) => ({ ...pod, namespace: `team-${n}` }));
+    const { notes } = await readSessions(spread, readText, LIMITS);
+    expect(asked).toBeLessThan(10);
+    expect(notes.join(" ")).toMatch(
+      /jane may not.+nor in \d other namespaces\..+ not read: too many before them were refused/,
+    );
+  });
+
   test("are given up where nobody answers at the beginning", async () => {
     let asked = 0;
     const readText: ReadText = () => {
