@@ -143,7 +143,7 @@ describe.skipIf(reason !== undefined)(
     test("sees the label of the namespace withdrawn", async () => {
       await plane.admin.patch(`${NAMESPACES}/mall`, { metadata: { labels: { "podrole.dev/inject": null } } });
       const { lines } = await roles(adminConfig(plane), "-n", "mall", "--no-sessions");
-      expect(lines[1]).toBe("report-0|report-writer|namespace not labelled|-");
+      expect(lines[1]).toBe("report-0|report-writer|not labelled, role not proven|-");
     });
   },
 );

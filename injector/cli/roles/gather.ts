@@ -6,7 +6,7 @@ import { namespaceIn, templateOf } from "../../model/workload.ts";
 import type { Surroundings } from "./read/surroundings.ts";
 import { mayTake, rolesAsked } from "./reach/asked.ts";
 import { groupsOf, namedRoles, withRoles, type Reach } from "./reach/reach.ts";
-import { choosesPlain, choosesRow, chosenReach, type Choice } from "./report.ts";
+import { choosesAccount, choosesPlain, choosesRow, chosenReach, type Choice } from "./report.ts";
 import { rowsOf } from "./rows/pod-rows.ts";
 import type { PlainRow, RoleRow } from "./rows/row.ts";
 import type { Askable } from "./sessions/read-sessions.ts";
@@ -55,7 +55,7 @@ export function gatherer({ factsOf, config, choice, fallback }: Around): Gathere
     accounts.set(namespace, (accounts.get(namespace) ?? new Set()).add(account));
     const facts = factsOf(namespace, account);
     const found = rowsOf(object, facts, config, fallback);
-    if (found.left === "not-handled") notHandled += 1;
+    if (found.left === "not-handled" && choosesAccount(choice.serviceAccount, account)) notHandled += 1;
     if (found.plain !== undefined && choosesPlain(choice, found.plain)) plain.push(found.plain);
     for (const { role } of found.roles) {
       used.add(role);

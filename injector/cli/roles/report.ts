@@ -11,6 +11,8 @@ export interface Report {
   readonly from: string;
   /** RFC 3339. */
   readonly at: string;
+  /** What was asked for; absent for everything. */
+  readonly chosen?: Choice;
   readonly rows: readonly RoleRow[];
   readonly plain: readonly PlainRow[];
   /** Absent where it was not asked for, or the rules may not be read. */
@@ -36,8 +38,26 @@ export function choosesRole(globs: readonly string[] | undefined, role: RoleArn)
   return globs.some((text) => subjects.some((subject) => globMatches(globOf(text), subject)));
 }
 
-const choosesAccount = (globs: readonly string[] | undefined, name: string): boolean =>
+export const choosesAccount = (globs: readonly string[] | undefined, name: string): boolean =>
   globs === undefined || globs.some((text) => globMatches(globOf(text), name));
+
+/** What was asked for, to be put into a report; nothing for everything. */
+export const chosenIn = ({ role, serviceAccount }: Choice): Pick<Report, "chosen"> =>
+  role === undefined && serviceAccount === undefined
+    ? {}
+    : {
+        chosen: {
+          ...(role === undefined ? {} : { role }),
+          ...(serviceAccount === undefined ? {} : { serviceAccount }),
+        },
+      };
+
+/** `role till-*, service account web`. */
+export const choiceText = ({ role, serviceAccount }: Choice): string =>
+  [
+    ...(role === undefined ? [] : [`role ${role.join(" or ")}`]),
+    ...(serviceAccount === undefined ? [] : [`service account ${serviceAccount.join(" or ")}`]),
+  ].join(", ");
 
 export const choosesRow = ({ role, serviceAccount }: Choice, row: RoleRow): boolean =>
   choosesRole(role, row.role) && choosesAccount(serviceAccount, row.serviceAccount);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { countPods, type Report } from "../report.ts";
+import { choiceText, countPods, type Report } from "../report.ts";
 import { hasOneAccount } from "../print/tables.ts";
 import type { Assets } from "./assets.ts";
 import { markup, type Markup } from "./markup.ts";
@@ -88,12 +88,18 @@ const PICTURE = markup`<section id="picture" hidden>
 </p>
 </section>`;
 
-const heading = ({ namespace, from, at, rows, plain, notHandled }: Report): Markup => markup`<header>
+const heading = ({ namespace, from, at, chosen, rows, plain, notHandled }: Report): Markup => markup`<header>
 <h1>Who has which role</h1>
 <p class="where">${namespace === undefined ? "All namespaces" : `Namespace ${namespace}`} of <code>${from}</code>,
-<time datetime="${at}">${at.replace("T", " ").replace(/:\d\d\.\d+Z$/, " UTC")}</time></p>
-<p class="counts">Pods: <span><b>${grouped(countPods(rows))}</b> with a role</span> <span><b>${grouped(plain.length)}</b> without</span>
-<span><b>${grouped(notHandled)}</b> in namespaces that podrole does not handle</span></p>
+<time datetime="${at}">${at.replace("T", " ").replace(/:\d\d\.\d+Z$/, " UTC")}</time>${
+  chosen === undefined ? markup`` : markup`. Only ${choiceText(chosen)}`
+}</p>
+<p class="counts">Pods: <span><b>${grouped(countPods(rows))}</b> with a role</span>${
+  chosen?.role === undefined
+    ? markup` <span><b>${grouped(plain.length)}</b> without</span>
+<span><b>${grouped(notHandled)}</b> in namespaces that podrole does not handle</span>`
+    : markup``
+}</p>
 </header>`;
 
 function standoutList(all: readonly Standout[]): Markup {

@@ -131,7 +131,7 @@ export function standouts(report: Report, uses: readonly RoleUse[]): readonly St
       id: "unknown",
       count: pods("unknown"),
       what: "pod nobody can judge|pods nobody can judge",
-      why: "What the rules say about them now is not known: the notes say why.",
+      why: "What the rules say about them now, or whether they have the role at all, is not known: their state or the notes say why.",
       tone: "warn",
       table: "pods",
       state: "unknown",

@@ -39,7 +39,11 @@ export const podText = ({ kind, name, container }: RoleRow): string =>
 
 /** The rule of now; else that of when the pod was made. */
 export const ruleText = ({ rule, now }: RoleRow): string =>
-  now.kind === "allowed" ? now.rule : rule === undefined ? "" : `${rule} (when it was made)`;
+  now.kind === "allowed"
+    ? now.rule
+    : rule === undefined
+      ? ""
+      : `${rule} (${now.kind === "not-handled" ? "says the pod" : "when it was made"})`;
 
 /** Names where all roles are of one account; else ARNs. */
 const roleShortener = (roles: readonly RoleArn[]): ((role: RoleArn) => string) =>

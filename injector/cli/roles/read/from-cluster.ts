@@ -8,7 +8,7 @@ import { readAll, readPages, type Read } from "../../live/reader.ts";
 import { allGrants } from "../../live/surroundings.ts";
 import { gatherer, reaches } from "../gather.ts";
 import { wantsReach, type Options } from "../options.ts";
-import type { Report } from "../report.ts";
+import { chosenIn, type Report } from "../report.ts";
 import type { RoleRow } from "../rows/row.ts";
 import { POD_IDENTITY, containerIdentity } from "../../../../sidecar/contract/session.ts";
 import { readSessions, type Sessions } from "../sessions/read-sessions.ts";
@@ -41,6 +41,7 @@ export async function reportOfCluster(options: Options, configFrom: ConfigFrom, 
       namespace,
       from: cluster.server,
       at,
+      ...chosenIn(options),
       rows: gathered.rows.map((row) => withSession(row, sessions)),
       plain: gathered.plain,
       notHandled: gathered.notHandled,
@@ -49,7 +50,9 @@ export async function reportOfCluster(options: Options, configFrom: ConfigFrom, 
         ...installation.assumptions,
         ...(unknown === undefined
           ? []
-          : [`What the rules say now, and what could be taken (--reach), are left out: ${unknown}`]),
+          : [
+              `What the rules say now, and what could be taken (--reach), are left out, and roles are what the pods say: ${unknown}`,
+            ]),
         ...(sessions?.notes ?? []),
       ],
     };

@@ -1,7 +1,7 @@
 import { CONFIG_MAP } from "../../../config/config-map.ts";
 import { parseGrant } from "../../../model/grant.ts";
 import { nameOf, type Fields } from "../../../model/read.ts";
-import { kindOf, templateOf } from "../../../model/workload.ts";
+import { kindOf, namespaceIn, templateOf } from "../../../model/workload.ts";
 import { CodedError } from "../../../../sidecar/kit/errors.ts";
 import { assumedWords, assumptionsFrom, objectsIn, placedIn, readManifests } from "../../input/files.ts";
 import { assumingBroker } from "../../input/assumed-broker.ts";
@@ -10,7 +10,7 @@ import type { Io } from "../../io.ts";
 import { installationFrom, type Installation } from "../../live/installed.ts";
 import { gatherer, reaches } from "../gather.ts";
 import { wantsReach, type Options } from "../options.ts";
-import type { Report } from "../report.ts";
+import { chosenIn, type Report } from "../report.ts";
 import { surroundingsFrom } from "./surroundings.ts";
 
 /**
@@ -33,7 +33,9 @@ export async function reportOfFiles(
   const assumed = assumptionsFrom(options);
   const surroundings = surroundingsFrom(
     {
-      namespaces: of("Namespace"),
+      namespaces: of("Namespace").filter(
+        (one) => options.namespace === undefined || nameOf(one) === options.namespace,
+      ),
       accounts: of("ServiceAccount"),
       grants: of("RoleGrant").map((one) => ({ kind: "grant", grant: parseGrant(one) })),
     },
@@ -41,13 +43,14 @@ export async function reportOfFiles(
     assumed,
   );
   const gathering = gatherer({ config, factsOf: surroundings.factsOf, choice: options, fallback });
-  gathering.add(objects);
+  gathering.add(objects.filter(isIn(options.namespace)));
   const gathered = gathering.done();
   const isReach = wantsReach(options);
   return {
-    namespace: undefined,
+    namespace: options.namespace,
     from: files.join(", "),
     at,
+    ...chosenIn(options),
     rows: gathered.rows,
     plain: gathered.plain,
     notHandled: gathered.notHandled,
@@ -58,6 +61,11 @@ export async function reportOfFiles(
     ],
   };
 }
+
+const isIn =
+  (namespace: string | undefined) =>
+  (object: Fields): boolean =>
+    namespace === undefined || namespaceIn(object) === namespace;
 
 /** Those of a ConfigMap among the manifests, unless a file was named. */
 function settingsOf(

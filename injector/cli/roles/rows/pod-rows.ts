@@ -53,7 +53,7 @@ export function rowsOf(
   };
   const isHandled = facts instanceof Error || facts === undefined || isLabelled(facts);
   const sidecar = sidecarIn(pod.spec);
-  // Only of a pod with a sidecar: in a namespace without the label everybody may write the annotation.
+  // Only of a pod with a sidecar: without one the webhook has not made it so. In a namespace without the label both may be forged.
   const status = sidecar && podStatus(stringMap(own(metadataOf(template.pod), "annotations")));
   if (status !== undefined && status.roles.size > 0) {
     const refusal = refusalOf(template.pod);
@@ -72,7 +72,9 @@ export function rowsOf(
     });
     const port = envVar(sidecar ?? { name: CONTAINER.sidecar }, ENV.healthPort)?.value ?? String(HEALTH_PORT);
     const isRunning = own(fieldsIn(object, "status"), "phase") === "Running";
-    return { roles, ...(isPod && isRunning && PORT.test(port) ? { healthPort: Number(port) } : {}) };
+    // Of a namespace without the label, whatever answers may be forged as well.
+    const isAskable = isPod && isRunning && isHandled && PORT.test(port);
+    return { roles, ...(isAskable ? { healthPort: Number(port) } : {}) };
   }
   const guard = guardModeIn(pod.spec);
   if (!isHandled || (facts === undefined && guard === undefined)) return { ...NOTHING, left: "not-handled" };

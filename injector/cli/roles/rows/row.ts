@@ -42,7 +42,7 @@ export type Now =
   /** A pod that is made now would get another role. */
   | { readonly kind: "other-role"; readonly role: RoleArn; readonly from: string }
   | { readonly kind: "no-role" }
-  /** The namespace has lost its label. */
+  /** The namespace has no label, or lost it: then what the pod says about its role is no proof. */
   | { readonly kind: "not-handled" }
   | { readonly kind: "unknown"; readonly why: string };
 
@@ -67,6 +67,8 @@ export interface Refusal {
 export type State = "gone" | "refused" | "changed" | "unknown" | "fine";
 
 export function stateOf({ now, session, refusal }: RoleRow): State {
+  // Whoever may make pods in a namespace without the label can write a sidecar and a status as they like.
+  if (now.kind === "not-handled") return "unknown";
   if (now.kind === "refused") return "gone";
   if (refusal?.isCurrent === true || (session?.isHeld === false && Object.keys(session.refusals).length > 0))
     return "refused";
@@ -76,18 +78,20 @@ export function stateOf({ now, session, refusal }: RoleRow): State {
 
 /** The state in a few words. */
 export function stateText(row: RoleRow): string {
-  const { now } = row;
+  const { now, kind, source } = row;
   switch (now.kind) {
     case "allowed":
       return "allowed";
     case "refused":
-      return now.ends ? `rule gone, session ends (${now.code})` : `rule gone (${now.code})`;
+      if (now.ends) return `rule gone, session ends (${now.code})`;
+      if (kind !== "Pod") return `not allowed (${now.code})`;
+      return source === "broker" ? `broker refuses (${now.code})` : `rule gone (${now.code})`;
     case "other-role":
-      return `new pods get ${nameOfRole(now.role)}`;
+      return `new pods ask for ${nameOfRole(now.role)}`;
     case "no-role":
       return "new pods get no role";
     case "not-handled":
-      return "namespace not labelled";
+      return "not labelled, role not proven";
     case "unknown":
       return "not known";
   }
@@ -97,7 +101,8 @@ export function stateText(row: RoleRow): string {
 export const nameOfRole = (role: RoleArn): string => role.slice(role.indexOf(":role/") + ":role/".length);
 
 /** The session in a few words; empty where nobody knows. */
-export function sessionText({ session, refusal }: RoleRow, now: number): string {
+export function sessionText({ now: { kind }, session, refusal }: RoleRow, now: number): string {
+  if (kind === "not-handled") return "";
   if (refusal?.isCurrent === true) return `refused: ${refusal.code}`;
   if (session === undefined) return refusal === undefined ? "" : `last refusal: ${refusal.code}`;
   const codes = Object.keys(session.refusals).join(", ");

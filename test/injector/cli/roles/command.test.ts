@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { podrole } from "../../../support/cli.ts";
@@ -100,6 +100,38 @@ describe("podrole roles", () => {
     expect(await names("--service-account", "nobody")).toEqual([]);
   });
 
+  test("says what was chosen, and counts nothing else", async () => {
+    const { run } = await rig();
+    const said = async (...args: readonly string[]) =>
+      (await run("-A", "--no-sessions", ...args)).stderr.replaceAll("\n", " ");
+    const byRole = await said("--role", "till-*", "x");
+    expect(byRole).toContain("1 pod with a role (role till-* or x). ");
+    expect(byRole).not.toContain("no longer allow");
+    expect(await said("--service-account", "nobody")).toMatch(
+      /^0 pods with a role \(service account nobody\); 0 pods of handled namespaces without one; 0 pods that/,
+    );
+    const file = join(tempFolder(), "roles.html");
+    await run("-A", "--no-sessions", "--service-account", "till", "--html", file);
+    const page = readFileSync(file, "utf8");
+    expect(page).toContain("Only service account till");
+    expect(page).not.toContain("report-28");
+  });
+
+  test("does not tell a forged role of a namespace without the label as one that was given", async () => {
+    const forged = injectedPod({
+      space: "wild",
+      name: "forged",
+      account: "web",
+      role: "till-reader",
+      by: "tills",
+    });
+    const { server, run } = await rig([...smallCluster(), namespace("wild", {}), forged]);
+    const { stdout, stderr } = await run("-n", "wild");
+    expect(linesOf(stdout)[1]).toBe("forged|till-reader|not labelled, role not proven|-");
+    expect(stderr.replaceAll("\n", " ")).toContain("1 pod has only its own word for its role");
+    expect(server.requests.filter((one) => one.includes("/proxy/"))).toEqual([]);
+  });
+
   test("tells with --reach who could take a role", async () => {
     const { run } = await rig();
     expect(linesOf((await run("-A", "--no-sessions", "--reach")).stdout)).toEqual([
@@ -162,6 +194,17 @@ describe("podrole roles -f", () => {
     );
     expect(stderr).toContain("No cluster was asked.");
     expect(code).toBe(1);
+  });
+
+  test("leaves one namespace of the files with -n", async () => {
+    const file = tempFile(
+      JSON.stringify({ apiVersion: "v1", kind: "List", items: smallCluster() }),
+      "a.json",
+    );
+    expect((await podrole(["roles", "-f", file, "-n", "mall", "--reach"])).stdout).toBe("");
+    const { stdout, stderr } = await podrole(["roles", "-f", file, "-n", "shop"]);
+    expect(linesOf(stdout)[2]).toBe("till-0|till-reader|allowed|-");
+    expect(stderr).toContain("2 pods with a role in namespace shop");
   });
 
   test("tells which roles the pods of workloads would get", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { rowsOf } from "../../../../injector/cli/roles/rows/pod-rows.ts";
+import { ruleText } from "../../../../injector/cli/roles/print/tables.ts";
 import { sessionText, stateOf, stateText, type RoleRow } from "../../../../injector/cli/roles/rows/row.ts";
 import type { InjectorConfig } from "../../../../injector/config/installation.ts";
 import type { Facts } from "../../../../injector/model/facts.ts";
@@ -84,15 +85,34 @@ describe("the row of a pod", () => {
       rowOf(unnamed, one),
     );
     expect(other?.now).toMatchObject({ kind: "other-role", role: `${ACCOUNT}till-2` });
-    expect(other && stateText(other)).toBe("new pods get till-2");
+    expect(other && stateText(other)).toBe("new pods ask for till-2");
     expect(none?.now).toEqual({ kind: "no-role" });
     expect(none && stateOf(none)).toBe("changed");
   });
 
-  test("says that the namespace has lost its label", () => {
-    expect(rowOf(made(), facts({ labels: { "podrole.dev/inject": "no" } })).now).toEqual({
-      kind: "not-handled",
-    });
+  test("takes the role for no more than the pod's word in a namespace without the label, where everything can be forged", () => {
+    const unlabelled = facts({ labels: { "podrole.dev/inject": "no" } });
+    const forged = gaveUp(made(), "AccessDenied: STS says no.");
+    for (const pod of [made(), forged]) {
+      const row = rowOf(pod, unlabelled);
+      expect(row.now).toEqual({ kind: "not-handled" });
+      expect([stateOf(row), stateText(row), ruleText(row), sessionText(row, 0)]).toEqual([
+        "unknown",
+        "not labelled, role not proven",
+        "RoleGrant tills (says the pod)",
+        "",
+      ]);
+    }
+    expect(rows(made(), unlabelled).healthPort).toBeUndefined();
+    expect(rows(made(), facts()).healthPort).toBe(16926);
+  });
+
+  test("does not call a rule gone where the broker refuses for another reason", () => {
+    // A rule with a slip of the pen was not withdrawn.
+    const annotations = { "iam.amazonaws.com/allowed-roles": "no list" };
+    const row = rowOf(made({ source: "broker" }), facts({ annotations }));
+    expect(row.now).toMatchObject({ kind: "refused", ends: false });
+    expect(stateText(row)).toMatch(/^broker refuses \([A-Z_]+\)$/);
   });
 
   test("does not guess where the rules may not be read, or cannot", () => {
@@ -171,7 +191,9 @@ describe("a workload of a manifest", () => {
       source: "web-identity",
       now: { kind: "allowed", rule: "RoleGrant tills" },
     });
-    expect(rowOf(deployment("vault"), known).now).toMatchObject({ code: "ROLE_NOT_ALLOWED" });
+    const denied = rowOf(deployment("vault"), known);
+    expect(denied.now).toMatchObject({ code: "ROLE_NOT_ALLOWED" });
+    expect(stateText(denied)).toBe("not allowed (ROLE_NOT_ALLOWED)");
   });
 });
 
