@@ -127,7 +127,7 @@ describe.skipIf(reason !== undefined)(
       });
       expect([code, lines]).toEqual([0, [""]]);
       expect(said).toMatch(
-        /are left out: system:serviceaccount:people:reader may not list rolegrants\.podrole\.dev\. ClusterRoles view and podrole-viewer have/,
+        /are left out, and roles are what the pods say: system:serviceaccount:people:reader may not list rolegrants\.podrole\.dev\. ClusterRoles view and podrole-viewer have/,
       );
       const rows = await roles(await as("reader"), "-n", "shop", "--no-sessions");
       expect(rows.lines[1]).toBe("till-0|till-reader|not known|-");
@@ -144,6 +144,20 @@ describe.skipIf(reason !== undefined)(
       await plane.admin.patch(`${NAMESPACES}/mall`, { metadata: { labels: { "podrole.dev/inject": null } } });
       const { lines } = await roles(adminConfig(plane), "-n", "mall", "--no-sessions");
       expect(lines[1]).toBe("report-0|report-writer|not labelled, role not proven|-");
+    });
+
+    test("tells no role as given that the author of a pod wrote into it, in a namespace without the label", async () => {
+      const status = { source: "web-identity", role: `${ACCOUNT}till-reader`, rule: "RoleGrant tills" };
+      const sidecar = { name: "podrole-sidecar", image: "own:1", restartPolicy: "Always" };
+      const pod = podObject(
+        "forged",
+        { "podrole.dev/status": JSON.stringify(status) },
+        { initContainers: [sidecar], serviceAccountName: "viewer" },
+      );
+      expect((await plane.admin.request("POST", podsOf("people"), pod)).status).toBe(201);
+      const { lines, said } = await roles(adminConfig(plane), "-n", "people");
+      expect(lines[1]).toBe("forged|till-reader|not labelled, role not proven|-");
+      expect(said).toContain("1 pod has only its own word for its role");
     });
   },
 );
