@@ -17,7 +17,15 @@ export interface RoleUse {
 }
 
 /** Every role that is in use or that a rule allows. Pure. */
-export function roleUses({ rows, reach }: Pick<Report, "rows" | "reach">): readonly RoleUse[] {
+export function roleUses({
+  rows,
+  reach,
+  namespace,
+  chosen,
+}: Pick<Report, "rows" | "reach" | "namespace" | "chosen">): readonly RoleUse[] {
+  // Of a part of the cluster nobody can say that a role has no pod: one of another part may have it.
+  const isWhole = namespace === undefined && chosen?.serviceAccount === undefined;
+
   const roles = new Map<
     RoleArn,
     { pods: Set<string>; spaces: Set<string>; accounts: Set<string>; may: Set<string> }
@@ -32,7 +40,9 @@ export function roleUses({ rows, reach }: Pick<Report, "rows" | "reach">): reado
     roles.set(role, found);
     return found;
   };
-  for (const { role, namespace, serviceAccount, name } of rows) {
+  for (const { role, namespace, serviceAccount, name, now } of rows) {
+    // What a pod of a namespace without the label says of itself makes no role a shared one.
+    if (now.kind === "not-handled") continue;
     const use = of(role);
     use.pods.add(`${namespace}/${name}`);
     use.spaces.add(namespace);
@@ -46,7 +56,7 @@ export function roleUses({ rows, reach }: Pick<Report, "rows" | "reach">): reado
       namespaces: [...spaces].toSorted(),
       serviceAccounts: accounts.size,
       mayIn: reach === undefined ? undefined : may.size,
-      note: pods.size === 0 ? "idle" : spaces.size >= SHARED ? "shared" : "",
+      note: pods.size === 0 ? (isWhole ? "idle" : "") : spaces.size >= SHARED ? "shared" : "",
     }))
     .toSorted(
       (a, b) => b.namespaces.length - a.namespaces.length || b.pods - a.pods || (a.role < b.role ? -1 : 1),

@@ -6,7 +6,13 @@ import { roleUses, standouts } from "../../../../injector/cli/roles/html/standou
 import { compared, matches, NO_FILTER, wordsIn } from "../../../../injector/cli/roles/page/filter.ts";
 import { graphOf, type Edge } from "../../../../injector/cli/roles/page/graph.ts";
 import { cut, layoutOf, BOX_HEIGHT } from "../../../../injector/cli/roles/page/layout.ts";
-import { largeCluster, roleGrant, smallCluster } from "../../../support/role-cluster.ts";
+import {
+  injectedPod,
+  largeCluster,
+  namespace,
+  roleGrant,
+  smallCluster,
+} from "../../../support/role-cluster.ts";
 import { reportOf } from "../../../support/role-report.ts";
 import { HOSTILE, hostileReport } from "./hostile.ts";
 
@@ -59,6 +65,33 @@ describe("the page", () => {
 });
 
 describe("what stands out", () => {
+  test("is no role that a part of the cluster does not use, since another part may", () => {
+    const report = reportOf([...smallCluster(), roleGrant("old", { roles: ["old"], namespaces: ["shop"] })]);
+    const ids = (over: object) => {
+      const part = { ...report, ...over };
+      return standouts(part, roleUses(part)).map(({ id }) => id);
+    };
+    expect(ids({})).toContain("idle");
+    expect(ids({ namespace: "shop" })).not.toContain("idle");
+    expect(ids({ chosen: { serviceAccount: ["web"] } })).not.toContain("idle");
+  });
+
+  test("is no role that pods of namespaces without the label say they have", () => {
+    const wild = ["a", "b", "c"].flatMap((space) => [
+      namespace(space, {}),
+      injectedPod({ space, name: "forged", account: "web", role: "till-reader", by: "tills" }),
+    ]);
+    const report = reportOf([...smallCluster(), ...wild]);
+    expect(roleUses(report)).toContainEqual(
+      expect.objectContaining({ namespaces: ["shop"], pods: 1, note: "" }),
+    );
+    expect(standouts(report, roleUses(report)).map(({ id, count }) => [id, count])).toEqual([
+      ["gone", 1],
+      ["unknown", 3],
+      ["plain", 1],
+    ]);
+  });
+
   const of = (report: Parameters<typeof standouts>[0]) =>
     standouts(report, roleUses(report)).map(({ id, count, what }) => [id, count, what]);
 
