@@ -8,7 +8,7 @@ import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } fro
 import { systemCode, messageOf } from "../../sidecar/kit/errors.ts";
 import { isRecord, own, type Fields } from "../model/read.ts";
 import type { ApiAccess } from "./access.ts";
-import { readText } from "./body.ts";
+import { AnswerTooLong, readText } from "./body.ts";
 
 /**
  * The API server answered, but not with 200 (POST and PATCH: or 201; DELETE: or 202). The message is `HTTP <status>`; `said` is its own
@@ -126,6 +126,19 @@ const READ: Sent = { method: "GET" };
 
 /** Idle connections are closed after this time, before the API server closes them and a request is lost with one. */
 const IDLE_MS = 10_000;
+/** Of a refusal. By `pods/proxy`, any pod may write one. */
+const REFUSAL_BYTES_MAX = 256 * 1024;
+
+/** Nothing of one that is longer than a sentence can be: its status is known all the same. */
+async function refusalText(response: IncomingMessage): Promise<string> {
+  try {
+    return await readText(response, REFUSAL_BYTES_MAX);
+  } catch (error) {
+    if (error instanceof AnswerTooLong) return "";
+    throw error;
+  }
+}
+
 /** Characters of a refusal's sentence that are shown. */
 const SAID_MAX = 300;
 /** The same of a dry run's: podrole's denials have up to 4,000, and more than one webhook may speak. */
@@ -167,7 +180,7 @@ export function apiServer(access: ApiAccess): ApiServer {
     const response = await answer(request, silenceMs, body);
     const { statusCode = 0 } = response;
     if (statusCode === 200 || statusCode === ALSO_DONE[method] || takesRefusals) return response;
-    throw new Refusal(statusCode, sentenceIn(await readText(response)));
+    throw new Refusal(statusCode, sentenceIn(await refusalText(response)));
   };
 
   /** The whole answer, or none. */

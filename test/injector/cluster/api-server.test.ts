@@ -102,6 +102,16 @@ describe("an answer of the API server", () => {
     });
   });
 
+  test("is not read to its end when it is a refusal that has none, and the refusal keeps its status", async () => {
+    const piece = "x".repeat(64 * 1024);
+    const { get } = await answering((response) => {
+      const more = (): void => void response.write(piece, (error) => error == null && more());
+      response.writeHead(500);
+      more();
+    });
+    await expect(get()).rejects.toMatchObject({ status: 500, said: "" });
+  });
+
   test("is also decompressed when it is a refusal", async () => {
     const { get } = await gzipped(gzipSync('{"message":"namespaces is forbidden"}'), 403);
     await expect(get()).rejects.toMatchObject({ status: 403, said: "namespaces is forbidden" });

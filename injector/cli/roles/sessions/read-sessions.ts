@@ -55,7 +55,9 @@ export async function readSessions(
     asked += 1;
     const path = `/api/v1/namespaces/${namespace}/pods/${name}:${healthPort}/proxy${PATH.metrics}`;
     try {
-      found.set(`${namespace}/${name}`, sessionsIn(await readText(path, limits.eachMs, late, BYTES_MAX)));
+      const sessions = sessionsIn(await readText(path, limits.eachMs, late, BYTES_MAX));
+      if (sessions.size === 0) throw new Error("the answer is not that of a sidecar");
+      found.set(`${namespace}/${name}`, sessions);
     } catch (error) {
       if (late.aborted) return;
       const denied = error instanceof Refusal && error.status === 403 ? forbiddenIn(error.said) : undefined;

@@ -128,6 +128,14 @@ describe("the sidecars of many pods", () => {
     ]);
   });
 
+  test("are said to be missing where something else answers in a sidecar's place", async () => {
+    const readText: ReadText = (path) =>
+      Promise.resolve(path.includes("web-3:") ? "<html>a page</html>" : metricsText());
+    expect((await readSessions(pods(6), readText, LIMITS)).notes).toEqual([
+      expect.stringMatching(/of 1 of 6 pods.+: the answer is not that of a sidecar \(1 times\)/),
+    ]);
+  });
+
   test("are shown as far as they answer", async () => {
     const readText: ReadText = (path) =>
       path.includes("web-3:")
