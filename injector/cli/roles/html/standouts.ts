@@ -20,11 +20,11 @@ export interface RoleUse {
 export function roleUses({
   rows,
   reach,
-  namespace,
+  namespace: scope,
   chosen,
 }: Pick<Report, "rows" | "reach" | "namespace" | "chosen">): readonly RoleUse[] {
   // Of a part of the cluster nobody can say that a role has no pod: one of another part may have it.
-  const isWhole = namespace === undefined && chosen?.serviceAccount === undefined;
+  const isWhole = scope === undefined && chosen?.serviceAccount === undefined;
 
   const roles = new Map<
     RoleArn,

@@ -9,7 +9,7 @@ import { cut, layoutOf, BOX_HEIGHT } from "../../../../injector/cli/roles/page/l
 import {
   injectedPod,
   largeCluster,
-  namespace,
+  namespace as namespaceObject,
   roleGrant,
   smallCluster,
 } from "../../../support/role-cluster.ts";
@@ -78,7 +78,7 @@ describe("what stands out", () => {
 
   test("is no role that pods of namespaces without the label say they have", () => {
     const wild = ["a", "b", "c"].flatMap((space) => [
-      namespace(space, {}),
+      namespaceObject(space, {}),
       injectedPod({ space, name: "forged", account: "web", role: "till-reader", by: "tills" }),
     ]);
     const report = reportOf([...smallCluster(), ...wild]);
