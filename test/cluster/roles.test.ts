@@ -148,11 +148,11 @@ describe.skipIf(reason !== undefined)(
 
     test("tells no role as given that the author of a pod wrote into it, in a namespace without the label", async () => {
       const status = { source: "web-identity", role: `${ACCOUNT}till-reader`, rule: "RoleGrant tills" };
-      const sidecar = { name: "podrole-sidecar", image: "own:1", restartPolicy: "Always" };
+      const own = { name: "podrole-sidecar", image: "own:1", restartPolicy: "Always" };
       const pod = podObject(
         "forged",
         { "podrole.dev/status": JSON.stringify(status) },
-        { initContainers: [sidecar], serviceAccountName: "viewer" },
+        { initContainers: [own], serviceAccountName: "viewer" },
       );
       expect((await plane.admin.request("POST", podsOf("people"), pod)).status).toBe(201);
       const { lines, said } = await roles(adminConfig(plane), "-n", "people");
