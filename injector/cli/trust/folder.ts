@@ -24,19 +24,19 @@ export const policyFiles = (documents: readonly PolicyDocument[], folder: string
   });
 
 /**
- * The commands, by account, as a shell reads them. Where there are several accounts, those of one run only with its credentials: a
- * role's name alone would change the role of that name in another account.
+ * The commands, by account, as a shell reads them. Those of an account run only with its credentials: a role's name alone would change
+ * the role of that name in another account.
  */
 export function commandsText(files: readonly PolicyFile[]): string {
   const byAccount = Map.groupBy(
     files.filter(({ command }) => command !== undefined),
     ({ account }) => account,
   );
-  const blocks = [...byAccount].map(([account, of]) => {
-    const commands = of.map(({ command }) => command);
-    if (byAccount.size === 1) return [`# account ${account}`, ...commands];
-    const test = `[ "$(aws sts get-caller-identity --query Account --output text)" = ${account} ]`;
-    return [`if ${test}; then`, ...commands.map((one) => `  ${one}`), "fi"];
-  });
+  const blocks = [...byAccount].map(([account, of]) => [
+    `if [ "$(aws sts get-caller-identity --query Account --output text)" = ${account} ]; then`,
+    ...of.map(({ command }) => `  ${command}`),
+    `else echo "Left out: account ${account}. Run this with credentials of that account, too." >&2`,
+    "fi",
+  ]);
   return blocks.map((lines) => `${lines.join("\n")}\n`).join("");
 }

@@ -62,13 +62,13 @@ const filesBelow = (dir: string): readonly string[] =>
     .toSorted();
 const textOf = (...path: readonly string[]): string => readFileSync(join(...path), "utf8");
 
-/** What a script calls, with programs that only say how they were called, and what they read. */
+/** What a script calls with an account's credentials, with programs that only say how they were called, and what they read. */
 function called(script: string): readonly string[] {
   const bin = tempFolder();
   for (const name of ["kubectl", "aws"]) {
     writeFileSync(
       join(bin, name),
-      `#!/bin/sh\nprintf '%s' ${name}\nfor one; do printf '|%s' "$one"; done\necho\n/bin/cat\n`,
+      `#!/bin/sh\n[ "$1" != sts ] || { echo 111122223333; exit; }\nprintf '%s' ${name}\nfor one; do printf '|%s' "$one"; done\necho\n/bin/cat\n`,
     );
     chmodSync(join(bin, name), 0o755);
   }

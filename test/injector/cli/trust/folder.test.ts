@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, writeFileSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,9 +56,11 @@ describe("podrole trust-policy --dir", () => {
       [
         'if [ "$(aws sts get-caller-identity --query Account --output text)" = 111122223333 ]; then',
         `  aws iam update-assume-role-policy --role-name billing-reader --policy-document 'file://${dir}/111122223333/billing-reader.trust.json'`,
+        'else echo "Left out: account 111122223333. Run this with credentials of that account, too." >&2',
         "fi",
         'if [ "$(aws sts get-caller-identity --query Account --output text)" = 444455556666 ]; then',
         `  aws iam update-assume-role-policy --role-name ledger --policy-document 'file://${dir}/444455556666/ledger.trust.json'`,
+        'else echo "Left out: account 444455556666. Run this with credentials of that account, too." >&2',
         "fi",
         "",
       ].join("\n"),
@@ -66,14 +68,21 @@ describe("podrole trust-policy --dir", () => {
     expect(stderr).toContain("Wrote 2 policies.");
   });
 
-  test("prints commands that change roles of the caller's account alone", async () => {
-    const bin = newFolder();
-    const aws = `#!/bin/sh\n[ "$1" = sts ] && echo 444455556666 || echo "$4"\n`;
-    writeFileSync(join(bin, "aws"), aws, { mode: 0o755 });
-    const { stdout } = await trust(["-f", manifests(), "--dir", newFolder()]);
-    const changed = execFileSync("/bin/sh", { input: stdout, encoding: "utf8", env: { PATH: bin } });
-    expect(changed).toBe("ledger\n");
-  });
+  test.for([
+    ["of several accounts", "", "ledger\n"],
+    ["of one account", "b.yaml", ""],
+  ] as const)(
+    "prints commands that change no role of another account than the caller's, and say which they leave out (%s)",
+    async ([, file, changed]) => {
+      const bin = newFolder();
+      const aws = `#!/bin/sh\n[ "$1" = sts ] && echo 444455556666 || echo "$4"\n`;
+      writeFileSync(join(bin, "aws"), aws, { mode: 0o755 });
+      const { stdout } = await trust(["-f", join(manifests(), file), "--dir", newFolder()]);
+      const ran = spawnSync("/bin/sh", { input: stdout, encoding: "utf8", env: { PATH: bin } });
+      expect(ran.stdout).toBe(changed);
+      expect(ran.stderr).toMatch(/^Left out: account 111122223333\. [^\n]+\n$/);
+    },
+  );
 
   test("writes the same twice, and other contents only with --force", async () => {
     const [dir, folder] = [newFolder(), manifests()];
