@@ -4,7 +4,7 @@ import { certificates } from "../../injector/config/certificates-kind.ts";
 import { certificateAuthority, validFor } from "../../injector/tls/certificates.ts";
 import { requireConfig } from "../../injector/config/read-config.ts";
 import { SETTING_NAMES } from "../../injector/config/settings.ts";
-import { VERSION } from "../../injector/model/version.ts";
+import { REGISTRY, VERSION } from "../../injector/model/version.ts";
 import { DEFAULT_RIGHTS } from "../cluster/rights.ts";
 import { CHART_OPTIONS, injectorFlags, valuesAt } from "../support/chart-options.ts";
 import { CHART_VALUES } from "../support/chart-values.ts";
@@ -237,7 +237,7 @@ describe.skipIf(reason !== undefined)(`the ConfigMap of settings${reason ? `: ${
 
   test("omits settings without a value", () => {
     const { version, image, ...others } = settings();
-    expect([version, image]).toEqual([VERSION, `podrole/sidecar:${VERSION}`]);
+    expect([version, image]).toEqual([VERSION, `${REGISTRY}/sidecar:${VERSION}`]);
     expect(Object.keys(others)).toContain("source");
     for (const name of [
       "policy",
