@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import manifest from "../../package.json" with { type: "json" };
 import { VERSION } from "../../injector/model/version.ts";
 import { startChild, type Child } from "../support/child.ts";
 import { freePort } from "../support/free-port.ts";
@@ -29,6 +30,7 @@ export interface Release {
   readonly controller: string;
 }
 
+const MANIFEST = fileURLToPath(new URL("../../package.json", import.meta.url));
 const source = (path: string): string => fileURLToPath(new URL(`../../injector/${path}`, import.meta.url));
 
 /** The chart with another version, and with the webhook called by address: there is no service network. */
@@ -63,9 +65,9 @@ export async function releases(folder: string, port: number): Promise<readonly [
       {
         name: "version",
         setup: (building) =>
-          building.onLoad({ filter: /injector\/model\/version\.ts$/ }, () => ({
-            contents: `export const VERSION = "${version}";`,
-          })),
+          building.onLoad({ filter: /\/package\.json$/ }, ({ path }) =>
+            path === MANIFEST ? { contents: JSON.stringify({ ...manifest, version }), loader: "json" } : null,
+          ),
       },
     ],
   });
