@@ -113,7 +113,7 @@ test("one on which podrole fails leaves the place in the code, and no text", asy
   });
   expect(response.status?.message).toMatch(/^\[INTERNAL\]/);
   expect(log).not.toContain(SECRET);
-  expect(log).toContain("forged.test.ts");
+  expect(log).toContain("forged.process.test.ts");
   expect(log).toContain('"uid":"705ab4f5"');
 });
 
