@@ -1,4 +1,4 @@
-import type { Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import { systemClock } from "../../sidecar/kit/clock.ts";
 import { allowances, type Rate } from "../model/allowance.ts";
@@ -23,14 +23,19 @@ const ADDRESSES_MAX = 20_000;
 
 interface Connection {
   readonly socket: Socket;
-  busy: number;
+  /** That is not answered yet. */
+  request: IncomingMessage | undefined;
   /** Whether it was in use since idle ones were last closed. */
   used: boolean;
 }
 
 /**
- * Bounds a server's connections. When there are too many, a new one replaces an idle one of the address with the most, so
- * that an address with few connections is never kept out by one with many.
+ * Bounds a server's connections. When there are too many, a new one replaces an idle one: of the address with the most
+ * connections among those that have an idle one. So an address with few connections is kept out neither by the idle ones of
+ * others nor by one address whose connections are all in use.
+ *
+ * A connection whose request has not come whole is idle too. A client can hold many like that at no cost, and a request that is cut
+ * off then was not looked at yet.
  * @param refused is called for each connection that is closed because there are too many
  * @returns closes the connections that are idle and were not in use since the last call
  */
@@ -54,11 +59,20 @@ export function limitConnections(server: Server, limits: ConnectionLimits, refus
   /** @returns whether an address with so many connections may have one more */
   const makeRoom = (has: number): boolean => {
     if (count < limits.connections) return true;
-    const [address, most] = [...open].reduce((one, other) => (other[1].size > one[1].size ? other : one));
-    const [port, idle] = [...most].find(([, { busy }]) => busy === 0) ?? [];
-    if (most.size <= has + 1 || port === undefined || idle === undefined) return false;
-    forget(address, port);
-    close(idle.socket);
+    // With one less, two addresses would take the same connection from each other in turn.
+    let most = has + 1;
+    let replaced: { address: string; port: number; socket: Socket } | undefined;
+    for (const [address, own] of open) {
+      if (own.size <= most) continue;
+      for (const [port, { socket, request }] of own) {
+        if (request?.complete === true) continue;
+        [most, replaced] = [own.size, { address, port, socket }];
+        break;
+      }
+    }
+    if (replaced === undefined) return false;
+    forget(replaced.address, replaced.port);
+    close(replaced.socket);
     return true;
   };
   // For https too these are TCP connections, before TLS begins.
@@ -71,31 +85,35 @@ export function limitConnections(server: Server, limits: ConnectionLimits, refus
     const has = open.get(address)?.size ?? 0;
     if (has >= limits.connectionsPerAddress || !mayOpen(address) || !makeRoom(has)) return close(socket);
     const own = open.get(address) ?? new Map<number, Connection>();
-    open.set(address, own.set(port, { socket, busy: 0, used: true }));
+    open.set(address, own.set(port, { socket, request: undefined, used: true }));
     count += 1;
     socket.once("close", () => {
       if (own.get(port)?.socket === socket) forget(address, port);
     });
     return undefined;
   });
-  server.prependListener("request", ({ socket }, response) => {
-    // For https this is another object than the one above, with the same two ends.
-    const { remoteAddress: address = "", remotePort: port = 0 } = socket;
+  server.prependListener("request", (request, response) => {
+    // For https this is another socket than the one above, with the same two ends.
+    const { remoteAddress: address = "", remotePort: port = 0 } = request.socket;
     const own = open.get(address);
     const connection = own?.get(port);
     if (own === undefined || connection === undefined) return;
-    connection.busy += 1;
-    response.once("close", () => {
-      connection.busy -= 1;
-      connection.used = true;
+    const use = (): void => {
       if (own.get(port) !== connection) return;
       own.delete(port);
       own.set(port, connection);
+    };
+    connection.request = request;
+    use();
+    response.once("close", () => {
+      connection.request = undefined;
+      connection.used = true;
+      use();
     });
   });
   return () => {
     const all = [...open.values()].flatMap((own) => [...own.values()]);
-    for (const one of all.filter(({ busy }) => busy === 0)) {
+    for (const one of all.filter(({ request }) => request === undefined)) {
       if (one.used) one.used = false;
       else one.socket.destroy();
     }

@@ -69,6 +69,26 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
+test("a tenant whose requests do not come whole does not shield the silent connections of others", async () => {
+  const broker = await brokerProcess();
+  loop(100, () => closedAfter(tcp(broker, "127.0.0.2"), slowBody));
+  for (let n = 1; n <= 10; n += 1) loop(99, () => closed(tcp(broker, `127.0.1.${n}`)));
+  await until("too many connections", async () => {
+    const { text } = await broker.health("/metrics");
+    return /podrole_connections_refused_total [1-9]/.test(text) || undefined;
+  });
+  for (let n = 1; n <= 30; n += 1) {
+    const { status } = await broker.ask(broker.pod(`web-${n}`), `127.0.2.${n}`);
+    expect(status).toBe(200);
+  }
+});
+
+/** Says nothing until the server closes the connection. */
+function closed(connection: Socket): Promise<void> {
+  onTestFinished(() => void connection.destroy());
+  return new Promise((resolve) => void connection.resume().once("close", () => resolve()));
+}
+
 /** Opens a connection and leaves. */
 function handshake(connection: Socket): Promise<void> {
   return new Promise((resolve) => {

@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { connect as connectTcp, type Socket } from "node:net";
+import type { ServerResponse } from "node:http";
+import { connect as connectTcp, type AddressInfo, type Socket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { LIMITS, listener } from "../../../injector/http/listener.ts";
 import { until } from "../../support/until.ts";
 import {
   ca,
@@ -67,27 +69,58 @@ describe("a flood", () => {
     expect(await review(server.port, kept)).toEqual({ status: 200, serial });
   });
 
-  test("closes the connection that was idle longest, and none with a pending request", async () => {
+  test("closes the connection that was used longest ago", async () => {
     const server = await listening({ connections: 8, connectionsPerAddress: 8 });
     const localAddress = "127.0.0.2";
-    const [busy, used, idle] = [
+    const [begun, used, idle] = [
       await raw(server.port, { localAddress }),
       await raw(server.port, { localAddress }),
       await raw(server.port, { localAddress }),
     ];
     await Promise.all(from(server, 2, 5).map((socket) => once(socket, "connect")));
-    busy.write("POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n");
-    busy.write(`expect: 100-continue\r\ncontent-length: ${Buffer.byteLength(REVIEW)}\r\n\r\n`);
-    await once(busy, "data");
+    begun.write("POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n");
+    begun.write(`expect: 100-continue\r\ncontent-length: ${Buffer.byteLength(REVIEW)}\r\n\r\n`);
+    await once(begun, "data");
     used.write("GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
     await once(used, "data");
     const ended = hungUp(idle);
     expect((await review(server.port, agentFor([ca]))).status).toBe(200);
     await ended;
-    busy.write(REVIEW);
+    begun.write(REVIEW);
     used.write("GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
-    const answers = await Promise.all([once(busy, "data"), once(used, "data")]);
+    const answers = await Promise.all([once(begun, "data"), once(used, "data")]);
     for (const [answer] of answers) expect(String(answer)).toMatch(/^HTTP\/1.1 200/);
+  });
+
+  test("closes connections whose requests did not come whole, and none whose request waits for its answer", async () => {
+    const handled: ServerResponse[] = [];
+    const server = listener(
+      (request, response) => {
+        handled.push(response);
+        request.resume();
+      },
+      undefined,
+      { ...LIMITS, connections: 4, connectionsPerAddress: 4 },
+    ).listen(0, "127.0.0.1");
+    onTestFinished(() => server.close().closeAllConnections());
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const sending = (last: number, body: string): Socket => {
+      const socket = connectTcp({ host: "127.0.0.1", port, localAddress: `127.0.0.${last}` });
+      onTestFinished(() => void socket.destroy());
+      socket.on("error", () => {}).write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n${body}`);
+      return socket;
+    };
+    const whole = sending(2, "1234");
+    await until("the whole request", () => handled.length === 1 || undefined);
+    const begun = [sending(2, "1"), sending(2, "12"), sending(2, "123")];
+    await until("all requests", () => handled.length === 4 || undefined);
+    const ends = begun.map((socket) => hungUp(socket));
+    [3, 4, 5].forEach((last) => sending(last, "1234"));
+    await Promise.all(ends);
+    await until("the new requests", () => handled.length === 7 || undefined);
+    handled[0]?.end("answered");
+    expect(String(await once(whole, "data"))).toContain("200 OK");
   });
 
   test("from many addresses is limited in total, and all its connections are closed in the end", async () => {
