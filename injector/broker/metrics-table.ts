@@ -55,7 +55,7 @@ export const BROKER_METRICS = {
   },
   podrole_broker_identity_expiry_timestamp_seconds: {
     type: "gauge",
-    help: "Unix time at which the broker's own AWS keys expire; 0 if there are none, or if nobody knows when they end.",
+    help: "Unix time at which the broker's own AWS keys expire, or have expired if they could not be renewed; 0 if there were none yet, or if nobody knows when they end.",
     labels: {},
   },
   podrole_broker_identity_info: {

@@ -31,7 +31,10 @@ export interface OwnIdentity {
   readonly unavailable: () => IssueError | undefined;
   /** By GetCallerIdentity, or undefined as long as STS has not said. */
   readonly arn: () => string | undefined;
-  /** In milliseconds since the epoch. Undefined while there are no keys, and if nobody knows when they end. */
+  /**
+   * In milliseconds since the epoch; in the past if the last keys have ended. Undefined as long as there were none, and if nobody knows
+   * when they end.
+   */
   readonly expiresAt: () => number | undefined;
   /** Why there are no keys. */
   readonly problem: () => CodedError | undefined;
@@ -45,6 +48,7 @@ const ASK_AGAIN_MS = 3_600_000;
 /** Held and renewed by the sidecar's engine, so that it outlives an outage of STS as a pod's session does. */
 export function ownIdentity({ source, askArn, clock, random, log }: OwnIdentityDeps): OwnIdentity {
   const stopping = new AbortController();
+  let lastEnd: number | undefined;
   const engine =
     source.kind === "given"
       ? undefined
@@ -52,8 +56,10 @@ export function ownIdentity({ source, askArn, clock, random, log }: OwnIdentityD
           issue: source.issue,
           clock,
           random,
-          onIssued: ({ expiresAt }) =>
-            log.info({ expiresAt: new Date(expiresAt).toISOString() }, "own identity held"),
+          onIssued: ({ expiresAt }) => {
+            lastEnd = expiresAt;
+            log.info({ expiresAt: new Date(expiresAt).toISOString() }, "own identity held");
+          },
           onFailure: ({ code, message, remedy, kind }, retryInMs) =>
             log.warn(
               { code, reason: message, remedy, kind, retryInMs: Math.round(retryInMs) },
@@ -93,7 +99,7 @@ export function ownIdentity({ source, askArn, clock, random, log }: OwnIdentityD
     isHeld: () => held() !== undefined,
     unavailable,
     arn: () => arn,
-    expiresAt: () => engine?.current()?.expiresAt,
+    expiresAt: () => lastEnd,
     problem: () => engine?.problem(),
     start: () => {
       engine?.start();

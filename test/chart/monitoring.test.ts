@@ -1,6 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { brokerMetrics } from "../../injector/broker/metrics.ts";
+import { ownIdentity } from "../../injector/broker/own-identity.ts";
 import { CONTAINER } from "../../sidecar/contract/pod.ts";
+import type { Credentials } from "../../sidecar/sts/credentials.ts";
+import { credentials } from "../support/credentials.ts";
+import { HOUR, MINUTE, SECOND, unreachable } from "../support/engine-rig.ts";
+import { handClock } from "../support/hand-clock.ts";
+import { silent } from "../support/log-lines.ts";
 import { tempFile } from "../support/temp-files.ts";
 import { executableOnPath } from "../support/executable.ts";
 import { ofKind, rendered, whyNoHelm } from "../support/helm.ts";
@@ -61,6 +68,37 @@ const HEALTHY: readonly Series[] = [
   ofBroker("queue_length", "90x80"),
 ];
 const POD = { pod: "podrole-broker-a" };
+
+/**
+ * What a broker says of its identity for 130 minutes, every 30 seconds: of an hour from 0 on, because STS does not answer until two hours
+ * have passed.
+ */
+async function recordedExpiry(): Promise<string> {
+  const clock = handClock(0);
+  const issue = async (): Promise<Credentials> => {
+    const issuedAt = clock.now();
+    if (issuedAt > 0 && issuedAt < 2 * HOUR) throw unreachable;
+    return credentials({ issuedAt, expiresAt: issuedAt + HOUR });
+  };
+  const identity = ownIdentity({
+    source: { kind: "renewed", issue },
+    askArn: async () => "arn:aws:sts::123456789012:assumed-role/podrole-broker/x",
+    clock,
+    random: () => 0.5,
+    log: silent,
+  });
+  const metrics = brokerMetrics({ version: "1.2.3", synced: () => true, identity });
+  identity.start();
+  onTestFinished(() => identity.stop());
+  const values: string[] = [];
+  for (; clock.now() < 130 * MINUTE; await clock.advance(30 * SECOND)) {
+    await clock.advance(0);
+    const [, value = "_"] =
+      /^podrole_broker_identity_expiry_timestamp_seconds (.*)$/m.exec(await metrics.text()) ?? [];
+    values.push(value);
+  }
+  return values.join(" ");
+}
 const BROKERS: readonly (readonly [
   when: string,
   alert: string,
@@ -194,6 +232,26 @@ describe.skipIf(reason !== undefined)(
         const quiet = [{ eval_time: "39m", alertname, exp_alerts: [] }];
         expect(tried(rules, series, firing)).toEqual(TOOK);
         expect(tried(rules, healthy, quiet)).toEqual(TOOK);
+      },
+    );
+
+    test.skipIf(PROMTOOL === undefined)(
+      `alerts of a broker whose identity is not renewed until it is, also when it has ended${PROMTOOL ? "" : ": no promtool"}`,
+      async () => {
+        const { spec } = ofKind(rendered(MONITORED), "PrometheusRule");
+        const rules = tempFile(JSON.stringify(spec), "rules.yaml");
+        const alertname = "PodroleBrokerIdentityExpiring";
+        const rule = spec.groups[0].rules.find(({ alert }: { alert: string }) => alert === alertname);
+        const found = { exp_labels: { ...rule.labels, ...POD }, exp_annotations: rule.annotations };
+        const at = (minutes: number, ...exp_alerts: readonly object[]) => ({
+          eval_time: `${minutes}m`,
+          alertname,
+          exp_alerts,
+        });
+        const series = ofBroker("identity_expiry_timestamp_seconds", await recordedExpiry());
+        expect(
+          tried(rules, [series], [at(49), at(55, found), at(65, found), at(115, found), at(123)]),
+        ).toEqual(TOOK);
       },
     );
 

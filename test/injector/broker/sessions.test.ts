@@ -211,6 +211,7 @@ describe("the broker's own identity", () => {
     isOut = true;
     await rig.clock.advance(55 * MINUTE);
     expect(rig.sessions.identity.isHeld()).toBe(false);
+    expect(rig.sessions.identity.expiresAt()).toBe(rig.clock.now() - 5 * MINUTE);
     expect(rig.sessions.cannotIssue()).toBeUndefined();
     expect(await rig.sessions.issue(planAt(rig))).toMatchObject({ made: false });
     await rig.clock.advance(10 * MINUTE);
