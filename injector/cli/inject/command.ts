@@ -6,7 +6,7 @@ import type { InjectorConfig } from "../../config/installation.ts";
 import { sentence } from "../../model/findings.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
-import { isRecord, own } from "../../model/read.ts";
+import { isRecord } from "../../model/read.ts";
 import { FILES, outputOption, withSettingOptions } from "../options.ts";
 import { random, type Fresh } from "../../mutate/fresh.ts";
 import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
@@ -22,6 +22,7 @@ import {
   type AssumptionOptions,
 } from "../input/files.ts";
 import { toJson } from "../input/json.ts";
+import { itemsOf } from "../input/lists.ts";
 import { separated, type Manifest } from "../input/manifests.ts";
 import { toYaml } from "../input/yaml-text.ts";
 import { nameOfObject, namespaceIn, templateOf } from "../../model/workload.ts";
@@ -62,8 +63,8 @@ export async function inject(manifests: readonly Manifest[], deps: InjectDeps): 
 /** The value with its pods injected, the very same value where there is nothing to change, undefined where denied. */
 async function injectValue(value: unknown, deps: InjectDeps, notes: Notes): Promise<unknown> {
   if (!isRecord(value)) return value;
-  const items = own(value, "items");
-  if (own(value, "kind") === "List" && Array.isArray(items)) {
+  const items = itemsOf(value);
+  if (items !== undefined) {
     const results = await Promise.all(items.map((item) => injectValue(item, deps, notes)));
     if (results.every((result, index) => result === items[index])) return value;
     return { ...value, items: results.filter((result) => result !== undefined) };

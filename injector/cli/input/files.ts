@@ -3,10 +3,11 @@ import { text as readAll } from "node:stream/consumers";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import type { Assumptions } from "../../cluster/manifest-cluster.ts";
-import { isRecord, metadataOf, own, type Fields } from "../../model/read.ts";
+import { isRecord, metadataOf, type Fields } from "../../model/read.ts";
 import { kindOf, namespaceIn } from "../../model/workload.ts";
 import type { Io } from "../io.ts";
 import { filesOf } from "./folder.ts";
+import { itemsOf, requireObjects } from "./lists.ts";
 import { concatenated, parseManifests, type Manifest } from "./manifests.ts";
 import { unreadable } from "./unreadable.ts";
 
@@ -20,17 +21,15 @@ export async function readManifests(
 ): Promise<readonly Manifest[]> {
   const files = (await Promise.all(names.map(filesOf))).flat();
   const texts = await Promise.all(files.map((name) => readInput(name, stdin)));
-  return concatenated(texts.map(({ text, name }) => parseManifests(text, name)));
+  return concatenated(texts.map(({ text, name }) => requireObjects(parseManifests(text, name), name)));
 }
 
-/** Every object of the input, Lists opened up: what the offline commands take for the cluster. */
+/** Every object of the input, lists opened up: what the offline commands take for the cluster. */
 export const objectsIn = (manifests: readonly Manifest[]): readonly Fields[] =>
   manifests.flatMap(({ value }) => flattened(value));
 
 function flattened(value: unknown): readonly Fields[] {
-  if (!isRecord(value)) return [];
-  const items = own(value, "items");
-  return own(value, "kind") === "List" && Array.isArray(items) ? items.flatMap(flattened) : [value];
+  return isRecord(value) ? (itemsOf(value)?.flatMap(flattened) ?? [value]) : [];
 }
 
 /** The objects of the kinds that decide about pods, in the namespace that kubectl would put them into. */
