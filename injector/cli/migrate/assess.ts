@@ -9,7 +9,7 @@ import { fieldsIn, own, recordsIn, type Fields } from "../../model/read.ts";
 import { admitPod } from "../../review/admit-pod.ts";
 import { placeholders } from "../../mutate/fresh.ts";
 import { PODROLE_NAMESPACE } from "../live/installed.ts";
-import type { Origin } from "./from/origin.ts";
+import type { Now, Origin } from "./from/origin.ts";
 import type { Granted } from "./grants.ts";
 import { note, type Note } from "./note.ts";
 import { labelled, titleOf, type Workload } from "./workloads.ts";
@@ -57,10 +57,10 @@ export function plansFor(
     const facts = of[0]?.facts.namespace;
     const namespace = facts ?? { name, labels: {}, annotations: {} };
     const all = of.map((workload) => assess(workload, granted, config));
-    const hasRole = all.some(({ workload, roles }) => workload.now.kind !== "none" || roles.length > 0);
+    const isAbout = all.some(({ workload, roles }) => workload.now.kind !== "none" || roles.length > 0);
     const moves = excluded.has(name)
       ? "podrole's webhook is not called for it"
-      : hasRole || isLabelled({ namespace })
+      : isAbout || isLabelled({ namespace })
         ? true
         : "no pod in it has a role";
     const verifies = moves === true && guardMode({ namespace }, config) === "verify";
@@ -88,15 +88,7 @@ function assess(workload: Workload, { grants, sessionNames }: Granted, config: I
   const roles =
     outcome.kind === "inject" ? (outcome.sidecar?.identities ?? []).map(({ role }) => role as string) : [];
   const then = outcome.kind === "inject" ? podRoleIn(outcome.sidecar?.identities ?? []) : undefined;
-  const now = workload.now.kind === "role" ? workload.now.arn : undefined;
-  const verdict: Verdict =
-    outcome.kind === "deny"
-      ? "refused"
-      : outcome.kind === "skip" && now !== undefined
-        ? "stays"
-        : now === then
-          ? "same"
-          : "differs";
+  const verdict = verdictOf(outcome.kind, workload, then);
   const kept = sessionNames.get(workload);
   return {
     workload,
@@ -123,6 +115,19 @@ function assess(workload: Workload, { grants, sessionNames }: Granted, config: I
   };
 }
 
+function verdictOf(
+  outcome: ReturnType<typeof admitPod>["kind"],
+  { now }: Workload,
+  then: string | undefined,
+): Verdict {
+  if (outcome === "deny") return "refused";
+  if (outcome === "skip" && hasRole(now)) return "stays";
+  if (now.kind === "kept") return then === undefined ? "stays" : "differs";
+  return (now.kind === "role" ? now.arn : undefined) === then ? "same" : "differs";
+}
+
+const hasRole = ({ kind }: Now): boolean => kind === "role" || kind === "kept";
+
 const podRoleIn = (
   identities: readonly { readonly name: string; readonly role: string }[],
 ): string | undefined => identities.find(({ name }) => name === POD_IDENTITY)?.role;
@@ -130,10 +135,10 @@ const podRoleIn = (
 /** In a namespace without the label, nothing changes for its pods. */
 const leftAlone = (one: Assessed): Assessed => ({
   ...one,
-  verdict: one.workload.now.kind === "role" ? "stays" : "same",
+  verdict: hasRole(one.workload.now) ? "stays" : "same",
   roles: [],
   findings: [],
-  notes: one.workload.now.kind === "role" ? [stillNeeded(one.workload)] : [],
+  notes: hasRole(one.workload.now) ? [stillNeeded(one.workload)] : [],
 });
 
 const stillNeeded = (workload: Workload): Note =>

@@ -1,18 +1,15 @@
-import { CodedError, coded } from "../../../sidecar/kit/errors.ts";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { policyMode } from "../../decide/identities.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import type { Fields } from "../../model/read.ts";
 import { SOURCE_KINDS } from "../../sources/sources.ts";
 import type { NewFile } from "../print/write-files.ts";
 import { parsePrincipal } from "../trust/principal.ts";
-import { partiesFrom } from "../trust/parties.ts";
-import { join } from "node:path";
-import { leftOut, plansFor, type NamespacePlan } from "./assess.ts";
+import { leftOut, plansFor } from "./assess.ts";
 import type { Association } from "./from/associations.ts";
 import { originFrom } from "./from/find.ts";
-import { IRSA } from "./from/irsa.ts";
 import type { Origin, OriginName } from "./from/origin.ts";
-import { grantsFor, type Granted, type NamespaceGlobs } from "./grants.ts";
+import { grantsFor, type NamespaceGlobs } from "./grants.ts";
 import { lastOfEach } from "./input.ts";
 import type { LiveInput } from "./live.ts";
 import { note, type Note } from "./note.ts";
@@ -20,8 +17,9 @@ import type { Options } from "./options.ts";
 import type { Report } from "./report.ts";
 import { chartValues, requireBase, settled, type Settled } from "./settings.ts";
 import { stepsFor } from "./steps.ts";
-import { needsOf, trustPlan, type TrustPlan } from "./trust/policies.ts";
+import { withIrsaAnswers } from "./trust/irsa-call.ts";
 import type { KnownRole } from "./trust/roles-file.ts";
+import { trustFor } from "./trust/trust.ts";
 import { workloadsIn, type Workload } from "./workloads.ts";
 
 /** What was read, of manifests or of a cluster. */
@@ -48,7 +46,9 @@ export async function migrate(
   });
   const settings = await settled(origin, options, read.live?.settings);
   const { config } = settings;
-  const found = await workloadsIn(objects, origin, { ...place, base: config.baseRoleArn });
+  const named = await workloadsIn(objects, origin, { ...place, base: config.baseRoleArn });
+  const asked = { known: read.roles, options, config, origin, isLive: read.live !== undefined };
+  const found = await withIrsaAnswers(named, asked);
   requireBase(origin, config, found.some(namesByName));
   if (found.length === 0) {
     throw new CodedError("NOTHING_TO_MIGRATE", "There is no pod and no workload in what was read.", {
@@ -60,7 +60,7 @@ export async function migrate(
   const movable = found.filter(({ namespace }) => !excluded.has(namespace));
   const granted = grantsFor(movable, objects, config, origin, globs.globs);
   const plans = plansFor(found, granted, origin, config, excluded);
-  const trust = await trustFor(plans, granted, { read, options, config, isLive: read.live !== undefined });
+  const trust = await trustFor(plans, granted, asked);
   const { policy } = settings.values;
   const { steps, files } = stepsFor({
     folder: options.dir ?? "",
@@ -167,60 +167,3 @@ function permitted(
   }
   return { globs, notes };
 }
-
-/** What is missing for the trust policies, which is no reason to be without the rest. */
-const MISSING: ReadonlySet<string> = new Set(["PROVIDER_MISSING", "PRINCIPAL_MISSING"]);
-
-async function trustFor(
-  plans: readonly NamespacePlan[],
-  granted: Granted,
-  {
-    read,
-    options,
-    config,
-    isLive,
-  }: {
-    readonly read: Read;
-    readonly options: Options;
-    readonly config: InjectorConfig;
-    readonly isLive: boolean;
-  },
-): Promise<{ readonly plan: TrustPlan | undefined; readonly notes: readonly Note[] }> {
-  const needs = needsOf(plans, granted, config);
-  const [first] = needs;
-  if (first === undefined) return { plan: undefined, notes: [] };
-  const byToken = SOURCE_KINDS[first.source].firstCall === "AssumeRoleWithWebIdentity";
-  const isUnknown =
-    byToken && !isLive && options.oidcIssuer === undefined && options.oidcProvider === undefined;
-  // Manifests may be of another cluster than the kubeconfig's.
-  if (isUnknown)
-    return unknownTrust(
-      "the cluster's OIDC issuer is not in the manifests",
-      "Give --oidc-issuer or --oidc-provider.",
-    );
-  try {
-    const parties = await partiesFrom(options, first.source);
-    const plan = trustPlan(needs, parties, read.roles, join(options.dir ?? "", "trust"), ofIrsaAlone(plans));
-    return { plan, notes: plan.notes };
-  } catch (error) {
-    const { code, message, remedy = "" } = coded(error);
-    if (!MISSING.has(code)) throw error;
-    return unknownTrust(message.replace(/\.$/, ""), remedy);
-  }
-}
-
-/** Not those that a pod has in another way, too: by kube2iam, or by an association. */
-function ofIrsaAlone(plans: readonly NamespacePlan[]): ReadonlySet<string> {
-  const all = plans.flatMap(({ workloads }) => workloads.map(({ workload: { now } }) => now));
-  const having = all.filter((now) => now.kind === "role");
-  const otherwise = new Set(having.filter(({ by }) => !IRSA.has(by)).map(({ arn }) => arn));
-  return new Set(having.map(({ arn }) => arn).filter((arn) => !otherwise.has(arn)));
-}
-
-const unknownTrust = (
-  why: string,
-  remedy: string,
-): { readonly plan: undefined; readonly notes: readonly Note[] } => ({
-  plan: undefined,
-  notes: [note("TRUST_UNKNOWN", `There are no trust policies: ${why}. ${remedy}`)],
-});

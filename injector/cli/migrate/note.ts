@@ -72,7 +72,7 @@ export const NOTES = {
   TRUST_WITHHELD: {
     severity: "warn",
     about:
-      "A service account names a role that does not trust it, so no command sets the role's trust policy.",
+      "A service account's pods ask for a role that they do not have now, or that they are not known to have: no trust policy and no RoleGrant gives it to them.",
   },
   TRUST_REFUSES: { severity: "warn", about: "A Deny in the role's trust policy keeps the pods out." },
   ROLE_UNKNOWN: { severity: "warn", about: "A role is not in the file of --roles." },

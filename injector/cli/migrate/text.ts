@@ -87,6 +87,8 @@ function nowWords({ workload: { now } }: Assessed): string {
       return now.why === undefined ? "no role" : `no role; ${now.why}`;
     case "role":
       return `${now.arn}, by ${now.by}`;
+    case "kept":
+      return `${now.arn}, by ${now.by}; ${now.why}`;
     case "refused":
       return `no role; it names ${now.arn}, and ${now.why}`;
   }

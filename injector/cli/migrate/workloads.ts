@@ -24,8 +24,15 @@ export interface Workload {
   /** As the namespace is now. */
   readonly facts: Facts;
   readonly now: Now;
+  /** What the role's trust policy says to IRSA's call, where it is IRSA that would give the role. */
+  readonly irsa?: IrsaAnswer;
   readonly notes: readonly Note[];
 }
+
+/** Why that is not known is a clause. */
+export type IrsaAnswer =
+  | { readonly kind: "lets-in" | "refuses" }
+  | { readonly kind: "unknown"; readonly why: string };
 
 /**
  * Every pod and workload that nothing else makes, in the order of their names.

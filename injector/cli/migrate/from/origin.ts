@@ -10,6 +10,8 @@ export type OriginName = (typeof ORIGINS)[number];
 /** Which role a pod has now. */
 export type Now =
   | { readonly kind: "role"; readonly arn: string; readonly by: string }
+  /** It has the role, or may have it, and podrole is not to give it in the same way; why, as a clause. */
+  | { readonly kind: "kept"; readonly arn: string; readonly by: string; readonly why: string }
   /** It names a role, and does not get it; why, as a clause. */
   | { readonly kind: "refused"; readonly arn: string; readonly why: string }
   /** Why not, as a clause, if that may surprise. */

@@ -1,4 +1,3 @@
-import type { InjectorConfig } from "../../../config/installation.ts";
 import type { NewFile } from "../../print/write-files.ts";
 import { shellWord } from "../../print/shell-word.ts";
 import { askedCalls } from "../../trust/against/asked.ts";
@@ -9,11 +8,7 @@ import type { PolicyDocument, Warning } from "../../trust/document.ts";
 import { documentsFor } from "../../trust/documents.ts";
 import { commandsText, policyFiles, type PolicyFile } from "../../trust/folder.ts";
 import { aboutLength } from "../../trust/length.ts";
-import { groupedNeeds, needsOfPod } from "../../trust/need.ts";
-import type { NamespacePlan } from "../assess.ts";
-import type { Granted } from "../grants.ts";
 import { note, type Note } from "../note.ts";
-import { labelled } from "../workloads.ts";
 import { merged } from "./merged.ts";
 import type { KnownRole } from "./roles-file.ts";
 
@@ -23,10 +18,9 @@ export interface PlannedPolicy {
   readonly of: string;
   /**
    * `set`: the policy is whole, and has to be set. `there`: what the role has now lets the pods in already. `add`: what the role has now is
-   * not known, so this holds podrole's statements alone. `withheld`: the policy is whole, but the pods do not get the role now, so no
-   * command sets it.
+   * not known, so this holds podrole's statements alone.
    */
-  readonly state: "set" | "there" | "add" | "withheld";
+  readonly state: "set" | "there" | "add";
   /** Of `there`, what the role has. */
   readonly policy: unknown;
   readonly warnings: readonly Warning[];
@@ -41,29 +35,10 @@ export interface TrustPlan {
   readonly notes: readonly Note[];
 }
 
-/** What the roles of all pods that move need. */
-export const needsOf = (
-  plans: readonly NamespacePlan[],
-  { grants }: Granted,
-  config: InjectorConfig,
-): readonly Need[] =>
-  groupedNeeds(
-    plans
-      .filter(({ moves }) => moves === true)
-      .flatMap(({ workloads }) =>
-        workloads.flatMap(({ workload: { object, facts } }) => {
-          const found = needsOfPod(object, labelled(facts, grants), config);
-          return found.kind === "needs" ? found.needs : [];
-        }),
-      ),
-  );
-
 /**
  * Every policy that the needs ask for. Pure.
  * @param known the roles as AWS has them, by ARN; undefined where nobody has given them
  * @param folder that the files are for
- * @param ofIrsa roles that pods have by IRSA alone. It makes the call that podrole makes, so where the policy does not let that in, the
- * pods do not have the role: whoever annotates a service account can name any
  * @throws CodedError of what the policies cannot be written without, such as `PROVIDER_MISSING`
  */
 export function trustPlan(
@@ -71,7 +46,6 @@ export function trustPlan(
   parties: Parties,
   known: ReadonlyMap<string, KnownRole> | undefined,
   folder: string,
-  ofIrsa: ReadonlySet<string>,
 ): TrustPlan {
   const documents = documentsFor(needs, parties);
   const calls = askedCalls(needs, parties);
@@ -91,7 +65,6 @@ export function trustPlan(
       const ofRole = calls.filter((call) => call.role === of && call.document === document);
       const isThere =
         ofRole.length > 0 && ofRole.every((call) => judge(role.given, call).answer === "lets-in");
-      const isWithheld = ofIrsa.has(of) && ofRole.every(({ who }) => who.kind === "token");
       const whole = isThere ? role.document : merged(role.document, policy);
       const about = isThere
         ? []
@@ -102,7 +75,7 @@ export function trustPlan(
       const plan: PlannedPolicy = {
         document,
         of,
-        state: isThere ? "there" : isWithheld ? "withheld" : "set",
+        state: isThere ? "there" : "set",
         policy: whole,
         warnings: about,
       };
@@ -135,7 +108,6 @@ export function trustPlan(
         planned.map(({ plan }) => plan),
         known,
       ),
-      ...planned.filter(({ plan }) => plan.state === "withheld").map(({ plan: { of } }) => trustWithheld(of)),
       ...planned.filter(({ isRefused }) => isRefused).map(({ plan: { of } }) => trustRefuses(of)),
     ],
   };
@@ -145,12 +117,6 @@ const trustRefuses = (role: string): Note =>
   note(
     "TRUST_REFUSES",
     `A Deny in the trust policy of ${role} keeps these pods out. podrole trust-policy --against says which.`,
-  );
-
-const trustWithheld = (role: string): Note =>
-  note(
-    "TRUST_WITHHELD",
-    `${role} does not trust all the pods that name it, so IRSA does not give it to them, and set-trust.sh leaves it out. If they are to have it, set the policy in its file yourself; if not, take it out of grants.yaml.`,
   );
 
 /** The file with what is there now, beside the one that replaces it. */
@@ -182,13 +148,11 @@ function notesOn(
       "The trust policies hold podrole's statements alone. Set as they are, they would end what the roles trust now. Give --roles with what aws iam list-roles --output json prints: then they also hold what is there.";
     return [note("TRUST_PARTIAL", message), ...long];
   }
-  return [
-    ...partial.map(({ of }) =>
-      note(
-        "ROLE_UNKNOWN",
-        `${of} is not in the file of --roles, or its trust policy cannot be read: it may not exist, or be in another account.`,
-      ),
-    ),
-    ...long,
-  ];
+  return [...partial.map(({ of }) => roleUnknown(of)), ...long];
 }
+
+export const roleUnknown = (role: string): Note =>
+  note(
+    "ROLE_UNKNOWN",
+    `${role} is not in the file of --roles, or its trust policy cannot be read: it may not exist, or be in another account.`,
+  );

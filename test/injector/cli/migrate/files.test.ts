@@ -9,13 +9,15 @@ import { tempFolder } from "../../../support/temp-files.ts";
 import {
   ACCOUNT,
   codesOf,
-  ISSUER,
+  ISSUED,
   kube2iamTool,
   migrate,
   namespace,
   newFolder,
+  NODES,
   object,
   report,
+  roles,
   specsOf,
   textFile,
   tool,
@@ -38,22 +40,6 @@ const OBJECTS = [
   workload("Deployment", { name: "b", namespace: "safe" }, "shop-b"),
   workload("Pod", { name: "lone" }, "shop-b"),
 ];
-const ISSUED = ["--oidc-issuer", ISSUER];
-const NODES = {
-  Effect: "Allow",
-  Principal: { AWS: "arn:aws:iam::111122223333:role/nodes" },
-  Action: "sts:AssumeRole",
-};
-const roles = (...known: readonly (readonly [string, readonly Json[]])[]): string =>
-  textFile(
-    JSON.stringify({
-      Roles: known.map(([name, Statement]) => ({
-        Arn: ACCOUNT + name,
-        AssumeRolePolicyDocument: { Version: "2012-10-17", Statement },
-        MaxSessionDuration: 3600,
-      })),
-    }),
-  );
 const allRoles = (): string => roles(["shop-a", [NODES]], ["shop-b", [NODES]]);
 const filesBelow = (dir: string): readonly string[] =>
   readdirSync(dir, { recursive: true, encoding: "utf8", withFileTypes: true })
@@ -199,46 +185,6 @@ describe("podrole migrate --dir", () => {
       code: 2,
       stderr: expect.stringMatching(/^ROLES_INVALID: .*list-roles/),
     });
-  });
-
-  test("sets no trust policy for a role that a service account names and that does not trust it", async () => {
-    const evil = object(
-      "ServiceAccount",
-      { name: "evil" },
-      { metadata: { annotations: { "eks.amazonaws.com/role-arn": `${ACCOUNT}shop-a` } } },
-    );
-    const pod = workload("Pod", { name: "evil" }, undefined, { serviceAccountName: "evil" });
-    const b = workload("Pod", { name: "b" }, "shop-b");
-    for (const [from, ...objects] of [
-      ["irsa", evil, pod],
-      ["kube2iam", kube2iamTool(), evil, pod, b],
-    ] as const) {
-      const dir = newFolder();
-      const found = await report(from, objects, ...ISSUED, "--roles", allRoles(), "--dir", dir);
-      expect(found.policies.find(({ of }) => of === `${ACCOUNT}shop-a`)?.state).toBe("withheld");
-      expect(found.notes.find(({ code }) => code === "TRUST_WITHHELD")?.message).toContain(
-        `${ACCOUNT}shop-a`,
-      );
-      expect(textOf(join(dir, "trust/111122223333/shop-a.trust.json"))).toContain(
-        "system:serviceaccount:shop:evil",
-      );
-      const scripts = filesBelow(dir).filter((path) => path.endsWith("-trust.sh"));
-      expect(scripts).toHaveLength(from === "irsa" ? 0 : 2);
-      for (const script of scripts) expect(called(join(dir, script)).join("\n")).not.toContain("shop-a");
-    }
-    // The broker makes another call than IRSA, so that it is not let in proves nothing.
-    const broker = ["--source", "broker", "--principal", `${ACCOUNT}broker`, "--broker-identity", "node"];
-    const viaBroker = await report("irsa", [evil, pod], ...broker, "--roles", allRoles());
-    expect(viaBroker.policies.find(({ of }) => of === `${ACCOUNT}shop-a`)?.state).toBe("set");
-    // By an association another principal has it, which the policy lets in.
-    const association = textFile(
-      JSON.stringify({
-        association: { namespace: "shop", serviceAccount: "evil", roleArn: `${ACCOUNT}shop-a` },
-      }),
-    );
-    const given = ["--associations", association, "--roles", allRoles()];
-    const found = await report("irsa", [evil, pod], ...ISSUED, ...given);
-    expect(found.policies.map(({ state }) => state)).toEqual(["set"]);
   });
 
   test("gives no command that sets a policy where nobody has said what is there", async () => {

@@ -8,6 +8,7 @@ import {
   namespace,
   newFolder,
   object,
+  roles,
   verdicts,
   workload,
   type Json,
@@ -132,6 +133,29 @@ test("podrole migrate --live goes by the settings of an installation that is the
   expect(stdout).toContain("ConfigMap podrole-system/podrole-config");
   const text = await podrole([...args.filter((one) => !["-o", "json"].includes(one)), "--dir", newFolder()]);
   expect(text.stdout).toContain("podrole is installed. These commands give it the settings");
+});
+
+test("podrole migrate --live judges IRSA's call by the cluster's issuer, also where the broker needs none", async () => {
+  const { server, args } = await cluster(0);
+  const annotations = { "eks.amazonaws.com/role-arn": `${ACCOUNT}web` };
+  put(
+    server,
+    "/api/v1/serviceaccounts",
+    object("ServiceAccount", { name: "irsa" }, { metadata: { annotations } }),
+  );
+  put(server, "/api/v1/pods", workload("Pod", { name: "x" }, undefined, { serviceAccountName: "irsa" }));
+  const broker = ["--source", "broker", "--principal", `${ACCOUNT}broker`, "--broker-identity", "node"];
+  const statement = (issuer: string): Json => ({
+    Effect: "Allow",
+    Principal: { Federated: `arn:aws:iam::111122223333:oidc-provider/${issuer}` },
+    Action: "sts:AssumeRoleWithWebIdentity",
+  });
+  const run = async (issuer: string): Promise<readonly string[]> => {
+    const { stdout } = await podrole([...args, ...broker, "--roles", roles(["web", [statement(issuer)]])]);
+    return verdicts(JSON.parse(stdout) as ReportJson);
+  };
+  expect(await run("oidc.example/cluster")).toContain("Pod shop/x: same web");
+  expect(await run("oidc.example/other")).toContain("Pod shop/x: refused ROLE_NOT_ALLOWED");
 });
 
 test("podrole migrate --live ends with 2 where there is no cluster", async () => {

@@ -4,6 +4,7 @@ import { tempFile, tempFolder } from "../../../support/temp-files.ts";
 
 export const ACCOUNT = "arn:aws:iam::111122223333:role/";
 export const ISSUER = "https://oidc.example/cluster";
+export const ISSUED = ["--oidc-issuer", ISSUER] as const;
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -145,3 +146,21 @@ export const codesOf = ({ notes }: ReportJson): readonly string[] => [
 
 /** Writes a file and returns its path. */
 export const textFile = (text: string): string => tempFile(text);
+
+/** What kube2iam needs in a trust policy. */
+export const NODES = {
+  Effect: "Allow",
+  Principal: { AWS: "arn:aws:iam::111122223333:role/nodes" },
+  Action: "sts:AssumeRole",
+};
+/** A file for `--roles`: each role with the statements of its trust policy. */
+export const roles = (...known: readonly (readonly [string, readonly Json[]])[]): string =>
+  textFile(
+    JSON.stringify({
+      Roles: known.map(([name, Statement]) => ({
+        Arn: ACCOUNT + name,
+        AssumeRolePolicyDocument: { Version: "2012-10-17", Statement },
+        MaxSessionDuration: 3600,
+      })),
+    }),
+  );
