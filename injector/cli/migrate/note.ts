@@ -74,6 +74,11 @@ export const NOTES = {
     about:
       "A service account's pods ask for a role that they do not have now, or that they are not known to have: no trust policy and no RoleGrant gives it to them.",
   },
+  TRUST_PARTITION: {
+    severity: "warn",
+    about:
+      "A pod's role is in another partition of AWS than whom it would have to trust, so no policy is for it.",
+  },
   TRUST_REFUSES: { severity: "warn", about: "A Deny in the role's trust policy keeps the pods out." },
   ROLE_UNKNOWN: { severity: "warn", about: "A role is not in the file of --roles." },
   POLICY_LONG: { severity: "warn", about: "A trust policy is longer than IAM takes by default." },

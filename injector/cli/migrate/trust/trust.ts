@@ -11,7 +11,7 @@ import type { NamespacePlan } from "../assess.ts";
 import type { Granted } from "../grants.ts";
 import { note, type Note } from "../note.ts";
 import type { Options } from "../options.ts";
-import { labelled, type Workload } from "../workloads.ts";
+import { labelled, titleOf, type Workload } from "../workloads.ts";
 import { NOT_LISTED, type Asked } from "./irsa-call.ts";
 import { roleUnknown, trustPlan, type TrustPlan } from "./policies.ts";
 import { withheld } from "./withheld.ts";
@@ -71,10 +71,13 @@ export async function trustFor(
   try {
     const isAsked = all.some(({ irsa }) => irsa !== undefined);
     const parties = await partiesFrom(isAsked && !byToken ? ofCaller(options, source) : options, source);
+    const [within, across] = [true, false].map((fits) =>
+      wanted.filter(({ need }) => isOfOnePartition(need, parties) === fits),
+    ) as [PodNeed[], PodNeed[]];
     const folder = join(options.dir ?? "", "trust");
-    const grouped = groupedNeeds(wanted.map(({ need }) => need));
+    const grouped = groupedNeeds(within.map(({ need }) => need));
     const plan = grouped.length === 0 ? undefined : trustPlan(grouped, parties, known, folder);
-    return { plan, notes: [...(plan?.notes ?? []), ...without(parties)] };
+    return { plan, notes: [...(plan?.notes ?? []), ...across.map(elsewhere), ...without(parties)] };
   } catch (error) {
     const { code, message, remedy = "" } = coded(error);
     if (!MISSING.has(code)) throw error;
@@ -113,6 +116,19 @@ function ofCaller(options: Options, source: Source): Options {
   return rest;
 }
 
+/** Whether the roles can trust whom they would have to: no role trusts across partitions. */
+function isOfOnePartition({ steps }: Need, { caller, provider }: Parties): boolean {
+  const ofCluster = caller?.partition ?? provider?.partition;
+  const ofRoles = steps.map(({ roleArn }) => roleArn.split(":")[1]);
+  return new Set(ofCluster === undefined ? ofRoles : [ofCluster, ...ofRoles]).size === 1;
+}
+
+const elsewhere = ({ workload, need }: PodNeed): Note =>
+  note(
+    "TRUST_PARTITION",
+    `${titleOf(workload)} has ${need.role}, which is in another partition of AWS than whom it would have to trust. No policy is written for it: give the pod a role of the cluster's own partition.`,
+  );
+
 /** Of pods that ask for what they do not have. What IRSA was asked about is said with the workload. */
 function withheldNotes(
   needs: readonly PodNeed[],
@@ -121,6 +137,7 @@ function withheldNotes(
 ): readonly Note[] {
   const letsIn = (need: Need): boolean =>
     parties !== undefined &&
+    isOfOnePartition(need, parties) &&
     askedCalls([need], parties)
       .filter(({ document }) => document !== "broker-trust")
       .every((call) => {

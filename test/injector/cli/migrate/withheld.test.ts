@@ -271,3 +271,21 @@ describe("podrole migrate --source broker, whose RoleGrants are the only wall", 
     expect([found.grants, found.policies]).toEqual([[], []]);
   });
 });
+
+describe("podrole migrate and a role of another partition", () => {
+  const CHINA = "arn:aws-cn:iam::111122223333:role/payments";
+  const objects = [kube2iamTool(), podOf("shop", "default", "payments"), podOf("evil", "evil", CHINA)];
+
+  test.for([
+    [["--oidc-provider", PROVIDER]],
+    [["--source", "broker", "--principal", SERVER, "--broker-identity", "node"]],
+  ])("writes the other policies with %j, and names pod and role", async ([args = []]) => {
+    const dir = newFolder();
+    const found = await report("kube2iam", objects, ...args, "--dir", dir);
+    expect(found.policies.map(({ of }) => of)).toContain(`${ACCOUNT}payments`);
+    expect(found.policies.map(({ of }) => of)).not.toContain(CHINA);
+    expect(messagesOf(found, "TRUST_PARTITION")).toEqual([
+      expect.stringContaining(`Pod evil/evil has ${CHINA}, which is in another partition`),
+    ]);
+  });
+});
