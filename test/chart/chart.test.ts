@@ -41,6 +41,14 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
     expect(template(values, ...args)).toMatchObject({ status: 0, stderr: "" });
   });
 
+  test.for([
+    ["half of two replicas", { podDisruptionBudget: { minAvailable: "50%" } }, "50%"],
+    ["one less than there are", { replicas: 3, podDisruptionBudget: { minAvailable: 2 } }, 2],
+    ["none of one", { replicas: 1, podDisruptionBudget: { minAvailable: 0 } }, 0],
+  ] as const)("takes a budget of %s", ([, values, minAvailable]) => {
+    expect(ofKind(rendered(values), "PodDisruptionBudget").spec.minAvailable).toBe(minAvailable);
+  });
+
   test("runs the injector with the injector's defaults when no value is set", () => {
     expect(requireConfig(settings())).toEqual(requireConfig({}));
   });
@@ -94,6 +102,13 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
     ],
     ["no name of a namespace", { metadataNetworkPolicy: { namespaces: ["a/b"] } }, "/namespaces/0"],
     ["source ambient without a Secret", { options: { source: "ambient" } }, "options.ambientSecret"],
+    ["a budget of the only replica", { replicas: 1 }, "leaves none to evict"],
+    ["a budget of both", { podDisruptionBudget: { minAvailable: 2 } }, "leaves none to evict"],
+    [
+      "a budget of a share that is rounded up to both",
+      { podDisruptionBudget: { minAvailable: "51%" } },
+      "leaves none to evict",
+    ],
   ] as const)("refuses %s", ([, values, says]) => {
     const { status, stderr } = template(values);
     expect(status).not.toBe(0);

@@ -138,11 +138,13 @@ describe.skipIf(reason !== undefined)(
 
     test.for([
       ["one replica", "replicas=1,podDisruptionBudget.enabled=false", "one replica, and failurePolicy Fail"],
-      ["a budget that allows no eviction", "replicas=1", "leaves no replica to evict"],
-      ["such a budget of one's own", "podDisruptionBudget.minAvailable=2", "leaves no replica to evict"],
-      ["a budget of all", "podDisruptionBudget.minAvailable=100%", "leaves no replica to evict"],
       ["a webhook that fails open", "webhook.failurePolicy=Ignore", "webhook.failurePolicy is Ignore"],
       ["no budget", "podDisruptionBudget.enabled=false", "podDisruptionBudget is off"],
+      [
+        "no budget of the broker",
+        "broker.enabled=true,broker.identity.type=node,broker.podDisruptionBudget.enabled=false",
+        "broker.podDisruptionBudget is off",
+      ],
       [
         "a policy that fails open",
         "admissionPolicy.failurePolicy=Ignore",
@@ -159,13 +161,8 @@ describe.skipIf(reason !== undefined)(
       ["source node", "options.source=node", "source node"],
       ["host network let in", "options.hostNetwork=warn", "without a guard"],
       [
-        "a budget that allows no eviction of a broker",
-        "broker.enabled=true,broker.identity.type=node,broker.podDisruptionBudget.minAvailable=2",
-        "nodes with a broker cannot be drained",
-      ],
-      [
         "one replica of the broker",
-        "broker.enabled=true,broker.identity.type=node,broker.replicas=1",
+        "broker.enabled=true,broker.identity.type=node,broker.replicas=1,broker.podDisruptionBudget.enabled=false",
         "no pod gets a new session",
       ],
     ])("warns of %s", ([, set, says]) => {
