@@ -21,11 +21,11 @@ export interface Need {
   readonly sourceIdentity: boolean;
 }
 
-/** Whom the policies trust. */
+/** Whom the policies trust; several where the needs have different sources. */
 export interface Parties {
   /** Of a source that starts with the service account's token. */
   readonly provider?: Provider;
-  /** Of the other sources: whom the sidecar, or the broker, starts as. */
+  /** Of the one other source: whom the sidecar, or the broker, starts as. */
   readonly caller?: Caller;
   /** How the broker becomes that; absent where its own trust policy is not asked for. */
   readonly broker?: BrokerIdentity;
@@ -47,10 +47,13 @@ export const callsOf = (need: Need, parties: Parties): readonly PlacedCall[] =>
     const sourceIdentity = need.sourceIdentity && isLast;
     const before = need.steps[index - 1];
     const byToken = index === 0 && SOURCE_KINDS[source].firstCall === "AssumeRoleWithWebIdentity";
+    const call = { need, role, step, source, sourceIdentity, isLast };
+    // The parties may have a caller all the same: of another need's source.
+    if (byToken) return { ...call, caller: undefined };
     const caller = before === undefined ? parties.caller : callerOfRole(roleOf(before));
-    if (caller === undefined && !byToken) throw missingPrincipal(source);
-    if (caller !== undefined) samePartition(role, caller.partition, caller.arn);
-    return { need, role, step, source, sourceIdentity, isLast, caller: byToken ? undefined : caller };
+    if (caller === undefined) throw missingPrincipal(source);
+    samePartition(role, caller.partition, caller.arn);
+    return { ...call, caller };
   });
 
 const roleOf = ({ roleArn }: Step): RoleArn => {

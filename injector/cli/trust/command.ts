@@ -1,5 +1,4 @@
 import { Command, Option } from "commander";
-import type { Source } from "../../../sidecar/contract/session.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import type { Bind, ExitCode, Io } from "../io.ts";
 import { withAssumptions } from "../input/files.ts";
@@ -59,7 +58,7 @@ async function runTrustPolicy(io: Io, references: readonly string[], given: Opti
   const options = { ...given, env: io.env };
   if (options.against !== undefined) return runAgainst(io, references, options, options.against);
   const { needs, installation, denied } = await needsFrom(references, options, io.stdin);
-  const parties = await partiesFrom(options, sourceOf(needs));
+  const parties = await partiesFrom(options, ...needs.map(({ source }) => source));
   const all = documentsFor(needs, parties).map((one) => {
     const ofRole = needs.filter(({ role }) => one.document === "trust" && role === one.of);
     const hub = ofRole.flatMap((need) => aboutHub(need, installation.config)).slice(0, 1);
@@ -89,11 +88,6 @@ async function runTrustPolicy(io: Io, references: readonly string[], given: Opti
   io.stdout.write(policiesText(shown));
   io.stderr.write(commentary(shown, notes, others, widthOf(io.stderr), io.stderr.paint));
   return exitCode;
-}
-
-function sourceOf([first]: readonly Need[]): Source {
-  if (first === undefined) throw new CodedError("INTERNAL", "Nothing is needed.");
-  return first.source;
 }
 
 /** Why there is no trust policy of the broker's own. */

@@ -11,7 +11,7 @@ import { ofCluster, ofManifests } from "./objects.ts";
 import type { Options } from "./options.ts";
 import { parseSubject } from "./subject.ts";
 
-/** One need at least, all of one source. */
+/** One need at least. Their sources may differ: a namespace may have one of its own. */
 export interface Needed {
   readonly needs: readonly Need[];
   readonly installation: Installation;

@@ -10,32 +10,82 @@ import { parseIssuer, parseProviderArn, type Provider } from "./provider.ts";
 import { parseSubject } from "./subject.ts";
 import { SOURCE_KINDS } from "../../sources/sources.ts";
 
-/** Whom to trust, from the command line or from the cluster. */
-export async function partiesFrom(options: PartyOptions, source: Source): Promise<Parties> {
-  const { callsSts, principalRemedy } = SOURCE_KINDS[source];
-  if (!callsSts) return brokerFrom(options);
-  const ofBroker = options.brokerIdentity ?? options.brokerAudience;
-  if (ofBroker !== undefined) {
+/**
+ * Whom to trust, from the command line or from the cluster.
+ * @param sources of all pods: namespaces may have different ones
+ * @throws CodedError `USAGE` for an option that none of them reads, and for two that would share one `--principal`
+ */
+export async function partiesFrom(options: PartyOptions, ...sources: readonly Source[]): Promise<Parties> {
+  const startsAsCaller = (one: Source): boolean => SOURCE_KINDS[one].principalRemedy !== undefined;
+  const [byCaller, ...others] = new Set(sources.filter(startsAsCaller));
+  if (byCaller !== undefined && others.length > 0) throw sharedPrincipal([byCaller, ...others]);
+  const byToken = !sources.every(startsAsCaller);
+  const isBroker = byCaller !== undefined && !SOURCE_KINDS[byCaller].callsSts;
+  refuseUnread(options, { byCaller, byToken, isBroker });
+  const provider = byToken ? { provider: await providerOf(options) } : {};
+  if (isBroker) return { ...provider, ...(await brokerFrom(options, provider)) };
+  const { principal } = options;
+  return { ...provider, ...(principal === undefined ? {} : { caller: parsePrincipal(principal) }) };
+}
+
+const sharedPrincipal = (sources: readonly Source[]): CodedError =>
+  new CodedError(
+    "USAGE",
+    `Sources ${sources.join(" and ")} start as different roles or users, and --principal names one.`,
+    {
+      remedy:
+        "Choose pods of one of them: name the objects, give the manifests of its namespaces with -f, or a role with --role.",
+    },
+  );
+
+/** Whom the sources trust. */
+interface Trusted {
+  /** The source that trusts a `--principal`. */
+  readonly byCaller: Source | undefined;
+  /** Whether some source trusts the OIDC provider. */
+  readonly byToken: boolean;
+  readonly isBroker: boolean;
+}
+
+function refuseUnread(options: PartyOptions, { byCaller, byToken, isBroker }: Trusted): void {
+  const { principal, brokerIdentity, brokerAudience, oidcIssuer, oidcProvider } = options;
+  if (!isBroker && (brokerIdentity ?? brokerAudience) !== undefined) {
     throw new CodedError("USAGE", "--broker-identity and --broker-audience are for source broker.", {
       remedy: "Take them off, or add --source broker.",
     });
   }
-  return principalRemedy === undefined
-    ? { provider: await providerFrom(options, source) }
-    : callerFrom(options, source);
+  if (byCaller === undefined && principal !== undefined) {
+    throw new CodedError(
+      "USAGE",
+      "Source web-identity trusts the cluster's OIDC provider, and no --principal.",
+      {
+        remedy: `Take --principal off, or choose another --source: ${SOURCES.join(", ")}.`,
+      },
+    );
+  }
+  if (!byToken && !isBroker && (oidcIssuer ?? oidcProvider) !== undefined) {
+    throw new CodedError("USAGE", `Source ${byCaller} trusts a --principal, and no OIDC provider.`, {
+      remedy: "Give --principal, or choose --source web-identity.",
+    });
+  }
 }
 
 /** The broker's own role or user and, where its trust policy is to be printed, how the broker becomes it. */
-async function brokerFrom(options: PartyOptions): Promise<Parties> {
+async function brokerFrom(
+  options: PartyOptions,
+  known: { readonly provider?: Provider },
+): Promise<Pick<Parties, "caller" | "broker">> {
   const { principal, document, oidcIssuer, oidcProvider, brokerAudience, podroleNamespace } = options;
   const caller = principal === undefined ? undefined : parsePrincipal(principal);
   const type = options.brokerIdentity ?? (caller?.kind === "role" ? "web-identity" : "secret");
-  const ofTokens = oidcIssuer ?? oidcProvider ?? brokerAudience;
-  if (type !== "web-identity" && ofTokens !== undefined) {
+  // The pods' own roles may need the issuer, whatever the broker's does.
+  const issuer = known.provider === undefined ? (oidcIssuer ?? oidcProvider) : undefined;
+  if (type !== "web-identity" && (brokerAudience ?? issuer) !== undefined) {
+    const given = issuer === undefined ? "--broker-audience" : "An OIDC issuer or provider";
     throw new CodedError(
       "USAGE",
-      `--oidc-issuer, --oidc-provider and --broker-audience are for a broker with identity web-identity, and this one has ${type}.`,
-      { remedy: "Take them off, or choose --broker-identity web-identity." },
+      `${given} is for a broker with identity web-identity, and this one has ${type}.`,
+      { remedy: "Take it off, or choose --broker-identity web-identity." },
     );
   }
   if (caller === undefined || (document !== undefined && document !== "broker-trust")) {
@@ -44,7 +94,8 @@ async function brokerFrom(options: PartyOptions): Promise<Parties> {
   if (type !== "web-identity") return { caller, broker: { type } };
   const namespace = parseSubject(podroleNamespace, BROKER).namespace;
   const audience = brokerAudience ?? TOKEN_VOLUME.audience;
-  return { caller, broker: { type, provider: await providerOfBroker(options), audience, namespace } };
+  const provider = known.provider ?? (await providerOfBroker(options));
+  return { caller, broker: { type, provider, audience, namespace } };
 }
 
 async function providerOfBroker(options: PartyOptions): Promise<Provider> {
@@ -58,20 +109,6 @@ async function providerOfBroker(options: PartyOptions): Promise<Provider> {
       cause: error,
     });
   }
-}
-
-async function providerFrom(options: PartyOptions, source: Source): Promise<Provider> {
-  const { principal } = options;
-  if (principal !== undefined) {
-    throw new CodedError(
-      "USAGE",
-      `Source ${source} trusts the cluster's OIDC provider, and no --principal.`,
-      {
-        remedy: `Take --principal off, or choose another --source: ${SOURCES.join(", ")}.`,
-      },
-    );
-  }
-  return providerOf(options);
 }
 
 async function providerOf(options: PartyOptions): Promise<Provider> {
@@ -106,13 +143,4 @@ async function issuerOfCluster(options: PartyOptions): Promise<Provider> {
       },
     );
   }
-}
-
-function callerFrom({ principal, oidcIssuer, oidcProvider }: PartyOptions, source: Source): Parties {
-  if (oidcIssuer !== undefined || oidcProvider !== undefined) {
-    throw new CodedError("USAGE", `Source ${source} trusts a --principal, and no OIDC provider.`, {
-      remedy: "Give --principal, or choose --source web-identity.",
-    });
-  }
-  return principal === undefined ? {} : { caller: parsePrincipal(principal) };
 }

@@ -32,9 +32,11 @@ export async function runAgainst(
   const role = options.role ?? (isForPods ? given.role : undefined);
   const wanted = role === undefined ? options : { ...options, role };
   const { needs, denied } = await needsFrom(references, wanted, io.stdin);
-  const source = needs[0]?.source ?? "web-identity";
-  // The broker's own issuer is needed for its own policy alone.
-  const parties = await partiesFrom({ ...options, document: ofBroker ? "broker-trust" : "trust" }, source);
+  const parties = await partiesFrom(
+    // The broker's own issuer is needed for its own policy alone.
+    { ...options, document: ofBroker ? "broker-trust" : "trust" },
+    ...needs.map(({ source }) => source),
+  );
   const answers = answersOf(given, needs, parties, document);
   if (output === "json") io.stdout.write(`${JSON.stringify(answersJson(answers), null, 2)}\n`);
   else io.stdout.write(answersText(answers, widthOf(io.stdout), io.stdout.paint));

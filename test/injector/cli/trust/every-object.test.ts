@@ -68,3 +68,24 @@ test("podrole trust-policy -A ends with 2 where a list may not be read, and with
     stderr: expect.stringMatching(/^API_REFUSED: .*jobs/),
   });
 });
+
+test("podrole trust-policy -A takes pods of source web-identity and of source broker at once, as during a migration", async () => {
+  const { server, args } = await cluster();
+  server.answer("GET /api/v1/namespaces/podrole-system/configmaps/podrole-config", {
+    data: { sourceOverride: "broker", brokerUrl: "https://podrole-broker.podrole-system.svc" },
+  });
+  const annotations = { "podrole.dev/source": "broker", "iam.amazonaws.com/allowed-roles": '["*"]' };
+  server.put("/api/v1/namespaces", {
+    metadata: { name: "moved", labels: { "podrole.dev/inject": "enabled" }, annotations },
+  });
+  server.put("/api/v1/pods", {
+    metadata: { ...meta("web", annotated), namespace: "moved" },
+    spec: spec("web"),
+  });
+  const principal = "arn:aws:iam::111122223333:role/podrole-broker";
+  const { stdout } = await podrole([...args, "--principal", principal, "--document", "trust"]);
+  const { Statement: statements } = JSON.parse(stdout) as { Statement: { Principal: object }[] };
+  expect(new Set(statements.flatMap((one) => Object.keys(one.Principal)))).toEqual(
+    new Set(["AWS", "Federated"]),
+  );
+});

@@ -37,17 +37,11 @@ const withoutNothing = <T extends object>(of: T): { [K in keyof T]: Exclude<T[K]
 const written = (needs: readonly Need[], of: Parties) =>
   documentsFor(needs, of).filter(({ document }) => document === "trust" || document === "hub-trust");
 
-const partiesOf = ({ source }: Need): Parties =>
-  source === "web-identity" ? { provider } : { caller: nodes };
-
 test("every policy that trust-policy prints lets its pods in", () => {
   fc.assert(
     fc.property(fc.array(needBy, { minLength: 1, maxLength: 4 }), (needs) => {
-      const [first] = needs;
-      const alike = needs.filter(({ source }) => source === first?.source);
-      const of = first === undefined ? parties : partiesOf(first);
-      for (const { document, policy } of written(alike, of)) {
-        const answers = judged(JSON.stringify(policy), { needs: alike, parties: of, document });
+      for (const { document, policy } of written(needs, parties)) {
+        const answers = judged(JSON.stringify(policy), { needs, parties, document });
         expect(answers.length).toBeGreaterThan(0);
         for (const one of answers) expect([one.answer, codesIn(one)]).toEqual(["lets-in", []]);
       }
@@ -83,11 +77,30 @@ test("no policy lets in a service account that no need names, such as a namespac
   );
 });
 
+test("no policy lets a service account in by a source that it is not needed by", () => {
+  fc.assert(
+    fc.property(subjects, subjects, (some, others) => {
+      const byToken = (of: typeof some) => need({ subjects: of });
+      const byBroker = (of: typeof some) => need({ subjects: of, source: "broker" }, { source: "broker" });
+      const [document] = written([byToken(some), byBroker(others)], parties);
+      const lacking = (of: typeof some, than: typeof some) =>
+        of.filter((pair) => !than.some((known) => known.join("/") === pair.join("/")));
+      for (const needs of [
+        lacking(others, some).map((pair) => byToken([pair])),
+        lacking(some, others).map((pair) => byBroker([pair])),
+      ]) {
+        if (needs.length === 0) continue;
+        const answers = judged(JSON.stringify(document?.policy), { needs, parties });
+        expect(answers.map(({ answer }) => answer)).toEqual(answers.map(() => "refuses"));
+      }
+    }),
+  );
+});
+
 test("a policy names each Sid once", () => {
   fc.assert(
     fc.property(fc.array(needBy, { minLength: 1, maxLength: 4 }), (needs) => {
-      const alike = needs.filter(({ source }) => source === needs[0]?.source);
-      for (const { policy } of documentsFor(alike, needs[0] === undefined ? parties : partiesOf(needs[0]))) {
+      for (const { policy } of documentsFor(needs, parties)) {
         const sids = policy.Statement.map(({ Sid }) => Sid);
         expect(new Set(sids).size).toBe(sids.length);
       }
