@@ -1,5 +1,5 @@
 import type { Presented } from "./asked.ts";
-import { comparedBy, meant, parseOperator, type Operator } from "./operator.ts";
+import { comparedBy } from "./operator.ts";
 import { presentReason } from "./present-reason.ts";
 import type { TrustCondition } from "./policy.ts";
 import { shown, type Reason, type ReasonCode } from "./reason.ts";
@@ -15,13 +15,17 @@ export interface Compared {
 /**
  * Why a condition is not met; undefined: it is. By IAM's user guide, "Condition operators" and "Set operators for multivalued context
  * keys". Not evaluated, and so uncertain: variables (`${…}`), keys of which only AWS knows the value, a key of several values without a
- * set operator, ForAnyValue…IfExists of a key that the call lacks, and an operator that is right but for its capitals.
+ * set operator, ForAnyValue…IfExists of a key that the call lacks, Null with another value than true or false, operators of numbers and
+ * the like for texts that might be such, and an operator that is right but for its capitals.
  */
 export function whyNotMet(condition: TrustCondition, against: Compared): Reason | undefined {
-  const { operator: name, key, values } = condition;
+  const { operator, key, values } = condition;
+  const { name, inGuide } = operator;
   const at = `Condition.${name}.${key}`;
-  const operator = parseOperator(name);
-  if (operator === undefined) return { at, ...unknownOperator(name) };
+  if (name !== inGuide) {
+    const text = `The operator is written ${inGuide}; whether IAM takes ${name} for it cannot be known here.`;
+    return { code: "OPERATOR", at, text, certain: false };
+  }
   const value = against.keys(key.toLowerCase());
   const code = codeOf(key, against.who);
   if (value.kind === "unknown") {
@@ -31,32 +35,11 @@ export function whyNotMet(condition: TrustCondition, against: Compared): Reason 
   if (against.hasVariables && values.some((one) => one.includes("${"))) {
     return { code, at, text: `Variables such as ${shown(values)} are not evaluated here.`, certain: false };
   }
-  if (value.kind === "absent") return absentReason(operator, condition, against.who, { code, at });
-  return presentReason(operator, condition, value, { code, at });
+  if (value.kind === "absent") return absentReason(condition, against.who, { code, at });
+  return presentReason(condition, value, { code, at });
 }
 
 type Place = Pick<Reason, "code" | "at">;
-
-function unknownOperator(name: string): Omit<Reason, "at"> {
-  const intended = meant(name);
-  const capitals = parseOperator(name.replace(/[a-z]+$/i, intended ?? "")) !== undefined;
-  const isOnlyCase =
-    capitals && intended !== undefined && name.length === name.replace(/[a-z]+$/i, intended).length;
-  if (isOnlyCase) {
-    return {
-      code: "OPERATOR",
-      text: `The operator is written ${intended}; whether IAM takes ${name} for it cannot be known here.`,
-      certain: false,
-    };
-  }
-  const instead =
-    intended === undefined ? "Use StringEquals, or StringLike for a wildcard." : `Use ${intended}.`;
-  return {
-    code: "OPERATOR",
-    text: `IAM has no operator ${name}, and refuses a policy with it. ${instead}`,
-    certain: true,
-  };
-}
 
 /** Null asks only whether the key is there. */
 function nullReason(
@@ -69,8 +52,8 @@ function nullReason(
     return {
       code: "OPERATOR",
       at,
-      text: `Null compares with true or false, and not with ${shown(values)}. Use StringEquals.`,
-      certain: true,
+      text: `Null compares with true or false; what IAM makes of ${shown(values)} is not documented. Use StringEquals.`,
+      certain: false,
     };
   }
   const isAbsent = value.kind === "absent";
@@ -82,8 +65,7 @@ function nullReason(
 }
 
 function absentReason(
-  { set, ifExists, negated }: Operator,
-  { key, values }: TrustCondition,
+  { operator: { set, ifExists, negated }, key, values }: TrustCondition,
   who: Presented,
   { code, at }: Place,
 ): Reason | undefined {

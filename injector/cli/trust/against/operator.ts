@@ -1,5 +1,11 @@
+import { nearest } from "../../../model/nearest.ts";
+
 /** A condition's operator, taken apart: `ForAnyValue:StringEqualsIfExists`. */
 export interface Operator {
+  /** As the policy writes it. */
+  readonly name: string;
+  /** As IAM's user guide writes it: another text where `name` differs in capitals. */
+  readonly inGuide: string;
   readonly base: Base;
   /** Of the request's values, where the key has several. */
   readonly set: "ForAnyValue" | "ForAllValues" | undefined;
@@ -11,7 +17,7 @@ export interface Operator {
 export type Compared = "text" | "arn" | "bool" | "null" | "other";
 type Base = keyof typeof BASES;
 
-/** Every operator of IAM's, by what it compares. `other` needs values that no call of podrole's has: numbers, dates, addresses, bytes. */
+/** Every operator of IAM's, by what it compares. `other` is numbers, dates, addresses and bytes, as which nothing is compared here. */
 const BASES = {
   StringEquals: "text",
   StringNotEquals: "text",
@@ -42,27 +48,28 @@ const BASES = {
   NotIpAddress: "other",
 } as const satisfies Readonly<Record<string, Compared>>;
 
-const FORM = /^(?:(?<set>ForAnyValue|ForAllValues):)?(?<base>[A-Za-z]+?)(?<ifExists>IfExists)?$/;
+const FORM = /^(?:(?<set>ForAnyValue|ForAllValues):)?(?<base>[A-Z]+?)(?<ifExists>IfExists)?$/i;
+const SETS = ["ForAnyValue", "ForAllValues"] as const;
 
-/** Undefined: IAM has no operator of this name. */
+/** Undefined: IAM has no operator of this name, in whatever capitals. */
 export function parseOperator(name: string): Operator | undefined {
-  const { set, base = "", ifExists } = FORM.exec(name)?.groups ?? {};
-  if (!isBase(base) || (base === "Null" && ifExists !== undefined)) return undefined;
-  return {
-    base,
-    set: set === "ForAnyValue" || set === "ForAllValues" ? set : undefined,
-    ifExists: ifExists !== undefined,
-    negated: base.includes("Not"),
-  };
+  const written = FORM.exec(name)?.groups ?? {};
+  const base = asInGuide(written["base"], Object.keys(BASES) as readonly Base[]);
+  const set = asInGuide(written["set"], SETS);
+  const ifExists = written["ifExists"] !== undefined;
+  if (base === undefined || (base === "Null" && ifExists)) return undefined;
+  const inGuide = `${set === undefined ? "" : `${set}:`}${base}${ifExists ? "IfExists" : ""}`;
+  return { name, inGuide, base, set, ifExists, negated: base.includes("Not") };
 }
 
-const isBase = (name: string): name is Base => Object.hasOwn(BASES, name);
+const asInGuide = <T extends string>(written: string | undefined, known: readonly T[]): T | undefined =>
+  known.find((one) => one.toLowerCase() === written?.toLowerCase());
+
+/** The operator that was probably meant by a name that IAM does not have. */
+export const meant = (name: string): string | undefined =>
+  nearest(name.replace(/^.*:|IfExists$/g, ""), Object.keys(BASES));
 
 export const comparedBy = ({ base }: Operator): Compared => BASES[base];
-
-/** The operator that somebody meant who wrote it in other letters. */
-export const meant = (name: string): string | undefined =>
-  Object.keys(BASES).find((base) => name.toLowerCase().includes(base.toLowerCase()));
 
 /** Whether one value of the policy fits one of the request. `negated` is left to the caller. */
 export function fits(operator: Operator, wanted: string, given: string): boolean {

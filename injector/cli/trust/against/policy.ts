@@ -1,5 +1,6 @@
 import { CodedError, messageOf } from "../../../../sidecar/kit/errors.ts";
 import { isRecord, own, type Fields } from "../../../model/read.ts";
+import { meant, parseOperator, type Operator } from "./operator.ts";
 
 /** A trust policy that somebody wrote, as far as it can be evaluated. */
 export interface TrustPolicy {
@@ -22,12 +23,20 @@ export interface TrustStatement {
 
 /** One key of one operator: all have to be met. */
 export interface TrustCondition {
-  readonly operator: string;
+  readonly operator: Operator;
   readonly key: string;
   readonly values: readonly string[];
 }
 
 const VERSIONS: ReadonlySet<unknown> = new Set(["2012-10-17", "2008-10-17", undefined]);
+/** By IAM's user guide, "Grammar of the IAM JSON policy language"; of each pair a statement has one. A trust policy has no Resource. */
+const ELEMENTS: ReadonlySet<string> = new Set(["Version", "Id", "Statement"]);
+const PAIRS = [
+  ["Principal", "NotPrincipal"],
+  ["Action", "NotAction"],
+] as const;
+const PRINCIPALS: ReadonlySet<string> = new Set(["AWS", "Federated", "Service", "CanonicalUser"]);
+const OF_STATEMENT: ReadonlySet<string> = new Set(["Sid", "Effect", "Condition", ...PAIRS.flat()]);
 
 /**
  * @param value a parsed policy document
@@ -35,16 +44,29 @@ const VERSIONS: ReadonlySet<unknown> = new Set(["2012-10-17", "2008-10-17", unde
  */
 export function parsePolicy(value: unknown): TrustPolicy {
   if (!isRecord(value) || !Object.hasOwn(value, "Statement")) throw invalid("it has no Statement");
+  refuseOthers(value, ELEMENTS, "it");
   const version = own(value, "Version");
   if (!VERSIONS.has(version)) throw invalid("its Version is neither 2012-10-17 nor 2008-10-17");
   const statements = [own(value, "Statement")].flat();
   if (statements.length === 0) throw invalid("it has no Statement");
-  return { statements: statements.map(parseStatement), hasVariables: version === "2012-10-17" };
+  const parsed = statements.map(parseStatement);
+  const sids = parsed.flatMap(({ sid }) => (sid === undefined ? [] : [sid]));
+  const twice = sids.find((sid, index) => sids.indexOf(sid) !== index);
+  if (twice !== undefined) throw invalid(`two statements have the Sid ${twice}`);
+  return { statements: parsed, hasVariables: version === "2012-10-17" };
+}
+
+function refuseOthers(value: Fields, known: ReadonlySet<string>, at: string): void {
+  const other = Object.keys(value).find((one) => !known.has(one));
+  if (other !== undefined) throw invalid(`${at} has ${other}, which a trust policy cannot have there`);
 }
 
 function parseStatement(value: unknown, index: number): TrustStatement {
   const at = `Statement[${index}]`;
   if (!isRecord(value)) throw invalid(`${at} is no object`);
+  refuseOthers(value, OF_STATEMENT, at);
+  const both = PAIRS.find((pair) => pair.every((one) => Object.hasOwn(value, one)));
+  if (both !== undefined) throw invalid(`${at} has both ${both.join(" and ")}`);
   const effect = own(value, "Effect");
   if (effect !== "Allow" && effect !== "Deny") throw invalid(`${at}.Effect is neither Allow nor Deny`);
   const sid = own(value, "Sid");
@@ -67,6 +89,7 @@ function principalsIn(statement: Fields, at: string): TrustStatement["principals
   const value = own(statement, "Principal");
   if (value === "*") return { "*": ["*"] };
   if (!isRecord(value) || Object.keys(value).length === 0) throw invalid(`${at} has no Principal`);
+  refuseOthers(value, PRINCIPALS, `${at}.Principal`);
   return Object.fromEntries(
     Object.entries(value).map(([kind, of]) => [kind, textsIn(of, `${at}.Principal.${kind}`)]),
   );
@@ -75,14 +98,22 @@ function principalsIn(statement: Fields, at: string): TrustStatement["principals
 function conditionsIn(value: unknown, at: string): readonly TrustCondition[] {
   if (value === undefined) return [];
   if (!isRecord(value)) throw invalid(`${at} is no object`);
-  return Object.entries(value).flatMap(([operator, pairs]) => {
-    if (!isRecord(pairs)) throw invalid(`${at}.${operator} is no object`);
+  return Object.entries(value).flatMap(([name, pairs]) => {
+    const operator = parseOperator(name);
+    if (operator === undefined) throw unknownOperator(name, at);
+    if (!isRecord(pairs)) throw invalid(`${at}.${name} is no object`);
     return Object.entries(pairs).map(([key, of]) => ({
       operator,
       key,
-      values: textsIn(of, `${at}.${operator}.${key}`),
+      values: textsIn(of, `${at}.${name}.${key}`),
     }));
   });
+}
+
+function unknownOperator(name: string, at: string): CodedError {
+  const instead = meant(name);
+  const hint = instead === undefined ? "" : ` (${instead} may be meant)`;
+  return invalid(`${at} has the operator ${name}, which IAM does not have${hint}`);
 }
 
 /** One text, or a list of them. IAM also takes `true` and `1` for a condition's value. */

@@ -1,4 +1,4 @@
-import { comparedBy, fits, fitsGlob, isArn, type Operator } from "./operator.ts";
+import { comparedBy, fits, fitsGlob, isArn } from "./operator.ts";
 import type { TrustCondition } from "./policy.ts";
 import { shown, type Reason } from "./reason.ts";
 import type { KeyValues } from "./request-keys.ts";
@@ -8,16 +8,16 @@ import type { KeyValues } from "./request-keys.ts";
  * @param place what the key is about, and where the condition stands
  */
 export function presentReason(
-  operator: Operator,
-  condition: TrustCondition,
+  { operator, key, values }: TrustCondition,
   value: KeyValues,
   { code, at }: Pick<Reason, "code" | "at">,
 ): Reason | undefined {
-  const { key, values, operator: name } = condition;
+  const { name } = operator;
   const given = value.values;
   const kind = comparedBy(operator);
   if (kind === "other" || (kind === "arn" && !given.every(isArn))) {
-    const certain = !operator.negated;
+    // A tag or an external id may be a number or an address; a subject and an ARN are neither.
+    const certain = !operator.negated && (kind === "arn" || code === "SUBJECT" || code === "PRINCIPAL");
     return {
       code: "OPERATOR",
       at,

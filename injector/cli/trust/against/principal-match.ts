@@ -3,7 +3,7 @@ import type { TrustStatement } from "./policy.ts";
 import { shown, type Reason, type ReasonCode } from "./reason.ts";
 import type { Caller } from "../principal.ts";
 
-/** By IAM's user guide, "Principal". Not evaluated, and so uncertain: NotPrincipal, sessions, and `*` where a token makes the call. */
+/** By IAM's user guide, "Principal". Not evaluated, and so uncertain: NotPrincipal, sessions, and `*` where no role or user calls. */
 export function whyNotPrincipal({ principals, effect }: TrustStatement, who: Presented): Reason | undefined {
   if (principals === undefined) {
     const text = "NotPrincipal is not evaluated here.";
@@ -45,6 +45,13 @@ type Why = Omit<Reason, "at"> | undefined;
 const no = (code: ReasonCode, text: string): Why => ({ code, text, certain: true });
 
 function whyNot(value: string, who: Presented): Why {
+  if (value === "*" && who.kind !== "caller") {
+    return {
+      code: "PRINCIPAL",
+      text: "Whether * stands for every provider or service is not documented.",
+      certain: false,
+    };
+  }
   switch (who.kind) {
     case "token":
       return whyNotProvider(value, who);

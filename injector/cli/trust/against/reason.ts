@@ -20,7 +20,7 @@ export const REASONS = {
   EXTERNAL_ID: "it wants another external id, or one where the call has none.",
   TAGS: "it wants other session tags.",
   OPERATOR:
-    "IAM has no such operator, or it does not compare such values, or it is negated and keeps this pod out.",
+    "its operator does not compare such values, or is negated and keeps this pod out, or is right but for its capitals.",
   WILDCARD: "an operator without wildcards has a value with `*` or `?`; `StringLike` would fit.",
   CONDITION: "another condition is not met, or cannot be evaluated here.",
   DENY: "another statement is a Deny that applies.",

@@ -11,7 +11,7 @@ export function aboutWidth(statement: TrustStatement, { who, subject }: AskedCal
   if (who.kind === "token") {
     const subs = conditions.filter(({ key }) => claimOf(who.hostPath, key) === "sub");
     const wild = subs.some(
-      ({ operator, values }) => operator.includes("Like") && values.some((one) => /[*?]/.test(one)),
+      ({ operator, values }) => operator.base.endsWith("Like") && values.some((one) => /[*?]/.test(one)),
     );
     if (subs.length === 0)
       return [WIDE("No condition is on the subject: every pod of the cluster can have the role.")];

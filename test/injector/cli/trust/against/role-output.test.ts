@@ -25,6 +25,11 @@ describe("a given policy", () => {
     expect(givenPolicy(encoded).policy.statements).toHaveLength(1);
   });
 
+  test("is taken with two empty Sids, as IAM's console writes them", () => {
+    const text = policyText(statement({ Sid: "" }), statement({ Sid: "" }));
+    expect(givenPolicy(text).policy.statements).toHaveLength(2);
+  });
+
   test.for([
     ["nothing", "", "empty"],
     ["no JSON", "Role:\n  Arn: x", "not JSON"],
@@ -41,6 +46,35 @@ describe("a given policy", () => {
       policyText(statement({ Condition: { StringEquals: { a: {} } } })),
       "Condition.StringEquals.a",
     ],
+    ...["StringMatches", "ForSomeValues:StringEquals", "NullIfExists", "ForAnyValue:", "toString", ""].map(
+      (name) =>
+        [
+          `the operator ${name}`,
+          policyText(statement({ Effect: "Deny", Condition: { [name]: {} } })),
+          `Statement[0].Condition has the operator ${name}, which IAM does not have`,
+        ] as const,
+    ),
+    [
+      "an operator that is nearly right",
+      policyText(statement({ Condition: { "ForAnyValue:StringEqual": {} } })),
+      "(StringEquals may be meant)",
+    ],
+    ["a Resource", policyText(statement({ Resource: "*" })), "Statement[0] has Resource"],
+    ["a NotResource", policyText(statement({ NotResource: "*" })), "Statement[0] has NotResource"],
+    ["an element that IAM does not have", policyText(statement({ Conditions: {} })), "has Conditions"],
+    [
+      "an element of the policy that IAM does not have",
+      '{"Statement":[],"Principal":"*"}',
+      "it has Principal",
+    ],
+    ["an action in two ways", policyText(statement({ NotAction: "sts:*" })), "both Action and NotAction"],
+    [
+      "a principal in two ways",
+      policyText(statement({ NotPrincipal: "*" })),
+      "both Principal and NotPrincipal",
+    ],
+    ["a kind of principal in other capitals", policyText(statement({ Principal: { aws: "*" } })), "has aws"],
+    ["a Sid twice", policyText(statement({ Sid: "Pods" }), statement({ Sid: "Pods" })), "the Sid Pods"],
   ] as const)("is refused with what is wrong: %s", ([, text, why]) => {
     expect(() => givenPolicy(text)).toThrow(
       expect.objectContaining({ code: "POLICY_INVALID", message: expect.stringContaining(why) }),

@@ -4,6 +4,7 @@ import { documentsFor } from "../../../../../injector/cli/trust/documents.ts";
 import { type Need, type Parties } from "../../../../../injector/cli/trust/calls.ts";
 import type { Statement } from "../../../../../injector/cli/trust/document.ts";
 import type { RoleArn } from "../../../../../injector/model/arn.ts";
+import { coded } from "../../../../../sidecar/kit/errors.ts";
 import { codesIn, judged, policyText, said } from "./judge-rig.ts";
 import { HUB, ISSUER, need, nodes, provider } from "../documents-rig.ts";
 
@@ -131,8 +132,6 @@ const CHANGES: readonly Change[] = [
   ["SUBJECT", inCondition("system:serviceaccount:", "system:serviceaccounts:")],
   ["WILDCARD", inCondition("system:serviceaccount:", "system:serviceaccoun?:")],
   ["OPERATOR", operator("StringNotEquals")],
-  ["OPERATOR", operator("StringEqual")],
-  ["OPERATOR", operator("Null")],
   ["OPERATOR", operator("NumericEquals")],
   ["OPERATOR", operator("ArnEquals")],
   ["ACTION", (one) => ({ ...one, Action: "sts:AssumeRole" })],
@@ -152,11 +151,53 @@ test("one change to a printed policy is named by its reason", () => {
       // A second statement for somebody else neither hides the reason nor lets the pod in.
       const other = {
         ...document?.policy.Statement[0],
+        Sid: "Other",
         Principal: { AWS: nodes.arn },
         Action: "sts:AssumeRole",
       };
       expect(said(policyText(other, ...changed), { needs })).toContain(code);
     }),
     { numRuns: 300 },
+  );
+});
+
+/** An operator's name with some letters in other capitals, or with one letter changed. */
+const misspelt = fc
+  .record({
+    set: fc.constantFrom("", "ForAnyValue:", "ForAllValues:"),
+    base: fc.constantFrom("StringEquals", "StringEqualsIgnoreCase", "StringLike"),
+    suffix: fc.constantFrom("", "IfExists"),
+    turned: fc.func(fc.boolean()),
+    change: fc.option(fc.tuple(fc.nat(40), fc.constantFrom("", "x", "S", "s", ":")), { nil: undefined }),
+  })
+  .map(({ set, base, suffix, turned, change }) => {
+    const letters = Array.from(set + base + suffix, (one, index) =>
+      turned(index) ? (one === one.toLowerCase() ? one.toUpperCase() : one.toLowerCase()) : one,
+    );
+    return change === undefined
+      ? letters.join("")
+      : letters.with(change[0] % letters.length, change[1]).join("");
+  });
+
+/** The answer, or the code with which the policy is refused. */
+function answerOrCode(text: string): string | undefined {
+  try {
+    return said(text, { needs: [need()] })[0];
+  } catch (error) {
+    return coded(error).code;
+  }
+}
+
+test("no policy lets a pod in past a Deny of it, however the Deny's operator is written", () => {
+  const [document] = written([need()], { provider });
+  const [allow] = document?.policy.Statement ?? [];
+  const sub = "system:serviceaccount:shop:billing";
+  fc.assert(
+    fc.property(misspelt, (operator_) => {
+      const condition = { [operator_]: { [`${ISSUER}:sub`]: sub } };
+      const text = policyText(allow, { ...allow, Sid: "Deny", Effect: "Deny", Condition: condition });
+      expect(["refuses", "cannot-tell", "POLICY_INVALID"]).toContain(answerOrCode(text));
+    }),
+    { numRuns: 200 },
   );
 });
