@@ -3,8 +3,8 @@ import { SOURCE_KINDS } from "../../sources/sources.ts";
 import type { Condition } from "./document.ts";
 import type { Subject } from "./subject.ts";
 
-const NAMESPACE_TAG = "kubernetes-namespace";
-const ACCOUNT_TAG = "kubernetes-service-account";
+export const NAMESPACE_TAG = "kubernetes-namespace";
+export const ACCOUNT_TAG = "kubernetes-service-account";
 const CLUSTER_TAG = "kubernetes-cluster-name";
 export const requestTag = (tag: string): string => `aws:RequestTag/${tag}`;
 

@@ -17,6 +17,8 @@ export interface ActionAnswer {
   readonly answer: Answer;
   /** The statement that decides: it allows or, where it is a Deny, forbids. */
   readonly by?: TrustStatement;
+  /** Where it is allowed, every statement that allows it: each may let in others too. */
+  readonly allowing: readonly TrustStatement[];
   /** Of statements that do not allow it, those with the fewest reasons first. Empty if it is allowed. */
   readonly why: readonly WhyNot[];
 }
@@ -49,11 +51,11 @@ export function judge({ policy, maxSessionSeconds }: Judged, call: AskedCall): C
     : required.has("cannot-tell")
       ? "cannot-tell"
       : "lets-in";
-  const by = actions.find((one) => one.required && one.answer === "lets-in")?.by;
-  const warnings = [
-    ...(by === undefined ? [] : aboutWidth(by, call)),
-    ...aboutDuration(call, maxSessionSeconds),
-  ];
+  const allowing = actions.find((one) => one.required && one.answer === "lets-in")?.allowing ?? [];
+  const width = new Map(
+    allowing.flatMap((statement) => aboutWidth(statement, call)).map((one) => [one.message, one]),
+  );
+  const warnings = [...width.values(), ...aboutDuration(call, maxSessionSeconds)];
   return { call, answer, actions, warnings };
 }
 
@@ -70,7 +72,7 @@ function judgeAction(policy: TrustPolicy, { who }: AskedCall, action: AskedActio
   const [allows, denies] = (["Allow", "Deny"] as const).map((effect) =>
     judged.filter(({ statement }) => statement.effect === effect),
   ) as [typeof judged, typeof judged];
-  const said = { action: name, required };
+  const said = { action: name, required, allowing: [] };
   const denied = denies.find(({ applies }) => applies === "yes");
   if (denied !== undefined) {
     const text = `It is a Deny, and applies to this call. A Deny wins over every Allow.`;
@@ -78,10 +80,11 @@ function judgeAction(policy: TrustPolicy, { who }: AskedCall, action: AskedActio
     const { statement } = denied;
     return { ...said, answer: "refuses", by: statement, why: [{ statement, reasons: [reason] }] };
   }
-  const allowed = allows.find(({ applies }) => applies === "yes");
+  const allowing = allows.filter(({ applies }) => applies === "yes").map(({ statement }) => statement);
+  const [allowed] = allowing;
   const perhapsDenied = denies.filter(({ applies }) => applies === "unknown");
   if (allowed !== undefined && perhapsDenied.length === 0) {
-    return { ...said, answer: "lets-in", by: allowed.statement, why: [] };
+    return { ...said, answer: "lets-in", by: allowed, allowing, why: [] };
   }
   const why = (allowed === undefined ? allows : perhapsDenied)
     .map(({ statement, reasons }) => ({ statement, reasons }))

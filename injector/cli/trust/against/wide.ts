@@ -1,7 +1,9 @@
 import { ANNOTATION } from "../../../../sidecar/contract/annotations.ts";
 import type { Warning } from "../document.ts";
 import type { AskedCall } from "./asked.ts";
-import type { TrustStatement } from "./policy.ts";
+import { ACCOUNT_TAG, NAMESPACE_TAG, requestTag } from "../request-tags.ts";
+import { comparedBy } from "./operator.ts";
+import type { TrustCondition, TrustStatement } from "./policy.ts";
 import { trustsAccountOf } from "./principal-match.ts";
 import { claimOf } from "./request-keys.ts";
 
@@ -9,13 +11,15 @@ import { claimOf } from "./request-keys.ts";
 export function aboutWidth(statement: TrustStatement, { who, subject }: AskedCall): readonly Warning[] {
   const { principals, conditions } = statement;
   if (who.kind === "token") {
-    const subs = conditions.filter(({ key }) => claimOf(who.hostPath, key) === "sub");
-    const wild = subs.some(
-      ({ operator, values }) => operator.base.endsWith("Like") && values.some((one) => /[*?]/.test(one)),
-    );
-    if (subs.length === 0)
-      return [WIDE("No condition is on the subject: every pod of the cluster can have the role.")];
-    return wild
+    const named = conditions.filter((one) => claimOf(who.hostPath, one.key) === "sub" && namesValues(one));
+    if (named.length === 0) {
+      return [
+        WIDE(
+          "No condition names the subject: every pod of the cluster that no other condition keeps out can have the role.",
+        ),
+      ];
+    }
+    return named.every(hasWildcard)
       ? [WIDE("The subject has a wildcard: whoever can create a service account that fits it gets the role.")]
       : [];
   }
@@ -31,9 +35,7 @@ export function aboutWidth(statement: TrustStatement, { who, subject }: AskedCal
           ),
         ]
       : [];
-  const toldApart =
-    conditions.some(({ key }) => /^aws:requesttag\/kubernetes-/i.test(key)) || subject.namespace === "";
-  return toldApart
+  return subject.namespace === "" || conditions.some(tellsPodsApart)
     ? own
     : [
         ...own,
@@ -42,6 +44,25 @@ export function aboutWidth(statement: TrustStatement, { who, subject }: AskedCal
         ),
       ];
 }
+
+/** Whether it wants one of some texts. What is negated lets every other in, and `Null` every one. */
+const namesValues = ({ operator }: TrustCondition): boolean =>
+  comparedBy(operator) === "text" && !operator.negated;
+
+const hasWildcard = ({ operator, values }: TrustCondition): boolean =>
+  operator.base.endsWith("Like") && values.some((one) => /[*?]/.test(one));
+
+/** A call without tags would meet an `…IfExists` or a `ForAllValues` of them, too. */
+const tellsPodsApart = (condition: TrustCondition): boolean =>
+  OF_POD.has(condition.key.toLowerCase()) &&
+  namesValues(condition) &&
+  !condition.operator.ifExists &&
+  condition.operator.set !== "ForAllValues" &&
+  !(condition.operator.base.endsWith("Like") && condition.values.some((one) => /^[*?]*$/.test(one)));
+
+const OF_POD: ReadonlySet<string> = new Set(
+  [NAMESPACE_TAG, ACCOUNT_TAG].map((tag) => requestTag(tag).toLowerCase()),
+);
 
 const WIDE = (message: string): Warning => ({ code: "TRUST_WIDE", message });
 const NEEDS_PERMISSION = (message: string): Warning => ({ code: "PRINCIPAL_ACCOUNT", message });
