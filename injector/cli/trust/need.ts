@@ -12,7 +12,7 @@ import { nameOfObject, templateOf } from "../../model/workload.ts";
 import type { Need } from "./calls.ts";
 import type { Warning } from "./document.ts";
 import { nameOf } from "./principal.ts";
-import { distinct, named, type Subject } from "./subject.ts";
+import { distinct, named, nameProblem, type Subject } from "./subject.ts";
 import { SOURCE_KINDS } from "../../sources/sources.ts";
 import { stepsTo } from "../../decide/steps.ts";
 import { placeholders } from "../../mutate/fresh.ts";
@@ -75,17 +75,23 @@ export type PodNeeds =
 export function needsOfPod(object: Fields, facts: Facts, config: InjectorConfig): PodNeeds {
   const pod = templateOf(object)?.pod ?? object;
   const outcome = admitPod(pod, facts, config, placeholders);
+  const denied = (reasons: string): PodNeeds => ({
+    kind: "denied",
+    why: `${nameOfObject(object, facts.namespace.name)} would be denied, so it needs no trust policy: ${reasons}`,
+  });
   if (outcome.kind === "deny") {
-    const reasons = outcome.findings.filter(({ severity }) => severity === "deny").map(sentence);
-    const name = nameOfObject(object, facts.namespace.name);
-    return {
-      kind: "denied",
-      why: `${name} would be denied, so it needs no trust policy: ${reasons.join(" ")}`,
-    };
+    return denied(
+      outcome.findings
+        .filter(({ severity }) => severity === "deny")
+        .map(sentence)
+        .join(" "),
+    );
   }
   if (outcome.kind !== "inject" || outcome.sidecar === undefined) return { kind: "needs", needs: [] };
   const { source, audience, identities } = outcome.sidecar;
   const subject = { namespace: facts.namespace.name, serviceAccount: serviceAccountIn(pod) };
+  const problem = nameProblem(subject);
+  if (problem !== undefined) return denied(`[SUBJECT_INVALID] ${problem} Correct the manifest.`);
   const sourceIdentity = setsIdentity({ ...config, source });
   const shared = { source, audience, sourceIdentity, subjects: [subject] };
   return { kind: "needs", needs: identities.map(({ role, steps }) => ({ ...shared, role, steps })) };

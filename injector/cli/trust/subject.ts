@@ -7,18 +7,35 @@ export interface Subject {
   readonly serviceAccount: string;
 }
 
-const LABEL = /^[a-z0-9*](?:[a-z0-9*-]{0,61}[a-z0-9*])?$/;
-const SUBDOMAIN = /^[a-z0-9*](?:[a-z0-9.*-]{0,251}[a-z0-9*])?$/;
+/** Kubernetes' own grammar: RFC 1123's label, and labels with dots between. */
+const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 
-/** @throws CodedError `SUBJECT_INVALID` */
+/**
+ * For the command line, where `*` stands for any run of characters.
+ * @throws CodedError `SUBJECT_INVALID`
+ */
 export function parseSubject(namespace: string, serviceAccount: string): Subject {
-  const wrong = (what: string, name: string): CodedError =>
-    new CodedError("SUBJECT_INVALID", `${JSON.stringify(name.slice(0, 120))} can be no ${what}'s name.`, {
-      remedy: "Names hold lower-case letters, digits and dashes; * stands for any run of characters.",
-    });
-  if (!LABEL.test(namespace)) throw wrong("namespace", namespace);
-  if (!SUBDOMAIN.test(serviceAccount)) throw wrong("service account", serviceAccount);
-  return { namespace, serviceAccount };
+  const subject = { namespace, serviceAccount };
+  const problem = nameProblem(subject, (name) => name.replaceAll("*", "x"));
+  if (problem === undefined) return subject;
+  throw new CodedError("SUBJECT_INVALID", problem, {
+    remedy: "Names hold lower-case letters, digits and dashes; * stands for any run of characters.",
+  });
+}
+
+/**
+ * Why Kubernetes can have no such service account, a sentence. What a file names has to be one: IAM would read its `*` or `${…}` as more
+ * than a name, and let in other pods than that.
+ */
+export function nameProblem(
+  { namespace, serviceAccount }: Subject,
+  filled: (name: string) => string = (name) => name,
+): string | undefined {
+  const wrong = (what: string, name: string): string =>
+    `${JSON.stringify(name.slice(0, 120))} can be no ${what}'s name.`;
+  if (!LABEL.test(filled(namespace))) return wrong("namespace", namespace);
+  return SUBDOMAIN.test(filled(serviceAccount)) ? undefined : wrong("service account", serviceAccount);
 }
 
 /** As a service account's token names it. */
