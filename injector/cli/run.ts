@@ -17,7 +17,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   try {
     const program = podroleCommand(bind, {
       writeOut: io.stdout.write,
-      writeErr: (text) => io.stderr.write(withoutPasswords(text)),
+      writeErr: (text) => io.stderr.write(withoutValue(text)),
       getOutHelpWidth: () => io.stdout.columns ?? 80,
       getErrHelpWidth: () => io.stderr.columns ?? 80,
     });
@@ -31,5 +31,5 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   }
 }
 
-/** Commander repeats an argument that is refused, and a proxy's URL may have been written with its password. */
-const withoutPasswords = (text: string): string => text.replaceAll(/\/\/[^/\s]*@/g, "//…@");
+/** Commander repeats an option that it does not know with its value, which may be a password. */
+const withoutValue = (text: string): string => text.replace(/(unknown option '-*[\w-]*).*'/s, "$1'");

@@ -1,4 +1,5 @@
-import { InvalidArgumentError, Option, type Command } from "commander";
+import { Option, type Command } from "commander";
+import { CodedError, messageOf } from "../../sidecar/kit/errors.ts";
 import { parseSetting, type Written } from "./read-config.ts";
 import { SETTING_NAMES, SETTINGS, type SettingName } from "./settings.ts";
 import type { Setting } from "./setting.ts";
@@ -37,11 +38,14 @@ function optionOf(name: SettingName): Option {
   });
 }
 
-/** Commander prints "option … is invalid." before the message of this error, and exits. */
+/**
+ * Not by Commander's own error, which repeats the value: that of a proxy may hold a password.
+ * @throws CodedError `CONFIG_INVALID`
+ */
 function checked(name: SettingName, raw: string): void {
   try {
     parseSetting(name, raw);
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? `It ${error.message}.` : String(error));
+    throw new CodedError("CONFIG_INVALID", `${flagOf(name)} ${messageOf(error)}.`, { cause: error });
   }
 }

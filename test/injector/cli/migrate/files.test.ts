@@ -372,7 +372,7 @@ describe("podrole migrate refuses", () => {
     [["-f", "FILE", "--roles", "FILE"], "ROLES_INVALID: "],
     [["-f", "FILE", "-n", "empty"], "NOTHING_TO_MIGRATE: "],
     [["-f", "FILE", "--oidc-issuer", "http://x"], "ISSUER_INVALID: "],
-    [["-f", "FILE", "--namespace-key", "not a key"], "error: option '--namespace-key"],
+    [["-f", "FILE", "--namespace-key", "not a key"], "CONFIG_INVALID: --namespace-key"],
   ] as const)("%j", async ([args, message]) => {
     const file = textFile(JSON.stringify({ apiVersion: "v1", kind: "List", items: OBJECTS }));
     const { code, stdout, stderr } = await podrole([
