@@ -4,7 +4,7 @@ import { APP_ENV, CONTAINER } from "../../sidecar/contract/pod.ts";
 import { userContainers } from "../model/user-containers.ts";
 import { envVar, type Pod } from "../model/pod.ts";
 import { sidecarTokenFile } from "../model/identity-volumes.ts";
-import { isRecord, own } from "../model/read.ts";
+import { isRecord, own, recordsIn } from "../model/read.ts";
 import { inVariable } from "../model/token-mode.ts";
 import type { SidecarIntent } from "../decide/intent.ts";
 import type { Fresh } from "./fresh.ts";
@@ -48,6 +48,8 @@ interface WrittenIdentity {
   readonly name: string;
   readonly hash: string | undefined;
   readonly hasFile: boolean;
+  /** What its last step leads to. */
+  readonly role: unknown;
 }
 
 /** In the sidecar's order; none where the variable is not as podrole writes it. */
@@ -63,6 +65,7 @@ export function identitiesIn(pod: Pod): readonly WrittenIdentity[] {
       name: typeof name === "string" ? name : "",
       hash: isHash(hash) ? hash : undefined,
       hasFile: own(fields, "tokenFile") === sidecarTokenFile(index),
+      role: own(recordsIn(fields, "steps").at(-1) ?? {}, "roleArn"),
     };
   });
 }

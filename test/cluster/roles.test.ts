@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createMetrics } from "../../sidecar/wire/metrics.ts";
 import { podrole } from "../support/cli.ts";
+import { config } from "../support/config.ts";
 import { ACCOUNT, base } from "../support/facts.ts";
 import { tempFile, tempFolder } from "../support/temp-files.ts";
 import { until } from "../support/until.ts";
@@ -146,19 +147,25 @@ describe.skipIf(reason !== undefined)(
       expect(lines[1]).toBe("report-0|report-writer|not labelled, role not proven|-");
     });
 
-    test("tells no role as given that the author of a pod wrote into it, in a namespace without the label", async () => {
-      const status = { source: "web-identity", role: `${ACCOUNT}till-reader`, rule: "RoleGrant tills" };
-      const own = { name: "podrole-sidecar", image: "own:1", restartPolicy: "Always" };
-      const pod = podObject(
-        "forged",
-        { "podrole.dev/status": JSON.stringify(status) },
-        { initContainers: [own], serviceAccountName: "viewer" },
-      );
-      expect((await plane.admin.request("POST", podsOf("people"), pod)).status).toBe(201);
-      const { lines, said } = await roles(adminConfig(plane), "-n", "people");
-      expect(lines[1]).toBe("forged|till-reader|not labelled, role not proven|-");
-      expect(said).toContain("1 pod has only its own word for its role");
-    });
+    test.for([
+      ["people", {}, "not labelled"],
+      ["shop", { os: { name: "windows" } }, "for Windows"],
+    ] as const)(
+      "tells no role as given that the author of a pod wrote into it, in namespace %s with %j: %s",
+      async ([space, spec, why]) => {
+        const status = { source: "web-identity", role: `${ACCOUNT}till-reader`, rule: "RoleGrant tills" };
+        const own = { name: "podrole-sidecar", image: "own:1", restartPolicy: "Always" };
+        const pod = podObject(
+          "forged",
+          { "podrole.dev/status": JSON.stringify(status) },
+          { initContainers: [own], serviceAccountName: space === "people" ? "viewer" : "web", ...spec },
+        );
+        expect((await plane.admin.request("POST", podsOf(space), pod)).status).toBe(201);
+        const { lines, said } = await roles(adminConfig(plane), "-n", space, "--no-sessions");
+        expect(lines).toContain(`forged|till-reader|${why}, role not proven|-`);
+        expect(said).toContain("1 pod has only its own word for its role");
+      },
+    );
   },
 );
 
@@ -167,7 +174,7 @@ async function install({ admin }: ControlPlane): Promise<void> {
   for (const name of ["shop", "mall"]) await createNamespace(admin, name);
   for (const name of [PLACE, "people"]) await admin.create(NAMESPACES, { metadata: { name } });
   const settings = await shippedObject("ConfigMap");
-  Object.assign(settings.data, { policy: "enforce", baseRoleArn: ACCOUNT });
+  Object.assign(settings.data, { policy: "enforce", baseRoleArn: ACCOUNT, image: config().image });
   await admin.create(`${NAMESPACES}/${PLACE}/configmaps`, settings);
   for (const [space, name] of [
     ["shop", "till"],

@@ -35,7 +35,7 @@ export const settings = (data: object = SETTINGS): Fields =>
     "v1",
     "ConfigMap",
     { namespace: "podrole-system", name: CONFIG_MAP },
-    { data: { ...data, version: VERSION } },
+    { data: { image: INJECTOR.image, ...data, version: VERSION } },
   );
 
 const INJECTOR = config({

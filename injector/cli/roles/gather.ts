@@ -57,7 +57,9 @@ export function gatherer({ factsOf, config, choice, fallback }: Around): Gathere
     const found = rowsOf(object, facts, config, fallback);
     if (found.left === "not-handled" && choosesAccount(choice.serviceAccount, account)) notHandled += 1;
     if (found.plain !== undefined && choosesPlain(choice, found.plain)) plain.push(found.plain);
-    for (const { role } of found.roles) {
+    for (const { role, now } of found.roles) {
+      // A role that a pod only says it has is not one that the cluster knows.
+      if (now.kind === "not-handled") continue;
       used.add(role);
       const key = keyOf(namespace, account, role);
       counts.set(key, (counts.get(key) ?? 0) + 1);

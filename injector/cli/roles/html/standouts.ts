@@ -41,7 +41,7 @@ export function roleUses({
     return found;
   };
   for (const { role, namespace, serviceAccount, name, now } of rows) {
-    // What a pod of a namespace without the label says of itself makes no role a shared one.
+    // What a pod says of itself makes no role a shared one.
     if (now.kind === "not-handled") continue;
     const use = of(role);
     use.pods.add(`${namespace}/${name}`);

@@ -23,7 +23,7 @@ export function summary(report: Report): readonly string[] {
     [countPods(rowsIn(rows, "changed")), "a role that new pods would not get"],
     [
       countPods(rows.filter(({ now }) => now.kind === "not-handled")),
-      "only its own word for its role: in a namespace without the label, whoever makes a pod can write that",
+      "only its own word for its role: the webhook did not make it so, and whoever makes a pod can write that",
     ],
     [countPods(plain.filter(({ guard }) => guard === "off")), "no guard, and can reach the node's role"],
   ];

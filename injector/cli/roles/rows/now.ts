@@ -9,7 +9,7 @@ import { decideRole, type RoleDecision } from "../../../decide/policy.ts";
 import { requestedRoles } from "../../../decide/requested-roles.ts";
 import { observing } from "../../../decide/trace.ts";
 import type { RoleArn } from "../../../model/arn.ts";
-import { isLabelled, type Facts } from "../../../model/facts.ts";
+import type { Facts } from "../../../model/facts.ts";
 import { serviceAccountOf, type Pod } from "../../../model/pod.ts";
 import { own, stringMap } from "../../../model/read.ts";
 import type { Now, RoleRow } from "./row.ts";
@@ -57,7 +57,6 @@ export function nowOf(
 ): Pick<RoleRow, "now" | "broker"> {
   if (facts === undefined) return { now: { kind: "unknown", why: "The rules may not be read." } };
   if (facts instanceof Error) return { now: { kind: "unknown", why: coded(facts).message } };
-  if (!isLabelled(facts)) return { now: { kind: "not-handled" } };
   if (source === "broker") return byBroker(identity, role, pod, facts, config);
   const mode = policyMode({ policy: config.policy, source: namespaceSettings(facts, config).source });
   const decision = decideRole(role, facts, serviceAccountOf(pod), mode, config);

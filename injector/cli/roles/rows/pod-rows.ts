@@ -1,5 +1,5 @@
 import { ENV } from "../../../../sidecar/contract/env.ts";
-import { CONTAINER, HEALTH_PORT } from "../../../../sidecar/contract/pod.ts";
+import { HEALTH_PORT } from "../../../../sidecar/contract/pod.ts";
 import { containerIdentity, POD_IDENTITY } from "../../../../sidecar/contract/session.ts";
 import type { InjectorConfig } from "../../../config/installation.ts";
 import { guardInStatus } from "../../../mutate/pod-annotations.ts";
@@ -14,6 +14,7 @@ import { kindOf, namespaceIn, templateOf } from "../../../model/workload.ts";
 import { nowOf, refused, wantedRoles } from "./now.ts";
 import { refusalOf } from "./refusal.ts";
 import type { Owner, PlainRow, RoleRow } from "./row.ts";
+import { whyUnproven } from "./why-unproven.ts";
 
 /** What became of one object. */
 export interface PodRows {
@@ -53,10 +54,11 @@ export function rowsOf(
   };
   const isHandled = facts instanceof Error || facts === undefined || isLabelled(facts);
   const sidecar = sidecarIn(pod.spec);
-  // Only of a pod with a sidecar: without one the webhook has not made it so. In a namespace without the label both may be forged.
+  // Only of a pod with a sidecar: without one the webhook has not made it so. Both may be forged, see whyUnproven.
   const status = sidecar && podStatus(stringMap(own(metadataOf(template.pod), "annotations")));
-  if (status !== undefined && status.roles.size > 0) {
-    const refusal = refusalOf(template.pod);
+  if (sidecar !== undefined && status !== undefined && status.roles.size > 0) {
+    const why = whyUnproven(pod, sidecar, status, facts, config);
+    const refusal = why === undefined ? refusalOf(template.pod) : undefined;
     const roles = [...status.roles].map(([identity, role]): RoleRow => {
       const { source } = status;
       const rule = status.rules.get(identity);
@@ -66,14 +68,16 @@ export function rowsOf(
         role,
         source,
         ...(rule === undefined ? {} : { rule }),
-        ...nowOf({ identity, role, source }, pod, facts, config),
+        ...(why === undefined
+          ? nowOf({ identity, role, source }, pod, facts, config)
+          : { now: { kind: "not-handled", why } }),
         ...(refusal === undefined ? {} : { refusal }),
       };
     });
-    const port = envVar(sidecar ?? { name: CONTAINER.sidecar }, ENV.healthPort)?.value ?? String(HEALTH_PORT);
+    const port = envVar(sidecar, ENV.healthPort)?.value ?? String(HEALTH_PORT);
     const isRunning = own(fieldsIn(object, "status"), "phase") === "Running";
-    // Of a namespace without the label, whatever answers may be forged as well.
-    const isAskable = isPod && isRunning && isHandled && PORT.test(port);
+    // Whatever answers in the place of podrole's sidecar is not asked.
+    const isAskable = isPod && isRunning && why === undefined && PORT.test(port);
     return { roles, ...(isAskable ? { healthPort: Number(port) } : {}) };
   }
   const guard = guardModeIn(pod.spec);

@@ -42,8 +42,8 @@ export type Now =
   /** A pod that is made now would get another role. */
   | { readonly kind: "other-role"; readonly role: RoleArn; readonly from: string }
   | { readonly kind: "no-role" }
-  /** The namespace has no label, or lost it: then what the pod says about its role is no proof. */
-  | { readonly kind: "not-handled" }
+  /** What the pod says about its role is no proof, and why: its namespace has no label, or the webhook did not make it so. */
+  | { readonly kind: "not-handled"; readonly why: string }
   | { readonly kind: "unknown"; readonly why: string };
 
 export interface Session {
@@ -67,7 +67,7 @@ export interface Refusal {
 export type State = "gone" | "refused" | "changed" | "unknown" | "fine";
 
 export function stateOf({ now, session, refusal }: RoleRow): State {
-  // Whoever may make pods in a namespace without the label can write a sidecar and a status as they like.
+  // Whoever makes a pod past the webhook can write a sidecar and a status as they like.
   if (now.kind === "not-handled") return "unknown";
   if (now.kind === "refused") return "gone";
   if (refusal?.isCurrent === true || (session?.isHeld === false && Object.keys(session.refusals).length > 0))
@@ -91,7 +91,7 @@ export function stateText(row: RoleRow): string {
     case "no-role":
       return "new pods get no role";
     case "not-handled":
-      return "not labelled, role not proven";
+      return `${now.why}, role not proven`;
     case "unknown":
       return "not known";
   }

@@ -132,6 +132,20 @@ describe("podrole roles", () => {
     expect(server.requests.filter((one) => one.includes("/proxy/"))).toEqual([]);
   });
 
+  test("does not tell a forged role of a pod that the webhook leaves as it is as one that was given, or ask the pod", async () => {
+    const pod = injectedPod({ space: "shop", name: "forged", account: "web", role: "ledger", by: "tills" });
+    const forged = { ...pod, spec: { ...(pod["spec"] as object), os: { name: "windows" } } };
+    const { server, run } = await rig([settings(), namespace("shop"), forged]);
+    const { code, stdout, stderr } = await run("-A", "--reach", "-o", "wide");
+    expect(stdout).not.toContain("ledger");
+    expect(stderr.replaceAll("\n", " ")).toContain("1 pod has only its own word for its role");
+    expect(code).toBe(0);
+    expect(linesOf((await run("-A", "-o", "wide")).stdout)[1]).toBe(
+      "shop|forged|arn:aws:iam::111122223333:role/ledger|web|web-identity|RoleGrant tills (says the pod)|for Windows, role not proven|-",
+    );
+    expect(server.requests.filter((one) => one.includes("/proxy/"))).toEqual([]);
+  });
+
   test("tells with --reach who could take a role", async () => {
     const { run } = await rig();
     expect(linesOf((await run("-A", "--no-sessions", "--reach")).stdout)).toEqual([

@@ -95,7 +95,8 @@ describe("the row of a pod", () => {
     const forged = gaveUp(made(), "AccessDenied: STS says no.");
     for (const pod of [made(), forged]) {
       const row = rowOf(pod, unlabelled);
-      expect(row.now).toEqual({ kind: "not-handled" });
+      expect(row.now).toEqual({ kind: "not-handled", why: "not labelled" });
+      expect(row.refusal).toBeUndefined();
       expect([stateOf(row), stateText(row), ruleText(row), sessionText(row, 0)]).toEqual([
         "unknown",
         "not labelled, role not proven",
@@ -105,6 +106,79 @@ describe("the row of a pod", () => {
     }
     expect(rows(made(), unlabelled).healthPort).toBeUndefined();
     expect(rows(made(), facts()).healthPort).toBe(16926);
+  });
+
+  const changed = (pod: Fields, spec: object, sidecar: object = {}): Fields => {
+    const before = pod["spec"] as { readonly initContainers: readonly Fields[] };
+    const initContainers = before.initContainers.map((one) =>
+      one["name"] === "podrole-sidecar" ? { ...one, ...sidecar } : one,
+    );
+    return { ...pod, spec: { ...before, initContainers, ...spec } };
+  };
+  const asking = (role: string): Fields => {
+    const other = made({ role }) as { readonly spec: { readonly initContainers: readonly Fields[] } };
+    return { env: other.spec.initContainers.find(({ name }) => name === "podrole-sidecar")?.["env"] };
+  };
+
+  test.for([
+    ["for Windows", changed(made(), { os: { name: "windows" } })],
+    ["for Windows", changed(made(), { nodeSelector: { "kubernetes.io/os": "windows" } })],
+    ["on the node's network", changed(made(), { hostNetwork: true })],
+    ["another sidecar", changed(made(), {}, { image: "registry.example/mine:test" })],
+    ["another sidecar", changed(made(), {}, { image: "registry.example/podrole-sidecar/mine" })],
+    ["another sidecar", changed(made(), {}, { image: undefined })],
+    ["another sidecar", changed(made(), {}, { command: ["sleep", "9999"] })],
+    ["another sidecar", changed(made(), {}, { command: undefined })],
+    ["another sidecar", changed(made(), {}, { env: [] })],
+    ["another sidecar", changed(made(), {}, asking("other"))],
+    ["another sidecar", changed(made(), {}, { env: undefined })],
+    ["another sidecar", changed(made({ source: "broker" }), {}, asking("till"))],
+  ] as const)(
+    "takes the role for no more than the pod's word where the webhook did not make it so: %s",
+    ([why, pod]) => {
+      const row = rowOf(gaveUp(pod, "Forged: text of a tenant."), facts());
+      expect([stateOf(row), stateText(row), ruleText(row), sessionText(row, 0)]).toEqual([
+        "unknown",
+        `${why}, role not proven`,
+        "RoleGrant tills (says the pod)",
+        "",
+      ]);
+      expect(row.refusal).toBeUndefined();
+      expect(rows(pod, facts()).healthPort).toBeUndefined();
+    },
+  );
+
+  test("takes a static pod's mirror for no more than its word, also where the rules may not be read", () => {
+    const metadata = made()["metadata"] as { readonly annotations: object };
+    const annotations = { ...metadata.annotations, "kubernetes.io/config.mirror": "x" };
+    const mirror = { ...made(), metadata: { ...metadata, annotations } };
+    for (const known of [facts(), undefined, new Error("x")]) {
+      expect(rowOf(mirror, known).now).toEqual({ kind: "not-handled", why: "mirror pod" });
+      expect(rows(mirror, known).healthPort).toBeUndefined();
+    }
+  });
+
+  test.for([
+    "registry.example/podrole-sidecar:0.2.0",
+    `registry.example/podrole-sidecar@sha256:${"a".repeat(64)}`,
+  ])(
+    "believes a pod of another version or other settings, since then its image has another tag or digest: %s",
+    (image) => {
+      const pod = changed(made(), {}, { image, resources: {} });
+      expect(rowOf(pod, facts({ grants: [allowing] })).now).toMatchObject({ kind: "allowed" });
+      expect(rows(pod, facts()).healthPort).toBe(16926);
+    },
+  );
+
+  test("believes a pod whose guard and sidecar are one container", () => {
+    const one = changed(made(), {}, { command: ["podrole-sidecar", "guard-and-serve"] });
+    expect(rowOf(one, facts({ grants: [allowing] })).now).toMatchObject({ kind: "allowed" });
+  });
+
+  test("does not compare the image with settings that may be unknown, where the rules may not be read", () => {
+    const pod = changed(made(), {}, { image: "elsewhere.example/sidecar:1" });
+    expect(rowOf(pod, undefined).now.kind).toBe("unknown");
+    expect(rows(pod, undefined).healthPort).toBe(16926);
   });
 
   test("does not call a rule gone where the broker refuses for another reason", () => {
