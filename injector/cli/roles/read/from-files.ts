@@ -25,6 +25,7 @@ export async function reportOfFiles(
   at: string,
 ): Promise<Report> {
   const fallback = options.namespace ?? "default";
+  const isChosen = (name: string): boolean => options.namespace === undefined || name === options.namespace;
   const objects = placedIn(objectsIn(await readManifests(files, stdin)), fallback);
   if (!objects.some((one) => templateOf(one) !== undefined))
     throw new CodedError("NOTHING_TO_EXPLAIN", "The manifests contain no pod and no workload.");
@@ -33,9 +34,7 @@ export async function reportOfFiles(
   const assumed = assumptionsFrom(options);
   const surroundings = surroundingsFrom(
     {
-      namespaces: of("Namespace").filter(
-        (one) => options.namespace === undefined || nameOf(one) === options.namespace,
-      ),
+      namespaces: of("Namespace").filter((one) => isChosen(nameOf(one))),
       accounts: of("ServiceAccount"),
       grants: of("RoleGrant").map((one) => ({ kind: "grant", grant: parseGrant(one) })),
     },
@@ -43,7 +42,7 @@ export async function reportOfFiles(
     assumed,
   );
   const gathering = gatherer({ config, factsOf: surroundings.factsOf, choice: options, fallback });
-  gathering.add(objects.filter(isIn(options.namespace)));
+  gathering.add(objects.filter((one) => isChosen(namespaceIn(one) ?? fallback)));
   const gathered = gathering.done();
   const isReach = wantsReach(options);
   return {
@@ -61,11 +60,6 @@ export async function reportOfFiles(
     ],
   };
 }
-
-const isIn =
-  (namespace: string | undefined) =>
-  (object: Fields): boolean =>
-    namespace === undefined || namespaceIn(object) === namespace;
 
 /** Those of a ConfigMap among the manifests, unless a file was named. */
 function settingsOf(

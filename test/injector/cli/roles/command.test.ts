@@ -232,6 +232,10 @@ spec: {template: {metadata: {annotations: {iam.amazonaws.com/role: till}}, spec:
     const { code, stdout } = await podrole(["roles", "-f", "-", ...base], deployment);
     expect(linesOf(stdout)[1]).toBe("shop|Deployment/till|till|allowed|-");
     expect(code).toBe(0);
+    const unplaced = deployment.replace(", namespace: shop", "");
+    const ofMall = await podrole(["roles", "-f", "-", "-n", "mall", ...base, "-o", "wide"], unplaced);
+    expect(linesOf(ofMall.stdout)[1]).toMatch(/^mall\|Deployment\/till\|.*\|allowed\|-$/);
+    expect((await podrole(["roles", "-f", "-", "-n", "mall", ...base], deployment)).stdout).toBe("");
     expect((await podrole(["roles", "-f", "-"], "kind: Service")).stderr).toMatch(/^NOTHING_TO_EXPLAIN: /);
   });
 });
