@@ -2,17 +2,19 @@ import { CONTAINER_ROLE_PREFIX } from "../../sidecar/contract/annotations.ts";
 import type { Keys } from "../model/annotations.ts";
 import { finding, type Finding } from "../model/findings.ts";
 import type { Pod } from "../model/pod.ts";
-import { fieldsIn, own, recordsIn, strings, type Fields } from "../model/read.ts";
+import { fieldsIn, metadataOf, own, recordsIn, strings, type Fields } from "../model/read.ts";
 
 /** The user who creates the pod, by the API server's name; undefined offline. */
 export type Requester = string | undefined;
+
+const MIRROR = "kubernetes.io/config.mirror";
 
 /**
  * A mirror pod: a node's copy of a static pod, which the kubelet does not run from the API server. Only a node may create
  * one: otherwise any user could bypass the guard with this annotation.
  */
 export function isMirror({ metadata }: Pod, requester: Requester): boolean {
-  const marked = metadata?.annotations?.["kubernetes.io/config.mirror"] !== undefined;
+  const marked = metadata?.annotations?.[MIRROR] !== undefined;
   return marked && (requester === undefined || requester.startsWith("system:node:"));
 }
 
@@ -54,6 +56,14 @@ function isOnlyWindows(expression: Fields): boolean {
     values.length > 0 &&
     values.every((value) => value === "windows")
   );
+}
+
+/** Why a pod that exists has neither guard nor sidecar of podrole's, whatever its namespace is set to; undefined if it may have. */
+export function whyNeverInjected(pod: Fields): string | undefined {
+  const spec = fieldsIn(pod, "spec");
+  if (asksForWindows(spec) !== undefined) return "for Windows";
+  if (own(fieldsIn(metadataOf(pod), "annotations"), MIRROR) !== undefined) return "mirror pod";
+  return own(spec, "hostNetwork") === true ? "on the node's network" : undefined;
 }
 
 /** What a Windows pod asks podrole for in vain. A role of its service account may come from IRSA. */

@@ -2,14 +2,14 @@ import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { isLabelled, type Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { decide } from "../../decide/decide.ts";
-import { asksForWindows } from "../../decide/pod-kinds.ts";
+import { whyNeverInjected } from "../../decide/pod-kinds.ts";
 import { guardMode } from "../../model/guard-mode.ts";
 import type { Finding } from "../../model/findings.ts";
 import { isGuarding } from "../../model/own-form.ts";
 import { fieldsIn, metadataOf, nameOf, own, recordsIn, type Fields } from "../../model/read.ts";
-import { PODS_MAX, type CheckFacts } from "./facts.ts";
+import { PODS_MAX, type CheckFacts, type PodsIn } from "./facts.ts";
 import { verifyOrPrivileged } from "./level-remedies.ts";
-import { judged, listed, ok, skip, warn, type CheckResult, type Results } from "./result.ts";
+import { judged, listed, ok, skip, warn, type CheckCode, type CheckResult, type Results } from "./result.ts";
 import { straysOnNamespace } from "../../decide/strays-around.ts";
 import { namespaceSettings } from "../../decide/namespace-settings.ts";
 import { intendResources } from "../../decide/resources/own-resources.ts";
@@ -109,41 +109,59 @@ export const namespaceSettingsCheck = ({ namespaces, config, podroleNamespace }:
 
 export const unguardedCheck = ({ namespaces, pods, config }: CheckFacts): Results => {
   const code = "PODS_UNGUARDED";
-  return judged(code, pods, skip(code, "no namespace is under podrole"), (all) => {
-    const known = namespaces.kind === "found" ? namespaces.value : [];
-    const results = all.flatMap(({ namespace, pods: reading }): Results => {
-      const facts = known.find((one) => one.namespace.name === namespace);
-      if (facts === undefined || !isGuarded(facts, config)) return [];
-      return judged(code, reading, skip(code, "there are no pods"), (found) => {
-        const names = found.filter(isUnguarded).map(nameOf);
-        const rest =
-          found.length < PODS_MAX ? [] : [skip(code, `more than the first ${PODS_MAX} pods of ${namespace}`)];
-        if (names.length === 0) return rest;
-        const some = names.length === 1 ? "A pod runs" : `${names.length} pods run`;
-        return [
-          warn(
-            code,
-            `${some} in ${namespace} without a guard, and can read the node's role: ${listed(names)}.`,
-            `They were created before the label, or while the webhook was missing. Restart their owners: kubectl -n ${namespace} rollout restart deployment,statefulset,daemonset.`,
-          ),
-          ...rest,
-        ];
-      });
-    });
-    return results.length > 0 ? results : ok(code, "Every pod there has its guard.");
-  });
+  const none = skip(code, "no namespace is under podrole");
+  return judged(code, namespaces, none, (known) =>
+    judged(code, pods, none, (all) => {
+      if (all.length === 0) return none;
+      const modes = new Map(known.map((one) => [one.namespace.name, guardMode(one, config) ?? "off"]));
+      const off = all.flatMap(({ namespace }) => (modes.get(namespace) === "off" ? [namespace] : []));
+      const guarded = all.filter(({ namespace }) => !off.includes(namespace));
+      const results = [
+        ...guarded.flatMap((one) => unguardedIn(code, one)),
+        ...(off.length === 0 ? [] : [skip(code, `the guard is off for the pods of ${listed(off)}`)]),
+      ];
+      if (results.some(({ status }) => status === "warn") || guarded.length === 0) return results;
+      return [...results, ok(code, `Every ${results.length === 0 ? "" : "other "}pod there has its guard.`)];
+    }),
+  );
 };
 
-const isGuarded = (facts: Facts, config: InjectorConfig): boolean => guardMode(facts, config) !== undefined;
+function unguardedIn(code: CheckCode, { namespace, pods }: PodsIn): Results {
+  return judged(code, pods, skip(code, "there are no pods"), (found) => {
+    const without = found.filter(isRunningUnguarded);
+    const names = without.filter((pod) => whyNeverInjected(pod) === undefined).map(nameOf);
+    const others = without.flatMap((pod) => {
+      const why = whyNeverInjected(pod);
+      return why === undefined ? [] : [`${nameOf(pod)} (${why})`];
+    });
+    const some = names.length === 1 ? "A pod runs" : `${names.length} pods run`;
+    return [
+      ...(names.length === 0
+        ? []
+        : [
+            warn(
+              code,
+              `${some} in ${namespace} without a guard, and can read the node's role: ${listed(names)}.`,
+              `They were created before the label, or while the webhook was missing. Restart their owners: kubectl -n ${namespace} rollout restart deployment,statefulset,daemonset.`,
+            ),
+          ]),
+      ...(others.length === 0
+        ? []
+        : [skip(code, `some pods of ${namespace} can have no guard: ${listed(others)}`)]),
+      ...(found.length < PODS_MAX
+        ? []
+        : [skip(code, `more than the first ${PODS_MAX} pods of ${namespace}`)]),
+    ];
+  });
+}
 
-/** Of pods that run or will: one that could have a guard and has none. */
-function isUnguarded(pod: Fields): boolean {
-  const spec = fieldsIn(pod, "spec");
+/** Of pods that run or will. */
+function isRunningUnguarded(pod: Fields): boolean {
   const phase = own(fieldsIn(pod, "status"), "phase");
   if (phase === "Succeeded" || phase === "Failed") return false;
-  if (own(metadataOf(pod), "deletionTimestamp") != null || own(spec, "hostNetwork") === true) return false;
-  if (asksForWindows(spec) !== undefined) return false;
-  if (own(fieldsIn(metadataOf(pod), "annotations"), "kubernetes.io/config.mirror") !== undefined)
-    return false;
-  return !recordsIn(spec, "initContainers").some(isGuarding);
+  if (own(metadataOf(pod), "deletionTimestamp") != null) return false;
+  return (
+    whyNeverInjected(pod) !== undefined ||
+    !recordsIn(fieldsIn(pod, "spec"), "initContainers").some(isGuarding)
+  );
 }

@@ -100,7 +100,7 @@ export const CHECKS = {
   },
   PODS_UNGUARDED: {
     group: "Namespaces",
-    about: "Every running pod there has its guard.",
+    about: "Every running pod there that gets a guard has it.",
   },
   DRY_RUN: {
     group: "Admission",

@@ -3,7 +3,7 @@ import { ENV } from "../../../../sidecar/contract/env.ts";
 import { COMMAND } from "../../../../sidecar/contract/pod.ts";
 import { DEFAULTS } from "../../../../sidecar/kit/defaults.ts";
 import type { InjectorConfig } from "../../../config/installation.ts";
-import { asksForWindows, isMirror } from "../../../decide/pod-kinds.ts";
+import { whyNeverInjected } from "../../../decide/pod-kinds.ts";
 import type { PodStatus } from "../../../decide/pod-status.ts";
 import { isLabelled, type Facts } from "../../../model/facts.ts";
 import { envVar, type Container, type Pod } from "../../../model/pod.ts";
@@ -24,9 +24,8 @@ export function whyUnproven(
   config: Pick<InjectorConfig, "image">,
 ): string | undefined {
   if (facts !== undefined && !(facts instanceof Error) && !isLabelled(facts)) return "not labelled";
-  if (asksForWindows(pod.spec) !== undefined) return "for Windows";
-  if (isMirror(pod, undefined)) return "mirror pod";
-  if (pod.spec.hostNetwork === true) return "on the node's network";
+  const never = whyNeverInjected(pod);
+  if (never !== undefined) return never;
   return isPodroles(sidecar, facts === undefined ? undefined : config.image) && asksFor(pod, sidecar, status)
     ? undefined
     : "another sidecar";

@@ -52,7 +52,6 @@ describe("podrole check", () => {
         (code) =>
           ![
             "API_SERVER",
-            "PODS_UNGUARDED",
             "DISRUPTION_BUDGET",
             "INJECTOR_OPTIONS",
             "BROKER_SETTINGS",

@@ -37,7 +37,10 @@ describe("namespaces", () => {
     expect(remedy).toContain("kubectl annotate --overwrite namespace shop podrole.dev/guard=auto.");
     expect(remedy).toContain(`kubectl label --overwrite namespace shop ${ENFORCE}=privileged.`);
     const off = named("shop", { ...strict, annotations: { [ANNOTATION.guard]: "off" } });
-    expect(problems({ namespaces: found([off]) })).toMatchObject([{ status: "warn", finding: "GUARD_OFF" }]);
+    expect(problems({ namespaces: found([off]) })).toMatchObject([
+      { status: "warn", finding: "GUARD_OFF" },
+      { status: "skip", code: "PODS_UNGUARDED" },
+    ]);
   });
 
   test("one whose LimitRange is too tight for guard or sidecar fails with its name", () => {
@@ -130,18 +133,32 @@ describe("pods from before the label", () => {
     expect(among(running("a", alone))).toMatch(/^warn/);
   });
 
-  test("are not reported when they have ended, are ending, or cannot have a guard", () => {
+  test("are not reported when they have ended or are ending", () => {
     const old = running("a", plainPod());
-    const spec = old["spec"] as Fields;
     expect(
       among(
         { ...old, status: { phase: "Succeeded" } },
         { ...old, metadata: { name: "a", deletionTimestamp: "2026-11-24T00:00:00Z" } },
-        { ...old, spec: { ...spec, hostNetwork: true } },
-        { ...old, spec: { ...spec, os: { name: "windows" } } },
-        { ...old, metadata: { name: "a", annotations: { "kubernetes.io/config.mirror": "x" } } },
       ),
-    ).toMatch(/^ok/);
+    ).toBe("ok: Every pod there has its guard.");
+  });
+
+  test("are told apart from those that can have no guard, whatever containers they name", () => {
+    const pods = (one: Fields): readonly Fields[] => {
+      const spec = one["spec"] as Fields;
+      return [
+        { ...one, spec: { ...spec, hostNetwork: true } },
+        { ...one, metadata: { name: "b" }, spec: { ...spec, os: { name: "windows" } } },
+        { ...one, metadata: { name: "c", annotations: { "kubernetes.io/config.mirror": "x" } } },
+      ];
+    };
+    for (const one of [running("a", plainPod()), running("a")])
+      expect(
+        said("PODS_UNGUARDED", { pods: found([{ namespace: "shop", pods: found(pods(one)) }]) }),
+      ).toEqual([
+        "skip: Not checked: some pods of shop can have no guard: a (on the node's network), b (for Windows), c (mirror pod).",
+        "ok: Every other pod there has its guard.",
+      ]);
   });
 
   test("are checked up to a maximum, and the report says so", () => {
@@ -151,10 +168,16 @@ describe("pods from before the label", () => {
     );
   });
 
-  test("are not reported when the guard is off", () => {
-    const namespaces = found([facts({ annotations: { [ANNOTATION.guard]: "off" } })]);
-    const pods = found([{ namespace: "shop", pods: found([running("a", plainPod())]) }]);
-    expect(said("PODS_UNGUARDED", { namespaces, pods })[0]).toMatch(/^ok/);
+  test("are not looked for where the guard is off, and the report says so", () => {
+    const off = facts({ annotations: { [ANNOTATION.guard]: "off" } });
+    const pods = [{ namespace: "shop", pods: found([running("a", plainPod())]) }];
+    const skipped = "skip: Not checked: the guard is off for the pods of shop.";
+    expect(said("PODS_UNGUARDED", { namespaces: found([off]), pods: found(pods) })).toEqual([skipped]);
+    const both = {
+      namespaces: found([off, named("mall")]),
+      pods: found([...pods, { namespace: "mall", pods: found([running("b")]) }]),
+    };
+    expect(said("PODS_UNGUARDED", both)).toEqual([skipped, "ok: Every other pod there has its guard."]);
   });
 });
 
