@@ -162,7 +162,7 @@ describe.skipIf(reason !== undefined)(
         );
         expect((await plane.admin.request("POST", podsOf(space), pod)).status).toBe(201);
         const { lines, said } = await roles(adminConfig(plane), "-n", space, "--no-sessions");
-        expect(lines).toContain(`forged|till-reader|${why}, role not proven|-`);
+        expect(lines).toContain(`forged|till-reader|${why}, role not proven, no guard|-`);
         expect(said).toContain("1 pod has only its own word for its role");
       },
     );

@@ -1,7 +1,7 @@
 import { globMatches, globOf } from "../../model/glob.ts";
 import type { RoleArn } from "../../model/arn.ts";
 import type { Reach } from "./reach/reach.ts";
-import { nameOfRole, stateOf, type PlainRow, type RoleRow, type State } from "./rows/row.ts";
+import { nameOfRole, stateOf, type Owner, type PlainRow, type RoleRow, type State } from "./rows/row.ts";
 
 /** Who has which role, and who could have it. */
 export interface Report {
@@ -75,8 +75,12 @@ export function chosenReach({ role, serviceAccount }: Choice, reach: Reach): Rea
 }
 
 /** Pods and not rows: a pod may have several roles. */
-export const countPods = (rows: readonly Pick<RoleRow, "namespace" | "kind" | "name">[]): number =>
+export const countPods = (rows: readonly Owner[]): number =>
   new Set(rows.map(({ namespace, kind, name }) => `${namespace}/${kind}/${name}`)).size;
+
+/** With a role and without. */
+export const unguarded = ({ rows, plain }: Pick<Report, "rows" | "plain">): readonly Owner[] =>
+  [...rows, ...plain].filter(({ guard }) => guard === "off");
 
 export const rowsIn = (rows: readonly RoleRow[], state: State): readonly RoleRow[] =>
   rows.filter((row) => stateOf(row) === state);

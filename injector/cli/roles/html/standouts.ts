@@ -1,5 +1,5 @@
 import type { RoleArn } from "../../../model/arn.ts";
-import { countPods, rowsIn, type Report } from "../report.ts";
+import { countPods, rowsIn, unguarded, type Report } from "../report.ts";
 
 /** A role of so many namespaces is called shared. */
 const SHARED = 3;
@@ -103,11 +103,11 @@ export function standouts(report: Report, uses: readonly RoleUse[]): readonly St
     },
     {
       id: "unguarded",
-      count: plain.filter(({ guard }) => guard === "off").length,
+      count: countPods(unguarded(report)),
       what: "pod without a guard|pods without a guard",
       why: "The app can reach the metadata service, and with it the role of the node.",
       tone: "bad",
-      table: "plain",
+      table: plain.some(({ guard }) => guard === "off") ? "plain" : "pods",
       word: "no guard",
     },
     {

@@ -1,7 +1,7 @@
 import type { RoleArn } from "../../../model/arn.ts";
 import { podText, reachLines, ruleText } from "../print/tables.ts";
 import type { Report } from "../report.ts";
-import { nameOfRole, sessionText, stateOf, stateText, type RoleRow, type State } from "../rows/row.ts";
+import { nameOfRole, roleStateText, sessionText, stateOf, type RoleRow, type State } from "../rows/row.ts";
 import { markup, type Markup } from "./markup.ts";
 import type { RoleUse } from "./standouts.ts";
 
@@ -84,7 +84,9 @@ function podsTable({ rows, at }: Report): PageTable {
       markup`${ruleText(one)}`,
       sorted(
         ORDER[state],
-        markup`<span class="state ${state}">${STATES[state] ?? stateText(one)}</span>${whyOf(one)}`,
+        markup`<span class="state ${state}">${STATES[state] ?? roleStateText(one)}</span>${
+          one.guard === "off" ? markup` ${NO_GUARD}` : markup``
+        }${whyOf(one)}`,
       ),
       ...(hasSessions ? [sessionCell(one, now)] : []),
     ];
@@ -126,6 +128,8 @@ const STATES: Readonly<Record<State, string | undefined>> = {
   unknown: undefined,
   fine: undefined,
 };
+
+const NO_GUARD = markup`<span class="state gone">no guard</span>`;
 
 const NOTES = { shared: "shared", idle: "nobody uses it", "": "" } as const;
 
@@ -177,7 +181,7 @@ function plainTable({ plain }: Report): PageTable {
         markup`${namespace}`,
         markup`${serviceAccount}`,
         markup`${kind === "Pod" ? name : `${kind}/${name}`}`,
-        guard === "off" ? markup`<span class="state gone">no guard</span>` : markup`${guard}`,
+        guard === "off" ? NO_GUARD : markup`${guard}`,
         markup`${wouldGet.map((role) => markup`${roleText(role)} `)}`,
       ]),
     ),

@@ -1,4 +1,4 @@
-import { choiceText, countPods, rowsIn, type Report } from "../report.ts";
+import { choiceText, countPods, rowsIn, unguarded, type Report } from "../report.ts";
 
 const pods = (count: number): string => (count === 1 ? "1 pod" : `${count} pods`);
 
@@ -25,7 +25,7 @@ export function summary(report: Report): readonly string[] {
       countPods(rows.filter(({ now }) => now.kind === "not-handled")),
       "only its own word for its role: the webhook did not make it so, and whoever makes a pod can write that",
     ],
-    [countPods(plain.filter(({ guard }) => guard === "off")), "no guard, and can reach the node's role"],
+    [countPods(unguarded(report)), "no guard, and can reach the node's role"],
   ];
   return [
     `${pods(countPods(rows))} with a role${like}${where}${others}.`,

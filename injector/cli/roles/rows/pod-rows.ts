@@ -4,8 +4,10 @@ import { containerIdentity, POD_IDENTITY } from "../../../../sidecar/contract/se
 import type { InjectorConfig } from "../../../config/installation.ts";
 import { guardInStatus } from "../../../mutate/pod-annotations.ts";
 import { namespaceSettings } from "../../../decide/namespace-settings.ts";
+import { whyNeverInjected } from "../../../decide/pod-kinds.ts";
 import { podStatus } from "../../../decide/pod-status.ts";
 import { isLabelled, type Facts } from "../../../model/facts.ts";
+import { guardMode } from "../../../model/guard-mode.ts";
 import { guardModeIn, sidecarIn } from "../../../model/own-form.ts";
 import { podProblem } from "../../../model/pod-shape.ts";
 import { envVar, serviceAccountIn, type Pod } from "../../../model/pod.ts";
@@ -51,6 +53,7 @@ export function rowsOf(
     namespace: namespaceIn(object) ?? fallback,
     name: nameOf(object),
     serviceAccount: serviceAccountIn(pod),
+    guard: guardOf(pod, isPod ? undefined : facts, config),
   };
   const isHandled = facts instanceof Error || facts === undefined || isLabelled(facts);
   const sidecar = sidecarIn(pod.spec);
@@ -80,8 +83,8 @@ export function rowsOf(
     const isAskable = isPod && isRunning && why === undefined && PORT.test(port);
     return { roles, ...(isAskable ? { healthPort: Number(port) } : {}) };
   }
-  const guard = guardModeIn(pod.spec);
-  if (!isHandled || (facts === undefined && guard === undefined)) return { ...NOTHING, left: "not-handled" };
+  if (!isHandled || (facts === undefined && guardModeIn(pod.spec) === undefined))
+    return { ...NOTHING, left: "not-handled" };
   const wanted =
     facts === undefined || facts instanceof Error
       ? new Map<string, never>()
@@ -98,7 +101,14 @@ export function rowsOf(
     return { roles };
   }
   const wouldGet = [...wanted.values()].flatMap(({ role, decision }) => (decision.allowed ? [role] : []));
-  return { roles: [], plain: { ...owner, guard: guardInStatus(guard), wouldGet } };
+  return { roles: [], plain: { ...owner, wouldGet } };
+}
+
+/** @param facts of a workload, whose next pods get their guard by them */
+function guardOf(pod: Pod, facts: Facts | Error | undefined, config: InjectorConfig): Owner["guard"] {
+  if (whyNeverInjected(pod) !== undefined) return "off";
+  const next = facts === undefined || facts instanceof Error ? undefined : guardMode(facts, config);
+  return guardInStatus(guardModeIn(pod.spec) ?? next);
 }
 
 const containerOf = (identity: string): Pick<RoleRow, "container"> =>

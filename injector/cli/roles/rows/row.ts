@@ -1,3 +1,4 @@
+import type { GuardMode } from "../../../../sidecar/contract/env.ts";
 import type { RoleArn } from "../../../model/arn.ts";
 
 /** One role of one pod. A pod whose containers have roles of their own has several. */
@@ -20,8 +21,6 @@ export interface RoleRow extends Owner {
 
 /** A pod of a labelled namespace that has no role. */
 export interface PlainRow extends Owner {
-  /** `off`: the pod has no guard, and can reach the node's own role. */
-  readonly guard: "block" | "verify" | "off";
   /** What it would get if it were made now: it was made before, or past the webhook. */
   readonly wouldGet: readonly RoleArn[];
 }
@@ -32,6 +31,8 @@ export interface Owner {
   readonly namespace: string;
   readonly name: string;
   readonly serviceAccount: string;
+  /** Of a workload, that of its next pods. `off`: the pod has no guard, and can reach the node's own role. */
+  readonly guard: GuardMode | "off";
 }
 
 /** What the rules of this moment say about the role that a pod has. */
@@ -77,7 +78,11 @@ export function stateOf({ now, session, refusal }: RoleRow): State {
 }
 
 /** The state in a few words. */
-export function stateText(row: RoleRow): string {
+export const stateText = (row: RoleRow): string =>
+  row.guard === "off" ? `${roleStateText(row)}, no guard` : roleStateText(row);
+
+/** The same without the guard. */
+export function roleStateText(row: RoleRow): string {
   const { now, kind, source } = row;
   switch (now.kind) {
     case "allowed":

@@ -138,10 +138,12 @@ describe("podrole roles", () => {
     const { server, run } = await rig([settings(), namespace("shop"), forged]);
     const { code, stdout, stderr } = await run("-A", "--reach", "-o", "wide");
     expect(stdout).not.toContain("ledger");
-    expect(stderr.replaceAll("\n", " ")).toContain("1 pod has only its own word for its role");
+    expect(stderr.replaceAll("\n", " ")).toContain(
+      "1 pod has only its own word for its role: the webhook did not make it so, and whoever makes a pod can write that. 1 pod has no guard, and can reach the node's role.",
+    );
     expect(code).toBe(0);
     expect(linesOf((await run("-A", "-o", "wide")).stdout)[1]).toBe(
-      "shop|forged|arn:aws:iam::111122223333:role/ledger|web|web-identity|RoleGrant tills (says the pod)|for Windows, role not proven|-",
+      "shop|forged|arn:aws:iam::111122223333:role/ledger|web|web-identity|RoleGrant tills (says the pod)|for Windows, role not proven, no guard|-",
     );
     expect(server.requests.filter((one) => one.includes("/proxy/"))).toEqual([]);
   });

@@ -110,6 +110,21 @@ describe("what stands out", () => {
     expect(of({ ...reportOf([]), rows: [], plain: [] })).toEqual([]);
   });
 
+  test("counts pods without a guard with a role and without, and leads to a table that has them", () => {
+    const report = reportOf(smallCluster());
+    const off = <T extends object>(one: T): T => ({ ...one, guard: "off" });
+    const unguarded = (over: object) => {
+      const part = { ...report, ...over };
+      return standouts(part, roleUses(part)).find(({ id }) => id === "unguarded");
+    };
+    expect(unguarded({})).toBeUndefined();
+    const [rows, plain] = [report.rows.map(off), report.plain.map(off)];
+    expect(unguarded({ rows: [...rows, ...rows], plain })).toMatchObject({ count: 3, table: "plain" });
+    expect(unguarded({ rows })).toMatchObject({ count: 2, table: "pods", word: "no guard" });
+    const page = pageHtml({ ...report, rows }, ASSETS);
+    expect(page.match(/<span class="state gone">no guard<\/span>/g)).toHaveLength(2);
+  });
+
   test("has roles that a rule names and nobody uses", () => {
     const report = reportOf([
       ...smallCluster(),

@@ -30,6 +30,7 @@ describe("the row of a pod", () => {
       namespace: "shop",
       name: "till-0",
       serviceAccount: "till",
+      guard: "block",
       role: TILL,
       source: "web-identity",
       rule: "RoleGrant tills",
@@ -139,14 +140,22 @@ describe("the row of a pod", () => {
       const row = rowOf(gaveUp(pod, "Forged: text of a tenant."), facts());
       expect([stateOf(row), stateText(row), ruleText(row), sessionText(row, 0)]).toEqual([
         "unknown",
-        `${why}, role not proven`,
+        `${why}, role not proven${row.guard === "off" ? ", no guard" : ""}`,
         "RoleGrant tills (says the pod)",
         "",
       ]);
+      expect(row.guard).toBe(why === "another sidecar" ? "block" : "off");
       expect(row.refusal).toBeUndefined();
       expect(rows(pod, facts()).healthPort).toBeUndefined();
     },
   );
+
+  test("says that the pod has no guard, such as in a namespace with the guard off", () => {
+    const { initContainers } = made()["spec"] as { readonly initContainers: readonly Fields[] };
+    const sidecars = initContainers.filter(({ name }) => name === "podrole-sidecar");
+    const row = rowOf(changed(made(), { initContainers: sidecars }), facts({ grants: [allowing] }));
+    expect([row.guard, stateOf(row), stateText(row)]).toEqual(["off", "fine", "allowed, no guard"]);
+  });
 
   test("takes a static pod's mirror for no more than its word, also where the rules may not be read", () => {
     const metadata = made()["metadata"] as { readonly annotations: object };
@@ -237,6 +246,14 @@ describe("a pod without a role", () => {
     expect(rows(old, facts()).plain).toMatchObject({ guard: "off", wouldGet: [] });
   });
 
+  test("has no guard where podrole writes none, whatever its containers are called", () => {
+    const web = injectedPod({ space: "shop", name: "web", account: "web" });
+    for (const more of [{ os: { name: "windows" } }, { hostNetwork: true }]) {
+      const pod = { ...web, spec: { ...(web["spec"] as object), ...more } };
+      expect(rows(pod, facts()).plain).toMatchObject({ guard: "off" });
+    }
+  });
+
   test("is only counted where podrole does not handle its namespace, or nobody knows whether it does", () => {
     for (const known of [facts({ labels: { "podrole.dev/inject": "no" } }), undefined])
       expect(rows(barePod("shop", "web"), known)).toEqual({ roles: [], left: "not-handled" });
@@ -265,9 +282,21 @@ describe("a workload of a manifest", () => {
       source: "web-identity",
       now: { kind: "allowed", rule: "RoleGrant tills" },
     });
+    expect(rowOf(deployment("till"), known).guard).toBe("block");
     const denied = rowOf(deployment("vault"), known);
     expect(denied.now).toMatchObject({ code: "ROLE_NOT_ALLOWED" });
     expect(stateText(denied)).toBe("not allowed (ROLE_NOT_ALLOWED)");
+  });
+
+  test("has the guard that its pods will get", () => {
+    const guarded = (guard?: string) =>
+      facts(guard === undefined ? {} : { annotations: { "podrole.dev/guard": guard } });
+    const plainOf = (known: Facts) => rows(deployment(""), known).plain?.guard;
+    expect([plainOf(guarded()), plainOf(guarded("verify")), plainOf(guarded("off"))]).toEqual([
+      "block",
+      "verify",
+      "off",
+    ]);
   });
 });
 
