@@ -1,4 +1,5 @@
 import { CodedError } from "../../../sidecar/kit/errors.ts";
+import type { Facts } from "../../model/facts.ts";
 import type { Fields } from "../../model/read.ts";
 import type { LiveCluster } from "../live/cluster.ts";
 import { podToTry, tryPod } from "../live/dry-run.ts";
@@ -11,7 +12,8 @@ import type { Explanation } from "./explanation.ts";
 
 export interface Hidden {
   readonly namespace: string;
-  readonly known: KnownFacts;
+  /** Of the cluster alone; undefined where it has no such namespace. */
+  readonly known: KnownFacts | undefined;
   /** One at least. */
   readonly hidden: readonly Forbidden[];
   readonly given: Given;
@@ -48,8 +50,16 @@ export async function explainHidden(
       ? []
       : [`It goes by what is in the cluster, and not by ${passedOver.join(", ")} of the manifests.`]),
   ];
-  const knowsNamespace = !hidden.some(isOfNamespace);
-  return explainAnswer(object, { answer, facts: known.facts, knowsNamespace, config, assumptions, keysOf });
+  const knowsNamespace = known !== undefined && !hidden.some(isOfNamespace);
+  const facts = known?.facts ?? nothingOf(namespace);
+  return explainAnswer(object, { answer, facts, knowsNamespace, config, assumptions, keysOf });
 }
+
+const nothingOf = (name: string): Facts => ({
+  namespace: { name, labels: {}, annotations: {} },
+  serviceAccount: undefined,
+  grants: [],
+  limitRanges: [],
+});
 
 const isOfNamespace = ({ what }: Forbidden): boolean => what.startsWith("get namespaces");

@@ -89,9 +89,18 @@ async function explainAll(
       const known = await factsOf(serviceAccountIn(templateOf(object)?.pod));
       const hidden = [...settings, ...known.hidden];
       const keysOf = await readKeys(object, namespace, given.objects, cluster.read);
-      return hidden.length === 0
-        ? explainKnown(object, known, installation, { isStored, keysOf })
-        : explainHidden(object, { namespace, known, hidden, given, keysOf }, installation, cluster);
+      if (hidden.length === 0) return explainKnown(object, known, installation, { isStored, keysOf });
+      // The webhook does not know the manifests.
+      const asked = { namespace, hidden, given, keysOf };
+      if (isStored) return explainHidden(object, { ...asked, known }, installation, cluster);
+      const ofCluster = await knownFactsOf(namespace, { objects: [], assumed: undefined }, cluster.read);
+      const alone = await ofCluster?.(serviceAccountIn(templateOf(object)?.pod));
+      return explainHidden(
+        object,
+        { ...asked, known: alone, hidden: [...settings, ...(alone?.hidden ?? known.hidden)] },
+        installation,
+        cluster,
+      );
     }),
   );
 }

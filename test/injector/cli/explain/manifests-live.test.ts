@@ -140,6 +140,30 @@ describe("podrole explain, where the user may not read RoleGrants", () => {
     expect(stdout.replaceAll(/\s+/g, " ")).toContain("role/other -> passed over, an earlier one is set");
   });
 
+  test("shows only what the webhook knew, and not what the manifests say of namespace and service account", async () => {
+    const { server, explain } = await rig();
+    hide(server, "list", "rolegrants", `LIST ${GRANTS}`);
+    server.answer(`POST ${CORE}/shop/pods`, (pod: FakeObject) => pod);
+    server.answer(`POST ${CORE}/new/pods`, 404);
+    server.put(CORE, { metadata: { name: "shop" } });
+    const account = ACCOUNT.replace("till", `till, annotations: {eks.amazonaws.com/role-arn: "${ROLE}"}`);
+    const namespace = (name: string) =>
+      `apiVersion: v1\nkind: Namespace\nmetadata: {name: ${name}, labels: {podrole.dev/inject: enabled}}\n`;
+    const pod = POD.replace(/, annotations: .+$/m, "}");
+    const { stdout } = await explain(`${pod}---\n${account}---\n${namespace("shop")}`);
+    const text = stdout.replaceAll(/\s+/g, " ");
+    expect(text).toContain("left alone: its namespace is not labelled for podrole");
+    expect(text).toContain("not by ServiceAccount till, Namespace shop of the manifests");
+    expect(text).toContain("Is its namespace labelled? no");
+    expect(text).not.toContain("Which role does it ask for?");
+
+    const elsewhere = await explain(
+      `${pod.replace("{name: till", "{name: till, namespace: new")}---\n${namespace("new")}`,
+    );
+    expect(elsewhere.stdout).toContain("refused by the API server");
+    expect(elsewhere.stdout).not.toContain("Is its namespace labelled?");
+  });
+
   test("says that RoleGrants of the manifests were not tried", async () => {
     const { server, explain } = await rig();
     hide(server, "list", "rolegrants", `LIST ${GRANTS}`);
