@@ -1,4 +1,13 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { podrole } from "../../../support/cli.ts";
@@ -239,6 +248,42 @@ spec: {template: {metadata: {annotations: {iam.amazonaws.com/role: till}}, spec:
     expect(linesOf(ofMall.stdout)[1]).toMatch(/^mall\|Deployment\/till\|.*\|allowed\|-$/);
     expect((await podrole(["roles", "-f", "-", "-n", "mall", ...base], deployment)).stdout).toBe("");
     expect((await podrole(["roles", "-f", "-"], "kind: Service")).stderr).toMatch(/^NOTHING_TO_EXPLAIN: /);
+  });
+});
+
+describe("podrole roles --html", () => {
+  const input = JSON.stringify({ apiVersion: "v1", kind: "List", items: smallCluster() });
+  const write = (file: string, ...args: readonly string[]) =>
+    podrole(["roles", "-f", "-", "--html", file, ...args], input);
+  const modeOf = (file: string): string => (statSync(file).mode & 0o777).toString(8);
+
+  test("writes for its owner alone, also in the place of a file that others may read", async () => {
+    const folder = tempFolder();
+    const [made, old] = [join(folder, "made.html"), join(folder, "old.html")];
+    writeFileSync(old, "old", { mode: 0o644 });
+    const reader = openSync(old, "r");
+    expect((await write(made)).code).toBe(1);
+    expect(await write(old)).toMatchObject({ code: 2, stderr: expect.stringMatching(/^FILE_EXISTS: /) });
+    expect((await write(old, "--force")).code).toBe(1);
+    expect([modeOf(made), modeOf(old)]).toEqual(["600", "600"]);
+    expect(readFileSync(old, "utf8")).toContain("<!doctype html>");
+    expect(readFileSync(reader, "utf8")).toBe("old");
+    closeSync(reader);
+    expect(readdirSync(folder).toSorted()).toEqual(["made.html", "old.html"]);
+  });
+
+  test("follows no link, and replaces neither it nor a folder", async () => {
+    const folder = tempFolder();
+    const [target, link] = [join(folder, "target"), join(folder, "link")];
+    writeFileSync(target, "target");
+    symlinkSync(target, link);
+    for (const one of [link, folder])
+      expect(await write(one, "--force")).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/^FILE_UNWRITABLE: .+ \(it is a folder, a link or a device\)\./),
+      });
+    expect(readFileSync(target, "utf8")).toBe("target");
+    expect(readdirSync(folder).toSorted()).toEqual(["link", "target"]);
   });
 });
 
