@@ -4,18 +4,21 @@ import { finding, type Finding } from "../model/findings.ts";
 import type { Pod } from "../model/pod.ts";
 import { fieldsIn, metadataOf, own, recordsIn, strings, type Fields } from "../model/read.ts";
 
-/** The user who creates the pod, by the API server's name; undefined offline. */
+/** The user who creates the pod, by the API server's name; undefined offline, where it is no node. */
 export type Requester = string | undefined;
 
-const MIRROR = "kubernetes.io/config.mirror";
+const NODES = "system:node:";
+/** For a pod that exists: what it says of itself was looked at when it was created. */
+export const SOME_NODE: Requester = NODES;
+
+export const MIRROR = "kubernetes.io/config.mirror";
 
 /**
  * A mirror pod: a node's copy of a static pod, which the kubelet does not run from the API server. Only a node may create
  * one: otherwise any user could bypass the guard with this annotation.
  */
 export function isMirror({ metadata }: Pod, requester: Requester): boolean {
-  const marked = metadata?.annotations?.[MIRROR] !== undefined;
-  return marked && (requester === undefined || requester.startsWith("system:node:"));
+  return metadata?.annotations?.[MIRROR] !== undefined && requester?.startsWith(NODES) === true;
 }
 
 /**

@@ -3,6 +3,7 @@ import { isLabelled, type Facts } from "../../model/facts.ts";
 import { straysAbove } from "../../decide/strays-above.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { decide } from "../../decide/decide.ts";
+import { SOME_NODE } from "../../decide/pod-kinds.ts";
 import type { Finding } from "../../model/findings.ts";
 import { userContainers } from "../../model/user-containers.ts";
 import { serviceAccountIn, type Pod } from "../../model/pod.ts";
@@ -65,8 +66,9 @@ export function explain(
 ): Explanation {
   const pod = templateOf(object)?.pod ?? object;
   const asked: AnsweredQuestion[] = [];
-  const decision = decide(pod, facts, config, undefined, (one) => asked.push(one));
-  const outcome = admitPod(pod, facts, config, placeholders);
+  const requester = isStored && kindOf(object) === "Pod" ? SOME_NODE : undefined;
+  const decision = decide(pod, facts, config, requester, (one) => asked.push(one));
+  const outcome = admitPod(pod, facts, config, placeholders, requester);
   // If it is not a pod, no step reads it: "Is it a pod?" is then the only step.
   const around: Around = { pod: pod as unknown as Pod, facts, config, where };
   const foreign = decision.kind === "inject" && outcome.kind === "deny";

@@ -1,4 +1,4 @@
-import { asksForWindows } from "../../decide/pod-kinds.ts";
+import { asksForWindows, MIRROR } from "../../decide/pod-kinds.ts";
 import { ANNOTATION, NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
 import { exposingAnnotations } from "../../decide/exposure.ts";
 import { ENFORCED_LEVEL, levelWithoutNetAdmin } from "../../model/guard-mode.ts";
@@ -95,7 +95,8 @@ function fieldStep(
       return step(id, "Is its namespace labelled?", yesNo(asked.answer), because);
     }
     case "mirror": {
-      const because = annotation("kubernetes.io/config.mirror");
+      const isMarked = pod.metadata?.annotations?.[MIRROR] !== undefined;
+      const because = `${annotation(MIRROR)}${isMarked && !asked.answer ? ", and only a node may create a mirror" : ""}`;
       return step(id, "Is it the mirror of a static pod?", yesNo(asked.answer), because);
     }
     case "windows": {

@@ -23,6 +23,7 @@ describe("podrole skips", () => {
     const by = (requester: string | undefined) => decide(mirror, facts(), config(), requester);
     expect(by("system:node:worker-1")).toMatchObject({ kind: "skip", reason: "mirror-pod" });
     for (const user of [
+      undefined,
       "alice",
       "",
       "system:serviceaccount:shop:x",

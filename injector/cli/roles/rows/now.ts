@@ -2,6 +2,7 @@ import { coded } from "../../../../sidecar/kit/errors.ts";
 import { containerIdentity, POD_IDENTITY } from "../../../../sidecar/contract/session.ts";
 import type { InjectorConfig } from "../../../config/installation.ts";
 import { decide } from "../../../decide/decide.ts";
+import type { Requester } from "../../../decide/pod-kinds.ts";
 import { policyMode } from "../../../decide/identities.ts";
 import { namespaceSettings } from "../../../decide/namespace-settings.ts";
 import { podSession } from "../../../decide/pod-session.ts";
@@ -22,10 +23,15 @@ export interface Wanted {
 }
 
 /** The roles that a pod would ask for if it were made now, by identity, as the webhook decides about each. Pure. */
-export function wantedRoles(pod: Pod, facts: Facts, config: InjectorConfig): ReadonlyMap<string, Wanted> {
+export function wantedRoles(
+  pod: Pod,
+  facts: Facts,
+  config: InjectorConfig,
+  requester: Requester,
+): ReadonlyMap<string, Wanted> {
   const wanted = new Map<string, Wanted>();
   let asked: { readonly role: RoleArn; readonly from: string } | undefined;
-  decide(pod, facts, config, undefined, ({ question, answer }) => {
+  decide(pod, facts, config, requester, ({ question, answer }) => {
     if (question === "role" && answer.kind === "role") asked = { role: answer.arn, from: answer.from };
     if (question === "policy" && asked !== undefined)
       wanted.set(POD_IDENTITY, { ...asked, decision: answer.decision });

@@ -4,7 +4,7 @@ import { containerIdentity, POD_IDENTITY } from "../../../../sidecar/contract/se
 import type { InjectorConfig } from "../../../config/installation.ts";
 import { guardInStatus } from "../../../mutate/pod-annotations.ts";
 import { namespaceSettings } from "../../../decide/namespace-settings.ts";
-import { whyNeverInjected } from "../../../decide/pod-kinds.ts";
+import { SOME_NODE, whyNeverInjected } from "../../../decide/pod-kinds.ts";
 import { podStatus } from "../../../decide/pod-status.ts";
 import { isLabelled, type Facts } from "../../../model/facts.ts";
 import { guardMode } from "../../../model/guard-mode.ts";
@@ -88,7 +88,7 @@ export function rowsOf(
   const wanted =
     facts === undefined || facts instanceof Error
       ? new Map<string, never>()
-      : wantedRoles(pod, facts, config);
+      : wantedRoles(pod, facts, config, isPod ? SOME_NODE : undefined);
   if (!isPod && facts !== undefined && !(facts instanceof Error) && wanted.size > 0) {
     const { source } = namespaceSettings(facts, config);
     const roles = [...wanted].map(([identity, { role, decision }]): RoleRow => ({

@@ -190,6 +190,19 @@ describe("an explanation", () => {
     expect(text.length).toBeLessThan(10_000);
   });
 
+  test("takes no manifest for the mirror of a static pod, which only a node may create, but a pod that exists", () => {
+    const mirror = pod({}, { "kubernetes.io/config.mirror": "x" });
+    const [manifest, stored] = [offline(mirror), live({ apiVersion: "v1", kind: "Pod", ...mirror })];
+    const stepOf = ({ steps }: Explanation) => steps.find(({ id }) => id === "mirror");
+    expect(manifest.decision).toBe("inject");
+    expect(stepOf(manifest)).toMatchObject({
+      answer: "no",
+      because: 'annotation kubernetes.io/config.mirror is "x", and only a node may create a mirror',
+    });
+    expect(stored).toMatchObject({ decision: "skip", reason: "mirror-pod" });
+    expect(stepOf(stored)).toMatchObject({ answer: "yes" });
+  });
+
   test("reports a foreign container with podrole's name", () => {
     const { decision, steps } = offline(pod({ initContainers: [{ name: "podrole-guard" }] }));
     expect(decision).toBe("deny");

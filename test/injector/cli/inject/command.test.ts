@@ -99,6 +99,12 @@ describe("podrole inject", () => {
     expect((await inject("")).stdout).toBe("");
   });
 
+  test("injects a pod that says it is the mirror of a static one: the webhook believes only nodes", async () => {
+    const { code, stdout } = await inject(pod({ "kubernetes.io/config.mirror": "x" }));
+    expect(code).toBe(0);
+    expect(stdout).toContain("podrole-guard");
+  });
+
   test("changes nothing when run on its own output", async () => {
     const once = (await inject(pod())).stdout;
     expect((await inject(once)).stdout).toBe(once);
