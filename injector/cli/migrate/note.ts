@@ -44,6 +44,11 @@ export const NOTES = {
     about:
       "A RoleGrant allows a session name that does not begin with the pod's namespace, since pods use it now.",
   },
+  SESSION_POLICY: {
+    severity: "warn",
+    about:
+      "A Pod Identity association limits its role by a session policy, which podrole takes from an annotation of the pod alone.",
+  },
   METADATA_USED: {
     severity: "warn",
     about: "A container names the metadata service, which podrole blocks.",

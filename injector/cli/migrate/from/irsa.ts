@@ -6,7 +6,8 @@ import { annotation } from "../../../model/annotations.ts";
 import { fieldsIn, isRecord, metadataOf, nameOf, own, type Fields } from "../../../model/read.ts";
 import { serviceAccountIn } from "../../../model/pod.ts";
 import { note, type Note } from "../note.ts";
-import type { Association } from "./associations.ts";
+import { associationNotes, sessionPolicyNote } from "./association-notes.ts";
+import { hasItsPolicy, type Association } from "./associations.ts";
 import { keyed } from "./kube2iam.ts";
 import { NO_ROLE, type Now, type Origin } from "./origin.ts";
 import { isObjectOf, isOn, type Flags } from "./tool-args.ts";
@@ -67,7 +68,7 @@ export function irsa(flags: Flags, { found, associations, configMap }: IrsaParts
     name: "irsa",
     found,
     settings,
-    notes: associations.flatMap(aboutAssociation),
+    notes: associationNotes(associations),
     findsBase,
     intercepts: false,
     nowOf:
@@ -85,10 +86,10 @@ export function irsa(flags: Flags, { found, associations, configMap }: IrsaParts
           notes: [],
         });
         if (association !== undefined) {
-          const ofAssociation = role(association.role, "an EKS Pod Identity association");
+          const ofAssociation = byAssociation(pod, association);
           if (named === undefined || named === association.role) return ofAssociation;
           const message = `An association gives service account ${namespace.name}/${name} ${association.role}, and its annotation ${key} names ${JSON.stringify(named.slice(0, 120))}. EKS takes the association's; podrole takes the annotation's.`;
-          return { ...ofAssociation, notes: [note("NAMED_TWICE", message)] };
+          return { ...ofAssociation, notes: [...ofAssociation.notes, note("NAMED_TWICE", message)] };
         }
         // Without an `arn:` in it, the webhook completes the name; where it may not, the SDK fails.
         if (named !== undefined && named !== "")
@@ -99,14 +100,18 @@ export function irsa(flags: Flags, { found, associations, configMap }: IrsaParts
   };
 }
 
-function aboutAssociation({ namespace, serviceAccount, target, role }: Association): readonly Note[] {
-  if (target === undefined) return [];
-  return [
-    note(
-      "FLAG_NOT_CARRIED",
-      `The association of ${namespace}/${serviceAccount} goes on from ${target} to ${role}: with podrole the second role has to trust the pods itself.`,
-    ),
-  ];
+function byAssociation(
+  pod: Fields,
+  association: Association,
+): { readonly now: Now; readonly notes: readonly Note[] } {
+  const has = { arn: association.role, by: "an EKS Pod Identity association" };
+  if (association.policy === undefined) return { now: { kind: "role", ...has }, notes: [] };
+  const isAsked = hasItsPolicy(pod, association);
+  const why = "the association limits it by a session policy that the pod template does not have";
+  return {
+    now: isAsked ? { kind: "role", ...has } : { kind: "kept", ...has, why },
+    notes: [sessionPolicyNote(association, isAsked)],
+  };
 }
 
 /** The roles in the webhook's ConfigMap, as `populateCacheFromCM` in pkg/cache/cache.go reads it; none of one that cannot be read. */

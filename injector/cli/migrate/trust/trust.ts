@@ -146,8 +146,11 @@ function withheldNotes(
       });
   return needs
     .filter(({ workload, need }) => !isOfIrsa(workload, need) && !letsIn(need))
-    .map(({ workload, need }) => withheld(need.role, workload, "these do not have it now"));
+    .map(({ workload, need }) => withheld(need.role, workload, whyNot(workload, need)));
 }
+
+const whyNot = ({ now }: Workload, { role }: Need): string =>
+  now.kind === "kept" && now.arn === role ? now.why : "these do not have it now";
 
 const isOfIrsa = (workload: Workload, { role }: Need): boolean =>
   workload.irsa !== undefined && arnOf(workload) === role;
