@@ -90,6 +90,8 @@ describe("the docs check finds what does not exist, with its line:", () => {
     [shell("node dist/injector.mjs"), "`node dist/injector.mjs` is no program of podrole's"],
     [shell("helm install podrole deploy/charts/"), "there is no file `deploy/charts/`"],
     [shell("helm explode podrole"), "helm has no command `explode`"],
+    [shell("helm install podrole deploy/chart --set image.repository=podrole/injector"), "from Docker Hub"],
+    [shell("helm upgrade podrole deploy/chart --set options.image=docker.io/a/b:1"), "from Docker Hub"],
     [shell("kubectl get pods --everywhere"), "kubectl is not given `--everywhere`"],
     [shell("kubectl -n shop frobnicate pods"), "kubectl has no command `frobnicate`"],
     [shell("kubectl get pods | kubectl -n shop frobnicate"), "kubectl has no command `frobnicate`"],

@@ -57,7 +57,7 @@ const PROGRAMS: Readonly<Record<string, Check>> = {
     /^\d+\.\d+\.\d+$/.test(version) ? [] : [`.ci/release takes no version \`${version}\``],
   // Of the reader's machine, and of those that the pages are about.
   ...Object.fromEntries(
-    "cd,cp,diff,git,grep,journalctl,jq,k3s,kops,sha256sum,systemctl"
+    "cd,cp,diff,git,grep,journalctl,jq,k3s,kops,mkdir,sha256sum,systemctl"
       .split(",")
       .map((name): [string, Check] => [name, () => []]),
   ),
@@ -70,10 +70,14 @@ const PROGRAMS: Readonly<Record<string, Check>> = {
   // A script that an earlier command of the page has written.
   sh: ([file = ""], around) => missing(file, around),
   // helm itself checks flags and values: test/chart/docs.test.ts.
-  helm: ([verb = ""]) =>
-    "install upgrade template uninstall rollback history get".split(" ").includes(verb)
+  helm: ([verb = "", ...args]) => [
+    ...("install upgrade template uninstall rollback history get".split(" ").includes(verb)
       ? []
-      : [`helm has no command \`${verb}\` that the docs may use`],
+      : [`helm has no command \`${verb}\` that the docs may use`]),
+    ...args
+      .filter((word) => WITHOUT_REGISTRY.test(word))
+      .map((word) => `\`${word}\` would be pulled from Docker Hub, where the name is anybody's`),
+  ],
   kubectl: (args) => {
     const verb = args.find((word, at) => !word.startsWith("-") && !WITH_NAMESPACE.has(args[at - 1] ?? ""));
     const flags = args
@@ -87,6 +91,10 @@ const PROGRAMS: Readonly<Record<string, Check>> = {
     ];
   },
 };
+
+/** A value that names an image without the host of a registry. */
+const WITHOUT_REGISTRY =
+  /^(?:image\.repository|options\.image)=(?:docker\.io\/|(?!\$REGISTRY\/|localhost\/|[\w-]+\.[\w.-]+(?::\d+)?\/))/;
 
 /** The Dockerfile is checked as a file. */
 function builds([verb = "", ...args]: readonly string[]): readonly string[] {
