@@ -1,8 +1,10 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "yaml";
 import { repack, type Epoch } from "./archive.ts";
 import type { ImageName } from "./images.ts";
+import { writeArtifact } from "./layout.ts";
 import { run } from "./run.ts";
 
 /** Packs the chart into the file `to`. */
@@ -15,6 +17,16 @@ export function packChart(source: string, to: string, version: string, epoch: Ep
   } finally {
     rmSync(work, { recursive: true });
   }
+}
+
+/** Writes a packed chart as an OCI layout, in the form that `helm push` gives a registry. Helm itself only pushes under a tag. */
+export function writeChartLayout(archive: string, layout: string): void {
+  const facts: unknown = parse(run("helm", ["show", "chart", archive]));
+  writeArtifact(
+    layout,
+    { mediaType: "application/vnd.cncf.helm.config.v1+json", content: JSON.stringify(facts) },
+    [{ mediaType: "application/vnd.cncf.helm.chart.content.v1.tar+gzip", content: readFileSync(archive) }],
+  );
 }
 
 /** Each image by version and digest. The digest decides; the version is for people, and for `podrole check`. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { repack, type Epoch } from "./archive.ts";
-import { packChart, referencesOf, writeManifests } from "./chart.ts";
+import { packChart, referencesOf, writeChartLayout, writeManifests } from "./chart.ts";
 import { IMAGES, IMAGE_NAMES, type ImageName } from "./images.ts";
 import { factsOf } from "./layer-facts.ts";
 import { blobIn, type Image } from "./layout.ts";
@@ -11,6 +11,9 @@ import { run } from "./run.ts";
 
 /** What the command line's package contains: see `.ci/package.ts`. */
 const OF_COMMAND_LINE = ["cli", "demo-app", "injector", "broker", "sidecar"];
+
+/** Where a release has its chart as a registry has it, beside the images. */
+export const CHART_LAYOUT = "images/charts/podrole";
 
 export interface Source {
   /** A tree of the commit, with its npm packages, built into `dist`. */
@@ -34,7 +37,9 @@ export function writeFiles(
   writeFileSync(join(folder, `podrole-${version}-images.txt`), lines.join(""));
   // npm and helm would give both the same name.
   packCommandLine(tree, join(folder, `podrole-cli-${version}.tgz`), epoch);
-  packChart(tree, join(folder, `podrole-chart-${version}.tgz`), version, epoch);
+  const chart = join(folder, `podrole-chart-${version}.tgz`);
+  packChart(tree, chart, version, epoch);
+  writeChartLayout(chart, join(folder, CHART_LAYOUT));
   writeManifests(tree, folder, version, references);
   writeBom(join(folder, `podrole-${version}-cli.cdx.json`), bundlesBom(tree, OF_COMMAND_LINE));
 }

@@ -1,5 +1,6 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 /** As the image specification describes what a manifest lists. */
 interface Descriptor {
@@ -53,4 +54,25 @@ function platformImage(layout: string, { digest, platform }: Descriptor): Platfo
     digest,
     layers: layers.map((layer) => ({ digest: layer.digest, size: layer.size })),
   };
+}
+
+/** A part of an artifact that is no image, by the media type that its own project gave it. */
+export interface ArtifactPart {
+  readonly mediaType: string;
+  readonly content: Buffer | string;
+}
+
+/** Writes the OCI layout of an artifact. The same parts give the same digest. @param layout  a folder that is not there yet */
+export function writeArtifact(layout: string, config: ArtifactPart, layers: readonly ArtifactPart[]): void {
+  const written = ({ mediaType, content }: ArtifactPart): Descriptor & { readonly mediaType: string } => {
+    const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;
+    mkdirSync(dirname(blobIn(layout, digest)), { recursive: true });
+    writeFileSync(blobIn(layout, digest), content);
+    return { mediaType, digest, size: Buffer.byteLength(content) };
+  };
+  const mediaType = "application/vnd.oci.image.manifest.v1+json";
+  const content = { schemaVersion: 2, mediaType, config: written(config), layers: layers.map(written) };
+  const manifest = written({ mediaType, content: JSON.stringify(content) });
+  writeFileSync(join(layout, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: [manifest] }));
+  writeFileSync(join(layout, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
 }

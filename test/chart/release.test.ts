@@ -1,10 +1,15 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { writeFiles, type Digests, type Source } from "../../.ci/releasing/files.ts";
+import { CHART_LAYOUT, writeFiles, type Digests, type Source } from "../../.ci/releasing/files.ts";
+import { blobIn } from "../../.ci/releasing/layout.ts";
 import type { Bom } from "../../.ci/releasing/sbom.ts";
 import { writeSums } from "../../.ci/releasing/sums.ts";
 import { REGISTRY, VERSION } from "../../injector/model/version.ts";
@@ -32,6 +37,24 @@ function treeIn(folder: string): string {
     cpSync(from, to, { recursive: true, verbatimSymlinks: true });
   execFileSync(process.execPath, [".ci/build.ts"], { cwd: folder });
   return folder;
+}
+
+/** A registry that has one artifact, under one tag and by its digest, and each of its blobs. */
+async function registryOf(layout: string, name: string, tag: string): Promise<Server> {
+  const { manifests } = JSON.parse(readFileSync(join(layout, "index.json"), "utf8"));
+  const [{ mediaType, digest }] = manifests;
+  const server = createServer(({ url = "" }, answer) => {
+    const asked = url.replace(`/v2/${name}/`, "").replace(`manifests/${tag}`, `manifests/${digest}`);
+    const [, kind, wanted] = /^(manifests|blobs)\/(sha256:[0-9a-f]{64})$/.exec(asked) ?? [];
+    const file = blobIn(layout, wanted ?? "sha256:none");
+    if (!existsSync(file)) return void answer.writeHead(url === "/v2/" ? 200 : 404).end();
+    const content = readFileSync(file);
+    const type = kind === "manifests" ? mediaType : "application/octet-stream";
+    const headers = { "Content-Type": type, "Content-Length": content.length };
+    answer.writeHead(200, { ...headers, "Docker-Content-Digest": wanted }).end(content);
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return server;
 }
 
 function released(tree: string, folder: string): void {
@@ -63,11 +86,13 @@ describe.skipIf(reason !== undefined)(`a release${why}`, () => {
     vi.stubEnv("TZ", "Pacific/Kiritimati");
     vi.stubEnv("LC_ALL", "de_DE.UTF-8");
     released(join(work, "somewhere/else/tree"), join(work, "second"));
-    expect(readFileSync(join(work, "second/SHA256SUMS"), "utf8")).toBe(read("SHA256SUMS"));
+    for (const name of ["SHA256SUMS", `${CHART_LAYOUT}/index.json`]) {
+      expect(readFileSync(join(work, "second", name), "utf8")).toBe(read(name));
+    }
   });
 
   test("has checksums of all its files, as sha256sum reads them", () => {
-    const names = readdirSync(first).filter((name) => name !== "SHA256SUMS");
+    const names = readdirSync(first).filter((name) => !["SHA256SUMS", "images"].includes(name));
     expect(names.toSorted()).toEqual([
       "install.yaml",
       `podrole-${VERSION}-cli.cdx.json`,
@@ -108,6 +133,18 @@ describe.skipIf(reason !== undefined)(`a release${why}`, () => {
       encoding: "utf8",
     });
     expect(read("install.yaml")).toContain(rendered);
+  });
+
+  test("has a chart that helm pulls from a registry, with the same bytes and by the digest that is signed", async () => {
+    const server = await registryOf(join(first, CHART_LAYOUT), "charts/podrole", VERSION);
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const pull = ["pull", `oci://127.0.0.1:${port}/charts/podrole`, "--version", VERSION, "--plain-http"];
+    const { stderr } = await promisify(execFile)("helm", [...pull, "--destination", work]);
+    expect(stderr).toContain(`Digest: ${JSON.parse(read(`${CHART_LAYOUT}/index.json`)).manifests[0].digest}`);
+    expect(readFileSync(join(work, `podrole-${VERSION}.tgz`))).toEqual(
+      readFileSync(join(first, `podrole-chart-${VERSION}.tgz`)),
+    );
   });
 
   test("has a command line that npm installs", () => {
