@@ -48,11 +48,13 @@ const PROGRAMS: Readonly<Record<string, Check>> = {
   docker: builds,
   skopeo: copies,
   cosign: ([verb = ""]) =>
-    ["verify", "verify-blob"].includes(verb)
+    ["verify", "verify-attestation", "verify-blob"].includes(verb)
       ? []
       : [`cosign has no command \`${verb}\` that the docs may use`],
   gh: ([noun = "", verb = ""]) =>
     `${noun} ${verb}` === "attestation verify" ? [] : [`\`gh ${noun} ${verb}\` is not known here`],
+  oras: ([verb = ""]) =>
+    ["copy", "manifest"].includes(verb) ? [] : [`oras has no command \`${verb}\` that the docs may use`],
   ".ci/release": ([version = ""]) =>
     /^\d+\.\d+\.\d+$/.test(version) ? [] : [`.ci/release takes no version \`${version}\``],
   // Of the reader's machine, and of those that the pages are about.
@@ -71,7 +73,7 @@ const PROGRAMS: Readonly<Record<string, Check>> = {
   sh: ([file = ""], around) => missing(file, around),
   // helm itself checks flags and values: test/chart/docs.test.ts.
   helm: ([verb = "", ...args]) => [
-    ...("install upgrade template uninstall rollback history get".split(" ").includes(verb)
+    ...("install upgrade template uninstall rollback history get pull".split(" ").includes(verb)
       ? []
       : [`helm has no command \`${verb}\` that the docs may use`]),
     ...args

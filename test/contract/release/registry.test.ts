@@ -17,6 +17,10 @@ test("the chart names the images of the registry that package.json names", () =>
   expect(ofSidecar).toBe(REGISTRY);
 });
 
+test("the release workflow pushes to the registry that package.json names", () => {
+  expect(parse(read(".github/workflows/release.yml"))).toHaveProperty("env.REGISTRY", REGISTRY);
+});
+
 test("the registry is named with its host, since not every node takes a short name for Docker Hub's", () => {
   expect(REGISTRY).toMatch(/^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?(?:\/[a-z0-9._-]+)+$/);
 });
