@@ -85,6 +85,11 @@ export const NOTES = {
       "A pod's role is in another partition of AWS than whom it would have to trust, so no policy is for it.",
   },
   TRUST_REFUSES: { severity: "warn", about: "A Deny in the role's trust policy keeps the pods out." },
+  ROLE_NAME_SHARED: {
+    severity: "warn",
+    about:
+      "Roles are named that differ only in path or capitals, so that one of them exists at most; no policy is written for the others.",
+  },
   ROLE_UNKNOWN: { severity: "warn", about: "A role is not in the file of --roles." },
   POLICY_LONG: { severity: "warn", about: "A trust policy is longer than IAM takes by default." },
 } as const satisfies Record<string, { readonly severity: Exclude<Severity, "deny">; readonly about: string }>;

@@ -1,8 +1,9 @@
 import { join } from "node:path";
+import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { shellWord } from "../print/shell-word.ts";
 import type { NewFile } from "../print/write-files.ts";
 import type { PolicyDocument } from "./document.ts";
-import { accountOfArn, nameOf } from "./principal.ts";
+import { accountOfArn, nameKeyOf, nameOf } from "./principal.ts";
 
 /** A policy in a file of its own, and the command that sets it, with the file's path in it. */
 export interface PolicyFile extends NewFile {
@@ -10,9 +11,15 @@ export interface PolicyFile extends NewFile {
   readonly command: string | undefined;
 }
 
-/** `FOLDER/ACCOUNT/ROLE.trust.json`: no name of a role occurs twice in an account, whatever its path or capitals. Pure. */
-export const policyFiles = (documents: readonly PolicyDocument[], folder: string): readonly PolicyFile[] =>
-  documents.map(({ document, of, policy, command }) => {
+/**
+ * `FOLDER/ACCOUNT/ROLE.trust.json`. Pure.
+ * @throws CodedError `ROLE_NAME_SHARED`: one file would replace the other, and one command what the other has set
+ */
+export function policyFiles(documents: readonly PolicyDocument[], folder: string): readonly PolicyFile[] {
+  for (const arns of arnsByName(documents).values()) {
+    if (arns.length > 1) throw nameShared(arns);
+  }
+  return documents.map(({ document, of, policy, command }) => {
     const account = accountOfArn(of);
     const path = join(folder, account, `${nameOf(of.replace(/:root$/, "/account"))}.${document}.json`);
     return {
@@ -21,6 +28,20 @@ export const policyFiles = (documents: readonly PolicyDocument[], folder: string
       account,
       command: command?.replace(`file://${document}.json`, () => shellWord(`file://${path}`)),
     };
+  });
+}
+
+/** Whose the documents are, by what AWS's commands tell apart. */
+export const arnsByName = (documents: readonly PolicyDocument[]): ReadonlyMap<string, readonly string[]> =>
+  Map.groupBy(new Set(documents.map(({ of }) => of)), nameKeyOf);
+
+/** A sentence. */
+export const sharedName = (arns: readonly string[]): string =>
+  `${arns.join(" and ")} have one name, which occurs once in an account, whatever its path and capitals: at most one of them exists.`;
+
+const nameShared = (arns: readonly string[]): CodedError =>
+  new CodedError("ROLE_NAME_SHARED", `${sharedName(arns)} Nothing was written.`, {
+    remedy: "Correct the annotation that names the wrong one, or choose the right one with --role ARN.",
   });
 
 /**

@@ -21,6 +21,15 @@ export const nameOf = (arn: string): string => arn.slice(arn.lastIndexOf("/") + 
 
 export const accountOfArn = (arn: string): string => arn.split(":")[4] ?? "";
 
+/**
+ * By what AWS's commands tell a role or user apart: its name occurs once in an account, whatever its path and capitals (CreateRole in
+ * IAM's reference). Of several ARNs with one key one exists at most.
+ */
+export const nameKeyOf = (arn: string): string => {
+  const [kind = ""] = (arn.split(":")[5] ?? "").split("/");
+  return `${accountOfArn(arn)} ${kind} ${nameOf(arn).toLowerCase()}`;
+};
+
 export const callerOfRole = (arn: RoleArn): Caller => ({
   arn,
   kind: "role",

@@ -10,6 +10,7 @@ import { commandsText, policyFiles, type PolicyFile } from "../../trust/folder.t
 import { aboutLength } from "../../trust/length.ts";
 import { note, type Note } from "../note.ts";
 import { merged } from "./merged.ts";
+import { oneOfEachName } from "./names.ts";
 import type { KnownRole } from "./roles-file.ts";
 
 /** A policy of a role or user. */
@@ -47,7 +48,7 @@ export function trustPlan(
   known: ReadonlyMap<string, KnownRole> | undefined,
   folder: string,
 ): TrustPlan {
-  const documents = documentsFor(needs, parties);
+  const { documents, notes: ofNames } = oneOfEachName(documentsFor(needs, parties), needs, known?.keys());
   const calls = askedCalls(needs, parties);
   const planned = documents.map(
     (
@@ -104,6 +105,7 @@ export function trustPlan(
     set: commandsText(files.filter(({ state }) => state === "set")),
     restore: commandsText(withBefore),
     notes: [
+      ...ofNames,
       ...notesOn(
         planned.map(({ plan }) => plan),
         known,

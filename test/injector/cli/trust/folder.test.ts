@@ -101,6 +101,21 @@ describe("podrole trust-policy --dir", () => {
     );
   });
 
+  test.for([
+    ["another path", "arn:aws:iam::111122223333:role/evil/billing-reader"],
+    ["other capitals", "arn:aws:iam::111122223333:role/team/Billing-Reader"],
+  ])("writes nothing where two roles of an account differ only in %s", async ([, other]) => {
+    const folder = manifests();
+    writeFileSync(join(folder, "evil.yaml"), pod(other ?? "", "evil"));
+    const dir = join(newFolder(), "new");
+    const { code, stdout, stderr } = await trust(["-f", folder, "--dir", dir]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/^ROLE_NAME_SHARED: [^\n]+\n/);
+    for (const one of [ROLE, other, "--role"]) expect(stderr).toContain(one);
+    expect(() => readdirSync(dir)).toThrow("ENOENT");
+    expect(await trust(["-f", folder, "--dir", dir, "--role", ROLE])).toMatchObject({ code: 0 });
+  });
+
   test("writes the policies of other pods where one would be denied, names that one, and exits with 1", async () => {
     const folder = manifests();
     writeFileSync(join(folder, "d.yaml"), pod(ROLE, "d", "hostPID: true, "));
