@@ -7,7 +7,8 @@ import { accountOfArn, nameKeyOf, nameOf } from "./principal.ts";
 
 /** A policy in a file of its own, and the command that sets it, with the file's path in it. */
 export interface PolicyFile extends NewFile {
-  readonly account: string;
+  /** The role or user that the policy is attached to. */
+  readonly of: string;
   readonly command: string | undefined;
 }
 
@@ -25,7 +26,7 @@ export function policyFiles(documents: readonly PolicyDocument[], folder: string
     return {
       path,
       text: `${JSON.stringify(policy, null, 2)}\n`,
-      account,
+      of,
       command: command?.replace(`file://${document}.json`, () => shellWord(`file://${path}`)),
     };
   });
@@ -46,18 +47,28 @@ const nameShared = (arns: readonly string[]): CodedError =>
 
 /**
  * The commands, by account, as a shell reads them. Those of an account run only with its credentials: a role's name alone would change
- * the role of that name in another account.
+ * the role of that name in another account. One that fails does not keep the others back; it is named, and the exit code is 1.
  */
 export function commandsText(files: readonly PolicyFile[]): string {
-  const byAccount = Map.groupBy(
-    files.filter(({ command }) => command !== undefined),
-    ({ account }) => account,
-  );
-  const blocks = [...byAccount].map(([account, of]) => [
-    `if [ "$(aws sts get-caller-identity --query Account --output text)" = ${account} ]; then`,
-    ...of.map(({ command }) => `  ${command}`),
-    `else echo "Left out: account ${account}. Run this with credentials of that account, too." >&2`,
+  const all = files.filter(({ command }) => command !== undefined);
+  if (all.length === 0) return "";
+  const blocks = [...Map.groupBy(all, ({ of }) => accountOfArn(of))].flatMap(([account, those]) => [
+    `if [ "$account" = ${account} ]; then`,
+    ...those.map(({ command, of }) => `  ${command} || miss ${shellWord(`Failed: ${of}`)}`),
+    "else",
+    ...those.map(
+      ({ of }) =>
+        `  miss ${shellWord(`Left out: ${of}. Run this with credentials of account ${account}, too.`)}`,
+    ),
     "fi",
   ]);
-  return blocks.map((lines) => `${lines.join("\n")}\n`).join("");
+  const lines = [
+    "missed=0",
+    'miss() { missed=$((missed + 1)); echo "$1" >&2; }',
+    "account=$(aws sts get-caller-identity --query Account --output text) || account=unknown",
+    ...blocks,
+    // No exit, which would end the shell of somebody who pastes this.
+    `[ "$missed" -eq 0 ] || { echo "$missed of ${all.length} commands failed or were left out." >&2; false; }`,
+  ];
+  return `${lines.join("\n")}\n`;
 }

@@ -122,12 +122,12 @@ const trustRefuses = (role: string): Note =>
   );
 
 /** The file with what is there now, beside the one that replaces it. */
-function restoring({ path, account, command }: PolicyFile, before: unknown): PolicyFile {
+function restoring({ path, of, command }: PolicyFile, before: unknown): PolicyFile {
   const file = path.replace(/\.json$/, ".before.json");
   return {
     path: file,
     text: asJson(before),
-    account,
+    of,
     command: command?.replace(shellWord(`file://${path}`), () => shellWord(`file://${file}`)),
   };
 }

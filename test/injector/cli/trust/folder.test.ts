@@ -52,37 +52,64 @@ describe("podrole trust-policy --dir", () => {
       "system:serviceaccount:shop:a",
       "system:serviceaccount:shop:b",
     ]);
-    expect(stdout).toBe(
-      [
-        'if [ "$(aws sts get-caller-identity --query Account --output text)" = 111122223333 ]; then',
-        `  aws iam update-assume-role-policy --role-name billing-reader --policy-document 'file://${dir}/111122223333/billing-reader.trust.json'`,
-        'else echo "Left out: account 111122223333. Run this with credentials of that account, too." >&2',
-        "fi",
-        'if [ "$(aws sts get-caller-identity --query Account --output text)" = 444455556666 ]; then',
-        `  aws iam update-assume-role-policy --role-name ledger --policy-document 'file://${dir}/444455556666/ledger.trust.json'`,
-        'else echo "Left out: account 444455556666. Run this with credentials of that account, too." >&2',
-        "fi",
-        "",
-      ].join("\n"),
-    );
+    expect(stdout.match(/^ *aws iam .*$/gm)).toEqual([
+      `  aws iam update-assume-role-policy --role-name billing-reader --policy-document 'file://${dir}/111122223333/billing-reader.trust.json' || miss 'Failed: ${ROLE}'`,
+      `  aws iam update-assume-role-policy --role-name ledger --policy-document 'file://${dir}/444455556666/ledger.trust.json' || miss 'Failed: ${OTHER}'`,
+    ]);
     expect(stderr).toContain("Wrote 2 policies.");
   });
 
+  /** Runs what is printed, with an `aws` that only tells the role that it would change. */
+  const ran = (stdout: string, sts: string, iam = 'echo "$4"') => {
+    const bin = newFolder();
+    const aws = `#!/bin/sh\nif [ "$1" = sts ]; then ${sts}; else ${iam}; fi\n`;
+    writeFileSync(join(bin, "aws"), aws, { mode: 0o755 });
+    const { status, ...said } = spawnSync("/bin/sh", ["-eu"], {
+      input: stdout,
+      encoding: "utf8",
+      env: { PATH: bin },
+    });
+    return [status, said.stdout, said.stderr.trim().split("\n")];
+  };
+  const LEFT_OUT = `Left out: ${ROLE}. Run this with credentials of account 111122223333, too.`;
+
   test.for([
-    ["of several accounts", "", "ledger\n"],
-    ["of one account", "b.yaml", ""],
+    ["of several accounts", "", "ledger\n", "1 of 2"],
+    ["of one account", "b.yaml", "", "1 of 1"],
   ] as const)(
-    "prints commands that change no role of another account than the caller's, and say which they leave out (%s)",
-    async ([, file, changed]) => {
-      const bin = newFolder();
-      const aws = `#!/bin/sh\n[ "$1" = sts ] && echo 444455556666 || echo "$4"\n`;
-      writeFileSync(join(bin, "aws"), aws, { mode: 0o755 });
+    "prints commands that change no role of another account than the caller's, name which they leave out, and fail (%s)",
+    async ([, file, changed, count]) => {
       const { stdout } = await trust(["-f", join(manifests(), file), "--dir", newFolder()]);
-      const ran = spawnSync("/bin/sh", { input: stdout, encoding: "utf8", env: { PATH: bin } });
-      expect(ran.stdout).toBe(changed);
-      expect(ran.stderr).toMatch(/^Left out: account 111122223333\. [^\n]+\n$/);
+      expect(ran(stdout, "echo 444455556666")).toEqual([
+        1,
+        changed,
+        [LEFT_OUT, `${count} commands failed or were left out.`],
+      ]);
     },
   );
+
+  test("prints commands that name what AWS refuses, go on with the others, and fail", async () => {
+    const folder = manifests();
+    writeFileSync(join(folder, "z.yaml"), pod(`${ROLE}-2`, "z"));
+    const { stdout } = await trust(["-f", folder, "--dir", newFolder()]);
+    const refusing = '[ "$4" != billing-reader ] || { echo "An error occurred" >&2; exit 254; }; echo "$4"';
+    const [code, done, said] = ran(stdout, "echo 111122223333", refusing);
+    expect([code, done]).toEqual([1, "billing-reader-2\n"]);
+    expect(said).toEqual([
+      "An error occurred",
+      `Failed: ${ROLE}`,
+      expect.stringContaining(`Left out: ${OTHER}. `),
+      "2 of 3 commands failed or were left out.",
+    ]);
+  });
+
+  test("prints commands that set nothing and fail where nobody knows the account, and end well where all is set", async () => {
+    const { stdout } = await trust(["-f", join(manifests(), "b.yaml"), "--dir", newFolder()]);
+    const expired = "echo ExpiredToken >&2; exit 254";
+    const count = "1 of 1 commands failed or were left out.";
+    expect(ran(stdout, expired)).toEqual([1, "", ["ExpiredToken", LEFT_OUT, count]]);
+    expect(ran(stdout, "echo 111122223333")).toEqual([0, "billing-reader\n", [""]]);
+  });
 
   test("writes the same twice, and other contents only with --force", async () => {
     const [dir, folder] = [newFolder(), manifests()];
