@@ -148,15 +148,21 @@ function trustStep(
   if (trust === undefined) return [];
   const partial = trust.policies.filter(({ state }) => state === "add");
   if (trust.set === "" && partial.length === 0) return [];
+  const [replacing, beside] = [true, false].map((wanted) =>
+    trust.policies.filter(({ state, document }) => state === "set" && document.endsWith("trust") === wanted),
+  );
   return [
     {
       title: "Let the roles trust the pods",
       about: [
-        ...(trust.set === ""
+        ...(replacing?.length === 0
           ? []
           : [
               "Each policy replaces the role's whole trust policy, and holds what was there. Read the files first: whoever can annotate a pod can name any role. Take out those that its pods do not have now.",
             ]),
+        ...(beside ?? []).map(
+          ({ of }) => `${of} gets a policy beside those that it has, by which it may assume the roles.`,
+        ),
         ...(partial.length === 0
           ? []
           : [

@@ -9,6 +9,7 @@ import { documentsFor } from "../../trust/documents.ts";
 import { commandsText, policyFiles, type PolicyFile } from "../../trust/folder.ts";
 import { aboutLength } from "../../trust/length.ts";
 import { note, type Note } from "../note.ts";
+import { namedByContents, removing } from "./inline.ts";
 import { merged } from "./merged.ts";
 import { oneOfEachName } from "./names.ts";
 import type { KnownRole } from "./roles-file.ts";
@@ -48,7 +49,8 @@ export function trustPlan(
   known: ReadonlyMap<string, KnownRole> | undefined,
   folder: string,
 ): TrustPlan {
-  const { documents, notes: ofNames } = oneOfEachName(documentsFor(needs, parties), needs, known?.keys());
+  const all = documentsFor(needs, parties).map(namedByContents);
+  const { documents, notes: ofNames } = oneOfEachName(all, needs, known?.keys());
   const calls = askedCalls(needs, parties);
   const planned = documents.map(
     (
@@ -103,7 +105,10 @@ export function trustPlan(
     policies: planned.map(({ plan }) => plan),
     files: [...files, ...withBefore].map(({ path, text }) => ({ path, text })),
     set: commandsText(files.filter(({ state }) => state === "set")),
-    restore: commandsText(withBefore),
+    restore: commandsText([
+      ...withBefore,
+      ...files.map((file) => ({ ...file, command: removing(file.command) })),
+    ]),
     notes: [
       ...ofNames,
       ...notesOn(

@@ -114,6 +114,7 @@ export interface ReportJson {
   readonly notes: readonly { readonly code: string; readonly message: string }[];
   readonly steps: readonly {
     readonly title: string;
+    readonly about: readonly string[];
     readonly commands: readonly string[];
     readonly back: readonly string[];
   }[];

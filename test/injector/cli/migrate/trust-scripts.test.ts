@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { tempFolder } from "../../../support/temp-files.ts";
-import { ACCOUNT, ISSUER, kube2iamTool, migrate, newFolder, textFile, workload } from "./rig.ts";
+import { ACCOUNT, ISSUER, kube2iamTool, migrate, newFolder, report, textFile, workload } from "./rig.ts";
 
 const roles = (...names: readonly string[]): string =>
   textFile(
@@ -59,4 +59,30 @@ test("the scripts of podrole migrate name a role that AWS refuses, go on with th
       lines: ["shop-a", "shop-b", "shop-c"],
     });
   }
+});
+
+test("podrole migrate gives the broker's role a policy of the run's own, and takes that one away on the way back", async () => {
+  const broker = ["--source", "broker", "--principal", `${ACCOUNT}broker`, "--broker-identity", "node"];
+  const all = ["one", "two"].map((namespace) => workload("Pod", { name: "a", namespace }, `of-${namespace}`));
+  const policies: string[] = [];
+  for (const args of [["-n", "one"], ["-n", "two"], [], []]) {
+    const dir = newFolder();
+    const { steps } = await report("kube2iam", [kube2iamTool(), ...all], ...broker, ...args, "--dir", dir);
+    const called = (script: string): string =>
+      ran(join(dir, script), 'echo "$*" >&2').lines.join("\n").replaceAll(dir, "DIR");
+    const [, name = ""] = / --policy-name (\S+) /.exec(called("set-trust.sh")) ?? [];
+    expect(called("set-trust.sh")).toBe(
+      `iam put-role-policy --role-name broker --policy-name ${name} --policy-document file://DIR/trust/111122223333/broker.broker-permissions.json`,
+    );
+    expect(called("restore-trust.sh")).toBe(
+      `iam delete-role-policy --role-name broker --policy-name ${name}`,
+    );
+    const step = steps.find(({ back }) => back.join("").includes("restore-trust.sh"));
+    expect(step?.about.join(" ")).toContain(`${ACCOUNT}broker gets a policy beside those that it has`);
+    expect(step?.about.join(" ")).not.toContain("replaces");
+    policies.push(name);
+  }
+  expect(policies[2]).toBe(policies[3]);
+  expect(new Set(policies).size).toBe(3);
+  for (const one of policies) expect(one).toMatch(/^assume-(?:of-one|of-two|roles-of-pods)-[0-9a-f]{16}$/);
 });
