@@ -15,7 +15,7 @@ import { freePort } from "../support/free-port.ts";
 import { irsaWebhook, startIrsa } from "../support/irsa-webhook.ts";
 import { until } from "../support/until.ts";
 import type { KubeObject } from "./kube-client.ts";
-import { openMigration, whyNoMigration, type Migration } from "./migrate-rig.ts";
+import { openMigration, textsIn, whyNoMigration, type Migration } from "./migrate-rig.ts";
 
 const built = whyNoMigration() === undefined ? await irsaWebhook() : undefined;
 const reason = whyNoMigration() ?? (built !== undefined && "why" in built ? built.why : undefined);
@@ -66,7 +66,7 @@ describe.skipIf(reason !== undefined)(
     let report: ReportJson;
     let end: () => unknown = () => undefined;
     const dir = () => join(migration.folder, "migration");
-    const args = () => {
+    const args = (to = dir()) => {
       const association = {
         namespace: "shop",
         serviceAccount: "associated",
@@ -80,7 +80,7 @@ describe.skipIf(reason !== undefined)(
         "--oidc-issuer",
         "https://oidc.example/cluster",
         "--dir",
-        dir(),
+        to,
         "-o",
         "json",
       ];
@@ -150,8 +150,10 @@ describe.skipIf(reason !== undefined)(
     });
 
     test("writes the same in a second run, and goes back to what EKS's webhook gives", async () => {
-      const { stdout, stderr } = await migration.run(...args());
+      const other = join(migration.folder, "again");
+      const { stdout, stderr } = await migration.run(...args(other));
       expect([stderr, verdicts(JSON.parse(stdout) as ReportJson)]).toEqual(["", verdicts(report)]);
+      expect(textsIn(other)).toEqual(textsIn(dir()));
       // kubectl restarts nothing twice within a second.
       const back = () =>
         migration.asAdmin("sh", join(dir(), "namespaces/shop/back.sh")).catch(() => undefined);

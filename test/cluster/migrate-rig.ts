@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { promisify } from "node:util";
 import { findingsIn } from "../../injector/cli/explain/asked.ts";
 import { podToTry } from "../../injector/cli/live/dry-run.ts";
@@ -22,6 +22,14 @@ const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 /** The reason why the migration cannot be tried on this machine, or undefined. */
 export const whyNoMigration = (): string | undefined =>
   whyNoPolicies() ?? (executableOnPath("kubectl", "") === undefined ? "no kubectl in PATH" : undefined);
+
+/** What was written to a folder. */
+export const textsIn = (folder: string): readonly (readonly [string, string])[] =>
+  readdirSync(folder, { recursive: true, encoding: "utf8", withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .toSorted()
+    .map((path) => [relative(folder, path), readFileSync(path, "utf8").replaceAll(folder, "FOLDER")]);
 
 /** A cluster that is to be migrated. */
 export interface Migration {

@@ -13,7 +13,7 @@ import {
 } from "../injector/cli/migrate/rig.ts";
 import { template } from "../support/helm.ts";
 import { until } from "../support/until.ts";
-import { openMigration, whyNoMigration, type Migration } from "./migrate-rig.ts";
+import { openMigration, textsIn, whyNoMigration, type Migration } from "./migrate-rig.ts";
 import type { KubeObject } from "./kube-client.ts";
 import { GRANTS, NAMESPACES } from "./setting.ts";
 
@@ -118,10 +118,10 @@ describe.skipIf(reason !== undefined).for(SCENARIOS)(
     let report: ReportJson;
     const admin = () => migration.rig.plane.admin;
     const dir = () => join(migration.folder, "migration");
-    const all = () => [
+    const all = (folder = dir()) => [
       ...args,
       "--dir",
-      dir(),
+      folder,
       "--oidc-issuer",
       "https://oidc.example/cluster",
       "-o",
@@ -208,8 +208,10 @@ describe.skipIf(reason !== undefined).for(SCENARIOS)(
     });
 
     test("says the same and writes the same in a second run, after all is applied", async () => {
-      const { code, stdout, stderr } = await migration.run(...all());
+      const other = join(migration.folder, "again");
+      const { code, stdout, stderr } = await migration.run(...all(other));
       expect([code, stderr]).toEqual([1, ""]);
+      expect(textsIn(other)).toEqual(textsIn(dir()));
       const again = JSON.parse(stdout) as ReportJson;
       expect(again.grants).toEqual(report.grants);
       expect(verdicts(again)).toEqual(verdicts(report));

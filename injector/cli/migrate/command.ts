@@ -5,7 +5,7 @@ import { objectsIn, placedIn, readInput, readManifests } from "../input/files.ts
 import { isName } from "../live/reference.ts";
 import { FILES, outputOption, withClusterOptions, withSettingOptions } from "../options.ts";
 import { plain, widthOf } from "../print/lines.ts";
-import { writeFiles } from "../print/write-files.ts";
+import { writeNewFolder } from "../print/write-files.ts";
 import { withPartyOptions } from "../trust/party-options.ts";
 import { parseAssociations } from "./from/associations.ts";
 import { ORIGINS, type OriginName } from "./from/origin.ts";
@@ -54,8 +54,7 @@ export function migrateCommand(bind: Bind): Command {
       "--associations <file>",
       "irsa: what aws eks describe-pod-identity-association prints, of one association after the other",
     )
-    .option("--dir <folder>", "write the files there")
-    .option("--force", "with --dir: replace files that have other contents")
+    .option("--dir <folder>", "write the files there; it has to be new or empty")
     .addOption(outputOption("text", "yaml", "json"))
     .optionsGroup("Trust policies:");
   withPartyOptions(command);
@@ -68,7 +67,7 @@ async function runMigrate(io: Io, name: OriginName, given: Options): Promise<Exi
   const options = { ...given, env: io.env };
   checkOptions(name, options);
   const { report, files } = await migrate(name, await readAll(name, options, io), options);
-  if (options.dir !== undefined) await writeFiles(files, options.force === true);
+  if (options.dir !== undefined) await writeNewFolder(options.dir, files);
   switch (options.output) {
     case "json":
       io.stdout.write(
@@ -88,7 +87,7 @@ async function runMigrate(io: Io, name: OriginName, given: Options): Promise<Exi
 /** @throws CodedError `USAGE` */
 function checkOptions(
   name: OriginName,
-  { filename, live, namespace, podroleNamespace, associations, dir, force }: Options,
+  { filename, live, namespace, podroleNamespace, associations, dir }: Options,
 ): void {
   if ((filename === undefined) === (live !== true)) {
     throw new CodedError("USAGE", "Give either manifests with -f or --live.");
@@ -100,7 +99,6 @@ function checkOptions(
     );
   }
   if (dir === "") throw new CodedError("USAGE", "--dir needs the name of a folder.");
-  if (force === true && dir === undefined) throw new CodedError("USAGE", "--force is for --dir.");
   for (const one of [namespace, podroleNamespace]) {
     if (one !== undefined && !isName(one))
       throw new CodedError("USAGE", `${JSON.stringify(one.slice(0, 120))} is not a namespace name.`);

@@ -10,7 +10,6 @@ export interface MigrateOptions extends PartyOptions {
   readonly roles?: readonly string[];
   readonly associations?: string;
   readonly dir?: string;
-  readonly force?: boolean;
   readonly output: "text" | "yaml" | "json";
 }
 

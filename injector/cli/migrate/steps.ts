@@ -166,7 +166,7 @@ function trustStep(
         ...(partial.length === 0
           ? []
           : [
-              `What ${partial.length} of the roles trust now is not known: add the statements of their files in ${shellWord(at("trust"))} by hand, or run this command again with --roles.`,
+              `What ${partial.length} of the roles trust now is not known: add the statements of their files in ${shellWord(at("trust"))} (*.add.json) by hand, or run this command again with --roles and another --dir.`,
             ]),
       ],
       commands: trust.set === "" ? [] : [`sh ${shellWord(at("set-trust.sh"))}`],

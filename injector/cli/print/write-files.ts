@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { CodedError, systemCode } from "../../../sidecar/kit/errors.ts";
 
@@ -26,18 +26,38 @@ export async function writeFiles(files: readonly NewFile[], force: boolean): Pro
       },
     );
   }
+  await write(files, "w");
+}
+
+/**
+ * Writes them into a folder that is new or empty: a file of an earlier run could go with one of this run, and mean something else.
+ * @throws CodedError `FILE_EXISTS`, `FILE_UNWRITABLE`
+ */
+export async function writeNewFolder(folder: string, files: readonly NewFile[]): Promise<void> {
+  const present = await readdir(folder).catch((error: unknown) => {
+    if (systemCode(error) === "ENOENT") return [];
+    throw unwritable(folder, error);
+  });
+  if (present.length > 0) {
+    throw new CodedError("FILE_EXISTS", `${folder} is not empty; nothing was written.`, {
+      remedy: "Give another --dir, which is new or empty.",
+    });
+  }
+  await write(files, "wx");
+}
+
+async function write(files: readonly NewFile[], flag: "w" | "wx"): Promise<void> {
   for (const { path, text } of files) {
     try {
       await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, text);
+      await writeFile(path, text, { flag });
     } catch (error) {
-      throw new CodedError(
-        "FILE_UNWRITABLE",
-        `${path} cannot be written (${systemCode(error) ?? "unknown error"}).`,
-        {
-          cause: error,
-        },
-      );
+      throw unwritable(path, error);
     }
   }
 }
+
+const unwritable = (path: string, cause: unknown): CodedError =>
+  new CodedError("FILE_UNWRITABLE", `${path} cannot be written (${systemCode(cause) ?? "unknown error"}).`, {
+    cause,
+  });

@@ -96,7 +96,9 @@ export function trustPlan(
     folder,
   ).map((file, index) => {
     const { plan, before } = changing[index] ?? {};
-    return { ...file, text: asJson(plan?.policy), state: plan?.state, before };
+    // Of another name than the whole policy: nobody shall set it by the command for that one.
+    const path = plan?.state === "add" ? file.path.replace(/\.json$/, ".add.json") : file.path;
+    return { ...file, path, text: asJson(plan?.policy), state: plan?.state, before };
   });
   const withBefore = files
     .filter(({ before, state }) => before !== undefined && state === "set")

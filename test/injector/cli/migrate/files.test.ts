@@ -192,6 +192,11 @@ describe("podrole migrate --dir", () => {
     const found = await report("kube2iam", OBJECTS, ...ISSUED, "--dir", dir);
     expect(codesOf(found)).toContain("TRUST_PARTIAL");
     expect(filesBelow(dir)).not.toContain("set-trust.sh");
+    // No command for whole policies, of another run or from memory, finds them by its name.
+    expect(filesBelow(dir).filter((path) => path.startsWith("trust/"))).toEqual([
+      "trust/111122223333/shop-a.trust.add.json",
+      "trust/111122223333/shop-b.trust.add.json",
+    ]);
     expect(JSON.stringify(found.steps)).not.toContain("update-assume-role-policy");
   });
 
@@ -257,20 +262,33 @@ describe("podrole migrate --dir", () => {
     }
   });
 
-  test("writes the same twice, and other contents only with --force", async () => {
+  test("writes the same twice, and nothing into a folder that is not empty", async () => {
     const dir = newFolder();
-    const again = (...more: readonly string[]) =>
-      migrate("kube2iam", OBJECTS, ...ISSUED, "--dir", dir, ...more);
-    const first = await again();
-    expect(await again()).toEqual(first);
-    writeFileSync(join(dir, "grants.yaml"), "mine");
-    expect(await again()).toMatchObject({
+    const run = (folder: string, ...more: readonly string[]) =>
+      migrate("kube2iam", OBJECTS, ...ISSUED, "--dir", folder, ...more);
+    const texts = (folder: string) => filesBelow(folder).map((path) => [path, textOf(folder, path)]);
+    await run(dir, "--roles", allRoles());
+    const before = texts(dir);
+    expect(before.join("\n")).toContain("set-trust.sh");
+    // Without --roles it would put files with podrole's statements alone beside the script that sets whole policies.
+    for (const more of [[], ["--roles", allRoles()]]) {
+      expect(await run(dir, ...more)).toMatchObject({
+        code: 2,
+        stdout: "",
+        stderr: expect.stringMatching(/^FILE_EXISTS: .* is not empty; nothing was written\. .*--dir/),
+      });
+      expect(texts(dir)).toEqual(before);
+    }
+    const other = newFolder();
+    mkdirSync(other);
+    await run(other, "--roles", allRoles());
+    const named = (folder: string) => JSON.stringify(texts(folder)).replaceAll(folder, "DIR");
+    expect(named(other)).toBe(named(dir));
+    const file = join(other, "values.yaml");
+    expect(await run(file)).toMatchObject({
       code: 2,
-      stdout: "",
-      stderr: expect.stringMatching(/^FILE_EXISTS: .*grants\.yaml .*--force/),
+      stderr: expect.stringMatching(/^FILE_UNWRITABLE: .*values\.yaml .*ENOTDIR/),
     });
-    expect(textOf(dir, "grants.yaml")).toBe("mine");
-    expect(await again("--force")).toEqual(first);
   });
 
   test.for(["..", "../../x", "a/b", "A", "a\nb", "$(x)"])(
@@ -365,7 +383,6 @@ describe("podrole migrate refuses", () => {
   test.for([
     [[], "USAGE: Give either manifests with -f or --live."],
     [["-f", "FILE", "--live"], "USAGE: Give either"],
-    [["-f", "FILE", "--force"], "USAGE: --force is for --dir"],
     [["-f", "FILE", "--dir", ""], "USAGE: --dir needs"],
     [["-f", "FILE", "-n", "../x"], "USAGE: "],
     [["-f", "FILE", "--associations", "FILE"], "USAGE: --associations are of EKS Pod Identity"],
