@@ -106,7 +106,9 @@ export async function openMigration(from: string, objects: readonly Json[]): Pro
     return {
       rig,
       folder,
-      run: (...args) => podrole(["migrate", from, "--live", "--kubeconfig", kubeconfig, ...args]),
+      // Not by --kubeconfig, which the scripts would take, too.
+      run: (...args) =>
+        podrole(["migrate", from, "--live", ...args], "", undefined, { KUBECONFIG: kubeconfig }),
       install,
       asAdmin: (program, ...args) =>
         promisify(execFile)(program, [...args], { env: { ...process.env, KUBECONFIG: adminConfig } }),

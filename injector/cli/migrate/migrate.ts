@@ -14,6 +14,7 @@ import { lastOfEach } from "./input.ts";
 import type { LiveInput } from "./live.ts";
 import { note, type Note } from "./note.ts";
 import type { Options } from "./options.ts";
+import { programsFor } from "./programs.ts";
 import type { Report } from "./report.ts";
 import { chartValues, requireBase, settled, type Settled } from "./settings.ts";
 import { stepsFor } from "./steps.ts";
@@ -65,6 +66,8 @@ export async function migrate(
   const { steps, files } = stepsFor({
     folder: options.dir ?? "",
     origin,
+    programs: programsFor(options),
+    caller: { ...config, principal: options.principal },
     podroleNamespace: options.podroleNamespace,
     isInstalled: read.live?.settings.object !== undefined,
     values: chartValues(withPolicy(settings, config), brokerValues(config, options)),

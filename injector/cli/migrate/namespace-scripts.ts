@@ -5,7 +5,7 @@ import { SKIP_LABEL } from "./from/irsa.ts";
 import type { OriginName } from "./from/origin.ts";
 import { titleOf, type Workload } from "./workloads.ts";
 
-/** Shell scripts that move a namespace to podrole, and back. kubectl runs them with its current context. */
+/** Shell scripts that move a namespace to podrole, and back. */
 export interface Scripts {
   readonly move: string;
   readonly back: string;
@@ -21,19 +21,20 @@ const KEEPING: ReadonlySet<string> = new Set(["ReplicaSet", "ReplicationControll
 /**
  * The order keeps pods working: the label comes before the new pods. Pods whose IRSA webhook no longer changes them, but which podrole's
  * does not change yet, would have no role.
+ * @param kubectl with the options that choose the cluster
  */
-export function scriptsFor(plan: NamespacePlan, origin: OriginName): Scripts {
+export function scriptsFor(plan: NamespacePlan, origin: OriginName, kubectl: string): Scripts {
   const { name, workloads } = plan;
   const namespace = shellWord(name);
   const movable = workloads.filter(({ verdict }) => verdict !== "refused" && verdict !== "stays");
   const patched = origin === "irsa" ? movable.filter(isPatched) : [];
   const restarted = movable.filter((one) => RESTARTED.has(one.workload.kind) && !patched.includes(one));
-  const label = `kubectl label namespace ${namespace} ${NAMESPACE_LABEL.key}`;
+  const label = `${kubectl} label namespace ${namespace} ${NAMESPACE_LABEL.key}`;
   const restart =
     restarted.length === 0
       ? []
       : [
-          `kubectl -n ${namespace} rollout restart ${restarted.map(({ workload }) => referenceOf(workload)).join(" ")}`,
+          `${kubectl} -n ${namespace} rollout restart ${restarted.map(({ workload }) => referenceOf(workload)).join(" ")}`,
         ];
   const waiting = movable.filter(
     (one) =>
@@ -44,7 +45,7 @@ export function scriptsFor(plan: NamespacePlan, origin: OriginName): Scripts {
     move: script([
       ...workloads.filter(({ verdict }) => verdict === "refused").map(refusedLine),
       `${label}=${NAMESPACE_LABEL.value} --overwrite`,
-      ...patched.map(({ workload }) => patchLine(workload, "true")),
+      ...patched.map(({ workload }) => patchLine(kubectl, workload, "true")),
       ...restart,
       ...waiting.map(({ workload }) =>
         comment(`${titleOf(workload)} gets guard and sidecar when its pod is created again.`),
@@ -52,7 +53,7 @@ export function scriptsFor(plan: NamespacePlan, origin: OriginName): Scripts {
     ]),
     back: script([
       `${label}-`,
-      ...patched.map(({ workload }) => patchLine(workload, null)),
+      ...patched.map(({ workload }) => patchLine(kubectl, workload, null)),
       ...restart,
       ...waiting.map(({ workload }) =>
         comment(`${titleOf(workload)} keeps guard and sidecar until its pod is created again.`),
@@ -77,10 +78,10 @@ const comment = (text: string): string => `# ${text}`;
 
 const referenceOf = ({ kind, name }: Workload): string => shellWord(`${kind.toLowerCase()}/${name}`);
 
-function patchLine({ kind, name, namespace }: Workload, value: string | null): string {
+function patchLine(kubectl: string, { kind, name, namespace }: Workload, value: string | null): string {
   const template = { template: { metadata: { labels: { [SKIP_LABEL]: value } } } };
   const spec = kind === "CronJob" ? { jobTemplate: { spec: template } } : template;
-  return `kubectl -n ${shellWord(namespace)} patch ${kind.toLowerCase()} ${shellWord(name)} --type merge -p ${shellWord(JSON.stringify({ spec }))}`;
+  return `${kubectl} -n ${shellWord(namespace)} patch ${kind.toLowerCase()} ${shellWord(name)} --type merge -p ${shellWord(JSON.stringify({ spec }))}`;
 }
 
 const script = (lines: readonly string[]): string =>

@@ -3,7 +3,7 @@ import type { NamespacePlan } from "./assess.ts";
 import type { OriginName } from "./from/origin.ts";
 import type { GrantObject } from "./grants.ts";
 import type { Note } from "./note.ts";
-import type { Step } from "./steps.ts";
+import type { Step } from "./step.ts";
 import type { PlannedPolicy } from "./trust/policies.ts";
 import { titleOf } from "./workloads.ts";
 

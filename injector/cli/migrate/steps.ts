@@ -6,20 +6,16 @@ import type { NamespacePlan } from "./assess.ts";
 import type { Origin } from "./from/origin.ts";
 import type { GrantObject } from "./grants.ts";
 import { scriptsFor } from "./namespace-scripts.ts";
+import type { Programs } from "./programs.ts";
+import { removal, type Caller } from "./removal.ts";
+import type { Step } from "./step.ts";
 import type { TrustPlan } from "./trust/policies.ts";
-
-/** One step of the migration: what to run, and what undoes it. */
-export interface Step {
-  readonly title: string;
-  /** What to know first; sentences. */
-  readonly about: readonly string[];
-  readonly commands: readonly string[];
-  readonly back: readonly string[];
-}
 
 export interface Plan {
   readonly folder: string;
   readonly origin: Origin;
+  readonly programs: Programs;
+  readonly caller: Caller;
   readonly podroleNamespace: string;
   /** Whether podrole is in the cluster already. */
   readonly isInstalled: boolean;
@@ -38,13 +34,14 @@ export function stepsFor(plan: Plan): {
   readonly steps: readonly Step[];
   readonly files: readonly NewFile[];
 } {
-  const { folder, origin, plans, grants, trust } = plan;
+  const { folder, origin, plans, grants, trust, programs } = plan;
+  const { kubectl } = programs;
   const at = (...parts: readonly string[]): string => join(folder, ...parts).replace(/^-/, "./-");
   const moving = plans.filter(({ moves }) => moves === true);
   const [last, first] = [true, false].map((wanted) =>
     moving.filter(({ verifies }) => (verifies && origin.intercepts) === wanted),
   );
-  const scripts = new Map(moving.map((one) => [one.name, scriptsFor(one, origin.name)]));
+  const scripts = new Map(moving.map((one) => [one.name, scriptsFor(one, origin.name, kubectl)]));
   const files: NewFile[] = [{ path: at("values.yaml"), text: toYaml(plan.values) }];
   if (grants.length > 0) files.push({ path: at("grants.yaml"), text: grantsText(grants) });
   for (const [name, { move, back }] of scripts) {
@@ -79,7 +76,7 @@ export function stepsFor(plan: Plan): {
           : [`First correct what is refused in it (${refused}), or leave this namespace as it is.`],
       commands: [
         `sh ${shellWord(at("namespaces", name, "move.sh"))}`,
-        `podrole explain -n ${shellWord(name)} ${exampleOf(workloads)}`,
+        programs.podrole(`explain -n ${shellWord(name)} ${exampleOf(workloads)}`),
       ],
       back: [`sh ${shellWord(at("namespaces", name, "back.sh"))}`],
     };
@@ -92,14 +89,14 @@ export function stepsFor(plan: Plan): {
           {
             title: "Allow the roles",
             about: [],
-            commands: [`kubectl apply -f ${shellWord(at("grants.yaml"))}`],
-            back: [`kubectl delete -f ${shellWord(at("grants.yaml"))}`],
+            commands: [`${kubectl} apply -f ${shellWord(at("grants.yaml"))}`],
+            back: [`${kubectl} delete -f ${shellWord(at("grants.yaml"))}`],
           },
         ]),
     ...trustStep(trust, at),
     ...cleanFirst(first ?? []).map(move),
     enforce(plan),
-    ...(origin.intercepts ? [removal(origin)] : []),
+    ...(origin.intercepts ? [removal(origin, plan.caller)] : []),
     ...(last ?? []).map(move),
     ...(ofRules === undefined
       ? []
@@ -122,7 +119,7 @@ const cleanFirst = (plans: readonly NamespacePlan[]): readonly NamespacePlan[] =
   return [...plans.filter(isClean), ...plans.filter((one) => !isClean(one))];
 };
 
-function install({ podroleNamespace, audits, policy, isInstalled }: Plan, values: string): Step {
+function install({ podroleNamespace, audits, policy, isInstalled, programs }: Plan, values: string): Step {
   const namespace = shellWord(podroleNamespace);
   const until = audits && policy !== undefined ? " --set options.policy=audit" : "";
   return {
@@ -134,10 +131,10 @@ function install({ podroleNamespace, audits, policy, isInstalled }: Plan, values
       ...(until === "" ? [] : [`Mode audit allows every role, and warns of what ${policy} would refuse.`]),
     ],
     commands: [
-      `helm upgrade --install podrole deploy/chart --namespace ${namespace} --create-namespace -f ${shellWord(values)}${until} --set ${shellWord("admissionPolicy.validationActions={Warn}")}`,
-      "podrole check --wait",
+      `${programs.helm} upgrade --install podrole deploy/chart --namespace ${namespace} --create-namespace -f ${shellWord(values)}${until} --set ${shellWord("admissionPolicy.validationActions={Warn}")}`,
+      programs.podrole("check --wait"),
     ],
-    back: [`helm uninstall podrole --namespace ${namespace}`],
+    back: [`${programs.helm} uninstall podrole --namespace ${namespace}`],
   };
 }
 
@@ -175,9 +172,9 @@ function trustStep(
   ];
 }
 
-function enforce({ podroleNamespace, audits, policy }: Plan): Step {
+function enforce({ podroleNamespace, audits, policy, programs }: Plan): Step {
   const upgrade = (mode: string, action: string): string =>
-    `helm upgrade podrole deploy/chart --namespace ${shellWord(podroleNamespace)} --reuse-values${mode} --set ${shellWord(`admissionPolicy.validationActions={${action}}`)}`;
+    `${programs.helm} upgrade podrole deploy/chart --namespace ${shellWord(podroleNamespace)} --reuse-values${mode} --set ${shellWord(`admissionPolicy.validationActions={${action}}`)}`;
   const set = (mode: string): string =>
     audits && policy !== undefined ? ` --set options.policy=${mode}` : "";
   return {
@@ -188,18 +185,8 @@ function enforce({ podroleNamespace, audits, policy }: Plan): Step {
   };
 }
 
-const removal = ({ name, found }: Origin): Step => ({
-  title: `Remove ${name}`,
-  about: [
-    `Do it in the way it was installed${found.length === 0 ? "" : ` (${found.join(", ")})`}, when no pod needs it any more.`,
-    `Then remove from the roles' trust policies whom ${name} needed there. Only after that can a compromised node no longer assume the roles.`,
-  ],
-  commands: [],
-  back: [],
-});
-
 function rulesScripts(
-  { origin }: Plan,
+  { origin, programs: { kubectl } }: Plan,
   moving: readonly NamespacePlan[],
 ): { readonly remove: string; readonly restore: string } | undefined {
   const { rules } = origin;
@@ -212,16 +199,18 @@ function rulesScripts(
   return {
     remove: withHead(
       ruled
-        .map(({ name }) => `kubectl annotate namespace ${shellWord(name)} ${shellWord(`${rules.key}-`)}\n`)
+        .map(({ name }) => `${kubectl} annotate namespace ${shellWord(name)} ${shellWord(`${rules.key}-`)}\n`)
         .join(""),
     ),
-    restore: withHead(ruled.map(({ name, value }) => restoring(name, { [rules.key]: value })).join("")),
+    restore: withHead(
+      ruled.map(({ name, value }) => restoring(kubectl, name, { [rules.key]: value })).join(""),
+    ),
   };
 }
 
 /** By standard input, since Linux takes no argument of 128 KiB, and an annotation may be longer. JSON is one line, whatever the text is. */
-const restoring = (name: string, annotations: Readonly<Record<string, string>>): string =>
-  `kubectl patch namespace ${shellWord(name)} --type merge --patch-file /dev/stdin <<'EOF'\n${JSON.stringify({ metadata: { annotations } })}\nEOF\n`;
+const restoring = (kubectl: string, name: string, annotations: Readonly<Record<string, string>>): string =>
+  `${kubectl} patch namespace ${shellWord(name)} --type merge --patch-file /dev/stdin <<'EOF'\n${JSON.stringify({ metadata: { annotations } })}\nEOF\n`;
 
 const withHead = (lines: string): string => `#!/bin/sh\nset -eu\n${lines}`;
 

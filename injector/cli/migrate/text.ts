@@ -5,7 +5,7 @@ import type { OriginName } from "./from/origin.ts";
 import type { Assessed, NamespacePlan } from "./assess.ts";
 import { NOTES, type Note } from "./note.ts";
 import { notesIn, type Report } from "./report.ts";
-import type { Step } from "./steps.ts";
+import type { Step } from "./step.ts";
 import { titleOf } from "./workloads.ts";
 
 /** As many of a kind as are shown. */
