@@ -8,7 +8,16 @@ import { rendered, whyNoHelm } from "../support/helm.ts";
 import { policyRights } from "./metadata-policies-rig.ts";
 import { placeOf } from "./places.ts";
 import { DEFAULT_RIGHTS, linesOf, rightsWith, type Rights } from "./rights.ts";
-import { accountsOf, BROKER, CONTROLLER, createNamespace, INJECTOR, NAMESPACES } from "./setting.ts";
+import {
+  accountsOf,
+  BROKER,
+  CONTROLLER,
+  createNamespace,
+  GRANTS,
+  INJECTOR,
+  MISSING_OWNER,
+  NAMESPACES,
+} from "./setting.ts";
 
 const reason = whyNot();
 const REVIEWS = "/apis/authorization.k8s.io/v1";
@@ -233,9 +242,9 @@ describe.skipIf(reason !== undefined)(
         const { status, body } = await controller.request("POST", `${secrets}?dryRun=All`, object);
         return `${status} ${body.message ?? ""}`;
       };
-      const patched = async (data: object): Promise<string> => {
+      const patched = async (change: object): Promise<string> => {
         const type = "application/merge-patch+json";
-        const { status, body } = await controller.request("PATCH", `${settings}?dryRun=All`, { data }, type);
+        const { status, body } = await controller.request("PATCH", `${settings}?dryRun=All`, change, type);
         return `${status} ${body.message ?? ""}`;
       };
       const refused = expect.stringContaining("[CONTROLLER_WRITE] ") as string;
@@ -284,9 +293,47 @@ describe.skipIf(reason !== undefined)(
       });
 
       test("changes which forms of pods are accepted, and no setting", async () => {
-        expect(await patched({ "accepted.0.version": "1" })).toMatch(/^200/);
-        for (const change of [{ guard: "off" }, { image: "evil" }, { version: null }, { accepted: "x" }])
-          expect(await patched(change)).toEqual(refused);
+        expect(await patched({ data: { "accepted.0.version": "1" } })).toMatch(/^200/);
+        for (const data of [{ guard: "off" }, { image: "evil" }, { version: null }, { accepted: "x" }])
+          expect(await patched({ data })).toEqual(refused);
+      });
+
+      test.for([
+        [
+          "an owner that is not there, so that Kubernetes removes them",
+          { metadata: { ownerReferences: [MISSING_OWNER] } },
+        ],
+        ["a finalizer", { metadata: { finalizers: ["example.com/stay"] } }],
+        ["a label by which a GitOps tool removes them", { metadata: { labels: { "example.com/app": "a" } } }],
+        ["such an annotation", { metadata: { annotations: { "example.com/app": "a" } } }],
+        ["immutable, so that nobody changes them", { immutable: true }],
+        ["binary data", { binaryData: { a: "YQ==" } }],
+      ] as const)("gives the settings' ConfigMap nothing else: %s", async ([, change]) => {
+        expect(await patched(change)).toEqual(refused);
+        expect(await patched({ ...change, data: { "accepted.0.version": "1" } })).toEqual(refused);
+      });
+
+      test("changes nothing of a RoleGrant but its status", async () => {
+        const spec = { effect: "Deny", namespaces: ["shop"], roles: ["arn:aws:iam::111122223333:role/a"] };
+        const kind = { apiVersion: "podrole.dev/v1alpha1", kind: "RoleGrant" };
+        await installed.plane.admin.create(GRANTS, { ...kind, metadata: { name: "deny" }, spec });
+        const { status, body } = await controller.request(
+          "PATCH",
+          `${GRANTS}/deny/status`,
+          {
+            metadata: {
+              ownerReferences: [MISSING_OWNER],
+              finalizers: ["example.com/stay"],
+              labels: { a: "b" },
+            },
+            spec: { effect: "Allow" },
+            status: { podsUsing: 7 },
+          },
+          "application/merge-patch+json",
+        );
+        expect([status, body.status, body.spec]).toEqual([200, { podsUsing: 7 }, spec]);
+        for (const field of ["ownerReferences", "finalizers", "labels"])
+          expect(body.metadata).not.toHaveProperty(field);
       });
     });
   },

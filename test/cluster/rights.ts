@@ -98,7 +98,7 @@ export const RIGHTS: readonly Rights[] = [
     resource: "configmaps",
     names: ["podrole-config"],
     worth:
-      "let the admission policies accept other pods, which the webhook still denies. The policy `podrole-controller` refuses a change of the settings",
+      "let the admission policies accept other pods, which the webhook still denies. The policy `podrole-controller` refuses a change of the settings, and their removal",
   },
   {
     account: "podrole-controller",

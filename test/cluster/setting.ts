@@ -26,6 +26,14 @@ export const INJECTOR = "podrole-injector";
 export const CONTROLLER = "podrole-controller";
 export const BROKER = "podrole-broker";
 
+/** Kubernetes' garbage collector removes every object whose only owner this is. */
+export const MISSING_OWNER = {
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  name: "nothing",
+  uid: "0b1f8a52-9d4c-4a6e-8f0e-1d2c3b4a5968",
+};
+
 /** The first object of a kind that is not the controller's. */
 export const shippedObject = async (kind: string): Promise<KubeObject> =>
   (await shippedObjects()).find((object) => object.kind === kind && object.metadata.name !== CONTROLLER);
