@@ -72,6 +72,11 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
       "needs admissionPolicy",
     ],
     [
+      "Ignore with a policy that fails open as well",
+      { webhook: { failurePolicy: "Ignore" }, admissionPolicy: { failurePolicy: "Ignore" } },
+      "webhook.failurePolicy Ignore needs admissionPolicy with Deny and failurePolicy Fail",
+    ],
+    [
       "a guard in the sidecar's container without the policies, one of which forbids exec into it",
       { options: { guardContainer: "sidecar" }, admissionPolicy: { enabled: false } },
       "options.guardContainer sidecar needs admissionPolicy",
@@ -81,6 +86,19 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
       {
         options: { meshInitImages: ["istio=a.example/b"] },
         admissionPolicy: { validationActions: ["Warn"] },
+      },
+      "options.meshInitImages needs admissionPolicy",
+    ],
+    [
+      "such a guard with policies that fail open",
+      { options: { guardContainer: "sidecar" }, admissionPolicy: { failurePolicy: "Ignore" } },
+      "options.guardContainer sidecar needs admissionPolicy",
+    ],
+    [
+      "such trust with policies that fail open",
+      {
+        options: { meshInitImages: ["istio=a.example/b"] },
+        admissionPolicy: { failurePolicy: "Ignore" },
       },
       "options.meshInitImages needs admissionPolicy",
     ],

@@ -201,6 +201,13 @@ the default applies. */}}
 {{ end -}}
 {{- end }}
 
+{{/* Whether the admission policies refuse what they should, also where a check itself fails; empty if not. */}}
+{{- define "podrole.policyHolds" -}}
+{{- with .Values.admissionPolicy -}}
+{{- if and .enabled (has "Deny" .validationActions) (eq .failurePolicy "Fail") -}}yes{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Refuses combinations of values that do not work. The schema sees only one value at a time. */}}
 {{- define "podrole.checked" -}}
 {{- $v := .Values -}}
@@ -232,14 +239,14 @@ the default applies. */}}
 {{- fail (printf "metadataNetworkPolicy.namespaces: the controller has a NetworkPolicy podrole-metadata in %s. Remove the namespace from the list, or set metadataNetworkPolicy.labelled to false first" .) -}}
 {{- end -}}
 {{- end -}}
-{{- if and (eq $v.webhook.failurePolicy "Ignore") (not (and $v.admissionPolicy.enabled (has "Deny" $v.admissionPolicy.validationActions))) -}}
-{{- fail "webhook.failurePolicy Ignore needs admissionPolicy with Deny: otherwise pods run unguarded while the injector is away" -}}
+{{- if and (eq $v.webhook.failurePolicy "Ignore") (not (include "podrole.policyHolds" .)) -}}
+{{- fail "webhook.failurePolicy Ignore needs admissionPolicy with Deny and failurePolicy Fail: otherwise pods run unguarded while the injector is away" -}}
 {{- end -}}
-{{- if and (eq $v.options.guardContainer "sidecar") (not (and $v.admissionPolicy.enabled (has "Deny" $v.admissionPolicy.validationActions))) -}}
-{{- fail "options.guardContainer sidecar needs admissionPolicy with Deny: exec into the sidecar's container would be root there and could remove the guard's rules" -}}
+{{- if and (eq $v.options.guardContainer "sidecar") (not (include "podrole.policyHolds" .)) -}}
+{{- fail "options.guardContainer sidecar needs admissionPolicy with Deny and failurePolicy Fail: exec into the sidecar's container would be root there and could remove the guard's rules" -}}
 {{- end -}}
-{{- if and $v.options.meshInitImages (not (and $v.admissionPolicy.enabled (has "Deny" $v.admissionPolicy.validationActions))) -}}
-{{- fail "options.meshInitImages needs admissionPolicy with Deny: exec into a mesh's init container could remove the guard's rules" -}}
+{{- if and $v.options.meshInitImages (not (include "podrole.policyHolds" .)) -}}
+{{- fail "options.meshInitImages needs admissionPolicy with Deny and failurePolicy Fail: exec into a mesh's init container could remove the guard's rules" -}}
 {{- end -}}
 {{- if eq (int $v.options.credentialsPort) (int $v.options.healthPort) -}}
 {{- fail "options.credentialsPort and options.healthPort are the same" -}}
