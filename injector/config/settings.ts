@@ -173,7 +173,8 @@ export const SETTINGS = {
     sidecar: ENV.brokerUrl,
   }),
   brokerCa: optional(certificates, {
-    about: "Source broker: CA certificates by which sidecars know the broker; the controller writes them.",
+    about:
+      "Source broker: CA certificates by which sidecars know the broker; with broker.enabled the controller writes them.",
     policy: true,
     sidecar: ENV.brokerCa,
   }),

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { controllerCommand } from "../../injector/controller/command.ts";
 import { brokerCommand } from "../../injector/broker/command.ts";
 import { rendered, template, whyNoHelm, type Manifest } from "../support/helm.ts";
+import { SOME_CERTIFICATE } from "../support/setting-samples.ts";
 
 const reason = whyNoHelm();
 const ROLE = "arn:aws:iam::111122223333:role/podrole-broker";
@@ -55,6 +56,16 @@ describe.skipIf(reason !== undefined)(`the chart's broker${reason ? `: ${reason}
       "needs broker.enabled",
     ],
     [
+      "a broker of one's own without its CA, which no controller would write",
+      { options: { source: "broker", brokerUrl: "https://broker.example" } },
+      "needs options.brokerCa",
+    ],
+    [
+      "the same where namespaces choose it",
+      { options: { sourceOverride: ["broker"], brokerUrl: "https://broker.example" } },
+      "needs options.brokerCa",
+    ],
+    [
       "a CA of one's own, which the controller would not replace",
       { broker: broker(), options: { brokerCa: "-----BEGIN CERTIFICATE-----" } },
       "options.brokerCa cannot be combined",
@@ -76,7 +87,8 @@ describe.skipIf(reason !== undefined)(`the chart's broker${reason ? `: ${reason}
     expect(urlWith({ broker: broker() })).toBe("https://podrole-broker.podrole-system.svc");
     const brokerUrl = "https://broker.example";
     expect(urlWith({ broker: broker(), options: { brokerUrl } })).toBe(brokerUrl);
-    expect(urlWith({ options: { source: "broker", brokerUrl } })).toBe(brokerUrl);
+    const brokerCa = SOME_CERTIFICATE;
+    expect(urlWith({ options: { source: "broker", brokerUrl, brokerCa } })).toBe(brokerUrl);
   });
 
   test("is selected by its own Service, budget, spread and NetworkPolicy, and by none of the injector's", () => {

@@ -262,8 +262,13 @@ the default applies. */}}
 {{- if and (or (eq $v.options.source "ambient") (has "ambient" $v.options.sourceOverride)) (not $v.options.ambientSecret) -}}
 {{- fail "options.source or options.sourceOverride ambient needs options.ambientSecret" -}}
 {{- end -}}
-{{- if and (or (eq $v.options.source "broker") (has "broker" $v.options.sourceOverride)) (not (include "podrole.brokerUrl" .)) -}}
+{{- if and (or (eq $v.options.source "broker") (has "broker" $v.options.sourceOverride)) (not $v.broker.enabled) -}}
+{{- if not $v.options.brokerUrl -}}
 {{- fail "options.source or options.sourceOverride broker needs broker.enabled: pods would have nobody to ask for sessions" -}}
+{{- end -}}
+{{- if not $v.options.brokerCa -}}
+{{- fail "options.source or options.sourceOverride broker without broker.enabled needs options.brokerCa: sidecars know the broker by that CA, and no controller writes it" -}}
+{{- end -}}
 {{- end -}}
 {{- if $v.broker.enabled -}}
 {{- include "podrole.brokerChecked" . -}}
