@@ -119,6 +119,16 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
       "metadataNetworkPolicy.labelled cannot be combined",
     ],
     ["no name of a namespace", { metadataNetworkPolicy: { namespaces: ["a/b"] } }, "/namespaces/0"],
+    [
+      "a NetworkPolicy for pods on the node's network, which would not hold",
+      { hostNetwork: true, networkPolicy: { enabled: true } },
+      "networkPolicy cannot be combined with hostNetwork",
+    ],
+    [
+      "a NetworkPolicy that keeps Prometheus out",
+      { networkPolicy: { enabled: true, from: [{ podSelector: {} }] }, serviceMonitor: { enabled: true } },
+      "networkPolicy.from needs networkPolicy.metricsFrom",
+    ],
     ["source ambient without a Secret", { options: { source: "ambient" } }, "options.ambientSecret"],
     ["a budget of the only replica", { replicas: 1 }, "leaves none to evict"],
     ["a budget of both", { podDisruptionBudget: { minAvailable: 2 } }, "leaves none to evict"],
@@ -163,6 +173,18 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
     expect(ofKind(objects, "PodDisruptionBudget").spec.selector).toEqual(selector);
     expect(ofKind(objects, "NetworkPolicy").spec.podSelector).toEqual(selector);
     for (const spread of pod.spec.topologySpreadConstraints) expect(spread.labelSelector).toEqual(selector);
+  });
+
+  test("opens the webhook's port to everybody, or to the API servers and to who reads metrics", () => {
+    const ingressWith = (networkPolicy: object): Manifest =>
+      ofKind(rendered({ networkPolicy: { enabled: true, ...networkPolicy } }), "NetworkPolicy").spec.ingress;
+    const ports = [{ port: "webhook", protocol: "TCP" }];
+    const [servers, prometheus] = [{ ipBlock: { cidr: "10.0.0.0/28" } }, { podSelector: {} }];
+    expect(ingressWith({})).toEqual([{ ports }]);
+    expect(ingressWith({ metricsFrom: [prometheus] })).toEqual([{ ports }]);
+    expect(ingressWith({ from: [servers] })).toEqual([{ ports, from: [servers] }]);
+    const both = { from: [servers], metricsFrom: [prometheus] };
+    expect(ingressWith(both)).toEqual([{ ports, from: [servers, prometheus] }]);
   });
 
   test("runs one replica of the controller from the injector's image, without a Service, and with no port but health", () => {

@@ -17,7 +17,6 @@ const EVERYTHING: object = {
   },
   imagePullSecrets: [{ name: "registry" }],
   image: { digest: `sha256:${"0".repeat(64)}` },
-  hostNetwork: true,
   port: 10_260,
   nodeSelector: { "node-role.kubernetes.io/infra": "" },
   tolerations: [{ key: "dedicated", operator: "Exists" }],
@@ -29,7 +28,11 @@ const EVERYTHING: object = {
   namespace: { create: true },
   webhook: { excludeNamespaces: ["istio-system"] },
   tls: { names: ["podrole.example"] },
-  networkPolicy: { enabled: true, from: [{ ipBlock: { cidr: "10.0.0.0/28" } }] },
+  networkPolicy: {
+    enabled: true,
+    from: [{ ipBlock: { cidr: "10.0.0.0/28" } }],
+    metricsFrom: [{ podSelector: { matchLabels: { app: "prometheus" } } }],
+  },
   metadataNetworkPolicy: { namespaces: POLICY_NAMESPACES },
   serviceMonitor: { enabled: true, labels: { release: "prometheus" } },
   podMonitor: { enabled: true, namespaces: ["shop"], labels: { release: "prometheus" } },
@@ -78,8 +81,13 @@ export const CHART_VALUES: readonly (readonly [string, object, readonly string[]
   ["a broker with the node's role", { broker: { enabled: true, identity: { type: "node" } } }, []],
   ["everything that is optional", EVERYTHING, []],
   [
-    "everything that is optional, and cert-manager",
-    { ...EVERYTHING, ...valuesAt("tls.mode", "cert-manager") },
+    "everything that is optional, cert-manager and the node's network",
+    {
+      ...EVERYTHING,
+      ...valuesAt("tls.mode", "cert-manager"),
+      hostNetwork: true,
+      networkPolicy: { enabled: false },
+    },
     [],
   ],
 ];
