@@ -255,6 +255,33 @@ describe.skipIf(reason !== undefined)(
       },
     );
 
+    test.skipIf(PROMTOOL === undefined)(
+      `alerts of what any policy refuses, but for podrole-exec${PROMTOOL ? "" : ": no promtool"}`,
+      () => {
+        const objects = rendered({ ...MONITORED, metadataNetworkPolicy: { labelled: true } });
+        const alertname = "PodrolePolicyDenied";
+        const { spec } = ofKind(objects, "PrometheusRule");
+        const rules = tempFile(JSON.stringify(spec), "rules.yaml");
+        const { labels, annotations } = spec.groups[0].rules.find(
+          ({ alert }: { alert: string }) => alert === alertname,
+        );
+        const policies = objects.filter((one) => one?.kind === "ValidatingAdmissionPolicy");
+        expect(policies.length).toBeGreaterThan(5);
+        for (const { metadata } of policies) {
+          const { name } = metadata;
+          const exp_alerts =
+            name === "podrole-exec" ? [] : [{ exp_labels: labels, exp_annotations: annotations }];
+          const series = `apiserver_validating_admission_policy_check_total{policy="${name}",enforcement_action="deny"}`;
+          const answer = tried(
+            rules,
+            [{ series, values: "0x9 1x10" }],
+            [{ eval_time: "6m", alertname, exp_alerts }],
+          );
+          expect({ name, ...answer }).toEqual({ name, ...TOOK });
+        }
+      },
+    );
+
     test("has alerts of the broker only where there is one", () => {
       const alertsWith = (values: object): readonly string[] =>
         ofKind(rendered(values), "PrometheusRule").spec.groups[0].rules.map(
