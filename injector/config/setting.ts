@@ -39,5 +39,5 @@ export const optional = <T>(kind: Kind<T>, more: About): Setting<T | undefined> 
 });
 
 /** The setting that gives an annotation another key. */
-export const keyOf = (annotation: string): Setting<string | undefined> =>
-  optional(annotationKey, { about: `Other key of the annotation ${annotation}.`, spells: annotation });
+export const keyOf = (annotation: string, more = ""): Setting<string | undefined> =>
+  optional(annotationKey, { about: `Other key of the annotation ${annotation}${more}.`, spells: annotation });

@@ -46,6 +46,9 @@ const resources = (name: OwnContainer, pod: string): Setting<readonly Amount[]> 
     pod,
   });
 
+/** The policy podrole-annotations takes no parameters: where the ConfigMap is gone, kubelets must still report what their pods do. */
+const FROZEN = "; with the broker set it by helm upgrade, which writes it into a policy as well";
+
 /**
  * Every setting of an installation, by its name in the chart's `options`, in the ConfigMap and, in kebab case, on the command
  * line. Tenants control none of them. This table is the source of InjectorConfig, flags, values.yaml, values.schema.json,
@@ -259,8 +262,8 @@ export const SETTINGS = {
     sidecar: ENV.logLevel,
   }),
   roleKey: keyOf(ANNOTATION.role),
-  externalIdKey: keyOf(ANNOTATION.externalId),
-  sessionNameKey: keyOf(ANNOTATION.peerSessionName),
+  externalIdKey: keyOf(ANNOTATION.externalId, FROZEN),
+  sessionNameKey: keyOf(ANNOTATION.peerSessionName, FROZEN),
   serviceAccountKey: keyOf(ANNOTATION.serviceAccountRole),
   defaultRoleKey: keyOf(ANNOTATION.namespaceDefaultRole),
   namespaceKey: keyOf(ANNOTATION.namespaceAllowedRoles),

@@ -7,10 +7,22 @@ const APPLY =
 const NONE =
   "There is no ValidatingAdmissionPolicy of podrole's: only the webhook keeps pods from running without a guard, and nothing checks what other webhooks change after it.";
 
+/** Only the chart knows the keys that it is to freeze. Without the broker there is no such policy. */
+const ANNOTATIONS = "podrole-annotations";
+
 const oursIn = (policies: readonly Fields[]): readonly Fields[] =>
   policies.filter((one) => nameOf(one).startsWith("podrole"));
 
-export const policyCheck = ({ policies }: CheckFacts): Results => {
+/** Keys that the settings have now and that this policy's text does not contain. */
+const unfrozen = (policy: Fields, { config, configProblem }: CheckFacts): readonly string[] =>
+  nameOf(policy) !== ANNOTATIONS || configProblem !== undefined
+    ? []
+    : [config.keys.externalId, config.keys.peerSessionName].filter(
+        (key) => !JSON.stringify(own(policy, "spec")).includes(`'${key}'`),
+      );
+
+export const policyCheck = (facts: CheckFacts): Results => {
+  const { policies } = facts;
   const code = "POLICY";
   // An API server that knows no such kind is told of by its version.
   const unknown = warn(code, NONE, "Upgrade the cluster to Kubernetes 1.31 or newer.");
@@ -25,6 +37,14 @@ export const policyCheck = ({ policies }: CheckFacts): Results => {
       );
       if (said.length > 0) {
         return warn(code, `The API server warns about expressions of ${name}: ${listed(said, 3)}.`, APPLY);
+      }
+      const missing = unfrozen(policy, facts);
+      if (missing.length > 0) {
+        return warn(
+          code,
+          `${name} does not know the settings' keys ${missing.join(", ")}: the status of a running pod may change these annotations, and with them the sessions that the broker makes.`,
+          "Set externalIdKey and sessionNameKey by helm upgrade, which writes them into this policy as well.",
+        );
       }
       if (own(fieldsIn(policy, "spec"), "failurePolicy") === "Ignore") {
         return fail(

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { certificateAuthority, servingCertificate, validFor } from "../../../../injector/tls/certificates.ts";
+import { requireConfig } from "../../../../injector/config/read-config.ts";
 import { authority, found, HOST, NOW, webhookConfiguration, type Loose } from "./healthy.ts";
 import { DAY_MS, absent, unread, problems, said, webhook } from "./checks-rig.ts";
 
@@ -142,6 +143,22 @@ describe("the admission policy", () => {
       "warn: The API server warns about expressions of podrole: spec.validations[0]: undefined field 'x'.",
     ]);
     expect(said("POLICY", policy({ spec: { failurePolicy: "Ignore" } }))[0]).toMatch(/^fail/);
+  });
+
+  test("of annotations is not up to date where the ConfigMap alone has other keys than the chart's values", () => {
+    const expression = "k in ['iam.amazonaws.com/external-id', 'kiam.example/session']";
+    const policies = found([
+      { metadata: { name: "podrole-annotations" }, spec: { validations: [{ expression }] } },
+    ]);
+    const of = (sessionNameKey: string) =>
+      said("POLICY", { policies, config: requireConfig({ sessionNameKey }) });
+    expect(of("kiam.example/session")).toEqual([
+      "ok: ValidatingAdmissionPolicy podrole-annotations is installed.",
+    ]);
+    expect(of("other.example/session")[0]).toMatch(
+      /^warn: podrole-annotations does not know the settings' keys other\.example\/session:/,
+    );
+    expect(said("POLICY", { policies, configProblem: "There is no ConfigMap." })[0]).toMatch(/^ok/);
   });
 
   test("fails when it is not bound, or bound without Deny", () => {
