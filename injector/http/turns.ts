@@ -18,8 +18,10 @@ interface Asking {
 }
 
 /**
- * An address gets at most half of the memory, unless it asks for more at once and holds nothing. Next comes the address
- * that holds least, with its lightest request: so neither many requests nor heavy ones of one address keep others waiting.
+ * An address gets at most half of the memory, unless it asks for more at once and holds nothing. Next comes the request after
+ * which its address holds least: so neither many requests nor heavy ones of one address keep others waiting. Until there is room
+ * for it, nobody comes: otherwise light ones of two addresses could take each piece of memory that becomes free, before it is
+ * enough for a heavier one.
  */
 export function turns(most: number): Turns {
   const waiting = new Set<Asking>();
@@ -32,11 +34,11 @@ export function turns(most: number): Turns {
     let least = Infinity;
     for (const one of waiting) {
       const has = held.get(one.address) ?? 0;
-      if (total + one.weight > most || (has > 0 && has + one.weight > most / 2)) continue;
-      if (best !== undefined && (has > least || (has === least && one.weight >= best.weight))) continue;
-      [best, least] = [one, has];
+      const holds = has + one.weight;
+      if (holds >= least || (has > 0 && holds > most / 2)) continue;
+      [best, least] = [one, holds];
     }
-    return best;
+    return best === undefined || total + best.weight > most ? undefined : best;
   };
   const add = (address: string, weight: number): void => {
     total += weight;

@@ -63,6 +63,24 @@ test("the address that holds least is next, with its lightest request", async ()
   expect(await one.come()).toEqual(["f", "e"]);
 });
 
+test("a request is not passed for ever by lighter ones of addresses that would hold more", async () => {
+  const one = asking(
+    10,
+    ["a", "1", 3],
+    ["b", "1", 2],
+    ["c", "2", 3],
+    ["d", "2", 2],
+    ["e", "3", 4],
+    ["f", "1", 2],
+    ["g", "2", 2],
+  );
+  expect(await one.come()).toEqual(["a", "b", "c", "d"]);
+  one.end("b");
+  expect(await one.come()).toEqual([]);
+  one.end("d");
+  expect(await one.come()).toEqual(["e"]);
+});
+
 test("a request that gives up before its turn takes nothing, and ending twice gives back once", async () => {
   const one = asking(10, ["a", "1", 10], ["b", "2", 10], ["c", "3", 10], ["d", "4", 10]);
   one.end("b");

@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { type TLSSocket } from "node:tls";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { app, pod } from "../../support/pods.ts";
 import { until } from "../../support/until.ts";
 import { reviewText } from "../../support/webhook.ts";
-import { ca, agentFor, listening, review, raw } from "./listener-rig.ts";
+import { ca, agentFor, hungUp, listening, review, raw } from "./listener-rig.ts";
 
 describe("a flood of long bodies", () => {
   const LONG = 6 * 1024 * 1024;
@@ -60,6 +60,29 @@ describe("a flood of long bodies", () => {
     await stalled(port, { count: 4, read: 1, last: 3 });
     await stalled(port, { count: 4, read: 0, last: 4 });
     expect((await review(port, agentFor([ca]), LONG_REVIEW)).status).toBe(200);
+  });
+
+  test("that do not come, from two addresses that take all memory again and again, keeps no long review out", async () => {
+    const bodyMs = 1500;
+    const { port } = await listening({ bodyMs });
+    const over = new AbortController();
+    onTestFinished(() => over.abort());
+    /** One connection after the other that sends headers alone, and is cut off. */
+    const holding = async (last: number): Promise<void> => {
+      while (!over.signal.aborted) {
+        const socket = await raw(port, { localAddress: `127.0.0.${last}` });
+        socket.write(HEAD.replace(String(LONG), String(1024 * 1024)));
+        await hungUp(socket);
+      }
+    };
+    // Each address may have eight at a time. They end one after the other.
+    for (let n = 0; n < 16; n += 1) {
+      for (const last of [2, 3]) void holding(last).catch(() => undefined);
+      await delay(bodyMs / 16);
+    }
+    // Longer than what comes free at once.
+    const longer = reviewText(JSON.stringify(pod({}, { note: "x".repeat(3_000_000) })));
+    for (let n = 0; n < 3; n += 1) expect((await review(port, agentFor([ca]), longer)).status).toBe(200);
   });
 });
 
