@@ -23,7 +23,7 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<string, string>>>
   },
   roles: {
     "roles -A --html roles.html": "the whole cluster, as a page with tables and a picture",
-    "roles -A --role billing-* -o csv": "which pods have one of these roles, for a spreadsheet",
+    "roles -A --role 'billing-*' -o csv": "which pods have one of these roles, for a spreadsheet",
     "roles -n shop --reach": "what each service account of a namespace could take",
     "roles -f deployment.yaml --base-role-arn arn:aws:iam::111122223333:role/":
       "what the pods of manifests would get, without a cluster",

@@ -38,10 +38,12 @@ export function rolesCommand(bind: Bind): Command {
   return command.action(bind(runRoles));
 }
 
-async function runRoles(io: Io, given: Omit<Options, "env">): Promise<ExitCode> {
+async function runRoles(io: Io, given: Omit<Options, "env">, command: Command): Promise<ExitCode> {
   const options = { ...given, env: io.env } as Options;
   if (options.allNamespaces === true && options.namespace !== undefined)
     throw new CodedError("USAGE", "-A is for all namespaces: take -n off.");
+  if (options.html !== undefined && command.getOptionValueSource("output") === "cli")
+    throw new CodedError("USAGE", "--html writes a page, so it takes no -o: leave one of them out.");
   const report = await reportFor(options, io);
   if (options.html !== undefined) {
     const { writePage } = await import("./html/write.ts");

@@ -58,6 +58,10 @@ describe("podrole COMMAND --help", () => {
 
 const LINES = Object.values(EXAMPLES).flatMap((lines) => Object.keys(lines));
 
+test.for(LINES)("the example podrole %s has no character that a shell expands", (line) => {
+  expect(line.replaceAll(/'[^']*'/g, "")).not.toMatch(/[*?[\]{}~$;&|<>`"\\!]/);
+});
+
 test.for(LINES)("the example podrole %s is a command line that podrole takes", (line) => {
   const words = ["podrole", ...line.split(" ")];
   const made = new Set(words.filter((word) => word.endsWith(".yaml")));

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -270,6 +271,13 @@ describe("podrole roles --html", () => {
     expect(readFileSync(reader, "utf8")).toBe("old");
     closeSync(reader);
     expect(readdirSync(folder).toSorted()).toEqual(["made.html", "old.html"]);
+  });
+
+  test("is refused beside another output", async () => {
+    const file = join(tempFolder(), "roles.html");
+    const refused = { code: 2, stdout: "", stderr: expect.stringMatching(/^USAGE: --html .+\n$/) };
+    for (const format of ["json", "table"]) expect(await write(file, "-o", format)).toMatchObject(refused);
+    expect(existsSync(file)).toBe(false);
   });
 
   test("follows no link, and replaces neither it nor a folder", async () => {
