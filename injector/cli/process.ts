@@ -1,6 +1,6 @@
 import { systemCode } from "../../sidecar/kit/errors.ts";
-import { Interruption, type Output } from "./io.ts";
-import { paintFor } from "./print/paint.ts";
+import { Interruption } from "./io.ts";
+import { outputOf } from "./print/output.ts";
 import { run } from "./run.ts";
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
@@ -22,16 +22,10 @@ function interrupted(): AbortSignal {
   return AbortSignal.any([signalled.signal, unread.signal]);
 }
 
-const outputOf = (stream: NodeJS.WriteStream): Output => ({
-  write: (text) => void stream.write(text),
-  columns: stream.isTTY ? stream.columns : undefined,
-  paint: paintFor(stream, process.env),
-});
-
 process.exitCode = await run(process.argv.slice(2), {
   stdin: process.stdin,
-  stdout: outputOf(process.stdout),
-  stderr: outputOf(process.stderr),
+  stdout: outputOf(process.stdout, process.env, false),
+  stderr: outputOf(process.stderr, process.env, true),
   env: process.env,
   interrupted,
 });

@@ -1,3 +1,5 @@
+import { plain } from "../../sidecar/kit/plain.ts";
+
 /** The code is the contract. Its severity belongs to the code, not to the place that raises it. */
 export type Severity = "deny" | "warn" | "info";
 
@@ -325,7 +327,5 @@ export const denies = (findings: readonly Finding[]): boolean =>
   findings.some(({ severity }) => severity === "deny");
 
 /** `[CODE] message remedy`, always on one line, even if a name in it contains line breaks. */
-export function sentence({ code, message, remedy }: Finding): string {
-  // Control characters would let a pod's author write lines of their own into a terminal or a log.
-  return `[${code}] ${message} ${remedy}`.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").trim();
-}
+export const sentence = ({ code, message, remedy }: Finding): string =>
+  plain(`[${code}] ${message} ${remedy}`).trim();

@@ -1,3 +1,4 @@
+import { plain } from "../../sidecar/kit/plain.ts";
 import { fieldsIn, isRecord, metadataOf, own, type Fields } from "./read.ts";
 
 /** A pod inside an object: where it is, and how the object looks with another in its place. */
@@ -60,11 +61,11 @@ function replaceAt(object: Fields, [key, ...rest]: readonly string[], value: unk
   };
 }
 
-/** `Kind namespace/name`, as messages call an object. */
+/** `Kind namespace/name`, as messages call an object: on one line. */
 export function nameOfObject(object: Fields, namespace: string): string {
   const metadata = own(object, "metadata");
   const name = isRecord(metadata) ? (own(metadata, "name") ?? own(metadata, "generateName")) : undefined;
-  return `${kindOf(object)} ${namespace}/${typeof name === "string" ? name : "(unnamed)"}`;
+  return plain(`${kindOf(object)} ${namespace}/${typeof name === "string" ? name : "(unnamed)"}`);
 }
 
 /** An object's own namespace, or undefined. */

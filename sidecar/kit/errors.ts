@@ -1,3 +1,5 @@
+import { plain } from "./plain.ts";
+
 /**
  * An error with a stable code, which logs, metrics, tests and the troubleshooting page match on. The message is one
  * sentence for a person and may change; the remedy says what to do.
@@ -14,10 +16,10 @@ export class CodedError<Code extends string = string> extends Error {
   }
 }
 
-/** `CODE: what happened. What to do.` on one line, even if the parts have line breaks. */
+/** `CODE: what happened. What to do.` on one line, even if the parts have line breaks or other control characters. */
 export function oneLine(error: CodedError): string {
   const text = [`${error.code}: ${error.message}`, error.remedy].filter(Boolean).join(" ");
-  return text.replaceAll(/\s+/g, " ").trim();
+  return plain(text).replaceAll(/\s+/g, " ").trim();
 }
 
 /** Makes a coded error of anything that was thrown. */

@@ -63,7 +63,7 @@ function stepLines({ question, answer, because, considered = [] }: Step, width: 
       : [...wrapped(answer, width, COLUMN), ...wrapped(because, width, COLUMN)];
   const [first = "", ...rest] = lines.map((line) => line.slice(COLUMN));
   return [
-    `  ${question}`.padEnd(COLUMN) +
+    `  ${plain(question)}`.padEnd(COLUMN) +
       (first.startsWith(answer) ? first.replace(answer, () => paint("cyan", answer)) : first),
     ...rest.map((line) => " ".repeat(COLUMN) + line),
     ...considered.flatMap((one) => candidateLines(one, width, paint)),

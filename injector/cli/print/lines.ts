@@ -1,8 +1,7 @@
+import { plain } from "../../../sidecar/kit/plain.ts";
 import type { Output } from "../io.ts";
 
-/** Without control characters: a name in a manifest could otherwise write its own lines into a terminal. */
-export const plain = (text: string): string =>
-  text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, " ");
+export { plain };
 
 /** Lines of at most `width`. A longer word stays whole: a broken ARN cannot be copied. */
 export function wrapped(text: string, width: number, indent: number): readonly string[] {

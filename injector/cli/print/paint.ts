@@ -1,6 +1,11 @@
-import { styleText } from "node:util";
+import { inspect, styleText } from "node:util";
 
-export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
+const STYLES = ["bold", "dim", "red", "green", "yellow", "cyan"] as const;
+export type Style = (typeof STYLES)[number];
+/** What a painted text has before it and behind. */
+export const PAINT_CODES: readonly string[] = STYLES.flatMap((style) =>
+  (inspect.colors[style] ?? []).map((code) => `\u001B[${code}m`),
+);
 /** A text in a style, or as it is. */
 export type Paint = (style: Style, text: string) => string;
 

@@ -1,4 +1,5 @@
 import { plain, wrapped } from "../../print/lines.ts";
+import { REDO } from "../../print/output.ts";
 import type { Paint, Style } from "../../print/paint.ts";
 import { ProcessFailed } from "../node/process-failed.ts";
 import type { DiffLine } from "./diff.ts";
@@ -71,7 +72,7 @@ const STYLES: Readonly<Record<DiffLine["sign"], Style | undefined>> = {
 export function createProgress({ write, paint, columns, isVerbose }: ProgressOptions): Progress {
   const records: Recorded[] = [];
   const width = Math.min(columns ?? WIDTH_MAX, WIDTH_MAX);
-  const redo = columns === undefined ? "" : "\r\u001B[2K";
+  const redo = columns === undefined ? "" : REDO;
   let section = "";
   // Said before there was a step to say it of, such as what is skipped.
   let early: string[] = [];
