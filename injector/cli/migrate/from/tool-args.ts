@@ -8,6 +8,8 @@ export type Flags = ReadonlyMap<string, string>;
 export interface FoundTool {
   /** `DaemonSet kube-system/kube2iam` */
   readonly object: string;
+  /** What the container runs instead of the image's own program. */
+  readonly program?: string;
   readonly words: readonly string[];
   /** Of the container, as far as the manifest has them. */
   readonly env: ReadonlyMap<string, string>;
@@ -23,9 +25,11 @@ export function findTool(objects: readonly Fields[], image: RegExp): readonly Fo
       .filter((container) => image.test(bareImage(own(container, "image"))))
       .map((container) => {
         const env = envOf(container);
-        const words = [...strings(own(container, "command")).slice(1), ...strings(own(container, "args"))];
+        const [program, ...rest] = strings(own(container, "command"));
+        const words = [...rest, ...strings(own(container, "args"))];
         return {
           object: `${kindOf(object)} ${namespace}/${nameOf(object)}`,
+          ...(program === undefined ? {} : { program }),
           // As the kubelet does.
           words: words.map((word) =>
             word.replaceAll(/\$\((\w+)\)/g, (all, name: string) => env.get(name) ?? all),
@@ -57,21 +61,61 @@ function bareImage(image: unknown): string {
  * Flags as pflag and kingpin read them: `--name=value`, `--name value`, and of switches `--name`, `--name=false` and `--no-name`.
  * @param switches the names of flags that take no value of their own
  */
-export function flagsIn(words: readonly string[], switches: ReadonlySet<string>): Flags {
+export const flagsIn = (words: readonly string[], switches: ReadonlySet<string>): Flags =>
+  readWords(words, switches).flags;
+
+function readWords(
+  words: readonly string[],
+  switches: ReadonlySet<string>,
+): { readonly flags: Flags; readonly others: readonly string[] } {
   const flags = new Map<string, string>();
+  const others: string[] = [];
   for (let at = 0; at < words.length; at += 1) {
-    const [, name = "", value] = /^--?([a-z0-9][a-z0-9._-]*)(?:=([^]*))?$/i.exec(words[at] ?? "") ?? [];
-    if (name === "") continue;
+    const [, name = "", value] = FLAG.exec(words[at] ?? "") ?? [];
     const positive = name.replace(/^no-/, "");
-    if (switches.has(name)) flags.set(name, value ?? "true");
+    if (name === "") others.push(words[at] ?? "");
+    else if (switches.has(name)) flags.set(name, value ?? "true");
     else if (switches.has(positive)) flags.set(positive, "false");
     else if (value !== undefined) flags.set(name, value);
+    // Not known here: it may be a switch, and a flag is hardly a value.
+    else if (FLAG.test(words[at + 1] ?? "")) flags.set(name, "");
     else {
       at += 1;
       flags.set(name, words[at] ?? "");
     }
   }
-  return flags;
+  return { flags, others };
+}
+
+const FLAG = /^--?([a-z0-9][a-z0-9._-]*)(?:=([^]*))?$/i;
+
+const SHELL = /^(?:a|ba|da|k|z)?sh$|^busybox$/;
+/** What may stand between flags: the end of an init's own, and the value of a switch, which the tools ignore. */
+const BESIDE_FLAGS: ReadonlySet<string> = new Set(["--", "true", "false"]);
+
+const fileOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
+/**
+ * Why not all of the tool's flags can be read, as a clause; undefined if they can. What a shell makes of its text is not known here, and a
+ * flag that is passed over may be the one that restricts the roles.
+ * @param names what the tool's own program and its commands are called
+ */
+export function whyUnread(
+  { program, words }: Pick<FoundTool, "program" | "words">,
+  switches: ReadonlySet<string>,
+  names: RegExp,
+): string | undefined {
+  const { flags, others } = readWords(words, switches);
+  const shown = (text: string): string => JSON.stringify(text.slice(0, 120));
+  const isOwn = (path: string): boolean => names.test(fileOf(path));
+  // None of the tools has a flag -c.
+  if (SHELL.test(fileOf(program ?? "")) || flags.has("c")) return "a shell runs it";
+  const odd = others.find((word) => !BESIDE_FLAGS.has(word) && !isOwn(word));
+  if (odd !== undefined) return `${shown(odd)} among its arguments is no flag`;
+  if (program !== undefined && !isOwn(program) && flags.size === 0)
+    return `${shown(program)} runs it, without a flag`;
+  const open = DECISIVE.find((flag) => flags.get(flag)?.includes("$(") === true);
+  return open === undefined ? undefined : `--${open} has a variable that the manifest does not hold`;
 }
 
 /** The flags by which it is decided which role a pod gets. */
