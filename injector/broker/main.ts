@@ -81,8 +81,10 @@ async function serve(options: BrokerOptions & Record<string, unknown>): Promise<
   const unready = unreadiness({
     draining: () => drain.started(),
     factsRead: () => cluster.ready(),
+    factsOld: () => cluster.old(),
     settings: () => whyNoSettings(config, settings),
     certificate: () => tls.state().unready,
+    cannotIssue: sessions.cannotIssue,
     identity: sessions.identity,
   });
   const metrics = brokerMetrics({

@@ -20,6 +20,8 @@ export interface KubernetesCluster extends Cluster {
   stop(): Promise<void>;
   /** Whether each kind that is followed has been read once. */
   ready(): boolean;
+  /** Why the rules are too old to decide by, so that there are no facts; undefined if they are not, and always without `rulesOnly`. */
+  old(): CodedError | undefined;
   /** Also keeps this annotation of service accounts. Resolves once all accounts have been read with it. */
   keepRoleKey(key: string): Promise<void>;
   /** Whether each kind is followed at this moment, so that what is in memory is what the API server has. */
@@ -92,10 +94,13 @@ export function kubernetesCluster(
   const limitRanges = informer(LIMIT_RANGES, deps);
   const all = rulesOnly ? [namespaces, grants] : [namespaces, accounts, grants, limitRanges];
   const looking = lookUps(clock);
-  const requireNews = (): void => {
+  const whyOld = (): CodedError | undefined => {
     const old = rulesOnly ? all.find((one) => clock.now() - one.heardAt() > OLD_MS) : undefined;
-    if (old !== undefined)
-      throw unavailable(`podrole has had no news of ${old.resource} for five minutes`, old.problem());
+    return old && unavailable(`podrole has had no news of ${old.resource} for five minutes`, old.problem());
+  };
+  const requireNews = (): void => {
+    const old = whyOld();
+    if (old !== undefined) throw old;
   };
   let running: Promise<unknown> = Promise.resolve();
 
@@ -190,6 +195,7 @@ export function kubernetesCluster(
     isFollowing: () => all.every((one) => one.problem() === undefined),
     refusedLookUps: () => looking.refused(),
     ready: () => all.every((one) => one.listed()),
+    old: whyOld,
     followed: () =>
       all.map((one) => ({ resource: one.resource, objects: one.size(), heardAt: one.heardAt() })),
     facts: async (namespace, serviceAccount) => {

@@ -20,6 +20,8 @@ interface Replica {
   readonly underWay: Set<() => void>;
   /** Ends it as `kill -9` does. */
   readonly kill: () => void;
+  /** From STS. */
+  isCutOff: boolean;
 }
 
 /** The broker's Service, with its replicas behind. */
@@ -30,6 +32,8 @@ export interface SimulatedBrokers {
   readonly add: () => Promise<void>;
   /** Kills the oldest replica. */
   readonly killOldest: () => void;
+  /** Whether the oldest replica is cut off from STS, and answers all the same. */
+  readonly cutOffOldest: (isCutOff: boolean) => void;
   /** Sessions in memory, of all replicas. */
   readonly held: () => number;
 }
@@ -48,21 +52,15 @@ const CALLS_PER_SECOND = 200;
 /** What a sidecar waits for. */
 const SIDECAR_MS = 10_000;
 const NETWORK_MS = 1;
-const AFFINITY_MS = 600_000;
 
 export function simulatedBrokers(deps: SimulatedBrokersDeps): SimulatedBrokers {
   const { clock, random, onAnswer } = deps;
   const replicas: Replica[] = [];
 
-  /** As kube-proxy does with the Service's session affinity. */
-  const chosen = new Map<string, { readonly replica: Replica; readonly until: number }>();
-  const replicaFor = (address: string): Replica | undefined => {
-    const before = chosen.get(address);
-    const mayStay =
-      before !== undefined && before.until > clock.elapsed() && replicas.includes(before.replica);
-    const replica = mayStay ? before.replica : replicas[Math.floor(random() * replicas.length)];
-    if (replica !== undefined) chosen.set(address, { replica, until: clock.elapsed() + AFFINITY_MS });
-    return replica;
+  /** As kube-proxy does, which knows those that are ready. */
+  const oneOf = (): Replica | undefined => {
+    const ready = replicas.filter(({ sessions }) => sessions.cannotIssue() === undefined);
+    return ready[Math.floor(random() * ready.length)];
   };
 
   return {
@@ -73,12 +71,16 @@ export function simulatedBrokers(deps: SimulatedBrokersDeps): SimulatedBrokers {
       replicas.push(replica);
     },
     killOldest: () => replicas.shift()?.kill(),
+    cutOffOldest: (isCutOff) => {
+      const [oldest] = replicas;
+      if (oldest !== undefined) oldest.isCutOff = isCutOff;
+    },
     held: () => replicas.reduce((sum, { sessions }) => sum + sessions.held(), 0),
     ask: async (request) => {
       const start = clock.elapsed();
       const ended = (code: string): void => onAnswer(clock.elapsed() - start, code);
       try {
-        const replica = replicaFor(request.address);
+        const replica = oneOf();
         if (replica === undefined) throw noAnswer("BROKER_UNREACHABLE");
         await clock.sleep(NETWORK_MS);
         if (replica.underWay.size >= LIMITS.connections) throw noAnswer("CONNECTION_REFUSED");
@@ -126,12 +128,13 @@ function newReplica({ cluster, sts, clock, random, tokenFile }: SimulatedBrokers
     random,
     log,
     onCall: () => undefined,
-    sts,
+    sts: sts.seenBy(() => replica.isCutOff),
   });
   const turns = apiTurns(clock);
   const { signal } = stopping;
   const underWay = new Set<() => void>();
-  return {
+  const replica: Replica = {
+    isCutOff: false,
     broker: broker({
       reviewToken: tokenReviewer({ api: cluster.api, turns, clock, signal }),
       readPod: podReader({ api: cluster.api, turns, signal }),
@@ -152,6 +155,7 @@ function newReplica({ cluster, sts, clock, random, tokenFile }: SimulatedBrokers
       for (const killed of underWay) killed();
     },
   };
+  return replica;
 }
 
 const noAnswer = (code: string): IssueError =>

@@ -15,7 +15,9 @@ export const QUOTA_PER_SECOND = 600;
 const SILENT_MS = 2000;
 
 /** STS, in place of the client that calls it. */
-export interface SimulatedSts extends StsCalls {
+export interface SimulatedSts {
+  /** The way there from one place, which may be cut off while others are not. */
+  readonly seenBy: (isCutOff: () => boolean) => StsCalls;
   isOut: boolean;
   calls: number;
   throttled: number;
@@ -38,9 +40,9 @@ export function simulatedSts(
     sts.calls += 1;
     sts.peak = Math.max(sts.peak, inSecond);
   };
-  const answered = async (): Promise<void> => {
+  const answered = async (isCutOff: () => boolean): Promise<void> => {
     count();
-    if (sts.isOut) {
+    if (sts.isOut || isCutOff()) {
       await clock.sleep(SILENT_MS);
       throw new IssueError("STS_TIMEOUT", "STS did not answer.", { kind: "passing" });
     }
@@ -50,8 +52,8 @@ export function simulatedSts(
     sts.throttled += 1;
     throw new IssueError("Throttling", "Rate exceeded.", { kind: "throttled" });
   };
-  const granted = async ({ step }: RoleRequest): Promise<Credentials> => {
-    await answered();
+  const granted = async ({ step }: RoleRequest, isCutOff: () => boolean): Promise<Credentials> => {
+    await answered(isCutOff);
     const [issuedAt, { roleArn, durationSeconds }] = [clock.now(), step];
     return {
       accessKeyId: `ASIA${sts.calls}`,
@@ -69,15 +71,17 @@ export function simulatedSts(
     calls: 0,
     throttled: 0,
     peak: 0,
-    at: async (_, onRequestId) => async (request) => {
-      const credentials = await granted(request);
-      onRequestId?.(credentials.accessKeyId);
-      return credentials;
-    },
-    arnOf: async () => {
-      await answered();
-      return "arn:aws:sts::111122223333:assumed-role/podrole-broker/podrole-broker";
-    },
+    seenBy: (isCutOff) => ({
+      at: async (_, onRequestId) => async (request) => {
+        const credentials = await granted(request, isCutOff);
+        onRequestId?.(credentials.accessKeyId);
+        return credentials;
+      },
+      arnOf: async () => {
+        await answered(isCutOff);
+        return "arn:aws:sts::111122223333:assumed-role/podrole-broker/podrole-broker";
+      },
+    }),
   };
   return sts;
 }

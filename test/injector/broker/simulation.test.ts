@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { MINUTE, world } from "../../simulate/timeline.ts";
+import { MINUTE, SECOND, world } from "../../simulate/timeline.ts";
 
 /** `npm run simulate:broker` with a few pods. */
 async function simulated(count: number) {
@@ -26,6 +26,17 @@ test("sessions that were just made outlive an outage of STS of fifty minutes", a
   const { outage, pass, row } = await simulated(30);
   await outage(50 * MINUTE);
   await pass(5 * MINUTE);
+  expect(row()).toMatchObject({ needless: 0, figures: { "expired for want of STS": "0" } });
+});
+
+test("pods start and no session expires while one of two replicas answers but does not reach STS", async () => {
+  const { brokers, pods, pass, row, close } = await world(30);
+  onTestFinished(close);
+  brokers.cutOffOldest(true);
+  pods.start(SECOND);
+  await pass(30 * SECOND, "all served");
+  expect(pods.served()).toBe(30);
+  await pass(3 * 60 * MINUTE);
   expect(row()).toMatchObject({ needless: 0, figures: { "expired for want of STS": "0" } });
 });
 

@@ -91,7 +91,8 @@ describe("facts", () => {
           (error: unknown) => coded(error).code,
         );
       };
-      expect([await codeAfter(4 * 60_000), await codeAfter(6 * 60_000)]).toEqual([undefined, code]);
+      expect([await codeAfter(4 * 60_000), cluster.old()]).toEqual([undefined, undefined]);
+      expect([await codeAfter(6 * 60_000), cluster.old()?.code]).toEqual([code, code]);
     },
   );
 
