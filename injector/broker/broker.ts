@@ -11,7 +11,8 @@ import type { Cluster } from "../model/facts.ts";
 import { framesOf } from "../model/log.ts";
 import { BusyError } from "./busy.ts";
 import { requireOwnAddress } from "./client-address.ts";
-import type { IssuedSession, IssueSession } from "./issue-session.ts";
+import type { MadeSession } from "./held-sessions.ts";
+import type { IssueSession } from "./issue-session.ts";
 import type { ReadPod } from "./pod-record.ts";
 import { sessionAsked } from "./session-asked.ts";
 import type { PodCaller, ReviewToken } from "./token-review.ts";
@@ -24,9 +25,12 @@ export interface SessionRequest {
   readonly address: string;
 }
 
-/** How a request ended. What is not known of a refused one is absent. */
-export type SessionOutcome =
-  | { readonly kind: "given"; readonly plan: SessionPlan; readonly issued: IssuedSession }
+/**
+ * What happens to sessions: STS makes one, one is given to a pod, a request for one is refused. What is not known of a refused request
+ * is absent.
+ */
+export type SessionEvent =
+  | { readonly kind: "made" | "given"; readonly plan: SessionPlan; readonly session: MadeSession }
   | {
       readonly kind: "refused";
       readonly error: IssueError;
@@ -47,8 +51,8 @@ export interface BrokerDeps {
   /** Why no pod can get a session, whichever it is. In an outage of STS the API server is then spared. */
   readonly cannotIssue?: () => IssueError | undefined;
   readonly clock: Pick<Clock, "elapsed">;
-  /** Called with every outcome. */
-  readonly observe: (outcome: SessionOutcome) => void;
+  /** Called when a session is given or refused: once for each request. */
+  readonly observe: (event: SessionEvent) => void;
   readonly log: Pick<Log, "error">;
 }
 
@@ -75,9 +79,9 @@ export function broker(deps: BrokerDeps): Broker {
       if (!mayAsk(known.caller.podUid)) throw tooMany(known.caller);
       known.asked = sessionAsked(request.body);
       const plan = await planOf(known.asked, known.caller, request.address, deps);
-      const issued = await deps.issueSession(plan);
-      deps.observe({ kind: "given", plan, issued });
-      return issued.credentials;
+      const session = await deps.issueSession(plan);
+      deps.observe({ kind: "given", plan, session });
+      return session.credentials;
     } catch (error) {
       const refusal = refusalOf(error, deps.log);
       deps.observe({ kind: "refused", error: refusal, address: request.address, ...known });

@@ -1,7 +1,5 @@
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import { within } from "../../sidecar/kit/within.ts";
-import type { Secret } from "../../sidecar/kit/secret.ts";
-import type { Credentials } from "../../sidecar/sts/credentials.ts";
 import { IssueError } from "../../sidecar/sts/issue-error.ts";
 import type { SessionPlan } from "../decide/pod-session.ts";
 import { BusyError } from "./busy.ts";
@@ -9,19 +7,11 @@ import type { CallQueue } from "./call-queue.ts";
 import type { HeldSessions, MadeSession } from "./held-sessions.ts";
 import { sessionKey } from "./session-key.ts";
 
-export interface IssuedSession {
-  readonly credentials: Credentials;
-  /** STS's id of the call that gave it. */
-  readonly requestId: string | undefined;
-  /** Whether this is the first answer with this session. */
-  readonly made: boolean;
-}
-
 /**
  * A session for a plan that was just decided upon.
  * @throws IssueError STS's refusal, or why STS could not be asked; of them BusyError
  */
-export type IssueSession = (plan: SessionPlan) => Promise<IssuedSession>;
+export type IssueSession = (plan: SessionPlan) => Promise<MadeSession>;
 
 export interface IssueDeps {
   /** The calls to STS. */
@@ -29,6 +19,8 @@ export interface IssueDeps {
   readonly queue: CallQueue;
   readonly held: HeldSessions;
   readonly clock: Pick<Clock, "sleep">;
+  /** Called with every session that STS has made, whether or not anybody still waits for it. */
+  readonly onMade: (plan: SessionPlan, session: MadeSession) => void;
 }
 
 /** Less than a sidecar waits for the broker. */
@@ -40,15 +32,14 @@ const PATIENCE_MS = 8000;
  *
  * Who has waited for long is told to come again. The session is made all the same, and is there when they do.
  */
-export function sessionIssuer({ makeSession, queue, held, clock }: IssueDeps): IssueSession {
+export function sessionIssuer({ makeSession, queue, held, clock, onMade }: IssueDeps): IssueSession {
   const underWay = new Map<string, Promise<MadeSession>>();
-  /** By their session tokens, the sessions that somebody has. */
-  const given = new WeakSet<Secret>();
 
   const make = async (key: string, plan: SessionPlan): Promise<MadeSession> => {
     try {
       const session = await queue.run(plan.pod.namespace, () => makeSession(plan));
       held.put(key, session);
+      onMade(plan, session);
       return session;
     } catch (error) {
       if (error instanceof IssueError && error.kind === "definite") held.drop(key);
@@ -71,23 +62,17 @@ export function sessionIssuer({ makeSession, queue, held, clock }: IssueDeps): I
       queue.waitMs(),
     );
 
-  const give = ({ credentials, requestId }: MadeSession): IssuedSession => {
-    const made = !given.has(credentials.sessionToken);
-    given.add(credentials.sessionToken);
-    return { credentials, requestId, made };
-  };
-
   return async (plan) => {
     const key = sessionKey(plan);
     const fresh = held.fresh(key);
-    if (fresh !== undefined) return give(fresh);
+    if (fresh !== undefined) return fresh;
     try {
-      return give(await within(madeOnce(key, plan), PATIENCE_MS, clock, busy));
+      return await within(madeOnce(key, plan), PATIENCE_MS, clock, busy);
     } catch (error) {
       const isRefusal = error instanceof IssueError && error.kind === "definite";
       const session = isRefusal ? undefined : held.get(key);
       if (session === undefined) throw error;
-      return give(session);
+      return session;
     }
   };
 }

@@ -20,7 +20,7 @@ import { servingFrom } from "../tls/options.ts";
 import { tlsSource } from "../tls/source.ts";
 import { apiTurns } from "./api-turns.ts";
 import { auditLog } from "./audit.ts";
-import { broker } from "./broker.ts";
+import { broker, type SessionEvent } from "./broker.ts";
 import { brokerCommand, identityOf, type BrokerOptions } from "./command.ts";
 import { brokerMetrics } from "./metrics.ts";
 import { podReader } from "./pod-record.ts";
@@ -68,6 +68,7 @@ async function serve(options: BrokerOptions & Record<string, unknown>): Promise<
     random: Math.random,
     log,
     onCall: (code, ms) => metrics.observeCall(code, ms),
+    onMade: (plan, session) => observe({ kind: "made", plan, session }),
   });
   const ownArn = (): string => {
     const arn = sessions.identity.arn();
@@ -102,6 +103,12 @@ async function serve(options: BrokerOptions & Record<string, unknown>): Promise<
     identity: sessions.identity,
   });
 
+  const audit = auditLog(log, clock);
+  const observe = (event: SessionEvent): void => {
+    metrics.observe(event);
+    audit(event);
+  };
+
   // From here on kubelets can ask how it is.
   const health = healthServer({
     unready,
@@ -115,7 +122,6 @@ async function serve(options: BrokerOptions & Record<string, unknown>): Promise<
   cluster.start();
   const following = settings.run(config, signal);
   const { minVersion } = serving;
-  const audit = auditLog(log, clock);
   const sessionPort = sessionServer({
     broker: broker({
       reviewToken: tokenReviewer({ api, turns, clock, signal, onReview: metrics.countReview }),
@@ -126,10 +132,7 @@ async function serve(options: BrokerOptions & Record<string, unknown>): Promise<
       issueSession: sessions.issue,
       cannotIssue: sessions.cannotIssue,
       clock,
-      observe: (outcome) => {
-        metrics.observe(outcome);
-        audit(outcome);
-      },
+      observe,
       log,
     }),
     tls: { minVersion, ...(await tls.first(signal)) },

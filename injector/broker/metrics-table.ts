@@ -5,10 +5,10 @@ import { SERVER_METRICS } from "../http/server-metrics.ts";
 export const BROKER_METRICS = {
   podrole_broker_sessions_total: {
     type: "counter",
-    help: "Sessions that were given to pods.",
+    help: "Sessions that STS made, and how often a session was given to a pod.",
     labels: {
       outcome:
-        "`made`: STS was asked for it; `again`: it was held, for a sidecar that was started again, for other pods that share it, or because STS did not answer",
+        "`made`: by STS, also if nobody waits for it any more; `given`: in an answer to a pod. More are given than made where sidecars were started again, where pods share sessions, and while STS does not answer",
     },
   },
   podrole_broker_refusals_total: {

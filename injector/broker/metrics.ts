@@ -1,12 +1,12 @@
 import { Registry } from "prom-client";
 import { labelled, metricMakers } from "../http/metric-makers.ts";
 import { serverMetrics, type ServerMetrics, type ServerMetricsDeps } from "../http/server-metrics.ts";
-import type { SessionOutcome } from "./broker.ts";
+import type { SessionEvent } from "./broker.ts";
 import { BROKER_DURATION_BUCKETS, BROKER_METRICS, codeLabel } from "./metrics-table.ts";
 import type { ReviewOutcome } from "./token-review.ts";
 
 export interface BrokerMetrics extends ServerMetrics {
-  readonly observe: (outcome: SessionOutcome) => void;
+  readonly observe: (event: SessionEvent) => void;
   /** Counts an answer's time, in milliseconds. */
   readonly observeAnswer: (status: number, ms: number) => void;
   readonly countReview: (outcome: ReviewOutcome) => void;
@@ -49,9 +49,9 @@ export function brokerMetrics(deps: BrokerMetricsDeps): BrokerMetrics {
   counter("podrole_lookups_refused_total", () => deps.refusedLookUps?.() ?? 0);
   const ofServer = serverMetrics(registry, deps);
   return {
-    observe: (outcome) => {
-      if (outcome.kind === "refused") refusals.inc({ code: codeLabel(outcome.error.code) });
-      else sessions.inc({ outcome: outcome.issued.made ? "made" : "again" });
+    observe: (event) => {
+      if (event.kind === "refused") refusals.inc({ code: codeLabel(event.error.code) });
+      else sessions.inc({ outcome: event.kind });
     },
     observeAnswer: (_, ms) => answers.observe(ms / 1000),
     countReview: (outcome) => reviews.inc({ outcome }),

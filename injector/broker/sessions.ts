@@ -12,7 +12,7 @@ import type { BrokerIdentityType } from "../model/broker-identity.ts";
 import { callBudget } from "./call-budget.ts";
 import { callQueue } from "./call-queue.ts";
 import { heldSessions } from "./held-sessions.ts";
-import { sessionIssuer, type IssueSession } from "./issue-session.ts";
+import { sessionIssuer, type IssueDeps, type IssueSession } from "./issue-session.ts";
 import { sessionMaker } from "./make-session.ts";
 import { ownIdentity, type OwnIdentity } from "./own-identity.ts";
 import { ownSource } from "./own-source.ts";
@@ -31,6 +31,8 @@ export interface SessionsDeps {
   readonly log: Log;
   /** Called for every call to STS with `Success` or the code of its failure, and how long it took in milliseconds. */
   readonly onCall: (code: string, ms: number) => void;
+  /** Called with every session that STS has made for a pod. */
+  readonly onMade: IssueDeps["onMade"];
   /** Default: the real one. */
   readonly sts?: StsCalls;
 }
@@ -61,6 +63,7 @@ export function brokerSessions({
   random,
   log,
   onCall,
+  onMade,
   sts = stsCalls({ clock, proxyCredentials: proxyCredentialsIn(env), onCall }),
 }: SessionsDeps): Sessions {
   const stopping = new AbortController();
@@ -90,7 +93,7 @@ export function brokerSessions({
   });
   const makeSession = sessionMaker({ ownKeys: identity.keys, sts, sourceIdentities, budget });
   return {
-    issue: sessionIssuer({ makeSession, queue, held, clock }),
+    issue: sessionIssuer({ makeSession, queue, held, clock, onMade }),
     cannotIssue: () => (held.size() === 0 ? identity.unavailable() : undefined),
     identity,
     waiting: queue.length,

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { auditLog } from "../../injector/broker/audit.ts";
 import { refreshAt } from "../../sidecar/engine/schedule.ts";
-import { rig } from "../injector/broker/broker-rig.ts";
+import { rig, SESSION } from "../injector/broker/broker-rig.ts";
 import { facts, clusterOf } from "../support/facts.ts";
 import { logLines } from "../support/log-lines.ts";
 import { thrown } from "../support/thrown.ts";
@@ -18,7 +18,8 @@ test("deploy/docs/broker.md shows the lines that the broker writes", async () =>
   await thrown(() => withdrawn.ask());
   const { log, lines } = logLines();
   const write = auditLog(log, allowed.clock);
-  for (const outcome of [...allowed.outcomes, ...withdrawn.outcomes]) write(outcome);
+  for (const plan of allowed.plans) write({ kind: "made", plan, session: SESSION });
+  for (const event of [...allowed.outcomes, ...withdrawn.outcomes]) write(event);
   const shown = lines.map((line) => JSON.stringify({ ...line, level: undefined, time: undefined }));
   const filled = page.replace(
     /<!-- audit -->[^]*?<!-- \/audit -->/,

@@ -128,6 +128,7 @@ function newReplica({ cluster, sts, clock, random, tokenFile }: SimulatedBrokers
     random,
     log,
     onCall: () => undefined,
+    onMade: () => undefined,
     sts: sts.seenBy(() => replica.isCutOff),
   });
   const turns = apiTurns(clock);

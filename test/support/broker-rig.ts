@@ -50,6 +50,7 @@ export async function brokerRig({ identity = "secret", env, ...options }: Wish =
     random: () => 0.5,
     log,
     onCall: (code) => outcomes.push(code),
+    onMade: () => undefined,
   });
   onTestFinished(() => sessions.stop());
   return { sts, clock, sessions, outcomes, lines };

@@ -2,7 +2,7 @@ import { brokerMetrics } from "../../../injector/broker/metrics.ts";
 import { controllerMetrics } from "../../../injector/controller/metrics.ts";
 import { injectorMetrics } from "../../../injector/serve/metrics.ts";
 import { createMetrics } from "../../../sidecar/wire/metrics.ts";
-import { issuedSession } from "../../injector/broker/broker-rig.ts";
+import { SESSION } from "../../injector/broker/broker-rig.ts";
 import { sessionPlan } from "../../support/session-plan.ts";
 import { decided } from "../../injector/serve/decisions.ts";
 
@@ -52,7 +52,8 @@ function broker(isHealthy: boolean): Target["text"] {
     metrics.countReview("accepted");
     metrics.observeCall("Success", 40);
     metrics.observeAnswer(200, 60);
-    metrics.observe({ kind: "given", plan: sessionPlan(), issued: issuedSession() });
+    for (const kind of ["made", "given"] as const)
+      metrics.observe({ kind, plan: sessionPlan(), session: SESSION });
     return metrics.text();
   };
 }

@@ -4,26 +4,20 @@ import { IssueError } from "../../../sidecar/sts/issue-error.ts";
 import { BILLING } from "../../support/facts.ts";
 import { handClock } from "../../support/hand-clock.ts";
 import { logLines } from "../../support/log-lines.ts";
-import { CALLER, POD_UID } from "../../support/pod-token.ts";
-import { ASKED, issuedSession, POD, rig } from "./broker-rig.ts";
+import { CALLER } from "../../support/pod-token.ts";
+import { ASKED, POD, rig, SESSION } from "./broker-rig.ts";
 
 const no = new IssueError("POD_GONE", "It is gone.", { kind: "definite" });
 
-async function given(made: boolean) {
+test("a session that is made, and one that is given, are a line each, and none has a key", async () => {
   const { log, lines } = logLines();
   const observe = auditLog(log, handClock());
-  const { ask } = rig({ observe, issueSession: async () => issuedSession({ made }) });
+  const { ask, plans } = rig({ observe });
   await ask();
-  return lines;
-}
-
-test("a session that was made is one line: who, which role by which rule, and STS's request", async () => {
-  const [line, ...more] = await given(true);
-  expect(more).toEqual([]);
-  expect(line).toEqual({
+  for (const plan of plans) observe({ kind: "made", plan, session: SESSION });
+  const line = {
     time: expect.any(Number),
     level: 30,
-    msg: "session made",
     ...CALLER,
     identity: "pod",
     role: BILLING,
@@ -32,13 +26,9 @@ test("a session that was made is one line: who, which role by which rule, and ST
     stsRequestId: "request-1",
     expiresAt: "2026-11-21T13:00:00.999Z",
     shared: false,
-  });
-});
-
-test("a held session that is given is a line of its own, and none has a key", async () => {
-  const lines = await given(false);
-  expect(lines).toMatchObject([{ msg: "session given again", podUid: POD_UID }]);
-  expect(JSON.stringify([lines, await given(true)])).not.toMatch(/ASIA|the-se/);
+  };
+  expect(lines).toEqual(["session given", "session made"].map((msg) => ({ ...line, msg })));
+  expect(JSON.stringify(lines)).not.toMatch(/ASIA|the-se/);
 });
 
 test("a refusal is a line with its code and who is known", () => {

@@ -1,10 +1,10 @@
 import {
   broker,
   type BrokerDeps,
-  type SessionOutcome,
+  type SessionEvent,
   type SessionRequest,
 } from "../../../injector/broker/broker.ts";
-import type { IssuedSession } from "../../../injector/broker/issue-session.ts";
+import type { MadeSession } from "../../../injector/broker/held-sessions.ts";
 import type { PodCaller } from "../../../injector/broker/token-review.ts";
 import type { SessionPlan } from "../../../injector/decide/pod-session.ts";
 import { ANNOTATION } from "../../../sidecar/contract/annotations.ts";
@@ -20,17 +20,15 @@ export const ALLOW = grant("shop", { roles: [BILLING], namespaces: ["shop"] });
 export const STATUS = JSON.stringify({ version: "1", role: BILLING, rule: "x", source: "broker" });
 export const ASKED = { identity: "pod", roleArn: BILLING };
 
-export const issuedSession = (over: Partial<IssuedSession> = {}): IssuedSession => ({
+export const SESSION: MadeSession = {
   credentials: credentials({ roleArn: BILLING }),
   requestId: "request-1",
-  made: true,
-  ...over,
-});
+};
 
 /** A broker to which every token is that of {@link POD}, and which may make its session. */
 export function rig(over: Partial<BrokerDeps> = {}) {
   const clock = handClock();
-  const outcomes: SessionOutcome[] = [];
+  const outcomes: SessionEvent[] = [];
   const plans: SessionPlan[] = [];
   const steps: string[] = [];
   const ask = broker({
@@ -45,7 +43,7 @@ export function rig(over: Partial<BrokerDeps> = {}) {
     issueSession: async (plan) => {
       steps.push("session");
       plans.push(plan);
-      return issuedSession();
+      return SESSION;
     },
     clock,
     observe: (outcome) => outcomes.push(outcome),

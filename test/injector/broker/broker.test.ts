@@ -5,14 +5,14 @@ import { config } from "../../support/config.ts";
 import { BILLING, clusterOf, facts } from "../../support/facts.ts";
 import { logLines } from "../../support/log-lines.ts";
 import { thrown } from "../../support/thrown.ts";
-import { ALLOW, ASKED, issuedSession, POD, rig } from "./broker-rig.ts";
+import { ALLOW, ASKED, POD, rig, SESSION } from "./broker-rig.ts";
 
 test("a request is decided in the order token, pod, facts, session", async () => {
   const { ask, steps, plans, outcomes } = rig();
   expect((await ask()).roleArn).toBe(BILLING);
   expect(steps).toEqual(["token", "pod", "facts", "session"]);
   expect(plans).toMatchObject([{ role: BILLING, rule: "RoleGrant shop", sessionName: "shop.web-0" }]);
-  expect(outcomes).toEqual([{ kind: "given", plan: plans[0], issued: issuedSession() }]);
+  expect(outcomes).toEqual([{ kind: "given", plan: plans[0], session: SESSION }]);
 });
 
 describe("a refusal ends it, and says as much as is known", () => {

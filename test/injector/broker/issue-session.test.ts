@@ -32,53 +32,54 @@ function rig(sts: Sts = {}, callsPerSecond = 200) {
   };
   const held = heldSessions(clock);
   const queue = callQueue({ budget: callBudget(callsPerSecond, clock), clock });
-  const issue = sessionIssuer({ makeSession, queue, held, clock });
+  const made: string[] = [];
+  const onMade = ({ pod: { podUid } }: SessionPlan, { requestId }: MadeSession): void =>
+    void made.push(`${requestId} for ${podUid}`);
+  const issue = sessionIssuer({ makeSession, queue, held, clock, onMade });
   /** Asks, and lets so much time pass. @returns the request's id, the error, or undefined while there is neither */
   const ask = async (plan = sessionPlan(), ms = 0) => {
     let outcome: string | IssueError | undefined;
-    let made: boolean | undefined;
     issue(plan).then(
-      (issued) => {
-        outcome = issued.requestId;
-        ({ made } = issued);
+      ({ requestId }) => {
+        outcome = requestId;
       },
       (error: IssueError) => {
         outcome = error;
       },
     );
     await clock.advance(ms);
-    return { made, outcome };
+    return { outcome };
   };
-  return { clock, sts, plans, held, queue, issue, ask };
+  return { clock, sts, plans, made, held, queue, issue, ask };
 }
 
 const pod = (podUid: string, namespace = "billing"): SessionPlan =>
   sessionPlan({ pod: { namespace, serviceAccount: "reader", pod: "api-0", podUid } });
 
 describe("a session is made once", () => {
-  test("however many ask at a time, and only the first answer says so", async () => {
-    const { clock, plans, issue } = rig({ tookMs: 100 });
+  test("however many ask at a time, and is told of once", async () => {
+    const { clock, plans, made, issue } = rig({ tookMs: 100 });
     const all = Promise.all(Array.from({ length: 50 }, () => issue(sessionPlan())));
     await clock.advance(100);
     const issued = await all;
     expect(plans).toHaveLength(1);
     expect(new Set(issued.map(({ requestId }) => requestId))).toEqual(new Set(["request-1"]));
-    expect(issued.filter(({ made }) => made)).toHaveLength(1);
+    expect(made).toEqual(["request-1 for uid-1"]);
   });
 
   test("for whoever asks within the first quarter of its life", async () => {
     const { clock, ask } = rig();
-    expect(await ask()).toEqual({ outcome: "request-1", made: true });
+    expect(await ask()).toEqual({ outcome: "request-1" });
     await clock.advance(15 * MINUTE);
-    expect(await ask()).toEqual({ outcome: "request-1", made: false });
+    expect(await ask()).toEqual({ outcome: "request-1" });
     await clock.advance(1);
-    expect(await ask()).toEqual({ outcome: "request-2", made: true });
+    expect(await ask()).toEqual({ outcome: "request-2" });
   });
 
   test("for all pods of a service account that share their sessions", async () => {
     const { ask } = rig();
     await ask({ ...pod("uid-1"), isShared: true });
-    expect(await ask({ ...pod("uid-2"), isShared: true })).toEqual({ outcome: "request-1", made: false });
+    expect(await ask({ ...pod("uid-2"), isShared: true })).toEqual({ outcome: "request-1" });
   });
 });
 
@@ -97,7 +98,7 @@ describe("another session is made", () => {
   ])("%s", async (_, plan) => {
     const { ask } = rig();
     await ask();
-    expect(await ask(plan)).toEqual({ outcome: "request-2", made: true });
+    expect(await ask(plan)).toEqual({ outcome: "request-2" });
   });
 
   test("for a pod of another namespace, even if both share their sessions", async () => {
@@ -116,11 +117,11 @@ describe("while STS cannot answer", () => {
     await ask();
     sts.error = error;
     await clock.advance(40 * MINUTE);
-    expect(await ask()).toEqual({ outcome: "request-1", made: false });
+    expect(await ask()).toEqual({ outcome: "request-1" });
     await clock.advance(20 * MINUTE - 1);
-    expect(await ask()).toEqual({ outcome: "request-1", made: false });
+    expect(await ask()).toEqual({ outcome: "request-1" });
     await clock.advance(1);
-    expect(await ask()).toEqual({ outcome: error, made: undefined });
+    expect(await ask()).toEqual({ outcome: error });
   });
 
   test("a held session is given to who has waited for long", async () => {
@@ -129,7 +130,7 @@ describe("while STS cannot answer", () => {
     await clock.advance(40 * MINUTE);
     sts.tookMs = 30 * SECOND;
     expect(await ask(undefined, 7999)).toMatchObject({ outcome: undefined });
-    expect(await ask(undefined, 8000)).toEqual({ outcome: "request-1", made: false });
+    expect(await ask(undefined, 8000)).toEqual({ outcome: "request-1" });
   });
 
   test("a held session is not given when STS refuses, nor from then on", async () => {
@@ -150,14 +151,14 @@ describe("who waits for 8 seconds", () => {
     const { outcome } = await ask(undefined, 8 * SECOND);
     expect(outcome).toMatchObject({ code: "BROKER_BUSY", kind: "throttled", retryAfterSeconds: 1 });
     await clock.advance(SECOND);
-    expect(await ask()).toEqual({ outcome: "request-1", made: true });
+    expect(await ask()).toEqual({ outcome: "request-1" });
     expect(plans).toHaveLength(1);
   });
 
   test("finds it being made when they come again too early", async () => {
     const { plans, ask } = rig({ tookMs: 12 * SECOND });
     await ask(undefined, 8 * SECOND);
-    expect(await ask(undefined, 4 * SECOND)).toEqual({ outcome: "request-1", made: true });
+    expect(await ask(undefined, 4 * SECOND)).toEqual({ outcome: "request-1" });
     expect(plans).toHaveLength(1);
   });
 
@@ -170,11 +171,20 @@ describe("who waits for 8 seconds", () => {
   });
 });
 
+test("a session is told of when it is made, though nobody comes again for it", async () => {
+  const { clock, made, ask } = rig({ tookMs: 9 * SECOND });
+  expect(await ask(undefined, 8 * SECOND)).toMatchObject({ outcome: { code: "BROKER_BUSY" } });
+  expect(made).toEqual([]);
+  await clock.advance(SECOND);
+  expect(made).toEqual(["request-1 for uid-1"]);
+});
+
 test("a failed attempt is not remembered", async () => {
-  const { sts, ask } = rig({ error: denied });
+  const { sts, made, ask } = rig({ error: denied });
   expect(await ask()).toMatchObject({ outcome: denied });
+  expect(made).toEqual([]);
   delete sts.error;
-  expect(await ask()).toEqual({ outcome: "request-2", made: true });
+  expect(await ask()).toEqual({ outcome: "request-2" });
 });
 
 test("a namespace that floods the broker does not keep another waiting", async () => {

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { brokerMetrics } from "../../../injector/broker/metrics.ts";
 import { BROKER_METRICS } from "../../../injector/broker/metrics-table.ts";
+import { sessionPlan } from "../../support/session-plan.ts";
 import { IssueError } from "../../../sidecar/sts/issue-error.ts";
-import { issuedSession, rig } from "./broker-rig.ts";
+import { rig, SESSION } from "./broker-rig.ts";
 
 const scraped = async (metrics: ReturnType<typeof brokerMetrics>): Promise<readonly string[]> =>
   (await metrics.text()).split("\n");
@@ -20,10 +21,9 @@ test("metrics are those of the table, each with its type and help, and no other"
 
 test("sessions and refusals are counted by how they end, without a name that a tenant chooses", async () => {
   const metrics = brokerMetrics({ version: "1.2.3", synced: () => true });
-  let made = true;
-  const { ask } = rig({ observe: metrics.observe, issueSession: async () => issuedSession({ made }) });
+  const { ask } = rig({ observe: metrics.observe });
+  metrics.observe({ kind: "made", plan: sessionPlan(), session: SESSION });
   await ask();
-  made = false;
   await ask();
   await ask({ body: "" }).catch(() => undefined);
   for (const code of ["AccessDenied", "odd\n", "x".repeat(100)])
@@ -31,7 +31,7 @@ test("sessions and refusals are counted by how they end, without a name that a t
   const lines = await scraped(metrics);
   expect(lines.filter((line) => /^podrole_broker_(?:sessions|refusals)/.test(line))).toEqual([
     'podrole_broker_sessions_total{outcome="made"} 1',
-    'podrole_broker_sessions_total{outcome="again"} 1',
+    'podrole_broker_sessions_total{outcome="given"} 2',
     'podrole_broker_refusals_total{code="REQUEST_INVALID"} 1',
     'podrole_broker_refusals_total{code="AccessDenied"} 1',
     'podrole_broker_refusals_total{code="other"} 2',
