@@ -51,6 +51,8 @@ export interface BrokerDeps {
   /** Why no pod can get a session, whichever it is. In an outage of STS the API server is then spared. */
   readonly cannotIssue?: () => IssueError | undefined;
   readonly clock: Pick<Clock, "elapsed">;
+  /** How many requests may be under way. Default {@link REQUESTS_AT_ONCE}. */
+  readonly atOnce?: number;
   /** Called when a session is given or refused: once for each request. */
   readonly observe: (event: SessionEvent) => void;
   readonly log: Pick<Log, "error">;
@@ -63,6 +65,8 @@ export type Broker = (request: SessionRequest) => Promise<Credentials>;
 const OF_POD: Rate = { burst: 10, perSecond: 1 };
 /** Twice the pods that one broker is made for. */
 const PODS_MAX = 20_000;
+/** Each has a connection of its own. */
+export const REQUESTS_AT_ONCE = 1024;
 
 /**
  * Answers one request for a session after the other steps: whose token it is, that pod as it is now, the rules of now, and only then a
@@ -70,6 +74,7 @@ const PODS_MAX = 20_000;
  */
 export function broker(deps: BrokerDeps): Broker {
   const mayAsk = allowances(deps.clock, OF_POD, PODS_MAX);
+  const half = halfForEach(deps.atOnce ?? REQUESTS_AT_ONCE);
   return async (request) => {
     const known: { caller?: PodCaller; asked?: SessionAsked } = {};
     try {
@@ -77,15 +82,34 @@ export function broker(deps: BrokerDeps): Broker {
       if (cannot !== undefined) throw cannot;
       known.caller = await deps.reviewToken(request.token, request.address);
       if (!mayAsk(known.caller.podUid)) throw tooMany(known.caller);
-      known.asked = sessionAsked(request.body);
-      const plan = await planOf(known.asked, known.caller, request.address, deps);
-      const session = await deps.issueSession(plan);
-      deps.observe({ kind: "given", plan, session });
-      return session.credentials;
+      const [caller, asked] = [known.caller, (known.asked = sessionAsked(request.body))];
+      return await half(caller.namespace, async () => {
+        const plan = await planOf(asked, caller, request.address, deps);
+        const session = await deps.issueSession(plan);
+        deps.observe({ kind: "given", plan, session });
+        return session.credentials;
+      });
     } catch (error) {
       const refusal = refusalOf(error, deps.log);
       deps.observe({ kind: "refused", error: refusal, address: request.address, ...known });
       throw refusal;
+    }
+  };
+}
+
+/** A request may wait for seconds, so one namespace takes half of the places at most, however many pods it has. */
+function halfForEach(atOnce: number) {
+  const underWay = new Map<string, number>();
+  return async <T>(namespace: string, work: () => Promise<T>): Promise<T> => {
+    const has = underWay.get(namespace) ?? 0;
+    if (has >= atOnce / 2) throw tooManyOf(namespace);
+    underWay.set(namespace, has + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (underWay.get(namespace) ?? 0) - 1;
+      if (left > 0) underWay.set(namespace, left);
+      else underWay.delete(namespace);
     }
   };
 }
@@ -134,4 +158,11 @@ const tooMany = ({ namespace, pod }: PodCaller): BusyError =>
     `Pod ${namespace}/${pod} asks too often.`,
     "Nothing to do: the sidecar tries again. If it goes on, see what else in the pod uses its token.",
     1000 / OF_POD.perSecond,
+  );
+
+const tooManyOf = (namespace: string): BusyError =>
+  new BusyError(
+    `Too many pods of namespace ${namespace} wait for their sessions.`,
+    "Nothing to do: the sidecar tries again. If this happens often, ask a cluster admin for more replicas of the broker, or for more calls to STS (--sts-calls-per-second).",
+    5000,
   );

@@ -6,7 +6,7 @@ import { answerText, type WireAnswer } from "../../sidecar/kit/http-message.ts";
 import { IssueError } from "../../sidecar/sts/issue-error.ts";
 import { LIMITS as USUAL, listener, type Limits, type ListenerTls } from "../http/listener.ts";
 import { given, malformed, refused } from "./answers.ts";
-import type { Broker } from "./broker.ts";
+import { REQUESTS_AT_ONCE, type Broker } from "./broker.ts";
 
 export interface SessionServerDeps {
   readonly broker: Broker;
@@ -39,7 +39,7 @@ export const LIMITS: Limits = {
   headersMs: 5000,
   // Two waits for the API server, its two answers, and eight seconds for STS, at the worst.
   answerMs: 20_000,
-  connections: 1024,
+  connections: REQUESTS_AT_ONCE,
   // All pods of a node that start at once, should they come from its address.
   connectionsPerAddress: 128,
   connectionRate: { burst: 500, perSecond: 50 },

@@ -1,6 +1,5 @@
 import { table, type Figures } from "./figures.ts";
 import { brokerProcess } from "./process.ts";
-import { QUOTA_PER_SECOND } from "./sts.ts";
 import { MINUTE, SECOND, world, type Row, type World } from "./timeline.ts";
 
 /**
@@ -20,12 +19,15 @@ const done = (name: string, row: Row): void => {
   console.error(`${name}: after ${Math.round(performance.now() / 1000)} s`);
 };
 
-/** Others of the account may take most of the quota. */
-for (const [name, quotaPerSecond] of [
-  ["cold at once", QUOTA_PER_SECOND],
-  ["with 100 calls/s", 100],
+/** All pods are created at once. Others of the account may take most of the quota. */
+for (const [name, wish, isOneCutOff] of [
+  ["cold at once", {}, false],
+  ["with 100 calls/s", { quotaPerSecond: 100 }, false],
+  ["90 % in one namespace", { inLargest: Math.ceil(PODS * 0.9) }, false],
+  ["one broker cut off", {}, true],
 ] as const) {
-  const cold = await world(PODS, quotaPerSecond);
+  const cold = await world(PODS, wish);
+  cold.brokers.cutOffOldest(isOneCutOff);
   cold.pods.start(SECOND);
   await cold.pass(20 * MINUTE, "all served");
   done(name, cold.row());

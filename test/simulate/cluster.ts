@@ -39,12 +39,18 @@ export interface SimulatedCluster {
   requests: number;
 }
 
+export interface PodCounts {
+  readonly count: number;
+  /** How many of them are in one namespace. Absent: all have as many. */
+  readonly inLargest?: number | undefined;
+}
+
 export function simulatedCluster(
-  count: number,
+  { count, inLargest }: PodCounts,
   clock: Pick<Clock, "sleep">,
   random: Random,
 ): SimulatedCluster {
-  const { pods, namespaces } = podsAndNamespaces(count);
+  const { pods, namespaces } = podsAndNamespaces(count, inLargest);
   const byPath = new Map(pods.map((one) => [`${podsPath(one)}/${one.pod}`, one]));
   const byName = new Map(namespaces.map((one) => [one.name, one]));
   const namespaceOf = (name: string): SimulatedNamespace => {
@@ -98,15 +104,16 @@ export interface SimulatedNamespace {
 }
 
 /** So many pods, over {@link NAMESPACES} namespaces with {@link ACCOUNTS} service accounts each. */
-export function podsAndNamespaces(count: number) {
+export function podsAndNamespaces(count: number, inLargest = 0) {
   const namespaces = Array.from({ length: NAMESPACES }, (_, one) => namespaceAt(one));
   const pods = Array.from({ length: count }, (_, one): SimulatedPod => {
+    const at = one < inLargest ? 0 : one % NAMESPACES;
     return {
-      namespace: nameAt(one % NAMESPACES),
+      namespace: nameAt(at),
       serviceAccount: `account-${Math.floor(one / NAMESPACES) % ACCOUNTS}`,
       pod: `api-${one}`,
       podUid: `uid-${one}`,
-      role: roleAt(one % NAMESPACES),
+      role: roleAt(at),
       address: `127.1.${one >> 8}.${one & 255}`,
     };
   });
@@ -123,6 +130,10 @@ export const podObject = (
   metadata: { name, namespace, uid, annotations },
   status: { phase: "Running", podIPs: [{ ip: address }] },
 });
+
+/** Of the namespace that may have most. */
+export const isInLargest = ({ namespace }: Pick<SimulatedPod, "namespace">): boolean =>
+  namespace === nameAt(0);
 
 const nameAt = (one: number): string => `team-${one}`;
 const roleAt = (one: number): RoleArn => role(`${ACCOUNT}team-${one}`);

@@ -12,8 +12,8 @@ export interface Sidecars {
   /** Spread over so much time by chance. */
   readonly start: (overMs: number) => void;
   readonly stop: () => void;
-  /** How many have a session now. */
-  readonly served: () => number;
+  /** How many have no session now. */
+  readonly unserved: (of?: (pod: SimulatedPod) => boolean) => number;
   /** The sessions that have expired before there was another, since this was last called. */
   readonly lost: () => readonly Lost[];
 }
@@ -31,6 +31,7 @@ export interface SidecarsDeps {
 }
 
 interface Sidecar {
+  readonly pod: SimulatedPod;
   readonly engine: Engine;
   /** The session that it has, or had. */
   last: Lost | undefined;
@@ -55,7 +56,8 @@ export function sidecars({ pods, brokers, clock, random }: SidecarsDeps): Sideca
       noteEnd(one);
       one.last = credentials;
     };
-    const one: Sidecar = { engine: createEngine({ issue, clock, random, onIssued }), last: undefined };
+    const engine = createEngine({ issue, clock, random, onIssued });
+    const one: Sidecar = { pod, engine, last: undefined };
     return one;
   });
   return {
@@ -65,7 +67,8 @@ export function sidecars({ pods, brokers, clock, random }: SidecarsDeps): Sideca
     stop: () => {
       for (const { engine } of all) engine.stop();
     },
-    served: () => all.filter(({ engine }) => engine.current() !== undefined).length,
+    unserved: (of = () => true) =>
+      all.filter(({ pod, engine }) => of(pod) && engine.current() === undefined).length,
     lost: () => {
       for (const one of all) noteEnd(one);
       const seen = lost;

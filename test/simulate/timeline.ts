@@ -6,7 +6,7 @@ import type { Clock } from "../../sidecar/kit/clock.ts";
 import { handClock } from "../support/hand-clock.ts";
 import { numbers } from "../support/random-pods.ts";
 import { simulatedBrokers, type SimulatedBrokers } from "./brokers.ts";
-import { simulatedCluster, type SimulatedCluster } from "./cluster.ts";
+import { isInLargest, simulatedCluster, type PodCounts, type SimulatedCluster } from "./cluster.ts";
 import { duration, percentile, type Figures } from "./figures.ts";
 import { sidecars, type Lost, type Sidecars } from "./pods.ts";
 import { QUOTA_PER_SECOND, simulatedSts } from "./sts.ts";
@@ -41,8 +41,16 @@ export interface Row {
   readonly needless: number;
 }
 
+interface Wish extends Omit<PodCounts, "count"> {
+  /** Of STS's calls. */
+  readonly quotaPerSecond?: number;
+}
+
 /** With two brokers that are ready. */
-export async function world(count: number, quotaPerSecond = QUOTA_PER_SECOND): Promise<World> {
+export async function world(
+  count: number,
+  { quotaPerSecond = QUOTA_PER_SECOND, inLargest }: Wish = {},
+): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "podrole-"));
   const tokenFile = join(folder, "token");
   writeFileSync(tokenFile, "header.payload.signature");
@@ -50,18 +58,18 @@ export async function world(count: number, quotaPerSecond = QUOTA_PER_SECOND): P
   // Who gives a sleep up early does not wake: a signal's listeners would take most of the simulation's time.
   const clock: Clock = { ...hand, sleep: (ms) => hand.sleep(ms) };
   const random = numbers(1);
-  const cluster = simulatedCluster(count, clock, random);
+  const cluster = simulatedCluster({ count, inLargest }, clock, random);
   const sts = simulatedSts(clock, random, quotaPerSecond);
   let [answers, refusals] = [[] as number[], new Map<string, number>()];
   const onAnswer = (ms: number, code: string): void => {
-    answers.push(ms);
-    if (code !== "Success") refusals.set(code, (refusals.get(code) ?? 0) + 1);
+    if (code === "Success") answers.push(ms);
+    else refusals.set(code, (refusals.get(code) ?? 0) + 1);
   };
   const brokers = simulatedBrokers({ cluster, sts, clock, random, tokenFile, onAnswer });
   const pods = sidecars({ pods: cluster.pods, brokers, clock, random });
   const out = { from: Number.POSITIVE_INFINITY, to: Number.POSITIVE_INFINITY };
   let from = { at: clock.elapsed(), calls: 0, throttled: 0, requests: 0 };
-  let servedAfterMs: number | undefined;
+  const servedAfterMs: { all?: number; others?: number } = {};
 
   const couldBeRenewed = ({ issuedAt, expiresAt }: Lost): boolean =>
     out.from > issuedAt + RENEWS_BY_MS + COMES_BACK_MS || expiresAt > out.to + COMES_BACK_MS;
@@ -69,8 +77,11 @@ export async function world(count: number, quotaPerSecond = QUOTA_PER_SECOND): P
     if (until === undefined) return hand.advance(ms);
     for (const end = clock.elapsed() + ms; clock.elapsed() < end;) {
       await hand.advance(LOOK_MS);
-      if (pods.served() < count) continue;
-      servedAfterMs = clock.elapsed() - from.at;
+      const afterMs = clock.elapsed() - from.at;
+      if (inLargest !== undefined && pods.unserved((pod) => !isInLargest(pod)) === 0)
+        servedAfterMs.others ??= afterMs;
+      if (pods.unserved() > 0) continue;
+      servedAfterMs.all = afterMs;
       return;
     }
   };
@@ -99,10 +110,11 @@ export async function world(count: number, quotaPerSecond = QUOTA_PER_SECOND): P
         "… in the busiest second": String(sts.peak),
         "… throttled": String(sts.throttled - from.throttled),
         "requests to the API server": String(cluster.requests - from.requests),
-        "answers of the broker": String(answers.length),
+        "sessions given": String(answers.length),
         "… p50": duration(percentile(answers, 0.5)),
         "… p99": duration(percentile(answers, 0.99)),
-        "last pod has credentials after": servedAfterMs === undefined ? "" : duration(servedAfterMs),
+        "last pod has credentials after": durationIf(servedAfterMs.all),
+        "… of those in smaller namespaces": durationIf(servedAfterMs.others),
         "expired for want of STS": String(lost.length - needless),
         "expired though renewable": String(needless),
         "held by the brokers": String(brokers.held()),
@@ -113,7 +125,8 @@ export async function world(count: number, quotaPerSecond = QUOTA_PER_SECOND): P
       [answers, refusals] = [[], new Map()];
       from = { at: clock.elapsed(), calls: sts.calls, throttled: sts.throttled, requests: cluster.requests };
       sts.peak = 0;
-      servedAfterMs = undefined;
+      delete servedAfterMs.all;
+      delete servedAfterMs.others;
       return row;
     },
     close: () => {
@@ -126,3 +139,5 @@ export async function world(count: number, quotaPerSecond = QUOTA_PER_SECOND): P
   made.row();
   return made;
 }
+
+const durationIf = (ms: number | undefined): string => (ms === undefined ? "" : duration(ms));

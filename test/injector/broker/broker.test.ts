@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { MadeSession } from "../../../injector/broker/held-sessions.ts";
 import { IssueError } from "../../../sidecar/sts/issue-error.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { config } from "../../support/config.ts";
@@ -101,6 +102,31 @@ test("a mistake of ours is no answer, and its text is printed nowhere", async ()
     { msg: "decision failed", error: "TypeError", at: expect.stringContaining("at ") },
   ]);
   expect(JSON.stringify([lines, error.message, error.cause ?? ""])).not.toContain("secret of the pod");
+});
+
+test("a namespace has half of the requests that may wait, so that others find a place", async () => {
+  const waiting = Promise.withResolvers<MadeSession>();
+  const caller = { ...POD };
+  const { ask, clock, steps } = rig({
+    atOnce: 4,
+    reviewToken: async () => ({ ...caller }),
+    issueSession: () => waiting.promise,
+  });
+  const [one, other] = [ask(), ask()];
+  await clock.advance(0);
+  const before = steps.length;
+  expect(await thrown(() => ask())).toMatchObject({
+    code: "BROKER_BUSY",
+    kind: "throttled",
+    message: "Too many pods of namespace shop wait for their sessions.",
+  });
+  expect(steps).toHaveLength(before);
+  caller.namespace = "billing";
+  const ofAnother = ask();
+  waiting.resolve(SESSION);
+  await Promise.all([one, other, ofAnother]);
+  caller.namespace = "shop";
+  expect((await ask()).roleArn).toBe(BILLING);
 });
 
 describe("a pod", () => {
