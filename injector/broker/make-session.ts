@@ -6,11 +6,13 @@ import type { SessionPlan } from "../decide/pod-session.ts";
 import type { CallBudget } from "./call-budget.ts";
 import type { MadeSession } from "./held-sessions.ts";
 import { identityUnavailable } from "./own-identity.ts";
-import type { StsCalls } from "./sts-calls.ts";
+import type { StsCalls, StsPlace } from "./sts-calls.ts";
 
 export interface MakeDeps {
   /** The broker's own. @throws IssueError `BROKER_IDENTITY_UNAVAILABLE` */
   readonly ownKeys: () => Keys;
+  /** Where STS has told the broker's identity. */
+  readonly ownPlace: () => StsPlace;
   readonly sts: Pick<StsCalls, "at">;
   readonly sourceIdentities: (assumeRole: AssumeRole) => AssumeRole;
   readonly budget: Pick<CallBudget, "spend" | "throttled">;
@@ -20,7 +22,7 @@ export interface MakeDeps {
  * From the broker's own keys by the steps of the plan to the role. The queue has counted the first call.
  * @throws IssueError
  */
-export function sessionMaker({ ownKeys, sts, sourceIdentities, budget }: MakeDeps) {
+export function sessionMaker({ ownKeys, ownPlace, sts, sourceIdentities, budget }: MakeDeps) {
   return async (plan: SessionPlan): Promise<MadeSession> => {
     let calls = 0;
     let requestId: string | undefined;
@@ -34,7 +36,7 @@ export function sessionMaker({ ownKeys, sts, sourceIdentities, budget }: MakeDep
         return await called(request);
       } catch (error) {
         if (error instanceof IssueError && error.kind === "throttled") budget.throttled();
-        throw calls === 1 ? aboutOwnKeys(error) : error;
+        throw calls === 1 ? aboutOwnKeys(error, plan, ownPlace()) : error;
       }
     };
     const last = plan.steps.at(-1);
@@ -65,5 +67,12 @@ const OF_KEYS: ReadonlySet<string> = new Set([
 const isOfKeys = ({ code, kind }: IssueError): boolean =>
   OF_KEYS.has(code) && (kind === "definite" || code.startsWith("ExpiredToken"));
 
-const aboutOwnKeys = (error: unknown): unknown =>
-  error instanceof IssueError && isOfKeys(error) ? identityUnavailable(error.code) : error;
+/** Elsewhere than where the keys are known to be valid, STS says the same of those that are: it does so where a region is not enabled. */
+function aboutOwnKeys(error: unknown, { region, endpoint }: SessionPlan, own: StsPlace): unknown {
+  if (!(error instanceof IssueError && isOfKeys(error))) return error;
+  const isOwnPlace = region === own.region && endpoint === own.endpoint;
+  if (isOwnPlace || error.kind !== "definite") return identityUnavailable(error.code);
+  const { code, message, kind } = error;
+  const remedy = `See whether region ${region} is enabled in the AWS account of the broker's identity. If it is not, set podrole.dev/region, or have a cluster admin set region, to one that is.`;
+  return new IssueError(code, message, { kind, remedy });
+}

@@ -91,7 +91,13 @@ export function brokerSessions({
         "sessions of this role have no source identity",
       ),
   });
-  const makeSession = sessionMaker({ ownKeys: identity.keys, sts, sourceIdentities, budget });
+  const makeSession = sessionMaker({
+    ownKeys: identity.keys,
+    ownPlace: place,
+    sts,
+    sourceIdentities,
+    budget,
+  });
   return {
     issue: sessionIssuer({ makeSession, queue, held, clock, onMade }),
     cannotIssue: () => (held.size() === 0 ? identity.unavailable() : undefined),

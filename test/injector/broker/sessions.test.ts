@@ -147,6 +147,26 @@ describe("keys of the broker's that STS does not accept", () => {
       });
     },
   );
+
+  const elsewhere = async (code: string) => {
+    const rig = await brokerRig({ refuse: () => refusal(403, code, "no") });
+    return thrown(() => rig.sessions.issue(planAt(rig, { region: "me-central-1" })));
+  };
+
+  test.each(["InvalidClientTokenId", "SignatureDoesNotMatch"])(
+    "in another region than the broker's own is a refusal that names the region: %s",
+    async (code) => {
+      expect(await elsewhere(code)).toMatchObject({
+        code,
+        kind: "definite",
+        remedy: expect.stringMatching(/region me-central-1 is enabled.*podrole\.dev\/region/) as string,
+      });
+    },
+  );
+
+  test("since they have expired are no refusal of the pod, in whichever region", async () => {
+    expect(await elsewhere("ExpiredToken")).toMatchObject({ code: "BROKER_IDENTITY_UNAVAILABLE" });
+  });
 });
 
 describe("the broker's own identity", () => {
