@@ -43,6 +43,8 @@ export interface BrokerDeps {
   readonly reviewToken: ReviewToken;
   readonly readPod: ReadPod;
   readonly cluster: Cluster;
+  /** Namespaces in which podrole does nothing. Their pods pass no webhook, so their annotations are only their authors' word. */
+  readonly excluded: ReadonlySet<string>;
   /** Whether the facts are those of this moment. By others nobody's session is ended: a rule may have come that is not known here. */
   readonly isFollowing: () => boolean;
   /** The settings in force. @throws CodedError where there are none */
@@ -118,8 +120,9 @@ async function planOf(
   asked: SessionAsked,
   caller: PodCaller,
   address: string,
-  { readPod, cluster, isFollowing, config }: BrokerDeps,
+  { readPod, cluster, excluded, isFollowing, config }: BrokerDeps,
 ): Promise<SessionPlan> {
+  if (excluded.has(caller.namespace)) throw inExcluded(caller);
   const settings = config();
   const record = await readPod(caller, address);
   if (settings.brokerClients === "pod") requireOwnAddress(record, caller, address);
@@ -136,6 +139,18 @@ async function planOf(
   const { code, message, remedy, byRule } = decision.refusal;
   throw new IssueError(code, message, { kind: "definite", remedy, endsSession: byRule && isFollowing() });
 }
+
+const inExcluded = ({ namespace }: PodCaller): IssueError =>
+  new IssueError(
+    "NAMESPACE_EXCLUDED",
+    `podrole does nothing in namespace ${namespace}, whatever its labels, so the broker makes no session for its pods.`,
+    {
+      kind: "definite",
+      remedy:
+        "Move the pod to another namespace. Unless this one is kube-system or podrole's own, a cluster admin may take it out of webhook.excludeNamespaces.",
+      endsSession: true,
+    },
+  );
 
 /** Settings and facts that are missing come by themselves. */
 function refusalOf(error: unknown, log: Pick<Log, "error">): IssueError {

@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import { CONFIG_MAP } from "../config/config-map.ts";
+import { excludeNamespacesOption } from "../http/exclude-namespaces.ts";
 import { portNumber, serverCommand, type ServerOptions } from "../http/server-command.ts";
 import { BROKER_IDENTITIES, type BrokerIdentityType } from "../model/broker-identity.ts";
 import { BROKER_SERVICE, wholeNumber } from "../tls/options.ts";
@@ -9,6 +10,7 @@ export interface BrokerOptions extends ServerOptions {
   readonly healthPort: number;
   readonly identity?: BrokerIdentityType;
   readonly stsCallsPerSecond: number;
+  readonly excludeNamespaces: readonly string[];
 }
 
 export const brokerCommand = (): Command =>
@@ -32,7 +34,8 @@ export const brokerCommand = (): Command =>
       new Option("--sts-calls-per-second <calls>", "how many calls to STS this replica makes at most")
         .argParser(wholeNumber(1, 10_000))
         .default(200),
-    );
+    )
+    .addOption(excludeNamespacesOption());
 
 /** The node's role is never taken unless it was asked for. */
 export const identityOf = (

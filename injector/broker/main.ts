@@ -9,6 +9,7 @@ import { kubernetesCluster } from "../cluster/kubernetes.ts";
 import { baseOf, baseUnknown } from "../config/base-of-caller.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { drainer } from "../http/drain.ts";
+import { excludedNamespaces } from "../http/exclude-namespaces.ts";
 import { healthServer } from "../http/health.ts";
 import { processMemory, returnIdleMemory } from "../http/idle-memory.ts";
 import { listenAt } from "../http/listen.ts";
@@ -127,6 +128,7 @@ async function serve(options: BrokerOptions & Record<string, unknown>): Promise<
       reviewToken: tokenReviewer({ api, turns, clock, signal, onReview: metrics.countReview }),
       readPod: podReader({ api, turns, signal }),
       cluster,
+      excluded: new Set(excludedNamespaces(namespace, options.excludeNamespaces)),
       isFollowing: () => cluster.isFollowing(),
       config: () => config.current(),
       issueSession: sessions.issue,

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { normalAddress } from "../../sidecar/kit/address.ts";
 import { LOG_LEVELS, type LogLevel } from "../../sidecar/kit/log.ts";
+import { excludeNamespacesOption } from "../http/exclude-namespaces.ts";
 import { VERSION } from "../model/version.ts";
 import { objectName, placeOptions, wholeNumber } from "../tls/options.ts";
 
@@ -35,8 +36,6 @@ const names = (raw: string): readonly string[] =>
       throw new InvalidArgumentError("It must hold host names or IP addresses.");
     return address ?? name;
   });
-
-const namespaces = (raw: string): readonly string[] => raw.split(",").map((part) => objectName(part.trim()));
 
 /** The controller's command line, apart from the process it runs in. */
 export function controllerCommand(): Command {
@@ -82,11 +81,7 @@ export function controllerCommand(): Command {
         "keep a NetworkPolicy against the metadata service in every labelled namespace",
       ).default(false),
     )
-    .addOption(
-      new Option("--exclude-namespaces <names>", "namespaces in which podrole does nothing, beside its own")
-        .argParser(namespaces)
-        .default([], "none"),
-    )
+    .addOption(excludeNamespacesOption())
     .addOption(
       new Option(
         "--broker-certificates",

@@ -1,6 +1,7 @@
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
 import type { ApiServer } from "../cluster/api-server.ts";
+import { excludedNamespaces } from "../http/exclude-namespaces.ts";
 import type { Trouble } from "../model/trouble.ts";
 import { serviceNames } from "../tls/options.ts";
 import type { ControllerOptions } from "./command.ts";
@@ -95,8 +96,7 @@ function policyTask(
     log,
     namespace,
     configMap,
-    // As the webhook's selector has it, whatever is labelled.
-    excluded: ["kube-system", namespace, ...excludeNamespaces],
+    excluded: excludedNamespaces(namespace, excludeNamespaces),
     ...(countPolicies === undefined ? {} : { observe: countPolicies }),
   });
   const rounds = task({

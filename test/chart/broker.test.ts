@@ -167,7 +167,9 @@ describe.skipIf(reason !== undefined)(`the chart's broker${reason ? `: ${reason}
     ["secret", { type: "secret", secretName: "aws" }],
   ] as const)("starts with arguments that the broker accepts, and with identity %s", ([kind, identity]) => {
     const more = { identity, port: 9443, healthPort: 9080, stsCallsPerSecond: 50 };
-    const objects = rendered({ broker: broker(more), logLevel: "debug", drainSeconds: 5, host: "0.0.0.0" });
+    const webhook = { excludeNamespaces: ["istio-system", "linkerd"] };
+    const rest = { webhook, logLevel: "debug", drainSeconds: 5, host: "0.0.0.0" };
+    const objects = rendered({ broker: broker(more), ...rest });
     const [{ command, args }] = podIn(objects).containers;
     expect(command).toEqual(["node", "/opt/podrole/broker.mjs"]);
     expect(brokerCommand().parse(args, { from: "user" }).opts()).toMatchObject({
@@ -175,6 +177,7 @@ describe.skipIf(reason !== undefined)(`the chart's broker${reason ? `: ${reason}
       port: 9443,
       healthPort: 9080,
       stsCallsPerSecond: 50,
+      ...webhook,
       logLevel: "debug",
       drainSeconds: 5,
       host: "0.0.0.0",

@@ -140,6 +140,7 @@ function newReplica({ cluster, sts, clock, random, tokenFile }: SimulatedBrokers
       reviewToken: tokenReviewer({ api: cluster.api, turns, clock, signal }),
       readPod: podReader({ api: cluster.api, turns, signal }),
       cluster: cluster.facts,
+      excluded: new Set(),
       isFollowing: () => true,
       config: () => SETTINGS,
       issueSession: sessions.issue,

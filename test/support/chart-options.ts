@@ -46,6 +46,7 @@ export const BROKER_VALUES: Readonly<Record<string, string>> = {
   "--drain-seconds": "drainSeconds",
   "--identity": "broker.identity.type",
   "--sts-calls-per-second": "broker.stsCallsPerSecond",
+  "--exclude-namespaces": "webhook.excludeNamespaces",
 };
 
 const MAIN = fileURLToPath(new URL("../../injector/main.ts", import.meta.url));

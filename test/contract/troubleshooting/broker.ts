@@ -71,6 +71,7 @@ export async function brokerRows(): Promise<readonly Row[]> {
       }).ask(),
     ),
     await thrown(() => rig(where({ labels: { "podrole.dev/inject": "disabled" } })).ask()),
+    await thrown(() => rig({ excluded: new Set(["shop"]) }).ask()),
     await thrown(() => rig(where({})).ask()),
     await thrown(() => rig(where({ grants: [deny] })).ask()),
     await asksTooOften(),

@@ -38,6 +38,7 @@ export function rig(over: Partial<BrokerDeps> = {}) {
       return { annotations: { [ANNOTATION.status]: STATUS }, podIps: ["10.0.0.1", "fd00::0001"] };
     },
     cluster: { facts: (...of) => (steps.push("facts"), clusterOf(facts({ grants: [ALLOW] })).facts(...of)) },
+    excluded: new Set(),
     isFollowing: () => true,
     config: () => config(),
     issueSession: async (plan) => {

@@ -65,6 +65,16 @@ describe("a refusal ends it, and says as much as is known", () => {
     expect(await thrown(() => ask())).toMatchObject({ code: "ROLE_NOT_ALLOWED", endsSession: false });
   });
 
+  test("of a namespace in which podrole does nothing, whatever its pods' annotations say", async () => {
+    const { ask, steps } = rig({ excluded: new Set(["shop"]), isFollowing: () => false });
+    expect(await thrown(() => ask())).toMatchObject({
+      code: "NAMESPACE_EXCLUDED",
+      kind: "definite",
+      endsSession: true,
+    });
+    expect(steps).toEqual(["token"]);
+  });
+
   test("that is not by a rule, which ends no session", async () => {
     const { ask } = rig({ readPod: async () => ({ annotations: {}, podIps: [] }) });
     expect(await thrown(() => ask())).toMatchObject({ code: "POD_NOT_INJECTED", endsSession: false });

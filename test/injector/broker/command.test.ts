@@ -17,6 +17,7 @@ test("the defaults are those of the chart", () => {
     tlsSecret: "podrole-broker-tls",
     drainSeconds: 15,
     stsCallsPerSecond: 200,
+    excludeNamespaces: [],
     logLevel: "info",
   });
 });

@@ -1,0 +1,17 @@
+import { Option } from "commander";
+import { objectName } from "../tls/options.ts";
+
+export const excludeNamespacesOption = (): Option =>
+  new Option(
+    "--exclude-namespaces <names>",
+    "namespaces in which podrole does nothing, beside kube-system and its own",
+  )
+    .argParser((raw: string) => raw.split(",").map((part) => objectName(part.trim())))
+    .default([], "none");
+
+/** All namespaces in which podrole does nothing, whatever their labels, as the webhook's selector has them. */
+export const excludedNamespaces = (own: string, others: readonly string[]): readonly string[] => [
+  "kube-system",
+  own,
+  ...others,
+];
