@@ -6,21 +6,37 @@ type Found = (error: NodeJS.ErrnoException | null, addresses?: LookupAddress[]) 
 type LookUpAll = (hostname: string, options: { readonly all: true }, found: Found) => void;
 
 /**
- * Looks up names for connections, one at a time for each name. Node asks the system's resolver in one of four threads, and
+ * Looks up names for connections, one at a time for each name. Node asks the system's resolver in two of its four threads, and
  * cannot cancel a look-up: if DNS does not answer, it lasts for minutes. If each attempt started one, they would soon occupy
- * all four, and other identities would wait.
+ * both, and other identities would wait.
+ *
+ * Of the names that were never found, only one is looked up at a time. Whoever chooses regions that do not exist cannot take both threads
+ * from the names that do.
  */
 export function sharedLookUp(lookUp: LookUpAll = lookup): LookupFunction {
+  /** Who waits, by the name, in the order in which the names were asked for. */
   const waiting = new Map<string, Found[]>();
+  const known = new Set<string>();
+  let unknown: string | undefined;
+
+  const start = (hostname: string): void =>
+    lookUp(hostname, { all: true }, (error, addresses) => {
+      const all = waiting.get(hostname) ?? [];
+      waiting.delete(hostname);
+      if (error === null) known.add(hostname);
+      if (unknown === hostname) startNextUnknown();
+      for (const one of all) one(error, addresses);
+    });
+  const startNextUnknown = (): void => {
+    unknown = [...waiting.keys()].find((hostname) => !known.has(hostname));
+    if (unknown !== undefined) start(unknown);
+  };
   const ask = (hostname: string, found: Found): void => {
     const others = waiting.get(hostname);
     if (others !== undefined) return void others.push(found);
-    const all = [found];
-    waiting.set(hostname, all);
-    lookUp(hostname, { all: true }, (error, addresses) => {
-      waiting.delete(hostname);
-      for (const one of all) one(error, addresses);
-    });
+    waiting.set(hostname, [found]);
+    if (known.has(hostname)) start(hostname);
+    else if (unknown === undefined) startNextUnknown();
   };
   return (hostname, { all = false }, callback) =>
     ask(hostname, (error, addresses) => {

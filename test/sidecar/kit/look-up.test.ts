@@ -1,5 +1,5 @@
 import type { LookupAddress } from "node:dns";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { createServer, request } from "node:http";
 import { sharedLookUp } from "../../../sidecar/kit/look-up.ts";
 import { listening } from "../../support/listening.ts";
@@ -46,11 +46,48 @@ test("a look-up that fails fails for all who ask meanwhile, and is tried anew fo
   expect(asked).toHaveLength(2);
 });
 
-test("names do not wait for each other", () => {
-  const { asked, ask } = resolver();
-  void ask("a.example");
-  void ask("b.example");
-  expect(asked.map(({ hostname }) => hostname)).toEqual(["a.example", "b.example"]);
+describe("a name that was found before", () => {
+  test("waits for no other", () => {
+    const { asked, ask } = resolver();
+    for (const name of ["a.example", "b.example"]) {
+      void ask(name);
+      asked.shift()?.answer(null, ADDRESSES);
+    }
+    void ask("never.example");
+    void ask("a.example");
+    void ask("b.example");
+    expect(asked.map(({ hostname }) => hostname)).toEqual(["never.example", "a.example", "b.example"]);
+  });
+});
+
+describe("names that were never found", () => {
+  const error = Object.assign(new Error("getaddrinfo"), { code: "ENOTFOUND" });
+
+  test("are looked up one at a time, in the order in which they were asked for", async () => {
+    const { asked, ask } = resolver();
+    const all = ["sts.aa-bbbb-1.example", "sts.aa-bbbc-1.example", "sts.eu-west-1.example"].map((name) =>
+      ask(name),
+    );
+    expect(asked.map(({ hostname }) => hostname)).toEqual(["sts.aa-bbbb-1.example"]);
+    asked.shift()?.answer(error);
+    asked.shift()?.answer(error);
+    asked.shift()?.answer(null, ADDRESSES);
+    expect(asked).toEqual([]);
+    expect(await Promise.all(all)).toEqual([
+      [error, []],
+      [error, []],
+      [null, ADDRESSES],
+    ]);
+  });
+
+  test("make who asks for one of them again wait again", () => {
+    const { asked, ask } = resolver();
+    void ask("a.example");
+    asked.shift()?.answer(error);
+    void ask("b.example");
+    void ask("a.example");
+    expect(asked.map(({ hostname }) => hostname)).toEqual(["b.example"]);
+  });
 });
 
 test("one address is given to whoever asks for one", async () => {
