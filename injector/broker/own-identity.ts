@@ -25,8 +25,6 @@ export interface OwnIdentityDeps {
 export interface OwnIdentity {
   /** @throws IssueError `BROKER_IDENTITY_UNAVAILABLE`, passing */
   readonly keys: () => Keys;
-  /** Whether there are keys. */
-  readonly isHeld: () => boolean;
   /** Why there are no keys, as a pod may know it. */
   readonly unavailable: () => IssueError | undefined;
   /** By GetCallerIdentity, or undefined as long as STS has not said. */
@@ -96,7 +94,6 @@ export function ownIdentity({ source, askArn, clock, random, log }: OwnIdentityD
       if (keys === undefined) throw unavailable();
       return keys;
     },
-    isHeld: () => held() !== undefined,
     unavailable,
     arn: () => arn,
     expiresAt: () => lastEnd,

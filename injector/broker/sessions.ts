@@ -42,7 +42,7 @@ export interface Sessions {
   readonly issue: IssueSession;
   /** Why no pod can get a session, whichever it is; undefined where some might. */
   readonly cannotIssue: () => IssueError | undefined;
-  readonly identity: Pick<OwnIdentity, "isHeld" | "arn" | "expiresAt" | "problem">;
+  readonly identity: Pick<OwnIdentity, "arn" | "expiresAt" | "problem">;
   /** How many sessions wait to be made. */
   readonly waiting: () => number;
   /** The rate that calls to STS are kept to now. */
