@@ -132,7 +132,7 @@ describe.skipIf(reason !== undefined)(`the job that signs${why}`, () => {
   test("refuses where the registry does not say whether it has the tag", () => {
     expect(pushed("echo denied >&2; exit 1")).toMatchObject({
       status: 1,
-      error: "Whether the registry has injector:1.2.3 is not known: run this job again.",
+      error: "Whether the registry has injector:1.2.3 is not known: run this job again. denied",
     });
   });
 
