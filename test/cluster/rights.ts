@@ -98,7 +98,7 @@ export const RIGHTS: readonly Rights[] = [
     resource: "configmaps",
     names: ["podrole-config"],
     worth:
-      "let the admission policies accept other pods, which the webhook still denies. The policy `podrole-controller` refuses a change of the settings, and their removal",
+      "let the admission policies accept other pods, which the webhook still denies, or refuse pods of labelled namespaces and Services of all. The policy `podrole-controller` refuses a change of the settings, and their removal",
   },
   {
     account: "podrole-controller",
