@@ -1,6 +1,10 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
+import { rounds, type Rounds } from "./rounds.ts";
+
+/** Requests of one address in a round of the event loop. A review takes a millisecond, and API servers wait for seconds. */
+const AT_ONCE = 8;
 
 /** Lies between a connection and Node's parser. */
 interface Gate {
@@ -30,8 +34,9 @@ export function oneAtATime(
   const [parse] = server.listeners(event);
   if (parse === undefined) throw new Error(`The server does not listen to its own event ${event}.`);
   server.removeAllListeners(event);
+  const turns = rounds(AT_ONCE);
   server.on(event, (connection: Socket) => {
-    if (!connection.destroyed) Reflect.apply(parse, server, [gated(connection)]);
+    if (!connection.destroyed) Reflect.apply(parse, server, [gated(connection, turns)]);
   });
   server.on("request", (request, response) => {
     if (gates.get(request.socket)?.admit(request, response) !== true) return;
@@ -53,7 +58,8 @@ const TLS_RECORD = 16 * 1024;
 const NONE: Buffer = Buffer.alloc(0);
 
 /** The same connection for Node's parser, which is passed the bytes of one request and no more until it was answered. */
-function gated(connection: Socket): Duplex {
+function gated(connection: Socket, turns: Rounds): Duplex {
+  const { remoteAddress, remotePort } = connection;
   /** What was read and not passed yet: less than one read of Node's, because then no more is read. */
   let rest = NONE;
   /** The last bytes that were passed, if they may be the beginning of a head's end. */
@@ -62,6 +68,8 @@ function gated(connection: Socket): Duplex {
   let body = 0;
   /** Whether a head was passed whose request is not answered yet. */
   let isBusy = false;
+  /** Of the next request, to begin. */
+  let turn: "none" | "asked" | "come" = "none";
   let answer: ServerResponse | undefined;
 
   /** How many bytes of the rest may pass now. */
@@ -83,8 +91,18 @@ function gated(connection: Socket): Duplex {
     tail = isBusy ? NONE : bytes.subarray(1 - END.length);
     return length;
   };
+  const isAllowed = (): boolean => {
+    if (body > 0 || isBusy) return true;
+    if (turn === "none") turn = turns.enter(remoteAddress ?? "", begin) ? "come" : "asked";
+    return turn === "come";
+  };
+  const begin = (): void => {
+    turn = "come";
+    pass();
+  };
   const pass = (): void => {
     while (rest.length > 0 && !gate.destroyed) {
+      if (!isAllowed()) return void connection.pause();
       const length = mayPass();
       const piece = rest.subarray(0, length);
       rest = rest.subarray(length);
@@ -124,6 +142,7 @@ function gated(connection: Socket): Duplex {
       body = Number(request.headers["content-length"] ?? 0);
       response.once("close", () => {
         isBusy = false;
+        turn = "none";
         answer = undefined;
         pass();
       });
@@ -140,7 +159,6 @@ function gated(connection: Socket): Duplex {
     .on("error", (error) => gate.destroy(error))
     .on("close", () => gate.destroy());
   // What Node's HTTP server uses of a socket, and what we do.
-  const { remoteAddress, remotePort } = connection;
   return Object.assign(gate, {
     remoteAddress,
     remotePort,

@@ -4,6 +4,7 @@ import { connect, type AddressInfo, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { LIMITS, listener, type Limits } from "../../../injector/http/listener.ts";
+import { until } from "../../support/until.ts";
 import { hungUp } from "./listener-rig.ts";
 
 /** A listener without TLS, and one connection to it. */
@@ -124,4 +125,38 @@ describe("another request on the same connection", () => {
     socket.write(post("/", "first"));
     expect(await hungUp(socket)).toContain("<first>");
   });
+});
+
+test("requests of an address with hundreds of them begin between those of others", async () => {
+  const order: string[] = [];
+  const server = listener(
+    (request, response) => {
+      order.push(request.socket.remoteAddress ?? "");
+      response.end();
+    },
+    undefined,
+    LIMITS,
+  );
+  onTestFinished(() => server.close().closeAllConnections());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  let accepted = 0;
+  server.on("connection", () => (accepted += 1));
+  const { port } = server.address() as AddressInfo;
+  const from = async (localAddress: string): Promise<Socket> => {
+    const socket = connect({ port, host: "127.0.0.1", localAddress });
+    onTestFinished(() => void socket.destroy());
+    await once(
+      socket.on("error", () => undefined),
+      "connect",
+    );
+    return socket;
+  };
+  const many = await Promise.all(Array.from({ length: 300 }, () => from("127.0.0.2")));
+  const one = await from("127.0.0.3");
+  await until("all connections", () => accepted === 301 || undefined);
+  // All of them are there before the server looks.
+  for (const socket of [...many, one]) socket.resume().write(post("/", "", LAST));
+  await Promise.all([...many, one].map((socket) => once(socket, "close")));
+  expect(order).toHaveLength(301);
+  expect(order.indexOf("127.0.0.3")).toBeLessThan(100);
 });
