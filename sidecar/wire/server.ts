@@ -11,7 +11,7 @@ export interface ServerDeps extends WireDeps {
 
 /** The credentials endpoint on a socket. */
 export function credentialServer({ identities, onAnswer }: ServerDeps): OneRequestServer {
-  const deps = { identities: identities.map(fewWaiting) };
+  const deps = { identities: fewWaiting(identities) };
   return oneRequestServer((request) => answer(request, deps), onAnswer);
 }
 

@@ -90,6 +90,30 @@ test("2,000 connections of a container whose session is awaited do not keep anot
   });
 });
 
+test("connections of three containers whose sessions are awaited, and silent ones, do not keep a fourth from its credentials", async () => {
+  const sha256 = (token: string): Buffer => createHash("sha256").update(token).digest();
+  const others = ["a", "b", "c"];
+  const server = credentialServer({
+    identities: [
+      { tokenSha256: sha256(TOKEN), credentials: async () => credentials() },
+      ...others.map((token) => ({
+        tokenSha256: sha256(token),
+        credentials: () => new Promise<never>(() => undefined),
+      })),
+    ],
+  });
+  onTestFinished(() => close(server));
+  const port = await listen(server, 0);
+  for (const token of others)
+    await hold(
+      port,
+      300,
+      `GET /v1/credentials HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${token}\r\n\r\n`,
+    );
+  await hold(port, WAITING_MAX);
+  expect(await http(port, "/v1/credentials", { authorization: TOKEN })).toMatchObject({ status: 200 });
+});
+
 test("the sidecar closes connections that stay silent", async () => {
   const port = await listening();
   const closed = await hold(port, 10);
