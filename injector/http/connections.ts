@@ -80,7 +80,9 @@ export function limitConnections(server: Server, limits: ConnectionLimits, refus
     const { remoteAddress: address, remotePort: port } = socket;
     // The client reset it before it was accepted. Without its two ends it would be counted and never forgotten.
     if (address === undefined || port === undefined) return void socket.destroy();
-    // An earlier one with the same two ends is gone, though Node does not know it yet.
+    // An earlier one with the same end is gone, though Node does not know it yet. Or it leads to another address of this machine, and
+    // would not be counted.
+    open.get(address)?.get(port)?.socket.destroy();
     forget(address, port);
     const has = open.get(address)?.size ?? 0;
     if (has >= limits.connectionsPerAddress || !mayOpen(address) || !makeRoom(has)) return close(socket);

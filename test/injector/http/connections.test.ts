@@ -25,6 +25,18 @@ test("a connection with the two ends of one that Node still takes for open is co
   expect(refused).toBe(0);
 });
 
+test("connections from one port to several addresses of the server are not open at once", () => {
+  const server = new EventEmitter();
+  limitConnections(server as Server, { connections: 9, connectionsPerAddress: 9 }, () => undefined);
+  const open = new Set<string>();
+  for (const localAddress of ["10.0.0.8", "10.0.0.9"]) {
+    open.add(localAddress);
+    const destroy = () => (open.delete(localAddress), undefined);
+    server.emit("connection", Object.assign(connectionFrom(1), { localAddress, destroy }));
+  }
+  expect([...open]).toEqual(["10.0.0.9"]);
+});
+
 test("an address that opens connections too often is refused more, and another is not", () => {
   const server = new EventEmitter();
   let refused = 0;
