@@ -3,8 +3,11 @@ import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { rounds, type Rounds } from "./rounds.ts";
 
-/** Requests of one address in a round of the event loop. A review takes a millisecond, and API servers wait for seconds. */
-const AT_ONCE = 8;
+/**
+ * Requests of one address in a round of the event loop. A review takes a millisecond, a round that does nothing else a fiftieth of that,
+ * and Node accepts one connection in each.
+ */
+const AT_ONCE = 2;
 
 /** Lies between a connection and Node's parser. */
 interface Gate {
