@@ -220,6 +220,53 @@ describe.skipIf(reason !== undefined)(
       },
     );
 
+    test.skipIf(PROMTOOL === undefined)(
+      `alerts of credentials that end without a break, and not of a deleted pod${PROMTOOL ? "" : ": no promtool"}`,
+      () => {
+        const { spec } = ofKind(rendered(MONITORED), "PrometheusRule");
+        // Every 30 seconds, of a session that ends after an hour; that of the last pod is renewed in the last minute.
+        const pods = {
+          expired: { expiry: "3600x119 0x60", held: "1x119 0x60", up: "1x180" },
+          deleted: { expiry: "3600x97 _x82", held: "1x97 _x82", up: "1x97 _x82" },
+          renewed: { expiry: "3600x118 7200x61", held: "1x180", up: "1x180" },
+        };
+        const series = Object.entries(pods).flatMap(([pod, { expiry, held, up }]) => {
+          const labels = `namespace="shop",pod="${pod}",instance="10.0.0.1:16926"`;
+          return [
+            {
+              series: `podrole_credentials_expiry_timestamp_seconds{${labels},identity="pod"}`,
+              values: expiry,
+            },
+            { series: `podrole_credentials_held{${labels},identity="pod"}`, values: held },
+            { series: `up{${labels}}`, values: up },
+          ];
+        });
+        const at = (minutes: number, alertname: string, more: object, ...names: readonly string[]) => ({
+          eval_time: `${minutes}m`,
+          alertname,
+          exp_alerts: names.map((pod) => ({
+            exp_labels: { severity: "critical", namespace: "shop", pod, ...more },
+            exp_annotations: spec.groups[0].rules.find(({ alert }: { alert: string }) => alert === alertname)
+              .annotations,
+          })),
+        });
+        const [ending, missing] = ["PodroleCredentialsExpiring", "PodroleCredentialsMissing"];
+        const identity = { instance: "10.0.0.1:16926", identity: "pod" };
+        const rules = tempFile(JSON.stringify(spec), "rules.yaml");
+        expect(
+          tried(rules, series, [
+            at(49, ending, {}),
+            at(55, ending, {}, "expired", "renewed"),
+            at(61, ending, {}, "expired"),
+            at(61, missing, identity),
+            at(71, ending, {}, "expired"),
+            at(71, missing, identity, "expired"),
+            at(80, ending, {}),
+          ]),
+        ).toEqual(TOOK);
+      },
+    );
+
     test.skipIf(PROMTOOL === undefined).for(BROKERS)(
       `alerts %s${PROMTOOL ? "" : ": no promtool"}`,
       ([, alertname, series, labels]) => {

@@ -29,6 +29,7 @@ const WORDS = new Set([
   "unless",
   "label_replace",
   "last_over_time",
+  "max_over_time",
   "absent",
   "histogram_quantile",
   "time",
