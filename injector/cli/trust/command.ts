@@ -15,7 +15,7 @@ import type { Options } from "./options.ts";
 import { partiesFrom } from "./parties.ts";
 import { withPartyOptions } from "./party-options.ts";
 import { commandsText, policyFiles } from "./folder.ts";
-import { commentary, folderText, policiesText } from "./text.ts";
+import { commentary, deniedText, folderText, policiesText } from "./text.ts";
 
 /** `podrole trust-policy`: what IAM has to be told, so that pods get their role and nobody else does. */
 export function trustPolicyCommand(bind: Bind): Command {
@@ -72,14 +72,14 @@ async function runTrustPolicy(io: Io, references: readonly string[], given: Opti
     const files = policyFiles(shown, options.dir);
     await writeFiles(files, options.force === true);
     io.stderr.write(folderText(shown, files, notes, widthOf(io.stderr), io.stderr.paint));
-    for (const why of denied) io.stderr.write(`POD_DENIED: ${why}\n`);
+    io.stderr.write(deniedText(denied));
     if (options.output === "json") {
       const listed = files.map(({ path, command }, index) => ({ ...shown[index], path, command }));
       io.stdout.write(`${JSON.stringify(listed, null, 2)}\n`);
     } else io.stdout.write(commandsText(files));
     return exitCode;
   }
-  for (const why of denied) io.stderr.write(`POD_DENIED: ${why}\n`);
+  io.stderr.write(deniedText(denied));
   if (options.output === "json") {
     io.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
     return exitCode;

@@ -1,5 +1,5 @@
 import type { Paint } from "../print/paint.ts";
-import { wrapped } from "../print/lines.ts";
+import { plain, wrapped } from "../print/lines.ts";
 import type { DocumentName, Explanation, PolicyDocument } from "./document.ts";
 
 /** What goes to standard output: one policy as IAM takes it, or several by their names. */
@@ -69,6 +69,10 @@ export function folderText(
   ];
   return `${lines.join("\n")}\n`;
 }
+
+/** Pods that get no policy. Their names may be a manifest's own text. */
+export const deniedText = (denied: readonly string[]): string =>
+  denied.map((why) => `POD_DENIED: ${plain(why)}\n`).join("");
 
 const titleOf = ({ document, of }: PolicyDocument, width: number, paint: Paint): readonly string[] =>
   wrapped(`${TITLES[document]} ${of}`, width, 0).map((line) => paint("bold", line));

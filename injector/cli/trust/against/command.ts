@@ -5,6 +5,7 @@ import { widthOf } from "../../print/lines.ts";
 import { needsFrom } from "../input.ts";
 import type { Options } from "../options.ts";
 import { partiesFrom } from "../parties.ts";
+import { deniedText } from "../text.ts";
 import { answersOf } from "./answer.ts";
 import { answersJson, answersText } from "./report.ts";
 import { givenPolicy } from "./role-output.ts";
@@ -40,6 +41,6 @@ export async function runAgainst(
   const answers = answersOf(given, needs, parties, document);
   if (output === "json") io.stdout.write(`${JSON.stringify(answersJson(answers), null, 2)}\n`);
   else io.stdout.write(answersText(answers, widthOf(io.stdout), io.stdout.paint));
-  for (const why of denied) io.stderr.write(`POD_DENIED: ${why}\n`);
+  io.stderr.write(deniedText(denied));
   return answers.every(({ answer }) => answer === "lets-in") && denied.length === 0 ? 0 : 1;
 }

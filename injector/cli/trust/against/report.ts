@@ -1,5 +1,5 @@
 import { named } from "../subject.ts";
-import { wrapped } from "../../print/lines.ts";
+import { plain, wrapped } from "../../print/lines.ts";
 import type { Paint } from "../../print/paint.ts";
 import type { AskedCall, Presented } from "./asked.ts";
 import type { ActionAnswer, Answer, CallAnswer, WhyNot } from "./judge.ts";
@@ -100,11 +100,14 @@ const keyOf = ({ statement }: WhyNot, { code, at }: Reason): string => `${statem
 
 const whyLines = ({ statement, reasons }: WhyNot, width: number): readonly string[] => [
   `        ${nameOf(statement)}`,
-  ...reasons.flatMap(({ code, at, text }) => [`          ${code}  ${at}`, ...wrapped(text, width, 12)]),
+  ...reasons.flatMap(({ code, at, text }) => [
+    `          ${code}  ${plain(at)}`,
+    ...wrapped(text, width, 12),
+  ]),
 ];
 
 const nameOf = ({ index, sid }: TrustStatement): string =>
-  `Statement[${index}]${sid === undefined ? "" : ` ${sid}`}`;
+  plain(`Statement[${index}]${sid === undefined ? "" : ` ${sid}`}`);
 
 /** For a program. */
 export const answersJson = (answers: readonly CallAnswer[]): readonly unknown[] =>
