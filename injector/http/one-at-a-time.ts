@@ -4,10 +4,10 @@ import { Duplex } from "node:stream";
 import { rounds, type Rounds } from "./rounds.ts";
 
 /**
- * Requests of one address in a round of the event loop. A review takes a millisecond, a round that does nothing else a fiftieth of that,
- * and Node accepts one connection in each.
+ * Requests of one address in a round of the event loop. More would keep new connections of others waiting, of which Node accepts one in a
+ * round. Fewer would keep a short review of an API server waiting for long ones of the same, of which one comes in a round.
  */
-const AT_ONCE = 2;
+const AT_ONCE = 8;
 
 /** Lies between a connection and Node's parser. */
 interface Gate {
