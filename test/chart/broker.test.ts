@@ -45,9 +45,9 @@ describe.skipIf(reason !== undefined)(`the chart's broker${reason ? `: ${reason}
     ],
     ["one port for sessions and health", { broker: broker({ port: 8080 }) }, "are the same"],
     [
-      "a budget of the only replica, which keeps its node from being drained",
-      { broker: broker({ replicas: 1 }) },
-      "broker.podDisruptionBudget.minAvailable 1 of 1 replicas leaves none to evict",
+      "a budget of all replicas, which keeps their nodes from being drained",
+      { broker: broker({ podDisruptionBudget: { minAvailable: 2 } }) },
+      "broker.podDisruptionBudget.minAvailable 2 of 2 replicas leaves none to evict",
     ],
     ["source broker without it", { options: { source: "broker" } }, "needs broker.enabled"],
     [

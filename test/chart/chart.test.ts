@@ -44,9 +44,18 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
   test.for([
     ["half of two replicas", { podDisruptionBudget: { minAvailable: "50%" } }, "50%"],
     ["one less than there are", { replicas: 3, podDisruptionBudget: { minAvailable: 2 } }, 2],
-    ["none of one", { replicas: 1, podDisruptionBudget: { minAvailable: 0 } }, 0],
+    ["none of two", { podDisruptionBudget: { minAvailable: 0 } }, 0],
   ] as const)("takes a budget of %s", ([, values, minAvailable]) => {
     expect(ofKind(rendered(values), "PodDisruptionBudget").spec.minAvailable).toBe(minAvailable);
+  });
+
+  test("renders no budget for one replica, whose node could not be drained with it", () => {
+    const objects = rendered({
+      replicas: 1,
+      options: { source: "broker" },
+      broker: { enabled: true, replicas: 1, identity: { roleArn: "arn:aws:iam::111122223333:role/broker" } },
+    });
+    expect(objects.filter(({ kind }) => kind === "PodDisruptionBudget")).toEqual([]);
   });
 
   test("runs the injector with the injector's defaults when no value is set", () => {
@@ -130,7 +139,6 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
       "networkPolicy.from needs networkPolicy.metricsFrom",
     ],
     ["source ambient without a Secret", { options: { source: "ambient" } }, "options.ambientSecret"],
-    ["a budget of the only replica", { replicas: 1 }, "leaves none to evict"],
     ["a budget of both", { podDisruptionBudget: { minAvailable: 2 } }, "leaves none to evict"],
     [
       "a budget of a share that is rounded up to both",

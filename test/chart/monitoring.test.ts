@@ -133,10 +133,15 @@ const BROKERS: readonly (readonly [
     "where most calls to STS fail",
     "PodroleBrokerStsFailing",
     [
+      // The other replica's calls, which are all answered, do not hide them.
+      {
+        series: 'podrole_broker_sts_requests_total{pod="podrole-broker-b",code="Success"}',
+        values: "0+9x80",
+      },
       ofBroker("sts_requests_total", "0+1x80", ',code="Success"'),
       ofBroker("sts_requests_total", "0+2x80", ',code="STS_UNREACHABLE"'),
     ],
-    {},
+    POD,
   ],
   [
     "where STS throttles",
