@@ -133,11 +133,6 @@ describe.skipIf(reason !== undefined)(`the chart${reason ? `: ${reason}` : ""}`,
       { hostNetwork: true, networkPolicy: { enabled: true } },
       "networkPolicy cannot be combined with hostNetwork",
     ],
-    [
-      "a NetworkPolicy that keeps Prometheus out",
-      { networkPolicy: { enabled: true, from: [{ podSelector: {} }] }, serviceMonitor: { enabled: true } },
-      "networkPolicy.from needs networkPolicy.metricsFrom",
-    ],
     ["source ambient without a Secret", { options: { source: "ambient" } }, "options.ambientSecret"],
     ["a budget of both", { podDisruptionBudget: { minAvailable: 2 } }, "leaves none to evict"],
     [

@@ -137,7 +137,7 @@ describe.skipIf(reason !== undefined)(
     });
 
     test.for([
-      ["one replica", "replicas=1,podDisruptionBudget.enabled=false", "one replica, and failurePolicy Fail"],
+      ["one replica", "replicas=1", "one replica, and failurePolicy Fail"],
       ["a webhook that fails open", "webhook.failurePolicy=Ignore", "webhook.failurePolicy is Ignore"],
       ["no budget", "podDisruptionBudget.enabled=false", "podDisruptionBudget is off"],
       [
@@ -162,8 +162,13 @@ describe.skipIf(reason !== undefined)(
       ["host network let in", "options.hostNetwork=warn", "without a guard"],
       [
         "one replica of the broker",
-        "broker.enabled=true,broker.identity.type=node,broker.replicas=1,broker.podDisruptionBudget.enabled=false",
+        "broker.enabled=true,broker.identity.type=node,broker.replicas=1",
         "no pod gets a new session",
+      ],
+      [
+        "a Prometheus that may be kept out",
+        "networkPolicy.enabled=true,networkPolicy.from[0].ipBlock.cidr=10.0.0.0/28,serviceMonitor.enabled=true",
+        "let Prometheus in",
       ],
     ])("warns of %s", ([, set, says]) => {
       const args = ["upgrade", "podrole", CHART, "--dry-run=server", "--set", set ?? ""];

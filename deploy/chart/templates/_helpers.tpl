@@ -251,9 +251,6 @@ the default applies. */}}
 {{- if and $v.networkPolicy.enabled $v.hostNetwork -}}
 {{- fail "networkPolicy cannot be combined with hostNetwork: most network plugins apply no NetworkPolicy to pods on the node's network" -}}
 {{- end -}}
-{{- if and $v.networkPolicy.enabled $v.networkPolicy.from $v.serviceMonitor.enabled (not $v.networkPolicy.metricsFrom) -}}
-{{- fail "networkPolicy.from needs networkPolicy.metricsFrom when serviceMonitor is enabled: Prometheus could not read the injector's metrics" -}}
-{{- end -}}
 {{- if eq (int $v.options.credentialsPort) (int $v.options.healthPort) -}}
 {{- fail "options.credentialsPort and options.healthPort are the same" -}}
 {{- end -}}

@@ -64,11 +64,14 @@ export const serviceCheck = ({ service, endpointSlices, podroleNamespace }: Chec
 export const budgetCheck = ({ disruptionBudget, deployment }: CheckFacts): Results => {
   const code = "DISRUPTION_BUDGET";
   if (deployment.kind === "absent") return skip(code, "there is no Deployment");
-  const absent = warn(
-    code,
-    "There is no PodDisruptionBudget: draining nodes may take all replicas at once.",
-    "Apply the one that podrole is shipped with.",
-  );
+  const isOne = deployment.kind === "found" && count(fieldsIn(deployment.value, "spec"), "replicas") === 1;
+  const absent = isOne
+    ? skip(code, "one replica has none: its node could not be drained")
+    : warn(
+        code,
+        "There is no PodDisruptionBudget: draining nodes may take all replicas at once.",
+        "Apply the one that podrole is shipped with.",
+      );
   return judged(code, disruptionBudget, absent, (object) => {
     const status = fieldsIn(object, "status");
     if (own(status, "disruptionsAllowed") === 0 && count(status, "expectedPods") > 0) {

@@ -109,8 +109,11 @@ describe.skipIf(reason !== undefined)(`the job that signs${why}`, () => {
   const copies = ({ calls }: Ran): readonly string[] =>
     calls.flatMap((call) => (call.startsWith("skopeo copy") ? [call.split(" ").at(-1) ?? ""] : []));
 
-  test("pushes by digest before it signs", () => {
-    const done = pushed('echo "reading manifest 1.2.3: manifest unknown" >&2; exit 1');
+  test.for([
+    "reading manifest 1.2.3: manifest unknown",
+    "reading manifest 1.2.3: unknown: artifact podrole/injector:1.2.3 not found",
+  ])("pushes by digest where the registry says of the tag: %s", (said) => {
+    const done = pushed(`echo "${said}" >&2; exit 1`);
     expect(done.status).toBe(0);
     expect(copies(done)).toEqual(ALL.split(" ").map((one) => `docker://${REGISTRY}/${one}`));
   });
@@ -182,7 +185,8 @@ describe("the job that builds", () => {
   });
 
   test("refuses a commit for which CI has not passed", () => {
-    const error = "CI has not passed for 1234abcd on main: wait until it has, and run this job again.";
+    const error =
+      "CI has not passed for 1234abcd on main: wait until it has, or run it for this commit, and then run this job again.";
     expect(checked(true, 0)).toMatchObject({ status: 1, error });
   });
 });

@@ -60,7 +60,9 @@ export function ran(name: string, { env, files = {}, programs = {} }: Machine): 
     chmodSync(join(bin, program), 0o755);
   }
   for (const program of OF_SYSTEM) {
-    if (programs[program] === undefined) symlinkSync(executableOnPath(program) ?? "", join(bin, program));
+    const installed = executableOnPath(program);
+    if (programs[program] === undefined && installed !== undefined)
+      symlinkSync(installed, join(bin, program));
   }
   const [calls, outputs] = [join(folder, "calls"), join(folder, "outputs")];
   const { status, stdout } = spawnSync("bash", ["--noprofile", "--norc", "-eo", "pipefail", "-c", script], {

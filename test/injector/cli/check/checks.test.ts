@@ -165,6 +165,10 @@ describe("the injector", () => {
     const slices = found([{ endpoints: [{ conditions: { ready: false } }] }, {}]);
     expect(said("INJECTOR_SERVICE", { endpointSlices: slices })[0]).toMatch(/^fail: .+ no ready endpoint/);
     expect(said("DISRUPTION_BUDGET", { disruptionBudget: absent })[0]).toMatch(/^warn/);
+    const one = found({ spec: { replicas: 1 } });
+    expect(said("DISRUPTION_BUDGET", { disruptionBudget: absent, deployment: one })[0]).toMatch(
+      /^skip: .+one replica/,
+    );
     const tight = found({
       status: { disruptionsAllowed: 0, expectedPods: 1, currentHealthy: 1, desiredHealthy: 1 },
     });
