@@ -9,7 +9,20 @@ import { tempFolder } from "../support/temp-files.ts";
 /** What `.ci/run` says of programs that it could not get, on a machine where every suite passes and nothing can be installed. */
 
 const SCRIPTS = fileURLToPath(new URL("../../.ci", import.meta.url));
-const OF_SYSTEM = ["bash", "cat", "dirname", "env", "head", "mktemp", "rm", "sed", "tail", "tee", "timeout"];
+const OF_SYSTEM = [
+  "bash",
+  "cat",
+  "dirname",
+  "env",
+  "head",
+  "mkdir",
+  "mktemp",
+  "rm",
+  "sed",
+  "tail",
+  "tee",
+  "timeout",
+];
 
 function script(path: string, text: string): void {
   writeFileSync(path, `#!/bin/sh\n${text}\n`);
@@ -26,7 +39,6 @@ function machine(...scripts: readonly string[]): { readonly tree: string; readon
   for (const name of OF_SYSTEM) symlinkSync(executableOnPath(name) ?? "", join(path, name));
   // Not root.
   script(join(path, "id"), "echo 1000");
-  script(join(path, "npm"), 'case "$1" in install) exit 1 ;; esac');
   for (const name of ["go", "python3"]) script(join(path, name), "exit 1");
   return { tree, path };
 }
@@ -38,8 +50,10 @@ function ran(words: readonly string[], { tree, path }: ReturnType<typeof machine
   return { status, stdout };
 }
 
-function ofRun(strict: string) {
+/** @param npm  what else npm does, a script of sh */
+function ofRun(strict: string, npm = "") {
   const there = machine("run");
+  script(join(there.path, "npm"), `${npm}\ncase "$1" in install) exit 1 ;; esac`);
   const failing = ["kube-assets", "istio-iptables"];
   for (const name of failing) script(join(there.tree, ".ci", name), "exit 1");
   script(join(there.tree, ".ci/lint-workflows"), "");
@@ -65,6 +79,19 @@ test("a run says what it could not get, and passes", () => {
 test("a run with PODROLE_CI_STRICT=yes fails, and lists last what it could not get", () => {
   const { status, stdout } = ofRun("yes");
   expect(stdout).toContain(`\n=== failed\n${MISSING.join("\n")}\n`);
+  expect(status).toBe(1);
+});
+
+test("a run lists last which suites failed, with what they printed, also of those that run beside others", () => {
+  const { status, stdout } = ofRun(
+    "",
+    'case "$2" in test:imds | test:cluster) echo "of $2"; exit 1 ;; test:sdk) echo "of $2" ;; esac',
+  );
+  const [, atEnd = ""] = stdout.split("\n--- npm run test:cluster\n");
+  expect(atEnd).toBe(
+    "of test:cluster\n\n--- npm run test:imds\nof test:imds\n\n=== failed\nnpm run test:cluster\nnpm run test:imds\n",
+  );
+  expect(stdout).toContain("\n=== npm run test:sdk\nof test:sdk\n");
   expect(status).toBe(1);
 });
 
