@@ -1,6 +1,7 @@
 import { TOKEN_VOLUME } from "../../../sidecar/contract/pod.ts";
 import { SOURCES, type Source } from "../../../sidecar/contract/session.ts";
 import { coded, CodedError } from "../../../sidecar/kit/errors.ts";
+import type { BrokerIdentityType } from "../../model/broker-identity.ts";
 import { own } from "../../model/read.ts";
 import { BROKER } from "../live/deployment.ts";
 import type { Parties } from "./calls.ts";
@@ -18,7 +19,9 @@ import { SOURCE_KINDS } from "../../sources/sources.ts";
 export async function partiesFrom(options: PartyOptions, ...sources: readonly Source[]): Promise<Parties> {
   const startsAsCaller = (one: Source): boolean => SOURCE_KINDS[one].principalRemedy !== undefined;
   const [byCaller, ...others] = new Set(sources.filter(startsAsCaller));
-  if (byCaller !== undefined && others.length > 0) throw sharedPrincipal([byCaller, ...others]);
+  // Without one, the needs of both are said to miss it.
+  if (byCaller !== undefined && others.length > 0 && options.principal !== undefined)
+    throw sharedPrincipal([byCaller, ...others]);
   const byToken = !sources.every(startsAsCaller);
   const isBroker = byCaller !== undefined && !SOURCE_KINDS[byCaller].callsSts;
   refuseUnread(options, { byCaller, byToken, isBroker });
@@ -34,7 +37,7 @@ const sharedPrincipal = (sources: readonly Source[]): CodedError =>
     `Sources ${sources.join(" and ")} start as different roles or users, and --principal names one.`,
     {
       remedy:
-        "Choose pods of one of them: name the objects, give the manifests of its namespaces with -f, or a role with --role.",
+        "Choose pods of one of them: give the manifests of its namespaces with -f; for trust-policy, name the objects or a role with --role; for migrate, a namespace with -n NAME.",
     },
   );
 
@@ -77,7 +80,7 @@ async function brokerFrom(
 ): Promise<Pick<Parties, "caller" | "broker">> {
   const { principal, document, oidcIssuer, oidcProvider, brokerAudience, podroleNamespace } = options;
   const caller = principal === undefined ? undefined : parsePrincipal(principal);
-  const type = options.brokerIdentity ?? (caller?.kind === "role" ? "web-identity" : "secret");
+  const type = brokerTypeOf(options);
   // The pods' own roles may need the issuer, whatever the broker's does.
   const issuer = known.provider === undefined ? (oidcIssuer ?? oidcProvider) : undefined;
   if (type !== "web-identity" && (brokerAudience ?? issuer) !== undefined) {
@@ -97,6 +100,14 @@ async function brokerFrom(
   const provider = known.provider ?? (await providerOfBroker(options));
   return { caller, broker: { type, provider, audience, namespace } };
 }
+
+/**
+ * How the broker becomes its own role or user.
+ * @throws CodedError `PRINCIPAL_INVALID`
+ */
+export const brokerTypeOf = ({ brokerIdentity, principal }: PartyOptions): BrokerIdentityType =>
+  brokerIdentity ??
+  (principal !== undefined && parsePrincipal(principal).kind === "role" ? "web-identity" : "secret");
 
 async function providerOfBroker(options: PartyOptions): Promise<Provider> {
   try {

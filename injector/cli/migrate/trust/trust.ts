@@ -6,7 +6,7 @@ import { askedCalls } from "../../trust/against/asked.ts";
 import { judge } from "../../trust/against/judge.ts";
 import { groupedNeeds, needsOfPod } from "../../trust/need.ts";
 import type { Need, Parties } from "../../trust/calls.ts";
-import { partiesFrom } from "../../trust/parties.ts";
+import { brokerTypeOf, partiesFrom } from "../../trust/parties.ts";
 import type { NamespacePlan } from "../assess.ts";
 import type { Granted } from "../grants.ts";
 import { note, type Note } from "../note.ts";
@@ -46,11 +46,11 @@ export async function trustFor(
   const [wanted, others] = [true, false].map((has) =>
     needs.filter(({ workload, need }) => having.has(pairOf(need.role, workload)) === has),
   ) as [PodNeed[], PodNeed[]];
-  const first = wanted[0] ?? others[0];
-  if (first === undefined) return { plan: undefined, notes: [] };
+  const sources = [...new Set((wanted.length > 0 ? wanted : others).map(({ need }) => need.source))];
+  if (sources.length === 0) return { plan: undefined, notes: [] };
   const without = (parties: Parties | undefined): readonly Note[] => [
     ...ofIrsaNotes(others),
-    ...withheldNotes(others, parties, known),
+    ...withheldNotes(others, { parties, sources }, known),
   ];
   const unknown = (why: string, remedy: string): Trust => ({
     plan: undefined,
@@ -61,16 +61,14 @@ export async function trustFor(
       ...without(undefined),
     ],
   });
-  const { source } = first.need;
-  const byToken = SOURCE_KINDS[source].firstCall === "AssumeRoleWithWebIdentity";
+  const byToken = sources.some((one) => SOURCE_KINDS[one].firstCall === "AssumeRoleWithWebIdentity");
   if (byToken && !isLive && options.oidcIssuer === undefined && options.oidcProvider === undefined)
     return unknown(
       "the cluster's OIDC issuer is not in the manifests",
       "Give --oidc-issuer or --oidc-provider.",
     );
   try {
-    const isAsked = all.some(({ irsa }) => irsa !== undefined);
-    const parties = await partiesFrom(isAsked && !byToken ? ofCaller(options, source) : options, source);
+    const parties = await partiesFrom(byToken ? options : ofCaller(options, sources), ...sources);
     const [within, across] = [true, false].map((fits) =>
       wanted.filter(({ need }) => isOfOnePartition(need, parties) === fits),
     ) as [PodNeed[], PodNeed[]];
@@ -109,9 +107,8 @@ const needsOf = (
     );
 
 /** IRSA's call is judged by the issuer. Only a broker that is a web identity has a use for it, too. */
-function ofCaller(options: Options, source: Source): Options {
-  const { brokerIdentity = "web-identity" } = options;
-  if (source === "broker" && brokerIdentity === "web-identity") return options;
+function ofCaller(options: Options, sources: readonly Source[]): Options {
+  if (sources.includes("broker") && brokerTypeOf(options) === "web-identity") return options;
   const { oidcIssuer: _issuer, oidcProvider: _provider, ...rest } = options;
   return rest;
 }
@@ -129,14 +126,18 @@ const elsewhere = ({ workload, need }: PodNeed): Note =>
     `${titleOf(workload)} has ${need.role}, which is in another partition of AWS than whom it would have to trust. No policy is written for it: give the pod a role of the cluster's own partition.`,
   );
 
-/** Of pods that ask for what they do not have. What IRSA was asked about is said with the workload. */
+/**
+ * Of pods that ask for what they do not have. What IRSA was asked about is said with the workload.
+ * @param sources of which the parties are
+ */
 function withheldNotes(
   needs: readonly PodNeed[],
-  parties: Parties | undefined,
+  { parties, sources }: { readonly parties: Parties | undefined; readonly sources: readonly Source[] },
   known: Asked["known"],
 ): readonly Note[] {
   const letsIn = (need: Need): boolean =>
     parties !== undefined &&
+    sources.includes(need.source) &&
     isOfOnePartition(need, parties) &&
     askedCalls([need], parties)
       .filter(({ document }) => document !== "broker-trust")

@@ -95,6 +95,7 @@ describe("podrole trust-policy for namespaces with different sources", () => {
     const run = await trust(PRINCIPAL, ...both);
     expect(run).toMatchObject({ code: 2, stdout: "" });
     expect(run.stderr).toMatch(/^USAGE: Sources (broker and node|node and broker) start as different roles/);
+    expect((await trust([], ...both)).stderr).toMatch(/^PRINCIPAL_MISSING: /);
     expect(await trust([...PRINCIPAL, "--role", ROLE, "--document", "trust"], ...both)).toMatchObject({
       code: 0,
     });
