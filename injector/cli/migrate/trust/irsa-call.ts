@@ -51,13 +51,15 @@ const isByIrsa = ({ now }: Workload): boolean => now.kind === "role" && IRSA.has
 /** The cluster's OIDC provider, or why it is not known, as a clause. */
 async function providerOr({ options, isLive }: Asked): Promise<Provider | string> {
   const { principal: _principal, brokerIdentity: _identity, brokerAudience: _audience, ...rest } = options;
-  if (!isLive && rest.oidcIssuer === undefined && rest.oidcProvider === undefined)
+  const isGiven = (rest.oidcIssuer ?? rest.oidcProvider) !== undefined;
+  if (!isLive && !isGiven)
     return "the cluster's OIDC issuer is not in the manifests: give --oidc-issuer or --oidc-provider";
   try {
     return (await partiesFrom(rest, "web-identity")).provider ?? "the cluster's OIDC issuer is not known";
   } catch (error) {
     const { code, message } = coded(error);
-    if (code !== "PROVIDER_MISSING") throw error;
+    // A cluster may have an issuer that IAM does not take, such as one with a port. It is asked for only since IRSA's call is judged.
+    if (code !== "PROVIDER_MISSING" && (code !== "ISSUER_INVALID" || isGiven)) throw error;
     return message.replace(/^T/, "t").replace(/\.$/, "");
   }
 }

@@ -7,6 +7,7 @@ import {
   kube2iamTool,
   namespace,
   newFolder,
+  NODES,
   object,
   roles,
   verdicts,
@@ -156,6 +157,42 @@ test("podrole migrate --live judges IRSA's call by the cluster's issuer, also wh
   };
   expect(await run("oidc.example/cluster")).toContain("Pod shop/x: same web");
   expect(await run("oidc.example/other")).toContain("Pod shop/x: refused ROLE_NOT_ALLOWED");
+});
+
+test("podrole migrate --live counts a role as not known to be had where IAM cannot have the cluster's issuer", async () => {
+  const { server, args } = await cluster(0);
+  server.answer("GET /.well-known/openid-configuration", { issuer: "https://10.0.0.1:6443" });
+  const annotations = { "eks.amazonaws.com/role-arn": `${ACCOUNT}web` };
+  put(
+    server,
+    "/api/v1/serviceaccounts",
+    object("ServiceAccount", { name: "irsa" }, { metadata: { annotations } }),
+  );
+  put(
+    server,
+    "/api/v1/pods",
+    workload("Pod", { name: "x" }, undefined, { serviceAccountName: "irsa" }),
+    workload("Pod", { name: "y" }, "till"),
+  );
+  const known = ["--roles", roles(["web", [NODES]], ["till", [NODES]])];
+  const broker = ["--source", "broker", "--principal", `${ACCOUNT}broker`, "--broker-identity", "node"];
+  const { stdout } = await podrole([...args, ...broker, ...known]);
+  const found = JSON.parse(stdout) as ReportJson;
+  expect(found.policies.map(({ of }) => of)).toContain(`${ACCOUNT}till`);
+  expect(found.notes).toContainEqual(
+    expect.objectContaining({
+      code: "TRUST_WITHHELD",
+      message: expect.stringContaining(
+        'is not known: the issuer "https://10.0.0.1:6443" has a port in it, which IAM does not take. No trust',
+      ),
+    }),
+  );
+  expect(await podrole([...args, ...broker, ...known, "--oidc-issuer", "https://x.example:1"])).toMatchObject(
+    {
+      code: 2,
+      stderr: expect.stringMatching(/^ISSUER_INVALID: /),
+    },
+  );
 });
 
 test("podrole migrate --live ends with 2 where there is no cluster", async () => {
