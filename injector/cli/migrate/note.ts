@@ -77,7 +77,7 @@ export const NOTES = {
   TRUST_WITHHELD: {
     severity: "warn",
     about:
-      "A service account's pods ask for a role that they do not have now, or that they are not known to have: no trust policy and no RoleGrant gives it to them.",
+      "A service account's pods ask for a role that they do not have now, or that they are not known to have: no trust policy and no RoleGrant of their own is written for it.",
   },
   TRUST_PARTITION: {
     severity: "warn",

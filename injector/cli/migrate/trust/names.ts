@@ -5,14 +5,14 @@ import { nameKeyOf } from "../../trust/principal.ts";
 import { named } from "../../trust/subject.ts";
 import { note, type Note } from "../note.ts";
 
-/** Documents of which no two are of one name in an account, and what is left out for that. */
+/** ARNs of which no two are of one name in an account, and what is left out for that. */
 export interface OneOfEachName {
-  readonly documents: readonly PolicyDocument[];
+  readonly kept: ReadonlySet<string>;
   readonly notes: readonly Note[];
 }
 
 /**
- * Whoever can annotate a pod can make up an ARN with the name of a role that exists, and AWS's commands know no more than the name. So
+ * Whose policies are written. Whoever can annotate a pod can make up an ARN with the name of a role that exists, and AWS's commands know no more than the name. So
  * where AWS has a role of the name, it alone is kept; where that is not known, none of several.
  * @param known ARNs of the roles that AWS has; undefined where nobody has given them
  */
@@ -38,9 +38,8 @@ export function oneOfEachName(
       ],
     };
   });
-  const kept = new Set(keys.flatMap((one) => one.kept));
   return {
-    documents: documents.filter(({ of }) => kept.has(of)),
+    kept: new Set(keys.flatMap((one) => one.kept)),
     notes: keys.flatMap(({ notes }) => notes),
   };
 }

@@ -39,18 +39,23 @@ export interface TrustPlan {
 
 /**
  * Every policy that the needs ask for. Pure.
+ * @param all needs
  * @param known the roles as AWS has them, by ARN; undefined where nobody has given them
  * @param folder that the files are for
  * @throws CodedError of what the policies cannot be written without, such as `PROVIDER_MISSING`
  */
 export function trustPlan(
-  needs: readonly Need[],
+  all: readonly Need[],
   parties: Parties,
   known: ReadonlyMap<string, KnownRole> | undefined,
   folder: string,
 ): TrustPlan {
-  const all = documentsFor(needs, parties).map(namedByContents);
-  const { documents, notes: ofNames } = oneOfEachName(all, needs, known?.keys());
+  const { kept, notes: ofNames } = oneOfEachName(documentsFor(all, parties), all, known?.keys());
+  // What is left out is no permission of caller, broker or hub role either.
+  const needs = all.filter(({ role }) => kept.has(role));
+  const documents = documentsFor(needs, parties)
+    .filter(({ of }) => kept.has(of))
+    .map(namedByContents);
   const calls = askedCalls(needs, parties);
   const planned = documents.map(
     (

@@ -5,5 +5,5 @@ import { note, type Note } from "../note.ts";
 export const withheld = (role: string, { namespace, serviceAccount }: Subject, why: string): Note =>
   note(
     "TRUST_WITHHELD",
-    `Pods of service account ${namespace}/${serviceAccount} ask for ${role}, and ${why}. No trust policy and no RoleGrant is written for that: remove what names the role or, if they are to have it, write these yourself.`,
+    `Pods of service account ${namespace}/${serviceAccount} ask for ${role}, and ${why}. No trust policy and no RoleGrant of its own is written for that: remove what names the role or, if they are to have it, write these yourself.`,
   );

@@ -20,7 +20,10 @@ const listed = (...names: readonly string[]): string =>
 /** A pod of its own namespace, whose service account has that name, too. */
 const pod = (name: string, role: string) => [
   object("ServiceAccount", { name, namespace: name }),
-  workload("Pod", { name, namespace: name }, role, { serviceAccountName: name }),
+  workload("Pod", { name, namespace: name }, role, {
+    serviceAccountName: name,
+    securityContext: { runAsUser: 1000 },
+  }),
 ];
 const run = async (roles: readonly (readonly [string, string])[], ...args: readonly string[]) => {
   const dir = newFolder();
@@ -32,6 +35,9 @@ const run = async (roles: readonly (readonly [string, string])[], ...args: reado
     notes: notes.filter(({ code }) => code === "ROLE_NAME_SHARED").map(({ message }) => message),
   };
 };
+interface Policy {
+  readonly Statement: readonly { readonly Resource: string | readonly string[] }[];
+}
 const FILE = "trust/111122223333/reader.trust.json";
 
 test.for(["zzz/reader", "a/reader", "READER"])(
@@ -89,3 +95,26 @@ test("podrole migrate tells roles of one name apart that are of several accounts
   ]);
   expect([files.length, notes]).toEqual([2, []]);
 });
+
+test.for([
+  ["broker", ["--source", "broker", "--broker-identity", "node"], "broker-permissions"],
+  ["node", ["--source", "node", "--guard", "block"], "caller-permissions"],
+] as const)(
+  "podrole migrate --source %s lets nobody assume a made-up role of a name that exists",
+  async ([, args, document]) => {
+    const roles = [
+      ["shop", "reader"],
+      ["evil", "zzz/reader"],
+    ] as const;
+    const principal = ["--principal", `${ACCOUNT}caller`];
+    const allowed = async (...known: readonly string[]) => {
+      const { dir, files } = await run(roles, ...args, ...principal, ...known);
+      return files
+        .filter((one) => one.includes(document))
+        .map((one) => (JSON.parse(readFileSync(join(dir, one), "utf8")) as Policy).Statement)
+        .flatMap((statements) => statements.flatMap(({ Resource }) => Resource));
+    };
+    expect(new Set(await allowed("--roles", listed("reader")))).toEqual(new Set([`${ACCOUNT}reader`]));
+    expect(await allowed()).toEqual([]);
+  },
+);
