@@ -158,7 +158,8 @@ function trustStep(
               "Each policy replaces the role's whole trust policy, and holds what was there. Read the files first: whoever can annotate a pod can name any role. Take out those that its pods do not have now.",
             ]),
         ...(beside ?? []).map(
-          ({ of }) => `${of} gets a policy beside those that it has, by which it may assume the roles.`,
+          ({ of }) =>
+            `${of} gets a policy beside those that it has, by which it may assume the roles. When it is set, delete that of an earlier run for the same namespaces, if it has another name (assume-...) and no other cluster needs it.`,
         ),
         ...(partial.length === 0
           ? []

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
+import { shellWord } from "../../print/shell-word.ts";
 import type { PolicyDocument } from "../../trust/document.ts";
+import type { PolicyFile } from "../../trust/folder.ts";
 
 /**
  * The command names an inline policy by its contents. IAM replaces what has the same name: a run for one namespace would take away what
@@ -12,8 +14,16 @@ export function namedByContents(one: PolicyDocument): PolicyDocument {
   return { ...one, command: command.replace(/ --policy-name \S+/, (option) => `${option}-${contents}`) };
 }
 
-/** The command that takes an inline policy away; undefined for a command that sets another kind of policy. */
-export function removing(command = ""): string | undefined {
-  const [, which] = /^aws iam put-(.* --policy-name \S+) /.exec(command) ?? [];
-  return which === undefined ? undefined : `aws iam delete-${which}`;
-}
+/**
+ * Shell commands that say what deletes the inline policies among these. They do not do it: another run, or another cluster with the same
+ * roles, may have set the very same.
+ */
+export const leftText = (files: readonly PolicyFile[]): string =>
+  files
+    .flatMap(({ of, command = "" }) => {
+      const [, which] = /^aws iam put-(.* --policy-name \S+) /.exec(command) ?? [];
+      if (which === undefined) return [];
+      const left = `Left: a policy of ${of}. Unless another run or cluster needs it: aws iam delete-${which}`;
+      return [`echo ${shellWord(left)} >&2\n`];
+    })
+    .join("");

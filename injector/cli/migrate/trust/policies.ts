@@ -9,7 +9,7 @@ import { documentsFor } from "../../trust/documents.ts";
 import { commandsText, policyFiles, type PolicyFile } from "../../trust/folder.ts";
 import { aboutLength } from "../../trust/length.ts";
 import { note, type Note } from "../note.ts";
-import { namedByContents, removing } from "./inline.ts";
+import { leftText, namedByContents } from "./inline.ts";
 import { merged } from "./merged.ts";
 import { oneOfEachName } from "./names.ts";
 import type { KnownRole } from "./roles-file.ts";
@@ -112,10 +112,7 @@ export function trustPlan(
     policies: planned.map(({ plan }) => plan),
     files: [...files, ...withBefore].map(({ path, text }) => ({ path, text })),
     set: commandsText(files.filter(({ state }) => state === "set")),
-    restore: commandsText([
-      ...withBefore,
-      ...files.map((file) => ({ ...file, command: removing(file.command) })),
-    ]),
+    restore: leftText(files) + commandsText(withBefore),
     notes: [
       ...ofNames,
       ...notesOn(

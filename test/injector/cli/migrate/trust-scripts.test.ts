@@ -61,7 +61,7 @@ test("the scripts of podrole migrate name a role that AWS refuses, go on with th
   }
 });
 
-test("podrole migrate gives the broker's role a policy of the run's own, and takes that one away on the way back", async () => {
+test("podrole migrate gives the broker's role a policy of the run's own, and names what deletes it on the way back", async () => {
   const broker = ["--source", "broker", "--principal", `${ACCOUNT}broker`, "--broker-identity", "node"];
   const all = ["one", "two"].map((namespace) => workload("Pod", { name: "a", namespace }, `of-${namespace}`));
   const policies: string[] = [];
@@ -74,15 +74,30 @@ test("podrole migrate gives the broker's role a policy of the run's own, and tak
     expect(called("set-trust.sh")).toBe(
       `iam put-role-policy --role-name broker --policy-name ${name} --policy-document file://DIR/trust/111122223333/broker.broker-permissions.json`,
     );
+    // Another run, or another cluster, may have set the very same.
     expect(called("restore-trust.sh")).toBe(
-      `iam delete-role-policy --role-name broker --policy-name ${name}`,
+      `Left: a policy of ${ACCOUNT}broker. Unless another run or cluster needs it: aws iam delete-role-policy --role-name broker --policy-name ${name}`,
     );
     const step = steps.find(({ back }) => back.join("").includes("restore-trust.sh"));
     expect(step?.about.join(" ")).toContain(`${ACCOUNT}broker gets a policy beside those that it has`);
+    expect(step?.about.join(" ")).toContain("delete that of an earlier run for the same namespaces");
     expect(step?.about.join(" ")).not.toContain("replaces");
     policies.push(name);
   }
   expect(policies[2]).toBe(policies[3]);
   expect(new Set(policies).size).toBe(3);
   for (const one of policies) expect(one).toMatch(/^assume-(?:of-one|of-two|roles-of-pods)-[0-9a-f]{16}$/);
+});
+
+test("restore-trust.sh of podrole migrate sets again what was there, and then fails only for that", async () => {
+  const dir = newFolder();
+  const broker = ["--source", "broker", "--principal", `${ACCOUNT}broker`, "--broker-identity", "node"];
+  const pod = workload("Pod", { name: "a" }, "shop-a");
+  await migrate("kube2iam", [kube2iamTool(), pod], ...broker, "--roles", roles("shop-a"), "--dir", dir);
+  const script = join(dir, "restore-trust.sh");
+  expect(ran(script, 'echo "$2 $4" >&2')).toEqual({
+    status: 0,
+    lines: [expect.stringMatching(/^Left: a policy of /), "update-assume-role-policy shop-a"],
+  });
+  expect(ran(script, "exit 1").status).toBe(1);
 });
