@@ -73,7 +73,9 @@ export function stepsFor(plan: Plan): {
       about:
         refused === 0
           ? []
-          : [`First correct what is refused in it (${refused}), or leave this namespace as it is.`],
+          : [
+              `First correct what is refused in it (${refused}), and run this command again with another --dir, since no trust policy is written for that. Or leave this namespace as it is.`,
+            ],
       commands: [
         `sh ${shellWord(at("namespaces", name, "move.sh"))}`,
         programs.podrole(`explain -n ${shellWord(name)} ${exampleOf(workloads)}`),

@@ -6,6 +6,7 @@ import { metadataOf, own, type Fields } from "../../model/read.ts";
 import { kindOf, namespaceIn, templateOf } from "../../model/workload.ts";
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { isName } from "../live/reference.ts";
+import { nameProblem, type Subject } from "../trust/subject.ts";
 import { withoutMade } from "./input.ts";
 import { BY_IRSA } from "./from/irsa.ts";
 import { annotationsOf, type Now, type Origin, type Place } from "./from/origin.ts";
@@ -57,7 +58,7 @@ export async function workloadsIn(
       const namespace = namespaceIn(object) ?? fallback;
       if (pod === undefined || (only !== undefined && namespace !== only)) return [];
       const [kind, name, serviceAccount] = [kindOf(object), nameIn(object), serviceAccountIn(pod)];
-      for (const one of [namespace, name, serviceAccount]) requireName(one, kind);
+      requireNames(kind, name, { namespace, serviceAccount });
       return [
         cluster.facts(namespace, serviceAccount).then((facts): Workload => ({
           object,
@@ -117,8 +118,10 @@ const nameIn = (object: Fields): string => {
 const keyOf = (one: Workload): string => `${one.namespace}/${one.kind}/${one.name}`;
 export const inOrder = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);
 
-function requireName(name: string, kind: string): void {
-  if (isName(name)) return;
-  const message = `A ${kind.slice(0, 60)} has the name, namespace or service account ${JSON.stringify(name.slice(0, 120))}, which no object of a cluster can have.`;
-  throw new CodedError("NAME_INVALID", message, { remedy: "Correct the manifest." });
+function requireNames(kind: string, name: string, subject: Subject): void {
+  const why = isName(name) ? nameProblem(subject) : `${JSON.stringify(name.slice(0, 120))} can be no name.`;
+  if (why === undefined) return;
+  throw new CodedError("NAME_INVALID", `A ${kind.slice(0, 60)} is of no cluster: ${why}`, {
+    remedy: "Correct the manifest.",
+  });
 }

@@ -291,7 +291,7 @@ describe("podrole migrate --dir", () => {
     });
   });
 
-  test.for(["..", "../../x", "a/b", "A", "a\nb", "$(x)"])(
+  test.for(["..", "../../x", "a/b", "A", "a\nb", "$(x)", "a.b", "a".repeat(64)])(
     "writes nothing for an object whose namespace is %j",
     async (name) => {
       const dir = newFolder();
@@ -305,6 +305,29 @@ describe("podrole migrate --dir", () => {
       const { code, stderr } = await migrate("kube2iam", objects, "--dir", dir);
       expect([code, stderr]).toEqual([2, expect.stringMatching(/^NAME_INVALID: /)]);
       expect(() => readdirSync(dir)).toThrow("ENOENT");
+    },
+  );
+});
+
+describe("podrole migrate and pods that podrole refuses", () => {
+  test("says that they need another run once they are corrected, since no trust policy is for them", async () => {
+    const refused = workload("Deployment", { name: "host" }, "shop-c", { hostNetwork: true });
+    const found = await report("kube2iam", [...OBJECTS, refused], ...ISSUED, "--dir", newFolder());
+    expect(found.policies.map(({ of }) => of)).not.toContain(`${ACCOUNT}shop-c`);
+    const step = found.steps.find(({ title }) => title === "Move namespace shop");
+    expect(step?.about).toEqual([
+      "First correct what is refused in it (1), and run this command again with another --dir, since no trust policy is written for that. Or leave this namespace as it is.",
+    ]);
+  });
+
+  test.for(["a..b", "a.-b"])(
+    "refuses a service account's name that no cluster has: %j",
+    async (serviceAccountName) => {
+      const pod = workload("Pod", { name: "odd" }, "shop-a", { serviceAccountName });
+      expect(await migrate("kube2iam", [...OBJECTS, pod], ...ISSUED)).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/^NAME_INVALID: .* Correct the manifest\.\n$/),
+      });
     },
   );
 });
