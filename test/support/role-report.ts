@@ -17,7 +17,8 @@ export function reportOf(objects: Objects): Report {
     config({ policy: "enforce", baseRoleArn: base(ACCOUNT), sourceOverride: ["broker"] }),
   );
   const { config: settings, factsOf } = surroundings;
-  const gathering = gatherer({ config: settings, factsOf, choice: {}, fallback: "default" });
+  const { image } = settings;
+  const gathering = gatherer({ config: settings, image, factsOf, choice: {}, fallback: "default" });
   gathering.add(of("Pod"));
   const gathered = gathering.done();
   return {

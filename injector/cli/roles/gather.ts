@@ -7,7 +7,7 @@ import type { Surroundings } from "./read/surroundings.ts";
 import { mayTake, rolesAsked } from "./reach/asked.ts";
 import { groupsOf, namedRoles, withRoles, type Reach } from "./reach/reach.ts";
 import { choosesAccount, choosesPlain, choosesRow, chosenReach, type Choice } from "./report.ts";
-import { rowsOf } from "./rows/pod-rows.ts";
+import { rowsOf, type Around as RowsAround } from "./rows/pod-rows.ts";
 import type { PlainRow, RoleRow } from "./rows/row.ts";
 import type { Askable } from "./sessions/read-sessions.ts";
 
@@ -30,16 +30,14 @@ export interface Gathered {
   readonly accounts: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-export interface Around extends Pick<Surroundings, "config"> {
+export interface Around extends Pick<Surroundings, "config">, RowsAround {
   /** Undefined where the user may not read the rules. */
   readonly factsOf: (namespace: string, serviceAccount: string) => Facts | Error | undefined;
   readonly choice: Choice;
-  /** Of objects that name none. */
-  readonly fallback: string;
 }
 
 /** Pure but for what it gathers. */
-export function gatherer({ factsOf, config, choice, fallback }: Around): Gatherer {
+export function gatherer({ factsOf, config, choice, fallback, image }: Around): Gatherer {
   const rows: RoleRow[] = [];
   const plain: PlainRow[] = [];
   const askable: Askable[] = [];
@@ -54,7 +52,7 @@ export function gatherer({ factsOf, config, choice, fallback }: Around): Gathere
     const [namespace, account] = [namespaceIn(object) ?? fallback, serviceAccountIn(pod)];
     accounts.set(namespace, (accounts.get(namespace) ?? new Set()).add(account));
     const facts = factsOf(namespace, account);
-    const found = rowsOf(object, facts, config, fallback);
+    const found = rowsOf(object, facts, config, { fallback, image });
     if (found.left === "not-handled" && choosesAccount(choice.serviceAccount, account)) notHandled += 1;
     if (found.plain !== undefined && choosesPlain(choice, found.plain)) plain.push(found.plain);
     for (const { role, now } of found.roles) {

@@ -29,6 +29,7 @@ export async function reportOfCluster(options: Options, configFrom: ConfigFrom, 
       factsOf: unknown === undefined ? surroundings.factsOf : () => undefined,
       choice: options,
       fallback: "default",
+      image: unknown === undefined ? installation.config.image : undefined,
     });
     const path = namespace === undefined ? "/api/v1/pods" : `/api/v1/namespaces/${namespace}/pods`;
     await readPages(cluster.read, path, (page) => gathering.add(page.map(asPod)), { size: PODS_OF_PAGE });

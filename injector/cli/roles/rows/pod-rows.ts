@@ -29,6 +29,13 @@ export interface PodRows {
   readonly left?: "ended" | "not-handled" | "no-pod";
 }
 
+export interface Around {
+  /** Namespace of objects that name none. */
+  readonly fallback: string;
+  /** The setting; undefined where it is not known: the default may be another registry than the installation's. */
+  readonly image: string | undefined;
+}
+
 const NOTHING = { roles: [] };
 const ENDED: ReadonlySet<unknown> = new Set(["Succeeded", "Failed"]);
 const PORT = /^[1-9]\d{0,4}$/;
@@ -41,7 +48,7 @@ export function rowsOf(
   object: Fields,
   facts: Facts | Error | undefined,
   config: InjectorConfig,
-  fallback: string,
+  { fallback, image }: Around,
 ): PodRows {
   const template = templateOf(object);
   if (template === undefined || podProblem(template.pod) !== undefined) return { ...NOTHING, left: "no-pod" };
@@ -60,7 +67,7 @@ export function rowsOf(
   // Only of a pod with a sidecar: without one the webhook has not made it so. Both may be forged, see whyUnproven.
   const status = sidecar && podStatus(stringMap(own(metadataOf(template.pod), "annotations")));
   if (sidecar !== undefined && status !== undefined && status.roles.size > 0) {
-    const why = whyUnproven(pod, sidecar, status, facts, config);
+    const why = whyUnproven(pod, sidecar, status, facts, image);
     const refusal = why === undefined ? refusalOf(template.pod) : undefined;
     const roles = [...status.roles].map(([identity, role]): RoleRow => {
       const { source } = status;

@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from "node:util";
 import { ENV } from "../../../../sidecar/contract/env.ts";
 import { COMMAND } from "../../../../sidecar/contract/pod.ts";
 import { DEFAULTS } from "../../../../sidecar/kit/defaults.ts";
-import type { InjectorConfig } from "../../../config/installation.ts";
 import { whyNeverInjected } from "../../../decide/pod-kinds.ts";
 import type { PodStatus } from "../../../decide/pod-status.ts";
 import { isLabelled, type Facts } from "../../../model/facts.ts";
@@ -14,21 +13,20 @@ import { identitiesIn } from "../../../mutate/token.ts";
  * pods as they are, and it never saw a pod from before the label or of a namespace that it is not called for: then whoever made the pod may
  * have written both. Rules, settings and version may be others by now, so only what no setting changes is compared: which program the sidecar
  * is, and which roles it asks for. Pure.
- * @param facts undefined where the user may not read them: then the settings may be unknown, too
+ * @param facts undefined where the user may not read them
+ * @param image the setting; undefined where it is not known
  */
 export function whyUnproven(
   pod: Pod,
   sidecar: Container,
   status: PodStatus,
   facts: Facts | Error | undefined,
-  config: Pick<InjectorConfig, "image">,
+  image: string | undefined,
 ): string | undefined {
   if (facts !== undefined && !(facts instanceof Error) && !isLabelled(facts)) return "not labelled";
   const never = whyNeverInjected(pod);
   if (never !== undefined) return never;
-  return isPodroles(sidecar, facts === undefined ? undefined : config.image) && asksFor(pod, sidecar, status)
-    ? undefined
-    : "another sidecar";
+  return isPodroles(sidecar, image) && asksFor(pod, sidecar, status) ? undefined : "another sidecar";
 }
 
 /** The setting's version may have changed since, and with it tag or digest. */

@@ -222,6 +222,33 @@ describe("podrole roles -f", () => {
     expect(code).toBe(1);
   });
 
+  test("compares a sidecar's image with the setting alone, and says where nobody has set it", async () => {
+    const objects = smallCluster().filter(({ kind }) => kind !== "ConfigMap");
+    const states = async (items: Objects, ...args: readonly string[]) => {
+      const file = tempFile(JSON.stringify({ apiVersion: "v1", kind: "List", items }), "a.json");
+      const base = ["--base-role-arn", "arn:aws:iam::111122223333:role/"];
+      const { stdout, stderr } = await podrole(["roles", "-f", file, ...base, ...args]);
+      return {
+        stdout,
+        isSaid: stderr.replaceAll("\n", " ").includes("image of podrole's sidecar is not known"),
+      };
+    };
+    const mine = "registry.example/mine:1";
+    const unproven = { stdout: expect.stringContaining("another sidecar"), isSaid: false };
+    const proven = { stdout: expect.not.stringContaining("another sidecar") };
+    expect(await states(objects)).toEqual({ ...proven, isSaid: true });
+    expect(await states([settings({}), ...objects])).toEqual({ ...proven, isSaid: false });
+    expect(await states(objects, "--image", mine)).toEqual(unproven);
+    expect(await states([settings({ image: mine }), ...objects])).toEqual(unproven);
+    const file = tempFile(JSON.stringify(settings({ image: mine })), "config.json");
+    expect(await states([settings({}), ...objects], "--config", file)).toEqual(unproven);
+    // A ConfigMap that cannot be used sets nothing.
+    expect(await states([settings({ image: mine, policy: "x" }), ...objects])).toEqual({
+      ...proven,
+      isSaid: true,
+    });
+  });
+
   test("leaves one namespace of the files with -n", async () => {
     const file = tempFile(
       JSON.stringify({ apiVersion: "v1", kind: "List", items: smallCluster() }),

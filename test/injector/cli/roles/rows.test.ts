@@ -15,8 +15,10 @@ const settings = (over: Partial<InjectorConfig> = {}): InjectorConfig =>
 const allowing = grant("tills", { roles: ["till*"], namespaces: ["shop"] });
 const made = (over: object = {}): Fields =>
   injectedPod({ space: "shop", name: "till-0", account: "till", role: "till", by: "tills", ...over });
-const rows = (pod: Fields, known: Facts | Error | undefined, over: Partial<InjectorConfig> = {}) =>
-  rowsOf(pod, known, settings(over), "default");
+const rows = (pod: Fields, known: Facts | Error | undefined, over: Partial<InjectorConfig> = {}) => {
+  const set = settings(over);
+  return rowsOf(pod, known, set, { fallback: "default", image: known === undefined ? undefined : set.image });
+};
 const rowOf = (...args: Parameters<typeof rows>): RoleRow => {
   const [row] = rows(...args).roles;
   if (row === undefined) throw new Error("no row");
