@@ -20,8 +20,12 @@ export async function readManifests(
   stdin: Io["stdin"],
 ): Promise<readonly Manifest[]> {
   const files = (await Promise.all(names.map(filesOf))).flat();
-  const texts = await Promise.all(files.map((name) => readInput(name, stdin)));
-  return concatenated(texts.map(({ text, name }) => requireObjects(parseManifests(text, name), name)));
+  const texts = await Promise.all(files.map((file) => readInput(file, stdin)));
+  return concatenated(
+    texts.map(({ text, name }, index) =>
+      requireObjects(parseManifests(text, name), name, names.includes(files[index] ?? "")),
+    ),
+  );
 }
 
 /** Every object of the input, lists opened up: what the offline commands take for the cluster. */

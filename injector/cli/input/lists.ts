@@ -17,14 +17,20 @@ export function itemsOf(list: Fields): readonly unknown[] | undefined {
 }
 
 /**
- * The documents as they are.
+ * The documents as they are, without the JSON patches of Kustomize in a file that nobody named.
  * @param name of their file
+ * @param isNamed false for one of a folder, which may have files of other kinds
  * @throws CodedError `MANIFEST_UNPARSABLE` for one that is neither empty nor an object, and for such an item of a list: it would be
  * passed over without a word
  */
-export function requireObjects(manifests: readonly Manifest[], name: string): readonly Manifest[] {
-  for (const { value } of manifests) if (value !== null) requireObject(value, name);
-  return manifests;
+export function requireObjects(
+  manifests: readonly Manifest[],
+  name: string,
+  isNamed: boolean,
+): readonly Manifest[] {
+  const wanted = isNamed ? manifests : manifests.filter(({ value }) => !isPatch(value));
+  for (const { value } of wanted) if (value !== null) requireObject(value, name);
+  return wanted;
 }
 
 function requireObject(value: unknown, name: string): void {
@@ -33,6 +39,16 @@ function requireObject(value: unknown, name: string): void {
   throw new CodedError(
     "MANIFEST_UNPARSABLE",
     `${name} has ${what} where an object of Kubernetes has to be.`,
-    { remedy: "Give the objects one after the other, or as the items of a List." },
+    {
+      remedy: isPatch(value)
+        ? "A patch is no object: render it first (kustomize build FOLDER | podrole ... -f -)."
+        : "Give the objects one after the other, or as the items of a List.",
+    },
   );
 }
+
+/** A JSON patch (RFC 6902) changes an object, and is none. */
+const isPatch = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every((one) => isRecord(one) && ["op", "path"].every((key) => typeof own(one, key) === "string"));

@@ -47,6 +47,8 @@ describe.for(COMMANDS)("podrole %s", ([command, said]) => {
       JSON.stringify({ ...PODS, items: [...PODS.items, null] }),
       "nothing",
     ],
+    ["an empty JSON array", "[]", "a list"],
+    ["a list of which one item is no patch", `[{"op": "add", "path": "/a"}, {"kind": "Pod"}]`, "a list"],
     ["a list in a list", JSON.stringify({ kind: "List", items: [{ kind: "List", items: [[]] }] }), "a list"],
   ] as const)("refuses %s, and names the file", async ([, text, what]) => {
     const folder = tempFolder();
@@ -59,6 +61,34 @@ describe.for(COMMANDS)("podrole %s", ([command, said]) => {
       stderr: `MANIFEST_UNPARSABLE: ${join(folder, "b.yaml")} has ${what} where an object of Kubernetes has to be. Give the objects one after the other, or as the items of a List.\n`,
     });
   });
+
+  test.for([
+    ["YAML", "p.yaml", `- op: replace\n  path: /spec/replicas\n  value: 3\n`],
+    ["JSON", "p.json", JSON.stringify([{ op: "remove", path: "/spec/replicas" }])],
+  ] as const)(
+    "passes over a JSON patch of Kustomize in a folder (%s), and refuses one that is named",
+    async ([, name, text]) => {
+      const folder = tempFolder();
+      writeFileSync(join(folder, "a.json"), JSON.stringify(PODS));
+      const file = join(folder, name);
+      writeFileSync(file, text);
+      const { code, stdout, stderr } = await podrole([...command, "-f", folder]);
+      expect(code).toBeLessThan(2);
+      expect(stdout + stderr).toContain(said);
+      expect(stdout).not.toContain("/spec/replicas");
+      for (const [given, where] of [
+        [file, file],
+        ["-", "standard input"],
+      ] as const) {
+        const run = await podrole([...command, "-f", join(folder, "a.json"), "-f", given], text);
+        expect(run).toEqual({
+          code: 2,
+          stdout: "",
+          stderr: `MANIFEST_UNPARSABLE: ${where} has a list where an object of Kubernetes has to be. A patch is no object: render it first (kustomize build FOLDER | podrole ... -f -).\n`,
+        });
+      }
+    },
+  );
 
   test("passes over documents that are empty", async () => {
     const file = tempFile(`# nothing\n---\n---\n${JSON.stringify(PODS)}\n---\n`);
