@@ -25,8 +25,6 @@ interface Connection {
   readonly socket: Socket;
   /** That is not answered yet. */
   request: IncomingMessage | undefined;
-  /** Whether it was in use since idle ones were last closed. */
-  used: boolean;
 }
 
 /**
@@ -37,9 +35,8 @@ interface Connection {
  * A connection whose request has not come whole is idle too. A client can hold many like that at no cost, and a request that is cut
  * off then was not looked at yet.
  * @param refused is called for each connection that is closed because there are too many
- * @returns closes the connections that are idle and were not in use since the last call
  */
-export function limitConnections(server: Server, limits: ConnectionLimits, refused: () => void): () => void {
+export function limitConnections(server: Server, limits: ConnectionLimits, refused: () => void): void {
   /** Sockets by address, then by port, least recently used first. */
   const open = new Map<string, Map<number, Connection>>();
   const { connectionRate } = limits;
@@ -87,7 +84,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits, refus
     const has = open.get(address)?.size ?? 0;
     if (has >= limits.connectionsPerAddress || !mayOpen(address) || !makeRoom(has)) return close(socket);
     const own = open.get(address) ?? new Map<number, Connection>();
-    open.set(address, own.set(port, { socket, request: undefined, used: true }));
+    open.set(address, own.set(port, { socket, request: undefined }));
     count += 1;
     socket.once("close", () => {
       if (own.get(port)?.socket === socket) forget(address, port);
@@ -109,15 +106,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits, refus
     use();
     response.once("close", () => {
       connection.request = undefined;
-      connection.used = true;
       use();
     });
   });
-  return () => {
-    const all = [...open.values()].flatMap((own) => [...own.values()]);
-    for (const one of all.filter(({ request }) => request === undefined)) {
-      if (one.used) one.used = false;
-      else one.socket.destroy();
-    }
-  };
 }

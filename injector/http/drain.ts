@@ -18,19 +18,18 @@ export interface Drain {
 
 /** A server of Fastify's, or one with a `close` of its own. */
 interface Draining {
-  readonly server: Pick<Server, "closeIdleConnections" | "closeAllConnections">;
+  readonly server: Pick<Server, "closeAllConnections">;
   /** Accepts nothing more. Resolves when every connection is closed. */
   close(): PromiseLike<unknown>;
 }
 
 /** How long a request may still take once nothing new is accepted. A decision takes 2 s while the API server is away. */
 const LAST_REQUESTS_MS = 20_000;
-const SWEEP_MS = 100;
 
 /**
  * Ends a replica without losing an admission. For some seconds after SIGTERM API servers still send reviews here: they
  * learn late that an endpoint is gone, and they keep using open connections. So the server goes on answering, each time
- * with `Connection: close`, closes the connections that nobody uses (listener.ts), and only then stops listening.
+ * with `Connection: close`, closes the connections that nobody uses (listener.ts), and only then stops listening. It closes those to the end.
  */
 export function drainer({ ms, clock, log }: DrainDeps): Drain {
   let started = false;
@@ -41,14 +40,11 @@ export function drainer({ ms, clock, log }: DrainDeps): Drain {
       log.info({ seconds: ms / 1000 }, "draining");
       await clock.sleep(ms);
       log.info("closing");
-      // close() looks for idle connections once. One that was busy then would hold the process for its keep-alive.
-      const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
       const deadline = setTimeout(() => {
         log.warn({ seconds: LAST_REQUESTS_MS / 1000 }, "connections closed with unfinished requests");
         app.server.closeAllConnections();
       }, LAST_REQUESTS_MS);
       await app.close();
-      clearInterval(sweep);
       clearTimeout(deadline);
     },
   };

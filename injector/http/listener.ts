@@ -77,26 +77,30 @@ export function listener(
   const server = tls
     ? createHttpsServer({ ...options, ...contextOf(tls), handshakeTimeout: limits.handshakeMs })
     : createHttpServer(options);
-  oneAtATime(server, tls ? "secureConnection" : "connection", handler);
+  const closeIdle = oneAtATime(server, tls ? "secureConnection" : "connection", handler);
   // Node answers 431 to more: if it dropped one, a body could have no length.
   server.maxHeadersCount = HEADERS_MAX;
   // A request with an `Expect` header is handled like all others. Otherwise Node answers it itself.
   server.on("checkExpectation", (request, response) => server.emit("request", request, response));
-  const closeIdle = limitConnections(server, limits, refused);
+  limitConnections(server, limits, refused);
   limitTimes(server, limits);
-  closeWhile(draining, server, closeIdle, limits.checkMs);
+  // First all that has come is read, so that a connection with a request is no longer idle.
+  const closeLater = (which: "all" | "unused"): void => void setImmediate(closeIdle, which);
+  // close() calls it. Node's own would close those, too, whose requests wait for their round.
+  server.closeIdleConnections = () => closeLater("all");
+  closeWhile(draining, server, () => closeLater("unused"), limits.checkMs);
   return server;
 }
 
 /**
  * Closes idle connections of a server that is draining. Otherwise an API server would go on sending reviews over those that it has,
  * to a server that may be of another version. Only those that lay unused from one check to the next: a client that sends a
- * request at this moment loses it, and it sends over the connection that it used last. Those in use close with their answer.
+ * request at this moment loses it, and it sends over the connection that it used last. Those in use close with their answer, and those
+ * whose TLS handshake goes on at its end.
  */
-function closeWhile(draining: () => boolean, server: Server, closeIdle: () => void, everyMs: number): void {
+function closeWhile(draining: () => boolean, server: Server, closeUnused: () => void, everyMs: number): void {
   const check = setInterval(() => {
-    // First all that has come is read, so that a connection with a request is no longer idle.
-    if (draining()) setImmediate(closeIdle);
+    if (draining()) closeUnused();
   }, everyMs).unref();
   server.once("close", () => clearInterval(check));
 }

@@ -14,7 +14,11 @@ interface Gate {
   readonly connection: Socket;
   /** Takes the request that the parser has read, unless it is one too many. @returns whether it is to be handled */
   readonly admit: (request: IncomingMessage, response: ServerResponse) => boolean;
+  readonly closeIdle: (which: Idle) => void;
 }
+
+/** All idle connections, or only those on which nothing has come since the last time. */
+type Idle = "all" | "unused";
 
 const gates = new WeakMap<object, Gate>();
 
@@ -28,24 +32,34 @@ export const connectionOf = ({ socket }: IncomingMessage): Socket => gates.get(s
  * because Node goes on parsing what it has read from a closed connection.
  * @param event what the server emits for connections that are ready to be read
  * @param handle the listener for its requests
+ * @returns closes connections that are idle. One whose request has come and waits for its round is not, though Node knows nothing of it;
+ * one is whose request's head has not come whole
  */
 export function oneAtATime(
   server: Server,
   event: "connection" | "secureConnection",
   handle: RequestListener,
-): void {
+): (which: Idle) => void {
   const [parse] = server.listeners(event);
   if (parse === undefined) throw new Error(`The server does not listen to its own event ${event}.`);
   server.removeAllListeners(event);
   const turns = rounds(AT_ONCE);
+  const open = new Set<Duplex>();
   server.on(event, (connection: Socket) => {
-    if (!connection.destroyed) Reflect.apply(parse, server, [gated(connection, turns)]);
+    if (connection.destroyed) return;
+    const gate = gated(connection, turns);
+    open.add(gate);
+    gate.once("close", () => open.delete(gate));
+    Reflect.apply(parse, server, [gate]);
   });
   server.on("request", (request, response) => {
     if (gates.get(request.socket)?.admit(request, response) !== true) return;
     if (request.headers["transfer-encoding"] === undefined) handle(request, response);
     else refuseUnknownLength(response);
   });
+  return (which) => {
+    for (const gate of open) gates.get(gate)?.closeIdle(which);
+  };
 }
 
 /** The gate passes no body whose end it does not know. API servers always state the length. */
@@ -74,6 +88,8 @@ function gated(connection: Socket, turns: Rounds): Duplex {
   /** Of the next request, to begin. */
   let turn: "none" | "asked" | "come" = "none";
   let answer: ServerResponse | undefined;
+  /** Whether nothing has come since idle connections were last closed. */
+  let isUnused = false;
 
   /** How many bytes of the rest may pass now. */
   const mayPass = (): number => {
@@ -151,9 +167,15 @@ function gated(connection: Socket, turns: Rounds): Duplex {
       });
       return true;
     },
+    closeIdle: (which) => {
+      if (isBusy || turn === "asked") return;
+      if (isUnused || which === "all") gate.destroy();
+      isUnused = true;
+    },
   });
   connection
     .on("data", (bytes: Buffer) => {
+      isUnused = false;
       rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
       pass();
     })

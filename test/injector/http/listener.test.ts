@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { type AddressInfo } from "node:net";
+import type { Server } from "node:http";
+import { connect, type AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { certificateAuthority, validFor } from "../../../injector/tls/certificates.ts";
 import { LIMITS, listener } from "../../../injector/http/listener.ts";
@@ -103,5 +104,54 @@ describe("a client that sends another request before it was answered", () => {
     const statuses = new Set<number>();
     for (let count = 0; count < 1000; count += 1) statuses.add((await review(port, agent)).status);
     expect([...statuses]).toEqual([200]);
+  });
+});
+
+describe("a burst on kept connections is answered", () => {
+  /** Sends a request on each of many kept connections at once. @returns how many are answered */
+  const answersTo = async (drain: (server: Server) => void, isDraining: () => boolean): Promise<number> => {
+    let isBurst = false;
+    const server = listener(
+      (_, response) => {
+        if (isBurst) drain(server);
+        // A round takes longer than a check of idle connections.
+        for (const end = performance.now() + 3; performance.now() < end;);
+        response.end("answer");
+      },
+      undefined,
+      { ...LIMITS, checkMs: 1 },
+      undefined,
+      isDraining,
+    );
+    onTestFinished(() => server.close().closeAllConnections());
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const kept = Array.from({ length: 50 }, () => connect((server.address() as AddressInfo).port));
+    const send = (): readonly Promise<boolean>[] =>
+      kept.map(async (socket) => {
+        onTestFinished(() => void socket.destroy());
+        socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        const ends = ["data", "close", "error"].map(
+          (event) => new Promise<string>((resolve) => void socket.once(event, () => resolve(event))),
+        );
+        return (await Promise.race(ends)) === "data";
+      });
+    await Promise.all(send());
+    isBurst = true;
+    return (await Promise.all(send())).filter(Boolean).length;
+  };
+
+  test("while the server drains", async () => {
+    let isDraining = false;
+    const drain = (): void => void (isDraining = true);
+    expect(await answersTo(drain, () => isDraining)).toBe(50);
+  });
+
+  test("if the server closes meanwhile", async () => {
+    expect(
+      await answersTo(
+        (server) => void server.close(),
+        () => false,
+      ),
+    ).toBe(50);
   });
 });
