@@ -7,6 +7,7 @@ import { IssueError } from "../../sidecar/sts/issue-error.ts";
 import { allowances, type Rate } from "../model/allowance.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { podSession, type SessionPlan } from "../decide/pod-session.ts";
+import { namespaceExcluded } from "../model/excluded-namespaces.ts";
 import type { Cluster } from "../model/facts.ts";
 import { framesOf } from "../model/log.ts";
 import { BusyError } from "./busy.ts";
@@ -140,17 +141,10 @@ async function planOf(
   throw new IssueError(code, message, { kind: "definite", remedy, endsSession: byRule && isFollowing() });
 }
 
-const inExcluded = ({ namespace }: PodCaller): IssueError =>
-  new IssueError(
-    "NAMESPACE_EXCLUDED",
-    `podrole does nothing in namespace ${namespace}, whatever its labels, so the broker makes no session for its pods.`,
-    {
-      kind: "definite",
-      remedy:
-        "Move the pod to another namespace. Unless this one is kube-system or podrole's own, a cluster admin may take it out of webhook.excludeNamespaces.",
-      endsSession: true,
-    },
-  );
+function inExcluded({ namespace }: PodCaller): IssueError {
+  const { code, message, remedy } = namespaceExcluded(namespace);
+  return new IssueError(code, message, { kind: "definite", remedy, endsSession: true });
+}
 
 /** Settings and facts that are missing come by themselves. */
 function refusalOf(error: unknown, log: Pick<Log, "error">): IssueError {

@@ -1,7 +1,7 @@
 import type { Clock } from "../../sidecar/kit/clock.ts";
 import type { Log } from "../../sidecar/kit/log.ts";
 import type { ApiServer } from "../cluster/api-server.ts";
-import { excludedNamespaces } from "../http/exclude-namespaces.ts";
+import { excludedNamespaces } from "../model/excluded-namespaces.ts";
 import type { Trouble } from "../model/trouble.ts";
 import { serviceNames } from "../tls/options.ts";
 import type { ControllerOptions } from "./command.ts";

@@ -8,10 +8,3 @@ export const excludeNamespacesOption = (): Option =>
   )
     .argParser((raw: string) => raw.split(",").map((part) => objectName(part.trim())))
     .default([], "none");
-
-/** All namespaces in which podrole does nothing, whatever their labels, as the webhook's selector has them. */
-export const excludedNamespaces = (own: string, others: readonly string[]): readonly string[] => [
-  "kube-system",
-  own,
-  ...others,
-];

@@ -2,6 +2,7 @@ import type { InjectorConfig } from "../../config/installation.ts";
 import { podSession, type PodSession } from "../../decide/pod-session.ts";
 import { podStatus } from "../../decide/pod-status.ts";
 import { POD_IDENTITY } from "../../../sidecar/contract/session.ts";
+import { namespaceExcluded } from "../../model/excluded-namespaces.ts";
 import type { Facts } from "../../model/facts.ts";
 import { serviceAccountOf, type Pod } from "../../model/pod.ts";
 import { own, stringMap } from "../../model/read.ts";
@@ -24,12 +25,14 @@ export type BrokerAnswer = { readonly identity: string; readonly role: string } 
 /**
  * One answer for each identity that the pod was created with, by the broker's own function. Pure.
  * @param wanted the role that a pod without podrole's status asks for, where its namespace has source broker: it is refused
+ * @param excluded namespaces in which podrole does nothing
  */
 export function brokerAnswers(
   pod: Pod,
   wanted: string | undefined,
   facts: Facts,
   config: InjectorConfig,
+  excluded: ReadonlySet<string>,
 ): readonly BrokerAnswer[] {
   const annotations = stringMap(pod.metadata?.annotations);
   const status = podStatus(annotations);
@@ -47,6 +50,8 @@ export function brokerAnswers(
     podUid: String(own(metadata, "uid")),
   };
   return roles.map(([name, role]) => {
+    if (excluded.has(identity.namespace))
+      return { identity: name, role, kind: "refused", ...namespaceExcluded(identity.namespace) };
     const asked = { identity: name, roleArn: role };
     const answer = podSession({ asked, pod: identity, annotations, facts, config });
     return { identity: name, role, ...shortened(answer) };

@@ -50,6 +50,8 @@ export interface Setting {
   readonly assumptions: readonly string[];
   /** Whether the object is in the cluster, too, and not only what it is decided by. */
   readonly isStored?: boolean;
+  /** Namespaces in which podrole does nothing, of those that are known. */
+  readonly excluded?: ReadonlySet<string>;
   /** What ConfigMaps and Secrets hold that containers take variables from. Absent: nobody has looked. */
   readonly keysOf?: KeysOf;
 }
@@ -62,7 +64,7 @@ export function explain(
   object: Fields,
   facts: Facts,
   config: InjectorConfig,
-  { where, assumptions, isStored = where === "cluster", keysOf }: Setting,
+  { where, assumptions, isStored = where === "cluster", excluded = new Set(), keysOf }: Setting,
 ): Explanation {
   const pod = templateOf(object)?.pod ?? object;
   const asked: AnsweredQuestion[] = [];
@@ -88,7 +90,7 @@ export function explain(
       ...(keysOf === undefined ? [] : ofEnvFrom(outcome, facts, keysOf)),
     ],
     ...(isStored && kindOf(object) === "Pod" && !asked.some(isProblem)
-      ? { running: runningOf(around.pod, outcome), ...ofBroker(asked, around) }
+      ? { running: runningOf(around.pod, outcome), ...ofBroker(asked, around, excluded) }
       : {}),
   };
 }
@@ -103,10 +105,11 @@ function ofEnvFrom(outcome: PodOutcome, { namespace }: Facts, keysOf: KeysOf): r
 function ofBroker(
   asked: readonly AnsweredQuestion[],
   { pod, facts, config }: Around,
+  excluded: ReadonlySet<string>,
 ): Pick<Explanation, "broker"> {
   const { settings, role } = answersOf(asked);
   const wanted = settings?.source === "broker" && role?.kind === "role" ? role.arn : undefined;
-  const broker = brokerAnswers(pod, wanted, facts, config);
+  const broker = brokerAnswers(pod, wanted, facts, config, excluded);
   return broker.length === 0 ? {} : { broker };
 }
 

@@ -1,5 +1,6 @@
 import { CodedError } from "../../../sidecar/kit/errors.ts";
 import { missingAccount } from "../../decide/missing-account.ts";
+import { excludedNamespaces } from "../../model/excluded-namespaces.ts";
 import { serviceAccountIn } from "../../model/pod.ts";
 import type { Fields } from "../../model/read.ts";
 import { namespaceIn, templateOf } from "../../model/workload.ts";
@@ -14,10 +15,9 @@ import { placedIn } from "../input/files.ts";
 import { PODROLE_NAMESPACE, readConfigMap, type ConfigFrom, type Installation } from "../live/installed.ts";
 import { knownFactsOf, type Given, type KnownFacts } from "../live/known-facts.ts";
 import { parseReference } from "../live/reference.ts";
-import type { KeysOf } from "./env-from.ts";
 import { readKeys } from "./env-keys.ts";
 import { explainHidden } from "./hidden.ts";
-import { explain, type Explanation } from "./explanation.ts";
+import { explain, type Explanation, type Setting } from "./explanation.ts";
 
 /** Explanations of objects of a cluster, in the order in which they were asked for. */
 export async function explainLive(
@@ -65,6 +65,8 @@ async function explainAll(
   { options, namespace: fallback, configFrom, cluster, isStored }: Around,
 ): Promise<readonly Explanation[]> {
   const podroleNamespace = nameOrThrow(options.podroleNamespace ?? PODROLE_NAMESPACE, "--podrole-namespace");
+  // Those of webhook.excludeNamespaces are known to those only who may read the webhook.
+  const excluded = new Set(excludedNamespaces(podroleNamespace));
   const reading = await readConfigMap(cluster.read, podroleNamespace);
   const installation = configFrom(reading);
   // With --config the settings are known, whatever the user may read.
@@ -89,7 +91,8 @@ async function explainAll(
       const known = await factsOf(serviceAccountIn(templateOf(object)?.pod));
       const hidden = [...settings, ...known.hidden];
       const keysOf = await readKeys(object, namespace, given.objects, cluster.read);
-      if (hidden.length === 0) return explainKnown(object, known, installation, { isStored, keysOf });
+      if (hidden.length === 0)
+        return explainKnown(object, known, installation, { isStored, keysOf, excluded });
       // The webhook does not know the manifests.
       const asked = { namespace, hidden, given, keysOf };
       if (isStored) return explainHidden(object, { ...asked, known }, installation, cluster);
@@ -109,7 +112,7 @@ function explainKnown(
   object: Fields,
   { facts, sources }: KnownFacts,
   { config, assumptions }: Installation,
-  { isStored, keysOf }: { readonly isStored: boolean; readonly keysOf: KeysOf },
+  { isStored, keysOf, excluded }: Pick<Required<Setting>, "isStored" | "keysOf" | "excluded">,
 ): Explanation {
   const all = isStored ? assumptions : [...assumptions, ...sources];
   const explanation = explain(object, facts, config, {
@@ -117,6 +120,7 @@ function explainKnown(
     assumptions: all,
     isStored,
     keysOf,
+    excluded,
   });
   const missing = missingAccount(serviceAccountIn(templateOf(object)?.pod), facts);
   return isStored ? explanation : { ...explanation, findings: [...explanation.findings, ...missing] };

@@ -92,6 +92,21 @@ describe("podrole explain of a pod of source broker", () => {
   });
 });
 
+test.each(["kube-system", "podrole-system"])(
+  "podrole explain tells that the broker makes no session in %s, whatever the rules say",
+  async (namespace) => {
+    const server = await fakeApiServer();
+    server.put("/api/v1/namespaces", {
+      metadata: { name: namespace, labels: { "podrole.dev/inject": "enabled" } },
+    });
+    server.answer(`GET /api/v1/namespaces/${namespace}/pods/web-0`, running());
+    server.answer("GET /api/v1/namespaces/podrole-system/configmaps/podrole-config", { data: BROKER });
+    const kubeconfig = tempFile(server.config.exportConfig());
+    const { stdout } = await podrole(["explain", "pod/web-0", "-n", namespace, "--kubeconfig", kubeconfig]);
+    expect(stdout).toContain("refused  pod: NAMESPACE_EXCLUDED");
+  },
+);
+
 test("podrole explain exits with 1 where the broker would refuse a pod's session", async () => {
   const server = await fakeApiServer();
   server.put("/api/v1/namespaces", {
