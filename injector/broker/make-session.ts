@@ -11,8 +11,10 @@ import type { StsCalls, StsPlace } from "./sts-calls.ts";
 export interface MakeDeps {
   /** The broker's own. @throws IssueError `BROKER_IDENTITY_UNAVAILABLE` */
   readonly ownKeys: () => Keys;
-  /** Where STS has told the broker's identity. */
+  /** Where the broker calls STS for its own identity. */
   readonly ownPlace: () => StsPlace;
+  /** Asks STS there whether it accepts the broker's own keys. */
+  readonly areOwnKeysAccepted: () => Promise<boolean>;
   readonly sts: Pick<StsCalls, "at">;
   readonly sourceIdentities: (assumeRole: AssumeRole) => AssumeRole;
   readonly budget: Pick<CallBudget, "spend" | "throttled">;
@@ -22,7 +24,8 @@ export interface MakeDeps {
  * From the broker's own keys by the steps of the plan to the role. The queue has counted the first call.
  * @throws IssueError
  */
-export function sessionMaker({ ownKeys, ownPlace, sts, sourceIdentities, budget }: MakeDeps) {
+export function sessionMaker(deps: MakeDeps) {
+  const { ownKeys, sts, sourceIdentities, budget } = deps;
   return async (plan: SessionPlan): Promise<MadeSession> => {
     let calls = 0;
     let requestId: string | undefined;
@@ -35,8 +38,9 @@ export function sessionMaker({ ownKeys, ownPlace, sts, sourceIdentities, budget 
       try {
         return await called(request);
       } catch (error) {
-        if (error instanceof IssueError && error.kind === "throttled") budget.throttled();
-        throw calls === 1 ? aboutOwnKeys(error, plan, ownPlace()) : error;
+        if (!(error instanceof IssueError)) throw error;
+        if (error.kind === "throttled") budget.throttled();
+        throw calls === 1 && isOfKeys(error) ? await aboutOwnKeys(error, plan, deps) : error;
       }
     };
     const last = plan.steps.at(-1);
@@ -67,12 +71,21 @@ const OF_KEYS: ReadonlySet<string> = new Set([
 const isOfKeys = ({ code, kind }: IssueError): boolean =>
   OF_KEYS.has(code) && (kind === "definite" || code.startsWith("ExpiredToken"));
 
-/** Elsewhere than where the keys are known to be valid, STS says the same of those that are: it does so where a region is not enabled. */
-function aboutOwnKeys(error: unknown, { region, endpoint }: SessionPlan, own: StsPlace): unknown {
-  if (!(error instanceof IssueError && isOfKeys(error))) return error;
-  const isOwnPlace = region === own.region && endpoint === own.endpoint;
-  if (isOwnPlace || error.kind !== "definite") return identityUnavailable(error.code);
+/**
+ * Where a region is not enabled, STS says the same of valid keys. But only if it accepts them in the broker's own region, the pod's is at
+ * fault: nothing else shows that they are valid still.
+ */
+async function aboutOwnKeys(
+  error: IssueError,
+  { region, endpoint }: SessionPlan,
+  { ownPlace, areOwnKeysAccepted, budget }: MakeDeps,
+): Promise<IssueError> {
   const { code, message, kind } = error;
+  const own = ownPlace();
+  if (kind !== "definite" || (region === own.region && endpoint === own.endpoint))
+    return identityUnavailable(code);
+  budget.spend();
+  if (!(await areOwnKeysAccepted())) return identityUnavailable(code);
   const remedy = `See whether region ${region} is enabled in the AWS account of the broker's identity. If it is not, set podrole.dev/region, or have a cluster admin set region, to one that is.`;
   return new IssueError(code, message, { kind, remedy });
 }

@@ -6,6 +6,7 @@ import { proxyCredentialsIn } from "../../sidecar/kit/proxy-env.ts";
 import type { InjectorConfig } from "../config/installation.ts";
 import { stsEndpointOf } from "../config/sts-endpoint.ts";
 import { stsProxyOf } from "../config/sts-proxy.ts";
+import type { Keys } from "../../sidecar/sts/client.ts";
 import type { IssueError } from "../../sidecar/sts/issue-error.ts";
 import { fallbackRegion, parseRoleArn } from "../model/arn.ts";
 import type { BrokerIdentityType } from "../model/broker-identity.ts";
@@ -69,9 +70,10 @@ export function brokerSessions({
   const stopping = new AbortController();
   const now = (): number => clock.now();
   const place = (): StsPlace => ownPlace(config(), env);
+  const askArn = (keys: Keys): Promise<string> => sts.arnOf(keys, place());
   const identity = ownIdentity({
     source: ownSource(kind, env, { assumeRole: async (request) => (await sts.at(place()))(request), now }),
-    askArn: (keys) => sts.arnOf(keys, place()),
+    askArn,
     clock,
     random,
     log,
@@ -94,6 +96,11 @@ export function brokerSessions({
   const makeSession = sessionMaker({
     ownKeys: identity.keys,
     ownPlace: place,
+    areOwnKeysAccepted: () =>
+      askArn(identity.keys()).then(
+        () => true,
+        () => false,
+      ),
     sts,
     sourceIdentities,
     budget,

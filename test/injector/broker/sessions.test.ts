@@ -148,15 +148,17 @@ describe("keys of the broker's that STS does not accept", () => {
     },
   );
 
-  const elsewhere = async (code: string) => {
-    const rig = await brokerRig({ refuse: () => refusal(403, code, "no") });
+  /** In another region than the broker's own. What `refuse` says holds there alone. */
+  const elsewhere = async (options: Parameters<typeof brokerRig>[0]) => {
+    const rig = await brokerRig(options);
     return thrown(() => rig.sessions.issue(planAt(rig, { region: "me-central-1" })));
   };
+  const refusing = (code: string) => () => refusal(403, code, "no");
 
   test.each(["InvalidClientTokenId", "SignatureDoesNotMatch"])(
-    "in another region than the broker's own is a refusal that names the region: %s",
+    "in a pod's region, and accepts in the broker's own, are a refusal that names the region: %s",
     async (code) => {
-      expect(await elsewhere(code)).toMatchObject({
+      expect(await elsewhere({ refuse: refusing(code) })).toMatchObject({
         code,
         kind: "definite",
         remedy: expect.stringMatching(/region me-central-1 is enabled.*podrole\.dev\/region/) as string,
@@ -165,7 +167,20 @@ describe("keys of the broker's that STS does not accept", () => {
   );
 
   test("since they have expired are no refusal of the pod, in whichever region", async () => {
-    expect(await elsewhere("ExpiredToken")).toMatchObject({ code: "BROKER_IDENTITY_UNAVAILABLE" });
+    const refuse = refusing("ExpiredToken");
+    expect(await elsewhere({ refuse })).toMatchObject({ code: "BROKER_IDENTITY_UNAVAILABLE" });
+  });
+
+  const drop = ({ action }: StsCall) => (action === "GetCallerIdentity" ? { drop: true } : undefined);
+  test.each([
+    ["refuses them too, as it does deactivated ones", { keys: {} }],
+    ["does not answer", { refuse: refusing("InvalidClientTokenId"), fault: drop }],
+  ])("in a pod's region are no refusal of the pod if the broker's own %s", async (_, options) => {
+    expect(await elsewhere(options)).toMatchObject({
+      code: "BROKER_IDENTITY_UNAVAILABLE",
+      message: expect.stringContaining("(InvalidClientTokenId)"),
+      kind: "passing",
+    });
   });
 });
 
