@@ -5,13 +5,16 @@ import type { LookupFunction } from "node:net";
 type Found = (error: NodeJS.ErrnoException | null, addresses?: LookupAddress[]) => void;
 type LookUpAll = (hostname: string, options: { readonly all: true }, found: Found) => void;
 
+/** Who asks for one more would give up long before its turn. */
+const UNKNOWN_MAX = 50;
+
 /**
  * Looks up names for connections, one at a time for each name. Node asks the system's resolver in two of its four threads, and
  * cannot cancel a look-up: if DNS does not answer, it lasts for minutes. If each attempt started one, they would soon occupy
  * both, and other identities would wait.
  *
  * Of the names that were never found, only one is looked up at a time. Whoever chooses regions that do not exist cannot take both threads
- * from the names that do.
+ * from the names that do. If many wait already, a name is refused as if DNS had not answered.
  */
 export function sharedLookUp(lookUp: LookUpAll = lookup): LookupFunction {
   /** Who waits, by the name, in the order in which the names were asked for. */
@@ -19,6 +22,8 @@ export function sharedLookUp(lookUp: LookUpAll = lookup): LookupFunction {
   const known = new Set<string>();
   let unknown: string | undefined;
 
+  const waitingUnknown = (): readonly string[] =>
+    [...waiting.keys()].filter((hostname) => !known.has(hostname));
   const start = (hostname: string): void =>
     lookUp(hostname, { all: true }, (error, addresses) => {
       const all = waiting.get(hostname) ?? [];
@@ -28,12 +33,13 @@ export function sharedLookUp(lookUp: LookUpAll = lookup): LookupFunction {
       for (const one of all) one(error, addresses);
     });
   const startNextUnknown = (): void => {
-    unknown = [...waiting.keys()].find((hostname) => !known.has(hostname));
+    [unknown] = waitingUnknown();
     if (unknown !== undefined) start(unknown);
   };
   const ask = (hostname: string, found: Found): void => {
     const others = waiting.get(hostname);
     if (others !== undefined) return void others.push(found);
+    if (!known.has(hostname) && waitingUnknown().length >= UNKNOWN_MAX) return found(tooMany(hostname));
     waiting.set(hostname, [found]);
     if (known.has(hostname)) start(hostname);
     else if (unknown === undefined) startNextUnknown();
@@ -46,3 +52,6 @@ export function sharedLookUp(lookUp: LookUpAll = lookup): LookupFunction {
       else callback(null, first?.address ?? "", first?.family);
     });
 }
+
+const tooMany = (hostname: string): NodeJS.ErrnoException =>
+  Object.assign(new Error(`Too many names wait to be looked up: ${hostname}`), { code: "EAI_AGAIN" });

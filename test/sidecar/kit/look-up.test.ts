@@ -80,6 +80,21 @@ describe("names that were never found", () => {
     ]);
   });
 
+  test("are refused while fifty of them wait, unless they wait already", async () => {
+    const { asked, ask } = resolver();
+    void ask("sts.eu-west-1.example");
+    asked.shift()?.answer(null, ADDRESSES);
+    const all = Array.from({ length: 50 }, (_, at) => ask(`sts.aa-bbbb-${at}.example`));
+    expect(await ask("one-more.example")).toMatchObject([{ code: "EAI_AGAIN" }, []]);
+    const [again, known] = [ask("sts.aa-bbbb-49.example"), ask("sts.eu-west-1.example")];
+    asked.pop()?.answer(null, ADDRESSES);
+    expect(await known).toEqual([null, ADDRESSES]);
+    for (let left = asked.length; left > 0; left = asked.length) asked.shift()?.answer(error);
+    expect(await Promise.all([...all, again])).toEqual(Array.from({ length: 51 }, () => [error, []]));
+    void ask("one-more.example");
+    expect(asked.map(({ hostname }) => hostname)).toEqual(["one-more.example"]);
+  });
+
   test("make who asks for one of them again wait again", () => {
     const { asked, ask } = resolver();
     void ask("a.example");
