@@ -28,6 +28,9 @@ export function unreachableRemedy(why: string): string {
   if (why === "EPROTO" || why.startsWith("ERR_SSL_")) {
     return "What answers there speaks no TLS. Ask a cluster admin to see where the broker's Service leads to, and what is in between, such as a service mesh.";
   }
+  if (why === "ECONNREFUSED") {
+    return "Ask a cluster admin to see whether any replica of the broker is ready, and if none is, why (podrole check). Otherwise see that no NetworkPolicy keeps the pod from the broker.";
+  }
   return ROUTE_REMEDY;
 }
 
