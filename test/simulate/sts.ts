@@ -41,8 +41,9 @@ export function simulatedSts(
     sts.peak = Math.max(sts.peak, inSecond);
   };
   const answered = async (isCutOff: () => boolean): Promise<void> => {
-    count();
-    if (sts.isOut || isCutOff()) {
+    const arrives = !isCutOff();
+    if (arrives) count();
+    if (sts.isOut || !arrives) {
       await clock.sleep(SILENT_MS);
       throw new IssueError("STS_TIMEOUT", "STS did not answer.", { kind: "passing" });
     }

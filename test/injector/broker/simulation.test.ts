@@ -36,6 +36,8 @@ test("pods start and no session expires while one of two replicas answers but do
   pods.start(SECOND);
   await pass(30 * SECOND, "all served");
   expect(pods.unserved()).toBe(0);
+  // Those of the other one do not come to STS.
+  expect(row()).toMatchObject({ needless: 0, figures: { "calls to STS": "30" } });
   await pass(3 * 60 * MINUTE);
   expect(row()).toMatchObject({ needless: 0, figures: { "expired for want of STS": "0" } });
 });
