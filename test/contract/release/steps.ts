@@ -21,7 +21,7 @@ const { jobs } = parse(TEXT) as {
 /** Of the job that signs. */
 export const PUBLISH = jobs.publish.steps;
 
-const OF_SYSTEM = ["bash", "cat", "grep", "jq", "sha256sum"];
+const OF_SYSTEM = ["bash", "cat", "grep", "jq", "sha256sum", "tail"];
 
 export const reason = executableOnPath("jq") === undefined ? "there is no jq" : undefined;
 
