@@ -165,11 +165,6 @@ describe.skipIf(reason !== undefined)(
         "broker.enabled=true,broker.identity.type=node,broker.replicas=1",
         "no pod gets a new session",
       ],
-      [
-        "a Prometheus that may be kept out",
-        "networkPolicy.enabled=true,networkPolicy.from[0].ipBlock.cidr=10.0.0.0/28,serviceMonitor.enabled=true",
-        "let Prometheus in",
-      ],
     ])("warns of %s", ([, set, says]) => {
       const args = ["upgrade", "podrole", CHART, "--dry-run=server", "--set", set ?? ""];
       const { status, stdout } = run(...args);

@@ -48,6 +48,9 @@ interface Edit {
   readonly value: unknown;
 }
 
+/** As a review brings it: JSON is written without -0, which is not equal to 0 here. */
+const json = fc.jsonValue({ maxDepth: 1 }).map((value): unknown => JSON.parse(JSON.stringify(value)));
+
 /** Fields that neither guard nor sidecar has. */
 const ADDED =
   "args workingDir ports envFrom volumeDevices livenessProbe restartPolicyRules future stdin".split(" ");
@@ -57,7 +60,7 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
     kind: fc.constant("field" as const),
     at: fc.constant(0),
     key: fc.constantFrom(...ADDED),
-    value: fc.jsonValue({ maxDepth: 1 }),
+    value: json,
   }),
   fc.record({ kind: fc.constant("env" as const), at: fc.nat(40), key: fc.constant(""), value: variable }),
   fc.record({
@@ -76,7 +79,7 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
     kind: fc.constantFrom("field" as const, "nested" as const, "removal" as const),
     at: fc.nat(40),
     key: fc.constantFrom(...FIELDS),
-    value: fc.jsonValue({ maxDepth: 1 }),
+    value: json,
   }),
 );
 
