@@ -149,7 +149,7 @@ describe("an informer of a CRD that may be missing", () => {
     expect(messages(one)).toEqual(["not installed"]);
     one.server.put(CRD, object("g"));
     await holds(one, "g=red");
-    await watched(one, CRD);
+    await until("the second line", () => one.lines[1]);
     expect(messages(one)).toEqual(["not installed", "watch started"]);
   });
 
