@@ -1,4 +1,5 @@
 import { NAMESPACE_LABEL } from "../../../sidecar/contract/annotations.ts";
+import { excludedNamespaces } from "../../model/excluded-namespaces.ts";
 import { isLabelled, type Facts } from "../../model/facts.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { decide } from "../../decide/decide.ts";
@@ -18,7 +19,7 @@ const LABEL = `${NAMESPACE_LABEL.key}=${NAMESPACE_LABEL.value}`;
 
 /** Whose pods are sent to the webhook. */
 export const underPodrole = (all: readonly Facts[], podroleNamespace: string): readonly Facts[] =>
-  all.filter((one) => isLabelled(one) && !["kube-system", podroleNamespace].includes(one.namespace.name));
+  all.filter((one) => isLabelled(one) && !excludedNamespaces(podroleNamespace).includes(one.namespace.name));
 
 export const namespacesCheck = ({ namespaces, podroleNamespace }: CheckFacts): Results => {
   const code = "NAMESPACES";

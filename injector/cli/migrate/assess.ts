@@ -2,6 +2,7 @@ import { POD_IDENTITY } from "../../../sidecar/contract/session.ts";
 import type { InjectorConfig } from "../../config/installation.ts";
 import { missingAccount } from "../../decide/missing-account.ts";
 import { straysAbove } from "../../decide/strays-above.ts";
+import { excludedNamespaces } from "../../model/excluded-namespaces.ts";
 import { isLabelled } from "../../model/facts.ts";
 import type { Finding } from "../../model/findings.ts";
 import { guardMode } from "../../model/guard-mode.ts";
@@ -43,7 +44,7 @@ export interface NamespacePlan {
 
 /** Namespaces whose pods the webhook is never called for. */
 export const leftOut = (podroleNamespace = PODROLE_NAMESPACE): ReadonlySet<string> =>
-  new Set(["kube-system", podroleNamespace]);
+  new Set(excludedNamespaces(podroleNamespace));
 
 /** What podrole makes of every workload, by the functions that decide in the webhook. Pure. */
 export function plansFor(
